@@ -1,0 +1,1 @@
+../../geoseg/__init__.py

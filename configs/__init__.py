@@ -1,0 +1,1 @@
+"""Presets as YAML: `sensors/`, `tasks/`. Data only; read through `geoseg.catalog`."""

@@ -1,0 +1,34 @@
+"""Polygons with their attributes, as columns: what vectorise makes and outputs write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[Any]
+"""One attribute: an array of int64, float64 or str (object) with one value a feature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """A batch of polygons.
+
+    Columns have the same names and dtypes in every batch of a layer. A missing number is NaN.
+    """
+
+    geometry: NDArray[np.object_]
+    """shapely Polygons or MultiPolygons in the CRS of the layer, exteriors counter-clockwise."""
+    columns: dict[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.geometry)
+
+    def take(self, index: NDArray[np.generic]) -> Features:
+        """Return the features that a mask or an array of positions selects."""
+        return Features(
+            geometry=self.geometry[index],
+            columns={name: values[index] for name, values in self.columns.items()},
+        )

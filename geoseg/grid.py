@@ -1,0 +1,263 @@
+"""Pixel grids and how they are cut into tiles: arithmetic and geodesy, no input or output.
+
+Windows are (row, col, height, width) in pixels, named, never positional. A window may leave its grid:
+whoever reads pads and marks the padding invalid, so no tile is ever clamped or moved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from affine import Affine
+    from pyproj import CRS, Geod, Transformer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A rectangle of pixels."""
+
+    row: int
+    """First row; negative above the grid."""
+    col: int
+    """First column; negative left of the grid."""
+    height: int
+    width: int
+
+    @property
+    def stop_row(self) -> int:
+        """The row after the last one."""
+        return self.row + self.height
+
+    @property
+    def stop_col(self) -> int:
+        """The column after the last one."""
+        return self.col + self.width
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds no pixel."""
+        return self.height <= 0 or self.width <= 0
+
+    def intersect(self, other: Window) -> Window:
+        """Return the common rectangle; its size is 0 where there is none."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        return Window(
+            row=row,
+            col=col,
+            height=max(0, min(self.stop_row, other.stop_row) - row),
+            width=max(0, min(self.stop_col, other.stop_col) - col),
+        )
+
+    def pad(self, margin: int) -> Window:
+        """Grow by `margin` pixels on every side."""
+        return Window(
+            row=self.row - margin,
+            col=self.col - margin,
+            height=self.height + 2 * margin,
+            width=self.width + 2 * margin,
+        )
+
+    def slices(self, origin: Window) -> tuple[slice, slice]:
+        """Row and column slices of this window in an array whose first pixel is `origin`'s."""
+        row, col = self.row - origin.row, self.col - origin.col
+        return slice(row, row + self.height), slice(col, col + self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A raster's pixels on the ground."""
+
+    crs: CRS | None
+    """Coordinate reference system; None: coordinates are pixels and say nothing of the ground."""
+    transform: Affine
+    """From (column, row) of pixel corners to CRS coordinates."""
+    height: int
+    width: int
+
+    @property
+    def window(self) -> Window:
+        """The whole grid."""
+        return Window(row=0, col=0, height=self.height, width=self.width)
+
+    @property
+    def north_up(self) -> bool:
+        """Whether rows run along x and columns along -y or +y (no rotation or shear)."""
+        return bool(self.transform.b == 0 and self.transform.d == 0)
+
+    def crop(self, window: Window) -> Grid:
+        """Return the part of the grid under `window`, with its own origin."""
+        from affine import Affine
+
+        return Grid(
+            crs=self.crs,
+            transform=self.transform * Affine.translation(window.col, window.row),
+            height=window.height,
+            width=window.width,
+        )
+
+    @cached_property
+    def pixel_size_m(self) -> tuple[float, float]:
+        """Ground size (row step, column step) of the centre pixel in metres; NaN without a CRS."""
+        if self.crs is None:
+            return math.nan, math.nan
+        row, col = self.height / 2, self.width / 2
+        lon, lat = self.lonlat(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
+        _, _, down = self._geod.inv(lon[0], lat[0], lon[1], lat[1])
+        _, _, right = self._geod.inv(lon[0], lat[0], lon[2], lat[2])
+        return float(down), float(right)
+
+    def pixel_areas(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Geodesic area in m² of one pixel around each (row, col) position; NaN without a CRS.
+
+        The ground area of a pixel changes slowly over a scene (UTM: parts in a thousand; degrees: with
+        the cosine of latitude), so it is computed on a lattice of at most 33 × 33 nodes, as the geodesic
+        area of the pixel there (Karney 2013, doi:10.1007/s00190-012-0578-z), and interpolated linearly.
+
+        Args:
+            rows: row positions in pixels, any shape; n + 0.5 is a pixel's centre.
+            cols: column positions, of the same shape.
+        """
+        if self.crs is None:
+            return np.full(np.shape(rows), math.nan)
+        node_rows, node_cols, areas = self._area_lattice
+        row_at = np.interp(rows, node_rows, np.arange(node_rows.size))
+        col_at = np.interp(cols, node_cols, np.arange(node_cols.size))
+        row0 = np.minimum(row_at.astype(np.intp), max(node_rows.size - 2, 0))
+        col0 = np.minimum(col_at.astype(np.intp), max(node_cols.size - 2, 0))
+        row1 = np.minimum(row0 + 1, node_rows.size - 1)
+        col1 = np.minimum(col0 + 1, node_cols.size - 1)
+        down, right = row_at - row0, col_at - col0
+        top = areas[row0, col0] * (1 - right) + areas[row0, col1] * right
+        bottom = areas[row1, col0] * (1 - right) + areas[row1, col1] * right
+        return np.asarray(top * (1 - down) + bottom * down)
+
+    @cached_property
+    def _area_lattice(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Node rows, node columns and the pixel area (m²) at each node."""
+        node_rows = np.linspace(0.5, max(self.height - 0.5, 0.5), min(33, self.height))
+        node_cols = np.linspace(0.5, max(self.width - 0.5, 0.5), min(33, self.width))
+        # A block of 2 x 2 pixels keeps the corners well above rounding at sub-metre resolution.
+        corner_rows = np.array([-1.0, -1.0, 1.0, 1.0])
+        corner_cols = np.array([-1.0, 1.0, 1.0, -1.0])
+        areas = np.empty((node_rows.size, node_cols.size))
+        for i, row in enumerate(node_rows):
+            for j, col in enumerate(node_cols):
+                lon, lat = self.lonlat(row + corner_rows, col + corner_cols)
+                areas[i, j] = abs(self._geod.polygon_area_perimeter(lon, lat)[0]) / 4
+        return node_rows, node_cols, areas
+
+    def lonlat(
+        self, rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Longitude and latitude in degrees, on the CRS's own datum, of pixel positions.
+
+        Raises:
+            UsageError: the grid has no CRS.
+        """
+        if self.crs is None:
+            raise UsageError("a grid without a CRS has no longitude and latitude")
+        x = self.transform.a * cols + self.transform.b * rows + self.transform.c
+        y = self.transform.d * cols + self.transform.e * rows + self.transform.f
+        if self.crs.is_geographic:
+            return x, y
+        lon, lat = self._to_geographic.transform(x, y)
+        return np.asarray(lon), np.asarray(lat)
+
+    @cached_property
+    def _geod(self) -> Geod:
+        from pyproj import Geod
+
+        own = self.crs.get_geod() if self.crs is not None else None
+        return own if own is not None else Geod(ellps="WGS84")
+
+    @cached_property
+    def _to_geographic(self) -> Transformer:
+        from pyproj import CRS, Transformer
+
+        geodetic = self.crs.geodetic_crs if self.crs is not None else None
+        return Transformer.from_crs(self.crs, geodetic or CRS.from_epsg(4326), always_xy=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One piece of work for a network or method."""
+
+    row: int
+    """Row of the tile in its tile grid."""
+    col: int
+    """Column of the tile in its tile grid."""
+    core: Window
+    """The pixels that only this tile owns; cores partition the grid."""
+    halo: Window
+    """What is read: always `size` x `size`, it may leave the grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileGrid:
+    """A grid cut into square tiles that overlap.
+
+    Tiles stand `size - overlap` pixels apart. The first begins `overlap // 2` pixels before the grid, so
+    that every pixel of the grid is at least half an overlap away from the edge of some tile.
+    """
+
+    grid: Grid
+    size: int
+    """Pixels a side that the model sees."""
+    overlap: int
+    """Pixels shared by neighbouring tiles; even, less than half of `size`."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that leave no stride.
+
+        Raises:
+            UsageError: `size` or `overlap` is out of range.
+        """
+        if self.size < 1:
+            raise UsageError(f"tile size {self.size} is not positive")
+        if self.overlap < 0 or self.overlap % 2 or 2 * self.overlap > self.size:
+            raise UsageError(
+                f"overlap {self.overlap} must be even, 0 or more, and at most half of the tile size {self.size}"
+            )
+
+    @property
+    def stride(self) -> int:
+        """Pixels between the origins of neighbouring tiles."""
+        return self.size - self.overlap
+
+    @property
+    def margin(self) -> int:
+        """Pixels by which a halo exceeds its core on each side."""
+        return self.overlap // 2
+
+    @property
+    def rows(self) -> int:
+        """How many tile rows there are."""
+        return -(-self.grid.height // self.stride)
+
+    @property
+    def cols(self) -> int:
+        """How many tile columns there are."""
+        return -(-self.grid.width // self.stride)
+
+    def __len__(self) -> int:
+        return self.rows * self.cols
+
+    def __iter__(self) -> Iterator[Tile]:
+        for row in range(self.rows):
+            yield from self.row_tiles(row)
+
+    def row_tiles(self, row: int) -> Iterator[Tile]:
+        """Yield the tiles of one tile row from left to right."""
+        for col in range(self.cols):
+            core = Window(row=row * self.stride, col=col * self.stride, height=self.stride, width=self.stride)
+            yield Tile(row=row, col=col, core=core.intersect(self.grid.window), halo=core.pad(self.margin))

@@ -1,0 +1,1 @@
+"""Outputs: one file a format; written beside their place, renamed when whole."""

@@ -1,0 +1,238 @@
+"""What describes a sensor, a model, a task and a run: frozen, validated, said once.
+
+YAML and JSON become these types at the edge (`geoseg.catalog`, `geoseg.cli`); below it nobody parses.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
+"""What a band's physical values are: reflectance 0..1, dB, linear power, W m⁻² sr⁻¹ µm⁻¹, or a bare count."""
+
+Activation = Literal["none", "softmax", "sigmoid"]
+
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassSpec(Spec):
+    """One class of a map: the only place where its value, name and colour are said."""
+
+    value: Annotated[int, Field(ge=0, le=254)]
+    """Value in class rasters and in the `class` column; 0 is background and gets no polygons."""
+    label: str
+    """Name that people read."""
+    colour: Colour
+    """`#rrggbb`, lower case."""
+
+
+class SensorBand(Spec):
+    """One band of a sensor."""
+
+    name: str
+    """STAC common name, e.g. `nir08`; `vv`, `vh` for SAR."""
+    aliases: tuple[str, ...] = ()
+    """The sensor's own names for it (`B8A`, `SR_B5`); matched whole and without regard to case."""
+    wavelength: float | None = None
+    """Centre wavelength in µm."""
+    resolution: float | None = None
+    """Ground sampling distance in m."""
+
+
+class SensorSpec(Spec):
+    """How a sensor's products are named and scaled."""
+
+    name: str
+    """As in `--sensor`."""
+    title: str
+    kind: Literal["optical", "sar", "hyperspectral"]
+    units: Units
+    """Units of the physical values after scale and offset."""
+    bands: tuple[SensorBand, ...]
+    scale: float = 1.0
+    """Physical value = stored * scale + offset, where the product itself does not say otherwise."""
+    offset: float = 0.0
+    nodata: float | None = None
+    """Stored value that means "not observed", where the file has no tag of its own."""
+    order: tuple[str, ...] = ()
+    """Usual band order of an unnamed stack of this sensor."""
+    orders: tuple[tuple[str, ...], ...] = ()
+    """Further usual orders, told apart by their length."""
+    file_patterns: tuple[str, ...] = ()
+    """Regular expressions on file names that give this sensor away; a group `band` names the band."""
+    citation: str = ""
+    """Where scale, offset and wavelengths come from."""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Common names of all bands."""
+        return tuple(band.name for band in self.bands)
+
+
+class ModelBand(Spec):
+    """One input channel of a model."""
+
+    name: str
+    """Common name; a change model's second date is written `after:red`."""
+    mean: float = 0.0
+    """Of the model's training pixels, in model units (after `ModelSpec.scale`)."""
+    std: Annotated[float, Field(gt=0)] = 1.0
+
+
+class ModelSpec(Spec):
+    """All that is needed to use a network rightly."""
+
+    name: str
+    title: str = ""
+    task: str = "segmentation"
+    bands: Annotated[tuple[ModelBand, ...], Field(min_length=1)]
+    """In channel order."""
+    units: Units
+    """Physical units that the input is made from."""
+    scale: float = 1.0
+    """Model units = physical * scale (10000 for a network trained on reflectance x 10000)."""
+    clip: tuple[float, float] | None = None
+    """Limits in model units, applied before mean and std."""
+    fill: float = 0.0
+    """Value of unobserved pixels after normalisation."""
+    statistics_known: bool = True
+    """False: mean and std say nothing of training data, so the scene's range cannot be judged."""
+    tile: Annotated[int, Field(ge=16)] = 512
+    overlap: Annotated[int, Field(ge=0)] = 64
+    multiple: Annotated[int, Field(ge=1)] = 32
+    """Tile sizes must be a multiple of this."""
+    fixed_tile: bool = False
+    """Whether the graph accepts `tile` only."""
+    fixed_batch: int | None = None
+    """Batch size baked into the graph, where there is one."""
+    resolution: float | None = None
+    """Pixel size in m that it was trained at."""
+    activation: Activation = "softmax"
+    """What turns the graph's output into scores in 0..1."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Of one-plane sigmoid models: a pixel is class 1 above it."""
+    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
+    """In output order; the first is background. A one-plane model lists two."""
+    weights: Path
+    """The ONNX file."""
+    sha256: str = ""
+    """Of the weights, hexadecimal; empty: computed on load, not checked."""
+    input_name: str = ""
+    """Graph input; empty: the only one."""
+    output_name: str = ""
+    """Graph output; empty: the first."""
+    licence: str = "unknown"
+    source: Literal["bundle", "onnx", "deepness"] = "bundle"
+    """Where this description was read: a bundle's JSON, geoseg's or Deepness's keys inside the file."""
+
+    @model_validator(mode="after")
+    def _tile_fits(self) -> ModelSpec:
+        if self.tile % self.multiple:
+            raise ValueError(f"tile {self.tile} is not a multiple of {self.multiple}")
+        return self
+
+
+class TaskSpec(Spec):
+    """What a task's maps look like."""
+
+    name: str
+    layer: str
+    """Name of the polygon layer."""
+    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
+    min_area: float = 0.0
+    """Default of `--min-area` in m²."""
+
+
+class RunSpec(Spec):
+    """The options that every mapping command shares; what `--print-config` prints."""
+
+    output: Path
+    raster: Path | None = None
+    """Also write the classes as a COG here."""
+    scores: Path | None = None
+    """Also write the scores as a COG (uint8, scale 1/255) here."""
+    overwrite: bool = False
+    aoi: Path | None = None
+    """Vector file; the map is clipped to its polygons."""
+    bbox: tuple[float, float, float, float] | None = None
+    """West, south, east, north."""
+    bbox_crs: str = "EPSG:4326"
+    dst_crs: str | None = None
+    """CRS of the vectors; None: the scene's."""
+    min_area: Annotated[float, Field(ge=0)] | None = None
+    """m²; None: the task's default."""
+    fill_holes: Annotated[float, Field(ge=0)] = 0.0
+    """m²; background holes up to this size are filled."""
+    simplify: Annotated[float, Field(ge=0)] = 0.0
+    """Tolerance in m; edges shared by neighbours stay shared."""
+    tile: Annotated[int, Field(ge=16)] | None = None
+    overlap: Annotated[int, Field(ge=0)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    """None: chosen by the runtime."""
+    tta: bool = False
+    """Average the scores over flips."""
+    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """None: all that the process may use."""
+    max_memory: Annotated[int, Field(ge=64)] | None = None
+    """MiB for buffers; None: column bands are used only for scenes wider than 16,384 pixels."""
+
+
+class SceneSpec(Spec):
+    """Which files make a scene and what names cannot tell."""
+
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Files, a folder, a product or a URL (anything GDAL opens, `/vsi…` included)."""
+    bands: dict[str, str] = {}
+    """Common name to `PATH` or `PATH:INDEX` (1-based), from `--band`."""
+    sensor: str | None = None
+    """Name of a sensor; None: recognised from the files."""
+    sar_units: Literal["auto", "db", "linear"] = "auto"
+
+
+class FloodSpec(Spec):
+    """A request for a flood or surface-water map."""
+
+    scene: SceneSpec
+    run: RunSpec
+    before: tuple[SceneSpec, ...] = ()
+    """One earlier scene, or several for the z-score."""
+    method: str = "auto"
+    """A name from `geoseg.tasks.flood.METHODS`."""
+    threshold: float | None = None
+    """Fixes the threshold in the method's own unit; None: found from the scene."""
+    thresholding: Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"] = "auto"
+    """How a threshold is found."""
+    polarisation: Literal["auto", "vv", "vh"] = "auto"
+    speckle: Literal["refined-lee", "boxcar", "none"] = "refined-lee"
+    model: str | None = None
+    """A bundle or ONNX file instead of a method."""
+    permanent_water: Path | None = None
+    hand: Path | None = None
+    """Height above nearest drainage in m."""
+    max_hand: float = 15.0
+    """m; water higher than this above the drainage is dropped."""
+    slope: Path | None = None
+    """Slope in degrees."""
+    max_slope: float = 5.0
+    """Degrees; water on steeper ground is dropped."""
+
+
+class SegmentSpec(Spec):
+    """A request for a map by any segmentation network."""
+
+    scene: SceneSpec
+    run: RunSpec
+    model: str
+    """A bundle's name or folder, or an ONNX file."""
