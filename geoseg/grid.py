@@ -10,16 +10,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
 
 from geoseg.errors import UsageError
-
-if TYPE_CHECKING:
-    from affine import Affine
-    from pyproj import CRS, Geod, Transformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +93,6 @@ class Grid:
 
     def crop(self, window: Window) -> Grid:
         """Return the part of the grid under `window`, with its own origin."""
-        from affine import Affine
-
         return Grid(
             crs=self.crs,
             transform=self.transform * Affine.translation(window.col, window.row),
@@ -175,15 +170,11 @@ class Grid:
 
     @cached_property
     def _geod(self) -> Geod:
-        from pyproj import Geod
-
         own = self.crs.get_geod() if self.crs is not None else None
         return own if own is not None else Geod(ellps="WGS84")
 
     @cached_property
     def _to_geographic(self) -> Transformer:
-        from pyproj import CRS, Transformer
-
         geodetic = self.crs.geodetic_crs if self.crs is not None else None
         return Transformer.from_crs(self.crs, geodetic or CRS.from_epsg(4326), always_xy=True)
 
@@ -226,7 +217,7 @@ class TileGrid:
             raise UsageError(f"tile size {self.size} is not positive")
         if self.overlap < 0 or self.overlap % 2 or 2 * self.overlap > self.size:
             raise UsageError(
-                f"overlap {self.overlap} must be even, 0 or more, and at most half of the tile size {self.size}"
+                f"overlap {self.overlap} must be even, 0 or more, at most half of tile size {self.size}"
             )
 
     @property

@@ -58,7 +58,7 @@ class Strip:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """(H, W); True = observed."""
-        return self.classes != NODATA_CLASS
+        return np.not_equal(self.classes, NODATA_CLASS)
 
     @property
     def stop_row(self) -> int:
