@@ -252,3 +252,20 @@ class TileGrid:
         for col in range(self.cols):
             core = Window(row=row * self.stride, col=col * self.stride, height=self.stride, width=self.stride)
             yield Tile(row=row, col=col, core=core.intersect(self.grid.window), halo=core.pad(self.margin))
+
+
+def sample_windows(grid: Grid, *, size: int, most: int) -> list[Window]:
+    """Return up to `most` windows of `size` x `size` pixels spread evenly over a grid, in row order.
+
+    All of the grid where it is small enough, so that statistics of small scenes use every pixel. Windows
+    are clipped to the grid and do not overlap.
+    """
+    rows, cols = -(-grid.height // size), -(-grid.width // size)
+    shrink = math.sqrt(max(1.0, rows * cols / most))
+    keep_rows = max(1, min(rows, round(rows / shrink)))
+    keep_cols = max(1, min(cols, most // keep_rows))
+    return [
+        Window(row=int(row) * size, col=int(col) * size, height=size, width=size).intersect(grid.window)
+        for row in np.linspace(0, rows - 1, keep_rows).round()
+        for col in np.linspace(0, cols - 1, keep_cols).round()
+    ]

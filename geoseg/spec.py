@@ -160,6 +160,8 @@ class RunSpec(Spec):
     """Also write the classes as a COG here."""
     scores: Path | None = None
     """Also write the scores as a COG (uint8, scale 1/255) here."""
+    picture: Path | None = None
+    """Also draw the map over the scene as a PNG here."""
     overwrite: bool = False
     aoi: Path | None = None
     """Vector file; the map is clipped to its polygons."""

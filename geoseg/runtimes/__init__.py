@@ -23,6 +23,10 @@ class Session(Protocol):
     def description(self) -> str:
         """One line for people: runtime, device, precision; or the method and its threshold."""
 
+    @property
+    def batch(self) -> int:
+        """How many tiles a call should carry."""
+
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score a batch: (N, C, H, W) float32 to (N, K, H, W) float32 in 0..1 (after activation).
 
