@@ -27,12 +27,23 @@ RANKS = {
     "regions": 2,
     "vectorise": 2,
     "outputs": 2,
+    "plan": 3,
+    "preview": 3,
+    "reading": 3,
+    "scoring": 3,
     "pipeline": 3,
     "tasks": 4,
     "cli": 5,
 }
-# Rank 1 has an order of its own: values before what is made of them.
-WITHIN_RANK = {("pixels", "grid"), ("report", "spec")}
+# Where a rank has an order of its own: values before what is made of them, parts before the whole.
+WITHIN_RANK = {
+    ("pixels", "grid"),
+    ("report", "spec"),
+    ("scoring", "preview"),
+    ("scoring", "reading"),
+    ("pipeline", "preview"),
+    ("pipeline", "scoring"),
+}
 HEAVY = ("torch", "onnxruntime", "openvino", "rasterio", "geopandas", "pyogrio", "scipy", "shapely")
 
 

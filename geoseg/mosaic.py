@@ -1,0 +1,151 @@
+"""Overlapping tile scores become finished rows.
+
+Tiles are added from left to right, one tile row after the other. After a tile row, the rows above the next
+row's halo are final; only the `overlap` rows that both share are kept. Sums are made in tile order, so the
+result depends on neither threads nor batches.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.grid import Tile, TileGrid, Window
+from geoseg.pixels import NODATA_CLASS
+
+Blend = Literal["linear", "crop"]
+"""`linear`: weights fall linearly over the overlap (networks). `crop`: each pixel comes from the tile that
+owns it, untouched (methods: their filters need the context but no average)."""
+
+
+def profile(size: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.float32]:
+    """Blend weights (size,) along one axis of a tile.
+
+    Over `overlap` pixels at each end the weight is (i + 1/2) / overlap, so that the weights of two
+    neighbours sum to one. At the border of the scene there is no neighbour and the weight is 1.
+
+    Args:
+        size: pixels of the tile.
+        overlap: pixels shared with each neighbour.
+        first: whether the tile has no neighbour before it.
+        last: whether the tile has no neighbour after it.
+    """
+    weights = np.ones(size, np.float32)
+    if overlap:
+        ramp = ((np.arange(overlap) + 0.5) / overlap).astype(np.float32)
+        if not first:
+            weights[:overlap] = ramp
+        if not last:
+            weights[size - overlap :] = ramp[::-1]
+    return weights
+
+
+class Mosaic:
+    """Accumulates the scores of some tile columns and gives out finished rows."""
+
+    def __init__(self, tiles: TileGrid, planes: int, blend: Blend, cols: range | None = None) -> None:
+        """Make room for one tile row.
+
+        Args:
+            tiles: how the grid is cut.
+            planes: K, score planes of a tile.
+            blend: how overlapping tiles are joined.
+            cols: tile columns whose cores are wanted; None: all. The neighbours of the range must be
+                added too (`span`), since their halos reach into it.
+        """
+        self._tiles = tiles
+        self._blend = blend
+        self._wanted = range(tiles.cols) if cols is None else cols
+        self.span = range(max(0, self._wanted.start - 1), min(tiles.cols, self._wanted.stop + 1))
+        width = len(self.span) * tiles.stride + tiles.overlap
+        self._sums = np.zeros((planes, tiles.size, width), np.float32)
+
+    @property
+    def window(self) -> Window:
+        """Columns of the finished rows, on the grid (all rows)."""
+        start = self._wanted.start * self._tiles.stride
+        stop = min(self._wanted.stop * self._tiles.stride, self._tiles.grid.width)
+        return Window(row=0, col=start, height=self._tiles.grid.height, width=stop - start)
+
+    def add(self, tile: Tile, scores: NDArray[np.float32]) -> None:
+        """Add the scores (K, size, size) of one tile of the current tile row; `scores` is overwritten."""
+        tiles = self._tiles
+        start = (tile.col - self.span.start) * tiles.stride
+        if self._blend == "crop":
+            rows, cols = tile.core.slices(tile.halo)
+            into = slice(start + cols.start, start + cols.stop)
+            self._sums[:, rows, into] = scores[:, rows, cols]
+            return
+        down = profile(tiles.size, tiles.overlap, first=tile.row == 0, last=tile.row == tiles.rows - 1)
+        right = profile(tiles.size, tiles.overlap, first=tile.col == 0, last=tile.col == tiles.cols - 1)
+        scores *= right
+        scores *= down[:, np.newaxis]
+        self._sums[:, :, start : start + tiles.size] += scores
+
+    def finish_row(self, row: int) -> tuple[Window, NDArray[np.float32]]:
+        """End tile row `row`: its finished part on the grid, and the scores (K, H, W) there.
+
+        The rows shared with the next tile row stay for it. The array is a copy.
+        """
+        tiles = self._tiles
+        top = row * tiles.stride - tiles.margin
+        last = row == tiles.rows - 1
+        final = Window(
+            row=max(0, top),
+            col=self.window.col,
+            height=(tiles.grid.height if last else top + tiles.stride) - max(0, top),
+            width=self.window.width,
+        )
+        left = self.span.start * tiles.stride - tiles.margin
+        origin = Window(row=top, col=left, height=tiles.size, width=self._sums.shape[2])
+        rows, cols = final.slices(origin)
+        done = self._sums[:, rows, cols].copy()
+        self._sums[:, : tiles.overlap] = self._sums[:, tiles.stride :].copy()
+        self._sums[:, tiles.overlap :] = 0
+        return final, done
+
+
+def decide(
+    scores: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    *,
+    values: tuple[int, ...],
+    threshold: float = 0.5,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Turn scores into class values and the 255ths of the winning score.
+
+    Args:
+        scores: (K, H, W) in 0..1. With K = 1 the plane is the score of the second class.
+        valid: (H, W); True = observed.
+        values: the class value of each plane; two values where K = 1. Ties go to the first.
+        threshold: of K = 1; the second class wins strictly above it.
+
+    Returns:
+        Class values, `NODATA_CLASS` where not valid, and scores, 0 where not valid.
+    """
+    shape = scores.shape[1:]
+    if len(scores) == 1:
+        wins = scores[0] > np.float32(threshold)
+        quanta = _quantise(scores[0])
+        quanta = np.where(wins, quanta, 255 - quanta)
+        classes = np.where(wins, np.uint8(values[1]), np.uint8(values[0]))
+    else:
+        classes = np.full(shape, values[0], np.uint8)
+        best = scores[0].copy()
+        for value, plane in zip(values[1:], scores[1:], strict=True):
+            wins = plane > best
+            classes[wins] = value
+            np.maximum(best, plane, out=best)
+        quanta = _quantise(best)
+    classes[~valid] = NODATA_CLASS
+    quanta[~valid] = 0
+    return classes, quanta
+
+
+def _quantise(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """255ths, rounded to the nearest, of scores in 0..1 (float error beyond is clipped)."""
+    scaled = scores * np.float32(255)
+    scaled += np.float32(0.5)
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)

@@ -1,0 +1,107 @@
+"""How much work a map is, and how much memory it takes: what `--dry-run` prints and the pipeline keeps to."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from geoseg.grid import TileGrid
+from geoseg.spec import Spec
+
+WIDEST = 16_384
+"""Columns processed at once unless a memory limit says less."""
+
+PROCESS_MIB = 330
+"""Resident size of the interpreter with its libraries, measured; a network adds its own."""
+
+
+class Plan(Spec):
+    """What a run will do."""
+
+    height: int
+    width: int
+    tile: int
+    overlap: int
+    tiles: int
+    """To be scored; column bands score those at their borders twice."""
+    strips: int
+    """Tile rows; memory is bounded by one being read, one being scored."""
+    column_bands: int
+    """How many times the scene is swept from top to bottom."""
+    memory_mib: int
+    """Estimated peak, the network's own memory included."""
+    scratch_mib: int
+    """Disk for class rows between the sweeps; 0 with one column band."""
+    seconds: float | None
+    """Estimated from one tile of this scene; None: not measured."""
+    notes: tuple[str, ...] = ()
+
+
+def buffers_bytes(tiles: TileGrid, cols: int, *, bands: int, itemsize: int, planes: int) -> int:
+    """Bytes that the arrays of one sweep over `cols` tile columns take.
+
+    Two tile rows of pixels with their masks (one read, one scored), the score sums with their finished
+    copy, and some fifteen bytes a pixel of finished rows for classes, scores and runs.
+    """
+    width = cols * tiles.stride + tiles.overlap
+    pixels = 2 * tiles.size * width * (bands * itemsize + 1)
+    scores = planes * 4 * (tiles.size + tiles.stride) * width
+    finished = 15 * tiles.stride * min(width, tiles.grid.width)
+    return pixels + scores + finished
+
+
+def column_bands(
+    tiles: TileGrid, *, bands: int, itemsize: int, planes: int, limit_mib: int | None
+) -> list[range]:
+    """Cut the tile columns into as few ranges as memory allows."""
+    most = max(1, WIDEST // tiles.stride)
+    if limit_mib is not None:
+        limit = max(limit_mib - PROCESS_MIB, 1) * 2**20
+        while (
+            most > 1 and buffers_bytes(tiles, most + 2, bands=bands, itemsize=itemsize, planes=planes) > limit
+        ):
+            most = most * 3 // 4
+    count = -(-tiles.cols // most)
+    edges = [round(index * tiles.cols / count) for index in range(count + 1)]
+    return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def make_plan(
+    tiles: TileGrid,
+    ranges: list[range],
+    *,
+    bands: int,
+    itemsize: int,
+    planes: int,
+    cache_bytes: int,
+    session_mib: int,
+    seconds_per_tile: float | None,
+) -> Plan:
+    """Sum up a run.
+
+    Args:
+        tiles: how the grid is cut.
+        ranges: column bands, as tile columns.
+        bands: input bands.
+        itemsize: bytes of a stored value.
+        planes: score planes.
+        cache_bytes: of the source blocks.
+        session_mib: of the network.
+        seconds_per_tile: measured; None: unknown.
+    """
+    spans = [range(max(0, r.start - 1), min(tiles.cols, r.stop + 1)) for r in ranges]
+    count = tiles.rows * sum(len(span) for span in spans)
+    widest = max(len(span) for span in spans)
+    arrays = buffers_bytes(tiles, widest, bands=bands, itemsize=itemsize, planes=planes)
+    wide = len(ranges) > 1
+    return Plan(
+        height=tiles.grid.height,
+        width=tiles.grid.width,
+        tile=tiles.size,
+        overlap=tiles.overlap,
+        tiles=count,
+        strips=tiles.rows,
+        column_bands=len(ranges),
+        memory_mib=PROCESS_MIB + session_mib + (arrays + cache_bytes) // 2**20,
+        scratch_mib=2 * tiles.grid.height * tiles.grid.width // 2**20 if wide else 0,
+        seconds=None if seconds_per_tile is None else round(count * seconds_per_tile, 1),
+    )

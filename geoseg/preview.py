@@ -1,0 +1,88 @@
+"""A small picture of the scene and its map, collected while they stream past."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.grid import Grid
+from geoseg.pixels import NODATA_CLASS, Pixels
+
+LONGEST = 1400
+"""Pixels of the longer side of a preview."""
+
+
+class Preview:
+    """Every n-th row and column of the pixels and of the classes."""
+
+    def __init__(self, grid: Grid, bands: tuple[str, ...], longest: int = LONGEST) -> None:
+        """Make room; `bands` are those that will be added."""
+        self.step = max(1, -(-max(grid.height, grid.width) // longest))
+        self.bands = bands
+        shape = (-(-grid.height // self.step), -(-grid.width // self.step))
+        self.pixels: NDArray[np.float32] = np.full((len(bands), *shape), np.nan, np.float32)
+        """Physical values (B, h, w), NaN where nothing was observed."""
+        self.classes: NDArray[np.uint8] = np.full(shape, NODATA_CLASS, np.uint8)
+        """Class values (h, w) before cleaning."""
+
+    def add_pixels(self, pixels: Pixels) -> None:
+        """Sample a window; rows that were added before are set again to the same values."""
+        window = pixels.window
+        step = self.step
+        row = -(-max(window.row, 0) // step)
+        col = -(-max(window.col, 0) // step)
+        rows = range(row * step - window.row, window.height, step)
+        cols = range(col * step - window.col, window.width, step)
+        height = min(len(rows), self.classes.shape[0] - row)
+        width = min(len(cols), self.classes.shape[1] - col)
+        if height <= 0 or width <= 0:
+            return
+        pick = (slice(rows.start, None, step), slice(cols.start, None, step))
+        sample = Pixels(
+            window=window,
+            bands=pixels.bands,
+            data=pixels.data[(slice(None), *pick)][:, :height, :width],
+            valid=pixels.valid[pick][:height, :width],
+            scale=pixels.scale,
+            offset=pixels.offset,
+        )
+        self.pixels[:, row : row + height, col : col + width] = sample.physical()
+
+    def add_classes(self, row: int, classes: NDArray[np.uint8]) -> None:
+        """Sample a finished strip (H, W) whose first row is `row`."""
+        first = -(-row // self.step)
+        sample = classes[first * self.step - row :: self.step, :: self.step]
+        self.classes[first : first + len(sample)] = sample
+
+    def background(self) -> NDArray[np.float32]:
+        """Red, green and blue (3, h, w) in 0..1, stretched between the 2nd and 98th percentile; NaN kept.
+
+        Natural colour where the bands allow, else false colour from what there is, else grey.
+        """
+        order = next(
+            (
+                trio
+                for trio in (
+                    ("red", "green", "blue"),
+                    ("swir16", "nir08", "green"),
+                    ("swir16", "nir", "green"),
+                    ("nir", "red", "green"),
+                    ("nir", "green", "green"),
+                    ("nir08", "green", "green"),
+                    ("swir16", "swir16", "green"),
+                    ("vv", "vh", "vv"),
+                )
+                if set(trio) <= set(self.bands)
+            ),
+            (self.bands[0],) * 3,
+        )
+        return np.stack([_stretch(self.pixels[self.bands.index(name)]) for name in order])
+
+
+def _stretch(band: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear stretch of one band (h, w) to 0..1."""
+    seen = band[np.isfinite(band)]
+    if seen.size == 0:
+        return band
+    low, high = np.percentile(seen, (2, 98))
+    return np.clip((band - low) / max(float(high - low), 1e-9), 0, 1).astype(np.float32)

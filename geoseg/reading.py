@@ -1,0 +1,92 @@
+"""Tile rows of pixels, read ahead of the network, each source row once.
+
+A tile row needs `size` rows; it shares `overlap` of them with the one before, which are kept and not read
+again. Reading happens on one thread of its own, one tile row ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from geoseg.grid import Tile, TileGrid, Window
+from geoseg.pixels import Pixels
+from geoseg.scenes import Source
+
+Item = TypeVar("Item")
+
+CHUNK = 2048
+"""Columns read at once: bounds the temporary arrays of a reader."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileRow:
+    """The pixels of one tile row."""
+
+    row: int
+    pixels: Pixels
+    """Window: all halos of the row."""
+
+    def tile(self, tile: Tile) -> Pixels:
+        """The pixels under a tile's halo: views, not copies."""
+        rows, cols = tile.halo.slices(self.pixels.window)
+        return replace(
+            self.pixels,
+            window=tile.halo,
+            data=self.pixels.data[:, rows, cols],
+            valid=self.pixels.valid[rows, cols],
+        )
+
+
+def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span: range) -> Iterator[TileRow]:
+    """Yield the tile rows of the tile columns in `span`, from top to bottom.
+
+    Raises:
+        SceneReadError: a source could not be read; the message names the window.
+    """
+    left = span.start * tiles.stride - tiles.margin
+    width = len(span) * tiles.stride + tiles.overlap
+    before: Pixels | None = None
+    for row in range(tiles.rows):
+        top = row * tiles.stride - tiles.margin
+        kept = 0 if before is None else tiles.overlap
+        window = Window(row=top, col=left, height=tiles.size, width=width)
+        fresh = Window(row=top + kept, col=left, height=tiles.size - kept, width=width)
+        pixels: Pixels | None = None
+        for col in range(fresh.col, fresh.stop_col, CHUNK):
+            chunk = replace(fresh, col=col, width=min(CHUNK, fresh.stop_col - col))
+            part = source.read(chunk, bands)
+            if pixels is None:
+                pixels = _empty_like(part, window)
+                if before is not None:
+                    pixels.data[:, :kept] = before.data[:, tiles.stride :]
+                    pixels.valid[:kept] = before.valid[tiles.stride :]
+            rows, cols = chunk.slices(window)
+            pixels.data[:, rows, cols] = part.data
+            pixels.valid[rows, cols] = part.valid
+        if pixels is not None:
+            yield TileRow(row=row, pixels=pixels)
+            before = pixels
+
+
+def _empty_like(part: Pixels, window: Window) -> Pixels:
+    """Uninitialised pixels of a larger window."""
+    return replace(
+        part,
+        window=window,
+        data=np.empty((len(part.bands), window.height, window.width), part.data.dtype),
+        valid=np.empty((window.height, window.width), np.bool_),
+    )
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Iterate on another thread, one item ahead; errors come out where the item would have."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="geoseg-read") as pool:
+        pending = pool.submit(next, items, None)
+        while (item := pending.result()) is not None:
+            pending = pool.submit(next, items, None)
+            yield item

@@ -1,0 +1,120 @@
+"""From a source to finished strips: read → normalise → score → blend → decide.
+
+Three threads work at once: one reads the next tile row, the caller's runs the network, one consumes the
+finished rows. Each hands on in order, and none runs more than one step ahead, so memory is bounded by
+strips and the result does not depend on timing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from geoseg.grid import Tile, TileGrid
+from geoseg.mosaic import Blend, Mosaic, decide
+from geoseg.pixels import Pixels, Strip
+from geoseg.preview import Preview
+from geoseg.reading import TileRow, ahead, read_tile_rows
+from geoseg.report import Reporter
+from geoseg.runtimes import Session
+from geoseg.scenes import Source
+
+SWEEP_ROWS = 256
+"""Rows of the strips that are read back after a scene was scored in column bands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be scored, and how scores become classes."""
+
+    source: Source
+    bands: tuple[str, ...]
+    """In the session's channel order."""
+    session: Session
+    prepare: Callable[[Pixels], NDArray[np.float32]]
+    """Pixels of a tile to the session's input (C, size, size)."""
+    tiles: TileGrid
+    blend: Blend
+    values: tuple[int, ...]
+    """Class value of each score plane; two where the session has one plane."""
+    threshold: float = 0.5
+    """Of one-plane sessions."""
+    column_bands: tuple[range, ...]
+    """Tile columns swept one after the other (`geoseg.plan.column_bands`)."""
+    scratch: Path
+    """Folder for class rows between sweeps."""
+
+
+def score(job: Job, consume: Callable[[Strip], None], preview: Preview, reporter: Reporter) -> None:
+    """Score a scene and hand its finished strips, from top to bottom, to `consume` on one other thread.
+
+    Raises:
+        SceneReadError: the source could not be read.
+        Exception: whatever `consume` raises.
+    """
+    cache = max(job.source.cache_bytes(job.bands), 16 * 2**20)
+    with rasterio.Env(GDAL_CACHEMAX=cache), ThreadPoolExecutor(1, "geoseg-write") as pool:
+        pending: Future[None] | None = None
+        for strip in _strips(job, preview, reporter):
+            if pending is not None:
+                pending.result()
+            preview.add_classes(strip.row, strip.classes)
+            pending = pool.submit(consume, strip)
+        if pending is not None:
+            pending.result()
+
+
+def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
+    """Finished strips of the full width, through a class raster on disk where there are column bands."""
+    total = job.tiles.rows * len(job.column_bands)
+    if len(job.column_bands) == 1:
+        for done, (row, classes, scores) in enumerate(_sweep(job, job.column_bands[0], preview), start=1):
+            yield Strip(row=row, classes=classes, scores=scores)
+            reporter.progress(done, total, "strips")
+        return
+    grid = job.tiles.grid
+    done = 0
+    with tempfile.TemporaryDirectory(prefix=".geoseg-", dir=job.scratch) as folder:
+        rows = np.memmap(Path(folder) / "rows", np.uint8, "w+", shape=(2, grid.height, grid.width))
+        for cols in job.column_bands:
+            at = slice(cols.start * job.tiles.stride, cols.stop * job.tiles.stride)
+            for row, classes, scores in _sweep(job, cols, preview):
+                rows[0, row : row + len(classes), at] = classes
+                rows[1, row : row + len(classes), at] = scores
+                done += 1
+                reporter.progress(done, total, "strips")
+        for row in range(0, grid.height, SWEEP_ROWS):
+            classes, scores = np.array(rows[:, row : row + SWEEP_ROWS])
+            yield Strip(row=row, classes=classes, scores=scores)
+
+
+def _sweep(
+    job: Job, cols: range, preview: Preview
+) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Score some tile columns from top to bottom: first row, classes and scores of the finished rows."""
+    mosaic = Mosaic(job.tiles, job.session.planes, job.blend, cols)
+    for tile_row in ahead(read_tile_rows(job.source, job.bands, job.tiles, mosaic.span)):
+        preview.add_pixels(tile_row.pixels)
+        observed = _observed(job.tiles, tile_row, mosaic.span)
+        while batch := list(islice(observed, job.session.batch)):
+            scores = job.session(np.stack([job.prepare(tile_row.tile(tile)) for tile in batch]))
+            for tile, tile_scores in zip(batch, scores, strict=True):
+                mosaic.add(tile, tile_scores)
+        window, planes = mosaic.finish_row(tile_row.row)
+        valid = tile_row.pixels.valid[window.slices(tile_row.pixels.window)]
+        yield window.row, *decide(planes, valid, values=job.values, threshold=job.threshold)
+
+
+def _observed(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:
+    """Tiles of a row that hold any observed pixel; the others are nodata whatever the network says."""
+    for tile in tiles.row_tiles(tile_row.row):
+        if tile.col in span and tile_row.tile(tile).valid.any():
+            yield tile
