@@ -1,0 +1,7 @@
+"""Presets and bundles: YAML and JSON become the types of `geoseg.spec`."""
+
+from __future__ import annotations
+
+from geoseg.catalog.presets import sensor, sensors, task
+
+__all__ = ["sensor", "sensors", "task"]

@@ -1,0 +1,88 @@
+"""Sensors and tasks: the YAML files of `geoseg.configs` as specs, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TypeVar
+
+import yaml
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from geoseg.errors import UsageError
+from geoseg.spec import SensorSpec, Spec, TaskSpec
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+_TABLE = TypeAdapter(dict[str, JsonValue])
+
+
+@cache
+def _table(folder: str, stem: str) -> dict[str, JsonValue]:
+    """Return one YAML file as a table, on top of the one that its key `like` names."""
+    path = files("geoseg.configs").joinpath(folder, f"{stem}.yaml")
+    try:
+        table = _TABLE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise UsageError(f"preset {folder}/{stem}.yaml cannot be read: {error}") from error
+    like = table.pop("like", None)
+    return {**_table(folder, like), **table} if isinstance(like, str) else table
+
+
+def _load(folder: str, stem: str, kind: type[AnySpec]) -> AnySpec:
+    """Return one YAML file as a spec."""
+    try:
+        return kind.model_validate(_table(folder, stem))
+    except ValidationError as error:
+        raise UsageError(f"preset {folder}/{stem}.yaml is not valid: {error}") from error
+
+
+def _stems(folder: str) -> list[str]:
+    """Names of all presets in a folder, sorted."""
+    found = files("geoseg.configs").joinpath(folder).iterdir()
+    return sorted(item.name.removesuffix(".yaml") for item in found if item.name.endswith(".yaml"))
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Name the nearest presets, or all where none is near."""
+    names = sorted(known)
+    near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+    return UsageError(f"no {kind} is called {name!r}: {hint}")
+
+
+@cache
+def sensors() -> Mapping[str, SensorSpec]:
+    """Return every sensor by name.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return MappingProxyType({stem: _load("sensors", stem, SensorSpec) for stem in _stems("sensors")})
+
+
+def sensor(name: str) -> SensorSpec:
+    """Return a sensor by the name that `--sensor` takes, without regard to case.
+
+    Raises:
+        UsageError: there is none of that name; the message names the nearest.
+    """
+    found = sensors().get(name.lower())
+    if found is None:
+        raise _unknown("sensor", name, sensors())
+    return found
+
+
+@cache
+def task(name: str) -> TaskSpec:
+    """Return a task's classes and defaults.
+
+    Raises:
+        UsageError: there is none of that name, or its preset is not valid.
+    """
+    known = _stems("tasks")
+    if name not in known:
+        raise _unknown("task", name, known)
+    return _load("tasks", name, TaskSpec)
