@@ -1,0 +1,183 @@
+"""Write beside, then rename: a reader sees the old file or the new one, never half of either.
+
+Files grow in a hidden folder next to their place (the same file system, so that the rename is atomic), with
+their final names (so that the sidecars and journals of GDAL and SQLite stay in there too). Whatever ends the
+run early removes the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyogrio.errors
+import rasterio.errors
+from rasterio._err import CPLE_BaseError
+
+from geoseg.errors import OutputError
+
+STALE = ("-wal", "-shm", "-journal", ".aux.xml", ".ovr", ".msk")
+"""What readers leave beside a file and would wrongly apply to the one that replaces it."""
+
+NO_SPACE = 2**20
+"""Free bytes below which a failure does come from a full disk."""
+LOW_SPACE = 256 * 2**20
+"""Free bytes below which a failure is likely to come from a full disk."""
+
+FAILURES: tuple[type[Exception], ...] = (
+    OSError,
+    sqlite3.Error,
+    rasterio.errors.RasterioError,
+    CPLE_BaseError,
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+)
+"""How GDAL, SQLite and Python say that writing failed."""
+
+
+def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[Path] = ()) -> None:
+    """Find out before any work whether files can be written.
+
+    Args:
+        paths: every file that will be written, `companions` included.
+        overwrite: whether existing files may be replaced.
+        inputs: files that are read and must not be replaced.
+
+    Raises:
+        OutputError: a path is given twice, is an input, exists without `overwrite`, is a folder, or its
+            folder is missing or cannot be written.
+    """
+    seen: set[Path] = set()
+    read = {Path(path).resolve() for path in inputs}
+    for path in paths:
+        place = path.resolve()
+        if place in seen:
+            raise OutputError(f"{path}: named for two outputs; give each its own file")
+        if place in read:
+            raise OutputError(f"{path}: is an input too; write to another file")
+        seen.add(place)
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file in it")
+        _check_folder(path, place.parent)
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists; add --overwrite to replace it")
+
+
+def _check_folder(path: Path, folder: Path) -> None:
+    """Raise `OutputError` unless a file can be made in `folder`."""
+    if not folder.exists():
+        raise OutputError(f"{path}: the folder {folder} does not exist; create it or write elsewhere")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: {folder} is a file, not a folder; write elsewhere")
+    try:
+        # Only trying tells: permission bits say nothing of read-only mounts, nor to root.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise explain(path, error) from error
+
+
+def explain(path: Path, error: Exception) -> OutputError:
+    """Say in one line why writing `path` failed and what to do."""
+    folder = path.resolve().parent
+    code = error.errno if isinstance(error, OSError) else None
+    text = re.sub(r"/\.[^/ ]*\.partial\b", "", " ".join(str(error).split()))
+    free = _free(folder)
+    if code in {errno.ENOSPC, errno.EDQUOT} or "disk is full" in text or free < NO_SPACE:
+        return OutputError(f"{path}: the disk of {folder} is full; free some space or write elsewhere")
+    if code in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return OutputError(f"{path}: the folder {folder} is read-only for this user; write elsewhere")
+    # GDAL does not always pass the reason on.
+    hint = f"; only {free / 2**20:.1f} MiB are free in {folder}" if free < LOW_SPACE else ""
+    return OutputError(f"{path}: cannot be written: {text}{hint}")
+
+
+def _free(folder: Path) -> float:
+    """Bytes free; infinite where it cannot be told."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the failures of GDAL, SQLite and Python into an `OutputError` that names `path`."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except FAILURES as error:
+        raise explain(path, error) from error
+
+
+class Beside:
+    """Files on their way to their places; a context manager that removes what was not committed."""
+
+    def __init__(self, targets: Sequence[Path], *, overwrite: bool) -> None:
+        self._targets = tuple(targets)
+        self._overwrite = overwrite
+        self._folders: dict[Path, Path] = {}
+
+    def __enter__(self) -> Self:
+        check_writable(self._targets, self._overwrite)
+        try:
+            for target in self._targets:
+                # Behind a link, the file it points to is replaced and the link stays.
+                parent = target.resolve().parent
+                if parent not in self._folders:
+                    with writing(target):
+                        made = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=parent)
+                    self._folders[parent] = Path(made)
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def path(self, target: Path, *, name: str | None = None) -> Path:
+        """Where to write what will become `target`, or a working file `name` beside it."""
+        place = target.resolve()
+        return self._folders[place.parent] / (name or place.name)
+
+    def commit(self) -> None:
+        """Move every file to its place, the first target last, so that it stands only when all do.
+
+        Raises:
+            OutputError: a file cannot be moved, or appeared in the meantime and may not be replaced.
+        """
+        check_writable(self._targets, self._overwrite)
+        for target in self._targets:
+            with writing(target):
+                _flush(self.path(target))
+        for target in reversed(self._targets):
+            place = target.resolve()
+            with writing(target):
+                for suffix in STALE:
+                    place.with_name(place.name + suffix).unlink(missing_ok=True)
+                os.replace(self.path(target), place)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        for folder in self._folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._folders.clear()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk: a network or full disk may refuse it only now."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

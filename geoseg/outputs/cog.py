@@ -1,0 +1,254 @@
+"""Cloud-optimised GeoTIFFs of the classes and of the scores, written strip by strip.
+
+Rows gather until a full row of blocks is there, so that each block of the working file is compressed once;
+at the end GDAL copies it into a COG with overviews. Memory is bounded by a row of blocks.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+import rasterio.errors
+import rasterio.features
+import rasterio.shutil
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+
+from geoseg.errors import OutputError
+from geoseg.grid import Grid
+from geoseg.outputs.beside import Beside, writing
+from geoseg.outputs.record import RECORD_TAG
+from geoseg.outputs.styles import colour_table
+from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.report import RunRecord
+from geoseg.spec import ClassSpec
+
+BLOCK = 256
+"""Side of the working file's blocks, and rows that gather before they are written."""
+COG_BLOCK = 512
+_EDIT_PIXELS = 2**24
+# Mode keeps class values and shares; the mean of scores is a score. Neighbouring scores resemble each other,
+# so that the horizontal predictor saves a third of the file.
+_CLASS_OPTIONS = {"overview_resampling": "MODE", "level": "6"}
+_SCORE_OPTIONS = {"overview_resampling": "AVERAGE", "level": "3", "predictor": "YES"}
+
+
+class ClassRasterSink:
+    """The class and score rasters of one run; leaving it without `finish` removes them.
+
+    Classes are uint8 with nodata 255, a colour table and the labels as band tags `CLASS_<value>`. Scores are
+    uint8 with scale 1/255; 0 is a legal score, so a mask, not a nodata value, tells what was not observed.
+    """
+
+    def __init__(
+        self,
+        classes_path: Path | None,
+        scores_path: Path | None,
+        *,
+        grid: Grid,
+        classes: Sequence[ClassSpec],
+        overwrite: bool,
+        threads: int | None,
+    ) -> None:
+        self._classes_path = classes_path
+        self._scores_path = scores_path
+        self._grid = grid
+        self._specs = tuple(classes)
+        self._threads = threads
+        targets = [path for path in (classes_path, scores_path) if path is not None]
+        self._beside = Beside(targets, overwrite=overwrite)
+        self._pending: list[Strip] = []
+        self._next_row = 0
+        self._edits: list[tuple[NDArray[np.object_], NDArray[np.uint8]]] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._beside)
+            self._classes = self._open(stack, self._classes_path, "classes.work.tif", nodata=NODATA_CLASS)
+            self._scores = self._open(stack, self._scores_path, "scores.work.tif", nodata=None)
+            self._stack = stack.pop_all()
+        if self._classes is not None:
+            self._classes.write_colormap(1, colour_table(self._specs))
+            self._classes.update_tags(1, **{f"CLASS_{spec.value}": spec.label for spec in self._specs})
+            self._classes.set_band_description(1, "class")
+        if self._scores is not None:
+            self._scores.scales = (1 / 255,)
+            self._scores.set_band_description(1, "score")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, strip: Strip) -> None:
+        """Take the next rows.
+
+        Raises:
+            OutputError: they do not follow the last ones or do not fit the grid; or cannot be written.
+        """
+        row = self._next_row
+        if strip.row != row or strip.classes.shape[1] != self._grid.width:
+            raise OutputError(
+                f"rows from {strip.row}, {strip.classes.shape[1]} wide, given for row {row} of a grid"
+                f" {self._grid.width} wide"
+            )
+        self._pending.append(strip)
+        self._next_row = strip.stop_row
+        first = self._pending[0].row
+        while self._next_row - first >= BLOCK:
+            self._flush(BLOCK)
+            first += BLOCK
+
+    def burn(self, geometries: NDArray[np.object_], values: NDArray[np.integer[Any]]) -> None:
+        """Set pixels of the class raster at the end, so that it agrees with the cleaned polygons.
+
+        The scores stay those of the classes first found.
+
+        Args:
+            geometries: polygons in pixel coordinates (col, row); those whose centres are inside are set.
+            values: one class value each; later ones win.
+        """
+        if self._classes_path is not None and len(geometries):
+            self._edits.append((np.asarray(geometries, object), np.asarray(values, np.uint8)))
+
+    def finish(self, record: RunRecord) -> None:
+        """Apply the edits, copy into COGs with the record and move them to their places.
+
+        Raises:
+            OutputError: rows are missing, or something cannot be written; nothing is left behind.
+        """
+        if self._next_row != self._grid.height:
+            raise OutputError(f"only {self._next_row} of {self._grid.height} rows were given")
+        if self._pending:
+            self._flush(sum(len(strip.classes) for strip in self._pending))
+        if self._edits and self._classes is not None and self._classes_path is not None:
+            with writing(self._classes_path):
+                _apply(self._classes, self._edits)
+        self._publish(self._classes, self._classes_path, record, _CLASS_OPTIONS)
+        self._publish(self._scores, self._scores_path, record, _SCORE_OPTIONS)
+        self._beside.commit()
+
+    def _open(self, stack: ExitStack, path: Path | None, name: str, *, nodata: int | None) -> Any:
+        """Open a working file: a rasterio dataset, or None without a path."""
+        if path is None:
+            return None
+        grid = self._grid
+        with writing(path), _unreferenced():
+            dataset = rasterio.open(
+                self._beside.path(path, name=name),
+                "w+",
+                driver="GTiff",
+                dtype="uint8",
+                count=1,
+                height=grid.height,
+                width=grid.width,
+                crs=None if grid.crs is None else grid.crs.to_wkt(),
+                transform=grid.transform,
+                nodata=nodata,
+                tiled=True,
+                blockxsize=BLOCK,
+                blockysize=BLOCK,
+                compress="deflate",
+                zlevel=1,
+                bigtiff="if_safer",
+            )
+        stack.callback(_close, dataset)
+        return dataset
+
+    def _flush(self, height: int) -> None:
+        """Write the first `height` pending rows."""
+        first = self._pending[0].row
+        classes = np.concatenate([strip.classes for strip in self._pending])
+        scores = np.concatenate([strip.scores for strip in self._pending])
+        window = RasterWindow(0, first, self._grid.width, height)
+        if self._classes is not None and self._classes_path is not None:
+            with writing(self._classes_path):
+                self._classes.write(classes[:height], 1, window=window)
+        if self._scores is not None and self._scores_path is not None:
+            with writing(self._scores_path), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+                self._scores.write(scores[:height], 1, window=window)
+                self._scores.write_mask(classes[:height] != NODATA_CLASS, window=window)
+        rest = Strip(row=first + height, classes=classes[height:], scores=scores[height:])
+        self._pending = [rest] if len(rest.classes) else []
+
+    def _publish(
+        self, dataset: Any, path: Path | None, record: RunRecord, options: Mapping[str, str]
+    ) -> None:
+        """Close a working file and copy it into a COG beside the target."""
+        if dataset is None or path is None:
+            return
+        work, target = Path(dataset.name), self._beside.path(path)
+        with writing(path), _unreferenced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+            dataset.update_tags(**{RECORD_TAG: record.model_dump_json()})
+            dataset.close()
+            rasterio.shutil.copy(
+                work,
+                target,
+                driver="COG",
+                compress="DEFLATE",
+                blocksize=COG_BLOCK,
+                **options,
+                num_threads=str(self._threads or "ALL_CPUS"),
+                bigtiff="IF_SAFER",
+            )
+            work.unlink()
+            _check(target)
+
+
+def _apply(dataset: Any, edits: Sequence[tuple[NDArray[np.object_], NDArray[np.uint8]]]) -> None:
+    """Burn polygons into a class raster, some rows at a time, in the order given."""
+    geometries = np.concatenate([geometry for geometry, _ in edits])
+    values = np.concatenate([value for _, value in edits])
+    tree = shapely.STRtree(geometries)
+    width, height = dataset.width, dataset.height
+    step = max(BLOCK, _EDIT_PIXELS // width // BLOCK * BLOCK)
+    for row in range(0, height, step):
+        rows = min(step, height - row)
+        hit = np.sort(tree.query(shapely.box(0, row, width, row + rows)))
+        if not hit.size:
+            continue
+        window = RasterWindow(0, row, width, rows)
+        block = dataset.read(1, window=window)
+        rasterio.features.rasterize(
+            zip(geometries[hit], values[hit].tolist(), strict=True),
+            out=block,
+            transform=Affine.translation(0, row),
+        )
+        dataset.write(block, 1, window=window)
+
+
+def _close(dataset: Any) -> None:
+    """Close a working file; GDAL's complaints go to the log, not to stderr."""
+    with rasterio.Env():
+        dataset.close()
+
+
+def _check(path: Path) -> None:
+    """Read the last block of every level: a full disk shows there at the latest.
+
+    Raises:
+        OutputError: the file is not whole.
+    """
+    with rasterio.open(path) as file:
+        file.read(1, window=RasterWindow(file.width - 1, file.height - 1, 1, 1))
+        layout = file.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
+    if layout != "COG":
+        raise OutputError(f"{path.name}: is not laid out as a COG but as {layout}")
+
+
+@contextmanager
+def _unreferenced() -> Iterator[None]:
+    """Accept rasters without a place on the ground."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        yield

@@ -1,0 +1,78 @@
+"""What a vector layer looks like, and batches of features as the columns that formats take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from geoseg.errors import OutputError
+from geoseg.features import Column, Features
+from geoseg.spec import ClassSpec
+
+Kind = Literal["int", "float", "text"]
+
+SCENE_LAYER = "scene"
+"""The layer with the footprint of what was observed."""
+
+_DTYPES = {"int": np.int64, "float": np.float64, "text": np.object_}
+_POLYGON, _MULTIPOLYGON = 3, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer of MultiPolygons: one type whether regions touch at corners or not, or there are none."""
+
+    name: str
+    schema: Mapping[str, Kind]
+    """Columns in order; the same in every batch."""
+    classes: tuple[ClassSpec, ...]
+    """Empty for a layer that is not a map of classes."""
+    crs: CRS | None
+    """None: coordinates are pixels."""
+
+    @classmethod
+    def of(cls, features: Features, *, name: str, crs: CRS | None) -> Self:
+        """Describe a layer without classes by its only batch."""
+        kinds: dict[str, Kind] = {}
+        for column, values in features.columns.items():
+            code = np.asarray(values).dtype.kind
+            kinds[column] = "int" if code in "iub" else "float" if code == "f" else "text"
+        return cls(name=name, schema=kinds, classes=(), crs=crs)
+
+    def columns(self, features: Features) -> list[Column]:
+        """Return the columns in the layer's order as int64, float64 or object arrays.
+
+        Raises:
+            OutputError: the batch has other columns than the layer, or another length.
+        """
+        if set(features.columns) != set(self.schema):
+            raise OutputError(
+                f"layer {self.name!r} has columns {sorted(self.schema)}, not {sorted(features.columns)}"
+            )
+        out: list[Column] = [
+            np.asarray(features.columns[name], _DTYPES[kind]) for name, kind in self.schema.items()
+        ]
+        if any(len(column) != len(features) for column in out):
+            raise OutputError(f"layer {self.name!r}: a column is not as long as the geometries")
+        return out
+
+    def wkb(self, features: Features) -> NDArray[np.object_]:
+        """Return the geometries as two-dimensional MultiPolygon WKB.
+
+        Raises:
+            OutputError: a geometry is missing or no polygon.
+        """
+        geometry = np.array(features.geometry, dtype=object)
+        types = shapely.get_type_id(geometry)
+        single = types == _POLYGON
+        if not np.all(single | (types == _MULTIPOLYGON)):
+            raise OutputError(f"layer {self.name!r} takes polygons only")
+        if single.any():
+            geometry[single] = shapely.multipolygons(geometry[single], indices=np.arange(single.sum()))
+        return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)

@@ -1,0 +1,233 @@
+"""A picture of a map: the scene under it, the classes over it, a legend, a scale bar and a caption."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio.features
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from geoseg.errors import OutputError
+from geoseg.outputs.beside import Beside, writing
+from geoseg.outputs.styles import rgb
+from geoseg.pixels import NODATA_CLASS
+from geoseg.spec import ClassSpec
+
+LONG_SIDE = 1000
+"""Pixels that the map's longer side has at least; smaller ones are enlarged by a whole factor."""
+_PANEL = 250
+_MARGIN = 24
+_PAPER = (255, 255, 255)
+_INK = (33, 37, 41)
+_QUIET = (108, 117, 125)
+_UNSEEN = (222, 226, 230)
+_FILL = 0.5
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_Position = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fonts:
+    title: _Font
+    text: _Font
+    small: _Font
+
+
+def rasterise(
+    geometries: NDArray[np.object_],
+    values: NDArray[np.integer],
+    *,
+    out: NDArray[np.uint8],
+    scale: float = 1.0,
+) -> None:
+    """Draw polygons into the labels of a picture, a batch at a time.
+
+    Args:
+        geometries: polygons in pixel coordinates (col, row) of the grid.
+        values: one class value each.
+        out: labels (h, w), changed in place.
+        scale: grid pixels per picture pixel.
+    """
+    if len(geometries):
+        shapes = zip(geometries, np.asarray(values).tolist(), strict=True)
+        rasterio.features.rasterize(shapes, out=out, transform=rasterio.Affine.scale(scale))
+
+
+def draw_picture(  # noqa: PLR0913 - each is a part of the picture
+    path: Path,
+    *,
+    background: NDArray[np.floating],
+    labels: NDArray[np.uint8],
+    classes: Sequence[ClassSpec],
+    title: str,
+    caption: str,
+    areas_m2: dict[int, float | None] | None = None,
+    pixel_size_m: float | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Draw a map as a PNG.
+
+    Args:
+        path: where to.
+        background: (3, h, w) or (h, w), 0..1, NaN where nothing was observed; decimated by the caller.
+        labels: (h, w) class values; 0 shows the scene, 255 was not observed.
+        classes: of the map; those other than 0 stand in the legend.
+        title: one line.
+        caption: scene and method; wrapped.
+        areas_m2: area by class value, for the legend.
+        pixel_size_m: width of a picture pixel on the ground, for the scale bar; None or NaN: no bar.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: shapes differ, or the file cannot be written.
+    """
+    if background.shape[-2:] != labels.shape:
+        raise OutputError(f"{path}: background {background.shape} and labels {labels.shape} differ in size")
+    factor = max(1, LONG_SIDE // max(labels.shape))
+    picture = Image.fromarray(_compose(background, labels, classes, factor))
+    step = pixel_size_m / factor if pixel_size_m is not None and math.isfinite(pixel_size_m) else None
+    sheet = _lay_out(picture, classes, title, caption, areas_m2 or {}, step)
+    with Beside([path], overwrite=overwrite) as beside:
+        with writing(path):
+            sheet.save(beside.path(path), format="PNG", optimize=True)
+        beside.commit()
+
+
+def _compose(
+    background: NDArray[np.floating], labels: NDArray[np.uint8], classes: Sequence[ClassSpec], factor: int
+) -> NDArray[np.uint8]:
+    """Blend classes over the scene: (h, w, 3), enlarged by `factor`, with opaque outlines."""
+    bands = background if background.ndim == 3 else np.broadcast_to(background, (3, *background.shape))
+    unseen = np.isnan(bands).any(axis=0) | (labels == NODATA_CLASS)
+    image = np.moveaxis(np.clip(np.nan_to_num(bands), 0, 1) * 255, 0, -1)
+    image[unseen] = _UNSEEN
+    image = image.repeat(factor, 0).repeat(factor, 1)
+    labels = labels.repeat(factor, 0).repeat(factor, 1)
+    edge = np.zeros(labels.shape, bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[:, :-1] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    edge[:-1] |= labels[1:] != labels[:-1]
+    for spec in classes:
+        if spec.value:
+            inside = labels == spec.value
+            colour = np.array(rgb(spec.colour), float)
+            image[inside] = (1 - _FILL) * image[inside] + _FILL * colour
+            image[inside & edge] = colour
+    return np.asarray(np.rint(image), np.uint8)
+
+
+def _lay_out(
+    picture: Image.Image,
+    classes: Sequence[ClassSpec],
+    title: str,
+    caption: str,
+    areas_m2: dict[int, float | None],
+    step: float | None,
+) -> Image.Image:
+    """Place the map, title above, caption below, legend at the right."""
+    fonts = _Fonts(title=_font(26), text=_font(17), small=_font(14))
+    width = picture.width + _PANEL + 3 * _MARGIN
+    lines = _wrap(caption, fonts.small, width - 2 * _MARGIN)
+    top = _MARGIN + 30 + 16
+    height = top + max(picture.height, 120 + 52 * len(classes)) + 14 + 20 * len(lines) + _MARGIN
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN, _MARGIN), _fit(title, fonts.title, width - 2 * _MARGIN), _INK, fonts.title)
+    sheet.paste(picture, (_MARGIN, top))
+    draw.rectangle(
+        (_MARGIN - 1, top - 1, _MARGIN + picture.width, top + picture.height), outline=_QUIET, width=1
+    )
+    panel = picture.width + 2 * _MARGIN
+    below = _legend(draw, (panel, top), classes, areas_m2, fonts)
+    if step is not None:
+        _scale_bar(draw, (panel, below + 24), step, fonts.small)
+    for index, line in enumerate(lines):
+        place = (_MARGIN, height - _MARGIN - 20 * (len(lines) - index) + 2)
+        draw.text(place, line, _QUIET, fonts.small)
+    return sheet
+
+
+def _legend(
+    draw: ImageDraw.ImageDraw,
+    place: _Position,
+    classes: Sequence[ClassSpec],
+    areas_m2: dict[int, float | None],
+    fonts: _Fonts,
+) -> float:
+    """Draw one entry a class and one for what was not observed; return where it ends."""
+    x, y = place
+    for spec in classes:
+        if not spec.value:
+            continue
+        colour = rgb(spec.colour)
+        pale = tuple(round(255 * (1 - _FILL) + part * _FILL) for part in colour)
+        draw.rectangle((x, y + 2, x + 26, y + 20), fill=pale, outline=colour, width=2)
+        draw.text((x + 38, y), _fit(spec.label, fonts.text, _PANEL - 38), _INK, fonts.text)
+        area = areas_m2.get(spec.value)
+        if area is not None:
+            draw.text((x + 38, y + 22), area_text(area), _QUIET, fonts.small)
+        y += 52 if area is not None else 32
+    draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=_QUIET, width=1)
+    draw.text((x + 38, y), "not observed", _INK, fonts.text)
+    return y + 32
+
+
+def _scale_bar(draw: ImageDraw.ImageDraw, place: _Position, step: float, font: _Font) -> None:
+    """Draw a bar of a round length; `step` is metres per picture pixel."""
+    x, y = place
+    length = round_length(step * (_PANEL - 60))
+    pixels = length / step
+    draw.rectangle((x, y, x + pixels / 2, y + 6), fill=_INK, outline=_INK)
+    draw.rectangle((x + pixels / 2, y, x + pixels, y + 6), fill=_PAPER, outline=_INK)
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    draw.text((x + pixels, y + 12), text, _INK, font, anchor="ma")
+    draw.text((x, y + 12), "0", _INK, font, anchor="ma")
+
+
+def round_length(most: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that is at most `most` (> 0)."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(factor * power for factor in (1, 2, 5) if factor * power <= most)
+
+
+def area_text(area_m2: float) -> str:
+    """Say an area with three digits, in m², ha or km²."""
+    value, unit = area_m2, "m²"
+    if area_m2 >= 1e6:
+        value, unit = area_m2 / 1e6, "km²"
+    elif area_m2 >= 1e4:
+        value, unit = area_m2 / 1e4, "ha"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def _font(size: int) -> _Font:
+    return ImageFont.load_default(size)
+
+
+def _wrap(text: str, font: _Font, width: float) -> list[str]:
+    """Break a text into lines no wider than `width` pixels."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [_fit(line, font, width) for line in lines if line]
+
+
+def _fit(text: str, font: _Font, width: float) -> str:
+    """Shorten a text that is wider than `width` pixels."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "...") > width:
+        text = text[:-1]
+    return text.rstrip() + "..."

@@ -1,0 +1,107 @@
+"""How a map was made, read back from any file that geoseg wrote."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pyogrio
+import pyogrio.errors
+import rasterio
+import rasterio.errors
+from pydantic import ValidationError
+
+from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
+from geoseg.report import RunRecord
+
+RECORD_KEY = "geoseg"
+"""Under which a record stands in the metadata of FlatGeobuf, GeoParquet and GeoJSON."""
+RECORD_TAG = "GEOSEG_RECORD"
+"""The TIFF tag (GDAL metadata item) of a record."""
+RECORD_URI = "urn:geoseg:run-record"
+"""`md_standard_uri` of a record in a GeoPackage."""
+
+
+def read_record(path: Path) -> RunRecord | None:
+    """Return the record that a map carries; None where it has none.
+
+    Raises:
+        SceneReadError: the file is missing or cannot be read.
+        SceneError: the record is of another version of geoseg.
+        RuntimeMissingError: reading GeoParquet needs pyarrow.
+    """
+    if not path.is_file():
+        raise SceneReadError(f"{path}: no such file")
+    reader = _READERS.get(path.suffix.lower())
+    try:
+        text = reader(path) if reader else None
+    except (
+        OSError,
+        ValueError,
+        sqlite3.Error,
+        rasterio.errors.RasterioError,
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+    ) as error:
+        raise SceneReadError(f"{path}: cannot be read: {error}") from error
+    if text is None:
+        return None
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise SceneError(
+            f"{path}: its run record was written by another version of geoseg ({error.error_count()} fields"
+            " differ); read it with that version"
+        ) from error
+
+
+def _from_geopackage(path: Path) -> str | None:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+        if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'gpkg_metadata'").fetchone():
+            return None
+        row = file.execute(
+            "SELECT metadata FROM gpkg_metadata WHERE md_standard_uri = ? ORDER BY id DESC", (RECORD_URI,)
+        ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _from_flatgeobuf(path: Path) -> str | None:
+    value = (pyogrio.read_info(path)["layer_metadata"] or {}).get(RECORD_KEY)
+    return None if value is None else str(value)
+
+
+def _from_geojson(path: Path) -> str | None:
+    with path.open(encoding="utf-8") as file:
+        value = json.load(file).get(RECORD_KEY)
+    return None if value is None else json.dumps(value)
+
+
+def _from_parquet(path: Path) -> str | None:
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - an optional package
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"{path}: GeoParquet needs pyarrow; pip install 'geoseg[parquet]'"
+        ) from error
+    value = (parquet.read_metadata(path).metadata or {}).get(RECORD_KEY.encode())
+    return None if value is None else value.decode()
+
+
+def _from_tiff(path: Path) -> str | None:
+    with rasterio.open(path) as file:
+        value = file.tags().get(RECORD_TAG)
+    return None if value is None else str(value)
+
+
+_READERS: dict[str, Callable[[Path], str | None]] = {
+    ".gpkg": _from_geopackage,
+    ".fgb": _from_flatgeobuf,
+    ".geojson": _from_geojson,
+    ".json": _from_geojson,
+    ".parquet": _from_parquet,
+    ".tif": _from_tiff,
+    ".tiff": _from_tiff,
+}

@@ -1,0 +1,111 @@
+"""What all vector formats share: rows are staged beside the target, then published in their format."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from pyogrio import raw
+
+from geoseg.features import Features
+from geoseg.outputs.beside import Beside, writing
+from geoseg.outputs.layer import SCENE_LAYER, Layer
+from geoseg.outputs.table import Table
+from geoseg.report import RunRecord
+
+
+class StagedSink(ABC):
+    """A vector output; leaving it without `finish` removes everything half written."""
+
+    index: ClassVar[bool] = False
+    """Whether the staged layers need a spatial index."""
+    self_contained: ClassVar[bool] = False
+    """Whether the format holds the `scene` layer itself."""
+
+    def __init__(self, path: Path, layer: Layer, *, overwrite: bool) -> None:
+        self.path = path
+        self.layer = layer
+        self.beside = Beside((path, *self.companions(path)), overwrite=overwrite)
+
+    @classmethod
+    def companions(cls, path: Path) -> tuple[Path, ...]:
+        """Further files that this format writes: the `scene` layer, where it holds only one."""
+        if cls.self_contained:
+            return ()
+        return (path.with_suffix(f".{SCENE_LAYER}{path.suffix}"),)
+
+    def __enter__(self) -> Self:
+        self.beside.__enter__()
+        self._staged = self.beside.path(self.path, name=self.staged_name)
+        self._table = Table(self._staged, self.layer, index=self.index)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.beside.__exit__(kind, error, trace)
+
+    @property
+    def staged_name(self) -> str:
+        """Name of the staging file."""
+        return "staged.gpkg"
+
+    def write(self, features: Features) -> None:
+        """Append a batch of polygons.
+
+        Raises:
+            OutputError: it does not fit the layer, or cannot be written.
+        """
+        with writing(self.path):
+            self._table.add(features)
+
+    def finish(self, record: RunRecord, footprint: Features) -> None:
+        """Write the run's record and the `scene` layer and move everything to its place.
+
+        Raises:
+            OutputError: something cannot be written; nothing is left behind.
+        """
+        with writing(self.path):
+            self._table.close()
+            scene = Table(
+                self._staged,
+                Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs),
+                index=self.index,
+            )
+            scene.add(footprint)
+            scene.close()
+            self.publish(self._staged, record)
+        self.beside.commit()
+
+    @abstractmethod
+    def publish(self, staged: Path, record: RunRecord) -> None:
+        """Make every target out of the staged GeoPackage, at `self.beside.path(target)`."""
+
+
+def convert(
+    staged: Path,
+    layer: str,
+    target: Path,
+    *,
+    driver: str,
+    options: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Stream one staged layer into a file of another format, in bounded memory."""
+    with raw.open_arrow(staged, layer=layer, use_pyarrow=False) as (meta, stream), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
+        raw.write_arrow(
+            stream,
+            target,
+            layer=target.stem,
+            driver=driver,
+            geometry_type="MultiPolygon",
+            geometry_name=meta["geometry_name"] or "wkb_geometry",
+            crs=meta["crs"],
+            layer_options=None if options is None else dict(options),
+            layer_metadata=None if metadata is None else dict(metadata),
+        )

@@ -1,0 +1,89 @@
+"""How a map looks, from its one list of classes: QGIS styles (QML) and raster colour tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from geoseg.pixels import NODATA_CLASS
+from geoseg.spec import ClassSpec
+
+FILL_ALPHA = 140
+"""Of 255: the scene shows through the polygons; their outlines are opaque."""
+_HEADER = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Split `#rrggbb` into 0..255."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def colour_table(classes: Sequence[ClassSpec]) -> dict[int, tuple[int, int, int, int]]:
+    """Return RGBA by class value; unobserved pixels are transparent."""
+    table = {spec.value: (*rgb(spec.colour), 255) for spec in classes}
+    return {**table, NODATA_CLASS: (0, 0, 0, 0)}
+
+
+def classes_qml(classes: Sequence[ClassSpec]) -> str:
+    """Return a QGIS style: one category a class (background has no polygons), by the column `class`."""
+    document = _document()
+    renderer = ElementTree.SubElement(
+        document, "renderer-v2", type="categorizedSymbol", attr="class", enableorderby="0", symbollevels="0"
+    )
+    categories = ElementTree.SubElement(renderer, "categories")
+    symbols = ElementTree.SubElement(renderer, "symbols")
+    for index, spec in enumerate(spec for spec in classes if spec.value):
+        ElementTree.SubElement(
+            categories,
+            "category",
+            value=str(spec.value),
+            label=spec.label,
+            symbol=str(index),
+            render="true",
+            type="long",
+        )
+        red, green, blue = rgb(spec.colour)
+        _fill(
+            symbols,
+            name=str(index),
+            color=f"{red},{green},{blue},{FILL_ALPHA}",
+            outline_color=f"{red},{green},{blue},255",
+            style="solid",
+        )
+    return _text(document)
+
+
+def footprint_qml() -> str:
+    """Return a QGIS style for footprints: a dark outline that hides nothing."""
+    document = _document()
+    renderer = ElementTree.SubElement(document, "renderer-v2", type="singleSymbol", symbollevels="0")
+    symbols = ElementTree.SubElement(renderer, "symbols")
+    _fill(symbols, name="0", color="0,0,0,0", outline_color="60,60,60,255", style="no")
+    return _text(document)
+
+
+def _document() -> ElementTree.Element:
+    return ElementTree.Element("qgis", version="3.22.0", styleCategories="Symbology")
+
+
+def _text(document: ElementTree.Element) -> str:
+    ElementTree.indent(document, " ")
+    return _HEADER + ElementTree.tostring(document, encoding="unicode") + "\n"
+
+
+def _fill(parent: ElementTree.Element, *, name: str, color: str, outline_color: str, style: str) -> None:
+    """Add a simple fill symbol; colours are `r,g,b,a`."""
+    symbol = ElementTree.SubElement(parent, "symbol", type="fill", name=name, alpha="1", clip_to_extent="1")
+    layer = ElementTree.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "pass": "0"})
+    options = ElementTree.SubElement(layer, "Option", type="Map")
+    values = {
+        "color": color,
+        "joinstyle": "bevel",
+        "outline_color": outline_color,
+        "outline_style": "solid",
+        "outline_width": "0.26",
+        "outline_width_unit": "MM",
+        "style": style,
+    }
+    for key, value in values.items():
+        ElementTree.SubElement(options, "Option", type="QString", name=key, value=value)

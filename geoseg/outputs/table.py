@@ -1,0 +1,96 @@
+"""Rows on their way into one layer of a GeoPackage file, a bounded number of bytes at a time.
+
+Every vector format passes through such a file: it alone can be appended to. Maps of usual size are written
+at once, with the spatial index built in bulk; larger ones are appended buffer by buffer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+from numpy.typing import NDArray
+from pyogrio import raw
+
+from geoseg.errors import OutputError
+from geoseg.features import Column, Features
+from geoseg.outputs.layer import Layer
+
+BUFFER_BYTES = 48 * 2**20
+"""WKB bytes kept before they are appended."""
+BUFFER_ROWS = 2**16
+
+
+class Table:
+    """One layer of a GeoPackage file, created on the first flush."""
+
+    def __init__(self, path: Path, layer: Layer, *, index: bool) -> None:
+        self._path = path
+        self._layer = layer
+        self._index = index
+        self._wkb: list[NDArray[np.object_]] = []
+        self._columns: list[list[Column]] = []
+        self._bytes = 0
+        self._buffered = 0
+        self._created = False
+        self.rows = 0
+
+    def add(self, features: Features) -> None:
+        """Append a batch.
+
+        Raises:
+            OutputError: it does not fit the layer.
+        """
+        if not len(features):
+            return
+        columns = self._layer.columns(features)
+        wkb = self._layer.wkb(features)
+        self._wkb.append(wkb)
+        self._columns.append(columns)
+        self._bytes += sum(map(len, wkb))
+        self._buffered += len(wkb)
+        if self._bytes >= BUFFER_BYTES or self._buffered >= BUFFER_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left and check that every row arrived; without rows, an empty layer.
+
+        Raises:
+            OutputError: rows are missing from the file.
+        """
+        if self._buffered or not self._created:
+            self._flush()
+        found = pyogrio.read_info(self._path, layer=self._layer.name)["features"]
+        if found != self.rows:
+            raise OutputError(f"{self._path.name}: only {found} of {self.rows} rows were written")
+
+    def _flush(self) -> None:
+        """Create the layer or append to it."""
+        schema = self._layer.schema
+        empty = Features(geometry=np.empty(0, object), columns={name: np.empty(0, object) for name in schema})
+        wkb = np.concatenate([np.empty(0, object), *self._wkb])
+        batches = [self._layer.columns(empty), *self._columns]
+        crs = self._layer.crs
+        layer_options = {"SPATIAL_INDEX": "YES" if self._index else "NO"}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="'crs' was not provided")
+            raw.write(
+                self._path,
+                wkb,
+                [np.concatenate(parts) for parts in zip(*batches, strict=True)],
+                list(schema),
+                layer=self._layer.name,
+                driver="GPKG",
+                geometry_type="MultiPolygon",
+                crs=None if crs is None else crs.to_wkt(),
+                promote_to_multi=False,
+                append=self._created,
+                # Version 1.3: readers of GDAL 3.6 (QGIS 3.22) warn of 1.4.
+                dataset_options=None if self._path.exists() else {"VERSION": "1.3"},
+                layer_options=None if self._created else layer_options,
+            )
+        self.rows += self._buffered
+        self._created = True
+        self._wkb, self._columns, self._bytes, self._buffered = [], [], 0, 0
