@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from geoseg.pixels import NODATA_CLASS
 from geoseg.spec import ClassSpec
 
 LONG_SIDE = 1000
-"""Pixels that the map's longer side has at least; smaller ones are enlarged by a whole factor."""
+"""Pixels that the map's longer side has at least about; smaller ones are enlarged by a whole factor."""
 _PANEL = 250
 _MARGIN = 24
 _PAPER = (255, 255, 255)
@@ -27,6 +28,11 @@ _INK = (33, 37, 41)
 _QUIET = (108, 117, 125)
 _UNSEEN = (222, 226, 230)
 _FILL = 0.5
+# Pillow's own font, the only one that is there everywhere, knows little beyond ASCII.
+_DRAWABLE = frozenset("°·±…’“”")
+_SPELT = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "×": "x", "≥": ">=", "≤": "<=", "µ": "u", "→": "->", "ß": "ss"}
+)
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _Position = tuple[float, float]
@@ -89,7 +95,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     """
     if background.shape[-2:] != labels.shape:
         raise OutputError(f"{path}: background {background.shape} and labels {labels.shape} differ in size")
-    factor = max(1, LONG_SIDE // max(labels.shape))
+    factor = max(1, round(LONG_SIDE / max(labels.shape)))
     picture = Image.fromarray(_compose(background, labels, classes, factor))
     step = pixel_size_m / factor if pixel_size_m is not None and math.isfinite(pixel_size_m) else None
     sheet = _lay_out(picture, classes, title, caption, areas_m2 or {}, step)
@@ -172,11 +178,19 @@ def _legend(
         draw.text((x + 38, y), _fit(spec.label, fonts.text, _PANEL - 38), _INK, fonts.text)
         area = areas_m2.get(spec.value)
         if area is not None:
-            draw.text((x + 38, y + 22), area_text(area), _QUIET, fonts.small)
+            _area(draw, (x + 38, y + 22), area_text(area), fonts.small)
         y += 52 if area is not None else 32
     draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=_QUIET, width=1)
     draw.text((x + 38, y), "not observed", _INK, fonts.text)
     return y + 32
+
+
+def _area(draw: ImageDraw.ImageDraw, place: _Position, text: str, font: _Font) -> None:
+    """Draw a text that may end in a superscript two, which the font lacks."""
+    base = text.removesuffix("²")
+    draw.text(place, base, _QUIET, font)
+    if base != text:
+        draw.text((place[0] + font.getlength(base) + 1, place[1] - 2), "2", _QUIET, _font(10))
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, place: _Position, step: float, font: _Font) -> None:
@@ -212,10 +226,17 @@ def _font(size: int) -> _Font:
     return ImageFont.load_default(size)
 
 
+def _drawable(text: str) -> str:
+    """Spell a text with the letters that the font has: accents go, the unknown becomes a question mark."""
+    parts = unicodedata.normalize("NFKD", text.translate(_SPELT))
+    known = [part for part in parts if not unicodedata.combining(part)]
+    return "".join(part if part.isascii() or part in _DRAWABLE else "?" for part in known)
+
+
 def _wrap(text: str, font: _Font, width: float) -> list[str]:
     """Break a text into lines no wider than `width` pixels."""
     lines = [""]
-    for word in text.split():
+    for word in _drawable(text).split():
         longer = f"{lines[-1]} {word}".strip()
         if font.getlength(longer) <= width or not lines[-1]:
             lines[-1] = longer
@@ -226,6 +247,7 @@ def _wrap(text: str, font: _Font, width: float) -> list[str]:
 
 def _fit(text: str, font: _Font, width: float) -> str:
     """Shorten a text that is wider than `width` pixels."""
+    text = _drawable(text)
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:
