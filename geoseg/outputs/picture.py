@@ -101,7 +101,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     sheet = _lay_out(picture, classes, title, caption, areas_m2 or {}, step)
     with Beside([path], overwrite=overwrite) as beside:
         with writing(path):
-            sheet.save(beside.path(path), format="PNG", optimize=True)
+            sheet.save(beside.path(path), format="PNG")
         beside.commit()
 
 
@@ -207,8 +207,9 @@ def _scale_bar(draw: ImageDraw.ImageDraw, place: _Position, step: float, font: _
 
 def round_length(most: float) -> float:
     """Return the largest of 1, 2 and 5 times a power of ten that is at most `most` (> 0)."""
+    # Half: the logarithm may be rounded up to the next power.
     power = 10.0 ** math.floor(math.log10(most))
-    return max(factor * power for factor in (1, 2, 5) if factor * power <= most)
+    return max(factor * power for factor in (0.5, 1, 2, 5) if factor * power <= most)
 
 
 def area_text(area_m2: float) -> str:

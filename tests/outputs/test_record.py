@@ -1,0 +1,47 @@
+"""Reading how a map was made, from files that say it, say nothing, or cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas
+import pytest
+import shapely
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.outputs import read_record
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson", ".parquet"])
+def test_maps_of_others_have_no_record(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"other{suffix}"
+    frame = geopandas.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
+    if suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_file(path)
+    assert read_record(path) is None
+
+
+def test_unknown_formats_have_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    assert read_record(path) is None
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson", ".parquet", ".tif"])
+def test_what_is_no_such_file_is_told(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(SceneReadError, match="no such file"):
+        read_record(tmp_path / f"missing{suffix}")
+    path = tmp_path / f"text{suffix}"
+    path.write_text("this is no map" * 100)
+    with pytest.raises(SceneReadError, match="cannot be read"):
+        read_record(path)
+
+
+def test_a_record_of_another_version_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "map.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [], "geoseg": {"geoseg": "99"}}))
+    with pytest.raises(SceneError, match="another version"):
+        read_record(path)
