@@ -21,7 +21,7 @@ from geoseg.outputs.geojson import GeoJsonSink
 from geoseg.outputs.gpkg import GeoPackageSink
 from geoseg.outputs.layer import Kind, Layer
 from geoseg.outputs.parquet import GeoParquetSink
-from geoseg.outputs.picture import draw_picture
+from geoseg.outputs.picture import draw_picture, rasterise
 from geoseg.outputs.record import read_record
 from geoseg.outputs.sink import StagedSink
 from geoseg.pixels import Strip
@@ -37,6 +37,7 @@ __all__ = [
     "draw_picture",
     "open_raster",
     "open_vector",
+    "rasterise",
     "read_record",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -91,7 +92,10 @@ def _from_parquet(path: Path) -> str | None:
 
 
 def _from_tiff(path: Path) -> str | None:
-    with rasterio.open(path) as file:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        file = rasterio.open(path)
+    with file:
         value = file.tags().get(RECORD_TAG)
     return None if value is None else str(value)
 

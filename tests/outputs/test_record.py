@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pytest
+import rasterio
 import shapely
+from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.outputs import read_record
@@ -27,6 +30,16 @@ def test_maps_of_others_have_no_record(suffix: str, tmp_path: Path) -> None:
 def test_unknown_formats_have_no_record(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("text")
+    assert read_record(path) is None
+
+
+def test_rasters_of_others_have_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "other.tif"
+    with (
+        pytest.warns(NotGeoreferencedWarning),
+        rasterio.open(path, "w", driver="GTiff", dtype="uint8", count=1, height=2, width=2) as file,
+    ):
+        file.write(np.zeros((1, 2, 2), np.uint8))
     assert read_record(path) is None
 
 
