@@ -93,9 +93,12 @@ class Grid:
 
     def crop(self, window: Window) -> Grid:
         """Return the part of the grid under `window`, with its own origin."""
+        a, b, c, d, e, f = self.transform[:6]
+        # Written out: affine 3 asks for @ where affine 2 knows only *.
+        x, y = a * window.col + b * window.row + c, d * window.col + e * window.row + f
         return Grid(
             crs=self.crs,
-            transform=self.transform * Affine.translation(window.col, window.row),
+            transform=Affine(a, b, x, d, e, y),
             height=window.height,
             width=window.width,
         )

@@ -1,0 +1,163 @@
+"""A named band of a file with all that turns its stored values into physical ones, and how it is observed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.errors import BandError
+from geoseg.grid import Window
+from geoseg.scenes.raster import Raster
+from geoseg.spec import Units
+
+Resampling = Literal["bilinear", "nearest"]
+
+TWINS = {"nir": "nir08", "nir08": "nir"}
+"""Names that stand for each other where only one is there: both are near infrared."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Band:
+    """One band of one open file."""
+
+    name: str
+    raster: Raster
+    index: int
+    """1-based."""
+    scale: float = 1.0
+    """Physical value = stored * scale + offset."""
+    offset: float = 0.0
+    units: Units = "dn"
+    nodata: float | None = None
+    """Stored value that means "not observed"."""
+    to_db: bool = False
+    """Whether physical values are linear power, turned into dB as they are read; units are then dB."""
+    zero_with: tuple[tuple[Raster, int], ...] = ()
+    """0 means "not observed" only where all these bands (file, index) are 0, this one among them."""
+    wavelength: float | None = None
+    """Centre in µm."""
+    resampling: Resampling = "bilinear"
+    origin: str = ""
+    """How its name was found."""
+    scaling: str = ""
+    """Where scale and offset were found."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the stored values."""
+        return self.raster.dtypes[self.index - 1]
+
+
+def nodata_as_stored(value: float | None, dtype: np.dtype[Any]) -> float | None:
+    """Return a nodata value as the dtype holds it; None where it cannot hold it, or it is NaN."""
+    if value is None or np.isnan(value):
+        return None
+    if dtype.kind in "iub":
+        limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+        whole = limits is not None and float(value).is_integer() and limits.min <= value <= limits.max
+        return value if whole else None
+    with np.errstate(over="ignore"):
+        return float(np.asarray(value).astype(dtype))
+
+
+def observed(
+    bands: Sequence[Band], data: NDArray[np.generic], window: Window
+) -> list[NDArray[np.bool_] | None]:
+    """Return per band where it was observed (h, w); None: everywhere.
+
+    Args:
+        bands: bands of one file.
+        data: their stored values (B, h, w).
+        window: where, on the file's own grid.
+    """
+    raster = bands[0].raster
+    shared = raster.read_mask(window, [band.index for band in bands])
+    zero = _all_zero(bands, data, window)
+    masks: list[NDArray[np.bool_] | None] = []
+    for position, (band, values) in enumerate(zip(bands, data, strict=True)):
+        mask = None if shared is None else shared[min(position, len(shared) - 1)].copy()
+        if band.nodata is not None:
+            mask = _and(mask, np.not_equal(values, band.nodata))
+        if values.dtype.kind == "f":
+            mask = _and(mask, np.isfinite(values))
+        if band.to_db:
+            with np.errstate(invalid="ignore"):
+                mask = _and(mask, np.greater(values * band.scale + band.offset, 0))
+        if band.zero_with and zero is not None:
+            mask = _and(mask, ~zero)
+        masks.append(mask)
+    return masks
+
+
+def _and(mask: NDArray[np.bool_] | None, other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Join masks in place."""
+    if mask is None:
+        return other
+    mask &= other
+    return mask
+
+
+def _all_zero(bands: Sequence[Band], data: NDArray[np.generic], window: Window) -> NDArray[np.bool_] | None:
+    """Return where all bands that only together mean "not observed" are 0 (h, w); None: nowhere.
+
+    Partners that were not asked for are read only where a zero was seen.
+    """
+    members = next((band.zero_with for band in bands if band.zero_with), ())
+    have = {(band.raster, band.index): values for band, values in zip(bands, data, strict=True)}
+    here = [have[member] for member in members if member in have]
+    if not here:
+        return None
+    zero = np.logical_and.reduce([np.equal(values, 0) for values in here])
+    for raster, index in (member for member in members if member not in have):
+        if not zero.any():
+            return None
+        zero &= np.equal(raster.read(window, [index])[0], 0)
+    return zero if zero.any() else None
+
+
+def find_band(bands: Sequence[Band], name: str, centres: Mapping[str, float]) -> tuple[Band, str | None]:
+    """Return the band of a name, else its stand-in with a note that says so.
+
+    `nir` and `nir08` stand in for each other; in a cube whose bands are named by wavelength the band
+    nearest to the name's centre does, within 3 %.
+
+    Args:
+        bands: what there is.
+        name: a common name.
+        centres: centre wavelengths (µm) of common names.
+
+    Raises:
+        BandError: nothing fits; the message lists what is there and how to name one.
+    """
+    known = {band.name: band for band in bands}
+    if name in known:
+        return known[name], None
+    twin = TWINS.get(name, "")
+    if twin in known:
+        note = f"band {twin} stands in for {name}: both are near infrared"
+        return replace(known[twin], name=name), note
+    centre = centres.get(name)
+    cube = [(band, band.wavelength) for band in bands if band.wavelength and re.match(r"w\d", band.name)]
+    if centre is not None and cube:
+        best, wavelength = min(cube, key=lambda item: abs(item[1] - centre))
+        if abs(wavelength - centre) <= 0.03 * centre:
+            note = f"band {best.name} ({1000 * wavelength:g} nm) is taken for {name}"
+            return replace(best, name=name), note
+    raise missing([name], list(known))
+
+
+def missing(names: Sequence[str], there: Sequence[str]) -> BandError:
+    """Say which bands are missing, which there are, and how to name one."""
+    near = [match for name in names for match in get_close_matches(name, there, n=1, cutoff=0.75)]
+    hint = f" (did you mean {', '.join(near)}?)" if near else ""
+    listed = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
+    return BandError(
+        f"the scene has no band {', '.join(names)}{hint}; it has {listed or 'none'}; "
+        f"say which file holds it with --band {names[0]}=PATH[:INDEX]"
+    )

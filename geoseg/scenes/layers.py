@@ -1,0 +1,144 @@
+"""Layers beside a scene: a raster of heights or classes, polygons of known water."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+from pyproj import CRS
+
+from geoseg.errors import BandError, SceneReadError
+from geoseg.grid import Grid, Window
+from geoseg.pixels import Pixels
+from geoseg.scenes.bands import Band, missing, nodata_as_stored
+from geoseg.scenes.calibration import SENTINELS
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.polygons import PolygonMask, read_polygons, to_crs
+from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.scene import Facts, Scene
+
+
+def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: int = 1) -> Scene:
+    """Open one band of a raster as a layer.
+
+    Args:
+        path: the raster.
+        name: what its band is called.
+        categorical: whether values are classes, brought to a grid by the nearest pixel; else they are
+            averaged where finer and interpolated bilinearly.
+        index: 1-based band.
+
+    Returns:
+        A scene of one band; scale and offset of the file's tags apply.
+
+    Raises:
+        SceneReadError: the file is missing or no raster.
+        BandError: it has no such band.
+    """
+    raster = Raster(gdal_path(str(path)))
+    if not 1 <= index <= raster.count:
+        count = raster.count
+        raster.close()
+        raise BandError(f"{path} has {count} band(s), not band {index}")
+    nodata, notes = raster.nodata[index - 1], []
+    if nodata is None and raster.dtypes[index - 1].kind == "f":
+        values = raster.sample(index)
+        nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
+        if nodata is not None:
+            notes.append(f"{base_name(raster.path)}: {nodata:g} without a nodata tag, taken for not observed")
+    band = Band(
+        name=name,
+        raster=raster,
+        index=index,
+        scale=raster.scales[index - 1],
+        offset=raster.offsets[index - 1],
+        nodata=nodata_as_stored(nodata, raster.dtypes[index - 1]),
+        resampling="nearest" if categorical else "bilinear",
+        origin="layer",
+        scaling="file tags",
+    )
+    return Scene(Facts(name=name, notes=tuple(notes), centres={}), (band,))
+
+
+class VectorLayer:
+    """Polygons as a band: 1 where a pixel's centre lies inside, 0 outside; all of its grid is valid."""
+
+    def __init__(
+        self, path: str, name: str, shapes: NDArray[np.object_], crs: CRS | None, grid: Grid | None = None
+    ) -> None:
+        """Put polygons on a grid; None: on no grid yet, see `onto`."""
+        self.path, self.name = path, name
+        self._shapes, self._crs, self._grid = shapes, crs, grid
+        moved = to_crs(shapes, crs, grid.crs, path) if grid is not None else shapes
+        self._mask = PolygonMask(moved, grid) if grid is not None else None
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """The one band's name."""
+        return (self.name,)
+
+    @property
+    def grid(self) -> Grid:
+        """The grid it was put on.
+
+        Raises:
+            SceneReadError: it was not put on one.
+        """
+        if self._grid is None:
+            raise SceneReadError(f"{self.path} is a vector file: it has no grid before it is put onto one")
+        return self._grid
+
+    def onto(self, grid: Grid) -> VectorLayer:
+        """Return the layer on a grid.
+
+        Raises:
+            SceneError: one of both has no CRS.
+        """
+        return VectorLayer(self.path, self.name, self._shapes, self._crs, grid)
+
+    def read(self, window: Window, bands: Sequence[str]) -> Pixels:
+        """Burn a window: uint8, 1 inside, 0 outside; valid on the grid.
+
+        Raises:
+            BandError: a band other than its own is asked for.
+        """
+        if tuple(bands) != (self.name,):
+            raise missing([name for name in bands if name != self.name], self.band_names)
+        valid = np.zeros((window.height, window.width), np.bool_)
+        inner = window.intersect(self.grid.window)
+        if not inner.empty:
+            valid[inner.slices(window)] = True
+        covered = self._mask.read(window) if self._mask is not None else valid
+        return Pixels(
+            window=window,
+            bands=tuple(bands),
+            data=covered.astype(np.uint8)[None],
+            valid=valid,
+            scale=(1.0,),
+            offset=(0.0,),
+        )
+
+    def cache_bytes(self, bands: Sequence[str]) -> int:  # noqa: ARG002 - a Source's signature
+        """No blocks are decoded: 0."""
+        return 0
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return path and number of polygons."""
+        return {"name": self.name, "paths": [self.path], "polygons": len(self._shapes)}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_vector_layer(path: Path | str, name: str) -> VectorLayer:
+    """Open the polygons of any vector file as a layer of one band.
+
+    Raises:
+        SceneReadError: the file is missing or no vector file.
+        SceneError: it holds no polygons.
+    """
+    shapes, crs = read_polygons(path)
+    return VectorLayer(str(path), name, shapes, crs)

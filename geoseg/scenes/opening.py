@@ -1,0 +1,157 @@
+"""Open a scene: files, sensor, names, scaling, in this order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from geoseg.errors import BandError
+from geoseg.scenes.assembly import Named, candidates_of, name_bands
+from geoseg.scenes.bands import Band
+from geoseg.scenes.calibration import Context, Remarks, calibrate, check_offset
+from geoseg.scenes.files import find_product
+from geoseg.scenes.naming import Candidate, wavelength_of
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.product import Asset, Product, time_in_name
+from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.recognition import recognise
+from geoseg.scenes.scene import Facts, Scene
+from geoseg.spec import SceneSpec, SensorSpec
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
+    """Open a scene: any raster, several, a folder, a product, a STAC item or an address.
+
+    Args:
+        request: paths, `--band`, `--sensor`, `--sar-units`.
+        sensors: all sensors by name.
+
+    Raises:
+        SceneReadError: a file is missing, damaged or no raster.
+        BandError: bands cannot be told from one another; the message says how to name them.
+        SceneError: the files make no one scene.
+        UsageError: the sensor or a `--band` is not understood.
+    """
+    with ExitStack() as stack:
+        remarks = Remarks()
+        settled = _settled_bands(request)
+        product = _product(request, {path for path, _ in settled.values()})
+        rasters = {asset.path: stack.enter_context(Raster(asset.path)) for asset in product.assets}
+        own: list[Named] = []
+        for name, (path, index) in settled.items():
+            own.append(_named(name, rasters[path], index, product))
+        free: list[Candidate] = []
+        taken = {(item.candidate.raster, item.candidate.index) for item in own}
+        for asset in product.assets:
+            found, notes = candidates_of(asset, rasters[asset.path])
+            free += [item for item in found if (item.raster, item.index) not in taken]
+            # Whoever names bands has looked at them: nothing is left to say of alpha.
+            remarks.notes += [f"{base_name(asset.path)}: {note}" for note in notes if not settled]
+        verdict = recognise(request.sensor, product, free, sensors)
+        named, notes = name_bands(free, verdict, sensors, lenient=bool(settled))
+        named = own + [item for item in named if item.name not in settled]
+        if verdict.sensor is None and {item.name for item in named} <= {"vv", "vh", "hh", "hv"}:
+            verdict = replace(verdict, sensor=sensors["sentinel-1"], reason="bands named as polarisations")
+        sensor = verdict.sensor or sensors["generic"]
+        remarks.note(f"sensor: {sensor.title} ({verdict.reason or 'nothing gives it away'})")
+        remarks.notes += notes
+        _origins(named, remarks)
+        context = Context(
+            sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units, remarks=remarks
+        )
+        bands = calibrate(named, context)
+        check_offset(bands, remarks)
+        _georeference(bands, remarks)
+        if any(band.units == "dn" for band in bands) and sensor.name == "generic":
+            remarks.note("bare counts: without a sensor the scale to reflectance is not known")
+        scene = Scene(_facts(product, context, sensors), bands)
+        for raster in set(rasters.values()) - {band.raster for band in bands}:
+            raster.close()
+        stack.pop_all()
+        return scene
+
+
+def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:
+    """Return what `--band` says: path and 1-based index by name.
+
+    Raises:
+        BandError: a name or path is not understood.
+    """
+    found = {}
+    for name, text in request.bands.items():
+        if not _NAME.fullmatch(name.lower()):
+            raise BandError(
+                f"--band {name}={text}: a band's name is a word like nir08; give NAME=PATH[:INDEX]"
+            )
+        match = re.fullmatch(r"(.*):(\d+)", text)
+        path, index = (match[1], int(match[2])) if match and not Path(text).exists() else (text, 1)
+        if not path and len(request.paths) == 1:
+            path = request.paths[0]
+        if not path or index < 1:
+            raise BandError(f"--band {name}={text}: give NAME=PATH[:INDEX], the index from 1")
+        found[name.lower()] = (gdal_path(path), index)
+    return found
+
+
+def _product(request: SceneSpec, named: set[str]) -> Product:
+    """Return the scene's product with the files that only `--band` names."""
+    product = find_product(request.paths)
+    known = {asset.path for asset in product.assets}
+    extra = tuple(Asset(path=path, spare=True) for path in sorted(named - known))
+    return replace(product, assets=product.assets + extra)
+
+
+def _named(name: str, raster: Raster, index: int, product: Product) -> Named:
+    """Return a band that `--band` settled."""
+    if index > raster.count:
+        raise BandError(f"--band {name}={raster.path}:{index}: the file has {raster.count} band(s)")
+    asset = next(asset for asset in product.assets if asset.path == raster.path)
+    candidate = Candidate(asset=asset, raster=raster, index=index, wavelength=wavelength_of(raster, index))
+    return Named(name=name, candidate=candidate, origin="--band")
+
+
+def _origins(named: list[Named], remarks: Remarks) -> None:
+    """Note names that were found by wavelength or by a word, which is less sure than a label."""
+    for origin in ("wavelength", "word in its name"):
+        names = [f"{item.name} = {item.candidate.where}" for item in named if item.origin == origin]
+        if names:
+            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+            remarks.note(f"named by {origin}: {', '.join(names[:8])}{more}")
+
+
+def _time(product: Product) -> datetime | None:
+    """Return the acquisition time of the product, else the one in its own or its files' names."""
+    names = (*product.hints, product.name, *(base_name(asset.path) for asset in product.assets))
+    return product.time or next((time for name in names if (time := time_in_name(name))), None)
+
+
+def _georeference(bands: Sequence[Band], remarks: Remarks) -> None:
+    """Say where the grid is nowhere on the ground, or turned."""
+    for raster in dict.fromkeys(band.raster for band in bands):
+        file = base_name(raster.path)
+        if raster.grid.crs is None:
+            remedy = (
+                "warp it with gdalwarp first" if raster.has_gcps else "assign one with gdal_edit.py -a_srs"
+            )
+            has = "ground control points but no CRS" if raster.has_gcps else "no CRS"
+            remarks.warn(f"{file} has {has}: the map will be in pixel coordinates, without areas; {remedy}")
+        elif not raster.grid.north_up:
+            remarks.note(f"{file}: its rows do not run east; the map keeps that grid")
+
+
+def _facts(product: Product, context: Context, sensors: Mapping[str, SensorSpec]) -> Facts:
+    """Return what is known of the scene as a whole."""
+    return Facts(
+        name=product.name,
+        sensor=context.sensor,
+        time=context.time,
+        notes=tuple(dict.fromkeys((*product.notes, *context.remarks.notes))),
+        warnings=tuple(dict.fromkeys((*product.warnings, *context.remarks.warnings))),
+        centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},
+    )

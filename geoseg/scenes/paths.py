@@ -1,0 +1,135 @@
+"""Paths as people write them become paths that GDAL opens; folders and archives become lists of files."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from geoseg.errors import SceneReadError
+
+_SCHEMES = {
+    "http://": "/vsicurl/http://",
+    "https://": "/vsicurl/https://",
+    "s3://": "/vsis3/",
+    "gs://": "/vsigs/",
+}
+RASTER_SUFFIXES = tuple(
+    f".{end}"
+    for end in "tif tiff jp2 vrt img png jpg jpeg bmp nc hdf h5 he5 dat bil bip bsq ntf".split()  # noqa: SIM905
+)
+
+
+def gdal_path(text: str) -> str:
+    """Return a path, URL or object address as GDAL opens it."""
+    if text.startswith("file://"):
+        return text.removeprefix("file://")
+    for scheme, prefix in _SCHEMES.items():
+        if text.lower().startswith(scheme):
+            return prefix + text[len(scheme) :]
+    return text
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is a plain one of this machine's file system."""
+    return not path.startswith("/vsi") and "://" not in path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The files of a folder or archive."""
+
+    root: str
+    """As GDAL opens it, without a slash at the end."""
+    names: tuple[str, ...]
+    """Relative paths, sorted."""
+    text: Callable[[str], str]
+    """Reads one of them."""
+
+    def path(self, name: str) -> str:
+        """Return the path of a file as GDAL opens it."""
+        return f"{self.root}/{name}"
+
+
+def listing(path: Path) -> Listing:
+    """List a folder (its own files and those below), or a zip or tar archive.
+
+    Raises:
+        SceneReadError: it cannot be listed.
+    """
+    try:
+        if path.is_dir():
+            names = [str(item.relative_to(path)) for item in path.rglob("*") if item.is_file()]
+            return Listing(
+                root=str(path),
+                names=tuple(sorted(names)),
+                text=lambda name: _decode((path / name).read_bytes()),
+            )
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if not name.endswith("/")]
+            return Listing(
+                root=f"/vsizip/{path}", names=tuple(sorted(names)), text=lambda name: _from_zip(path, name)
+            )
+        with tarfile.open(path) as bundle:
+            names = [member.name for member in bundle.getmembers() if member.isfile()]
+    except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise SceneReadError(f"{path} cannot be listed: {error}") from error
+    return Listing(
+        root=f"/vsitar/{path}", names=tuple(sorted(names)), text=lambda name: _from_tar(path, name)
+    )
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip or tar archive, by its content."""
+    return path.is_file() and (
+        zipfile.is_zipfile(path) or (path.suffix != ".vrt" and tarfile.is_tarfile(path))
+    )
+
+
+def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
+    """Whether a file of a folder is a raster by its suffix, or by an ENVI header beside it."""
+    lower = name.lower()
+    if lower.endswith((".hdr", ".aux.xml", ".ovr", ".msk")):
+        return False
+    stem = lower.rsplit(".", 1)[0]
+    return (
+        lower.endswith(RASTER_SUFFIXES)
+        or f"{lower}.hdr" in siblings
+        or ("." in lower and f"{stem}.hdr" in siblings and not lower.endswith((".txt", ".xml", ".json")))
+    )
+
+
+def fetch_text(path: str) -> str:
+    """Return the text of a local file or of an http(s) address.
+
+    Raises:
+        SceneReadError: it cannot be read.
+    """
+    address = path.removeprefix("/vsicurl/")
+    try:
+        if address.startswith(("http://", "https://")):
+            with urlopen(Request(address), timeout=30) as answer:  # noqa: S310 - the scheme was just checked
+                return _decode(answer.read())
+        return _decode(Path(path).read_bytes())
+    except (OSError, URLError) as error:
+        raise SceneReadError(f"{path} cannot be read: {error}; check the address") from error
+
+
+def _decode(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace")
+
+
+def _from_zip(path: Path, name: str) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return _decode(archive.read(name))
+
+
+def _from_tar(path: Path, name: str) -> str:
+    with tarfile.open(path) as bundle:
+        member = bundle.extractfile(name)
+        return _decode(member.read()) if member else ""

@@ -1,0 +1,149 @@
+"""Polygons of a vector file burnt into a grid, block by block."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio.raw
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+from rasterio.features import rasterize
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.grid import Grid, Window
+from geoseg.scenes.sampling import same_crs
+
+BLOCK = 512
+"""Pixels a side of the blocks that are burnt at once, aligned to the grid's first pixel."""
+
+
+def read_polygons(path: Path | str) -> tuple[NDArray[np.object_], CRS | None]:
+    """Read the polygons of the first layer of any vector file, with their CRS.
+
+    Raises:
+        SceneReadError: the file is missing or no vector file.
+        SceneError: it holds no polygons.
+    """
+    try:
+        meta, _, wkb, _ = pyogrio.raw.read(path, columns=[], force_2d=True)
+    except (DataSourceError, DataLayerError) as error:
+        raise SceneReadError(
+            f"{path} is not a vector file that can be read ({error}); check the path"
+        ) from error
+    shapes = shapely.get_parts(shapely.from_wkb(wkb if wkb is not None else []))
+    shapes = shapely.get_parts(shapely.make_valid(shapes))
+    shapes = shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)]
+    if not len(shapes):
+        raise SceneError(f"{path} holds no polygons; give a layer of polygons")
+    found = meta["crs"]
+    try:
+        return shapes, CRS.from_user_input(found) if found else None
+    except CRSError as error:
+        raise SceneError(f"{path}: its CRS {found!r} is not understood: {error}") from error
+
+
+def to_crs(
+    shapes: NDArray[np.object_], source: CRS | None, target: CRS | None, what: str
+) -> NDArray[np.object_]:
+    """Return shapes in another CRS; long edges get vertices, so that they bend as the ground does.
+
+    Raises:
+        SceneError: one of both has no CRS, or nothing of the shapes exists in the other CRS.
+    """
+    if (source is None) != (target is None):
+        raise SceneError(
+            f"{what} {'has no CRS' if source is None else 'has a CRS'} but the scene "
+            f"{'has none' if target is None else 'has one'}; assign the missing CRS"
+        )
+    if source is None or target is None or same_crs(source, target):
+        return shapes
+    west, south, east, north = shapely.total_bounds(shapes)
+    step = max(east - west, north - south) / 100
+    if step > 0:
+        shapes = shapely.segmentize(shapes, step)
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+
+    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = transformer.transform(points[:, 0], points[:, 1])
+        return np.column_stack([x, y])
+
+    moved = shapely.transform(shapes, move)
+    moved = moved[np.isfinite(shapely.bounds(moved)).all(axis=1)]
+    if not len(moved):
+        raise SceneError(f"{what} lies where the scene's CRS does not reach")
+    return np.asarray(shapely.make_valid(moved))
+
+
+class PolygonMask:
+    """Where polygons cover the pixel centres of a grid.
+
+    Whole blocks at fixed places are burnt and kept, so the answer does not depend on the window asked for.
+    """
+
+    def __init__(self, shapes: NDArray[np.object_], grid: Grid) -> None:
+        """Prepare polygons given in the grid's CRS."""
+        self.grid = grid
+        back = ~grid.transform
+
+        def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            x, y = points[:, 0], points[:, 1]
+            return np.column_stack([back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f])
+
+        self._shapes: NDArray[np.object_] = np.asarray(shapely.transform(shapes, to_pixels))
+        self._tree = shapely.STRtree(self._shapes)
+        self._blocks: OrderedDict[tuple[int, int], NDArray[np.bool_]] = OrderedDict()
+        self._most = 2 * -(-grid.width // BLOCK) + 2
+
+    @property
+    def window(self) -> Window:
+        """The pixels under the polygons' bounding box, clipped to the grid; empty where they lie outside."""
+        left, top, right, bottom = shapely.total_bounds(self._shapes)
+        row, col = int(np.floor(top + 1e-6)), int(np.floor(left + 1e-6))
+        found = Window(
+            row=row, col=col, height=int(np.ceil(bottom - 1e-6)) - row, width=int(np.ceil(right - 1e-6)) - col
+        )
+        return found.intersect(self.grid.window)
+
+    def read(self, window: Window) -> NDArray[np.bool_]:
+        """Return whether polygons cover the pixels (H, W) of a window; False outside the grid."""
+        covered = np.zeros((window.height, window.width), np.bool_)
+        inner = window.intersect(self.grid.window)
+        if inner.empty:
+            return covered
+        for row in range(inner.row // BLOCK, -(-inner.stop_row // BLOCK)):
+            for col in range(inner.col // BLOCK, -(-inner.stop_col // BLOCK)):
+                block = Window(row=row * BLOCK, col=col * BLOCK, height=BLOCK, width=BLOCK)
+                part = block.intersect(inner)
+                covered[part.slices(window)] = self._block(row, col)[part.slices(block)]
+        return covered
+
+    def _block(self, row: int, col: int) -> NDArray[np.bool_]:
+        """Burn a block, or take it from those kept."""
+        if (row, col) not in self._blocks:
+            self._blocks[row, col] = self._burn(row * BLOCK, col * BLOCK)
+            while len(self._blocks) > self._most:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end((row, col))
+        return self._blocks[row, col]
+
+    def _burn(self, row: int, col: int) -> NDArray[np.bool_]:
+        """Burn the block whose first pixel is (row, col)."""
+        # Edges far away cost time on every row of the block, so shapes are cut a little outside of it.
+        box = (col - 2, row - 2, col + BLOCK + 2, row + BLOCK + 2)
+        near = self._shapes[np.sort(self._tree.query(shapely.box(*box)))]
+        cut = shapely.get_parts(shapely.clip_by_rect(near, *box)) if len(near) else near
+        cut = cut[np.isin(shapely.get_type_id(cut), (3, 6)) & ~shapely.is_empty(cut)] if len(cut) else cut
+        if not len(cut):
+            return np.zeros((BLOCK, BLOCK), np.bool_)
+        place: Any = Affine.translation(col, row)
+        burnt = rasterize(
+            list(cut), out_shape=(BLOCK, BLOCK), transform=place, fill=0, default_value=1, dtype="uint8"
+        )
+        return np.asarray(burnt != 0)

@@ -1,0 +1,77 @@
+"""What a product says of its files before any is opened: values that every product kind fills in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from geoseg.spec import Units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """A band's way from stored to physical values, as its product says it."""
+
+    scale: float
+    offset: float
+    source: str
+    """Where it was read, for people."""
+    units: Units | None = None
+    """None: those of the sensor."""
+    nodata: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A raster file of a scene."""
+
+    path: str
+    labels: tuple[tuple[str, ...], ...] = ()
+    """Per band what the product calls it, the surest first; empty: names must tell."""
+    gains: tuple[Gain | None, ...] = ()
+    """Per band."""
+    spare: bool = False
+    """Whether it may be left out when its bands are unknown: it was found, not named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """The files of a scene and what is known of them together."""
+
+    name: str
+    assets: tuple[Asset, ...]
+    sensor: str | None = None
+    because: str = ""
+    """Why this sensor."""
+    time: datetime | None = None
+    offset_known: bool = False
+    """Whether the product itself settles the offset of Sentinel-2's baseline 04.00."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    hints: tuple[str, ...] = field(default=())
+    """Further names that may give the sensor away: the folder's, the product's."""
+
+
+_STAMP = re.compile(r"(?<!\d)((?:19|20)\d{2})(0[1-9]|1[0-2])([0-2]\d|3[01])T?(\d{6})?(?!\d)")
+_DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
+_LANDSAT_OLD = re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})")
+
+
+def time_in_name(name: str) -> datetime | None:
+    """Return the first time (UTC) in a file or product name; midnight where only a day is said."""
+    found = _STAMP.search(name)
+    if found:
+        clock = found[4] or "000000"
+        try:
+            return datetime.strptime("".join(found.group(1, 2, 3)) + clock, "%Y%m%d%H%M%S").replace(
+                tzinfo=UTC
+            )
+        except ValueError:
+            return None
+    found = _DAY_OF_YEAR.search(name) or _LANDSAT_OLD.search(name)
+    if found and 1 <= int(found[2]) <= 366:
+        day = datetime(int(found[1]), 1, 1, tzinfo=UTC) + timedelta(days=int(found[2]) - 1)
+        clock = found[3] if found.re is _DAY_OF_YEAR else "000000"
+        return day + timedelta(hours=int(clock[:2]), minutes=int(clock[2:4]), seconds=int(clock[4:]))
+    return None

@@ -1,0 +1,192 @@
+"""One open raster file: windows of stored values, whatever goes wrong said with path, band and window."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.enums import ColorInterp, Interleaving, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.windows import Window as RioWindow
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.grid import Grid, Window, sample_windows
+
+REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
+
+
+class Raster:
+    """An open file; a context manager. One thread at a time may read."""
+
+    def __init__(self, path: str) -> None:
+        """Open a raster.
+
+        Raises:
+            SceneReadError: it is missing or no raster that GDAL reads.
+            SceneError: it holds complex values, or only subdatasets.
+        """
+        self.path = path
+        # Listing a remote folder can take longer than reading the scene.
+        options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} if path.startswith(REMOTE) else {}
+        try:
+            with rasterio.Env(**options), warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                self._dataset = rasterio.open(path)
+        except RasterioIOError as error:
+            raise SceneReadError(_open_message(path, str(error))) from error
+        self.count: int = self._dataset.count
+        if not self.count:
+            inner = ", ".join(self._dataset.subdatasets[:4]) or "none"
+            self.close()
+            raise SceneReadError(f"{path} holds no raster of its own; give one of its subdatasets: {inner}")
+        self.dtypes: tuple[np.dtype[Any], ...] = tuple(np.dtype(name) for name in self._dataset.dtypes)
+        if any(dtype.kind == "c" for dtype in self.dtypes):
+            self.close()
+            raise SceneError(f"{path} holds complex values; give detected, calibrated backscatter instead")
+        self.nodata: tuple[float | None, ...] = self._dataset.nodatavals
+        self.scales: tuple[float, ...] = self._dataset.scales
+        self.offsets: tuple[float, ...] = self._dataset.offsets
+        self.descriptions: tuple[str | None, ...] = self._dataset.descriptions
+        self.grid = Grid(
+            crs=_crs(self._dataset.crs),
+            transform=Affine(*self._dataset.transform[:6]),
+            height=self._dataset.height,
+            width=self._dataset.width,
+        )
+        self.has_gcps = bool(self._dataset.gcps[0])
+        self._flags = tuple(self._dataset.mask_flag_enums)
+        self._dataset_mask = MaskFlags.per_dataset in self._flags[0] and MaskFlags.alpha not in self._flags[0]
+        self._alpha: int | None = None
+
+    @property
+    def alpha_candidate(self) -> int | None:
+        """1-based index of a band that calls itself alpha."""
+        interpretation = self._dataset.colorinterp
+        found = [i for i, item in enumerate(interpretation, start=1) if item == ColorInterp.alpha]
+        return found[-1] if found and self.count > 1 else None
+
+    def trust_alpha(self, index: int) -> None:
+        """Let a band say where the others were observed (not 0)."""
+        self._alpha = index
+
+    @property
+    def mask_source(self) -> str | None:
+        """What masks whole pixels beside nodata values: "mask", "alpha" or None."""
+        if self._alpha is not None:
+            return "alpha"
+        own = self._dataset_mask or any(not flags for flags in self._flags)
+        return "mask" if own else None
+
+    def tags(self, index: int = 0) -> dict[str, str]:
+        """Metadata of a band, of the file for 0, with those of ENVI headers; keys in lower case."""
+        found = dict(self._dataset.tags(index)) if index else dict(self._dataset.tags())
+        if not index and "ENVI" in self._dataset.tag_namespaces():
+            found |= self._dataset.tags(ns="ENVI")
+        return {key.lower(): value for key, value in found.items()}
+
+    def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
+        """Return stored values (bands, height, width) of a window that lies on the raster.
+
+        Raises:
+            SceneReadError: the file is damaged there, or no longer to be reached.
+        """
+        try:
+            data: NDArray[np.generic] = self._dataset.read(list(indexes), window=_rio(window))
+        except (RasterioError, OSError) as error:
+            raise self._read_error(window, indexes, error) from error
+        return data
+
+    def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
+        """Return what mask bands say (bands or 1, height, width), True = observed; None: nothing.
+
+        Raises:
+            SceneReadError: as `read`.
+        """
+        try:
+            if self._alpha is not None:
+                found = self._dataset.read([self._alpha], window=_rio(window))
+            elif self._dataset_mask:
+                found = self._dataset.read_masks([1], window=_rio(window))
+            elif any(not self._flags[index - 1] for index in indexes):
+                found = self._dataset.read_masks(list(indexes), window=_rio(window))
+            else:
+                return None
+        except (RasterioError, OSError) as error:
+            raise self._read_error(window, indexes, error) from error
+        return np.asarray(found != 0)
+
+    def sample(self, index: int) -> NDArray[Any]:
+        """Return stored values (n,) from up to 16 windows spread over one band; all of a small one."""
+        parts = [
+            self.read(window, [index]).ravel() for window in sample_windows(self.grid, size=256, most=16)
+        ]
+        return np.concatenate(parts)
+
+    def cache_bytes(self, indexes: Sequence[int], strip: int = 576) -> int:
+        """Bytes of the blocks that a strip of `strip` rows touches, so that the next finds them decoded."""
+        block_height, block_width = self._dataset.block_shapes[0]
+        across = -(-self.grid.width // block_width) * block_width
+        # The blocks that a strip ends in are wanted by the next: they must outlive all others it touched.
+        rows = (-(-strip // block_height) + 1) * block_height
+        rows = min(rows, -(-self.grid.height // block_height) * block_height)
+        interleaved = self._dataset.interleaving == Interleaving.pixel
+        stored = range(1, self.count + 1) if interleaved else indexes
+        return sum(rows * across * self.dtypes[index - 1].itemsize for index in stored)
+
+    def _read_error(self, window: Window, indexes: Sequence[int], error: Exception) -> SceneReadError:
+        bands = ", ".join(map(str, indexes))
+        cause = str(error.__cause__ or error).strip() or type(error).__name__
+        return SceneReadError(
+            f"{self.path}, band {bands}, rows {window.row}-{window.stop_row - 1}, columns {window.col}-"
+            f"{window.stop_col - 1}: cannot be read ({cause}); the file may be cut short: fetch it again"
+        )
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        self._dataset.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path or URL, without a query."""
+    return PurePosixPath(re.sub(r"\?.*$", "", path.replace("\\", "/"))).name
+
+
+def _rio(window: Window) -> RioWindow:
+    return RioWindow(window.col, window.row, window.width, window.height)
+
+
+def _crs(found: object) -> CRS | None:
+    """Return a CRS of the ground; None for none, and for engineering systems, which are nowhere."""
+    wkt = found.to_wkt() if isinstance(found, rasterio.crs.CRS) else ""
+    if not wkt:
+        return None
+    try:
+        crs = CRS.from_wkt(wkt)
+    except CRSError as error:
+        raise SceneError(f"the CRS {wkt[:60]}... is not understood: {error}") from error
+    return None if crs.is_engineering else crs
+
+
+def _open_message(path: str, cause: str) -> str:
+    """Say why a raster does not open and what to do."""
+    if "No such file" in cause or "does not exist" in cause:
+        return f"{path} does not exist; check the path"
+    return f"{path} is not a raster that can be read ({cause}); give a GeoTIFF, COG, JP2, VRT or the like"

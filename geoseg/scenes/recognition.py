@@ -1,0 +1,166 @@
+"""Which sensor made the files: product metadata, file names, descriptions, values; never a silent guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from geoseg.errors import BandError, UsageError
+from geoseg.scenes.naming import CUBE, Candidate, name_by_words, order_of, vocabulary
+from geoseg.scenes.product import Product
+from geoseg.spec import SensorSpec
+
+POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A sensor, or none, and the ground for it."""
+
+    sensor: SensorSpec | None
+    reason: str = ""
+    in_order: bool = False
+    """Whether unnamed bands were looked at and fit the sensor's usual order."""
+
+
+def recognise(
+    asked: str | None, product: Product, candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]
+) -> Verdict:
+    """Return the sensor of a scene.
+
+    Args:
+        asked: what `--sensor` says.
+        product: the scene's files.
+        candidates: its bands that have no name yet; none: only names of `product` count.
+        sensors: all sensors by name.
+
+    Raises:
+        UsageError: `asked` is no sensor.
+        BandError: the band labels fit several sensors that differ.
+    """
+    if asked is not None:
+        return Verdict(sensor=_named(asked, sensors), reason="as --sensor says")
+    if product.sensor is not None:
+        return Verdict(sensor=sensors[product.sensor], reason=product.because)
+    found = _by_file_names(product, sensors) or _by_labels(candidates, sensors)
+    if found is not None:
+        return found
+    generic, radar = sensors["generic"], sensors["sentinel-1"]
+    words = {name_by_words(item, vocabulary(radar, names=True), ()) for item in candidates} - {None}
+    if words:
+        return Verdict(sensor=radar, reason=f"bands named {', '.join(sorted(map(str, words)))}")
+    if _looks_like_db(candidates):
+        reason = "two float bands with values as of dB; taken in the usual order VV, VH"
+        return Verdict(sensor=radar, reason=reason, in_order=True)
+    if any(
+        name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
+    ):
+        return Verdict(sensor=generic, reason="bands named in words or by wavelength, sensor unknown")
+    return Verdict(sensor=None)
+
+
+def _named(asked: str, sensors: Mapping[str, SensorSpec]) -> SensorSpec:
+    sensor = sensors.get(asked.lower())
+    if sensor is None:
+        near = get_close_matches(asked.lower(), list(sensors), n=3, cutoff=0.5) or sorted(sensors)
+        raise UsageError(f"no sensor is called {asked!r}; there are {', '.join(near)}")
+    return sensor
+
+
+def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Verdict | None:
+    """Return the sensor whose patterns fit most files, their folders or the product's names."""
+    best: tuple[int, str, str] | None = None
+    for name, sensor in sensors.items():
+        hits = [
+            part
+            for asset in product.assets
+            for part in (*product.hints, *reversed(PurePosixPath(asset.path).parts[-6:]))
+            if any(re.search(pattern, part) for pattern in sensor.file_patterns)
+            or (part in product.hints and part.lower() == name)
+        ]
+        if hits and (best is None or len(hits) > best[0]):
+            best = (len(hits), name, hits[0])
+    return Verdict(sensor=sensors[best[1]], reason=f"the name {best[2]}") if best else None
+
+
+def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> Verdict | None:
+    """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, where one alone does."""
+    fits: dict[str, dict[int, str]] = {}
+    for name, sensor in sensors.items():
+        if not sensor.file_patterns or name == "generic":
+            continue
+        signed = sensor.nodata is not None and sensor.nodata < 0
+        words = vocabulary(sensor, names=False)
+        found = {
+            position: label
+            for position, item in enumerate(candidates)
+            if signed == (item.raster.dtypes[item.index - 1].kind == "i")
+            and (label := name_by_words(item, words, sensor.file_patterns))
+        }
+        if found:
+            fits[name] = found
+    most = max((len(found) for found in fits.values()), default=0)
+    best = [name for name, found in fits.items() if len(found) == most]
+    if not best:
+        return None
+    meanings = {
+        (
+            tuple(sorted(fits[name].items())),
+            sensors[name].units,
+            sensors[name].scale,
+            sensors[name].offset,
+            sensors[name].nodata,
+        )
+        for name in best
+    }
+    if len(meanings) > 1:
+        raise BandError(f"the band names fit several sensors: {', '.join(best)}; say which with --sensor")
+    chosen = next((name for name in best if "-l2" in name), best[0])
+    reason = "its band names"
+    if len(best) > 1:
+        reason += f"; {', '.join(best)} would be read alike"
+    return Verdict(sensor=sensors[chosen], reason=reason)
+
+
+def _looks_like_db(candidates: Sequence[Candidate]) -> bool:
+    """Whether there are two unnamed float bands of one file, mostly below 0 as backscatter in dB is."""
+    files = {item.raster for item in candidates}
+    if (
+        len(candidates) != 2
+        or len(files) != 1
+        or any(item.raster.dtypes[item.index - 1].kind != "f" for item in candidates)
+    ):
+        return False
+    for item in candidates:
+        values = item.raster.sample(item.index)
+        values = values[np.isfinite(values) & (values != 0) & (np.abs(values) < 200)]
+        if not values.size or float(np.mean(values < 0)) < 0.5:
+            return False
+    return True
+
+
+def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> BandError:
+    """Say which sensors unnamed bands could be of, and how to name sensor or bands."""
+    item = candidates[0]
+    count = sum(other.raster is item.raster for other in candidates)
+    dtype = item.raster.dtypes[item.index - 1]
+    one = f"--band NAME={item.raster.path}" + (f":{item.index}" if item.raster.count > 1 else "")
+    if count == 1:
+        return BandError(
+            f"{item.where} ({dtype}): its name does not tell which band it is; say so with {one}"
+        )
+    fitting = [name for name, sensor in sensors.items() if order_of(sensor, count) and "like" not in name]
+    could = (
+        f"as one of {', '.join(fitting)}, say --sensor NAME"
+        if fitting
+        else "no sensor has so many by default"
+    )
+    extra = f"; a cube of {CUBE} or more needs wavelengths" if count >= CUBE else ""
+    return BandError(
+        f"{item.file} has {count} {dtype} bands without names: {could}; or name them with {one}{extra}"
+    )

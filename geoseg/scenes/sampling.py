@@ -1,0 +1,307 @@
+"""Where the pixels of one grid fall on another, and the values taken there: arithmetic only.
+
+Every position is computed from the pixel's own row and column on the whole grid, and every value from its
+own neighbours in a fixed order. So a window holds exactly the bits that the whole grid holds there, which
+a warper that works in blocks does not promise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from geoseg.errors import SceneError
+from geoseg.grid import Grid, Window
+
+CLOSE = 0.01
+"""Pixels; grids that differ by less all over are one grid."""
+
+LATTICE = 16
+"""Pixels between the nodes where another CRS is computed exactly; linear in between."""
+
+Positions = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taps:
+    """The native pixels behind each target pixel; rows (H, 1) or (H, W), columns (1, W) or (H, W)."""
+
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    weight: NDArray[np.float64]
+    """Of `high`, 0..1."""
+    nearest: NDArray[np.intp]
+    inside: NDArray[np.bool_]
+    """Whether the position lies on the raster."""
+
+    def within(self, start: int, size: int) -> Taps:
+        """Return the taps counted from native pixel `start`; those that lie outside are moved inside."""
+        return replace(
+            self,
+            low=np.clip(self.low - start, 0, size - 1),
+            high=np.clip(self.high - start, 0, size - 1),
+            nearest=np.clip(self.nearest - start, 0, size - 1),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """How a target grid lies on a native one."""
+
+    native: Grid
+    forward: Affine
+    """Target (column, row) of pixel corners to native; with `transformer`, to coordinates of its source."""
+    transformer: Transformer | None = None
+    """From the target's CRS to the native one's, where they differ."""
+    reduction: int = 1
+    """How many native pixels a side are averaged before interpolation; 1 where it is no finer."""
+
+    @property
+    def shift(self) -> tuple[int, int] | None:
+        """(rows, columns) from target to native pixels where both are one lattice of pixels, else None."""
+        move = self.forward
+        if self.transformer is not None or not self.separable:
+            return None
+        reach = max(self.native.height, self.native.width, 1)
+        drift = max(abs(move.a - 1), abs(move.e - 1)) * reach
+        off = max(abs(move.c - round(move.c)), abs(move.f - round(move.f)))
+        return (round(move.f), round(move.c)) if drift < CLOSE and off < CLOSE else None
+
+    @property
+    def separable(self) -> bool:
+        """Whether rows depend on rows only, and columns on columns."""
+        if self.transformer is not None:
+            return False
+        reach = max(self.native.height, self.native.width, 1)
+        return max(abs(self.forward.b), abs(self.forward.d)) * reach < CLOSE
+
+    def positions(self, window: Window) -> tuple[Positions, Positions]:
+        """Native (rows, columns) of the centres of target pixels; n + 0.5 is a native pixel's centre.
+
+        Returns:
+            Arrays that broadcast to (height, width); infinite where the CRS has no such place.
+        """
+        if self.separable:
+            rows = np.arange(window.row, window.stop_row, dtype=np.float64) + 0.5
+            cols = np.arange(window.col, window.stop_col, dtype=np.float64) + 0.5
+            return (
+                (rows * self.forward.e + self.forward.f)[:, None],
+                (cols * self.forward.a + self.forward.c)[None, :],
+            )
+        return self._lattice_positions(window)
+
+    def _lattice_positions(self, window: Window) -> tuple[Positions, Positions]:
+        """Interpolate positions between nodes that stand at multiples of `LATTICE` on the whole grid."""
+        first_row, first_col = window.row // LATTICE, window.col // LATTICE
+        node_rows = np.arange(first_row, (window.stop_row - 1) // LATTICE + 2) * LATTICE + 0.5
+        node_cols = np.arange(first_col, (window.stop_col - 1) // LATTICE + 2) * LATTICE + 0.5
+        cols, rows = np.meshgrid(node_cols, node_rows)
+        at_cols, at_rows = self.exact(cols, rows)
+        row = np.arange(window.row, window.stop_row)
+        col = np.arange(window.col, window.stop_col)
+        i, j = row // LATTICE - first_row, col // LATTICE - first_col
+        down = ((row % LATTICE) / LATTICE)[:, None]
+        right = ((col % LATTICE) / LATTICE)[None, :]
+
+        def between(nodes: Positions) -> Positions:
+            corner = np.ix_(i, j), np.ix_(i, j + 1), np.ix_(i + 1, j), np.ix_(i + 1, j + 1)
+            with np.errstate(invalid="ignore"):
+                top = nodes[corner[0]] * (1 - right) + nodes[corner[1]] * right
+                bottom = nodes[corner[2]] * (1 - right) + nodes[corner[3]] * right
+                found = top * (1 - down) + bottom * down
+            return np.where(np.isfinite(found), found, np.inf)
+
+        return between(at_rows), between(at_cols)
+
+    def exact(self, cols: Positions, rows: Positions) -> tuple[Positions, Positions]:
+        """Return native (columns, rows) of target (columns, rows) in pixels, both from the first corner."""
+        x = self.forward.a * cols + self.forward.b * rows + self.forward.c
+        y = self.forward.d * cols + self.forward.e * rows + self.forward.f
+        if self.transformer is None:
+            return x, y
+        x, y = self.transformer.transform(x, y)
+        back = ~self.native.transform
+        with np.errstate(invalid="ignore"):
+            return back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
+
+
+def place(target: Grid, native: Grid, *, what: str) -> Placement:
+    """Return how `target` lies on `native`.
+
+    Grids without a CRS share pixel coordinates: they must be of one size, or `target` a crop of `native`.
+
+    Raises:
+        SceneError: one grid has a CRS and the other has none, or both have none and differ in size.
+    """
+    if (target.crs is None) != (native.crs is None):
+        raise SceneError(
+            f"{what} {'has no CRS' if native.crs is None else 'has a CRS'} but the scene "
+            f"{'has none' if target.crs is None else 'has one'}: they cannot be aligned; "
+            "assign the missing CRS, e.g. with gdal_edit.py -a_srs"
+        )
+    if target.crs is None or native.crs is None:
+        return _place_pixels(target, native, what)
+    if same_crs(target.crs, native.crs):
+        return _reduced(Placement(native=native, forward=_chain(target.transform, ~native.transform)), target)
+    transformer = Transformer.from_crs(target.crs, native.crs, always_xy=True)
+    return _reduced(Placement(native=native, forward=target.transform, transformer=transformer), target)
+
+
+def _reduced(placement: Placement, target: Grid) -> Placement:
+    """Say how many native pixels a side the target's centre pixel covers."""
+    row, col = target.height / 2, target.width / 2
+    cols, rows = placement.exact(np.array([col, col + 1, col]), np.array([row, row, row + 1]))
+    right = math.hypot(cols[1] - cols[0], rows[1] - rows[0])
+    down = math.hypot(cols[2] - cols[0], rows[2] - rows[0])
+    step = min(right, down)
+    return replace(placement, reduction=max(1, math.floor(step + CLOSE)) if math.isfinite(step) else 1)
+
+
+def _place_pixels(target: Grid, native: Grid, what: str) -> Placement:
+    """Place grids that have no CRS by their pixel coordinates."""
+    forward = _chain(target.transform, ~native.transform)
+    placement = Placement(native=native, forward=forward)
+    same_size = (target.height, target.width) == (native.height, native.width)
+    crop = placement.shift not in {None, (0, 0)}
+    if not same_size and not crop and native.transform.almost_equals(Affine.identity()):
+        raise SceneError(
+            f"{what} is {native.height} x {native.width} pixels but the scene {target.height} x "
+            f"{target.width}, and neither has a CRS: they cannot be aligned; georeference both"
+        )
+    return placement
+
+
+def _chain(first: Affine, then: Affine) -> Affine:
+    """Return the map that applies two in turn; written out, for affine 2 and 3 want different operators."""
+    a, b, c, d, e, f = first[:6]
+    p, q, r, s, t, u = then[:6]
+    return Affine(
+        p * a + q * d, p * b + q * e, p * c + q * f + r, s * a + t * d, s * b + t * e, s * c + t * f + u
+    )
+
+
+def same_crs(one: CRS, other: CRS) -> bool:
+    """Whether two coordinate systems are the same for rasters, whose axes are always x, y."""
+    return one == other or one.equals(other, ignore_axis_order=True)
+
+
+def taps(position: Positions, size: int, reduction: int = 1) -> Taps:
+    """Return the native pixels around positions along one axis of `size` pixels, clamped to the edge.
+
+    With a `reduction` the taps are blocks of so many native pixels; the last one may be cut short.
+    """
+    extent, position = size / reduction, position / reduction
+    size = -(-size // reduction)
+    known = np.isfinite(position)
+    at = np.where(known, position, 0.0)
+    inside = known & (at >= -CLOSE) & (at <= extent + CLOSE)
+    base = np.floor(at - 0.5)
+    low = np.clip(base, 0, size - 1).astype(np.intp)
+    high = np.clip(base + 1, 0, size - 1).astype(np.intp)
+    nearest = np.clip(np.floor(at), 0, size - 1).astype(np.intp)
+    return Taps(low=low, high=high, weight=at - 0.5 - base, nearest=nearest, inside=inside)
+
+
+def window_of(rows: Taps, cols: Taps) -> Window | None:
+    """Return the smallest native window that holds every pixel the taps need; None where none lies inside."""
+    inside = rows.inside & cols.inside
+    if not inside.any():
+        return None
+    if rows.inside.shape == inside.shape:
+        row_inside, col_inside = inside, inside
+    else:
+        row_inside, col_inside = rows.inside, cols.inside
+    row, col = int(rows.low[row_inside].min()), int(cols.low[col_inside].min())
+    stop_row, stop_col = int(rows.high[row_inside].max()) + 1, int(cols.high[col_inside].max()) + 1
+    return Window(row=row, col=col, height=stop_row - row, width=stop_col - col)
+
+
+def bilinear(
+    data: NDArray[Any], observed: NDArray[np.bool_] | None, rows: Taps, cols: Taps
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Interpolate between the four native pixels around each position.
+
+    Pixels that were not observed lend no weight. A result is observed where its nearest pixel is.
+
+    Args:
+        data: native values (B, h, w).
+        observed: (B, h, w), None: everywhere.
+        rows: taps of the rows, counted from the first row of `data`.
+        cols: taps of the columns, likewise.
+
+    Returns:
+        Values (B, H, W), float32 or float64 where the input needs it, and a mask (B, H, W) or (1, H, W).
+    """
+    work = np.result_type(data.dtype, np.float32)
+    values = data.astype(work)
+    inside = rows.inside & cols.inside
+    if observed is None:
+        return _lerp(values, rows, cols), inside[None]
+    values[~observed] = 0
+    weight = _lerp(observed.astype(work), rows, cols)
+    mask = observed[:, rows.nearest, cols.nearest] & inside
+    found = _lerp(values, rows, cols)
+    # The weight is exactly 1 where all four were observed, so the division changes nothing there.
+    np.divide(found, weight, out=found, where=mask)
+    return found, mask
+
+
+def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
+    """Interpolate (B, h, w), rows first, then columns."""
+    down, right = rows.weight.astype(values.dtype), cols.weight.astype(values.dtype)
+    if rows.low.shape[1] == 1 and cols.low.shape[0] == 1:
+        first = values[:, rows.low[:, 0]]
+        first += (values[:, rows.high[:, 0]] - first) * down
+        found = first[:, :, cols.low[0]]
+        found += (first[:, :, cols.high[0]] - found) * right
+        return found
+    first = values[:, rows.low, cols.low]
+    first += (values[:, rows.high, cols.low] - first) * down
+    second = values[:, rows.low, cols.high]
+    second += (values[:, rows.high, cols.high] - second) * down
+    first += (second - first) * right
+    return first
+
+
+def nearest(
+    data: NDArray[Any], observed: NDArray[np.bool_] | None, rows: Taps, cols: Taps
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Take the native pixel that holds each position; arguments and results as those of `bilinear`."""
+    inside = rows.inside & cols.inside
+    mask = inside[None] if observed is None else observed[:, rows.nearest, cols.nearest] & inside
+    return data[:, rows.nearest, cols.nearest], mask
+
+
+def mean_blocks(
+    data: NDArray[np.generic], observed: NDArray[np.bool_] | None, size: int
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Average blocks of `size` x `size` native pixels over those observed.
+
+    Args:
+        data: (B, h, w); a last block may be cut short.
+        observed: (B, h, w), None: everywhere.
+        size: pixels a side; sums run in a fixed order.
+
+    Returns:
+        Means (B, ceil(h / size), ceil(w / size)) and whether any pixel of the block was observed.
+    """
+    bands, height, width = data.shape
+    shape = (bands, -(-height // size), -(-width // size))
+    total = np.zeros(shape, np.float64)
+    count = np.zeros(shape, np.float64)
+    seen = np.ones(data.shape, np.bool_) if observed is None else observed
+    values = np.where(seen, data, 0).astype(np.float64)
+    for i in range(size):
+        for j in range(size):
+            part = values[:, i::size, j::size]
+            here = (slice(None), slice(0, part.shape[1]), slice(0, part.shape[2]))
+            total[here] += part
+            count[here] += seen[:, i::size, j::size]
+    mean = np.divide(total, count, out=np.zeros(shape), where=count > 0)
+    return mean.astype(np.result_type(data.dtype, np.float32)), count > 0

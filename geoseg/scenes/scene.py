@@ -1,0 +1,295 @@
+"""A scene: named bands of open files on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from geoseg.errors import BandError
+from geoseg.grid import Grid, Window
+from geoseg.pixels import Pixels
+from geoseg.scenes.area import Area, box_area
+from geoseg.scenes.bands import Band, find_band
+from geoseg.scenes.polygons import PolygonMask, read_polygons
+from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.sampling import Placement, place
+from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
+from geoseg.spec import SensorSpec, Units
+
+STRIP = 576
+"""Rows of a strip of tiles, as a rule, for the cache."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Facts:
+    """What is known of a scene whatever part of it is looked at."""
+
+    name: str
+    sensor: SensorSpec | None = None
+    time: datetime | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    centres: Mapping[str, float]
+    """Centre wavelengths (µm) of common names."""
+
+
+class Scene:
+    """Named bands on one grid, that of the finest; a context manager.
+
+    Coarser bands are brought to the grid by bilinear interpolation, bands of classes by the nearest pixel;
+    finer ones are averaged first. `select`, `clip` and `onto` return views on the same open files: closing
+    one closes all.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        bands: tuple[Band, ...],
+        *,
+        target: Grid | None = None,
+        areas: tuple[Area, ...] = (),
+    ) -> None:
+        """Put bands on a grid: `target`, else that of the finest band; cropped to `areas`.
+
+        Raises:
+            SceneError: the files cannot be aligned, or the areas lie outside.
+        """
+        self.facts = facts
+        self.bands = bands
+        self._target, self._areas = target, areas
+        grid = target or finest(bands)
+        for area in areas:
+            grid = area.crop(grid)
+        self.grid = grid
+        self._masks: tuple[PolygonMask, ...] = tuple(area.on(grid) for area in areas if area.masks)
+        self._placements: dict[Raster, Placement] = {
+            raster: place(grid, raster.grid, what=base_name(raster.path)) for raster in _rasters(bands)
+        }
+
+    @property
+    def name(self) -> str:
+        """What people call it: the file's or product's name."""
+        return self.facts.name
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands, in order."""
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def sensor(self) -> SensorSpec | None:
+        """The sensor, where it was recognised or said."""
+        return self.facts.sensor
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was acquired, where that is known."""
+        return self.facts.time
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was recognised, guessed and chosen, and why."""
+        return self.facts.notes + tuple(self._resampling_notes())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may make a map wrong, and what to do."""
+        return self.facts.warnings
+
+    def units(self, band: str) -> Units:
+        """Return the units of a band's physical values.
+
+        Raises:
+            BandError: there is no such band.
+        """
+        return self._find(band).units
+
+    def select(self, bands: Sequence[str]) -> Scene:
+        """Return a view of some bands, in the order asked for, on the grid of the finest among them.
+
+        Raises:
+            BandError: a band is missing or asked for twice.
+        """
+        if len(set(bands)) < len(bands):
+            raise BandError(f"bands are asked for twice: {', '.join(bands)}")
+        found = [find_band(self.bands, name, self.facts.centres) for name in bands]
+        said = [note for _, note in found if note and note not in self.facts.notes]
+        facts = replace(self.facts, notes=(*self.facts.notes, *said))
+        return Scene(facts, tuple(band for band, _ in found), target=self._target, areas=self._areas)
+
+    def clip(
+        self,
+        bbox: tuple[float, float, float, float] | None = None,
+        bbox_crs: str = "EPSG:4326",
+        aoi: Path | None = None,
+    ) -> Scene:
+        """Return a view cropped to a bounding box (west, south, east, north), to polygons, or to both.
+
+        The grid keeps every pixel that the box touches. Pixels whose centre lies outside the polygons are
+        not valid.
+
+        Raises:
+            SceneError: the area lies outside the scene, or one of both has no CRS.
+            UsageError: the box is empty or its CRS unknown.
+        """
+        areas = list(self._areas)
+        if bbox is not None:
+            areas.append(box_area(bbox, bbox_crs))
+        if aoi is not None:
+            shapes, crs = read_polygons(aoi)
+            areas.append(Area(shapes=shapes, crs=crs, masks=True, what=f"--aoi {aoi}"))
+        return Scene(self.facts, self.bands, target=self._target, areas=tuple(areas))
+
+    def onto(self, grid: Grid) -> Scene:
+        """Return a view on another grid; pixels that the scene does not cover are not valid.
+
+        Raises:
+            SceneError: the grids cannot be aligned (no CRS).
+        """
+        return Scene(self.facts, self.bands, target=grid)
+
+    def read(self, window: Window, bands: Sequence[str]) -> Pixels:
+        """Read a window; where it leaves the grid it is padded with pixels that are not valid.
+
+        Stored values are kept where all bands have one dtype; else values are physical, float32.
+
+        Raises:
+            BandError: a band is missing.
+            SceneReadError: a file is damaged; the message names path, band and window.
+        """
+        chosen = [self._find(name) for name in bands]
+        dtype = stored_dtype(chosen)
+        shape = (window.height, window.width)
+        data: NDArray[Any] = np.zeros((len(chosen), *shape), dtype or np.float32)
+        valid = np.zeros(shape, np.bool_)
+        inner = window.intersect(self.grid.window)
+        if not inner.empty:
+            rows, cols = inner.slices(window)
+            seen = valid[rows, cols]
+            seen[:] = True
+            for positions in _by_file(chosen):
+                members = [chosen[position] for position in positions]
+                values, masks = read_window(members, self._placements[members[0].raster], inner)
+                for position, band, value in zip(positions, members, values, strict=True):
+                    data[position, rows, cols] = (
+                        as_physical(band, value) if dtype is None else as_stored(value, dtype)
+                    )
+                for mask in masks:
+                    if mask is not None:
+                        seen &= mask
+            for polygons in self._masks:
+                seen &= polygons.read(inner)
+        return Pixels(
+            window=window,
+            bands=tuple(bands),
+            data=data,
+            valid=valid,
+            scale=tuple(1.0 if dtype is None else band.scale for band in chosen),
+            offset=tuple(0.0 if dtype is None else band.offset for band in chosen),
+        )
+
+    def cache_bytes(self, bands: Sequence[str]) -> int:
+        """Bytes of decoded blocks that must be kept so that strips read top to bottom decode each once."""
+        total = 0
+        chosen = [self._find(name) for name in bands]
+        for positions in _by_file(chosen):
+            raster = chosen[positions[0]].raster
+            placement = self._placements[raster]
+            native_rows = abs(placement.forward.e) if placement.separable else float(placement.reduction)
+            strip = int(np.ceil(STRIP * native_rows)) + 2
+            total += raster.cache_bytes([chosen[position].index for position in positions], strip)
+        return total
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return what a run record says of it: paths, sensor, time, grid, and each band's scaling."""
+        bands: list[JsonValue] = [self._describe_band(band) for band in self.bands]
+        return {
+            "name": self.name,
+            "paths": [raster.path for raster in _rasters(self.bands)],
+            "sensor": self.sensor.name if self.sensor else None,
+            "time": self.time.isoformat() if self.time else None,
+            "grid": {
+                "crs": self.grid.crs.to_string() if self.grid.crs else None,
+                "transform": [float(value) for value in self.grid.transform[:6]],
+                "height": self.grid.height,
+                "width": self.grid.width,
+            },
+            "bands": bands,
+        }
+
+    def _describe_band(self, band: Band) -> dict[str, JsonValue]:
+        return {
+            "name": band.name,
+            "source": f"{base_name(band.raster.path)}:{band.index}",
+            "named_by": band.origin,
+            "scale": band.scale,
+            "offset": band.offset,
+            "scaled_by": band.scaling,
+            "units": band.units,
+            "nodata": band.nodata,
+            "linear_to_db": band.to_db,
+            "resampling": None if self._placements[band.raster].shift is not None else band.resampling,
+        }
+
+    def _find(self, name: str) -> Band:
+        return find_band(self.bands, name, self.facts.centres)[0]
+
+    def _resampling_notes(self) -> Iterator[str]:
+        """Say which bands are interpolated, and how."""
+        for kind, words in (("bilinear", "bilinear interpolation"), ("nearest", "the nearest pixel")):
+            moved = [
+                band
+                for band in self.bands
+                if band.resampling == kind and self._placements[band.raster].shift is None
+            ]
+            if moved:
+                averaged = any(self._placements[band.raster].reduction > 1 for band in moved)
+                how = f"{words} after averaging" if averaged and kind == "bilinear" else words
+                yield f"{', '.join(band.name for band in moved)}: brought to the grid by {how}"
+
+    def close(self) -> None:
+        """Close the files, also of all views."""
+        for raster in _rasters(self.bands):
+            raster.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def finest(bands: Sequence[Band]) -> Grid:
+    """Return the grid of the band with the smallest pixels; the first of several."""
+    grids = [band.raster.grid for band in bands]
+    if len({grid.crs for grid in grids}) == 1:
+        sizes = [abs(grid.transform.determinant) for grid in grids]
+    else:
+        sizes = [float(np.prod(grid.pixel_size_m)) for grid in grids]
+    least = min(sizes)
+    return next(
+        (grid for grid, size in zip(grids, sizes, strict=True) if size <= least * (1 + 1e-6)), grids[0]
+    )
+
+
+def _rasters(bands: Sequence[Band]) -> list[Raster]:
+    """Return the files of bands, each once, in order."""
+    return list(dict.fromkeys(band.raster for band in bands))
+
+
+def _by_file(bands: Sequence[Band]) -> list[list[int]]:
+    """Return positions of bands that one read of one file serves."""
+    groups: dict[tuple[Raster, str], list[int]] = {}
+    for position, band in enumerate(bands):
+        groups.setdefault((band.raster, band.resampling), []).append(position)
+    return list(groups.values())

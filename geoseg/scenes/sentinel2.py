@@ -1,0 +1,152 @@
+"""Sentinel-2: SAFE products, and the offset that came with processing baseline 04.00."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from xml.etree import ElementTree
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.scenes.paths import Listing
+from geoseg.scenes.product import Asset, Gain, Product, time_in_name
+
+METADATA = re.compile(r"(^|/)(MTD_MSIL(1C|2A)|S2[A-D]_OPER_MTD_SAFL(1C|2A)_[^/]*)\.xml$")
+_IMAGE = re.compile(r"_(B\d[\dA])(?:_(\d{2})m)?\.(?:jp2|tif)$", re.IGNORECASE)
+_BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
+OFFSET_SINCE = datetime(2022, 1, 25, tzinfo=UTC)
+"""First acquisitions with baseline 04.00, whose digital numbers carry 1000 more."""
+
+# The metadata number bands 0 to 12 in this order.
+BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+
+
+def safe_product(files: Listing, metadata: str) -> Product:
+    """Read the metadata of a SAFE product and find its bands, each at its finest resolution.
+
+    Args:
+        files: the product's files.
+        metadata: the relative path of MTD_MSIL1C.xml or MTD_MSIL2A.xml.
+
+    Raises:
+        SceneReadError: the metadata are no XML.
+        SceneError: they lack the quantification, or no band is there.
+    """
+    path = files.path(metadata)
+    try:
+        root = ElementTree.fromstring(files.text(metadata))  # noqa: S314 - expat bounds entity expansion
+    except ElementTree.ParseError as error:
+        raise SceneReadError(f"{path} is damaged: {error}; fetch the product again") from error
+    level = "2a" if re.search(r"L2A[^/]*$", metadata) else "1c"
+    divisor = _number(root, "BOA_QUANTIFICATION_VALUE" if level == "2a" else "QUANTIFICATION_VALUE", path)
+    offsets = _offsets(root, "BOA_ADD_OFFSET" if level == "2a" else "RADIO_ADD_OFFSET")
+    baseline = _text(root, "PROCESSING_BASELINE") or "unknown"
+    images = _images(files, str(PurePosixPath(metadata).parent))
+    if not images:
+        raise SceneError(
+            f"{files.root} holds no band images (GRANULE/*/IMG_DATA/*.jp2); fetch the whole product"
+        )
+    assets = []
+    for label, name in sorted(images.items()):
+        gain = Gain(
+            scale=1 / divisor,
+            offset=offsets.get(label, 0.0) / divisor,
+            source=f"XML, baseline {baseline}",
+            nodata=0.0,
+        )
+        assets.append(Asset(path=files.path(name), labels=((label,),), gains=(gain,), spare=True))
+    applied = sorted({int(value) for value in offsets.values() if value})
+    what = f"offset {', '.join(map(str, applied))} applied" if applied else "no offset"
+    safe = next((part for part in reversed(PurePosixPath(path).parts[:-1]) if part.endswith(".SAFE")), None)
+    return Product(
+        name=(safe or PurePosixPath(path).parent.name).removesuffix(".SAFE"),
+        assets=tuple(assets),
+        sensor=f"sentinel-2-l{level}",
+        because="product metadata",
+        time=_time(root) or time_in_name(metadata),
+        offset_known=True,
+        notes=(f"Sentinel-2 baseline {baseline}: {what}, as the product's XML says",),
+    )
+
+
+def baseline_in(path: str) -> float | None:
+    """Return the processing baseline in a product's name (`_N0509_` is 5.09), None where it has none."""
+    found = _BASELINE.findall(path)
+    return float(f"{found[-1][0]}.{found[-1][1]}") if found else None
+
+
+def guess_offset(path: str, time: datetime | None) -> tuple[float, str, bool]:
+    """Guess the offset (reflectance) of a product that comes without metadata.
+
+    Returns:
+        The offset, the reason, and whether it is more than a guess without any ground.
+    """
+    baseline = baseline_in(path)
+    if baseline is not None:
+        offset = -0.1 if baseline >= 4 else 0.0
+        return offset, f"baseline {baseline:05.2f} in its name", True
+    if time is None:
+        return 0.0, "neither baseline nor date is known", False
+    late = time >= OFFSET_SINCE
+    return (-0.1 if late else 0.0), f"acquired {time:%Y-%m-%d}, baseline 04.00 came on 2022-01-25", True
+
+
+def _images(files: Listing, folder: str) -> dict[str, str]:
+    """Return per band the file of finest resolution."""
+    best: dict[str, tuple[int, str]] = {}
+    for name in files.names:
+        found = _IMAGE.search(name)
+        inside = folder == "." or name.startswith(f"{folder}/")
+        if not found or not inside or "IMG_DATA" not in name:
+            continue
+        label, metres = found[1].upper(), int(found[2] or 0)
+        known = best.get(label)
+        if known and known[0] == metres:
+            raise SceneError(
+                f"{files.root} holds several granules ({known[1]}, {name}); give the IMG_DATA folder of one"
+            )
+        if known is None or metres < known[0]:
+            best[label] = (metres, name)
+    return {label: name for label, (_, name) in best.items()}
+
+
+def _text(root: ElementTree.Element, tag: str) -> str | None:
+    """Return the text of the first element of a name, whatever its namespace."""
+    for item in root.iter():
+        if item.tag.rpartition("}")[2] == tag:
+            return (item.text or "").strip()
+    return None
+
+
+def _number(root: ElementTree.Element, tag: str, path: str) -> float:
+    text = _text(root, tag)
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = 0.0
+    if value <= 0:
+        raise SceneError(f"{path} has no usable {tag}; is it a Sentinel-2 level 1C or 2A product?")
+    return value
+
+
+def _offsets(root: ElementTree.Element, tag: str) -> dict[str, float]:
+    """Return the additive offset per band label; empty before baseline 04.00."""
+    found: dict[str, float] = {}
+    for item in root.iter():
+        if item.tag.rpartition("}")[2] == tag and item.text:
+            number = int(item.get("band_id", "-1"))
+            if 0 <= number < len(BAND_IDS):
+                found[BAND_IDS[number]] = float(item.text)
+    return found
+
+
+def _time(root: ElementTree.Element) -> datetime | None:
+    """Return the start of the sensing."""
+    for tag in ("DATATAKE_SENSING_START", "PRODUCT_START_TIME"):
+        text = _text(root, tag)
+        if text:
+            try:
+                return datetime.fromisoformat(text.replace("Z", "+00:00"))
+            except ValueError:
+                continue
+    return None

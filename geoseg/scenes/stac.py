@@ -1,0 +1,138 @@
+"""STAC items: assets, their bands, and the scaling that the item says, of STAC 1.0 and 1.1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from posixpath import dirname, join, normpath
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.scenes.paths import fetch_text, gdal_path
+from geoseg.scenes.product import Asset, Gain, Product
+
+Table = dict[str, JsonValue]
+_TABLE = TypeAdapter(Table)
+_RASTER = ("image/tiff", "image/jp2", "application/vnd.nasa", "image/vnd.stac.geotiff")
+_PICTURES = {"visual", "overview", "thumbnail"}
+
+
+def stac_product(path: str) -> Product:
+    """Read a STAC item from a local file or an address.
+
+    Raises:
+        SceneReadError: it cannot be read or is no JSON.
+        SceneError: it is no STAC item, or none of its assets is a raster with named bands.
+    """
+    try:
+        item = _TABLE.validate_json(fetch_text(path))
+    except ValidationError as error:
+        raise SceneReadError(f"{path} is no JSON object; give a STAC item or a raster") from error
+    if item.get("type") != "Feature" or "assets" not in item:
+        kind = item.get("type") or "unknown"
+        raise SceneError(
+            f"{path} is no STAC item (its type is {json.dumps(kind)}); give one item of the catalogue"
+        )
+    properties = _table(item.get("properties"))
+    # The provider has already taken the offset off, whatever raster:bands says.
+    harmonised = any(
+        properties.get(key) is True
+        for key in ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+    )
+    assets = tuple(_assets(_table(item["assets"]), path, harmonised=harmonised))
+    if not assets:
+        raise SceneError(
+            f"{path}: no asset is a raster with named bands; give the rasters with --band NAME=URL"
+        )
+    name = str(item.get("id") or path)
+    collection = str(item.get("collection") or "")
+    baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
+    known = harmonised or any(gain is not None for asset in assets for gain in asset.gains)
+    return Product(
+        name=name,
+        assets=assets,
+        time=_time(properties),
+        offset_known=known,
+        hints=(name, f"{name}_N{baseline.replace('.', '').zfill(4)}_" if baseline else name, collection),
+        notes=("the item says that the offset of baseline 04.00 is already taken off",) if harmonised else (),
+    )
+
+
+def _assets(assets: Table, item: str, *, harmonised: bool) -> Iterator[Asset]:
+    """Yield the raster assets whose bands have names."""
+    for key, value in assets.items():
+        asset = _table(value)
+        roles = {str(role) for role in _list(asset.get("roles"))}
+        kind = str(asset.get("type") or "")
+        href = str(asset.get("href") or "")
+        twin = key.removesuffix("-jp2")
+        if roles & _PICTURES or key in _PICTURES or (twin != key and twin in assets):
+            continue
+        if not (kind.startswith(_RASTER) or href.lower().endswith((".tif", ".tiff", ".jp2"))):
+            continue
+        bands = [_table(band) for band in _list(asset.get("bands") or asset.get("eo:bands"))]
+        values = [_table(band) for band in _list(asset.get("raster:bands"))]
+        count = max(len(bands), len(values), 1)
+        bands += [{}] * (count - len(bands))
+        values += [{}] * (count - len(values))
+        labels = tuple(_labels(band, key if count == 1 else None) for band in bands)
+        gains = tuple(
+            _gain({**asset, **band, **value}, harmonised=harmonised)
+            for band, value in zip(bands, values, strict=True)
+        )
+        yield Asset(path=_address(href, item), labels=labels, gains=gains, spare=True)
+
+
+def _labels(band: Table, key: str | None) -> tuple[str, ...]:
+    """Return what a band is called: its own name, its common name, its asset's key."""
+    found = (band.get("name"), band.get("eo:common_name") or band.get("common_name"), key)
+    return tuple(dict.fromkeys(str(label) for label in found if label))
+
+
+def _gain(values: Table, *, harmonised: bool) -> Gain | None:
+    """Return scale, offset and nodata where the item says them."""
+
+    def number(name: str) -> float | None:
+        value = values.get(f"raster:{name}", values.get(name))
+        try:
+            return float(str(value)) if value is not None else None
+        except ValueError:
+            return None
+
+    scale, offset, nodata = number("scale"), number("offset"), number("nodata")
+    if scale is None and offset is None:
+        return None
+    if harmonised:
+        offset = 0.0
+    return Gain(
+        scale=1.0 if scale is None else scale, offset=offset or 0.0, nodata=nodata, source="STAC item"
+    )
+
+
+def _address(href: str, item: str) -> str:
+    """Return an asset's address; a relative one is relative to the item's."""
+    if "://" in href or href.startswith("/"):
+        return gdal_path(href)
+    prefix, folder = "", dirname(item)
+    if "://" in folder:
+        scheme, _, rest = folder.partition("://")
+        prefix, folder = f"{scheme}://", rest
+    return prefix + normpath(join(folder, href))
+
+
+def _time(properties: Table) -> datetime | None:
+    text = properties.get("datetime") or properties.get("start_datetime")
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
+    except ValueError:
+        return None
+
+
+def _table(value: JsonValue) -> Table:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []

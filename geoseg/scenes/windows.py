@@ -1,0 +1,108 @@
+"""Windows of one file's bands on another grid: values, and where each was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.grid import Window
+from geoseg.scenes.bands import Band, observed
+from geoseg.scenes.sampling import Placement, bilinear, mean_blocks, nearest, taps, window_of
+
+Read = tuple[NDArray[Any], Sequence[NDArray[np.bool_] | None]]
+"""Values (B, H, W) and masks (H, W), True = observed, None = everywhere; one mask a band, or one for all."""
+
+
+def read_window(bands: Sequence[Band], placement: Placement, window: Window) -> Read:
+    """Read bands of one file on a target grid.
+
+    Args:
+        bands: bands of one file, resampled alike.
+        placement: how the target grid lies on the file's.
+        window: on the target grid, inside it.
+
+    Raises:
+        SceneReadError: the file is damaged.
+    """
+    shift, raster = placement.shift, bands[0].raster
+    if shift is None:
+        return _resample(bands, placement, window)
+    native = replace(window, row=window.row + shift[0], col=window.col + shift[1])
+    part = native.intersect(raster.grid.window)
+    if part != native:
+        return _read_part(bands, native, part)
+    data = raster.read(native, [band.index for band in bands])
+    return data, observed(bands, data, native)
+
+
+def _read_part(bands: Sequence[Band], native: Window, part: Window) -> Read:
+    """Read a native window that leaves its file: what lies outside was not observed."""
+    data: NDArray[Any] = np.zeros((len(bands), native.height, native.width), bands[0].dtype)
+    masks: list[NDArray[np.bool_] | None] = [np.zeros(data.shape[1:], np.bool_) for _ in bands]
+    if not part.empty:
+        rows, cols = part.slices(native)
+        inside = bands[0].raster.read(part, [band.index for band in bands])
+        data = data.astype(inside.dtype)
+        data[:, rows, cols] = inside
+        for mask, found in zip(masks, observed(bands, inside, part), strict=True):
+            if mask is not None:
+                mask[rows, cols] = True if found is None else found
+    return data, masks
+
+
+def _resample(bands: Sequence[Band], placement: Placement, window: Window) -> Read:
+    """Read bands of one file whose pixels are not those of the grid."""
+    raster, native = bands[0].raster, placement.native
+    smooth = bands[0].resampling == "bilinear"
+    size = placement.reduction if smooth else 1
+    at_rows, at_cols = placement.positions(window)
+    rows, cols = taps(at_rows, native.height, size), taps(at_cols, native.width, size)
+    needed = window_of(rows, cols)
+    if needed is None:
+        nothing = np.zeros((len(bands), window.height, window.width), np.float32)
+        return nothing, [np.zeros((window.height, window.width), np.bool_)]
+    source = Window(
+        row=needed.row * size, col=needed.col * size, height=needed.height * size, width=needed.width * size
+    ).intersect(native.window)
+    data: NDArray[Any] = raster.read(source, [band.index for band in bands])
+    masks = observed(bands, data, source)
+    seen: NDArray[np.bool_] | None = None
+    if any(mask is not None for mask in masks):
+        everywhere = np.ones(data.shape[1:], np.bool_)
+        seen = np.stack([everywhere if mask is None else mask for mask in masks])
+    if size > 1:
+        data, seen = mean_blocks(data, seen, size)
+    take = bilinear if smooth else nearest
+    values, mask = take(
+        data, seen, rows.within(needed.row, data.shape[1]), cols.within(needed.col, data.shape[2])
+    )
+    return values, list(mask)
+
+
+def as_stored(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return values in a stored dtype, rounded; infinities, which were not observed, as NaN."""
+    if dtype.kind in "iu":
+        return np.rint(values) if values.dtype.kind == "f" else values
+    return np.where(np.isinf(values), np.nan, values)
+
+
+def as_physical(band: Band, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return physical values, float32; what is not finite, and was not observed, as NaN."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        found = values * np.float32(band.scale) + np.float32(band.offset)
+        if band.to_db:
+            found = 10 * np.log10(found)
+    return np.where(np.isfinite(found), found, np.nan).astype(np.float32)
+
+
+def stored_dtype(bands: Sequence[Band]) -> np.dtype[Any] | None:
+    """Return the dtype that all bands are stored in; None where values must be made physical to be one."""
+    dtypes = {band.dtype for band in bands}
+    if len(dtypes) != 1 or any(band.to_db for band in bands):
+        return None
+    found = dtypes.pop()
+    return np.dtype(np.float32) if found.kind == "f" else found
