@@ -213,13 +213,16 @@ def window_of(rows: Taps, cols: Taps) -> Window | None:
     inside = rows.inside & cols.inside
     if not inside.any():
         return None
-    if rows.inside.shape == inside.shape:
-        row_inside, col_inside = inside, inside
-    else:
-        row_inside, col_inside = rows.inside, cols.inside
-    row, col = int(rows.low[row_inside].min()), int(cols.low[col_inside].min())
-    stop_row, stop_col = int(rows.high[row_inside].max()) + 1, int(cols.high[col_inside].max()) + 1
+    apart = _apart(rows, cols)
+    in_rows, in_cols = (rows.inside, cols.inside) if apart else (inside, inside)
+    row, col = int(rows.low[in_rows].min()), int(cols.low[in_cols].min())
+    stop_row, stop_col = int(rows.high[in_rows].max()) + 1, int(cols.high[in_cols].max()) + 1
     return Window(row=row, col=col, height=stop_row - row, width=stop_col - col)
+
+
+def _apart(rows: Taps, cols: Taps) -> bool:
+    """Whether rows do not depend on columns, nor columns on rows."""
+    return bool(rows.low.shape[1] == 1 and cols.low.shape[0] == 1)
 
 
 def bilinear(
@@ -255,7 +258,7 @@ def bilinear(
 def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
     """Interpolate (B, h, w), rows first, then columns."""
     down, right = rows.weight.astype(values.dtype), cols.weight.astype(values.dtype)
-    if rows.low.shape[1] == 1 and cols.low.shape[0] == 1:
+    if _apart(rows, cols):
         first = values[:, rows.low[:, 0]]
         first += (values[:, rows.high[:, 0]] - first) * down
         found = first[:, :, cols.low[0]]
