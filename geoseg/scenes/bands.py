@@ -61,7 +61,8 @@ def nodata_as_stored(value: float | None, dtype: np.dtype[Any]) -> float | None:
     if dtype.kind in "iub":
         limits = np.iinfo(dtype) if dtype.kind in "iu" else None
         whole = limits is not None and float(value).is_integer() and limits.min <= value <= limits.max
-        return value if whole else None
+        # An int, for comparing integers with a float would turn every pixel into float64 first.
+        return int(value) if whole else None
     with np.errstate(over="ignore"):
         return float(np.asarray(value).astype(dtype))
 

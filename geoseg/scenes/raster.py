@@ -187,6 +187,7 @@ def _crs(found: object) -> CRS | None:
 
 def _open_message(path: str, cause: str) -> str:
     """Say why a raster does not open and what to do."""
-    if "No such file" in cause or "does not exist" in cause:
+    path = path.removeprefix("/vsicurl/")
+    if any(words in cause for words in ("No such file", "does not exist", "response code: 404")):
         return f"{path} does not exist; check the path"
     return f"{path} is not a raster that can be read ({cause}); give a GeoTIFF, COG, JP2, VRT or the like"
