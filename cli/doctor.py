@@ -1,0 +1,131 @@
+"""`geoseg doctor`: what is installed, what is missing, and the remedy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import typer
+
+from geoseg import __version__
+from geoseg.errors import RuntimeMissingError
+
+from . import options as shared
+from .console import columns, print_json, print_text
+
+PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "geopandas", "pydantic", "pillow")
+OPTIONAL = {"pyarrow": "GeoParquet output: pip install 'geoseg[parquet]'"}
+DRIVERS = {
+    "GTiff": "scenes and rasters",
+    "COG": "class and score rasters",
+    "JP2OpenJPEG": "Sentinel-2 products",
+    "VRT": "virtual rasters",
+    "netCDF": "EMIT scenes",
+    "HDF5": "PRISMA scenes",
+}
+NEEDED = {"GTiff", "COG"}
+
+State = Literal["ok", "missing", "optional"]
+Check = tuple[str, str, State, str]
+"""What, its version or place, its state, the remedy."""
+
+
+def doctor(
+    context: typer.Context,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Check runtimes, devices, GDAL and packages; say what is missing and the remedy.
+
+    Leaves with 5 where something is missing that mapping needs.
+    """
+    told = shared.verbosity(context, quiet, verbose)
+    checks = [*_machine(), *_packages(), *_gdal(), *_runtimes()]
+    if as_json:
+        keys = ("what", "found", "state", "remedy")
+        print_json(
+            {"geoseg": __version__, "checks": [dict(zip(keys, check, strict=True)) for check in checks]}
+        )
+    else:
+        shown = [check for check in checks if told.level >= 0 or check[2] != "ok"]
+        rows = [(mark(state), what, found, remedy) for what, found, state, remedy in shown]
+        print_text(columns(rows, indent="") if rows else "nothing is missing")
+    missing = [what for what, _, state, _ in checks if state == "missing"]
+    if missing:
+        raise RuntimeMissingError(f"missing: {', '.join(missing)}")
+
+
+def mark(state: State) -> str:
+    """One word for a state; words, not colours alone."""
+    return {"ok": "ok", "missing": "MISSING", "optional": "-"}[state]
+
+
+def _machine() -> list[Check]:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return [
+        ("geoseg", __version__, "ok", ""),
+        ("python", f"{platform.python_version()} ({sys.executable})", "ok", ""),
+        ("system", f"{platform.platform()}, {usable} CPUs", "ok", ""),
+    ]
+
+
+def _packages() -> list[Check]:
+    """Whether each package is installed and can be imported."""
+    found: list[Check] = []
+    for name in (*PACKAGES, *OPTIONAL):
+        needed = name not in OPTIONAL
+        try:
+            number = version(name)
+            import_module("PIL" if name == "pillow" else name)
+        except PackageNotFoundError:
+            remedy = f"pip install {name}" if needed else OPTIONAL[name]
+            found.append((name, "not installed", "missing" if needed else "optional", remedy))
+        except ImportError as error:
+            remedy = f"cannot be imported ({error}): pip install --force-reinstall {name}"
+            found.append((name, number, "missing" if needed else "optional", remedy))
+        else:
+            found.append((name, number, "ok", ""))
+    return found
+
+
+def _gdal() -> list[Check]:
+    """GDAL as rasterio brings it, with the drivers that scenes and maps need."""
+    try:
+        import pyogrio
+        import rasterio
+        from rasterio.drivers import raster_driver_extensions
+        from rasterio.env import Env
+    except ImportError:
+        return [("GDAL", "not installed", "missing", "pip install rasterio pyogrio")]
+    found: list[Check] = [
+        ("GDAL of rasterio", rasterio.__gdal_version__, "ok", ""),
+        ("GDAL of pyogrio", ".".join(map(str, pyogrio.__gdal_version__)), "ok", ""),
+    ]
+    with Env() as env:
+        known = {*env.drivers(), *raster_driver_extensions().values()}
+    for name, use in DRIVERS.items():
+        state: State = "ok" if name in known else "missing" if name in NEEDED else "optional"
+        remedy = "" if state == "ok" else f"{use}: install a GDAL with {name} and rasterio built on it"
+        found.append((f"GDAL driver {name}", use if state == "ok" else "not there", state, remedy))
+    return found
+
+
+def _runtimes() -> list[Check]:
+    """What runs networks; methods need none of it, but one should be there."""
+    from geoseg.runtimes.choose import available
+
+    statuses = available()
+    any_usable = any(status.usable for status in statuses)
+    found: list[Check] = []
+    for status in statuses:
+        state: State = "ok" if status.usable else "optional" if any_usable else "missing"
+        where = ", ".join(status.devices)
+        text = f"{status.version or 'not installed'}{f' on {where}' if where else ''}"
+        remedy = "" if status.usable else f"{status.why_not}: {status.remedy}"
+        found.append((status.name, text, state, remedy))
+    return found

@@ -1,0 +1,149 @@
+"""`geoseg flood`: where water stands, and which of it is flood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options as shared
+from .options import METHOD
+
+if TYPE_CHECKING:
+    from geoseg.plan import Plan
+    from geoseg.report import Reporter, RunRecord
+    from geoseg.spec import FloodSpec
+
+
+def flood(
+    context: typer.Context,
+    scene: shared.Scenes = None,
+    band: shared.Band = None,
+    sensor: shared.Sensor = None,
+    sar_units: shared.SarUnits = None,
+    aoi: shared.Aoi = None,
+    bbox: shared.Bbox = None,
+    bbox_crs: shared.BboxCrs = None,
+    before: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCENE",
+            help="An earlier scene (a file or folder); what is water in both is permanent. "
+            "Repeatable: several make the z-score method possible.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How water is told from land; docs/flood.md describes all.  (default: auto)",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A network instead of a method: a bundle's name or folder, or an ONNX file.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="VALUE",
+            help="Fix the threshold, in the method's own unit.  (default: found from the scene)",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    thresholding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|otsu|ki|bmax-otsu|edge-otsu|hsba",
+            help="How the threshold is found.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    polarisation: Annotated[
+        str | None,
+        typer.Option(metavar="auto|vv|vh", help="SAR band to use.", rich_help_panel=METHOD),
+    ] = None,
+    speckle: Annotated[
+        str | None,
+        typer.Option(metavar="refined-lee|boxcar|none", help="SAR speckle filter.", rich_help_panel=METHOD),
+    ] = None,
+    permanent_water: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Reference water (raster or polygons): mapped water inside it is not flood.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    hand: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Height above nearest drainage in m.", rich_help_panel=METHOD),
+    ] = None,
+    max_hand: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M", help="Drop water higher than this above the drainage.", rich_help_panel=METHOD
+        ),
+    ] = None,
+    slope: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Slope of the ground in degrees.", rich_help_panel=METHOD),
+    ] = None,
+    max_slope: Annotated[
+        float | None,
+        typer.Option(metavar="DEG", help="Drop water on steeper ground.", rich_help_panel=METHOD),
+    ] = None,
+    output: shared.Output = None,
+    raster: shared.Raster = None,
+    scores: shared.Scores = None,
+    picture: shared.Picture = None,
+    overwrite: shared.Overwrite = None,
+    dst_crs: shared.DstCrs = None,
+    min_area: shared.MinArea = None,
+    fill_holes: shared.FillHoles = None,
+    simplify: shared.Simplify = None,
+    tile: shared.Tile = None,
+    overlap: shared.Overlap = None,
+    batch_size: shared.BatchSize = None,
+    tta: shared.Tta = None,
+    runtime: shared.Runtime = None,
+    device: shared.Device = None,
+    precision: shared.Precision = None,
+    threads: shared.Threads = None,
+    max_memory: shared.MaxMemory = None,
+    config: shared.Config = None,
+    print_config: shared.PrintConfig = False,
+    dry_run: shared.DryRun = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Map flood and surface water from an optical or SAR scene.
+
+    Flood needs to know what water was there before: give --before or --permanent-water. Without either, all
+    surface water is mapped.
+    """
+    said = shared.said(locals())
+    from geoseg.spec import FloodSpec
+
+    from .mapping import run
+
+    def work(request: FloodSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
+        from geoseg.tasks.flood import map_flood
+
+        return map_flood(request, reporter, dry_run=dry)
+
+    run(
+        FloodSpec,
+        said,
+        work,
+        shared.Asked(config=config, print_config=print_config, dry_run=dry_run, as_json=as_json),
+        shared.verbosity(context, quiet, verbose),
+    )

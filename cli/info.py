@@ -1,0 +1,144 @@
+"""`geoseg info`: what a scene, model or map is, and what geoseg makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geoseg.errors import SceneReadError, UsageError
+
+from . import options as shared
+from .console import Verbosity, columns, print_json, print_text, telling
+
+if TYPE_CHECKING:
+    from geoseg.report import RunRecord
+    from geoseg.spec import SceneSpec
+
+MAPS = {".gpkg", ".fgb", ".parquet", ".geojson", ".json"}
+RASTERS = {".tif", ".tiff"}
+
+
+def info(
+    context: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE|MODEL|MAP",
+            help="A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map "
+            "that geoseg made. Told apart by what is in it.",
+        ),
+    ],
+    band: shared.Band = None,
+    sensor: shared.Sensor = None,
+    sar_units: shared.SarUnits = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Say what a scene, model or map is, and what geoseg makes of it."""
+    told = shared.verbosity(context, quiet, verbose)
+    first = Path(paths[0])
+    if len(paths) == 1 and _is_model(paths[0]):
+        from .models import print_model
+
+        print_model(paths[0], as_json)
+        return
+    if len(paths) == 1 and first.is_file() and first.suffix.lower() in MAPS | RASTERS:
+        record = _record(first)
+        if record is not None:
+            _print_record(record, as_json, told)
+            return
+    from .request import build_scene
+
+    said = {"scene": paths, "band": band, "sensor": sensor, "sar-units": sar_units}
+    _print_scene(build_scene(said), as_json, told)
+
+
+def _is_model(path: str) -> bool:
+    """Whether this is an ONNX file, a bundle's folder, or no path but the name of a bundle."""
+    place = Path(path)
+    if place.suffix.lower() == ".onnx" or (place / "model.json").is_file():
+        return True
+    if place.exists() or place.suffix or "/" in path or "\\" in path:
+        return False
+    from geoseg.catalog.bundles import list_models
+
+    return any(model.name == path for model in list_models())
+
+
+def _record(path: Path) -> RunRecord | None:
+    """The record of a map; None for a raster that carries none and is a scene then.
+
+    Raises:
+        SceneReadError: a vector file carries no record.
+    """
+    from geoseg.outputs.record import read_record
+
+    record = read_record(path)
+    # A STAC item is .json too, and a scene.
+    if record is None and path.suffix.lower() in MAPS - {".json", ".geojson"}:
+        raise SceneReadError(
+            f"{path}: holds no run record; geoseg did not make it, or another tool rewrote it"
+        )
+    return record
+
+
+def _print_record(record: RunRecord, as_json: bool, verbosity: Verbosity) -> None:
+    if as_json:
+        print_json(record)
+        return
+    from .show import facts_text, record_text
+
+    remarks = [("warning", text) for text in record.warnings] + [("note", text) for text in record.notes]
+    text = f"{record.task} map\n\n" + record_text(record, detail=True)
+    print_text(text + ("\n\n" + facts_text(remarks) if remarks and verbosity.level >= 0 else ""))
+
+
+def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> None:
+    """Open a scene and say what was recognised."""
+    from geoseg.catalog.presets import sensors
+    from geoseg.scenes import open_scene
+
+    with telling(verbosity) as console, open_scene(request, sensors()) as scene:
+        facts = scene.describe()
+        notes, warnings = scene.notes, scene.warnings
+        size = None if scene.grid.crs is None else scene.grid.pixel_size_m
+        if as_json:
+            print_json({**facts, "notes": list(notes), "warnings": list(warnings)})
+            return
+        for text in notes:
+            console.note(text)
+        for text in warnings:
+            console.warn(text)
+    print_text(scene_text(facts, size))
+
+
+def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | None) -> str:
+    """Lay out what `Scene.describe` says.
+
+    Raises:
+        UsageError: it is no description of a scene.
+    """
+    from .show import facts_text, value_text
+
+    grid, bands = facts["grid"], facts["bands"]
+    if not isinstance(grid, Mapping) or not isinstance(bands, list):
+        raise UsageError("no description of a scene")
+    size = f"{grid['width']:,} x {grid['height']:,} pixels"
+    if pixel_size_m is not None:
+        size += f" of {pixel_size_m[1]:.3g} x {pixel_size_m[0]:.3g} m"
+    rows: list[tuple[str, ...]] = [("band", "from", "units", "scale", "offset", "nodata", "named by")]
+    for band in bands:
+        cells = [band[key] for key in ("name", "source", "units", "scale", "offset", "nodata", "named_by")]
+        rows.append(tuple(map(value_text, cells)))
+    head = [
+        ("scene", str(facts["name"])),
+        ("sensor", value_text(facts["sensor"])),
+        ("time", value_text(facts["time"])),
+        ("grid", size),
+        ("crs", value_text(grid["crs"])),
+    ]
+    return facts_text(head) + "\n\n" + columns(rows)

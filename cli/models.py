@@ -1,0 +1,129 @@
+"""`geoseg models`: which networks there are, what they need, and whether a bundle is sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options as shared
+from .console import columns, print_json, print_text, telling
+
+if TYPE_CHECKING:
+    from geoseg.spec import ModelSpec
+
+app = typer.Typer()
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundle's name or folder, or an ONNX file.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """The zoo: which networks there are, what they need, and whether a bundle is sound."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_all(
+    context: typer.Context,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """List the models that a name finds: those installed with geoseg, then the user's."""
+    shared.verbosity(context, quiet, verbose)
+    from geoseg.catalog.bundles import list_models
+
+    models = list_models()
+    if as_json:
+        print_json({"models": [model.model_dump(mode="json") for model in models]})
+    elif not models:
+        print_text("no models are installed; --model takes a bundle's folder or an ONNX file all the same")
+    else:
+        rows: list[tuple[str, ...]] = [("name", "title", "bands", "licence")]
+        rows += [(model.name, model.title, _bands(model), model.licence) for model in models]
+        print_text(columns(rows))
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    model: Model,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Say what a model needs and what it maps."""
+    shared.verbosity(context, quiet, verbose)
+    print_model(model, as_json)
+
+
+def print_model(name: str, as_json: bool) -> None:
+    """Find a model and print its description."""
+    from geoseg.catalog.bundles import find_model
+
+    found = find_model(name)
+    if as_json:
+        print_json(found)
+    else:
+        print_text(model_text(found))
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    model: Model,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Check a model: its description, its weights' SHA-256, and that the network fits what is said of it."""
+    from geoseg.catalog.bundles import check_bundle
+
+    with telling(shared.verbosity(context, quiet, verbose)) as console:
+        result = check_bundle(model)
+    del console, result, as_json
+
+
+@app.command("pull")
+def pull(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="NAME", help="A bundle's name or folder.")],
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Fetch the weights that a bundle names by address, and check their SHA-256.
+
+    Small weights come with their bundle; large ones are named there by address and SHA-256. Weights of
+    another hash are refused and removed. No other command fetches weights.
+    """
+    shared.verbosity(context, quiet, verbose)
+    del model
+
+
+def model_text(model: ModelSpec) -> str:
+    """What a model needs, for people."""
+    from .show import facts_text, value_text
+
+    size = f"{model.tile} pixels" + (" only" if model.fixed_tile else f", multiples of {model.multiple}")
+    facts = [
+        ("model", f"{model.name}: {model.title}" if model.title else model.name),
+        ("task", model.task),
+        ("input", f"{model.units} x {model.scale:g}" + (f", clipped to {model.clip}" if model.clip else "")),
+        ("resolution", "any" if model.resolution is None else f"{model.resolution:g} m"),
+        ("tile", f"{size}; {model.overlap} shared"),
+        ("output", model.activation),
+        ("weights", str(model.weights)),
+        ("sha256", model.sha256 or "not stated"),
+        ("licence", model.licence),
+        ("described by", model.source),
+    ]
+    bands: list[tuple[str, ...]] = [("band", "mean", "std")]
+    bands += [(band.name, f"{band.mean:g}", f"{band.std:g}") for band in model.bands]
+    classes: list[tuple[str, ...]] = [("class", "label", "colour")]
+    classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
+    return "\n\n".join((facts_text(facts), columns(bands, right=(1, 2)), columns(classes)))
+
+
+def _bands(model: ModelSpec) -> str:
+    return " ".join(band.name for band in model.bands)

@@ -1,0 +1,89 @@
+"""Records, plans and scenes as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from geoseg.plan import Plan
+from geoseg.report import ClassTotal, RunRecord
+
+from .console import columns
+
+Facts = Sequence[tuple[str, str]]
+
+
+def record_text(record: RunRecord, *, detail: bool = False) -> str:
+    """Say what is in a map and how it was made; with `detail`, on which engine and from which files."""
+    facts = [("method", record.method)]
+    if record.model:
+        facts.append(("model", _line(record.model)))
+    facts.append(("observed", f"{record.valid_share:.1%} of the scene"))
+    if detail:
+        facts.append(("engine", _line(record.runtime)))
+        facts += [("input", _line(item)) for item in record.inputs]
+        facts.append(("crs", record.crs or "none"))
+        facts.append(("made", f"{record.created} by geoseg {record.geoseg} in {record.seconds:g} s"))
+    facts += [("wrote" if not index else "", str(path)) for index, path in enumerate(record.outputs)]
+    return class_table(record.classes) + "\n\n" + facts_text(facts)
+
+
+def class_table(classes: Sequence[ClassTotal]) -> str:
+    """One line a class: polygons and area, or pixels where no CRS gives them an area."""
+    measured = all(item.area_m2 is not None for item in classes)
+    rows = [("class", "polygons", "area" if measured else "pixels")]
+    for item in classes:
+        size = f"{item.pixels:,}" if item.area_m2 is None else area_text(item.area_m2)
+        rows.append((f"{item.label} ({item.value})", f"{item.polygons:,}", size))
+    return columns(rows, right=(1, 2))
+
+
+def plan_text(plan: Plan) -> str:
+    """Say what a run would do."""
+    facts = [
+        ("grid", f"{plan.width:,} x {plan.height:,} pixels"),
+        ("tiles", f"{plan.tiles:,} of {plan.tile} pixels, {plan.overlap} shared"),
+        ("strips", f"{plan.strips:,}"),
+        ("column bands", f"{plan.column_bands:,}"),
+        ("memory", f"about {plan.memory_mib:,} MiB"),
+        ("scratch", f"{plan.scratch_mib:,} MiB on disk beside the output" if plan.scratch_mib else "none"),
+        ("time", "not measured" if plan.seconds is None else f"about {duration_text(plan.seconds)}"),
+    ]
+    return facts_text([*facts, *(("note", note) for note in plan.notes)])
+
+
+def facts_text(facts: Facts) -> str:
+    """Names and values in two columns."""
+    return columns([(name, value) for name, value in facts])
+
+
+def area_text(area_m2: float) -> str:
+    """Say an area in m², ha or km²."""
+    if area_m2 >= 1e6:
+        return f"{area_m2 / 1e6:,.2f} km²"
+    if area_m2 >= 1e4:
+        return f"{area_m2 / 1e4:,.2f} ha"
+    return f"{area_m2:,.0f} m²"
+
+
+def duration_text(seconds: float) -> str:
+    """Say a time in seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def value_text(value: object) -> str:
+    """Say any value that a record or description holds, in one line."""
+    if isinstance(value, Mapping):
+        return _line(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(value_text(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+def _line(table: Mapping[str, object]) -> str:
+    return "; ".join(
+        f"{name} {value_text(value)}" for name, value in table.items() if value not in (None, "", [], {}, ())
+    )

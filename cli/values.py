@@ -1,0 +1,111 @@
+"""Option values that are more than a word or a number: text to what the specs hold."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_UNITS = {
+    "": 2**20,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+    "m": 2**20,
+    "g": 2**30,
+}
+
+
+def bbox(value: object) -> tuple[float, float, float, float]:
+    """Read `W,S,E,N`, or a list of four numbers.
+
+    Raises:
+        ValueError: it is not four numbers in that order.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        if not isinstance(parts, list | tuple):
+            raise TypeError
+        west, south, east, north = (float(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not four numbers W,S,E,N") from None
+    if not all(map(math.isfinite, (west, south, east, north))):
+        raise ValueError(f"{value!r} holds a number that is not finite")
+    if west >= east:
+        raise ValueError(f"west {west:g} is not less than east {east:g}")
+    if south >= north:
+        raise ValueError(f"south {south:g} is not less than north {north:g}")
+    return west, south, east, north
+
+
+def memory_mib(value: object) -> int:
+    """Read a size as MiB: `2GB`, `512MB`, `1.5GiB`, or a bare number of MiB.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value), re.IGNORECASE)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"{value!r} is no size; write 2GB, 512MB or a number of MiB")
+    return int(float(found[1]) * unit / 2**20)
+
+
+def batch_size(value: object) -> int | None:
+    """Read `auto` (None) or a number of tiles.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value == "auto":
+        return None
+    try:
+        return int(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is neither auto nor a number of tiles") from None
+
+
+def bands(value: object) -> dict[str, str]:
+    """Read `NAME=PATH[:INDEX]` entries, or a mapping of names to paths.
+
+    The index is left with its path: only the scene can tell `C:` from a file's end.
+
+    Raises:
+        ValueError: an entry has no name or path, or a name comes twice.
+    """
+    if isinstance(value, dict):
+        pairs = [(str(name), str(path)) for name, path in value.items()]
+    elif isinstance(value, list | tuple):
+        pairs = [_pair(str(entry)) for entry in value]
+    else:
+        raise ValueError(f"{value!r} is not NAME=PATH[:INDEX]")
+    found: dict[str, str] = {}
+    for name, path in pairs:
+        if name in found:
+            raise ValueError(f"band {name} is given twice: {found[name]} and {path}")
+        found[name] = path
+    return found
+
+
+def _pair(entry: str) -> tuple[str, str]:
+    name, equals, path = (part.strip() for part in entry.partition("="))
+    if not (name and equals and path):
+        raise ValueError(f"{entry!r} is not NAME=PATH[:INDEX]")
+    return name.lower(), path
+
+
+def class_entry(entry: str) -> tuple[int, str, str | None]:
+    """Read `VALUE=LABEL[:#rrggbb]`: value, label, colour.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*=\s*(.+?)\s*(?::\s*(#[0-9a-fA-F]{6}))?\s*", entry)
+    if found is None or not 1 <= int(found[1]) <= 254:
+        raise ValueError(f"{entry!r} is not VALUE=LABEL[:#rrggbb] with a value of 1 to 254")
+    return int(found[1]), found[2], found[3].lower() if found[3] else None

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import warnings
+
+import pytest
+from geoseg.cli.console import Verbosity, columns, print_json, telling
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [(-1, ["warning: w"]), (0, ["note: n", "warning: w"]), (1, ["note: n", "warning: w", "d"])],
+)
+def test_levels(level: int, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with telling(Verbosity(level=level)) as shown:
+        shown.note("n")
+        shown.warn("w")
+        shown.detail("d")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == told
+
+
+def test_python_warnings_are_details(capsys: pytest.CaptureFixture[str]) -> None:
+    with telling(Verbosity(level=1)):
+        warnings.simplefilter("always")
+        warnings.warn("odd tag", UserWarning, stacklevel=1)
+    assert "UserWarning: odd tag" in capsys.readouterr().err
+    with telling(Verbosity(level=0)):
+        warnings.simplefilter("always")
+        warnings.warn("odd tag", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_in_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No terminal: a line every few seconds, none for work that is done sooner."""
+    clock = iter(range(100))
+    monkeypatch.setattr("geoseg.cli.console.time.monotonic", lambda: float(next(clock)))
+    with telling(Verbosity()) as shown:
+        for done in range(1, 13):
+            shown.progress(done, 12, "tiles")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["5 of 12 tiles (42%)", "10 of 12 tiles (83%)"]
+    with telling(Verbosity(level=-1)) as shown:
+        shown.progress(6, 12, "tiles")
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with telling(Verbosity()) as shown:
+        shown.progress(1, 2, "tiles")
+        shown.note("in [between]")
+        shown.progress(2, 2, "tiles")
+        shown.note("after")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "1/2" in err
+    assert "in [between]" in err
+    assert "after" in err
+
+
+def test_json_is_ascii_and_never_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"unit": "m²"})
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == {"unit": "m²"}
+    with pytest.raises(ValueError, match="JSON"):
+        print_json({"area": float("nan")})
+
+
+def test_columns_line_up() -> None:
+    text = columns([("name", "n"), ("a", "100")], indent="", right=(1,))
+    assert text == "name    n\na     100"

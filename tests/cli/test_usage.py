@@ -1,0 +1,156 @@
+"""Bad usage: exit code 2, one line on stderr that names the option, nothing on stdout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+import typer
+
+Geoseg = Callable[..., tuple[str, str]]
+SCENE = ["a.tif", "-o", "x.gpkg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["flood"], "no SCENE"),
+        (["flood", "a.tif"], "-o OUT.gpkg"),
+        (["segment", *SCENE], "--model"),
+        (["vectorize"], "MASK"),
+        (["vectorize", "a.tif"], "-o OUT.gpkg"),
+        (["info"], "SCENE"),
+        (["nonsense"], "nonsense"),
+        (["models", "nonsense"], "nonsense"),
+        (["flood", "--nonsense"], "--nonsense"),
+        (["flood", *SCENE, "--bbox", "1,2"], "--bbox"),
+        (["flood", *SCENE, "--bbox", "2,1,1,2"], "west 2"),
+        (["flood", *SCENE, "--tile", "3"], "--tile"),
+        (["flood", *SCENE, "--tile", "x"], "--tile"),
+        (["flood", *SCENE, "--min-area", "-1"], "--min-area"),
+        (["flood", *SCENE, "--threads", "0"], "--threads"),
+        (["flood", *SCENE, "--batch-size", "some"], "--batch-size"),
+        (["flood", *SCENE, "--max-memory", "some"], "--max-memory"),
+        (["flood", *SCENE, "--max-memory", "1MB"], "--max-memory"),
+        (["flood", *SCENE, "--runtime", "tpu"], "--runtime"),
+        (["flood", *SCENE, "--device", "gpu"], "--device"),
+        (["flood", *SCENE, "--precision", "fp8"], "--precision"),
+        (["flood", *SCENE, "--sar-units", "watt"], "--sar-units"),
+        (["flood", *SCENE, "--polarisation", "hh"], "--polarisation"),
+        (["flood", *SCENE, "--thresholding", "guess"], "--thresholding"),
+        (["flood", *SCENE, "--speckle", "median"], "--speckle"),
+        (["flood", *SCENE, "--band", "green"], "--band"),
+        (["vectorize", *SCENE, "--class", "flood"], "--class"),
+        (["vectorize", *SCENE, "--class", "1=a", "--class", "1=b"], "twice"),
+    ],
+)
+def test_bad_usage_is_one_line(arguments: list[str], told: str, geoseg: Geoseg) -> None:
+    out, err = geoseg(*arguments, code=2)
+    assert out == ""
+    assert told in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    found = [(path, group)]
+    for name, command in getattr(group, "commands", {}).items():
+        found += _commands(command, (*path, name))
+    return found
+
+
+def _tree() -> list[tuple[tuple[str, ...], Any]]:
+    from geoseg.cli.app import app  # noqa: PLC0415
+
+    return _commands(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in _tree()], ids=lambda path: " ".join(path) or "geoseg")
+def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) -> None:
+    out, err = geoseg(*path, "--help")
+    assert "Usage: " + " ".join(["geoseg", *path]) in out
+    assert err == ""
+
+
+def test_shared_options_are_the_same_everywhere() -> None:
+    """One name, one help text, one group, whatever the command."""
+    seen: dict[str, tuple[str, Any, Any]] = {}
+    for _, command in _tree():
+        for param in command.params:
+            for name in param.opts:
+                if not name.startswith("--") or name in {"--help", "--model"}:
+                    continue
+                told = (param.help, param.metavar, getattr(param, "rich_help_panel", None))
+                assert seen.setdefault(name, told) == told, name
+
+
+def test_the_choices_in_the_help_are_those_of_the_specs() -> None:
+    from geoseg.cli.app import app  # noqa: PLC0415
+
+    from geoseg.spec import FloodSpec, RunSpec, SceneSpec  # noqa: PLC0415
+
+    flood = typer.main.get_command(app).commands["flood"]  # type: ignore[attr-defined]
+    metavars = {param.name: param.metavar for param in flood.params}
+    checked = 0
+    for spec in (FloodSpec, RunSpec, SceneSpec):
+        for name, field in spec.model_fields.items():
+            if str(get_origin(field.annotation)) == "typing.Literal":
+                assert metavars[name] == "|".join(get_args(field.annotation)), name
+                checked += 1
+    assert checked >= 6
+
+
+def test_every_field_of_a_request_has_an_option() -> None:
+    from geoseg.cli.app import app  # noqa: PLC0415
+
+    from geoseg.spec import FloodSpec, RunSpec, SegmentSpec  # noqa: PLC0415
+
+    group = typer.main.get_command(app)
+    for name, spec in (("flood", FloodSpec), ("segment", SegmentSpec)):
+        options = {param.name for param in group.commands[name].params}  # type: ignore[attr-defined]
+        assert {*spec.model_fields, *RunSpec.model_fields} - {"run"} <= options
+
+
+def test_version_and_bare_call(geoseg: Geoseg) -> None:
+    assert geoseg("--version")[0].startswith("geoseg 0.")
+    assert "Usage: geoseg" in geoseg()[0]
+    assert "Usage: geoseg models" in geoseg("models")[0]
+
+
+def test_help_does_not_import_pydantic_specs() -> None:
+    """What `--help` costs is typer itself: no numpy, none of geoseg's own specs."""
+    code = (
+        "import sys\nfrom geoseg.cli import main\nsys.argv = ['geoseg', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write(','.join(m for m in ('numpy', 'yaml', 'geoseg.spec') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_a_missing_package_is_named(geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("geoseg.cli.mapping", "geoseg.cli.request"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    _, err = geoseg("flood", *SCENE, code=5)
+    assert err == "error: the Python package yaml is missing; geoseg doctor says what else is\n"
+
+
+def test_an_internal_error_is_one_line_unless_asked(
+    geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from geoseg.cli import request  # noqa: PLC0415
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(request, "_nest", broken)
+    _, err = geoseg("flood", *SCENE, code=1)
+    assert err == "error: internal error: RuntimeError: two lines; run again with -vv for the traceback\n"
+    _, err = geoseg("flood", *SCENE, "-vv", code=1)
+    assert "Traceback" in err
+    assert "broken" in err
