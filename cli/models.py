@@ -80,9 +80,12 @@ def check(
     """Check a model: its description, its weights' SHA-256, and that the network fits what is said of it."""
     from geoseg.catalog.bundles import check_bundle
 
-    with telling(shared.verbosity(context, quiet, verbose)) as console:
-        result = check_bundle(model)
-    del console, result, as_json
+    with telling(shared.verbosity(context, quiet, verbose)):
+        checked = check_bundle(model)
+    if as_json:
+        print_json({"model": model, "checked": list(checked)})
+    else:
+        print_text(columns([("ok", text) for text in checked]))
 
 
 @app.command("pull")
@@ -97,8 +100,11 @@ def pull(
     Small weights come with their bundle; large ones are named there by address and SHA-256. Weights of
     another hash are refused and removed. No other command fetches weights.
     """
-    shared.verbosity(context, quiet, verbose)
-    del model
+    from .pull import pull_bundle
+
+    with telling(shared.verbosity(context, quiet, verbose)) as console:
+        folder = pull_bundle(model, console)
+    print_text(f"--model {folder}")
 
 
 def model_text(model: ModelSpec) -> str:
