@@ -1,0 +1,223 @@
+"""Models by name, folder or file: whatever `--model` takes becomes a `ModelSpec`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import as_file, files
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from geoseg.catalog.bundle_check import Finding, check_spec
+from geoseg.catalog.deepness import spec_from_deepness
+from geoseg.catalog.description import from_spec, model_asset, parse, to_spec
+from geoseg.catalog.onnx_metadata import read_header, spec_from_metadata
+from geoseg.errors import ModelError, OutputError
+from geoseg.spec import ModelSpec
+
+DESCRIPTION = "model.json"
+CARD = "README.md"
+NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$")
+"""What MLM allows as a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteWeights:
+    """Weights that a bundle names by address."""
+
+    address: str
+    sha256: str
+    target: Path
+    """Where geoseg looks for them."""
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own bundles: `$GEOSEG_MODELS`, else by the XDG rule."""
+    own = os.environ.get("GEOSEG_MODELS")
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(own) if own else Path(data) / "geoseg" / "models"
+
+
+def find_model(name_or_path: str) -> ModelSpec:
+    """Return the description of a model.
+
+    Args:
+        name_or_path: a bundle's folder or `model.json`, an `.onnx` file, or the name of a bundle that is
+            installed with geoseg or lies in the user's folder. Its weights need not be there yet.
+
+    Raises:
+        ModelError: there is none, it is not valid, or it does not say what it needs.
+    """
+    path = Path(name_or_path)
+    if path.is_dir() and (path / DESCRIPTION).is_file():
+        return _from_description(path / DESCRIPTION)
+    if path.is_file():
+        return _from_description(path) if path.suffix.lower() == ".json" else _from_onnx(path)
+    for bundle in _installed():
+        if bundle.name == name_or_path:
+            return _from_description(bundle / DESCRIPTION)
+    raise _not_found(name_or_path)
+
+
+def list_models() -> tuple[ModelSpec, ...]:
+    """Return the models that a name finds, sorted: those installed with geoseg, then the user's.
+
+    Raises:
+        ModelError: a bundle is not valid.
+    """
+    return tuple(_from_description(bundle / DESCRIPTION) for bundle in _installed())
+
+
+def check_bundle(name_or_path: str | Path) -> tuple[Finding, ...]:
+    """Check a model thoroughly: description, card, licence, SHA-256, and the network itself by running it.
+
+    Returns:
+        What was found, worst first; empty where nothing is wrong.
+
+    Raises:
+        ModelError: there is no such model.
+        RuntimeMissingError: onnxruntime is not installed.
+    """
+    try:
+        spec = find_model(str(name_or_path))
+    except ModelError as error:
+        if not Path(name_or_path).exists():
+            raise
+        return (Finding(level="error", text=str(error)),)
+    card = spec.weights.with_name(CARD)
+    findings = [*check_spec(spec)]
+    if spec.source == "bundle" and not card.is_file():
+        text = f"{card}: there is no card; say what the model was trained on and what it is not for"
+        findings.append(Finding(level="warning", text=text))
+    return tuple(sorted(findings, key=lambda finding: finding.level))
+
+
+def remote_weights(name_or_path: str) -> RemoteWeights | None:
+    """Return where a bundle's weights come from; None where they lie beside it.
+
+    Raises:
+        ModelError: there is no such bundle, or an address comes without SHA-256.
+    """
+    spec = find_model(name_or_path)
+    path = Path(name_or_path)
+    if spec.source != "bundle":
+        return None
+    if path.is_dir():
+        path = path / DESCRIPTION
+    elif not path.is_file():
+        path = next(bundle for bundle in _installed() if bundle.name == name_or_path) / DESCRIPTION
+    item, _ = parse(path)
+    asset = model_asset(path, item)
+    if urlsplit(asset.href).scheme not in {"http", "https"}:
+        return None
+    if not asset.sha256:
+        raise ModelError(f"{path}: names its weights by address but not by file:checksum (SHA-256)")
+    return RemoteWeights(address=asset.href, sha256=asset.sha256, target=spec.weights)
+
+
+def write_bundle(
+    folder: Path, spec: ModelSpec, *, architecture: str = "unknown", card: str = ""
+) -> ModelSpec:
+    """Write a bundle: the weights (copied unless they lie there), `model.json` and the card.
+
+    Args:
+        folder: made if need be.
+        spec: what the network needs; `weights` is the ONNX file.
+        architecture: its name in the literature.
+        card: text of `README.md`; empty: none is written.
+
+    Returns:
+        The model as it will be found: with its place, SHA-256 and source.
+
+    Raises:
+        ModelError: the weights are not ONNX, or the name cannot be one.
+        OutputError: the folder cannot be written.
+    """
+    if not NAME.match(spec.name):
+        raise ModelError(f"{spec.name!r} cannot name a model: three or more letters, digits, . _ - or spaces")
+    header = read_header(spec.weights)
+    shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
+    shape = shape or header.outputs[0].shape or ()
+    weights = folder / spec.weights.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if weights.resolve() != spec.weights.resolve():
+            shutil.copyfile(spec.weights, weights)
+        with weights.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        written = spec.model_copy(update={"weights": weights, "sha256": sha256, "source": "bundle"})
+        text = from_spec(
+            written,
+            href=f"./{weights.name}",
+            size=weights.stat().st_size,
+            planes=(shape[1] or -1) if len(shape) == 4 else -1,
+            architecture=architecture,
+        )
+        (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+        if card:
+            (folder / CARD).write_text(card, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+    return written
+
+
+def _installed() -> Iterator[Path]:
+    """Folders of the bundles that a name finds; those of geoseg first, each name once."""
+    seen: set[str] = set()
+    with as_file(files("geoseg.models").joinpath("zoo")) as zoo:
+        for folder in (zoo, user_folder()):
+            for bundle in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if bundle.name not in seen and (bundle / DESCRIPTION).is_file():
+                    seen.add(bundle.name)
+                    yield bundle
+
+
+def _from_description(path: Path) -> ModelSpec:
+    """A `model.json` and its weights, which lie beside it or, if fetched, in the user's folder."""
+    item, _ = parse(path)
+    href = model_asset(path, item).href
+    parts = urlsplit(href)
+    if parts.scheme not in {"http", "https"}:
+        return to_spec(path, path.parent / unquote(parts.path if parts.scheme == "file" else href))
+    name = Path(unquote(parts.path)).name
+    beside = path.parent / name
+    fetched = user_folder() / path.parent.name / name
+    writable = os.access(path.parent, os.W_OK)
+    return to_spec(path, beside if beside.is_file() or (writable and not fetched.is_file()) else fetched)
+
+
+def _from_onnx(path: Path) -> ModelSpec:
+    """An ONNX file: a `model.json` beside it that means it wins over what is written inside."""
+    header = read_header(path)
+    for beside in (path.with_suffix(".json"), path.with_name(DESCRIPTION)):
+        if beside.is_file():
+            described = _from_description(beside)
+            if described.weights.resolve() == path.resolve():
+                return described
+    spec = spec_from_metadata(path, header) or spec_from_deepness(path, header)
+    if spec is not None:
+        return spec
+    keys = ", ".join(sorted(header.metadata)) or "none"
+    raise ModelError(
+        f"{path}: does not say what it needs: no {DESCRIPTION} beside it, and inside neither geoseg's key "
+        f"'geoseg' nor Deepness's 'model_type' and 'class_names' (keys there: {keys}); "
+        f"write a {DESCRIPTION} as docs/models.md shows"
+    )
+
+
+def _not_found(name: str) -> ModelError:
+    """Name the nearest models, or all where none is near."""
+    names = [bundle.name for bundle in _installed()]
+    if Path(name).is_dir():
+        return ModelError(f"{name}: is a folder without {DESCRIPTION}; a bundle has one beside its network")
+    if urlsplit(name).scheme in {"http", "https", "s3"}:
+        return ModelError(f"{name}: networks are not read from addresses; fetch the file first")
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    known = f"there are {', '.join(names)}" if names else "none are installed"
+    hint = f"did you mean {' or '.join(near)}?" if near else known
+    return ModelError(f"{name}: no such file, and no model of that name: {hint}")

@@ -1,0 +1,260 @@
+"""Bundle descriptions (`geoseg.catalog.mlm`) to and from `ModelSpec`.
+
+Items made by others are read too, once `geoseg:units` and `geoseg:activation` are added to them: neither can
+be guessed. What else they do not say is taken from the graph itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from math import gcd
+from pathlib import Path
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from geoseg.catalog.mlm import (
+    EXTENSIONS,
+    MODEL_ROLE,
+    PREFIX,
+    SHA256_MULTIHASH,
+    Asset,
+    Class,
+    Extras,
+    Input,
+    Item,
+    NamedBand,
+    Scaling,
+)
+from geoseg.catalog.onnx_metadata import first_problem, read_header
+from geoseg.catalog.palette import colour
+from geoseg.errors import ModelError
+from geoseg.spec import ClassSpec, ModelBand, ModelSpec
+
+_TABLE = TypeAdapter(dict[str, JsonValue])
+
+
+def parse(path: Path) -> tuple[Item, Extras]:
+    """Read and validate a `model.json`.
+
+    Raises:
+        ModelError: it cannot be read, or is not a description of a model; the message says where.
+    """
+    try:
+        table = _TABLE.validate_json(path.read_bytes())
+        properties = _TABLE.validate_python(table.get("properties", {}))
+        own = {key[len(PREFIX) :]: value for key, value in properties.items() if key.startswith(PREFIX)}
+        return Item.model_validate(table), Extras.model_validate(own)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        hint = f"; add {PREFIX}units and {PREFIX}activation" if error.title == "Extras" else ""
+        where = f"properties.{PREFIX}* " if error.title == "Extras" else ""
+        raise ModelError(f"{path}: {where}{first_problem(error)}{hint}") from error
+
+
+def model_asset(path: Path, item: Item) -> Asset:
+    """Return the asset that is the ONNX file.
+
+    Raises:
+        ModelError: there is none.
+    """
+    models = [asset for asset in item.assets.values() if MODEL_ROLE in asset.roles]
+    for asset in models:
+        if asset.href.lower().endswith(".onnx") or "onnx" in asset.artifact_type.lower():
+            return asset
+    found = ", ".join(asset.href for asset in models) or "none"
+    raise ModelError(f"{path}: no asset with the role {MODEL_ROLE} is an ONNX file (found: {found})")
+
+
+def to_spec(path: Path, weights: Path) -> ModelSpec:
+    """Return what a `model.json` describes.
+
+    Args:
+        path: the `model.json`.
+        weights: where its ONNX file is, or will be once fetched.
+
+    Raises:
+        ModelError: it is not valid, or asks for what geoseg cannot do.
+    """
+    item, extras = parse(path)
+    said, (given,), (result,) = item.properties, item.properties.input, item.properties.output
+    if not {"segmentation", "semantic-segmentation"} & {*said.tasks, *result.tasks}:
+        raise ModelError(f"{path}: is for {', '.join(said.tasks)}; geoseg runs semantic-segmentation")
+    bands = _bands(path, given)
+    batch, _, rows, cols = given.input.shape
+    if rows != cols:
+        raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
+    if extras.fixed_tile is None and weights.is_file():
+        batch, rows = _graph_sizes(weights)
+    fixed = extras.fixed_tile if extras.fixed_tile is not None else rows > 0
+    tile = extras.tile or (rows if rows > 0 else 512)
+    stated = given.value_scaling is not None and all(part.type == "z-score" for part in given.value_scaling)
+    try:
+        return ModelSpec(
+            name=said.name,
+            title=said.title,
+            task=extras.task,
+            bands=bands,
+            units=extras.units,
+            scale=extras.scale,
+            clip=extras.clip,
+            fill=extras.fill,
+            statistics_known=stated if extras.statistics_known is None else extras.statistics_known,
+            tile=tile,
+            overlap=min(64, tile // 4 * 2) if extras.overlap is None else extras.overlap,
+            multiple=extras.multiple or (1 if fixed else gcd(tile, 32)),
+            fixed_tile=fixed,
+            fixed_batch=batch if batch > 0 else None,
+            resolution=extras.resolution if extras.resolution is not None else said.gsd,
+            activation=extras.activation,
+            threshold=extras.threshold,
+            classes=tuple(_class(index, entry) for index, entry in enumerate(result.classes)),
+            weights=weights,
+            sha256=model_asset(path, item).sha256,
+            input_name=_port_name(given.name),
+            output_name=_port_name(result.name),
+            licence=said.licence,
+        )
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error)}") from error
+
+
+def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architecture: str) -> str:
+    """Return the `model.json` that describes a model.
+
+    Args:
+        spec: what the network needs; `sha256` must be known.
+        href: of the ONNX file, as seen from the `model.json`.
+        size: of the ONNX file in bytes.
+        planes: K of the graph's output; -1 where it is not stated.
+        architecture: its name in the literature.
+    """
+    rows = spec.tile if spec.fixed_tile else -1
+    batch = spec.fixed_batch or -1
+    order, tasks = ["batch", "channel", "height", "width"], ["semantic-segmentation"]
+    properties: dict[str, JsonValue] = {
+        "title": spec.title,
+        "datetime": None,
+        "start_datetime": "1900-01-01T00:00:00Z",
+        "end_datetime": "9999-12-31T23:59:59Z",
+        "mlm:name": spec.name,
+        "mlm:architecture": architecture,
+        "mlm:tasks": [*tasks],
+        "mlm:framework": "ONNX",
+        "mlm:input": [
+            {
+                "name": spec.input_name or _UNNAMED,
+                "bands": [band.name for band in spec.bands],
+                "input": {
+                    "shape": [batch, len(spec.bands), rows, rows],
+                    "dim_order": [*order],
+                    "data_type": "float32",
+                },
+                "value_scaling": [
+                    {"type": "z-score", "mean": band.mean, "stddev": band.std} for band in spec.bands
+                ],
+            }
+        ],
+        "mlm:output": [
+            {
+                "name": spec.output_name or _UNNAMED,
+                "tasks": [*tasks],
+                "result": {
+                    "shape": [batch, planes, rows, rows],
+                    "dim_order": [*order],
+                    "data_type": "float32",
+                },
+                "classification:classes": [_from_class(entry) for entry in spec.classes],
+            }
+        ],
+        "bands": [{"name": band.name} for band in spec.bands],
+    }
+    if spec.licence != "unknown":
+        properties["license"] = spec.licence
+    kept = json.loads(spec.model_dump_json(include=set(Extras.model_fields)))
+    properties |= {PREFIX + key: value for key, value in kept.items() if value is not None}
+    item: dict[str, JsonValue] = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [*EXTENSIONS],
+        "id": spec.name,
+        "geometry": None,
+        "properties": properties,
+        "links": [],
+        "assets": {
+            "model": {
+                "href": href,
+                "type": "application/octet-stream",
+                "roles": [MODEL_ROLE, "mlm:weights"],
+                "mlm:artifact_type": "onnx",
+                "file:checksum": SHA256_MULTIHASH + spec.sha256,
+                "file:size": size,
+            }
+        },
+    }
+    return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
+
+
+_UNNAMED = "the only one"
+"""MLM wants a name; a spec may leave the graph's only input or first output unnamed."""
+
+
+def _port_name(name: str) -> str:
+    """Names of graph inputs hold no space; what does is prose."""
+    return "" if " " in name else name
+
+
+def _bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
+    """Bands by name with their scaling."""
+    for band in given.bands:
+        if isinstance(band, NamedBand) and band.expression is not None:
+            raise ModelError(f"{path}: band {band.name} is an expression; geoseg reads bands only")
+    names = [band if isinstance(band, str) else band.name for band in given.bands]
+    if given.input.shape[1] not in {-1, len(names)}:
+        raise ModelError(f"{path}: names {len(names)} bands for {given.input.shape[1]} channels")
+    scaling = given.value_scaling or (Scaling(type="z-score"),)
+    if len(scaling) == 1:
+        scaling = scaling * len(names)
+    if len(scaling) != len(names):
+        raise ModelError(f"{path}: has {len(scaling)} value_scaling objects for {len(names)} bands")
+    return tuple(_band(path, name, part) for name, part in zip(names, scaling, strict=True))
+
+
+def _band(path: Path, name: str, scaling: Scaling) -> ModelBand:
+    if scaling.type == "z-score":
+        return ModelBand(name=name, mean=scaling.mean, std=scaling.stddev)
+    if scaling.type == "min-max" and scaling.maximum > scaling.minimum:
+        return ModelBand(name=name, mean=scaling.minimum, std=scaling.maximum - scaling.minimum)
+    raise ModelError(
+        f"{path}: value_scaling {scaling.type!r} of band {name} is not supported; z-score and min-max are, "
+        f"on top of {PREFIX}scale and {PREFIX}clip"
+    )
+
+
+def _class(index: int, entry: Class) -> ClassSpec:
+    hint = entry.color_hint
+    return ClassSpec(
+        value=entry.value,
+        label=entry.title or entry.name or entry.description or f"class {entry.value}",
+        colour=f"#{hint.removeprefix('#').lower()}" if hint else colour(index),
+    )
+
+
+def _from_class(entry: ClassSpec) -> dict[str, JsonValue]:
+    slug = re.sub(r"[^0-9A-Za-z]+", "-", entry.label).strip("-").lower()
+    return {
+        "value": entry.value,
+        "name": slug or f"class-{entry.value}",
+        "title": entry.label,
+        "description": entry.label,
+        "color_hint": entry.colour[1:].upper(),
+    }
+
+
+def _graph_sizes(weights: Path) -> tuple[int, int]:
+    """Batch and rows of the first input; -1 where free."""
+    shape = next((port.shape for port in read_header(weights).inputs), None)
+    if shape is None or len(shape) != 4:
+        return -1, -1
+    return shape[0] or -1, shape[2] or -1

@@ -1,0 +1,158 @@
+"""The document that describes a bundle: a STAC item with the MLM extension.
+
+Source: github.com/stac-extensions/mlm, version 1.5. What MLM has no word for stands beside it under the
+prefix `geoseg:`. `schemas/bundle.json` of `geoseg.configs` says the same as a JSON schema, for editors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from geoseg.spec import Activation, Spec, Units
+
+PREFIX = "geoseg:"
+EXTENSIONS = (
+    "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
+)
+MODEL_ROLE = "mlm:model"
+SHA256_MULTIHASH = "1220"
+"""`file:checksum` is a multihash: 0x12 is SHA2-256, 0x20 its length in bytes."""
+
+ROW_ORDER = ("height", "width")
+Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Part(BaseModel):
+    """Base of the parts of an item; keys that geoseg does not use are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Scaling(Part):
+    """One `value_scaling` object."""
+
+    type: str
+    mean: float = 0.0
+    stddev: Annotated[float, Field(gt=0)] = 1.0
+    minimum: float = 0.0
+    maximum: float = 1.0
+
+
+class Structure(Part):
+    """Shape of an array; -1 is free."""
+
+    shape: tuple[int, ...]
+    dim_order: tuple[str, ...]
+    data_type: str
+
+
+class NamedBand(Part):
+    """A band given as an object."""
+
+    name: str
+    expression: JsonValue = None
+
+
+class Input(Part):
+    """One graph input."""
+
+    name: str
+    bands: Annotated[tuple[str | NamedBand, ...], Field(min_length=1)]
+    input: Structure
+    value_scaling: tuple[Scaling, ...] | None = None
+
+    @field_validator("input")
+    @classmethod
+    def _planes(cls, value: Structure) -> Structure:
+        order = value.dim_order
+        if len(value.shape) != 4 or len(order) != 4 or order[0] != "batch" or order[2:] != ROW_ORDER:
+            raise ValueError(f"is {list(order)}; geoseg feeds [batch, channel, height, width]")
+        return value
+
+
+class Class(Part):
+    """One of `classification:classes`."""
+
+    value: Annotated[int, Field(ge=0, le=254)]
+    name: str = ""
+    title: str = ""
+    description: str = ""
+    color_hint: Annotated[str, Field(pattern=r"^#?[0-9A-Fa-f]{6}$")] | None = None
+
+
+class Output(Part):
+    """One graph output."""
+
+    name: str
+    tasks: Tasks
+    result: Structure
+    classes: Annotated[tuple[Class, ...], Field(min_length=1, alias="classification:classes")]
+
+
+class Asset(Part):
+    """A file of the bundle."""
+
+    href: str
+    roles: tuple[str, ...] = ()
+    artifact_type: Annotated[str, Field(alias="mlm:artifact_type")] = ""
+    checksum: Annotated[str, Field(alias="file:checksum")] = ""
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal; empty where another hash or none is stated."""
+        known = self.checksum.startswith(SHA256_MULTIHASH) and len(self.checksum) == 68
+        return self.checksum[4:].lower() if known else ""
+
+
+class Properties(Part):
+    """Of the item: what MLM says of the model as a whole."""
+
+    title: str = ""
+    licence: Annotated[str, Field(alias="license")] = "unknown"
+    gsd: float | None = None
+    name: Annotated[str, Field(alias="mlm:name")]
+    architecture: Annotated[str, Field(alias="mlm:architecture")]
+    tasks: Annotated[Tasks, Field(alias="mlm:tasks")]
+    input: Annotated[tuple[Input, ...], Field(alias="mlm:input", min_length=1, max_length=1)]
+    output: Annotated[tuple[Output, ...], Field(alias="mlm:output", min_length=1, max_length=1)]
+
+
+class Extras(Spec):
+    """What stands under `geoseg:`; an unknown key is an error."""
+
+    units: Units
+    activation: Activation
+    scale: float = 1.0
+    clip: tuple[float, float] | None = None
+    fill: float = 0.0
+    statistics_known: bool | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    multiple: int | None = None
+    fixed_tile: bool | None = None
+    resolution: float | None = None
+    threshold: float = 0.5
+    task: str = "segmentation"
+
+
+class Item(Part):
+    """The STAC item."""
+
+    type: Literal["Feature"]
+    stac_version: str
+    stac_extensions: tuple[str, ...]
+    id: str
+    properties: Properties
+    assets: Annotated[dict[str, Asset], Field(min_length=1)]
+
+    @field_validator("stac_extensions")
+    @classmethod
+    def _has_mlm(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not any(re.search(r"/mlm/v1\.[4-9][0-9.]*/schema\.json$", entry) for entry in value):
+            raise ValueError("names no MLM extension of version 1.4 or later 1.x")
+        return value

@@ -1,0 +1,47 @@
+"""A network's raw output to scores in 0..1, in float32."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.spec import Activation
+
+
+def score_planes(activation: Activation, planes: int) -> int:
+    """Return how many planes `activate` makes of a graph's."""
+    return 1 if activation == "softmax" and planes == 2 else planes
+
+
+def activate(activation: Activation, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Turn raw output into scores.
+
+    The softmax of two planes is the sigmoid of their difference, so two classes give one plane: the score
+    of the second.
+
+    Args:
+        activation: `none` for networks that end in one; their scores are only clipped to 0..1.
+        raw: (N, K, H, W) of any float type.
+
+    Returns:
+        (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; its own memory.
+    """
+    values = raw.astype(np.float32, copy=False)
+    if activation == "none":
+        return np.clip(values, np.float32(0), np.float32(1))
+    if activation == "sigmoid":
+        return _sigmoid_of_negative(np.negative(values))
+    if values.shape[1] == 2:
+        return _sigmoid_of_negative(values[:, :1] - values[:, 1:])
+    scores: NDArray[np.float32] = values - values.max(axis=1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(axis=1, keepdims=True)
+    return scores
+
+
+def _sigmoid_of_negative(negative: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return 1 / (1 + exp(x)) in place; exp may overflow to infinity, of which the inverse is right: 0."""
+    with np.errstate(over="ignore"):
+        np.exp(negative, out=negative)
+    negative += 1.0
+    return np.reciprocal(negative, out=negative)

@@ -1,0 +1,180 @@
+"""What every runtime offers: a graph loaded in it, and word of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.errors import ModelError
+from geoseg.spec import ModelSpec
+
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStatus:
+    """Whether a runtime can be used here, and for what."""
+
+    name: str
+    version: str = ""
+    """Empty: not installed."""
+    devices: tuple[str, ...] = ()
+    """As in `--device`."""
+    precisions: tuple[Precision, ...] = ()
+    """That it computes natively on its first device."""
+    why_not: str = ""
+    remedy: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has a device to run on."""
+        return bool(self.devices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or output of a graph as a runtime sees it."""
+
+    name: str
+    dtype: str
+    """Element type as numpy calls it, or as the runtime does where numpy has none."""
+    shape: tuple[int | None, ...] | None
+    """None for free sizes; None as a whole: the rank is free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The input and output in use, checked against the model's description."""
+
+    input: Port
+    output: Port
+    batch: int | None
+    """Tiles a call must carry; None: any number."""
+
+
+class Graph(Protocol):
+    """A network in a runtime, without activation."""
+
+    @property
+    def ports(self) -> Ports:
+        """Input and output in use."""
+
+    @property
+    def batch(self) -> int:
+        """Tiles that each call carries, exactly."""
+
+    @property
+    def description(self) -> str:
+        """Runtime with version, device, precision and threads in one line."""
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Run (`batch`, C, tile, tile) float32; the answer is good until the next call."""
+
+    def close(self) -> None:
+        """Release the graph and its threads."""
+
+
+def check_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port], tile: int) -> Ports:
+    """Find the ports that a model names and see that they fit its description.
+
+    Args:
+        spec: the model.
+        inputs: of the graph, without weights.
+        outputs: of the graph.
+        tile: pixels a side that will be fed.
+
+    Raises:
+        ModelError: they do not fit; the message says how.
+    """
+    if len(inputs) != 1:
+        raise ModelError(
+            f"{spec.weights}: has inputs {_names(inputs)}; geoseg feeds one (N, C, H, W) image. Export the "
+            "network with its other inputs fixed"
+        )
+    given = _find(spec, inputs, spec.input_name, "input")
+    wanted = _find(spec, outputs, spec.output_name, "output")
+    _check_input(spec, given, tile)
+    _check_output(spec, wanted)
+    return Ports(input=given, output=wanted, batch=_batch(spec, given))
+
+
+def planes_allowed(spec: ModelSpec) -> set[int]:
+    """How many output planes fit a model's classes."""
+    one = {1} if len(spec.classes) == 2 and spec.activation != "softmax" else set()
+    return {len(spec.classes)} | one
+
+
+def _find(spec: ModelSpec, ports: list[Port], name: str, kind: str) -> Port:
+    found = next((port for port in ports if not name or port.name == name), None)
+    if found is None:
+        raise ModelError(f"{spec.weights}: has no {kind} {name!r}; there is {_names(ports)}")
+    return found
+
+
+def _names(ports: list[Port]) -> str:
+    return ", ".join(port.name for port in ports) or "none"
+
+
+def _check_input(spec: ModelSpec, port: Port, tile: int) -> None:
+    if port.dtype not in {"float32", "float16"}:
+        raise ModelError(f"{spec.weights}: input {port.name} takes {port.dtype}; only float networks are run")
+    if port.shape is None:
+        return
+    if len(port.shape) != 4:
+        raise ModelError(f"{spec.weights}: input {port.name} is {_shape(port)}, not (N, C, H, W)")
+    _, channels, *sides = port.shape
+    if channels not in {None, len(spec.bands)}:
+        bands = ", ".join(band.name for band in spec.bands)
+        raise ModelError(
+            f"{spec.weights}: takes {channels} channels, its description names {len(spec.bands)}: {bands}"
+        )
+    if any(side not in {None, tile} for side in sides):
+        raise ModelError(
+            f"{spec.weights}: takes tiles of {sides[0]} x {sides[1]} only; say --tile {sides[0]}, not {tile}"
+        )
+
+
+def _check_output(spec: ModelSpec, port: Port) -> None:
+    if port.dtype not in {"float32", "float16", "float64"}:
+        raise ModelError(
+            f"{spec.weights}: output {port.name} is {port.dtype}; scores are needed, so export the network "
+            "without its final argmax"
+        )
+    if port.shape is None:
+        return
+    if len(port.shape) != 4:
+        raise ModelError(f"{spec.weights}: output {port.name} is {_shape(port)}, not (N, K, H, W)")
+    check_planes(spec, port.shape[1])
+
+
+def check_planes(spec: ModelSpec, planes: int | None) -> None:
+    """See that the output planes fit the classes.
+
+    Raises:
+        ModelError: they do not.
+    """
+    allowed = planes_allowed(spec)
+    if planes is None or planes in allowed:
+        return
+    labels = ", ".join(entry.label for entry in spec.classes)
+    hint = "; one plane needs activation sigmoid" if planes == 1 and len(spec.classes) == 2 else ""
+    raise ModelError(
+        f"{spec.weights}: gives {planes} planes, its description names {len(spec.classes)} classes "
+        f"({labels}){hint}"
+    )
+
+
+def _shape(port: Port) -> str:
+    return f"({', '.join('?' if size is None else str(size) for size in port.shape or ())})"
+
+
+def _batch(spec: ModelSpec, port: Port) -> int | None:
+    stated = port.shape[0] if port.shape else None
+    if stated and spec.fixed_batch and stated != spec.fixed_batch:
+        raise ModelError(
+            f"{spec.weights}: takes batches of {stated}, its description says {spec.fixed_batch}"
+        )
+    return stated or spec.fixed_batch

@@ -1,0 +1,36 @@
+"""What this machine's processors can do, and how many of them the process may use."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
+"""Either makes bfloat16 faster than float32 on x86-64."""
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Return the instruction-set flags of the first processor; empty where the system does not list them."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return frozenset()
+    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return frozenset(line.partition(":")[2].split())
+
+
+def bf16_flags() -> tuple[str, ...]:
+    """Return the flags that speak for bfloat16, sorted; empty where it is slow."""
+    return tuple(sorted(BF16_FLAGS & cpu_flags()))
+
+
+def usable_threads() -> int:
+    """Return how many processors the process may use, a container's quota included."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return count
+    return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))

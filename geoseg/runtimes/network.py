@@ -1,0 +1,122 @@
+"""A network as a `Session`: batches of any size, activation, and a look at what comes out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.errors import ModelError
+from geoseg.runtimes.activation import activate, score_planes
+from geoseg.runtimes.graph import Graph, check_planes
+from geoseg.spec import Activation, ModelSpec
+
+OUT_OF_SCORES = 0.01
+"""How far scores may leave 0..1 by rounding; beyond they are no scores."""
+
+
+class NetworkSession:
+    """A `Session` over a loaded graph.
+
+    The graph is called with the number of tiles that it was loaded for, whatever a batch carries, so the
+    scores of a tile do not depend on the batch. Calls may come from any one thread at a time; the runtimes
+    release the interpreter's lock while they compute.
+    """
+
+    def __init__(self, graph: Graph, spec: ModelSpec, *, tile: int, batch: int | None) -> None:
+        """Wrap a graph.
+
+        Args:
+            graph: loaded for `spec`.
+            spec: the model.
+            tile: pixels a side.
+            batch: tiles that a caller should hand over at once; None: as many as the graph takes.
+
+        Raises:
+            ModelError: the graph's output does not fit the classes.
+        """
+        self._graph: Graph | None = graph
+        self._spec = spec
+        self._activation: Activation = spec.activation
+        self._tile = tile
+        self._batch = max(batch or graph.batch, graph.batch)
+        shape = graph.ports.output.shape
+        raw_planes = shape[1] if shape is not None else None
+        if raw_planes is None:
+            blank = np.zeros((graph.batch, len(spec.bands), tile, tile), np.float32)
+            raw_planes = self._run(graph, blank).shape[1]
+        self._raw_planes = raw_planes
+        self.description = graph.description
+
+    description: str
+    """Runtime with version, device, precision and threads."""
+
+    @property
+    def planes(self) -> int:
+        """K, after activation."""
+        return score_planes(self._activation, self._raw_planes)
+
+    @property
+    def batch(self) -> int:
+        """How many tiles a call should carry."""
+        return self._batch
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1.
+
+        Raises:
+            ModelError: the output is not what the description says, or is not a number.
+        """
+        graph = self._open()
+        if len(batch) == graph.batch == 1:
+            return self._scores(graph, batch)
+        out = np.empty((len(batch), self.planes, self._tile, self._tile), np.float32)
+        for start in range(0, len(batch), graph.batch):
+            part = batch[start : start + graph.batch]
+            missing = graph.batch - len(part)
+            if missing:
+                filled = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
+                out[start : start + len(part)] = self._scores(graph, filled)[: len(part)]
+            else:
+                out[start : start + len(part)] = self._scores(graph, part)
+        return out
+
+    def raw_range(self, batch: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the least and greatest raw output for one tile."""
+        graph = self._open()
+        tiles = np.repeat(batch[:1], graph.batch, axis=0)
+        raw = self._run(graph, tiles)
+        return float(raw.min()), float(raw.max())
+
+    def take_for_logits(self) -> None:
+        """Apply the activation that a graph without one needs: softmax, or sigmoid for one plane."""
+        self._activation = "softmax" if self._raw_planes > 1 else "sigmoid"
+
+    def close(self) -> None:
+        """Release the graph and its threads."""
+        if self._graph is not None:
+            self._graph.close()
+            self._graph = None
+
+    def _open(self) -> Graph:
+        if self._graph is None:
+            raise ModelError(f"{self._spec.weights}: its session is closed")
+        return self._graph
+
+    def _run(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Run exactly one graph batch and check the shape of what comes out."""
+        raw = graph(batch)
+        if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._tile, self._tile):
+            raise ModelError(
+                f"{self._spec.weights}: gives {raw.shape} for {batch.shape}; scores of every pixel are needed"
+            )
+        check_planes(self._spec, raw.shape[1])
+        return raw
+
+    def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        scores = activate(self._activation, self._run(graph, batch))
+        if np.isnan(scores.min()):
+            raise ModelError(
+                f"{self._spec.weights}: gives NaN for a tile of numbers ({graph.description}); try "
+                "--precision fp32, else the network is damaged"
+            )
+        return scores
