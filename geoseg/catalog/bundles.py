@@ -16,14 +16,13 @@ from urllib.parse import unquote, urlsplit
 from geoseg.catalog.bundle_check import Finding, check_spec
 from geoseg.catalog.deepness import spec_from_deepness
 from geoseg.catalog.description import from_spec, model_asset, parse, to_spec
+from geoseg.catalog.mlm import NAME
 from geoseg.catalog.onnx_metadata import read_header, spec_from_metadata
 from geoseg.errors import ModelError, OutputError
 from geoseg.spec import ModelSpec
 
 DESCRIPTION = "model.json"
 CARD = "README.md"
-NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$")
-"""What MLM allows as a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +137,7 @@ def write_bundle(
         ModelError: the weights are not ONNX, or the name cannot be one.
         OutputError: the folder cannot be written.
     """
-    if not NAME.match(spec.name):
+    if not re.match(NAME, spec.name):
         raise ModelError(f"{spec.name!r} cannot name a model: three or more letters, digits, . _ - or spaces")
     header = read_header(spec.weights)
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)

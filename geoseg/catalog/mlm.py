@@ -23,6 +23,9 @@ MODEL_ROLE = "mlm:model"
 SHA256_MULTIHASH = "1220"
 """`file:checksum` is a multihash: 0x12 is SHA2-256, 0x20 its length in bytes."""
 
+NAME = r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$"
+"""What MLM allows as a name."""
+
 ROW_ORDER = ("height", "width")
 Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -91,7 +94,7 @@ class Output(Part):
     name: str
     tasks: Tasks
     result: Structure
-    classes: Annotated[tuple[Class, ...], Field(min_length=1, alias="classification:classes")]
+    classes: Annotated[tuple[Class, ...], Field(min_length=2, alias="classification:classes")]
 
 
 class Asset(Part):
@@ -115,7 +118,7 @@ class Properties(Part):
     title: str = ""
     licence: Annotated[str, Field(alias="license")] = "unknown"
     gsd: float | None = None
-    name: Annotated[str, Field(alias="mlm:name")]
+    name: Annotated[str, Field(alias="mlm:name", pattern=NAME)]
     architecture: Annotated[str, Field(alias="mlm:architecture")]
     tasks: Annotated[Tasks, Field(alias="mlm:tasks")]
     input: Annotated[tuple[Input, ...], Field(alias="mlm:input", min_length=1, max_length=1)]

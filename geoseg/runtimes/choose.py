@@ -14,7 +14,7 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import Session, onnxruntime, openvino
 from geoseg.runtimes.agreement import Agreement, classify, compare
 from geoseg.runtimes.graph import Precision, RuntimeStatus
-from geoseg.runtimes.machine import bf16_flags, usable_threads
+from geoseg.runtimes.machine import bf16_flags, bf16_is_fast, usable_threads
 from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession
 from geoseg.spec import ModelSpec
 
@@ -198,6 +198,9 @@ def _choose_precision(request: _Request, status: RuntimeStatus, device: str, pre
     reference, told = request.load(status.name, device, "fp32")
     if "bf16" not in status.precisions or device != "cpu":
         return _Chosen(session=reference, precision="fp32", notes=told)
+    if not bf16_is_fast():
+        why = "precision fp32: bf16 is no faster on a processor without AMX"
+        return _Chosen(session=reference, precision="fp32", notes=(*told, why))
     check = request.check
     if check is None or not len(check):
         why = "precision fp32: there was no tile to try bf16 on"

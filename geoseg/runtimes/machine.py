@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
-"""Either makes bfloat16 faster than float32 on x86-64."""
+"""Either computes in bfloat16 on x86-64."""
 
 
 @cache
@@ -22,8 +22,17 @@ def cpu_flags() -> frozenset[str]:
 
 
 def bf16_flags() -> tuple[str, ...]:
-    """Return the flags that speak for bfloat16, sorted; empty where it is slow."""
+    """Return the flags of bfloat16 arithmetic, sorted; empty where there is none."""
     return tuple(sorted(BF16_FLAGS & cpu_flags()))
+
+
+def bf16_is_fast() -> bool:
+    """Whether bfloat16 beats float32.
+
+    A U-Net ran five times as fast with AMX, and 1.5 times slower on a processor of the same family with
+    AVX512-BF16 alone. Decided by the flag, not by a stopwatch, so that a map does not depend on timing.
+    """
+    return "amx_bf16" in cpu_flags()
 
 
 def usable_threads() -> int:

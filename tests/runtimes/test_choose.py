@@ -1,0 +1,332 @@
+"""Networks run alike in every runtime, and nothing is replaced in silence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from scipy.ndimage import correlate
+
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes import choose, machine, onnxruntime, openvino
+from geoseg.runtimes.choose import OpenedSession, open_session
+from geoseg.spec import ModelSpec
+
+MakeNetwork = Callable[..., ModelSpec]
+NAMES = ("onnxruntime", "openvino")
+
+
+@pytest.fixture(params=NAMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if not choose.RUNTIMES[name].status().usable:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+def opened(spec: ModelSpec, runtime: str, **options: object) -> OpenedSession:
+    return open_session(spec, **{"runtime": runtime, "precision": "fp32", "tile": 32, **options})  # type: ignore[arg-type]
+
+
+def by_hand(spec: ModelSpec, tiles: np.ndarray) -> np.ndarray:
+    """The convolution in float64, with zero padding."""
+    graph = onnx.load(spec.weights).graph
+    weight, bias = (numpy_helper.to_array(item).astype(float) for item in graph.initializer)
+    out = np.empty((len(tiles), len(weight), *tiles.shape[2:]))
+    for n, tile in enumerate(tiles.astype(float)):
+        for k, kernel in enumerate(weight):
+            out[n, k] = correlate(tile, kernel, mode="constant")[len(kernel) // 2] + bias[k]
+    return out
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_two_classes_are_one_plane(
+    runtime: str, kernel: int, make_network: MakeNetwork, tiles: np.ndarray
+) -> None:
+    spec = make_network(2, kernel=kernel)
+    session = opened(spec, runtime).session
+    scores = session(tiles)
+    logits = by_hand(spec, tiles)
+    expected = 1 / (1 + np.exp(logits[:, :1] - logits[:, 1:]))
+    assert session.planes == 1
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, expected, atol=2e-6)
+
+
+def test_softmax_of_several_classes(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(4, kernel=3)
+    session = opened(spec, runtime).session
+    scores, logits = session(tiles), by_hand(spec, tiles)
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    assert session.planes == 4
+    np.testing.assert_allclose(scores, powers / powers.sum(1, keepdims=True), atol=2e-6)
+    np.testing.assert_allclose(scores.sum(1), 1, atol=1e-6)
+
+
+def test_sigmoid_of_one_plane(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(1, activation="sigmoid", gain=60)
+    session = opened(spec, runtime).session
+    scores = session(tiles)
+    with np.errstate(over="ignore"):
+        expected = 1 / (1 + np.exp(-by_hand(spec, tiles)))
+    assert session.planes == 1
+    # Logits of hundreds overflow an exponential; scores are 0 and 1 all the same, without a warning.
+    assert scores.min() == 0
+    assert scores.max() == 1
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+def test_fixed_batch_and_tile(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    free, fixed = make_network(3, name="free"), make_network(3, batch=2, tile=32, name="fixed")
+    session = opened(fixed, runtime).session
+    assert session.batch == 2
+    np.testing.assert_array_equal(session(tiles), opened(free, runtime).session(tiles))
+
+
+def test_scores_do_not_depend_on_the_batch(
+    runtime: str, make_network: MakeNetwork, tiles: np.ndarray
+) -> None:
+    session = opened(make_network(2, kernel=3), runtime, batch=3).session
+    assert session.batch == 3
+    together = session(tiles)
+    for start, stop in ((0, 1), (1, 3), (3, 5)):
+        np.testing.assert_array_equal(together[start:stop], session(tiles[start:stop]))
+
+
+def test_threads_do_not_change_scores(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(2, kernel=3)
+    one, two = (opened(spec, runtime, threads=n).session(tiles) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_results_are_the_callers_own(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    session = opened(make_network(2, tail="Softmax", activation="none"), runtime).session
+    first = session(tiles[:1])
+    kept = first.copy()
+    session(tiles[1:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_planes_found_by_running(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    session = opened(make_network(3, state_planes=False), "onnxruntime").session
+    assert session.planes == 3
+    assert session(tiles).shape == (5, 3, 32, 32)
+
+
+def test_runtimes_agree(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(3, kernel=3)
+    ours, theirs = (opened(spec, name).session(tiles) for name in NAMES)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_closed_sessions_refuse(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    session = opened(make_network(), runtime).session
+    session.close()
+    session.close()
+    with pytest.raises(ModelError, match="closed"):
+        session(tiles)
+
+
+def test_what_was_chosen_is_said(make_network: MakeNetwork) -> None:
+    found = open_session(make_network(), tile=32)
+    status = choose.RUNTIMES[found.runtime].status()
+    assert found.version == status.version
+    assert found.version in found.notes[0]
+    assert found.precision == "fp32"
+    assert found.threads == machine.usable_threads()
+    if machine.bf16_flags():
+        assert found.runtime == "openvino"
+        assert machine.bf16_flags()[0] in found.notes[0]
+
+
+def test_auto_takes_onnxruntime_without_bf16(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx2"}))
+    assert open_session(make_network(), tile=32).runtime == "onnxruntime"
+    with pytest.raises(RuntimeMissingError, match="no bf16 on this machine"):
+        open_session(make_network(), tile=32, precision="bf16")
+
+
+@pytest.fixture
+def fast_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take this processor for one with AMX; the arithmetic is its own bfloat16."""
+    if "bf16" not in openvino.status().precisions:
+        pytest.skip("this processor has no bfloat16")
+    monkeypatch.setattr(choose, "bf16_is_fast", lambda: True)
+
+
+@pytest.mark.usefixtures("fast_bf16")
+def test_bf16_is_taken_where_it_agrees(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(2, gain=5)
+    found = open_session(spec, tile=32, check=tiles)
+    assert found.precision == "bf16"
+    assert found.agreement is not None
+    assert found.agreement >= 0.995
+    assert "bf16" in found.session.description
+    assert "5 tiles of this scene" in found.notes[-1]
+
+
+@pytest.mark.usefixtures("fast_bf16")
+def test_bf16_is_left_where_it_does_not(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    # Small differences between large numbers are what eight bits of mantissa lose.
+    check = tiles + np.float32(1000)
+    found = open_session(make_network(2, gain=5, balanced=True), tile=32, check=check)
+    assert found.precision == "fp32"
+    assert found.agreement is not None
+    assert found.agreement < 0.995
+    assert "bf16 gave only" in found.notes[-1]
+    assert "fp32" in found.session.description
+
+
+@pytest.mark.usefixtures("fast_bf16")
+def test_bf16_is_not_taken_untried(make_network: MakeNetwork) -> None:
+    found = open_session(make_network(), tile=32)
+    assert (found.precision, found.agreement) == ("fp32", None)
+
+
+def test_bf16_without_amx_is_not_tried(
+    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    found = open_session(make_network(), tile=32, check=tiles)
+    assert (found.runtime, found.precision) == ("openvino", "fp32")
+    assert "AMX" in found.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"runtime": "onnxruntime", "precision": "bf16"}, "onnxruntime has no bf16"),
+        ({"runtime": "onnxruntime", "precision": "fp16"}, "onnxruntime has no fp16"),
+        ({"runtime": "openvino", "precision": "int8"}, "quantise it when exporting"),
+        ({"runtime": "tensorrt"}, "no runtime is called tensorrt"),
+        ({"runtime": "openvino", "device": "cuda:0"}, "no CUDA"),
+    ],
+)
+def test_what_is_not_there_is_refused(options: dict[str, str], told: str, make_network: MakeNetwork) -> None:
+    with pytest.raises(RuntimeMissingError, match=told) as caught:
+        open_session(make_network(), tile=32, **options)  # type: ignore[arg-type]
+    assert caught.value.exit_code == 5
+
+
+def test_cuda_is_never_replaced_by_the_cpu(make_network: MakeNetwork) -> None:
+    if onnxruntime.has_cuda():
+        pytest.skip("this onnxruntime has CUDA")
+    for device in ("cuda", "cuda:1"):
+        with pytest.raises(RuntimeMissingError, match="onnxruntime-gpu"):
+            open_session(make_network(), tile=32, device=device)
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ({"planes": 3, "classes": 2}, "gives 3 planes, its description names 2 classes"),
+        ({"planes": 1}, "one plane needs activation sigmoid"),
+        ({"tail": "ArgMax", "planes": 2}, "without its final argmax|export"),
+        ({"tail": "MaxPool"}, "scores of every pixel"),
+    ],
+)
+def test_networks_that_are_not_as_described(
+    runtime: str, network: dict[str, object], told: str, make_network: MakeNetwork, tiles: np.ndarray
+) -> None:
+    with pytest.raises(ModelError, match=told):
+        opened(make_network(**network), runtime).session(tiles)
+
+
+def test_wrong_channels(runtime: str, make_network: MakeNetwork) -> None:
+    spec = make_network(bands=3)
+    wrong = spec.model_copy(update={"bands": spec.bands[:2]})
+    with pytest.raises(ModelError, match="takes 3 channels, its description names 2: b0, b1"):
+        opened(wrong, runtime)
+
+
+def test_wrong_tile(runtime: str, make_network: MakeNetwork) -> None:
+    with pytest.raises(ModelError, match="tiles of 32 only"):
+        opened(make_network(tile=32), runtime, tile=64)
+    with pytest.raises(ModelError, match="multiples of 16"):
+        opened(make_network(), runtime, tile=40)
+    lying = make_network(tile=32).model_copy(update={"fixed_tile": False})
+    with pytest.raises(ModelError, match="--tile 32"):
+        opened(lying, runtime, tile=64)
+
+
+def test_wrong_batch(runtime: str, make_network: MakeNetwork) -> None:
+    spec = make_network(batch=2).model_copy(update={"fixed_batch": 4})
+    with pytest.raises(ModelError, match="batches of 2"):
+        opened(spec, runtime)
+
+
+def test_missing_ports(runtime: str, make_network: MakeNetwork) -> None:
+    spec = make_network()
+    with pytest.raises(ModelError, match="no input 'x'; there is image"):
+        opened(spec.model_copy(update={"input_name": "x"}), runtime)
+    with pytest.raises(ModelError, match="no output 'y'"):
+        opened(spec.model_copy(update={"output_name": "y"}), runtime)
+
+
+@pytest.mark.parametrize("content", [b"no network at all", b"", b"\x08\x09\x3a\xff\xff\x7f"])
+def test_damaged_files(runtime: str, content: bytes, make_network: MakeNetwork) -> None:
+    spec = make_network()
+    spec.weights.write_bytes(content)
+    with pytest.raises(ModelError, match=r"network\.onnx"):
+        opened(spec, runtime)
+
+
+def test_truncated_file(runtime: str, make_network: MakeNetwork) -> None:
+    spec = make_network(4, kernel=3)
+    spec.weights.write_bytes(spec.weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match=r"network\.onnx"):
+        opened(spec, runtime)
+
+
+def test_missing_weights(runtime: str, make_network: MakeNetwork, tmp_path: Path) -> None:
+    spec = make_network().model_copy(update={"weights": tmp_path / "none.onnx"})
+    with pytest.raises(ModelError, match="geoseg models pull network"):
+        opened(spec, runtime)
+
+
+def test_hash(runtime: str, make_network: MakeNetwork) -> None:
+    spec = make_network()
+    sha256 = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
+    opened(spec.model_copy(update={"sha256": sha256.upper()}), runtime)
+    with pytest.raises(ModelError, match="damaged or another one"):
+        opened(spec.model_copy(update={"sha256": "0" * 64}), runtime)
+
+
+def test_logits_that_were_promised_to_be_scores(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(2, activation="none")
+    with pytest.raises(ModelError, match="logits want softmax or sigmoid"):
+        open_session(spec, tile=32, check=tiles)
+    # Deepness's keys cannot say, so its networks are looked at.
+    found = open_session(spec.model_copy(update={"source": "deepness"}), tile=32, check=tiles)
+    assert any("taken for logits" in note for note in found.notes)
+    plain = open_session(spec.model_copy(update={"activation": "softmax"}), tile=32, check=tiles)
+    np.testing.assert_array_equal(found.session(tiles), plain.session(tiles))
+
+
+def test_networks_that_end_in_scores(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = make_network(3, tail="Softmax", activation="none", name="scores")
+    logits = make_network(3, name="logits")
+    found = open_session(spec, tile=32, check=tiles, precision="fp32")
+    expected = open_session(logits, tile=32, precision="fp32").session(tiles)
+    np.testing.assert_allclose(found.session(tiles), expected, atol=1e-6)
+
+
+def test_nan_is_not_passed_on(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    session = opened(make_network(), runtime).session
+    with pytest.raises(ModelError, match="NaN"):
+        session(np.full_like(tiles, np.nan))
+
+
+def test_available() -> None:
+    statuses = {status.name: status for status in choose.available()}
+    assert set(statuses) == set(NAMES)
+    for status in statuses.values():
+        assert status.usable == ("cpu" in status.devices)
+        assert status.usable or status.remedy
