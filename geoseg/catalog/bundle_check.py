@@ -90,7 +90,8 @@ def _check_run(spec: ModelSpec) -> None:
         (scores,) = session.run([output], {given: batch})
     except _errors(state) as error:
         raise ModelError(f"{spec.weights}: does not run: {str(error).splitlines()[0]}") from error
-    planes = {len(spec.classes)} | ({1} if len(spec.classes) == 2 else set())
+    one = len(spec.classes) == 2 and spec.activation != "softmax"
+    planes = {len(spec.classes)} | ({1} if one else set())
     fits = scores.ndim == 4 and scores.shape[1] in planes and scores.shape[::2] == shape[::2]
     if not fits or scores.shape[3] != spec.tile:
         wanted = " or ".join(map(str, sorted(planes)))

@@ -72,6 +72,11 @@ def list_models() -> tuple[ModelSpec, ...]:
     return tuple(_from_description(bundle / DESCRIPTION) for bundle in _installed())
 
 
+def model_names() -> tuple[str, ...]:
+    """Return the names that `find_model` knows, without reading the bundles."""
+    return tuple(bundle.name for bundle in _installed())
+
+
 def check_bundle(name_or_path: str | Path) -> tuple[Finding, ...]:
     """Check a model thoroughly: description, card, licence, SHA-256, and the network itself by running it.
 
@@ -211,7 +216,7 @@ def _from_onnx(path: Path) -> ModelSpec:
 
 def _not_found(name: str) -> ModelError:
     """Name the nearest models, or all where none is near."""
-    names = [bundle.name for bundle in _installed()]
+    names = model_names()
     if Path(name).is_dir():
         return ModelError(f"{name}: is a folder without {DESCRIPTION}; a bundle has one beside its network")
     if urlsplit(name).scheme in {"http", "https", "s3"}:

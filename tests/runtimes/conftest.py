@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -53,7 +54,7 @@ def make_network(tmp_path: Path) -> MakeNetwork:
         out, dtype, size = "conv", TensorProto.FLOAT, tile or "side"
         shape: list[int | str] = [batch or "n", planes if state_planes else "k", size, size]
         if tail:
-            known: dict[str, dict[str, int | list[int]]] = {
+            known: dict[str, dict[str, Any]] = {
                 "Softmax": {"axis": 1},
                 "ArgMax": {"axis": 1, "keepdims": 1},
                 "MaxPool": {"kernel_shape": [2, 2], "strides": [2, 2]},
