@@ -91,9 +91,13 @@ class Normaliser:
         model_scale, clip = self._spec.scale, self._spec.clip
         factor = scale * model_scale / band.std
         shift = (offset * model_scale - band.mean) / band.std
-        np.multiply(stored, np.float32(factor), out=out, casting="unsafe")
-        if shift:
-            out += np.float32(shift)
+        if np.result_type(stored.dtype, np.float32) == np.float32:
+            np.multiply(stored, np.float32(factor), out=out, casting="unsafe")
+            if shift:
+                out += np.float32(shift)
+        else:
+            # 32-bit integers and float64 hold digits that float32 loses before the mean is taken off.
+            out[...] = stored.astype(np.float64) * factor + shift
         if clip is not None and not _within(stored.dtype, scale * model_scale, offset * model_scale, clip):
             low, high = ((limit - band.mean) / band.std for limit in clip)
             np.clip(out, np.float32(low), np.float32(high), out=out)
