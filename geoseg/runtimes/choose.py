@@ -194,6 +194,8 @@ def _choose_precision(request: _Request, status: RuntimeStatus, device: str, pre
         if asked is None:
             raise RuntimeMissingError(_no_precision(status, precision))
         session, told = request.load(status.name, device, asked)
+        if asked == "bf16" and not bf16_is_fast():
+            told = (*told, "bf16 is slower than fp32 on a processor without AMX")
         return _Chosen(session=session, precision=asked, notes=told)
     reference, told = request.load(status.name, device, "fp32")
     if "bf16" not in status.precisions or device != "cpu":

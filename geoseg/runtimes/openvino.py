@@ -49,6 +49,7 @@ def load(
     """
     del batch
     import openvino  # noqa: PLC0415 - slow to import
+    from openvino import frontend  # noqa: PLC0415
 
     if device != "cpu":
         raise RuntimeMissingError(f"openvino is used on the CPU only; say --runtime onnxruntime for {device}")
@@ -59,7 +60,9 @@ def load(
         )
     core = openvino.Core()
     try:
-        model = core.read_model(spec.weights)
+        # Named, since otherwise every frontend tries the file, and complains on stderr.
+        reader = frontend.FrontEndManager().load_by_framework("onnx")
+        model = reader.convert(reader.load(str(spec.weights)))
         ports = check_ports(spec, _ports(model.inputs), _ports(model.outputs), tile)
         size = ports.batch or 1
         model.reshape({ports.input.name: [size, len(spec.bands), tile, tile]})
@@ -72,7 +75,14 @@ def load(
             "ENABLE_CPU_PINNING": False,
         }
         compiled = core.compile_model(model, "CPU", properties)
-    except RuntimeError as error:
+    except (
+        RuntimeError,
+        frontend.GeneralFailure,
+        frontend.InitializationFailure,
+        frontend.NotImplementedFailure,
+        frontend.OpConversionFailure,
+        frontend.OpValidationFailure,
+    ) as error:
         raise _error(spec, error) from error
     # Now that the input is fixed, so is the output.
     ports = check_ports(spec, _ports(compiled.inputs), _ports(compiled.outputs), tile)
@@ -123,7 +133,7 @@ def _ports(found: list[Any]) -> list[Port]:
     return ports
 
 
-def _error(spec: ModelSpec, error: RuntimeError) -> ModelError:
+def _error(spec: ModelSpec, error: Exception) -> ModelError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # The first lines name OpenVINO's own source files; the last says what is wrong.
     told = next((line for line in reversed(lines) if not line.startswith(("Exception from", "Check"))), "")
