@@ -103,6 +103,17 @@ class Grid:
             width=window.width,
         )
 
+    def resized(self, height: int, width: int) -> Grid:
+        """Return a grid of another number of pixels over the same ground."""
+        down, right = self.height / height, self.width / width
+        a, b, c, d, e, f = self.transform[:6]
+        return Grid(
+            crs=self.crs,
+            transform=Affine(a * right, b * down, c, d * right, e * down, f),
+            height=height,
+            width=width,
+        )
+
     @cached_property
     def pixel_size_m(self) -> tuple[float, float]:
         """Ground size (row step, column step) of the centre pixel in metres; NaN without a CRS."""

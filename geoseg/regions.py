@@ -1,0 +1,211 @@
+"""Connected regions of equal class across strips, with their statistics.
+
+Works on runs: maximal stretches of equal class in one row. Runs of neighbouring rows that overlap and have
+the same class belong together (4-connectivity). Only the regions that touch the last row are kept open.
+Statistics are sums of integers over runs, and runs do not know of strips, so no statistic depends on how
+the scene was cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from geoseg.grid import Grid
+from geoseg.pixels import NODATA_CLASS, Strip
+
+Ints = NDArray[np.int64]
+
+SQUARE_CM = 1e4
+"""Square centimetres in a square metre: areas are summed in whole cm²."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """Runs of one strip and of the row above it, in reading order, with the region each belongs to."""
+
+    starts: Ints
+    """Position (row - strip.row) * width + first column; the row above has row -1."""
+    stops: Ints
+    """Position after the last pixel."""
+    regions: Ints
+    """Region of each run, valid until the next strip."""
+    renamed_from: Ints
+    """Regions of earlier strips, ascending …"""
+    renamed_to: Ints
+    """… and what each is called now: regions that grew together share the least name."""
+
+    def region_at(self, positions: Ints) -> Ints:
+        """Region of the pixels at some positions, each of which lies in a run."""
+        return self.regions[np.searchsorted(self.starts, positions, side="right") - 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regions:
+    """Statistics of regions, one entry each; in order of last row, then of first pixel."""
+
+    ids: Ints
+    classes: Ints
+    pixels: Ints
+    area_cm2: Ints
+    """Geodesic; 0 without a CRS."""
+    score_sum: Ints
+    """255ths."""
+    score_max: Ints
+    """255ths."""
+    first: Ints
+    """row * width + column of the first pixel in reading order."""
+    last_row: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, index: NDArray[np.generic]) -> Regions:
+        """Return the regions that a mask or positions select."""
+        return Regions(**{name: getattr(self, name)[index] for name in self.__slots__})
+
+
+_NONE = np.empty(0, np.int64)
+
+
+class RegionTable:
+    """Follows the regions of a map from strip to strip."""
+
+    def __init__(self, grid: Grid) -> None:
+        """Start above the first row of a grid."""
+        self._grid = grid
+        self._next_id = 0
+        self._open = Regions(**dict.fromkeys(Regions.__slots__, _NONE))
+        self._row_starts = _NONE
+        self._row_stops = _NONE
+        self._row_classes = _NONE
+        self._row_regions = _NONE
+
+    def add(self, strip: Strip) -> tuple[Runs, Regions]:
+        """Take in a strip: its runs, and the regions that ended above its last row."""
+        width = self._grid.width
+        starts, stops, classes, sums, tops = _runs(strip)
+        above = len(self._row_starts)
+        all_starts = np.concatenate((self._row_starts - width, starts))
+        all_stops = np.concatenate((self._row_stops - width, stops))
+        all_classes = np.concatenate((self._row_classes, classes))
+        lower, upper = _touching(all_starts, all_stops, all_classes, width)
+
+        # Nodes of the graph: the open regions first, then the new runs.
+        opened = len(self._open)
+        slots = np.searchsorted(self._open.ids, self._row_regions)
+        node_of = np.concatenate((slots, opened + np.arange(len(starts))))
+        count = opened + len(starts)
+        links = coo_array(
+            (np.ones(len(lower), np.int8), (node_of[upper], node_of[lower])), shape=(count, count)
+        )
+        groups, group_of = connected_components(links, directed=False)
+        merged, group_ids = self._merge(strip.row, starts, stops, classes, sums, tops, groups, group_of)
+
+        regions_of_nodes = group_ids[group_of]
+        runs = Runs(
+            starts=all_starts,
+            stops=all_stops,
+            regions=regions_of_nodes[node_of],
+            renamed_from=self._open.ids,
+            renamed_to=regions_of_nodes[:opened],
+        )
+        last = starts >= (len(strip.classes) - 1) * width
+        origin = (len(strip.classes) - 1) * width
+        self._row_starts = starts[last] - origin
+        self._row_stops = stops[last] - origin
+        self._row_classes = classes[last]
+        self._row_regions = runs.regions[above:][last]
+        is_open = merged.last_row == strip.stop_row - 1
+        still = merged.take(is_open)
+        self._open = still.take(np.argsort(still.ids))
+        return runs, _in_order(merged.take(~is_open))
+
+    def finish(self) -> Regions:
+        """End below the last row: the regions that were still open."""
+        return _in_order(self._open)
+
+    def _merge(
+        self,
+        row: int,
+        starts: Ints,
+        stops: Ints,
+        classes: Ints,
+        sums: Ints,
+        tops: Ints,
+        groups: int,
+        group_of: NDArray[np.int32],
+    ) -> tuple[Regions, Ints]:
+        """Add up open regions and new runs by group; also the region name of each group."""
+        width = self._grid.width
+        rows = row + starts // width
+        order = np.argsort(group_of, kind="stable")
+        offsets = np.searchsorted(group_of[order], np.arange(groups))
+
+        def total(old: Ints, new: Ints, how: np.ufunc) -> Ints:
+            values = np.concatenate((old, new))[order]
+            return how.reduceat(values, offsets) if groups else _NONE
+
+        unnamed = np.iinfo(np.int64).max
+        ids = total(self._open.ids, np.full(len(starts), unnamed), np.minimum)
+        fresh = ids == unnamed
+        ids[fresh] = self._next_id + np.arange(int(fresh.sum()))
+        self._next_id += int(fresh.sum())
+        lengths = stops - starts
+        merged = Regions(
+            ids=ids,
+            classes=total(self._open.classes, classes, np.maximum),
+            pixels=total(self._open.pixels, lengths, np.add),
+            area_cm2=total(self._open.area_cm2, self._areas(rows, starts % width, lengths), np.add),
+            score_sum=total(self._open.score_sum, sums, np.add),
+            score_max=total(self._open.score_max, tops, np.maximum),
+            first=total(self._open.first, row * width + starts, np.minimum),
+            last_row=total(self._open.last_row, rows, np.maximum),
+        )
+        return merged, ids
+
+    def _areas(self, rows: Ints, cols: Ints, lengths: Ints) -> Ints:
+        """Geodesic areas of runs in whole cm²."""
+        if self._grid.crs is None:
+            return np.zeros(len(rows), np.int64)
+        pixel = self._grid.pixel_areas(rows + 0.5, cols + lengths / 2)
+        return np.rint(pixel * lengths * SQUARE_CM).astype(np.int64)
+
+
+def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Starts, stops, classes, score sums and greatest scores of the runs of a strip; no 0, no nodata."""
+    classes = np.ascontiguousarray(strip.classes)
+    begins = np.empty(classes.shape, np.bool_)
+    begins[:, 0] = True
+    np.not_equal(classes[:, 1:], classes[:, :-1], out=begins[:, 1:])
+    starts = np.flatnonzero(begins)
+    stops = np.append(starts[1:], classes.size)
+    found = classes.ravel()[starts]
+    scores = np.ascontiguousarray(strip.scores).ravel()
+    keep = (found != 0) & (found != NODATA_CLASS)
+    if not keep.any():
+        return _NONE, _NONE, _NONE, _NONE, _NONE
+    sums = np.add.reduceat(scores, starts, dtype=np.int64)[keep]
+    tops = np.maximum.reduceat(scores, starts)[keep].astype(np.int64)
+    return starts[keep], stops[keep], found[keep].astype(np.int64), sums, tops
+
+
+def _touching(starts: Ints, stops: Ints, classes: Ints, width: int) -> tuple[Ints, Ints]:
+    """Pairs (lower, upper) of runs of one class that touch in neighbouring rows."""
+    low = np.searchsorted(stops, starts + width, side="right")
+    high = np.searchsorted(starts, stops + width, side="left")
+    counts = np.maximum(high - low, 0)
+    upper = np.repeat(np.arange(len(starts)), counts)
+    ends = np.cumsum(counts)
+    lower = np.arange(len(upper)) - np.repeat(ends - counts, counts) + np.repeat(low, counts)
+    same = classes[upper] == classes[lower]
+    return lower[same], upper[same]
+
+
+def _in_order(regions: Regions) -> Regions:
+    """Sort by last row, then first pixel: an order that no cutting into strips changes."""
+    return regions.take(np.lexsort((regions.first, regions.last_row)))

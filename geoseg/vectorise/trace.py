@@ -1,0 +1,283 @@
+"""Exact outlines of regions, traced while strips pass by.
+
+An outline is a ring of pixel edges, walked with the region on the right (rows count downwards): top edges
+to the east, right edges to the south, bottom edges to the west, left edges to the north. It is made of
+horizontal segments, which never cross a strip border, and of vertical links from the end of one segment to
+the start of the next. A link may cross borders: its upper end waits, per pixel column, for its lower end.
+At a vertex where only diagonal pixels agree, the outline stays with the same pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.pixels import NODATA_CLASS
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+_NONE = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rings:
+    """Closed outlines, as horizontal segments in walking order."""
+
+    regions: Ints
+    """Region of each ring."""
+    offsets: Ints
+    """(rings + 1,) where each ring's segments begin."""
+    rows: Ints
+    """Vertex row of each segment."""
+    froms: Ints
+    """Vertex column where it starts."""
+    tos: Ints
+    """Vertex column where it ends."""
+    fillable: NDArray[np.bool_]
+    """Of each segment: whether only background lies on its other side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segments:
+    """Horizontal segments of regions that are still open, by ascending name."""
+
+    names: Ints
+    rows: Ints
+    froms: Ints
+    tos: Ints
+    nexts: Ints
+    """Name of the segment that follows; -1: not yet known."""
+    regions: Ints
+    fillable: NDArray[np.bool_]
+
+    def take(self, index: NDArray[np.bool_]) -> _Segments:
+        """Return the segments that a mask selects."""
+        return _Segments(**{name: getattr(self, name)[index] for name in self.__slots__})
+
+    def join(self, other: _Segments) -> _Segments:
+        """Append segments with greater names."""
+        return _Segments(
+            **{name: np.concatenate((getattr(self, name), getattr(other, name))) for name in self.__slots__}
+        )
+
+
+class Tracer:
+    """Traces the outlines of all regions of a map."""
+
+    def __init__(self, width: int) -> None:
+        """Start above the first row of a map of `width` columns."""
+        self._width = width
+        self._above = np.zeros(width + 2, np.uint8)
+        self._segments = _Segments(
+            names=_NONE,
+            rows=_NONE,
+            froms=_NONE,
+            tos=_NONE,
+            nexts=_NONE,
+            regions=_NONE,
+            fillable=np.empty(0, np.bool_),
+        )
+        self._next_name = 0
+        self._row = 0
+        self._last: tuple[int, Callable[[Ints], Ints]] = (0, lambda positions: positions)
+        # Upper ends of vertical links that wait for their lower end: (pixel column, segment).
+        self._right = (_NONE, _NONE)
+        self._left = (_NONE, _NONE)
+
+    def add(
+        self,
+        row: int,
+        classes: Bytes,
+        region_at: Callable[[Ints], Ints],
+        renamed_from: Ints = _NONE,
+        renamed_to: Ints = _NONE,
+    ) -> None:
+        """Take in the rows of a strip.
+
+        Args:
+            row: first row of the strip.
+            classes: (H, W) class values.
+            region_at: region of pixels given by (row - first row) * W + column; the row above is row -1.
+            renamed_from: regions that have a new name, ascending.
+            renamed_to: the new names.
+        """
+        height, width = classes.shape
+        padded = np.zeros((height + 1, width + 2), np.uint8)
+        padded[0] = self._above
+        padded[1:, 1:-1] = classes
+        self._above = padded[-1].copy()
+        self._row, self._last = row + height, (height, region_at)
+        if len(renamed_from):
+            at = np.searchsorted(renamed_from, self._segments.regions)
+            regions = renamed_to[at]
+            self._segments = _replace_regions(self._segments, regions)
+        top = self._edges(row, padded, region_at, top=True)
+        bottom = self._edges(row, padded, region_at, top=False)
+        self._segments = self._segments.join(top).join(bottom)
+        self._link(row, padded, top, bottom)
+
+    def finish(self) -> None:
+        """End below the last row."""
+        height, region_at = self._last
+        offset = height * self._width
+        nothing = np.zeros((1, self._width), np.uint8)
+        self.add(self._row, nothing, lambda positions: region_at(positions + offset))
+
+    def _edges(self, row: int, padded: Bytes, region_at: Callable[[Ints], Ints], *, top: bool) -> _Segments:
+        """Top or bottom edges of all regions at the row borders of a strip, joined to maximal segments."""
+        width = self._width
+        inner, outer = (padded[1:, 1:-1], padded[:-1, 1:-1]) if top else (padded[:-1, 1:-1], padded[1:, 1:-1])
+        at = np.flatnonzero((inner != outer) & (inner != 0) & (inner != NODATA_CLASS))
+        rows, cols = np.divmod(at, width)
+        own, other = inner[rows, cols], outer[rows, cols]
+        begins = np.ones(len(at), np.bool_)
+        begins[1:] = (at[1:] != at[:-1] + 1) | (own[1:] != own[:-1]) | (cols[1:] == 0)
+        starts = np.flatnonzero(begins)
+        lengths = np.diff(np.append(starts, len(at)))
+        first = cols[starts]
+        border = rows[starts]
+        owner_row = border if top else border - 1
+        count = len(starts)
+        names = self._next_name + np.arange(count)
+        self._next_name += count
+        return _Segments(
+            names=names,
+            rows=row + border,
+            froms=first if top else first + lengths,
+            tos=first + lengths if top else first,
+            nexts=np.full(count, -1, np.int64),
+            regions=region_at(owner_row * width + first) if count else _NONE,
+            fillable=np.maximum.reduceat(other, starts) == 0 if count else np.empty(0, np.bool_),
+        )
+
+    def _link(self, row: int, padded: Bytes, top: _Segments, bottom: _Segments) -> None:
+        """Find what follows what at the corners of this strip's segments.
+
+        `padded[r, c]` is the pixel above-left of vertex (r, c) of the strip; its column 0 and its last one
+        lie outside of the map.
+        """
+        # Corners of top edges: (r, c0) where they start, (r, c1) where they end, by their inner pixel.
+        r = top.rows - row
+        own = padded[r + 1, top.froms + 1]
+        beyond, diagonal = padded[r + 1, top.tos + 1], padded[r, top.tos + 1]
+        concave_end = (beyond == own) & (diagonal == own)
+        before, above = padded[r + 1, top.froms], padded[r, top.froms]
+        concave_start = (before == own) & (above == own)
+        # Corners of bottom edges: they start at the east (r, c1) and end at the west (r, c0).
+        s = bottom.rows - row
+        mine = padded[s, bottom.tos + 1]
+        east, below_east = padded[s, bottom.froms + 1], padded[s + 1, bottom.froms + 1]
+        bottom_concave_start = (east == mine) & (below_east == mine)
+        west, below_west = padded[s, bottom.tos], padded[s + 1, bottom.tos]
+        bottom_concave_end = (west == mine) & (below_west == mine)
+
+        # Right edges are walked down: from their upper vertex (a segment ends) to the lower (one starts).
+        self._right = self._pair(
+            self._right,
+            upper=(
+                (top.tos - 1, r, top.names, ~concave_end),
+                (bottom.tos - 1, s, bottom.names, bottom_concave_end),
+            ),
+            lower=(
+                (top.froms - 1, r, top.names, concave_start),
+                (bottom.froms - 1, s, bottom.names, ~bottom_concave_start),
+            ),
+            downwards=True,
+        )
+        # Left edges are walked up: from their lower vertex (a segment ends) to the upper (one starts).
+        self._left = self._pair(
+            self._left,
+            upper=(
+                (top.froms, r, top.names, ~concave_start),
+                (bottom.froms, s, bottom.names, bottom_concave_start),
+            ),
+            lower=(
+                (top.tos, r, top.names, concave_end),
+                (bottom.tos, s, bottom.names, ~bottom_concave_end),
+            ),
+            downwards=False,
+        )
+
+    def _pair(
+        self,
+        waiting: tuple[Ints, Ints],
+        *,
+        upper: tuple[tuple[Ints, Ints, Ints, NDArray[np.bool_]], ...],
+        lower: tuple[tuple[Ints, Ints, Ints, NDArray[np.bool_]], ...],
+        downwards: bool,
+    ) -> tuple[Ints, Ints]:
+        """Join upper and lower ends of vertical links, column by column, from top to bottom.
+
+        Args:
+            waiting: pixel columns and segments of upper ends from earlier strips.
+            upper: per kind of corner: pixel columns, vertex rows, segments, and which of them count.
+            lower: likewise.
+            downwards: whether the walk goes from the upper to the lower end.
+
+        Returns:
+            Upper ends that still wait.
+        """
+        columns = [waiting[0], *(c[keep] for c, _, _, keep in (*upper, *lower))]
+        names = [waiting[1], *(n[keep] for _, _, n, keep in (*upper, *lower))]
+        # At one vertex the link above ends before the link below begins.
+        ranks = [
+            np.full(len(waiting[0]), -1, np.int64),
+            *(2 * rows[keep] + 1 for _, rows, _, keep in upper),
+            *(2 * rows[keep] for _, rows, _, keep in lower),
+        ]
+        column, name, rank = (np.concatenate(part) for part in (columns, names, ranks))
+        order = np.lexsort((rank, column))
+        column, name, is_upper = column[order], name[order], rank[order] % 2 == 1
+        followed = np.zeros(len(order), np.bool_)
+        followed[:-1] = is_upper[:-1] & ~is_upper[1:] & (column[1:] == column[:-1])
+        above = np.flatnonzero(followed)
+        source, target = (above, above + 1) if downwards else (above + 1, above)
+        at = np.searchsorted(self._segments.names, name[source])
+        self._segments.nexts[at] = name[target]
+        still = is_upper & ~followed
+        return column[still], name[still]
+
+    def take(self, regions: Ints) -> Rings:
+        """Take out the rings of closed regions; every one of their links is known."""
+        chosen = np.isin(self._segments.regions, regions)
+        done = self._segments.take(chosen)
+        self._segments = self._segments.take(~chosen)
+        order, offsets = _walk(np.searchsorted(done.names, done.nexts))
+        return Rings(
+            regions=done.regions[order][offsets[:-1]],
+            offsets=offsets,
+            rows=done.rows[order],
+            froms=done.froms[order],
+            tos=done.tos[order],
+            fillable=done.fillable[order],
+        )
+
+
+def _replace_regions(segments: _Segments, regions: Ints) -> _Segments:
+    """The same segments under new region names."""
+    return _Segments(
+        **{name: getattr(segments, name) for name in _Segments.__slots__ if name != "regions"},
+        regions=regions,
+    )
+
+
+def _walk(nexts: Ints) -> tuple[Ints, Ints]:
+    """Positions in walking order, ring after ring, and where each ring begins (with the end)."""
+    follow = nexts.tolist()
+    seen = bytearray(len(follow))
+    order: list[int] = []
+    offsets = [0]
+    for start in range(len(follow)):
+        if seen[start]:
+            continue
+        at = start
+        while not seen[at]:
+            seen[at] = 1
+            order.append(at)
+            at = follow[at]
+        offsets.append(len(order))
+    return np.array(order, np.int64), np.array(offsets, np.int64)

@@ -1,0 +1,232 @@
+"""Polygons from strips: exact, valid, the same for every cutting, with statistics that add up."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from pyproj import CRS, Geod
+from rasterio.features import rasterize
+from scipy import ndimage
+
+from geoseg.features import Features
+from geoseg.grid import Grid
+from geoseg.pixels import Strip
+from geoseg.regions import Regions, RegionTable
+from geoseg.vectorise import Cleaning, Edits, Polygoniser
+
+Classes = NDArray[np.uint8]
+LABELS = {1: "flood", 2: "permanent water"}
+
+
+def _grid(classes: Classes, crs: int | None = None, transform: Affine | None = None) -> Grid:
+    return Grid(
+        crs=None if crs is None else CRS.from_epsg(crs),
+        transform=transform or Affine.identity(),
+        height=classes.shape[0],
+        width=classes.shape[1],
+    )
+
+
+def _close(polygoniser: Polygoniser, closed: Regions) -> Features:
+    return polygoniser.close(
+        closed.ids, closed.classes, closed.pixels, closed.area_cm2, closed.score_sum, closed.score_max
+    )
+
+
+def _map(
+    classes: Classes,
+    cuts: list[int] | None = None,
+    *,
+    cleaning: Cleaning | None = None,
+    grid: Grid | None = None,
+    scores: Classes | None = None,
+) -> tuple[Features, Edits]:
+    """Polygonise a raster in strips that end before the rows `cuts`."""
+    grid = grid or _grid(classes)
+    scores = np.full(classes.shape, 200, np.uint8) if scores is None else scores
+    table, polygoniser = RegionTable(grid), Polygoniser(grid, cleaning or Cleaning(), LABELS)
+    batches = []
+    edges = [0, *sorted(set(cuts or []) - {0, len(classes)}), len(classes)]
+    for start, stop in pairwise(edges):
+        strip = Strip(row=start, classes=classes[start:stop], scores=scores[start:stop])
+        runs, closed = table.add(strip)
+        polygoniser.add_rows(start, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
+        batches.append(_close(polygoniser, closed))
+    polygoniser.end_rows()
+    batches.append(_close(polygoniser, table.finish()))
+    batches.append(polygoniser.finish())
+    return (
+        Features(
+            geometry=np.concatenate([batch.geometry for batch in batches]),
+            columns={
+                name: np.concatenate([batch.columns[name] for batch in batches])
+                for name in batches[0].columns
+            },
+        ),
+        polygoniser.edits,
+    )
+
+
+def _burn(shape: tuple[int, ...], features: Features) -> Classes:
+    if len(features) == 0:
+        return np.zeros(shape, np.uint8)
+    pairs = zip(features.geometry, features.columns["class"].tolist(), strict=True)
+    return np.asarray(rasterize(pairs, shape, transform=Affine.identity(), dtype="uint8"))
+
+
+rasters = hnp.arrays(
+    np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.sampled_from([0, 1, 1, 2, 255])
+)
+
+
+@settings(max_examples=300)
+@given(rasters, st.lists(st.integers(0, 12), max_size=6))
+def test_polygons_are_the_raster(classes: Classes, cuts: list[int]) -> None:
+    cuts = [cut for cut in cuts if cut < len(classes)]
+    scores = (np.arange(classes.size).reshape(classes.shape) * 37 % 256).astype(np.uint8)
+    features, _ = _map(classes, cuts, scores=scores)
+    assert shapely.is_valid(features.geometry).all()
+    assert shapely.is_ccw(shapely.get_exterior_ring(features.geometry)).all()
+    mapped = np.where(classes == 255, 0, classes)
+    assert np.array_equal(_burn(classes.shape, features), mapped)
+    counts = {value: ndimage.label(classes == value)[1] for value in (1, 2)}
+    found = features.columns["class"]
+    assert {value: int((found == value).sum()) for value in (1, 2)} == counts
+    assert np.array_equal(shapely.area(features.geometry), features.columns["pixels"])
+    for geometry, mean, pixels in zip(
+        features.geometry, features.columns["score_mean"], features.columns["pixels"], strict=True
+    ):
+        own = rasterize([geometry], classes.shape, transform=Affine.identity()).astype(bool)
+        assert own.sum() == pixels
+        assert mean == pytest.approx(scores[own].mean() / 255, abs=1e-4)
+
+
+@settings(max_examples=200)
+@given(rasters, st.lists(st.integers(0, 12), max_size=11), st.sampled_from([0.0, 250.0]))
+def test_nothing_depends_on_the_strips(classes: Classes, cuts: list[int], size: float) -> None:
+    cuts = [cut for cut in cuts if cut < len(classes)]
+    grid = _grid(classes, 32633, Affine(10, 0, 500000, 0, -10, 5000000))
+    cleaning = Cleaning(min_area=size / 2, fill_holes=size)
+    whole, edits = _map(classes, grid=grid, cleaning=cleaning)
+    cut, cut_edits = _map(classes, cuts, grid=grid, cleaning=cleaning)
+    assert shapely.to_wkb(whole.geometry).tolist() == shapely.to_wkb(cut.geometry).tolist()
+    for name, values in whole.columns.items():
+        assert np.array_equal(values, cut.columns[name])
+    assert sum(map(len, edits.geometries)) == sum(map(len, cut_edits.geometries))
+
+
+@settings(max_examples=200)
+@given(rasters)
+def test_a_raster_with_the_edits_agrees_with_the_polygons(classes: Classes) -> None:
+    grid = _grid(classes, 32633, Affine(10, 0, 500000, 0, -10, 5000000))
+    features, edits = _map(classes, grid=grid, cleaning=Cleaning(min_area=150, fill_holes=150))
+    burned = np.where(classes == 255, 0, classes)
+    for geometries, values in zip(edits.geometries, edits.values, strict=True):
+        pairs = zip(geometries, values.tolist(), strict=True)
+        rasterize(pairs, out=burned, transform=Affine.identity())
+    back = shapely.transform(features.geometry, lambda xy: np.round((xy - (500000, 5000000)) / (10, -10), 6))
+    assert np.array_equal(_burn(classes.shape, Features(geometry=back, columns=features.columns)), burned)
+    assert (features.columns["area_m2"] >= 149.9).all()
+
+
+def test_a_lake_over_ten_strips_is_one_polygon() -> None:
+    rows, cols = np.mgrid[:100, :80]
+    classes = (((rows - 50) / 48.0) ** 2 + ((cols - 40) / 30.0) ** 2 < 1).astype(np.uint8)
+    classes[45:55, 35:45] = 0
+    features, _ = _map(classes, list(range(10, 100, 10)))
+    assert len(features) == 1
+    assert features.columns["pixels"][0] == classes.sum()
+    assert shapely.get_num_interior_rings(features.geometry[0]) == 1
+
+
+def test_touching_corners_stay_valid() -> None:
+    classes = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]], np.uint8)
+    features, _ = _map(classes, [1, 2, 3])
+    assert len(features) == 2
+    assert shapely.is_valid(features.geometry).all()
+    assert shapely.get_num_interior_rings(features.geometry).tolist() == [1, 0]
+
+
+def test_an_empty_map_has_the_same_columns() -> None:
+    empty, _ = _map(np.zeros((3, 3), np.uint8))
+    full, _ = _map(np.ones((3, 3), np.uint8))
+    assert len(empty) == 0
+    assert {n: v.dtype.kind for n, v in empty.columns.items()} == {
+        n: v.dtype.kind for n, v in full.columns.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        (4326, Affine(9e-5, 0, 91.8, 0, -9e-5, 25.1)),
+        (32633, Affine(10, 0, 500000, 0, -10, 5000000)),
+        (3857, Affine(10, 0, 1500000, 0, -10, 6500000)),
+    ],
+)
+def test_areas_are_geodesic(crs: int, transform: Affine) -> None:
+    classes = np.zeros((60, 70), np.uint8)
+    classes[5:50, 8:60] = 1
+    features, _ = _map(classes, [20, 40], grid=_grid(classes, crs, transform))
+    outline = features.geometry[0]
+    dense = shapely.segmentize(outline, abs(transform.a) * 2)
+    lonlat = _grid(classes, crs, transform)
+    x, y = shapely.get_coordinates(dense).T
+    lon, lat = lonlat.lonlat((y - transform.f) / transform.e, (x - transform.c) / transform.a)
+    expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0])
+    assert features.columns["area_m2"][0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_region_growing_keeps_what_holds_a_sure_pixel() -> None:
+    classes = np.array([[1, 1, 0, 1, 1]], np.uint8)
+    scores = np.array([[140, 230, 0, 140, 150]], np.uint8)
+    features, edits = _map(classes, scores=scores, cleaning=Cleaning(seed=0.8))
+    assert features.columns["pixels"].tolist() == [2]
+    assert edits.values[0].tolist() == [0]
+
+
+def test_holes_are_filled_but_never_over_nodata_or_another_class() -> None:
+    classes = np.ones((5, 17), np.uint8)
+    classes[2, 2] = 0
+    classes[2, 6] = 255
+    classes[2, 10] = 2
+    classes[1:4, 13:16] = 0
+    classes[2, 14] = 1
+    grid = _grid(classes, 32633, Affine(10, 0, 500000, 0, -10, 5000000))
+    features, _ = _map(classes, [2, 3], grid=grid, cleaning=Cleaning(fill_holes=1000))
+    lake = features.take(features.columns["class"] == 1)
+    assert len(lake) == 1
+    assert lake.columns["pixels"].tolist() == [5 * 17 - 2]
+    assert shapely.get_num_interior_rings(lake.geometry).tolist() == [2]
+    assert lake.columns["area_m2"][0] == pytest.approx(83 * 100, rel=2e-3)
+
+
+def test_simplified_neighbours_share_their_edge() -> None:
+    rng = np.random.default_rng(2)
+    classes = np.where(ndimage.gaussian_filter(rng.random((60, 60)), 4) > 0.5, 1, 2).astype(np.uint8)
+    grid = _grid(classes, 32633, Affine(10, 0, 500000, 0, -10, 5000000))
+    exact, _ = _map(classes, [30], grid=grid)
+    smooth, _ = _map(classes, [30], grid=grid, cleaning=Cleaning(simplify=20))
+    assert shapely.get_num_coordinates(smooth.geometry).sum() < (
+        shapely.get_num_coordinates(exact.geometry).sum() / 2
+    )
+    union = shapely.union_all(smooth.geometry)
+    assert shapely.area(smooth.geometry).sum() == pytest.approx(union.area, rel=1e-9)
+    assert shapely.get_num_interior_rings(union) == 0
+
+
+def test_reprojection_moves_the_polygons() -> None:
+    classes = np.ones((4, 4), np.uint8)
+    grid = _grid(classes, 32633, Affine(10, 0, 500000, 0, -10, 5000000))
+    features, _ = _map(classes, grid=grid, cleaning=Cleaning(dst_crs=CRS.from_epsg(4326)))
+    west, south, east, north = shapely.bounds(features.geometry[0])
+    assert 14.99 < west < east < 15.01
+    assert 45.1 < south < north < 45.2
