@@ -79,13 +79,19 @@ def check(
 ) -> None:
     """Check a model: its description, its weights' SHA-256, and that the network fits what is said of it."""
     from geoseg.catalog.bundles import check_bundle
+    from geoseg.errors import ModelError
 
     with telling(shared.verbosity(context, quiet, verbose)):
-        checked = check_bundle(model)
-    if as_json:
-        print_json({"model": model, "checked": list(checked)})
-    else:
-        print_text(columns([("ok", text) for text in checked]))
+        findings = check_bundle(model)
+        wrong = [item.text for item in findings if item.level == "error"]
+        if as_json:
+            print_json({"model": model, "findings": [(item.level, item.text) for item in findings]})
+        elif findings:
+            print_text(columns([(item.level, item.text) for item in findings]))
+        else:
+            print_text(f"{model}: sound")
+        if wrong:
+            raise ModelError(f"{model}: {len(wrong)} defects")
 
 
 @app.command("pull")

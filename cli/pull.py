@@ -1,15 +1,14 @@
-"""Make a whole bundle out of one that names its weights by address: into the user's cache."""
+"""Make a whole bundle out of one that names its weights by address: into the user's folder."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from geoseg.catalog.bundles import user_folder
 from geoseg.errors import ModelError, OutputError
 
 from .fetch import fetch
@@ -21,17 +20,6 @@ WEIGHT_ROLES = {"mlm:model", "mlm:weights"}
 """Roles of the asset with the weights: the STAC MLM extension's, and its older name."""
 SHA256_MULTIHASH = "1220"
 """Prefix of a SHA-256 of 32 bytes in the STAC file extension's `file:checksum`."""
-
-
-def user_models() -> Path:
-    """Return the folder of the user's own bundles."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "geoseg" / "models"
 
 
 def pull_bundle(model: str, reporter: Reporter) -> Path:
@@ -53,7 +41,7 @@ def pull_bundle(model: str, reporter: Reporter) -> Path:
         reporter.note(f"{model}: its weights came with it ({address or 'no address'}); nothing to fetch")
         return Path(where).parent
     sha256 = _sha256(asset, where)
-    folder = user_models() / str(item.get("id") or Path(where).parent.name)
+    folder = user_folder() / str(item.get("id") or Path(where).parent.name)
     name = PurePosixPath(urlsplit(address).path).name or "model.onnx"
     fetch(address, sha256, folder / name, reporter)
     assets = {**_mapping(item["assets"]), key: {**asset, "href": f"./{name}"}}

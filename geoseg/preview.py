@@ -85,4 +85,4 @@ def _stretch(band: NDArray[np.float32]) -> NDArray[np.float32]:
     if seen.size == 0:
         return band
     low, high = np.percentile(seen, (2, 98))
-    return np.clip((band - low) / max(float(high - low), 1e-9), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((band - low) / max(float(high - low), 1e-9), 0, 1), np.float32)

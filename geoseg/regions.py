@@ -172,7 +172,7 @@ class RegionTable:
         """Geodesic areas of runs in whole cm²."""
         if self._grid.crs is None:
             return np.zeros(len(rows), np.int64)
-        pixel = self._grid.pixel_areas(rows + 0.5, cols + lengths / 2)
+        pixel = self._grid.pixel_areas(np.add(rows, 0.5), np.add(cols, lengths / 2))
         return np.rint(pixel * lengths * SQUARE_CM).astype(np.int64)
 
 

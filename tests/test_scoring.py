@@ -140,7 +140,7 @@ def _map(
 
 def _expected(data: Scores) -> NDArray[np.uint8]:
     scores = Neighbourhood()(data[np.newaxis, np.newaxis])[0, 0]
-    classes = (scores > np.float32(0.9)).astype(np.uint8)
+    classes: NDArray[np.uint8] = (scores > np.float32(0.9)).astype(np.uint8)
     classes[np.isnan(data)] = NODATA_CLASS
     return classes
 

@@ -33,9 +33,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "cache"))
     monkeypatch.setattr("sys.platform", "linux")
-    return tmp_path / "cache" / "geoseg" / "models"
+    return tmp_path / "cache"
 
 
 def _bundle(folder: Path, href: str, checksum: str | None) -> Path:

@@ -1,0 +1,150 @@
+"""Measure geoseg end to end and print the tables of BENCHMARKS.md.
+
+    python bench/run.py [--work FOLDER] [--runs 3] [--only NAME]
+
+Runs the installed command as users do, in a process of its own each time, on scenes made of real pixels
+repeated by mirroring (`bench/make_scene.py`) and a U-Net of the size of a resnet18 one with fixed weights
+(`bench/make_network.py`). Reads wall and processor seconds and the peak resident size from the operating
+system's account of the finished process, and the seconds inside the network from the run's own record.
+Figures are medians; read ratios, since machines differ and are shared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process."""
+
+    wall: float
+    cpu: float
+    peak_mib: float
+    record: dict[str, object]
+
+
+def measure(command: list[str]) -> Run:
+    """Run a command to its end; stdout is its JSON record."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begun = time.monotonic()
+        process = subprocess.Popen(command, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            err.seek(0)
+            raise SystemExit(f"{' '.join(command)}\n{err.read().decode()}")
+        out.seek(0)
+        record = json.loads(out.read() or b"{}")
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, record)
+
+
+def median(runs: list[Run], name: str) -> float:
+    """Median of one figure."""
+    return statistics.median(getattr(run, name) for run in runs)
+
+
+def scene(folder: Path, height: int, width: int) -> Path:
+    """Make a scene unless it is there."""
+    path = folder / f"scene_{height}x{width}.tif"
+    if not path.exists():
+        command = [sys.executable, str(HERE / "make_scene.py"), str(path)]
+        subprocess.run([*command, "--height", str(height), "--width", str(width)], check=True)
+    return path
+
+
+def network(folder: Path) -> Path:
+    """Make the network unless it is there."""
+    path = folder / "unet"
+    if not path.exists():
+        subprocess.run([sys.executable, str(HERE / "make_network.py"), str(path)], check=True)
+    return path
+
+
+def geoseg(*arguments: object) -> list[str]:
+    """The command line of a run."""
+    return [sys.executable, "-m", "geoseg", *map(str, arguments), "--json", "--overwrite", "-q"]
+
+
+def network_table(folder: Path, runs: int) -> None:
+    """Share of the wall time that is not the network, 4096 x 4096, six bands, tiles 512, overlap 64."""
+    path, model = scene(folder, 4096, 4096), network(folder)
+    print("\n| 4096², U-Net, 512 tiles, overlap 64 | wall s | network s | not network | cpu s | peak MiB |")
+    print("|---|---|---|---|---|---|")
+    for runtime, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")):
+        command = geoseg(
+            "segment", path, "--model", model, "-o", folder / "out.gpkg", "--runtime", runtime,
+            "--precision", precision, "--sensor", "sentinel-2-l1c",
+        )  # fmt: skip
+        done = [measure(command) for _ in range(runs)]
+        seconds = statistics.median(run.record["runtime"]["scoring_seconds"] for run in done)
+        wall = median(done, "wall")
+        print(
+            f"| {runtime} {precision} | {wall:.1f} | {seconds:.1f} | {1 - seconds / wall:.0%} "
+            f"| {median(done, 'cpu'):.1f} | {median(done, 'peak_mib'):.0f} |",
+            flush=True,
+        )
+
+
+def memory_table(folder: Path) -> None:
+    """Peak memory at 10980² and at twice the height."""
+    model = network(folder)
+    print("\n| scene | job | wall s | cpu s | peak MiB |")
+    print("|---|---|---|---|---|")
+    for height in (10980, 21960):
+        path = scene(folder, height, 10980)
+        for name, options in (
+            ("flood, MNDWI", ["flood", path, "--method", "mndwi"]),
+            ("segment, U-Net openvino bf16", ["segment", path, "--model", model, "--precision", "bf16"]),
+        ):
+            extra = ["--runtime", "openvino"] if name.startswith("segment") else []
+            command = geoseg(*options, *extra, "-o", folder / "out.gpkg", "--sensor", "sentinel-2-l1c")
+            run = measure(command)
+            print(
+                f"| {height} x 10980 | {name} | {run.wall:.1f} | {run.cpu:.1f} | {run.peak_mib:.0f} |",
+                flush=True,
+            )
+
+
+def start_table(runs: int) -> None:
+    """Start-up: help, and the smallest useful question."""
+    print("\n| command | wall s | peak MiB |\n|---|---|---|")
+    for arguments in (["--help"], ["flood", "--help"], ["doctor"]):
+        command = [sys.executable, "-m", "geoseg", *arguments]
+        done = []
+        for _ in range(runs):
+            begun = time.monotonic()
+            subprocess.run(command, capture_output=True, check=True)
+            done.append(time.monotonic() - begun)
+        print(f"| geoseg {' '.join(arguments)} | {statistics.median(done):.2f} | |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "geoseg-bench")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", choices=("start", "network", "memory"))
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.only in (None, "start"):
+        start_table(options.runs)
+    if options.only in (None, "network"):
+        network_table(options.work, options.runs)
+    if options.only in (None, "memory"):
+        memory_table(options.work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Where to cut a backscatter histogram when water is a small part of a scene.
+
+Otsu's threshold drifts when one class is rare, so these methods choose pixels first: tiles that hold both
+classes (`bmax_otsu`, `hsba`), or the neighbourhood of edges (`edge_otsu`). Each takes blocks of one scene
+at full resolution, as (H, W) arrays with NaN where not observed, and works for any quantity with two modes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geoseg.methods.thresholds import (
+    Histogram,
+    Unimodal,
+    bmax,
+    fit_two_gaussians,
+    histogram,
+    kittler_illingworth,
+    otsu,
+)
+
+Image = NDArray[np.float32]
+
+DB_LIMITS = (-45.0, 5.0)
+"""Edges of histograms of dB: bins of 0.195 dB."""
+GUARD = {"vv": (-24.0, -12.0), "vh": (-30.0, -18.0)}
+"""dB between which a threshold can be one between water and land at C band."""
+INITIAL = {"vv": -16.0, "vh": -20.0}
+"""dB that usually parts water from land at C band: where edges are looked for, and the fallback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockThreshold:
+    """A threshold and what speaks for it."""
+
+    threshold: float
+    pooled: Histogram
+    """Of the pixels that were chosen."""
+    used: int
+    """How many tiles or edges were chosen."""
+    seen: int
+    """How many there were to choose from."""
+
+    @property
+    def evidence(self) -> str:
+        """One phrase for people."""
+        return f"{self.used} of {self.seen} chosen, Bmax {bmax(self.pooled):.2f} among their pixels"
+
+
+def bmax_otsu(
+    blocks: Sequence[Image],
+    *,
+    limits: tuple[float, float] = DB_LIMITS,
+    least: float = 0.75,
+    most: int = 100,
+) -> BlockThreshold | Unimodal:
+    """Apply Otsu's method to the pixels of the most bimodal blocks.
+
+    Cao 2019, doi:10.3390/w11040786; Markert 2020, doi:10.3390/rs12152469. A block counts if its Bmax
+    exceeds `least`; the `most` greatest are pooled.
+    """
+    histograms = [histogram(block, limits) for block in blocks if np.isfinite(block).sum() >= 100]
+    ranked = sorted(histograms, key=bmax, reverse=True)
+    chosen = [item for item in ranked if bmax(item) > least][:most]
+    if not chosen:
+        best = f", the best {bmax(ranked[0]):.2f}" if ranked else ""
+        return Unimodal(reason=f"no block has Bmax above {least:g}{best}")
+    pooled = _pool(chosen)
+    return BlockThreshold(threshold=otsu(pooled), pooled=pooled, used=len(chosen), seen=len(blocks))
+
+
+def hsba(
+    blocks: Sequence[Image],
+    *,
+    limits: tuple[float, float] = DB_LIMITS,
+    least_side: int = 128,
+    separation: float = 2.0,
+    minor: float = 0.1,
+) -> BlockThreshold | Unimodal:
+    """Split blocks into quarters until two normal modes show, and threshold what was found.
+
+    The hierarchical split of Chini 2017, doi:10.1109/TGRS.2017.2737664: a tile is taken whole if the two
+    normal distributions fitted to it have Ashman's D above `separation` and the smaller one at least the
+    share `minor`; otherwise its quarters are tried, down to `least_side` pixels. The taken tiles are pooled
+    and cut by minimum error (Kittler-Illingworth), or by Otsu where that finds no minimum.
+    """
+    tiles: list[Histogram] = []
+    seen = 0
+    queue = list(blocks)
+    while queue:
+        tile = queue.pop()
+        counted = histogram(tile, limits)
+        if counted.total < 100:
+            continue
+        seen += 1
+        if is_bimodal(counted, separation=separation, minor=minor, rounds=50):
+            tiles.append(counted)
+        elif min(tile.shape) >= 2 * least_side:
+            row, col = tile.shape[0] // 2, tile.shape[1] // 2
+            queue += [tile[:row, :col], tile[:row, col:], tile[row:, :col], tile[row:, col:]]
+    if not tiles:
+        return Unimodal(reason=f"none of {seen} tiles holds two modes")
+    pooled = _pool(tiles)
+    cut = kittler_illingworth(pooled)
+    threshold = otsu(pooled) if isinstance(cut, Unimodal) else cut
+    return BlockThreshold(threshold=threshold, pooled=pooled, used=len(tiles), seen=seen)
+
+
+def edge_otsu(
+    blocks: Sequence[Image],
+    initial: float,
+    pixel_m: float,
+    *,
+    limits: tuple[float, float] = DB_LIMITS,
+    least_edge: int = 50,
+    buffer_m: float = 100.0,
+) -> BlockThreshold | Unimodal:
+    """Apply Otsu's method around the edges that a first guess leaves.
+
+    Donchyts 2016, doi:10.3390/rs8050386: binarise at `initial`, find edges (Canny), keep those of at least
+    `least_edge` pixels, and take the pixels within `buffer_m` (a square) of them: as much water as land.
+
+    Args:
+        blocks: the samples.
+        initial: first guess in the unit of the blocks.
+        pixel_m: pixel size in m; NaN counts as 10 m.
+        limits: of the histogram.
+        least_edge: pixels of the shortest edge.
+        buffer_m: half the side of the square around an edge pixel.
+    """
+    reach = max(1, round(buffer_m / (10.0 if math.isnan(pixel_m) else pixel_m)))
+    near: list[Histogram] = []
+    edges = seen = 0
+    for block in blocks:
+        known = np.isfinite(block)
+        found = canny((block < initial).astype(np.float32)) & known
+        # Where the unobserved begins there is no shore.
+        found &= ~ndimage.binary_dilation(~known, np.ones((3, 3), np.bool_))
+        labels, count = ndimage.label(found, np.ones((3, 3)))
+        keep = np.bincount(labels.ravel(), minlength=count + 1) >= least_edge
+        keep[0] = False
+        seen += count
+        if not keep.any():
+            continue
+        edges += int(keep.sum())
+        buffered = ndimage.maximum_filter(keep[labels], 2 * reach + 1)
+        near.append(histogram(block[buffered & known], limits))
+    if not near:
+        return Unimodal(reason=f"no edge of {least_edge} pixels at {initial:g}")
+    pooled = _pool(near)
+    return BlockThreshold(threshold=otsu(pooled), pooled=pooled, used=edges, seen=seen)
+
+
+def canny(image: Image, *, sigma: float = 0.0, low: float = 0.05, high: float = 0.1) -> NDArray[np.bool_]:
+    """Find edges: smoothed gradients, thinned to their crests, weak ones kept where they touch strong ones.
+
+    Canny 1986, doi:10.1109/TPAMI.1986.4767851.
+
+    Args:
+        image: (H, W), finite.
+        sigma: of the Gaussian that smooths first, in pixels; 0: none.
+        low: least gradient of an edge, per pixel in units of the image.
+        high: gradient that an edge must reach somewhere.
+    """
+    smooth = ndimage.gaussian_filter(image, sigma) if sigma > 0 else image
+    down = ndimage.sobel(smooth, axis=0, mode="nearest") / 8
+    right = ndimage.sobel(smooth, axis=1, mode="nearest") / 8
+    size = np.hypot(down, right)
+    # The direction across the edge, rounded to one of four.
+    sector = np.round(np.arctan2(down, right) * (4 / np.pi)).astype(int) % 4
+    padded = np.pad(size, 1)
+    height, width = size.shape
+    crest = np.zeros(size.shape, np.bool_)
+    for index, (dy, dx) in enumerate(((0, 1), (1, 1), (1, 0), (1, -1))):
+        ahead = padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
+        behind = padded[1 - dy : 1 - dy + height, 1 - dx : 1 - dx + width]
+        crest |= (sector == index) & (size >= behind) & (size > ahead)
+    weak = crest & (size >= low)
+    labels, count = ndimage.label(weak, np.ones((3, 3)))
+    strong = np.zeros(count + 1, np.bool_)
+    strong[labels[weak & (size >= high)]] = True
+    strong[0] = False
+    return np.asarray(strong[labels], np.bool_)
+
+
+def is_bimodal(counted: Histogram, *, separation: float = 2.0, minor: float = 0.1, rounds: int = 200) -> bool:
+    """Say whether two fitted normal modes are apart (Ashman's D) and neither is rarer than `minor`."""
+    fitted = fit_two_gaussians(counted, rounds)
+    if isinstance(fitted, Unimodal):
+        return False
+    return fitted.separation > separation and min(fitted.shares) >= minor
+
+
+def _pool(parts: Sequence[Histogram]) -> Histogram:
+    """Sum of histograms with equal edges."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,163 @@
+"""The order: read → normalise → score → blend → regions → polygons → write.
+
+`geoseg.scoring` does the first half on its threads; here its finished strips become files, on the thread
+that consumes them. Nothing is held but open regions, unless cleaning needs all polygons at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from geoseg.features import Features
+from geoseg.grid import Grid
+from geoseg.outputs import RasterSink, VectorSink, rasterise
+from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.preview import Preview
+from geoseg.regions import Regions, RegionTable
+from geoseg.report import ClassTotal, Reporter
+from geoseg.scoring import Job, score
+from geoseg.spec import ClassSpec
+from geoseg.vectorise import Cleaning, Polygoniser
+
+FOOTPRINT_SIDE = 1024
+"""Pixels of the longer side of the grid on which the footprint is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What is in a finished map."""
+
+    totals: tuple[ClassTotal, ...]
+    valid_pixels: int
+    preview: Preview
+    """The scene, with the classes as they are after cleaning."""
+    footprint: shapely.Geometry
+    """MultiPolygon of the observed pixels in the CRS of the vectors, exact to 1/1024 of the scene."""
+
+
+def segment(
+    job: Job,
+    classes: Sequence[ClassSpec],
+    cleaning: Cleaning,
+    vector: VectorSink,
+    raster: RasterSink | None,
+    reporter: Reporter,
+) -> Summary:
+    """Map a scene into open sinks; the caller finishes or discards them."""
+    grid = job.source.grid
+    preview = Preview(grid, job.bands)
+    writer = MapWriter(grid, classes, cleaning, vector, raster)
+    score(job, writer.add, preview, reporter)
+    return writer.finish(preview)
+
+
+class MapWriter:
+    """Turns finished strips into polygons and rasters, and counts what is in the map."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        classes: Sequence[ClassSpec],
+        cleaning: Cleaning,
+        vector: VectorSink,
+        raster: RasterSink | None,
+        *,
+        omit: tuple[str, ...] = (),
+    ) -> None:
+        """Write to open sinks; `omit` names columns that the map cannot fill."""
+        self._grid = grid
+        self._classes = {item.value: item.label for item in classes if item.value}
+        self._cleaning = cleaning
+        self._vector = vector
+        self._raster = raster
+        self._omit = omit
+        self._table = RegionTable(grid)
+        self._polygons = Polygoniser(grid, cleaning, self._classes)
+        self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
+        self._valid_pixels = 0
+        self._footprint = Preview(grid, (), longest=FOOTPRINT_SIDE)
+
+    def add(self, strip: Strip) -> None:
+        """Take in the next strip."""
+        self._valid_pixels += int(np.count_nonzero(strip.valid))
+        self._footprint.add_classes(strip.row, strip.classes)
+        if self._raster is not None:
+            self._raster.write(strip)
+        runs, closed = self._table.add(strip)
+        self._polygons.add_rows(strip.row, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
+        self._write(_features(self._polygons, closed))
+
+    def finish(self, preview: Preview) -> Summary:
+        """End below the last strip; what cleaning changed goes to the raster and the preview."""
+        self._polygons.end_rows()
+        self._write(_features(self._polygons, self._table.finish()))
+        self._write(self._polygons.finish())
+        edits = self._polygons.edits
+        for geometries, values in zip(edits.geometries, edits.values, strict=True):
+            rasterise(geometries, values, out=preview.classes, scale=preview.step)
+            if self._raster is not None:
+                self._raster.burn(geometries, values)
+        return Summary(
+            totals=self._totals(),
+            valid_pixels=self._valid_pixels,
+            preview=preview,
+            footprint=self._outline(),
+        )
+
+    def _write(self, features: Features) -> None:
+        """Write and count a batch."""
+        if len(features) == 0:
+            return
+        columns = features.columns
+        for value in np.unique(columns["class"]).tolist():
+            own = columns["class"] == value
+            count, pixels, area = self._counts[value]
+            self._counts[value] = (
+                count + int(own.sum()),
+                pixels + int(columns["pixels"][own].sum()),
+                math.fsum((area, *columns["area_m2"][own].tolist())),
+            )
+        kept = {name: values for name, values in columns.items() if name not in self._omit}
+        self._vector.write(Features(geometry=features.geometry, columns=kept))
+
+    def _totals(self) -> tuple[ClassTotal, ...]:
+        """Totals of the classes that the map can have."""
+        return tuple(
+            ClassTotal(
+                value=value,
+                label=self._classes[value],
+                polygons=count,
+                pixels=pixels,
+                area_m2=None if self._grid.crs is None else round(area, 2),
+            )
+            for value, (count, pixels, area) in self._counts.items()
+        )
+
+    def _outline(self) -> shapely.Geometry:
+        """Polygons of the observed pixels, drawn on every n-th row and column."""
+        seen = (self._footprint.classes != NODATA_CLASS).astype(np.uint8)
+        grid = self._grid.resized(*seen.shape)
+        table = RegionTable(grid)
+        polygons = Polygoniser(grid, Cleaning(dst_crs=self._cleaning.dst_crs), {1: "observed"})
+        runs, closed = table.add(Strip(row=0, classes=seen, scores=seen))
+        polygons.add_rows(0, seen, runs.region_at, runs.renamed_from, runs.renamed_to)
+        polygons.end_rows()
+        parts = [_features(polygons, regions).geometry for regions in (closed, table.finish())]
+        return shapely.multipolygons(np.concatenate(parts))
+
+
+def _features(polygons: Polygoniser, regions: Regions) -> Features:
+    """Make features of regions that are complete."""
+    return polygons.close(
+        regions.ids,
+        regions.classes,
+        regions.pixels,
+        regions.area_cm2,
+        regions.score_sum,
+        regions.score_max,
+    )

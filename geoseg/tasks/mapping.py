@@ -1,0 +1,371 @@
+"""What every mapping task shares: from a recipe to files and a record.
+
+A task (`flood`, `segment`) decides *what* is scored and how its classes are called: a `Recipe`. From there on
+all maps are made alike.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from pydantic import JsonValue
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+import geoseg
+from geoseg.errors import SceneError, UsageError
+from geoseg.features import Features
+from geoseg.grid import Grid, TileGrid, sample_windows
+from geoseg.mosaic import Blend
+from geoseg.outputs import check_writable, companions, draw_picture, open_raster, open_vector
+from geoseg.pipeline import Summary, segment
+from geoseg.pixels import Pixels
+from geoseg.plan import Plan, column_bands, make_plan
+from geoseg.report import Reporter, RunRecord
+from geoseg.runtimes import Session
+from geoseg.scenes import Source
+from geoseg.scoring import Job
+from geoseg.spec import ClassSpec, RunSpec, Spec
+from geoseg.vectorise import Cleaning
+
+SCHEMA: Mapping[str, Literal["int", "float", "text"]] = {
+    "class": "int",
+    "label": "text",
+    "area_m2": "float",
+    "pixels": "int",
+    "score_mean": "float",
+}
+"""Columns of every polygon layer."""
+
+SAMPLE_SIZE = 512
+SAMPLES = 64
+"""Blocks of `SAMPLE_SIZE`² pixels from which thresholds and value ranges are judged: up to 16.8 Mpx."""
+
+
+class Ledger:
+    """Passes a run's notes and warnings on and keeps them for its record."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        """Listen on behalf of `reporter`."""
+        self._reporter = reporter
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self.progress = reporter.progress
+
+    def note(self, text: str) -> None:
+        """Pass a note on, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self._reporter.note(text)
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self._reporter.warn(text)
+
+    def hear(self, notes: Sequence[str], warnings: Sequence[str]) -> None:
+        """Pass on what a scene, method or runtime had to say."""
+        for text in notes:
+            self.note(text)
+        for text in warnings:
+            self.warn(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a task decided: all that a map needs besides its output options."""
+
+    task: str
+    layer: str
+    classes: tuple[ClassSpec, ...]
+    """In the order of the session's planes; the first is background."""
+    source: Source
+    bands: tuple[str, ...]
+    """In the session's channel order."""
+    session: Session
+    prepare: Callable[[Pixels], NDArray[np.float32]]
+    blend: Blend
+    tile: int
+    overlap: int
+    threshold: float = 0.5
+    seed: float = 0.0
+    """Regions whose best score stays below are dropped (region growing)."""
+    min_area: float = 0.0
+    """m²; what `--min-area` is when not said."""
+    model: dict[str, JsonValue] | None = None
+    runtime: dict[str, JsonValue]
+    inputs: tuple[dict[str, JsonValue], ...]
+    sensor: str
+    acquired: str
+    """ISO 8601, or empty."""
+    session_mib: int = 0
+    """Memory that a network takes, for the plan."""
+
+
+def begin(run: RunSpec, inputs: Sequence[str]) -> None:
+    """Refuse outputs that cannot be written before anything is read.
+
+    Raises:
+        OutputError: an output exists, or its folder is not there or not writable.
+    """
+    check_writable(outputs_of(run), run.overwrite, inputs=[Path(path) for path in inputs])
+
+
+def outputs_of(run: RunSpec) -> list[Path]:
+    """Every file that a run writes."""
+    wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture)
+    return [path for path in wanted if path is not None]
+
+
+def sample(source: Source, bands: tuple[str, ...]) -> list[Pixels]:
+    """Read evenly spread blocks at full resolution; all of a small scene.
+
+    Raises:
+        SceneError: no pixel was observed in any of them, nor in the scene.
+    """
+    windows = sample_windows(source.grid, size=SAMPLE_SIZE, most=SAMPLES)
+    blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
+    if not blocks:
+        raise SceneError(
+            f"{source.name}: no pixel of {', '.join(bands)} is valid: everything is nodata. "
+            "Check the nodata tag, the AOI, and which file is which band (--band NAME=PATH)"
+        )
+    return blocks
+
+
+def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger: Ledger) -> RunRecord:
+    """Score the scene and write every output that was asked for.
+
+    Raises:
+        OutputError: an output could not be written; those begun are removed.
+        SceneError: an input could not be read.
+    """
+    started = time.monotonic()
+    grid = recipe.source.grid
+    if grid.crs is None:
+        ledger.warn(f"{recipe.source.name}: no CRS; the polygons are in pixel coordinates and have no area")
+    cleaning = cleaning_of(run, grid, recipe.source.name, ledger, min_area=recipe.min_area, seed=recipe.seed)
+    timed = Timed(recipe.session)
+    job = _job(replace(recipe, session=timed), run)
+    crs = cleaning.dst_crs or grid.crs
+    with ExitStack() as sinks:
+        vector = sinks.enter_context(
+            open_vector(
+                run.output,
+                layer=recipe.layer,
+                classes=recipe.classes[1:],
+                schema=SCHEMA,
+                crs=crs,
+                overwrite=run.overwrite,
+            )
+        )
+        raster = (
+            sinks.enter_context(
+                open_raster(
+                    run.raster,
+                    run.scores,
+                    grid=grid,
+                    classes=recipe.classes,
+                    overwrite=run.overwrite,
+                    threads=run.threads,
+                )
+            )
+            if run.raster or run.scores
+            else None
+        )
+        summary = segment(job, recipe.classes, cleaning, vector, raster, ledger)
+        if summary.valid_pixels == 0:
+            ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")
+        runtime = {**recipe.runtime, "scoring_seconds": round(timed.seconds, 3)}
+        record = RunRecord(
+            geoseg=geoseg.__version__,
+            task=recipe.task,
+            command=command,
+            inputs=recipe.inputs,
+            method=recipe.session.description,
+            model=recipe.model,
+            runtime={**runtime, "tile": job.tiles.size, "overlap": job.tiles.overlap},
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            crs=None if crs is None else crs.to_string(),
+            valid_share=summary.valid_pixels / (grid.height * grid.width),
+            classes=summary.totals,
+            notes=tuple(ledger.notes),
+            warnings=tuple(ledger.warnings),
+            outputs=tuple(outputs_of(run)),
+            seconds=round(time.monotonic() - started, 3),
+        )
+        if raster is not None:
+            raster.finish(record)
+        if run.picture is not None:
+            _draw(run.picture, recipe, summary, record, overwrite=run.overwrite)
+        vector.finish(record, footprint(summary, record, recipe.sensor, recipe.acquired))
+    return record
+
+
+def footprint(summary: Summary, record: RunRecord, sensor: str, acquired: str) -> Features:
+    """Make the one row of the `scene` layer: what was observed, and what is in the map."""
+    totals = [item.model_dump(mode="json") for item in record.classes]
+    return Features(
+        geometry=np.array([summary.footprint], object),
+        columns={
+            "sensor": np.array([sensor], object),
+            "acquired": np.array([acquired], object),
+            "valid_share": np.array([record.valid_share]),
+            "classes": np.array([json.dumps(totals)], object),
+        },
+    )
+
+
+class Timed:
+    """A session that counts the seconds spent in it."""
+
+    def __init__(self, session: Session) -> None:
+        """Count from zero."""
+        self._session = session
+        self.seconds = 0.0
+        self.planes = session.planes
+        self.batch = session.batch
+        self.description = session.description
+        self.close = session.close
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score a batch."""
+        begun = time.monotonic()
+        scores = self._session(batch)
+        self.seconds += time.monotonic() - begun
+        return scores
+
+
+def plan(recipe: Recipe, run: RunSpec) -> Plan:
+    """Say what `make_map` would do; one tile is scored to estimate the time."""
+    job = _job(recipe, run)
+    centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]
+    with rasterio.Env(GDAL_CACHEMAX=max(job.source.cache_bytes(job.bands), 16 * 2**20)):
+        pixels = job.source.read(centre.halo, job.bands)
+        batch = job.prepare(pixels)[np.newaxis]
+        seconds = []
+        for _ in range(2):
+            begun = time.monotonic()
+            job.session(batch.copy())
+            seconds.append(time.monotonic() - begun)
+    return make_plan(
+        job.tiles,
+        list(job.column_bands),
+        bands=len(job.bands),
+        itemsize=pixels.data.itemsize,
+        planes=job.session.planes,
+        cache_bytes=job.source.cache_bytes(job.bands),
+        session_mib=recipe.session_mib,
+        seconds_per_tile=min(seconds) * 1.15,
+    )
+
+
+def _job(recipe: Recipe, run: RunSpec) -> Job:
+    """Tiles and column bands of a run."""
+    size = run.tile or recipe.tile
+    overlap = recipe.overlap if run.overlap is None else run.overlap
+    if recipe.blend == "crop":
+        overlap = max(overlap, recipe.overlap)
+    tiles = TileGrid(grid=recipe.source.grid, size=size, overlap=overlap)
+    ranges = column_bands(
+        tiles,
+        bands=len(recipe.bands),
+        itemsize=4,
+        planes=recipe.session.planes,
+        limit_mib=run.max_memory,
+    )
+    return Job(
+        source=recipe.source,
+        bands=recipe.bands,
+        session=recipe.session,
+        prepare=recipe.prepare,
+        tiles=tiles,
+        blend=recipe.blend,
+        values=tuple(item.value for item in recipe.classes),
+        threshold=recipe.threshold,
+        column_bands=tuple(ranges),
+        scratch=run.output.resolve().parent,
+    )
+
+
+def cleaning_of(
+    run: RunSpec, grid: Grid, name: str, ledger: Ledger, *, min_area: float = 0.0, seed: float = 0.0
+) -> Cleaning:
+    """Decide what is dropped and smoothed; areas need a CRS.
+
+    Args:
+        run: what the user said.
+        grid: of the map.
+        name: of the scene, for messages.
+        ledger: hears of a default.
+        min_area: m² where the user said nothing.
+        seed: score that a region must reach somewhere.
+
+    Raises:
+        SceneError: metres were asked for and the scene has no CRS.
+        UsageError: `dst_crs` is no CRS.
+    """
+    least = min_area if run.min_area is None else run.min_area
+    if grid.crs is None:
+        asked = {
+            "--min-area": run.min_area,
+            "--fill-holes": run.fill_holes,
+            "--simplify": run.simplify,
+            "--dst-crs": run.dst_crs,
+        }
+        if any(asked.values()):
+            options = ", ".join(option for option, value in asked.items() if value)
+            raise SceneError(
+                f"{name}: {options} needs metres, and the scene has no CRS; "
+                "leave it out, or give the raster its CRS (gdal_edit.py -a_srs)"
+            )
+        least = 0.0
+    if least and run.min_area is None:
+        ledger.note(f"polygons below {least:g} m² are left out; --min-area 0 keeps them")
+    return Cleaning(
+        min_area=least,
+        seed=seed,
+        fill_holes=run.fill_holes,
+        simplify=run.simplify,
+        dst_crs=None if run.dst_crs is None else _parse_crs(run.dst_crs),
+    )
+
+
+def _parse_crs(text: str) -> CRS:
+    """A CRS from what the user wrote."""
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise UsageError(f"--dst-crs {text!r} is not a coordinate reference system") from error
+
+
+def _draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, *, overwrite: bool) -> None:
+    """The map over the scene, with a legend that gives areas."""
+    preview = summary.preview
+    draw_picture(
+        path,
+        background=preview.background(),
+        labels=preview.classes,
+        classes=recipe.classes,
+        title=f"{recipe.source.name}: {recipe.task}",
+        caption=record.method,
+        areas_m2={item.value: item.area_m2 for item in record.classes},
+        pixel_size_m=recipe.source.grid.pixel_size_m[1] * preview.step,
+        overwrite=overwrite,
+    )
+
+
+def command_of(spec: Spec) -> dict[str, JsonValue]:
+    """Give the request as JSON values."""
+    return spec.model_dump(mode="json")

@@ -1,0 +1,145 @@
+"""Any segmentation network over any scene that has its bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from geoseg.catalog.bundles import find_model
+from geoseg.catalog.presets import sensors
+from geoseg.grid import Window
+from geoseg.normalise import Normaliser, check_fit
+from geoseg.pixels import Pixels
+from geoseg.plan import Plan
+from geoseg.report import Reporter, RunRecord
+from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.tta import Flipped
+from geoseg.scenes import Scene, Source, open_scene
+from geoseg.spec import ModelSpec, RunSpec, SegmentSpec
+from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan, sample
+
+CHECK_TILES = 4
+"""Tiles of the scene on which a lower precision is compared with fp32."""
+
+
+def map_segments(spec: SegmentSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+    """Map a scene with a network.
+
+    Raises:
+        ModelError: the model is not usable, or does not fit the scene.
+        RuntimeMissingError: the runtime, device or precision asked for is not there.
+        SceneError: the scene cannot be read, or lacks a band.
+        OutputError: an output cannot be written.
+    """
+    ledger = Ledger(reporter)
+    begin(spec.run, spec.scene.paths)
+    model = find_model(spec.model)
+    with ExitStack() as stack:
+        whole = stack.enter_context(open_scene(spec.scene, sensors()))
+        scene = clip(whole.select(tuple(band.name for band in model.bands)), spec.run)
+        ledger.hear(scene.notes, scene.warnings)
+        recipe = network_recipe(model, scene, scene, spec.run, ledger)
+        stack.callback(recipe.session.close)
+        if dry_run:
+            return plan(recipe, spec.run)
+        return make_map(recipe, spec.run, command_of(spec), ledger)
+
+
+def clip(scene: Scene, run: RunSpec) -> Scene:
+    """Apply `--bbox` and `--aoi`."""
+    if run.bbox is None and run.aoi is None:
+        return scene
+    return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
+
+
+def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec, ledger: Ledger) -> Recipe:
+    """Fit a network to a scene: units and value range checked, runtime and precision chosen.
+
+    Args:
+        model: what the network needs.
+        scene: whose units and sensor count.
+        source: what is read: the scene, or a stack on its grid.
+        run: options.
+        ledger: hears what was chosen and what may be wrong.
+    """
+    bands = tuple(band.name for band in model.bands)
+    blocks = sample(source, bands)
+    fit = check_fit(
+        model,
+        {band: scene.units(band) for band in bands},
+        blocks,
+        None if scene.grid.crs is None else scene.grid.pixel_size_m[0],
+    )
+    ledger.hear(fit.notes, fit.warnings)
+    normaliser = Normaliser(model)
+    tile = model.tile if model.fixed_tile else (run.tile or model.tile)
+    opened = open_session(
+        model,
+        runtime=run.runtime,
+        device=run.device,
+        precision=run.precision,
+        threads=run.threads,
+        batch=run.batch_size,
+        tile=tile,
+        check=_check_tiles(source, bands, normaliser, blocks, tile),
+    )
+    ledger.hear(opened.notes, ())
+    session = Flipped(opened.session) if run.tta else opened.session
+    return Recipe(
+        task="segment",
+        layer="segments",
+        classes=model.classes,
+        source=source,
+        bands=bands,
+        session=session,
+        prepare=normaliser,
+        blend="linear",
+        tile=tile,
+        overlap=min(model.overlap, tile // 2),
+        threshold=model.threshold,
+        model=describe_model(model),
+        runtime={
+            "name": opened.runtime,
+            "version": opened.version,
+            "device": opened.device,
+            "precision": opened.precision,
+            "threads": opened.threads,
+            "agreement": opened.agreement,
+        },
+        inputs=(source.describe(),),
+        sensor=scene.sensor.name if scene.sensor else "",
+        acquired=scene.time.isoformat() if scene.time else "",
+        session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
+    )
+
+
+def _check_tiles(
+    source: Source, bands: tuple[str, ...], prepare: Normaliser, blocks: Sequence[Pixels], tile: int
+) -> NDArray[np.float32]:
+    """A few normalised tiles (n, C, tile, tile) of the scene itself, most observed first."""
+    best = sorted(blocks, key=lambda block: -int(block.valid.sum()))[:CHECK_TILES]
+    return np.stack(
+        [
+            prepare(
+                source.read(
+                    Window(row=block.window.row, col=block.window.col, height=tile, width=tile), bands
+                )
+            )
+            for block in best
+        ]
+    )
+
+
+def describe_model(model: ModelSpec) -> dict[str, JsonValue]:
+    """What a record keeps of a network."""
+    return {
+        "name": model.name,
+        "sha256": model.sha256,
+        "licence": model.licence,
+        "source": model.source,
+        "weights": model.weights.name,
+    }

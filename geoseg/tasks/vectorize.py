@@ -1,0 +1,150 @@
+"""A class raster to polygons: the second half of the pipeline alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import numpy as np
+import rasterio
+from pydantic import JsonValue
+from pyproj import CRS
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+import geoseg
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.grid import Grid
+from geoseg.outputs import open_vector
+from geoseg.pipeline import MapWriter
+from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.preview import Preview
+from geoseg.report import Reporter, RunRecord
+from geoseg.spec import ClassSpec, RunSpec
+from geoseg.tasks.mapping import SCHEMA, Ledger, begin, cleaning_of, footprint, outputs_of
+
+ROWS = 512
+"""Rows of a strip."""
+
+PALETTE = ("#2b83ba", "#d7191c", "#fdae61", "#1a9641", "#7b3294", "#a6611a", "#80cdc1", "#dfc27d")
+"""Colours of classes whose raster gives none."""
+
+
+def vectorize(
+    mask: str, run: RunSpec, classes: tuple[ClassSpec, ...] | None, reporter: Reporter
+) -> RunRecord:
+    """Turn the classes of a raster into polygons; 0 and nodata get none.
+
+    Args:
+        mask: an integer raster with values 0..255; 255 and its own nodata value are "not observed".
+        run: outputs and cleaning; engine options have no meaning here.
+        classes: names and colours; None: the raster's own (its colour table, tags `CLASS_1=flood`), or
+            `class 1`, ….
+        reporter: hears of progress.
+
+    Raises:
+        SceneError: the raster cannot be read or does not hold classes.
+        OutputError: the output cannot be written.
+    """
+    ledger = Ledger(reporter)
+    begin(run, (mask,))
+    with ExitStack() as stack:
+        dataset = _open(stack, mask)
+        grid = Grid(
+            crs=None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt()),
+            transform=dataset.transform,
+            height=dataset.height,
+            width=dataset.width,
+        )
+        named = classes or _classes(dataset)
+        cleaning = cleaning_of(run, grid, mask, ledger)
+        schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
+        crs = cleaning.dst_crs or grid.crs
+        vector = stack.enter_context(
+            open_vector(
+                run.output,
+                layer="segments",
+                classes=[item for item in named if item.value],
+                schema=schema,
+                crs=crs,
+                overwrite=run.overwrite,
+            )
+        )
+        writer = MapWriter(grid, named, cleaning, vector, None, omit=("score_mean",))
+        preview = Preview(grid, ())
+        for strip in _strips(dataset, mask):
+            writer.add(strip)
+            reporter.progress(strip.stop_row, grid.height, "rows")
+        summary = writer.finish(preview)
+        record = RunRecord(
+            geoseg=geoseg.__version__,
+            task="vectorize",
+            command=_command(mask, run),
+            inputs=({"paths": [mask]},),
+            method="class raster to polygons",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            crs=None if crs is None else crs.to_string(),
+            valid_share=summary.valid_pixels / (grid.height * grid.width),
+            classes=summary.totals,
+            notes=tuple(ledger.notes),
+            warnings=tuple(ledger.warnings),
+            outputs=tuple(outputs_of(run)),
+        )
+        vector.finish(record, footprint(summary, record, "", ""))
+        return record
+
+
+def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
+    """Open a raster of classes."""
+    try:
+        dataset = stack.enter_context(rasterio.open(mask))
+    except RasterioError as error:
+        raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
+    if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:
+        raise SceneError(
+            f"{mask}: {dataset.count} bands of {dataset.dtypes[0]} are no class raster; "
+            "give one integer band with values 0..255"
+        )
+    return dataset
+
+
+def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
+    """Strips of classes from top to bottom; every score is 1."""
+    for row in range(0, dataset.height, ROWS):
+        window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
+        try:
+            values = dataset.read(1, window=window)
+            valid = dataset.read_masks(1, window=window) > 0
+        except RasterioError as error:
+            raise SceneReadError(f"{mask}: rows {row} to {row + ROWS} cannot be read: {error}") from error
+        if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
+            raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are no classes")
+        classes = np.where(valid, values, NODATA_CLASS).astype(np.uint8)
+        yield Strip(row=row, classes=classes, scores=np.full(classes.shape, 255, np.uint8))
+
+
+def _classes(dataset: rasterio.DatasetReader) -> tuple[ClassSpec, ...]:
+    """Classes 1 to 254 as the raster itself names and colours them."""
+    tags = {**dataset.tags(), **dataset.tags(1)}
+    try:
+        colours = dataset.colormap(1)
+    except ValueError:
+        colours = {}
+    found = []
+    for value in range(NODATA_CLASS):
+        red, green, blue = colours.get(value, (0, 0, 0))[:3]
+        given = (red, green, blue) != (0, 0, 0)
+        found.append(
+            ClassSpec(
+                value=value,
+                label=tags.get(f"CLASS_{value}", f"class {value}"),
+                colour=f"#{red:02x}{green:02x}{blue:02x}" if given else PALETTE[value % len(PALETTE)],
+            )
+        )
+    return tuple(found)
+
+
+def _command(mask: str, run: RunSpec) -> dict[str, JsonValue]:
+    """The request as JSON values."""
+    return {"mask": mask, "run": run.model_dump(mode="json")}
