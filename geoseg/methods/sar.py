@@ -108,7 +108,10 @@ def focal_mean(image: Image, radius: tuple[float, float]) -> Image:
 def _disc_widths(radius: tuple[float, float]) -> list[int]:
     """Half widths of a disc in whole pixels, by distance in rows."""
     tall = max(radius[0], 1e-9)
-    return [int(radius[1] * np.sqrt(max(0.0, 1 - (dy / tall) ** 2))) for dy in range(int(radius[0]) + 1)]
+    rows = np.arange(int(radius[0]) + 1) / tall
+    # A pixel on the circle itself belongs to the disc, whatever the rounding.
+    halves = radius[1] * np.sqrt(np.maximum(0, 1 - rows**2)) + 1e-9
+    return [int(half) for half in halves]
 
 
 def _disc_sum(padded: Image, widths: list[int], reach: tuple[int, int], shape: tuple[int, ...]) -> Image:
