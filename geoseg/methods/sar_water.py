@@ -8,7 +8,7 @@ at full resolution, as (H, W) arrays with NaN where not observed, and works for 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from geoseg.methods.thresholds import (
     Histogram,
+    TwoGaussians,
     Unimodal,
     bmax,
     fit_two_gaussians,
@@ -82,13 +83,16 @@ def hsba(
     least_side: int = 128,
     separation: float = 2.0,
     minor: float = 0.1,
+    plausible: Callable[[TwoGaussians, float], bool] = lambda _modes, _cut: True,
 ) -> BlockThreshold | Unimodal:
     """Split blocks into quarters until two normal modes show, and threshold what was found.
 
     The hierarchical split of Chini 2017, doi:10.1109/TGRS.2017.2737664: a tile is taken whole if the two
     normal distributions fitted to it have Ashman's D above `separation` and the smaller one at least the
     share `minor`; otherwise its quarters are tried, down to `least_side` pixels. The taken tiles are pooled
-    and cut by minimum error (Kittler-Illingworth), or by Otsu where that finds no minimum.
+    and cut by minimum error (Kittler-Illingworth), or by Otsu where that finds no minimum. `plausible` is
+    given a tile's modes and its own cut and may say that they are of something else (forest and fields); the
+    tile is then split further.
     """
     tiles: list[Histogram] = []
     seen = 0
@@ -99,7 +103,14 @@ def hsba(
         if counted.total < 100:
             continue
         seen += 1
-        if is_bimodal(counted, separation=separation, minor=minor, rounds=50):
+        modes = fit_two_gaussians(counted, rounds=50)
+        apart = (
+            isinstance(modes, TwoGaussians)
+            and modes.separation > separation
+            and min(modes.shares) >= minor
+            and plausible(modes, _minimum_error(counted))
+        )
+        if apart:
             tiles.append(counted)
         elif min(tile.shape) >= 2 * least_side:
             row, col = tile.shape[0] // 2, tile.shape[1] // 2
@@ -107,9 +118,13 @@ def hsba(
     if not tiles:
         return Unimodal(reason=f"none of {seen} tiles holds two modes")
     pooled = _pool(tiles)
-    cut = kittler_illingworth(pooled)
-    threshold = otsu(pooled) if isinstance(cut, Unimodal) else cut
-    return BlockThreshold(threshold=threshold, pooled=pooled, used=len(tiles), seen=seen)
+    return BlockThreshold(threshold=_minimum_error(pooled), pooled=pooled, used=len(tiles), seen=seen)
+
+
+def _minimum_error(counted: Histogram) -> float:
+    """Kittler-Illingworth's threshold, or Otsu's where that finds no minimum."""
+    cut = kittler_illingworth(counted)
+    return otsu(counted) if isinstance(cut, Unimodal) else cut
 
 
 def edge_otsu(
@@ -187,14 +202,6 @@ def canny(image: Image, *, sigma: float = 0.0, low: float = 0.05, high: float = 
     strong[labels[weak & (size >= high)]] = True
     strong[0] = False
     return np.asarray(strong[labels], np.bool_)
-
-
-def is_bimodal(counted: Histogram, *, separation: float = 2.0, minor: float = 0.1, rounds: int = 200) -> bool:
-    """Say whether two fitted normal modes are apart (Ashman's D) and neither is rarer than `minor`."""
-    fitted = fit_two_gaussians(counted, rounds)
-    if isinstance(fitted, Unimodal):
-        return False
-    return fitted.separation > separation and min(fitted.shares) >= minor
 
 
 def _pool(parts: Sequence[Histogram]) -> Histogram:

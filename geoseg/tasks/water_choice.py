@@ -37,12 +37,20 @@ class Method:
     fallback: float
     """Threshold where the scene shows none, from the literature."""
     guard: tuple[float, float]
-    """Where a threshold found in the scene must lie to be believed."""
+    """Where a threshold found in the scene is kept; outside it asks more than the physics does."""
     limits: tuple[float, float]
     """Of the histogram of the measure."""
     scale: float
     """Distance from the threshold at which the score is 0.73, where the scene does not tell the spread."""
     citation: str
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Where a threshold by a thresholding that the user named must lie to be believed.
+
+        Calibrated backscatter has narrow ones; an index of clear water may be cut far above zero.
+        """
+        return self.guard if self.kind == "sar" else (self.limits[0] / 2, self.limits[1] / 2)
 
 
 _RATIO = math.log(10) / 10

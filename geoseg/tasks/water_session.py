@@ -78,7 +78,7 @@ class WaterSession:
         water = flood if not choice.water_db else _water_now(choice, values)
         if dry is not None:
             water[dry] = 0
-        permanent = _permanent(choice, values, layers)
+        permanent = _permanent(choice, values, layers, flood)
         out[2] = np.where(permanent, water, 0)
         out[1] = np.where(permanent, 0, flood)
         np.subtract(1, np.maximum(out[1], out[2]), out=out[0])
@@ -188,19 +188,23 @@ def _water_now(choice: Choice, measured: Measured) -> Image:
     return logistic(measured.filtered[polarisation], choice.water_db[0], 1.0, below=True)
 
 
-def _permanent(choice: Choice, measured: Measured, layers: Layers) -> NDArray[np.bool_]:
+def _permanent(choice: Choice, measured: Measured, layers: Layers, flood: Image) -> NDArray[np.bool_]:
     """Where water is known to stand anyway: by the reference layer, or in the scene before."""
-    known = np.zeros(measured.now[0].shape, np.bool_)
+    before = measured.before()
+    if before is None:
+        known = np.zeros(flood.shape, np.bool_)
+    elif choice.water_db:
+        known = before < choice.water_db[0]
+    elif METHODS[choice.method].water_below:
+        known = before < choice.threshold
+    else:
+        known = before > choice.threshold
+    if choice.method == "unspider":
+        # The recommended practice excepts the reference layer from flood, and nothing else.
+        known &= flood <= 0.5
     if PERMANENT in layers:
         known |= layers[PERMANENT] >= choice.permanent_least
-    before = measured.before()
-    if before is not None:
-        low = METHODS[choice.method].water_below
-        if choice.water_db:
-            known |= before < choice.water_db[0]
-        else:
-            known |= before < choice.threshold if low else before > choice.threshold
-    return known
+    return np.asarray(known)
 
 
 def _cannot_be_water(choice: Choice, layers: Layers) -> NDArray[np.bool_] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geoseg.methods.sar_water import BlockThreshold, bmax_otsu, edge_otsu, hsba
 from geoseg.methods.thresholds import (
     Histogram,
+    TwoGaussians,
     Unimodal,
     fit_two_gaussians,
     histogram,
@@ -53,14 +54,20 @@ def find_cut(method: Method, blocks: Sequence[Image], thresholding: str, pixel_m
     """
     whole = reduce(add, [histogram(block, method.limits) for block in blocks])
     if thresholding == "auto":
-        found = hsba(blocks, limits=method.limits, minor=MINOR, least_side=LEAST_SIDE)
+        found = hsba(
+            blocks,
+            limits=method.limits,
+            minor=MINOR,
+            least_side=LEAST_SIDE,
+            plausible=lambda modes, cut: _water_and_land(method, modes, cut),
+        )
         name = "two modes, minimum error"
     else:
         found = _explicit(method, blocks, whole, thresholding, pixel_m)
         name = thresholding
     if isinstance(found, Unimodal):
         return _fixed(method, whole, name, found.reason)
-    low, high = method.guard
+    low, high = method.guard if thresholding == "auto" else method.bounds
     threshold = found.threshold
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
@@ -75,6 +82,17 @@ def find_cut(method: Method, blocks: Sequence[Image], thresholding: str, pixel_m
         threshold, strict = _grow(method, threshold)
         note += f"; regions grow to {threshold:.4g} from cores beyond {strict:.4g}"
     return Cut(threshold=threshold, scale=scale, strict=strict, notes=(note,))
+
+
+def _water_and_land(method: Method, modes: TwoGaussians, cut: float) -> bool:
+    """Whether two modes can be water and land, and not two kinds of land or of water.
+
+    Backscatter and its changes are calibrated, so the cut itself says. Indices of water spread widely and
+    pull the cut about, but zero, where both bands are equal, lies between water and land.
+    """
+    if method.water_below:
+        return method.guard[0] <= cut <= method.guard[1]
+    return modes.means[0] < method.fallback < modes.means[1]
 
 
 LEAST_SIDE = 256
@@ -109,12 +127,13 @@ def _explicit(
 def _fixed(method: Method, whole: Histogram, name: str, reason: str) -> Cut:
     """Fall back to the threshold from the literature."""
     threshold = method.fallback
+    what = "change" if method.needs_before else "water"
     return Cut(
         threshold=threshold,
         scale=method.scale,
         notes=(f"threshold {threshold:.4g} ({method.measure}), fixed; {_share(method, whole, threshold)}",),
         warnings=(
-            f"unimodal: no reliable water threshold in this scene ({name}: {reason}); the fixed "
+            f"unimodal: no reliable {what} threshold in this scene ({name}: {reason}); the fixed "
             f"{method.measure} {'<' if method.water_below else '>'} {threshold:.4g} is used "
             f"({method.citation}). Check the map, or set --threshold",
         ),
