@@ -134,11 +134,11 @@ def map_chip(chip: Chip, kind: str, options: Options) -> NDArray[np.bool_]:
 
 
 def grown(scores: NDArray[np.float32], choice: Choice) -> NDArray[np.bool_]:
-    """Pixels above one half whose region reaches the seed."""
+    """Pixels above one half whose region (by edges, as in the map) reaches the seed."""
     water = scores > 0.5
     if choice.seed is None:
         return water
-    labels, count = ndimage.label(water, np.ones((3, 3)))
+    labels, count = ndimage.label(water)
     best = ndimage.maximum(scores, labels, np.arange(count + 1))
     return np.asarray((best >= choice.seed)[labels] & water)
 

@@ -57,13 +57,14 @@ def _filter_strip(power: Image, weights: Image | None, noise: np.float32) -> Ima
     stride = power.shape[1]
     flat, flat_weights = power.ravel(), None if weights is None else weights.ravel()
     side = _choose_side(flat, flat_weights, stride)
+    sides = [side == index for index in range(1, 8)]
     # Columns 3.. of rows 3.. of the padded strip; the last `2 R` columns of each row are padding.
     centre = slice(_R * stride + _R, flat.size - _R * stride - _R)
-    total = _pick(_half_sums(flat, stride), side)
-    squares = _pick(_half_sums(flat * flat, stride), side)
+    total = _pick(_half_sums(flat, stride), sides)
+    squares = _pick(_half_sums(flat * flat, stride), sides)
     count: Image | np.float32 = np.float32(28)
     if flat_weights is not None:
-        count = np.maximum(_pick(_half_sums(flat_weights, stride), side), 1)
+        count = np.maximum(_pick(_half_sums(flat_weights, stride), sides), 1)
     total /= count
     squares /= count
     square = total * total
@@ -115,11 +116,11 @@ def _half_sums(x: Image, stride: int) -> list[Image]:
     ]
 
 
-def _pick(parts: list[Image], side: NDArray[np.uint8]) -> Image:
-    """The part that `side` names at each pixel."""
+def _pick(parts: list[Image], sides: list[NDArray[np.bool_]]) -> Image:
+    """The part whose mask holds at each pixel; the first part has none and is where no other holds."""
     out = parts[0]
-    for index, part in enumerate(parts[1:], start=1):
-        np.copyto(out, part, where=side == index)
+    for part, mask in zip(parts[1:], sides, strict=True):
+        np.copyto(out, part, where=mask)
     return out
 
 

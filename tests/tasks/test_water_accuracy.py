@@ -29,7 +29,7 @@ def mapped(pixels: NDArray[np.float32], bands: Sequence[str], kind: str, method:
     layers = dict(zip(bands, pixels, strict=True))
     choice = fix(spec, found, [np.stack([layers[name] for name in found.bands])], (10.0, 10.0))
     scores = WaterSession(choice)(np.stack([layers[name] for name in choice.bands])[np.newaxis])[0, 0]
-    labels, count = ndimage.label(scores > 0.5, np.ones((3, 3)))
+    labels, count = ndimage.label(scores > 0.5)
     best = ndimage.maximum(scores, labels, np.arange(count + 1))
     keep = best >= (choice.seed or 0.0)
     keep[0] = False
