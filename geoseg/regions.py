@@ -185,13 +185,17 @@ def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     starts = np.flatnonzero(begins)
     stops = np.append(starts[1:], classes.size)
     found = classes.ravel()[starts]
-    scores = np.ascontiguousarray(strip.scores).ravel()
     keep = (found != 0) & (found != NODATA_CLASS)
     if not keep.any():
         return _NONE, _NONE, _NONE, _NONE, _NONE
-    sums = np.add.reduceat(scores, starts, dtype=np.int64)[keep]
-    tops = np.maximum.reduceat(scores, starts)[keep].astype(np.int64)
-    return starts[keep], stops[keep], found[keep].astype(np.int64), sums, tops
+    lengths = stops - starts
+    # Only pixels of regions are summed: most of a map is background.
+    scores = np.ascontiguousarray(strip.scores).ravel()[np.repeat(keep, lengths)]
+    starts, stops, lengths = starts[keep], stops[keep], lengths[keep]
+    offsets = np.cumsum(lengths) - lengths
+    sums = np.add.reduceat(scores, offsets, dtype=np.int64)
+    tops = np.maximum.reduceat(scores, offsets).astype(np.int64)
+    return starts, stops, found[keep].astype(np.int64), sums, tops
 
 
 def _touching(starts: Ints, stops: Ints, classes: Ints, width: int) -> tuple[Ints, Ints]:

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.vectorise.clean import Cleaning, Edits, Mapped, drop, fill, simplify, to_features
-from geoseg.vectorise.polygons import build, holes_on_background
+from geoseg.pixels import NODATA_CLASS
+from geoseg.vectorise.clean import (
+    Cleaning,
+    Edits,
+    Mapped,
+    drop,
+    fill,
+    join_mapped,
+    place,
+    to_features,
+)
+from geoseg.vectorise.polygons import join, outline
 from geoseg.vectorise.trace import Tracer
 
 __all__ = ["Cleaning", "Edits", "Polygoniser"]
 
 Ints = NDArray[np.int64]
 
+_NO_INTS = np.empty(0, np.int64)
+_NOTHING = Mapped(
+    outlines=join([]),
+    classes=_NO_INTS,
+    pixels=_NO_INTS,
+    area_cm2=_NO_INTS,
+    score_sum=_NO_INTS,
+    scored=_NO_INTS,
+    score_max=_NO_INTS,
+)
+
 
 class Polygoniser:
     """Makes features of regions while strips pass by.
 
-    Nothing is held but open outlines, unless filling or simplifying needs all polygons at once; then they
-    are held until `finish` (some 500 bytes a polygon and its corners).
+    Nothing is held but open outlines and the edits (8 bytes a corner of what was dropped or filled), unless
+    filling or simplifying needs all regions at once; then their outlines (some 100 bytes a small region)
+    and, for filling, 16 bytes for each patch of nodata are held until `finish`.
     """
 
     def __init__(self, grid: Grid, cleaning: Cleaning, labels: Mapping[int, str]) -> None:
@@ -34,12 +54,18 @@ class Polygoniser:
             grid: of the map.
             cleaning: what is dropped, filled, smoothed.
             labels: name of each class.
+
+        Raises:
+            UsageError: the cleaning needs a CRS and the grid has none.
         """
+        cleaning.check(grid)
         self._grid = grid
         self._cleaning = cleaning
         self._labels = labels
         self._tracer = Tracer(grid.width)
         self._held: list[Mapped] = []
+        self._unseen: list[NDArray[np.float64]] = []
+        self._unseen_above = np.zeros(grid.width, np.bool_)
         self.edits = Edits()
         """What cleaning changed so far, in pixel coordinates."""
 
@@ -53,6 +79,8 @@ class Polygoniser:
     ) -> None:
         """Trace the rows of a strip; see `Tracer.add`."""
         self._tracer.add(row, classes, region_at, renamed_from, renamed_to)
+        if self._cleaning.fill_holes:
+            self._mark_unseen(row, classes)
 
     def end_rows(self) -> None:
         """Trace the bottom edges of the last row."""
@@ -62,45 +90,43 @@ class Polygoniser:
         self, ids: Ints, classes: Ints, pixels: Ints, area_cm2: Ints, score_sum: Ints, score_max: Ints
     ) -> Features:
         """Make features of regions that are complete, given their statistics; dropped ones are left out."""
-        rings = self._tracer.take(ids)
-        polygons = build(rings, ids)
-        fillable = np.full(len(ids), None, object)
-        if self._cleaning.fill_holes:
-            fillable = holes_on_background(polygons, rings, ids)
-        mapped = drop(
-            Mapped(
-                polygons=polygons,
-                classes=classes,
-                pixels=pixels,
-                area_cm2=area_cm2,
-                score_sum=score_sum,
-                score_max=score_max,
-                fillable=fillable,
-            ),
-            self._cleaning,
-            self.edits,
+        mapped = Mapped(
+            outlines=outline(self._tracer.take(ids), ids),
+            classes=classes,
+            pixels=pixels,
+            area_cm2=area_cm2,
+            score_sum=score_sum,
+            scored=pixels,
+            score_max=score_max,
         )
+        mapped = drop(mapped, self._cleaning, self.edits)
         if self._cleaning.needs_all:
             self._held.append(mapped)
-            mapped = mapped.take(np.zeros(len(mapped), np.bool_))
-        return to_features(mapped, self._grid, self._labels, self._cleaning.dst_crs)
+            mapped = _NOTHING
+        return self._features(mapped)
 
     def finish(self) -> Features:
-        """Features that had to wait for all others."""
-        if not self._held:
-            none = np.empty(0, np.int64)
-            return self.close(none, none, none, none, none, none)
-        mapped = Mapped(
-            **{
-                name: np.concatenate([getattr(part, name) for part in self._held])
-                for name in Mapped.__slots__
-            }
-        )
+        """Make the features that had to wait for all others."""
+        mapped = join_mapped([_NOTHING, *self._held])
         self._held = []
         if self._cleaning.fill_holes:
-            mapped = fill(mapped, self._grid, self._cleaning.fill_holes, self.edits)
-        if self._cleaning.simplify and len(mapped):
-            smooth = simplify(mapped.polygons, self._grid, self._cleaning.simplify)
-            kept = ~shapely.is_empty(smooth)
-            mapped = replace(mapped, polygons=smooth).take(kept)
-        return to_features(mapped, self._grid, self._labels, self._cleaning.dst_crs)
+            unseen = np.concatenate([np.empty((0, 2)), *self._unseen])
+            mapped = fill(mapped, self._grid, self._cleaning.fill_holes, unseen, self.edits)
+        return self._features(mapped)
+
+    def _features(self, mapped: Mapped) -> Features:
+        """Make features of cleaned regions."""
+        shapes = place(mapped, self._grid, self._cleaning)
+        return to_features(mapped, shapes, self._grid, self._labels)
+
+    def _mark_unseen(self, row: int, classes: NDArray[np.uint8]) -> None:
+        """Remember where patches of nodata begin: pixels with none above and none to the left."""
+        begins = classes == NODATA_CLASS
+        last = begins[-1].copy()
+        begins[1:] &= classes[:-1] != NODATA_CLASS
+        begins[0] &= ~self._unseen_above
+        begins[:, 1:] &= classes[:, :-1] != NODATA_CLASS
+        self._unseen_above = last
+        rows, cols = np.nonzero(begins)
+        if len(rows):
+            self._unseen.append(np.stack((cols + 0.5, rows + row + 0.5), axis=1))

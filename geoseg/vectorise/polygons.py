@@ -1,138 +1,216 @@
-"""Rings of pixel edges to valid polygons in pixel coordinates."""
+"""Rings of pixel edges to valid outlines with integer corners, and these to polygons."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 
 from geoseg.vectorise.trace import Ints, Rings
 
 Polygons = NDArray[np.object_]
-Floats = NDArray[np.float64]
 
 
-def build(rings: Rings, regions: Ints) -> Polygons:
-    """Build the polygon of each region, in (column, row) coordinates of pixel corners.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlines:
+    """Outlines of regions on the corners of pixels: some tens of bytes where a polygon object takes 500.
 
-    Where an outline touches itself at a corner it is cut there, so that polygons are valid by the
-    simple-feature rules: one shell, and holes that touch it at points at most. Every ring starts at its
-    least corner and holes are sorted, so equal regions give equal polygons.
+    Rings are open (the first corner is not repeated), begin at their least (row, column) corner and have
+    the region on the right, rows counted downwards. Of each region the shell comes first, then the holes
+    in order of their first corners.
+    """
+
+    cols: NDArray[np.int32]
+    """Of all corners."""
+    rows: NDArray[np.int32]
+    """Of all corners."""
+    rings: Ints
+    """(rings + 1,) where the corners of each ring begin."""
+    regions: Ints
+    """(regions + 1,) where the rings of each region begin."""
+
+    def __len__(self) -> int:
+        return len(self.regions) - 1
+
+    @property
+    def owners(self) -> Ints:
+        """Region of each ring."""
+        return np.repeat(np.arange(len(self)), np.diff(self.regions))
+
+    def take(self, index: Ints) -> Outlines:
+        """Return the outlines at some positions."""
+        rings, regions = _spans(self.regions, index)
+        return Outlines(**self._corners(rings), regions=regions)
+
+    def as_regions(self, rings: Ints) -> Outlines:
+        """Return rings as outlines of their own, without holes."""
+        return Outlines(**self._corners(rings), regions=np.arange(len(rings) + 1))
+
+    def without(self, rings: Ints) -> Outlines:
+        """Leave out some holes."""
+        kept = np.ones(len(self.rings) - 1, np.bool_)
+        kept[rings] = False
+        return Outlines(
+            **self._corners(np.flatnonzero(kept)), regions=np.append(0, np.cumsum(kept))[self.regions]
+        )
+
+    def _corners(self, rings: Ints) -> dict[str, NDArray[np.signedinteger]]:
+        """Corners of some rings, and where each ring begins."""
+        corners, offsets = _spans(self.rings, rings)
+        return {"cols": self.cols[corners], "rows": self.rows[corners], "rings": offsets}
+
+
+def join(parts: Sequence[Outlines]) -> Outlines:
+    """Return all outlines of several batches, in their order."""
+    lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.rings) for part in parts)])
+    counts = np.concatenate([np.empty(0, np.int64), *(np.diff(part.regions) for part in parts)])
+    return Outlines(
+        cols=np.concatenate([np.empty(0, np.int32), *(part.cols for part in parts)]),
+        rows=np.concatenate([np.empty(0, np.int32), *(part.rows for part in parts)]),
+        rings=np.append(0, np.cumsum(lengths)),
+        regions=np.append(0, np.cumsum(counts)),
+    )
+
+
+def outline(rings: Rings, regions: Ints) -> Outlines:
+    """Make the outline of each region from its rings.
+
+    Where a ring touches itself at a corner it is cut there, so that polygons are valid by the
+    simple-feature rules: one shell, and holes that touch it or each other at points at most.
 
     Args:
         rings: all rings of these regions.
         regions: the regions wanted, in the order of the result.
     """
     if len(regions) == 0:
-        return np.empty(0, object)
-    cols, rows, offsets, owner = _corners(rings)
-    cols, rows, offsets, owner = _cut_at_touches(cols, rows, offsets, owner)
-    areas = _areas(cols, rows, offsets)
-    by_name = np.argsort(regions)
-    position = by_name[np.searchsorted(regions[by_name], owner)]
-    # The shell is the one ring with the region inside; it comes first.
-    order = np.lexsort((areas <= 0, position))
-    lengths = np.diff(offsets)[order]
-    closed = np.append(0, np.cumsum(lengths + 1))
-    source = np.repeat(offsets[:-1][order], lengths + 1) + _ramp(lengths + 1) % np.repeat(
-        lengths, lengths + 1
-    )
-    coordinates = np.stack((cols[source], rows[source]), axis=1).astype(np.float64)
-    shells = np.searchsorted(position[order], np.arange(len(regions) + 1))
-    polygons = shapely.from_ragged_array(
-        shapely.GeometryType.POLYGON, coordinates, (closed, shells.astype(np.int64))
-    )
-    return np.asarray(shapely.normalize(polygons))
-
-
-def _corners(rings: Rings) -> tuple[Ints, Ints, Ints, Ints]:
-    """Corner columns and rows of all rings, where each ring begins, and its region."""
+        return join([])
     cols = np.stack((rings.froms, rings.tos), axis=1).ravel()
     rows = np.repeat(rings.rows, 2)
-    return cols, rows, 2 * rings.offsets, rings.regions
+    keys = rows * (int(cols.max()) + 1) + cols
+    order, offsets, owner = _cut_at_touches(keys, 2 * rings.offsets, rings.regions)
+    cols, rows, keys = cols[order], rows[order], keys[order]
+
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    least = np.minimum.reduceat(keys, starts)
+    shifts = np.flatnonzero(keys == np.repeat(least, lengths)) - starts
+    by_name = np.argsort(regions)
+    position = by_name[np.searchsorted(regions[by_name], owner)]
+    # A hole lies below the top row of its shell, so the least corner of all is the shell's.
+    order = np.lexsort((least, position))
+    starts, lengths, shifts = starts[order], lengths[order], shifts[order]
+    steps = _ramp(lengths) + np.repeat(shifts, lengths)
+    steps -= np.where(steps >= np.repeat(lengths, lengths), np.repeat(lengths, lengths), 0)
+    source = np.repeat(starts, lengths) + steps
+    return Outlines(
+        cols=cols[source].astype(np.int32),
+        rows=rows[source].astype(np.int32),
+        rings=np.append(0, np.cumsum(lengths)),
+        regions=np.searchsorted(position[order], np.arange(len(regions) + 1)),
+    )
 
 
-def _areas(cols: Ints, rows: Ints, offsets: Ints) -> Ints:
-    """Signed areas of rings whose odd sides are horizontal; positive with the inside on the right."""
-    starts = offsets[:-1]
-    nexts = np.arange(1, len(cols) + 1)
-    nexts[offsets[1:] - 1] = starts
-    return np.add.reduceat((cols - cols[nexts]) * rows, starts)
+def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
+    """Build polygons, shells counter-clockwise and holes clockwise.
+
+    Args:
+        outlines: of regions.
+        transform: from (column, row) to coordinates; None: coordinates are columns and rows.
+    """
+    a, b, c, d, e, f = (transform or Affine.identity())[:6]
+    starts, lengths = outlines.rings[:-1], np.diff(outlines.rings)
+    closed = lengths + 1
+    steps, last = _ramp(closed), np.repeat(lengths, closed)
+    # With the region on the right, rows downwards, shells run clockwise on a map whose north is up.
+    steps = last - steps if a * e - b * d < 0 else steps
+    source = np.repeat(starts, closed) + np.where(steps == last, 0, steps)
+    cols, rows = outlines.cols[source], outlines.rows[source]
+    coordinates = np.empty((len(source), 2))
+    coordinates[:, 0] = a * cols + b * rows + c
+    coordinates[:, 1] = d * cols + e * rows + f
+    return np.asarray(
+        shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON,
+            coordinates,
+            (np.append(0, np.cumsum(closed)), outlines.regions),
+        ),
+        object,
+    )
+
+
+def _spans(offsets: Ints, index: Ints) -> tuple[Ints, Ints]:
+    """Members of some groups given by offsets, and the offsets of the chosen groups."""
+    lengths = np.diff(offsets)[index]
+    return np.repeat(offsets[:-1][index], lengths) + _ramp(lengths), np.append(0, np.cumsum(lengths))
 
 
 def _ramp(lengths: Ints) -> Ints:
     """0, 1, … n - 1 for each n, one after the other."""
     ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
 
 
-def _cut_at_touches(cols: Ints, rows: Ints, offsets: Ints, owner: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Cut rings that visit a corner twice into rings that do not."""
+def _cut_at_touches(keys: Ints, offsets: Ints, owner: Ints) -> tuple[Ints, Ints, Ints]:
+    """Cut rings that visit a corner twice into rings that do not.
+
+    Args:
+        keys: a number for each corner; equal where the corners are.
+        offsets: where each ring begins.
+        owner: region of each ring.
+
+    Returns:
+        Order in which the corners follow each other, where each ring begins in it, region of each ring.
+    """
     ring_of = np.repeat(np.arange(len(owner)), np.diff(offsets))
-    width = int(cols.max()) + 1
-    order = np.lexsort((rows * width + cols, ring_of))
-    same = (np.diff(ring_of[order]) == 0) & (np.diff((rows * width + cols)[order]) == 0)
-    touching = np.unique(ring_of[order][:-1][same])
+    low, high = int(keys.min()), int(keys.max())
+    span = high - low + 1
+    visits = np.sort(ring_of * span + (keys - low))
+    touching = np.unique(visits[1:][visits[1:] == visits[:-1]] // span)
     if len(touching) == 0:
-        return cols, rows, offsets, owner
+        return np.arange(len(keys)), offsets, owner
     whole = np.ones(len(owner), np.bool_)
     whole[touching] = False
-    keep = np.repeat(whole, np.diff(offsets))
-    new_cols, new_rows = [cols[keep]], [rows[keep]]
-    lengths, owners = [np.diff(offsets)[whole]], [owner[whole]]
+    corners, _ = _spans(offsets, np.flatnonzero(whole))
+    cut: list[int] = []
+    lengths: list[int] = []
+    owners: list[int] = []
     for ring in touching.tolist():
-        part = slice(offsets[ring], offsets[ring + 1])
-        for loop in _loops(list(zip(cols[part].tolist(), rows[part].tolist(), strict=True))):
-            corners = np.array(loop, np.int64)
-            new_cols.append(corners[:, 0])
-            new_rows.append(corners[:, 1])
-            lengths.append(np.array([len(loop)], np.int64))
-            owners.append(owner[ring : ring + 1])
+        start, stop = int(offsets[ring]), int(offsets[ring + 1])
+        loops = _loops(keys[start:stop].tolist(), start)
+        for loop in loops:
+            cut.extend(loop)
+        lengths.extend(map(len, loops))
+        owners.extend([int(owner[ring])] * len(loops))
     return (
-        np.concatenate(new_cols),
-        np.concatenate(new_rows),
-        np.append(0, np.cumsum(np.concatenate(lengths))),
-        np.concatenate(owners),
+        np.concatenate((corners, np.array(cut, np.int64))),
+        np.append(0, np.cumsum(np.concatenate((np.diff(offsets)[whole], np.array(lengths, np.int64))))),
+        np.concatenate((owner[whole], np.array(owners, np.int64))),
     )
 
 
-def _loops(corners: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    """Split a closed walk at the corners that it visits more than once."""
-    loops: list[list[tuple[int, int]]] = []
-    path: list[tuple[int, int]] = []
-    place: dict[tuple[int, int], int] = {}
-    for corner in corners:
-        if corner in place:
-            start = place[corner]
-            loop = path[start:]
-            for visited in loop[1:]:
-                del place[visited]
-            del path[start + 1 :]
-            loops.append(loop)
-        else:
-            place[corner] = len(path)
-            path.append(corner)
-    loops.append(path)
-    return loops
-
-
-def holes_on_background(polygons: Polygons, rings: Rings, regions: Ints) -> NDArray[np.object_]:
-    """Per polygon, whether each of its holes has only background along its outline.
+def _loops(corners: list[int], start: int) -> list[list[int]]:
+    """Split a closed walk at the corners that it visits more than once.
 
     Args:
-        polygons: as `build` made them.
-        rings: their rings.
-        regions: their regions.
+        corners: the walk.
+        start: added to the positions of the corners in the walk, of which the loops consist.
     """
-    found = np.empty(len(polygons), object)
-    blocked: dict[int, list[shapely.Geometry]] = {}
-    for ring in np.flatnonzero(~np.logical_and.reduceat(rings.fillable, rings.offsets[:-1])).tolist():
-        part = slice(rings.offsets[ring], rings.offsets[ring + 1])
-        at = np.flatnonzero(~rings.fillable[part]) + part.start
-        middle = np.stack(((rings.froms[at] + rings.tos[at]) / 2, rings.rows[at]), axis=1)
-        blocked.setdefault(int(rings.regions[ring]), []).append(shapely.multipoints(middle))
-    for index, polygon in enumerate(polygons):
-        holes = shapely.get_rings(polygon)[1:]
-        points = shapely.union_all(blocked.get(int(regions[index]), []))
-        found[index] = ~np.asarray(shapely.intersects(holes, points), np.bool_).reshape(-1)
-    return found
+    loops: list[list[int]] = []
+    path: list[int] = []
+    place: dict[int, int] = {}
+    for position, corner in enumerate(corners):
+        if corner in place:
+            begin = place[corner]
+            loop = path[begin:]
+            loops.append(loop)
+            for visited in loop[1:]:
+                del place[corners[visited - start]]
+            del path[begin:]
+        else:
+            place[corner] = len(path)
+        path.append(position + start)
+    loops.append(path)
+    return loops
