@@ -155,14 +155,17 @@ class Grid:
         """Node rows, node columns and the pixel area (m²) at each node."""
         node_rows = np.linspace(0.5, max(self.height - 0.5, 0.5), min(33, self.height))
         node_cols = np.linspace(0.5, max(self.width - 0.5, 0.5), min(33, self.width))
-        # A block of 2 x 2 pixels keeps the corners well above rounding at sub-metre resolution.
         corner_rows = np.array([-1.0, -1.0, 1.0, 1.0])
         corner_cols = np.array([-1.0, 1.0, 1.0, -1.0])
         areas = np.empty((node_rows.size, node_cols.size))
         for i, row in enumerate(node_rows):
             for j, col in enumerate(node_cols):
-                lon, lat = self.lonlat(row + corner_rows, col + corner_cols)
-                areas[i, j] = abs(self._geod.polygon_area_perimeter(lon, lat)[0]) / 4
+                # A block of 2 x 2 pixels keeps the corners well above rounding at sub-metre resolution; it
+                # is smaller at the edge, beyond which there may be no ground (a grid that ends at a pole).
+                down, right = min(1.0, row, self.height - row), min(1.0, col, self.width - col)
+                lon, lat = self.lonlat(row + down * corner_rows, col + right * corner_cols)
+                block = abs(self._geod.polygon_area_perimeter(lon, lat)[0])
+                areas[i, j] = block / (4 * down * right)
         return node_rows, node_cols, areas
 
     def lonlat(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.pixels import NODATA_CLASS, Strip
 
@@ -86,7 +87,11 @@ class RegionTable:
         self._row_regions = _NONE
 
     def add(self, strip: Strip) -> tuple[Runs, Regions]:
-        """Take in a strip: its runs, and the regions that ended above its last row."""
+        """Take in a strip: its runs, and the regions that ended above its last row.
+
+        Raises:
+            SceneError: a pixel has no place on the ground, so that it has no area.
+        """
         width = self._grid.width
         starts, stops, classes, sums, tops = _runs(strip)
         above = len(self._row_starts)
@@ -169,10 +174,20 @@ class RegionTable:
         return merged, ids
 
     def _areas(self, rows: Ints, cols: Ints, lengths: Ints) -> Ints:
-        """Geodesic areas of runs in whole cm²."""
+        """Geodesic areas of runs in whole cm².
+
+        Raises:
+            SceneError: a pixel has no place on the ground.
+        """
         if self._grid.crs is None:
             return np.zeros(len(rows), np.int64)
         pixel = self._grid.pixel_areas(np.add(rows, 0.5), np.add(cols, lengths / 2))
+        lost = np.flatnonzero(~np.isfinite(pixel))
+        if len(lost):
+            raise SceneError(
+                f"the pixel at row {rows[lost[0]]}, column {cols[lost[0]]} has no place on the ground: check "
+                "the raster's CRS and geotransform, or cut the map to where they hold (--bbox, --aoi)"
+            )
         return np.rint(pixel * lengths * SQUARE_CM).astype(np.int64)
 
 

@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.vectorise.polygons import Outlines, Polygons, join, polygons
+from geoseg.vectorise.polygons import Outlines, Polygons, join, noded, polygons
 
 Ints = NDArray[np.int64]
 
@@ -177,14 +177,17 @@ def _plus(values: Ints, at: Ints, more: Ints) -> Ints:
     return total
 
 
-def simplify(shapes: Polygons, grid: Grid, tolerance: float) -> Polygons:
-    """Simplify a coverage (Visvalingam–Whyatt on shared edges) so that neighbours keep their common edge.
+def simplify(outlines: Outlines, grid: Grid, tolerance: float) -> Polygons:
+    """Simplify all regions as a coverage, in pixel coordinates: neighbours keep their common edge.
 
-    The tolerance in metres is the side of the square that a removed corner may span; it is turned into
-    pixels, so that it means the same in degrees.
+    Corners are removed by the area that they span (Visvalingam & Whyatt 1993,
+    doi:10.1179/000870493786962263), but none at which more than two edges meet. The tolerance in metres is
+    the side of the square that a removed corner may span; it is turned into pixels, so that it means the
+    same in degrees.
     """
     size = float(np.sqrt(np.prod(grid.pixel_size_m)))
-    return np.asarray(shapely.coverage_simplify(shapes, tolerance / size, simplify_boundary=True), object)
+    smooth = shapely.coverage_simplify(polygons(noded(outlines)), tolerance / size, simplify_boundary=True)
+    return np.asarray(smooth, object)
 
 
 def place(mapped: Mapped, grid: Grid, cleaning: Cleaning) -> Polygons:
@@ -195,7 +198,7 @@ def place(mapped: Mapped, grid: Grid, cleaning: Cleaning) -> Polygons:
     else:
         a, b, c, d, e, f = grid.transform[:6]
         shapes = shapely.transform(
-            simplify(polygons(mapped.outlines), grid, cleaning.simplify),
+            simplify(mapped.outlines, grid, cleaning.simplify),
             lambda xy: np.stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f), axis=1),
         )
         shapes = np.asarray(shapely.orient_polygons(shapes), object)

@@ -113,6 +113,44 @@ def outline(rings: Rings, regions: Ints) -> Outlines:
     )
 
 
+def noded(outlines: Outlines) -> Outlines:
+    """Add to straight edges the corners of other outlines that lie on them.
+
+    Neighbours then have the same corners along their common edge, as a coverage must.
+    """
+    cols, rows = outlines.cols.astype(np.int64), outlines.rows.astype(np.int64)
+    follower = np.arange(1, len(cols) + 1)
+    follower[outlines.rings[1:] - 1] = outlines.rings[:-1]
+    level = rows == rows[follower]
+    moving, fixed = np.where(level, cols, rows), np.where(level, rows, cols)
+    ends = np.where(level, cols[follower], rows[follower])
+    span = int(max(cols.max(initial=0), rows.max(initial=0))) + 1
+    between = np.zeros(len(cols), np.int64)
+    low = np.zeros(len(cols), np.int64)
+    lines = {}
+    for along, on_row in ((level, True), (~level, False)):
+        lines[on_row] = np.unique(rows * span + cols if on_row else cols * span + rows)
+        first = fixed[along] * span + np.minimum(moving, ends)[along]
+        last = fixed[along] * span + np.maximum(moving, ends)[along]
+        low[along] = np.searchsorted(lines[on_row], first, side="right")
+        between[along] = np.searchsorted(lines[on_row], last, side="left") - low[along]
+
+    edge = np.repeat(np.arange(len(cols)), between + 1)
+    step = _ramp(between + 1)
+    new_cols, new_rows = cols[edge], rows[edge]
+    forwards = (ends > moving)[edge]
+    nth = low[edge] + np.where(forwards, step - 1, between[edge] - step)
+    for on_row, new in ((True, new_cols), (False, new_rows)):
+        added = (step > 0) & (level[edge] == on_row)
+        new[added] = lines[on_row][nth[added]] % span
+    return Outlines(
+        cols=new_cols.astype(np.int32),
+        rows=new_rows.astype(np.int32),
+        rings=np.append(0, np.cumsum(between + 1))[outlines.rings],
+        regions=outlines.regions,
+    )
+
+
 def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
     """Build polygons, shells counter-clockwise and holes clockwise.
 
