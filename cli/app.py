@@ -20,7 +20,7 @@ from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
 
 from . import demo, doctor, flood, info, models, segment, vectorize
-from .console import Verbosity
+from .console import ReaderGoneError, Verbosity
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -86,7 +86,7 @@ def _run(verbosity: Verbosity) -> int:
         return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGoneError):
         return _hush(0)
     except GeosegError as error:
         return _say(error, str(error), error.exit_code, verbosity)

@@ -131,12 +131,23 @@ def print_json(value: BaseModel | object) -> None:
     """Print one JSON object on stdout; ASCII, so that no terminal's encoding can break it."""
     if hasattr(value, "model_dump_json"):
         value = json.loads(value.model_dump_json())
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+    print_text(json.dumps(value, indent=2, allow_nan=False))
+
+
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more; a class of its own, since click takes a broken pipe for exit 1."""
 
 
 def print_text(text: str) -> None:
-    """Print a result on stdout."""
-    typer.echo(text)
+    """Print a result on stdout.
+
+    Raises:
+        ReaderGoneError: nobody reads it.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
 
 
 def columns(rows: Sequence[tuple[str, ...]], *, indent: str = "  ", right: tuple[int, ...] = ()) -> str:
