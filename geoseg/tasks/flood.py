@@ -24,6 +24,7 @@ from geoseg.scenes.layers import open_raster_layer, open_vector_layer
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.stack import Layer, Movable, Stack
 from geoseg.spec import ClassSpec, FloodSpec, ModelSpec, TaskSpec
+from geoseg.tasks.clouds import cloud_warning
 from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan, sample
 from geoseg.tasks.segment import clip, network_recipe
 from geoseg.tasks.water import Candidates, Choice, WaterSession, candidate_bands, fix
@@ -74,6 +75,9 @@ def _by_method(
     """Choose a method by the scene and fix its threshold on a sample of it."""
     candidates = _candidates(spec, scene, before)
     ledger.hear(candidates.notes, candidates.warnings)
+    clouded = cloud_warning(scene)
+    if clouded is not None:
+        ledger.warn(clouded)
     own = tuple(band for band in candidates.bands if ":" not in band and band not in (PERMANENT, HAND, SLOPE))
     chosen = clip(scene.select(own), spec.run)
     ledger.hear(chosen.notes, chosen.warnings)

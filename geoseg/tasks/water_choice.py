@@ -56,8 +56,16 @@ class Method:
 _RATIO = math.log(10) / 10
 
 
-def _index(name: str, title: str, bands: tuple[str, ...], citation: str, *, wide: bool = False) -> Method:
-    """An optical index; `wide`: a weighted sum that leaves -1..1."""
+def _index(
+    name: str,
+    title: str,
+    bands: tuple[str, ...],
+    citation: str,
+    *,
+    lowest: float,
+    wide: bool = False,
+) -> Method:
+    """An optical index; `lowest`: threshold that is believed; `wide`: a weighted sum that leaves -1..1."""
     return Method(
         name=name,
         title=title,
@@ -67,7 +75,7 @@ def _index(name: str, title: str, bands: tuple[str, ...], citation: str, *, wide
         measure=name.upper().replace("-", "_"),
         water_below=False,
         fallback=0.0,
-        guard=(-0.1, 0.1) if wide else (-0.2, 0.1),
+        guard=(lowest, 0.1),
         limits=(-2.0, 2.0) if wide else (-1.0, 1.0),
         scale=0.1,
         citation=citation,
@@ -92,13 +100,17 @@ def _backscatter(polarisation: str) -> Method:
 
 
 _ALL = (
-    _index("ndwi", "NDWI", ("green", "nir"), "McFeeters 1996, doi:10.1080/01431169608948714"),
-    _index("mndwi", "modified NDWI", ("green", "swir16"), "Xu 2006, doi:10.1080/01431160600589179"),
+    # Built-up land lies just below 0 in NDWI (Xu 2006), so nothing well below 0 is believed.
+    _index("ndwi", "NDWI", ("green", "nir"), "McFeeters 1996, doi:10.1080/01431169608948714", lowest=-0.05),
+    _index(
+        "mndwi", "modified NDWI", ("green", "swir16"), "Xu 2006, doi:10.1080/01431160600589179", lowest=-0.2
+    ),
     _index(
         "awei-nsh",
         "AWEI without shadow",
         ("green", "nir", "swir16", "swir22"),
         "Feyisa 2014, doi:10.1016/j.rse.2013.08.029",
+        lowest=-0.1,
         wide=True,
     ),
     _index(
@@ -106,6 +118,7 @@ _ALL = (
         "AWEI with shadow",
         ("blue", "green", "nir", "swir16", "swir22"),
         "Feyisa 2014, doi:10.1016/j.rse.2013.08.029",
+        lowest=-0.1,
         wide=True,
     ),
     _backscatter("vv"),

@@ -1,0 +1,56 @@
+"""Say when clouds and their shadows may have spoiled an optical water map."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geoseg.grid import sample_windows
+from geoseg.methods.cloud import clouds, shadow_candidates
+from geoseg.methods.water_index import ndwi
+from geoseg.scenes import Scene
+
+VISIBLE = ("blue", "green", "red")
+BLOCKS = 16
+"""Blocks of 512² pixels that are looked at."""
+
+REACH_M = 1000.0
+"""Metres from a cloud within which its shadow is sought."""
+
+WORTH_SAYING = 0.01
+"""Share of the sample from which clouds are told."""
+
+
+def cloud_warning(scene: Scene) -> str | None:
+    """Look for clouds and shadows in a sample of a scene; None: too few, or it cannot be told.
+
+    The screen is plain (`geoseg.methods.cloud`): nothing is masked by it, and thin cloud escapes it.
+
+    Args:
+        scene: any optical scene; without blue, green, red and near infrared in reflectance nothing is said.
+    """
+    nir = next((name for name in ("nir", "nir08") if name in scene.band_names), None)
+    if nir is None or not set(VISIBLE) <= set(scene.band_names):
+        return None
+    names = (*VISIBLE, nir, *(("cirrus",) if "cirrus" in scene.band_names else ()))
+    if {scene.units(name) for name in names} != {"reflectance"}:
+        return None
+    view = scene.select(names)
+    size = view.grid.pixel_size_m[0]
+    reach = min(100, max(1, round(REACH_M / size))) if np.isfinite(size) else 30
+    seen = cloudy = shaded = 0
+    for window in sample_windows(view.grid, size=512, most=BLOCKS):
+        pixels = view.read(window, names)
+        bands = dict(zip(names, pixels.physical(), strict=True))
+        cloud = clouds(*(bands[name] for name in (*VISIBLE, nir)), bands.get("cirrus"))
+        index = np.asarray(ndwi(bands["green"], bands[nir]), np.float32)
+        shadow = shadow_candidates(cloud, bands[nir], index, reach)
+        seen += int(np.count_nonzero(pixels.valid))
+        cloudy += int(np.count_nonzero(cloud & pixels.valid))
+        shaded += int(np.count_nonzero(shadow & pixels.valid))
+    if not seen or cloudy / seen < WORTH_SAYING:
+        return None
+    return (
+        f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow, and {shaded / seen:.0%} "
+        "is dark ground near it that may be shadow: water is hidden, or shadow is taken for water. "
+        "Check the map against the scene, or mask clouds first"
+    )
