@@ -41,7 +41,7 @@ def cloud_warning(scene: Scene) -> str | None:
     for window in sample_windows(view.grid, size=512, most=BLOCKS):
         pixels = view.read(window, names)
         bands = dict(zip(names, pixels.physical(), strict=True))
-        cloud = clouds(*(bands[name] for name in (*VISIBLE, nir)), bands.get("cirrus"))
+        cloud = clouds(bands["blue"], bands["green"], bands["red"], bands[nir], bands.get("cirrus"))
         index = np.asarray(ndwi(bands["green"], bands[nir]), np.float32)
         shadow = shadow_candidates(cloud, bands[nir], index, reach)
         seen += int(np.count_nonzero(pixels.valid))

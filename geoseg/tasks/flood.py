@@ -87,6 +87,11 @@ def _by_method(
     choice = fix(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
     choice = replace(choice, permanent_least=_permanent_from(spec.permanent_water, ledger))
     ledger.hear(choice.notes, choice.warnings)
+    if choice.method == "ndwi":
+        ledger.warn(
+            "NDWI takes bright roofs and bare ground for water in towns; with a SWIR band MNDWI tells them "
+            "apart. Look at built-up areas"
+        )
     session = WaterSession(choice)
     classes = _classes(choice.three_classes, ledger)
     preset = task("flood")
