@@ -107,7 +107,7 @@ def memory_table(folder: Path) -> None:
         path = scene(folder, height, 10980)
         for name, options in (
             ("flood, MNDWI", ["flood", path, "--method", "mndwi"]),
-            ("segment, U-Net openvino bf16", ["segment", path, "--model", model, "--precision", "bf16"]),
+            ("segment, U-Net, openvino fp32", ["segment", path, "--model", model, "--precision", "fp32"]),
         ):
             extra = ["--runtime", "openvino"] if name.startswith("segment") else []
             command = geoseg(*options, *extra, "-o", folder / "out.gpkg", "--sensor", "sentinel-2-l1c")

@@ -48,8 +48,8 @@ SCHEMA: Mapping[str, Literal["int", "float", "text"]] = {
 """Columns of every polygon layer."""
 
 SAMPLE_SIZE = 512
-SAMPLES = 64
-"""Blocks of `SAMPLE_SIZE`² pixels from which thresholds and value ranges are judged: up to 16.8 Mpx."""
+SAMPLES = 24
+"""Blocks of `SAMPLE_SIZE`² pixels from which a method's threshold is found: up to 6.3 Mpx."""
 
 
 class Ledger:
@@ -128,13 +128,15 @@ def outputs_of(run: RunSpec) -> list[Path]:
     return [path for path in wanted if path is not None]
 
 
-def sample(source: Source, bands: tuple[str, ...]) -> list[Pixels]:
-    """Read evenly spread blocks at full resolution; all of a small scene.
+def sample(
+    source: Source, bands: tuple[str, ...], *, size: int = SAMPLE_SIZE, most: int = SAMPLES
+) -> list[Pixels]:
+    """Read up to `most` evenly spread blocks of `size`² pixels at full resolution; all of a small scene.
 
     Raises:
         SceneError: no pixel was observed in any of them, nor in the scene.
     """
-    windows = sample_windows(source.grid, size=SAMPLE_SIZE, most=SAMPLES)
+    windows = sample_windows(source.grid, size=size, most=most)
     blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
     if not blocks:
         raise SceneError(

@@ -22,6 +22,9 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.spec import ModelSpec, RunSpec, SegmentSpec
 from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan, sample
 
+FIT_SIZE, FITS = 256, 24
+"""Blocks of 256² pixels on which the value range is compared with the model's: 1.6 Mpx."""
+
 CHECK_TILES = 4
 """Tiles of the scene on which a lower precision is compared with fp32."""
 
@@ -67,7 +70,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         ledger: hears what was chosen and what may be wrong.
     """
     bands = tuple(band.name for band in model.bands)
-    blocks = sample(source, bands)
+    blocks = sample(source, bands, size=FIT_SIZE, most=FITS)
     fit = check_fit(
         model,
         {band: scene.units(band) for band in bands},
