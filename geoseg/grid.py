@@ -18,6 +18,9 @@ from pyproj import CRS, Geod, Transformer
 
 from geoseg.errors import UsageError
 
+READ_ROWS = 512
+"""Reading goes by stretches of so many rows, so that a row of blocks can be forgotten after the next."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

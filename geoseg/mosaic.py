@@ -20,6 +20,10 @@ Blend = Literal["linear", "crop"]
 owns it, untouched (methods: their filters need the context but no average)."""
 
 
+DECIDE_ROWS = 64
+"""Rows of a strip that are decided at once."""
+
+
 def profile(size: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.float32]:
     """Blend weights (size,) along one axis of a tile.
 
@@ -125,23 +129,35 @@ def decide(
     Returns:
         Class values, `NODATA_CLASS` where not valid, and scores, 0 where not valid.
     """
-    shape = scores.shape[1:]
-    if len(scores) == 1:
-        wins = scores[0] > np.float32(threshold)
-        quanta = _quantise(scores[0])
-        quanta = np.where(wins, quanta, 255 - quanta)
-        classes = np.where(wins, np.uint8(values[1]), np.uint8(values[0]))
-    else:
-        classes = np.full(shape, values[0], np.uint8)
-        best = scores[0].copy()
-        for value, plane in zip(values[1:], scores[1:], strict=True):
-            wins = plane > best
-            classes[wins] = value
-            np.maximum(best, plane, out=best)
-        quanta = _quantise(best)
+    classes = np.empty(valid.shape, np.uint8)
+    quanta = np.empty(valid.shape, np.uint8)
+    # A few rows at a time: the temporary arrays of a whole strip would be its greatest cost in memory.
+    for row in range(0, len(valid), DECIDE_ROWS):
+        part = slice(row, row + DECIDE_ROWS)
+        classes[part], quanta[part] = _decide(scores[:, part], values, threshold)
     classes[~valid] = NODATA_CLASS
     quanta[~valid] = 0
     return classes, quanta
+
+
+def _decide(
+    scores: NDArray[np.float32], values: tuple[int, ...], threshold: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Classes and 255ths of some rows, observed or not."""
+    if len(scores) == 1:
+        wins = scores[0] > np.float32(threshold)
+        quanta = _quantise(scores[0])
+        return (
+            np.where(wins, np.uint8(values[1]), np.uint8(values[0])),
+            np.where(wins, quanta, 255 - quanta),
+        )
+    classes = np.full(scores.shape[1:], values[0], np.uint8)
+    best = scores[0].copy()
+    for value, plane in zip(values[1:], scores[1:], strict=True):
+        wins = plane > best
+        classes[wins] = value
+        np.maximum(best, plane, out=best)
+    return classes, _quantise(best)
 
 
 def _quantise(scores: NDArray[np.float32]) -> NDArray[np.uint8]:

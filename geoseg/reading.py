@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from geoseg.grid import Tile, TileGrid, Window
+from geoseg.grid import READ_ROWS, Tile, TileGrid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
 
@@ -57,8 +57,7 @@ def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span
         window = Window(row=top, col=left, height=tiles.size, width=width)
         fresh = Window(row=top + kept, col=left, height=tiles.size - kept, width=width)
         pixels: Pixels | None = None
-        for col in range(fresh.col, fresh.stop_col, CHUNK):
-            chunk = replace(fresh, col=col, width=min(CHUNK, fresh.stop_col - col))
+        for chunk in _chunks(fresh):
             part = source.read(chunk, bands)
             if pixels is None:
                 pixels = _empty_like(part, window)
@@ -71,6 +70,16 @@ def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span
         if pixels is not None:
             yield TileRow(row=row, pixels=pixels)
             before = pixels
+
+
+def _chunks(window: Window) -> Iterator[Window]:
+    """Cut a window at multiples of `READ_ROWS` rows and after `CHUNK` columns, in reading order."""
+    row = window.row
+    while row < window.stop_row:
+        stop = min((row // READ_ROWS + 1) * READ_ROWS, window.stop_row)
+        for col in range(window.col, window.stop_col, CHUNK):
+            yield Window(row=row, col=col, height=stop - row, width=min(CHUNK, window.stop_col - col))
+        row = stop
 
 
 def _empty_like(part: Pixels, window: Window) -> Pixels:

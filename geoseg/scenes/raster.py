@@ -132,12 +132,15 @@ class Raster:
         ]
         return np.concatenate(parts)
 
-    def cache_bytes(self, indexes: Sequence[int], strip: int = 576) -> int:
-        """Bytes of the blocks that a strip of `strip` rows touches, so that the next finds them decoded."""
+    def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:
+        """Bytes of the blocks that stretches of `strip` rows touch, counted from row `first`."""
         block_height, block_width = self._dataset.block_shapes[0]
-        across = -(-self.grid.width // block_width) * block_width
-        # The blocks that a strip ends in are wanted by the next: they must outlive all others it touched.
-        rows = (-(-strip // block_height) + 1) * block_height
+        # One block more than a row: the cache evicts before it takes in the next.
+        across = (-(-self.grid.width // block_width) + 1) * block_width
+        fits = strip % block_height == 0 or block_height % strip == 0
+        # Stretches that begin inside of a block touch one more.
+        beside = 0 if fits and first % min(strip, block_height) == 0 else 1
+        rows = (-(-strip // block_height) + beside) * block_height
         rows = min(rows, -(-self.grid.height // block_height) * block_height)
         interleaved = self._dataset.interleaving == Interleaving.pixel
         stored = range(1, self.count + 1) if interleaved else indexes

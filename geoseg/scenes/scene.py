@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.errors import BandError
-from geoseg.grid import Grid, Window
+from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes.area import Area, box_area
 from geoseg.scenes.bands import Band, find_band
@@ -23,9 +23,6 @@ from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.sampling import Placement, place
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
 from geoseg.spec import SensorSpec, Units
-
-STRIP = 576
-"""Rows of a strip of tiles, as a rule, for the cache."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,15 +194,21 @@ class Scene:
         )
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks that must be kept so that strips read top to bottom decode each once."""
+        """Bytes of decoded blocks that must be kept so that reading top to bottom decodes each once.
+
+        That is, by windows that do not cross multiples of `READ_ROWS` rows of the grid, all columns of one
+        stretch before the next.
+        """
         total = 0
         chosen = [self._find(name) for name in bands]
         for positions in _by_file(chosen):
             raster = chosen[positions[0]].raster
             placement = self._placements[raster]
             native_rows = abs(placement.forward.e) if placement.separable else float(placement.reduction)
-            strip = int(np.ceil(STRIP * native_rows)) + 2
-            total += raster.cache_bytes([chosen[position].index for position in positions], strip)
+            same = placement.separable and native_rows == 1
+            strip = READ_ROWS if same else int(np.ceil(READ_ROWS * native_rows)) + 2
+            first = placement.forward.f if same else 0.5
+            total += raster.cache_bytes([chosen[position].index for position in positions], first, strip)
         return total
 
     def describe(self) -> dict[str, JsonValue]:

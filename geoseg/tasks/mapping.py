@@ -52,6 +52,10 @@ SAMPLES = 24
 """Blocks of `SAMPLE_SIZE`² pixels from which a method's threshold is found: up to 6.3 Mpx."""
 
 
+SAMPLE_CACHE = 32 * 2**20
+"""Bytes of decoded blocks kept while sampling: neighbouring blocks are not wanted again."""
+
+
 class Ledger:
     """Passes a run's notes and warnings on and keeps them for its record."""
 
@@ -137,7 +141,8 @@ def sample(
         SceneError: no pixel was observed in any of them, nor in the scene.
     """
     windows = sample_windows(source.grid, size=size, most=most)
-    blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
+    with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
+        blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
     if not blocks:
         raise SceneError(
             f"{source.name}: no pixel of {', '.join(bands)} is valid: everything is nodata. "
