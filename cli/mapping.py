@@ -8,6 +8,7 @@ from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 
 from .console import Verbosity, print_json, print_text, telling
+from .memory import return_freed_memory
 from .options import Asked
 from .request import Request, as_yaml, build
 from .show import plan_text, record_text
@@ -33,6 +34,7 @@ def run(
     if asked.print_config:
         print_text(as_yaml(request).rstrip())
         return
+    return_freed_memory()
     with telling(verbosity) as console:
         result = work(request, console, asked.dry_run)
     if asked.as_json:

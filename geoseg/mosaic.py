@@ -88,10 +88,10 @@ class Mosaic:
         scores *= down[:, np.newaxis]
         self._sums[:, :, start : start + tiles.size] += scores
 
-    def finish_row(self, row: int) -> tuple[Window, NDArray[np.float32]]:
-        """End tile row `row`: its finished part on the grid, and the scores (K, H, W) there.
+    def finished(self, row: int) -> tuple[Window, NDArray[np.float32]]:
+        """Look at what tile row `row` finished: its place on the grid, and the scores (K, H, W) there.
 
-        The rows shared with the next tile row stay for it. The array is a copy.
+        The array is a view that `advance` overwrites.
         """
         tiles = self._tiles
         top = row * tiles.stride - tiles.margin
@@ -105,10 +105,13 @@ class Mosaic:
         left = self.span.start * tiles.stride - tiles.margin
         origin = Window(row=top, col=left, height=tiles.size, width=self._sums.shape[2])
         rows, cols = final.slices(origin)
-        done = self._sums[:, rows, cols].copy()
+        return final, self._sums[:, rows, cols]
+
+    def advance(self) -> None:
+        """Go on to the next tile row; the rows shared with it stay."""
+        tiles = self._tiles
         self._sums[:, : tiles.overlap] = self._sums[:, tiles.stride :].copy()
         self._sums[:, tiles.overlap :] = 0
-        return final, done
 
 
 def decide(

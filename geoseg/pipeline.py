@@ -17,7 +17,7 @@ from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.outputs import RasterSink, VectorSink, rasterise
 from geoseg.pixels import NODATA_CLASS, Strip
-from geoseg.preview import Preview
+from geoseg.preview import LONGEST, Preview
 from geoseg.regions import Regions, RegionTable
 from geoseg.report import ClassTotal, Reporter
 from geoseg.scoring import Job, score
@@ -47,10 +47,15 @@ def segment(
     vector: VectorSink,
     raster: RasterSink | None,
     reporter: Reporter,
+    *,
+    picture: bool = True,
 ) -> Summary:
-    """Map a scene into open sinks; the caller finishes or discards them."""
+    """Map a scene into open sinks; the caller finishes or discards them.
+
+    Without `picture` the preview holds one pixel.
+    """
     grid = job.source.grid
-    preview = Preview(grid, job.bands)
+    preview = Preview(grid, job.bands, longest=LONGEST if picture else 1)
     writer = MapWriter(grid, classes, cleaning, vector, raster)
     score(job, writer.add, preview, reporter)
     return writer.finish(preview)

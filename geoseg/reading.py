@@ -19,7 +19,7 @@ from geoseg.scenes import Source
 
 Item = TypeVar("Item")
 
-CHUNK = 2048
+CHUNK = 1024
 """Columns read at once: bounds the temporary arrays of a reader."""
 
 

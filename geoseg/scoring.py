@@ -108,9 +108,11 @@ def _sweep(
             scores = job.session(np.stack([job.prepare(tile_row.tile(tile)) for tile in batch]))
             for tile, tile_scores in zip(batch, scores, strict=True):
                 mosaic.add(tile, tile_scores)
-        window, planes = mosaic.finish_row(tile_row.row)
+        window, planes = mosaic.finished(tile_row.row)
         valid = tile_row.pixels.valid[window.slices(tile_row.pixels.window)]
-        yield window.row, *decide(planes, valid, values=job.values, threshold=job.threshold)
+        classes, quanta = decide(planes, valid, values=job.values, threshold=job.threshold)
+        mosaic.advance()
+        yield window.row, classes, quanta
 
 
 def _observed(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:

@@ -47,10 +47,11 @@ def _assemble(tiles: TileGrid, image: Image, blend: Blend, cols: range | None = 
         for tile in tiles.row_tiles(row):
             if tile.col in mosaic.span:
                 mosaic.add(tile, _cut(image, tile))
-        window, scores = mosaic.finish_row(row)
+        window, scores = mosaic.finished(row)
         assert window.row == row_at
         row_at = window.stop_row
-        parts.append(scores[0])
+        parts.append(scores[0].copy())
+        mosaic.advance()
     assert row_at == tiles.grid.height
     return np.concatenate(parts)
 

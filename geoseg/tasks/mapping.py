@@ -191,7 +191,9 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             if run.raster or run.scores
             else None
         )
-        summary = segment(job, recipe.classes, cleaning, vector, raster, ledger)
+        summary = segment(
+            job, recipe.classes, cleaning, vector, raster, ledger, picture=run.picture is not None
+        )
         if summary.valid_pixels == 0:
             ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")
         runtime = {**recipe.runtime, "scoring_seconds": round(timed.seconds, 3)}
