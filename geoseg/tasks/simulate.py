@@ -138,7 +138,7 @@ def _land(size: int, height: Plane, rng: np.random.Generator) -> Plane:
         away = np.hypot(rows / size - row, cols / size - col) + 0.010 * _noise(size, size / 50, rng)
         streets = (rows % 9 < 2) | (cols % 11 < 2)
         _fill(land, (away < 0.035) & ~streets, "town")
-    return land
+    return np.asarray(land, np.float32)
 
 
 def _paint(land: Plane, surfaces: Mapping[str, Mask]) -> Plane:
