@@ -19,7 +19,7 @@ import typer
 from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
 
-from . import demo, doctor, flood, info, models, segment, vectorize
+from . import demo, doctor, evaluate, export, flood, info, models, segment, train, vectorize
 from .console import ReaderGoneError, Verbosity
 
 INTERRUPTED = 130
@@ -38,6 +38,9 @@ app.command("segment")(segment.segment)
 app.command("vectorize")(vectorize.vectorize)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

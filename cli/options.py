@@ -84,6 +84,17 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="The folder to write.",
+        rich_help_panel=OUTPUT,
+        show_default=False,
+    ),
+]
 Raster = Annotated[
     Path | None,
     typer.Option(metavar="OUT.tif", help="Also write the classes as a COG.", rich_help_panel=OUTPUT),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+
+from geoseg.errors import UsageError
 
 _UNITS = {
     "": 2**20,
@@ -109,3 +112,23 @@ def class_entry(entry: str) -> tuple[int, str, str | None]:
     if found is None or not 1 <= int(found[1]) <= 254:
         raise ValueError(f"{entry!r} is not VALUE=LABEL[:#rrggbb] with a value of 1 to 254")
     return int(found[1]), found[2], found[3].lower() if found[3] else None
+
+
+def settings(entries: Sequence[str]) -> dict[str, object]:
+    """Read `KEY=VALUE` entries; values are YAML.
+
+    Raises:
+        UsageError: an entry is not of that form.
+    """
+    import yaml
+
+    found: dict[str, object] = {}
+    for entry in entries:
+        name, equals, text = entry.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--set {entry!r}: write KEY=VALUE, such as loop.epochs=20")
+        try:
+            found[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {entry!r}: the value is not valid YAML") from error
+    return found

@@ -113,6 +113,54 @@ def _within(dtype: np.dtype[np.generic], factor: float, shift: float, clip: tupl
     return clip[0] <= ends[0] + margin and ends[1] - margin <= clip[1]
 
 
+def fit_to_scene(spec: ModelSpec, sample: Sequence[Pixels]) -> ModelSpec:
+    """Return a model with the mean and std of a scene, where it asks for them; else the model itself.
+
+    They are those of the whole scene, never of a tile, so that neighbouring tiles are normalised alike.
+    """
+    if spec.statistics == "training" or not sample:
+        return spec
+    found = scene_statistics(sample, tuple(band.name for band in spec.bands), spec.scale)
+    bands = tuple(
+        band.model_copy(update={"mean": mean, "std": std})
+        for band, (mean, std) in zip(spec.bands, found, strict=True)
+    )
+    return spec.model_copy(update={"bands": bands})
+
+
+def scene_statistics(
+    sample: Sequence[Pixels], bands: Sequence[str], scale: float = 1.0
+) -> tuple[tuple[float, float], ...]:
+    """Return mean and standard deviation of each band over the observed pixels of a scene.
+
+    Stored integers at the ends of their type (0 and 255 of 8 bits) are fill or saturated and do not count.
+
+    Args:
+        sample: blocks from all over the scene.
+        bands: by name, in the order wanted.
+        scale: the results are of physical * scale.
+    """
+    found = []
+    for name in bands:
+        count, total, squares = 0, 0.0, 0.0
+        for pixels in sample:
+            index = pixels.bands.index(name)
+            stored = pixels.data[index]
+            seen = pixels.valid
+            if stored.dtype.kind in "iu":
+                ends = np.iinfo(stored.dtype.name)
+                seen = seen & (stored != 0) & (stored != ends.max)
+            values = stored[seen].astype(np.float64) * pixels.scale[index] + pixels.offset[index]
+            values = values[np.isfinite(values)]
+            count, total = count + values.size, total + float(values.sum())
+            squares += float((values**2).sum())
+        mean = total / count if count else 0.0
+        variance = squares / count - mean**2 if count else 0.0
+        std = max(variance, 0.0) ** 0.5
+        found.append((mean * scale, std * scale if std > 1e-6 * max(1.0, abs(mean)) else 1.0))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """What a comparison of a model with a scene has shown."""
@@ -167,6 +215,10 @@ def check_fit(
     _check_units(spec, units)
     notes: list[str] = []
     warnings = _check_resolution(spec, resolution_m)
+    if spec.statistics == "scene":
+        return Fit(
+            notes=("values are normalised by the whole scene's mean and spread",), warnings=tuple(warnings)
+        )
     ranges = _ranges(spec, sample)
     if not ranges:
         notes.append("no observed pixel was sampled, so the values could not be compared with the model's")
@@ -181,8 +233,10 @@ def check_fit(
 
 
 def _check_units(spec: ModelSpec, units: Mapping[str, Units]) -> None:
+    # Bare counts are as good as any unit where the scene's own mean and spread take gain and offset away.
+    fine = {spec.units, "dn"} if spec.statistics == "scene" else {spec.units}
     wrong = {
-        band.name: units[band.name] for band in spec.bands if units.get(band.name, spec.units) != spec.units
+        band.name: units[band.name] for band in spec.bands if units.get(band.name, spec.units) not in fine
     }
     if wrong:
         given = ", ".join(f"{name} in {unit}" for name, unit in wrong.items())

@@ -15,6 +15,11 @@ Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
 
 Activation = Literal["none", "softmax", "sigmoid"]
 
+Architecture = Literal[
+    "unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
+    "upernet", "segformer", "dpt",
+]  # fmt: skip
+
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
@@ -88,6 +93,54 @@ class ModelBand(Spec):
     std: Annotated[float, Field(gt=0)] = 1.0
 
 
+class NetworkSpec(Spec):
+    """A segmentation-models-pytorch network, and what is computed from its bands before it."""
+
+    architecture: Architecture = "unet"
+    encoder: str = "resnet18"
+    """Name of an encoder of segmentation-models-pytorch; those of timm are `tu-NAME`."""
+    depth: Annotated[int, Field(ge=3, le=5)] = 5
+    """Stages of the encoder; fewer see less far and weigh less."""
+    decoder_channels: tuple[int, ...] = ()
+    """Of U-Nets, from coarse to fine; empty: the library's own."""
+    reduce: Literal[1, 2, 4] = 1
+    """Pixels a side that are averaged before the network, whose scores are interpolated back: sees farther
+    and costs a quarter, where edges are vaguer than pixels anyway."""
+    pretrained: str | None = None
+    """Name of the encoder's weights (`imagenet`), which are fetched; None: random."""
+    features: Literal["none", "water-indices", "backscatter", "two-dates"] = "none"
+    """Physics beside the bands: `geoseg.models.networks.physics` describes each."""
+    prior: bool = False
+    """Whether the features' own score of water is what the network corrects, and where it starts."""
+
+    @property
+    def multiple(self) -> int:
+        """What sides of its input must be multiples of."""
+        return max(32, (1 << self.depth) * self.reduce)
+
+
+class Evidence(Spec):
+    """How a network did on labelled data not trained on, beside the best method without weights."""
+
+    data: str
+    """What it was tried on, in words."""
+    chips: Annotated[int, Field(ge=1)]
+    score: float
+    """IoU of class 1 over all pixels (two classes), or the mean IoU."""
+    interval: tuple[float, float]
+    """95 % bootstrap interval over chips."""
+    rival: str = ""
+    """The best classical method there; empty: none was tried."""
+    rival_score: float = 0.0
+    gain: tuple[float, float] = (0.0, 0.0)
+    """95 % interval of the score less the rival's, over the same draws of chips."""
+
+    @property
+    def convinces(self) -> bool:
+        """Whether the network did better than any method, beyond what the choice of chips explains."""
+        return bool(self.rival) and self.gain[0] > 0
+
+
 class ModelSpec(Spec):
     """All that is needed to use a network rightly."""
 
@@ -104,6 +157,8 @@ class ModelSpec(Spec):
     """Limits in model units, applied before mean and std."""
     fill: float = 0.0
     """Value of unobserved pixels after normalisation."""
+    statistics: Literal["training", "scene"] = "training"
+    """Whether `mean` and `std` are those of the training pixels, or are measured on each scene as a whole."""
     statistics_known: bool = True
     """False: mean and std say nothing of training data, so the scene's range cannot be judged."""
     tile: Annotated[int, Field(ge=16)] = 512
@@ -118,6 +173,8 @@ class ModelSpec(Spec):
     """Pixel size in m that it was trained at."""
     activation: Activation = "softmax"
     """What turns the graph's output into scores in 0..1."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Logits are divided by it before the activation, so that scores are the shares they claim to be."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Of one-plane sigmoid models: a pixel is class 1 above it."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
@@ -131,6 +188,7 @@ class ModelSpec(Spec):
     output_name: str = ""
     """Graph output; empty: the first."""
     licence: str = "unknown"
+    evidence: Evidence | None = None
     source: Literal["bundle", "onnx", "deepness"] = "bundle"
     """Where this description was read: a bundle's JSON, geoseg's or Deepness's keys inside the file."""
 

@@ -18,6 +18,7 @@ RANKS = {
     "features": 1,
     "spec": 1,
     "report": 1,
+    "models": 1,
     "methods": 1,
     "catalog": 2,
     "scenes": 2,
@@ -32,7 +33,10 @@ RANKS = {
     "reading": 3,
     "scoring": 3,
     "pipeline": 3,
+    "samples": 3,
     "tasks": 4,
+    "train": 4,
+    "evaluate": 4,
     "cli": 5,
 }
 # Where a rank has an order of its own: values before what is made of them, parts before the whole.
@@ -43,6 +47,9 @@ WITHIN_RANK = {
     ("scoring", "reading"),
     ("pipeline", "preview"),
     ("pipeline", "scoring"),
+    ("evaluate", "tasks"),
+    ("evaluate", "train"),
+    ("models", "spec"),
 }
 HEAVY = ("torch", "onnxruntime", "openvino", "rasterio", "geopandas", "pyogrio", "scipy", "shapely")
 
@@ -55,6 +62,7 @@ def _modules() -> list[tuple[str, Path]]:
         room = parts[0].removesuffix(".py")
         if room not in {"__init__", "__main__"}:
             found.append((room, path))
+    found += [("models", path) for path in sorted((ROOT / "models").rglob("*.py"))]
     return found + [("cli", path) for path in sorted((ROOT / "cli").rglob("*.py"))]
 
 

@@ -72,6 +72,28 @@ def spec_from_deepness(path: Path, header: OnnxHeader) -> ModelSpec | None:
         raise ModelError(f"{path}: Deepness's keys do not describe a network: {problem}") from error
 
 
+def deepness_entries(spec: ModelSpec) -> dict[str, str]:
+    """Return the keys under which Deepness looks for what a network needs.
+
+    Deepness divides 8-bit pictures by 255. So that it sees what the network was trained on, a picture of
+    reflectance must show 0..1 as 0..255; networks of dB, or normalised by the scene, load there but see
+    other values than in geoseg.
+    """
+    names = {str(index): entry.label for index, entry in enumerate(spec.classes)}
+    entries: dict[str, JsonValue] = {
+        "model_type": "Segmentor",
+        "class_names": {**names},
+        "tile_size": spec.tile,
+        "tiles_overlap": round(100 * spec.overlap / spec.tile),
+        "seg_thresh": spec.threshold,
+        "standardization_mean": [band.mean for band in spec.bands],
+        "standardization_std": [band.std for band in spec.bands],
+    }
+    if spec.resolution is not None:
+        entries["resolution"] = spec.resolution * 100
+    return {key: json.dumps(value) for key, value in entries.items()}
+
+
 def _value(text: str) -> JsonValue:
     """Decode a metadata value; text that is neither JSON nor a Python literal stays text."""
     try:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-from geoseg.spec import Activation, Spec, Units
+from geoseg.spec import Activation, Evidence, Spec, Units
 
 PREFIX = "geoseg:"
 EXTENSIONS = (
@@ -133,13 +133,16 @@ class Extras(Spec):
     scale: float = 1.0
     clip: tuple[float, float] | None = None
     fill: float = 0.0
+    statistics: Literal["training", "scene"] = "training"
     statistics_known: bool | None = None
     tile: int | None = None
     overlap: int | None = None
     multiple: int | None = None
     fixed_tile: bool | None = None
     resolution: float | None = None
+    temperature: float = 1.0
     threshold: float = 0.5
+    evidence: Evidence | None = None
     task: str = "segmentation"
 
 

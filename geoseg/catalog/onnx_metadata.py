@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,8 +23,8 @@ from geoseg.spec import ModelSpec
 KEY = "geoseg"
 """Key of geoseg's own entry among the metadata: a `ModelSpec` as JSON, without `OUTSIDE`."""
 
-OUTSIDE = {"weights", "sha256", "source"}
-"""Fields of `ModelSpec` that the file's place and content tell."""
+OUTSIDE = {"weights", "sha256", "source", "evidence", "temperature"}
+"""Fields of `ModelSpec` that the file's place and content tell, or that are found once it is written."""
 
 ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
 
@@ -84,7 +86,9 @@ def spec_from_metadata(path: Path, header: OnnxHeader) -> ModelSpec | None:
         raise ModelError(f"{path}: its metadata {KEY!r} is not valid: {first_problem(error)}") from error
 
 
-def embed(source: Path, target: Path, spec: ModelSpec) -> None:
+def embed(
+    source: Path, target: Path, spec: ModelSpec, *, extra: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Copy an ONNX file and write a description into the copy.
 
     The fields of a message may stand in any order, so the entry is appended and nothing is decoded.
@@ -93,6 +97,7 @@ def embed(source: Path, target: Path, spec: ModelSpec) -> None:
         source: ONNX file without a description of geoseg.
         target: the copy; may be `source` itself.
         spec: what the network needs; its weights, hash and source are not written.
+        extra: further entries, such as the keys of other programs.
 
     Raises:
         ModelError: `source` is not ONNX, or has a description already.
@@ -101,12 +106,16 @@ def embed(source: Path, target: Path, spec: ModelSpec) -> None:
     if KEY in read_header(source).metadata:
         raise ModelError(f"{source}: has a description inside already; take the file it was made from")
     text = spec.model_dump_json(exclude=OUTSIDE, exclude_defaults=True)
-    entry = write_field(1, KEY.encode()) + write_field(2, text.encode())
+    entries = [
+        write_field(1, key.encode()) + write_field(2, value.encode())
+        for key, value in {KEY: text, **extra}.items()
+    ]
     try:
         if source.resolve() != target.resolve():
             shutil.copyfile(source, target)
         with target.open("ab") as file:
-            file.write(write_field(14, entry))
+            for entry in entries:
+                file.write(write_field(14, entry))
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
 

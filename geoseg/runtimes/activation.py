@@ -13,7 +13,9 @@ def score_planes(activation: Activation, planes: int) -> int:
     return 1 if activation == "softmax" and planes == 2 else planes
 
 
-def activate(activation: Activation, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+def activate(
+    activation: Activation, raw: NDArray[np.generic], temperature: float = 1.0
+) -> NDArray[np.float32]:
     """Turn raw output into scores.
 
     The softmax of two planes is the sigmoid of their difference, so two classes give one plane: the score
@@ -22,13 +24,17 @@ def activate(activation: Activation, raw: NDArray[np.generic]) -> NDArray[np.flo
     Args:
         activation: `none` for networks that end in one; their scores are only clipped to 0..1.
         raw: (N, K, H, W) of any float type.
+        temperature: what logits are divided by (Guo 2017, arXiv:1706.04599).
 
     Returns:
         (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; its own memory.
     """
     values = raw.astype(np.float32, copy=False)
     if activation == "none":
-        return np.clip(values, np.float32(0), np.float32(1))
+        clipped = np.clip(values, np.float32(0), np.float32(1))
+        return clipped if temperature == 1 else _tempered(clipped, temperature)
+    if temperature != 1:
+        values = values / np.float32(temperature)
     if activation == "sigmoid":
         return _sigmoid_of_negative(np.negative(values))
     if values.shape[1] == 2:
@@ -37,6 +43,14 @@ def activate(activation: Activation, raw: NDArray[np.generic]) -> NDArray[np.flo
     np.exp(scores, out=scores)
     scores /= scores.sum(axis=1, keepdims=True)
     return scores
+
+
+def _tempered(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Return what dividing the logits behind scores by a temperature would have given."""
+    power = np.float32(1 / temperature)
+    raised = scores**power
+    total = raised + (1 - scores) ** power if scores.shape[1] == 1 else raised.sum(axis=1, keepdims=True)
+    return np.asarray(raised / total, np.float32)
 
 
 def _sigmoid_of_negative(negative: NDArray[np.float32]) -> NDArray[np.float32]:

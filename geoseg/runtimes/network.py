@@ -37,6 +37,7 @@ class NetworkSession:
         self._graph: Graph | None = graph
         self._spec = spec
         self._activation: Activation = spec.activation
+        self._temperature = spec.temperature
         self._tile = tile
         self._batch = max(batch or graph.batch, graph.batch)
         shape = graph.ports.output.shape
@@ -113,7 +114,7 @@ class NetworkSession:
         return raw
 
     def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        scores = activate(self._activation, self._run(graph, batch))
+        scores = activate(self._activation, self._run(graph, batch), self._temperature)
         if np.isnan(scores.min()):
             raise ModelError(
                 f"{self._spec.weights}: gives NaN for a tile of numbers ({graph.description}); try "

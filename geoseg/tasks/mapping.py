@@ -25,7 +25,7 @@ from pyproj.exceptions import CRSError
 import geoseg
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
-from geoseg.grid import Grid, TileGrid, sample_windows
+from geoseg.grid import Grid, TileGrid
 from geoseg.mosaic import Blend
 from geoseg.outputs import check_writable, companions, draw_picture, open_raster, open_vector
 from geoseg.pipeline import Summary, segment
@@ -46,14 +46,6 @@ SCHEMA: Mapping[str, Literal["int", "float", "text"]] = {
     "score_mean": "float",
 }
 """Columns of every polygon layer."""
-
-SAMPLE_SIZE = 512
-SAMPLES = 24
-"""Blocks of `SAMPLE_SIZE`² pixels from which a method's threshold is found: up to 6.3 Mpx."""
-
-
-SAMPLE_CACHE = 32 * 2**20
-"""Bytes of decoded blocks kept while sampling: neighbouring blocks are not wanted again."""
 
 
 class Ledger:
@@ -130,25 +122,6 @@ def outputs_of(run: RunSpec) -> list[Path]:
     """Every file that a run writes."""
     wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture)
     return [path for path in wanted if path is not None]
-
-
-def sample(
-    source: Source, bands: tuple[str, ...], *, size: int = SAMPLE_SIZE, most: int = SAMPLES
-) -> list[Pixels]:
-    """Read up to `most` evenly spread blocks of `size`² pixels at full resolution; all of a small scene.
-
-    Raises:
-        SceneError: no pixel was observed in any of them, nor in the scene.
-    """
-    windows = sample_windows(source.grid, size=size, most=most)
-    with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
-        blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
-    if not blocks:
-        raise SceneError(
-            f"{source.name}: no pixel of {', '.join(bands)} is valid: everything is nodata. "
-            "Check the nodata tag, the AOI, and which file is which band (--band NAME=PATH)"
-        )
-    return blocks
 
 
 def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger: Ledger) -> RunRecord:

@@ -11,16 +11,18 @@ from pydantic import JsonValue
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors
+from geoseg.errors import UsageError
 from geoseg.grid import Window
-from geoseg.normalise import Normaliser, check_fit
+from geoseg.normalise import Normaliser, check_fit, fit_to_scene
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.tta import Flipped
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.sample import sample
 from geoseg.spec import ModelSpec, RunSpec, SegmentSpec
-from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan, sample
+from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
 
 FIT_SIZE, FITS = 256, 24
 """Blocks of 256² pixels on which the value range is compared with the model's: 1.6 Mpx."""
@@ -33,6 +35,7 @@ def map_segments(spec: SegmentSpec, reporter: Reporter, *, dry_run: bool = False
     """Map a scene with a network.
 
     Raises:
+        UsageError: the model needs more than one scene.
         ModelError: the model is not usable, or does not fit the scene.
         RuntimeMissingError: the runtime, device or precision asked for is not there.
         SceneError: the scene cannot be read, or lacks a band.
@@ -41,6 +44,8 @@ def map_segments(spec: SegmentSpec, reporter: Reporter, *, dry_run: bool = False
     ledger = Ledger(reporter)
     begin(spec.run, spec.scene.paths)
     model = find_model(spec.model)
+    if any(":" in band.name for band in model.bands):
+        raise UsageError(f"{model.name} maps from two dates: use geoseg flood SCENE --before SCENE")
     with ExitStack() as stack:
         whole = stack.enter_context(open_scene(spec.scene, sensors()))
         scene = clip(whole.select(tuple(band.name for band in model.bands)), spec.run)
@@ -64,7 +69,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
 
     Args:
         model: what the network needs.
-        scene: whose units and sensor count.
+        scene: whose units, sensor and time count.
         source: what is read: the scene, or a stack on its grid.
         run: options.
         ledger: hears what was chosen and what may be wrong.
@@ -73,12 +78,12 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
     blocks = sample(source, bands, size=FIT_SIZE, most=FITS)
     fit = check_fit(
         model,
-        {band: scene.units(band) for band in bands},
+        {band: scene.units(band) for band in bands if ":" not in band},
         blocks,
         None if scene.grid.crs is None else scene.grid.pixel_size_m[0],
     )
     ledger.hear(fit.notes, fit.warnings)
-    normaliser = Normaliser(model)
+    normaliser = Normaliser(fit_to_scene(model, blocks))
     tile = model.tile if model.fixed_tile else (run.tile or model.tile)
     opened = open_session(
         model,

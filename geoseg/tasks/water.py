@@ -26,6 +26,7 @@ from geoseg.methods.sar_water import INITIAL
 from geoseg.pixels import Pixels
 from geoseg.spec import FloodSpec, Units
 from geoseg.tasks.water_choice import (
+    CLASSICAL,
     HAND,
     METHODS,
     PERMANENT,
@@ -71,7 +72,7 @@ def candidate_bands(
     if kind == "sar" and units == "linear":
         raise SceneError("radar methods take dB; the scene is in linear power (convert it when reading)")
     notes: tuple[str, ...] = ()
-    if spec.method == "auto":
+    if spec.method in {"auto", CLASSICAL}:
         names, notes = _auto(spec, available, kind, before_count)
     else:
         names = (_named(spec.method, kind, before_count).name,)
@@ -177,7 +178,7 @@ def _named(name: str, kind: str, before_count: int) -> Method:
     """The method that the user named."""
     method = METHODS.get(name)
     if method is None:
-        raise UsageError(f"no water method {name!r}; there are auto, {', '.join(METHODS)}")
+        raise UsageError(f"no water method {name!r}; there are auto, classical, {', '.join(METHODS)}")
     if (method.kind == "sar") != (kind == "sar"):
         raise SceneError(f"method {name} is for {method.kind} scenes; this one is {kind}")
     if before_count < method.needs_before:

@@ -13,6 +13,9 @@ from geoseg.methods.sar_water import DB_LIMITS, GUARD, INITIAL
 
 Speckle = Literal["refined-lee", "boxcar", "none"]
 
+CLASSICAL = "classical"
+"""`--method`: the best method without weights, even where a network would be taken."""
+
 PERMANENT, HAND, SLOPE = "permanent_water", "hand", "slope"
 """Names of the optional layers among a session's bands."""
 

@@ -1,0 +1,115 @@
+"""`geoseg evaluate`: how right a network or a method is on labelled rasters."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoseg.errors import OutputError, UsageError
+
+from . import options as shared
+from .console import print_json, print_text, telling
+from .train import Config, Data, Set
+from .values import settings
+
+ROLES = ("test", "val", "train", "all")
+SUBJECTS = "Subjects"
+
+
+def evaluate(
+    context: typer.Context,
+    config: Config,
+    data: Data = None,
+    change: Set = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|PATH", help="A bundle or ONNX file; repeatable.", rich_help_panel=SUBJECTS
+        ),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'NAME [OPTION VALUE]...'",
+            help="A classical method, with options in the same quotes: 'sar-vh --threshold -20'. "
+            "Repeatable; the config's baselines come besides.",
+            rich_help_panel=SUBJECTS,
+        ),
+    ] = None,
+    on: Annotated[
+        str,
+        typer.Option(metavar="|".join(ROLES), help="Part of the split.", rich_help_panel=shared.INPUT),
+    ] = "val",
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out",
+            metavar=" ",
+            help="Train once for every part of the split (region, run, strip), without it, and judge on it.",
+            rich_help_panel=SUBJECTS,
+        ),
+    ] = False,
+    shots: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Train on N windows of the train part, and judge; repeatable.",
+            rich_help_panel=SUBJECTS,
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            metavar=" ",
+            help="Write score, best method and temperature into the bundle, for flood --method auto.",
+            rich_help_panel=shared.OUTPUT,
+        ),
+    ] = False,
+    output: shared.Folder = None,
+    overwrite: shared.Overwrite = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Compare maps with labels: scores with intervals, calibration, the classical floor beside them.
+
+    With --output, report.html, scores.json, chips.csv and the maps are written too.
+    """
+    told = shared.verbosity(context, quiet, verbose)
+    if record and len(model or ()) != 1:
+        raise UsageError("--record writes into one bundle: give one --model")
+    if output is not None and output.exists() and not overwrite:
+        raise OutputError(f"{output}: exists; say --overwrite to replace it")
+    from geoseg.evaluate import protocol, report
+    from geoseg.train.config import read_config
+
+    spec = read_config(config, data, settings(change or ()))
+    subjects = protocol.subjects_of(spec, model or (), method or ())
+    if not subjects and not leave_one_out and not shots:
+        raise UsageError("nothing to evaluate: give --model or --method")
+    with ExitStack() as stack:
+        console = stack.enter_context(telling(told))
+        folder = output / "maps" if output else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        results: list[protocol.Result] = []
+        windows = protocol.held_out(spec, "all" if leave_one_out else on)
+        if leave_one_out:
+            results.append(protocol.leave_one_out(spec, folder / "left-out", console))
+        results += [protocol.few_shots(spec, number, windows, folder, console) for number in shots or ()]
+        results += protocol.evaluate(spec, subjects, windows, folder, console)
+        parts = "each part left out in turn" if leave_one_out else f"the {on} part"
+        said = f"{parts}, split by {spec.split.kind}" if on != "all" else "all of the set"
+        if output:
+            for path in report.write(results, spec, said, output):
+                console.note(f"wrote {path}")
+        if record:
+            protocol.record(results, f"{spec.name}: {said}", console)
+        if as_json:
+            print_json(report.as_json(results, spec, said))
+        else:
+            print_text(report.as_text(results, spec, said))

@@ -1,0 +1,89 @@
+"""`geoseg export`: a trained network to a bundle, or a bundle to int8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from geoseg.errors import RuntimeMissingError, UsageError
+
+from . import options as shared
+from .console import print_json, print_text, telling
+from .train import Data, Set
+
+TARGETS = ("onnx", "onnx-fp16", "openvino-int8")
+
+
+def export(
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|BUNDLE", help="The folder of a geoseg train; for openvino-int8, a bundle."
+        ),
+    ],
+    output: shared.Folder = None,
+    judge_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="For openvino-int8: the training config, whose train part calibrates and whose held-out "
+            "part judges.",
+            rich_help_panel=shared.INPUT,
+        ),
+    ] = None,
+    data: Data = None,
+    change: Set = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Text of the bundle's README.md.", rich_help_panel=shared.OUTPUT),
+    ] = None,
+    overwrite: shared.Overwrite = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = 0,
+) -> None:
+    """Write a trained network as a bundle that segment and flood run, or a bundle in int8."""
+    told = shared.verbosity(context, quiet, verbose)
+    if output is None:
+        raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
+    if to not in TARGETS:
+        raise UsageError(f"--to {to!r} is none of {', '.join(TARGETS)}")
+    text = card.read_text(encoding="utf-8") if card is not None else ""
+    try:
+        if to == "openvino-int8":
+            if judge_by is None:
+                raise UsageError("--to openvino-int8 needs --judge-by CONFIG, to calibrate and to judge")
+            from geoseg.evaluate.quantise import quantise
+            from geoseg.train.config import read_config
+
+            from .values import settings
+
+            spec = read_config(judge_by, data, settings(change or ()))
+            with telling(told) as console:
+                done = quantise(source, output, spec, console, overwrite=bool(overwrite))
+            numbers = {"score": done.score, "score_fp32": done.score_fp32, "mib": done.mib}
+            if as_json:
+                print_json({"bundle": str(output), **numbers})
+                return
+            print_text(
+                f"wrote {output}: {done.mib:.1f} MiB, score {done.score:.4f} (fp32 {done.score_fp32:.4f})"
+            )
+            return
+        from geoseg.train.export import export as work
+
+        weights: Literal["fp16", "fp32"] = "fp16" if to == "onnx-fp16" else "fp32"
+        made = work(
+            source, output, checkpoint=checkpoint, weights=weights, card=text, overwrite=bool(overwrite)
+        )
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"export needs the extra `train`: pip install 'geoseg[train]' ({error})"
+        ) from error
+    if as_json:
+        print_json({"bundle": str(output), "parity": made.parity, "mib": made.mib})
+        return
+    print_text(f"wrote {output}: {made.mib:.1f} MiB, scores within {made.parity:.1e} of torch")
+    print_text(f"next: geoseg evaluate CONFIG --model {output} --record")

@@ -1,0 +1,1 @@
+"""How right maps are: the commands' own maps against labels, with intervals, calibration and pictures."""

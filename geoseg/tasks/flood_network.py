@@ -1,0 +1,275 @@
+"""Water and flood by a network: of one date or two, beside reference layers; and when `auto` takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from geoseg.catalog.bundles import list_models
+from geoseg.catalog.presets import sensors, task
+from geoseg.errors import BandError, ModelError, SceneError, UsageError
+from geoseg.normalise import check_fit
+from geoseg.pixels import Pixels
+from geoseg.runtimes import Session
+from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.sample import sample
+from geoseg.scenes.stack import Layer, Stack
+from geoseg.spec import FloodSpec, ModelSpec, SceneSpec
+from geoseg.tasks.mapping import Ledger, Recipe
+from geoseg.tasks.references import References, flood_classes
+from geoseg.tasks.segment import FIT_SIZE, FITS, clip, network_recipe
+from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
+
+BEFORE = "before"
+"""Prefix of a network's bands of the scene before."""
+
+POLARISATIONS = ("vv", "vh", "hh", "hv")
+
+
+def open_for(model: ModelSpec | None, request: SceneSpec, ledger: Ledger) -> Scene:
+    """Open a scene; the one nameless band of a file is what a network of one band a date takes.
+
+    Raises:
+        BandError: the bands cannot be told from one another.
+        SceneError: the scene cannot be read.
+    """
+    try:
+        return open_scene(request, sensors())
+    except BandError:
+        own = {_plain(band.name) for band in model.bands} if model is not None else set()
+        if len(own) != 1 or request.bands or len(request.paths) != 1 or _count(request.paths[0]) != 1:
+            raise
+        name = own.pop()
+        ledger.note(
+            f"{request.paths[0]}: its one band has no name; taken for {name}, which the network takes"
+        )
+        return open_scene(request.model_copy(update={"bands": {name: request.paths[0]}}), sensors())
+
+
+def _count(path: str) -> int:
+    """How many bands a file has."""
+    try:
+        with rasterio.open(gdal_path(path)) as dataset:
+            return int(dataset.count)
+    except rasterio.errors.RasterioIOError:
+        return 0
+
+
+def _plain(band: str) -> str:
+    """A band's name without the date's prefix."""
+    return band.rpartition(":")[2]
+
+
+def convincing_model(
+    spec: FloodSpec, scene: Scene, before: Sequence[Scene], ledger: Ledger
+) -> ModelSpec | None:
+    """Return the network that `auto` takes: one that beat every method on data it was not trained on.
+
+    None where no network is for such a scene, where options ask for a method, or where the scene's values
+    or pixel size are not what the network knows.
+    """
+    if (spec.threshold, spec.thresholding, spec.polarisation, spec.speckle) != (
+        None,
+        "auto",
+        "auto",
+        "refined-lee",
+    ):
+        return None
+    for model in list_models():
+        if model.task != "flood" or not _made_for(model, scene, before):
+            continue
+        proof = model.evidence
+        if proof is None or not model.weights.is_file():
+            continue
+        said = f"{proof.score:.2f} against {proof.rival_score:.2f} of {proof.rival}, on {proof.data}"
+        if not proof.convinces:
+            ledger.note(
+                f"a method, not the network {model.name}: it was not surely better there (IoU {said})"
+            )
+            continue
+        doubt = _doubt(model, scene, before, spec)
+        if doubt:
+            ledger.note(f"a method, not the network {model.name}: {doubt}")
+            continue
+        ledger.note(f"the network {model.name}: IoU {said}; --method classical does without")
+        return model
+    return None
+
+
+def _made_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> bool:
+    """Whether a network takes what the scene has: its bands, its units, its dates."""
+    if len(model.classes) != 2 or len(before) != int(_two_dates(model)):
+        return False
+    model = _with_polarisation(model, scene, before)
+    try:
+        for item, names in zip((scene, *before), (_own(model), _earlier(model)), strict=False):
+            units = {item.units(name) for name in item.select(names).band_names}
+            if units != {model.units}:
+                return False
+    except (BandError, SceneError):
+        return False
+    return True
+
+
+def _doubt(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: FloodSpec) -> str:
+    """Say what about a scene a network does not know; empty where it fits."""
+    model = _with_polarisation(model, scene, before)
+    chosen = clip(scene.select(_own(model)), spec.run)
+    if model.statistics == "scene":
+        blocks: list[Pixels] = []
+    else:
+        blocks = sample(chosen, _own(model), size=FIT_SIZE, most=FITS)
+    size = None if chosen.grid.crs is None else chosen.grid.pixel_size_m[0]
+    try:
+        fit = check_fit(model, {}, blocks, size)
+    except ModelError as error:
+        return str(error)
+    return fit.warnings[0] if fit.warnings else ""
+
+
+def _two_dates(model: ModelSpec) -> bool:
+    """Whether a network takes a scene before."""
+    return bool(_earlier(model))
+
+
+def _own(model: ModelSpec) -> tuple[str, ...]:
+    """A network's bands of the scene itself."""
+    return tuple(band.name for band in model.bands if ":" not in band.name)
+
+
+def _earlier(model: ModelSpec) -> tuple[str, ...]:
+    """A network's bands of the scene before, without prefix."""
+    prefix = f"{BEFORE}:"
+    return tuple(band.name.removeprefix(prefix) for band in model.bands if band.name.startswith(prefix))
+
+
+def _with_polarisation(
+    model: ModelSpec, scene: Scene, before: Sequence[Scene], asked: str = "auto"
+) -> ModelSpec:
+    """A network of one polarisation, normalised by the scene, takes any that all scenes have."""
+    own = set(_own(model)) | set(_earlier(model))
+    if model.statistics != "scene" or len(own) != 1 or not own <= set(POLARISATIONS):
+        return model
+    shared = [name for name in POLARISATIONS if all(name in item.band_names for item in (scene, *before))]
+    wanted = [name for name in shared if asked in {"auto", name}]
+    if not wanted:
+        return model
+    bands = tuple(
+        band.model_copy(update={"name": band.name.replace(_plain(band.name), wanted[0])})
+        for band in model.bands
+    )
+    return model.model_copy(update={"bands": bands})
+
+
+class Referenced:
+    """A water network whose map is split by reference layers: flood, permanent water, too high or steep."""
+
+    def __init__(self, session: Session, channels: int, layers: tuple[str, ...], spec: FloodSpec) -> None:
+        """Wrap a two-class network.
+
+        Args:
+            session: of one plane.
+            channels: how many of the channels are the network's; the layers follow.
+            layers: names of the layers.
+            spec: limits of terrain.
+        """
+        self._session = session
+        self._channels = channels
+        self._layers = layers
+        self._limits = {HAND: spec.max_hand, SLOPE: spec.max_slope}
+        self.planes = 3 if PERMANENT in layers else 1
+        self.batch = session.batch
+        self.description = session.description
+        self.close = session.close
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score tiles whose last channels are the layers, NaN where they are not known."""
+        water = self._session(np.ascontiguousarray(batch[:, : self._channels]))[:, 0]
+        layers = dict(zip(self._layers, batch[:, self._channels :].transpose(1, 0, 2, 3), strict=True))
+        for name, most in self._limits.items():
+            if name in layers:
+                water[layers[name] > most] = 0
+        if self.planes == 1:
+            return np.asarray(water[:, np.newaxis])
+        permanent = layers[PERMANENT] >= 0.5
+        return np.stack((1 - water, np.where(permanent, 0, water), np.where(permanent, water, 0)), axis=1)
+
+
+def by_network(
+    spec: FloodSpec,
+    model: ModelSpec,
+    scene: Scene,
+    before: Sequence[Scene],
+    beside: References,
+    ledger: Ledger,
+) -> Recipe:
+    """Map water with a network; reference layers split its water into flood and permanent water.
+
+    Raises:
+        UsageError: the network has other classes than land and water, or takes another number of dates.
+        ModelError: it does not fit the scene.
+        BandError: a band is missing.
+    """
+    if len(model.classes) != 2:
+        raise UsageError(
+            f"{model.name} has {len(model.classes)} classes; flood takes networks of two (land, water): "
+            "use geoseg segment"
+        )
+    if _two_dates(model) and len(before) != 1:
+        raise UsageError(f"{model.name} maps flood from two dates: give one --before SCENE")
+    if before and not _two_dates(model):
+        raise UsageError(
+            f"{model.name} takes one date: --before goes with a method or a network of two dates"
+        )
+    model = _with_polarisation(model, scene, before, spec.polarisation)
+    chosen = clip(scene.select(_own(model)), spec.run)
+    ledger.hear(chosen.notes, chosen.warnings)
+    earlier = [item.select(_earlier(model)) for item in before]
+    dates: Source = chosen
+    if earlier:
+        dates = Stack(chosen, [Layer(source=item, prefix=BEFORE) for item in earlier])
+    recipe = network_recipe(model, chosen, dates, spec.run, ledger)
+    preset = task("flood")
+    told_apart = PERMANENT in beside.names
+    classes = preset.classes[:2] if earlier and not told_apart else flood_classes(told_apart, ledger)
+    network = tuple(band.name for band in model.bands)
+    layers = [*(Layer(source=item, prefix=BEFORE) for item in earlier), *beside.layers]
+    return replace(
+        recipe,
+        task="flood",
+        layer=preset.layer,
+        classes=classes,
+        source=Stack(chosen, layers) if layers else chosen,
+        bands=(*network, *beside.names),
+        session=Referenced(recipe.session, len(network), beside.names, spec),
+        prepare=_with_layers(recipe, len(network), beside) if beside.names else recipe.prepare,
+        threshold=model.threshold,
+        min_area=preset.min_area,
+        inputs=tuple(item.describe() for item in (chosen, *earlier)),
+    )
+
+
+def _with_layers(recipe: Recipe, count: int, beside: References) -> Callable[[Pixels], NDArray[np.float32]]:
+    """Normalised channels of the network, then the layers as they are."""
+
+    def prepare(pixels: Pixels) -> NDArray[np.float32]:
+        network = recipe.prepare(
+            replace(
+                pixels,
+                bands=pixels.bands[:count],
+                data=pixels.data[:count],
+                scale=pixels.scale[:count],
+                offset=pixels.offset[:count],
+            )
+        )
+        layers = pixels.physical()[count:]
+        if PERMANENT in beside.names:
+            layers[0] = layers[0] >= beside.permanent_least
+        return np.concatenate((network, layers))
+
+    return prepare

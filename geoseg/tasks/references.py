@@ -1,0 +1,105 @@
+"""What lies beside a scene of water: known permanent water, height above drainage, slope."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from geoseg.catalog.presets import task
+from geoseg.scenes.layers import open_raster_layer, open_vector_layer
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.stack import Layer, Movable
+from geoseg.spec import ClassSpec, FloodSpec
+from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
+
+MONTHS, MOST_MONTHS = 10, 12
+"""A water layer with values up to 12 counts months (JRC seasonality): permanent from 10 on."""
+
+PERCENT, MOST_PERCENT = 75, 100
+"""One with values up to 100 is a share of time (JRC occurrence): permanent from 75 on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class References:
+    """Layers beside a scene; where they are not known they decide nothing."""
+
+    names: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    permanent_least: float
+    """Value of the water layer from which it means permanent water."""
+
+
+def references(spec: FloodSpec, stack: ExitStack, ledger: Ledger) -> References:
+    """Open the layers that a request names; `stack` closes them.
+
+    Raises:
+        SceneReadError: a file is missing, or neither raster nor vector.
+    """
+    names, found = [], []
+    for name, path in ((PERMANENT, spec.permanent_water), (HAND, spec.hand), (SLOPE, spec.slope)):
+        if path is None:
+            continue
+        source: Movable
+        if name == PERMANENT and not is_raster(path):
+            vector = open_vector_layer(path, name)
+            stack.callback(vector.close)
+            source = vector
+        else:
+            raster = open_raster_layer(path, name, categorical=name == PERMANENT)
+            stack.callback(raster.close)
+            source = raster
+        names.append(name)
+        found.append(Layer(source=source, required=False))
+    least = _permanent_from(spec.permanent_water, ledger)
+    return References(names=tuple(names), layers=tuple(found), permanent_least=least)
+
+
+def is_raster(path: Path) -> bool:
+    """Whether GDAL opens a file as a raster."""
+    try:
+        with rasterio.open(gdal_path(str(path))):
+            return True
+    except rasterio.errors.RasterioIOError:
+        return False
+
+
+def _permanent_from(path: Path | None, ledger: Ledger) -> float:
+    """Value from which a reference layer means permanent water: any, or months or percent of the year."""
+    if path is None or not is_raster(path):
+        return 0.5
+    with rasterio.open(gdal_path(str(path))) as dataset:
+        shape = (min(dataset.height, 1024), min(dataset.width, 1024))
+        values: NDArray[np.float64] = dataset.read(1, out_shape=shape, masked=True).filled(0).astype(float)
+    most = float(values.max(initial=0))
+    if most <= 1:
+        return 0.5
+    if most <= MOST_MONTHS:
+        ledger.note(f"{path.name}: values to {most:g} are months of water; permanent from {MONTHS} on")
+        return MONTHS
+    if most <= MOST_PERCENT:
+        ledger.note(f"{path.name}: values to {most:g} are percent of time; permanent from {PERCENT} on")
+        return PERCENT
+    ledger.warn(
+        f"{path.name}: values to {most:g} are neither 0/1, months nor percent; every value above 0 is taken "
+        "for permanent water"
+    )
+    return 0.5
+
+
+def flood_classes(told_apart: bool, ledger: Ledger) -> tuple[ClassSpec, ...]:
+    """The classes of the map: flood and permanent water, or just water."""
+    preset = task("flood")
+    if told_apart:
+        return preset.classes
+    ledger.warn(
+        "flood and permanent water are not told apart: class 1 is all water. "
+        "Give --permanent-water FILE or --before SCENE"
+    )
+    background, flood = preset.classes[:2]
+    return background, flood.model_copy(update={"label": "water"})

@@ -1,0 +1,1 @@
+"""Training and export: labelled rasters become a bundle. Needs the extra `train`."""

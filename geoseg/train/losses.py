@@ -1,0 +1,88 @@
+"""The losses, summed over labelled pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from geoseg.samples import IGNORE
+from geoseg.train.spec import LossSpec
+
+DOUBTED = 0.5
+"""Weight below which Dice, Lovász and focal loss, which know no weights, leave a pixel out."""
+
+
+def as_classes(logits: Tensor) -> Tensor:
+    """(N, K, H, W) logits; one plane becomes two, the first of them 0, so that softmax equals sigmoid."""
+    return torch.cat([torch.zeros_like(logits), logits], dim=1) if logits.shape[1] == 1 else logits
+
+
+def trust(label: Tensor, prior: Tensor | None, strength: float) -> Tensor:
+    """(N, H, W) weights: 1, or down to `1 - strength` where a sure prior contradicts the label.
+
+    A pixel that backscatter or an index tells for sure, and whose label says the opposite, was more likely
+    labelled on another day than mistaken by physics.
+    """
+    if prior is None or strength == 0:
+        return torch.ones_like(label, dtype=torch.float32)
+    water = torch.sigmoid(prior[:, 0])
+    contradiction = ((label == 1).to(water) - water).abs()
+    return 1 - strength * (2 * contradiction - 1).clamp(min=0)
+
+
+class Loss(nn.Module):
+    """Cross entropy, focal, Dice and Lovász in one sum."""
+
+    def __init__(self, spec: LossSpec, shares: Sequence[float]) -> None:
+        """Take weights and the classes' shares of the training pixels."""
+        super().__init__()
+        self._spec = spec
+        weights: Tensor | None = None
+        if spec.class_weights == "balanced":
+            weights = torch.tensor(shares, dtype=torch.float32).clamp(min=1e-6).rsqrt()
+        elif spec.class_weights is not None:
+            weights = torch.tensor(spec.class_weights, dtype=torch.float32)
+        if weights is not None:
+            weights = weights / weights.mean()
+        self.register_buffer("weights", weights)
+        options = {"mode": "multiclass", "ignore_index": IGNORE}
+        self._focal = smp.losses.FocalLoss(**options)
+        self._dice = smp.losses.DiceLoss(**options, smooth=1.0)
+        self._lovasz = smp.losses.LovaszLoss(**options)
+
+    weights: Tensor | None
+
+    def forward(self, logits: Tensor, label: Tensor, prior: Tensor | None) -> Tensor:
+        """Return the loss of (N, K, H, W) logits against (N, H, W) classes."""
+        spec = self._spec
+        if not bool((label != IGNORE).any()):
+            return logits.sum() * 0
+        classes = as_classes(logits)
+        trusted = trust(label, prior, spec.trust_prior)
+        total = logits.new_zeros(())
+        if spec.cross_entropy:
+            each = functional.cross_entropy(
+                classes,
+                label,
+                weight=self.weights,
+                ignore_index=IGNORE,
+                reduction="none",
+                label_smoothing=spec.label_smoothing,
+            )
+            counted = trusted * (label != IGNORE)
+            total = total + spec.cross_entropy * (each * counted).sum() / counted.sum().clamp(min=1)
+        kept = torch.where(trusted < DOUBTED, IGNORE, label)
+        if not bool((kept != IGNORE).any()):
+            return total
+        for weight, loss in (
+            (spec.focal, self._focal),
+            (spec.dice, self._dice),
+            (spec.lovasz, self._lovasz),
+        ):
+            if weight:
+                total = total + weight * loss(classes, kept)
+        return total

@@ -1,0 +1,115 @@
+"""What physics knows of water, as layers of a network: computed from its normalised bands, fixed.
+
+Each module takes (N, C, H, W) normalised values, undoes the normalisation, and returns further planes of the
+order of one, and the logit of water by that physics alone. They are exported with the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def box_mean(planes: Tensor, radius: int) -> Tensor:
+    """Mean over a square window of `2 * radius + 1` pixels; at the edge, over what there is."""
+    size = 2 * radius + 1
+    # Rows, then columns: as many additions as the window has pixels a side, not in all.
+    rows = functional.avg_pool2d(planes, (size, 1), stride=1, padding=(radius, 0), count_include_pad=False)
+    return functional.avg_pool2d(rows, (1, size), stride=1, padding=(0, radius), count_include_pad=False)
+
+
+class Denormalise(nn.Module):
+    """Normalised values back to physical ones."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], scale: float) -> None:
+        """Take what the input was normalised with: (physical * scale - mean) / std."""
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1) / scale)
+        self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1) / scale)
+
+    mean: Tensor
+    std: Tensor
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Return physical values."""
+        return planes * self.std + self.mean
+
+
+def ratio(first: Tensor, second: Tensor) -> Tensor:
+    """Normalised difference (first - second) / (first + second) of reflectances, kept within -1..1."""
+    first, second = first.clamp(min=1e-3), second.clamp(min=1e-3)
+    return (first - second) / (first + second)
+
+
+class WaterIndices(nn.Module):
+    """NDWI, MNDWI, NDVI, AWEI and their local means; the prior is MNDWI above its threshold.
+
+    McFeeters 1996 (NDWI), Xu 2006 (MNDWI), Feyisa 2014 (AWEI, without shadow).
+    """
+
+    planes = 7
+
+    def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:
+        """Find green, red, nir, swir16 and swir22 among the bands."""
+        super().__init__()
+        self.denormalise = denormalise
+        self.where = [list(bands).index(name) for name in ("green", "red", "nir", "swir16", "swir22")]
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, 7, H, W) features and the (N, 1, H, W) logit of water."""
+        physical = self.denormalise(planes)
+        green, red, nir, swir16, swir22 = (physical[:, i : i + 1] for i in self.where)
+        ndwi, mndwi, ndvi = ratio(green, nir), ratio(green, swir16), ratio(nir, red)
+        awei = (4 * (green - swir16) - 0.25 * nir - 2.75 * swir22).clamp(-2, 2)
+        dark = torch.log(nir.clamp(min=1e-3)) + 2
+        features = torch.cat([ndwi, mndwi, ndvi, awei, dark, box_mean(mndwi, 2), box_mean(mndwi, 8)], dim=1)
+        return features, (mndwi + 0.05) * 6
+
+
+class Backscatter(nn.Module):
+    """VV and VH in dB less their noise, at three scales, and their texture; the prior is VH below -20 dB."""
+
+    planes = 8
+
+    def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:
+        """Find vv and vh among the bands."""
+        super().__init__()
+        self.denormalise = denormalise
+        self.where = [list(bands).index(name) for name in ("vv", "vh")]
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, 8, H, W) features and the (N, 1, H, W) logit of water."""
+        physical = self.denormalise(planes)
+        both = torch.cat([physical[:, i : i + 1] for i in self.where], dim=1).clamp(-40, 10)
+        near, wide = box_mean(both, 2), box_mean(both, 8)
+        texture = box_mean((both - near) ** 2, 3).sqrt()
+        centre = torch.tensor([-15.0, -22.0]).reshape(1, 2, 1, 1).to(both)
+        features = torch.cat(
+            [(near - centre) / 4, (wide - centre) / 4, texture - 1.5, (near - wide) / 4], dim=1
+        )
+        vv, vh = near[:, :1], near[:, 1:]
+        return features, torch.maximum(-20 - vh, (-17 - vv) * 0.5 - 1) * 1.2
+
+
+class TwoDates(nn.Module):
+    """A scene and the one before, each already normalised by its own statistics; the prior is darkening."""
+
+    planes = 6
+
+    def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:
+        """Find the scene's band and that of the scene before."""
+        super().__init__()
+        del denormalise
+        earlier = next(i for i, band in enumerate(bands) if ":" in band)
+        self.where = [1 - earlier, earlier]
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, 6, H, W) features and the (N, 1, H, W) logit of flood."""
+        after, before = (planes[:, i : i + 1] for i in self.where)
+        near = box_mean(after, 2), box_mean(before, 2)
+        wide = box_mean(after, 12), box_mean(before, 12)
+        features = torch.cat([*near, *wide, after - before, near[0] - near[1]], dim=1)
+        return features, (near[1] - near[0]) * 0.7 - near[0] * 0.7 - 1
