@@ -25,6 +25,22 @@ def export(
         ),
     ],
     output: shared.Folder = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="|".join(TARGETS),
+            help="onnx-fp16: weights stored in half the space. openvino-int8: quantised, and refused where "
+            "it is not as right.",
+            rich_help_panel=shared.OUTPUT,
+        ),
+    ] = "onnx",
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A checkpoint other than the kept one.", rich_help_panel=shared.INPUT
+        ),
+    ] = None,
     judge_by: Annotated[
         str | None,
         typer.Option(

@@ -82,7 +82,7 @@ def test_shared_options_are_the_same_everywhere() -> None:
     for _, command in _tree():
         for param in command.params:
             for name in param.opts:
-                if not name.startswith("--") or name in {"--help", "--model"}:
+                if not name.startswith("--") or name in {"--help", "--model", "--method"}:
                     continue
                 told = (param.help, param.metavar, getattr(param, "rich_help_panel", None))
                 # What maps and what trains differ in one thing: -o names a file, or a folder.
