@@ -65,9 +65,11 @@ def places(samples: Sequence[Sample], data: DataSpec) -> tuple[Place, ...]:
             for row in range(0, grid.height, PLACE):
                 for col in range(0, grid.width, PLACE):
                     height, width = min(PLACE, grid.height - row), min(PLACE, grid.width - col)
-                    centre = grid.transform * (col + width / 2, row + height / 2)
+                    across, down = col + width / 2, row + height / 2
+                    t = grid.transform
+                    centre = (t.a * across + t.b * down + t.c, t.d * across + t.e * down + t.f)
                     window = Window(row=row, col=col, height=height, width=width)
-                    found.append(Place(sample=sample, window=window, centre=(centre[0], centre[1])))
+                    found.append(Place(sample=sample, window=window, centre=centre))
     return tuple(found)
 
 
