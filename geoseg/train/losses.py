@@ -13,7 +13,10 @@ from geoseg.samples import IGNORE
 from geoseg.train.spec import LossSpec
 
 DOUBTED = 0.5
-"""Weight below which Dice, Lovász and focal loss, which know no weights, leave a pixel out."""
+"""Weight below which Dice and Lovász loss, which know no weights, leave a pixel out."""
+
+FOCUS = 2
+"""Exponent of the focal loss (Lin 2017, arXiv:1708.02002)."""
 
 
 def as_classes(logits: Tensor) -> Tensor:
@@ -50,7 +53,6 @@ class Loss(nn.Module):
             weights = weights / weights.mean()
         self.register_buffer("weights", weights)
         options = {"mode": "multiclass", "ignore_index": IGNORE}
-        self._focal = smp.losses.FocalLoss(**options)
         self._dice = smp.losses.DiceLoss(**options, smooth=1.0)
         self._lovasz = smp.losses.LovaszLoss(**options)
 
@@ -64,25 +66,34 @@ class Loss(nn.Module):
         classes = as_classes(logits)
         trusted = trust(label, prior, spec.trust_prior)
         total = logits.new_zeros(())
+        counted = trusted * (label != IGNORE)
         if spec.cross_entropy:
-            each = functional.cross_entropy(
-                classes,
-                label,
-                weight=self.weights,
-                ignore_index=IGNORE,
-                reduction="none",
-                label_smoothing=spec.label_smoothing,
-            )
-            counted = trusted * (label != IGNORE)
-            total = total + spec.cross_entropy * (each * counted).sum() / counted.sum().clamp(min=1)
+            each = self._each(classes, label, spec.label_smoothing)
+            total = total + spec.cross_entropy * _mean(each, counted)
+        if spec.focal:
+            plain = functional.cross_entropy(classes, label, ignore_index=IGNORE, reduction="none")
+            unsure = (1 - torch.exp(-plain)) ** FOCUS
+            total = total + spec.focal * _mean(unsure * self._each(classes, label, 0.0), counted)
         kept = torch.where(trusted < DOUBTED, IGNORE, label)
         if not bool((kept != IGNORE).any()):
             return total
-        for weight, loss in (
-            (spec.focal, self._focal),
-            (spec.dice, self._dice),
-            (spec.lovasz, self._lovasz),
-        ):
+        for weight, loss in ((spec.dice, self._dice), (spec.lovasz, self._lovasz)):
             if weight:
                 total = total + weight * loss(classes, kept)
         return total
+
+    def _each(self, classes: Tensor, label: Tensor, smoothing: float) -> Tensor:
+        """(N, H, W) cross entropy, weighted by class."""
+        return functional.cross_entropy(
+            classes,
+            label,
+            weight=self.weights,
+            ignore_index=IGNORE,
+            reduction="none",
+            label_smoothing=smoothing,
+        )
+
+
+def _mean(each: Tensor, counted: Tensor) -> Tensor:
+    """Mean over the pixels that count, by how much they do."""
+    return (each * counted).sum() / counted.sum().clamp(min=1)
