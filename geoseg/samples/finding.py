@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyogrio
@@ -25,6 +25,8 @@ class Sample:
     region: str = ""
     split: str = ""
     """`train`, `val` or `test` where a table says so."""
+    doubtful: bool = False
+    """Whether the label contradicts the image: not to be trained on."""
 
 
 def natural(text: str) -> tuple[tuple[int, int | str], ...]:
@@ -47,13 +49,14 @@ def find_samples(data: DataSpec) -> tuple[Sample, ...]:
                 f"{sample.images[0]} and {found[sample.id].images[0]} are both called {sample.id}"
             )
         found[sample.id] = sample
-    for name in (*data.only, *data.without):
+    for name in (*data.only, *data.without, *data.doubtful):
         if name not in found:
-            raise SceneError(f"{data.root}: no sample is called {name!r}, as only or without say")
+            raise SceneError(f"{data.root}: no sample is called {name!r}, as only, without or doubtful say")
     kept = [s for s in found.values() if s.id not in data.without and (not data.only or s.id in data.only)]
     if not kept:
         where = data.table or data.root / data.images[0].files
         raise SceneError(f"{where}: no labelled image is found; check data.root, or say --data FOLDER")
+    kept = [replace(s, doubtful=s.id in data.doubtful) for s in kept]
     return tuple(sorted(kept, key=lambda sample: natural(sample.id)))
 
 

@@ -51,9 +51,11 @@ class DataSpec(Spec):
     """CSV or GeoPackage with columns `id`, `image`, `label` (and `region`, `split`, `image:PREFIX`)
     instead of patterns."""
     without: tuple[str, ...] = ()
-    """Ids that are left out, such as those whose label is known to be wrong."""
+    """Ids that are left out altogether."""
     only: tuple[str, ...] = ()
     """Ids to keep; empty: all."""
+    doubtful: tuple[str, ...] = ()
+    """Ids whose label contradicts the image: never trained on, but judged like all others."""
 
     @model_validator(mode="after")
     def _first_image_is_plain(self) -> DataSpec:

@@ -19,7 +19,7 @@ def split(places: Sequence[Place], spec: SplitSpec) -> Mapping[Role, tuple[Place
     """Deal windows out.
 
     Where a table says so in its column `split`, it decides; else the split's kind does. All windows of an
-    image stay together, but for strips, which cut through images.
+    image stay together, but for strips, which cut through images. Doubtful labels are not trained on.
 
     Raises:
         SceneError: no window is left to train on, or a region is not there.
@@ -34,6 +34,7 @@ def split(places: Sequence[Place], spec: SplitSpec) -> Mapping[Role, tuple[Place
     names: tuple[Role, ...] = ("train", "val", "test")
     for name in names:
         dealt[name] = tuple(place for place, role in zip(places, roles, strict=True) if role == name)
+    dealt["train"] = tuple(place for place in dealt["train"] if not place.sample.doubtful)
     if not dealt["train"]:
         raise SceneError("the split leaves nothing to train on")
     return dealt

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import pickle
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -89,8 +90,9 @@ def load(folder: Path, checkpoint: Path | None = None) -> tuple[TrainSpec, nn.Mo
     path = checkpoint or (own if own.is_file() else folder / CHECKPOINTS / "last.ckpt")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise SceneReadError(f"{path}: the checkpoint cannot be read: {error}") from error
+    except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SceneReadError(f"{path}: the checkpoint cannot be read: {first}") from error
     module = Training(spec, statistics, [1.0] * len(spec.classes), fetch=False)
     weights = {
         name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")

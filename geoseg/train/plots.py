@@ -27,7 +27,8 @@ SIDE = 256
 
 def draw_curves(log: Path, path: Path) -> None:
     """Draw training loss, validation loss and validation IoU of a CSV log, as SVG."""
-    rows = list(csv.DictReader(log.open(encoding="utf-8")))
+    with log.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
 
     def series(name: str) -> list[tuple[float, float]]:
         return [(float(row["epoch"]), float(row[name])) for row in rows if row.get(name)]

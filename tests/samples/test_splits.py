@@ -72,6 +72,13 @@ def test_a_table_decides(windows: tuple[Place, ...]) -> None:
     assert [len(dealt[role]) for role in ("train", "val", "test")] == [1, 1, 1]
 
 
+def test_doubtful_labels_are_judged_but_not_trained_on(labelled: DataSpec) -> None:
+    data = labelled.model_copy(update={"doubtful": ("chip_0", "chip_2")})
+    dealt = split(places(find_samples(data), data), SplitSpec(kind="runs", parts=4, val=("1",)))
+    assert "chip_0" not in [p.sample.id for p in dealt["train"]]
+    assert "chip_2" in [p.sample.id for p in dealt["val"]]
+
+
 def test_parts_are_named_in_order(windows: tuple[Place, ...]) -> None:
     assert part_names(windows, SplitSpec(kind="region")) == ("east", "west")
     assert part_names(windows, SplitSpec(kind="runs", parts=4)) == ("0", "1", "2", "3")
