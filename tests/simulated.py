@@ -17,7 +17,7 @@ EAST, NORTH = 500000.0, 4600000.0
 def disc(side: int, row: float, col: float, radius: float) -> np.ndarray:
     """A lake: True inside."""
     rows, cols = np.mgrid[0:side, 0:side] + 0.5
-    return (rows - row) ** 2 + (cols - col) ** 2 < radius**2
+    return np.asarray((rows - row) ** 2 + (cols - col) ** 2 < radius**2)
 
 
 def write_set(root: Path, chips: int = 8) -> DataSpec:
