@@ -13,6 +13,7 @@ from geoseg.errors import OutputError, UsageError
 
 from . import options as shared
 from .console import print_json, print_text, telling
+from .memory import keep_freed_memory
 from .train import Config, Data, Set
 from .values import settings
 
@@ -93,6 +94,8 @@ def evaluate(
     subjects = protocol.subjects_of(spec, model or (), method or ())
     if not subjects and not leave_one_out and not shots:
         raise UsageError("nothing to evaluate: give --model or --method")
+    if leave_one_out or shots:
+        keep_freed_memory()
     with ExitStack() as stack:
         console = stack.enter_context(telling(told))
         folder = output / "maps" if output else Path(stack.enter_context(tempfile.TemporaryDirectory()))

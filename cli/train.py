@@ -11,6 +11,7 @@ from geoseg.errors import OutputError, RuntimeMissingError, UsageError
 
 from . import options as shared
 from .console import print_json, print_text, telling
+from .memory import keep_freed_memory
 from .values import settings
 
 TRAINING = "Training"
@@ -87,6 +88,7 @@ def train(
         raise RuntimeMissingError(
             f"training needs the extra `train`: pip install 'geoseg[train]' ({error})"
         ) from error
+    keep_freed_memory()
     with telling(told) as console:
         if threads is not None:
             import torch
