@@ -127,6 +127,7 @@ def model_text(model: ModelSpec) -> str:
         ("output", model.activation),
         ("weights", str(model.weights)),
         ("sha256", model.sha256 or "not stated"),
+        ("held out", _evidence(model)),
         ("licence", model.licence),
         ("described by", model.source),
     ]
@@ -135,6 +136,18 @@ def model_text(model: ModelSpec) -> str:
     classes: list[tuple[str, ...]] = [("class", "label", "colour")]
     classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
     return "\n\n".join((facts_text(facts), columns(bands, right=(1, 2)), columns(classes)))
+
+
+def _evidence(model: ModelSpec) -> str:
+    """How it did where it was not trained."""
+    proof = model.evidence
+    if proof is None:
+        return "not known; geoseg evaluate --record finds out"
+    low, high = proof.interval
+    rival = f", {proof.rival} {proof.rival_score:.3f}" if proof.rival else ""
+    verdict = "taken by flood --method auto" if proof.convinces else "not taken by flood --method auto"
+    said = f"IoU {proof.score:.3f} ({low:.3f}–{high:.3f}){rival}; {proof.chips} scenes of {proof.data}"
+    return f"{said}; {verdict}" if model.task == "flood" else said
 
 
 def _bands(model: ModelSpec) -> str:

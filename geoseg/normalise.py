@@ -21,6 +21,9 @@ CLIPPED, TOO_CLIPPED = 0.5, 0.95
 FACTORS = {1e4: "reflectance x 10000", 255.0: "8-bit values", 1e-4: "reflectance / 10000", 1 / 255: "x / 255"}
 """By what values are off when a scale was forgotten or applied twice, and what they then look like."""
 
+PHYSICAL: Mapping[Units, tuple[float, float]] = {"reflectance": (-0.2, 1.8), "db": (-60.0, 30.0)}
+"""What nature gives, clouds and corner reflectors included: there a far value is warned of, not refused."""
+
 OTHER_RESOLUTION = 1.5
 """Ratio of pixel sizes from which objects look unlike those of training."""
 
@@ -312,7 +315,7 @@ def _check_ranges(spec: ModelSpec, ranges: Sequence[_Range]) -> list[str]:
             )
     offset = _lost_offset(spec, ranges)
     worst = _worst(ranges)
-    if abs(worst.distance) > TOO_FAR:
+    if abs(worst.distance) > TOO_FAR and (offset or not _physical(spec, worst)):
         raise ModelError(
             f"the scene does not fit model {spec.name}: {worst}, {abs(worst.distance):.0f} standard "
             f"deviations off: {offset or REMEDY[spec.units]}"
@@ -324,6 +327,15 @@ def _check_ranges(spec: ModelSpec, ranges: Sequence[_Range]) -> list[str]:
         for item in far
     ]
     return [f"{offset} ({worst})", *warnings] if offset else warnings
+
+
+def _physical(spec: ModelSpec, item: _Range) -> bool:
+    """Whether values are at least possible in their unit: a scene all cloud is far off, but not mistaken."""
+    limits = PHYSICAL.get(spec.units)
+    if limits is None:
+        return False
+    low, high = (limit * spec.scale for limit in limits)
+    return low <= item.low and item.high <= high
 
 
 def _worst(ranges: Sequence[_Range]) -> _Range:

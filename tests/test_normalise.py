@@ -259,3 +259,14 @@ def test_other_pixel_sizes_are_warned_of(size: float | None, warned: bool) -> No
     assert bool(warnings) is warned
     if warned:
         assert "was trained at 10 m" in warnings[0]
+
+
+def test_a_scene_all_cloud_is_warned_of_not_refused() -> None:
+    """Possible values far from training are the sky's doing; impossible ones are a mistake."""
+    spec = make_spec(dict.fromkeys(BANDS, (0.05, 0.02)))
+    rng = np.random.default_rng(0)
+    names = tuple(BANDS)
+    cloud = [make_pixels(rng.uniform(0.5, 0.9, (len(names), 64, 64)), names)]
+    assert any("standard deviations off" in text for text in fit(spec, cloud).warnings)
+    with pytest.raises(ModelError):
+        fit(spec, [make_pixels(rng.uniform(3, 9, (len(names), 64, 64)), names)])

@@ -16,6 +16,7 @@ from geoseg.report import Reporter, RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood import map_flood
 from geoseg.tasks.simulate import BANDS, simulate
+from geoseg.tasks.water_choice import CLASSICAL
 
 CRS = "EPSG:32633"
 ORIGIN = (500_000.0, 5_350_000.0)
@@ -49,6 +50,8 @@ def run_demo(folder: Path, reporter: Reporter, *, overwrite: bool, size: int = 1
     write_scene(scenes[2], made.truth[np.newaxis], ("truth",), overwrite=overwrite)
     record = map_flood(
         FloodSpec(
+            # What was learnt from real pixels is not judged by made-up ones.
+            method=CLASSICAL,
             scene=SceneSpec(paths=(str(scenes[1]),)),
             before=(SceneSpec(paths=(str(scenes[0]),)),),
             run=RunSpec(output=maps[0], raster=maps[1], picture=maps[2], overwrite=overwrite),

@@ -156,7 +156,10 @@ class Counting(Sampler[int]):
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        yield from range(self._epoch * self._per_epoch, (self._epoch + 1) * self._per_epoch)
+        first = self._epoch * self._per_epoch
+        # Where several GPUs share the numbers, a wrapper stands between Lightning and this sampler.
+        self._epoch += 1
+        yield from range(first, first + self._per_epoch)
 
     def __len__(self) -> int:
         return self._per_epoch

@@ -291,7 +291,7 @@ def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
             f"| bands | {bands} ({model.units}) |",
             f"| classes | {classes} |",
             f"| network | {network}, features {spec.network.features} |",
-            f"| trained on | {spec.data.root.name}: {spec.data.images[0].files} |",
+            f"| trained on | {spec.data.images[0].files} |",
             f"| split | {spec.split.kind}; val {', '.join(spec.split.val) or 'none'}; "
             f"test {', '.join(spec.split.test) or 'none'} |",
             f"| licence | {model.licence} |",
@@ -300,7 +300,9 @@ def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
             "Scores on labelled data: `geoseg evaluate`. Retrain: `geoseg train` with the config below.",
             "",
             "```json",
-            json.dumps(spec.model_dump(mode="json", exclude_defaults=True), indent=1),
+            json.dumps(
+                spec.model_dump(mode="json", exclude_defaults=True, exclude={"data": {"root"}}), indent=1
+            ),
             "```",
             "",
         ]
