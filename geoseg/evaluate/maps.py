@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from geoseg.errors import UsageError
 from geoseg.evaluate.calibration import Reliability, reliability
-from geoseg.evaluate.matrix import Counts, count
 from geoseg.evaluate.subjects import Subject
 from geoseg.grid import Grid
+from geoseg.methods.accuracy import Counts, count
 from geoseg.pixels import NODATA_CLASS
 from geoseg.report import Reporter
 from geoseg.samples import IGNORE, Place, Sample

@@ -14,8 +14,8 @@ from geoseg.catalog.description import parse
 from geoseg.errors import RuntimeMissingError, UsageError
 from geoseg.evaluate.calibration import Reliability, calibration_error, nothing, temperature
 from geoseg.evaluate.maps import Verdict, judge
-from geoseg.evaluate.matrix import Counts, interval, main_score
 from geoseg.evaluate.subjects import Subject, method_subject
+from geoseg.methods.accuracy import Counts, interval, main_score
 from geoseg.report import Reporter
 from geoseg.samples import Place, find_samples, places, split
 from geoseg.samples.splits import part_names

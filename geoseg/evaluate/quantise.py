@@ -23,8 +23,8 @@ from geoseg.catalog.description import parse
 from geoseg.catalog.onnx_metadata import read_header
 from geoseg.errors import ModelError, OutputError, UsageError
 from geoseg.evaluate.maps import judge
-from geoseg.evaluate.matrix import main_score
 from geoseg.evaluate.subjects import Subject
+from geoseg.methods.accuracy import main_score
 from geoseg.normalise import Normaliser, fit_to_scene
 from geoseg.report import Reporter
 from geoseg.samples import Place, Sample, find_samples, places, split

@@ -17,9 +17,9 @@ import geoseg
 from geoseg.errors import OutputError
 from geoseg.evaluate.calibration import calibration_error, curve
 from geoseg.evaluate.maps import Verdict
-from geoseg.evaluate.matrix import accuracy, class_scores, interval, main_score, mean_iou
 from geoseg.evaluate.pictures import as_data_uri, panels
 from geoseg.evaluate.protocol import Result
+from geoseg.methods.accuracy import accuracy, class_scores, interval, main_score, mean_iou
 from geoseg.outputs.chart import Line, line_chart
 from geoseg.train.spec import TrainSpec
 

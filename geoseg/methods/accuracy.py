@@ -1,4 +1,4 @@
-"""Scores of a two-class map against reference labels, from counts that add up over chips."""
+"""Confusion of K classes and its scores: counts first, ratios last, so that chips add up."""
 
 from __future__ import annotations
 
@@ -8,110 +8,110 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Counts = NDArray[np.int64]
+"""(K, K) pixels: rows what they are, columns what they are mapped as."""
+
+IGNORE = 255
+"""Class of pixels that do not count: not labelled, or not observed."""
+
+ROUNDS = 1000
+"""Draws of a bootstrap."""
+
+
+def count(reference: NDArray[np.uint8], mapped: NDArray[np.uint8], classes: int) -> Counts:
+    """Count pixels.
+
+    Args:
+        reference: classes 0..K-1; `IGNORE` does not count.
+        mapped: the same; `IGNORE` (not observed) does not count either.
+        classes: K.
+    """
+    seen = (reference != IGNORE) & (mapped != IGNORE)
+    pairs = reference[seen].astype(np.int64) * classes + mapped[seen]
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """Pixels of a two-class map by what they are mapped as and what they are.
+class ClassScores:
+    """Scores of one class; NaN of nothing."""
 
-    Ratios of nothing (no positive anywhere) are NaN.
-    """
+    iou: float
+    f1: float
+    precision: float
+    recall: float
+    support: int
+    """Reference pixels."""
 
-    true_positive: int = 0
-    false_positive: int = 0
-    false_negative: int = 0
-    true_negative: int = 0
 
-    def __add__(self, other: Confusion) -> Confusion:
-        return Confusion(
-            true_positive=self.true_positive + other.true_positive,
-            false_positive=self.false_positive + other.false_positive,
-            false_negative=self.false_negative + other.false_negative,
-            true_negative=self.true_negative + other.true_negative,
+def class_scores(counts: Counts) -> tuple[ClassScores, ...]:
+    """Return the scores of every class."""
+    found = []
+    for index in range(len(counts)):
+        right = int(counts[index, index])
+        there, mapped = int(counts[index].sum()), int(counts[:, index].sum())
+        found.append(
+            ClassScores(
+                iou=_ratio(right, there + mapped - right),
+                f1=_ratio(2 * right, there + mapped),
+                precision=_ratio(right, mapped),
+                recall=_ratio(right, there),
+                support=there,
+            )
         )
-
-    @property
-    def iou(self) -> float:
-        """Intersection over union of the positive class."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        doubled = 2 * self.true_positive
-        return _ratio(doubled, doubled + self.false_positive + self.false_negative)
-
-    @property
-    def precision(self) -> float:
-        """Share of the mapped positives that are right."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive)
-
-    @property
-    def recall(self) -> float:
-        """Share of the reference positives that are mapped."""
-        return _ratio(self.true_positive, self.true_positive + self.false_negative)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of all pixels that are right."""
-        total = self.true_positive + self.false_positive + self.false_negative + self.true_negative
-        return _ratio(self.true_positive + self.true_negative, total)
+    return tuple(found)
 
 
 def _ratio(part: int, whole: int) -> float:
-    """A quotient; NaN of nothing."""
     return part / whole if whole else float("nan")
 
 
-def confusion(mapped: NDArray[np.bool_], reference: NDArray[np.bool_], seen: NDArray[np.bool_]) -> Confusion:
-    """Count a map against its reference.
-
-    Args:
-        mapped: True = positive.
-        reference: True = positive.
-        seen: True = counts: observed, and labelled.
-    """
-    return Confusion(
-        true_positive=int(np.count_nonzero(mapped & reference & seen)),
-        false_positive=int(np.count_nonzero(mapped & ~reference & seen)),
-        false_negative=int(np.count_nonzero(~mapped & reference & seen)),
-        true_negative=int(np.count_nonzero(~mapped & ~reference & seen)),
-    )
+def mean_iou(counts: Counts) -> float:
+    """Mean of the classes' IoU, of those that are mapped or there; NaN of nothing."""
+    values = [score.iou for score in class_scores(counts) if not np.isnan(score.iou)]
+    return float(np.mean(values)) if values else float("nan")
 
 
-def total(chips: Sequence[Confusion]) -> Confusion:
-    """Sum the counts of chips: their micro average."""
-    return sum(chips, start=Confusion())
+def main_score(counts: Counts) -> float:
+    """Return the one number: IoU of the second of two classes, else the mean IoU."""
+    return class_scores(counts)[1].iou if len(counts) == 2 else mean_iou(counts)
 
 
-def bootstrap_interval(
-    chips: Sequence[Confusion],
-    score: Callable[[Confusion], float] = lambda counts: counts.iou,
-    *,
-    rounds: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return the percentile interval of a micro score when whole chips are drawn anew.
+def accuracy(counts: Counts) -> float:
+    """Share of pixels that are right."""
+    return _ratio(int(np.trace(counts)), int(counts.sum()))
+
+
+def draws(chips: int, *, rounds: int = ROUNDS, seed: int = 0) -> NDArray[np.intp]:
+    """Draw chips with replacement: (rounds, chips) indices, the same for all that are compared.
 
     Pixels of one chip are not independent, so chips are what is drawn (Efron & Tibshirani 1993, chapter 13).
+    """
+    return np.random.default_rng(seed).integers(0, chips, (rounds, chips))
+
+
+def interval(
+    chips: Sequence[Counts],
+    score: Callable[[Counts], float] = main_score,
+    *,
+    against: Sequence[Counts] = (),
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the percentile interval of a score over draws of chips.
 
     Args:
-        chips: at least one.
+        chips: counts of each.
         score: of summed counts.
-        rounds: how many draws.
+        against: counts of the same chips by another map: the interval is then that of the difference.
         level: of the interval.
-        seed: makes it repeatable.
     """
-    table = np.array(
-        [[c.true_positive, c.false_positive, c.false_negative, c.true_negative] for c in chips], np.int64
-    )
-    rng = np.random.default_rng(seed)
-    scores = []
-    for _ in range(rounds):
-        tp, fp, fn, tn = (int(value) for value in table[rng.integers(0, len(table), len(table))].sum(axis=0))
-        counts = Confusion(true_positive=tp, false_positive=fp, false_negative=fn, true_negative=tn)
-        scores.append(score(counts))
-    known = [value for value in scores if not np.isnan(value)]
+    if not chips:
+        return float("nan"), float("nan")
+    table, other = np.stack(chips), np.stack(against) if against else None
+    values = []
+    for drawn in draws(len(chips)):
+        value = score(table[drawn].sum(axis=0))
+        values.append(value if other is None else value - score(other[drawn].sum(axis=0)))
+    known = [value for value in values if not np.isnan(value)]
     if not known:
         return float("nan"), float("nan")
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])

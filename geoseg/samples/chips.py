@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from geoseg.catalog.presets import sensors
 from geoseg.errors import BandError, SceneError
 from geoseg.grid import Grid, Window
+from geoseg.methods.accuracy import IGNORE
 from geoseg.samples.finding import Sample
 from geoseg.samples.spec import DataSpec, ImageSpec, LabelSpec
 from geoseg.scenes import Scene, Source, open_scene
-from geoseg.scenes.layers import open_raster_layer, open_vector_layer
-from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import SceneSpec
-
-IGNORE = 255
-"""Class of pixels whose label says nothing: they do not count."""
 
 PLACE = 1024
 """Pixels a side of the windows that a large image is cut into."""
@@ -170,7 +166,7 @@ def read_label(path: Path, spec: LabelSpec, grid: Grid, window: Window) -> NDArr
         SceneReadError: the file cannot be read.
         SceneError: it cannot be aligned, or holds a code that is neither in `codes` nor in `ignore`.
     """
-    if not _is_raster(path):
+    if not is_raster(path):
         vector = open_vector_layer(path, LABEL).onto(grid)
         burnt = vector.read(window, (LABEL,))
         return np.where(burnt.valid, burnt.data[0] * np.uint8(spec.inside), IGNORE).astype(np.uint8)
@@ -199,11 +195,3 @@ def _classes(
             )
         label[valid & (stored == code)] = spec.codes.get(code, code)
     return label
-
-
-def _is_raster(path: Path) -> bool:
-    try:
-        with rasterio.open(gdal_path(str(path))):
-            return True
-    except rasterio.errors.RasterioIOError:
-        return False

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from pyproj import CRS
@@ -61,6 +62,15 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         scaling="file tags",
     )
     return Scene(Facts(name=name, notes=tuple(notes), centres={}), (band,))
+
+
+def is_raster(path: Path) -> bool:
+    """Whether GDAL opens a file as a raster."""
+    try:
+        with rasterio.open(gdal_path(str(path))):
+            return True
+    except rasterio.errors.RasterioIOError:
+        return False
 
 
 class VectorLayer:

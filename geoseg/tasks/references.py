@@ -11,7 +11,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from geoseg.catalog.presets import task
-from geoseg.scenes.layers import open_raster_layer, open_vector_layer
+from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.stack import Layer, Movable
 from geoseg.spec import ClassSpec, FloodSpec
@@ -58,15 +58,6 @@ def references(spec: FloodSpec, stack: ExitStack, ledger: Ledger) -> References:
         found.append(Layer(source=source, required=False))
     least = _permanent_from(spec.permanent_water, ledger)
     return References(names=tuple(names), layers=tuple(found), permanent_least=least)
-
-
-def is_raster(path: Path) -> bool:
-    """Whether GDAL opens a file as a raster."""
-    try:
-        with rasterio.open(gdal_path(str(path))):
-            return True
-    except rasterio.errors.RasterioIOError:
-        return False
 
 
 def _permanent_from(path: Path | None, ledger: Ledger) -> float:

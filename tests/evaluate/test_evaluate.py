@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from geoseg.evaluate.matrix import count, main_score
+from geoseg.methods.accuracy import count, main_score
 from tests.simulated import CONFIG, SIDE, disc, write_set
 from tests.train.conftest import geoseg
 

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.warp import Resampling, reproject
 from scipy import ndimage
 
-from geoseg.methods.accuracy import Confusion, confusion, total
+from geoseg.methods.accuracy import count, main_score
+from geoseg.samples import find_samples, places, read_chip
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.tasks.water import WaterSession, candidate_bands, fix
+from geoseg.train.config import read_config
 
-ALIGNED = ("40_119", "45_90", "50_67", "50_83", "52_67", "52_81", "53_80", "59_27", "62_23")
+ALIGNED = tuple(
+    f"BGD_{name}"
+    for name in ("40_119", "45_90", "50_67", "50_83", "52_67", "52_81", "53_80", "59_27", "62_23")
+)
+"""Bangladesh chips whose label agrees with the image."""
 
 
 def mapped(pixels: NDArray[np.float32], bands: Sequence[str], kind: str, method: str) -> NDArray[np.bool_]:
@@ -36,54 +40,29 @@ def mapped(pixels: NDArray[np.float32], bands: Sequence[str], kind: str, method:
     return np.asarray(keep[labels])
 
 
-@pytest.fixture(scope="module")
-def radar_chips(data_dir: Path) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-    folder = data_dir / "flood-s1" / "bangladesh"
-    chips = []
-    for path in sorted((folder / "s1").glob("*.tif")):
-        if not path.stem.endswith(ALIGNED):
-            continue
-        with rasterio.open(path) as image, rasterio.open(folder / "label" / path.name) as truth:
-            label = np.zeros(image.shape, np.uint8)
-            reproject(
-                truth.read(1),
-                label,
-                src_transform=truth.transform,
-                src_crs=truth.crs,
-                dst_transform=image.transform,
-                dst_crs=image.crs,
-                src_nodata=0,
-                resampling=Resampling.nearest,
-            )
-            chips.append((image.read().astype(np.float32), label))
-    assert len(chips) == len(ALIGNED)
-    return chips
+def score(config: str, data: Path, kind: str, method: str, only: Sequence[str] = ()) -> tuple[float, int]:
+    """IoU of water over all chips of a set, and how many there are."""
+    spec = read_config(config, data, {"data.only": list(only), "data.doubtful": []})
+    bands = tuple(band.name for band in spec.bands)
+    counts = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for place in places(find_samples(spec.data), spec.data):
+            chip = read_chip(place, spec.data, bands)
+            water = mapped(chip.pixels, bands, kind, method).astype(np.uint8)
+            counts.append(count(chip.label, water, 2))
+    return main_score(np.sum(counts, axis=0)), len(counts)
 
 
 @pytest.mark.parametrize(("method", "floor"), [("auto", 0.50), ("sar-vh", 0.45), ("sar-vv", 0.50)])
-def test_radar_floods(
-    radar_chips: list[tuple[NDArray[np.float32], NDArray[np.uint8]]], method: str, floor: float
-) -> None:
-    counts: list[Confusion] = [
-        confusion(mapped(pixels, ("vv", "vh"), "sar", method), label == 2, label > 0)
-        for pixels, label in radar_chips
-    ]
-    assert total(counts).iou >= floor
+def test_radar_floods(data_dir: Path, method: str, floor: float) -> None:
+    iou, chips = score("flood-sar", data_dir / "flood-s1", "sar", method, ALIGNED)
+    assert chips == 9
+    assert iou >= floor
 
 
 @pytest.mark.parametrize(("method", "floor"), [("auto", 0.61), ("ndwi", 0.58)])
 def test_optical_water(data_dir: Path, method: str, floor: float) -> None:
-    bands = ("blue", "green", "red", "nir", "swir16", "swir22")
-    counts: list[Confusion] = []
-    for path in sorted((data_dir / "water-hls" / "image").glob("*.tif")):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as image:
-                pixels = image.read().astype(np.float32) / 10000
-            with rasterio.open(data_dir / "water-hls" / "label" / f"{path.stem}.png") as truth:
-                water = truth.read(1) > 0
-        counts.append(
-            confusion(mapped(pixels, bands, "optical", method), water, np.ones(water.shape, np.bool_))
-        )
-    assert len(counts) >= 200
-    assert total(counts).iou >= floor
+    iou, chips = score("water-optical", data_dir / "water-hls", "optical", method)
+    assert chips >= 200
+    assert iou >= floor
