@@ -111,7 +111,7 @@ def evaluate(
             for path in report.write(results, spec, said, output):
                 console.note(f"wrote {path}")
         if record:
-            protocol.record(results, f"{spec.name}: {said}", console)
+            protocol.record(results, spec, said, console)
         if as_json:
             print_json(report.as_json(results, spec, said))
         else:

@@ -124,6 +124,8 @@ class Evidence(Spec):
 
     data: str
     """What it was tried on, in words."""
+    units: Units
+    """Of the scenes it was tried on: evidence for these only."""
     chips: Annotated[int, Field(ge=1)]
     score: float
     """IoU of class 1 over all pixels (two classes), or the mean IoU."""

@@ -139,14 +139,15 @@ def _own_bands(spec: TrainSpec) -> tuple[str, ...]:
 def classes_of(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
     """(H, W) classes 0..K-1 of a map, `IGNORE` where not observed.
 
-    Of two classes, whatever is not background is the second: flood and permanent water are both water.
+    Of two classes and one date, whatever is not background is the second: all of it is water. Of two dates,
+    permanent water is no flood.
     """
     values = read_band(path)
     mapped = np.full(values.shape, IGNORE, np.uint8)
     for index, entry in enumerate(spec.classes):
         mapped[values == entry.value] = index
     if len(spec.classes) == 2:
-        mapped[(values != spec.classes[0].value) & (values != NODATA_CLASS)] = 1
+        mapped[(mapped == IGNORE) & (values != NODATA_CLASS)] = 1 if len(spec.data.images) == 1 else 0
     return mapped
 
 

@@ -18,8 +18,9 @@ from geoseg.evaluate.subjects import Subject, method_subject
 from geoseg.methods.accuracy import Counts, interval, main_score
 from geoseg.report import Reporter
 from geoseg.samples import Place, find_samples, places, split
+from geoseg.samples.chips import opened_image
 from geoseg.samples.splits import part_names
-from geoseg.spec import Evidence
+from geoseg.spec import Evidence, Units
 from geoseg.train.spec import TrainSpec
 
 ROLES = ("test", "val", "train", "all")
@@ -184,12 +185,13 @@ def _trained_and_judged(
         return list(judge(subject, windows, spec, folder, reporter))
 
 
-def evidence(result: Result, rivals: Sequence[Result], data: str) -> Evidence:
+def evidence(result: Result, rivals: Sequence[Result], data: str, units: Units) -> Evidence:
     """Return what a bundle keeps of its evaluation: its score beside that of the best classical method."""
     counts = [verdict.counts for verdict in result.verdicts]
     best = max(rivals, key=lambda rival: rival.score, default=None)
     return Evidence(
         data=data,
+        units=units,
         chips=len(counts),
         score=round(result.score, 4),
         interval=_rounded(result.interval),
@@ -205,7 +207,7 @@ def _rounded(pair: tuple[float, float]) -> tuple[float, float]:
     return round(pair[0], 4), round(pair[1], 4)
 
 
-def record(results: Sequence[Result], data: str, reporter: Reporter) -> None:
+def record(results: Sequence[Result], spec: TrainSpec, said: str, reporter: Reporter) -> None:
     """Write score, rival and temperature into the bundle of the first result.
 
     Raises:
@@ -215,7 +217,10 @@ def record(results: Sequence[Result], data: str, reporter: Reporter) -> None:
     model = find_model(own.subject.model or "")
     if model.source != "bundle":
         raise UsageError(f"{own.subject.name}: is no bundle; --record writes into one")
-    proof = evidence(own, rivals, data)
+    first = own.verdicts[0].sample
+    with opened_image(first.images[0], spec.data.images[0]) as scene:
+        units = scene.units(spec.bands[0].name.rpartition(":")[2])
+    proof = evidence(own, rivals, f"{spec.name}: {said}", units)
     # The maps were made with the temperature of the bundle as it is; what was found comes on top.
     found = round(model.temperature * own.temperature, 4)
     folder = model.weights.parent

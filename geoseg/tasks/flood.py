@@ -18,7 +18,7 @@ from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
 from geoseg.tasks.clouds import cloud_warning
-from geoseg.tasks.flood_network import by_network, convincing_model, open_for
+from geoseg.tasks.flood_network import by_network, convincing_model, open_dates
 from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
 from geoseg.tasks.references import References, flood_classes, references
 from geoseg.tasks.segment import clip
@@ -43,9 +43,7 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
     begin(spec.run, [*spec.scene.paths, *layers, *(path for scene in spec.before for path in scene.paths)])
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
-        scene, *before = (
-            stack.enter_context(open_for(model, item, ledger)) for item in (spec.scene, *spec.before)
-        )
+        scene, before = open_dates(spec, model, stack, ledger)
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
         if model is not None:

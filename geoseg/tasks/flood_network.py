@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
-from geoseg.spec import FloodSpec, ModelSpec, SceneSpec
+from geoseg.spec import FloodSpec, ModelSpec, SceneSpec, Units
 from geoseg.tasks.mapping import Ledger, Recipe
 from geoseg.tasks.references import References, flood_classes
 from geoseg.tasks.segment import FIT_SIZE, FITS, clip, network_recipe
@@ -31,23 +32,34 @@ BEFORE = "before"
 POLARISATIONS = ("vv", "vh", "hh", "hv")
 
 
-def open_for(model: ModelSpec | None, request: SceneSpec, ledger: Ledger) -> Scene:
-    """Open a scene; the one nameless band of a file is what a network of one band a date takes.
+def open_dates(
+    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, ledger: Ledger
+) -> tuple[Scene, list[Scene]]:
+    """Open the scene and those before; `stack` closes them.
+
+    Where only one name is possible for the nameless band of a one-band file, that is it: the one band a date
+    that a network takes, or, of a scene before, that of the scene itself.
 
     Raises:
         BandError: the bands cannot be told from one another.
-        SceneError: the scene cannot be read.
+        SceneError: a scene cannot be read.
     """
+    wanted = {_plain(band.name) for band in model.bands} if model is not None else set()
+    scene = stack.enter_context(_open(spec.scene, wanted, ledger))
+    if len(scene.band_names) == 1:
+        wanted = set(scene.band_names)
+    return scene, [stack.enter_context(_open(item, wanted, ledger)) for item in spec.before]
+
+
+def _open(request: SceneSpec, wanted: set[str], ledger: Ledger) -> Scene:
+    """Open a scene whose only band may be nameless."""
     try:
         return open_scene(request, sensors())
     except BandError:
-        own = {_plain(band.name) for band in model.bands} if model is not None else set()
-        if len(own) != 1 or request.bands or len(request.paths) != 1 or _count(request.paths[0]) != 1:
+        if len(wanted) != 1 or request.bands or len(request.paths) != 1 or _count(request.paths[0]) != 1:
             raise
-        name = own.pop()
-        ledger.note(
-            f"{request.paths[0]}: its one band has no name; taken for {name}, which the network takes"
-        )
+        (name,) = wanted
+        ledger.note(f"{request.paths[0]}: its one band has no name; taken for {name}, which is wanted")
         return open_scene(request.model_copy(update={"bands": {name: request.paths[0]}}), sensors())
 
 
@@ -81,10 +93,10 @@ def convincing_model(
     ):
         return None
     for model in list_models():
-        if model.task != "flood" or not _made_for(model, scene, before):
-            continue
         proof = model.evidence
-        if proof is None or not model.weights.is_file():
+        if model.task != "flood" or proof is None or not model.weights.is_file():
+            continue
+        if not _made_for(model, scene, before, proof.units):
             continue
         said = f"{proof.score:.2f} against {proof.rival_score:.2f} of {proof.rival}, on {proof.data}"
         if not proof.convinces:
@@ -101,15 +113,15 @@ def convincing_model(
     return None
 
 
-def _made_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> bool:
-    """Whether a network takes what the scene has: its bands, its units, its dates."""
+def _made_for(model: ModelSpec, scene: Scene, before: Sequence[Scene], judged_in: Units) -> bool:
+    """Whether a network takes what the scene has: its bands, its dates, and units that it was judged in."""
     if len(model.classes) != 2 or len(before) != int(_two_dates(model)):
         return False
     model = _with_polarisation(model, scene, before)
     try:
         for item, names in zip((scene, *before), (_own(model), _earlier(model)), strict=False):
             units = {item.units(name) for name in item.select(names).band_names}
-            if units != {model.units}:
+            if units != {judged_in}:
                 return False
     except (BandError, SceneError):
         return False

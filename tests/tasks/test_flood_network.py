@@ -23,7 +23,14 @@ CLASSES = (
     ClassSpec(value=1, label="water", colour="#2b8cff"),
 )
 PROOF = Evidence(
-    data="simulated", chips=9, score=0.8, interval=(0.7, 0.9), rival="mndwi", rival_score=0.6, gain=(0.1, 0.3)
+    data="simulated",
+    units="reflectance",
+    chips=9,
+    score=0.8,
+    interval=(0.7, 0.9),
+    rival="mndwi",
+    rival_score=0.6,
+    gain=(0.1, 0.3),
 )
 
 
@@ -143,7 +150,7 @@ def test_auto_takes_a_network_that_convinces(tmp_path: Path, zoo: Path) -> None:
         ({}, {"method": "classical"}, ""),
         ({}, {"threshold": 0.1, "method": "auto"}, ""),
         ({"resolution": 60.0}, {}, "pixels are 10 m"),
-        ({"units": "dn"}, {}, ""),
+        ({"evidence": PROOF.model_copy(update={"units": "dn"})}, {}, ""),
     ],
 )
 def test_auto_keeps_the_method(
@@ -178,7 +185,8 @@ def pair(tmp_path: Path, band: str) -> tuple[Path, Path]:
 
 def two_dates(zoo: Path) -> Path:
     """Flood is where the scene before, less its mean, is above the scene, less its own."""
-    return bundle(zoo / "pair", ("before:vv", "vv"), units="db", statistics="scene")
+    proof = PROOF.model_copy(update={"units": "db"})
+    return bundle(zoo / "pair", ("before:vv", "vv"), units="db", statistics="scene", evidence=proof)
 
 
 @pytest.mark.parametrize("band", ["vv", "vh"])
