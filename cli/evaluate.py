@@ -68,7 +68,8 @@ def evaluate(
         typer.Option(
             "--record",
             metavar=" ",
-            help="Write score, best method and temperature into the bundle, for flood --method auto.",
+            help="Write score, best method and temperature into the bundle, for flood --method auto. "
+            "With --leave-one-out they are those of the networks trained without a part.",
             rich_help_panel=shared.OUTPUT,
         ),
     ] = False,
@@ -91,7 +92,9 @@ def evaluate(
     from geoseg.train.config import read_config
 
     spec = read_config(config, data, settings(change or ()))
-    subjects = protocol.subjects_of(spec, model or (), method or ())
+    # Of parts left out in turn, a network that learnt from all of them is no subject.
+    judged = () if leave_one_out else tuple(model or ())
+    subjects = protocol.subjects_of(spec, judged, method or ())
     if not subjects and not leave_one_out and not shots:
         raise UsageError("nothing to evaluate: give --model or --method")
     if leave_one_out or shots:
@@ -111,7 +114,7 @@ def evaluate(
             for path in report.write(results, spec, said, output):
                 console.note(f"wrote {path}")
         if record:
-            protocol.record(results, spec, said, console)
+            protocol.record((model or [""])[0], results, spec, said, console)
         if as_json:
             print_json(report.as_json(results, spec, said))
         else:

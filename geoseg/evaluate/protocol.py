@@ -207,22 +207,23 @@ def _rounded(pair: tuple[float, float]) -> tuple[float, float]:
     return round(pair[0], 4), round(pair[1], 4)
 
 
-def record(results: Sequence[Result], spec: TrainSpec, said: str, reporter: Reporter) -> None:
-    """Write score, rival and temperature into the bundle of the first result.
+def record(bundle: str, results: Sequence[Result], spec: TrainSpec, said: str, reporter: Reporter) -> None:
+    """Write the first result's score, its best rival and its temperature into a bundle.
 
     Raises:
-        UsageError: it is no bundle of one's own to write to.
+        UsageError: it is no bundle that can be written to.
     """
-    own, rivals = results[0], [result for result in results if result.subject.model is None]
-    model = find_model(own.subject.model or "")
+    own, rivals = results[0], [result for result in results[1:] if result.subject.model is None]
+    model = find_model(bundle)
     if model.source != "bundle":
-        raise UsageError(f"{own.subject.name}: is no bundle; --record writes into one")
+        raise UsageError(f"{bundle}: is no bundle; --record writes into one")
     first = own.verdicts[0].sample
     with opened_image(first.images[0], spec.data.images[0]) as scene:
         units = scene.units(spec.bands[0].name.rpartition(":")[2])
     proof = evidence(own, rivals, f"{spec.name}: {said}", units)
-    # The maps were made with the temperature of the bundle as it is; what was found comes on top.
-    found = round(model.temperature * own.temperature, 4)
+    # Its own maps were made with its temperature as it is: what was found comes on top.
+    before = model.temperature if own.subject.model is not None else 1.0
+    found = round(before * own.temperature, 4)
     folder = model.weights.parent
     architecture = parse(folder / DESCRIPTION)[0].properties.architecture
     write_bundle(

@@ -1,0 +1,85 @@
+"""The bundles that ship: small, sound, and honest about when they are taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from geoseg.catalog.bundles import check_bundle, find_model
+from tests.train.conftest import geoseg
+
+ZOO = Path(__file__).parents[2] / "models" / "zoo"
+BUNDLES = sorted(path.parent.name for path in ZOO.glob("*/model.json"))
+OPERATORS = {
+    *("Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "Div", "Gather", "GlobalAveragePool"),
+    *("HardSigmoid", "HardSwish", "Log", "MaxPool", "Mul", "Pow", "ReduceMean", "Relu", "Resize", "Shape"),
+    *("Sigmoid", "Slice", "Sqrt", "Sub", "Unsqueeze"),
+}
+"""All in the lists of TensorRT's own parser, OpenVINO and onnxruntime."""
+
+
+def test_the_three_are_there() -> None:
+    assert {"water-optical", "flood-sar", "flood-sar-pair"} <= set(BUNDLES)
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_bundles_are_small_and_sound(name: str) -> None:
+    model = find_model(name)
+    assert model.weights.stat().st_size <= 8e6
+    assert model.task == "flood"
+    assert model.licence == "Apache-2.0"
+    assert model.evidence is not None
+    assert [finding.text for finding in check_bundle(name)] == []
+    graph = onnx.load(str(model.weights))
+    assert {node.op_type for node in graph.graph.node} <= OPERATORS
+    assert [entry.version for entry in graph.opset_import if not entry.domain] == [18]
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_cards_say_what_they_must(name: str) -> None:
+    model, card = find_model(name), (ZOO / name / "README.md").read_text()
+    assert model.evidence is not None
+    for word in ("trained on", "held out", "retrain", "licence", "not for", f"{model.evidence.score:.3f}"):
+        assert word in card, word
+    low, high = model.evidence.interval
+    assert f"{low:.3f}–{high:.3f}" in card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "model"),
+    [
+        (("water-hls/image/1.tif", "--sensor", "hls"), "water-optical"),
+        (("water-hls/image/1.tif", "--sensor", "hls", "--method", "classical"), None),
+        (("flood-s1/bangladesh/s1/BGD_52_67.tif",), None),
+    ],
+)
+def test_auto_on_real_scenes(
+    arguments: tuple[str, ...], model: str | None, data_dir: Path, tmp_path: Path
+) -> None:
+    ran = geoseg("flood", data_dir / arguments[0], *arguments[1:], "-o", tmp_path / "map.gpkg", "--json")
+    assert ran.returncode == 0, ran.stderr
+    used = json.loads(ran.stdout)["model"]
+    assert (used["name"] if used else None) == model
+    assert "IoU" in ran.stderr or model is None
+
+
+def test_tiles_leave_no_seam(data_dir: Path, tmp_path: Path) -> None:
+    """A network's scores depend on what it sees; tiles that overlap by its halo differ by next to nothing."""
+    import rasterio  # noqa: PLC0415
+
+    maps = []
+    for tile in (128, 512):
+        ran = geoseg(
+            "flood", data_dir / "change-s2" / "hongkong" / "before", "--model", "water-optical",
+            "--tile", tile, "-o", tmp_path / f"{tile}.gpkg", "--raster", tmp_path / f"{tile}.tif",
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        with rasterio.open(tmp_path / f"{tile}.tif") as file:
+            maps.append(file.read(1))
+    one, two = maps
+    assert (one == 1).sum() > 10_000
+    assert np.mean(one != two) < 0.004
