@@ -97,3 +97,49 @@ def test_labels_against_their_image_are_not_forgiven(config: Path, tmp_path: Pat
     """A label turned around scores near nothing: the score is not made from the image alone."""
     ran = geoseg("evaluate", config, "--set", "data.labels.codes={1: 1, 2: 0}", "--on", "all", "--json")
     assert json.loads(ran.stdout)["results"][0]["score"] < 0.05
+
+
+QUICK = ("--set", "loop.epochs=2", "--set", "loop.samples_per_epoch=16", "--json")
+
+
+def test_few_shots_train_on_so_many(config: Path) -> None:
+    pytest.importorskip("lightning", reason="the extra `train` is not installed")
+    ran = geoseg("evaluate", config, "--shots", 3, *QUICK)
+    assert ran.returncode == 0, ran.stderr
+    shot, floor = json.loads(ran.stdout)["results"]
+    assert shot["name"] == "simulated-water, 3 shots"
+    assert shot["chips"] == floor["chips"] == 2
+    assert shot["score"] is not None
+    ran = geoseg("evaluate", config, "--shots", 99, *QUICK)
+    assert ran.returncode == 2
+    assert "there are 4 windows" in ran.stderr
+
+
+@pytest.mark.slow
+def test_every_region_is_left_out_once(config: Path) -> None:
+    pytest.importorskip("lightning", reason="the extra `train` is not installed")
+    ran = geoseg("evaluate", config, "--leave-one-out", "--set", "split={kind: region}", *QUICK)
+    assert ran.returncode == 0, ran.stderr
+    left_out, floor = json.loads(ran.stdout)["results"]
+    assert set(left_out["parts"]) == {"east", "west"}
+    assert left_out["chips"] == floor["chips"] == 8
+    assert "without east: 4 windows to train on, 4 to judge" in ran.stderr
+
+
+def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> None:
+    """The temperature is applied to maps from then on; the map itself does not change."""
+    onnx = pytest.importorskip("onnx")
+    from tests.tasks.test_flood_network import bundle  # noqa: PLC0415
+
+    assert onnx
+    path = bundle(tmp_path / "more", ("green", "swir16"), evidence=None)
+    ran = geoseg("evaluate", config, "--model", path, "--record", "--on", "all", "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)["results"][0]
+    kept = json.loads((path / "model.json").read_text())["properties"]
+    assert kept["geoseg:evidence"]["score"] == pytest.approx(found["score"], abs=1e-4)
+    assert kept["geoseg:evidence"]["rival"] == "mndwi"
+    assert kept["geoseg:evidence"]["units"] == "reflectance"
+    assert kept["geoseg:temperature"] == found["temperature"]
+    again = geoseg("evaluate", config, "--model", path, "--on", "all", "--json")
+    assert json.loads(again.stdout)["results"][0]["confusion"] == found["confusion"]
