@@ -190,6 +190,7 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
         multiple=spec.network.multiple,
         resolution=spec.resolution,
         activation="none",
+        threshold=spec.threshold,
         classes=spec.classes,
         weights=Path("model.onnx"),
         input_name=INPUT,

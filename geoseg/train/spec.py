@@ -113,6 +113,8 @@ class TrainSpec(Spec):
     resolution: float | None = None
     """Pixel size in m."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Score from which a pixel is the second of two classes; IoU is best at half of F1 (Lipton 2014)."""
     tile: Annotated[int, Field(ge=32)] = 512
     overlap: Annotated[int, Field(ge=0)] = 64
     network: NetworkSpec = NetworkSpec()
