@@ -25,6 +25,9 @@ from geoseg.train.plots import draw_curves, draw_worst
 from geoseg.train.spec import TrainSpec
 
 CHECKPOINTS = "checkpoints"
+BEST, LAST = "best", "last"
+"""Checkpoints: the best on `val`, and the last epoch's."""
+
 DESCRIPTION = "training.json"
 """The config as used, with the statistics that were measured."""
 
@@ -84,7 +87,7 @@ def train(
         RuntimeMissingError: the accelerator asked for is not there.
         OutputError: the folder cannot be written, or there is nothing to resume.
     """
-    last = folder / CHECKPOINTS / "last.ckpt"
+    last = folder / CHECKPOINTS / f"{LAST}.ckpt"
     if resume and not last.is_file():
         raise OutputError(f"{folder}: holds no checkpoint to resume from")
     if spec.loop.accelerator == "gpu" and not torch.cuda.is_available():
@@ -112,14 +115,13 @@ def train(
         # Lightning advises more workers and other intervals; what is best here was decided in the config.
         warnings.simplefilter("ignore")
         trainer.fit(module, batches, wholes if check else None, ckpt_path=last if resume else None)
-    kept = keeper.best_model_path if spec.loop.keep == "best" and check else keeper.last_model_path
     _draw(folder, module, Wholes(windows, check or learn[:PLOTTED], statistics, spec.network.multiple), spec)
-    final = trainer.callback_metrics.get("val_iou")
-    best = keeper.best_model_score if spec.loop.keep == "best" and check else final
+    chosen = spec.loop.keep == "best" and bool(check)
+    score = keeper.best_model_score if chosen else trainer.callback_metrics.get("val_iou")
     return Trained(
         folder=folder,
-        checkpoint=Path(kept or keeper.last_model_path),
-        score=None if best is None or not check else float(best),
+        checkpoint=folder / CHECKPOINTS / f"{BEST if chosen else LAST}.ckpt",
+        score=None if score is None or not check else float(score),
         epochs=trainer.current_epoch,
         train=len(learn),
         val=len(check),
@@ -184,16 +186,19 @@ def _trainer(
     loop = spec.loop
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     every = max(1, loop.epochs // VALIDATIONS)
-    keeper = ModelCheckpoint(
-        folder / CHECKPOINTS,
-        filename="best",
-        monitor="val_iou" if validated else None,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-        auto_insert_metric_name=False,
-    )
-    callbacks: list[Callback] = [Telling(reporter), keeper]
+    # Two of them: Lightning's own "last" is written only where the score went up.
+    keepers = [
+        ModelCheckpoint(
+            folder / CHECKPOINTS,
+            filename=name,
+            monitor="val_iou" if name == BEST else None,
+            mode="max",
+            save_on_train_epoch_end=name == LAST,
+            enable_version_counter=False,
+        )
+        for name in ((BEST, LAST) if validated else (LAST,))
+    ]
+    callbacks: list[Callback] = [Telling(reporter), *keepers]
     if loop.average:
         callbacks.append(WeightAveraging(use_buffers=True, avg_fn=_average(loop.average)))
     if loop.patience and validated:
@@ -217,4 +222,4 @@ def _trainer(
             num_sanity_val_steps=0,
             log_every_n_steps=1,
         )
-    return trainer, keeper
+    return trainer, keepers[0]

@@ -27,6 +27,16 @@ def test_a_training_leaves_what_its_user_needs(run: Run) -> None:
     assert scores[-1] > 0.8
 
 
+def test_the_last_checkpoint_is_the_last(run: Run) -> None:
+    torch = pytest.importorskip("torch")
+    last = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)
+    best = torch.load(run.folder / "checkpoints" / "best.ckpt", weights_only=True)
+    assert last["epoch"] == 3
+    rows = csv.DictReader((run.folder / "logs" / "metrics.csv").read_text().splitlines())
+    scores = [float(row["val_iou"]) for row in rows if row["val_iou"]]
+    assert best["epoch"] == scores.index(max(scores))
+
+
 def test_the_bundle_maps_scenes_it_never_saw(run: Run, tmp_path: Path) -> None:
     image = run.data / "east" / "image" / "chip_15.tif"
     done = geoseg(
