@@ -131,14 +131,15 @@ def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> S
         )
         for image in data.images
     ]
-    chosen = [scene.select(names) for scene, names in zip(scenes, own, strict=True) if names]
     if not own[0]:
         raise BandError("the network takes no band of the first image")
+    first = scenes[0].select(own[0])
     layers = [
-        Layer(source=scene, prefix=image.prefix)
-        for scene, image in zip(chosen[1:], data.images[1:], strict=True)
+        Layer(source=scene.select(names), prefix=image.prefix)
+        for scene, names, image in zip(scenes[1:], own[1:], data.images[1:], strict=True)
+        if names
     ]
-    return Stack(chosen[0], layers) if layers else chosen[0]
+    return Stack(first, layers) if layers else first
 
 
 def _hide(values: NDArray[np.float32], bands: Sequence[str], data: DataSpec) -> None:

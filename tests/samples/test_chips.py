@@ -104,3 +104,12 @@ def test_real_labels_lie_on_their_own_grid(data_dir: Path) -> None:
     chip = read_chip(places(find_samples(data), data)[0], data, ("vv", "vh"))
     vh = chip.pixels[1]
     assert np.nanmedian(vh[chip.label == 1]) < np.nanmedian(vh[chip.label == 0]) - 4
+
+
+def test_a_date_that_is_not_asked_for_is_left_alone(labelled: DataSpec) -> None:
+    images = (*labelled.images, labelled.images[0].model_copy(update={"prefix": "before"}))
+    data = labelled.model_copy(update={"images": images})
+    place = places(find_samples(data), data)[0]
+    both = read_chip(place, data, ("green", "before:swir16"))
+    np.testing.assert_array_equal(read_chip(place, data, ("green",)).pixels[0], both.pixels[0])
+    assert both.pixels.shape[0] == 2
