@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,15 @@ SIDE = 256
 """Pixels of a panel at most."""
 
 
-def draw_curves(log: Path, path: Path) -> None:
-    """Draw training loss, validation loss and validation IoU of a CSV log, as SVG."""
-    with log.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+def draw_curves(logs: Sequence[Path], path: Path) -> None:
+    """Draw training loss, validation loss and validation IoU of CSV logs, as SVG."""
+    rows: list[dict[str, str]] = []
+    for log in logs:
+        with log.open(encoding="utf-8", newline="") as file:
+            rows += csv.DictReader(file)
 
     def series(name: str) -> list[tuple[float, float]]:
-        return [(float(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
+        return sorted((float(row["epoch"]), float(row[name])) for row in rows if row.get(name))
 
     losses = [Line(name=name, points=series(name)) for name in ("train_loss", "val_loss") if series(name)]
     charts = [line_chart(losses, title="Loss", x_label="epoch", y_label="")] if losses else []

@@ -24,7 +24,7 @@ from geoseg.train.module import Training
 from geoseg.train.plots import draw_curves, draw_worst
 from geoseg.train.spec import TrainSpec
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, LOGS = "checkpoints", "logs"
 BEST, LAST = "best", "last"
 """Checkpoints: the best on `val`, and the last epoch's."""
 
@@ -102,7 +102,7 @@ def train(
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
     module = Training(spec, statistics, [float(share) for share in shares])
     crops = Crops(spec, windows, learn, statistics)
-    trainer, keeper = _trainer(spec, folder, reporter, validated=bool(check))
+    trainer, keeper = _trainer(spec, folder, reporter, validated=bool(check), resume=resume)
     batches = DataLoader(
         crops,
         batch_size=spec.loop.batch,
@@ -130,9 +130,7 @@ def train(
 
 def _draw(folder: Path, module: Training, wholes: Wholes, spec: TrainSpec) -> None:
     """Plot the curves, and the worst of the held-out windows."""
-    log = folder / "logs" / "metrics.csv"
-    if log.is_file():
-        draw_curves(log, folder / "curves.svg")
+    draw_curves(sorted(folder.glob(f"{LOGS}*/metrics.csv")), folder / "curves.svg")
     draw_worst(module.network.cpu(), wholes, min(len(wholes), PLOTTED), spec.classes, folder / "worst.png")
 
 
@@ -180,7 +178,7 @@ def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
 
 
 def _trainer(
-    spec: TrainSpec, folder: Path, reporter: Reporter, *, validated: bool
+    spec: TrainSpec, folder: Path, reporter: Reporter, *, validated: bool, resume: bool
 ) -> tuple[lightning.Trainer, ModelCheckpoint]:
     """Lightning's loop with what the config asks for."""
     loop = spec.loop
@@ -203,9 +201,12 @@ def _trainer(
         callbacks.append(WeightAveraging(use_buffers=True, avg_fn=_average(loop.average)))
     if loop.patience and validated:
         callbacks.append(EarlyStopping("val_iou", patience=max(1, loop.patience // every), mode="max"))
+    # A log of its own for every time a training goes on: Lightning would empty the one that is there.
+    before = len(list(folder.glob(f"{LOGS}*")))
+    logs = f"{LOGS}-{before + 1}" if resume and before else LOGS
     loggers: list[Logger] = [
-        CSVLogger(folder, name="", version="logs"),
-        TensorBoardLogger(folder, name="", version="logs"),
+        CSVLogger(folder, name="", version=logs),
+        TensorBoardLogger(folder, name="", version=logs),
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

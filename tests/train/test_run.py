@@ -73,6 +73,9 @@ def test_training_goes_on_where_it_stopped(run: Run, tmp_path: Path) -> None:
     )
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["epochs"] == 2
+    for folder, epoch in (("logs", 0), ("logs-2", 1)):
+        rows = csv.DictReader((tmp_path / "run" / folder / "metrics.csv").read_text().splitlines())
+        assert {int(row["epoch"]) for row in rows} == {epoch}
 
 
 def test_the_same_seed_gives_the_same_network(run: Run, tmp_path: Path) -> None:
