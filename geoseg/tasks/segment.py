@@ -84,7 +84,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
     )
     ledger.hear(fit.notes, fit.warnings)
     normaliser = Normaliser(fit_to_scene(model, blocks))
-    tile = model.tile if model.fixed_tile else (run.tile or model.tile)
+    tile, overlap = _tiling(model, source, run)
     opened = open_session(
         model,
         runtime=run.runtime,
@@ -107,7 +107,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         prepare=normaliser,
         blend="linear",
         tile=tile,
-        overlap=min(model.overlap, tile // 2),
+        overlap=overlap,
         threshold=model.threshold,
         model=describe_model(model),
         runtime={
@@ -123,6 +123,20 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         acquired=scene.time.isoformat() if scene.time else "",
         session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
     )
+
+
+def _tiling(model: ModelSpec, source: Source, run: RunSpec) -> tuple[int, int]:
+    """Tile size and overlap of a network.
+
+    A scene no larger than a tile is one tile, as it is: a margin would only hold what was not observed.
+    """
+    if model.fixed_tile:
+        return model.tile, min(model.overlap, model.tile // 2)
+    longest = max(source.grid.height, source.grid.width)
+    if run.tile is None and run.overlap is None and longest <= model.tile:
+        return -(-longest // model.multiple) * model.multiple, 0
+    tile = run.tile or model.tile
+    return tile, min(model.overlap, tile // 2)
 
 
 def _check_tiles(
