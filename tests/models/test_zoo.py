@@ -16,8 +16,20 @@ ZOO = Path(__file__).parents[2] / "models" / "zoo"
 BUNDLES = sorted(path.parent.name for path in ZOO.glob("*/model.json"))
 OPERATORS = {
     *("Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "Div", "Gather", "GlobalAveragePool"),
-    *("HardSigmoid", "HardSwish", "Log", "MaxPool", "Mul", "Pow", "ReduceMean", "Relu", "Resize", "Shape"),
-    *("Sigmoid", "Slice", "Sqrt", "Sub", "Unsqueeze"),
+    *(
+        "HardSigmoid",
+        "HardSwish",
+        "Log",
+        "MaxPool",
+        "Mul",
+        "Pow",
+        "ReduceMean",
+        "Relu",
+        "Reshape",
+        "Resize",
+        "Shape",
+    ),
+    *("Sigmoid", "Slice", "Sqrt", "Squeeze", "Sub", "Unsqueeze"),
 }
 """All in the lists of TensorRT's own parser, OpenVINO and onnxruntime."""
 
