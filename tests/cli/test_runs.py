@@ -151,7 +151,13 @@ def test_ended_from_outside(number: int, code: int, folder: Path, tmp_path: Path
     """Nothing half written is left, and no traceback."""
     scene = _repeated(folder, tmp_path / "large.vrt", 40)
     arguments = ["flood", str(scene), "-o", str(tmp_path / "a.gpkg"), "--raster", str(tmp_path / "a.tif")]
-    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What runs in the background of a shell is started with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".*")) and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()
