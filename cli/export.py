@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from geoseg.errors import RuntimeMissingError, UsageError
+from geoseg.errors import UsageError
 
 from . import options as shared
 from .console import print_json, print_text, telling
@@ -67,6 +67,8 @@ def export(
         raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
     if to not in TARGETS:
         raise UsageError(f"--to {to!r} is none of {', '.join(TARGETS)}")
+    from geoseg.train import missing_extra
+
     text = card.read_text(encoding="utf-8") if card is not None else ""
     try:
         if to == "openvino-int8":
@@ -95,9 +97,7 @@ def export(
             source, output, checkpoint=checkpoint, weights=weights, card=text, overwrite=bool(overwrite)
         )
     except ImportError as error:
-        raise RuntimeMissingError(
-            f"export needs the extra `train`: pip install 'geoseg[train]' ({error})"
-        ) from error
+        raise missing_extra("export", error) from error
     if as_json:
         print_json({"bundle": str(output), "parity": made.parity, "mib": made.mib})
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from geoseg.errors import OutputError, RuntimeMissingError, UsageError
+from geoseg.errors import OutputError, UsageError
 
 from . import options as shared
 from .console import print_json, print_text, telling
@@ -67,6 +67,7 @@ def train(
     Checkpoints, logs and plots go to the folder of --output, or to runs/NAME.
     """
     told = shared.verbosity(context, quiet, verbose)
+    from geoseg.train import missing_extra
     from geoseg.train.config import read_config
 
     spec = read_config(config, data, settings(change or ()))
@@ -85,9 +86,7 @@ def train(
     try:
         from geoseg.train import run as work
     except ImportError as error:
-        raise RuntimeMissingError(
-            f"training needs the extra `train`: pip install 'geoseg[train]' ({error})"
-        ) from error
+        raise missing_extra("training", error) from error
     keep_freed_memory()
     with telling(told) as console:
         if threads is not None:

@@ -170,6 +170,16 @@ def write_bundle(
     return written
 
 
+def architecture_of(spec: ModelSpec) -> str:
+    """Return what a model's bundle calls its architecture; `unknown` without a bundle.
+
+    Raises:
+        ModelError: the bundle is not valid.
+    """
+    description = spec.weights.parent / DESCRIPTION
+    return parse(description)[0].properties.architecture if description.is_file() else "unknown"
+
+
 def _installed() -> Iterator[Path]:
     """Folders of the bundles that a name finds; those of geoseg first, each name once."""
     seen: set[str] = set()

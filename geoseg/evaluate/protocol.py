@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.catalog.bundles import DESCRIPTION, find_model, write_bundle
-from geoseg.catalog.description import parse
-from geoseg.errors import RuntimeMissingError, UsageError
+from geoseg.catalog.bundles import DESCRIPTION, architecture_of, find_model, write_bundle
+from geoseg.errors import UsageError
 from geoseg.evaluate.calibration import Reliability, calibration_error, nothing, temperature
 from geoseg.evaluate.maps import Verdict, judge
 from geoseg.evaluate.subjects import Subject, method_subject
@@ -21,6 +20,7 @@ from geoseg.samples import Place, find_samples, places, split
 from geoseg.samples.chips import opened_image
 from geoseg.samples.splits import part_names
 from geoseg.spec import Evidence, Units
+from geoseg.train import missing_extra
 from geoseg.train.spec import TrainSpec
 
 ROLES = ("test", "val", "train", "all")
@@ -172,9 +172,7 @@ def _trained_and_judged(
         from geoseg.train.export import export  # noqa: PLC0415 - torch, only where a network is trained
         from geoseg.train.run import train  # noqa: PLC0415
     except ImportError as error:
-        raise RuntimeMissingError(
-            f"training needs the extra `train`: pip install 'geoseg[train]' ({error})"
-        ) from error
+        raise missing_extra("training", error) from error
     loop = spec.loop.model_copy(update={"keep": "last", "patience": 0})
     alone = spec.model_copy(update={"loop": loop})
     with tempfile.TemporaryDirectory(prefix="geoseg-train-") as scratch:
@@ -225,12 +223,8 @@ def record(bundle: str, results: Sequence[Result], spec: TrainSpec, said: str, r
     before = model.temperature if own.subject.model is not None else 1.0
     found = round(before * own.temperature, 4)
     folder = model.weights.parent
-    architecture = parse(folder / DESCRIPTION)[0].properties.architecture
-    write_bundle(
-        folder,
-        model.model_copy(update={"evidence": proof, "temperature": found}),
-        architecture=architecture,
-    )
+    told = model.model_copy(update={"evidence": proof, "temperature": found})
+    write_bundle(folder, told, architecture=architecture_of(model))
     verdict = (
         "flood --method auto will take it" if proof.convinces else "flood --method auto keeps the method"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from geoseg.catalog.bundles import CARD, DESCRIPTION, find_model, write_bundle
-from geoseg.catalog.description import parse
+from geoseg.catalog.bundles import CARD, architecture_of, find_model, write_bundle
 from geoseg.catalog.onnx_metadata import read_header
 from geoseg.errors import ModelError, OutputError, UsageError
 from geoseg.evaluate.maps import judge
@@ -113,7 +112,8 @@ def quantise(
             logging.disable(logging.NOTSET)
         update = {"weights": weights, "name": bundle.name, "evidence": None}
         small = model.model_copy(update=update)
-        trial = write_bundle(Path(scratch) / "bundle", small, architecture=_architecture(model))
+        architecture = architecture_of(model)
+        trial = write_bundle(Path(scratch) / "bundle", small, architecture=architecture)
         fp32, int8 = (
             _score(str(path), held, spec, Path(scratch) / path.name, reporter)
             for path in (model.weights.parent, trial.weights.parent)
@@ -123,9 +123,7 @@ def quantise(
                 f"int8 maps score {int8:.4f}, fp32 maps {fp32:.4f}: more than {WORST_DROP:g} is lost, so "
                 f"{bundle} was not written"
             )
-        written = write_bundle(
-            bundle, small, architecture=_architecture(model), card=_card(model, fp32, int8)
-        )
+        written = write_bundle(bundle, small, architecture=architecture, card=_card(model, fp32, int8))
     return Quantised(model=written, score=int8, score_fp32=fp32, mib=written.weights.stat().st_size / 2**20)
 
 
@@ -141,8 +139,9 @@ def calibration_tiles(
         with stacked_source(place.sample, spec.data, bands) as source:
             if place.sample not in fitted:
                 fitted[place.sample] = Normaliser(fit_to_scene(model, sample_blocks(source, bands)))
-            side = min(model.tile, -(-max(place.window.height, place.window.width) // 32) * 32)
-            window = type(place.window)(row=place.window.row, col=place.window.col, height=side, width=side)
+            longest = max(place.window.height, place.window.width)
+            side = min(model.tile, -(-longest // model.multiple) * model.multiple)
+            window = replace(place.window, height=side, width=side)
             found.append(fitted[place.sample](source.read(window, bands)))
     return found
 
@@ -150,11 +149,6 @@ def calibration_tiles(
 def _score(model: str, held: Sequence[Place], spec: TrainSpec, folder: Path, reporter: Reporter) -> float:
     verdicts = judge(Subject(name=model, model=model), held, spec, folder / "maps", reporter)
     return main_score(np.sum([verdict.counts for verdict in verdicts], axis=0))
-
-
-def _architecture(model: ModelSpec) -> str:
-    description = model.weights.parent / DESCRIPTION
-    return parse(description)[0].properties.architecture if description.is_file() else "unknown"
 
 
 def _card(model: ModelSpec, fp32: float, int8: float) -> str:

@@ -54,7 +54,7 @@ def _parts(places: Sequence[Place], spec: SplitSpec) -> list[str]:
         return _equal(np.argsort(np.argsort(position, kind="stable"), kind="stable"), spec.parts)
     ids = list(dict.fromkeys(place.sample.id for place in places))
     if spec.kind == "files":
-        listed = {name: _ids(path, ids) for path in (*spec.val, *spec.test) for name in (path,)}
+        listed = {path: _ids(path, ids) for path in (*spec.val, *spec.test)}
         return [next((name for name, own in listed.items() if p.sample.id in own), "") for p in places]
     order = np.arange(len(ids))
     if spec.kind == "random":

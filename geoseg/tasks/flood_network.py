@@ -242,21 +242,18 @@ def by_network(
     chosen = clip(scene.select(_own(model)), spec.run)
     ledger.hear(chosen.notes, chosen.warnings)
     earlier = [item.select(_earlier(model)) for item in before]
-    dates: Source = chosen
-    if earlier:
-        dates = Stack(chosen, [Layer(source=item, prefix=BEFORE) for item in earlier])
-    recipe = network_recipe(model, chosen, dates, spec.run, ledger)
+    dates = [Layer(source=item, prefix=BEFORE) for item in earlier]
+    recipe = network_recipe(model, chosen, _beside(chosen, dates), spec.run, ledger)
     preset = task("flood")
     told_apart = PERMANENT in beside.names
     classes = preset.classes[:2] if earlier and not told_apart else flood_classes(told_apart, ledger)
     network = tuple(band.name for band in model.bands)
-    layers = [*(Layer(source=item, prefix=BEFORE) for item in earlier), *beside.layers]
     return replace(
         recipe,
         task="flood",
         layer=preset.layer,
         classes=classes,
-        source=Stack(chosen, layers) if layers else chosen,
+        source=_beside(chosen, [*dates, *beside.layers]),
         bands=(*network, *beside.names),
         session=Referenced(recipe.session, len(network), beside.names, spec),
         prepare=_with_layers(recipe, len(network), beside) if beside.names else recipe.prepare,
@@ -264,6 +261,11 @@ def by_network(
         min_area=preset.min_area,
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
     )
+
+
+def _beside(scene: Scene, layers: Sequence[Layer]) -> Source:
+    """A scene, with layers on its grid where there are any."""
+    return Stack(scene, layers) if layers else scene
 
 
 def _with_layers(recipe: Recipe, count: int, beside: References) -> Callable[[Pixels], NDArray[np.float32]]:

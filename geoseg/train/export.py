@@ -27,7 +27,7 @@ from geoseg.catalog.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError, SceneReadError
 from geoseg.spec import ModelBand, ModelSpec
 from geoseg.train.module import Training
-from geoseg.train.run import CHECKPOINTS, DESCRIPTION
+from geoseg.train.run import CHECKPOINTS, DESCRIPTION, LAST
 from geoseg.train.spec import TrainSpec
 
 OPSET = 18
@@ -87,7 +87,7 @@ def load(folder: Path, checkpoint: Path | None = None) -> tuple[TrainSpec, nn.Mo
     """
     spec, statistics = read_training(folder)
     own = folder / CHECKPOINTS / f"{spec.loop.keep}.ckpt"
-    path = checkpoint or (own if own.is_file() else folder / CHECKPOINTS / "last.ckpt")
+    path = checkpoint or (own if own.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:

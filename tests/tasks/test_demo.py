@@ -11,23 +11,7 @@ import rasterio
 from geoseg.errors import OutputError
 from geoseg.report import RunRecord
 from geoseg.tasks.demo import overlap, run_demo
-
-
-class Told:
-    """A reporter that remembers."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        assert 0 <= done <= total
+from tests.told import Told
 
 
 @pytest.fixture(scope="module")

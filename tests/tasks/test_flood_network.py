@@ -15,6 +15,7 @@ from geoseg.errors import UsageError
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec, Evidence, FloodSpec, ModelBand, ModelSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood import map_flood
+from tests.told import Told
 
 onnx = pytest.importorskip("onnx")
 SIDE = 96
@@ -32,23 +33,6 @@ PROOF = Evidence(
     rival_score=0.6,
     gain=(0.1, 0.3),
 )
-
-
-class Told:
-    """Keeps what a run says."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        pass
 
 
 def bundle(folder: Path, bands: tuple[str, ...], mean: float = 0.1, **changes: Any) -> Path:

@@ -13,7 +13,7 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from geoseg.errors import ModelError  # noqa: E402
 from geoseg.evaluate.quantise import quantise  # noqa: E402
 from geoseg.train.config import read_config  # noqa: E402
-from tests.tasks.test_flood_network import Told  # noqa: E402
+from tests.told import Told  # noqa: E402
 from tests.train.conftest import Run, geoseg  # noqa: E402
 
 
