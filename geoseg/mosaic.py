@@ -7,13 +7,14 @@ result depends on neither threads nor batches.
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.grid import Tile, TileGrid, Window
-from geoseg.pixels import NODATA_CLASS
+from geoseg.pixels import NODATA_CLASS, Classes
 
 Blend = Literal["linear", "crop"]
 """`linear`: weights fall linearly over the overlap (networks). `crop`: each pixel comes from the tile that
@@ -112,6 +113,38 @@ class Mosaic:
         tiles = self._tiles
         self._sums[:, : tiles.overlap] = self._sums[:, tiles.stride :].copy()
         self._sums[:, tiles.overlap :] = 0
+
+
+class Decide(Protocol):
+    """Turns the scores of finished rows into classes."""
+
+    def __call__(
+        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
+    ) -> tuple[Classes, NDArray[np.uint8]]:
+        """Return class values and the 255ths of their scores, (H, W) both.
+
+        Args:
+            scores: (K, H, W) in 0..1.
+            valid: (H, W); True = observed.
+            window: their place on the grid. Each pixel of a scene is decided once.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Highest:
+    """The class of the highest score: what `decide` does."""
+
+    values: tuple[int, ...]
+    """Class value of each plane; two where there is one plane."""
+    threshold: float = 0.5
+    """Of one plane."""
+
+    def __call__(
+        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
+    ) -> tuple[Classes, NDArray[np.uint8]]:
+        """Decide wherever the rows are."""
+        del window
+        return decide(scores, valid, values=self.values, threshold=self.threshold)
 
 
 def decide(

@@ -7,7 +7,7 @@ that consumes them. Nothing is held but open regions, unless cleaning needs all 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import shapely
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.outputs import RasterSink, VectorSink, rasterise
-from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.pixels import Strip, class_dtype, nodata_class
 from geoseg.preview import LONGEST, Preview
 from geoseg.regions import Regions, RegionTable
 from geoseg.report import ClassTotal, Reporter
@@ -26,6 +26,10 @@ from geoseg.vectorise import Cleaning, Polygoniser
 
 FOOTPRINT_SIDE = 1024
 """Pixels of the longer side of the grid on which the footprint is drawn."""
+
+
+Describe = Callable[[Features], Features]
+"""Adds a task's own columns to those of every map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +53,15 @@ def segment(
     reporter: Reporter,
     *,
     picture: bool = True,
+    describe: Describe | None = None,
 ) -> Summary:
     """Map a scene into open sinks; the caller finishes or discards them.
 
-    Without `picture` the preview holds one pixel.
+    Without `picture` the preview holds one pixel. `describe` adds a task's own columns.
     """
     grid = job.source.grid
-    preview = Preview(grid, job.bands, longest=LONGEST if picture else 1)
-    writer = MapWriter(grid, classes, cleaning, vector, raster)
+    preview = Preview(grid, job.bands, longest=LONGEST if picture else 1, dtype=job.dtype)
+    writer = MapWriter(grid, classes, cleaning, vector, raster, describe=describe)
     score(job, writer.add, preview, reporter)
     return writer.finish(preview)
 
@@ -73,19 +78,23 @@ class MapWriter:
         raster: RasterSink | None,
         *,
         omit: tuple[str, ...] = (),
+        describe: Describe | None = None,
     ) -> None:
-        """Write to open sinks; `omit` names columns that the map cannot fill."""
+        """Write to open sinks; `omit` names columns that the map cannot fill, `describe` adds others."""
         self._grid = grid
         self._classes = {item.value: item.label for item in classes if item.value}
         self._cleaning = cleaning
         self._vector = vector
         self._raster = raster
         self._omit = omit
+        self._describe = describe
         self._table = RegionTable(grid)
         self._polygons = Polygoniser(grid, cleaning, self._classes)
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._valid_pixels = 0
-        self._footprint = Preview(grid, (), longest=FOOTPRINT_SIDE)
+        self._footprint = Preview(
+            grid, (), longest=FOOTPRINT_SIDE, dtype=class_dtype(item.value for item in classes)
+        )
 
     def add(self, strip: Strip) -> None:
         """Take in the next strip."""
@@ -128,7 +137,8 @@ class MapWriter:
                 math.fsum((area, *columns["area_m2"][own].tolist())),
             )
         kept = {name: values for name, values in columns.items() if name not in self._omit}
-        self._vector.write(Features(geometry=features.geometry, columns=kept))
+        plain = Features(geometry=features.geometry, columns=kept)
+        self._vector.write(plain if self._describe is None else self._describe(plain))
 
     def _totals(self) -> tuple[ClassTotal, ...]:
         """Totals of the classes that the map can have."""
@@ -145,7 +155,8 @@ class MapWriter:
 
     def _outline(self) -> shapely.Geometry:
         """Polygons of the observed pixels, drawn on every n-th row and column."""
-        seen = (self._footprint.classes != NODATA_CLASS).astype(np.uint8)
+        drawn = self._footprint.classes
+        seen = (drawn != nodata_class(drawn.dtype)).astype(np.uint8)
         grid = self._grid.resized(*seen.shape)
         table = RegionTable(grid)
         polygons = Polygoniser(grid, Cleaning(dst_crs=self._cleaning.dst_crs), {1: "observed"})

@@ -5,7 +5,9 @@ Arrays are (bands, rows, cols), batches (N, C, H, W), masks True = valid.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,20 @@ from geoseg.grid import Window
 
 NODATA_CLASS = 255
 """The class of pixels that were not seen: never land, never water."""
+
+Classes = NDArray[np.unsignedinteger[Any]]
+"""Class values: two bytes where a map has more than 255 of them (transitions between many classes). The
+greatest value of the dtype is the class of pixels that were not seen."""
+
+
+def nodata_class(dtype: np.dtype[Any] | type[np.unsignedinteger[Any]]) -> int:
+    """Return the class of pixels that were not seen: 255, or 65,535 of two bytes."""
+    return int(np.iinfo(dtype).max)
+
+
+def class_dtype(values: Iterable[int]) -> type[np.uint8] | type[np.uint16]:
+    """Return the smallest dtype that holds some class values besides its nodata class."""
+    return np.uint8 if max(values, default=0) < NODATA_CLASS else np.uint16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +66,15 @@ class Strip:
 
     row: int
     """First row on the scene's grid."""
-    classes: NDArray[np.uint8]
-    """(H, W) class values; 0 background, `NODATA_CLASS` where nothing was observed."""
+    classes: Classes
+    """(H, W) class values; 0 background, `nodata_class` of the dtype where nothing was observed."""
     scores: NDArray[np.uint8]
     """(H, W) score of the class given, as 255ths; 0 where nothing was observed."""
 
     @property
     def valid(self) -> NDArray[np.bool_]:
         """(H, W); True = observed."""
-        return np.not_equal(self.classes, NODATA_CLASS)
+        return np.not_equal(self.classes, nodata_class(self.classes.dtype))
 
     @property
     def stop_row(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.grid import Grid
-from geoseg.pixels import NODATA_CLASS, Pixels
+from geoseg.pixels import Classes, Pixels, nodata_class
 
 LONGEST = 1400
 """Pixels of the longer side of a preview."""
@@ -15,14 +15,20 @@ LONGEST = 1400
 class Preview:
     """Every n-th row and column of the pixels and of the classes."""
 
-    def __init__(self, grid: Grid, bands: tuple[str, ...], longest: int = LONGEST) -> None:
-        """Make room; `bands` are those that will be added."""
+    def __init__(
+        self,
+        grid: Grid,
+        bands: tuple[str, ...],
+        longest: int = LONGEST,
+        dtype: type[np.uint8] | type[np.uint16] = np.uint8,
+    ) -> None:
+        """Make room; `bands` are those that will be added, `dtype` is that of the classes."""
         self.step = max(1, -(-max(grid.height, grid.width) // longest))
         self.bands = bands
         shape = (-(-grid.height // self.step), -(-grid.width // self.step))
         self.pixels: NDArray[np.float32] = np.full((len(bands), *shape), np.nan, np.float32)
         """Physical values (B, h, w), NaN where nothing was observed."""
-        self.classes: NDArray[np.uint8] = np.full(shape, NODATA_CLASS, np.uint8)
+        self.classes: Classes = np.full(shape, nodata_class(dtype), dtype)
         """Class values (h, w) before cleaning."""
 
     def add_pixels(self, pixels: Pixels) -> None:
@@ -48,7 +54,7 @@ class Preview:
         )
         self.pixels[:, row : row + height, col : col + width] = sample.physical()
 
-    def add_classes(self, row: int, classes: NDArray[np.uint8]) -> None:
+    def add_classes(self, row: int, classes: Classes) -> None:
         """Sample a finished strip (H, W) whose first row is `row`."""
         first = -(-row // self.step)
         sample = classes[first * self.step - row :: self.step, :: self.step]

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
-from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.pixels import Strip, nodata_class
 
 Ints = NDArray[np.int64]
 
@@ -200,7 +200,7 @@ def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     starts = np.flatnonzero(begins)
     stops = np.append(starts[1:], classes.size)
     found = classes.ravel()[starts]
-    keep = (found != 0) & (found != NODATA_CLASS)
+    keep = (found != 0) & (found != nodata_class(classes.dtype))
     if not keep.any():
         return _NONE, _NONE, _NONE, _NONE, _NONE
     lengths = stops - starts

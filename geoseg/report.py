@@ -23,6 +23,10 @@ class Reporter(Protocol):
         """Tell how far it is; `done == total` closes the bar."""
 
 
+TableRows = tuple[dict[str, int | float | str], ...]
+"""Rows of a table, all with the same columns."""
+
+
 class ClassTotal(Spec):
     """How much of a map is one class, after cleaning."""
 
@@ -57,6 +61,8 @@ class RunRecord(Spec):
     valid_share: float
     """Share of the mapped grid that was observed, 0..1."""
     classes: tuple[ClassTotal, ...]
+    tables: dict[str, TableRows] = {}
+    """Further tables of the map by name, a list of rows each: transitions, gain and loss."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     outputs: tuple[Path, ...] = ()

@@ -19,8 +19,8 @@ import rasterio
 from numpy.typing import NDArray
 
 from geoseg.grid import Tile, TileGrid
-from geoseg.mosaic import Blend, Mosaic, decide
-from geoseg.pixels import Pixels, Strip
+from geoseg.mosaic import Blend, Decide, Mosaic
+from geoseg.pixels import Classes, Pixels, Strip
 from geoseg.preview import Preview
 from geoseg.reading import TileRow, ahead, read_tile_rows
 from geoseg.report import Reporter
@@ -43,10 +43,10 @@ class Job:
     """Pixels of a tile to the session's input (C, size, size)."""
     tiles: TileGrid
     blend: Blend
-    values: tuple[int, ...]
-    """Class value of each score plane; two where the session has one plane."""
-    threshold: float = 0.5
-    """Of one-plane sessions."""
+    decide: Decide
+    """Scores of finished rows to classes."""
+    dtype: type[np.uint8] | type[np.uint16] = np.uint8
+    """Of the classes."""
     column_bands: tuple[range, ...]
     """Tile columns swept one after the other (`geoseg.plan.column_bands`)."""
     scratch: Path
@@ -83,22 +83,22 @@ def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
     grid = job.tiles.grid
     done = 0
     with tempfile.TemporaryDirectory(prefix=".geoseg-", dir=job.scratch) as folder:
-        rows = np.memmap(Path(folder) / "rows", np.uint8, "w+", shape=(2, grid.height, grid.width))
+        shape = (grid.height, grid.width)
+        all_classes = np.memmap(Path(folder) / "classes", job.dtype, "w+", shape=shape)
+        all_scores = np.memmap(Path(folder) / "scores", np.uint8, "w+", shape=shape)
         for cols in job.column_bands:
             at = slice(cols.start * job.tiles.stride, cols.stop * job.tiles.stride)
             for row, classes, scores in _sweep(job, cols, preview):
-                rows[0, row : row + len(classes), at] = classes
-                rows[1, row : row + len(classes), at] = scores
+                all_classes[row : row + len(classes), at] = classes
+                all_scores[row : row + len(classes), at] = scores
                 done += 1
                 reporter.progress(done, total, "strips")
         for row in range(0, grid.height, SWEEP_ROWS):
-            classes, scores = np.array(rows[:, row : row + SWEEP_ROWS])
-            yield Strip(row=row, classes=classes, scores=scores)
+            part = slice(row, row + SWEEP_ROWS)
+            yield Strip(row=row, classes=np.array(all_classes[part]), scores=np.array(all_scores[part]))
 
 
-def _sweep(
-    job: Job, cols: range, preview: Preview
-) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8]]]:
+def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[tuple[int, Classes, NDArray[np.uint8]]]:
     """Score some tile columns from top to bottom: first row, classes and scores of the finished rows."""
     mosaic = Mosaic(job.tiles, job.session.planes, job.blend, cols)
     for tile_row in ahead(read_tile_rows(job.source, job.bands, job.tiles, mosaic.span)):
@@ -110,7 +110,7 @@ def _sweep(
                 mosaic.add(tile, tile_scores)
         window, planes = mosaic.finished(tile_row.row)
         valid = tile_row.pixels.valid[window.slices(tile_row.pixels.window)]
-        classes, quanta = decide(planes, valid, values=job.values, threshold=job.threshold)
+        classes, quanta = job.decide(planes, valid, window)
         mosaic.advance()
         yield window.row, classes, quanta
 

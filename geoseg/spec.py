@@ -32,8 +32,9 @@ class Spec(BaseModel):
 class ClassSpec(Spec):
     """One class of a map: the only place where its value, name and colour are said."""
 
-    value: Annotated[int, Field(ge=0, le=254)]
-    """Value in class rasters and in the `class` column; 0 is background and gets no polygons."""
+    value: Annotated[int, Field(ge=0, le=65_534)]
+    """Value in class rasters (of two bytes beyond 254) and in the `class` column; 0 is background and gets no
+    polygons."""
     label: str
     """Name that people read."""
     colour: Colour

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, TileGrid, Window
-from geoseg.mosaic import Blend
+from geoseg.mosaic import Blend, Highest
 from geoseg.pixels import NODATA_CLASS, Pixels, Strip
 from geoseg.plan import column_bands
 from geoseg.preview import Preview
@@ -120,8 +120,7 @@ def _map(
         prepare=Pixels.physical,
         tiles=tiles,
         blend=blend,
-        values=(0, 1),
-        threshold=0.9,
+        decide=Highest(values=(0, 1), threshold=0.9),
         column_bands=tuple(ranges),
         scratch=folder,
     )
@@ -206,7 +205,7 @@ def test_an_error_of_the_consumer_comes_out(tmp_path: Path) -> None:
         prepare=Pixels.physical,
         tiles=tiles,
         blend="crop",
-        values=(0, 1),
+        decide=Highest(values=(0, 1)),
         column_bands=(range(tiles.cols),),
         scratch=tmp_path,
     )

@@ -30,6 +30,7 @@ from geoseg.spec import ClassSpec
 
 __all__ = [
     "FORMATS",
+    "Kind",
     "RasterSink",
     "VectorSink",
     "check_writable",
@@ -64,7 +65,7 @@ class VectorSink(Protocol):
         """Append a batch; any number of times, possibly never."""
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
-        """Write the record and the `scene` layer's rows, and move everything to its place."""
+        """Write the record, the `scene` layer's rows, and move everything to its place."""
 
 
 class RasterSink(Protocol):
@@ -94,6 +95,7 @@ def open_vector(
     schema: Mapping[str, Kind],
     crs: CRS | None,
     overwrite: bool,
+    styled_by: str = "class",
 ) -> VectorSink:
     """Open a vector output in the format that its suffix names.
 
@@ -104,6 +106,7 @@ def open_vector(
         schema: columns of every batch, in order.
         crs: of the geometries; None: pixel coordinates, kept as they are.
         overwrite: whether existing files may be replaced.
+        styled_by: the column whose values `classes` names.
 
     Raises:
         UsageError: the suffix names no format.
@@ -111,7 +114,9 @@ def open_vector(
     """
     sink = _format(path)
     return sink(
-        path, Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs), overwrite=overwrite
+        path,
+        Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs, styled_by=styled_by),
+        overwrite=overwrite,
     )
 
 

@@ -28,7 +28,7 @@ from geoseg.grid import Grid
 from geoseg.outputs.beside import Beside, writing
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.outputs.styles import colour_table
-from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.pixels import Strip, class_dtype, nodata_class
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
 
@@ -45,8 +45,9 @@ _SCORE_OPTIONS = {"overview_resampling": "AVERAGE", "level": "3", "predictor": "
 class ClassRasterSink:
     """The class and score rasters of one run; leaving it without `finish` removes them.
 
-    Classes are uint8 with nodata 255, a colour table and the labels as band tags `CLASS_<value>`. Scores are
-    uint8 with scale 1/255; 0 is a legal score, so a mask, not a nodata value, tells what was not observed.
+    Classes are uint8 with nodata 255 (uint16 with nodata 65,535 where values go beyond 254), a colour table
+    and the labels as band tags `CLASS_<value>`. Scores are uint8 with scale 1/255; 0 is a legal score, so a
+    mask, not a nodata value, tells what was not observed.
     """
 
     def __init__(
@@ -64,17 +65,18 @@ class ClassRasterSink:
         self._grid = grid
         self._specs = tuple(classes)
         self._threads = threads
+        self._dtype = class_dtype(spec.value for spec in classes)
         targets = [path for path in (classes_path, scores_path) if path is not None]
         self._beside = Beside(targets, overwrite=overwrite)
         self._pending: list[Strip] = []
         self._next_row = 0
-        self._edits: list[tuple[NDArray[np.object_], NDArray[np.uint8]]] = []
+        self._edits: list[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._beside)
-            self._classes = self._open(stack, self._classes_path, "classes.work.tif", nodata=NODATA_CLASS)
-            self._scores = self._open(stack, self._scores_path, "scores.work.tif", nodata=None)
+            self._classes = self._open(stack, self._classes_path, "classes.work.tif", self._dtype)
+            self._scores = self._open(stack, self._scores_path, "scores.work.tif", None)
             self._stack = stack.pop_all()
         if self._classes is not None:
             self._classes.write_colormap(1, colour_table(self._specs))
@@ -119,7 +121,7 @@ class ClassRasterSink:
             values: one class value each; later ones win.
         """
         if self._classes_path is not None and len(geometries):
-            self._edits.append((np.asarray(geometries, object), np.asarray(values, np.uint8)))
+            self._edits.append((np.asarray(geometries, object), np.asarray(values, self._dtype)))
 
     def finish(self, record: RunRecord) -> None:
         """Apply the edits, copy into COGs with the record and move them to their places.
@@ -138,8 +140,10 @@ class ClassRasterSink:
         self._publish(self._scores, self._scores_path, record, _SCORE_OPTIONS)
         self._beside.commit()
 
-    def _open(self, stack: ExitStack, path: Path | None, name: str, *, nodata: int | None) -> Any:
-        """Open a working file: a rasterio dataset, or None without a path."""
+    def _open(
+        self, stack: ExitStack, path: Path | None, name: str, dtype: type[np.uint8] | type[np.uint16] | None
+    ) -> Any:
+        """Open a working file of classes, or of scores: a rasterio dataset, or None without a path."""
         if path is None:
             return None
         grid = self._grid
@@ -148,13 +152,13 @@ class ClassRasterSink:
                 self._beside.path(path, name=name),
                 "w+",
                 driver="GTiff",
-                dtype="uint8",
+                dtype=np.dtype(dtype or np.uint8).name,
                 count=1,
                 height=grid.height,
                 width=grid.width,
                 crs=None if grid.crs is None else grid.crs.to_wkt(),
                 transform=grid.transform,
-                nodata=nodata,
+                nodata=None if dtype is None else nodata_class(dtype),
                 tiled=True,
                 blockxsize=BLOCK,
                 blockysize=BLOCK,
@@ -177,7 +181,7 @@ class ClassRasterSink:
         if self._scores is not None and self._scores_path is not None:
             with writing(self._scores_path), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
                 self._scores.write(scores[:height], 1, window=window)
-                self._scores.write_mask(classes[:height] != NODATA_CLASS, window=window)
+                self._scores.write_mask(classes[:height] != nodata_class(classes.dtype), window=window)
         rest = Strip(row=first + height, classes=classes[height:], scores=scores[height:])
         self._pending = [rest] if len(rest.classes) else []
 
@@ -205,7 +209,7 @@ class ClassRasterSink:
             _check(target)
 
 
-def _apply(dataset: Any, edits: Sequence[tuple[NDArray[np.object_], NDArray[np.uint8]]]) -> None:
+def _apply(dataset: Any, edits: Sequence[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]]) -> None:
     """Burn polygons into a class raster, some rows at a time, in the order given."""
     geometries = np.concatenate([geometry for geometry, _ in edits])
     values = np.concatenate([value for _, value in edits])

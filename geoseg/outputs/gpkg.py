@@ -11,7 +11,7 @@ from geoseg.outputs.layer import SCENE_LAYER
 from geoseg.outputs.record import RECORD_URI
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.styles import classes_qml, footprint_qml
-from geoseg.report import RunRecord
+from geoseg.report import RunRecord, TableRows
 
 # OGC 12-128r17 (GeoPackage 1.3), F.8: the metadata extension.
 _METADATA = """
@@ -62,6 +62,10 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
 """
 
 
+MANY = 24
+"""Classes beyond which a style lists only those that are in the map."""
+
+
 class GeoPackageSink(StagedSink):
     """A GeoPackage 1.3 that holds everything."""
 
@@ -90,10 +94,12 @@ class GeoPackageSink(StagedSink):
                 " styleName, styleQML, styleSLD, useAsDefault, description, owner)"
                 " VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '')",
                 [
-                    (name, name, classes_qml(self.layer.classes), f"Classes of {name}"),
+                    (name, name, self._style(record), f"Classes of {name}"),
                     (SCENE_LAYER, SCENE_LAYER, footprint_qml(), "Outline of the scene"),
                 ],
             )
+            for table, rows in record.tables.items():
+                _add_rows(file, table, rows)
             metadata = file.execute(
                 "INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata)"
                 " VALUES ('dataset', ?, 'application/json', ?)",
@@ -103,3 +109,30 @@ class GeoPackageSink(StagedSink):
                 "INSERT INTO gpkg_metadata_reference (reference_scope, md_file_id) VALUES ('geopackage', ?)",
                 (metadata.lastrowid,),
             )
+
+    def _style(self, record: RunRecord) -> str:
+        """Return the style of the polygons; of many classes, only those that there are."""
+        classes = self.layer.classes
+        if len(classes) > MANY:
+            listed = {item.value for item in record.classes}
+            classes = tuple(item for item in classes if item.value in listed)
+        return classes_qml(classes, self.layer.styled_by)
+
+
+def _add_rows(file: sqlite3.Connection, name: str, rows: TableRows) -> None:
+    """Add a table of the record, without geometry."""
+    if not rows:
+        return
+    kinds = {int: "INTEGER", float: "REAL"}
+    columns = {column: kinds.get(type(value), "TEXT") for column, value in rows[0].items()}
+    typed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    file.execute(f'CREATE TABLE "{name}" (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, {typed})')
+    names, marks = ", ".join(f'"{column}"' for column in columns), ", ".join("?" for _ in columns)
+    file.executemany(
+        f'INSERT INTO "{name}" ({names}) VALUES ({marks})',  # noqa: S608 - names that geoseg itself gives
+        [[row[column] for column in columns] for row in rows],
+    )
+    file.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES (?, 'attributes', ?)",
+        (name, name),
+    )

@@ -35,6 +35,8 @@ class Layer:
     """Empty for a layer that is not a map of classes."""
     crs: CRS | None
     """None: coordinates are pixels."""
+    styled_by: str = "class"
+    """The column whose values `classes` names and colours."""
 
     @classmethod
     def of(cls, features: Features, *, name: str, crs: CRS | None) -> Self:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from geoseg.errors import OutputError
 from geoseg.outputs.beside import Beside, writing
 from geoseg.outputs.styles import rgb
-from geoseg.pixels import NODATA_CLASS
+from geoseg.pixels import Classes, nodata_class
 from geoseg.spec import ClassSpec
 
 LONG_SIDE = 1000
@@ -49,7 +49,7 @@ def rasterise(
     geometries: NDArray[np.object_],
     values: NDArray[np.integer],
     *,
-    out: NDArray[np.uint8],
+    out: Classes,
     scale: float = 1.0,
 ) -> None:
     """Draw polygons into the labels of a picture, a batch at a time.
@@ -69,7 +69,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     path: Path,
     *,
     background: NDArray[np.floating],
-    labels: NDArray[np.uint8],
+    labels: Classes,
     classes: Sequence[ClassSpec],
     title: str,
     caption: str,
@@ -82,7 +82,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     Args:
         path: where to.
         background: (3, h, w) or (h, w), 0..1, NaN where nothing was observed; decimated by the caller.
-        labels: (h, w) class values; 0 shows the scene, 255 was not observed.
+        labels: (h, w) class values; 0 shows the scene, the nodata class was not observed.
         classes: of the map; those other than 0 stand in the legend.
         title: one line.
         caption: scene and method; wrapped.
@@ -106,11 +106,11 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
 
 
 def _compose(
-    background: NDArray[np.floating], labels: NDArray[np.uint8], classes: Sequence[ClassSpec], factor: int
+    background: NDArray[np.floating], labels: Classes, classes: Sequence[ClassSpec], factor: int
 ) -> NDArray[np.uint8]:
     """Blend classes over the scene: (h, w, 3), enlarged by `factor`, with opaque outlines."""
     bands = background if background.ndim == 3 else np.broadcast_to(background, (3, *background.shape))
-    unseen = np.isnan(bands).any(axis=0) | (labels == NODATA_CLASS)
+    unseen = np.isnan(bands).any(axis=0) | (labels == nodata_class(labels.dtype))
     image = np.moveaxis(np.clip(np.nan_to_num(bands), 0, 1) * 255, 0, -1)
     image[unseen] = _UNSEEN
     image = image.repeat(factor, 0).repeat(factor, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from geoseg.pixels import NODATA_CLASS
+from geoseg.pixels import class_dtype, nodata_class
 from geoseg.spec import ClassSpec
 
 FILL_ALPHA = 140
@@ -21,14 +21,14 @@ def rgb(colour: str) -> tuple[int, int, int]:
 def colour_table(classes: Sequence[ClassSpec]) -> dict[int, tuple[int, int, int, int]]:
     """Return RGBA by class value; unobserved pixels are transparent."""
     table = {spec.value: (*rgb(spec.colour), 255) for spec in classes}
-    return {**table, NODATA_CLASS: (0, 0, 0, 0)}
+    return {**table, nodata_class(class_dtype(table)): (0, 0, 0, 0)}
 
 
-def classes_qml(classes: Sequence[ClassSpec]) -> str:
-    """Return a QGIS style: one category a class (background has no polygons), by the column `class`."""
+def classes_qml(classes: Sequence[ClassSpec], column: str = "class") -> str:
+    """Return a QGIS style: one category a class (background has no polygons), by a column of values."""
     document = _document()
     renderer = ElementTree.SubElement(
-        document, "renderer-v2", type="categorizedSymbol", attr="class", enableorderby="0", symbollevels="0"
+        document, "renderer-v2", type="categorizedSymbol", attr=column, enableorderby="0", symbollevels="0"
     )
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")

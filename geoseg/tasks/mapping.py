@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import rasterio
@@ -26,19 +25,19 @@ import geoseg
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid, TileGrid
-from geoseg.mosaic import Blend
-from geoseg.outputs import check_writable, companions, draw_picture, open_raster, open_vector
-from geoseg.pipeline import Summary, segment
-from geoseg.pixels import Pixels
+from geoseg.mosaic import Blend, Decide, Highest
+from geoseg.outputs import Kind, check_writable, companions, draw_picture, open_raster, open_vector
+from geoseg.pipeline import Describe, Summary, segment
+from geoseg.pixels import Pixels, class_dtype
 from geoseg.plan import Plan, column_bands, make_plan
-from geoseg.report import Reporter, RunRecord
+from geoseg.report import ClassTotal, Reporter, RunRecord, TableRows
 from geoseg.runtimes import Session
 from geoseg.scenes import Source
 from geoseg.scoring import Job
 from geoseg.spec import ClassSpec, RunSpec, Spec
 from geoseg.vectorise import Cleaning
 
-SCHEMA: Mapping[str, Literal["int", "float", "text"]] = {
+SCHEMA: Mapping[str, Kind] = {
     "class": "int",
     "label": "text",
     "area_m2": "float",
@@ -79,6 +78,22 @@ class Ledger:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What a task adds to the class, area and score of each polygon, and to the totals of a map."""
+
+    schema: Mapping[str, Kind]
+    """Further columns of the polygons."""
+    describe: Describe
+    """Fills them."""
+    tables: Callable[[], dict[str, TableRows]]
+    """Further tables, once the whole scene was scored."""
+    legend: tuple[ClassSpec, ...] = ()
+    """What polygons are coloured by instead of their class."""
+    legend_column: str = "class"
+    """The column that holds the values of the legend."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What a task decided: all that a map needs besides its output options."""
 
@@ -95,6 +110,9 @@ class Recipe:
     tile: int
     overlap: int
     threshold: float = 0.5
+    decide: Decide | None = None
+    """How scores become classes; None: the highest wins, or one plane above the threshold."""
+    extras: Extras | None = None
     seed: float = 0.0
     """Regions whose best score stays below are dropped (region growing)."""
     min_area: float = 0.0
@@ -139,15 +157,17 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
     timed = Timed(recipe.session)
     job = _job(replace(recipe, session=timed), run)
     crs = cleaning.dst_crs or grid.crs
+    extras = recipe.extras
     with ExitStack() as sinks:
         vector = sinks.enter_context(
             open_vector(
                 run.output,
                 layer=recipe.layer,
-                classes=recipe.classes[1:],
-                schema=SCHEMA,
+                classes=extras.legend if extras and extras.legend else recipe.classes[1:],
+                schema={**SCHEMA, **(extras.schema if extras else {})},
                 crs=crs,
                 overwrite=run.overwrite,
+                styled_by=extras.legend_column if extras else "class",
             )
         )
         raster = (
@@ -165,7 +185,14 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             else None
         )
         summary = segment(
-            job, recipe.classes, cleaning, vector, raster, ledger, picture=run.picture is not None
+            job,
+            recipe.classes,
+            cleaning,
+            vector,
+            raster,
+            ledger,
+            picture=run.picture is not None,
+            describe=extras.describe if extras else None,
         )
         if summary.valid_pixels == 0:
             ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")
@@ -181,7 +208,8 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             crs=None if crs is None else crs.to_string(),
             valid_share=summary.valid_pixels / (grid.height * grid.width),
-            classes=summary.totals,
+            classes=found_only(summary.totals) if extras else summary.totals,
+            tables=extras.tables() if extras else {},
             notes=tuple(ledger.notes),
             warnings=tuple(ledger.warnings),
             outputs=tuple(outputs_of(run)),
@@ -207,6 +235,11 @@ def footprint(summary: Summary, record: RunRecord, sensor: str, acquired: str) -
             "classes": np.array([json.dumps(totals)], object),
         },
     )
+
+
+def found_only(totals: Sequence[ClassTotal]) -> tuple[ClassTotal, ...]:
+    """Leave out classes without polygons: of the transitions between many classes, most do not occur."""
+    return tuple(item for item in totals if item.polygons)
 
 
 class Timed:
@@ -267,6 +300,7 @@ def _job(recipe: Recipe, run: RunSpec) -> Job:
         planes=recipe.session.planes,
         limit_mib=run.max_memory,
     )
+    values = tuple(item.value for item in recipe.classes)
     return Job(
         source=recipe.source,
         bands=recipe.bands,
@@ -274,8 +308,8 @@ def _job(recipe: Recipe, run: RunSpec) -> Job:
         prepare=recipe.prepare,
         tiles=tiles,
         blend=recipe.blend,
-        values=tuple(item.value for item in recipe.classes),
-        threshold=recipe.threshold,
+        decide=recipe.decide or Highest(values=values, threshold=recipe.threshold),
+        dtype=class_dtype(values),
         column_bands=tuple(ranges),
         scratch=run.output.resolve().parent,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.pixels import NODATA_CLASS
+from geoseg.pixels import Classes, nodata_class
 from geoseg.vectorise.clean import (
     Cleaning,
     Edits,
@@ -72,7 +72,7 @@ class Polygoniser:
     def add_rows(
         self,
         row: int,
-        classes: NDArray[np.uint8],
+        classes: Classes,
         region_at: Callable[[Ints], Ints],
         renamed_from: Ints,
         renamed_to: Ints,
@@ -119,13 +119,14 @@ class Polygoniser:
         shapes = place(mapped, self._grid, self._cleaning)
         return to_features(mapped, shapes, self._grid, self._labels)
 
-    def _mark_unseen(self, row: int, classes: NDArray[np.uint8]) -> None:
+    def _mark_unseen(self, row: int, classes: Classes) -> None:
         """Remember where patches of nodata begin: pixels with none above and none to the left."""
-        begins = classes == NODATA_CLASS
+        unseen = nodata_class(classes.dtype)
+        begins = classes == unseen
         last = begins[-1].copy()
-        begins[1:] &= classes[:-1] != NODATA_CLASS
+        begins[1:] &= classes[:-1] != unseen
         begins[0] &= ~self._unseen_above
-        begins[:, 1:] &= classes[:, :-1] != NODATA_CLASS
+        begins[:, 1:] &= classes[:, :-1] != unseen
         self._unseen_above = last
         rows, cols = np.nonzero(begins)
         if len(rows):

@@ -61,7 +61,7 @@ class Edits:
     def __init__(self) -> None:
         """Begin with no edits."""
         self._outlines: list[Outlines] = []
-        self.values: list[NDArray[np.uint8]] = []
+        self.values: list[Ints] = []
         """The class that the pixels of each polygon become, batch by batch."""
 
     @property
@@ -73,7 +73,7 @@ class Edits:
         """Remember a batch."""
         if len(outlines):
             self._outlines.append(outlines)
-            self.values.append(values.astype(np.uint8))
+            self.values.append(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

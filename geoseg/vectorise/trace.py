@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from geoseg.pixels import NODATA_CLASS
+from geoseg.pixels import Classes, nodata_class
 
 Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
 
 _NONE = np.empty(0, np.int64)
 
@@ -70,7 +69,7 @@ class Tracer:
     def __init__(self, width: int) -> None:
         """Start above the first row of a map of `width` columns."""
         self._width = width
-        self._above = np.zeros(width + 2, np.uint8)
+        self._above: Classes = np.zeros(width + 2, np.uint8)
         self._segments = _Segments(**dict.fromkeys(_Segments.__slots__, _NONE))
         self._next_name = 0
         self._row = 0
@@ -82,7 +81,7 @@ class Tracer:
     def add(
         self,
         row: int,
-        classes: Bytes,
+        classes: Classes,
         region_at: Callable[[Ints], Ints],
         renamed_from: Ints = _NONE,
         renamed_to: Ints = _NONE,
@@ -97,7 +96,7 @@ class Tracer:
             renamed_to: the new names.
         """
         height, width = classes.shape
-        padded = np.zeros((height + 1, width + 2), np.uint8)
+        padded = np.zeros((height + 1, width + 2), classes.dtype)
         padded[0] = self._above
         padded[1:, 1:-1] = classes
         self._above = padded[-1].copy()
@@ -116,11 +115,18 @@ class Tracer:
         """End below the last row."""
         height, region_at = self._last
         offset = height * self._width
-        nothing = np.zeros((1, self._width), np.uint8)
+        nothing = np.zeros((1, self._width), self._above.dtype)
         self.add(self._row, nothing, lambda positions: region_at(positions + offset))
 
     def _edges(
-        self, row: int, borders: Ints, cols: Ints, own: Bytes, region_at: Callable[[Ints], Ints], *, top: bool
+        self,
+        row: int,
+        borders: Ints,
+        cols: Ints,
+        own: Classes,
+        region_at: Callable[[Ints], Ints],
+        *,
+        top: bool,
     ) -> _Segments:
         """Top or bottom edges of all regions at the row borders of a strip, joined to maximal segments.
 
@@ -132,7 +138,7 @@ class Tracer:
             region_at: see `add`.
             top: whether the inner side is the lower one.
         """
-        inside = (own != 0) & (own != NODATA_CLASS)
+        inside = (own != 0) & (own != nodata_class(own.dtype))
         borders, cols, own = borders[inside], cols[inside], own[inside]
         begins = np.ones(len(cols), np.bool_)
         begins[1:] = (cols[1:] != cols[:-1] + 1) | (own[1:] != own[:-1]) | (borders[1:] != borders[:-1])
@@ -151,7 +157,7 @@ class Tracer:
             regions=region_at(owner_row * self._width + first) if len(starts) else _NONE,
         )
 
-    def _link(self, row: int, padded: Bytes, top: _Segments, bottom: _Segments) -> None:
+    def _link(self, row: int, padded: Classes, top: _Segments, bottom: _Segments) -> None:
         """Find what follows what at the corners of this strip's segments.
 
         `padded[r, c]` is the pixel above-left of vertex (r, c) of the strip; its column 0 and its last one
