@@ -19,7 +19,7 @@ import typer
 from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
 
-from . import demo, doctor, evaluate, export, flood, info, models, segment, train, vectorize
+from . import change, demo, doctor, evaluate, export, flood, info, models, segment, train, vectorize
 from .console import ReaderGoneError, Verbosity
 
 INTERRUPTED = 130
@@ -34,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 app.command("flood")(flood.flood)
+app.command("change")(change.change)
 app.command("segment")(segment.segment)
 app.command("vectorize")(vectorize.vectorize)
 app.command("info")(info.info)

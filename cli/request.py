@@ -18,25 +18,33 @@ from pydantic_core import ErrorDetails
 
 from geoseg import __version__
 from geoseg.errors import UsageError
-from geoseg.spec import FloodSpec, RunSpec, SceneSpec, SegmentSpec
+from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 
 from . import values
 
-Request = TypeVar("Request", FloodSpec, SegmentSpec)
+Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec)
 
 _READ: Mapping[str, Callable[[object], object]] = {
     "bbox": values.bbox,
     "max-memory": values.memory_mib,
     "batch-size": values.batch_size,
     "band": values.bands,
+    "layers": values.layers,
 }
 _SCENE = {"scene": "paths", "band": "bands", "sensor": "sensor", "sar-units": "sar_units"}
 _RUN = {name.replace("_", "-"): name for name in RunSpec.model_fields}
 _NEEDED = {
     "scene": "no SCENE is given; name a raster, a folder or a product",
+    "before": "no scene is given; name two dates: geoseg change BEFORE AFTER -o OUT",
+    "after": "only one scene is given; name two dates: geoseg change BEFORE AFTER -o OUT",
     "output": "no output is named; say -o OUT.gpkg",
     "model": "no model is named; say --model NAME|FOLDER|FILE.onnx (see geoseg models list)",
 }
+
+
+_ARGUMENTS = {"scene": "SCENE"}
+_SAID = {"layers": "layer"}
+"""Options whose singular is what one writes on the command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,7 @@ class ConfigFile:
         """Name an option as its user wrote it: a flag, or a line of this file."""
         if name in self.lines and name not in said:
             return f"{self.path}, line {self.lines[name]}: {name}"
-        return "SCENE" if name == "scene" else f"--{name}"
+        return _ARGUMENTS.get(name, f"--{_SAID.get(name, name)}")
 
 
 def read_config(path: Path, known: set[str]) -> ConfigFile:
@@ -112,8 +120,9 @@ def build(kind: type[Request], said: Mapping[str, object], config: Path | None) 
                 options[name] = read(options[name])
             except ValueError as error:
                 raise UsageError(f"{file.where(name, flags)}: {error}") from error
+    nested = _nest_pair(options, own) if kind is ChangeSpec else _nest(options, own)
     try:
-        return kind.model_validate(_nest(options, own))
+        return kind.model_validate(nested)
     except ValidationError as error:
         raise UsageError(_explain(error.errors()[0], own, file, flags)) from error
 
@@ -153,7 +162,7 @@ def build_run(said: Mapping[str, object]) -> RunSpec:
         raise UsageError(_explain(inner, {}, ConfigFile(), flags)) from error
 
 
-def _own(kind: type[FloodSpec] | type[SegmentSpec]) -> dict[str, str]:
+def _own(kind: type[FloodSpec] | type[SegmentSpec] | type[ChangeSpec]) -> dict[str, str]:
     """Options that only this command has, by name: their field."""
     fields = (name for name in kind.model_fields if name not in {"scene", "run"})
     return {name.replace("_", "-"): name for name in fields}
@@ -170,6 +179,24 @@ def _nest(options: Mapping[str, object], own: Mapping[str, str]) -> dict[str, ob
     if "before" in inner:
         like = {name: scene[name] for name in ("sensor", "sar_units") if name in scene}
         inner["before"] = [{"paths": [path], **like} for path in _paths(inner["before"])]
+    return inner
+
+
+def _nest_pair(options: Mapping[str, object], own: Mapping[str, str]) -> dict[str, object]:
+    """Arrange the options of two dates: `after:NAME` in --band is a band of the second one."""
+    inner: dict[str, object] = {to: options[name] for name, to in own.items() if name in options}
+    inner["run"] = {to: options[name] for name, to in _RUN.items() if name in options}
+    shared = {to: options[name] for name, to in _SCENE.items() if name in options and name != "band"}
+    found = options.get("band")
+    bands = found if isinstance(found, Mapping) else {}
+    for date in ("before", "after"):
+        own_bands = {
+            str(name).removeprefix("after:"): path
+            for name, path in bands.items()
+            if str(name).startswith("after:") == (date == "after")
+        }
+        if date in inner:
+            inner[date] = {"paths": _paths(inner[date]), "bands": own_bands, **shared}
     return inner
 
 
@@ -190,7 +217,7 @@ def _explain(
 
 def _option(error: ErrorDetails, own: Mapping[str, str]) -> str:
     """The option that a validation error is about."""
-    section, *rest = (str(part) for part in error["loc"])
+    section, *rest = (str(part) for part in error["loc"]) if error["loc"] else ("",)
     inner = rest[0] if rest else ""
     table = {"scene": _SCENE, "run": _RUN}.get(section, own)
     wanted = inner if section in {"scene", "run"} else section
@@ -198,9 +225,11 @@ def _option(error: ErrorDetails, own: Mapping[str, str]) -> str:
     return names.get(wanted, section)
 
 
-def as_yaml(request: FloodSpec | SegmentSpec) -> str:
+def as_yaml(request: FloodSpec | SegmentSpec | ChangeSpec) -> str:
     """Write a request as the YAML that `read_config` reads; null is "not said"."""
-    table: dict[str, object] = dict(_scene_options(request.scene))
+    table: dict[str, object] = dict(
+        _scene_options(request.before if isinstance(request, ChangeSpec) else request.scene)
+    )
     run = request.run.model_dump(mode="json")
     table |= {name: run[to] for name, to in _RUN.items()}
     table["batch-size"] = "auto" if run["batch_size"] is None else run["batch_size"]
@@ -208,6 +237,13 @@ def as_yaml(request: FloodSpec | SegmentSpec) -> str:
     table |= {name: dumped[to] for name, to in _own(type(request)).items()}
     if isinstance(request, FloodSpec):
         table["before"] = [scene.paths[0] for scene in request.before]
+    if isinstance(request, ChangeSpec):
+        del table["scene"]
+        table |= {"before": list(request.before.paths), "after": list(request.after.paths)}
+        table["band"] = {
+            **request.before.bands,
+            **{f"after:{name}": path for name, path in request.after.bands.items()},
+        }
     head = f"# geoseg {__version__}; read back with --config\n"
     return head + yaml.safe_dump(table, sort_keys=False, allow_unicode=True, default_flow_style=None)
 

@@ -106,6 +106,12 @@ class Grid:
             width=window.width,
         )
 
+    def moved(self, rows: float, cols: float) -> Grid:
+        """Return the same pixels so many rows down and columns to the right, fractions allowed."""
+        a, b, c, d, e, f = self.transform[:6]
+        move = Affine(a, b, a * cols + b * rows + c, d, e, d * cols + e * rows + f)
+        return Grid(crs=self.crs, transform=move, height=self.height, width=self.width)
+
     def resized(self, height: int, width: int) -> Grid:
         """Return a grid of another number of pixels over the same ground."""
         down, right = self.height / height, self.width / width

@@ -292,6 +292,116 @@ class FloodSpec(Spec):
     """Degrees; water on steeper ground is dropped."""
 
 
+class SpectralRule(Spec):
+    """Ground is of a class where all conditions hold; the first rule that fits decides."""
+
+    label: str
+    """Of the class."""
+    when: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Conditions `NAME > NUMBER` or `NAME < NUMBER` on bands and indices."""
+    source: str
+    """Where the thresholds come from."""
+
+
+class SpectralSpec(Spec):
+    """Classes of ground told by their spectra, without weights."""
+
+    name: str
+    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
+    """The last one is what no rule fits. Values count from 1 without gaps."""
+    rules: Annotated[tuple[SpectralRule, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _known_classes(self) -> SpectralSpec:
+        if [item.value for item in self.classes] != list(range(1, len(self.classes) + 1)):
+            raise ValueError("the values of classes count from 1 without gaps")
+        labels = {item.label for item in self.classes}
+        for rule in self.rules:
+            if rule.label not in labels:
+                raise ValueError(f"a rule gives {rule.label!r}, which is none of classes")
+        return self
+
+
+ClassName = int | str
+"""A class by value or label, or a group of classes by name."""
+
+
+class TransitionRule(Spec):
+    """What some pairs of classes mean; a later rule overrides an earlier one."""
+
+    before: tuple[ClassName, ...] = ()
+    """Classes or groups on the first date; empty: any."""
+    after: tuple[ClassName, ...] = ()
+    """The same on the second date."""
+    same: bool = False
+    """Whether pairs of one and the same class are meant too."""
+    type: int
+    """One of `types`, or 0: no change."""
+
+
+class TransitionSpec(Spec):
+    """A table that turns pairs of classes into kinds of change."""
+
+    name: str
+    title: str = ""
+    classes: tuple[ClassSpec, ...] = ()
+    """Classes that it was made for; a map's classes must have these values and may have other names."""
+    types: Annotated[tuple[ClassSpec, ...], Field(min_length=1)]
+    groups: dict[str, tuple[ClassName, ...]] = {}
+    rules: Annotated[tuple[TransitionRule, ...], Field(min_length=1)]
+    citation: str = ""
+
+    @model_validator(mode="after")
+    def _known_types(self) -> TransitionSpec:
+        known = {0, *(item.value for item in self.types)}
+        for rule in self.rules:
+            if rule.type not in known:
+                raise ValueError(f"type {rule.type} of a rule is none of types")
+        return self
+
+
+class ChangeSpec(Spec):
+    """A request for a map of change between two dates."""
+
+    before: SceneSpec
+    after: SceneSpec
+    run: RunSpec
+    method: str = "auto"
+    """A name from `geoseg.tasks.change_choice.METHODS`."""
+    model: str | None = None
+    """A network instead: of one date (both are classified and compared), or of two."""
+    threshold: float | None = None
+    """In the method's own unit, or of the change score of a network; None: found from the scene, or 0.5."""
+    thresholding: Literal["auto", "robust", "ki", "otsu", "chi2"] = "auto"
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001
+    """Share of unchanged pixels that `chi2` takes for change."""
+    normalise: Literal["auto", "irmad", "histogram", "none"] = "auto"
+    """How the second date is brought to the radiometry of the first."""
+    coregister: bool = False
+    """Whether a shift between the dates is undone."""
+    smooth: Annotated[int, Field(ge=1, le=99)] | None = None
+    """Side of the window over which change is averaged; None: 5, or 1 where a chi-square limit decides."""
+    polarisation: Literal["auto", "vv", "vh", "hh", "hv"] = "auto"
+    speckle: Literal["refined-lee", "boxcar", "none"] = "refined-lee"
+    spectral: str = "land"
+    """Name or file of the spectral classes."""
+    rules: str | None = None
+    """Name or file of a transition table."""
+    layers: dict[str, str] = {}
+    """Further bands by name, `after:NAME` of the second date only: rasters of any resolution."""
+    matrix: Path | None = None
+    """Also write the transition matrix in hectares as CSV here."""
+    date_before: str | None = None
+    """ISO 8601, where the files do not tell."""
+    date_after: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ChangeSpec:
+        if self.smooth is not None and self.smooth % 2 == 0:
+            raise ValueError(f"--smooth {self.smooth} has no middle: use an odd number")
+        return self
+
+
 class SegmentSpec(Spec):
     """A request for a map by any segmentation network."""
 

@@ -14,7 +14,7 @@ from pyproj import CRS
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs.beside import check_writable
+from geoseg.outputs.beside import check_writable, write_texts
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.fgb import FlatGeobufSink
 from geoseg.outputs.geojson import GeoJsonSink
@@ -40,6 +40,7 @@ __all__ = [
     "open_vector",
     "rasterise",
     "read_record",
+    "write_texts",
 ]
 
 FORMATS: Mapping[str, type[StagedSink]] = {

@@ -14,7 +14,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -181,3 +181,18 @@ def _flush(path: Path) -> None:
     """Wait until a file is on the disk: a network or full disk may refuse it only now."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def write_texts(texts: Mapping[Path, str], *, overwrite: bool) -> None:
+    """Write text files beside their places, then move all of them there.
+
+    Raises:
+        OutputError: one exists, or cannot be written; none is then left behind.
+    """
+    if not texts:
+        return
+    with Beside(list(texts), overwrite=overwrite) as beside:
+        for path, text in texts.items():
+            with writing(path):
+                beside.path(path).write_text(text, encoding="utf-8")
+        beside.commit()

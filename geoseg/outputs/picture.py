@@ -71,6 +71,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     background: NDArray[np.floating],
     labels: Classes,
     classes: Sequence[ClassSpec],
+    beside: Sequence[tuple[str, NDArray[np.floating]]] = (),
     title: str,
     caption: str,
     areas_m2: dict[int, float | None] | None = None,
@@ -84,6 +85,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
         background: (3, h, w) or (h, w), 0..1, NaN where nothing was observed; decimated by the caller.
         labels: (h, w) class values; 0 shows the scene, the nodata class was not observed.
         classes: of the map; those other than 0 stand in the legend.
+        beside: further pictures of the same size as the background, with their names, left of the map.
         title: one line.
         caption: scene and method; wrapped.
         areas_m2: area by class value, for the legend.
@@ -95,14 +97,21 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     """
     if background.shape[-2:] != labels.shape:
         raise OutputError(f"{path}: background {background.shape} and labels {labels.shape} differ in size")
-    factor = max(1, round(LONG_SIDE / max(labels.shape)))
-    picture = Image.fromarray(_compose(background, labels, classes, factor))
+    factor = max(1, round(LONG_SIDE / max(labels.shape) / (1 + len(beside) / 2)))
+    drawn = _compose(background, labels, classes, factor)
+    if beside:
+        unlabelled = np.where(labels == nodata_class(labels.dtype), labels, 0)
+        panels = [_compose(image, unlabelled, (), factor) for _, image in beside]
+        title += f" ({', '.join(name for name, _ in beside)}, map)"
+        gap = np.full((len(drawn), 8, 3), 255, np.uint8)
+        drawn = np.concatenate([part for panel in panels for part in (panel, gap)] + [drawn], axis=1)
+    picture = Image.fromarray(drawn)
     step = pixel_size_m / factor if pixel_size_m is not None and math.isfinite(pixel_size_m) else None
     sheet = _lay_out(picture, classes, title, caption, areas_m2 or {}, step)
-    with Beside([path], overwrite=overwrite) as beside:
+    with Beside([path], overwrite=overwrite) as target:
         with writing(path):
-            sheet.save(beside.path(path), format="PNG")
-        beside.commit()
+            sheet.save(target.path(path), format="PNG")
+        target.commit()
 
 
 def _compose(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +29,25 @@ class Movable(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Moved:
+    """A source that lies off the others by some pixels of whatever grid it is put on."""
+
+    source: Movable
+    rows: float
+    """Pixels downwards at which it shows what belongs here."""
+    cols: float
+    """Pixels to the right."""
+
+    def onto(self, grid: Grid) -> Source:
+        """Return a view that undoes the shift.
+
+        Raises:
+            SceneError: it cannot be aligned.
+        """
+        return self.source.onto(grid.moved(self.rows, self.cols))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
     """What lies beside the primary source of a stack."""
 
@@ -41,6 +60,47 @@ class Layer:
     def name(self, band: str) -> str:
         """Return what one of its bands is called in a stack."""
         return f"{self.prefix}:{band}" if self.prefix else band
+
+
+class Renamed:
+    """A source some of whose bands are called by other names."""
+
+    def __init__(self, source: Source, names: Mapping[str, str]) -> None:
+        """Take new names with the source's own."""
+        self._source, self._names = source, dict(names)
+
+    @property
+    def name(self) -> str:
+        """That of the source."""
+        return self._source.name
+
+    @property
+    def grid(self) -> Grid:
+        """That of the source."""
+        return self._source.grid
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """The new names."""
+        return tuple(self._names)
+
+    def read(self, window: Window, bands: Sequence[str]) -> Pixels:
+        """Read a window; see the source.
+
+        Raises:
+            BandError: a band is missing.
+            SceneReadError: a file is damaged.
+        """
+        pixels = self._source.read(window, [self._names[name] for name in bands])
+        return replace(pixels, bands=tuple(bands))
+
+    def cache_bytes(self, bands: Sequence[str]) -> int:
+        """Bytes of decoded blocks to keep."""
+        return self._source.cache_bytes([self._names[name] for name in bands])
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return the source's description."""
+        return self._source.describe()
 
 
 class Stack:

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,15 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid, TileGrid
 from geoseg.mosaic import Blend, Decide, Highest
-from geoseg.outputs import Kind, check_writable, companions, draw_picture, open_raster, open_vector
+from geoseg.outputs import (
+    Kind,
+    check_writable,
+    companions,
+    draw_picture,
+    open_raster,
+    open_vector,
+    write_texts,
+)
 from geoseg.pipeline import Describe, Summary, segment
 from geoseg.pixels import Pixels, class_dtype
 from geoseg.plan import Plan, column_bands, make_plan
@@ -45,6 +53,10 @@ SCHEMA: Mapping[str, Kind] = {
     "score_mean": "float",
 }
 """Columns of every polygon layer."""
+
+
+MOST_IN_LEGEND = 14
+"""Transitions that a picture names and colours: the most frequent ones."""
 
 
 class Ledger:
@@ -91,6 +103,8 @@ class Extras:
     """What polygons are coloured by instead of their class."""
     legend_column: str = "class"
     """The column that holds the values of the legend."""
+    files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
+    """Further text files, made once the whole scene was scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,13 +226,15 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             tables=extras.tables() if extras else {},
             notes=tuple(ledger.notes),
             warnings=tuple(ledger.warnings),
-            outputs=tuple(outputs_of(run)),
+            outputs=(*outputs_of(run), *(extras.files if extras else ())),
             seconds=round(time.monotonic() - started, 3),
         )
         if raster is not None:
             raster.finish(record)
         if run.picture is not None:
             _draw(run.picture, recipe, summary, record, overwrite=run.overwrite)
+        texts = {path: make() for path, make in extras.files.items()} if extras else {}
+        write_texts(texts, overwrite=run.overwrite)
         vector.finish(record, footprint(summary, record, recipe.sensor, recipe.acquired))
     return record
 
@@ -369,11 +385,18 @@ def _parse_crs(text: str) -> CRS:
 def _draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, *, overwrite: bool) -> None:
     """The map over the scene, with a legend that gives areas."""
     preview = summary.preview
+    second = preview.second_prefix
+    classes = recipe.classes
+    if recipe.extras is not None:
+        found = sorted(record.classes, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
+        listed = {item.value for item in found}
+        classes = tuple(item for item in classes if item.value in listed)
     draw_picture(
         path,
-        background=preview.background(),
+        background=preview.background(second),
+        beside=[("before", preview.background()), ("after", preview.background(second))] if second else (),
         labels=preview.classes,
-        classes=recipe.classes,
+        classes=classes,
         title=f"{recipe.source.name}: {recipe.task}",
         caption=record.method,
         areas_m2={item.value: item.area_m2 for item in record.classes},

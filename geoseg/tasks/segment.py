@@ -75,15 +75,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         ledger: hears what was chosen and what may be wrong.
     """
     bands = tuple(band.name for band in model.bands)
-    blocks = sample(source, bands, size=FIT_SIZE, most=FITS)
-    fit = check_fit(
-        model,
-        {band: scene.units(band) for band in bands if ":" not in band},
-        blocks,
-        None if scene.grid.crs is None else scene.grid.pixel_size_m[0],
-    )
-    ledger.hear(fit.notes, fit.warnings)
-    normaliser = Normaliser(fit_to_scene(model, blocks))
+    normaliser, blocks = fit_network(model, scene, source, ledger)
     tile, overlap = _tiling(model, source, run)
     opened = open_session(
         model,
@@ -123,6 +115,32 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         acquired=scene.time.isoformat() if scene.time else "",
         session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
     )
+
+
+def fit_network(
+    model: ModelSpec, scene: Scene, source: Source, ledger: Ledger
+) -> tuple[Normaliser, list[Pixels]]:
+    """Check units and value range of a scene, and say how its pixels become a network's input.
+
+    Args:
+        model: what the network needs.
+        scene: whose units and pixel size count.
+        source: what is read.
+        ledger: hears what may be wrong.
+
+    Returns:
+        The normaliser, and the sample of the source that it was fitted to.
+    """
+    bands = tuple(band.name for band in model.bands)
+    blocks = sample(source, bands, size=FIT_SIZE, most=FITS)
+    fit = check_fit(
+        model,
+        {band: scene.units(band) for band in bands if band in scene.band_names},
+        blocks,
+        None if scene.grid.crs is None else scene.grid.pixel_size_m[0],
+    )
+    ledger.hear(fit.notes, fit.warnings)
+    return Normaliser(fit_to_scene(model, blocks)), blocks
 
 
 def _tiling(model: ModelSpec, source: Source, run: RunSpec) -> tuple[int, int]:

@@ -1,0 +1,190 @@
+"""Change by networks: of one date, whose maps of both dates are compared; or of two dates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.catalog.presets import task
+from geoseg.catalog.tables import transition_table, transition_types
+from geoseg.errors import BandError, UsageError
+from geoseg.pixels import Pixels
+from geoseg.runtimes import Session
+from geoseg.scenes.stack import Renamed
+from geoseg.spec import ChangeSpec, ClassSpec, ModelSpec
+from geoseg.tasks.change_pair import AFTER, Pair, dates
+from geoseg.tasks.change_transitions import Counter, FromScores, Told, Transitions, extras
+from geoseg.tasks.mapping import Ledger, Recipe
+from geoseg.tasks.segment import fit_network, network_recipe
+
+Image = NDArray[np.float32]
+Prepare = Callable[[Pixels], Image]
+
+
+def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+    """Map change with a network.
+
+    Raises:
+        UsageError: an option does not go with it.
+        ModelError: it does not fit a date.
+        BandError: a band or layer is missing.
+    """
+    if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
+        return _direct(spec, model, pair, ledger)
+    if any(":" in band.name for band in model.bands):
+        raise UsageError(f"{model.name} takes a scene before: use geoseg flood SCENE --before SCENE")
+    return _post_classification(spec, model, pair, ledger)
+
+
+class BothDates:
+    """A network of one date over two: each date of a tile is scored once."""
+
+    def __init__(self, session: Session, channels: int, classes: int) -> None:
+        """Wrap a session.
+
+        Args:
+            session: of one date.
+            channels: of one date; the first date's come first.
+            classes: K, two where the session has one plane.
+        """
+        self._session = session
+        self._channels = channels
+        self._classes = classes
+        self.planes = 2 * classes
+        self.batch = session.batch
+        self.description = f"both dates classified by {session.description}, then compared"
+        self.close = session.close
+
+    def __call__(self, batch: Image) -> Image:
+        """Score (N, 2 C, H, W) as (N, 2 K, H, W): the first date's classes, then the second's."""
+        dates = (batch[:, : self._channels], batch[:, self._channels :])
+        scores = [self._all_classes(self._session(np.ascontiguousarray(date))) for date in dates]
+        return np.concatenate(scores, axis=1)
+
+    def _all_classes(self, scores: Image) -> Image:
+        """A plane for each class."""
+        if scores.shape[1] == self._classes:
+            return scores
+        return np.concatenate((1 - scores, scores), axis=1)
+
+
+def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+    """Classify both dates and compare."""
+    bands = tuple(band.name for band in model.bands)
+    own, layers = _told_apart(bands, pair)
+    later = tuple(_second(name, pair) for name in bands)
+    source = pair.stack(own, [*layers, *(name for name in later if name not in bands)])
+    first = network_recipe(model, pair.before.select(own), source, spec.run, ledger)
+    # The second date has statistics and doubts of its own.
+    renamed = Renamed(source, dict(zip(bands, later, strict=True)))
+    second, _ = fit_network(model, pair.after.select(own), renamed, ledger)
+    classes = model.classes
+    types: NDArray[np.int64] | None = None
+    kinds: tuple[ClassSpec, ...] = ()
+    if spec.rules is not None:
+        table = transition_table(spec.rules)
+        types, kinds = transition_types(table, classes), table.types
+    transitions = Transitions(classes=classes, types=types, type_classes=kinds)
+    counter = Counter(source.grid, len(classes) ** 2)
+    told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
+    return replace(
+        first,
+        task="change",
+        layer=task("change").layer,
+        classes=transitions.specs,
+        source=source,
+        bands=(*bands, *later),
+        session=BothDates(first.session, len(bands), len(classes)),
+        prepare=_Both(first.prepare, second, len(bands)),
+        decide=FromScores(
+            transitions=transitions,
+            counter=counter,
+            threshold=0.5 if spec.threshold is None else spec.threshold,
+        ),
+        extras=extras(spec, told),
+        inputs=(pair.before.describe(), pair.after.describe()),
+        acquired="/".join(item for item in told.dates if item),
+    )
+
+
+class _Both:
+    """Normalises each date by its own recipe."""
+
+    def __init__(self, first: Prepare, second: Prepare, channels: int) -> None:
+        """Take what prepares each date, and how many channels one has."""
+        self._prepare = first, second
+        self._channels = channels
+
+    def __call__(self, pixels: Pixels) -> Image:
+        """Return (2 C, H, W)."""
+        count = self._channels
+        names = pixels.bands[:count]
+        parts = []
+        for prepare, part in zip(self._prepare, (slice(0, count), slice(count, None)), strict=True):
+            parts.append(
+                prepare(
+                    replace(
+                        pixels,
+                        bands=names,
+                        data=pixels.data[part],
+                        scale=pixels.scale[part],
+                        offset=pixels.offset[part],
+                    )
+                )
+            )
+        return np.concatenate(parts)
+
+
+def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+    """Score both dates at once."""
+    if spec.rules is not None or spec.matrix is not None:
+        raise UsageError(
+            f"{model.name} says where something changed, not from what to what: --rules and --matrix go with "
+            "a network of one date or a method"
+        )
+    bands = tuple(band.name for band in model.bands)
+    plain = tuple(name for name in bands if ":" not in name)
+    own, layers = _told_apart(plain, pair)
+    source = pair.stack(own, [*layers, *(name for name in bands if name not in plain)])
+    recipe = network_recipe(model, pair.before.select(own), source, spec.run, ledger)
+    told = Told(
+        transitions=Transitions(classes=model.classes[:1]),
+        dates=dates(spec, pair),
+    )
+    threshold = model.threshold if spec.threshold is None else spec.threshold
+    return replace(
+        recipe,
+        task="change",
+        layer=task("change").layer,
+        threshold=threshold,
+        extras=extras(spec, told),
+        inputs=(pair.before.describe(), pair.after.describe()),
+        acquired="/".join(item for item in told.dates if item),
+    )
+
+
+def _told_apart(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...], list[str]]:
+    """Bands of the dates, and those that are layers.
+
+    Raises:
+        BandError: one is neither.
+    """
+    beside = {name for name, _ in pair.beside}
+    own = tuple(name for name in bands if name in pair.shared)
+    missing = [name for name in bands if name not in own and name not in beside]
+    if missing or not own:
+        raise BandError(
+            f"the network needs {', '.join(bands)} on both dates; {', '.join(missing) or 'all'} is missing: "
+            "name it with --band NAME=PATH or --sensor, or give a layer with --layer NAME=PATH"
+        )
+    return own, [name for name in bands if name not in own]
+
+
+def _second(name: str, pair: Pair) -> str:
+    """What a band of the second date is called in the stack; a layer of both dates keeps its name."""
+    later = f"{AFTER}:{name}"
+    beside = {known for known, _ in pair.beside}
+    return name if name in beside and later not in beside and name not in pair.shared else later

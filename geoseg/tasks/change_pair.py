@@ -1,0 +1,233 @@
+"""Two dates on one grid: the bands that both have, layers beside them, and the shift between them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from geoseg.catalog.presets import sensors
+from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.methods.shift import Shift, combine, measure_shift
+from geoseg.methods.terrain import QUANTITIES
+from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.bands import TWINS
+from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.sample import sample
+from geoseg.scenes.stack import Layer, Moved, Stack
+from geoseg.scenes.terrain import open_terrain
+from geoseg.spec import ChangeSpec
+from geoseg.tasks.flood import kind_of
+from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.segment import clip
+
+AFTER = "after"
+"""Prefix of the second date's bands."""
+
+DEM = "dem"
+"""The layer of heights from which slope and its kin are computed."""
+
+SHIFT_SIZE, SHIFTS = 256, 16
+"""Blocks of 256² pixels in which the shift is measured."""
+
+WHOLE = 0.05
+"""Pixels; a shift so near to whole pixels is taken for whole: nothing is interpolated then."""
+
+WORTH_UNDOING = 0.5
+"""Pixels; a greater shift is warned of."""
+
+FAR_APART = 1.5
+"""Ratio of pixel sizes from which one date shows detail that the other never had."""
+
+CLEAR = ("nir", "nir08", "red", "vv", "hh", "vh", "swir16")
+"""Bands in which edges show best, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pair:
+    """Two dates, the layers beside them, and how far the second lies off."""
+
+    before: Scene
+    after: Scene
+    rows: float = 0.0
+    """Pixels downwards by which the second date is read elsewhere."""
+    cols: float = 0.0
+    beside: tuple[tuple[str, Scene], ...] = ()
+    """Layers by the name of their band; `after:NAME` is of the second date only."""
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Bands that both dates have, in the first one's order; near infrared stands in for its twin."""
+        there = set(self.after.band_names)
+        return tuple(name for name in self.before.band_names if name in there or TWINS.get(name) in there)
+
+    def stack(self, bands: Sequence[str], layers: Sequence[str] = ()) -> Source:
+        """Return both dates on the first one's grid, the second one's bands as `after:NAME`, and layers.
+
+        Pixels count where both dates were observed; layers are NaN where they were not.
+
+        Raises:
+            BandError: a date lacks a band.
+            SceneError: the dates cannot be aligned.
+        """
+        second = self.after.select(bands)
+        moved = Moved(source=second, rows=self.rows, cols=self.cols) if self.rows or self.cols else second
+        dates = [Layer(source=moved, prefix=AFTER)]
+        named = [
+            Layer(source=scene, prefix=name.rpartition(":")[0], required=False)
+            for name, scene in self.beside
+            if name in layers
+        ]
+        return Stack(self.before.select(bands), [*dates, *named])
+
+
+def open_pair(spec: ChangeSpec, stack: ExitStack, ledger: Ledger) -> Pair:
+    """Open two dates and the layers; `stack` closes them.
+
+    Raises:
+        SceneReadError: a file cannot be read.
+        SceneError: the dates show different things or different places.
+        BandError: they have no band in common.
+    """
+    before = clip(stack.enter_context(open_scene(spec.before, sensors())), spec.run)
+    after = stack.enter_context(open_scene(spec.after, sensors()))
+    kinds = kind_of(before), kind_of(after)
+    if kinds[0] != kinds[1]:
+        raise SceneError(
+            f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind"
+        )
+    pair = Pair(before=before, after=after, beside=tuple(_layers(spec, stack)))
+    if not pair.shared:
+        raise BandError(
+            f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
+            f"{', '.join(after.band_names)}: no band is in both; name them with --band and --sensor"
+        )
+    for item, bands in ((before, pair.shared), (after, pair.shared)):
+        view = item.select(bands)
+        ledger.hear(tuple(f"{item.name}: {note}" for note in view.notes), view.warnings)
+    _compare_sizes(before, after, ledger)
+    _compare_units(pair, ledger)
+    return pair
+
+
+def _layers(spec: ChangeSpec, stack: ExitStack) -> list[tuple[str, Scene]]:
+    """Open what `--layer` names; of heights, everything that can be computed from them."""
+    found: dict[str, Scene] = {}
+    folder: Path | None = None
+    for name, path in spec.layers.items():
+        prefix, _, plain = name.rpartition(":")
+        if prefix not in {"", AFTER} or not plain.isidentifier():
+            raise UsageError(f"--layer {name}={path}: name a layer NAME, or after:NAME for the second date")
+        found[name] = stack.enter_context(open_raster_layer(path, plain, categorical=False))
+    for name, path in spec.layers.items():
+        prefix, _, plain = name.rpartition(":")
+        if plain != DEM:
+            continue
+        for quantity in QUANTITIES:
+            full = f"{prefix}:{quantity}" if prefix else quantity
+            if full not in found:
+                if folder is None:
+                    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="geoseg-")))
+                own = Path(tempfile.mkdtemp(dir=folder))
+                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, own))
+    return list(found.items())
+
+
+def _compare_sizes(before: Scene, after: Scene, ledger: Ledger) -> None:
+    """Say where one date is much coarser than the other."""
+    sizes = before.grid.pixel_size_m[0], after.grid.pixel_size_m[0]
+    if not np.isfinite(sizes).all():
+        return
+    if sizes[1] > FAR_APART * sizes[0]:
+        ledger.warn(
+            f"{after.name} has pixels of {sizes[1]:.3g} m, {before.name} of {sizes[0]:.3g} m: edges of the "
+            "finer date show as change. Average it to the coarser pixels first (gdalwarp -tr -r average)"
+        )
+    elif sizes[0] > FAR_APART * sizes[1]:
+        ledger.note(f"{after.name} is averaged to the pixels of {before.name} ({sizes[0]:.3g} m)")
+
+
+def _compare_units(pair: Pair, ledger: Ledger) -> None:
+    """Say where units differ: then nothing absolute can be compared."""
+    first, second = (
+        {item.select(pair.shared).units(name) for name in pair.shared} for item in (pair.before, pair.after)
+    )
+    if first != second:
+        ledger.warn(
+            f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
+            "they are compared after radiometric normalisation only. Name the sensor with --sensor"
+        )
+
+
+def coregistered(pair: Pair, spec: ChangeSpec, ledger: Ledger) -> Pair:
+    """Measure the shift between the dates, say it, and undo it where that is asked for.
+
+    Raises:
+        SceneError: the dates do not overlap.
+    """
+    found = _measure(pair)
+    if found is None:
+        ledger.warn(
+            f"{pair.before.name} and {pair.after.name}: no shift could be measured, so that it is not known "
+            "whether they lie on each other. Look at the edges of fields and roads"
+        )
+        return pair
+    shift, scatter, windows = found
+    ledger.note(
+        f"shift: {pair.after.name} lies {shift.rows:+.2f} px down and {shift.cols:+.2f} px right of "
+        f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)"
+    )
+    if not spec.coregister:
+        if np.hypot(shift.rows, shift.cols) > WORTH_UNDOING:
+            ledger.warn(
+                f"the dates lie {np.hypot(shift.rows, shift.cols):.1f} px apart, which shows as change along "
+                "edges: --coregister undoes it"
+            )
+        return pair
+    rows, cols = (
+        round(value) if abs(value - round(value)) < WHOLE else value for value in (shift.rows, shift.cols)
+    )
+    moved = replace(pair, rows=float(rows), cols=float(cols))
+    left = _measure(moved)
+    rest = "not measured" if left is None else f"{np.hypot(left[0].rows, left[0].cols):.2f} px are left"
+    ledger.note(
+        f"shift undone: {pair.after.name} is read {rows:+.2f} px down and {cols:+.2f} px right; {rest}"
+    )
+    return moved
+
+
+def _measure(pair: Pair) -> tuple[Shift, float, int] | None:
+    """Shift, its scatter, and in how many windows it was measured; None: in none.
+
+    Raises:
+        SceneError: the dates do not overlap.
+    """
+    band = next((name for name in CLEAR if name in pair.shared), pair.shared[0])
+    source = pair.stack((band,))
+    try:
+        blocks = sample(source, (band, f"{AFTER}:{band}"), size=SHIFT_SIZE, most=SHIFTS)
+    except SceneError as error:
+        raise SceneError(
+            f"{pair.before.name} and {pair.after.name} have no observed pixel in common: do they show one "
+            "place?"
+        ) from error
+    shifts = []
+    for block in blocks:
+        first, second = block.physical()
+        shift = measure_shift(first, second)
+        if shift is not None:
+            shifts.append(shift)
+    found = combine(shifts)
+    return None if found is None else (*found, len(shifts))
+
+
+def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:
+    """Dates of both scenes as text, empty where they are not known."""
+    said = spec.date_before, spec.date_after
+    known = (item.time.isoformat() if item.time else "" for item in (pair.before, pair.after))
+    first, second = (own or found for own, found in zip(said, known, strict=True))
+    return first, second

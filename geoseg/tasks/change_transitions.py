@@ -1,0 +1,360 @@
+"""From what to what: codes of class pairs, how scores become them, and what is said of them.
+
+A code is `direction * K² + from * K + to`, with `from` and `to` counted among the K classes in their order.
+It is the class value of the map, one region being one transition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.errors import UsageError
+from geoseg.features import Column, Features
+from geoseg.grid import Grid, Window
+from geoseg.outputs import Kind
+from geoseg.outputs.styles import rgb
+from geoseg.pixels import Classes, class_dtype, nodata_class
+from geoseg.report import TableRows
+from geoseg.spec import ChangeSpec, ClassSpec
+from geoseg.tasks.mapping import Extras
+
+SCHEMA: dict[str, Kind] = {
+    "from_class": "int",
+    "from_label": "text",
+    "to_class": "int",
+    "to_label": "text",
+    "date_before": "text",
+    "date_after": "text",
+}
+"""Columns of change, besides those of every map."""
+
+TYPE_SCHEMA: dict[str, Kind] = {"type": "int", "type_label": "text"}
+"""Columns where a transition table was given."""
+
+COLUMNS = 256
+"""Columns whose pixels' ground area is taken as one when areas are summed: it varies by millionths."""
+
+FADED = 0.3
+"""Share of the first date's colour in that of a transition."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Transitions:
+    """The pairs of classes that a map of change can hold."""
+
+    classes: tuple[ClassSpec, ...]
+    """K classes in the order of their index; the first may stand for no class at all."""
+    directions: tuple[ClassSpec, ...] = ()
+    """Kinds of change beside the pair (gain, loss), values counting from 1; empty: the pair says all."""
+    types: NDArray[np.int64] | None = None
+    """(K, K) kinds of transition by a table; None: no table."""
+    type_classes: tuple[ClassSpec, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return len(self.classes)
+
+    def split(self, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], ...]:
+        """Return direction, from and to of codes; from and to are positions among the classes."""
+        wide = codes.astype(np.int64)
+        direction, pair = np.divmod(wide, self.count**2)
+        first, second = np.divmod(pair, self.count)
+        return direction, first, second
+
+    @cached_property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Of the codes."""
+        return class_dtype(item.value for item in self.specs)
+
+    @cached_property
+    def specs(self) -> tuple[ClassSpec, ...]:
+        """Every transition as a class of the map, background first."""
+        rows = [ClassSpec(value=0, label="no change", colour="#f2efe9")]
+        for direction in self.directions or (None,):
+            for i, first in enumerate(self.classes):
+                for j, second in enumerate(self.classes):
+                    value = (direction.value if direction else 0) * self.count**2 + i * self.count + j
+                    if value:
+                        rows.append(self._spec(value, direction, first, second))
+        return tuple(rows)
+
+    def _spec(
+        self, value: int, direction: ClassSpec | None, first: ClassSpec, second: ClassSpec
+    ) -> ClassSpec:
+        """Name and colour of one transition."""
+        if self.count == 1 and direction is not None:
+            return direction.model_copy(update={"value": value})
+        label = f"{first.label} → {second.label}"
+        if direction is not None:
+            label += f" ({direction.label})"
+        _, i, j = (int(part) for part in self.split(np.array(value)))
+        kind = 0 if self.types is None else int(self.types[i, j])
+        named = next((item.colour for item in self.type_classes if item.value == kind), None)
+        return ClassSpec(value=value, label=label, colour=named or _mixed(first.colour, second.colour))
+
+
+def _mixed(first: str, second: str) -> str:
+    """The second colour with some of the first."""
+    parts = (round(FADED * a + (1 - FADED) * b) for a, b in zip(rgb(first), rgb(second), strict=True))
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+class Counter:
+    """Sums the ground area of all pairs, changed or not, before small polygons are left out."""
+
+    def __init__(self, grid: Grid, size: int) -> None:
+        """Start at nothing; `size` is the number of codes."""
+        self._grid = grid
+        self.pixels = np.zeros(size, np.int64)
+        self.area_m2 = np.zeros(size)
+
+    def add(self, codes: NDArray[np.int64], valid: NDArray[np.bool_], window: Window) -> None:
+        """Count a window of codes (H, W), those of unchanged pixels included."""
+        size = len(self.pixels)
+        rows = np.add(np.arange(window.height), window.row + 0.5, dtype=np.float64)
+        for col in range(0, window.width, COLUMNS):
+            part = slice(col, min(col + COLUMNS, window.width))
+            seen = valid[:, part]
+            found = codes[:, part][seen]
+            self.pixels += np.bincount(found, minlength=size)
+            if self._grid.crs is not None:
+                middle = window.col + (part.start + part.stop) / 2
+                area = self._grid.pixel_areas(rows, np.full(len(rows), middle))
+                weights = np.broadcast_to(area[:, np.newaxis], seen.shape)[seen]
+                self.area_m2 += np.bincount(found, weights, minlength=size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decided:
+    """What both ways to decide share: codes of what changed, counts of everything."""
+
+    transitions: Transitions
+    counter: Counter
+
+    def map(
+        self,
+        codes: NDArray[np.int64],
+        unchanged: NDArray[np.int64],
+        change: NDArray[np.float32],
+        changed: NDArray[np.bool_],
+        valid: NDArray[np.bool_],
+        window: Window,
+    ) -> tuple[Classes, NDArray[np.uint8]]:
+        """Return classes and scores of a window, (H, W) each.
+
+        Args:
+            codes: of the transition of each pixel.
+            unchanged: code that a pixel counts for where it did not change: its first class twice.
+            change: score of change, 0..1.
+            changed: whether it changed.
+            valid: whether both dates saw it.
+            window: where.
+        """
+        changed = changed & valid
+        self.counter.add(np.where(changed, codes, unchanged), valid, window)
+        dtype = self.transitions.dtype
+        classes: Classes = np.where(changed, codes, 0).astype(dtype)
+        classes[~valid] = nodata_class(dtype)
+        sure = np.where(changed, change, 1 - change)
+        quanta = np.where(valid, np.clip(sure * 255 + np.float32(0.5), 0, 255), 0)
+        return classes, quanta.astype(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FromPlanes(Decided):
+    """Decides where a method gives its score, a direction and both classes as planes of numbers."""
+
+    def __call__(
+        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
+    ) -> tuple[Classes, NDArray[np.uint8]]:
+        """Planes: score of change (changed above 0.5), direction, from, to."""
+        count = self.transitions.count
+        change, (direction, first, second) = scores[0], scores[1:].astype(np.int64)
+        codes = direction * count**2 + first * count + second
+        return self.map(codes, first * (count + 1), change, change > np.float32(0.5), valid, window)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FromScores(Decided):
+    """Decides where a network scored both dates: (2K, H, W), the first date's classes first.
+
+    The score of change is that of two independent draws being of different classes, 1 - sum of products. A
+    pixel changed where the best classes differ and that score is above the threshold.
+    """
+
+    threshold: float = 0.5
+
+    def __call__(
+        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
+    ) -> tuple[Classes, NDArray[np.uint8]]:
+        """Compare the dates."""
+        count = self.transitions.count
+        before, after = scores[:count], scores[count:]
+        first, second = before.argmax(axis=0), after.argmax(axis=0)
+        total = before.sum(axis=0) * after.sum(axis=0)
+        change = 1 - (before * after).sum(axis=0) / np.maximum(total, np.float32(1e-6))
+        changed = (first != second) & (change > np.float32(self.threshold))
+        return self.map(first * count + second, first * (count + 1), change, changed, valid, window)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Told:
+    """Fills the columns of change and makes its tables."""
+
+    transitions: Transitions
+    dates: tuple[str, str]
+    counter: Counter | None = None
+    """None: a network of two dates, which says where, not from what to what."""
+    _labels: NDArray[np.object_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the labels as an array."""
+        labels = np.array([item.label for item in self.transitions.classes], object)
+        object.__setattr__(self, "_labels", labels)
+
+    @property
+    def schema(self) -> dict[str, Kind]:
+        """The columns."""
+        return {**SCHEMA, **(TYPE_SCHEMA if self.transitions.types is not None else {})}
+
+    def describe(self, features: Features) -> Features:
+        """Add the columns to a batch."""
+        size = len(features)
+        columns: dict[str, Column] = dict(features.columns)
+        if self.counter is None or self.transitions.count == 1:
+            nothing, unnamed = np.zeros(size, np.int64), np.full(size, "", object)
+            columns |= {"from_class": nothing, "from_label": unnamed}
+            columns |= {"to_class": nothing, "to_label": unnamed}
+        else:
+            values = np.array([item.value for item in self.transitions.classes])
+            _, first, second = self.transitions.split(features.columns["class"])
+            columns |= {
+                "from_class": values[first],
+                "from_label": self._labels[first],
+                "to_class": values[second],
+                "to_label": self._labels[second],
+            }
+            if self.transitions.types is not None:
+                kinds = self.transitions.types[first, second]
+                names = {item.value: item.label for item in self.transitions.type_classes}
+                columns["type"] = kinds
+                told = [names.get(kind, "no change") for kind in kinds.tolist()]
+                columns["type_label"] = np.array(told, object)
+        columns["date_before"] = np.full(size, self.dates[0], object)
+        columns["date_after"] = np.full(size, self.dates[1], object)
+        return Features(geometry=features.geometry, columns=columns)
+
+    def tables(self) -> dict[str, TableRows]:
+        """Return the transitions that occur, and gain and loss of each class."""
+        if self.counter is None or self.transitions.count == 1:
+            return {}
+        return {"transitions": self._pairs(self.counter), "gain_loss": self._gain_loss()}
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Return the (K, K) ground area in ha, row: first date, column: second; pixels without a CRS."""
+        assert self.counter is not None
+        count = self.transitions.count
+        pixels, area = self.counter.pixels, self.counter.area_m2
+        values = area / 1e4 if area.any() else pixels.astype(np.float64)
+        return np.asarray(values.reshape(-1, count, count).sum(axis=0))
+
+    def matrix_csv(self) -> str:
+        """Return the matrix with the classes' names, sums at the right and at the foot."""
+        matrix = self.matrix()
+        known = [i for i in range(self.transitions.count) if not self._absent(i)]
+        names = [_quoted(str(self._labels[i])) for i in known]
+        unit = "ha" if self.counter is not None and self.counter.area_m2.any() else "pixels"
+        lines = [",".join([f"from \\ to ({unit})", *names, "total before"])]
+        inner = matrix[np.ix_(known, known)]
+        for name, row in zip(names, inner, strict=True):
+            lines.append(",".join([name, *(f"{value:.4f}" for value in (*row, row.sum()))]))
+        foot = (*inner.sum(axis=0), inner.sum())
+        lines.append(",".join(["total after", *(f"{value:.4f}" for value in foot)]))
+        return "\n".join(lines) + "\n"
+
+    def _absent(self, position: int) -> bool:
+        """Whether a class stands for none: the place of 0 among spectral classes."""
+        return position == 0 and self.transitions.classes[0].label == ""
+
+    def _pairs(self, counter: Counter) -> TableRows:
+        """One row a pair that occurs, the largest first; unchanged pairs too."""
+        count = self.transitions.count
+        pixels = counter.pixels.reshape(-1, count, count).sum(axis=0)
+        area = counter.area_m2.reshape(-1, count, count).sum(axis=0)
+        order = sorted(np.argwhere(pixels).tolist(), key=lambda at: (-int(pixels[tuple(at)]), at))
+        rows: list[dict[str, int | float | str]] = []
+        for i, j in order:
+            first, second = self.transitions.classes[i], self.transitions.classes[j]
+            row: dict[str, int | float | str] = {
+                "from_class": first.value,
+                "from_label": first.label,
+                "to_class": second.value,
+                "to_label": second.label,
+                "pixels": int(pixels[i, j]),
+                "area_ha": round(float(area[i, j]) / 1e4, 4),
+            }
+            if self.transitions.types is not None:
+                row["type"] = int(self.transitions.types[i, j]) if i != j else 0
+            rows.append(row)
+        return tuple(rows)
+
+    def _gain_loss(self) -> TableRows:
+        """One row a class that occurs: area before and after, what came and what went."""
+        matrix = self.matrix()
+        unit = "ha" if self.counter is not None and self.counter.area_m2.any() else "pixels"
+        rows: list[dict[str, int | float | str]] = []
+        for i, item in enumerate(self.transitions.classes):
+            before, after, same = matrix[i].sum(), matrix[:, i].sum(), matrix[i, i]
+            if before + after == 0:
+                continue
+            figures = {
+                "before": before, "after": after, "gain": after - same, "loss": before - same,
+                "net": after - before,
+            }  # fmt: skip
+            rows.append(
+                {
+                    "class": item.value,
+                    "label": item.label,
+                    **{f"{name}_{unit}": round(float(value), 4) for name, value in figures.items()},
+                }
+            )
+        return tuple(rows)
+
+
+def nothing_named(value: int = 0) -> ClassSpec:
+    """Return the class that stands for none: what index 0 of classes that count from 1 is."""
+    return ClassSpec(value=value, label="", colour="#8c8c8c")
+
+
+def _quoted(text: str) -> str:
+    """A CSV field."""
+    return f'"{text}"' if "," in text or '"' in text else text
+
+
+def with_nothing(classes: Sequence[ClassSpec]) -> tuple[ClassSpec, ...]:
+    """Put the class that stands for none before classes that count from 1."""
+    return (nothing_named(), *classes)
+
+
+def extras(spec: ChangeSpec, told: Told) -> Extras:
+    """Columns, tables, colours and further files of a map of change."""
+    transitions = told.transitions
+    files = {}
+    if spec.matrix is not None:
+        if told.counter is None or transitions.count == 1:
+            raise UsageError("--matrix needs classes on both dates, and this map has none")
+        files = {spec.matrix: told.matrix_csv}
+    return Extras(
+        schema=told.schema,
+        describe=told.describe,
+        tables=told.tables,
+        legend=transitions.type_classes,
+        legend_column="type" if transitions.type_classes else "class",
+        files=files,
+    )
