@@ -18,7 +18,11 @@ Activation = Literal["none", "softmax", "sigmoid"]
 Architecture = Literal[
     "unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
     "upernet", "segformer", "dpt",
+    "fc-ef", "fc-siam-conc", "fc-siam-diff", "bit", "changeformer", "changevit",
 ]  # fmt: skip
+
+TWO_DATES = frozenset({"fc-ef", "fc-siam-conc", "fc-siam-diff", "bit", "changeformer", "changevit"})
+"""Architectures that compare two dates; the others take two dates only as one image."""
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
@@ -95,11 +99,12 @@ class ModelBand(Spec):
 
 
 class NetworkSpec(Spec):
-    """A segmentation-models-pytorch network, and what is computed from its bands before it."""
+    """A network, and what is computed from its bands before it."""
 
     architecture: Architecture = "unet"
     encoder: str = "resnet18"
-    """Name of an encoder of segmentation-models-pytorch; those of timm are `tu-NAME`."""
+    """Name of an encoder of segmentation-models-pytorch; those of timm are `tu-NAME`. Of `changevit`, a plain
+    transformer of timm with patches of 16; `fc-…` have none."""
     depth: Annotated[int, Field(ge=3, le=5)] = 5
     """Stages of the encoder; fewer see less far and weigh less."""
     decoder_channels: tuple[int, ...] = ()
@@ -113,6 +118,19 @@ class NetworkSpec(Spec):
     """Physics beside the bands: `geoseg.models.networks.physics` describes each."""
     prior: bool = False
     """Whether the features' own score of water is what the network corrects, and where it starts."""
+
+    @property
+    def fixed_size(self) -> bool:
+        """Whether an exported graph takes tiles of one size only: position tables are baked in."""
+        return self.architecture == "changevit"
+
+    @model_validator(mode="after")
+    def _features_go_with_it(self) -> NetworkSpec:
+        if self.architecture in TWO_DATES and (self.features != "none" or self.prior):
+            raise ValueError(
+                f"{self.architecture} compares the bands themselves: leave features and prior out"
+            )
+        return self
 
     @property
     def multiple(self) -> int:

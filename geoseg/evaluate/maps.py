@@ -1,4 +1,4 @@
-"""Maps of labelled scenes, made by the code behind `geoseg flood` and `geoseg segment`, and read back."""
+"""Maps of labelled scenes, made by the code behind the mapping commands, and read back."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from geoseg.evaluate.calibration import Reliability, reliability
 from geoseg.evaluate.subjects import Subject
 from geoseg.grid import Grid
 from geoseg.methods.accuracy import Counts, count
-from geoseg.pixels import NODATA_CLASS
+from geoseg.pixels import Classes, nodata_class
 from geoseg.report import Reporter
 from geoseg.samples import IGNORE, Place, Sample
 from geoseg.samples.chips import opened_image, read_label, scene_spec
-from geoseg.spec import FloodSpec, RunSpec, SegmentSpec
+from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec
+from geoseg.tasks.change import map_change
 from geoseg.tasks.flood import map_flood
 from geoseg.tasks.segment import map_segments
 from geoseg.train.spec import TrainSpec
@@ -93,6 +94,9 @@ def draw(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> Non
         if spec.task == "flood":
             request = {"scene": scene, "run": run, "before": tuple(before), "model": subject.model}
             map_flood(FloodSpec.model_validate({**request, **subject.options}), Silent())
+        elif spec.task == "change":
+            request = {"before": scene, "after": before[0], "run": run, "model": subject.model}
+            map_change(ChangeSpec.model_validate({**request, **subject.options}), Silent())
         elif subject.model is not None and not before:
             map_segments(SegmentSpec(scene=scene, run=run, model=subject.model), Silent())
         else:
@@ -140,21 +144,22 @@ def classes_of(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
     """(H, W) classes 0..K-1 of a map, `IGNORE` where not observed.
 
     Of two classes and one date, whatever is not background is the second: all of it is water. Of two dates,
-    permanent water is no flood.
+    permanent water is no flood, and every transition is change.
     """
     values = read_band(path)
     mapped = np.full(values.shape, IGNORE, np.uint8)
     for index, entry in enumerate(spec.classes):
         mapped[values == entry.value] = index
     if len(spec.classes) == 2:
-        mapped[(mapped == IGNORE) & (values != NODATA_CLASS)] = 1 if len(spec.data.images) == 1 else 0
+        rest = 0 if spec.task == "flood" and len(spec.data.images) == 2 else 1
+        mapped[(mapped == IGNORE) & (values != nodata_class(values.dtype))] = rest
     return mapped
 
 
-def read_band(path: Path) -> NDArray[np.uint8]:
-    """(H, W) of a raster of bytes."""
+def read_band(path: Path) -> Classes:
+    """(H, W) of a raster of classes or scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path) as dataset:
-            values: NDArray[np.uint8] = dataset.read(1)
+            values: Classes = dataset.read(1)
     return values

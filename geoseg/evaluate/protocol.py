@@ -81,7 +81,7 @@ def subjects_of(spec: TrainSpec, models: Sequence[str], methods: Sequence[str]) 
     """
     wanted = dict.fromkeys((*methods, *spec.baselines))
     own = [Subject(name=Path(model).name, model=model) for model in models]
-    return (*own, *(method_subject(text) for text in wanted))
+    return (*own, *(method_subject(text, spec.task) for text in wanted))
 
 
 def held_out(spec: TrainSpec, on: str) -> tuple[Place, ...]:

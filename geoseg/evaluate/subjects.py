@@ -6,9 +6,19 @@ import shlex
 from dataclasses import dataclass, field
 
 from geoseg.errors import UsageError
-from geoseg.spec import FloodSpec
+from geoseg.tasks.change_choice import METHODS as CHANGE_METHODS
 from geoseg.tasks.water_choice import CLASSICAL, METHODS
 
+CHANGE_OPTIONS = {
+    "--threshold": "threshold",
+    "--thresholding": "thresholding",
+    "--smooth": "smooth",
+    "--normalise": "normalise",
+    "--alpha": "alpha",
+    "--coregister": "coregister",
+    "--speckle": "speckle",
+    "--polarisation": "polarisation",
+}
 OPTIONS = {
     "--threshold": "threshold",
     "--thresholding": "thresholding",
@@ -26,23 +36,28 @@ class Subject:
     model: str | None = None
     """Name or path of a bundle."""
     options: dict[str, str] = field(default_factory=dict)
-    """Fields of a `FloodSpec` of a classical method."""
+    """Fields of a `FloodSpec` or `ChangeSpec` of a classical method."""
 
 
-def method_subject(text: str) -> Subject:
+def method_subject(text: str, task: str = "flood") -> Subject:
     """Read a method with options as they stand on the command line: `sar-vh --threshold -20`.
+
+    Every option has a value: `mad --coregister true`.
 
     Raises:
         UsageError: there is no such method or option.
     """
     name, *words = shlex.split(text) or [""]
-    if name not in {*METHODS, CLASSICAL}:
-        raise UsageError(f"no water method {name!r}; there are {CLASSICAL}, {', '.join(METHODS)}")
+    known = tuple(CHANGE_METHODS) if task == "change" else (CLASSICAL, *METHODS)
+    if name not in known:
+        what = "change" if task == "change" else "water"
+        raise UsageError(f"no {what} method {name!r}; there are {', '.join(known)}")
+    allowed = CHANGE_OPTIONS if task == "change" else OPTIONS
     options = {"method": name}
     for option, value in zip(words[::2], words[1::2], strict=False):
-        if option not in OPTIONS or OPTIONS[option] not in FloodSpec.model_fields:
-            raise UsageError(f"--method {text!r}: {option} is none of {', '.join(OPTIONS)}")
-        options[OPTIONS[option]] = value
+        if option not in allowed:
+            raise UsageError(f"--method {text!r}: {option} is none of {', '.join(allowed)}")
+        options[allowed[option]] = value
     if len(words) % 2:
         raise UsageError(f"--method {text!r}: {words[-1]} has no value")
     return Subject(name=text, options=options)

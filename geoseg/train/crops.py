@@ -96,6 +96,12 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._area = np.cumsum([place.window.height * place.window.width for place in places])
         bands = tuple(band.name for band in spec.bands)
         self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop)
+        self._marked: list[tuple[int, NDArray[np.int64]]] = []
+        if spec.loop.changed:
+            labels = ((at, windows.read(place).label) for at, place in enumerate(places))
+            found = ((at, np.flatnonzero((label > 0) & (label != IGNORE))) for at, label in labels)
+            self._marked = [(at, pixels) for at, pixels in found if pixels.size]
+        self._marks = np.cumsum([pixels.size for _, pixels in self._marked])
 
     @property
     def per_epoch(self) -> int:
@@ -105,16 +111,26 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (C, crop, crop) normalised pixels and (crop, crop) classes."""
         rng = np.random.default_rng((self._spec.loop.seed, number))
-        at = int(np.searchsorted(self._area, rng.integers(int(self._area[-1])), side="right"))
+        at, middle = self._draw(rng)
         place = self._places[at]
         chip = self._windows.read(place)
         side = max(8, round(self._spec.loop.crop / self._augment.scale(rng)))
-        pixels, label = cut(chip, side, rng)
+        pixels, label = cut(chip, side, rng, middle)
         image, label, lost = self._augment(pixels, label, rng)
         normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
         if lost is not None:
             normal[lost] = 0
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
+
+    def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
+        """Return a window by its number, and the pixel that the crop must hold, where it must hold one."""
+        if self._marked and rng.random() < self._spec.loop.changed:
+            pick = int(rng.integers(int(self._marks[-1])))
+            number = int(np.searchsorted(self._marks, pick, side="right"))
+            at, pixels = self._marked[number]
+            row, col = divmod(int(pixels[pick - int(self._marks[number])]), self._places[at].window.width)
+            return at, (row, col)
+        return int(np.searchsorted(self._area, rng.integers(int(self._area[-1])), side="right")), None
 
 
 class Wholes(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -165,10 +181,25 @@ class Counting(Sampler[int]):
         return self._per_epoch
 
 
-def cut(chip: Chip, side: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Cut a square at random; what lies outside the window was not observed."""
+def cut(
+    chip: Chip, side: int, rng: np.random.Generator, middle: tuple[int, int] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Cut a square at random; what lies outside the window was not observed.
+
+    Args:
+        chip: the window.
+        side: of the square.
+        rng: draws its place.
+        middle: (row, column) of a pixel that lies in the square, anywhere; None: any square.
+    """
     height, width = chip.label.shape
-    row, col = (int(rng.integers(min(0, size - side), max(0, size - side) + 1)) for size in (height, width))
+    starts = []
+    for axis, size in enumerate((height, width)):
+        low, high = min(0, size - side), max(0, size - side)
+        if middle is not None:
+            low, high = max(low, middle[axis] - side + 1), min(high, middle[axis])
+        starts.append(int(rng.integers(low, high + 1)))
+    row, col = starts
     pixels = np.full((len(chip.pixels), side, side), np.nan, np.float32)
     label = np.full((side, side), IGNORE, np.uint8)
     rows, cols = slice(max(row, 0), min(row + side, height)), slice(max(col, 0), min(col + side, width))

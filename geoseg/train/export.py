@@ -150,10 +150,10 @@ def export(
     spec, network, model = load(folder, checkpoint)
     with tempfile.TemporaryDirectory(prefix="geoseg-export-") as scratch:
         plain = Path(scratch) / "plain.onnx"
-        to_onnx(Scoring(network).eval(), len(model.bands), plain)
+        to_onnx(Scoring(network).eval(), len(model.bands), plain, model.tile if model.fixed_tile else None)
         if weights == "fp16":
             halve(plain)
-        parity = compare(network, plain, len(model.bands))
+        parity = compare(network, plain, len(model.bands), model.tile if model.fixed_tile else None)
         if not parity <= CLOSE:
             raise ModelError(
                 f"the exported graph differs from torch by {parity:.2g} in its scores (at most {CLOSE:g} "
@@ -188,6 +188,7 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
         tile=spec.tile,
         overlap=spec.overlap,
         multiple=spec.network.multiple,
+        fixed_tile=spec.network.fixed_size,
         resolution=spec.resolution,
         activation="none",
         threshold=spec.threshold,
@@ -199,14 +200,16 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
     )
 
 
-def to_onnx(network: nn.Module, channels: int, path: Path) -> None:
-    """Export a network with free batch, height and width, all weights inside the file.
+def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:
+    """Export a network with free batch, height and width (or one tile size), all weights inside the file.
 
     Raises:
         ModelError: torch cannot export it.
     """
-    example = torch.zeros(2, channels, 96, 128)
-    free = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    example = torch.zeros(2, channels, *((tile, tile) if tile else (96, 128)))
+    free = {0: torch.export.Dim.DYNAMIC}
+    if tile is None:
+        free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -235,7 +238,8 @@ def _name_dimensions(graph: onnx.ModelProto) -> None:
     """Call free dimensions what they are; the exporter calls them s77."""
     for port in (*graph.graph.input, *graph.graph.output):
         for place, name in ((0, "batch"), (2, "height"), (3, "width")):
-            port.type.tensor_type.shape.dim[place].dim_param = name
+            if not port.type.tensor_type.shape.dim[place].dim_value:
+                port.type.tensor_type.shape.dim[place].dim_param = name
     del graph.graph.value_info[:]
     del graph.metadata_props[:]
     for node in graph.graph.node:
@@ -261,11 +265,12 @@ def halve(path: Path) -> None:
     onnx.save(graph, str(path))
 
 
-def compare(network: nn.Module, path: Path, channels: int) -> float:
+def compare(network: nn.Module, path: Path, channels: int, tile: int | None = None) -> float:
     """Return the greatest difference of scores between torch and onnxruntime, over batches and sizes."""
+    sizes = ((1, 128, 128), (3, 64, 160)) if tile is None else ((1, tile, tile), (3, tile, tile))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
-    for batch, height, width in ((1, 128, 128), (3, 64, 160)):
+    for batch, height, width in sizes:
         given = torch.from_numpy(
             np.random.default_rng(batch).normal(0, 1, (batch, channels, height, width)).astype(np.float32)
         )

@@ -73,6 +73,9 @@ class LoopSpec(Spec):
     """Crops drawn an epoch; None: as many as cover all training pixels once."""
     crop: Annotated[int, Field(ge=32)] = 256
     """Pixels a side; smaller windows are padded."""
+    changed: Share = 0.0
+    """Share of crops that are cut around a pixel of a class above 0: where such pixels are rare, most crops
+    would otherwise hold none."""
     batch: Annotated[int, Field(ge=1)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2

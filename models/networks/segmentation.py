@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import segmentation_models_pytorch as smp
 import torch
+from geoseg.models.networks.change.build import build_change
 from geoseg.models.networks.physics import Backscatter, Denormalise, TwoDates, WaterIndices
 from torch import Tensor, nn
 from torch.nn import functional
 
 from geoseg.errors import UsageError
-from geoseg.spec import NetworkSpec
+from geoseg.spec import TWO_DATES, NetworkSpec
 
 FEATURES: dict[str, type[WaterIndices] | type[Backscatter] | type[TwoDates]] = {
     "water-indices": WaterIndices,
@@ -101,15 +102,19 @@ def build(
     options: dict[str, object] = {} if spec.depth == 5 else {"encoder_depth": spec.depth}
     if spec.architecture in SPATIAL and (spec.depth != 5 or spec.decoder_channels):
         options["decoder_channels"] = spec.decoder_channels or (256, 128, 64, 32, 16)[5 - spec.depth :]
+    out = 1 if classes == 2 else classes
     try:
-        body = smp.create_model(
-            spec.architecture,
-            encoder_name=spec.encoder,
-            encoder_weights=spec.pretrained,
-            in_channels=planes,
-            classes=1 if classes == 2 else classes,
-            **options,
-        )
+        if spec.architecture in TWO_DATES:
+            body = build_change(spec, bands, out)
+        else:
+            body = smp.create_model(
+                spec.architecture,
+                encoder_name=spec.encoder,
+                encoder_weights=spec.pretrained,
+                in_channels=planes,
+                classes=out,
+                **options,
+            )
     except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"network {spec.architecture} with encoder {spec.encoder}: {first}") from error
