@@ -35,16 +35,7 @@ def change(
             show_default=False,
         ),
     ] = None,
-    band: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--band",
-            metavar="NAME=PATH[:INDEX]",
-            help="Say which file (and which of its bands, from 1) is which band; after:NAME of the later "
-            "scene. Repeatable.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    band: shared.Band = None,
     sensor: shared.Sensor = None,
     sar_units: shared.SarUnits = None,
     layer: Annotated[
@@ -129,7 +120,7 @@ def change(
         int | None,
         typer.Option(
             metavar="PX",
-            help="Average change over a window of this side, odd.  (default: 5; 1 with chi2 and SAR)",
+            help="Average change over a window of this side, odd.  (default: 5; irmad 3; chi2 and SAR 1)",
             rich_help_panel=METHOD,
         ),
     ] = None,

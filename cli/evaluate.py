@@ -1,4 +1,4 @@
-"""`geoseg evaluate`: how right a network or a method is on labelled rasters."""
+"""`geoseg evaluate`: how right a network or a method is on labelled rasters, or a finished map at points."""
 
 from __future__ import annotations
 
@@ -11,19 +11,39 @@ import typer
 
 from geoseg.errors import OutputError, UsageError
 
+from . import accuracy
 from . import options as shared
 from .console import print_json, print_text, telling
 from .memory import keep_freed_memory
-from .train import Config, Data, Set
+from .train import Data, Set
 from .values import settings
 
 ROLES = ("test", "val", "train", "all")
 SUBJECTS = "Subjects"
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONFIG|MAP",
+        help="A training's YAML file, or the name of one that comes with geoseg (docs/train.md). With "
+        "--draw-sample or --sample: a class raster, as --raster OUT.tif writes it.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FOLDER|POINTS",
+        help="The folder to write; for --draw-sample, the file of points.",
+        rich_help_panel=shared.OUTPUT,
+        show_default=False,
+    ),
+]
 
 
 def evaluate(
     context: typer.Context,
-    config: Config,
+    config: Target,
     data: Data = None,
     change: Set = None,
     model: Annotated[
@@ -73,7 +93,12 @@ def evaluate(
             rich_help_panel=shared.OUTPUT,
         ),
     ] = False,
-    output: shared.Folder = None,
+    draw_sample: accuracy.DrawSample = None,
+    sample: accuracy.Sample = None,
+    column: accuracy.Column = None,
+    seed: accuracy.Seed = None,
+    min_per_class: accuracy.MinPerClass = None,
+    output: Output = None,
     overwrite: shared.Overwrite = None,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
@@ -82,8 +107,33 @@ def evaluate(
     """Compare maps with labels: scores with intervals, calibration, the classical floor beside them.
 
     With --output, report.html, scores.json, chips.csv and the maps are written too.
+
+    Of a finished MAP, --draw-sample draws points to interpret; --sample estimates accuracy and areas by them.
     """
     told = shared.verbosity(context, quiet, verbose)
+    finished = accuracy.Request(
+        draw=draw_sample,
+        sample=sample,
+        column=column,
+        seed=seed,
+        minimum=min_per_class,
+        output=output,
+        overwrite=bool(overwrite),
+        as_json=as_json,
+    )
+    of_sets: dict[str, object] = {
+        "--data": data,
+        "--set": change,
+        "--model": model,
+        "--method": method,
+        "--shots": shots,
+    }
+    of_sets |= {"--leave-one-out": leave_one_out, "--record": record, "--on": on != "val"}
+    finished.check(config, [name for name, value in of_sets.items() if value])
+    if finished.asked:
+        with telling(told) as console:
+            accuracy.run(config, finished, console)
+        return
     if record and len(model or ()) != 1:
         raise UsageError("--record writes into one bundle: give one --model")
     if output is not None and output.exists() and not overwrite:

@@ -37,7 +37,7 @@ Band = Annotated[
         "--band",
         metavar="NAME=PATH[:INDEX]",
         help="Say which file (and which of its bands, from 1) is which band: green, nir, swir16, vv, … "
-        "Repeatable.",
+        "(after:NAME: of the later of two dates). Repeatable.",
         rich_help_panel=INPUT,
     ),
 ]

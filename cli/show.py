@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from geoseg.plan import Plan
-from geoseg.report import ClassTotal, RunRecord
+from geoseg.report import ClassTotal, RunRecord, TableRows
 
 from .console import columns
 
@@ -24,7 +24,22 @@ def record_text(record: RunRecord, *, detail: bool = False) -> str:
         facts.append(("crs", record.crs or "none"))
         facts.append(("made", f"{record.created} by geoseg {record.geoseg} in {record.seconds:g} s"))
     facts += [("wrote" if not index else "", str(path)) for index, path in enumerate(record.outputs)]
-    return class_table(record.classes) + "\n\n" + facts_text(facts)
+    tables = [class_table(record.classes), *(gain_loss_table(rows) for rows in _gain_loss(record))]
+    return "\n\n".join([*tables, facts_text(facts)])
+
+
+def _gain_loss(record: RunRecord) -> list[TableRows]:
+    """The table of gain and loss, where the map has one."""
+    rows = record.tables.get("gain_loss", ())
+    return [rows] if rows else []
+
+
+def gain_loss_table(rows: TableRows) -> str:
+    """One line a class: what there was and is, what came and what went."""
+    names = [name for name in rows[0] if name not in {"class", "label"}]
+    head = ("", *(name.replace("_", " ") for name in names))
+    lines = [(str(row["label"]), *(f"{row[name]:,.2f}" for name in names)) for row in rows]
+    return columns([head, *lines], right=tuple(range(1, len(names) + 1)))
 
 
 def class_table(classes: Sequence[ClassTotal]) -> str:

@@ -21,14 +21,8 @@ from geoseg.tasks.change_method import choose, fit
 from geoseg.tasks.change_network import by_network
 from geoseg.tasks.change_pair import AFTER, Pair, coregistered, dates, open_pair
 from geoseg.tasks.change_session import ChangeSession
-from geoseg.tasks.change_transitions import (
-    Counter,
-    FromPlanes,
-    Told,
-    Transitions,
-    extras,
-    with_nothing,
-)
+from geoseg.tasks.change_told import Told, extras
+from geoseg.tasks.change_transitions import Counter, FromPlanes, Transitions, with_nothing
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
 

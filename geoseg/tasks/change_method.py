@@ -13,7 +13,7 @@ from scipy.special import chdtri
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.methods import sar
 from geoseg.methods.change import Spread, central_spread, robust_spread
-from geoseg.methods.mad import fit_mad
+from geoseg.methods.mad import ROUNDS, fit_mad
 from geoseg.methods.relative import Normalisation, Unchanged, fit_histograms, fit_lines
 from geoseg.methods.thresholds import Unimodal, histogram, kittler_illingworth, otsu
 from geoseg.pixels import Pixels
@@ -35,8 +35,13 @@ LEAST_INDEX = 0.1
 LEAST_DB, MOST_DB, FALLBACK_DB = 1.5, 8.0, 3.0
 """Limits of a radar threshold that the histogram proposes, and what serves where it has one mode."""
 
+ALIKE = 0.85
+"""Greatest canonical correlation below which most has changed, and plain MAD has no background."""
+
 SMOOTH = 5
 """Side of the window over which optical change is averaged: pixels lie off by a fraction anyway."""
+SMOOTH_REWEIGHTED = 3
+"""The same of irmad, whose background is the calmer one."""
 
 
 STANDARD = ("blue", "green", "red", "nir", "swir16", "swir22")
@@ -84,7 +89,8 @@ def choose(
     compared = method.bands or _standard(shared)
     if not method.bands and len(compared) == 1 and method.name == "mad":
         compared = tuple(shared)
-    smooth = spec.smooth or (1 if spec.thresholding == "chi2" else SMOOTH)
+    usual = SMOOTH_REWEIGHTED if name == "irmad" else SMOOTH
+    smooth = spec.smooth or (1 if spec.thresholding == "chi2" else usual)
     why = "as asked" if spec.method != "auto" else "needs neither radiometric calibration nor one atmosphere"
     return Choice(
         method=method,
@@ -180,7 +186,15 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image]) -> C
             f"--normalise {spec.normalise} changes nothing: {choice.method.name} does not depend on it"
         )
     if choice.method.name in {"mad", "irmad"}:
-        mad = fit_mad(before, after, rounds=0 if choice.method.name == "mad" else 50)
+        mad = fit_mad(before, after, rounds=0 if choice.method.name == "mad" else ROUNDS)
+        if spec.method == "auto" and mad.correlations[-1] < ALIKE:
+            notes.append(
+                f"the dates resemble each other little (greatest correlation {mad.correlations[-1]:.2f}): "
+                "irmad, which looks for what did not change"
+            )
+            mad = fit_mad(before, after)
+            radius = choice.radius if spec.smooth else SMOOTH_REWEIGHTED // 2
+            choice = replace(choice, method=METHODS["irmad"], radius=radius)
         choice = replace(choice, mad=mad)
         rho = ", ".join(f"{value:.2f}" for value in mad.correlations)
         notes.append(f"canonical correlations {rho}" + (f" after {mad.rounds} rounds" if mad.rounds else ""))
@@ -194,16 +208,18 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image]) -> C
 def _cut(choice: Choice, spec: ChangeSpec, values: NDArray[np.floating], units: set[Units]) -> Choice:
     """Find the threshold of the measure."""
     spread, warnings = robust_spread(values), list(choice.warnings)
-    way = spec.thresholding
+    way: str = spec.thresholding
     if way == "auto":
-        way = "ki" if choice.method.kind == "sar" else "robust"
+        # Reweighted, Z is calibrated to chi-square even where most of a scene has changed.
+        own = "chi2" if choice.method.name == "irmad" else "robust"
+        way = "ki" if choice.method.kind == "sar" else own
     low, high = _limits(choice, units)
     if spec.threshold is not None:
         threshold, words = spec.threshold, "as given"
     elif way == "chi2":
-        assert choice.mad is not None
-        threshold = float(np.sqrt(chdtri(choice.mad.bands, spec.alpha)))
-        words = f"chi-square with {choice.mad.bands} degrees of freedom at {spec.alpha:g}"
+        freedom = len(choice.compared) + len(choice.pairs)
+        threshold = float(np.sqrt(chdtri(freedom, spec.alpha)))
+        words = f"chi-square with {freedom} degrees of freedom at {spec.alpha:g}"
         low = 0.0
     elif way == "robust":
         threshold, words = _robust(choice, values, spread)

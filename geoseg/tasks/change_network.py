@@ -16,7 +16,8 @@ from geoseg.runtimes import Session
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ClassSpec, ModelSpec
 from geoseg.tasks.change_pair import AFTER, Pair, dates
-from geoseg.tasks.change_transitions import Counter, FromScores, Told, Transitions, extras
+from geoseg.tasks.change_told import Told, extras
+from geoseg.tasks.change_transitions import Counter, FromScores, Transitions
 from geoseg.tasks.mapping import Ledger, Recipe
 from geoseg.tasks.segment import fit_network, network_recipe
 

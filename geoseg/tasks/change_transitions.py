@@ -7,34 +7,16 @@ It is the class value of the map, one region being one transition.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.errors import UsageError
-from geoseg.features import Column, Features
 from geoseg.grid import Grid, Window
-from geoseg.outputs import Kind
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, class_dtype, nodata_class
-from geoseg.report import TableRows
-from geoseg.spec import ChangeSpec, ClassSpec
-from geoseg.tasks.mapping import Extras
-
-SCHEMA: dict[str, Kind] = {
-    "from_class": "int",
-    "from_label": "text",
-    "to_class": "int",
-    "to_label": "text",
-    "date_before": "text",
-    "date_after": "text",
-}
-"""Columns of change, besides those of every map."""
-
-TYPE_SCHEMA: dict[str, Kind] = {"type": "int", "type_label": "text"}
-"""Columns where a transition table was given."""
+from geoseg.spec import ClassSpec
 
 COLUMNS = 256
 """Columns whose pixels' ground area is taken as one when areas are summed: it varies by millionths."""
@@ -84,6 +66,13 @@ class Transitions:
                         rows.append(self._spec(value, direction, first, second))
         return tuple(rows)
 
+    def type_of_code(self) -> NDArray[np.int64] | None:
+        """Return the kind of every code; None without a table."""
+        if self.types is None:
+            return None
+        _, first, second = self.split(np.arange(self.specs[-1].value + 1))
+        return np.asarray(self.types[first, second])
+
     def _spec(
         self, value: int, direction: ClassSpec | None, first: ClassSpec, second: ClassSpec
     ) -> ClassSpec:
@@ -113,6 +102,16 @@ class Counter:
         self._grid = grid
         self.pixels = np.zeros(size, np.int64)
         self.area_m2 = np.zeros(size)
+
+    @property
+    def unit(self) -> str:
+        """What areas are in: ha, or pixels without a CRS."""
+        return "pixels" if self._grid.crs is None else "ha"
+
+    def matrix(self, count: int) -> NDArray[np.float64]:
+        """Return the (K, K) areas in `unit`, row: first date, column: second, of `count` classes."""
+        values = self.pixels.astype(np.float64) if self._grid.crs is None else self.area_m2 / 1e4
+        return np.asarray(values.reshape(-1, count, count).sum(axis=0))
 
     def add(self, codes: NDArray[np.int64], valid: NDArray[np.bool_], window: Window) -> None:
         """Count a window of codes (H, W), those of unchanged pixels included."""
@@ -203,158 +202,11 @@ class FromScores(Decided):
         return self.map(first * count + second, first * (count + 1), change, changed, valid, window)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Told:
-    """Fills the columns of change and makes its tables."""
-
-    transitions: Transitions
-    dates: tuple[str, str]
-    counter: Counter | None = None
-    """None: a network of two dates, which says where, not from what to what."""
-    _labels: NDArray[np.object_] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Keep the labels as an array."""
-        labels = np.array([item.label for item in self.transitions.classes], object)
-        object.__setattr__(self, "_labels", labels)
-
-    @property
-    def schema(self) -> dict[str, Kind]:
-        """The columns."""
-        return {**SCHEMA, **(TYPE_SCHEMA if self.transitions.types is not None else {})}
-
-    def describe(self, features: Features) -> Features:
-        """Add the columns to a batch."""
-        size = len(features)
-        columns: dict[str, Column] = dict(features.columns)
-        if self.counter is None or self.transitions.count == 1:
-            nothing, unnamed = np.zeros(size, np.int64), np.full(size, "", object)
-            columns |= {"from_class": nothing, "from_label": unnamed}
-            columns |= {"to_class": nothing, "to_label": unnamed}
-        else:
-            values = np.array([item.value for item in self.transitions.classes])
-            _, first, second = self.transitions.split(features.columns["class"])
-            columns |= {
-                "from_class": values[first],
-                "from_label": self._labels[first],
-                "to_class": values[second],
-                "to_label": self._labels[second],
-            }
-            if self.transitions.types is not None:
-                kinds = self.transitions.types[first, second]
-                names = {item.value: item.label for item in self.transitions.type_classes}
-                columns["type"] = kinds
-                told = [names.get(kind, "no change") for kind in kinds.tolist()]
-                columns["type_label"] = np.array(told, object)
-        columns["date_before"] = np.full(size, self.dates[0], object)
-        columns["date_after"] = np.full(size, self.dates[1], object)
-        return Features(geometry=features.geometry, columns=columns)
-
-    def tables(self) -> dict[str, TableRows]:
-        """Return the transitions that occur, and gain and loss of each class."""
-        if self.counter is None or self.transitions.count == 1:
-            return {}
-        return {"transitions": self._pairs(self.counter), "gain_loss": self._gain_loss()}
-
-    def matrix(self) -> NDArray[np.float64]:
-        """Return the (K, K) ground area in ha, row: first date, column: second; pixels without a CRS."""
-        assert self.counter is not None
-        count = self.transitions.count
-        pixels, area = self.counter.pixels, self.counter.area_m2
-        values = area / 1e4 if area.any() else pixels.astype(np.float64)
-        return np.asarray(values.reshape(-1, count, count).sum(axis=0))
-
-    def matrix_csv(self) -> str:
-        """Return the matrix with the classes' names, sums at the right and at the foot."""
-        matrix = self.matrix()
-        known = [i for i in range(self.transitions.count) if not self._absent(i)]
-        names = [_quoted(str(self._labels[i])) for i in known]
-        unit = "ha" if self.counter is not None and self.counter.area_m2.any() else "pixels"
-        lines = [",".join([f"from \\ to ({unit})", *names, "total before"])]
-        inner = matrix[np.ix_(known, known)]
-        for name, row in zip(names, inner, strict=True):
-            lines.append(",".join([name, *(f"{value:.4f}" for value in (*row, row.sum()))]))
-        foot = (*inner.sum(axis=0), inner.sum())
-        lines.append(",".join(["total after", *(f"{value:.4f}" for value in foot)]))
-        return "\n".join(lines) + "\n"
-
-    def _absent(self, position: int) -> bool:
-        """Whether a class stands for none: the place of 0 among spectral classes."""
-        return position == 0 and self.transitions.classes[0].label == ""
-
-    def _pairs(self, counter: Counter) -> TableRows:
-        """One row a pair that occurs, the largest first; unchanged pairs too."""
-        count = self.transitions.count
-        pixels = counter.pixels.reshape(-1, count, count).sum(axis=0)
-        area = counter.area_m2.reshape(-1, count, count).sum(axis=0)
-        order = sorted(np.argwhere(pixels).tolist(), key=lambda at: (-int(pixels[tuple(at)]), at))
-        rows: list[dict[str, int | float | str]] = []
-        for i, j in order:
-            first, second = self.transitions.classes[i], self.transitions.classes[j]
-            row: dict[str, int | float | str] = {
-                "from_class": first.value,
-                "from_label": first.label,
-                "to_class": second.value,
-                "to_label": second.label,
-                "pixels": int(pixels[i, j]),
-                "area_ha": round(float(area[i, j]) / 1e4, 4),
-            }
-            if self.transitions.types is not None:
-                row["type"] = int(self.transitions.types[i, j]) if i != j else 0
-            rows.append(row)
-        return tuple(rows)
-
-    def _gain_loss(self) -> TableRows:
-        """One row a class that occurs: area before and after, what came and what went."""
-        matrix = self.matrix()
-        unit = "ha" if self.counter is not None and self.counter.area_m2.any() else "pixels"
-        rows: list[dict[str, int | float | str]] = []
-        for i, item in enumerate(self.transitions.classes):
-            before, after, same = matrix[i].sum(), matrix[:, i].sum(), matrix[i, i]
-            if before + after == 0:
-                continue
-            figures = {
-                "before": before, "after": after, "gain": after - same, "loss": before - same,
-                "net": after - before,
-            }  # fmt: skip
-            rows.append(
-                {
-                    "class": item.value,
-                    "label": item.label,
-                    **{f"{name}_{unit}": round(float(value), 4) for name, value in figures.items()},
-                }
-            )
-        return tuple(rows)
-
-
 def nothing_named(value: int = 0) -> ClassSpec:
     """Return the class that stands for none: what index 0 of classes that count from 1 is."""
     return ClassSpec(value=value, label="", colour="#8c8c8c")
 
 
-def _quoted(text: str) -> str:
-    """A CSV field."""
-    return f'"{text}"' if "," in text or '"' in text else text
-
-
 def with_nothing(classes: Sequence[ClassSpec]) -> tuple[ClassSpec, ...]:
     """Put the class that stands for none before classes that count from 1."""
     return (nothing_named(), *classes)
-
-
-def extras(spec: ChangeSpec, told: Told) -> Extras:
-    """Columns, tables, colours and further files of a map of change."""
-    transitions = told.transitions
-    files = {}
-    if spec.matrix is not None:
-        if told.counter is None or transitions.count == 1:
-            raise UsageError("--matrix needs classes on both dates, and this map has none")
-        files = {spec.matrix: told.matrix_csv}
-    return Extras(
-        schema=told.schema,
-        describe=told.describe,
-        tables=told.tables,
-        legend=transitions.type_classes,
-        legend_column="type" if transitions.type_classes else "class",
-        files=files,
-    )

@@ -7,6 +7,7 @@ all maps are made alike.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -36,7 +37,7 @@ from geoseg.outputs import (
     write_texts,
 )
 from geoseg.pipeline import Describe, Summary, segment
-from geoseg.pixels import Pixels, class_dtype
+from geoseg.pixels import Classes, Pixels, class_dtype, nodata_class
 from geoseg.plan import Plan, column_bands, make_plan
 from geoseg.report import ClassTotal, Reporter, RunRecord, TableRows
 from geoseg.runtimes import Session
@@ -103,6 +104,8 @@ class Extras:
     """What polygons are coloured by instead of their class."""
     legend_column: str = "class"
     """The column that holds the values of the legend."""
+    legend_of: NDArray[np.int64] | None = None
+    """Value of the legend by class, where there is one."""
     files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
     """Further text files, made once the whole scene was scored."""
 
@@ -386,23 +389,53 @@ def _draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, *, ov
     """The map over the scene, with a legend that gives areas."""
     preview = summary.preview
     second = preview.second_prefix
-    classes = recipe.classes
+    labels, classes = preview.classes, recipe.classes
+    areas: Sequence[ClassTotal] = record.classes
     if recipe.extras is not None:
-        found = sorted(record.classes, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
-        listed = {item.value for item in found}
-        classes = tuple(item for item in classes if item.value in listed)
+        labels, classes, areas = _by_legend(labels, recipe, record.classes)
     draw_picture(
         path,
         background=preview.background(second),
         beside=[("before", preview.background()), ("after", preview.background(second))] if second else (),
-        labels=preview.classes,
+        labels=labels,
         classes=classes,
         title=f"{recipe.source.name}: {recipe.task}",
         caption=record.method,
-        areas_m2={item.value: item.area_m2 for item in record.classes},
+        areas_m2={item.value: item.area_m2 for item in areas},
         pixel_size_m=recipe.source.grid.pixel_size_m[1] * preview.step,
         overwrite=overwrite,
     )
+
+
+def _by_legend(
+    labels: Classes, recipe: Recipe, totals: Sequence[ClassTotal]
+) -> tuple[Classes, tuple[ClassSpec, ...], Sequence[ClassTotal]]:
+    """What a picture shows of many classes: kinds where a table gives them, else the most frequent ones."""
+    extras = recipe.extras
+    if extras is not None and extras.legend_of is not None:
+        kinds = np.append(extras.legend_of, np.zeros(nodata_class(labels.dtype), np.int64))
+        unseen = labels == nodata_class(labels.dtype)
+        drawn = np.where(unseen, nodata_class(np.uint16), kinds[labels]).astype(np.uint16)
+        sums = {
+            spec.value: [item for item in totals if int(extras.legend_of[item.value]) == spec.value]
+            for spec in extras.legend
+        }
+        merged = tuple(
+            ClassTotal(
+                value=spec.value,
+                label=spec.label,
+                polygons=sum(item.polygons for item in own),
+                pixels=sum(item.pixels for item in own),
+                area_m2=None if own[0].area_m2 is None else math.fsum(item.area_m2 or 0.0 for item in own),
+            )
+            for spec in extras.legend
+            if (own := sums[spec.value])
+        )
+        listed = {item.value for item in merged}
+        return drawn, tuple(spec for spec in extras.legend if spec.value in listed), merged
+    found = sorted(totals, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
+    listed = {item.value for item in found}
+    return labels, tuple(item for item in recipe.classes if item.value in listed), totals
 
 
 def command_of(spec: Spec) -> dict[str, JsonValue]:

@@ -11,7 +11,7 @@ from geoseg.models.networks.change.fully_convolutional import FullyConvolutional
 from torch import Tensor, nn
 
 from geoseg.errors import UsageError
-from geoseg.spec import TWO_DATES, NetworkSpec
+from geoseg.spec import NetworkSpec
 
 JOINED: dict[str, Joined] = {
     "fc-ef": "early",
@@ -77,7 +77,6 @@ def build_change(spec: NetworkSpec, bands: Sequence[str], planes: int) -> nn.Mod
     """
     first, second = dates_of(bands)
     count = len(first)
-    assert spec.architecture in TWO_DATES
     if spec.architecture in JOINED:
         body: nn.Module = FullyConvolutional(count, planes, JOINED[spec.architecture])
     elif spec.architecture == "bit":
