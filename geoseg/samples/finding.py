@@ -72,7 +72,7 @@ def _from_patterns(data: DataSpec) -> Iterator[Sample]:
             what = "label" if label is None else "second image"
             raise SceneError(f"{first}: has no {what} ({data.labels.files}); list it under data.without")
         paths = (first, *(other for other in others if other is not None))
-        yield Sample(id=name or region, images=paths, label=label, region=region)
+        yield Sample(id=name, images=paths, label=label, region=region)
 
 
 def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:

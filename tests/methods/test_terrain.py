@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from numpy.typing import NDArray
 
 from geoseg.methods.terrain import QUANTITIES, aspect, position, roughness, ruggedness, slope
 from geoseg.scenes.terrain import open_terrain
@@ -78,9 +79,9 @@ def test_it_is_what_gdaldem_gives(quantity: str, mode: list[str], tmp_path: Path
 
 @pytest.mark.skipif(not HEIGHTS.is_file(), reason="needs the lidar rasters of GEOSEG_TEST_DATA")
 def test_a_layer_of_slope_is_computed_by_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(rows: int) -> np.ndarray:
+    def read(rows: int) -> NDArray[np.float32]:
         monkeypatch.setattr("geoseg.scenes.terrain.ROWS", rows)
         with open_terrain(HEIGHTS, "slope", f"slope{rows}", tmp_path) as layer:
-            return layer.read(layer.grid.window, layer.band_names).physical()[0]
+            return np.asarray(layer.read(layer.grid.window, layer.band_names).physical()[0])
 
     np.testing.assert_array_equal(read(64), read(4096))

@@ -76,7 +76,7 @@ def change(tmp_path: Path) -> Callable[..., tuple[RunRecord, Told]]:
         own = {name: options.pop(name) for name in list(options) if name in RunSpec.model_fields}
         outputs = {"output": tmp_path / "map.gpkg", "raster": tmp_path / "map.tif", "overwrite": True}
         sensor = options.pop("sensor", "sentinel-2-l2a-harmonised")
-        scenes = [SceneSpec(paths=(path,), sensor=sensor) for path in paths]
+        scenes = [SceneSpec.model_validate({"paths": (path,), "sensor": sensor}) for path in paths]
         told = Told()
         spec = ChangeSpec.model_validate(
             {"before": scenes[0], "after": scenes[1], "run": {**outputs, **own}, **options}
