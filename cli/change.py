@@ -94,14 +94,7 @@ def change(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="VALUE",
-            help="Fix the threshold, in the method's own unit; with --model, of the score of change.",
-            rich_help_panel=METHOD,
-        ),
-    ] = None,
+    threshold: shared.Threshold = None,
     thresholding: Annotated[
         str | None,
         typer.Option(
@@ -124,14 +117,8 @@ def change(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    polarisation: Annotated[
-        str | None,
-        typer.Option(metavar="auto|vv|vh|hh|hv", help="SAR band to compare.", rich_help_panel=METHOD),
-    ] = None,
-    speckle: Annotated[
-        str | None,
-        typer.Option(metavar="refined-lee|boxcar|none", help="SAR speckle filter.", rich_help_panel=METHOD),
-    ] = None,
+    polarisation: shared.Polarisation = None,
+    speckle: shared.Speckle = None,
     spectral: Annotated[
         str | None,
         typer.Option(
@@ -186,7 +173,6 @@ def change(
     --coregister undoes it.
     """
     said = shared.said(locals())
-    said["layers"] = said.pop("layer")
     from geoseg.spec import ChangeSpec
 
     from .mapping import run

@@ -50,14 +50,7 @@ def flood(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="VALUE",
-            help="Fix the threshold, in the method's own unit.  (default: found from the scene)",
-            rich_help_panel=METHOD,
-        ),
-    ] = None,
+    threshold: shared.Threshold = None,
     thresholding: Annotated[
         str | None,
         typer.Option(
@@ -66,14 +59,8 @@ def flood(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    polarisation: Annotated[
-        str | None,
-        typer.Option(metavar="auto|vv|vh", help="SAR band to use.", rich_help_panel=METHOD),
-    ] = None,
-    speckle: Annotated[
-        str | None,
-        typer.Option(metavar="refined-lee|boxcar|none", help="SAR speckle filter.", rich_help_panel=METHOD),
-    ] = None,
+    polarisation: shared.Polarisation = None,
+    speckle: shared.Speckle = None,
     permanent_water: Annotated[
         Path | None,
         typer.Option(

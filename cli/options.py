@@ -73,6 +73,23 @@ BboxCrs = Annotated[
     ),
 ]
 
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="VALUE",
+        help="Fix the threshold, in the method's own unit.  (default: found from the scene)",
+        rich_help_panel=METHOD,
+    ),
+]
+Polarisation = Annotated[
+    str | None,
+    typer.Option(metavar="auto|vv|vh", help="SAR band to use.", rich_help_panel=METHOD),
+]
+Speckle = Annotated[
+    str | None,
+    typer.Option(metavar="refined-lee|boxcar|none", help="SAR speckle filter.", rich_help_panel=METHOD),
+]
+
 Output = Annotated[
     Path | None,
     typer.Option(

@@ -29,7 +29,7 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "max-memory": values.memory_mib,
     "batch-size": values.batch_size,
     "band": values.bands,
-    "layers": values.layers,
+    "layer": values.bands,
 }
 _SCENE = {"scene": "paths", "band": "bands", "sensor": "sensor", "sar-units": "sar_units"}
 _RUN = {name.replace("_", "-"): name for name in RunSpec.model_fields}
@@ -43,8 +43,7 @@ _NEEDED = {
 
 
 _ARGUMENTS = {"scene": "SCENE"}
-_SAID = {"layers": "layer"}
-"""Options whose singular is what one writes on the command line."""
+"""Options that are arguments, by what usage texts call them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ class ConfigFile:
         """Name an option as its user wrote it: a flag, or a line of this file."""
         if name in self.lines and name not in said:
             return f"{self.path}, line {self.lines[name]}: {name}"
-        return _ARGUMENTS.get(name, f"--{_SAID.get(name, name)}")
+        return _ARGUMENTS.get(name, f"--{name}")
 
 
 def read_config(path: Path, known: set[str]) -> ConfigFile:

@@ -102,15 +102,6 @@ def _pair(entry: str) -> tuple[str, str]:
     return name.lower(), path
 
 
-def layers(value: object) -> dict[str, str]:
-    """Read `NAME=PATH` entries, or a mapping of names to paths.
-
-    Raises:
-        ValueError: an entry has no name or path, or a name comes twice.
-    """
-    return bands(value)
-
-
 def class_entry(entry: str) -> tuple[int, str, str | None]:
     """Read `VALUE=LABEL[:#rrggbb]`: value, label, colour.
 

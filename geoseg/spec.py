@@ -399,13 +399,13 @@ class ChangeSpec(Spec):
     """Whether a shift between the dates is undone."""
     smooth: Annotated[int, Field(ge=1, le=99)] | None = None
     """Side of the window over which change is averaged; None: 5, or 1 where a chi-square limit decides."""
-    polarisation: Literal["auto", "vv", "vh", "hh", "hv"] = "auto"
+    polarisation: Literal["auto", "vv", "vh"] = "auto"
     speckle: Literal["refined-lee", "boxcar", "none"] = "refined-lee"
     spectral: str = "land"
     """Name or file of the spectral classes."""
     rules: str | None = None
     """Name or file of a transition table."""
-    layers: dict[str, str] = {}
+    layer: dict[str, str] = {}
     """Further bands by name, `after:NAME` of the second date only: rasters of any resolution."""
     matrix: Path | None = None
     """Also write the transition matrix in hectares as CSV here."""

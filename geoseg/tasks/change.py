@@ -47,7 +47,7 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
         OutputError: an output cannot be written.
     """
     ledger = Ledger(reporter)
-    begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layers.values()])
+    begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()])
     if spec.matrix is not None:
         check_writable([spec.matrix], spec.run.overwrite)
     model = find_model(spec.model) if spec.model is not None else None
@@ -138,8 +138,8 @@ def _asked(rules: Sequence[object]) -> set[str]:
 
 def _with_layers(spec: ChangeSpec, choice: Choice, ledger: Ledger) -> Choice:
     """Compare layers that both dates have, besides the bands."""
-    both = tuple(name for name in spec.layers if f"{AFTER}:{name}" in spec.layers)
-    alone = [name for name in spec.layers if name.removeprefix(f"{AFTER}:") not in both]
+    both = tuple(name for name in spec.layer if f"{AFTER}:{name}" in spec.layer)
+    alone = [name for name in spec.layer if name.removeprefix(f"{AFTER}:") not in both]
     if alone:
         ledger.warn(
             f"--layer {', '.join(alone)}: a method compares only layers of both dates (--layer NAME=PATH and "

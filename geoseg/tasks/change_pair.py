@@ -118,12 +118,12 @@ def _layers(spec: ChangeSpec, stack: ExitStack) -> list[tuple[str, Scene]]:
     """Open what `--layer` names; of heights, everything that can be computed from them."""
     found: dict[str, Scene] = {}
     folder: Path | None = None
-    for name, path in spec.layers.items():
+    for name, path in spec.layer.items():
         prefix, _, plain = name.rpartition(":")
         if prefix not in {"", AFTER} or not plain.isidentifier():
             raise UsageError(f"--layer {name}={path}: name a layer NAME, or after:NAME for the second date")
         found[name] = stack.enter_context(open_raster_layer(path, plain, categorical=False))
-    for name, path in spec.layers.items():
+    for name, path in spec.layer.items():
         prefix, _, plain = name.rpartition(":")
         if plain != DEM:
             continue

@@ -82,7 +82,7 @@ def test_shared_options_are_the_same_everywhere() -> None:
     for _, command in _tree():
         for param in command.params:
             for name in param.opts:
-                if not name.startswith("--") or name in {"--help", "--model", "--method"}:
+                if not name.startswith("--") or name in {"--help", "--model", "--method", "--thresholding"}:
                     continue
                 told = (param.help, param.metavar, getattr(param, "rich_help_panel", None))
                 # What maps and what trains differ in one thing: -o names a file, or a folder.
@@ -93,17 +93,18 @@ def test_shared_options_are_the_same_everywhere() -> None:
 def test_the_choices_in_the_help_are_those_of_the_specs() -> None:
     from geoseg.cli.app import app  # noqa: PLC0415
 
-    from geoseg.spec import FloodSpec, RunSpec, SceneSpec  # noqa: PLC0415
+    from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec  # noqa: PLC0415
 
-    flood = typer.main.get_command(app).commands["flood"]  # type: ignore[attr-defined]
-    metavars = {param.name: param.metavar for param in flood.params}
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     checked = 0
-    for spec in (FloodSpec, RunSpec, SceneSpec):
-        for name, field in spec.model_fields.items():
-            if str(get_origin(field.annotation)) == "typing.Literal":
-                assert metavars[name] == "|".join(get_args(field.annotation)), name
-                checked += 1
-    assert checked >= 6
+    for command, specs in (("flood", (FloodSpec, RunSpec, SceneSpec)), ("change", (ChangeSpec, RunSpec))):
+        metavars = {param.name: param.metavar for param in commands[command].params}
+        for spec in specs:
+            for name, field in spec.model_fields.items():
+                if str(get_origin(field.annotation)) == "typing.Literal":
+                    assert metavars[name] == "|".join(get_args(field.annotation)), name
+                    checked += 1
+    assert checked >= 12
 
 
 def test_every_field_of_a_request_has_an_option() -> None:

@@ -285,7 +285,7 @@ def test_layers_of_both_dates_are_compared(change: Change, tmp_path: Path) -> No
         ) as file:  # fmt: skip
             file.write(values, 1)
     layers = {"height": str(tmp_path / "h1.tif"), "after:height": str(tmp_path / "h2.tif")}
-    _, told = change(_noisy(ground, 1), _noisy(ground, 2), layers=layers)
+    _, told = change(_noisy(ground, 1), _noisy(ground, 2), layer=layers)
     assert any("layers compared besides the bands: height" in note for note in told.notes)
     with rasterio.open(tmp_path / "map.tif") as file:
         found = file.read(1) > 0
@@ -298,7 +298,7 @@ def test_a_layer_of_one_date_is_warned_of(change: Change, tmp_path: Path) -> Non
     _, told = change(
         scene,
         _noisy(_scene(), 2),
-        layers={"height": _write(tmp_path / "h.tif", scene[:1], names=("height",))},
+        layer={"height": _write(tmp_path / "h.tif", scene[:1], names=("height",))},
     )
     assert any("--layer height" in warning for warning in told.warnings)
 

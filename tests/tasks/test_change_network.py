@@ -147,7 +147,7 @@ def test_a_network_of_two_dates(change: Change, tmp_path: Path) -> None:
 def test_a_layer_serves_a_network(change: Change, tmp_path: Path) -> None:
     model = bundle(tmp_path / "models" / "high", ("green", "height"), mean=0.0)
     heights = raster(tmp_path / "h.tif", {"height": np.full((SIDE, SIDE), 0.055)})
-    record = change(model, *_dates(tmp_path), layers={"height": str(heights)})
+    record = change(model, *_dates(tmp_path), layer={"height": str(heights)})
     assert {row["to_label"] for row in record.tables["transitions"]} == {"background", "water"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from geoseg.models.networks.change.attention import Block
-from segmentation_models_pytorch.encoders import get_encoder
+from geoseg.models.networks.change.shallow import shallow_encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,7 +25,7 @@ class BitemporalTransformer(nn.Module):
     def __init__(self, bands: int, classes: int, encoder: str, pretrained: str | None) -> None:
         """Build it; see `geoseg.spec.NetworkSpec`."""
         super().__init__()
-        self.encoder = get_encoder(encoder, in_channels=bands, depth=3, weights=pretrained)
+        self.encoder = shallow_encoder(encoder, bands, 3, pretrained)
         self.narrow = nn.Conv2d(self.encoder.out_channels[-1], WIDTH, 3, padding=1)
         self.tokenise = nn.Conv2d(WIDTH, TOKENS, 1, bias=False)
         self.places = nn.Parameter(torch.randn(1, 2 * TOKENS, WIDTH) * 0.02)

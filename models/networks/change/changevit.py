@@ -11,7 +11,7 @@ from __future__ import annotations
 import timm
 import torch
 from geoseg.models.networks.change.attention import Block
-from segmentation_models_pytorch.encoders import get_encoder
+from geoseg.models.networks.change.shallow import shallow_encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,7 +45,7 @@ class ChangeViT(nn.Module):
             raise ValueError(f"{vit} has patches of {patch[0]} pixels; take one of 16")
         width = self.vit.num_features
         heads = next(count for count in (6, 4, 3, 2, 1) if width % count == 0)
-        self.detail = get_encoder(DETAIL, in_channels=bands, depth=3, weights=None)
+        self.detail = shallow_encoder(DETAIL, bands, 3, None)
         fine = self.detail.out_channels[1:]
         self.widen = nn.ModuleList(nn.Conv2d(planes, width, 1) for planes in fine)
         self.inject = nn.ModuleList(Block(width, heads) for _ in fine)
