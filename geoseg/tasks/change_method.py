@@ -23,6 +23,9 @@ from geoseg.tasks.change_measure import index_difference, measure
 
 Image = NDArray[np.float32]
 
+FIT_PIXELS = 400_000
+"""Pixels, evenly taken from the sample, that normalisation and transforms are fitted to."""
+
 SIGMAS = 4.0
 """Robust standard deviations above the median from which `robust` takes a pixel for changed."""
 INDEX_SIGMAS = 2.0
@@ -168,7 +171,8 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image]) -> C
     """Fit normalisation and, where needed, the transforms and the index's mean."""
     count = len(choice.channels)
     compared = [choice.channels.index(band) for band in (*choice.compared, *choice.pairs)]
-    flat = np.concatenate([block.reshape(2 * count, -1) for block in blocks], axis=1)
+    step = -(-sum(block[0].size for block in blocks) // FIT_PIXELS)
+    flat = np.concatenate([block.reshape(2 * count, -1)[:, ::step] for block in blocks], axis=1)
     flat = flat[:, np.isfinite(flat).all(axis=0)].astype(np.float64)
     before, after = flat[compared], flat[[count + at for at in compared]]
     notes = []

@@ -6,14 +6,16 @@ It is the class value of the map, one region being one transition.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.grid import Grid, Window
+from geoseg.mosaic import DECIDE_ROWS
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, class_dtype, nodata_class
 from geoseg.spec import ClassSpec
@@ -130,53 +132,64 @@ class Counter:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Decided:
-    """What both ways to decide share: codes of what changed, counts of everything."""
+class Found:
+    """What was found of some rows, (H, W) each."""
+
+    codes: NDArray[np.int64]
+    """The transition, if the pixel changed."""
+    unchanged: NDArray[np.int64]
+    """What the pixel counts for if it did not: its first class twice."""
+    change: NDArray[np.float32]
+    """Score of change, 0..1."""
+    changed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decided(ABC):
+    """Decides rows, and counts every pixel on the way."""
 
     transitions: Transitions
     counter: Counter
 
-    def map(
-        self,
-        codes: NDArray[np.int64],
-        unchanged: NDArray[np.int64],
-        change: NDArray[np.float32],
-        changed: NDArray[np.bool_],
-        valid: NDArray[np.bool_],
-        window: Window,
-    ) -> tuple[Classes, NDArray[np.uint8]]:
-        """Return classes and scores of a window, (H, W) each.
+    @abstractmethod
+    def find(self, scores: NDArray[np.float32]) -> Found:
+        """Look at the scores (K, H, W) of some rows."""
 
-        Args:
-            codes: of the transition of each pixel.
-            unchanged: code that a pixel counts for where it did not change: its first class twice.
-            change: score of change, 0..1.
-            changed: whether it changed.
-            valid: whether both dates saw it.
-            window: where.
-        """
-        changed = changed & valid
-        self.counter.add(np.where(changed, codes, unchanged), valid, window)
+    def __call__(
+        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
+    ) -> tuple[Classes, NDArray[np.uint8]]:
+        """Return codes, 0 where nothing changed, and the 255ths of their scores."""
         dtype = self.transitions.dtype
-        classes: Classes = np.where(changed, codes, 0).astype(dtype)
-        classes[~valid] = nodata_class(dtype)
-        sure = np.where(changed, change, 1 - change)
-        quanta = np.where(valid, np.clip(sure * 255 + np.float32(0.5), 0, 255), 0)
-        return classes, quanta.astype(np.uint8)
+        classes: Classes = np.empty(valid.shape, dtype)
+        quanta = np.empty(valid.shape, np.uint8)
+        # A few rows at a time: codes are wide while they are computed with.
+        for row in range(0, len(valid), DECIDE_ROWS):
+            part = slice(row, row + DECIDE_ROWS)
+            found, seen = self.find(scores[:, part]), valid[part]
+            changed = found.changed & seen
+            counted = np.where(changed, found.codes, found.unchanged)
+            self.counter.add(counted, seen, replace(window, row=window.row + row, height=len(seen)))
+            classes[part] = np.where(changed, found.codes, 0)
+            classes[part][~seen] = nodata_class(dtype)
+            sure = np.where(changed, found.change, 1 - found.change)
+            quanta[part] = np.where(seen, np.clip(sure * 255 + np.float32(0.5), 0, 255), 0)
+        return classes, quanta
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FromPlanes(Decided):
     """Decides where a method gives its score, a direction and both classes as planes of numbers."""
 
-    def __call__(
-        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
-    ) -> tuple[Classes, NDArray[np.uint8]]:
+    def find(self, scores: NDArray[np.float32]) -> Found:
         """Planes: score of change (changed above 0.5), direction, from, to."""
         count = self.transitions.count
         change, (direction, first, second) = scores[0], scores[1:].astype(np.int64)
-        codes = direction * count**2 + first * count + second
-        return self.map(codes, first * (count + 1), change, change > np.float32(0.5), valid, window)
+        return Found(
+            codes=direction * count**2 + first * count + second,
+            unchanged=first * (count + 1),
+            change=change,
+            changed=change > np.float32(0.5),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,17 +202,19 @@ class FromScores(Decided):
 
     threshold: float = 0.5
 
-    def __call__(
-        self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
-    ) -> tuple[Classes, NDArray[np.uint8]]:
+    def find(self, scores: NDArray[np.float32]) -> Found:
         """Compare the dates."""
         count = self.transitions.count
         before, after = scores[:count], scores[count:]
         first, second = before.argmax(axis=0), after.argmax(axis=0)
         total = before.sum(axis=0) * after.sum(axis=0)
         change = 1 - (before * after).sum(axis=0) / np.maximum(total, np.float32(1e-6))
-        changed = (first != second) & (change > np.float32(self.threshold))
-        return self.map(first * count + second, first * (count + 1), change, changed, valid, window)
+        return Found(
+            codes=first * count + second,
+            unchanged=first * (count + 1),
+            change=change,
+            changed=(first != second) & (change > np.float32(self.threshold)),
+        )
 
 
 def nothing_named(value: int = 0) -> ClassSpec:

@@ -110,10 +110,10 @@ def test_the_choices_in_the_help_are_those_of_the_specs() -> None:
 def test_every_field_of_a_request_has_an_option() -> None:
     from geoseg.cli.app import app  # noqa: PLC0415
 
-    from geoseg.spec import FloodSpec, RunSpec, SegmentSpec  # noqa: PLC0415
+    from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec  # noqa: PLC0415
 
     group = typer.main.get_command(app)
-    for name, spec in (("flood", FloodSpec), ("segment", SegmentSpec)):
+    for name, spec in (("flood", FloodSpec), ("segment", SegmentSpec), ("change", ChangeSpec)):
         options = {param.name for param in group.commands[name].params}  # type: ignore[attr-defined]
         assert {*spec.model_fields, *RunSpec.model_fields} - {"run"} <= options
 
