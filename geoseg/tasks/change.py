@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import task
-from geoseg.catalog.tables import spectral_classes, transition_table, transition_types
 from geoseg.errors import UsageError
 from geoseg.outputs import check_writable
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes.sample import sample
-from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec, Units
+from geoseg.spec import ChangeSpec
 from geoseg.tasks.change_choice import Choice
+from geoseg.tasks.change_classes import transitions_of, with_classes
 from geoseg.tasks.change_method import choose, fit
 from geoseg.tasks.change_network import by_network
-from geoseg.tasks.change_pair import AFTER, Pair, coregistered, dates, open_pair
+from geoseg.tasks.change_pair import AFTER, Pair, coregistered, dates, open_pair, units_of
 from geoseg.tasks.change_session import ChangeSession
 from geoseg.tasks.change_told import Told, extras
-from geoseg.tasks.change_transitions import Counter, FromPlanes, Transitions, with_nothing
+from geoseg.tasks.change_transitions import Counter, FromPlanes
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
 
@@ -67,15 +66,17 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
 
 def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
     """Compare the dates without weights; spectral classes say from what to what."""
-    units = _units(pair, pair.shared)
+    units = units_of(pair, pair.shared)
     choice = choose(spec, kind_of(pair.before), pair.shared, units)
-    land, choice = _with_classes(spec, choice, pair, ledger)
+    land, choice = with_classes(spec, choice, pair, ledger)
     choice = _with_layers(spec, choice, ledger)
     source = pair.stack(choice.bands, [*choice.pairs, *(f"{AFTER}:{name}" for name in choice.pairs)])
     channels = (*choice.channels, *(f"{AFTER}:{name}" for name in choice.channels))
-    choice = fit(choice, spec, sample(source, channels, size=FIT_SIZE, most=FITS), _units(pair, choice.bands))
+    choice = fit(
+        choice, spec, sample(source, channels, size=FIT_SIZE, most=FITS), units_of(pair, choice.bands)
+    )
     ledger.hear(choice.notes, choice.warnings)
-    transitions = _transitions(spec, choice, land)
+    transitions = transitions_of(spec, choice, land)
     counter = Counter(source.grid, transitions.specs[-1].value + 1)
     told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
     return Recipe(
@@ -99,43 +100,6 @@ def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
     )
 
 
-def _units(pair: Pair, bands: Sequence[str]) -> set[Units]:
-    """Units of some bands on both dates."""
-    return {item.select([name]).units(name) for item in (pair.before, pair.after) for name in bands}
-
-
-def _with_classes(
-    spec: ChangeSpec, choice: Choice, pair: Pair, ledger: Ledger
-) -> tuple[SpectralSpec | None, Choice]:
-    """Add the spectral classes that the bands allow."""
-    if choice.method.kind == "sar":
-        return None, choice
-    land, rules = spectral_classes(spec.spectral)
-    shared = set(pair.shared)
-    calibrated = _units(pair, [name for name in pair.shared if name in _asked(rules)]) <= {"reflectance"}
-    kept = tuple(rule for rule in rules if rule.bands <= shared and (calibrated or rule.scale_free))
-    labels = {item.value: item.label for item in land.classes}
-    lost = {labels[rule.value] for rule in rules} - {labels[rule.value] for rule in kept}
-    if not kept:
-        ledger.note(f"from what to what is not told: the rules of {land.name} need other bands")
-        return None, choice
-    if lost:
-        why = "these bands" if calibrated else "these bands and uncalibrated values"
-        ledger.note(f"spectral classes without {', '.join(sorted(lost))}: {why} do not tell them")
-    if not calibrated:
-        ledger.warn(
-            "the values are no reflectance: classes go by normalised indices alone, whose thresholds are for "
-            "reflectance. Take from and to as hints, or name the sensor with --sensor"
-        )
-    wanted = [name for name in pair.shared if name in _asked(kept) and name not in choice.bands]
-    return land, replace(choice, bands=(*choice.bands, *wanted), rules=kept, other=land.classes[-1].value)
-
-
-def _asked(rules: Sequence[object]) -> set[str]:
-    """Bands that rules ask for."""
-    return {name for rule in rules for name in getattr(rule, "bands", ())}
-
-
 def _with_layers(spec: ChangeSpec, choice: Choice, ledger: Ledger) -> Choice:
     """Compare layers that both dates have, besides the bands."""
     both = tuple(name for name in spec.layer if f"{AFTER}:{name}" in spec.layer)
@@ -153,49 +117,6 @@ def _with_layers(spec: ChangeSpec, choice: Choice, ledger: Ledger) -> Choice:
     if both:
         ledger.note(f"layers compared besides the bands: {', '.join(both)}")
     return replace(choice, pairs=both)
-
-
-def _transitions(spec: ChangeSpec, choice: Choice, land: SpectralSpec | None) -> Transitions:
-    """Say which transitions the map can hold.
-
-    Raises:
-        UsageError: a transition table was asked for where no classes are told.
-    """
-    directions = direction_classes(choice)
-    if land is None:
-        if spec.rules is not None:
-            raise UsageError("--rules needs classes on both dates, and this pair has none: use --model")
-        return Transitions(classes=with_nothing(()), directions=directions or task("change").classes[1:2])
-    classes = with_nothing(land.classes)
-    if spec.rules is None:
-        return Transitions(classes=classes, directions=directions)
-    table = transition_table(spec.rules)
-    return Transitions(
-        classes=classes,
-        directions=directions,
-        types=transition_types(table, classes),
-        type_classes=table.types,
-    )
-
-
-def direction_classes(choice: Choice) -> tuple[ClassSpec, ...]:
-    """Name the directions of a method, values counting from 1."""
-    name = choice.method.name.upper()
-    labels = {
-        "none": (),
-        "gain": ((f"{name} loss", "#d7301f"), (f"{name} gain", "#31a354")),
-        "backscatter": (("backscatter fell", "#2b8cff"), ("backscatter rose", "#d7301f")),
-        "plane": (
-            ("greener", "#31a354"),
-            ("brighter", "#f2c14e"),
-            ("less green", "#d7301f"),
-            ("darker", "#54278f"),
-        ),
-    }[choice.method.directions]
-    return tuple(
-        ClassSpec(value=value, label=label, colour=colour)
-        for value, (label, colour) in enumerate(labels, start=1)
-    )
 
 
 def _least_area(pair: Pair) -> float:

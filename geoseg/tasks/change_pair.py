@@ -20,7 +20,7 @@ from geoseg.scenes.layers import open_raster_layer
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Moved, Stack
 from geoseg.scenes.terrain import open_terrain
-from geoseg.spec import ChangeSpec
+from geoseg.spec import ChangeSpec, Units
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.segment import clip
@@ -231,3 +231,8 @@ def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:
     known = (item.time.isoformat() if item.time else "" for item in (pair.before, pair.after))
     first, second = (own or found for own, found in zip(said, known, strict=True))
     return first, second
+
+
+def units_of(pair: Pair, bands: Sequence[str]) -> set[Units]:
+    """Units of some bands on both dates."""
+    return {item.select([name]).units(name) for item in (pair.before, pair.after) for name in bands}

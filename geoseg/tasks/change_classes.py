@@ -1,0 +1,91 @@
+"""From what to what without a network: spectral classes that a pair allows, and transitions between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from geoseg.catalog.presets import task
+from geoseg.catalog.tables import spectral_classes, transition_table, transition_types
+from geoseg.errors import UsageError
+from geoseg.methods.spectral import Rule
+from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
+from geoseg.tasks.change_choice import Choice
+from geoseg.tasks.change_pair import Pair, units_of
+from geoseg.tasks.change_transitions import Transitions, with_nothing
+from geoseg.tasks.mapping import Ledger
+
+
+def with_classes(
+    spec: ChangeSpec, choice: Choice, pair: Pair, ledger: Ledger
+) -> tuple[SpectralSpec | None, Choice]:
+    """Add the spectral classes that the bands allow, and the bands that they need."""
+    if choice.method.kind == "sar":
+        return None, choice
+    land, rules = spectral_classes(spec.spectral)
+    shared = set(pair.shared)
+    calibrated = units_of(pair, [name for name in pair.shared if name in _bands_of(rules)]) <= {"reflectance"}
+    kept = tuple(rule for rule in rules if rule.bands <= shared and (calibrated or rule.scale_free))
+    labels = {item.value: item.label for item in land.classes}
+    lost = {labels[rule.value] for rule in rules} - {labels[rule.value] for rule in kept}
+    if not kept:
+        ledger.note(f"from what to what is not told: the rules of {land.name} need other bands")
+        return None, choice
+    if lost:
+        why = "these bands" if calibrated else "these bands and uncalibrated values"
+        ledger.note(f"spectral classes without {', '.join(sorted(lost))}: {why} do not tell them")
+    if not calibrated:
+        ledger.warn(
+            "the values are no reflectance: classes go by normalised indices alone, whose thresholds are for "
+            "reflectance. Take from and to as hints, or name the sensor with --sensor"
+        )
+    wanted = [name for name in pair.shared if name in _bands_of(kept) and name not in choice.bands]
+    return land, replace(choice, bands=(*choice.bands, *wanted), rules=kept, other=land.classes[-1].value)
+
+
+def _bands_of(rules: Iterable[Rule]) -> set[str]:
+    """Bands that rules ask for."""
+    return {name for rule in rules for name in rule.bands}
+
+
+def transitions_of(spec: ChangeSpec, choice: Choice, land: SpectralSpec | None) -> Transitions:
+    """Say which transitions the map can hold.
+
+    Raises:
+        UsageError: a transition table was asked for where no classes are told.
+    """
+    directions = _direction_classes(choice)
+    if land is None:
+        if spec.rules is not None:
+            raise UsageError("--rules needs classes on both dates, and this pair has none: use --model")
+        return Transitions(classes=with_nothing(()), directions=directions or task("change").classes[1:2])
+    classes = with_nothing(land.classes)
+    if spec.rules is None:
+        return Transitions(classes=classes, directions=directions)
+    table = transition_table(spec.rules)
+    return Transitions(
+        classes=classes,
+        directions=directions,
+        types=transition_types(table, classes),
+        type_classes=table.types,
+    )
+
+
+def _direction_classes(choice: Choice) -> tuple[ClassSpec, ...]:
+    """Name the directions of a method, values counting from 1."""
+    name = choice.method.name.upper()
+    labels = {
+        "none": (),
+        "gain": ((f"{name} loss", "#d7301f"), (f"{name} gain", "#31a354")),
+        "backscatter": (("backscatter fell", "#2b8cff"), ("backscatter rose", "#d7301f")),
+        "plane": (
+            ("greener", "#31a354"),
+            ("brighter", "#f2c14e"),
+            ("less green", "#d7301f"),
+            ("darker", "#54278f"),
+        ),
+    }[choice.method.directions]
+    return tuple(
+        ClassSpec(value=value, label=label, colour=colour)
+        for value, (label, colour) in enumerate(labels, start=1)
+    )
