@@ -257,8 +257,8 @@ def footprint(summary: Summary, record: RunRecord, sensor: str, acquired: str) -
 
 
 def found_only(totals: Sequence[ClassTotal]) -> tuple[ClassTotal, ...]:
-    """Leave out classes without polygons: of the transitions between many classes, most do not occur."""
-    return tuple(item for item in totals if item.polygons)
+    """Leave out classes without polygons, the largest first: of many transitions, most do not occur."""
+    return tuple(sorted((item for item in totals if item.polygons), key=lambda item: -item.pixels))
 
 
 class Timed:
