@@ -187,7 +187,12 @@ def _nest_pair(options: Mapping[str, object], own: Mapping[str, str]) -> dict[st
     inner["run"] = {to: options[name] for name, to in _RUN.items() if name in options}
     shared = {to: options[name] for name, to in _SCENE.items() if name in options and name != "band"}
     found = options.get("band")
-    bands = found if isinstance(found, Mapping) else {}
+    bands = dict(found) if isinstance(found, Mapping) else {}
+    if not any(str(name).startswith("after:") for name in bands):
+        # Bands of the earlier file alone: the later one is laid out alike.
+        first, second = str(inner.get("before")), str(inner.get("after"))
+        alike = {name: path for name, path in bands.items() if str(path).startswith(first)}
+        bands |= {f"after:{name}": second + str(path).removeprefix(first) for name, path in alike.items()}
     for date in ("before", "after"):
         own_bands = {
             str(name).removeprefix("after:"): path

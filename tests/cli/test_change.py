@@ -123,6 +123,11 @@ def test_the_request_can_be_kept(geoseg: Geoseg, tmp_path: Path) -> None:
     assert again == out
 
 
+def test_the_later_file_is_laid_out_like_the_earlier_one(geoseg: Geoseg) -> None:
+    out, _ = geoseg("change", "a.tif", "b.tif", "-o", "c.gpkg", "--band", "red=a.tif:3", "--print-config")
+    assert "band: {red: 'a.tif:3', 'after:red': 'b.tif:3'}" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
