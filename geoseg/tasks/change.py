@@ -25,8 +25,8 @@ from geoseg.tasks.change_transitions import Counter, FromPlanes
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
 
-TILE = 512
-"""Pixels of a tile of a method."""
+TILE = 256
+"""Pixels of a tile of a method: strips hold two dates, so that they are half as high as those of one."""
 
 FIT_SIZE, FITS = 256, 24
 """Blocks of 256² pixels that methods are fitted to: 1.6 Mpx of both dates."""

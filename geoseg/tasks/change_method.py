@@ -38,7 +38,7 @@ LEAST_INDEX = 0.1
 LEAST_DB, MOST_DB, FALLBACK_DB = 1.5, 8.0, 3.0
 """Limits of a radar threshold that the histogram proposes, and what serves where it has one mode."""
 
-ALIKE = 0.85
+ALIKE = 0.82
 """Greatest canonical correlation below which most has changed, and plain MAD has no background."""
 
 SMOOTH = 5
