@@ -21,7 +21,10 @@ Architecture = Literal[
     "fc-ef", "fc-siam-conc", "fc-siam-diff", "bit", "changeformer", "changevit",
 ]  # fmt: skip
 
-TWO_DATES = frozenset({"fc-ef", "fc-siam-conc", "fc-siam-diff", "bit", "changeformer", "changevit"})
+STRIDES = {"fc-ef": 16, "fc-siam-conc": 16, "fc-siam-diff": 16, "bit": 8, "changeformer": 32, "changevit": 16}
+"""Architectures that compare two dates, and how many pixels a side their coarsest features stand for."""
+
+TWO_DATES = frozenset(STRIDES)
 """Architectures that compare two dates; the others take two dates only as one image."""
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -125,17 +128,35 @@ class NetworkSpec(Spec):
         return self.architecture == "changevit"
 
     @model_validator(mode="after")
-    def _features_go_with_it(self) -> NetworkSpec:
-        if self.architecture in TWO_DATES and (self.features != "none" or self.prior):
+    def _options_go_with_it(self) -> NetworkSpec:
+        if self.architecture not in TWO_DATES:
+            return self
+        if self.features != "none" or self.prior:
             raise ValueError(
                 f"{self.architecture} compares the bands themselves: leave features and prior out"
+            )
+        if self.depth != 5 or self.decoder_channels:
+            raise ValueError(
+                f"{self.architecture} has its own depth and decoder: leave depth and decoder_channels out"
+            )
+        plain = NetworkSpec.model_fields["encoder"].default
+        if self.architecture.startswith("fc-") and (self.encoder != plain or self.pretrained):
+            raise ValueError(f"{self.architecture} has its own encoder: leave encoder and pretrained out")
+        if self.architecture == "changevit" and self.encoder == plain:
+            raise ValueError(
+                "changevit needs a plain transformer with patches of 16 as encoder: tu-vit_tiny_patch16_224"
             )
         return self
 
     @property
+    def stride(self) -> int:
+        """Pixels a side of its input that its coarsest features stand for."""
+        return STRIDES.get(self.architecture, 1 << self.depth) * self.reduce
+
+    @property
     def multiple(self) -> int:
         """What sides of its input must be multiples of."""
-        return max(32, (1 << self.depth) * self.reduce)
+        return max(32, self.stride)
 
 
 class Evidence(Spec):

@@ -91,3 +91,45 @@ loop: {{epochs: 4, crop: 64, batch: 4, samples_per_epoch: 24, learning_rate: 0.0
 baselines: [mndwi]
 """
 """Of a training that takes seconds; `{root}` is the set's folder."""
+
+
+def write_pairs(root: Path, chips: int = 4) -> DataSpec:
+    """Write pairs of dates (`before`, `after`) on one grid, with a lake that is drained in one place.
+
+    Labels hold 1 unchanged, 2 changed, 0 nothing said.
+    """
+    for index in range(chips):
+        rng = np.random.default_rng(100 + index)
+        lake = disc(SIDE, 48, 48, 36)
+        drained = lake & disc(SIDE, 30 + 8 * index, 30, 9)
+        where = Affine(10, 0, EAST + 5000 * index, 0, -10, NORTH)
+        for date, water in (("before", lake), ("after", lake & ~drained)):
+            bands = np.stack([np.where(water, 0.06, 0.05), np.where(water, 0.02, 0.25)])
+            bands = bands + rng.normal(0, 0.004, bands.shape)
+            path = root / date / f"chip_{index}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with rasterio.open(
+                path, "w", driver="GTiff", width=SIDE, height=SIDE, count=2, dtype="float32",
+                crs="EPSG:32633", transform=where,
+            ) as file:  # fmt: skip
+                file.write(bands.astype(np.float32))
+                file.descriptions = ("green", "swir16")
+        path = root / "label" / f"chip_{index}.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        label = np.where(drained, 2, 1).astype(np.uint8)
+        label[:, -5:] = 0
+        with rasterio.open(
+            path, "w", driver="GTiff", width=SIDE, height=SIDE, count=1, dtype="uint8", crs="EPSG:32633",
+            transform=where,
+        ) as file:  # fmt: skip
+            file.write(label, 1)
+    return DataSpec.model_validate(
+        {
+            "root": root,
+            "images": [
+                {"files": "before/{id}.tif", "sensor": "sentinel-2-l2a"},
+                {"files": "after/{id}.tif", "sensor": "sentinel-2-l2a", "prefix": "after"},
+            ],
+            "labels": {"files": "label/{id}.tif", "codes": {1: 0, 2: 1}, "ignore": [0]},
+        }
+    )

@@ -25,6 +25,7 @@ from geoseg.catalog.bundles import write_bundle
 from geoseg.catalog.deepness import deepness_entries
 from geoseg.catalog.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError, SceneReadError
+from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import ModelBand, ModelSpec
 from geoseg.train.module import Training
 from geoseg.train.run import CHECKPOINTS, DESCRIPTION, LAST
@@ -201,16 +202,26 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
 
 
 def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:
-    """Export a network with free batch, height and width (or one tile size), all weights inside the file.
+    """Export a network with free batch, height and width, all weights inside the file.
+
+    Args:
+        network: is tied to the tile's size where one is given.
+        channels: of its input.
+        path: of the file.
+        tile: the only height and width that the graph will take; None: any.
 
     Raises:
         ModelError: torch cannot export it.
     """
+    if tile is not None:
+        for part in [part for part in network.modules() if isinstance(part, Segmenter)]:
+            part.fix_size(tile)
     example = torch.zeros(2, channels, *((tile, tile) if tile else (96, 128)))
     free = {0: torch.export.Dim.DYNAMIC}
     if tile is None:
         free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")

@@ -37,6 +37,16 @@ def trust(label: Tensor, prior: Tensor | None, strength: float) -> Tensor:
     return 1 - strength * (2 * contradiction - 1).clamp(min=0)
 
 
+def balanced(shares: Tensor) -> Tensor:
+    """Weights by the inverse square root of the classes' shares, with mean 1 over the classes that occur.
+
+    A class without a pixel weighs 1: it must not make the others light.
+    """
+    there = shares > 0
+    weights = shares.clamp(min=1e-6).rsqrt()
+    return torch.where(there, weights / weights[there].mean(), 1.0)
+
+
 class Loss(nn.Module):
     """Cross entropy, focal, Dice and Lovász in one sum."""
 
@@ -46,10 +56,9 @@ class Loss(nn.Module):
         self._spec = spec
         weights: Tensor | None = None
         if spec.class_weights == "balanced":
-            weights = torch.tensor(shares, dtype=torch.float32).clamp(min=1e-6).rsqrt()
+            weights = balanced(torch.tensor(shares, dtype=torch.float32))
         elif spec.class_weights is not None:
             weights = torch.tensor(spec.class_weights, dtype=torch.float32)
-        if weights is not None:
             weights = weights / weights.mean()
         self.register_buffer("weights", weights)
         options = {"mode": "multiclass", "ignore_index": IGNORE}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from geoseg.samples.spec import DataSpec, SplitSpec
-from geoseg.spec import ClassSpec, NetworkSpec, Spec, Units
+from geoseg.spec import TWO_DATES, ClassSpec, NetworkSpec, Spec, Units
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -53,7 +53,7 @@ class LossSpec(Spec):
     dice: Annotated[float, Field(ge=0)] = 0.0
     lovasz: Annotated[float, Field(ge=0)] = 0.0
     class_weights: tuple[float, ...] | Literal["balanced"] | None = None
-    """Of cross entropy; `balanced`: by the inverse square root of the classes' shares."""
+    """Of cross entropy and focal loss; `balanced`: by the inverse square root of the classes' shares."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     trust_prior: Share = 0.0
     """How far pixels count less whose label contradicts a sure prior: against labels of another day."""
@@ -141,6 +141,11 @@ class TrainSpec(Spec):
         names = [band.name for band in self.bands]
         if len(set(names)) < len(names):
             raise ValueError("two bands have the same name")
+        if self.network.architecture in TWO_DATES and self.loop.crop % self.network.stride:
+            raise ValueError(
+                f"loop.crop {self.loop.crop} is not a multiple of {self.network.stride}, "
+                f"which {self.network.architecture} needs"
+            )
         if self.network.prior and (self.network.features == "none" or len(values) != 2):
             raise ValueError("network.prior needs features and two classes")
         return self

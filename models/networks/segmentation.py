@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import segmentation_models_pytorch as smp
 import torch
 from geoseg.models.networks.change.build import build_change
+from geoseg.models.networks.change.changevit import ChangeViT
 from geoseg.models.networks.physics import Backscatter, Denormalise, TwoDates, WaterIndices
 from torch import Tensor, nn
 from torch.nn import functional
@@ -67,6 +68,11 @@ class Segmenter(nn.Module):
             return logits
         small: Tensor = self.body(functional.avg_pool2d(planes, self.reduce))
         return functional.interpolate(small, scale_factor=float(self.reduce), mode="bilinear")
+
+    def fix_size(self, side: int) -> None:
+        """Let networks with tables of positions compute them for squares of one size, before an export."""
+        for part in [part for part in self.body.modules() if isinstance(part, ChangeViT)]:
+            part.fix_size(side // self.reduce, side // self.reduce)
 
     def prior_logit(self, planes: Tensor) -> Tensor | None:
         """Return the (N, 1, H, W) logit of water by physics alone; None without."""

@@ -3,74 +3,125 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
-import torch
-from geoseg.models.networks.change.build import dates_of
-from geoseg.models.networks.change.changevit import ChangeViT
-from geoseg.models.networks.segmentation import build
 
-from geoseg.errors import UsageError
-from geoseg.spec import TWO_DATES, NetworkSpec
-from geoseg.train.export import Scoring, to_onnx
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-ENCODERS = {"changeformer": "mit_b0", "changevit": "tu-vit_tiny_patch16_224"}
+from geoseg.models.networks.change.build import dates_of  # noqa: E402
+from geoseg.models.networks.change.changevit import ChangeViT  # noqa: E402
+from geoseg.models.networks.segmentation import build  # noqa: E402
+
+from geoseg.errors import UsageError  # noqa: E402
+from geoseg.spec import TWO_DATES, NetworkSpec  # noqa: E402
+from geoseg.train.export import Scoring, to_onnx  # noqa: E402
+from tests.models.test_zoo import OPERATORS  # noqa: E402
+
+ENCODERS = {"bit": "tu-resnet10t", "changeformer": "mit_b0", "changevit": "tu-test_vit"}
+"""Small ones; `test_vit` is a whole transformer of timm with 64 channels."""
 PLAIN = ("blue", "green", "red")
 BANDS = (*PLAIN, *(f"after:{name}" for name in PLAIN))
+OF_DATES = {
+    *("Abs", "BatchNormalization", "ConvTranspose", "Erf", "Expand", "LayerNormalization", "MatMul"),
+    *("Neg", "Softmax", "Split", "Transpose"),
+}
+"""Beside those of the zoo: these too are in TensorRT's list."""
 
 
-def _network(architecture: str, *, bands: tuple[str, ...] = BANDS, classes: int = 2) -> torch.nn.Module:
+def _network(
+    architecture: str, *, bands: tuple[str, ...] = BANDS, classes: int = 2, **options: object
+) -> Any:
     torch.manual_seed(0)
-    spec = NetworkSpec.model_validate(
-        {"architecture": architecture, "encoder": ENCODERS.get(architecture, "resnet18")}
-    )
-    statistics = [(0.0, 1.0)] * len(bands)
-    return build(spec, bands=bands, classes=classes, statistics=statistics).eval()
+    encoder = {"encoder": ENCODERS[architecture]} if architecture in ENCODERS else {}
+    spec = NetworkSpec.model_validate({"architecture": architecture, **encoder, **options})
+    return build(spec, bands=bands, classes=classes, statistics=[(0.0, 1.0)] * len(bands)).eval()
 
 
-@pytest.mark.parametrize("architecture", sorted(TWO_DATES))
-def test_logits_have_the_size_of_the_image(architecture: str) -> None:
-    network = _network(architecture, classes=3)
-    with torch.inference_mode():
-        logits = network(torch.randn(2, 6, 64, 96))
-    assert logits.shape == (2, 3, 64, 96)
-    assert torch.isfinite(logits).all()
-    assert logits.std() > 0
+def _planes(*shape: int) -> Any:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
 
 
-SLOW = {"bit", "changeformer", "changevit"}
-
-
-@pytest.mark.parametrize(
-    "architecture",
-    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in sorted(TWO_DATES)],
-)
-def test_exports_with_any_batch(architecture: str, tmp_path: Path) -> None:
-    network = Scoring(_network(architecture)).eval()
-    path = tmp_path / "net.onnx"
-    tile = 64 if architecture == "changevit" else None
-    to_onnx(network, 6, path, tile)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    for shape in ((1, 6, 64, 64), (3, 6, 64, 64), *(() if tile else ((1, 6, 96, 64),))):
-        given = torch.randn(*shape)
-        with torch.inference_mode():
-            expected = network(given).numpy()
-        (found,) = session.run(None, {session.get_inputs()[0].name: given.numpy()})
-        assert np.abs(found - expected).max() < 1e-4
-
-
-def _swapped(planes: torch.Tensor) -> torch.Tensor:
+def _swapped(planes: Any) -> Any:
     return torch.cat([planes[:, 3:], planes[:, :3]], dim=1)
 
 
-@pytest.mark.parametrize("architecture", sorted(TWO_DATES))
-def test_the_order_of_the_dates_matters_to_all_but_differences(architecture: str) -> None:
-    network = _network(architecture)
-    planes = torch.randn(1, 6, 64, 64)
+def _logits(network: Any, planes: Any) -> Any:
     with torch.inference_mode():
-        assert not torch.equal(network(planes), network(_swapped(planes)))
+        return network(planes)
+
+
+@pytest.mark.parametrize("architecture", sorted(TWO_DATES))
+@pytest.mark.parametrize(("count", "classes"), [(1, 2), (5, 4)])
+def test_logits_have_the_size_of_the_image(architecture: str, count: int, classes: int) -> None:
+    names = [f"b{i}" for i in range(count)]
+    network = _network(architecture, bands=(*names, *(f"after:{name}" for name in names)), classes=classes)
+    logits = _logits(network, _planes(2, 2 * count, 64, 96))
+    assert logits.shape == (2, 1 if classes == 2 else classes, 64, 96)
+    assert torch.isfinite(logits).all()
+    assert (logits.std(dim=(0, 2, 3)) > 0).all()
+
+
+@pytest.mark.parametrize("architecture", sorted(TWO_DATES))
+def test_both_dates_matter(architecture: str) -> None:
+    network = _network(architecture)
+    planes = _planes(1, 6, 64, 64)
+    for channel in (1, 4):
+        other = planes.clone()
+        other[:, channel] += 1
+        assert not torch.allclose(_logits(network, planes), _logits(network, other), atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", sorted(TWO_DATES))
+def test_sides_that_are_multiples_are_enough(architecture: str) -> None:
+    network = _network(architecture, reduce=2)
+    spec = NetworkSpec.model_validate(
+        {"architecture": architecture, "encoder": ENCODERS.get(architecture, "resnet18"), "reduce": 2}
+    )
+    assert spec.multiple == max(32, spec.stride)
+    assert _logits(network, _planes(1, 6, spec.stride, 2 * spec.stride)).shape[-2:] == (
+        spec.stride,
+        2 * spec.stride,
+    )
+
+
+EXPORTED = [
+    pytest.param("fc-siam-diff", None),
+    *(pytest.param(name, None, marks=pytest.mark.slow) for name in ("fc-ef", "fc-siam-conc", "bit")),
+    pytest.param("changeformer", None, marks=pytest.mark.slow),
+    pytest.param("changevit", 64, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("architecture", "tile"), EXPORTED)
+def test_exports_with_any_batch(architecture: str, tile: int | None, tmp_path: Path) -> None:
+    network = Scoring(_network(architecture)).eval()
+    before = _logits(network, _planes(1, 6, 64, 64))
+    path = tmp_path / "net.onnx"
+    to_onnx(network, 6, path, tile)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for batch, height, width in ((1, 64, 64), (3, 64, 64), *(() if tile else ((1, 96, 64),))):
+        given = _planes(batch, 6, height, width)
+        (found,) = session.run(None, {session.get_inputs()[0].name: given.numpy()})
+        assert np.abs(found - _logits(network, given).numpy()).max() < 1e-4
+    # What an export fixes does not change what the network says.
+    torch.testing.assert_close(_logits(network, _planes(1, 6, 64, 64)), before)
+    graph = onnx.load(str(path))
+    assert [entry.version for entry in graph.opset_import if not entry.domain] == [18]
+    assert {node.op_type for node in graph.graph.node} <= OPERATORS | OF_DATES
+    for node in graph.graph.node:
+        if node.op_type == "Resize":
+            assert {a.s for a in node.attribute if a.name == "mode"} <= {b"nearest", b"linear"}
+
+
+@pytest.mark.parametrize("architecture", ["fc-ef", "fc-siam-conc", "changeformer", "changevit"])
+def test_the_order_of_the_dates_matters_to_learned_differences(architecture: str) -> None:
+    network = _network(architecture)
+    planes = _planes(1, 6, 64, 64)
+    assert not torch.allclose(_logits(network, planes), _logits(network, _swapped(planes)), atol=1e-4)
 
 
 def test_the_skips_of_fc_siam_diff_are_absolute_differences() -> None:
@@ -78,36 +129,61 @@ def test_the_skips_of_fc_siam_diff_are_absolute_differences() -> None:
     network = _network("fc-siam-diff")
     torch.nn.init.zeros_(network.body.body.rise[0].weight)
     torch.nn.init.zeros_(network.body.body.rise[0].bias)
-    planes = torch.randn(1, 6, 64, 64)
-    with torch.inference_mode():
-        assert torch.allclose(network(planes), network(_swapped(planes)), atol=1e-6)
+    planes = _planes(1, 6, 64, 64)
+    assert torch.allclose(_logits(network, planes), _logits(network, _swapped(planes)), atol=1e-6)
 
 
 def test_bit_differs_by_position_only() -> None:
     network = _network("bit")
+    planes = _planes(1, 6, 64, 64)
+    assert not torch.equal(_logits(network, planes), _logits(network, _swapped(planes)))
     torch.nn.init.zeros_(network.body.body.places)
-    planes = torch.randn(1, 6, 64, 64)
-    with torch.inference_mode():
-        assert torch.allclose(network(planes), network(_swapped(planes)), atol=1e-5)
+    assert torch.allclose(_logits(network, planes), _logits(network, _swapped(planes)), atol=1e-5)
 
 
-def test_changevit_takes_exactly_the_patch_tokens() -> None:
-    network = ChangeViT(3, 1, "vit_little_patch16_reg4_gap_256", pretrained=False).eval()
-    assert network.vit.num_prefix_tokens == 4
-    image = torch.randn(1, 3, 64, 96)
+@pytest.mark.parametrize(
+    ("architecture", "count"),
+    [("fc-ef", 1_350_578), ("fc-siam-conc", 1_545_986), ("fc-siam-diff", 1_350_146)],
+)
+def test_the_u_nets_are_those_of_the_paper(architecture: str, count: int) -> None:
+    """Weights of the published networks of three bands and two planes."""
+    network = _network(architecture, classes=3)
+    of_a_plane = 9 * 16 + 1
+    assert sum(part.numel() for part in network.parameters()) - of_a_plane == count
+
+
+@pytest.mark.parametrize(("name", "others"), [("test_vit2", 1), ("vit_tiny_patch16_dinov3_qkvb", 5)])
+def test_changevit_takes_exactly_the_patch_tokens(name: str, others: int) -> None:
+    """Registers alone, and a class token with four registers: none of them is a place."""
+    network = ChangeViT(3, 1, name, pretrained=False).eval()
+    assert network.vit.num_prefix_tokens == others
+    image = _planes(1, 3, 64, 96)
     with torch.inference_mode():
         tokens = network.patch_tokens(image)
         everything = network.vit.forward_features(image)
         assert network(image, image).shape == (1, 1, 64, 96)
     assert tokens.shape[1] == 4 * 6
+    assert everything.shape[1] == 4 * 6 + others
     assert torch.equal(tokens, everything[:, -24:])
 
 
-def test_changevit_refuses_other_patches() -> None:
-    spec = NetworkSpec(architecture="changevit", encoder="tu-vit_tiny_patch16_224").model_copy(
-        update={"encoder": "tu-vit_small_patch32_224"}
-    )
-    with pytest.raises(UsageError, match="patches of 32"):
+def test_changevit_tied_to_a_size_says_the_same() -> None:
+    network = _network("changevit", reduce=2)
+    planes = _planes(1, 6, 96, 96)
+    before = _logits(network, planes)
+    network.fix_size(96)
+    torch.testing.assert_close(_logits(network, planes), before)
+    with pytest.raises(AssertionError):
+        network(_planes(1, 6, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [("tu-vit_small_patch32_224", "patches of 32"), ("tu-resnet10t", "no plain transformer"), ("vit", "vit")],
+)
+def test_changevit_refuses_what_is_no_plain_transformer(encoder: str, message: str) -> None:
+    spec = NetworkSpec(architecture="changevit", encoder=encoder)
+    with pytest.raises(UsageError, match=message):
         build(spec, bands=BANDS, classes=2, statistics=[(0.0, 1.0)] * 6)
 
 
@@ -116,20 +192,56 @@ def test_either_prefix_names_the_other_date() -> None:
     assert dates_of(("vv", "before:vv")) == ([1], [0])
 
 
+def test_channels_are_found_by_name() -> None:
+    planes = _planes(1, 4, 64, 64)
+    expected = _logits(_network("fc-siam-conc", bands=("red", "nir", "after:red", "after:nir")), planes)
+    for bands, order in (
+        (("red", "after:red", "nir", "after:nir"), [0, 2, 1, 3]),
+        (("red", "nir", "before:red", "before:nir"), [2, 3, 0, 1]),
+    ):
+        found = _logits(_network("fc-siam-conc", bands=bands), planes[:, order])
+        torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize(
-    "bands", [("red", "nir"), ("red", "after:nir"), ("red", "after:red", "before:red"), ("red", "old:red")]
+    "bands",
+    [
+        ("red", "nir"),
+        ("after:red", "after:nir"),
+        ("red", "after:nir"),
+        ("red", "nir", "after:nir", "after:red"),
+        ("red", "nir", "after:red"),
+        ("red", "after:red", "before:red"),
+        ("red", "old:red"),
+    ],
 )
 def test_bands_must_be_those_of_two_dates(bands: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="same bands"):
         dates_of(bands)
 
 
-def test_physics_does_not_go_with_two_dates() -> None:
-    with pytest.raises(ValueError, match="leave features and prior out"):
-        NetworkSpec(architecture="bit", features="water-indices")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"architecture": "bit", "features": "water-indices"}, "leave features and prior out"),
+        ({"architecture": "bit", "depth": 4}, "leave depth and decoder_channels out"),
+        ({"architecture": "changeformer", "decoder_channels": [64, 32]}, "leave depth and decoder_channels"),
+        ({"architecture": "fc-ef", "encoder": "resnet34"}, "leave encoder and pretrained out"),
+        ({"architecture": "fc-ef", "pretrained": "imagenet"}, "leave encoder and pretrained out"),
+        ({"architecture": "changevit"}, "plain transformer with patches of 16"),
+    ],
+)
+def test_what_does_not_go_with_two_dates(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NetworkSpec.model_validate(options)
+
+
+@pytest.mark.parametrize("architecture", ["unet", "fc-siam-diff"])
+def test_a_spec_survives_being_written(architecture: str) -> None:
+    spec = NetworkSpec.model_validate({"architecture": architecture})
+    assert NetworkSpec.model_validate(spec.model_dump(mode="json")) == spec
 
 
 def test_a_unet_takes_the_stacked_dates() -> None:
-    network = _network("unet")
-    with torch.inference_mode():
-        assert network(torch.randn(1, 6, 64, 64)).shape == (1, 1, 64, 64)
+    network = _network("unet", encoder="tu-resnet10t", depth=3)
+    assert _logits(network, _planes(1, 6, 64, 64)).shape == (1, 1, 64, 64)

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from geoseg.samples import IGNORE  # noqa: E402
-from geoseg.train.losses import Loss, as_classes, trust  # noqa: E402
+from geoseg.train.losses import Loss, as_classes, balanced, trust  # noqa: E402
 from geoseg.train.spec import LossSpec  # noqa: E402
 
 LABEL = torch.tensor([[[0, 1], [1, IGNORE]]])
@@ -37,6 +37,35 @@ def test_class_weights_scale_their_class() -> None:
     each = math.log1p(math.exp(-2)), math.log1p(math.exp(-1)), math.log1p(math.exp(-0.5))
     expected = (weights[0] * each[0] + weights[1] * (each[1] + each[2])) / 3
     assert value(spec, ONE_PLANE) == pytest.approx(expected, rel=1e-6)
+
+
+def test_class_weights_scale_focal_loss() -> None:
+    """One plane: change weighs three times as much, and what is sure next to nothing."""
+    spec = LossSpec(cross_entropy=0.0, focal=1.0, class_weights=(1.0, 3.0))
+    right = 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-0.5))
+    each = [-((1 - p) ** 2) * math.log(p) for p in right]
+    expected = (0.5 * each[0] + 1.5 * (each[1] + each[2])) / 3
+    assert value(spec, ONE_PLANE) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal"])
+def test_balanced_weights_are_those_of_the_shares(name: str) -> None:
+    spec = LossSpec.model_validate({"cross_entropy": 0.0, name: 1.0, "class_weights": "balanced"})
+    found = float(Loss(spec, [0.96, 0.04])(ONE_PLANE, LABEL, None))
+    by_hand = spec.model_copy(update={"class_weights": (0.96**-0.5, 0.04**-0.5)})
+    assert found == pytest.approx(value(by_hand, ONE_PLANE), rel=1e-5)
+    rare = torch.where(LABEL == 1, -1.0, -8.0)[:, None]
+    assert found != pytest.approx(value(spec.model_copy(update={"class_weights": None}), ONE_PLANE))
+    assert float(Loss(spec, [0.96, 0.04])(rare, LABEL, None)) > value(
+        spec.model_copy(update={"class_weights": None}), rare
+    )
+
+
+def test_a_class_that_never_occurs_leaves_the_others_their_weight() -> None:
+    weights = balanced(torch.tensor([0.8, 0.2, 0.0]))
+    assert float(weights[:2].mean()) == pytest.approx(1)
+    assert float(weights[1] / weights[0]) == pytest.approx(2)
+    assert float(weights[2]) == 1
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "focal", "dice", "lovasz"])

@@ -2,8 +2,12 @@
 
 Chen 2021, doi:10.1109/TGRS.2021.3095166. A shared network gives features at a quarter of the resolution; each
 date is summed up in four tokens; a transformer lets all eight see each other; pixels then look at the tokens
-of their date. The absolute difference is classified. Swapping the dates changes the positions'
-part only.
+of their date. The absolute difference is classified, so that the order of the dates matters only through the
+tokens' learned positions.
+
+Where we differ: the encoder is any of the library's, cut after its third halving (the paper's runs another
+stage at that resolution without halving), which leaves a quarter of its weights, for small sets; heads share
+the 32 channels of a token instead of widening them, for the same reason; queries and tokens have a norm each.
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ Zhu 2024, arXiv:2406.12847. Both dates pass a shared transformer of timm and a s
 transformer's features look the details up by cross attention; the decoder joins the dates. Unlike the usual
 code, it decodes the pair once (not both orders, one of which is thrown away), takes exactly the patch tokens
 whatever class and register tokens a transformer has, and takes rectangles.
+
+Where we differ from the paper: details are averaged over each patch before attention, which then costs the
+same at every scale; absolute differences of the details help the decoder on its way up, because edges of
+change lie there. Only the transformer has weights to fetch; the branch of details starts at random.
 """
 
 from __future__ import annotations
@@ -37,9 +41,13 @@ class ChangeViT(nn.Module):
             ValueError: the transformer is not plain, or has other patches.
         """
         super().__init__()
-        self.vit = timm.create_model(
-            vit, pretrained=pretrained, in_chans=bands, num_classes=0, dynamic_img_size=True
-        )
+        self._name, self._bands = vit, bands
+        try:
+            self.vit = timm.create_model(
+                vit, pretrained=pretrained, in_chans=bands, num_classes=0, dynamic_img_size=True
+            )
+        except TypeError as error:
+            raise ValueError(f"{vit} is no plain transformer, which takes images of any size") from error
         patch = self.vit.patch_embed.patch_size
         if tuple(patch) != (16, 16):
             raise ValueError(f"{vit} has patches of {patch[0]} pixels; take one of 16")
@@ -59,6 +67,22 @@ class ChangeViT(nn.Module):
             for planes in reversed(fine)
         )
         self.head = nn.Conv2d(WIDTH, classes, 3, padding=1)
+
+    def fix_size(self, height: int, width: int) -> None:
+        """Compute the table of positions for images of one size, and take no others from now on.
+
+        A graph exported without this would interpolate the table in every run, and TensorRT knows no bicubic.
+        """
+        self.vit.set_input_size(img_size=(height, width))
+        fixed = timm.create_model(
+            self._name,
+            in_chans=self._bands,
+            num_classes=0,
+            img_size=(height, width),
+            dynamic_img_size=False,
+        )
+        fixed.load_state_dict(self.vit.state_dict())
+        self.vit = fixed.train(self.training)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Return logits."""

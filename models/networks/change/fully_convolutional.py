@@ -2,7 +2,8 @@
 
 Daudt 2018, doi:10.1109/ICIP.2018.8451652, layer by layer: four stages of 16 to 128 channels, drop-out after
 every convolution. The difference is the absolute one, as in the paper: the order of the dates then matters
-only through the deepest features, which are the second date's.
+only through the deepest features, which are the second date's. We give one plane for two classes where the
+paper gives two, and logits where it gives log-probabilities.
 """
 
 from __future__ import annotations
@@ -61,10 +62,11 @@ class FullyConvolutional(nn.Module):
         self.decoder = nn.ModuleList()
         for stage in reversed(range(len(STAGES))):
             width, count = STAGES[stage]
-            below = STAGES[stage - 1][0] if stage else width
+            # The last convolution of a stage narrows to the next one; that of the finest is the head.
+            widths = (*(width,) * (count - 1), *((STAGES[stage - 1][0],) if stage else ()))
             self.rise.append(nn.ConvTranspose2d(planes, planes, 3, stride=2, padding=1, output_padding=1))
-            self.decoder.append(Convolutions(planes + skips * width, (*(width,) * (count - 1), below)))
-            planes = below
+            self.decoder.append(Convolutions(planes + skips * width, widths))
+            planes = widths[-1]
         self.head = nn.Conv2d(planes, classes, 3, padding=1)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
