@@ -117,7 +117,7 @@ class NetworkSpec(Spec):
     and costs a quarter, where edges are vaguer than pixels anyway."""
     pretrained: str | None = None
     """Name of the encoder's weights (`imagenet`), which are fetched; None: random."""
-    features: Literal["none", "water-indices", "backscatter", "two-dates"] = "none"
+    features: Literal["none", "water-indices", "backscatter", "two-dates", "differences"] = "none"
     """Physics beside the bands: `geoseg.models.networks.physics` describes each."""
     prior: bool = False
     """Whether the features' own score of water is what the network corrects, and where it starts."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from geoseg.models.networks.change.dates import dates_of
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -113,3 +114,30 @@ class TwoDates(nn.Module):
         wide = box_mean(after, 12), box_mean(before, 12)
         features = torch.cat([*near, *wide, after - before, near[0] - near[1]], dim=1)
         return features, (near[1] - near[0]) * 0.7 - near[0] * 0.7 - 1
+
+
+class Differences(nn.Module):
+    """What changed between two dates of the same bands, each already normalised by its own scene's statistics.
+
+    Per band the difference and its local mean; of all bands the root mean square difference, over small and wide
+    windows. The prior is that length beyond what is common in a scene.
+    """
+
+    def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:
+        """Find the bands of either date.
+
+        Raises:
+            UsageError: there are not two dates of the same bands.
+        """
+        super().__init__()
+        del denormalise
+        self.first, self.second = dates_of(bands)
+        self.planes = 2 * len(self.first) + 2
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, 2 C + 2, H, W) features and the (N, 1, H, W) logit of change."""
+        apart = planes[:, self.second] - planes[:, self.first]
+        length = (apart**2).mean(dim=1, keepdim=True).sqrt()
+        near, wide = box_mean(length, 2), box_mean(length, 8)
+        features = torch.cat([apart, box_mean(apart, 2), near, wide], dim=1)
+        return features, 3 * (near - 2)

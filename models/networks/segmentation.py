@@ -8,17 +8,18 @@ import segmentation_models_pytorch as smp
 import torch
 from geoseg.models.networks.change.build import build_change
 from geoseg.models.networks.change.changevit import ChangeViT
-from geoseg.models.networks.physics import Backscatter, Denormalise, TwoDates, WaterIndices
+from geoseg.models.networks.physics import Backscatter, Denormalise, Differences, TwoDates, WaterIndices
 from torch import Tensor, nn
 from torch.nn import functional
 
 from geoseg.errors import UsageError
 from geoseg.spec import TWO_DATES, NetworkSpec
 
-FEATURES: dict[str, type[WaterIndices] | type[Backscatter] | type[TwoDates]] = {
+FEATURES: dict[str, type[WaterIndices] | type[Backscatter] | type[TwoDates] | type[Differences]] = {
     "water-indices": WaterIndices,
     "backscatter": Backscatter,
     "two-dates": TwoDates,
+    "differences": Differences,
 }
 
 SPATIAL = {"unet", "unetplusplus", "manet", "linknet"}
@@ -104,7 +105,7 @@ def build(
     if spec.features != "none":
         undo = Denormalise([mean for mean, _ in statistics], [std for _, std in statistics], scale)
         made = FEATURES[spec.features](bands, undo)
-        planes += FEATURES[spec.features].planes
+        planes += made.planes
     options: dict[str, object] = {} if spec.depth == 5 else {"encoder_depth": spec.depth}
     if spec.architecture in SPATIAL and (spec.depth != 5 or spec.decoder_channels):
         options["decoder_channels"] = spec.decoder_channels or (256, 128, 64, 32, 16)[5 - spec.depth :]

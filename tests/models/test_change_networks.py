@@ -12,8 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from geoseg.models.networks.change.build import dates_of  # noqa: E402
 from geoseg.models.networks.change.changevit import ChangeViT  # noqa: E402
+from geoseg.models.networks.change.dates import dates_of  # noqa: E402
 from geoseg.models.networks.segmentation import build  # noqa: E402
 
 from geoseg.errors import UsageError  # noqa: E402

@@ -7,7 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from geoseg.models.networks.physics import Backscatter, Denormalise, TwoDates, WaterIndices, box_mean  # noqa: E402
+from geoseg.models.networks.physics import (  # noqa: E402
+    Backscatter,
+    Denormalise,
+    Differences,
+    TwoDates,
+    WaterIndices,
+    box_mean,
+)
 from geoseg.models.networks.segmentation import build  # noqa: E402
 
 from geoseg.errors import UsageError  # noqa: E402
@@ -98,3 +105,17 @@ def test_reduced_networks_give_full_resolution() -> None:
     assert spec.multiple == 32
     with torch.inference_mode():
         assert network(torch.zeros(1, 2, 64, 96)).shape == (1, 1, 64, 96)
+
+
+def test_differences_of_two_dates() -> None:
+    bands = ("red", "nir", "after:red", "after:nir")
+    planes = torch.zeros(1, 4, 24, 24)
+    planes[:, 2:, 8:16, 8:16] = 3.0
+    physics = Differences(bands, Denormalise([0.0] * 4, [1.0] * 4, 1.0))
+    features, prior = physics(planes)
+    assert features.shape[1] == physics.planes == 6
+    assert features[0, 0, 12, 12] == 3
+    assert features[0, 4, 12, 12] == pytest.approx(3)
+    assert prior[0, 0, 12, 12] > 0 > prior[0, 0, 2, 2]
+    with pytest.raises(UsageError, match="same bands"):
+        Differences(("red", "after:nir"), Denormalise([0.0] * 2, [1.0] * 2, 1.0))

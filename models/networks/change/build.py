@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from geoseg.models.networks.change.bit import BitemporalTransformer
 from geoseg.models.networks.change.changeformer import ChangeFormer
 from geoseg.models.networks.change.changevit import ChangeViT
+from geoseg.models.networks.change.dates import dates_of
 from geoseg.models.networks.change.fully_convolutional import FullyConvolutional, Joined
 from torch import Tensor, nn
 
-from geoseg.errors import UsageError
 from geoseg.spec import NetworkSpec
 
 JOINED: dict[str, Joined] = {
@@ -40,27 +40,6 @@ def _channels(planes: Tensor, wanted: list[int]) -> Tensor:
     if wanted == list(range(wanted[0], wanted[-1] + 1)):
         return planes[:, wanted[0] : wanted[-1] + 1]
     return planes[:, wanted]
-
-
-def dates_of(bands: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Return the channels of the earlier and of the later date.
-
-    Bands of one date are plain, those of the other have a prefix: `after:red`, or `before:red`.
-
-    Raises:
-        UsageError: there are not two dates of the same bands.
-    """
-    prefixes = {band.rpartition(":")[0] for band in bands} - {""}
-    plain = [i for i, band in enumerate(bands) if ":" not in band]
-    prefix = next(iter(prefixes), "after")
-    other = [i for i, band in enumerate(bands) if ":" in band]
-    names = [bands[i] for i in plain], [bands[i].removeprefix(f"{prefix}:") for i in other]
-    if len(prefixes) != 1 or prefix not in {"after", "before"} or names[0] != names[1]:
-        raise UsageError(
-            f"a network of two dates needs the same bands of both, those of the second called after:NAME; "
-            f"not {', '.join(bands)}"
-        )
-    return (plain, other) if prefix == "after" else (other, plain)
 
 
 def build_change(spec: NetworkSpec, bands: Sequence[str], planes: int) -> nn.Module:
