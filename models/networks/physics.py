@@ -117,10 +117,10 @@ class TwoDates(nn.Module):
 
 
 class Differences(nn.Module):
-    """What changed between two dates of the same bands, each already normalised by its own scene's statistics.
+    """What changed between two dates of the same bands, each already normalised by its own scene.
 
-    Per band the difference and its local mean; of all bands the root mean square difference, over small and wide
-    windows. The prior is that length beyond what is common in a scene.
+    Per band the difference and its local mean; of all bands the root mean square difference, over small and
+    wide windows. The prior is that length beyond what is common in a scene.
     """
 
     def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:
