@@ -93,8 +93,11 @@ def estimate(counts: NDArray[np.int64], areas: NDArray[np.float64]) -> AreaEstim
         truth = shares.sum(axis=0)
         caught = np.diag(shares) / truth
         variances = (weights**2)[:, None] * spread
-        elsewhere = np.where(np.eye(len(sizes), dtype=bool), 0, variances).sum(axis=0)
-        caught_variance = ((1 - caught) ** 2 * np.diag(variances) + caught**2 * elsewhere) / truth**2
+        off = ~np.eye(len(sizes), dtype=bool)
+        elsewhere = np.where(off, variances, 0).sum(axis=0)
+        # Not 1 - caught, which loses its digits where nearly all is caught.
+        missed = np.where(off, shares, 0).sum(axis=0) / truth
+        caught_variance = (missed**2 * np.diag(variances) + caught**2 * elsewhere) / truth**2
     return AreaEstimate(
         shares=shares,
         area=Estimate(value=total * truth, se=total * np.sqrt(variances.sum(axis=0))),
