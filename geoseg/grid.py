@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -158,6 +159,34 @@ class Grid:
         top = areas[row0, col0] * (1 - right) + areas[row0, col1] * right
         bottom = areas[row1, col0] * (1 - right) + areas[row1, col1] * right
         return np.asarray(top * (1 - down) + bottom * down)
+
+    def tally(
+        self, codes: NDArray[np.integer[Any]], seen: NDArray[np.bool_], window: Window, size: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return how many pixels of each code there are, and their ground area in m² (0 without a CRS).
+
+        Areas are straight between the first and the last row, so windows are
+        some hundred rows high at most.
+
+        Args:
+            codes: (H, W) of a window, 0 to `size` - 1.
+            seen: (H, W); only these pixels count.
+            window: its place on the grid.
+            size: how many codes there are.
+
+        Returns:
+            (size,) pixels and (size,) areas.
+        """
+        found = codes[seen]
+        pixels = np.bincount(found, minlength=size).astype(np.int64)
+        if self.crs is None:
+            return pixels, np.zeros(size)
+        cols = np.arange(window.width, dtype=np.float64) + (window.col + 0.5)
+        ends = window.row + 0.5, window.stop_row - 0.5
+        first, last = (self.pixel_areas(np.full(cols.shape, row), cols) for row in ends)
+        down = np.arange(window.height)[:, np.newaxis] / max(window.height - 1, 1)
+        weights = (first + down * (last - first))[seen]
+        return pixels, np.bincount(found, weights, minlength=size).astype(np.float64)
 
     @cached_property
     def _area_lattice(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

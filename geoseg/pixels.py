@@ -6,7 +6,7 @@ Arrays are (bands, rows, cols), batches (N, C, H, W), masks True = valid.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,16 @@ class Pixels:
     """Per band: physical value = data * scale + offset."""
     offset: tuple[float, ...]
     """Per band; see `scale`."""
+
+    def part(self, which: slice, bands: tuple[str, ...] | None = None) -> Pixels:
+        """Return some of the bands, under other names where such are given; valid as before."""
+        return replace(
+            self,
+            bands=self.bands[which] if bands is None else bands,
+            data=self.data[which],
+            scale=self.scale[which],
+            offset=self.offset[which],
+        )
 
     def physical(self) -> NDArray[np.float32]:
         """Reflectance 0..1, dB or the layer's own unit, float32 (B, H, W), NaN where not valid."""

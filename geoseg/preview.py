@@ -60,21 +60,15 @@ class Preview:
         sample = classes[first * self.step - row :: self.step, :: self.step]
         self.classes[first : first + len(sample)] = sample
 
-    @property
-    def second_prefix(self) -> str:
-        """What the bands of a second date begin with, `after:`; empty where there is one date."""
-        return "after:" if any(name.startswith("after:") for name in self.bands) else ""
-
     def background(self, prefix: str = "") -> NDArray[np.float32]:
         """Red, green and blue (3, h, w) in 0..1, stretched between the 2nd and 98th percentile; NaN kept.
 
         Natural colour where the bands allow, else false colour from what there is, else grey. `prefix` is
         that of the date wanted.
         """
-        bands = tuple(name.removeprefix(prefix) for name in self.bands if name.startswith(prefix))
-        planes = dict(
-            zip(bands, (i for i, name in enumerate(self.bands) if name.startswith(prefix)), strict=True)
-        )
+        planes = {
+            name.removeprefix(prefix): i for i, name in enumerate(self.bands) if name.startswith(prefix)
+        }
         order = next(
             (
                 trio
@@ -88,9 +82,9 @@ class Preview:
                     ("swir16", "swir16", "green"),
                     ("vv", "vh", "vv"),
                 )
-                if set(trio) <= set(bands)
+                if set(trio) <= planes.keys()
             ),
-            (bands[0],) * 3,
+            (next(iter(planes)),) * 3,
         )
         return np.stack([_stretch(self.pixels[planes[name]]) for name in order])
 

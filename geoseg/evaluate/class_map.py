@@ -137,13 +137,12 @@ class ClassMap:
             SceneReadError: the file is damaged.
             SceneError: a value is no class, or nothing was observed.
         """
-        pixels, areas = np.zeros(NOT_SEEN + 1, np.int64), np.zeros(NOT_SEEN + 1)
+        pixels, areas = np.zeros(NOT_SEEN, np.int64), np.zeros(NOT_SEEN)
         for row, classes in self.strips():
-            own = np.bincount(classes.ravel())
-            pixels[: len(own)] += own
-            sums = np.bincount(classes.ravel(), weights=self._areas(row, len(classes)).ravel())
-            areas[: len(sums)] += sums
-        pixels[NOT_SEEN] = 0
+            window = Window(row=row, col=0, height=len(classes), width=self.grid.width)
+            own, sums = self.grid.tally(classes, classes != NOT_SEEN, window, NOT_SEEN)
+            pixels += own
+            areas += sums
         if not pixels.any():
             raise SceneError(f"{self.path}: no pixel was observed; there is nothing to judge")
         located = self.grid.crs is not None
@@ -156,14 +155,6 @@ class ClassMap:
             )
             for value in np.flatnonzero(pixels).tolist()
         )
-
-    def _areas(self, row: int, rows: int) -> NDArray[np.float64]:
-        """Geodesic pixel areas (rows, width) in m²: straight between the first and the last row."""
-        cols = np.arange(self.grid.width, dtype=np.float64) + 0.5
-        first = self.grid.pixel_areas(np.full(cols.shape, row + 0.5), cols)
-        last = self.grid.pixel_areas(np.full(cols.shape, row + rows - 0.5), cols)
-        down = np.arange(rows)[:, None] / max(rows - 1, 1)
-        return np.asarray(first + down * (last - first))
 
     def at(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.uint16]:
         """Return the classes (n,) of pixels on the grid."""

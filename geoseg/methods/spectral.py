@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import UsageError
-from geoseg.methods.water_index import normalised_difference
+from geoseg.methods.water_index import FloatArray, reflectance_difference
 
 Image = NDArray[np.float32]
 
@@ -24,15 +24,9 @@ class Index:
 
     bands: tuple[str, ...]
     """Common names, in the order of the function's arguments."""
-    make: Callable[..., Image]
+    make: Callable[..., FloatArray]
     scale_free: bool
     """Whether a common factor of all bands falls out of it."""
-
-
-def _difference(first: Image, second: Image) -> Image:
-    """Normalised difference of what atmospheric correction may have left slightly negative."""
-    zero = np.float32(0)
-    return np.asarray(normalised_difference(np.maximum(first, zero), np.maximum(second, zero)), np.float32)
 
 
 def burned_area_index(red: Image, nir: Image) -> Image:
@@ -66,12 +60,12 @@ def whiteness(blue: Image, green: Image, red: Image) -> Image:
 
 
 INDICES: Mapping[str, Index] = {
-    "ndvi": Index(bands=("nir", "red"), make=_difference, scale_free=True),
-    "ndwi": Index(bands=("green", "nir"), make=_difference, scale_free=True),
-    "mndwi": Index(bands=("green", "swir16"), make=_difference, scale_free=True),
-    "ndsi": Index(bands=("green", "swir16"), make=_difference, scale_free=True),
-    "nbr": Index(bands=("nir", "swir22"), make=_difference, scale_free=True),
-    "ndbi": Index(bands=("swir16", "nir"), make=_difference, scale_free=True),
+    "ndvi": Index(bands=("nir", "red"), make=reflectance_difference, scale_free=True),
+    "ndwi": Index(bands=("green", "nir"), make=reflectance_difference, scale_free=True),
+    "mndwi": Index(bands=("green", "swir16"), make=reflectance_difference, scale_free=True),
+    "ndsi": Index(bands=("green", "swir16"), make=reflectance_difference, scale_free=True),
+    "nbr": Index(bands=("nir", "swir22"), make=reflectance_difference, scale_free=True),
+    "ndbi": Index(bands=("swir16", "nir"), make=reflectance_difference, scale_free=True),
     "bai": Index(bands=("red", "nir"), make=burned_area_index, scale_free=False),
     "hot": Index(bands=("blue", "red"), make=haze_optimised, scale_free=False),
     "brightness": Index(bands=("blue", "green", "red"), make=brightness, scale_free=False),

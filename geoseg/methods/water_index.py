@@ -22,6 +22,16 @@ def normalised_difference(a: FloatArray, b: FloatArray) -> FloatArray:
     return index
 
 
+def reflectance_difference(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the normalised difference of two reflectances, -1..1.
+
+    Atmospheric correction leaves dark ground slightly negative, which would turn the sign around: such values
+    count as 0.
+    """
+    zero = a.dtype.type(0)
+    return normalised_difference(np.maximum(a, zero), np.maximum(b, zero))
+
+
 def ndwi(green: FloatArray, nir: FloatArray) -> FloatArray:
     """Return the normalised difference water index, -1..1, water above about 0.
 

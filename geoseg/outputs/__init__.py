@@ -66,7 +66,7 @@ class VectorSink(Protocol):
         """Append a batch; any number of times, possibly never."""
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
-        """Write the record, the `scene` layer's rows, and move everything to its place."""
+        """Write the record and the `scene` layer's rows, and move everything to its place."""
 
 
 class RasterSink(Protocol):

@@ -23,7 +23,8 @@ from geoseg.tasks.change_session import ChangeSession
 from geoseg.tasks.change_told import Told, extras
 from geoseg.tasks.change_transitions import Counter, FromPlanes
 from geoseg.tasks.flood import kind_of
-from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
+from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
+from geoseg.tasks.recipe import Recipe
 
 TILE = 256
 """Pixels of a tile of a method: strips hold two dates, so that they are half as high as those of one."""
@@ -53,7 +54,8 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
     if model is not None and spec.method != "auto":
         raise UsageError(f"--method {spec.method} and --model {spec.model}: one of both decides")
     with ExitStack() as stack:
-        pair = coregistered(open_pair(spec, stack, ledger), spec, ledger)
+        wanted = tuple(band.name for band in model.bands) if model is not None else ()
+        pair = coregistered(open_pair(spec, wanted, stack, ledger), spec, ledger)
         if model is not None:
             recipe = by_network(spec, model, pair, ledger)
             stack.callback(recipe.session.close)
@@ -94,9 +96,9 @@ def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
         extras=extras(spec, told),
         min_area=_least_area(pair),
         runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
-        inputs=(pair.before.describe(), pair.after.describe()),
+        inputs=pair.describe(),
         sensor=pair.before.sensor.name if pair.before.sensor else "",
-        acquired="/".join(item for item in dates(spec, pair) if item),
+        acquired=told.acquired,
     )
 
 

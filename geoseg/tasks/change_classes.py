@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from geoseg.catalog.presets import task
-from geoseg.catalog.tables import spectral_classes, transition_table, transition_types
+from geoseg.catalog.tables import spectral_classes
 from geoseg.errors import UsageError
 from geoseg.methods.spectral import Rule
 from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
 from geoseg.tasks.change_choice import Choice
 from geoseg.tasks.change_pair import Pair, units_of
-from geoseg.tasks.change_transitions import Transitions, with_nothing
+from geoseg.tasks.change_transitions import NOTHING, Transitions, transitions_between
 from geoseg.tasks.mapping import Ledger
 
 
@@ -58,17 +58,8 @@ def transitions_of(spec: ChangeSpec, choice: Choice, land: SpectralSpec | None) 
     if land is None:
         if spec.rules is not None:
             raise UsageError("--rules needs classes on both dates, and this pair has none: use --model")
-        return Transitions(classes=with_nothing(()), directions=directions or task("change").classes[1:2])
-    classes = with_nothing(land.classes)
-    if spec.rules is None:
-        return Transitions(classes=classes, directions=directions)
-    table = transition_table(spec.rules)
-    return Transitions(
-        classes=classes,
-        directions=directions,
-        types=transition_types(table, classes),
-        type_classes=table.types,
-    )
+        return Transitions(classes=(NOTHING,), directions=directions or task("change").classes[1:2])
+    return transitions_between((NOTHING, *land.classes), spec.rules, directions)
 
 
 def _direction_classes(choice: Choice) -> tuple[ClassSpec, ...]:

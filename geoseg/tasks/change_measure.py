@@ -6,47 +6,57 @@ observed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.methods import sar
 from geoseg.methods.change import absolute_log_ratio, change_vector, mean_ratio
 from geoseg.methods.refined_lee import refined_lee
-from geoseg.methods.water_index import normalised_difference
+from geoseg.methods.water_index import reflectance_difference
 from geoseg.tasks.change_choice import RATIO_RADIUS, Choice
 
 Image = NDArray[np.float32]
 
 
-def measure(choice: Choice, tile: Image) -> Image:
-    """Return what is compared with the threshold, (H, W), from both dates' channels (2 C, H, W)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A tile compared."""
+
+    value: Image
+    """(H, W); change where it exceeds the threshold."""
+    before: Image
+    """(B, H, W) what was compared of the first date: bands, or dB after the speckle filter."""
+    after: Image
+    """The same of the second date, in the radiometry of the first."""
+
+
+def measure(choice: Choice, tile: Image) -> Measured:
+    """Compare both dates' channels (2 C, H, W)."""
     if choice.method.kind == "sar":
-        before, after = radar_dates(choice, tile)
+        before, after = (_despeckle(choice, np.ascontiguousarray(date)) for date in tile)
         if choice.method.name == "mean-ratio":
             value = mean_ratio(sar.to_power(before), sar.to_power(after), RATIO_RADIUS)
         else:
             value = np.asarray(absolute_log_ratio(before, after), np.float32)
-        return smoothed(value, choice.radius)
-    if choice.method.directions == "gain":
-        return np.asarray(np.abs(index_difference(choice, tile) - np.float32(choice.middle)))
+        return Measured(value=smoothed(value, choice.radius), before=before[None], after=after[None])
     before, after = compared_bands(choice, tile)
+    if choice.method.directions == "gain":
+        difference = index_difference(choice, before, after)
+        value = np.asarray(np.abs(difference - np.float32(choice.middle)))
+        return Measured(value=value, before=before, after=after)
     if choice.mad is not None:
-        value = np.asarray(
-            np.sqrt(choice.mad.z(before.astype(np.float64), after.astype(np.float64))), np.float32
-        )
+        z = choice.mad.z(before.astype(np.float64), after.astype(np.float64))
+        value = np.asarray(np.sqrt(z), np.float32)
     else:
         value = np.asarray(change_vector(before, after), np.float32)
-    return smoothed(value, choice.radius)
+    return Measured(value=smoothed(value, choice.radius), before=before, after=after)
 
 
-def index_difference(choice: Choice, tile: Image) -> Image:
-    """Return the difference (H, W) of the method's normalised index between the dates, averaged."""
-    before, after = compared_bands(choice, tile)
-    zero = np.float32(0)
-    first, second = (
-        normalised_difference(np.maximum(date[0], zero), np.maximum(date[1], zero))
-        for date in (before, after)
-    )
+def index_difference(choice: Choice, before: Image, after: Image) -> Image:
+    """Return the difference (H, W) of the method's normalised index between two dates (2, H, W), averaged."""
+    first, second = (reflectance_difference(*date) for date in (before, after))
     return smoothed(np.asarray(second - first, np.float32), choice.radius)
 
 
@@ -56,12 +66,6 @@ def compared_bands(choice: Choice, tile: Image) -> tuple[Image, Image]:
     at = [choice.channels.index(band) for band in (*choice.compared, *choice.pairs)]
     before, after = tile[at], tile[[count + i for i in at]]
     return before, choice.normalisation(after)
-
-
-def radar_dates(choice: Choice, tile: Image) -> tuple[Image, Image]:
-    """Both dates in dB, speckle filtered."""
-    first, second = (_despeckle(choice, np.ascontiguousarray(date)) for date in tile)
-    return first, second
 
 
 def _despeckle(choice: Choice, db: Image) -> Image:

@@ -19,7 +19,7 @@ from geoseg.methods.thresholds import Unimodal, histogram, kittler_illingworth, 
 from geoseg.pixels import Pixels
 from geoseg.spec import ChangeSpec, Units
 from geoseg.tasks.change_choice import METHODS, Choice, Method
-from geoseg.tasks.change_measure import index_difference, measure
+from geoseg.tasks.change_measure import compared_bands, index_difference, measure
 
 Image = NDArray[np.float32]
 
@@ -160,7 +160,7 @@ def fit(choice: Choice, spec: ChangeSpec, sample: Sequence[Pixels], units: set[U
         choice = replace(choice, looks=round(float(np.median(looks)), 2))
     else:
         choice = _fit_optical(choice, spec, blocks)
-    values = np.concatenate([measure(choice, block).ravel() for block in blocks])
+    values = np.concatenate([measure(choice, block).value.ravel() for block in blocks])
     values = values[np.isfinite(values)]
     if not values.size:
         raise SceneError("no pixel was observed on both dates")
@@ -203,7 +203,9 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image]) -> C
         rho = ", ".join(f"{value:.2f}" for value in mad.correlations)
         notes.append(f"canonical correlations {rho}" + (f" after {mad.rounds} rounds" if mad.rounds else ""))
     if choice.method.directions == "gain":
-        spread = central_spread(np.concatenate([index_difference(choice, block).ravel() for block in blocks]))
+        pairs = (compared_bands(choice, block) for block in blocks)
+        differences = [index_difference(choice, *pair).ravel() for pair in pairs]
+        spread = central_spread(np.concatenate(differences))
         choice = replace(choice, middle=spread.mean)
         notes.append(f"mean difference of the index {spread.mean:+.3f}, standard deviation {spread.std:.3f}")
     return replace(choice, notes=(*choice.notes, *notes))

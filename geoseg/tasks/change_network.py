@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.catalog.presets import task
-from geoseg.catalog.tables import transition_table, transition_types
 from geoseg.errors import BandError, UsageError
 from geoseg.pixels import Pixels
 from geoseg.runtimes import Session
 from geoseg.scenes.stack import Renamed
-from geoseg.spec import ChangeSpec, ClassSpec, ModelSpec
+from geoseg.spec import ChangeSpec, ModelSpec
 from geoseg.tasks.change_pair import AFTER, Pair, dates
 from geoseg.tasks.change_told import Told, extras
-from geoseg.tasks.change_transitions import Counter, FromScores, Transitions
-from geoseg.tasks.mapping import Ledger, Recipe
+from geoseg.tasks.change_transitions import Counter, FromScores, Transitions, transitions_between
+from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.segment import fit_network, network_recipe
 
 Image = NDArray[np.float32]
@@ -83,12 +83,7 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
     renamed = Renamed(source, dict(zip(bands, later, strict=True)))
     second, _ = fit_network(model, pair.after.select(own), renamed, ledger)
     classes = model.classes
-    types: NDArray[np.int64] | None = None
-    kinds: tuple[ClassSpec, ...] = ()
-    if spec.rules is not None:
-        table = transition_table(spec.rules)
-        types, kinds = transition_types(table, classes), table.types
-    transitions = Transitions(classes=classes, types=types, type_classes=kinds)
+    transitions = transitions_between(classes, spec.rules)
     counter = Counter(source.grid, len(classes) ** 2)
     told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
     return replace(
@@ -106,8 +101,8 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
             threshold=0.5 if spec.threshold is None else spec.threshold,
         ),
         extras=extras(spec, told),
-        inputs=(pair.before.describe(), pair.after.describe()),
-        acquired="/".join(item for item in told.dates if item),
+        inputs=pair.describe(),
+        acquired=told.acquired,
     )
 
 
@@ -122,21 +117,11 @@ class _Both:
     def __call__(self, pixels: Pixels) -> Image:
         """Return (2 C, H, W)."""
         count = self._channels
+        first, second = self._prepare
         names = pixels.bands[:count]
-        parts = []
-        for prepare, part in zip(self._prepare, (slice(0, count), slice(count, None)), strict=True):
-            parts.append(
-                prepare(
-                    replace(
-                        pixels,
-                        bands=names,
-                        data=pixels.data[part],
-                        scale=pixels.scale[part],
-                        offset=pixels.offset[part],
-                    )
-                )
-            )
-        return np.concatenate(parts)
+        return np.concatenate(
+            (first(pixels.part(slice(count))), second(pixels.part(slice(count, None), names)))
+        )
 
 
 def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
@@ -162,8 +147,8 @@ def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> R
         layer=task("change").layer,
         threshold=threshold,
         extras=extras(spec, told),
-        inputs=(pair.before.describe(), pair.after.describe()),
-        acquired="/".join(item for item in told.dates if item),
+        inputs=pair.describe(),
+        acquired=told.acquired,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from geoseg.catalog.presets import sensors
 from geoseg.errors import BandError, SceneError, UsageError
@@ -65,6 +66,10 @@ class Pair:
         there = set(self.after.band_names)
         return tuple(name for name in self.before.band_names if name in there or TWINS.get(name) in there)
 
+    def describe(self) -> tuple[dict[str, JsonValue], ...]:
+        """Return what a run record says of both dates."""
+        return self.before.describe(), self.after.describe()
+
     def stack(self, bands: Sequence[str], layers: Sequence[str] = ()) -> Source:
         """Return both dates on the first one's grid, the second one's bands as `after:NAME`, and layers.
 
@@ -85,8 +90,14 @@ class Pair:
         return Stack(self.before.select(bands), [*dates, *named])
 
 
-def open_pair(spec: ChangeSpec, stack: ExitStack, ledger: Ledger) -> Pair:
+def open_pair(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, ledger: Ledger) -> Pair:
     """Open two dates and the layers; `stack` closes them.
+
+    Args:
+        spec: the request.
+        wanted: bands of a network; slope and its kin are computed where they are among them.
+        stack: closes the files.
+        ledger: hears what was recognised.
 
     Raises:
         SceneReadError: a file cannot be read.
@@ -100,24 +111,23 @@ def open_pair(spec: ChangeSpec, stack: ExitStack, ledger: Ledger) -> Pair:
         raise SceneError(
             f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind"
         )
-    pair = Pair(before=before, after=after, beside=tuple(_layers(spec, stack)))
+    pair = Pair(before=before, after=after, beside=tuple(_layers(spec, wanted, stack)))
     if not pair.shared:
         raise BandError(
             f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
             f"{', '.join(after.band_names)}: no band is in both; name them with --band and --sensor"
         )
-    for item, bands in ((before, pair.shared), (after, pair.shared)):
-        view = item.select(bands)
+    for item in (before, after):
+        view = item.select(pair.shared)
         ledger.hear(tuple(f"{item.name}: {note}" for note in view.notes), view.warnings)
     _compare_sizes(before, after, ledger)
     _compare_units(pair, ledger)
     return pair
 
 
-def _layers(spec: ChangeSpec, stack: ExitStack) -> list[tuple[str, Scene]]:
-    """Open what `--layer` names; of heights, everything that can be computed from them."""
+def _layers(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack) -> list[tuple[str, Scene]]:
+    """Open what `--layer` names; of heights, also what is wanted and can be computed from them."""
     found: dict[str, Scene] = {}
-    folder: Path | None = None
     for name, path in spec.layer.items():
         prefix, _, plain = name.rpartition(":")
         if prefix not in {"", AFTER} or not plain.isidentifier():
@@ -129,11 +139,9 @@ def _layers(spec: ChangeSpec, stack: ExitStack) -> list[tuple[str, Scene]]:
             continue
         for quantity in QUANTITIES:
             full = f"{prefix}:{quantity}" if prefix else quantity
-            if full not in found:
-                if folder is None:
-                    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="geoseg-")))
-                own = Path(tempfile.mkdtemp(dir=folder))
-                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, own))
+            if full not in found and {quantity, full} & set(wanted):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="geoseg-"))
+                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, Path(folder)))
     return list(found.items())
 
 
@@ -153,9 +161,7 @@ def _compare_sizes(before: Scene, after: Scene, ledger: Ledger) -> None:
 
 def _compare_units(pair: Pair, ledger: Ledger) -> None:
     """Say where units differ: then nothing absolute can be compared."""
-    first, second = (
-        {item.select(pair.shared).units(name) for name in pair.shared} for item in (pair.before, pair.after)
-    )
+    first, second = (_units(item, pair.shared) for item in (pair.before, pair.after))
     if first != second:
         ledger.warn(
             f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
@@ -235,4 +241,12 @@ def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:
 
 def units_of(pair: Pair, bands: Sequence[str]) -> set[Units]:
     """Units of some bands on both dates."""
-    return {item.select([name]).units(name) for item in (pair.before, pair.after) for name in bands}
+    return _units(pair.before, bands) | _units(pair.after, bands)
+
+
+def _units(scene: Scene, bands: Sequence[str]) -> set[Units]:
+    """Units of some bands of a date."""
+    if not bands:
+        return set()
+    view = scene.select(bands)
+    return {view.units(name) for name in bands}

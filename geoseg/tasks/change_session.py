@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 
 from geoseg.methods.change import change_direction
 from geoseg.methods.spectral import brightness, classify
-from geoseg.methods.water_index import normalised_difference
+from geoseg.methods.water_index import reflectance_difference
 from geoseg.tasks.change_choice import Choice
-from geoseg.tasks.change_measure import (
-    compared_bands,
-    index_difference,
-    measure,
-    radar_dates,
-    smoothed,
-)
+from geoseg.tasks.change_measure import Measured, index_difference, measure, smoothed
 from geoseg.tasks.water_session import logistic
 
 Image = NDArray[np.float32]
@@ -63,9 +57,9 @@ class ChangeSession:
     def _score(self, tile: Image, planes: Image) -> None:
         """Fill the planes of one tile."""
         choice = self.choice
-        value = measure(choice, tile)
-        planes[0] = logistic(value.astype(np.float32), choice.threshold, choice.scale, below=False)
-        planes[1] = _direction(choice, tile)
+        measured = measure(choice, tile)
+        planes[0] = logistic(measured.value, choice.threshold, choice.scale, below=False)
+        planes[1] = _direction(choice, measured)
         if choice.rules:
             count = len(choice.channels)
             for plane, date in ((planes[2], tile[:count]), (planes[3], tile[count:])):
@@ -76,31 +70,30 @@ class ChangeSession:
                 plane[...] = classify(choice.rules, smooth, choice.other)
 
 
-def _direction(choice: Choice, tile: Image) -> Image | int:
+def _direction(choice: Choice, measured: Measured) -> Image | int:
     """Which way a pixel changed: the value of one of the method's directions, 0 where it has none."""
     kind = choice.method.directions
     if kind == "none":
         return 0
+    if kind == "plane":
+        return _sector(choice, measured)
     if kind == "backscatter":
-        before, after = radar_dates(choice, tile)
-        return np.where(smoothed(after - before, choice.radius) < 0, np.float32(LOSS), np.float32(GAIN))
-    if kind == "gain":
-        fell = index_difference(choice, tile) < choice.middle
-        return np.where(fell, np.float32(LOSS), np.float32(GAIN))
-    return _sector(choice, tile)
+        fell = smoothed(measured.after[0] - measured.before[0], choice.radius) < 0
+    else:
+        fell = index_difference(choice, measured.before, measured.after) < choice.middle
+    return np.where(fell, np.float32(LOSS), np.float32(GAIN))
 
 
-def _sector(choice: Choice, tile: Image) -> Image | int:
+def _sector(choice: Choice, measured: Measured) -> Image | int:
     """Sector of the change vector in the plane of vegetation and brightness, from 1."""
     names = choice.compared
     if not {"nir", "red"} <= set(names):
         return 1
     visible = [names.index(name) for name in ("blue", "green", "red") if name in names]
     nir, red = names.index("nir"), names.index("red")
-    zero = np.float32(0)
     ndvi, bright = [], []
-    for date in compared_bands(choice, tile):
-        index = normalised_difference(np.maximum(date[nir], zero), np.maximum(date[red], zero))
+    for date in (measured.before, measured.after):
+        index = reflectance_difference(date[nir], date[red])
         ndvi.append(smoothed(np.asarray(index, np.float32), choice.radius))
         grey = brightness(*(date[i] for i in visible)) if len(visible) == 3 else date[red]
         bright.append(smoothed(grey, choice.radius))

@@ -13,8 +13,9 @@ from geoseg.features import Column, Features
 from geoseg.outputs import Kind
 from geoseg.report import TableRows
 from geoseg.spec import ChangeSpec
+from geoseg.tasks.change_pair import AFTER
 from geoseg.tasks.change_transitions import Counter, Transitions
-from geoseg.tasks.mapping import Extras
+from geoseg.tasks.recipe import Extras
 
 SCHEMA: dict[str, Kind] = {
     "from_class": "int",
@@ -38,6 +39,11 @@ class Told:
     dates: tuple[str, str]
     counter: Counter | None = None
     """None: a network of two dates, which says where, not from what to what."""
+
+    @property
+    def acquired(self) -> str:
+        """Both dates as one text."""
+        return "/".join(item for item in self.dates if item)
 
     @property
     def schema(self) -> dict[str, Kind]:
@@ -155,4 +161,5 @@ def extras(spec: ChangeSpec, told: Told) -> Extras:
         legend_column="type" if transitions.type_classes else "class",
         legend_of=transitions.type_of_code(),
         files=files,
+        second=f"{AFTER}:",
     )

@@ -7,21 +7,21 @@ It is the class value of the map, one region being one transition.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.catalog.tables import transition_table, transition_types
 from geoseg.grid import Grid, Window
 from geoseg.mosaic import DECIDE_ROWS
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, class_dtype, nodata_class
 from geoseg.spec import ClassSpec
 
-COLUMNS = 256
-"""Columns whose pixels' ground area is taken as one when areas are summed: it varies by millionths."""
+NOTHING = ClassSpec(value=0, label="", colour="#8c8c8c")
+"""Stands before classes that count from 1, so that their index is their value."""
 
 FADED = 0.3
 """Share of the first date's colour in that of a transition."""
@@ -117,18 +117,9 @@ class Counter:
 
     def add(self, codes: NDArray[np.int64], valid: NDArray[np.bool_], window: Window) -> None:
         """Count a window of codes (H, W), those of unchanged pixels included."""
-        size = len(self.pixels)
-        rows = np.add(np.arange(window.height), window.row + 0.5, dtype=np.float64)
-        for col in range(0, window.width, COLUMNS):
-            part = slice(col, min(col + COLUMNS, window.width))
-            seen = valid[:, part]
-            found = codes[:, part][seen]
-            self.pixels += np.bincount(found, minlength=size)
-            if self._grid.crs is not None:
-                middle = window.col + (part.start + part.stop) / 2
-                area = self._grid.pixel_areas(rows, np.full(len(rows), middle))
-                weights = np.broadcast_to(area[:, np.newaxis], seen.shape)[seen]
-                self.area_m2 += np.bincount(found, weights, minlength=size)
+        pixels, areas = self._grid.tally(codes, valid, window, len(self.pixels))
+        self.pixels += pixels
+        self.area_m2 += areas
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,11 +208,25 @@ class FromScores(Decided):
         )
 
 
-def nothing_named(value: int = 0) -> ClassSpec:
-    """Return the class that stands for none: what index 0 of classes that count from 1 is."""
-    return ClassSpec(value=value, label="", colour="#8c8c8c")
+def transitions_between(
+    classes: tuple[ClassSpec, ...], rules: str | None, directions: tuple[ClassSpec, ...] = ()
+) -> Transitions:
+    """Say which transitions there are between classes.
 
+    Args:
+        classes: in the order of their index.
+        rules: name or file of a transition table; None: pairs have no kinds.
+        directions: kinds of change beside the pair.
 
-def with_nothing(classes: Sequence[ClassSpec]) -> tuple[ClassSpec, ...]:
-    """Put the class that stands for none before classes that count from 1."""
-    return (nothing_named(), *classes)
+    Raises:
+        UsageError: there is no such table, or it is for other classes.
+    """
+    if rules is None:
+        return Transitions(classes=classes, directions=directions)
+    table = transition_table(rules)
+    return Transitions(
+        classes=classes,
+        directions=directions,
+        types=transition_types(table, classes),
+        type_classes=table.types,
+    )

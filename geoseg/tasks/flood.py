@@ -19,7 +19,8 @@ from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
 from geoseg.tasks.clouds import cloud_warning
 from geoseg.tasks.flood_network import by_network, convincing_model, open_dates
-from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
+from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
+from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.references import References, flood_classes, references
 from geoseg.tasks.segment import clip
 from geoseg.tasks.water import Candidates, Choice, WaterSession, candidate_bands, fix

@@ -21,7 +21,8 @@ from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec, Units
-from geoseg.tasks.mapping import Ledger, Recipe
+from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.references import References, flood_classes
 from geoseg.tasks.segment import FIT_SIZE, FITS, clip, network_recipe
 from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
@@ -272,15 +273,7 @@ def _with_layers(recipe: Recipe, count: int, beside: References) -> Callable[[Pi
     """Normalised channels of the network, then the layers as they are."""
 
     def prepare(pixels: Pixels) -> NDArray[np.float32]:
-        network = recipe.prepare(
-            replace(
-                pixels,
-                bands=pixels.bands[:count],
-                data=pixels.data[:count],
-                scale=pixels.scale[:count],
-                offset=pixels.offset[:count],
-            )
-        )
+        network = recipe.prepare(pixels.part(slice(count)))
         layers = pixels.physical()[count:]
         if PERMANENT in beside.names:
             layers[0] = layers[0] >= beside.permanent_least

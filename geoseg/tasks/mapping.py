@@ -1,17 +1,16 @@
 """What every mapping task shares: from a recipe to files and a record.
 
-A task (`flood`, `segment`) decides *what* is scored and how its classes are called: a `Recipe`. From there on
+A task decides *what* is scored and how its classes are called: a `Recipe`. From there on
 all maps are made alike.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,24 +25,24 @@ import geoseg
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid, TileGrid
-from geoseg.mosaic import Blend, Decide, Highest
+from geoseg.mosaic import Highest
 from geoseg.outputs import (
     Kind,
     check_writable,
     companions,
-    draw_picture,
     open_raster,
     open_vector,
     write_texts,
 )
-from geoseg.pipeline import Describe, Summary, segment
-from geoseg.pixels import Classes, Pixels, class_dtype, nodata_class
+from geoseg.pipeline import Summary, segment
+from geoseg.pixels import class_dtype
 from geoseg.plan import Plan, column_bands, make_plan
-from geoseg.report import ClassTotal, Reporter, RunRecord, TableRows
+from geoseg.report import ClassTotal, Reporter, RunRecord
 from geoseg.runtimes import Session
-from geoseg.scenes import Source
 from geoseg.scoring import Job
-from geoseg.spec import ClassSpec, RunSpec, Spec
+from geoseg.spec import RunSpec, Spec
+from geoseg.tasks.drawing import draw
+from geoseg.tasks.recipe import Recipe
 from geoseg.vectorise import Cleaning
 
 SCHEMA: Mapping[str, Kind] = {
@@ -54,10 +53,6 @@ SCHEMA: Mapping[str, Kind] = {
     "score_mean": "float",
 }
 """Columns of every polygon layer."""
-
-
-MOST_IN_LEGEND = 14
-"""Transitions that a picture names and colours: the most frequent ones."""
 
 
 class Ledger:
@@ -88,60 +83,6 @@ class Ledger:
             self.note(text)
         for text in warnings:
             self.warn(text)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extras:
-    """What a task adds to the class, area and score of each polygon, and to the totals of a map."""
-
-    schema: Mapping[str, Kind]
-    """Further columns of the polygons."""
-    describe: Describe
-    """Fills them."""
-    tables: Callable[[], dict[str, TableRows]]
-    """Further tables, once the whole scene was scored."""
-    legend: tuple[ClassSpec, ...] = ()
-    """What polygons are coloured by instead of their class."""
-    legend_column: str = "class"
-    """The column that holds the values of the legend."""
-    legend_of: NDArray[np.int64] | None = None
-    """Value of the legend by class, where there is one."""
-    files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
-    """Further text files, made once the whole scene was scored."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What a task decided: all that a map needs besides its output options."""
-
-    task: str
-    layer: str
-    classes: tuple[ClassSpec, ...]
-    """In the order of the session's planes; the first is background."""
-    source: Source
-    bands: tuple[str, ...]
-    """In the session's channel order."""
-    session: Session
-    prepare: Callable[[Pixels], NDArray[np.float32]]
-    blend: Blend
-    tile: int
-    overlap: int
-    threshold: float = 0.5
-    decide: Decide | None = None
-    """How scores become classes; None: the highest wins, or one plane above the threshold."""
-    extras: Extras | None = None
-    seed: float = 0.0
-    """Regions whose best score stays below are dropped (region growing)."""
-    min_area: float = 0.0
-    """m²; what `--min-area` is when not said."""
-    model: dict[str, JsonValue] | None = None
-    runtime: dict[str, JsonValue]
-    inputs: tuple[dict[str, JsonValue], ...]
-    sensor: str
-    acquired: str
-    """ISO 8601, or empty."""
-    session_mib: int = 0
-    """Memory that a network takes, for the plan."""
 
 
 def begin(run: RunSpec, inputs: Sequence[str]) -> None:
@@ -235,7 +176,7 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
         if raster is not None:
             raster.finish(record)
         if run.picture is not None:
-            _draw(run.picture, recipe, summary, record, overwrite=run.overwrite)
+            draw(run.picture, recipe, summary, record, overwrite=run.overwrite)
         texts = {path: make() for path, make in extras.files.items()} if extras else {}
         write_texts(texts, overwrite=run.overwrite)
         vector.finish(record, footprint(summary, record, recipe.sensor, recipe.acquired))
@@ -383,59 +324,6 @@ def _parse_crs(text: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError as error:
         raise UsageError(f"--dst-crs {text!r} is not a coordinate reference system") from error
-
-
-def _draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, *, overwrite: bool) -> None:
-    """The map over the scene, with a legend that gives areas."""
-    preview = summary.preview
-    second = preview.second_prefix
-    labels, classes = preview.classes, recipe.classes
-    areas: Sequence[ClassTotal] = record.classes
-    if recipe.extras is not None:
-        labels, classes, areas = _by_legend(labels, recipe, record.classes)
-    draw_picture(
-        path,
-        background=preview.background(second),
-        beside=[("before", preview.background()), ("after", preview.background(second))] if second else (),
-        labels=labels,
-        classes=classes,
-        title=f"{recipe.source.name}: {recipe.task}",
-        caption=record.method,
-        areas_m2={item.value: item.area_m2 for item in areas},
-        pixel_size_m=recipe.source.grid.pixel_size_m[1] * preview.step,
-        overwrite=overwrite,
-    )
-
-
-def _by_legend(
-    labels: Classes, recipe: Recipe, totals: Sequence[ClassTotal]
-) -> tuple[Classes, tuple[ClassSpec, ...], Sequence[ClassTotal]]:
-    """What a picture shows of many classes: kinds where a table gives them, else the most frequent ones."""
-    extras = recipe.extras
-    if extras is not None and extras.legend_of is not None:
-        kinds = np.append(extras.legend_of, np.zeros(nodata_class(labels.dtype), np.int64))
-        unseen = labels == nodata_class(labels.dtype)
-        drawn = np.where(unseen, nodata_class(np.uint16), kinds[labels]).astype(np.uint16)
-        sums = {
-            spec.value: [item for item in totals if int(extras.legend_of[item.value]) == spec.value]
-            for spec in extras.legend
-        }
-        merged = tuple(
-            ClassTotal(
-                value=spec.value,
-                label=spec.label,
-                polygons=sum(item.polygons for item in own),
-                pixels=sum(item.pixels for item in own),
-                area_m2=None if own[0].area_m2 is None else math.fsum(item.area_m2 or 0.0 for item in own),
-            )
-            for spec in extras.legend
-            if (own := sums[spec.value])
-        )
-        listed = {item.value for item in merged}
-        return drawn, tuple(spec for spec in extras.legend if spec.value in listed), merged
-    found = sorted(totals, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
-    listed = {item.value for item in found}
-    return labels, tuple(item for item in recipe.classes if item.value in listed), totals
 
 
 def command_of(spec: Spec) -> dict[str, JsonValue]:

@@ -22,7 +22,8 @@ from geoseg.runtimes.tta import Flipped
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.sample import sample
 from geoseg.spec import ModelSpec, RunSpec, SegmentSpec
-from geoseg.tasks.mapping import Ledger, Recipe, begin, command_of, make_map, plan
+from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
+from geoseg.tasks.recipe import Recipe
 
 FIT_SIZE, FITS = 256, 24
 """Blocks of 256² pixels on which the value range is compared with the model's: 1.6 Mpx."""

@@ -134,9 +134,7 @@ def _index(name: str, layers: Layers, before: int | None) -> Image:
         bands = [layers[band] for band in names]
         index = water_index.awei_nsh(*bands) if name == "awei-nsh" else water_index.awei_sh(*bands)
     else:
-        # Atmospheric correction leaves dark water slightly negative, which would turn the sign around.
-        green, dark = (np.maximum(layers[band], np.float32(0)) for band in names)
-        index = water_index.normalised_difference(green, dark)
+        index = water_index.reflectance_difference(*(layers[band] for band in names))
     return np.asarray(index, np.float32)
 
 

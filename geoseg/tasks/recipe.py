@@ -1,0 +1,76 @@
+"""What a task decides, and all maps are then made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from geoseg.mosaic import Blend, Decide
+from geoseg.outputs import Kind
+from geoseg.pipeline import Describe
+from geoseg.pixels import Pixels
+from geoseg.report import TableRows
+from geoseg.runtimes import Session
+from geoseg.scenes import Source
+from geoseg.spec import ClassSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What a task adds to the class, area and score of each polygon, and to the totals of a map."""
+
+    schema: Mapping[str, Kind]
+    """Further columns of the polygons."""
+    describe: Describe
+    """Fills them."""
+    tables: Callable[[], dict[str, TableRows]]
+    """Further tables, once the whole scene was scored."""
+    legend: tuple[ClassSpec, ...] = ()
+    """What polygons are coloured by instead of their class."""
+    legend_column: str = "class"
+    """The column that holds the values of the legend."""
+    legend_of: NDArray[np.int64] | None = None
+    """Value of the legend by class, where there is one."""
+    second: str = ""
+    """What the bands of a second date begin with; pictures then show both dates beside the map."""
+    files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
+    """Further text files, made once the whole scene was scored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a task decided: all that a map needs besides its output options."""
+
+    task: str
+    layer: str
+    classes: tuple[ClassSpec, ...]
+    """In the order of the session's planes; the first is background."""
+    source: Source
+    bands: tuple[str, ...]
+    """In the session's channel order."""
+    session: Session
+    prepare: Callable[[Pixels], NDArray[np.float32]]
+    blend: Blend
+    tile: int
+    overlap: int
+    threshold: float = 0.5
+    decide: Decide | None = None
+    """How scores become classes; None: the highest wins, or one plane above the threshold."""
+    extras: Extras | None = None
+    seed: float = 0.0
+    """Regions whose best score stays below are dropped (region growing)."""
+    min_area: float = 0.0
+    """m²; what `--min-area` is when not said."""
+    model: dict[str, JsonValue] | None = None
+    runtime: dict[str, JsonValue]
+    inputs: tuple[dict[str, JsonValue], ...]
+    sensor: str
+    acquired: str
+    """ISO 8601, or empty."""
+    session_mib: int = 0
+    """Memory that a network takes, for the plan."""
