@@ -1,0 +1,30 @@
+"""What all specs share, and the words they use: units, colours, classes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
+"""What a band's physical values are: reflectance 0..1, dB, linear power, W m⁻² sr⁻¹ µm⁻¹, or a bare count."""
+
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassSpec(Spec):
+    """One class of a map: the only place where its value, name and colour are said."""
+
+    value: Annotated[int, Field(ge=0, le=65_534)]
+    """Value in class rasters (of two bytes beyond 254) and in the `class` column; 0 is background and gets no
+    polygons."""
+    label: str
+    """Name that people read."""
+    colour: Colour
+    """`#rrggbb`, lower case."""
