@@ -18,6 +18,10 @@ from geoseg.spec.classes import (
     TransitionRule,
     TransitionSpec,
 )
+from geoseg.spec.methane import (
+    PlumeSpec,
+    SatelliteSpec,
+)
 from geoseg.spec.models import (
     STRIDES,
     TWO_DATES,
@@ -55,7 +59,9 @@ __all__ = [
     "ModelBand",
     "ModelSpec",
     "NetworkSpec",
+    "PlumeSpec",
     "RunSpec",
+    "SatelliteSpec",
     "SceneSpec",
     "SegmentSpec",
     "SensorBand",

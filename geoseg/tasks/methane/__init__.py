@@ -1,0 +1,1 @@
+"""Methane: columns of a scene, plumes with rates, facilities that they come from."""

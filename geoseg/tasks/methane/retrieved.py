@@ -1,0 +1,34 @@
+"""Methane columns of a scene, however they were retrieved: what plumes are searched in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from geoseg.scenes import Scene, Source
+from geoseg.spec import SatelliteSpec
+
+CH4 = "ch4"
+"""The band of the enhancement, in ppm·m."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Retrieved:
+    """A scene's methane enhancement as a band, with the bands that screens look at beside it."""
+
+    source: Source
+    """Has the band `ch4`, ppm·m float32, not valid where it is not known, and those of `beside`."""
+    beside: tuple[str, ...]
+    """Further bands of `source` by common name, reflectance or radiance; `reference:ch4` is that of the
+    reference alone."""
+    again: Callable[[], AbstractContextManager[Source]]
+    """Opens the same once more, to be read on another thread."""
+    method: str
+    """One line for people: how it was retrieved."""
+    scene: Scene
+    """Whose sensor and time count."""
+    satellite: SatelliteSpec
+    most_ppm_m: float = math.inf
+    """Where the table of absorption ends: greater columns stay at it and are called saturated."""
