@@ -13,6 +13,15 @@ from geoseg.spec import SatelliteSpec
 CH4 = "ch4"
 """The band of the enhancement, in ppm·m."""
 
+WATER, CLOUD = "water", "cloud"
+"""Where there is water or deep shadow, and cloud: 1, 0, or NaN where not known."""
+
+ALBEDO = "albedo"
+"""How bright the ground is at 1.6 to 2.2 µm, in the scene's units."""
+
+REFERENCE_CH4 = "reference:ch4"
+"""The enhancement of the references alone, by their own bands."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Retrieved:
@@ -21,8 +30,7 @@ class Retrieved:
     source: Source
     """Has the band `ch4`, ppm·m float32, not valid where it is not known, and those of `beside`."""
     beside: tuple[str, ...]
-    """Further bands of `source` by common name, reflectance or radiance; `reference:ch4` is that of the
-    reference alone."""
+    """Further bands of `source`."""
     again: Callable[[], AbstractContextManager[Source]]
     """Opens the same once more, to be read on another thread."""
     method: str
@@ -30,5 +38,7 @@ class Retrieved:
     scene: Scene
     """Whose sensor and time count."""
     satellite: SatelliteSpec
+    inputs: tuple[Scene, ...] = ()
+    """Further scenes that went in: references."""
     most_ppm_m: float = math.inf
     """Where the table of absorption ends: greater columns stay at it and are called saturated."""
