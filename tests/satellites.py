@@ -15,7 +15,8 @@ PRODUCT = """<?xml version="1.0"?>
  <n1:General_Info><Product_Info>
   <PRODUCT_START_TIME>2023-05-06T10:10:31.024Z</PRODUCT_START_TIME>
   <PROCESSING_BASELINE>05.09</PROCESSING_BASELINE>
-  <Datatake datatakeIdentifier="G"><SPACECRAFT_NAME>Sentinel-2{letter}</SPACECRAFT_NAME></Datatake></Product_Info>
+  <Datatake datatakeIdentifier="G">
+   <SPACECRAFT_NAME>Sentinel-2{letter}</SPACECRAFT_NAME></Datatake></Product_Info>
   <Product_Image_Characteristics>
    <{prefix}QUANTIFICATION_VALUE unit="none">10000</{prefix}QUANTIFICATION_VALUE>
   </Product_Image_Characteristics></n1:General_Info>
@@ -83,6 +84,6 @@ def write_safe(
     place = granule / "IMG_DATA" / ("R20m" if level == "2A" else "")
     for band in ("B11", "B12"):
         end = "_20m.jp2" if level == "2A" else ".jp2"
-        jp2 = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES"}
+        jp2: dict[str, Any] = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES"}
         write_band(place / f"T32TNR_20230506T101031_{band}{end}", **jp2)
     return root

@@ -88,7 +88,7 @@ def local_hour(node_hour: float, inclination: float, lat: float) -> float:
     """Return the mean local solar time in hours at which a sun-synchronous satellite passes southwards.
 
     From the spherical triangle of orbit, equator and meridian (Capderou, Handbook of Satellite Orbits, 2014,
-    chapter 10): north of the equator it passes later than at the node. Beyond the turn of the orbit: as at it.
+    chapter 10): north of the equator it passes later than at the node. Beyond the orbit's turn: as at it.
 
     Args:
         node_hour: the time at the equator.

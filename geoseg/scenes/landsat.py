@@ -116,11 +116,12 @@ def _geometry(flat: Mapping[str, str], sun_elevation: float | None) -> Geometry:
     """Return the angles at the scene's centre; Landsat looks down but where it says that it was rolled."""
     rolled = flat.get("NADIR_OFFNADIR", "NADIR") == "OFFNADIR"
     view = abs(float(flat.get("ROLL_ANGLE", "0"))) if rolled else 0.0
-    said = "its roll" if rolled else "nadir, up to 7.5 degrees at the scene's edges"
+    note = "as it was rolled" if rolled else "straight down, up to 7.5 degrees off at the scene's edges"
     return Geometry(
         sun_zenith=None if sun_elevation is None else 90 - sun_elevation,
         view_zeniths={"": view},
-        source=f"MTL; view: {said}",
+        source="MTL",
+        view_note=note,
     )
 
 

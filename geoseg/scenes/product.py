@@ -46,6 +46,8 @@ class Geometry:
     """By what the product calls its bands (`B12`); an empty name: of all."""
     source: str
     """Where it was read, for people."""
+    view_note: str = ""
+    """What else people should know of the view."""
 
     def view_zenith(self, labels: Sequence[str]) -> float | None:
         """Return the mean over some bands, over all where none of them is known; None: not known."""

@@ -76,7 +76,8 @@ def _geometry(properties: Table) -> Geometry | None:
     return Geometry(
         sun_zenith=None if elevation is None else 90 - elevation,
         view_zeniths={} if view is None else {"": view},
-        source="STAC item" + (", off nadir" if incidence is None and view is not None else ""),
+        source="STAC item",
+        view_note="" if incidence is not None else "the satellite's own angle, which is a little less",
     )
 
 
