@@ -153,7 +153,7 @@ def enhancement(change: NDArray[np.float64], ppm_m: NDArray[np.float64], made: N
 
     Args:
         change: (H, W) relative change, negative in a plume. Where it is positive, the enhancement is
-            negative: the table's first step, mirrored, so that noise about zero stays noise about zero.
+            negative: the table mirrored, so that noise about zero stays noise about zero.
         ppm_m: (k,) amounts from 0.
         made: (k,) the change that each makes, descending from 0.
 
@@ -162,10 +162,7 @@ def enhancement(change: NDArray[np.float64], ppm_m: NDArray[np.float64], made: N
     """
     if abs(made[0]) > 1e-9 or not (np.diff(made) < 0).all():
         raise UsageError("a response to methane must fall from 0: check the limits of the bands")
-    amounts, steps = np.append(-ppm_m[1], ppm_m), np.append(-made[1], made)
-    found = np.interp(-change, -steps, amounts, left=np.nan)
-    slope = ppm_m[1] / made[1]
-    # Brighter than the mirrored step: straight on.
-    found = np.where(change > -made[1], change * slope, found)
+    # Mirrored below zero, and kept at its end there too: noise is then as far below as above.
+    found = np.sign(-change) * np.interp(np.abs(change), -made, ppm_m)
     found[np.isnan(change)] = np.nan
     return Column(mol_m2=found * MOL_PER_PPM_M, saturated=change < made[-1])

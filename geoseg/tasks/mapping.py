@@ -142,8 +142,6 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             if run.raster or run.scores
             else None
         )
-        for sink in extras.rasters if extras else ():
-            sinks.enter_context(sink)
         summary = segment(
             job,
             recipe.classes,

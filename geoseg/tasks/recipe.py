@@ -44,7 +44,7 @@ class Extras:
     files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
     """Further text files, made once the whole scene was scored."""
     rasters: tuple[MeasureSink, ...] = ()
-    """Further rasters, written on the way by whoever decides."""
+    """Further rasters that the task has opened and filled."""
 
 
 @dataclass(frozen=True, kw_only=True)

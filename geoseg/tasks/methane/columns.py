@@ -32,7 +32,7 @@ from geoseg.tasks.methane.ratio import (
     mean_known,
     reference_prefix,
 )
-from geoseg.tasks.methane.retrieved import Retrieved
+from geoseg.tasks.methane.retrieved import SIGNAL, Retrieved
 from geoseg.tasks.segment import clip
 
 PAIR = (STRONG, WEAK)
@@ -168,7 +168,8 @@ def retrieve(
     dates = f" against {len(opened.references)} reference(s)" if opened.references else ""
     return Retrieved(
         source=source,
-        beside=source.band_names[1:],
+        searched=SIGNAL,
+        beside=source.band_names[2:],
         again=again,
         method=f"{method.upper()} ({NAMES[method]}){dates}, {satellite.title}, c {fit.c:.4f}",
         scene=opened.scene,
@@ -233,7 +234,8 @@ def fit_scene(
 
 def _clear(blocks: Sequence[Pixels], prefix: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Both bands of a date over the clear land of some blocks, NaN elsewhere."""
-    strong, weak = [], []
+    strong: list[NDArray[np.float32]] = []
+    weak: list[NDArray[np.float32]] = []
     for block in blocks:
         values = dict(zip(block.bands, block.physical(), strict=True))
         water, cloud = clear_ground(values, prefix)

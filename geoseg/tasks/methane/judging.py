@@ -14,14 +14,18 @@ from geoseg.grid import Grid, Window
 from geoseg.methods.plume_search import FalseAlarms
 from geoseg.outputs import Kind, rasterise
 from geoseg.scenes import Source
+from geoseg.scenes.wind import Wind
 from geoseg.spec import PlumeSpec
-from geoseg.tasks.methane.rates import Measured, Measurer, Patch, Wind
+from geoseg.tasks.methane.rates import Measured, Measurer, Patch
 from geoseg.tasks.methane.retrieved import CH4
 from geoseg.tasks.methane.search import Search
 from geoseg.vectorise import REGION, Mapped
 from geoseg.vectorise.polygons import polygons
 
 Ints = NDArray[np.int64]
+
+WindAt = Callable[[float, float], Wind | None]
+"""Wind at a longitude and latitude; None where it is not known."""
 
 PLUME, SUSPECT = 1, 2
 """Class values."""
@@ -57,10 +61,11 @@ class PlumeJudge:
     """Pixels of the scene that have a column."""
     reader: Source
     """Read on the thread that writes."""
+    band: str
+    """The one that plumes were searched in."""
     bands: tuple[str, ...]
     """`ch4` and what screens look at."""
-    wind_at: Callable[[float, float], Wind]
-    """Wind at a longitude and latitude."""
+    wind_at: WindAt
     measurer: Measurer
     spec: PlumeSpec
     found: dict[int, tuple[Measured, float]] = field(default_factory=dict)
@@ -138,7 +143,8 @@ class PlumeJudge:
         pixels = self.reader.read(window, self.bands)
         # Taken as they are: water and cloud are known where there is no column, too.
         bands = dict(zip(pixels.bands, np.asarray(pixels.data, np.float32), strict=True))
-        bands[CH4] = np.where(pixels.valid, bands[CH4], np.float32(np.nan))
+        for name in (CH4, self.band):
+            bands[name] = np.where(pixels.valid, bands[name], np.float32(np.nan))
         mask = np.zeros((window.height, window.width), np.uint8)
         moved = shapely.transform(shape, lambda xy: xy - (window.col, window.row))
         rasterise(np.array([moved], object), np.array([1]), out=mask)
@@ -146,6 +152,7 @@ class PlumeJudge:
         patch = Patch(
             window=window,
             mask=mask == 1,
+            searched=self.band,
             bands=bands,
             areas_m2=self.grid.pixel_areas(rows + window.row, cols + window.col),
         )

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
-from geoseg.errors import SceneError, UsageError
-from geoseg.features import Features
-from geoseg.methods.plume_search import MARGIN, FalseAlarms
-from geoseg.outputs import MeasureSink, check_writable
+from geoseg.errors import ModelError, SceneError
+from geoseg.methods.plume_search import MARGIN
+from geoseg.outputs import check_writable
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
-from geoseg.report import Reporter, RunRecord, TableRows
-from geoseg.scenes import Scene, open_scene
+from geoseg.report import Reporter, RunRecord
+from geoseg.scenes import open_scene
 from geoseg.scenes.stack import Layer, Stack
-from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.spec import PlumeSpec
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
-from geoseg.tasks.methane.angles import Acquired, acquired, angles_of
-from geoseg.tasks.methane.attribution import Facilities, read_facilities
+from geoseg.tasks.methane.angles import angles_of
+from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
-from geoseg.tasks.methane.judging import SCHEMA, PlumeJudge
-from geoseg.tasks.methane.rates import EffectiveWind, Measurer, Wind
+from geoseg.tasks.methane.found import Found, look
+from geoseg.tasks.methane.judging import PlumeJudge, WindAt
+from geoseg.tasks.methane.rates import Measurer
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
 from geoseg.tasks.methane.satellite import satellite_of
-from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold, survey
-from geoseg.tasks.methane.wind import read_wind
-from geoseg.tasks.recipe import Extras, Recipe
+from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
+from geoseg.tasks.methane.told import extras
+from geoseg.tasks.methane.winds import effective_wind, wind_by_place
+from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.segment import network_recipe
 
 TILE = 256
@@ -58,10 +54,14 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
     with ExitStack() as stack:
         retrieved = _retrieve(spec, stack, ledger)
-        recipe, sink = _recipe(spec, retrieved, facilities, stack, ledger, dry_run=dry_run)
+        search = find_threshold(retrieved, spec)
+        recipe = _recipe(spec, retrieved, search, stack, ledger)
         if dry_run:
             return plan(recipe, spec.run)
-        del sink
+        wind_at = wind_by_place(spec, retrieved, ledger)
+        found = look(spec, retrieved, search, stack, ledger)
+        judge = _judge(spec, retrieved, found, wind_at, stack)
+        recipe = replace(recipe, extras=extras(spec, retrieved, found, judge, facilities))
         return make_map(recipe, spec.run, command_of(spec), ledger)
 
 
@@ -77,3 +77,76 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     opened = open_all(spec, stack, ledger)
     return retrieve(spec, satellite, opened, angles, ledger)
+
+
+def _judge(
+    spec: PlumeSpec, retrieved: Retrieved, found: Found, wind_at: WindAt, stack: ExitStack
+) -> PlumeJudge:
+    """Who decides what is a plume, with files of its own to read."""
+    grid = retrieved.source.grid
+    return PlumeJudge(
+        grid=grid,
+        search=found.search,
+        alarms=found.alarms,
+        searched=found.known,
+        reader=stack.enter_context(retrieved.again()),
+        band=retrieved.searched,
+        bands=tuple(dict.fromkeys((CH4, retrieved.searched, *retrieved.beside))),
+        wind_at=wind_at,
+        measurer=Measurer(
+            grid=grid,
+            search=found.search,
+            effective=effective_wind(spec, retrieved.satellite),
+            spec=spec,
+            most_ppm_m=retrieved.most_ppm_m,
+        ),
+        spec=spec,
+    )
+
+
+def _recipe(
+    spec: PlumeSpec,
+    retrieved: Retrieved,
+    search: Search,
+    stack: ExitStack,
+    ledger: Ledger,
+) -> Recipe:
+    """What is scored: columns above a threshold, or whatever a network makes of them."""
+    preset = task("plume")
+    inputs = (retrieved.source.describe(), *(scene.describe() for scene in retrieved.inputs))
+    if spec.model is not None:
+        recipe = _by_network(spec, retrieved, stack, ledger)
+        return replace(
+            recipe, task="methane plume", layer=preset.layer, classes=preset.classes, inputs=inputs
+        )
+    scene = retrieved.scene
+    return Recipe(
+        task="methane plume",
+        layer=preset.layer,
+        classes=preset.classes,
+        source=retrieved.source,
+        bands=(retrieved.searched,),
+        session=PlumeSession(search, retrieved.method),
+        prepare=Pixels.physical,
+        blend="crop",
+        tile=TILE,
+        overlap=2 * MARGIN,
+        runtime={"method": spec.method},
+        inputs=inputs,
+        sensor=scene.sensor.name if scene.sensor else "",
+        acquired=scene.time.isoformat() if scene.time else "",
+    )
+
+
+def _by_network(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger: Ledger) -> Recipe:
+    """Let a network draw the mask from columns and bands."""
+    model = find_model(spec.model or "")
+    scene = retrieved.scene
+    own = set(retrieved.source.band_names)
+    further = tuple(band.name for band in model.bands if band.name not in own)
+    source = Stack(retrieved.source, [Layer(source=scene.select(further))] if further else [])
+    if len(model.classes) != 2:
+        raise ModelError(f"{model.name}: a network of plumes has two classes, not {len(model.classes)}")
+    recipe = network_recipe(model, scene, source, spec.run, ledger)
+    stack.callback(recipe.session.close)
+    return recipe

@@ -29,6 +29,7 @@ from geoseg.methods.plume_measure import (
     upwind_end,
 )
 from geoseg.methods.plume_search import centre_and_spread
+from geoseg.scenes.wind import Wind
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.methane.retrieved import ALBEDO, CH4, CLOUD, REFERENCE_CH4, WATER
 from geoseg.tasks.methane.search import Search
@@ -49,16 +50,6 @@ LEAST_RING = 10
 """Pixels that a ring needs; else the scene's own background counts."""
 
 NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wind:
-    """Wind at 10 m above ground."""
-
-    speed: float
-    """m/s; NaN where not known."""
-    direction_from: float | None
-    """Degrees clockwise from north."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +102,8 @@ class Patch:
     window: Window
     mask: Mask
     """(H, W) the plume."""
+    searched: str
+    """The band that it was found in."""
     bands: Mapping[str, Image]
     """(H, W) by name; `ch4` is NaN where there is no column."""
     areas_m2: NDArray[np.float64]
@@ -146,7 +139,7 @@ class Measurer:
     most_ppm_m: float
     """Where the table of absorption ends."""
 
-    def __call__(self, patch: Patch, wind: Wind) -> Measured:
+    def __call__(self, patch: Patch, wind: Wind | None) -> Measured:
         """Measure a plume; `wind` is that there and then."""
         plume = self._level(patch)
         ch4, above, mask = patch.bands[CH4], plume.above, plume.mask
@@ -165,8 +158,10 @@ class Measurer:
             screens_passed=",".join(passed),
             screens_failed=",".join(failed),
         )
+        if wind is None or not measured.ime_kg > 0:
+            return measured
         speed = self.effective.slope * wind.speed + self.effective.offset
-        if not (np.isfinite(wind.speed) and speed > 0 and measured.ime_kg > 0):
+        if not (wind.speed > 0 and speed > 0):
             return measured
         low, high = self._interval(plume, wind)
         return replace(
@@ -183,7 +178,7 @@ class Measurer:
     def _level(self, patch: Patch) -> Levelled:
         """Take the background away that the ring around the plume shows."""
         ch4 = patch.bands[CH4]
-        filtered = self.search.filtered(ch4)
+        filtered = self.search.filtered(patch.bands[patch.searched])
         other = np.nan_to_num(filtered, nan=np.inf) > self.search.threshold
         usable = np.isfinite(ch4) & ~other & ~patch.mask
         ring = ring_around(patch.mask, usable)
@@ -216,15 +211,15 @@ class Measurer:
         known = [cut & np.isfinite(plume.above) for cut in masks]
         return rate_interval(plume.above, plume.patch.areas_m2, known, np.nan_to_num(error), draws)
 
-    def _towards(self, plume: Levelled, wind: Wind) -> float:
+    def _towards(self, plume: Levelled, wind: Wind | None) -> float:
         """Where the plume drifts to, degrees clockwise from the image's top: by wind, else by its shape."""
-        if wind.direction_from is not None:
+        if wind is not None and wind.direction_from is not None:
             return (wind.direction_from + 180) % 360
         return main_axis(plume.above, plume.mask, self.grid.pixel_size_m)
 
-    def _origin(self, plume: Levelled, wind: Wind, towards: float) -> tuple[float, float]:
+    def _origin(self, plume: Levelled, wind: Wind | None, towards: float) -> tuple[float, float]:
         """Longitude and latitude of the upwind end, or of the strongest pixel without a direction."""
-        if wind.direction_from is not None:
+        if wind is not None and wind.direction_from is not None:
             row, col = upwind_end(plume.mask, towards, self.grid.pixel_size_m)
         else:
             strongest = int(np.argmax(np.where(plume.mask, plume.above, -np.inf)))

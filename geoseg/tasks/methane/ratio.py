@@ -20,7 +20,7 @@ from geoseg.methods.methane_column import TABLE_AIR_MASS, enhancement, ratio_cha
 from geoseg.methods.methane_rate import MOL_PER_PPM_M
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
-from geoseg.tasks.methane.retrieved import ALBEDO, CH4, CLOUD, REFERENCE_CH4, WATER
+from geoseg.tasks.methane.retrieved import ALBEDO, CH4, CLOUD, REFERENCE_CH4, SIGNAL, WATER
 
 Image = NDArray[np.float32]
 
@@ -55,6 +55,11 @@ class Fit:
     def most_ppm_m(self) -> float:
         """Where the table ends, for the scene's geometry."""
         return float(self.ppm_m[-1] * TABLE_AIR_MASS / self.air_mass)
+
+    def signal(self, change: NDArray[np.float64]) -> Image:
+        """Return a relative change in ppm·m as the table's first step counts it: linear, without an end."""
+        step = self.ppm_m[1] / self.response[1] * TABLE_AIR_MASS / self.air_mass
+        return np.asarray(change * step, np.float32)
 
     def amount(self, change: NDArray[np.float64]) -> Image:
         """Return the vertical enhancement in ppm·m that explains a relative change."""
@@ -92,7 +97,7 @@ class RatioColumns:
     def __init__(self, stack: Source, fit: Fit) -> None:
         """Read from a stack of the scene and its references, the latter named by `reference_prefix`."""
         self._stack, self._fit = stack, fit
-        own = (CH4, WATER, CLOUD, ALBEDO)
+        own = (CH4, SIGNAL, WATER, CLOUD, ALBEDO)
         self.band_names: tuple[str, ...] = (*own, REFERENCE_CH4) if fit.reference_c else own
 
     @property
@@ -150,10 +155,10 @@ class RatioColumns:
             change = ratio_change(strong, weak, fit.c)
         if before:
             alone = mean_known([item["change"] for item in before])
-            found[REFERENCE_CH4] = fit.amount(alone.astype(np.float64))
+            found[REFERENCE_CH4] = fit.signal(alone.astype(np.float64))
             if fit.method == "mbmp":
                 change = change - alone
-        found[CH4] = fit.amount(change)
+        found[CH4], found[SIGNAL] = fit.amount(change), fit.signal(change)
         return found
 
     def _reference(self, values: Mapping[str, Image], index: int) -> dict[str, Image]:

@@ -21,10 +21,9 @@ from geoseg.methods.plume_search import (
 )
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.regions import Regions, RegionTable
-from geoseg.scenes import Source
 from geoseg.scenes.sample import sample
 from geoseg.spec import PlumeSpec
-from geoseg.tasks.methane.retrieved import CH4
+from geoseg.tasks.methane.retrieved import CH4, Retrieved
 
 Image = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -52,14 +51,15 @@ class Search:
         """How far the threshold lies above the background, in its standard deviations."""
         return (self.threshold - self.background.mean) / self.background.std
 
-    def filtered(self, ch4: Image) -> Image:
-        """Return the columns (H, W) after the median filter, mirrored where that is wanted."""
+    def filtered(self, signal: Image) -> Image:
+        """Return the signal (H, W) after the median filter, mirrored where that is wanted."""
         mean = np.float32(self.background.mean)
-        return smooth(2 * mean - ch4 if self.upside_down else ch4, float(mean))
+        turned: Image = 2 * mean - signal if self.upside_down else signal
+        return smooth(turned, float(mean))
 
-    def score(self, ch4: Image) -> Image:
-        """Return scores (H, W) of columns with NaN: above 0.5 in spots, exact `MARGIN` pixels inside."""
-        filtered = self.filtered(ch4)
+    def score(self, signal: Image) -> Image:
+        """Return scores (H, W) of a signal with NaN: above 0.5 in spots, exact `MARGIN` pixels inside."""
+        filtered = self.filtered(signal)
         span = np.float32(2 * SPAN * self.background.std)
         score = np.clip(np.float32(0.5) + (filtered - np.float32(self.threshold)) / span, 0, 1)
         inside = spots(np.nan_to_num(filtered, nan=-np.inf), self.threshold)
@@ -87,20 +87,20 @@ class PlumeSession:
         )
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score (N, 1, H, W) columns in ppm·m, NaN where not known, to (N, 1, H, W)."""
+        """Score (N, 1, H, W) signals in ppm·m, NaN where not known, to (N, 1, H, W)."""
         return np.stack([self._search.score(tile[0])[np.newaxis] for tile in batch])
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def find_threshold(source: Source, spec: PlumeSpec) -> Search:
+def find_threshold(retrieved: Retrieved, spec: PlumeSpec) -> Search:
     """Measure the background on blocks all over a scene and place the threshold.
 
     Raises:
         SceneError: no pixel has a column.
     """
-    raw = [block.physical()[0] for block in sample(source, (CH4,))]
+    raw = [block.physical()[0] for block in sample(retrieved.source, (retrieved.searched,))]
     # What neighbours beyond a block's edge would change is next to nothing for a median of millions.
     rough = float(np.median(np.concatenate([part[np.isfinite(part)] for part in raw])))
     filtered = [smooth(part, rough) for part in raw]
@@ -116,7 +116,7 @@ def find_threshold(source: Source, spec: PlumeSpec) -> Search:
 
 
 def survey(
-    source: Source,
+    retrieved: Retrieved,
     search: Search,
     write: Callable[[Window, Image], None] | None,
     progress: Callable[[int, int, str], None],
@@ -124,7 +124,7 @@ def survey(
     """Go once over a scene: its false spots, how many pixels have a column; columns are handed on.
 
     Args:
-        source: of the columns.
+        retrieved: the scene.
         search: what a spot is.
         write: takes the columns (H, W) of each strip, NaN where not known.
         progress: hears how far it is.
@@ -133,22 +133,22 @@ def survey(
         SceneReadError: a file is damaged.
     """
     mirrored = replace(search, upside_down=True)
+    source, grid = retrieved.source, retrieved.source.grid
+    bands = (retrieved.searched, CH4)
     # Without a CRS: areas of false spots are of no use.
-    table = RegionTable(replace(source.grid, crs=None))
+    table = RegionTable(replace(grid, crs=None))
     found: list[NDArray[np.float64]] = []
     known = 0
-    grid = source.grid
-    with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes((CH4,)), 16 * 2**20)):
+    with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
         for row in range(0, grid.height, ROWS):
             window = Window(row=row, col=0, height=min(ROWS, grid.height - row), width=grid.width)
-            pixels = source.read(window.pad(MARGIN), (CH4,))
-            ch4 = pixels.physical()[0]
+            signal, ch4 = source.read(window.pad(MARGIN), bands).physical()
             inner = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
             if write is not None:
                 write(window, ch4[inner])
-            valid = np.isfinite(ch4[inner])
+            valid = np.isfinite(signal[inner])
             known += int(np.count_nonzero(valid))
-            score = mirrored.score(ch4)[inner]
+            score = mirrored.score(signal)[inner]
             classes = np.where(valid, (score > 0.5).astype(np.uint8), np.uint8(NODATA_CLASS))
             quanta = np.rint(score * 255).astype(np.uint8)
             _, closed = table.add(Strip(row=row, classes=classes.astype(np.uint8), scores=quanta))
