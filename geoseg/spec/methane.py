@@ -26,6 +26,10 @@ class SatelliteSpec(Spec):
     """Of the band at 1.6 µm."""
     names: tuple[str, ...] = ()
     """Regular expressions on product names and on the names of satellites that products state."""
+    node_hour: Annotated[float, Field(ge=0, lt=24)] | None = None
+    """Mean local solar time, in hours, at which it crosses the equator southwards; None: it keeps none."""
+    inclination: Annotated[float, Field(gt=90, lt=180)] | None = None
+    """Of the orbit, degrees."""
     wind_slope: float
     """Effective wind = slope * U10 + offset, m/s."""
     wind_offset: float

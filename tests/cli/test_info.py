@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from tests.satellites import write_safe
+
 Geoseg = Callable[..., tuple[str, str]]
 
 
@@ -88,3 +90,16 @@ def test_a_vector_file_that_geoseg_did_not_make(geoseg: Geoseg, tmp_path: Path) 
     geopandas.GeoDataFrame(geometry=[box(0, 0, 1, 1)], crs=4326).to_file(path)
     _, err = geoseg("info", path, code=3)
     assert "no run record" in err
+
+
+def test_the_satellite_where_it_is_known(geoseg: Geoseg, tmp_path: Path) -> None:
+    root = write_safe(tmp_path, letter="B")
+    out, _ = geoseg("info", root)
+    assert [line.split() for line in out.splitlines() if "platform" in line] == [["platform", "sentinel-2b"]]
+    out, _ = geoseg("info", root, "--json")
+    assert json.loads(out)["platform"] == "sentinel-2b"
+
+
+def test_no_line_for_a_satellite_that_is_not_known(scene: Path, geoseg: Geoseg) -> None:
+    out, _ = geoseg("info", scene)
+    assert "platform" not in out
