@@ -16,7 +16,7 @@ _SINCE = re.compile(
     r"^(second|minute|hour|day)s? since (\d{1,4})-(\d{1,2})-(\d{1,2})(?:[T ](.*))?$", re.IGNORECASE
 )
 _CLOCK = re.compile(
-    r"^(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d*)?\s*(?:Z|UTC|[+-]?0{1,2}:?0{0,2})?$", re.IGNORECASE
+    r"^(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d*)?)?\s*(?:Z|UTC|[+-]?0{1,2}(?::?00)?)?$", re.IGNORECASE
 )
 _CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
 _VERSIONS = "expver"

@@ -262,6 +262,14 @@ def test_one_point_is_no_grid(tmp_path: Path) -> None:
         read_wind(path, at(0), 9, 45.5)
 
 
+@pytest.mark.parametrize(
+    "start", ["1900-01-01", "1900-1-1 0:0:0", "1900-01-01T00:00:00Z", "1900-01-01 00:00:00 +00:00"]
+)
+def test_spellings_of_the_start(tmp_path: Path, start: str) -> None:
+    path = write_nc(tmp_path / "w.nc", units=f"hours since {start}")
+    check(read_wind(path, at(1), 9, 45.5), 1, 9, 45.5)
+
+
 def test_other_calendars_and_zones_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="calendar noleap"):
         read_wind(write_nc(tmp_path / "a.nc", calendar="noleap"), at(0), 9, 45.5)
