@@ -32,15 +32,7 @@ def plume(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    coregister: Annotated[
-        bool | None,
-        typer.Option(
-            "--coregister",
-            metavar=" ",
-            help="Undo the measured shift of references.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    coregister: shared.Coregister = None,
     satellite: Annotated[
         str | None,
         typer.Option(
@@ -100,10 +92,7 @@ def plume(
         float | None,
         typer.Option(metavar="P", help="Threshold: percentile of the scene instead.", rich_help_panel=METHOD),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(metavar="PPM·M", help="Threshold: fixed instead.", rich_help_panel=METHOD),
-    ] = None,
+    threshold: shared.Threshold = None,
     min_pixels: Annotated[
         int | None,
         typer.Option(metavar="N", help="Smallest plume.  (default: 5)", rich_help_panel=METHOD),
@@ -183,15 +172,6 @@ def plume(
             "any vector file.",
             rich_help_panel=SOURCE,
         ),
-    ] = None,
-    draws: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Draws for the interval of the rate.  (default: 1000)", rich_help_panel=SOURCE
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the draws.  (default: 0)", rich_help_panel=SOURCE)
     ] = None,
     output: shared.Output = None,
     columns: Annotated[

@@ -26,6 +26,9 @@ LEVELS = np.linspace(0.8, 1.2, 9)
 CLEAR_SHARE = 0.9
 """Share of a patch that must be known for its mean to count."""
 
+DRAWS = 1000
+"""Of the Monte Carlo; the same for every plume, so that equal plumes have equal intervals."""
+
 LOW, HIGH = 2.5, 97.5
 """Percentiles of an interval of 95 %."""
 
@@ -86,8 +89,8 @@ def background_error(enhancement: Image, mask: Mask, usable: Mask) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draws:
-    """What a plume's rate is uncertain by."""
+class WindDraws:
+    """What the wind is drawn from."""
 
     wind_m_s: float
     """At 10 m above ground."""
@@ -96,12 +99,10 @@ class Draws:
     slope: float
     offset: float
     """Effective wind = slope * U10 + offset."""
-    count: int
-    seed: int
 
 
 def rate_interval(
-    enhancement: Image, areas_m2: NDArray[np.float64], masks: list[Mask], error_ppm_m: float, draws: Draws
+    enhancement: Image, areas_m2: NDArray[np.float64], masks: list[Mask], error_ppm_m: float, draws: WindDraws
 ) -> tuple[float, float]:
     """Return the 95 % interval of the rate in kg/h, by Monte Carlo over wind, mask and background.
 
@@ -113,18 +114,18 @@ def rate_interval(
         areas_m2: (H, W) of the pixels.
         masks: the plume as it might have been cut.
         error_ppm_m: standard error of the background's level.
-        draws: of the wind, and how many.
+        draws: of the wind.
     """
-    rng = np.random.default_rng(draws.seed)
+    rng = np.random.default_rng(0)
     moles = enhancement * np.float32(MOL_PER_PPM_M)
     mass = np.array([integrated_mass(np.where(mask, moles, np.nan), areas_m2) for mask in masks])
     area = np.array([areas_m2[mask].sum() for mask in masks])
     per_ppm = MOL_PER_PPM_M * MOLAR_MASS * area
     sigma = np.sqrt(np.log1p(draws.wind_error**2))
-    wind = draws.wind_m_s * np.exp(rng.normal(-(sigma**2) / 2, sigma, draws.count))
+    wind = draws.wind_m_s * np.exp(rng.normal(-(sigma**2) / 2, sigma, DRAWS))
     effective = np.maximum(draws.slope * wind + draws.offset, 0)
-    pick = rng.integers(len(masks), size=draws.count)
-    level = rng.normal(0, error_ppm_m, draws.count)
+    pick = rng.integers(len(masks), size=DRAWS)
+    level = rng.normal(0, error_ppm_m, DRAWS)
     drawn = np.maximum(mass[pick] - level * per_ppm[pick], 0)
     rates = effective * drawn / np.sqrt(area[pick]) * SECONDS
     low, high = np.percentile(rates, (LOW, HIGH))

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from geoseg.errors import SceneError
-from geoseg.grid import Window
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -70,13 +69,20 @@ class Background:
         """The middle of all blocks, after the filter."""
         return float(np.median(self.std))
 
-    def at(self, window: Window) -> tuple[Image, Image]:
-        """Return level and noise (H, W) over a window, interpolated between the middles of blocks."""
-        rows = np.clip((np.arange(window.height) + window.row + 0.5) / self.size - 0.5, 0, len(self.mean) - 1)
-        cols = np.clip((np.arange(window.width) + window.col + 0.5) / self.size - 0.5, 0, self.mean.shape[1] - 1)
+    def at(self, row: int, col: int, height: int, width: int) -> tuple[Image, Image]:
+        """Return level and noise (H, W) over a window, interpolated between the middles of blocks.
+
+        Args:
+            row: first row of the window in the scene; may be negative.
+            col: first column.
+            height: rows.
+            width: columns.
+        """
+        last_row, last_col = (count - 1 for count in self.mean.shape)
+        rows = np.clip((np.arange(height) + row + 0.5) / self.size - 0.5, 0, last_row)
+        cols = np.clip((np.arange(width) + col + 0.5) / self.size - 0.5, 0, last_col)
         row0, col0 = np.floor(rows).astype(np.intp), np.floor(cols).astype(np.intp)
-        row1 = np.minimum(row0 + 1, len(self.mean) - 1)
-        col1 = np.minimum(col0 + 1, self.mean.shape[1] - 1)
+        row1, col1 = np.minimum(row0 + 1, last_row), np.minimum(col0 + 1, last_col)
         down, right = (rows - row0)[:, np.newaxis], cols - col0
 
         def between(nodes: NDArray[np.float64]) -> Image:
@@ -88,9 +94,8 @@ class Background:
 
     def even(self) -> Background:
         """Return one level and one noise for the whole scene."""
-        return Background(
-            mean=np.array([[self.level]]), std=np.array([[self.noise]]), pixel_std=self.pixel_std, size=self.size
-        )
+        mean, std = np.array([[self.level]]), np.array([[self.noise]])
+        return Background(mean=mean, std=std, pixel_std=self.pixel_std, size=self.size)
 
 
 def block_statistics(values: Image, size: int = BLOCK) -> NDArray[np.float64]:
@@ -138,9 +143,7 @@ def background_of(filtered: NDArray[np.float64], raw: NDArray[np.float64]) -> Ba
     )
 
 
-def _over_neighbours(
-    nodes: NDArray[np.float64], how: Callable[..., np.float64]
-) -> NDArray[np.float64]:
+def _over_neighbours(nodes: NDArray[np.float64], how: Callable[..., np.float64]) -> NDArray[np.float64]:
     """Return a statistic of each node and its eight neighbours, wider where none of them is known."""
     out = np.empty(nodes.shape)
     for i in range(nodes.shape[0]):
@@ -168,18 +171,17 @@ def smooth(enhancement: Image) -> Image:
         enhancement: (H, W), NaN where not known; unknown neighbours count as the pixel itself.
     """
     known = np.isfinite(enhancement)
-    if known.all():
-        return np.asarray(ndimage.median_filter(enhancement, MEDIAN, mode="nearest"), np.float32)
-    stack = np.stack([_shifted(enhancement, down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)])
-    filled = np.where(np.isfinite(stack), stack, enhancement)
-    middle = np.median(filled, axis=0)
-    return np.where(known, middle, np.float32(np.nan)).astype(np.float32)
-
-
-def _shifted(image: Image, down: int, right: int) -> Image:
-    """Return an image moved by a pixel, NaN where nothing comes in."""
-    padded = np.pad(image, 1, constant_values=np.nan)
-    return np.asarray(padded[1 + down : 1 + down + len(image), 1 + right : 1 + right + image.shape[1]])
+    filled = np.where(known, enhancement, np.float32(0)).astype(np.float32)
+    out = ndimage.median_filter(filled, MEDIAN, mode="nearest")
+    inside = np.pad(known, 1)
+    alone = known & ~ndimage.minimum_filter(inside, MEDIAN)[1:-1, 1:-1]
+    rows, cols = np.nonzero(alone)
+    padded = np.pad(np.where(known, enhancement, np.float32(np.nan)), 1, constant_values=np.nan)
+    near = np.stack([padded[rows + down, cols + right] for down in range(3) for right in range(3)])
+    own = enhancement[rows, cols]
+    out[rows, cols] = np.median(np.where(np.isfinite(near), near, own), axis=0)
+    out[~known] = np.nan
+    return np.asarray(out, np.float32)
 
 
 def spots(filtered: Image, threshold: Image | float) -> Mask:

@@ -94,6 +94,3 @@ class PlumeSpec(Spec):
     """Also write the enhancement in ppm·m as a COG here."""
     facilities: Path | None = None
     """Facilities to which plumes are attributed: a map of `geoseg methane facilities`, or any vector file."""
-    draws: Annotated[int, Field(ge=100, le=100_000)] = 1000
-    """Of the Monte Carlo that gives rate_low and rate_high."""
-    seed: int = 0

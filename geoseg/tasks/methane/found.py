@@ -13,7 +13,7 @@ from geoseg.spec import PlumeSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.retrieved import Retrieved
 from geoseg.tasks.methane.search import Search, survey
-from geoseg.tasks.methane.winds import effective_wind
+from geoseg.tasks.methane.wind import effective_wind
 
 USUAL_PIXELS = 60
 """Pixels of a plume of usual size, for which a detection limit is told."""
@@ -41,8 +41,8 @@ def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack
     background = search.background
     ledger.note(
         f"noise of the columns outside plumes: {background.pixel_std:.0f} ppm·m a pixel "
-        f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.std:.0f} after the median filter; "
-        f"threshold {search.threshold:.0f} ppm·m"
+        f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.noise:.0f} after the median "
+        f"filter; threshold {search.told}"
     )
     sink = None
     if spec.columns is not None:
@@ -68,13 +68,12 @@ def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack
 def _limit(spec: PlumeSpec, search: Search, alarms: FalseAlarms, retrieved: Retrieved) -> str:
     """Say what a plume of usual size must weigh to be told from chance."""
     needed = alarms.needed(spec.false_alarms)
-    excess = needed / math.sqrt(USUAL_PIXELS) * search.background.std
+    excess = needed / math.sqrt(USUAL_PIXELS) * search.background.noise
     down, right = retrieved.source.grid.pixel_size_m
     mass = excess * MOL_PER_PPM_M * MOLAR_MASS * USUAL_PIXELS * down * right
     text = f"a plume of {USUAL_PIXELS} pixels needs about {mass:.0f} kg to be told from it"
     if isinstance(spec.wind, float):
-        effective = effective_wind(spec, retrieved.satellite)
-        speed = effective.slope * spec.wind + effective.offset
+        speed = float(effective_wind(spec, retrieved.satellite)(spec.wind))
         rate = ime_rate(mass, math.sqrt(USUAL_PIXELS * down * right), speed)
         text += f", {rate / 1000:.1f} t/h at this wind"
     return text

@@ -11,7 +11,6 @@ from geoseg.catalog.presets import sensors, task
 from geoseg.errors import ModelError, SceneError
 from geoseg.methods.plume_search import MARGIN
 from geoseg.outputs import check_writable
-from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import open_scene
@@ -22,13 +21,13 @@ from geoseg.tasks.methane.angles import angles_of
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
 from geoseg.tasks.methane.found import Found, look
-from geoseg.tasks.methane.judging import PlumeJudge, WindAt
+from geoseg.tasks.methane.judging import PlumeJudge
 from geoseg.tasks.methane.rates import Measurer
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
 from geoseg.tasks.methane.satellite import satellite_of
 from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
 from geoseg.tasks.methane.told import extras
-from geoseg.tasks.methane.winds import effective_wind, wind_by_place
+from geoseg.tasks.methane.wind import effective_wind, tell_wind, wind_of
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.segment import network_recipe
 
@@ -58,9 +57,9 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         recipe = _recipe(spec, retrieved, search, stack, ledger)
         if dry_run:
             return plan(recipe, spec.run)
-        wind_at = wind_by_place(spec, retrieved, ledger)
+        tell_wind(spec, retrieved, ledger)
         found = look(spec, retrieved, search, stack, ledger)
-        judge = _judge(spec, retrieved, found, wind_at, stack)
+        judge = _judge(spec, retrieved, found, stack)
         recipe = replace(recipe, extras=extras(spec, retrieved, found, judge, facilities))
         return make_map(recipe, spec.run, command_of(spec), ledger)
 
@@ -79,9 +78,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
     return retrieve(spec, satellite, opened, angles, ledger)
 
 
-def _judge(
-    spec: PlumeSpec, retrieved: Retrieved, found: Found, wind_at: WindAt, stack: ExitStack
-) -> PlumeJudge:
+def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, stack: ExitStack) -> PlumeJudge:
     """Who decides what is a plume, with files of its own to read."""
     grid = retrieved.source.grid
     return PlumeJudge(
@@ -92,7 +89,7 @@ def _judge(
         reader=stack.enter_context(retrieved.again()),
         band=retrieved.searched,
         bands=tuple(dict.fromkeys((CH4, retrieved.searched, *retrieved.beside))),
-        wind_at=wind_at,
+        wind_at=lambda lon, lat: wind_of(spec, retrieved.scene, retrieved.satellite, (lon, lat)),
         measurer=Measurer(
             grid=grid,
             search=found.search,
@@ -119,15 +116,15 @@ def _recipe(
         return replace(
             recipe, task="methane plume", layer=preset.layer, classes=preset.classes, inputs=inputs
         )
-    scene = retrieved.scene
+    scene, session = retrieved.scene, PlumeSession(search, retrieved.method)
     return Recipe(
         task="methane plume",
         layer=preset.layer,
         classes=preset.classes,
         source=retrieved.source,
         bands=(retrieved.searched,),
-        session=PlumeSession(search, retrieved.method),
-        prepare=Pixels.physical,
+        session=session,
+        prepare=session.prepare,
         blend="crop",
         tile=TILE,
         overlap=2 * MARGIN,

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from geoseg.grid import Grid, Window
 from geoseg.methods.methane_rate import (
     MOL_PER_PPM_M,
+    EffectiveWind,
     cross_section_rate,
     ime_rate,
     integrated_mass,
     plume_length,
 )
 from geoseg.methods.plume_measure import (
-    Draws,
+    WindDraws,
     background_error,
     grown_masks,
     likeness,
@@ -50,14 +51,6 @@ LEAST_RING = 10
 """Pixels that a ring needs; else the scene's own background counts."""
 
 NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EffectiveWind:
-    """Effective wind = slope * U10 + offset, m/s."""
-
-    slope: float
-    offset: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +113,7 @@ class Levelled:
     above: Image
     """Columns less the median of the ring."""
     filtered: Image
-    """Columns after the median filter."""
+    """What was searched, after the median filter, in standard deviations above the background."""
     usable: Mask
     """Pixels without any plume."""
     ring: Mask
@@ -135,7 +128,7 @@ class Measurer:
     search: Search
     effective: EffectiveWind
     spec: PlumeSpec
-    """Says how sure the wind is, and how much is drawn."""
+    """Says how sure the wind is."""
     most_ppm_m: float
     """Where the table of absorption ends."""
 
@@ -160,7 +153,7 @@ class Measurer:
         )
         if wind is None or not measured.ime_kg > 0:
             return measured
-        speed = self.effective.slope * wind.speed + self.effective.offset
+        speed = float(self.effective(wind.speed))
         if not (wind.speed > 0 and speed > 0):
             return measured
         low, high = self._interval(plume, wind)
@@ -178,13 +171,13 @@ class Measurer:
     def _level(self, patch: Patch) -> Levelled:
         """Take the background away that the ring around the plume shows."""
         ch4 = patch.bands[CH4]
-        filtered = self.search.filtered(patch.bands[patch.searched])
-        other = np.nan_to_num(filtered, nan=np.inf) > self.search.threshold
+        filtered = self.search.standardised(patch.bands[patch.searched], patch.window)
+        other = np.nan_to_num(filtered, nan=np.inf) > self.search.sigmas
         usable = np.isfinite(ch4) & ~other & ~patch.mask
         ring = ring_around(patch.mask, usable)
         around = ch4[ring]
         level, noise = (
-            centre_and_spread(around) if around.size > LEAST_RING else (self.search.background.mean, NAN)
+            centre_and_spread(around) if around.size > LEAST_RING else (self.search.background.level, NAN)
         )
         return Levelled(
             patch=patch,
@@ -198,15 +191,13 @@ class Measurer:
 
     def _interval(self, plume: Levelled, wind: Wind) -> tuple[float, float]:
         """95 % interval of the rate."""
-        masks = grown_masks(plume.filtered, plume.patch.mask, self.search.threshold)
+        masks = grown_masks(plume.filtered, plume.patch.mask, self.search.sigmas)
         error = background_error(plume.above, plume.patch.mask, plume.usable)
-        draws = Draws(
+        draws = WindDraws(
             wind_m_s=wind.speed,
             wind_error=self.spec.wind_error,
             slope=self.effective.slope,
             offset=self.effective.offset,
-            count=self.spec.draws,
-            seed=self.spec.seed,
         )
         known = [cut & np.isfinite(plume.above) for cut in masks]
         return rate_interval(plume.above, plume.patch.areas_m2, known, np.nan_to_num(error), draws)

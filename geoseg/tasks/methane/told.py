@@ -60,9 +60,9 @@ def _figures(retrieved: Retrieved, found: Found) -> dict[str, int | float | str]
         "satellite": retrieved.satellite.name,
         "noise_ppm_m": round(background.pixel_std, 2),
         "noise_mol_m2": round(background.pixel_std * MOL_PER_PPM_M, 6),
-        "filtered_noise_ppm_m": round(background.std, 2),
-        "background_ppm_m": round(background.mean, 2),
-        "threshold_ppm_m": round(found.search.threshold, 2),
+        "filtered_noise_ppm_m": round(background.noise, 2),
+        "background_ppm_m": round(background.level, 2),
+        "threshold_ppm_m": round(found.search.typical, 2),
         "searched_pixels": found.known,
         "false_spots": -1 if found.alarms is None else len(found.alarms.strengths),
     }

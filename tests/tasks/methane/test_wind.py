@@ -67,7 +67,7 @@ def test_no_wind(tmp_path: Path) -> None:
 
 
 def test_a_file_at_the_scenes_time_and_centre(tmp_path: Path, wind_file: Path) -> None:
-    spec = request(write_band(tmp_path / "T32TNR_20230506T103000_B12.tif"), wind_file=wind_file)
+    spec = request(write_band(tmp_path / "T32TNR_20230506T103000_B12.tif"), wind=wind_file)
     with opened(spec) as scene:
         found = wind_of(spec, scene, S2A)
     assert found is not None
@@ -78,7 +78,7 @@ def test_a_file_at_the_scenes_time_and_centre(tmp_path: Path, wind_file: Path) -
 
 def test_a_file_at_the_source(tmp_path: Path, wind_file: Path) -> None:
     path = write_band(tmp_path / "T32TNR_20230506T103000_B12.tif")
-    spec = request(path, wind_file=wind_file, source=(9.5, 45.2), wind_from=90)
+    spec = request(path, wind=wind_file, source=(9.5, 45.2), wind_from=90)
     with opened(spec) as scene:
         found = wind_of(spec, scene, S2A)
     assert found is not None
@@ -88,7 +88,7 @@ def test_a_file_at_the_source(tmp_path: Path, wind_file: Path) -> None:
 
 
 def test_a_file_where_only_the_day_is_known(tmp_path: Path, wind_file: Path) -> None:
-    spec = request(write_band(tmp_path / "T32TNR_20230506_B12.tif"), wind_file=wind_file)
+    spec = request(write_band(tmp_path / "T32TNR_20230506_B12.tif"), wind=wind_file)
     with opened(spec) as scene:
         found = wind_of(spec, scene, S2A)
         assert found is not None
@@ -101,7 +101,7 @@ def test_a_file_where_only_the_day_is_known(tmp_path: Path, wind_file: Path) -> 
 
 
 def test_no_place(tmp_path: Path, wind_file: Path) -> None:
-    spec = request(write_band(tmp_path / "T32TNR_20230506T103000_B12.tif", crs=None), wind_file=wind_file)
+    spec = request(write_band(tmp_path / "T32TNR_20230506T103000_B12.tif", crs=None), wind=wind_file)
     with opened(spec) as scene, pytest.raises(SceneError, match=r"no CRS.*--wind"):
         wind_of(spec, scene, S2A)
 
