@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.grid import Window
+from geoseg.grid import Grid, Window
 from geoseg.methods.plume_search import (
     BLOCK,
     MARGIN,
@@ -32,6 +32,9 @@ Ints = NDArray[np.int64]
 
 SPAN = 30.0
 """Standard deviations above the threshold at which the score is 1; it is 0.5 at the threshold."""
+
+CHUNK = 1024
+"""Columns read at once: bounds what is computed on the way to a column."""
 
 ROWS = 256
 """Rows of the strips in which a scene is surveyed."""
@@ -102,6 +105,13 @@ class PlumeSession:
         """Nothing is held."""
 
 
+def share_at_source(spec: PlumeSpec, grid: Grid, known: int, pixels: int | Ints) -> NDArray[np.float64]:
+    """Return which share of a scene's spots of so many pixels can touch one place by chance, up to 1."""
+    side = float(np.sqrt(np.prod(grid.pixel_size_m)))
+    reach = spec.source_radius / side + np.sqrt(pixels)
+    return np.asarray(np.minimum(np.pi * reach**2 / max(known, 1), 1.0))
+
+
 def find_threshold(retrieved: Retrieved, spec: PlumeSpec) -> Search:
     """Measure the background block by block over the whole scene and place the threshold.
 
@@ -142,7 +152,11 @@ def _strips(retrieved: Retrieved, rows: int, bands: tuple[str, ...]) -> Iterator
     with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
         for row in range(0, grid.height, rows):
             window = Window(row=row, col=0, height=min(rows, grid.height - row), width=grid.width)
-            values = source.read(window.pad(MARGIN), bands).physical()
+            wide = window.pad(MARGIN)
+            values = np.empty((len(bands), wide.height, wide.width), np.float32)
+            for col in range(wide.col, wide.stop_col, CHUNK):
+                part = replace(wide, col=col, width=min(CHUNK, wide.stop_col - col))
+                values[(slice(None), *part.slices(wide))] = source.read(part, bands).physical()
             yield window, values[0], values[-1]
 
 
