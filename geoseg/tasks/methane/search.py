@@ -72,7 +72,7 @@ class Search:
         """Return scores (H, W) of a standardised signal: above 0.5 in spots, exact `MARGIN` pixels inside."""
         score = np.clip(np.float32(0.5) + (found - np.float32(self.sigmas)) / np.float32(2 * SPAN), 0, 1)
         inside = spots(np.nan_to_num(found, nan=-np.inf), self.sigmas)
-        sure = np.maximum(score, np.nextafter(np.float32(0.5), np.float32(1)))
+        sure = np.fmax(score, np.nextafter(np.float32(0.5), np.float32(1)))
         rest = np.minimum(np.nan_to_num(score), np.float32(0.5))
         return np.asarray(np.where(inside, sure, rest), np.float32)
 
