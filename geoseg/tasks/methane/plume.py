@@ -22,6 +22,7 @@ from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
 from geoseg.tasks.methane.found import Found, look
 from geoseg.tasks.methane.judging import PlumeJudge
+from geoseg.tasks.methane.kept import keep
 from geoseg.tasks.methane.rates import Measurer
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
 from geoseg.tasks.methane.satellite import satellite_of
@@ -56,6 +57,8 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
     with ExitStack() as stack:
         retrieved = _retrieve(spec, stack, ledger)
+        if not retrieved.stored:
+            retrieved = keep(retrieved, spec.run.output.resolve().parent, stack, ledger)
         search = find_threshold(retrieved, spec)
         recipe = _recipe(spec, retrieved, search, stack, ledger)
         if dry_run:

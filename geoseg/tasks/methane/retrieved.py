@@ -44,6 +44,8 @@ class Retrieved:
     satellite: SatelliteSpec
     inputs: tuple[Scene, ...] = ()
     """Further scenes that went in: references."""
+    stored: bool = False
+    """Whether `source` reads columns from a file; else they are computed where they are read."""
     searched: str = CH4
     """The band that plumes are searched in."""
     most_ppm_m: float = math.inf
