@@ -89,7 +89,10 @@ class Raster:
 
     def tags(self, index: int = 0) -> dict[str, str]:
         """Metadata of a band, of the file for 0, with those of ENVI headers; keys in lower case."""
-        found = dict(self._dataset.tags(index)) if index else dict(self._dataset.tags())
+        if index:
+            found = {**self._dataset.tags(index, ns="IMAGERY"), **self._dataset.tags(index)}
+        else:
+            found = dict(self._dataset.tags())
         if not index and "ENVI" in self._dataset.tag_namespaces():
             found |= self._dataset.tags(ns="ENVI")
         return {key.lower(): value for key, value in found.items()}
