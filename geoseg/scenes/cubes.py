@@ -15,9 +15,10 @@ from geoseg.spec import Units
 SENTINELS = (-9999.0, -32768.0, -99999.0)
 """Values that mean "not observed" in float files whose authors forgot the nodata tag."""
 
+_PER_SR = r"/\s*sr\b|\bsr\s*(\^|\*\*)?-1"
 _SAYS: tuple[tuple[Units, re.Pattern[str]], ...] = (
     ("reflectance", re.compile(r"(?<![a-z])(rfl|refl|reflectance)(?![a-z])", re.IGNORECASE)),
-    ("radiance", re.compile(r"(?<![a-z])(rdn|rad|radiance)(?![a-z])|/\s*sr\b|\bsr\s*(\^|\*\*)?-1", re.IGNORECASE)),
+    ("radiance", re.compile(rf"(?<![a-z])(rdn|rad|radiance)(?![a-z])|{_PER_SR}", re.IGNORECASE)),
 )
 """What file names and tags say; units of radiance are per sr."""
 

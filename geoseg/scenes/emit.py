@@ -94,12 +94,13 @@ class Frame(Raster):
                 f"files need GDAL 3.7 or newer, and this is {rasterio.__gdal_version__}"
             )
 
-    @property
-    def chunk(self) -> tuple[int, int]:
-        """Rows and columns that are best read at once: GDAL tells the columns of a chunk of the file."""
-        # The file's chunks are (lines, columns, bands); GDAL says their last two as if they were the first.
-        columns = self._dataset.block_shapes[0][0]
-        return 256, columns if columns > 1 else 256
+    def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
+        """Rows, columns and bytes that are best read at once: of whole chunks, as far as GDAL tells them."""
+        # Chunks are (lines, columns, bands), and GDAL says their last two as if they were the first.
+        cols = min(max(self._dataset.block_shapes[0][0], 64), 512, self.grid.width)
+        pixel = sum(self.dtypes[index - 1].itemsize for index in indexes)
+        rows = min(max(most // pixel // cols, 1), 256, self.grid.height)
+        return rows, cols, rows * cols * pixel
 
     def tags(self, index: int = 0) -> dict[str, str]:
         """Metadata of the file; of a band its wavelength and width."""

@@ -149,6 +149,20 @@ class Raster:
         stored = range(1, self.count + 1) if interleaved else indexes
         return sum(rows * across * self.dtypes[index - 1].itemsize for index in stored)
 
+    def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
+        """Rows and columns of windows that hold whole blocks, and their bytes with all that is decoded.
+
+        These are some `most` bytes, but one block at least, whatever its size.
+        """
+        block_height, block_width = self._dataset.block_shapes[0]
+        interleaved = self._dataset.interleaving == Interleaving.pixel
+        stored = range(1, self.count + 1) if interleaved else indexes
+        pixel = sum(self.dtypes[index - 1].itemsize for index in stored)
+        rows = max(block_height, 64 // block_height * block_height)
+        cols = min(max(most // pixel // rows // block_width, 1) * block_width, self.grid.width)
+        rows = min(max(most // pixel // cols // block_height, 1) * block_height, self.grid.height)
+        return rows, cols, rows * cols * pixel
+
     def _read_error(self, window: Window, indexes: Sequence[int], error: Exception) -> SceneReadError:
         bands = ", ".join(map(str, indexes))
         cause = str(error.__cause__ or error).strip() or type(error).__name__

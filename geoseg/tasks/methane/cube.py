@@ -1,0 +1,284 @@
+"""Methane columns of an imaging spectrometer's cube: the matched filter and mag1c over files of any size.
+
+The bands of the absorption window are copied to scratch files once, group by group of detector columns;
+each group is then retrieved on its own, in chunks. What comes out is written in the cube's own geometry and,
+where that is the detector's, put on the ground.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from geoseg.errors import BandError, SceneError
+from geoseg.grid import Grid, Window
+from geoseg.methods.matched_filter import Chunk, Matrix, filter_group, mag1c_group
+from geoseg.pixels import Pixels
+from geoseg.scenes import Scene
+from geoseg.scenes.emit import Granule, in_sensor_geometry
+from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.methane.absorption import Absorption, absorption_of
+from geoseg.tasks.methane.ground import ColumnsFile, on_ground, opened
+from geoseg.tasks.methane.retrieved import CH4, Retrieved
+from geoseg.tasks.methane.spool import Spool
+from geoseg.tasks.methane.stripes import Stripes
+
+BESIDE = ("red", "green", "blue", "nir", "swir16", "swir22")
+"""Common names of bands that screens look at; those come along that the cube has."""
+
+WELL_KNOWN = 100
+"""Pixels a band of a group of detector columns, by default: noise of the covariance costs 1 % then."""
+
+TOO_FEW = 2
+"""Pixels a band: groups of fewer are not retrieved."""
+
+SCARCE = 10
+"""Pixels a band: with fewer a group's plume is part of its background, and columns come out too small."""
+
+STRETCH = 24 * 2**20
+"""Bytes that are read at once."""
+
+TITLES = {"mag1c": "mag1c (albedo-corrected, sparse matched filter)", "matched-filter": "matched filter"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cube:
+    """A cube as it is retrieved: in the geometry of the detector where the files have it."""
+
+    scene: Scene
+    absorption: Absorption
+    beside: tuple[str, ...]
+    granule: Granule | None
+    """Puts the detector's pixels on the ground; None: the cube's own grid is the map's."""
+    detectors: bool
+    """Whether each column of the image is one detector."""
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the retrieval."""
+        return self.scene.grid
+
+
+def retrieve_cube(
+    scene: Scene,
+    spec: PlumeSpec,
+    satellite: SatelliteSpec,
+    folder: Path,
+    stack: ExitStack,
+    ledger: Ledger,
+) -> Retrieved:
+    """Retrieve the methane columns of a cube.
+
+    The background is that of the whole scene; `--bbox` and `--aoi` clip the map only.
+
+    Args:
+        scene: the whole cube, open; radiance in any unit, bands named by wavelength.
+        spec: method, `absorption`, `column_group`, and the area of the map.
+        satellite: passed on.
+        folder: for scratch files: once the cube's bands within the window as float32 and twice the result.
+            It is the caller's to remove, after `stack` is closed.
+        stack: closes the result.
+        ledger: hears of progress (unit "columns"), notes and warnings.
+
+    Returns:
+        Columns in ppm·m on the scene's grid, with the bands of `BESIDE` that the cube has.
+
+    Raises:
+        SceneError: the scene is no radiance cube that reaches into methane's window, no group of columns has
+            enough valid pixels, or the area lies outside.
+        SceneReadError: the cube or `absorption` cannot be read.
+        OutputError: there is no room for scratch files.
+    """
+    method = "mag1c" if spec.method == "auto" else spec.method
+    if method not in TITLES:
+        raise SceneError(
+            f"{scene.name}: --method {method} is for two broad bands, and this is a spectrometer's cube; "
+            f"use {' or '.join(TITLES)}"
+        )
+    cube = _cube(scene, spec, ledger)
+    bounds = column_groups(cube, spec.column_group)
+    columns = folder / "columns.tif"
+    with Spool(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as spool:
+        with ColumnsFile(columns, cube.grid, (CH4, *cube.beside)) as file:
+            _read_into(spool, file, cube, ledger)
+        _retrieve(spool, method, cube, ledger)
+        with ColumnsFile(columns, cube.grid, (CH4, *cube.beside), again=True) as file:
+            _write_result(spool, file, cube, ledger)
+    if cube.granule is not None:
+        columns = on_ground(columns, folder / "ground.tif", cube.granule)
+    open_it: Callable[[], Scene] = partial(_clipped, columns, scene, spec)
+    low, high = cube.absorption.centres[[0, -1]]
+    groups = f"{len(bounds)} groups of columns" if len(bounds) > 1 else "one background"
+    return Retrieved(
+        source=stack.enter_context(open_it()),
+        beside=cube.beside,
+        again=open_it,
+        method=f"{TITLES[method]}, {len(cube.absorption.bands)} bands from {low:.0f} to {high:.0f} nm, "
+        f"{groups}, absorption of {cube.absorption.source}",
+        scene=scene,
+        satellite=satellite,
+    )
+
+
+def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
+    """Return first column and the one after the last of each group whose background is estimated together.
+
+    By default all columns where the image lies on a map; where its columns are detectors, the fewest that
+    give `WELL_KNOWN` pixels a band. The last group takes what is left over.
+
+    Args:
+        cube: whose columns.
+        asked: columns of a group; 0: all; None: by default.
+    """
+    width = cube.grid.width
+    wide = asked
+    if wide is None:
+        least = -(-WELL_KNOWN * len(cube.absorption.bands) // cube.grid.height)
+        wide = least if cube.detectors else 0
+    wide = min(wide or width, width)
+    starts = [*range(0, width - wide + 1, wide), width]
+    starts[-1] = width
+    return list(itertools.pairwise(starts))
+
+
+def _cube(scene: Scene, spec: PlumeSpec, ledger: Ledger) -> Cube:
+    """Look at a scene as a cube."""
+    absorption = absorption_of(scene, spec.absorption, ledger)
+    used = scene.select([*absorption.bands, *_beside(scene)])
+    raw = in_sensor_geometry(used)
+    return Cube(
+        scene=used if raw is None else raw[0],
+        absorption=absorption,
+        beside=used.band_names[len(absorption.bands) :],
+        granule=None if raw is None else raw[1],
+        detectors=raw is not None or scene.grid.crs is None,
+    )
+
+
+def _beside(scene: Scene) -> list[str]:
+    """Return which bands of `BESIDE` a scene has."""
+    found = []
+    for name in BESIDE:
+        try:
+            scene.select([name])
+        except BandError:
+            continue
+        found.append(name)
+    return found
+
+
+def _windows(cube: Cube) -> tuple[list[Window], int]:
+    """Return windows that cover the cube and hold whole blocks of its file, and bytes to decode one."""
+    grid, raster = cube.grid, cube.scene.bands[0].raster
+    indexes = [band.index for band in cube.scene.bands if band.raster is raster]
+    rows, cols, size = raster.stretch(indexes, STRETCH)
+    starts = itertools.product(range(0, grid.height, rows), range(0, grid.width, cols))
+    return [
+        Window(row=row, col=col, height=rows, width=cols).intersect(grid.window) for row, col in starts
+    ], size
+
+
+def _read_into(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> None:
+    """Copy the window's bands to the spool, and those beside to the file."""
+    width, (windows, size) = cube.grid.width, _windows(cube)
+    with rasterio.Env(GDAL_CACHEMAX=max(2 * size, 4 * STRETCH)):
+        for done, window in enumerate(windows, start=1):
+            pixels = cube.scene.read(window, cube.absorption.bands)
+            radiance = pixels.physical()
+            radiance[:, ~usable(pixels, radiance)] = np.nan
+            spool.write(window, radiance)
+            for index, name in enumerate(cube.beside, start=2):
+                file.write(window, index, cube.scene.read(window, (name,)).physical()[0])
+            ledger.progress(width * done // len(windows), 2 * width, "columns")
+
+
+def usable(pixels: Pixels, radiance: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether a pixel's spectrum may be looked at, (h, w): finite, lit, and nowhere at the end of its dtype.
+
+    Args:
+        pixels: as stored.
+        radiance: the same as radiance (B, h, w), NaN where not valid.
+    """
+    good = np.isfinite(radiance).all(axis=0) & (radiance.sum(axis=0) > 0)
+    dtype: np.dtype[Any] = pixels.data.dtype
+    if dtype.kind in "iu":
+        good &= np.not_equal(pixels.data, np.iinfo(dtype).max).all(axis=0)
+    return np.asarray(good)
+
+
+def _retrieve(spool: Spool, method: str, cube: Cube, ledger: Ledger) -> None:
+    """Retrieve each group; those with too few pixels are left out.
+
+    Raises:
+        SceneError: none has enough.
+    """
+    bands, width = len(cube.absorption.bands), cube.grid.width
+    solve: Callable[[Sequence[Chunk], Matrix], None] = mag1c_group if method == "mag1c" else filter_group
+    left_out = []
+    for group, (_, stop) in enumerate(spool.bounds):
+        chunks = spool.group(group)
+        try:
+            _enough(spool.counts[group], bands)
+            solve(chunks, cube.absorption.unit)
+        except SceneError:
+            left_out.append(group)
+            chunks = spool.skip(group)
+        spool.finish(chunks)
+        ledger.progress(width + stop, 2 * width, "columns")
+    if len(left_out) == len(spool.bounds):
+        raise SceneError(
+            f"{cube.scene.name}: no group of columns has {TOO_FEW * bands} valid pixels ({TOO_FEW} a band) "
+            "whose radiance varies; give a larger scene, or wider groups (--column-group 0: all columns)"
+        )
+    if left_out:
+        ledger.warn(
+            f"{cube.scene.name}: {len(left_out)} of {len(spool.bounds)} groups of columns have too few valid "
+            "pixels and no methane columns; --column-group makes groups wider"
+        )
+    fewest = min(count for group, count in enumerate(spool.counts) if group not in set(left_out))
+    if fewest < SCARCE * bands:
+        ledger.warn(
+            f"{cube.scene.name}: groups of columns with {fewest} pixels for {bands} bands; methane may "
+            "come out too small: --column-group makes groups wider"
+        )
+
+
+def _enough(pixels: int, bands: int) -> None:
+    """Refuse groups that are too small.
+
+    Raises:
+        SceneError: this is one.
+    """
+    if pixels < TOO_FEW * bands:
+        raise SceneError(f"{pixels} pixels are too few for {bands} bands")
+
+
+def _write_result(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> None:
+    """Bring the enhancement from the order of groups to that of the image; look for stripes on the way."""
+    stripes = Stripes(cube.grid.width)
+    for row in range(0, cube.grid.height, 256):
+        window = Window(row=row, col=0, height=256, width=cube.grid.width).intersect(cube.grid.window)
+        values = spool.enhancement(row, window.stop_row)
+        file.write(window, 1, values)
+        stripes.add(values)
+    found = stripes.found() if cube.detectors else None
+    if found is not None:
+        ledger.note(
+            f"{cube.scene.name}: stripes: neighbouring detector columns differ by {found:.0f} ppm·m, more "
+            "than their noise explains; a smaller --column-group levels them, if groups keep enough pixels"
+        )
+
+
+def _clipped(path: Path, scene: Scene, spec: PlumeSpec) -> Scene:
+    """Open the result, clipped to the area of the map."""
+    return opened(path, scene).clip(spec.run.bbox, spec.run.bbox_crs, spec.run.aoi)
