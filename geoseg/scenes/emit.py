@@ -7,6 +7,7 @@ pixel of a map grid in longitude and latitude, the nearest pixel of the frame, c
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, Window
@@ -35,9 +37,12 @@ def is_granule(path: str) -> bool:
     if not path.lower().endswith(".nc"):
         return False
     try:
-        with rasterio.open(path) as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            file = rasterio.open(path)
+        with file:
             parts = {name.rsplit(":", 1)[-1].strip("/") for name in file.subdatasets}
-    except rasterio.errors.RasterioIOError:
+    except RasterioIOError:
         return False
     return {"radiance", "location/glt_x", "location/glt_y"} <= parts
 

@@ -36,8 +36,12 @@ from geoseg.tasks.methane.stripes import Stripes
 BESIDE = ("red", "green", "blue", "nir", "swir16", "swir22")
 """Common names of bands that screens look at; those come along that the cube has."""
 
-WELL_KNOWN = 100
-"""Pixels a band of a group of detector columns, by default: noise of the covariance costs 1 % then."""
+WELL_KNOWN = 50
+"""Pixels a band of a group of detector columns, by default.
+
+In simulated scenes 5, 10, 25 and 50 pixels a band made the matched filter's noise 29, 17, 10 and 4 % greater
+than 200 did, and its plumes 15, 8, 2 and 2 % weaker; mag1c's plumes stayed the same.
+"""
 
 TOO_FEW = 2
 """Pixels a band: groups of fewer are not retrieved."""
