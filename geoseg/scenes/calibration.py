@@ -11,7 +11,7 @@ import numpy as np
 
 from geoseg.scenes.assembly import Named
 from geoseg.scenes.bands import Band, nodata_as_stored
-from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name, look_at
+from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name
 from geoseg.scenes.product import Gain, Product
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.remarks import Remarks
@@ -82,9 +82,9 @@ def _band(item: Named, context: Context) -> Band:
 
 
 def _cube(raster: Raster, context: Context) -> Cube:
-    """Look at a spectrometer's file once, whatever the number of its bands."""
+    """Return what is found out of a spectrometer's file, once for all its bands."""
     if raster not in context.cubes:
-        context.cubes[raster] = look_at(raster, context.remarks)
+        context.cubes[raster] = Cube(raster, context.remarks)
     return context.cubes[raster]
 
 

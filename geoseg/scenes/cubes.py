@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import rasterio
+from numpy.typing import NDArray
 
 from geoseg.scenes.naming import wavelength_of
 from geoseg.scenes.raster import Raster, base_name
@@ -25,42 +28,52 @@ _SAYS: tuple[tuple[Units, re.Pattern[str]], ...] = (
 _TOLD = ("data_units", "units", "description", "radiance_units", "tifftag_imagedescription")
 """Tags that may tell the units."""
 
+SAMPLE_CACHE = 32 * 2**20
+"""Bytes of decoded blocks kept while a band is sampled."""
+
 BRIGHTEST = 2.0
 """Reflectance of visible light beyond this is none."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cube:
-    """What holds for all bands of a spectrometer's file."""
+    """What holds for all bands of a spectrometer's file of floats; looked at once, when it is wanted."""
 
-    units: Units
-    nodata: float | None
-    """A value that means "not observed" though no tag says so."""
+    def __init__(self, raster: Raster, remarks: Remarks) -> None:
+        """Take a file; remarks hear what was found."""
+        self._raster, self._remarks = raster, remarks
+        self._file = base_name(raster.path)
+
+    @cached_property
+    def nodata(self) -> float | None:
+        """A value that means "not observed" though no tag says so."""
+        values = _sample(self._raster, self._raster.count)
+        nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
+        if nodata is not None:
+            self._remarks.note(f"{self._file}: {nodata:g} without a nodata tag, taken for not observed")
+        return nodata
+
+    @cached_property
+    def units(self) -> Units:
+        """By tags and name, else by the values in visible light."""
+        tags = self._raster.tags()
+        told = " ".join((self._file, *(tags.get(key, "") for key in _TOLD)))
+        told += " " + self._raster.tags(1).get("units", "")
+        for units, pattern in _SAYS:
+            found = pattern.search(told.replace("_", " "))
+            if found:
+                self._remarks.note(f"{self._file}: taken for {units} ({found[0]} in its name or tags)")
+                return units
+        if _as_dark_as_reflectance(self._raster):
+            self._remarks.note(
+                f"{self._file}: float values of 0..1 in visible light are taken for reflectance as they are"
+            )
+            return "reflectance"
+        return "dn"
 
 
 def is_cube_name(band: str) -> bool:
     """Whether a band is named by its wavelength: `w2310`."""
     return re.match(r"w\d", band) is not None
-
-
-def look_at(raster: Raster, remarks: Remarks) -> Cube:
-    """Tell units and fill of a file of floats: by its tags and name, else by its values."""
-    values = raster.sample(raster.count)
-    nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
-    file = base_name(raster.path)
-    if nodata is not None:
-        remarks.note(f"{file}: {nodata:g} without a nodata tag, taken for not observed")
-    tags = raster.tags()
-    told = " ".join((file, *(tags.get(key, "") for key in _TOLD), raster.tags(1).get("units", "")))
-    for units, pattern in _SAYS:
-        found = pattern.search(told.replace("_", " "))
-        if found:
-            remarks.note(f"{file}: taken for {units} ({found[0]} in its name or tags)")
-            return Cube(units=units, nodata=nodata)
-    if _as_dark_as_reflectance(raster):
-        remarks.note(f"{file}: float values of 0..1 in visible light are taken for reflectance as they are")
-        return Cube(units="reflectance", nodata=nodata)
-    return Cube(units="dn", nodata=nodata)
 
 
 def _as_dark_as_reflectance(raster: Raster) -> bool:
@@ -69,6 +82,12 @@ def _as_dark_as_reflectance(raster: Raster) -> bool:
     visible = {index: centre for index, centre in centres.items() if centre and centre < 0.75}
     if not visible:
         return False
-    values = raster.sample(min(visible, key=lambda index: abs(visible[index] - 0.56)))
+    values = _sample(raster, min(visible, key=lambda index: abs(visible[index] - 0.56)))
     values = values[np.isfinite(values) & (values > -9000)]
     return bool(values.size) and 0 < float(np.percentile(values, 99)) <= BRIGHTEST
+
+
+def _sample(raster: Raster, index: int) -> NDArray[Any]:
+    """Return values of one band: few, for where bands are stored pixel by pixel all of them are decoded."""
+    with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
+        return raster.sample(index, size=128)

@@ -29,6 +29,9 @@ from geoseg.scenes.scene import Scene
 LINES = 64
 """Lines of the frame that are read at once to fill a window of the map grid."""
 
+CHUNKED = 12 * 2**20
+"""Bytes of a window: of EMIT's 50 bands it touches at most four chunks then."""
+
 FILL = -9999.0
 
 
@@ -100,12 +103,10 @@ class Frame(Raster):
             )
 
     def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
-        """Rows, columns and bytes that are best read at once: of whole chunks, as far as GDAL tells them."""
-        # Chunks are (lines, columns, bands), and GDAL says their last two as if they were the first.
-        cols = min(max(self._dataset.block_shapes[0][0], 64), 512, self.grid.width)
-        pixel = sum(self.dtypes[index - 1].itemsize for index in indexes)
-        rows = min(max(most // pixel // cols, 1), 256, self.grid.height)
-        return rows, cols, rows * cols * pixel
+        """Rows, columns and bytes that are best read at once: of whole blocks, and small."""
+        # Chunks of the file hold lines, columns and bands, some 15 MB in EMIT's. A window must touch no more
+        # of them than the netCDF library keeps, or each band would decode them all anew.
+        return super().stretch(indexes, min(most, CHUNKED))
 
     def tags(self, index: int = 0) -> dict[str, str]:
         """Metadata of the file; of a band its wavelength and width."""

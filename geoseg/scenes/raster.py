@@ -128,10 +128,10 @@ class Raster:
             raise self._read_error(window, indexes, error) from error
         return np.asarray(found != 0)
 
-    def sample(self, index: int) -> NDArray[Any]:
-        """Return stored values (n,) from up to 16 windows spread over one band; all of a small one."""
+    def sample(self, index: int, size: int = 256) -> NDArray[Any]:
+        """Return stored values (n,) of up to 16 windows of `size`² spread over a band; all of a small one."""
         parts = [
-            self.read(window, [index]).ravel() for window in sample_windows(self.grid, size=256, most=16)
+            self.read(window, [index]).ravel() for window in sample_windows(self.grid, size=size, most=16)
         ]
         return np.concatenate(parts)
 

@@ -159,6 +159,7 @@ def _cube(scene: Scene, spec: PlumeSpec, ledger: Ledger) -> Cube:
     """Look at a scene as a cube."""
     absorption = absorption_of(scene, spec.absorption, ledger)
     used = scene.select([*absorption.bands, *_beside(scene)])
+    ledger.hear([note for note in used.notes if note not in scene.notes], ())
     raw = in_sensor_geometry(used)
     return Cube(
         scene=used if raw is None else raw[0],
@@ -201,7 +202,8 @@ def _read_into(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> N
             radiance = pixels.physical()
             radiance[:, ~usable(pixels, radiance)] = np.nan
             spool.write(window, radiance)
-            for index, name in enumerate(cube.beside, start=2):
+            # From long waves to short: chunks of a netCDF that were decoded for the window serve swir22 too.
+            for index, name in reversed(list(enumerate(cube.beside, start=2))):
                 file.write(window, index, cube.scene.read(window, (name,)).physical()[0])
             ledger.progress(width * done // len(windows), 2 * width, "columns")
 
@@ -247,7 +249,7 @@ def _retrieve(spool: Spool, method: str, cube: Cube, ledger: Ledger) -> None:
     if left_out:
         ledger.warn(
             f"{cube.scene.name}: {len(left_out)} of {len(spool.bounds)} groups of columns have too few valid "
-            "pixels and no methane columns; --column-group makes groups wider"
+            "pixels, or radiance that does not vary, and are left out; --column-group makes groups wider"
         )
     fewest = min(count for group, count in enumerate(spool.counts) if group not in set(left_out))
     if fewest < SCARCE * bands:
