@@ -77,15 +77,7 @@ def change(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    coregister: Annotated[
-        bool | None,
-        typer.Option(
-            "--coregister",
-            metavar=" ",
-            help="Undo the measured shift between the dates.",
-            rich_help_panel=METHOD,
-        ),
-    ] = None,
+    coregister: shared.Coregister = None,
     normalise: Annotated[
         str | None,
         typer.Option(

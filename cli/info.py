@@ -137,6 +137,7 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
     head = [
         ("scene", str(facts["name"])),
         ("sensor", value_text(facts["sensor"])),
+        *([("platform", str(facts["platform"]))] if facts["platform"] else []),
         ("time", value_text(facts["time"])),
         ("grid", size),
         ("crs", value_text(grid["crs"])),

@@ -89,6 +89,15 @@ Speckle = Annotated[
     str | None,
     typer.Option(metavar="refined-lee|boxcar|none", help="SAR speckle filter.", rich_help_panel=METHOD),
 ]
+Coregister = Annotated[
+    bool | None,
+    typer.Option(
+        "--coregister",
+        metavar=" ",
+        help="Undo the measured shift between the dates.",
+        rich_help_panel=METHOD,
+    ),
+]
 
 Output = Annotated[
     Path | None,

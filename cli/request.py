@@ -18,11 +18,12 @@ from pydantic_core import ErrorDetails
 
 from geoseg import __version__
 from geoseg.errors import UsageError
-from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
+from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, RunSpec, SceneSpec, SegmentSpec
 
 from . import values
 
-Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec)
+AnyRequest = FloodSpec | SegmentSpec | ChangeSpec | PlumeSpec
+Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec, PlumeSpec)
 
 _READ: Mapping[str, Callable[[object], object]] = {
     "bbox": values.bbox,
@@ -30,9 +31,15 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "batch-size": values.batch_size,
     "band": values.bands,
     "layer": values.bands,
+    "wind": values.wind,
+    "source": values.place,
+    "effective-wind": values.pair,
 }
 _SCENE = {"scene": "paths", "band": "bands", "sensor": "sensor", "sar-units": "sar_units"}
 _RUN = {name.replace("_", "-"): name for name in RunSpec.model_fields}
+_FURTHER = ("before", "reference")
+"""Options that name further scenes of the kind of the first."""
+
 _NEEDED = {
     "scene": "no SCENE is given; name a raster, a folder or a product",
     "before": "no scene is given; name two dates: geoseg change BEFORE AFTER -o OUT",
@@ -161,7 +168,7 @@ def build_run(said: Mapping[str, object]) -> RunSpec:
         raise UsageError(_explain(inner, {}, ConfigFile(), flags)) from error
 
 
-def _own(kind: type[FloodSpec] | type[SegmentSpec] | type[ChangeSpec]) -> dict[str, str]:
+def _own(kind: type[AnyRequest]) -> dict[str, str]:
     """Options that only this command has, by name: their field."""
     fields = (name for name in kind.model_fields if name not in {"scene", "run"})
     return {name.replace("_", "-"): name for name in fields}
@@ -175,9 +182,10 @@ def _nest(options: Mapping[str, object], own: Mapping[str, str]) -> dict[str, ob
     inner: dict[str, object] = {"scene": scene}
     inner["run"] = {to: options[name] for name, to in _RUN.items() if name in options}
     inner |= {to: options[name] for name, to in own.items() if name in options}
-    if "before" in inner:
-        like = {name: scene[name] for name in ("sensor", "sar_units") if name in scene}
-        inner["before"] = [{"paths": [path], **like} for path in _paths(inner["before"])]
+    like = {name: scene[name] for name in ("sensor", "sar_units") if name in scene}
+    for name in _FURTHER:
+        if name in inner:
+            inner[name] = [{"paths": [path], **like} for path in _paths(inner[name])]
     return inner
 
 
@@ -229,7 +237,7 @@ def _option(error: ErrorDetails, own: Mapping[str, str]) -> str:
     return names.get(wanted, section)
 
 
-def as_yaml(request: FloodSpec | SegmentSpec | ChangeSpec) -> str:
+def as_yaml(request: AnyRequest) -> str:
     """Write a request as the YAML that `read_config` reads; null is "not said"."""
     table: dict[str, object] = dict(
         _scene_options(request.before if isinstance(request, ChangeSpec) else request.scene)
@@ -241,6 +249,8 @@ def as_yaml(request: FloodSpec | SegmentSpec | ChangeSpec) -> str:
     table |= {name: dumped[to] for name, to in _own(type(request)).items()}
     if isinstance(request, FloodSpec):
         table["before"] = [scene.paths[0] for scene in request.before]
+    if isinstance(request, PlumeSpec):
+        table["reference"] = [scene.paths[0] for scene in request.reference]
     if isinstance(request, ChangeSpec):
         del table["scene"]
         table |= {"before": list(request.before.paths), "after": list(request.after.paths)}

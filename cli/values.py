@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from geoseg.errors import UsageError
 
@@ -44,6 +45,51 @@ def bbox(value: object) -> tuple[float, float, float, float]:
     if south >= north:
         raise ValueError(f"south {south:g} is not less than north {north:g}")
     return west, south, east, north
+
+
+def pair(value: object) -> tuple[float, float]:
+    """Read `A,B`, or a list of two numbers.
+
+    Raises:
+        ValueError: it is not two finite numbers.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        if not isinstance(parts, list | tuple):
+            raise TypeError
+        first, second = (float(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not two numbers with a comma between them") from None
+    if not (math.isfinite(first) and math.isfinite(second)):
+        raise ValueError(f"{value!r} holds a number that is not finite")
+    return first, second
+
+
+def place(value: object) -> tuple[float, float]:
+    """Read `LON,LAT` in degrees.
+
+    Raises:
+        ValueError: it is no place on the globe.
+    """
+    lon, lat = pair(value)
+    if not (-180 <= lon <= 360 and -90 <= lat <= 90):
+        raise ValueError(f"{value!r} is no longitude and latitude in degrees; the longitude comes first")
+    return lon, lat
+
+
+def wind(value: object) -> float | Path:
+    """Read a speed in m/s, or the path of a file of winds.
+
+    Raises:
+        ValueError: the speed is not above 0.
+    """
+    try:
+        speed = float(str(value))
+    except ValueError:
+        return Path(str(value))
+    if not (math.isfinite(speed) and speed > 0):
+        raise ValueError(f"{value!r}: without wind no plume is carried away, and there is no rate")
+    return speed
 
 
 def memory_mib(value: object) -> int:

@@ -223,6 +223,22 @@ class Grid:
         lon, lat = self._to_geographic.transform(x, y)
         return np.asarray(lon), np.asarray(lat)
 
+    def from_lonlat(self, lon: float, lat: float) -> tuple[float, float]:
+        """Return the (column, row) position in pixels of a longitude and latitude in degrees.
+
+        Raises:
+            UsageError: the grid has no CRS, or none that reaches there.
+        """
+        if self.crs is None:
+            raise UsageError("a grid without a CRS has no longitude and latitude")
+        x, y = lon, lat
+        if not self.crs.is_geographic:
+            x, y = self._to_geographic.transform(lon, lat, direction="INVERSE")
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise UsageError(f"longitude {lon:g}, latitude {lat:g} has no place in {self.crs.to_string()}")
+        back = ~self.transform
+        return back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
+
     @cached_property
     def _geod(self) -> Geod:
         own = self.crs.get_geod() if self.crs is not None else None

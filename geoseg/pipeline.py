@@ -22,14 +22,15 @@ from geoseg.regions import Regions, RegionTable
 from geoseg.report import ClassTotal, Reporter
 from geoseg.scoring import Job, score
 from geoseg.spec import ClassSpec
-from geoseg.vectorise import Cleaning, Polygoniser
+from geoseg.vectorise import REGION, Cleaning, Judge, Polygoniser
 
 FOOTPRINT_SIDE = 1024
 """Pixels of the longer side of the grid on which the footprint is drawn."""
 
 
 Describe = Callable[[Features], Features]
-"""Adds a task's own columns to those of every map."""
+"""Adds a task's own columns to those of every map; where regions are judged, it finds their ids in the
+column `geoseg.vectorise.REGION`, which is not written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Summary:
     """MultiPolygon of the observed pixels in the CRS of the vectors, exact to 1/1024 of the scene."""
 
 
-def segment(
+def segment(  # noqa: PLR0913 - a map's inputs, sinks and hooks
     job: Job,
     classes: Sequence[ClassSpec],
     cleaning: Cleaning,
@@ -54,14 +55,16 @@ def segment(
     *,
     picture: bool = True,
     describe: Describe | None = None,
+    judge: Judge | None = None,
 ) -> Summary:
     """Map a scene into open sinks; the caller finishes or discards them.
 
-    Without `picture` the preview holds one pixel. `describe` adds a task's own columns.
+    Without `picture` the preview holds one pixel. `describe` adds a task's own columns, `judge` looks at
+    regions first; both are called on the thread that writes.
     """
     grid = job.source.grid
     preview = Preview(grid, job.bands, longest=LONGEST if picture else 1, dtype=job.dtype)
-    writer = MapWriter(grid, classes, cleaning, vector, raster, describe=describe)
+    writer = MapWriter(grid, classes, cleaning, vector, raster, describe=describe, judge=judge)
     score(job, writer.add, preview, reporter)
     return writer.finish(preview)
 
@@ -79,6 +82,7 @@ class MapWriter:
         *,
         omit: tuple[str, ...] = (),
         describe: Describe | None = None,
+        judge: Judge | None = None,
     ) -> None:
         """Write to open sinks; `omit` names columns that the map cannot fill, `describe` adds others."""
         self._grid = grid
@@ -89,7 +93,7 @@ class MapWriter:
         self._omit = omit
         self._describe = describe
         self._table = RegionTable(grid)
-        self._polygons = Polygoniser(grid, cleaning, self._classes)
+        self._polygons = Polygoniser(grid, cleaning, self._classes, judge)
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._valid_pixels = 0
         self._footprint = Preview(
@@ -138,7 +142,9 @@ class MapWriter:
             )
         kept = {name: values for name, values in columns.items() if name not in self._omit}
         plain = Features(geometry=features.geometry, columns=kept)
-        self._vector.write(plain if self._describe is None else self._describe(plain))
+        described = plain if self._describe is None else self._describe(plain)
+        described.columns.pop(REGION, None)
+        self._vector.write(described)
 
     def _totals(self) -> tuple[ClassTotal, ...]:
         """Totals of the classes that the map can have."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from geoseg.catalog.presets import sensor, sensors, task
+from geoseg.catalog.presets import satellite, satellites, sensor, sensors, task
 
-__all__ = ["sensor", "sensors", "task"]
+__all__ = ["satellite", "satellites", "sensor", "sensors", "task"]

@@ -1,4 +1,4 @@
-"""Sensors and tasks: the YAML files of `geoseg.configs` as specs, read once."""
+"""Sensors, satellites and tasks: the YAML files of `geoseg.configs` as specs, read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import UsageError
-from geoseg.spec import SensorSpec, Spec, TaskSpec
+from geoseg.spec import SatelliteSpec, SensorSpec, Spec, TaskSpec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 _TABLE = TypeAdapter(dict[str, JsonValue])
@@ -72,6 +72,28 @@ def sensor(name: str) -> SensorSpec:
     found = sensors().get(name.lower())
     if found is None:
         raise _unknown("sensor", name, sensors())
+    return found
+
+
+@cache
+def satellites() -> Mapping[str, SatelliteSpec]:
+    """Return every satellite whose methane columns geoseg knows to compute, by name.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return MappingProxyType({stem: _load("satellites", stem, SatelliteSpec) for stem in _stems("satellites")})
+
+
+def satellite(name: str) -> SatelliteSpec:
+    """Return a satellite by the name that `--satellite` takes, without regard to case.
+
+    Raises:
+        UsageError: there is none of that name; the message names the nearest.
+    """
+    found = satellites().get(name.lower())
+    if found is None:
+        raise _unknown("satellite", name, satellites())
     return found
 
 

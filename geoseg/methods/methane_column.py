@@ -17,6 +17,10 @@ from geoseg.methods.methane_rate import MOL_PER_PPM_M
 
 Image = NDArray[np.float32] | NDArray[np.float64]
 
+TABLE_AIR_MASS = 2.0
+"""Air-mass factor at which the table of transmittance counts its amounts: its source states one geometry
+without its angles, and is taken to be sun and sensor overhead, once down and once up."""
+
 EXCLUDED_SIGMAS = 2.0
 """Standard deviations beyond which a pixel is kept out of the second fit: it may be plume."""
 
@@ -35,28 +39,45 @@ def slope_through_origin(x: Image, y: Image, use: NDArray[np.bool_]) -> float:
     return float((first * second).sum() / squares)
 
 
-def relative_change(strong: Image, weak: Image) -> tuple[NDArray[np.float64], float]:
-    """Return how much darker one image is than the other says, (c strong - weak) / weak, and c.
+def fit_ratio(strong: Image, weak: Image) -> float:
+    """Return the c that brings one image to the other, without bias by a plume.
 
-    c is fitted twice: the second time without pixels that lay more than two standard deviations off, so that
-    the plume itself does not bias it.
+    It is fitted twice: the second time without pixels that lay more than two standard deviations off.
 
     Args:
-        strong: the image with the stronger absorption, (H, W).
+        strong: the image with the stronger absorption, any shape; NaN where it is not to be used.
         weak: what it is compared with: the other band, or the same band of another day.
 
-    Returns:
-        (H, W), negative in a plume, NaN where either is unknown; and c.
+    Raises:
+        SceneError: no pixel can be used.
     """
-    known = np.isfinite(strong) & np.isfinite(weak) & (weak > 0)
-    use = known
+    first = slope_through_origin(strong, weak, _comparable(strong, weak))
+    change = ratio_change(strong, weak, first)
+    known = np.isfinite(change)
+    near = known & (np.abs(change) <= EXCLUDED_SIGMAS * change[known].std())
+    return slope_through_origin(strong, weak, near)
+
+
+def ratio_change(strong: Image, weak: Image, c: float) -> NDArray[np.float64]:
+    """Return how much darker one image is than the other says, (c strong - weak) / weak.
+
+    Negative in a plume, NaN where either is unknown.
+    """
+    known = _comparable(strong, weak)
     change = np.full(strong.shape, np.nan)
-    c = 1.0
-    for _ in range(2):
-        c = slope_through_origin(strong, weak, use)
-        change[known] = (c * strong[known].astype(np.float64) - weak[known]) / weak[known]
-        use = known & (np.abs(change) <= EXCLUDED_SIGMAS * change[known].std())
-    return change, c
+    change[known] = (c * strong[known].astype(np.float64) - weak[known]) / weak[known]
+    return change
+
+
+def _comparable(strong: Image, weak: Image) -> NDArray[np.bool_]:
+    """Where both are known and the divisor is not 0."""
+    return np.asarray(np.isfinite(strong) & np.isfinite(weak) & (weak > 0))
+
+
+def relative_change(strong: Image, weak: Image) -> tuple[NDArray[np.float64], float]:
+    """Return `ratio_change` with the c that `fit_ratio` finds in the images themselves, and c."""
+    c = fit_ratio(strong, weak)
+    return ratio_change(strong, weak, c), c
 
 
 def single_band(swir22: Image, reference_swir22: Image) -> NDArray[np.float64]:
@@ -132,7 +153,7 @@ def enhancement(change: NDArray[np.float64], ppm_m: NDArray[np.float64], made: N
 
     Args:
         change: (H, W) relative change, negative in a plume. Where it is positive, the enhancement is
-            negative: the table's first step, mirrored, so that noise about zero stays noise about zero.
+            negative: the table mirrored, so that noise about zero stays noise about zero.
         ppm_m: (k,) amounts from 0.
         made: (k,) the change that each makes, descending from 0.
 
@@ -141,10 +162,7 @@ def enhancement(change: NDArray[np.float64], ppm_m: NDArray[np.float64], made: N
     """
     if abs(made[0]) > 1e-9 or not (np.diff(made) < 0).all():
         raise UsageError("a response to methane must fall from 0: check the limits of the bands")
-    amounts, steps = np.append(-ppm_m[1], ppm_m), np.append(-made[1], made)
-    found = np.interp(-change, -steps, amounts, left=np.nan)
-    slope = ppm_m[1] / made[1]
-    # Brighter than the mirrored step: straight on.
-    found = np.where(change > -made[1], change * slope, found)
+    # Mirrored below zero, and kept at its end there too: noise is then as far below as above.
+    found = np.sign(-change) * np.interp(np.abs(change), -made, ppm_m)
     found[np.isnan(change)] = np.nan
     return Column(mol_m2=found * MOL_PER_PPM_M, saturated=change < made[-1])

@@ -20,6 +20,7 @@ from geoseg.outputs.fgb import FlatGeobufSink
 from geoseg.outputs.geojson import GeoJsonSink
 from geoseg.outputs.gpkg import GeoPackageSink
 from geoseg.outputs.layer import Kind, Layer
+from geoseg.outputs.measure import MeasureSink
 from geoseg.outputs.parquet import GeoParquetSink
 from geoseg.outputs.picture import draw_picture, rasterise
 from geoseg.outputs.record import read_record
@@ -31,6 +32,7 @@ from geoseg.spec import ClassSpec
 __all__ = [
     "FORMATS",
     "Kind",
+    "MeasureSink",
     "RasterSink",
     "VectorSink",
     "check_writable",

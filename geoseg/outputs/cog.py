@@ -147,7 +147,7 @@ class ClassRasterSink:
         if path is None:
             return None
         grid = self._grid
-        with writing(path), _unreferenced():
+        with writing(path), unreferenced():
             dataset = rasterio.open(
                 self._beside.path(path, name=name),
                 "w+",
@@ -192,7 +192,7 @@ class ClassRasterSink:
         if dataset is None or path is None:
             return
         work, target = Path(dataset.name), self._beside.path(path)
-        with writing(path), _unreferenced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        with writing(path), unreferenced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             dataset.update_tags(**{RECORD_TAG: record.model_dump_json()})
             dataset.close()
             rasterio.shutil.copy(
@@ -251,7 +251,7 @@ def _check(path: Path) -> None:
 
 
 @contextmanager
-def _unreferenced() -> Iterator[None]:
+def unreferenced() -> Iterator[None]:
     """Accept rasters without a place on the ground."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

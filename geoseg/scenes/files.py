@@ -29,6 +29,7 @@ def find_product(paths: tuple[str, ...]) -> Product:
             f"files of several sensors ({', '.join(sorted(map(str, sensors)))}) make no one scene"
         )
     known = next((product for product in found if product.sensor), first)
+    platforms = {product.platform for product in found if product.platform}
     return replace(
         known,
         name=first.name if len(found) == 1 else _common_name([product.name for product in found]),
@@ -36,6 +37,8 @@ def find_product(paths: tuple[str, ...]) -> Product:
         time=next((product.time for product in found if product.time), None),
         notes=tuple(dict.fromkeys(note for product in found for note in product.notes)),
         warnings=tuple(dict.fromkeys(text for product in found for text in product.warnings)),
+        platform=platforms.pop() if len(platforms) == 1 else None,
+        geometry=next((product.geometry for product in found if product.geometry), None),
     )
 
 
@@ -138,5 +141,11 @@ def _landsat(name: str, assets: tuple[Asset, ...], text: str, path: str) -> Prod
         gain = metadata.gain(label) if label else None
         labelled.append(replace(asset, labels=((label,),), gains=(gain,)) if label else asset)
     return Product(
-        name=name, assets=tuple(labelled), sensor=metadata.sensor, because=base_name(path), time=metadata.time
+        name=name,
+        assets=tuple(labelled),
+        sensor=metadata.sensor,
+        because=base_name(path),
+        time=metadata.time,
+        platform=metadata.platform,
+        geometry=metadata.geometry,
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from geoseg.errors import SceneError
-from geoseg.scenes.product import Gain
+from geoseg.scenes.platform import as_platform
+from geoseg.scenes.product import Gain, Geometry
 
 _SENSORS = {"4": "landsat-5", "5": "landsat-5", "7": "landsat-7", "8": "landsat-8", "9": "landsat-9"}
 _LABEL = re.compile(r"(?:^|[_.])((?:SR_|ST_)?B\d{1,2}(?:_VCID_\d)?)\.[A-Za-z0-9]+$", re.IGNORECASE)
@@ -29,6 +30,9 @@ class Metadata:
     sun_elevation: float | None
     """Degrees above the horizon at the scene's centre."""
     groups: Groups
+    platform: str | None
+    """The satellite, such as `landsat-8`."""
+    geometry: Geometry
 
     def gain(self, label: str) -> Gain | None:
         """Return how a band, as its file is labelled (`B3`, `SR_B3`, `ST_B10`), becomes physical.
@@ -103,6 +107,21 @@ def parse_mtl(text: str, path: str) -> Metadata:
         time=_time(flat),
         sun_elevation=float(elevation) if elevation else None,
         groups=groups,
+        platform=as_platform(flat["SPACECRAFT_ID"]),
+        geometry=_geometry(flat, float(elevation) if elevation else None),
+    )
+
+
+def _geometry(flat: Mapping[str, str], sun_elevation: float | None) -> Geometry:
+    """Return the angles at the scene's centre; Landsat looks down but where it says that it was rolled."""
+    rolled = flat.get("NADIR_OFFNADIR", "NADIR") == "OFFNADIR"
+    view = abs(float(flat.get("ROLL_ANGLE", "0"))) if rolled else 0.0
+    note = "as it was rolled" if rolled else "straight down, up to 7.5 degrees off at the scene's edges"
+    return Geometry(
+        sun_zenith=None if sun_elevation is None else 90 - sun_elevation,
+        view_zeniths={"": view},
+        source="MTL",
+        view_note=note,
     )
 
 

@@ -17,6 +17,7 @@ from geoseg.scenes.emit import open_raster
 from geoseg.scenes.files import find_product
 from geoseg.scenes.naming import Candidate, wavelength_of
 from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, Product, time_in_name
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.recognition import recognise
@@ -153,6 +154,8 @@ def _facts(product: Product, context: Context, sensors: Mapping[str, SensorSpec]
         name=product.name,
         sensor=context.sensor,
         time=context.time,
+        platform=platform_of(product),
+        geometry=product.geometry,
         notes=tuple(dict.fromkeys((*product.notes, *context.remarks.notes))),
         warnings=tuple(dict.fromkeys((*product.warnings, *context.remarks.warnings))),
         centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},

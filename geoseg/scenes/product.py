@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,26 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """Where the sun stood and from where a scene was seen, as its product says it, in degrees."""
+
+    sun_zenith: float | None = None
+    """At the scene's centre, from the vertical."""
+    view_zeniths: Mapping[str, float] = field(default_factory=dict)
+    """By what the product calls its bands (`B12`); an empty name: of all."""
+    source: str
+    """Where it was read, for people."""
+    view_note: str = ""
+    """What else people should know of the view."""
+
+    def view_zenith(self, labels: Sequence[str]) -> float | None:
+        """Return the mean over some bands, over all where none of them is known; None: not known."""
+        found = [self.view_zeniths[label] for label in labels if label in self.view_zeniths]
+        found = found or list(self.view_zeniths.values())
+        return sum(found) / len(found) if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """The files of a scene and what is known of them together."""
 
@@ -51,6 +72,9 @@ class Product:
     warnings: tuple[str, ...] = ()
     hints: tuple[str, ...] = field(default=())
     """Further names that may give the sensor away: the folder's, the product's."""
+    platform: str | None = None
+    """The satellite as metadata state it, such as `sentinel-2a`; None: names must tell."""
+    geometry: Geometry | None = None
 
 
 _STAMP = re.compile(r"(?<!\d)((?:19|20)\d{2})(0[1-9]|1[0-2])([0-2]\d|3[01])T?(\d{6})?(?!\d)")

@@ -19,6 +19,7 @@ from geoseg.pixels import Pixels
 from geoseg.scenes.area import Area, box_area
 from geoseg.scenes.bands import Band, find_band
 from geoseg.scenes.polygons import PolygonMask, read_polygons
+from geoseg.scenes.product import Geometry
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.sampling import Placement, place
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
@@ -32,6 +33,9 @@ class Facts:
     name: str
     sensor: SensorSpec | None = None
     time: datetime | None = None
+    platform: str | None = None
+    """The satellite, such as `sentinel-2a`."""
+    geometry: Geometry | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     centres: Mapping[str, float]
@@ -90,6 +94,16 @@ class Scene:
     def time(self) -> datetime | None:
         """When it was acquired, where that is known."""
         return self.facts.time
+
+    @property
+    def platform(self) -> str | None:
+        """The satellite, such as `sentinel-2a`, where the product or its names tell it."""
+        return self.facts.platform
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """Angles of sun and view of the whole product, where it says them."""
+        return self.facts.geometry
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -218,6 +232,7 @@ class Scene:
             "name": self.name,
             "paths": [raster.path for raster in _rasters(self.bands)],
             "sensor": self.sensor.name if self.sensor else None,
+            "platform": self.platform,
             "time": self.time.isoformat() if self.time else None,
             "grid": {
                 "crs": self.grid.crs.to_string() if self.grid.crs else None,

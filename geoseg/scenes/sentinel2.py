@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes.paths import Listing
+from geoseg.scenes.platform import as_platform
 from geoseg.scenes.product import Asset, Gain, Product, time_in_name
+from geoseg.scenes.sentinel2_tile import tile_geometry
 
 METADATA = re.compile(r"(^|/)(MTD_MSIL(1C|2A)|S2[A-D]_OPER_MTD_SAFL(1C|2A)_[^/]*)\.xml$")
 _IMAGE = re.compile(r"_(B\d[\dA])(?:_(\d{2})m)?\.(?:jp2|tif)$", re.IGNORECASE)
@@ -57,6 +59,7 @@ def safe_product(files: Listing, metadata: str) -> Product:
         assets.append(Asset(path=files.path(name), labels=((label,),), gains=(gain,), spare=True))
     applied = sorted({int(value) for value in offsets.values() if value})
     what = f"offset {', '.join(map(str, applied))} applied" if applied else "no offset"
+    geometry, warnings = tile_geometry(files, next(iter(images.values())), BAND_IDS)
     safe = next((part for part in reversed(PurePosixPath(path).parts[:-1]) if part.endswith(".SAFE")), None)
     return Product(
         name=(safe or PurePosixPath(path).parent.name).removesuffix(".SAFE"),
@@ -66,6 +69,9 @@ def safe_product(files: Listing, metadata: str) -> Product:
         time=_time(root) or time_in_name(metadata),
         offset_known=True,
         notes=(f"Sentinel-2 baseline {baseline}: {what}, as the product's XML says",),
+        warnings=warnings,
+        platform=as_platform(_text(root, "SPACECRAFT_NAME") or ""),
+        geometry=geometry,
     )
 
 

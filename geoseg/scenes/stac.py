@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from posixpath import dirname, join, normpath
@@ -11,7 +12,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes.paths import fetch_text, gdal_path
-from geoseg.scenes.product import Asset, Gain, Product
+from geoseg.scenes.platform import as_platform, platform_in
+from geoseg.scenes.product import Asset, Gain, Geometry, Product
 
 Table = dict[str, JsonValue]
 _TABLE = TypeAdapter(Table)
@@ -57,7 +59,32 @@ def stac_product(path: str) -> Product:
         offset_known=known,
         hints=(name, f"{name}_N{baseline.replace('.', '').zfill(4)}_" if baseline else name, collection),
         notes=("the item says that the offset of baseline 04.00 is already taken off",) if harmonised else (),
+        # A space station flies more than one instrument: the item's name is the surer one.
+        platform=platform_in(name) or as_platform(str(properties.get("platform") or "")),
+        geometry=_geometry(properties),
     )
+
+
+def _geometry(properties: Table) -> Geometry | None:
+    """Return the angles of STAC's view extension; where that at the ground is missing, the sensor's own."""
+    elevation = _number(properties.get("view:sun_elevation"))
+    incidence = _number(properties.get("view:incidence_angle"))
+    off_nadir = _number(properties.get("view:off_nadir"))
+    view = off_nadir if incidence is None else incidence
+    if elevation is None and view is None:
+        return None
+    return Geometry(
+        sun_zenith=None if elevation is None else 90 - elevation,
+        view_zeniths={} if view is None else {"": view},
+        source="STAC item",
+        view_note="" if incidence is not None else "the satellite's own angle, which is a little less",
+    )
+
+
+def _number(value: JsonValue) -> float | None:
+    """Return a finite number, None for what is none."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(str(value)) if number else None
 
 
 def _assets(assets: Table, item: str, *, harmonised: bool) -> Iterator[Asset]:

@@ -26,6 +26,10 @@ class SatelliteSpec(Spec):
     """Of the band at 1.6 µm."""
     names: tuple[str, ...] = ()
     """Regular expressions on product names and on the names of satellites that products state."""
+    node_hour: Annotated[float, Field(ge=0, lt=24)] | None = None
+    """Mean local solar time, in hours, at which it crosses the equator southwards; None: it keeps none."""
+    inclination: Annotated[float, Field(gt=90, lt=180)] | None = None
+    """Of the orbit, degrees."""
     wind_slope: float
     """Effective wind = slope * U10 + offset, m/s."""
     wind_offset: float
@@ -52,6 +56,8 @@ class PlumeSpec(Spec):
     """A network that draws the mask instead of a threshold; it may take the band `ch4` (ppm·m)."""
     satellite: str | None = None
     """Whose pass-bands count, where the files do not tell: `sentinel-2a`, `landsat-8`, …"""
+    coregister: bool = False
+    """Whether a shift between the scene and a reference is undone."""
     sun_zenith: Annotated[float, Field(ge=0, lt=85)] | None = None
     """Degrees; None: of the product, else computed from time and place."""
     view_zenith: Annotated[float, Field(ge=0, lt=70)] | None = None
@@ -65,12 +71,11 @@ class PlumeSpec(Spec):
     """Longitude and latitude of a known source: only plumes that touch it are kept."""
     source_radius: Annotated[float, Field(gt=0)] = 100.0
     """m around `source`."""
-    wind: Annotated[float, Field(gt=0, le=60)] | None = None
-    """m/s at 10 m above ground; None: of `wind_file`, or not known."""
-    wind_file: Path | None = None
-    """Raster or netCDF of U10 and V10 (ERA5 layout)."""
+    wind: Annotated[float, Field(gt=0, le=60)] | Path | None = None
+    """m/s at 10 m above ground, or a raster or netCDF of U10 and V10 (ERA5 layout); None: not known, so that
+    plumes get no rates."""
     wind_from: Annotated[float, Field(ge=0, le=360)] | None = None
-    """Degrees from north that the wind comes from; None: of `wind_file`, else along the plume."""
+    """Degrees from north that the wind comes from; None: of the wind's file, else along the plume."""
     wind_error: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Relative standard error of the wind."""
     effective_wind: tuple[float, float] | None = None
@@ -89,12 +94,3 @@ class PlumeSpec(Spec):
     """Also write the enhancement in ppm·m as a COG here."""
     facilities: Path | None = None
     """Facilities to which plumes are attributed: a map of `geoseg methane facilities`, or any vector file."""
-    draws: Annotated[int, Field(ge=100, le=100_000)] = 1000
-    """Of the Monte Carlo that gives rate_low and rate_high."""
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _one_wind(self) -> PlumeSpec:
-        if self.wind is not None and self.wind_file is not None:
-            raise ValueError("--wind is a number or a file, not both")
-        return self

@@ -33,6 +33,8 @@ class SensorSpec(Spec):
     scale: float = 1.0
     """Physical value = stored * scale + offset, where the product itself does not say otherwise."""
     offset: float = 0.0
+    surface: bool = False
+    """Whether the atmosphere was taken out: reflectance of the ground, where gases no longer show."""
     nodata: float | None = None
     """Stored value that means "not observed", where the file has no tag of its own."""
     order: tuple[str, ...] = ()

@@ -55,7 +55,7 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
         raise UsageError(f"--method {spec.method} and --model {spec.model}: one of both decides")
     with ExitStack() as stack:
         wanted = tuple(band.name for band in model.bands) if model is not None else ()
-        pair = coregistered(open_pair(spec, wanted, stack, ledger), spec, ledger)
+        pair = coregistered(open_pair(spec, wanted, stack, ledger), spec.coregister, ledger)
         if model is not None:
             recipe = by_network(spec, model, pair, ledger)
             stack.callback(recipe.session.close)

@@ -169,7 +169,7 @@ def _compare_units(pair: Pair, ledger: Ledger) -> None:
         )
 
 
-def coregistered(pair: Pair, spec: ChangeSpec, ledger: Ledger) -> Pair:
+def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
     """Measure the shift between the dates, say it, and undo it where that is asked for.
 
     Raises:
@@ -187,7 +187,7 @@ def coregistered(pair: Pair, spec: ChangeSpec, ledger: Ledger) -> Pair:
         f"shift: {pair.after.name} lies {shift.rows:+.2f} px down and {shift.cols:+.2f} px right of "
         f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)"
     )
-    if not spec.coregister:
+    if not undo:
         if np.hypot(shift.rows, shift.cols) > WORTH_UNDOING:
             ledger.warn(
                 f"the dates lie {np.hypot(shift.rows, shift.cols):.1f} px apart, which shows as change along "

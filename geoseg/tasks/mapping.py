@@ -42,7 +42,7 @@ from geoseg.runtimes import Session
 from geoseg.scoring import Job
 from geoseg.spec import RunSpec, Spec
 from geoseg.tasks.drawing import draw
-from geoseg.tasks.recipe import Recipe
+from geoseg.tasks.recipe import Extras, Recipe
 from geoseg.vectorise import Cleaning
 
 SCHEMA: Mapping[str, Kind] = {
@@ -151,6 +151,7 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             ledger,
             picture=run.picture is not None,
             describe=extras.describe if extras else None,
+            judge=extras.judge if extras else None,
         )
         if summary.valid_pixels == 0:
             ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")
@@ -170,17 +171,24 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             tables=extras.tables() if extras else {},
             notes=tuple(ledger.notes),
             warnings=tuple(ledger.warnings),
-            outputs=(*outputs_of(run), *(extras.files if extras else ())),
+            outputs=(*outputs_of(run), *(extras.files if extras else ()), *_rasters(extras)),
             seconds=round(time.monotonic() - started, 3),
         )
         if raster is not None:
             raster.finish(record)
+        for sink in extras.rasters if extras else ():
+            sink.finish(record)
         if run.picture is not None:
             draw(run.picture, recipe, summary, record, overwrite=run.overwrite)
         texts = {path: make() for path, make in extras.files.items()} if extras else {}
         write_texts(texts, overwrite=run.overwrite)
         vector.finish(record, footprint(summary, record, recipe.sensor, recipe.acquired))
     return record
+
+
+def _rasters(extras: Extras | None) -> tuple[Path, ...]:
+    """Where a task's further rasters go."""
+    return tuple(sink.path for sink in extras.rasters) if extras else ()
 
 
 def footprint(summary: Summary, record: RunRecord, sensor: str, acquired: str) -> Features:

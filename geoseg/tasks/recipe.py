@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.mosaic import Blend, Decide
-from geoseg.outputs import Kind
+from geoseg.outputs import Kind, MeasureSink
 from geoseg.pipeline import Describe
 from geoseg.pixels import Pixels
 from geoseg.report import TableRows
 from geoseg.runtimes import Session
 from geoseg.scenes import Source
 from geoseg.spec import ClassSpec
+from geoseg.vectorise import Judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Extras:
     """Further columns of the polygons."""
     describe: Describe
     """Fills them."""
+    judge: Judge | None = None
+    """Looks at regions before: may give them other classes, or drop them."""
     tables: Callable[[], dict[str, TableRows]]
     """Further tables, once the whole scene was scored."""
     legend: tuple[ClassSpec, ...] = ()
@@ -40,6 +43,8 @@ class Extras:
     """What the bands of a second date begin with; pictures then show both dates beside the map."""
     files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
     """Further text files, made once the whole scene was scored."""
+    rasters: tuple[MeasureSink, ...] = ()
+    """Further rasters that the task has opened and filled."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,25 +11,29 @@ from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Classes, nodata_class
 from geoseg.vectorise.clean import (
+    REGION,
     Cleaning,
     Edits,
+    Judge,
     Mapped,
     drop,
     fill,
     join_mapped,
+    judged,
     place,
     to_features,
 )
 from geoseg.vectorise.polygons import join, outline
 from geoseg.vectorise.trace import Tracer
 
-__all__ = ["Cleaning", "Edits", "Polygoniser"]
+__all__ = ["REGION", "Cleaning", "Edits", "Judge", "Mapped", "Polygoniser"]
 
 Ints = NDArray[np.int64]
 
 _NO_INTS = np.empty(0, np.int64)
 _NOTHING = Mapped(
     outlines=join([]),
+    ids=_NO_INTS,
     classes=_NO_INTS,
     pixels=_NO_INTS,
     area_cm2=_NO_INTS,
@@ -47,13 +51,16 @@ class Polygoniser:
     and, for filling, 16 bytes for each patch of nodata are held until `finish`.
     """
 
-    def __init__(self, grid: Grid, cleaning: Cleaning, labels: Mapping[int, str]) -> None:
+    def __init__(
+        self, grid: Grid, cleaning: Cleaning, labels: Mapping[int, str], judge: Judge | None = None
+    ) -> None:
         """Start above the first row of a grid.
 
         Args:
             grid: of the map.
             cleaning: what is dropped, filled, smoothed.
             labels: name of each class.
+            judge: gives regions other classes or drops them; features then have a column `REGION`.
 
         Raises:
             UsageError: the cleaning needs a CRS and the grid has none.
@@ -62,6 +69,7 @@ class Polygoniser:
         self._grid = grid
         self._cleaning = cleaning
         self._labels = labels
+        self._judge = judge
         self._tracer = Tracer(grid.width)
         self._held: list[Mapped] = []
         self._unseen: list[NDArray[np.float64]] = []
@@ -92,6 +100,7 @@ class Polygoniser:
         """Make features of regions that are complete, given their statistics; dropped ones are left out."""
         mapped = Mapped(
             outlines=outline(self._tracer.take(ids), ids),
+            ids=ids,
             classes=classes,
             pixels=pixels,
             area_cm2=area_cm2,
@@ -100,6 +109,8 @@ class Polygoniser:
             score_max=score_max,
         )
         mapped = drop(mapped, self._cleaning, self.edits)
+        if self._judge is not None:
+            mapped = judged(mapped, self._judge, self.edits)
         if self._cleaning.needs_all:
             self._held.append(mapped)
             mapped = _NOTHING
@@ -117,7 +128,7 @@ class Polygoniser:
     def _features(self, mapped: Mapped) -> Features:
         """Make features of cleaned regions."""
         shapes = place(mapped, self._grid, self._cleaning)
-        return to_features(mapped, shapes, self._grid, self._labels)
+        return to_features(mapped, shapes, self._grid, self._labels, named=self._judge is not None)
 
     def _mark_unseen(self, row: int, classes: Classes) -> None:
         """Remember where patches of nodata begin: pixels with none above and none to the left."""

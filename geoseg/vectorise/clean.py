@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import shapely
@@ -81,6 +82,8 @@ class Mapped:
     """A batch of regions with their outlines and statistics."""
 
     outlines: Outlines
+    ids: Ints
+    """What the regions are called while the map is made."""
     classes: Ints
     pixels: Ints
     area_cm2: Ints
@@ -106,6 +109,27 @@ def join_mapped(parts: Sequence[Mapped]) -> Mapped:
         outlines=join([part.outlines for part in parts]),
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in statistics},
     )
+
+
+REGION = "region"
+"""Column of the region's id, where somebody judges regions and describes them later."""
+
+
+class Judge(Protocol):
+    """Looks at regions that are complete and not too small, before they become polygons."""
+
+    def __call__(self, regions: Mapped) -> Ints:
+        """Return a class for each region: its own, another one, or 0, which drops it."""
+
+
+def judged(mapped: Mapped, judge: Judge, edits: Edits) -> Mapped:
+    """Let somebody give regions other classes, or drop them."""
+    if not len(mapped):
+        return mapped
+    classes = judge(mapped)
+    changed = np.flatnonzero(classes != mapped.classes)
+    edits.add(mapped.outlines.take(changed), classes[changed])
+    return replace(mapped, classes=classes).take(np.flatnonzero(classes != 0))
 
 
 def drop(mapped: Mapped, cleaning: Cleaning, edits: Edits) -> Mapped:
@@ -226,7 +250,9 @@ def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
     return np.asarray(shapely.orient_polygons(moved), object)
 
 
-def to_features(mapped: Mapped, shapes: Polygons, grid: Grid, labels: Mapping[int, str]) -> Features:
+def to_features(
+    mapped: Mapped, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, named: bool = False
+) -> Features:
     """Give polygons their attributes.
 
     Args:
@@ -234,6 +260,7 @@ def to_features(mapped: Mapped, shapes: Polygons, grid: Grid, labels: Mapping[in
         shapes: their polygons in the CRS of the result; empty ones are left out.
         grid: where they are.
         labels: name of each class.
+        named: whether there is a column `REGION`.
     """
     area = mapped.area_cm2 / 1e4 if grid.crs is not None else np.full(len(mapped), np.nan)
     values, which = np.unique(mapped.classes, return_inverse=True)
@@ -246,6 +273,7 @@ def to_features(mapped: Mapped, shapes: Polygons, grid: Grid, labels: Mapping[in
             "area_m2": area,
             "pixels": mapped.pixels,
             "score_mean": np.round(mapped.score_sum / (255.0 * np.maximum(mapped.scored, 1)), 4),
+            **({REGION: mapped.ids} if named else {}),
         },
     )
     empty = shapely.is_empty(shapes)

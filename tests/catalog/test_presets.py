@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.catalog import sensor, sensors, task
+from geoseg.catalog import satellite, satellites, sensor, sensors, task
 from geoseg.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +65,48 @@ def test_flood_task() -> None:
         (1, "flood"),
         (2, "permanent water"),
     ]
+
+
+def test_satellites() -> None:
+    stems = {path.stem for path in (ROOT / "configs" / "satellites").glob("*.yaml")}
+    assert stems == set(satellites())
+    for name, spec in satellites().items():
+        assert spec.name == name
+        assert any(re.search(pattern, name) for pattern in spec.names)
+        assert spec.wind_citation
+        assert spec.citation
+        for other in satellites():
+            assert other == name or not any(re.search(pattern, other) for pattern in spec.names)
+
+
+def test_pass_bands_of_sentinel_2_differ() -> None:
+    first, second = satellite("Sentinel-2A"), satellite("sentinel-2b")
+    assert (first.swir22, first.swir16) == ((2114.9, 2289.9), (1568.2, 1659.2))
+    assert (second.swir22, second.swir16) == ((2093.2, 2278.2), (1563.4, 1657.4))
+    eight, nine = satellite("landsat-8"), satellite("landsat-9")
+    assert (eight.swir22, eight.swir16) == (nine.swir22, nine.swir16) == ((2107, 2294), (1566, 1651))
+    assert "Landsat 8" in nine.citation
+
+
+def test_borrowed_winds_say_so() -> None:
+    for name, owner in (("landsat-8", "Sentinel-2"), ("emit", "PRISMA"), ("aviris", "PRISMA")):
+        assert owner in satellite(name).wind_citation
+        assert "no calibration of its own" in satellite(name).wind_citation
+
+
+def test_no_table_for_sentinel_2c() -> None:
+    with pytest.raises(UsageError, match="sentinel-2b"):
+        satellite("sentinel-2c")
+
+
+def test_surface_reflectance_is_marked() -> None:
+    surface = {name for name, spec in sensors().items() if spec.surface}
+    assert {
+        "sentinel-2-l2a",
+        "sentinel-2-l2a-offset",
+        "landsat-7-l2",
+        "landsat-9-l2",
+        "hls",
+        "hls-s30",
+    } < surface
+    assert not any("l1" in name for name in surface)

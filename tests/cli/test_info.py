@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from tests.satellites import write_safe
 from tests.spectrometer import simulate, write_granule
 
 Geoseg = Callable[..., tuple[str, str]]
@@ -99,3 +100,16 @@ def test_a_granule_of_a_spectrometer(tmp_path: Path, geoseg: Geoseg) -> None:
     assert "2022-08-15T04:28:38+00:00" in out
     assert "w2347" in out
     assert "lookup table" in err
+
+
+def test_the_satellite_where_it_is_known(geoseg: Geoseg, tmp_path: Path) -> None:
+    root = write_safe(tmp_path, letter="B")
+    out, _ = geoseg("info", root)
+    assert [line.split() for line in out.splitlines() if "platform" in line] == [["platform", "sentinel-2b"]]
+    out, _ = geoseg("info", root, "--json")
+    assert json.loads(out)["platform"] == "sentinel-2b"
+
+
+def test_no_line_for_a_satellite_that_is_not_known(scene: Path, geoseg: Geoseg) -> None:
+    out, _ = geoseg("info", scene)
+    assert "platform" not in out

@@ -1,0 +1,112 @@
+"""A measured quantity as a COG: float32, NaN where it is not known, written window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+
+from geoseg.errors import OutputError
+from geoseg.grid import Grid, Window
+from geoseg.outputs.beside import Beside, writing
+from geoseg.outputs.cog import BLOCK, COG_BLOCK, unreferenced
+from geoseg.outputs.record import RECORD_TAG
+from geoseg.report import RunRecord
+
+
+class MeasureSink:
+    """One band of a quantity; leaving it without `finish` removes it."""
+
+    def __init__(
+        self, path: Path, *, grid: Grid, name: str, unit: str, tags: Mapping[str, str], overwrite: bool
+    ) -> None:
+        """Say what is to be written.
+
+        Args:
+            path: where to.
+            grid: of the raster.
+            name: description of the band.
+            unit: of its values.
+            tags: further metadata of the band.
+            overwrite: whether an existing file may be replaced.
+        """
+        self.path = path
+        self._grid, self._name, self._unit, self._tags = grid, name, unit, dict(tags)
+        self._beside = Beside([path], overwrite=overwrite)
+        self._work: Any = None
+
+    def __enter__(self) -> Self:
+        self._beside.__enter__()
+        grid = self._grid
+        with writing(self.path), unreferenced():
+            self._work = rasterio.open(
+                self._beside.path(self.path, name="measure.work.tif"),
+                "w",
+                driver="GTiff",
+                dtype="float32",
+                count=1,
+                height=grid.height,
+                width=grid.width,
+                crs=None if grid.crs is None else grid.crs.to_wkt(),
+                transform=grid.transform,
+                nodata=np.nan,
+                tiled=True,
+                blockxsize=BLOCK,
+                blockysize=BLOCK,
+                bigtiff="if_safer",
+                sparse_ok=True,
+            )
+            self._work.set_band_description(1, self._name)
+            self._work.set_band_unit(1, self._unit)
+            self._work.update_tags(1, **self._tags)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._work is not None:
+            self._work.close()
+        self._beside.__exit__(kind, error, trace)
+
+    def write(self, window: Window, values: NDArray[np.float32]) -> None:
+        """Write (H, W) values at a window of the grid, NaN where not known.
+
+        Raises:
+            OutputError: they do not fit the window, or cannot be written.
+        """
+        if values.shape != (window.height, window.width):
+            raise OutputError(f"{self.path}: values {values.shape} do not fit their window")
+        with writing(self.path):
+            at = RasterWindow(window.col, window.row, window.width, window.height)
+            self._work.write(values.astype(np.float32, copy=False), 1, window=at)
+
+    def finish(self, record: RunRecord) -> None:
+        """Copy it into a COG with the run's record and move that to its place.
+
+        Raises:
+            OutputError: something cannot be written; nothing is left behind.
+        """
+        work, target = Path(self._work.name), self._beside.path(self.path)
+        with writing(self.path), unreferenced():
+            self._work.update_tags(**{RECORD_TAG: record.model_dump_json()})
+            self._work.close()
+            self._work = None
+            rasterio.shutil.copy(
+                work,
+                target,
+                driver="COG",
+                compress="DEFLATE",
+                predictor="YES",
+                blocksize=COG_BLOCK,
+                overview_resampling="AVERAGE",
+                bigtiff="IF_SAFER",
+            )
+            work.unlink()
+        self._beside.commit()

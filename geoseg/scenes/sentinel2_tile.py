@@ -1,0 +1,67 @@
+"""Sentinel-2's tile metadata (MTD_TL.xml): where the sun stood and from where each band was seen."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from xml.etree import ElementTree
+
+from geoseg.scenes.paths import Listing
+from geoseg.scenes.product import Geometry
+
+METADATA = re.compile(r"(^|/)(MTD_TL|S2[A-D]_OPER_MTD_L(1C|2A)_TL_[^/]*)\.xml$")
+
+
+def tile_geometry(
+    files: Listing, image: str, labels: Sequence[str]
+) -> tuple[Geometry | None, tuple[str, ...]]:
+    """Read the mean angles of the tile that an image belongs to.
+
+    Args:
+        files: the product's files.
+        image: the relative path of one of its images.
+        labels: the bands that the metadata number from 0.
+
+    Returns:
+        The angles, None where no tile metadata lie above the image; and warnings.
+    """
+    found = [
+        name
+        for name in files.names
+        if METADATA.search(name) and PurePosixPath(name).parent in PurePosixPath(image).parents
+    ]
+    if not found:
+        return None, ()
+    name = max(found, key=len)
+    try:
+        root = ElementTree.fromstring(files.text(name))  # noqa: S314 - expat bounds entity expansion
+    except ElementTree.ParseError as error:
+        return None, (f"{files.path(name)} is damaged ({error}): the angles of sun and view are not known",)
+    views = {}
+    for item in _all(root, "Mean_Viewing_Incidence_Angle"):
+        number, zenith = item.get("bandId", ""), _zenith(item)
+        if number.isdecimal() and int(number) < len(labels) and zenith is not None:
+            views[labels[int(number)]] = zenith
+    sun = next((zenith for item in _all(root, "Mean_Sun_Angle") if (zenith := _zenith(item))), None)
+    if sun is None and not views:
+        return None, ()
+    return Geometry(sun_zenith=sun, view_zeniths=views, source=PurePosixPath(name).name), ()
+
+
+def _all(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    """Return all elements of a name, whatever its namespace."""
+    return [item for item in root.iter() if item.tag.rpartition("}")[2] == tag]
+
+
+def _zenith(item: ElementTree.Element) -> float | None:
+    """Return the zenith angle in an element, None where there is none or it is NaN."""
+    for child in _all(item, "ZENITH_ANGLE"):
+        try:
+            value = float(child.text or "")
+        except ValueError:
+            continue
+        if math.isfinite(value):
+            return value
+    return None

@@ -1,0 +1,149 @@
+"""Methane plumes of a scene: columns, spots that stand out, and the rates of what is a plume."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from geoseg.catalog.bundles import find_model
+from geoseg.catalog.presets import sensors, task
+from geoseg.errors import ModelError, SceneError
+from geoseg.methods.plume_search import MARGIN
+from geoseg.outputs import check_writable
+from geoseg.plan import Plan
+from geoseg.report import Reporter, RunRecord
+from geoseg.scenes import open_scene
+from geoseg.scenes.stack import Layer, Stack
+from geoseg.spec import PlumeSpec
+from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
+from geoseg.tasks.methane.angles import angles_of
+from geoseg.tasks.methane.attribution import read_facilities
+from geoseg.tasks.methane.columns import open_all, retrieve
+from geoseg.tasks.methane.found import Found, look
+from geoseg.tasks.methane.judging import PlumeJudge
+from geoseg.tasks.methane.rates import Measurer
+from geoseg.tasks.methane.retrieved import CH4, Retrieved
+from geoseg.tasks.methane.satellite import satellite_of
+from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
+from geoseg.tasks.methane.told import extras
+from geoseg.tasks.methane.wind import effective_wind, tell_wind, wind_of
+from geoseg.tasks.recipe import Recipe
+from geoseg.tasks.segment import network_recipe
+
+TILE = 256
+"""Pixels of a tile of columns."""
+
+
+def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+    """Map methane plumes with their rates.
+
+    Raises:
+        UsageError: the request contradicts itself.
+        SceneError: the scene, a reference or the wind cannot be read, or is not suitable.
+        BandError: a band is missing.
+        ModelError: the network does not fit.
+        OutputError: an output cannot be written.
+    """
+    ledger = Ledger(reporter)
+    inputs = [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths)]
+    begin(spec.run, inputs)
+    if spec.columns is not None:
+        check_writable([spec.columns], spec.run.overwrite, inputs=[Path(path) for path in inputs])
+    facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
+    with ExitStack() as stack:
+        retrieved = _retrieve(spec, stack, ledger)
+        search = find_threshold(retrieved, spec)
+        recipe = _recipe(spec, retrieved, search, stack, ledger)
+        if dry_run:
+            return plan(recipe, spec.run)
+        tell_wind(spec, retrieved, ledger)
+        found = look(spec, retrieved, search, stack, ledger)
+        judge = _judge(spec, retrieved, found, stack)
+        recipe = replace(recipe, extras=extras(spec, retrieved, found, judge, facilities))
+        return make_map(recipe, spec.run, command_of(spec), ledger)
+
+
+def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
+    """Columns of the scene, by what kind of instrument saw it."""
+    scene = stack.enter_context(open_scene(spec.scene, sensors()))
+    if scene.grid.crs is None:
+        raise SceneError(
+            f"{scene.name}: without a CRS neither areas nor rates are known; give the raster its CRS "
+            "(gdal_edit.py -a_srs)"
+        )
+    satellite = satellite_of(scene, spec.satellite)
+    angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
+    opened = open_all(spec, stack, ledger)
+    return retrieve(spec, satellite, opened, angles, ledger)
+
+
+def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, stack: ExitStack) -> PlumeJudge:
+    """Who decides what is a plume, with files of its own to read."""
+    grid = retrieved.source.grid
+    return PlumeJudge(
+        grid=grid,
+        search=found.search,
+        alarms=found.alarms,
+        searched=found.known,
+        reader=stack.enter_context(retrieved.again()),
+        band=retrieved.searched,
+        bands=tuple(dict.fromkeys((CH4, retrieved.searched, *retrieved.beside))),
+        wind_at=lambda lon, lat: wind_of(spec, retrieved.scene, retrieved.satellite, (lon, lat)),
+        measurer=Measurer(
+            grid=grid,
+            search=found.search,
+            effective=effective_wind(spec, retrieved.satellite),
+            spec=spec,
+            most_ppm_m=retrieved.most_ppm_m,
+        ),
+        spec=spec,
+    )
+
+
+def _recipe(
+    spec: PlumeSpec,
+    retrieved: Retrieved,
+    search: Search,
+    stack: ExitStack,
+    ledger: Ledger,
+) -> Recipe:
+    """What is scored: columns above a threshold, or whatever a network makes of them."""
+    preset = task("plume")
+    inputs = (retrieved.source.describe(), *(scene.describe() for scene in retrieved.inputs))
+    if spec.model is not None:
+        recipe = _by_network(spec, retrieved, stack, ledger)
+        return replace(
+            recipe, task="methane plume", layer=preset.layer, classes=preset.classes, inputs=inputs
+        )
+    scene, session = retrieved.scene, PlumeSession(search, retrieved.method)
+    return Recipe(
+        task="methane plume",
+        layer=preset.layer,
+        classes=preset.classes,
+        source=retrieved.source,
+        bands=(retrieved.searched,),
+        session=session,
+        prepare=session.prepare,
+        blend="crop",
+        tile=TILE,
+        overlap=2 * MARGIN,
+        runtime={"method": spec.method},
+        inputs=inputs,
+        sensor=scene.sensor.name if scene.sensor else "",
+        acquired=scene.time.isoformat() if scene.time else "",
+    )
+
+
+def _by_network(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger: Ledger) -> Recipe:
+    """Let a network draw the mask from columns and bands."""
+    model = find_model(spec.model or "")
+    scene = retrieved.scene
+    own = set(retrieved.source.band_names)
+    further = tuple(band.name for band in model.bands if band.name not in own)
+    source = Stack(retrieved.source, [Layer(source=scene.select(further))] if further else [])
+    if len(model.classes) != 2:
+        raise ModelError(f"{model.name}: a network of plumes has two classes, not {len(model.classes)}")
+    recipe = network_recipe(model, scene, source, spec.run, ledger)
+    stack.callback(recipe.session.close)
+    return recipe

@@ -1,0 +1,87 @@
+"""The wind that carries a plume: asked for, or read at the source or the scene's centre when it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from geoseg.errors import SceneError
+from geoseg.methods.methane_rate import EffectiveWind
+from geoseg.scenes import Scene
+from geoseg.scenes.wind import Wind, read_wind
+from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.methane.angles import acquired, centre
+from geoseg.tasks.methane.retrieved import Retrieved
+
+
+def wind_of(
+    spec: PlumeSpec,
+    scene: Scene,
+    satellite: SatelliteSpec,
+    place: tuple[float, float] | None = None,
+) -> Wind | None:
+    """Return the wind of a request at a place.
+
+    Args:
+        spec: its `wind`, `wind_from` and `source` count.
+        scene: the scene that plumes are searched in.
+        satellite: whose usual hour counts where only the day is known.
+        place: longitude and latitude; None: of the known source, or of the scene's centre.
+
+    Returns:
+        None where the request says no wind: plumes then have no rate.
+
+    Raises:
+        SceneReadError: the wind file cannot be read.
+        SceneError: it does not serve the scene's time and place, or the scene has no place.
+    """
+    if spec.wind is None:
+        return None
+    if not isinstance(spec.wind, Path):
+        return Wind(speed=spec.wind, direction_from=spec.wind_from, source="--wind")
+    place = place or spec.source or centre(scene)
+    if place is None:
+        raise SceneError(
+            f"{scene.name} has no CRS, so that its place in {spec.wind} is not known; give the speed with "
+            "--wind"
+        )
+    moment = acquired(scene, satellite)
+    found = read_wind(spec.wind, moment.time if moment else None, *place)
+    source = f"{found.source}, at {place[0]:.3f}, {place[1]:.3f}"
+    if moment is not None:
+        source += f", for {moment.source}"
+    if spec.wind_from is None:
+        return replace(found, source=source)
+    return replace(found, direction_from=spec.wind_from, source=f"{source}; direction: --wind-from")
+
+
+def tell_wind(spec: PlumeSpec, retrieved: Retrieved, ledger: Ledger) -> None:
+    """Say what wind plumes will be given; a file of another day or place is refused before mapping.
+
+    Raises:
+        SceneError: the file does not serve the scene's time and place.
+    """
+    wind = wind_of(spec, retrieved.scene, retrieved.satellite)
+    if wind is None:
+        ledger.warn(
+            "no wind is known: plumes get masses and no rates; say --wind M/S, or a file of U10 and V10"
+        )
+        return
+    effective = effective_wind(spec, retrieved.satellite)
+    towards = "" if wind.direction_from is None else f" from {wind.direction_from:.0f} degrees"
+    cited = " ".join(effective.citation.split())
+    ledger.note(
+        f"wind {wind.speed:.1f} m/s{towards} ({wind.source}), effective "
+        f"{float(effective(wind.speed)):.2f} m/s: {effective.slope:g} x U10 {effective.offset:+g} ({cited})"
+    )
+
+
+def effective_wind(spec: PlumeSpec, satellite: SatelliteSpec) -> EffectiveWind:
+    """Return how wind at 10 m becomes the wind that carries a plume: as asked for, else the satellite's."""
+    if spec.effective_wind is not None:
+        slope, offset = spec.effective_wind
+        return EffectiveWind(slope=slope, offset=offset, citation="--effective-wind")
+    return EffectiveWind(
+        slope=satellite.wind_slope, offset=satellite.wind_offset, citation=satellite.wind_citation
+    )
