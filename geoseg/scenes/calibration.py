@@ -127,7 +127,8 @@ def _of_floats(item: Named, context: Context) -> Gain:
     if sensor is not None and sensor.kind == "hyperspectral":
         return Gain(scale=sensor.scale, offset=0.0, source=f"sensor {sensor.name}, stored as floats")
     if is_cube_name(item.name):
-        return Gain(scale=1.0, offset=0.0, units=_cube(raster, context).units, source="stored values")
+        scale, units = _cube(raster, context).gain
+        return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
     values = raster.sample(index)
     values = values[np.isfinite(values) & (values > -9000)]
     high = float(np.percentile(values, 99)) if values.size else 0.0

@@ -18,12 +18,12 @@ from geoseg.spec import Units
 SENTINELS = (-9999.0, -32768.0, -99999.0)
 """Values that mean "not observed" in float files whose authors forgot the nodata tag."""
 
-_PER_SR = r"/\s*sr\b|\bsr\s*(\^|\*\*)?-1"
-_SAYS: tuple[tuple[Units, re.Pattern[str]], ...] = (
-    ("reflectance", re.compile(r"(?<![a-z])(rfl|refl|reflectance)(?![a-z])", re.IGNORECASE)),
-    ("radiance", re.compile(rf"(?<![a-z])(rdn|rad|radiance)(?![a-z])|{_PER_SR}", re.IGNORECASE)),
-)
-"""What file names and tags say; units of radiance are per sr."""
+_REFLECTANCE = re.compile(r"(?<![a-z])(rfl|refl|reflectance)(?![a-z])", re.IGNORECASE)
+_RADIANCE = re.compile(r"(?<![a-z])(rdn|rad|radiance)(?![a-z])", re.IGNORECASE)
+_WATTS = re.compile(r"(?<![a-z])([uµμm]?)W(?![a-z])(?=.*(?<![a-z])sr(?![a-z]))", re.IGNORECASE)
+"""What file names and tags say; radiance is power per sr."""
+
+_POWER = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6}
 
 _TOLD = ("data_units", "units", "description", "radiance_units", "tifftag_imagedescription")
 """Tags that may tell the units."""
@@ -53,22 +53,30 @@ class Cube:
         return nodata
 
     @cached_property
-    def units(self) -> Units:
-        """By tags and name, else by the values in visible light."""
+    def gain(self) -> tuple[float, Units]:
+        """Scale and units by tags and name, else by the values in visible light.
+
+        Radiance without units is bare counts: its scale is not known.
+        """
         tags = self._raster.tags()
-        told = " ".join((self._file, *(tags.get(key, "") for key in _TOLD)))
-        told += " " + self._raster.tags(1).get("units", "")
-        for units, pattern in _SAYS:
-            found = pattern.search(told.replace("_", " "))
-            if found:
-                self._remarks.note(f"{self._file}: taken for {units} ({found[0]} in its name or tags)")
-                return units
+        units = " ".join([*(tags.get(key, "") for key in _TOLD), self._raster.tags(1).get("units", "")])
+        told = f"{self._file} {units}".replace("_", " ")
+        if found := _REFLECTANCE.search(told):
+            self._remarks.note(f"{self._file}: taken for reflectance ({found[0]} in its name or tags)")
+            return 1.0, "reflectance"
+        if found := _WATTS.search(units):
+            scale = _POWER[found[1].lower()] * (1e4 if "cm" in units else 1) * (1e3 if "nm" in units else 1)
+            self._remarks.note(f"{self._file}: radiance in {units.strip()}, x {scale:g} in W m-2 sr-1 um-1")
+            return scale, "radiance"
+        if found := _RADIANCE.search(told):
+            self._remarks.note(f"{self._file}: taken for radiance of unknown scale ({found[0]} in its name)")
+            return 1.0, "dn"
         if _as_dark_as_reflectance(self._raster):
             self._remarks.note(
                 f"{self._file}: float values of 0..1 in visible light are taken for reflectance as they are"
             )
-            return "reflectance"
-        return "dn"
+            return 1.0, "reflectance"
+        return 1.0, "dn"
 
 
 def is_cube_name(band: str) -> bool:

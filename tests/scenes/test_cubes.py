@@ -43,6 +43,7 @@ def test_envi_headers_tell_widths_and_units(tmp_path: Path, interleave: str) -> 
         np.testing.assert_allclose([1000 * (band.wavelength or 0) for band in opened.bands], CENTRES)
         np.testing.assert_allclose([1000 * (band.fwhm or 0) for band in opened.bands], WIDTHS)
         assert opened.units("w2122") == "radiance"
+        assert opened.bands[0].scale == pytest.approx(10)
         pixels = opened.read(opened.grid.window, opened.band_names)
         np.testing.assert_array_equal(pixels.data, np.moveaxis(cube.data, -1, 0))
         assert any("no CRS" in text for text in opened.warnings)
@@ -65,22 +66,25 @@ def test_tags_of_a_tiff_tell_widths(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "factor", "units", "expected"),
+    ("name", "factor", "units", "expected", "scale"),
     [
-        ("cube.tif", 1.0, "", "dn"),
-        ("cube.tif", 0.01, "", "reflectance"),
-        ("f_rdn_cube.tif", 0.01, "", "radiance"),
-        ("f_rfl_cube.tif", 1.0, "", "reflectance"),
-        ("cube.tif", 0.01, "W/m2/sr/um", "radiance"),
+        ("cube.tif", 1.0, "", "dn", 1),
+        ("cube.tif", 0.01, "", "reflectance", 1),
+        ("f_rdn_cube.tif", 0.01, "", "dn", 1),
+        ("f_rfl_cube.tif", 1.0, "", "reflectance", 1),
+        ("cube.tif", 0.01, "W/m2/sr/um", "radiance", 1),
+        ("cube.tif", 1.0, "uW/cm^2/SR/nm", "radiance", 10),
+        ("cube.tif", 1.0, "mW m-2 nm-1 sr-1", "radiance", 1),
     ],
 )
 def test_units_are_told_or_seen_in_visible_light(
-    tmp_path: Path, name: str, factor: float, units: str, expected: str
+    tmp_path: Path, name: str, factor: float, units: str, expected: str, scale: float
 ) -> None:
     cube = simulate(20, 30)
     cube.data[:] *= factor
     with scene(write_tiff(tmp_path / name, cube, units=units)) as opened:
         assert {band.units for band in opened.bands} == {expected}
+        assert [band.scale for band in opened.bands] == pytest.approx([scale] * len(CENTRES))
 
 
 def test_fill_without_a_tag_is_found_once_for_all_bands(tmp_path: Path) -> None:

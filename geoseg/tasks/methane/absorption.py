@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from geoseg.catalog.gases import methane
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.methods.matched_filter import UNIT
+from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.unit_absorption import convolved, unit_absorption
 from geoseg.scenes import Scene
 from geoseg.scenes.bands import Band
 from geoseg.scenes.cubes import is_cube_name
 from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.methane.angles import Angles
 
 Matrix = NDArray[np.float64]
 
@@ -44,12 +46,13 @@ class Absorption:
     """Where it was taken from, for people."""
 
 
-def absorption_of(scene: Scene, path: Path | None, ledger: Ledger) -> Absorption:
+def absorption_of(scene: Scene, path: Path | None, angles: Angles | None, ledger: Ledger) -> Absorption:
     """Return the bands of a scene within the window and their unit absorption.
 
     Args:
         scene: with bands named by wavelength.
-        path: of a table of the user's; None: geoseg's own.
+        path: of a table of the user's, taken as it is; None: geoseg's own.
+        angles: whose air-mass factor geoseg's own is brought to; None: sun and sensor overhead.
         ledger: hears of widths that the file does not say.
 
     Raises:
@@ -61,7 +64,11 @@ def absorption_of(scene: Scene, path: Path | None, ledger: Ledger) -> Absorption
     centres = np.array([1000 * (band.wavelength or np.nan) for band in bands])
     widths = _widths(scene, bands, centres, ledger)
     if path is None:
-        unit, source = unit_absorption(methane(), centres, widths), "geoseg's table"
+        air_mass = TABLE_AIR_MASS if angles is None else angles.air_mass_factor
+        unit = unit_absorption(methane(), centres, widths) * (air_mass / TABLE_AIR_MASS)
+        source = f"geoseg's table at air-mass factor {air_mass:.3f}"
+        if angles is not None:
+            ledger.note(f"air-mass factor {air_mass:.3f} ({angles.source})")
     else:
         unit, source = _of_file(path, centres, widths) * UNIT, path.name
     return Absorption(bands=tuple(band.name for band in bands), centres=centres, unit=unit, source=source)

@@ -28,13 +28,16 @@ from geoseg.scenes.emit import Granule, in_sensor_geometry
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.absorption import Absorption, absorption_of
-from geoseg.tasks.methane.ground import ColumnsFile, on_ground, opened
+from geoseg.tasks.methane.angles import Angles
+from geoseg.tasks.methane.cube_columns import CubeColumns
+from geoseg.tasks.methane.ground import ColumnsFile, on_ground
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
 from geoseg.tasks.methane.spool import Spool
 from geoseg.tasks.methane.stripes import Stripes
+from geoseg.tasks.methane.sunlight import SCREENS, Sunlight, sunlight
 
-BESIDE = ("red", "green", "blue", "nir", "swir16", "swir22")
-"""Common names of bands that screens look at; those come along that the cube has."""
+COMMON = ("red", "green", "blue", "nir", "cirrus", "swir16", "swir22")
+"""Common names of bands that come along where the cube has them: for screens, and for networks."""
 
 WELL_KNOWN = 50
 """Pixels a band of a group of detector columns, by default.
@@ -59,9 +62,14 @@ TITLES = {"mag1c": "mag1c (albedo-corrected, sparse matched filter)", "matched-f
 class Cube:
     """A cube as it is retrieved: in the geometry of the detector where the files have it."""
 
+    used: Scene
+    """The bands that are read, on the map's grid."""
     scene: Scene
+    """The same as they are retrieved."""
     absorption: Absorption
-    beside: tuple[str, ...]
+    common: tuple[str, ...]
+    """Bands by common name that come along."""
+    light: Sunlight
     granule: Granule | None
     """Puts the detector's pixels on the ground; None: the cube's own grid is the map's."""
     detectors: bool
@@ -80,6 +88,7 @@ def retrieve_cube(
     folder: Path,
     stack: ExitStack,
     ledger: Ledger,
+    angles: Angles | None = None,
 ) -> Retrieved:
     """Retrieve the methane columns of a cube.
 
@@ -93,9 +102,13 @@ def retrieve_cube(
             It is the caller's to remove, after `stack` is closed.
         stack: closes the result.
         ledger: hears of progress (unit "columns"), notes and warnings.
+        angles: of sun and view, whose air-mass factor geoseg's own table is brought to, and which screens for
+            water and cloud need. None: columns count as with sun and sensor overhead, and these screens are
+            left out.
 
     Returns:
-        Columns in ppm·m on the scene's grid, with the bands of `BESIDE` that the cube has.
+        Columns in ppm·m on the scene's grid, with `water`, `cloud` and `albedo` for screens, and the bands
+        of `COMMON` that the cube has.
 
     Raises:
         SceneError: the scene is no radiance cube that reaches into methane's window, no group of columns has
@@ -109,23 +122,23 @@ def retrieve_cube(
             f"{scene.name}: --method {method} is for two broad bands, and this is a spectrometer's cube; "
             f"use {' or '.join(TITLES)}"
         )
-    cube = _cube(scene, spec, ledger)
+    cube = _cube(scene, spec, angles, ledger)
     bounds = column_groups(cube, spec.column_group)
-    columns = folder / "columns.tif"
+    columns, names = folder / "columns.tif", (CH4, *SCREENS, *cube.common)
     with Spool(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as spool:
-        with ColumnsFile(columns, cube.grid, (CH4, *cube.beside)) as file:
+        with ColumnsFile(columns, cube.grid, names) as file:
             _read_into(spool, file, cube, ledger)
         _retrieve(spool, method, cube, ledger)
-        with ColumnsFile(columns, cube.grid, (CH4, *cube.beside), again=True) as file:
+        with ColumnsFile(columns, cube.grid, names, again=True) as file:
             _write_result(spool, file, cube, ledger)
     if cube.granule is not None:
         columns = on_ground(columns, folder / "ground.tif", cube.granule)
-    open_it: Callable[[], Scene] = partial(_clipped, columns, scene, spec)
+    open_it: Callable[[], CubeColumns] = partial(CubeColumns, columns, cube.used, spec.run)
     low, high = cube.absorption.centres[[0, -1]]
     groups = f"{len(bounds)} groups of columns" if len(bounds) > 1 else "one background"
     return Retrieved(
         source=stack.enter_context(open_it()),
-        beside=cube.beside,
+        beside=SCREENS,
         again=open_it,
         method=f"{TITLES[method]}, {len(cube.absorption.bands)} bands from {low:.0f} to {high:.0f} nm, "
         f"{groups}, absorption of {cube.absorption.source}",
@@ -155,31 +168,44 @@ def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
     return list(itertools.pairwise(starts))
 
 
-def _cube(scene: Scene, spec: PlumeSpec, ledger: Ledger) -> Cube:
+def _cube(scene: Scene, spec: PlumeSpec, angles: Angles | None, ledger: Ledger) -> Cube:
     """Look at a scene as a cube."""
-    absorption = absorption_of(scene, spec.absorption, ledger)
-    used = scene.select([*absorption.bands, *_beside(scene)])
+    absorption = absorption_of(scene, spec.absorption, angles, ledger)
+    common = _common(scene)
+    used = scene.select([*absorption.bands, *common])
+    light = sunlight(used, common, angles)
+    if not light.factors:
+        ledger.warn(
+            f"{scene.name}: water and clouds are not screened: "
+            + (
+                "the sun's height is not known"
+                if angles is None
+                else "the scale of its radiance is not known"
+            )
+        )
     ledger.hear([note for note in used.notes if note not in scene.notes], ())
     raw = in_sensor_geometry(used)
     return Cube(
+        used=used,
         scene=used if raw is None else raw[0],
         absorption=absorption,
-        beside=used.band_names[len(absorption.bands) :],
+        common=common,
+        light=light,
         granule=None if raw is None else raw[1],
         detectors=raw is not None or scene.grid.crs is None,
     )
 
 
-def _beside(scene: Scene) -> list[str]:
-    """Return which bands of `BESIDE` a scene has."""
+def _common(scene: Scene) -> tuple[str, ...]:
+    """Return which bands of `COMMON` a scene has."""
     found = []
-    for name in BESIDE:
+    for name in COMMON:
         try:
             scene.select([name])
         except BandError:
             continue
         found.append(name)
-    return found
+    return tuple(found)
 
 
 def _windows(cube: Cube) -> tuple[list[Window], int]:
@@ -203,8 +229,10 @@ def _read_into(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> N
             radiance[:, ~usable(pixels, radiance)] = np.nan
             spool.write(window, radiance)
             # From long waves to short: chunks of a netCDF that were decoded for the window serve swir22 too.
-            for index, name in reversed(list(enumerate(cube.beside, start=2))):
-                file.write(window, index, cube.scene.read(window, (name,)).physical()[0])
+            beside = {name: cube.scene.read(window, (name,)).physical()[0] for name in cube.common[::-1]}
+            planes = [*cube.light.screens(beside), *(beside[name] for name in cube.common)]
+            for index, plane in enumerate(planes, start=2):
+                file.write(window, index, plane)
             ledger.progress(width * done // len(windows), 2 * width, "columns")
 
 
@@ -283,8 +311,3 @@ def _write_result(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -
             f"{cube.scene.name}: stripes: neighbouring detector columns differ by {found:.0f} ppm·m, more "
             "than their noise explains; a smaller --column-group levels them, if groups keep enough pixels"
         )
-
-
-def _clipped(path: Path, scene: Scene, spec: PlumeSpec) -> Scene:
-    """Open the result, clipped to the area of the map."""
-    return opened(path, scene).clip(spec.run.bbox, spec.run.bbox_crs, spec.run.aoi)

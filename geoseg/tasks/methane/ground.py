@@ -15,11 +15,8 @@ from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import OutputError
 from geoseg.grid import Grid, Window
-from geoseg.scenes import Scene
-from geoseg.scenes.bands import Band
 from geoseg.scenes.emit import Granule
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.scene import Facts
 
 TILE = 256
 CACHE = 48 * 2**20
@@ -112,16 +109,6 @@ def _gathered(source: Raster, granule: Granule, window: Window) -> Plane:
         for index in range(source.count):
             out[index, seen] = source.read(part, [index + 1])[0][rows[seen] - top, cols[seen] - left]
     return out
-
-
-def opened(path: Path, scene: Scene) -> Scene:
-    """Open such a file as a scene of the time and sensor of the one it was made of."""
-    raster = Raster(str(path))
-    bands = tuple(
-        Band(name=name or "", raster=raster, index=index, origin="retrieved", scaling="as stored")
-        for index, name in enumerate(raster.descriptions, start=1)
-    )
-    return Scene(Facts(name=scene.name, sensor=scene.sensor, time=scene.time, centres={}), bands)
 
 
 def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> rasterio.io.DatasetWriter:

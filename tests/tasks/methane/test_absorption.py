@@ -16,6 +16,7 @@ from geoseg.scenes import open_scene
 from geoseg.spec import SceneSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.absorption import Absorption, absorption_of
+from geoseg.tasks.methane.angles import Angles
 from tests.spectrometer import WIDTHS, WINDOW, simulate, write_tiff
 from tests.told import Told
 
@@ -27,10 +28,10 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiff(tmp_path_factory.mktemp("cube") / "cube.tif", simulate(8, 8))
 
 
-def of(cube: Path, table: Path | None) -> Absorption:
+def of(cube: Path, table: Path | None, angles: Angles | None = None) -> Absorption:
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(SceneSpec(paths=(str(cube),)), sensors()))
-        return absorption_of(scene, table, Ledger(Told()))
+        return absorption_of(scene, table, angles, Ledger(Told()))
 
 
 def write(path: Path, wavelength: np.ndarray, slope: np.ndarray, head: str = "wavelength_nm,slope\n") -> Path:
@@ -44,6 +45,14 @@ def test_geosegs_own_table(cube: Path) -> None:
     assert found.bands[0] == "w2122"
     np.testing.assert_allclose(found.centres, WINDOW)
     np.testing.assert_allclose(found.unit, OWN)
+
+
+def test_a_longer_path_absorbs_more_but_a_users_table_is_taken_as_it_is(cube: Path, tmp_path: Path) -> None:
+    low = Angles(sun_zenith=60, view_zenith=0, source="a test")
+    np.testing.assert_allclose(of(cube, None, low).unit, 1.5 * OWN)
+    assert "1.500" not in of(cube, None).source
+    table = write(tmp_path / "table.csv", WINDOW, OWN / 1e5)
+    np.testing.assert_allclose(of(cube, table, low).unit, OWN, rtol=1e-6)
 
 
 @pytest.mark.parametrize("head", ["wavelength_nm,slope\n", ""])

@@ -24,6 +24,7 @@ from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane import cube as cube_module
 from geoseg.tasks.methane import spool as spool_module
+from geoseg.tasks.methane.angles import Angles
 from geoseg.tasks.methane.cube import retrieve_cube
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
 from tests.spectrometer import (
@@ -52,7 +53,9 @@ Columns = NDArray[np.float32]
 
 
 @contextmanager
-def retrieved(path: Path, told: Told | None = None, **options: object) -> Iterator[Retrieved]:
+def retrieved(
+    path: Path, told: Told | None = None, angles: Angles | None = None, **options: object
+) -> Iterator[Retrieved]:
     """Retrieve a file's columns."""
     run = {"output": path.with_suffix(".gpkg"), "bbox": options.pop("bbox", None)}
     spec = PlumeSpec.model_validate({"scene": {"paths": (str(path),)}, "run": run, **options})
@@ -61,7 +64,7 @@ def retrieved(path: Path, told: Told | None = None, **options: object) -> Iterat
         open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene,
         ExitStack() as stack,
     ):
-        yield retrieve_cube(scene, spec, EMIT, Path(folder), stack, Ledger(told or Told()))
+        yield retrieve_cube(scene, spec, EMIT, Path(folder), stack, Ledger(told or Told()), angles)
 
 
 def columns(found: Retrieved) -> Columns:
@@ -130,7 +133,9 @@ def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path) -> None
         grid = found.source.grid
         assert grid.crs is not None
         assert grid.crs.to_epsg() == 4326
-        assert found.beside == ("red", "green", "blue", "nir", "swir16", "swir22")
+        assert found.beside == ("water", "cloud", "albedo")
+        common = ("red", "green", "blue", "nir", "swir16", "swir22")
+        assert found.source.band_names == (CH4, *found.beside, *common)
         assert "6 groups of columns" in found.method
         rows, cols = np.nonzero(ground > PPM_M / 2)
         lon, lat = EAST + (cols + 0.5) * STEP, NORTH - (rows + 0.5) * STEP
@@ -142,10 +147,10 @@ def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path) -> None
         assert lat.mean() == pytest.approx(at_lat, abs=STEP)
         centre = ground[int((NORTH - at_lat) / STEP), int((at_lon - EAST) / STEP)]
         assert centre == pytest.approx(PPM_M, rel=0.25)
-        beside = found.source.read(grid.window, found.beside)
+        beside = found.source.read(grid.window, common)
         assert beside.valid.sum() == np.isfinite(ground).sum()
         with open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene:
-            same = scene.read(grid.window, found.beside)
+            same = scene.read(grid.window, common)
         np.testing.assert_allclose(beside.physical(), same.physical(), rtol=1e-6)
         with found.again() as once_more:
             np.testing.assert_array_equal(once_more.read(grid.window, (CH4,)).physical()[0], ground)
@@ -271,6 +276,53 @@ def test_scenes_that_are_no_radiance_cube_are_refused(tmp_path: Path) -> None:
     good = write_tiff(tmp_path / "good.tif", made)
     with pytest.raises(SceneError, match=r"two broad bands.*mag1c"), retrieved(good, method="mbsp"):
         pass
+
+
+SUN = Angles(sun_zenith=40, view_zenith=0, source="a test")
+
+
+def test_water_and_cloud_are_told_by_the_suns_light(tmp_path: Path) -> None:
+    made = simulate(60, 50)
+    made.data[:] *= 1.5
+    made.data[:, :10] *= 0.02
+    made.data[:, 40:, :6] *= 3.5
+    path = write_tiff(tmp_path / "cube.tif", made)
+    with retrieved(path, angles=SUN) as found:
+        pixels = found.source.read(found.source.grid.window, ("water", "cloud", "albedo"))
+    water, cloud, albedo = pixels.data
+    assert pixels.valid.all()
+    assert (water[:, :10] == 1).all()
+    assert (water[:, 10:] == 0).all()
+    assert (cloud[:, 40:] == 1).mean() > 0.9
+    assert (cloud[:, :40] == 0).all()
+    band = made.data[..., int(np.argmin(np.abs(CENTRES - 1610)))]
+    np.testing.assert_allclose(albedo, np.pi * band / (246.0 * np.cos(np.radians(40))), rtol=0.03)
+
+
+def test_without_sun_or_scale_there_is_no_water_or_cloud_but_columns(tmp_path: Path) -> None:
+    made = simulate(60, 50)
+    for units, angles, said in (
+        ("counts", SUN, "scale of its radiance"),
+        ("W/m2/sr/um", None, "sun's height"),
+    ):
+        told = Told()
+        path = write_tiff(tmp_path / f"{len(units)}.tif", made, units=units)
+        with retrieved(path, told, angles) as found:
+            pixels = found.source.read(found.source.grid.window, (CH4, "water", "cloud", "albedo"))
+        assert pixels.valid.all()
+        assert np.isnan(pixels.data[1:3]).all()
+        assert np.isfinite(pixels.data[3]).all()
+        assert any(said in text for text in told.warnings)
+
+
+def test_columns_count_for_the_light_path(tmp_path: Path) -> None:
+    made = simulate(60, 50, disc(60, 50, 30, 20, 4))
+    path = write_tiff(tmp_path / "cube.tif", made)
+    means = []
+    for angles in (None, Angles(sun_zenith=60, view_zenith=0, source="a test")):
+        with retrieved(path, angles=angles) as found:
+            means.append(columns(found)[made.plume].mean())
+    assert means[1] == pytest.approx(means[0] / 1.5, rel=0.01)
 
 
 def test_widths_that_the_file_does_not_say_are_taken_from_the_spacing(tmp_path: Path) -> None:
