@@ -52,6 +52,9 @@ class Chunk(Protocol):
     def keep(self, found: Matrix) -> None:
         """Keep the enhancement (n,)."""
 
+    def keep_signal(self, signal: Matrix) -> None:
+        """Keep the enhancement (n,) before it is made sparse: of either sign, as noise is."""
+
 
 class InMemory:
     """A chunk whose pixels are an array."""
@@ -60,6 +63,7 @@ class InMemory:
         """Take (n, B) float64, all finite."""
         self._radiance = radiance
         self._found: Matrix = np.zeros(len(radiance))
+        self._signal: Matrix = self._found
 
     def radiance(self) -> Matrix:
         """(n, B)."""
@@ -72,6 +76,14 @@ class InMemory:
     def keep(self, found: Matrix) -> None:
         """Keep the enhancement (n,)."""
         self._found = found
+
+    def signal(self) -> Matrix:
+        """(n,) that was kept last."""
+        return self._signal
+
+    def keep_signal(self, signal: Matrix) -> None:
+        """Keep the enhancement (n,) before it is made sparse."""
+        self._signal = signal
 
 
 def matched_filter(radiance: Matrix, absorption: Matrix) -> Matrix:
@@ -125,11 +137,17 @@ def filter_group(chunks: Sequence[Chunk], absorption: Matrix) -> None:
     """
     sums = _Sums(chunks, absorption)
     for chunk in chunks:
-        chunk.keep(sums.project(chunk.radiance()) / sums.energy * UNIT)
+        found = np.asarray(sums.project(chunk.radiance()) / sums.energy * UNIT)
+        chunk.keep(found)
+        chunk.keep_signal(found)
 
 
 def mag1c_group(chunks: Sequence[Chunk], absorption: Matrix, rounds: int = ROUNDS) -> None:
     """Keep in each chunk of a group what mag1c finds, ppm·m: albedo-corrected, sparse, not negative.
+
+    The signal that is kept too is that of the last iteration without sparsity: the matched filter against a
+    background without the gas, by each pixel's albedo. Its noise is of either sign, so that what chance makes
+    can be told by it; of the sparse result, most pixels are 0.
 
     Args:
         chunks: iterated `rounds` + 3 times, in one order.
@@ -148,6 +166,8 @@ def mag1c_group(chunks: Sequence[Chunk], absorption: Matrix, rounds: int = ROUND
             radiance = chunk.radiance()
             albedo = np.maximum(radiance @ bright, DARKEST)
             signal = sums.project(radiance)
+            if turn == rounds:
+                chunk.keep_signal(signal / (albedo * sums.energy) * UNIT)
             if turn:
                 signal -= 1 / (albedo * (chunk.found() / UNIT + TINY))
             found = np.maximum(0, signal / (albedo * (max(1.0, sums.energy) if turn else sums.energy)))

@@ -10,34 +10,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import rasterio
-from numpy.typing import NDArray
-
-from geoseg.errors import BandError, SceneError
-from geoseg.grid import Grid, Window
+from geoseg.errors import SceneError
+from geoseg.grid import Window
 from geoseg.methods.matched_filter import Chunk, Matrix, filter_group, mag1c_group
-from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
-from geoseg.scenes.emit import Granule, in_sensor_geometry
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger
-from geoseg.tasks.methane.absorption import Absorption, absorption_of
 from geoseg.tasks.methane.angles import Angles
 from geoseg.tasks.methane.cube_columns import CubeColumns
+from geoseg.tasks.methane.cube_reading import Cube, look_at_cube, read_into
 from geoseg.tasks.methane.ground import ColumnsFile, on_ground
-from geoseg.tasks.methane.retrieved import CH4, Retrieved
+from geoseg.tasks.methane.retrieved import CH4, SIGNAL, Retrieved
 from geoseg.tasks.methane.spool import Spool
 from geoseg.tasks.methane.stripes import Stripes
-from geoseg.tasks.methane.sunlight import SCREENS, Sunlight, sunlight
-
-COMMON = ("red", "green", "blue", "nir", "cirrus", "swir16", "swir22")
-"""Common names of bands that come along where the cube has them: for screens, and for networks."""
+from geoseg.tasks.methane.sunlight import SCREENS
 
 WELL_KNOWN = 50
 """Pixels a band of a group of detector columns, by default.
@@ -52,33 +41,7 @@ TOO_FEW = 2
 SCARCE = 10
 """Pixels a band: with fewer a group's plume is part of its background, and columns come out too small."""
 
-STRETCH = 24 * 2**20
-"""Bytes that are read at once."""
-
 TITLES = {"mag1c": "mag1c (albedo-corrected, sparse matched filter)", "matched-filter": "matched filter"}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Cube:
-    """A cube as it is retrieved: in the geometry of the detector where the files have it."""
-
-    used: Scene
-    """The bands that are read, on the map's grid."""
-    scene: Scene
-    """The same as they are retrieved."""
-    absorption: Absorption
-    common: tuple[str, ...]
-    """Bands by common name that come along."""
-    light: Sunlight
-    granule: Granule | None
-    """Puts the detector's pixels on the ground; None: the cube's own grid is the map's."""
-    detectors: bool
-    """Whether each column of the image is one detector."""
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of the retrieval."""
-        return self.scene.grid
 
 
 def retrieve_cube(
@@ -107,8 +70,9 @@ def retrieve_cube(
             left out.
 
     Returns:
-        Columns in ppm·m on the scene's grid, with `water`, `cloud` and `albedo` for screens, and the bands
-        of `COMMON` that the cube has.
+        Columns in ppm·m on the scene's grid; plumes are searched in `signal`, which is of either sign where
+        mag1c's columns are sparse, and the same as the matched filter's. With it are `water`, `cloud` and
+        `albedo` for screens, and the bands of `COMMON` that the cube has.
 
     Raises:
         SceneError: the scene is no radiance cube that reaches into methane's window, no group of columns has
@@ -122,12 +86,12 @@ def retrieve_cube(
             f"{scene.name}: --method {method} is for two broad bands, and this is a spectrometer's cube; "
             f"use {' or '.join(TITLES)}"
         )
-    cube = _cube(scene, spec, angles, ledger)
+    cube = look_at_cube(scene, spec, angles, ledger)
     bounds = column_groups(cube, spec.column_group)
-    columns, names = folder / "columns.tif", (CH4, *SCREENS, *cube.common)
+    columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
     with Spool(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as spool:
         with ColumnsFile(columns, cube.grid, names) as file:
-            _read_into(spool, file, cube, ledger)
+            read_into(spool, file, cube, ledger)
         _retrieve(spool, method, cube, ledger)
         with ColumnsFile(columns, cube.grid, names, again=True) as file:
             _write_result(spool, file, cube, ledger)
@@ -138,6 +102,7 @@ def retrieve_cube(
     groups = f"{len(bounds)} groups of columns" if len(bounds) > 1 else "one background"
     return Retrieved(
         source=stack.enter_context(open_it()),
+        searched=SIGNAL,
         beside=SCREENS,
         again=open_it,
         method=f"{TITLES[method]}, {len(cube.absorption.bands)} bands from {low:.0f} to {high:.0f} nm, "
@@ -166,88 +131,6 @@ def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
     starts = [*range(0, width - wide + 1, wide), width]
     starts[-1] = width
     return list(itertools.pairwise(starts))
-
-
-def _cube(scene: Scene, spec: PlumeSpec, angles: Angles | None, ledger: Ledger) -> Cube:
-    """Look at a scene as a cube."""
-    absorption = absorption_of(scene, spec.absorption, angles, ledger)
-    common = _common(scene)
-    used = scene.select([*absorption.bands, *common])
-    light = sunlight(used, common, angles)
-    if not light.factors:
-        ledger.warn(
-            f"{scene.name}: water and clouds are not screened: "
-            + (
-                "the sun's height is not known"
-                if angles is None
-                else "the scale of its radiance is not known"
-            )
-        )
-    ledger.hear([note for note in used.notes if note not in scene.notes], ())
-    raw = in_sensor_geometry(used)
-    return Cube(
-        used=used,
-        scene=used if raw is None else raw[0],
-        absorption=absorption,
-        common=common,
-        light=light,
-        granule=None if raw is None else raw[1],
-        detectors=raw is not None or scene.grid.crs is None,
-    )
-
-
-def _common(scene: Scene) -> tuple[str, ...]:
-    """Return which bands of `COMMON` a scene has."""
-    found = []
-    for name in COMMON:
-        try:
-            scene.select([name])
-        except BandError:
-            continue
-        found.append(name)
-    return tuple(found)
-
-
-def _windows(cube: Cube) -> tuple[list[Window], int]:
-    """Return windows that cover the cube and hold whole blocks of its file, and bytes to decode one."""
-    grid, raster = cube.grid, cube.scene.bands[0].raster
-    indexes = [band.index for band in cube.scene.bands if band.raster is raster]
-    rows, cols, size = raster.stretch(indexes, STRETCH)
-    starts = itertools.product(range(0, grid.height, rows), range(0, grid.width, cols))
-    return [
-        Window(row=row, col=col, height=rows, width=cols).intersect(grid.window) for row, col in starts
-    ], size
-
-
-def _read_into(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> None:
-    """Copy the window's bands to the spool, and those beside to the file."""
-    width, (windows, size) = cube.grid.width, _windows(cube)
-    with rasterio.Env(GDAL_CACHEMAX=max(2 * size, 4 * STRETCH)):
-        for done, window in enumerate(windows, start=1):
-            pixels = cube.scene.read(window, cube.absorption.bands)
-            radiance = pixels.physical()
-            radiance[:, ~usable(pixels, radiance)] = np.nan
-            spool.write(window, radiance)
-            # From long waves to short: chunks of a netCDF that were decoded for the window serve swir22 too.
-            beside = {name: cube.scene.read(window, (name,)).physical()[0] for name in cube.common[::-1]}
-            planes = [*cube.light.screens(beside), *(beside[name] for name in cube.common)]
-            for index, plane in enumerate(planes, start=2):
-                file.write(window, index, plane)
-            ledger.progress(width * done // len(windows), 2 * width, "columns")
-
-
-def usable(pixels: Pixels, radiance: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether a pixel's spectrum may be looked at, (h, w): finite, lit, and nowhere at the end of its dtype.
-
-    Args:
-        pixels: as stored.
-        radiance: the same as radiance (B, h, w), NaN where not valid.
-    """
-    good = np.isfinite(radiance).all(axis=0) & (radiance.sum(axis=0) > 0)
-    dtype: np.dtype[Any] = pixels.data.dtype
-    if dtype.kind in "iu":
-        good &= np.not_equal(pixels.data, np.iinfo(dtype).max).all(axis=0)
-    return np.asarray(good)
 
 
 def _retrieve(spool: Spool, method: str, cube: Cube, ledger: Ledger) -> None:
@@ -302,9 +185,10 @@ def _write_result(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -
     stripes = Stripes(cube.grid.width)
     for row in range(0, cube.grid.height, 256):
         window = Window(row=row, col=0, height=256, width=cube.grid.width).intersect(cube.grid.window)
-        values = spool.enhancement(row, window.stop_row)
-        file.write(window, 1, values)
-        stripes.add(values)
+        file.write(window, 1, spool.enhancement(row, window.stop_row))
+        signal = spool.signal(row, window.stop_row)
+        file.write(window, 2, signal)
+        stripes.add(signal)
     found = stripes.found() if cube.detectors else None
     if found is not None:
         ledger.note(

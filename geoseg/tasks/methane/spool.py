@@ -24,7 +24,8 @@ HELD = 24 * 2**20
 class Spool:
     """Radiance and enhancement by groups of columns; a context manager that removes its files.
 
-    Pixel order: by group, then row, then column. Radiance is float32, enhancement float64; NaN = not valid.
+    Pixel order: by group, then row, then column. Radiance is float32, the others are float64; NaN = not
+    valid.
     """
 
     def __init__(self, folder: Path, rows: int, bounds: Sequence[tuple[int, int]], bands: int) -> None:
@@ -37,6 +38,7 @@ class Spool:
             bands: of the radiance.
         """
         self._radiance, self._found = _Scratch(folder / "radiance.f4"), _Scratch(folder / "found.f8")
+        self._signal = _Scratch(folder / "signal.f8")
         self._rows, self.bounds, self._bands = rows, tuple(bounds), bands
         self.counts = [0] * len(bounds)
         """Valid pixels of each group."""
@@ -77,15 +79,26 @@ class Spool:
         """Return the chunks of a group with all its pixels not valid."""
         chunks = self.group(group)
         for chunk in chunks:
-            chunk.keep(np.full(len(chunk.radiance()), np.nan))
+            nothing = np.full(len(chunk.radiance()), np.nan)
+            chunk.keep(nothing)
+            chunk.keep_signal(nothing)
         return chunks
 
     def enhancement(self, row: int, stop: int) -> NDArray[np.float32]:
         """Return rows of the result, (stop - row, columns) ppm·m, NaN where not valid."""
+        return self._rows_of(self._found, row, stop)
+
+    def signal(self, row: int, stop: int) -> NDArray[np.float32]:
+        """Return rows of the signal, likewise."""
+        return self._rows_of(self._signal, row, stop)
+
+    def _rows_of(self, file: _Scratch, row: int, stop: int) -> NDArray[np.float32]:
+        """Bring numbers from the order of groups to that of the image."""
         out = np.empty((stop - row, self.bounds[-1][1]), np.float32)
         for group, (left, right) in enumerate(self.bounds):
             count = (stop - row) * (right - left)
-            values = self.found(self._first(group, row), count)
+            values = np.empty(count, np.float64)
+            file.read(values, self._first(group, row) * 8)
             out[:, left:right] = values.reshape(stop - row, right - left)
         return out
 
@@ -105,9 +118,14 @@ class Spool:
         """Write the enhancement of pixels in spool order."""
         self._found.write(found, first * 8)
 
+    def keep_signal(self, first: int, signal: Matrix) -> None:
+        """Write the signal of pixels in spool order."""
+        self._signal.write(signal, first * 8)
+
     def close(self) -> None:
         """Remove the files."""
         self._radiance.close()
+        self._signal.close()
         self._found.close()
 
     def __enter__(self) -> Self:
@@ -149,11 +167,18 @@ class _Spooled:
 
     def keep(self, found: Matrix) -> None:
         """Write (n,) of the valid pixels; the others become NaN."""
+        self._spool.keep(self._first, self._among_all(found))
+
+    def keep_signal(self, signal: Matrix) -> None:
+        """Write (n,) of the valid pixels; the others become NaN."""
+        self._spool.keep_signal(self._first, self._among_all(signal))
+
+    def _among_all(self, values: Matrix) -> Matrix:
         if self._seen is None:
             self.radiance()
         out = np.full(self._count, np.nan)
-        out[self._seen] = found
-        self._spool.keep(self._first, out)
+        out[self._seen] = values
+        return out
 
 
 class _Held(InMemory):
@@ -167,8 +192,10 @@ class _Held(InMemory):
     def put_down(self) -> None:
         """Write what was kept."""
         ends = np.cumsum(self._sizes)[:-1]
-        for chunk, found in zip(self._chunks, np.split(self.found(), ends), strict=True):
-            chunk.keep(found)
+        found, signal = np.split(self.found(), ends), np.split(self.signal(), ends)
+        for chunk, amounts, above in zip(self._chunks, found, signal, strict=True):
+            chunk.keep(amounts)
+            chunk.keep_signal(above)
 
 
 class _Scratch:

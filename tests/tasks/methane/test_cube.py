@@ -22,11 +22,11 @@ from geoseg.methods.unit_absorption import unit_absorption
 from geoseg.scenes import open_scene
 from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.tasks.mapping import Ledger
-from geoseg.tasks.methane import cube as cube_module
+from geoseg.tasks.methane import cube_reading
 from geoseg.tasks.methane import spool as spool_module
 from geoseg.tasks.methane.angles import Angles
 from geoseg.tasks.methane.cube import retrieve_cube
-from geoseg.tasks.methane.retrieved import CH4, Retrieved
+from geoseg.tasks.methane.retrieved import CH4, SIGNAL, Retrieved
 from tests.spectrometer import (
     CENTRES,
     EAST,
@@ -113,7 +113,7 @@ def test_how_a_cube_is_cut_does_not_matter(
     for held in (0, 10**9):
         monkeypatch.setattr(spool_module, "HELD", held)
         monkeypatch.setattr(spool_module, "CHUNK", chunk)
-        monkeypatch.setattr(cube_module, "STRETCH", stretch)
+        monkeypatch.setattr(cube_reading, "STRETCH", stretch)
         with retrieved(path, column_group=45) as found:
             results.append(columns(found))
         monkeypatch.undo()
@@ -135,7 +135,7 @@ def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path) -> None
         assert grid.crs.to_epsg() == 4326
         assert found.beside == ("water", "cloud", "albedo")
         common = ("red", "green", "blue", "nir", "swir16", "swir22")
-        assert found.source.band_names == (CH4, *found.beside, *common)
+        assert found.source.band_names == (CH4, SIGNAL, *found.beside, *common)
         assert "6 groups of columns" in found.method
         rows, cols = np.nonzero(ground > PPM_M / 2)
         lon, lat = EAST + (cols + 0.5) * STEP, NORTH - (rows + 0.5) * STEP
@@ -323,6 +323,22 @@ def test_columns_count_for_the_light_path(tmp_path: Path) -> None:
         with retrieved(path, angles=angles) as found:
             means.append(columns(found)[made.plume].mean())
     assert means[1] == pytest.approx(means[0] / 1.5, rel=0.01)
+
+
+def test_plumes_are_searched_in_a_signal_of_either_sign(tmp_path: Path) -> None:
+    made = simulate(100, 200, disc(100, 200, 50, 100, 6))
+    path = write_tiff(tmp_path / "cube.tif", made)
+    for method in ("mag1c", "matched-filter"):
+        with retrieved(path, method=method) as found:
+            ch4, signal = found.source.read(found.source.grid.window, (CH4, found.searched)).physical()
+        if method == "matched-filter":
+            np.testing.assert_array_equal(ch4, signal)
+            continue
+        ground = signal[~made.plume]
+        assert (ch4[~made.plume] == 0).mean() > 0.9
+        assert abs(np.median(ground)) < 5
+        assert (ground < 0).mean() == pytest.approx(0.5, abs=0.02)
+        assert signal[made.plume].mean() == pytest.approx(PPM_M, rel=0.02)
 
 
 def test_widths_that_the_file_does_not_say_are_taken_from_the_spacing(tmp_path: Path) -> None:

@@ -47,9 +47,12 @@ def test_windows_in_groups_out(
             np.testing.assert_array_equal(pixels, cube[:, :, start:stop][:, seen[:, start:stop]].T)
             for part in chunks:
                 part.keep(part.radiance()[:, 0] * 2)
+                part.keep_signal(-part.radiance()[:, 0])
                 np.testing.assert_array_equal(part.found(), part.radiance()[:, 0] * 2)
             spool.finish(chunks)
         whole = np.vstack([spool.enhancement(0, 5), spool.enhancement(5, ROWS)])
+        signal = spool.signal(0, ROWS)
+    np.testing.assert_array_equal(signal, np.where(seen, -cube[0], np.nan))
     np.testing.assert_allclose(whole, np.where(seen, cube[0] * 2, np.nan))
     assert not list(tmp_path.iterdir())
 
