@@ -162,6 +162,7 @@ class Granule(Raster):
         Raises:
             SceneReadError: the table is damaged.
         """
+        # Some tables count pixels that fill gaps between others as negative.
         cols = np.abs(super().read(window, [1])[0].astype(np.intp)) - 1
         rows = np.abs(self._rows.read(window, [1])[0].astype(np.intp)) - 1
         if cols.max(initial=-1) >= self.frame.grid.width or rows.max(initial=-1) >= self.frame.grid.height:
