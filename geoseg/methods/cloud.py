@@ -30,12 +30,20 @@ def too_bright_for_water(nir: Image, limit: float = WATER_NIR) -> Mask:
     return np.asarray(nir > limit)
 
 
-def clouds(blue: Image, green: Image, red: Image, nir: Image, cirrus: Image | None = None) -> Mask:
+def clouds(
+    blue: Image,
+    green: Image,
+    red: Image,
+    nir: Image,
+    cirrus: Image | None = None,
+    swir16: Image | None = None,
+) -> Mask:
     """Say where it is bright and white as cloud (or snow), or cirrus shows.
 
     Whiteness (mean deviation of the visible bands relative to their mean, below 0.7 in sum) and brightness
     as in Zhu & Woodcock 2012, doi:10.1016/j.rse.2011.10.028, with fixed limits; cirrus above 0.012 at
-    1.38 µm.
+    1.38 µm. With the band at 1.6 µm also their tests of haze (blue - red / 2 > 0.08) and of bright rock
+    (near infrared / 1.6 µm > 0.75), which tell clouds from sand: sand brightens towards the infrared.
 
     Args:
         blue: reflectance 0..1, top of atmosphere or surface; likewise the others.
@@ -43,10 +51,13 @@ def clouds(blue: Image, green: Image, red: Image, nir: Image, cirrus: Image | No
         red: reflectance.
         nir: reflectance.
         cirrus: reflectance at 1.38 µm, top of atmosphere, where the sensor has it.
+        swir16: reflectance at 1.6 µm; None: sand may be taken for cloud.
     """
     mean = (blue + green + red) / 3
     deviation = np.abs(blue - mean) + np.abs(green - mean) + np.abs(red - mean)
     found = (mean > 0.25) & (deviation < 0.7 * mean) & too_bright_for_water(nir)
+    if swir16 is not None:
+        found &= (blue - 0.5 * red > 0.08) & (nir > 0.75 * swir16)
     if cirrus is not None:
         found |= cirrus > 0.012
     return np.asarray(found)

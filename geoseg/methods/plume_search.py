@@ -25,8 +25,11 @@ CROSS = ndimage.generate_binary_structure(2, 1)
 MEDIAN = 3
 """Pixels a side of the median filter."""
 
-MARGIN = MEDIAN // 2 + 2
-"""Pixels around a pixel that decide on it: the median's, and one each for erosion and dilation."""
+GAPS = 2
+"""Pixels by which the parts of a plume are closed up: noise tears thin tails to pieces."""
+
+MARGIN = MEDIAN // 2 + 2 + 2 * GAPS
+"""Pixels around a pixel that decide on it: the median's, one each for erosion and dilation, and closing."""
 
 MAD_TO_STD = 1.4826
 """A normal distribution's standard deviation by its median absolute deviation."""
@@ -190,7 +193,8 @@ def spots(filtered: Image, threshold: Image | float) -> Mask:
     The opening with a 3 x 3 cross takes away what is nowhere three pixels wide.
     """
     above = np.asarray(filtered > threshold)
-    return np.asarray(ndimage.binary_opening(above, CROSS))
+    opened = ndimage.binary_opening(above, CROSS)
+    return np.asarray(ndimage.binary_closing(opened, CROSS, iterations=GAPS))
 
 
 def strength(excess_sigmas: NDArray[np.float64], pixels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -21,6 +21,13 @@ def test_what_is_cloud() -> None:
         assert not clouds(one(blue), one(green), one(red), one(nir)).any(), name
 
 
+def test_bright_sand_is_no_cloud_by_its_infrared() -> None:
+    sand = one(0.24), one(0.31), one(0.38), one(0.45)
+    assert clouds(*sand).all()
+    assert not clouds(*sand, swir16=one(0.62)).any()
+    assert clouds(one(0.5), one(0.5), one(0.5), one(0.55), swir16=one(0.4)).all()
+
+
 def test_cirrus_shows_where_nothing_else_does() -> None:
     bands = one(0.06), one(0.08), one(0.05), one(0.3)
     assert not clouds(*bands).any()

@@ -158,6 +158,11 @@ def retrieve(
             f"{opened.scene.name}: no visible and near-infrared bands, so that clouds are not screened; give "
             "all bands of the product"
         )
+    if method == "mbsp" and not opened.references:
+        ledger.warn(
+            "one day alone: roofs, soils and clearings of another colour look like gas, more often than the "
+            "false alarms say; give --reference SCENE, the same place on a day without plume"
+        )
     source = RatioColumns(opened.stack, fit)
 
     @contextmanager

@@ -6,17 +6,20 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, ime_rate
+from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
 from geoseg.methods.plume_search import FalseAlarms
 from geoseg.outputs import MeasureSink
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.retrieved import Retrieved
-from geoseg.tasks.methane.search import Search, survey
+from geoseg.tasks.methane.search import Search, share_at_source, survey
 from geoseg.tasks.methane.wind import effective_wind
 
 USUAL_PIXELS = 60
-"""Pixels of a plume of usual size, for which a detection limit is told."""
+"""Pixels of a plume of usual size."""
+
+LIGHT_WIND = 3.0
+"""m/s at which the detection limit is told where no wind is given."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,23 +60,31 @@ def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack
             )
         )
     alarms, known = survey(retrieved, search, None if sink is None else sink.write, ledger.progress)
-    if spec.model is None:
+    found = Found(search=search, alarms=alarms if spec.model is None else None, known=known, sink=sink)
+    if found.alarms is not None:
         ledger.note(
             f"{len(alarms.strengths)} spots of {spec.min_pixels} pixels or more lie as far below the "
-            f"background as plumes lie above: chance makes so many; {_limit(spec, search, alarms, retrieved)}"
+            f"background as plumes lie above: chance makes so many; {_limit(spec, found, alarms, retrieved)}"
         )
-    return Found(search=search, alarms=alarms if spec.model is None else None, known=known, sink=sink)
+    return found
 
 
-def _limit(spec: PlumeSpec, search: Search, alarms: FalseAlarms, retrieved: Retrieved) -> str:
-    """Say what a plume of usual size must weigh to be told from chance."""
-    needed = alarms.needed(spec.false_alarms)
-    excess = needed / math.sqrt(USUAL_PIXELS) * search.background.noise
+def _limit(spec: PlumeSpec, found: Found, alarms: FalseAlarms, retrieved: Retrieved) -> str:
+    """Say what a source must emit to be told from chance.
+
+    The strength of a spot goes with mass over length, as the rate does, so that no size need be assumed:
+    rate = effective wind x strength x noise x molar mass x side of a pixel.
+    """
+    wind = spec.wind if isinstance(spec.wind, float) else LIGHT_WIND
+    speed = float(effective_wind(spec, retrieved.satellite)(wind))
     down, right = retrieved.source.grid.pixel_size_m
-    mass = excess * MOL_PER_PPM_M * MOLAR_MASS * USUAL_PIXELS * down * right
-    text = f"a plume of {USUAL_PIXELS} pixels needs about {mass:.0f} kg to be told from it"
-    if isinstance(spec.wind, float):
-        speed = float(effective_wind(spec, retrieved.satellite)(spec.wind))
-        rate = ime_rate(mass, math.sqrt(USUAL_PIXELS * down * right), speed)
-        text += f", {rate / 1000:.1f} t/h at this wind"
-    return text
+    noise = found.search.background.noise * MOL_PER_PPM_M * MOLAR_MASS * math.sqrt(down * right)
+
+    def least(share: float) -> float:
+        return alarms.needed(spec.false_alarms / share) * noise * speed * SECONDS / 1000
+
+    near = float(share_at_source(spec, retrieved.source.grid, found.known, USUAL_PIXELS))
+    return (
+        f"at {wind:g} m/s a source must emit about {least(1.0):.1f} t/h to be told from it anywhere in the "
+        f"scene, {least(near):.1f} t/h at a place that --source names"
+    )

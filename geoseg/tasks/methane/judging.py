@@ -18,7 +18,7 @@ from geoseg.scenes.wind import Wind
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.methane.rates import Measured, Measurer, Patch
 from geoseg.tasks.methane.retrieved import CH4
-from geoseg.tasks.methane.search import Search
+from geoseg.tasks.methane.search import Search, share_at_source
 from geoseg.vectorise import REGION, Mapped
 from geoseg.vectorise.polygons import polygons
 
@@ -114,9 +114,8 @@ class PlumeJudge:
         if self.spec.source is None:
             return expected
         # Only spots that touch the source count, so that only those near it can be false alarms.
-        pixel = float(np.sqrt(np.prod(self.grid.pixel_size_m)))
-        reach = self.spec.source_radius / pixel + np.sqrt(regions.pixels)
-        return np.asarray(expected * np.minimum(np.pi * reach**2 / max(self.searched, 1), 1.0))
+        share = share_at_source(self.spec, self.grid, self.searched, regions.pixels)
+        return np.asarray(expected * share)
 
     def _at_source(self, shape: shapely.Geometry) -> bool:
         """Whether a polygon in pixel coordinates touches the known source; any does where none is known."""

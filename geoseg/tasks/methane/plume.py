@@ -31,6 +31,9 @@ from geoseg.tasks.methane.wind import effective_wind, tell_wind, wind_of
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.segment import network_recipe
 
+OTHER_TASKS = frozenset({"flood", "change"})
+"""What networks may be made for that draw no plumes."""
+
 TILE = 256
 """Pixels of a tile of columns."""
 
@@ -142,6 +145,8 @@ def _by_network(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger:
     own = set(retrieved.source.band_names)
     further = tuple(band.name for band in model.bands if band.name not in own)
     source = Stack(retrieved.source, [Layer(source=scene.select(further))] if further else [])
+    if model.task in OTHER_TASKS:
+        raise ModelError(f"{model.name} is a network for {model.task}; methane needs one trained on plumes")
     if len(model.classes) != 2:
         raise ModelError(f"{model.name}: a network of plumes has two classes, not {len(model.classes)}")
     recipe = network_recipe(model, scene, source, spec.run, ledger)

@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.grid import Window
+from geoseg.grid import Grid, Window
 from geoseg.methods.plume_search import (
     BLOCK,
     MARGIN,
@@ -32,6 +32,9 @@ Ints = NDArray[np.int64]
 
 SPAN = 30.0
 """Standard deviations above the threshold at which the score is 1; it is 0.5 at the threshold."""
+
+CHUNK = 1024
+"""Columns read at once: bounds what is computed on the way to a column."""
 
 ROWS = 256
 """Rows of the strips in which a scene is surveyed."""
@@ -69,7 +72,7 @@ class Search:
         """Return scores (H, W) of a standardised signal: above 0.5 in spots, exact `MARGIN` pixels inside."""
         score = np.clip(np.float32(0.5) + (found - np.float32(self.sigmas)) / np.float32(2 * SPAN), 0, 1)
         inside = spots(np.nan_to_num(found, nan=-np.inf), self.sigmas)
-        sure = np.maximum(score, np.nextafter(np.float32(0.5), np.float32(1)))
+        sure = np.fmax(score, np.nextafter(np.float32(0.5), np.float32(1)))
         rest = np.minimum(np.nan_to_num(score), np.float32(0.5))
         return np.asarray(np.where(inside, sure, rest), np.float32)
 
@@ -100,6 +103,13 @@ class PlumeSession:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def share_at_source(spec: PlumeSpec, grid: Grid, known: int, pixels: int | Ints) -> NDArray[np.float64]:
+    """Return which share of a scene's spots of so many pixels can touch one place by chance, up to 1."""
+    side = float(np.sqrt(np.prod(grid.pixel_size_m)))
+    reach = spec.source_radius / side + np.sqrt(pixels)
+    return np.asarray(np.minimum(np.pi * reach**2 / max(known, 1), 1.0))
 
 
 def find_threshold(retrieved: Retrieved, spec: PlumeSpec) -> Search:
@@ -142,7 +152,11 @@ def _strips(retrieved: Retrieved, rows: int, bands: tuple[str, ...]) -> Iterator
     with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
         for row in range(0, grid.height, rows):
             window = Window(row=row, col=0, height=min(rows, grid.height - row), width=grid.width)
-            values = source.read(window.pad(MARGIN), bands).physical()
+            wide = window.pad(MARGIN)
+            values = np.empty((len(bands), wide.height, wide.width), np.float32)
+            for col in range(wide.col, wide.stop_col, CHUNK):
+                part = replace(wide, col=col, width=min(CHUNK, wide.stop_col - col))
+                values[(slice(None), *part.slices(wide))] = source.read(part, bands).physical()
             yield window, values[0], values[-1]
 
 

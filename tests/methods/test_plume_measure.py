@@ -1,0 +1,118 @@
+"""What a plume's pixels say: intervals that hold the truth, backgrounds, directions, screens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
+from geoseg.methods.plume_measure import (
+    WindDraws,
+    background_error,
+    grown_masks,
+    likeness,
+    main_axis,
+    rate_interval,
+    ring_around,
+    share_near,
+    step_from_ring,
+    upwind_end,
+)
+
+WIND = WindDraws(wind_m_s=3.0, wind_error=0.5, slope=0.33, offset=0.45)
+AREAS = np.full((60, 60), 400.0)
+
+
+def _square(side: int = 10, at: int = 20) -> np.ndarray:
+    mask = np.zeros((60, 60), np.bool_)
+    mask[at : at + side, at : at + side] = True
+    return mask
+
+
+def test_the_ring_keeps_its_distance() -> None:
+    mask = _square()
+    usable = np.ones(mask.shape, np.bool_)
+    usable[:, :22] = False
+    ring = ring_around(mask, usable)
+    assert ring.any()
+    assert not (ring & mask).any()
+    assert not ring[:, :22].any()
+    assert not ring[18:32, 18:32][mask[18:32, 18:32]].any()
+    assert not ring[31, 25]
+    assert ring[33, 25]
+
+
+def test_the_interval_is_that_of_the_wind_where_nothing_else_is_uncertain() -> None:
+    enhancement = np.where(_square(), 2000.0, 0.0).astype(np.float32)
+    low, high = rate_interval(enhancement, AREAS, [_square()], 0.0, WIND)
+    mass = 100 * 400 * 2000 * MOL_PER_PPM_M * MOLAR_MASS
+    sigma = np.sqrt(np.log1p(0.25))
+    for value, z in ((low, -1.96), (high, 1.96)):
+        wind = 3.0 * np.exp(-(sigma**2) / 2 + z * sigma)
+        assert value == pytest.approx((0.33 * wind + 0.45) * mass / 200 * SECONDS, rel=0.08)
+
+
+def test_an_uncertain_background_widens_the_interval() -> None:
+    enhancement = np.where(_square(), 2000.0, 0.0).astype(np.float32)
+    steady = WindDraws(wind_m_s=3.0, wind_error=0.0, slope=0.33, offset=0.45)
+    low, high = rate_interval(enhancement, AREAS, [_square()], 0.0, steady)
+    assert low == pytest.approx(high)
+    wide = rate_interval(enhancement, AREAS, [_square()], 500.0, steady)
+    assert wide[0] == pytest.approx(low * (1 - 1.96 / 4), rel=0.06)
+    assert wide[1] == pytest.approx(low * (1 + 1.96 / 4), rel=0.06)
+
+
+def test_a_mask_might_have_been_cut_elsewhere() -> None:
+    rows, cols = np.mgrid[0:60, 0:60]
+    hill = (10 * np.exp(-((rows - 30) ** 2 + (cols - 30) ** 2) / 100)).astype(np.float32)
+    masks = grown_masks(hill, hill > 2, 2.0)
+    sizes = [int(mask.sum()) for mask in masks]
+    assert len(masks) == 9
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > (hill > 2).sum() > sizes[-1]
+
+
+def test_a_patch_strays_more_than_white_noise_would() -> None:
+    rng = np.random.default_rng(0)
+    white = rng.normal(0, 100, (60, 60)).astype(np.float32)
+    usable = ~_square()
+    assert background_error(white, _square(), usable) == pytest.approx(10, rel=0.4)
+    coarse = rng.normal(0, 100, (6, 6)).repeat(10, 0).repeat(10, 1).astype(np.float32)
+    assert background_error(coarse, _square(), usable) > 30
+
+
+def test_without_room_for_patches_the_pixels_noise_counts() -> None:
+    rng = np.random.default_rng(0)
+    white = rng.normal(0, 100, (60, 60)).astype(np.float32)
+    mask = np.ones((60, 60), np.bool_)
+    mask[:3] = False
+    assert background_error(white, mask, ~mask) == pytest.approx(100 / np.sqrt(57 * 60), rel=0.3)
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, 150])
+def test_the_long_axis_and_the_upwind_end(angle: float) -> None:
+    rows, cols = np.mgrid[0:60, 0:60]
+    right, up = cols - 30.0, 30.0 - rows
+    turn = np.radians(angle)
+    along, across = np.sin(turn) * right + np.cos(turn) * up, np.cos(turn) * right - np.sin(turn) * up
+    mask = (np.abs(along) < 20) & (np.abs(across) < 3)
+    axis = main_axis(np.ones((60, 60), np.float32), mask, (20.0, 20.0))
+    assert min(abs(axis - angle), 180 - abs(axis - angle)) < 3
+    row, col = upwind_end(mask, angle, (20.0, 20.0))
+    assert along[row, col] < -17
+
+
+def test_screens_by_hand() -> None:
+    mask = _square()
+    values = np.where(mask, 5.0, 1.0).astype(np.float32)
+    ring = ring_around(mask, ~mask)
+    assert step_from_ring(values, mask, ring) == pytest.approx(4)
+    assert np.isnan(step_from_ring(np.full((60, 60), np.nan, np.float32), mask, ring))
+    rng = np.random.default_rng(0)
+    field = rng.normal(size=(60, 60)).astype(np.float32)
+    assert likeness(values + field, field * 2, mask | ring) > 0.4
+    assert likeness(values, field, mask | ring) < 0.2
+    assert np.isnan(likeness(values, np.ones_like(field), mask))
+    shore = np.zeros((60, 60), np.bool_)
+    shore[30:] = True
+    assert 0.2 < share_near(mask, shore) < 0.3
