@@ -11,7 +11,9 @@ from geoseg.errors import BandError
 from geoseg.scenes.naming import (
     CUBE,
     Candidate,
+    bad_bands,
     cube_names,
+    fwhm_of,
     name_by_wavelength,
     name_by_words,
     order_of,
@@ -54,8 +56,18 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
             indexes.remove(alpha)
         else:
             notes.append(f"band {alpha} calls itself alpha but its values vary: taken for data")
+    wavelengths = {index: wavelength_of(raster, index) for index in indexes}
+    widths: list[float | None] = [None] * raster.count
+    if len(indexes) >= CUBE and all(wavelengths.values()):
+        widths = fwhm_of(raster)
+        bad = sorted(bad_bands(raster))
+        if bad:
+            indexes = [index for index in indexes if index not in bad]
+            notes.append(f"{len(bad)} bands that it calls bad are left out")
     return [
-        Candidate(asset=asset, raster=raster, index=index, wavelength=wavelength_of(raster, index))
+        Candidate(
+            asset=asset, raster=raster, index=index, wavelength=wavelengths[index], fwhm=widths[index - 1]
+        )
         for index in indexes
     ], notes
 

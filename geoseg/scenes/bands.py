@@ -42,6 +42,8 @@ class Band:
     """0 means "not observed" only where all these bands (file, index) are 0, this one among them."""
     wavelength: float | None = None
     """Centre in µm."""
+    fwhm: float | None = None
+    """Full width at half maximum in µm; None: the file does not say it."""
     resampling: Resampling = "bilinear"
     origin: str = ""
     """How its name was found."""

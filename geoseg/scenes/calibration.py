@@ -11,32 +11,14 @@ import numpy as np
 
 from geoseg.scenes.assembly import Named
 from geoseg.scenes.bands import Band, nodata_as_stored
+from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name
 from geoseg.scenes.product import Gain, Product
 from geoseg.scenes.raster import Raster
+from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.sentinel2 import guess_offset
 from geoseg.spec import SensorSpec, Units
 
 SarUnits = Literal["auto", "db", "linear"]
-SENTINELS = (-9999.0, -32768.0, -99999.0)
-"""Values that mean "not observed" in float files whose authors forgot the nodata tag."""
-
-
-@dataclass(kw_only=True)
-class Remarks:
-    """Notes and warnings, collected without repeats."""
-
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def note(self, text: str) -> None:
-        """Tell what was chosen."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        """Tell what may be wrong."""
-        if text not in self.warnings:
-            self.warnings.append(text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +30,8 @@ class Context:
     time: datetime | None
     sar_units: SarUnits
     remarks: Remarks
+    cubes: dict[Raster, Cube] = field(default_factory=dict)
+    """What was found out of a spectrometer's file, for all its bands."""
 
 
 def calibrate(named: Sequence[Named], context: Context) -> tuple[Band, ...]:
@@ -86,14 +70,22 @@ def _band(item: Named, context: Context) -> Band:
         units=units,
         nodata=nodata_as_stored(nodata, dtype),
         wavelength=candidate.wavelength,
+        fwhm=candidate.fwhm,
         origin=item.origin,
         scaling=gain.source,
     )
-    return (
-        _forgotten_nodata(band, context.remarks)
-        if dtype.kind == "f" and raster.nodata[index - 1] is None
-        else band
-    )
+    if dtype.kind != "f" or raster.nodata[index - 1] is not None:
+        return band
+    if is_cube_name(band.name):
+        return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
+    return _forgotten_nodata(band, context.remarks)
+
+
+def _cube(raster: Raster, context: Context) -> Cube:
+    """Return what is found out of a spectrometer's file, once for all its bands."""
+    if raster not in context.cubes:
+        context.cubes[raster] = Cube(raster, context.remarks)
+    return context.cubes[raster]
 
 
 def _from_tags(raster: Raster, index: int) -> Gain | None:
@@ -132,6 +124,11 @@ def _from_sensor(item: Named, context: Context) -> Gain:
 def _of_floats(item: Named, context: Context) -> Gain:
     """Return the scale of floats: a reflectance sensor's are reflectance already if they look like it."""
     sensor, raster, index = context.sensor, item.candidate.raster, item.candidate.index
+    if sensor is not None and sensor.kind == "hyperspectral":
+        return Gain(scale=sensor.scale, offset=0.0, source=f"sensor {sensor.name}, stored as floats")
+    if is_cube_name(item.name):
+        scale, units = _cube(raster, context).gain
+        return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
     values = raster.sample(index)
     values = values[np.isfinite(values) & (values > -9000)]
     high = float(np.percentile(values, 99)) if values.size else 0.0

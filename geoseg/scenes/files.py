@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes import landsat, sentinel2
+from geoseg.scenes import emit, landsat, sentinel2
 from geoseg.scenes.paths import Listing, gdal_path, is_archive, is_local, listing, looks_like_raster
 from geoseg.scenes.product import Asset, Product
 from geoseg.scenes.raster import base_name
@@ -76,6 +76,8 @@ def _one(path: str) -> Product:
 def _file(path: Path) -> Product:
     """Return one raster file, with the MTL file beside it that shares its name's beginning."""
     asset = Asset(path=str(path))
+    if emit.is_granule(str(path)):
+        return emit.product(str(path))
     for mtl in sorted(path.parent.glob("*_MTL.txt")):
         label = landsat.band_label(path.name)
         if label and path.name.startswith(mtl.name.removesuffix("MTL.txt")):

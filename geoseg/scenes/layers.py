@@ -15,7 +15,7 @@ from geoseg.errors import BandError, SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes.bands import Band, missing, nodata_as_stored
-from geoseg.scenes.calibration import SENTINELS
+from geoseg.scenes.cubes import SENTINELS
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.polygons import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name

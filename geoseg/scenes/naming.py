@@ -27,6 +27,8 @@ class Candidate:
     index: int
     wavelength: float | None = None
     """Centre in µm, where the file says it."""
+    fwhm: float | None = None
+    """Full width at half maximum in µm, where the file says it."""
 
     @property
     def file(self) -> str:
@@ -56,12 +58,45 @@ def wavelength_of(raster: Raster, index: int) -> float | None:
         if not found:
             return None
         text, units = found[1], found[2].lower()
+    return _micrometres(text, units, above=100)
+
+
+def fwhm_of(raster: Raster) -> list[float | None]:
+    """Return the full widths at half maximum of all bands in µm: of an ENVI header's list or bands' tags."""
+    tags = raster.tags()
+    shared, units = _listed(tags.get("fwhm", "")), tags.get("wavelength_units", "").lower()
+    if len(shared) == raster.count:
+        return [_micrometres(text, units, above=0.5) for text in shared]
+    found = []
+    for index in range(1, raster.count + 1):
+        own = raster.tags(index)
+        text, units = own.get("fwhm", ""), own.get("fwhm_units", own.get("wavelength_units", "")).lower()
+        if not text and "fwhm_um" in own:
+            text, units = own["fwhm_um"], "um"
+        found.append(_micrometres(text, units, above=0.5))
+    return found
+
+
+def bad_bands(raster: Raster) -> set[int]:
+    """Return 1-based indexes of bands that the file itself calls bad: 0 in an ENVI header's `bbl`."""
+    listed = _listed(raster.tags().get("bbl", ""))
+    flags = listed if len(listed) == raster.count else []
+    return {index for index, flag in enumerate(flags, start=1) if flag in {"0", "0.0"}}
+
+
+def _listed(text: str) -> list[str]:
+    """Return the items of an ENVI header's list."""
+    return [item.strip() for item in text.strip("{} \n").split(",") if item.strip()]
+
+
+def _micrometres(text: str, units: str, *, above: float) -> float | None:
+    """Return a length in µm, None for no number above 0; without units, numbers above a limit are nm."""
     try:
         value = float(text)
     except ValueError:
         return None
-    nanometres = units.startswith("n") or (not units.startswith(("m", "u", "µ")) and value > 100)
-    return value / 1000 if nanometres else value
+    nanometres = units.startswith("n") or (not units.startswith(("m", "u", "µ")) and value > above)
+    return (value / 1000 if nanometres else value) if value > 0 else None
 
 
 def vocabulary(sensor: SensorSpec, *, names: bool) -> dict[str, str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from geoseg.errors import BandError
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.bands import Band
-from geoseg.scenes.calibration import Context, Remarks, calibrate, check_offset
+from geoseg.scenes.calibration import Context, calibrate, check_offset
+from geoseg.scenes.emit import open_raster
 from geoseg.scenes.files import find_product
 from geoseg.scenes.naming import Candidate, wavelength_of
 from geoseg.scenes.paths import gdal_path
@@ -20,6 +21,7 @@ from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, Product, time_in_name
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.recognition import recognise
+from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
 from geoseg.spec import SceneSpec, SensorSpec
 
@@ -43,7 +45,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         remarks = Remarks()
         settled = _settled_bands(request)
         product = _product(request, {path for path, _ in settled.values()})
-        rasters = {asset.path: stack.enter_context(Raster(asset.path)) for asset in product.assets}
+        rasters = {asset.path: stack.enter_context(open_raster(asset.path)) for asset in product.assets}
         own: list[Named] = []
         for name, (path, index) in settled.items():
             own.append(_named(name, rasters[path], index, product))

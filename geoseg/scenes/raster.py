@@ -89,7 +89,10 @@ class Raster:
 
     def tags(self, index: int = 0) -> dict[str, str]:
         """Metadata of a band, of the file for 0, with those of ENVI headers; keys in lower case."""
-        found = dict(self._dataset.tags(index)) if index else dict(self._dataset.tags())
+        if index:
+            found = {**self._dataset.tags(index, ns="IMAGERY"), **self._dataset.tags(index)}
+        else:
+            found = dict(self._dataset.tags())
         if not index and "ENVI" in self._dataset.tag_namespaces():
             found |= self._dataset.tags(ns="ENVI")
         return {key.lower(): value for key, value in found.items()}
@@ -125,10 +128,10 @@ class Raster:
             raise self._read_error(window, indexes, error) from error
         return np.asarray(found != 0)
 
-    def sample(self, index: int) -> NDArray[Any]:
-        """Return stored values (n,) from up to 16 windows spread over one band; all of a small one."""
+    def sample(self, index: int, size: int = 256) -> NDArray[Any]:
+        """Return stored values (n,) of up to 16 windows of `size`² spread over a band; all of a small one."""
         parts = [
-            self.read(window, [index]).ravel() for window in sample_windows(self.grid, size=256, most=16)
+            self.read(window, [index]).ravel() for window in sample_windows(self.grid, size=size, most=16)
         ]
         return np.concatenate(parts)
 
@@ -145,6 +148,20 @@ class Raster:
         interleaved = self._dataset.interleaving == Interleaving.pixel
         stored = range(1, self.count + 1) if interleaved else indexes
         return sum(rows * across * self.dtypes[index - 1].itemsize for index in stored)
+
+    def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
+        """Rows and columns of windows that hold whole blocks, and their bytes with all that is decoded.
+
+        These are some `most` bytes, but one block at least, whatever its size.
+        """
+        block_height, block_width = self._dataset.block_shapes[0]
+        interleaved = self._dataset.interleaving == Interleaving.pixel
+        stored = range(1, self.count + 1) if interleaved else indexes
+        pixel = sum(self.dtypes[index - 1].itemsize for index in stored)
+        rows = max(block_height, 64 // block_height * block_height)
+        cols = min(max(most // pixel // rows // block_width, 1) * block_width, self.grid.width)
+        rows = min(max(most // pixel // cols // block_height, 1) * block_height, self.grid.height)
+        return rows, cols, rows * cols * pixel
 
     def _read_error(self, window: Window, indexes: Sequence[int], error: Exception) -> SceneReadError:
         bands = ", ".join(map(str, indexes))

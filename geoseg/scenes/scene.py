@@ -253,6 +253,8 @@ class Scene:
             "scaled_by": band.scaling,
             "units": band.units,
             "nodata": band.nodata,
+            "wavelength_um": band.wavelength,
+            "fwhm_um": band.fwhm,
             "linear_to_db": band.to_db,
             "resampling": None if self._placements[band.raster].shift is not None else band.resampling,
         }

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 
 from tests.satellites import write_safe
+from tests.spectrometer import simulate, write_granule
 
 Geoseg = Callable[..., tuple[str, str]]
 
@@ -90,6 +91,15 @@ def test_a_vector_file_that_geoseg_did_not_make(geoseg: Geoseg, tmp_path: Path) 
     geopandas.GeoDataFrame(geometry=[box(0, 0, 1, 1)], crs=4326).to_file(path)
     _, err = geoseg("info", path, code=3)
     assert "no run record" in err
+
+
+def test_a_granule_of_a_spectrometer(tmp_path: Path, geoseg: Geoseg) -> None:
+    path = write_granule(tmp_path / "granule.nc", simulate(40, 30))
+    out, err = geoseg("info", path)
+    assert "EPSG:4326" in out
+    assert "2022-08-15T04:28:38+00:00" in out
+    assert "w2347" in out
+    assert "lookup table" in err
 
 
 def test_the_satellite_where_it_is_known(geoseg: Geoseg, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from geoseg.catalog.gases import methane
 from geoseg.errors import SceneError, UsageError
-from geoseg.methods.matched_filter import mag1c, matched_filter, unit_absorption
+from geoseg.methods.matched_filter import mag1c, matched_filter
 from geoseg.methods.methane_column import (
     enhancement,
     multi_band,
@@ -24,6 +24,7 @@ from geoseg.methods.methane_rate import (
     integrated_mass,
     plume_length,
 )
+from geoseg.methods.unit_absorption import unit_absorption
 
 S2A = (2114.9, 2289.9), (1568.2, 1659.2)
 S2B = (2093.2, 2278.2), (1563.4, 1657.4)
