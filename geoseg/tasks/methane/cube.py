@@ -102,6 +102,7 @@ def retrieve_cube(
     groups = f"{len(bounds)} groups of columns" if len(bounds) > 1 else "one background"
     return Retrieved(
         source=stack.enter_context(open_it()),
+        stored=True,
         searched=SIGNAL,
         beside=SCREENS,
         again=open_it,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
 from geoseg.tasks.methane.angles import angles_of
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
+from geoseg.tasks.methane.cube import retrieve_cube
 from geoseg.tasks.methane.found import Found, look
 from geoseg.tasks.methane.judging import PlumeJudge
 from geoseg.tasks.methane.kept import keep
@@ -80,6 +82,11 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
         )
     satellite = satellite_of(scene, spec.satellite)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
+    if satellite.kind == "spectrometer" and spec.method not in {"sbmp", "mbsp", "mbmp"}:
+        ledger.hear(scene.notes, scene.warnings)
+        parent = spec.run.output.resolve().parent
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".geoseg-", dir=parent))
+        return retrieve_cube(scene, spec, satellite, Path(folder), stack, ledger, angles)
     opened = open_all(spec, stack, ledger)
     return retrieve(spec, satellite, opened, angles, ledger)
 

@@ -175,10 +175,11 @@ class Measurer:
         other = np.nan_to_num(filtered, nan=np.inf) > self.search.sigmas
         usable = np.isfinite(ch4) & ~other & ~patch.mask
         ring = ring_around(patch.mask, usable)
-        around = ch4[ring]
-        level, noise = (
-            centre_and_spread(around) if around.size > LEAST_RING else (self.search.background.level, NAN)
-        )
+        # Of columns that are 0 where nothing stands out the noise is that of what was searched.
+        signal = patch.bands[patch.searched][ring]
+        enough = signal.size > LEAST_RING
+        level = centre_and_spread(ch4[ring])[0] if enough else self.search.background.level
+        noise = centre_and_spread(signal)[1] if enough else NAN
         return Levelled(
             patch=patch,
             mask=patch.mask & np.isfinite(ch4),
