@@ -59,8 +59,9 @@ class Search:
     @property
     def told(self) -> str:
         """The threshold for people."""
-        where = "everywhere" if self.background.mean.size == 1 else "there, in the middle"
-        return f"{self.sigmas:.2f} sigma above the background ({where} {self.typical:.0f} ppm·m)"
+        if self.background.mean.size == 1:
+            return f"{self.typical:.0f} ppm·m ({self.sigmas:.2f} sigma above the background)"
+        return f"{self.sigmas:.2f} sigma above the local background (median {self.typical:.0f} ppm·m)"
 
     def standardised(self, signal: Image, window: Window) -> Image:
         """Return the filtered signal (H, W) in standard deviations above the background, NaN kept."""
