@@ -19,7 +19,7 @@ import typer
 from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
 
-from . import change, demo, doctor, evaluate, export, flood, info, models, segment, train, vectorize
+from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
 from .console import ReaderGoneError, Verbosity
 
 INTERRUPTED = 130
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.command("flood")(flood.flood)
 app.command("change")(change.change)
+app.add_typer(methane.app, name="methane")
 app.command("segment")(segment.segment)
 app.command("vectorize")(vectorize.vectorize)
 app.command("info")(info.info)

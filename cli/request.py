@@ -18,11 +18,12 @@ from pydantic_core import ErrorDetails
 
 from geoseg import __version__
 from geoseg.errors import UsageError
-from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
+from geoseg.spec import ChangeSpec, FacilitiesSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 
 from . import values
 
-Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec)
+Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec, FacilitiesSpec)
+AnyRequest = FloodSpec | SegmentSpec | ChangeSpec | FacilitiesSpec
 
 _READ: Mapping[str, Callable[[object], object]] = {
     "bbox": values.bbox,
@@ -30,6 +31,7 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "batch-size": values.batch_size,
     "band": values.bands,
     "layer": values.bands,
+    "also": values.named_paths,
 }
 _SCENE = {"scene": "paths", "band": "bands", "sensor": "sensor", "sar-units": "sar_units"}
 _RUN = {name.replace("_", "-"): name for name in RunSpec.model_fields}
@@ -161,7 +163,7 @@ def build_run(said: Mapping[str, object]) -> RunSpec:
         raise UsageError(_explain(inner, {}, ConfigFile(), flags)) from error
 
 
-def _own(kind: type[FloodSpec] | type[SegmentSpec] | type[ChangeSpec]) -> dict[str, str]:
+def _own(kind: type[AnyRequest]) -> dict[str, str]:
     """Options that only this command has, by name: their field."""
     fields = (name for name in kind.model_fields if name not in {"scene", "run"})
     return {name.replace("_", "-"): name for name in fields}
@@ -229,7 +231,7 @@ def _option(error: ErrorDetails, own: Mapping[str, str]) -> str:
     return names.get(wanted, section)
 
 
-def as_yaml(request: FloodSpec | SegmentSpec | ChangeSpec) -> str:
+def as_yaml(request: AnyRequest) -> str:
     """Write a request as the YAML that `read_config` reads; null is "not said"."""
     table: dict[str, object] = dict(
         _scene_options(request.before if isinstance(request, ChangeSpec) else request.scene)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,14 +61,15 @@ def load(
         RuntimeMissingError: the device or precision is not there.
     """
     del batch
+    names = {spec.input_name, spec.output_name}
     with _reading(spec.weights, device, precision) as model:
-        ports = check_ports(spec, _ports(model.inputs), _ports(model.outputs), tile)
+        ports = check_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names), tile)
         size = ports.batch or 1
         model.reshape({ports.input.name: [size, len(spec.bands), tile, tile]})
-        wanted = [port.name for port in _ports(model.outputs)].index(ports.output.name)
+        wanted = [port.name for port in _ports(model.outputs, names)].index(ports.output.name)
         compiled = _compile(model, precision, threads)
     # Now that the input is fixed, so is the output.
-    ports = check_ports(spec, _ports(compiled.inputs), _ports(compiled.outputs), tile)
+    ports = check_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names), tile)
     text = _text(threads, precision)
     return _Graph(compiled.create_infer_request(), ports, size, wanted, text, spec.weights)
 
@@ -83,8 +84,9 @@ def load_classifier(
         RuntimeMissingError: the device or precision is not there.
     """
     del batch
+    names = {spec.output_name, *(given.name for given in spec.inputs)}
     with _reading(spec.weights, device, precision) as model:
-        ports = check_many_ports(spec, _ports(model.inputs), _ports(model.outputs))
+        ports = check_many_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names))
         size = ports.batch or 1
         model.reshape(
             {
@@ -92,9 +94,9 @@ def load_classifier(
                 for given in spec.inputs
             }
         )
-        wanted = [port.name for port in _ports(model.outputs)].index(ports.output.name)
+        wanted = [port.name for port in _ports(model.outputs, names)].index(ports.output.name)
         compiled = _compile(model, precision, threads)
-    ports = check_many_ports(spec, _ports(compiled.inputs), _ports(compiled.outputs))
+    ports = check_many_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names))
     text = _text(threads, precision)
     return _ManyInputGraph(compiled.create_infer_request(), ports, size, wanted, text, spec.weights)
 
@@ -210,15 +212,19 @@ class _ManyInputGraph:
         self._request = None
 
 
-def _ports(found: list[Any]) -> list[Port]:
+def _ports(found: list[Any], names: Set[str]) -> list[Port]:
+    """Ports by the names that a description has for them; where a node does nothing, a port has several."""
     ports = []
     for port in found:
+        known = sorted(names & port.get_names())
         shape = port.get_partial_shape()
         sizes = None
         if not shape.rank.is_dynamic:
             sizes = tuple(size.get_length() if size.is_static else None for size in shape)
         kind = port.get_element_type().get_type_name()
-        ports.append(Port(name=port.get_any_name(), dtype=DTYPES.get(kind, kind), shape=sizes))
+        ports.append(
+            Port(name=known[0] if known else port.get_any_name(), dtype=DTYPES.get(kind, kind), shape=sizes)
+        )
     return ports
 
 

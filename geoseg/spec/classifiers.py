@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from geoseg.spec.base import ClassSpec, Spec
 from geoseg.spec.models import InputSpec, ModelSpec
 
-EVEN = 1e-6
-"""Pixels by which a footprint's side may miss an even number."""
+WHOLE = 1e-6
+"""Pixels by which a footprint's side may miss a whole number."""
 
 
 class SensorInput(InputSpec):
@@ -65,10 +65,10 @@ class ClassifierSpec(Spec):
             raise ValueError("two inputs have the same name")
         for given in self.inputs:
             side = self.footprint / given.resolution
-            if self.side(given) % 2 or abs(side - self.side(given)) > EVEN or side < 2:
+            if self.side(given) % 4 or abs(side - self.side(given)) > WHOLE or side < 4:
                 raise ValueError(
-                    f"input {given.name}: {self.footprint:g} m are {side:g} pixels of {given.resolution:g} "
-                    "m; windows move by half of their side, so that it must be an even number"
+                    f"input {given.name}: a footprint has {side:g} pixels of {given.resolution:g} m a side; "
+                    "windows overlap by halves, so that it must be a multiple of 4"
                 )
         values = [entry.value for entry in self.classes]
         if len(set(values)) < len(values) or min(values) < 1:
