@@ -18,7 +18,7 @@ from pydantic import Field
 from pyproj import Transformer
 
 from geoseg.catalog.presets import sensors
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.samples.finding import table_rows
@@ -116,6 +116,8 @@ def find_sites(
         SceneError: a column or class is not known, a site comes twice or has no image, or a sensor none.
     """
     path = data.root / data.table
+    if not path.is_file():
+        raise SceneReadError(f"{path}: there is no table of sites; check data.root, or say --data FOLDER")
     found: dict[str, Site] = {}
     for number, row in enumerate(table_rows(path), start=1):
         site = _site(row, f"{path}, row {number}", data, images, classes)
