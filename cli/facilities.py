@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options as shared
-from .options import INPUT, METHOD, OUTPUT
+from .options import INPUT, METHOD
 
 if TYPE_CHECKING:
     from geoseg.plan import Plan
@@ -51,24 +50,9 @@ def facilities(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SCORE",
-            help="Least score of a facility.  (default: the model's)",
-            rich_help_panel=METHOD,
-            show_default=False,
-        ),
-    ] = None,
+    threshold: shared.Threshold = None,
     output: shared.Output = None,
-    scores: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.tif",
-            help="Also write every window's scores as a COG: one float32 band a class, one pixel a window.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    scores: shared.Scores = None,
     picture: shared.Picture = None,
     overwrite: shared.Overwrite = None,
     dst_crs: shared.DstCrs = None,

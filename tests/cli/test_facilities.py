@@ -9,8 +9,12 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pytest
+import typer
 import yaml
+from geoseg.cli import methane
 
+from geoseg.spec import FacilitiesSpec, RunSpec
+from geoseg.tasks.methane.facilities import UNUSED
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier, write_scene
 
 Geoseg = Callable[..., tuple[str, str]]
@@ -159,3 +163,10 @@ def test_help_and_models(folder: Path, geoseg: Geoseg, monkeypatch: pytest.Monke
     assert "scene-classification" in shown
     assert "720 x 720" in shown
     assert "sound" in geoseg("models", "check", folder / "mean")[0]
+
+
+def test_every_field_of_a_request_has_an_option() -> None:
+    group = typer.main.get_command(methane.app)
+    options = {param.name for param in group.commands["facilities"].params}  # type: ignore[attr-defined]
+    assert set(FacilitiesSpec.model_fields) - {"run"} <= options
+    assert set(RunSpec.model_fields) - options == set(UNUSED)
