@@ -121,8 +121,8 @@ Scores = Annotated[
     Path | None,
     typer.Option(
         metavar="OUT.tif",
-        help="Also write the scores as a COG: uint8, scale 1/255; of facilities float32, one band a class and "
-        "one pixel a window.",
+        help="Also write the scores as a COG: uint8, scale 1/255; of facilities float32, a band a class and a "
+        "pixel a window.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -54,9 +54,9 @@ def train_classifier(
     describe(spec, statistics, folder)
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
     module = SceneTraining(spec, positive_weights(spec, learn))
-    trainer, keeper = make_trainer(
-        spec.loop, folder, reporter, score=SCORE, validated=bool(check), resume=resume
-    )
+    # Without a positive there is nothing to rank, so no weights are better than others.
+    judged = bool(truth_of(check).any())
+    trainer, keeper = make_trainer(spec.loop, folder, reporter, score=SCORE, validated=judged, resume=resume)
     per_epoch = spec.loop.samples_per_epoch or len(learn)
     batches = DataLoader(
         SceneSites(spec, footprints, learn, statistics, augmented=True),
@@ -68,9 +68,9 @@ def train_classifier(
     held_out = DataLoader(
         SceneSites(spec, footprints, check, statistics, augmented=False), batch_size=spec.loop.batch
     )
-    fit(trainer, module, batches, held_out if check else None, folder, resume=resume)
+    fit(trainer, module, batches, held_out if judged else None, folder, resume=resume)
     draw_curves(sorted(folder.glob(f"{LOGS}*/metrics.csv")), folder / "curves.svg")
-    kept = what_was_kept(spec.loop, trainer, keeper, folder, score=SCORE, validated=bool(check))
+    kept = what_was_kept(spec.loop, trainer, keeper, folder, score=SCORE, validated=judged)
     return Trained(
         folder=folder,
         checkpoint=kept.checkpoint,
@@ -108,5 +108,6 @@ def _tell(
     for entry, count in zip(spec.classes, truth_of(learn).sum(axis=0), strict=True):
         if not count:
             reporter.warn(f"no training site is of class {entry.label!r}: it cannot be learnt")
-    if not check and spec.loop.keep == "best":
-        reporter.warn("no part is held out for validation: the last weights are kept, unjudged")
+    if not truth_of(check).any() and spec.loop.keep == "best":
+        what = "no site held out for validation is of any class" if check else "no site is held out"
+        reporter.warn(f"{what}: the last weights are kept, unjudged")

@@ -21,8 +21,8 @@ from geoseg.samples.sites import Site, SiteImage, read_site
 from tests.train.conftest import geoseg
 
 PARTS = {
-    "aguasclaras": "train", "bercy": "train", "bordeaux": "train", "hongkong": "train", "saclay_e": "train",
-    "paris": "validation", "nantes": "test",
+    "aguasclaras": "train", "bercy": "train", "bordeaux": "train", "hongkong": "train", "paris": "train",
+    "saclay_e": "validation", "nantes": "test",
 }  # fmt: skip
 """No footprint of a city that is judged is trained on."""
 
