@@ -121,7 +121,7 @@ Scores = Annotated[
     Path | None,
     typer.Option(
         metavar="OUT.tif",
-        help="Also write the scores as a COG: uint8, scale 1/255; of facilities float32, a band a class and a "
+        help="Also write the scores as a COG: uint8, scale 1/255; of facilities float32, a band a class, a "
         "pixel a window.",
         rich_help_panel=OUTPUT,
     ),
