@@ -17,8 +17,14 @@ from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network import OUT_OF_SCORES
 from geoseg.spec import ClassifierSpec
 
-AT_ONCE = 64
-"""Footprints that are gathered before they are scored, where nothing else is said."""
+MOST, MOST_BYTES = 64, 64 * 2**20
+"""Footprints that are gathered before they are scored, and what they weigh, where nothing else is said."""
+
+
+def at_once(model: ClassifierSpec) -> int:
+    """Return how many footprints suit one call: fewer of large ones, so that memory is bounded."""
+    weight = sum(4 * len(given.bands) * model.side(given) ** 2 for given in model.inputs)
+    return max(1, min(MOST, MOST_BYTES // weight))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +65,7 @@ def open_classifier(
         RuntimeMissingError: the runtime, device or precision is not there.
     """
     check_weights(model)
-    count = threads or usable_threads()
+    count, size = threads or usable_threads(), batch or at_once(model)
 
     def load(name: str, where: str, wanted: str) -> OpenedClassifier:
         asked = "fp32" if wanted == "auto" else wanted
@@ -68,9 +74,9 @@ def open_classifier(
         if known is None:
             raise RuntimeMissingError(no_precision(status, asked))
         graph = RUNTIMES[status.name].load_classifier(
-            model, device=where, precision=known, threads=count, batch=batch
+            model, device=where, precision=known, threads=count, batch=size
         )
-        session = ClassifierSession(graph, model, batch=batch)
+        session = ClassifierSession(graph, model, batch=size)
         return OpenedClassifier(
             classifier=session,
             notes=(f"classifier runs on {session.description}{why}",),
@@ -92,11 +98,11 @@ class ClassifierSession:
     scores of a footprint do not depend on the batch.
     """
 
-    def __init__(self, graph: ManyInputGraph, spec: ClassifierSpec, *, batch: int | None) -> None:
+    def __init__(self, graph: ManyInputGraph, spec: ClassifierSpec, *, batch: int) -> None:
         """Wrap a graph; `batch` footprints are what a caller should hand over at once."""
         self._graph: ManyInputGraph | None = graph
         self._spec = spec
-        self.batch = max(batch or AT_ONCE, graph.batch)
+        self.batch = max(batch, graph.batch)
         self.description = graph.description
 
     batch: int

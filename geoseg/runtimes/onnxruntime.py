@@ -27,8 +27,6 @@ NAME = "onnxruntime"
 CUDA = "CUDAExecutionProvider"
 CUDA_BATCH = 4
 """Tiles a call on CUDA, where nothing else is said."""
-CUDA_FOOTPRINTS = 64
-"""Footprints of a scene classifier a call on CUDA."""
 DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 
 
@@ -69,7 +67,7 @@ def load(
 
 
 def load_classifier(
-    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int | None
+    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
 ) -> ManyInputGraph:
     """Load a scene classifier.
 
@@ -79,7 +77,7 @@ def load_classifier(
     """
     session, with_errors = _start(spec.weights, device, precision, threads)
     ports = check_many_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
-    size = ports.batch or (1 if device == "cpu" else batch or CUDA_FOOTPRINTS)
+    size = ports.batch or (1 if device == "cpu" else batch)
     return _ManyInputGraph(session, ports, size, _text(device, threads), with_errors)
 
 

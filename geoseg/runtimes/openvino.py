@@ -75,7 +75,7 @@ def load(
 
 
 def load_classifier(
-    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int | None
+    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
 ) -> ManyInputGraph:
     """Load and compile a scene classifier for exactly one shape of each input.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import available
-from geoseg.runtimes.classify import open_classifier
+from geoseg.runtimes.classify import at_once, open_classifier
 from geoseg.spec import ClassifierSpec
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
 
@@ -91,3 +91,9 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     model.weights.unlink()
     with pytest.raises(ModelError, match="the weights of model mean are not there"):
         open_classifier(model)
+
+
+def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:
+    small, large = mean_classifier(tmp_path / "small"), mean_classifier(tmp_path / "large", (NAIP,))
+    assert (at_once(small), at_once(large)) == (64, 2**26 // (4 * 2 * 720**2))
+    assert open_classifier(large, device="cpu").classifier.batch == at_once(large)

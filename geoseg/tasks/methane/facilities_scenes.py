@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.catalog.presets import sensors
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.normalise import Normaliser, check_fit
 from geoseg.pixels import Pixels
@@ -187,7 +187,15 @@ def _other(
     scene = whole.select(tuple(band.name for band in wanted.bands))
     _tell_pixels(scene, wanted, ledger)
     times = mapped.side / model.side(wanted)
-    return _given(model, wanted, scene.onto(stretched(mapped.grid, times, times)), mapped.shape, ledger)
+    moved = scene.onto(stretched(mapped.grid, times, times))
+    try:
+        return _given(model, wanted, moved, mapped.shape, ledger)
+    except SceneReadError:
+        raise
+    except SceneError as error:
+        raise SceneError(
+            f"--also {wanted.name}={request.paths[0]}: shows nothing of {mapped.scene.name} ({error})"
+        ) from error
 
 
 def _given(

@@ -262,6 +262,14 @@ def test_several_sensors_each_in_its_own_pixels(
     np.testing.assert_array_equal(added[:, 5:], alone[:, 5:])
 
 
+def test_a_further_scene_of_another_place_is_refused(scene: Path, tmp_path: Path) -> None:
+    model = mean_classifier(tmp_path / "two", (SENTINEL_2, NAIP))
+    fine = np.full((2, 800, 800), 99, np.uint8)
+    far = write_scene(tmp_path / "far.tif", fine, ["red", "nir"], pixel=1, scale=1, west=400_000)
+    with pytest.raises(SceneError, match=r"--also naip=.*far\.tif: shows nothing of scene"):
+        mapped(scene, model, tmp_path / "a.gpkg", also={"naip": str(far)})
+
+
 def test_the_scene_may_be_any_input(scene: Path, tmp_path: Path) -> None:
     model = mean_classifier(tmp_path / "two", (NAIP, SENTINEL_2))
     done = mapped(scene, model, tmp_path / "a.gpkg", sensor_input="sentinel-2", threshold=0.4)
