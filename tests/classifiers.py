@@ -126,3 +126,9 @@ def write_scene(
         file.descriptions = tuple(names)
         file.scales = (scale,) * len(bands)
     return path
+
+
+def positions(transform: Affine, x: Any, y: Any) -> tuple[Any, Any]:
+    """Columns and rows of coordinates; written out, for affine 2 and 3 want different operators."""
+    back = ~transform
+    return back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f

@@ -12,6 +12,7 @@ from pyproj import CRS
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.scenes.footprints import SAME, centred, metric_grid, stretched
+from tests.classifiers import positions
 
 UTM, DEGREES, WEB = CRS.from_epsg(32633), CRS.from_epsg(4326), CRS.from_epsg(3857)
 
@@ -41,8 +42,9 @@ def test_others_are_measured_on_the_ground(crs: CRS, transform: Affine) -> None:
     np.testing.assert_allclose(found.pixel_size_m, (10, 10), rtol=SAME)
     assert (found.transform.c, found.transform.f) == (transform.c, transform.f)
     # It covers the same ground, with less than a pixel beyond.
-    far = found.transform @ (found.width, found.height)
-    col, row = ~transform @ far
+    a, b, c, d, e, f = found.transform[:6]
+    x, y = a * found.width + b * found.height + c, d * found.width + e * found.height + f
+    col, row = positions(transform, x, y)
     down, right = (10 / size for size in whole.pixel_size_m)
     assert -1e-6 < col - 400 < right * 1.01
     assert -1e-6 < row - 300 < down * 1.01

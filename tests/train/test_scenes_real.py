@@ -18,6 +18,7 @@ import rasterio
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from geoseg.samples.sites import Site, SiteImage, read_site
+from tests.classifiers import positions
 from tests.train.conftest import geoseg
 
 PARTS = {
@@ -110,7 +111,7 @@ def test_from_real_footprints_to_a_real_map(data_dir: Path, tmp_path: Path) -> N
         scores, transform = file.read(), file.transform
     points = geopandas.read_file(out, layer="facilities")
     assert points.crs.to_epsg() == 4326
-    cols, rows = ~transform @ np.array([points.geometry.x, points.geometry.y])
+    cols, rows = (np.array(v) for v in positions(transform, points.geometry.x, points.geometry.y))
     np.testing.assert_allclose(rows % 1, 0.5, atol=1e-6)
     for index, label in enumerate(("bright", "green")):
         own = points["label"] == label

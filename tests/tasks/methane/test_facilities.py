@@ -23,7 +23,7 @@ from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.facilities import map_facilities
 from geoseg.tasks.methane.facilities_scenes import open_inputs, windows_along
 from geoseg.tasks.methane.facilities_scoring import Scored, score_windows
-from tests.classifiers import CLASSES, NAIP, SENTINEL_2, mean_classifier, write_scene
+from tests.classifiers import CLASSES, NAIP, SENTINEL_2, mean_classifier, positions, write_scene
 from tests.told import Told
 
 SENSOR = "sentinel-2-l2a-harmonised"
@@ -141,7 +141,7 @@ def test_rasters_hold_box_means_and_points_stand_on_window_centres(
     points = geopandas.read_file(out, layer="facilities")
     assert points.crs.to_epsg() == 32633
     assert len(points) > 3
-    cols, rows = ~transform @ np.array([points.geometry.x, points.geometry.y])
+    cols, rows = (np.array(v) for v in positions(transform, points.geometry.x, points.geometry.y))
     np.testing.assert_array_equal(rows % 1, 0.5)
     np.testing.assert_array_equal(cols % 1, 0.5)
     at = rows.astype(int), cols.astype(int)
