@@ -11,7 +11,7 @@ import typer
 
 from geoseg.errors import OutputError, UsageError
 
-from . import accuracy
+from . import accuracy, sites
 from . import options as shared
 from .console import print_json, print_text, telling
 from .memory import keep_freed_memory
@@ -106,7 +106,8 @@ def evaluate(
 ) -> None:
     """Compare maps with labels: scores with intervals, calibration, the classical floor beside them.
 
-    With --output, report.html, scores.json, chips.csv and the maps are written too.
+    With --output, report.html, scores.json, chips.csv and the maps are written too. Of scene classifiers,
+    average precision over sites, with sites.csv.
 
     Of a finished MAP, --draw-sample draws points to interpret; --sample estimates accuracy and areas by them.
     """
@@ -138,10 +139,20 @@ def evaluate(
         raise UsageError("--record writes into one bundle: give one --model")
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output}: exists; say --overwrite to replace it")
-    from geoseg.evaluate import protocol, report
-    from geoseg.train.config import read_config
+    from geoseg.train.config import read_any_config
+    from geoseg.train.scene_spec import SceneTrainSpec
 
-    spec = read_config(config, data, settings(change or ()))
+    spec = read_any_config(config, data, settings(change or ()))
+    if isinstance(spec, SceneTrainSpec):
+        of_maps = {"--method": method, "--shots": shots, "--leave-one-out": leave_one_out, "--record": record}
+        sites.check(config, model or (), [name for name, value in of_maps.items() if value])
+        with telling(told) as console:
+            sites.run(
+                spec, sites.Request(models=tuple(model or ()), on=on, output=output, as_json=as_json), console
+            )
+        return
+    from geoseg.evaluate import protocol, report
+
     # Of parts left out in turn, a network that learnt from all of them is no subject.
     judged = () if leave_one_out else tuple(model or ())
     subjects = protocol.subjects_of(spec, judged, method or ())

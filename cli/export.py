@@ -61,12 +61,13 @@ def export(
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = 0,
 ) -> None:
-    """Write a trained network as a bundle that segment and flood run, or a bundle in int8."""
+    """Write a trained network as a bundle that the mapping commands run, or a bundle in int8."""
     told = shared.verbosity(context, quiet, verbose)
     if output is None:
         raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
     if to not in TARGETS:
         raise UsageError(f"--to {to!r} is none of {', '.join(TARGETS)}")
+    from geoseg.spec import ClassifierSpec
     from geoseg.train import missing_extra
 
     text = card.read_text(encoding="utf-8") if card is not None else ""
@@ -90,7 +91,7 @@ def export(
                 f"wrote {output}: {done.mib:.1f} MiB, score {done.score:.4f} (fp32 {done.score_fp32:.4f})"
             )
             return
-        from geoseg.train.export import export as work
+        from geoseg.train.kinds import export_any as work
 
         weights: Literal["fp16", "fp32"] = "fp16" if to == "onnx-fp16" else "fp32"
         made = work(
@@ -102,4 +103,5 @@ def export(
         print_json({"bundle": str(output), "parity": made.parity, "mib": made.mib})
         return
     print_text(f"wrote {output}: {made.mib:.1f} MiB, scores within {made.parity:.1e} of torch")
-    print_text(f"next: geoseg evaluate CONFIG --model {output} --record")
+    recorded = "" if isinstance(made.model, ClassifierSpec) else " --record"
+    print_text(f"next: geoseg evaluate CONFIG --model {output}{recorded}")

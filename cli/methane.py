@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from . import plume
+from . import facilities, plume
 
-app = typer.Typer(
-    name="methane",
-    help="Methane plumes with emission rates, and the facilities they come from.",
-    no_args_is_help=True,
-)
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Methane plumes with emission rates, and the facilities that they come from."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 app.command("plume")(plume.plume)
+app.command("facilities")(facilities.facilities)

@@ -10,7 +10,7 @@ from . import options as shared
 from .console import columns, print_json, print_text, telling
 
 if TYPE_CHECKING:
-    from geoseg.spec import ModelSpec
+    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
 app = typer.Typer()
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundle's name or folder, or an ONNX file.")]
@@ -60,13 +60,14 @@ def show(
 
 def print_model(name: str, as_json: bool) -> None:
     """Find a model and print its description."""
-    from geoseg.catalog.bundles import find_model
+    from geoseg.catalog.bundles import find_any
+    from geoseg.spec import ModelSpec
 
-    found = find_model(name)
+    found = find_any(name)
     if as_json:
         print_json(found)
     else:
-        print_text(model_text(found))
+        print_text(model_text(found) if isinstance(found, ModelSpec) else classifier_text(found))
 
 
 @app.command("check")
@@ -138,6 +139,34 @@ def model_text(model: ModelSpec) -> str:
     return "\n\n".join((facts_text(facts), columns(bands, right=(1, 2)), columns(classes)))
 
 
+def classifier_text(model: ClassifierSpec) -> str:
+    """What a scene classifier needs, for people."""
+    from .show import facts_text, value_text
+
+    facts = [
+        ("model", f"{model.name}: {model.title}" if model.title else model.name),
+        ("task", f"{model.task}, several classes at once"),
+        ("footprint", f"{model.footprint:g} m a side"),
+        ("output", model.activation),
+        ("threshold", f"{model.threshold:g}"),
+        ("weights", str(model.weights)),
+        ("sha256", model.sha256 or "not stated"),
+        ("licence", model.licence),
+        ("described by", model.source),
+    ]
+    inputs: list[tuple[str, ...]] = [("input", "units", "pixels", "of", "band", "mean", "std")]
+    for given in model.inputs:
+        clip = f", clipped to {given.clip}" if given.clip else ""
+        side = model.side(given)
+        head = (given.name, f"{given.units} x {given.scale:g}{clip}", f"{side} x {side}")
+        for index, band in enumerate(given.bands):
+            own = (*head, f"{given.resolution:g} m") if not index else ("", "", "", "")
+            inputs.append((*own, band.name, f"{band.mean:g}", f"{band.std:g}"))
+    classes: list[tuple[str, ...]] = [("class", "label", "colour")]
+    classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
+    return "\n\n".join((facts_text(facts), columns(inputs, right=(5, 6)), columns(classes)))
+
+
 def _evidence(model: ModelSpec) -> str:
     """How it did where it was not trained."""
     proof = model.evidence
@@ -150,5 +179,9 @@ def _evidence(model: ModelSpec) -> str:
     return f"{said}; {verdict}" if model.task == "flood" else said
 
 
-def _bands(model: ModelSpec) -> str:
-    return " ".join(band.name for band in model.bands)
+def _bands(model: AnyModel) -> str:
+    from geoseg.spec import ModelSpec
+
+    if isinstance(model, ModelSpec):
+        return " ".join(band.name for band in model.bands)
+    return "; ".join(f"{given.name}: {' '.join(band.name for band in given.bands)}" for given in model.inputs)

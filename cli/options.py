@@ -77,7 +77,8 @@ Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="VALUE",
-        help="Fix the threshold, in the method's own unit.  (default: found from the scene)",
+        help="Fix the threshold, in the method's own unit; of scene classifiers, the least score.  (default: "
+        "found from the scene, or the model's)",
         rich_help_panel=METHOD,
     ),
 ]
@@ -128,7 +129,10 @@ Raster = Annotated[
 Scores = Annotated[
     Path | None,
     typer.Option(
-        metavar="OUT.tif", help="Also write the scores as a COG (uint8, scale 1/255).", rich_help_panel=OUTPUT
+        metavar="OUT.tif",
+        help="Also write the scores as a COG: uint8, scale 1/255; of facilities float32, a band a class, a "
+        "pixel a window.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Picture = Annotated[

@@ -18,12 +18,20 @@ from pydantic_core import ErrorDetails
 
 from geoseg import __version__
 from geoseg.errors import UsageError
-from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, RunSpec, SceneSpec, SegmentSpec
+from geoseg.spec import (
+    ChangeSpec,
+    FacilitiesSpec,
+    FloodSpec,
+    PlumeSpec,
+    RunSpec,
+    SceneSpec,
+    SegmentSpec,
+)
 
 from . import values
 
-AnyRequest = FloodSpec | SegmentSpec | ChangeSpec | PlumeSpec
-Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec, PlumeSpec)
+AnyRequest = FloodSpec | SegmentSpec | ChangeSpec | PlumeSpec | FacilitiesSpec
+Request = TypeVar("Request", FloodSpec, SegmentSpec, ChangeSpec, PlumeSpec, FacilitiesSpec)
 
 _READ: Mapping[str, Callable[[object], object]] = {
     "bbox": values.bbox,
@@ -34,6 +42,7 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "wind": values.wind,
     "source": values.place,
     "effective-wind": values.pair,
+    "also": values.named_paths,
 }
 _SCENE = {"scene": "paths", "band": "bands", "sensor": "sensor", "sar-units": "sar_units"}
 _RUN = {name.replace("_", "-"): name for name in RunSpec.model_fields}

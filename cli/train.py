@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,13 +14,17 @@ from .console import print_json, print_text, telling
 from .memory import keep_freed_memory
 from .values import settings
 
+if TYPE_CHECKING:
+    from geoseg.train.scene_spec import SceneTrainSpec
+    from geoseg.train.spec import TrainSpec
+
 TRAINING = "Training"
 Config = Annotated[
     str,
     typer.Argument(
         metavar="CONFIG",
         help="A YAML file, or the name of a config that comes with geoseg: water-optical, flood-sar, "
-        "flood-sar-pair. docs/train.md describes all keys.",
+        "flood-sar-pair, change-s2, meter-ml. docs/train.md describes all keys.",
     ),
 ]
 Data = Annotated[
@@ -62,29 +66,25 @@ def train(
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = 0,
 ) -> None:
-    """Train a segmentation network on labelled rasters; geoseg export makes a bundle of it.
+    """Train a network on labelled rasters or sites; geoseg export makes a bundle of it.
 
     Checkpoints, logs and plots go to the folder of --output, or to runs/NAME.
     """
     told = shared.verbosity(context, quiet, verbose)
     from geoseg.train import missing_extra
-    from geoseg.train.config import read_config
+    from geoseg.train.config import read_any_config
 
-    spec = read_config(config, data, settings(change or ()))
+    spec = read_any_config(config, data, settings(change or ()))
     folder = output or Path("runs") / spec.name
     if dry_run:
-        from geoseg.samples import find_samples, places, split
-
-        roles = split(places(find_samples(spec.data), spec.data), spec.split)
-        counts = ", ".join(f"{len(own)} {name}" for name, own in roles.items())
-        print_text(f"{spec.name}: {counts}; {spec.loop.epochs} epochs; would write {folder}")
+        print_text(f"{spec.name}: {_counts(spec)}; {spec.loop.epochs} epochs; would write {folder}")
         return
     if folder.exists() and not (overwrite or resume):
         raise OutputError(f"{folder}: exists; say --resume to go on, or --overwrite to begin again")
     if overwrite and resume:
         raise UsageError("--resume goes on and --overwrite begins again: say one of them")
     try:
-        from geoseg.train import run as work
+        from geoseg.train.kinds import train_any as work
     except ImportError as error:
         raise missing_extra("training", error) from error
     keep_freed_memory()
@@ -93,11 +93,28 @@ def train(
             import torch
 
             torch.set_num_threads(threads)
-        done = work.train(spec, folder, console, resume=resume)
+        done = work(spec, folder, console, resume=resume)
     if as_json:
         result = {"folder": str(done.folder), "checkpoint": str(done.checkpoint), "score": done.score}
         print_json({**result, "epochs": done.epochs, "train": done.train, "val": done.val})
         return
-    score = "" if done.score is None else f"; IoU on val {done.score:.3f}"
-    print_text(f"{done.epochs} epochs on {done.train} windows{score}\nwrote {done.checkpoint}")
+    sites = spec.task == "scene-classification"
+    measure, what = ("mean average precision", "sites") if sites else ("IoU", "windows")
+    score = "" if done.score is None else f"; {measure} on val {done.score:.3f}"
+    print_text(f"{done.epochs} epochs on {done.train} {what}{score}\nwrote {done.checkpoint}")
     print_text(f"next: geoseg export {done.folder} -o {spec.name}")
+
+
+def _counts(spec: TrainSpec | SceneTrainSpec) -> str:
+    """How many windows or sites each part of the split holds."""
+    from geoseg.train.scene_spec import SceneTrainSpec
+
+    if isinstance(spec, SceneTrainSpec):
+        from geoseg.samples.sites import by_role, find_sites
+
+        sites = find_sites(spec.data, spec.sensors, spec.classes)
+        return ", ".join(f"{len(by_role(sites, role))} {role}" for role in ("train", "val", "test"))
+    from geoseg.samples import find_samples, places, split
+
+    roles = split(places(find_samples(spec.data), spec.data), spec.split)
+    return ", ".join(f"{len(own)} {name}" for name, own in roles.items())

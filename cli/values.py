@@ -127,24 +127,37 @@ def bands(value: object) -> dict[str, str]:
     Raises:
         ValueError: an entry has no name or path, or a name comes twice.
     """
+    return _pairs(value, "band", "NAME=PATH[:INDEX]")
+
+
+def named_paths(value: object) -> dict[str, str]:
+    """Read `NAME=PATH` entries, or a mapping of names to paths.
+
+    Raises:
+        ValueError: an entry has no name or path, or a name comes twice.
+    """
+    return _pairs(value, "input", "NAME=PATH")
+
+
+def _pairs(value: object, what: str, form: str) -> dict[str, str]:
     if isinstance(value, dict):
         pairs = [(str(name), str(path)) for name, path in value.items()]
     elif isinstance(value, list | tuple):
-        pairs = [_pair(str(entry)) for entry in value]
+        pairs = [_pair(str(entry), form) for entry in value]
     else:
-        raise ValueError(f"{value!r} is not NAME=PATH[:INDEX]")
+        raise ValueError(f"{value!r} is not {form}")
     found: dict[str, str] = {}
     for name, path in pairs:
         if name in found:
-            raise ValueError(f"band {name} is given twice: {found[name]} and {path}")
+            raise ValueError(f"{what} {name} is given twice: {found[name]} and {path}")
         found[name] = path
     return found
 
 
-def _pair(entry: str) -> tuple[str, str]:
+def _pair(entry: str, form: str) -> tuple[str, str]:
     name, equals, path = (part.strip() for part in entry.partition("="))
     if not (name and equals and path):
-        raise ValueError(f"{entry!r} is not NAME=PATH[:INDEX]")
+        raise ValueError(f"{entry!r} is not {form}")
     return name.lower(), path
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.pixels import Pixels
-from geoseg.spec import ModelBand, ModelSpec, Units
+from geoseg.spec import InputSpec, ModelBand, Units
+
+AnyInput = TypeVar("AnyInput", bound=InputSpec)
 
 FAR, TOO_FAR = 3.0, 10.0
 """Training standard deviations between a band's median and the model's mean: warned of, refused."""
@@ -44,7 +47,7 @@ class Normaliser:
     All are affine, so each band is one multiplication and one addition, clipped in the model's own units.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: InputSpec) -> None:
         """Take a model's bands, scale, clip and statistics."""
         self._spec = spec
         self._bands = tuple(band.name for band in spec.bands)
@@ -57,7 +60,7 @@ class Normaliser:
             out: (C, H, W) to write into, such as a place in a batch; None: a new array.
 
         Returns:
-            (C, H, W) in the model's band order; `ModelSpec.fill` where not observed.
+            (C, H, W) in the model's band order; `InputSpec.fill` where not observed.
 
         Raises:
             ModelError: a band is missing.
@@ -116,7 +119,7 @@ def _within(dtype: np.dtype[np.generic], factor: float, shift: float, clip: tupl
     return clip[0] <= ends[0] + margin and ends[1] - margin <= clip[1]
 
 
-def fit_to_scene(spec: ModelSpec, sample: Sequence[Pixels]) -> ModelSpec:
+def fit_to_scene(spec: AnyInput, sample: Sequence[Pixels]) -> AnyInput:
     """Return a model with the mean and std of a scene, where it asks for them; else the model itself.
 
     They are those of the whole scene, never of a tile, so that neighbouring tiles are normalised alike.
@@ -198,7 +201,7 @@ class _Range:
 
 
 def check_fit(
-    spec: ModelSpec,
+    spec: InputSpec,
     units: Mapping[str, Units],
     sample: Sequence[Pixels],
     resolution_m: float | None,
@@ -235,7 +238,7 @@ def check_fit(
     return Fit(notes=tuple(notes), warnings=tuple(warnings))
 
 
-def _check_units(spec: ModelSpec, units: Mapping[str, Units]) -> None:
+def _check_units(spec: InputSpec, units: Mapping[str, Units]) -> None:
     # Bare counts are as good as any unit where the scene's own mean and spread take gain and offset away.
     fine = {spec.units, "dn"} if spec.statistics == "scene" else {spec.units}
     wrong = {
@@ -248,7 +251,7 @@ def _check_units(spec: ModelSpec, units: Mapping[str, Units]) -> None:
         )
 
 
-def _check_resolution(spec: ModelSpec, resolution_m: float | None) -> list[str]:
+def _check_resolution(spec: InputSpec, resolution_m: float | None) -> list[str]:
     if spec.resolution is None or resolution_m is None or not resolution_m > 0:
         return []
     ratio = max(resolution_m / spec.resolution, spec.resolution / resolution_m)
@@ -260,7 +263,7 @@ def _check_resolution(spec: ModelSpec, resolution_m: float | None) -> list[str]:
     ]
 
 
-def _ranges(spec: ModelSpec, sample: Sequence[Pixels]) -> list[_Range]:
+def _ranges(spec: InputSpec, sample: Sequence[Pixels]) -> list[_Range]:
     """Percentiles of each band in model units, before the clip; empty where nothing was observed."""
     ranges = []
     for band in spec.bands:
@@ -284,7 +287,7 @@ def _ranges(spec: ModelSpec, sample: Sequence[Pixels]) -> list[_Range]:
     return ranges
 
 
-def _check_sign(spec: ModelSpec, ranges: Sequence[_Range]) -> None:
+def _check_sign(spec: InputSpec, ranges: Sequence[_Range]) -> None:
     """Backscatter in dB is negative almost everywhere, linear power never."""
     if spec.units == "db" and spec.scale > 0 and all(item.low >= 0 for item in ranges):
         raise ModelError(
@@ -292,7 +295,7 @@ def _check_sign(spec: ModelSpec, ranges: Sequence[_Range]) -> None:
         )
 
 
-def _check_clip(spec: ModelSpec, ranges: Sequence[_Range]) -> list[str]:
+def _check_clip(spec: InputSpec, ranges: Sequence[_Range]) -> list[str]:
     found = []
     for item in ranges:
         text = (
@@ -305,7 +308,7 @@ def _check_clip(spec: ModelSpec, ranges: Sequence[_Range]) -> list[str]:
     return found
 
 
-def _check_ranges(spec: ModelSpec, ranges: Sequence[_Range]) -> list[str]:
+def _check_ranges(spec: InputSpec, ranges: Sequence[_Range]) -> list[str]:
     """Refuse a lost scale and what is very far, warn of a lost offset and of what is far."""
     for factor, looks in FACTORS.items():
         if all(_off_by(item, factor) for item in ranges):
@@ -329,7 +332,7 @@ def _check_ranges(spec: ModelSpec, ranges: Sequence[_Range]) -> list[str]:
     return [f"{offset} ({worst})", *warnings] if offset else warnings
 
 
-def _physical(spec: ModelSpec, item: _Range) -> bool:
+def _physical(spec: InputSpec, item: _Range) -> bool:
     """Whether values are at least possible in their unit: a scene all cloud is far off, but not mistaken."""
     limits = PHYSICAL.get(spec.units)
     if limits is None:
@@ -352,7 +355,7 @@ def _off_by(item: _Range, factor: float) -> bool:
     return factor / 4 < item.high / expected < factor * 4 and abs(item.band.mean) > 0
 
 
-def _lost_offset(spec: ModelSpec, ranges: Sequence[_Range]) -> str:
+def _lost_offset(spec: InputSpec, ranges: Sequence[_Range]) -> str:
     """Say so where Sentinel-2's offset of -1000 (baseline 04.00) seems missing, or applied twice.
 
     Missing: every band is brighter than in training by about 0.1 and nothing at all is dark. Twice: the

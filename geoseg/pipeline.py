@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
 
 from geoseg.features import Features
 from geoseg.grid import Grid
@@ -120,11 +122,13 @@ class MapWriter:
             rasterise(geometries, values, out=preview.classes, scale=preview.step)
             if self._raster is not None:
                 self._raster.burn(geometries, values)
+        drawn = self._footprint.classes
+        seen = np.not_equal(drawn, nodata_class(drawn.dtype))
         return Summary(
             totals=self._totals(),
             valid_pixels=self._valid_pixels,
             preview=preview,
-            footprint=self._outline(),
+            footprint=outline(seen, self._grid, self._cleaning.dst_crs),
         )
 
     def _write(self, features: Features) -> None:
@@ -159,18 +163,24 @@ class MapWriter:
             for value, (count, pixels, area) in self._counts.items()
         )
 
-    def _outline(self) -> shapely.Geometry:
-        """Polygons of the observed pixels, drawn on every n-th row and column."""
-        drawn = self._footprint.classes
-        seen = (drawn != nodata_class(drawn.dtype)).astype(np.uint8)
-        grid = self._grid.resized(*seen.shape)
-        table = RegionTable(grid)
-        polygons = Polygoniser(grid, Cleaning(dst_crs=self._cleaning.dst_crs), {1: "observed"})
-        runs, closed = table.add(Strip(row=0, classes=seen, scores=seen))
-        polygons.add_rows(0, seen, runs.region_at, runs.renamed_from, runs.renamed_to)
-        polygons.end_rows()
-        parts = [_features(polygons, regions).geometry for regions in (closed, table.finish())]
-        return shapely.multipolygons(np.concatenate(parts))
+
+def outline(seen: NDArray[np.bool_], grid: Grid, dst_crs: CRS | None = None) -> shapely.Geometry:
+    """Return the outline of what was observed, drawn on every n-th row and column.
+
+    Args:
+        seen: (h, w), True = observed; covers the whole grid.
+        grid: of the scene.
+        dst_crs: of the outline; None: the grid's.
+    """
+    drawn = seen.astype(np.uint8)
+    grid = grid.resized(*seen.shape)
+    table = RegionTable(grid)
+    polygons = Polygoniser(grid, Cleaning(dst_crs=dst_crs), {1: "observed"})
+    runs, closed = table.add(Strip(row=0, classes=drawn, scores=drawn))
+    polygons.add_rows(0, drawn, runs.region_at, runs.renamed_from, runs.renamed_to)
+    polygons.end_rows()
+    parts = [_features(polygons, regions).geometry for regions in (closed, table.finish())]
+    return shapely.multipolygons(np.concatenate(parts))
 
 
 def _features(polygons: Polygoniser, regions: Regions) -> Features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
@@ -11,7 +12,7 @@ import numpy as np
 
 from geoseg.catalog.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.spec import ModelSpec
+from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,8 @@ class Finding:
     """What, where, what to do."""
 
 
-def check_spec(spec: ModelSpec) -> list[Finding]:
-    """Check licence, SHA-256, and inputs and outputs of the network by running one tile.
+def check_spec(spec: AnyModel) -> list[Finding]:
+    """Check licence, SHA-256, and inputs and outputs of the network by running one tile or footprint.
 
     Raises:
         RuntimeMissingError: onnxruntime is not installed.
@@ -35,7 +36,8 @@ def check_spec(spec: ModelSpec) -> list[Finding]:
         found.append(_warning(f"{spec.name}: states no licence, so nobody may rely on using it"))
     if not spec.sha256:
         found.append(_warning(f"{spec.name}: states no SHA-256, so damaged weights go unnoticed"))
-    if not spec.statistics_known:
+    inputs: tuple[InputSpec, ...] = spec.inputs if isinstance(spec, ClassifierSpec) else (spec,)
+    if not all(given.statistics_known for given in inputs):
         found.append(_warning(f"{spec.name}: states no training mean and std; scenes' ranges go unjudged"))
     try:
         header = read_header(spec.weights)
@@ -51,7 +53,7 @@ def _warning(text: str) -> Finding:
     return Finding(level="warning", text=text)
 
 
-def _check_hash(spec: ModelSpec) -> None:
+def _check_hash(spec: AnyModel) -> None:
     if not spec.sha256:
         return
     with spec.weights.open("rb") as file:
@@ -60,43 +62,78 @@ def _check_hash(spec: ModelSpec) -> None:
         raise ModelError(f"{spec.weights}: SHA-256 is {found}, its description says {spec.sha256.lower()}")
 
 
-def _check_inputs(spec: ModelSpec, header: OnnxHeader) -> None:
+def _check_inputs(spec: AnyModel, header: OnnxHeader) -> None:
+    """See that the graph has the inputs that are described, with as many channels."""
     names = [port.name for port in header.inputs]
-    if spec.input_name and spec.input_name not in names:
-        raise ModelError(f"{spec.weights}: has no input {spec.input_name!r}; there is {', '.join(names)}")
-    port = next(port for port in header.inputs if not spec.input_name or port.name == spec.input_name)
-    channels = port.shape[1] if port.shape and len(port.shape) == 4 else None
-    if channels not in {None, len(spec.bands)}:
-        named = len(spec.bands)
-        raise ModelError(f"{spec.weights}: takes {channels} channels, its description names {named} bands")
+    for name, bands in _described(spec, names).items():
+        if name not in names:
+            raise ModelError(f"{spec.weights}: has no input {name!r}; there is {', '.join(names)}")
+        port = next(port for port in header.inputs if port.name == name)
+        channels = port.shape[1] if port.shape and len(port.shape) == 4 else None
+        if channels not in {None, bands}:
+            raise ModelError(
+                f"{spec.weights}: takes {channels} channels, its description names {bands} bands"
+            )
 
 
-def _check_run(spec: ModelSpec) -> None:
-    """Run one tile of zeros and look at what comes out."""
+def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, int]:
+    """Bands of each input of the description, by the name that the graph should have for it."""
+    if isinstance(spec, ClassifierSpec):
+        return {given.name: len(given.bands) for given in spec.inputs}
+    return {spec.input_name or names[0]: len(spec.bands)}
+
+
+def _check_run(spec: AnyModel) -> None:
+    """Run one tile or footprint of zeros and look at what comes out."""
     try:
         import onnxruntime  # noqa: PLC0415 - optional and slow to import
         from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
     except ImportError as error:
         raise RuntimeMissingError("onnxruntime is not installed: pip install onnxruntime") from error
-    shape = (spec.fixed_batch or 1, len(spec.bands), spec.tile, spec.tile)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    batch = spec.fixed_batch or 1
     try:
         session = onnxruntime.InferenceSession(spec.weights, options, providers=["CPUExecutionProvider"])
-        given = spec.input_name or session.get_inputs()[0].name
+        halves = {port.name for port in session.get_inputs() if "float16" in port.type}
         output = spec.output_name or session.get_outputs()[0].name
-        half = any("float16" in port.type for port in session.get_inputs() if port.name == given)
-        batch = np.zeros(shape, np.float16 if half else np.float32)
-        (scores,) = session.run([output], {given: batch})
+        feed = {
+            name: np.zeros((batch, *shape), np.float16 if name in halves else np.float32)
+            for name, shape in _shapes(spec, session.get_inputs()[0].name).items()
+        }
+        (scores,) = session.run([output], feed)
     except _errors(state) as error:
         raise ModelError(f"{spec.weights}: does not run: {str(error).splitlines()[0]}") from error
+    if isinstance(spec, ClassifierSpec):
+        _check_classes(spec, scores.shape, batch)
+    else:
+        _check_planes(spec, scores.shape, batch)
+
+
+def _shapes(spec: AnyModel, first: str) -> dict[str, tuple[int, int, int]]:
+    """(C, H, W) that each input is given."""
+    if isinstance(spec, ClassifierSpec):
+        return {given.name: (len(given.bands), spec.side(given), spec.side(given)) for given in spec.inputs}
+    return {spec.input_name or first: (len(spec.bands), spec.tile, spec.tile)}
+
+
+def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> None:
+    if shape != (batch, len(spec.classes)):
+        raise ModelError(
+            f"{spec.weights}: gives {shape} for {batch} footprint; expected (N, {len(spec.classes)}) for "
+            f"{len(spec.classes)} classes"
+        )
+
+
+def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
     one = len(spec.classes) == 2 and spec.activation != "softmax"
     planes = {len(spec.classes)} | ({1} if one else set())
-    fits = scores.ndim == 4 and scores.shape[1] in planes and scores.shape[::2] == shape[::2]
-    if not fits or scores.shape[3] != spec.tile:
+    given = (batch, len(spec.bands), spec.tile, spec.tile)
+    fits = len(shape) == 4 and shape[1] in planes and shape[::2] == given[::2]
+    if not fits or shape[3] != spec.tile:
         wanted = " or ".join(map(str, sorted(planes)))
         raise ModelError(
-            f"{spec.weights}: {shape} gives {scores.shape}; expected (N, {wanted}, {spec.tile}, {spec.tile}) "
+            f"{spec.weights}: {given} gives {shape}; expected (N, {wanted}, {spec.tile}, {spec.tile}) "
             f"for {len(spec.classes)} classes"
         )
 

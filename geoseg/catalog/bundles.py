@@ -1,4 +1,4 @@
-"""Models by name, folder or file: whatever `--model` takes becomes a `ModelSpec`."""
+"""Models by name, folder or file: whatever `--model` takes becomes a `ModelSpec` or a `ClassifierSpec`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from geoseg.catalog.bundle_check import Finding, check_spec
+from geoseg.catalog.classifier import from_classifier, to_classifier
 from geoseg.catalog.deepness import spec_from_deepness
-from geoseg.catalog.description import from_spec, model_asset, parse, to_spec
+from geoseg.catalog.description import from_spec, model_asset, read_item, to_spec
 from geoseg.catalog.mlm import NAME
-from geoseg.catalog.onnx_metadata import read_header, spec_from_metadata
+from geoseg.catalog.onnx_metadata import OnnxHeader, read_header, spec_from_metadata
 from geoseg.errors import ModelError, OutputError
-from geoseg.spec import ModelSpec
+from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
+
+AnyKind = TypeVar("AnyKind", ModelSpec, ClassifierSpec)
 
 DESCRIPTION = "model.json"
 CARD = "README.md"
@@ -43,7 +47,38 @@ def user_folder() -> Path:
 
 
 def find_model(name_or_path: str) -> ModelSpec:
-    """Return the description of a model.
+    """Return the description of a segmentation network; see `find_any`.
+
+    Raises:
+        ModelError: there is none, it is not valid, or it maps no pixels.
+    """
+    found = find_any(name_or_path)
+    if isinstance(found, ClassifierSpec):
+        raise ModelError(
+            f"{name_or_path}: is a scene classifier, which maps no pixels; use geoseg methane facilities "
+            f"SCENE --model {name_or_path}"
+        )
+    return found
+
+
+def find_classifier(name_or_path: str) -> ClassifierSpec:
+    """Return the description of a scene classifier; see `find_any`.
+
+    Raises:
+        ModelError: there is none, it is not valid, or it is a segmentation network.
+    """
+    found = find_any(name_or_path)
+    if isinstance(found, ModelSpec):
+        command = found.task if found.task in {"flood", "change"} else "segment"
+        raise ModelError(
+            f"{name_or_path}: is a segmentation network, not a scene classifier; use geoseg {command} with "
+            f"--model {name_or_path}"
+        )
+    return found
+
+
+def find_any(name_or_path: str) -> AnyModel:
+    """Return the description of a model of any kind.
 
     Args:
         name_or_path: a bundle's folder or `model.json`, an `.onnx` file, or the name of a bundle that is
@@ -63,7 +98,7 @@ def find_model(name_or_path: str) -> ModelSpec:
     raise _not_found(name_or_path)
 
 
-def list_models() -> tuple[ModelSpec, ...]:
+def list_models() -> tuple[AnyModel, ...]:
     """Return the models that a name finds, sorted: those installed with geoseg, then the user's.
 
     Raises:
@@ -88,7 +123,7 @@ def check_bundle(name_or_path: str | Path) -> tuple[Finding, ...]:
         RuntimeMissingError: onnxruntime is not installed.
     """
     try:
-        spec = find_model(str(name_or_path))
+        spec = find_any(str(name_or_path))
     except ModelError as error:
         if not Path(name_or_path).exists():
             raise
@@ -107,7 +142,7 @@ def remote_weights(name_or_path: str) -> RemoteWeights | None:
     Raises:
         ModelError: there is no such bundle, or an address comes without SHA-256.
     """
-    spec = find_model(name_or_path)
+    spec = find_any(name_or_path)
     path = Path(name_or_path)
     if spec.source != "bundle":
         return None
@@ -115,7 +150,7 @@ def remote_weights(name_or_path: str) -> RemoteWeights | None:
         path = path / DESCRIPTION
     elif not path.is_file():
         path = next(bundle for bundle in _installed() if bundle.name == name_or_path) / DESCRIPTION
-    item, _ = parse(path)
+    item, _ = read_item(path)
     asset = model_asset(path, item)
     if urlsplit(asset.href).scheme not in {"http", "https"}:
         return None
@@ -124,9 +159,7 @@ def remote_weights(name_or_path: str) -> RemoteWeights | None:
     return RemoteWeights(address=asset.href, sha256=asset.sha256, target=spec.weights)
 
 
-def write_bundle(
-    folder: Path, spec: ModelSpec, *, architecture: str = "unknown", card: str = ""
-) -> ModelSpec:
+def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", card: str = "") -> AnyKind:
     """Write a bundle: the weights (copied unless they lie there), `model.json` and the card.
 
     Args:
@@ -145,8 +178,6 @@ def write_bundle(
     if not re.match(NAME, spec.name):
         raise ModelError(f"{spec.name!r} cannot name a model: three or more letters, digits, . _ - or spaces")
     header = read_header(spec.weights)
-    shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
-    shape = shape or header.outputs[0].shape or ()
     weights = folder / spec.weights.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,13 +186,7 @@ def write_bundle(
         with weights.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         written = spec.model_copy(update={"weights": weights, "sha256": sha256, "source": "bundle"})
-        text = from_spec(
-            written,
-            href=f"./{weights.name}",
-            size=weights.stat().st_size,
-            planes=(shape[1] or -1) if len(shape) == 4 else -1,
-            architecture=architecture,
-        )
+        text = _describe(written, header, architecture)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
         if card:
             (folder / CARD).write_text(card, encoding="utf-8")
@@ -170,14 +195,25 @@ def write_bundle(
     return written
 
 
-def architecture_of(spec: ModelSpec) -> str:
+def _describe(spec: AnyModel, header: OnnxHeader, architecture: str) -> str:
+    """Text of a bundle's `model.json`; the weights lie beside it."""
+    href, size = f"./{spec.weights.name}", spec.weights.stat().st_size
+    if isinstance(spec, ClassifierSpec):
+        return from_classifier(spec, href=href, size=size, architecture=architecture)
+    shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
+    shape = shape or header.outputs[0].shape or ()
+    planes = (shape[1] or -1) if len(shape) == 4 else -1
+    return from_spec(spec, href=href, size=size, planes=planes, architecture=architecture)
+
+
+def architecture_of(spec: AnyModel) -> str:
     """Return what a model's bundle calls its architecture; `unknown` without a bundle.
 
     Raises:
         ModelError: the bundle is not valid.
     """
     description = spec.weights.parent / DESCRIPTION
-    return parse(description)[0].properties.architecture if description.is_file() else "unknown"
+    return read_item(description)[0].properties.architecture if description.is_file() else "unknown"
 
 
 def _installed() -> Iterator[Path]:
@@ -191,21 +227,22 @@ def _installed() -> Iterator[Path]:
                     yield bundle
 
 
-def _from_description(path: Path) -> ModelSpec:
+def _from_description(path: Path) -> AnyModel:
     """A `model.json` and its weights, which lie beside it or, if fetched, in the user's folder."""
-    item, _ = parse(path)
+    item, _ = read_item(path)
+    read = to_classifier if item.classifies else to_spec
     href = model_asset(path, item).href
     parts = urlsplit(href)
     if parts.scheme not in {"http", "https"}:
-        return to_spec(path, path.parent / unquote(parts.path if parts.scheme == "file" else href))
+        return read(path, path.parent / unquote(parts.path if parts.scheme == "file" else href))
     name = Path(unquote(parts.path)).name
     beside = path.parent / name
     fetched = user_folder() / path.parent.name / name
     writable = os.access(path.parent, os.W_OK)
-    return to_spec(path, beside if beside.is_file() or (writable and not fetched.is_file()) else fetched)
+    return read(path, beside if beside.is_file() or (writable and not fetched.is_file()) else fetched)
 
 
-def _from_onnx(path: Path) -> ModelSpec:
+def _from_onnx(path: Path) -> AnyModel:
     """An ONNX file: a `model.json` beside it that means it wins over what is written inside."""
     header = read_header(path)
     for beside in (path.with_suffix(".json"), path.with_name(DESCRIPTION)):

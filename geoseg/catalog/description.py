@@ -10,6 +10,7 @@ import json
 import re
 from math import gcd
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -29,13 +30,15 @@ from geoseg.catalog.mlm import (
 from geoseg.catalog.onnx_metadata import first_problem, read_header
 from geoseg.catalog.palette import colour
 from geoseg.errors import ModelError
-from geoseg.spec import ClassSpec, ModelBand, ModelSpec
+from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
+
+AnyExtras = TypeVar("AnyExtras", bound=Spec)
 
 _TABLE = TypeAdapter(dict[str, JsonValue])
 
 
-def parse(path: Path) -> tuple[Item, Extras]:
-    """Read and validate a `model.json`.
+def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
+    """Read a `model.json` and what stands under `geoseg:` in it.
 
     Raises:
         ModelError: it cannot be read, or is not a description of a model; the message says where.
@@ -44,13 +47,30 @@ def parse(path: Path) -> tuple[Item, Extras]:
         table = _TABLE.validate_json(path.read_bytes())
         properties = _TABLE.validate_python(table.get("properties", {}))
         own = {key[len(PREFIX) :]: value for key, value in properties.items() if key.startswith(PREFIX)}
-        return Item.model_validate(table), Extras.model_validate(own)
+        return Item.model_validate(table), own
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        hint = f"; add {PREFIX}units and {PREFIX}activation" if error.title == "Extras" else ""
-        where = f"properties.{PREFIX}* " if error.title == "Extras" else ""
-        raise ModelError(f"{path}: {where}{first_problem(error)}{hint}") from error
+        raise ModelError(f"{path}: {first_problem(error)}") from error
+
+
+def read_extras(path: Path, own: dict[str, JsonValue], kind: type[AnyExtras], needed: str) -> AnyExtras:
+    """Validate what stands under `geoseg:`.
+
+    Args:
+        path: of the `model.json`, for messages.
+        own: as read.
+        kind: of network.
+        needed: the keys that cannot be guessed, in words.
+
+    Raises:
+        ModelError: a key is missing, unknown or has a value that makes no sense.
+    """
+    try:
+        return kind.model_validate(own)
+    except ValidationError as error:
+        text = f"properties.{PREFIX}* {first_problem(error)}; add {needed}"
+        raise ModelError(f"{path}: {text}") from error
 
 
 def model_asset(path: Path, item: Item) -> Asset:
@@ -68,7 +88,7 @@ def model_asset(path: Path, item: Item) -> Asset:
 
 
 def to_spec(path: Path, weights: Path) -> ModelSpec:
-    """Return what a `model.json` describes.
+    """Return what the `model.json` of a segmentation network describes.
 
     Args:
         path: the `model.json`.
@@ -77,11 +97,18 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
     Raises:
         ModelError: it is not valid, or asks for what geoseg cannot do.
     """
-    item, extras = parse(path)
-    said, (given,), (result,) = item.properties, item.properties.input, item.properties.output
+    item, own = read_item(path)
+    said, (result,) = item.properties, item.properties.output
     if not {"segmentation", "semantic-segmentation"} & {*said.tasks, *result.tasks}:
-        raise ModelError(f"{path}: is for {', '.join(said.tasks)}; geoseg runs semantic-segmentation")
-    bands = _bands(path, given)
+        raise ModelError(
+            f"{path}: is for {', '.join(said.tasks)}; geoseg runs semantic-segmentation and "
+            "scene-classification"
+        )
+    if len(said.input) != 1:
+        raise ModelError(f"{path}: properties.mlm:input names {len(said.input)} inputs; one image is fed")
+    (given,) = said.input
+    extras = read_extras(path, own, Extras, f"{PREFIX}units and {PREFIX}activation")
+    bands = input_bands(path, given)
     batch, _, rows, cols = given.input.shape
     if rows != cols:
         raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
@@ -112,11 +139,11 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             temperature=extras.temperature,
             threshold=extras.threshold,
             evidence=extras.evidence,
-            classes=tuple(_class(index, entry) for index, entry in enumerate(result.classes)),
+            classes=tuple(class_of(index, entry) for index, entry in enumerate(result.classes)),
             weights=weights,
             sha256=model_asset(path, item).sha256,
-            input_name=_port_name(given.name),
-            output_name=_port_name(result.name),
+            input_name=port_name(given.name),
+            output_name=port_name(result.name),
             licence=said.licence,
         )
     except ValidationError as error:
@@ -124,7 +151,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
 
 
 def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architecture: str) -> str:
-    """Return the `model.json` that describes a model.
+    """Return the `model.json` that describes a segmentation network.
 
     Args:
         spec: what the network needs; `sha256` must be known.
@@ -137,17 +164,10 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
     batch = spec.fixed_batch or -1
     order, tasks = ["batch", "channel", "height", "width"], ["semantic-segmentation"]
     properties: dict[str, JsonValue] = {
-        "title": spec.title,
-        "datetime": None,
-        "start_datetime": "1900-01-01T00:00:00Z",
-        "end_datetime": "9999-12-31T23:59:59Z",
-        "mlm:name": spec.name,
-        "mlm:architecture": architecture,
         "mlm:tasks": [*tasks],
-        "mlm:framework": "ONNX",
         "mlm:input": [
             {
-                "name": spec.input_name or _UNNAMED,
+                "name": spec.input_name or UNNAMED,
                 "bands": [band.name for band in spec.bands],
                 "input": {
                     "shape": [batch, len(spec.bands), rows, rows],
@@ -161,22 +181,45 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
         ],
         "mlm:output": [
             {
-                "name": spec.output_name or _UNNAMED,
+                "name": spec.output_name or UNNAMED,
                 "tasks": [*tasks],
                 "result": {
                     "shape": [batch, planes, rows, rows],
                     "dim_order": [*order],
                     "data_type": "float32",
                 },
-                "classification:classes": [_from_class(entry) for entry in spec.classes],
+                "classification:classes": [from_class(entry) for entry in spec.classes],
             }
         ],
         "bands": [{"name": band.name} for band in spec.bands],
     }
-    if spec.licence != "unknown":
-        properties["license"] = spec.licence
     kept = json.loads(spec.model_dump_json(include=set(Extras.model_fields)))
     properties |= {PREFIX + key: value for key, value in kept.items() if value is not None}
+    return item_text(spec, properties, href=href, size=size, architecture=architecture)
+
+
+def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int, architecture: str) -> str:
+    """Return a STAC item around what is particular to a kind of network.
+
+    Args:
+        spec: what the network needs; `sha256` must be known.
+        own: further properties.
+        href: of the ONNX file, as seen from the `model.json`.
+        size: of the ONNX file in bytes.
+        architecture: its name in the literature.
+    """
+    properties: dict[str, JsonValue] = {
+        "title": spec.title,
+        "datetime": None,
+        "start_datetime": "1900-01-01T00:00:00Z",
+        "end_datetime": "9999-12-31T23:59:59Z",
+        "mlm:name": spec.name,
+        "mlm:architecture": architecture,
+        "mlm:framework": "ONNX",
+        **own,
+    }
+    if spec.licence != "unknown":
+        properties["license"] = spec.licence
     item: dict[str, JsonValue] = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -199,17 +242,21 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
     return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
 
 
-_UNNAMED = "the only one"
+UNNAMED = "the only one"
 """MLM wants a name; a spec may leave the graph's only input or first output unnamed."""
 
 
-def _port_name(name: str) -> str:
-    """Names of graph inputs hold no space; what does is prose."""
+def port_name(name: str) -> str:
+    """Return the name of a graph's port; names of graph inputs hold no space; what does is prose."""
     return "" if " " in name else name
 
 
-def _bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
-    """Bands by name with their scaling."""
+def input_bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
+    """Return the bands of an input by name, with their scaling.
+
+    Raises:
+        ModelError: they do not fit the input's channels, or are scaled in a way that geoseg does not know.
+    """
     for band in given.bands:
         if isinstance(band, NamedBand) and band.expression is not None:
             raise ModelError(f"{path}: band {band.name} is an expression; geoseg reads bands only")
@@ -235,7 +282,8 @@ def _band(path: Path, name: str, scaling: Scaling) -> ModelBand:
     )
 
 
-def _class(index: int, entry: Class) -> ClassSpec:
+def class_of(index: int, entry: Class) -> ClassSpec:
+    """Return one class; a colour of its own where the item names none."""
     hint = entry.color_hint
     return ClassSpec(
         value=entry.value,
@@ -244,7 +292,8 @@ def _class(index: int, entry: Class) -> ClassSpec:
     )
 
 
-def _from_class(entry: ClassSpec) -> dict[str, JsonValue]:
+def from_class(entry: ClassSpec) -> dict[str, JsonValue]:
+    """Return one of `classification:classes`."""
     slug = re.sub(r"[^0-9A-Za-z]+", "-", entry.label).strip("-").lower()
     return {
         "value": entry.value,

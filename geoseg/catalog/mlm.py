@@ -26,6 +26,9 @@ SHA256_MULTIHASH = "1220"
 NAME = r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$"
 """What MLM allows as a name."""
 
+CLASSIFICATION = frozenset({"scene-classification", "classification"})
+"""MLM's words for networks that tell what a whole image shows."""
+
 ROW_ORDER = ("height", "width")
 Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -94,7 +97,7 @@ class Output(Part):
     name: str
     tasks: Tasks
     result: Structure
-    classes: Annotated[tuple[Class, ...], Field(min_length=2, alias="classification:classes")]
+    classes: Annotated[tuple[Class, ...], Field(min_length=1, alias="classification:classes")]
 
 
 class Asset(Part):
@@ -121,12 +124,35 @@ class Properties(Part):
     name: Annotated[str, Field(alias="mlm:name", pattern=NAME)]
     architecture: Annotated[str, Field(alias="mlm:architecture")]
     tasks: Annotated[Tasks, Field(alias="mlm:tasks")]
-    input: Annotated[tuple[Input, ...], Field(alias="mlm:input", min_length=1, max_length=1)]
+    input: Annotated[tuple[Input, ...], Field(alias="mlm:input", min_length=1)]
     output: Annotated[tuple[Output, ...], Field(alias="mlm:output", min_length=1, max_length=1)]
 
 
+class InputExtras(Spec):
+    """What stands under `geoseg:inputs` for one input of a scene classifier."""
+
+    units: Units
+    resolution: Annotated[float, Field(gt=0)]
+    scale: float = 1.0
+    clip: tuple[float, float] | None = None
+    fill: float = 0.0
+    statistics_known: bool | None = None
+
+
+class ClassifierExtras(Spec):
+    """What stands under `geoseg:` of a scene classifier; an unknown key is an error."""
+
+    activation: Literal["none", "sigmoid"]
+    footprint: float
+    inputs: dict[str, InputExtras]
+    multi_label: Literal[True] = True
+    """Whether a footprint may hold several classes, or none: scores do not sum to 1."""
+    threshold: float = 0.5
+    task: str = "scene-classification"
+
+
 class Extras(Spec):
-    """What stands under `geoseg:`; an unknown key is an error."""
+    """What stands under `geoseg:` of a segmentation network; an unknown key is an error."""
 
     units: Units
     activation: Activation
@@ -162,3 +188,8 @@ class Item(Part):
         if not any(re.search(r"/mlm/v1\.[4-9][0-9.]*/schema\.json$", entry) for entry in value):
             raise ValueError("names no MLM extension of version 1.4 or later 1.x")
         return value
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is a scene classifier, not a network that maps pixels."""
+        return bool(CLASSIFICATION & {*self.properties.tasks, *self.properties.output[0].tasks})

@@ -18,13 +18,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from geoseg.catalog.protobuf import LENGTH, WireError, fields, read_text, write_field
 from geoseg.errors import ModelError, OutputError
-from geoseg.spec import ModelSpec
+from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
 KEY = "geoseg"
-"""Key of geoseg's own entry among the metadata: a `ModelSpec` as JSON, without `OUTSIDE`."""
+"""Key of geoseg's own entry among the metadata: a `ModelSpec` or `ClassifierSpec` as JSON, less `OUTSIDE`."""
 
 OUTSIDE = {"weights", "sha256", "source", "evidence", "temperature"}
-"""Fields of `ModelSpec` that the file's place and content tell, or that are found once it is written."""
+"""Their fields that the file's place and content tell, or that are found once it is written."""
 
 ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
 
@@ -70,7 +70,7 @@ def read_header(path: Path) -> OnnxHeader:
         raise ModelError(f"{path}: is no ONNX file, or a damaged one: {error}") from error
 
 
-def spec_from_metadata(path: Path, header: OnnxHeader) -> ModelSpec | None:
+def spec_from_metadata(path: Path, header: OnnxHeader) -> AnyModel | None:
     """Return the description that geoseg wrote into an ONNX file; None where there is none.
 
     Raises:
@@ -81,13 +81,14 @@ def spec_from_metadata(path: Path, header: OnnxHeader) -> ModelSpec | None:
         return None
     try:
         said = TypeAdapter(dict[str, object]).validate_json(text)
-        return ModelSpec.model_validate({**said, "weights": path, "source": "onnx"})
+        kind = ClassifierSpec if "inputs" in said else ModelSpec
+        return kind.model_validate({**said, "weights": path, "source": "onnx"})
     except ValidationError as error:
         raise ModelError(f"{path}: its metadata {KEY!r} is not valid: {first_problem(error)}") from error
 
 
 def embed(
-    source: Path, target: Path, spec: ModelSpec, *, extra: Mapping[str, str] = MappingProxyType({})
+    source: Path, target: Path, spec: AnyModel, *, extra: Mapping[str, str] = MappingProxyType({})
 ) -> None:
     """Copy an ONNX file and write a description into the copy.
 

@@ -250,9 +250,9 @@ def _page(results: Sequence[Result], spec: TrainSpec, protocol: str) -> str:
             f"<h1>{escape(spec.title or spec.name)}</h1>",
             f"<p>{escape(main_name(spec))}, pixels of all {len(first.verdicts)} scenes together; "
             f"{escape(protocol)}. Intervals: 95 %, scenes drawn anew. geoseg {geoseg.__version__}.</p>",
-            _table(head, rows),
+            table(head, rows),
             f"<h2>{escape(first.subject.name)}: confusion (rows: label, columns: map)</h2>",
-            _table(("", *names), confusion),
+            table(("", *names), confusion),
             f"<div class='charts'>{reliable}{spread}</div>",
             *_pictures(first, spec),
             "</html>",
@@ -260,7 +260,8 @@ def _page(results: Sequence[Result], spec: TrainSpec, protocol: str) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as HTML."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{top}</tr>{body}</table>"

@@ -14,6 +14,7 @@ from pyproj import CRS
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
+from geoseg.outputs.bands import write_bands
 from geoseg.outputs.beside import check_writable, write_texts
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.fgb import FlatGeobufSink
@@ -32,16 +33,19 @@ from geoseg.spec import ClassSpec
 __all__ = [
     "FORMATS",
     "Kind",
+    "Layer",
     "MeasureSink",
     "RasterSink",
     "VectorSink",
     "check_writable",
     "companions",
     "draw_picture",
+    "open_layers",
     "open_raster",
     "open_vector",
     "rasterise",
     "read_record",
+    "write_bands",
     "write_texts",
 ]
 
@@ -56,7 +60,7 @@ FORMATS: Mapping[str, type[StagedSink]] = {
 
 
 class VectorSink(Protocol):
-    """Polygons on their way into a file; leaving it without `finish` removes everything half written."""
+    """Features on their way into a file; leaving it without `finish` removes everything half written."""
 
     def __enter__(self) -> Self: ...
 
@@ -64,8 +68,8 @@ class VectorSink(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
 
-    def write(self, features: Features) -> None:
-        """Append a batch; any number of times, possibly never."""
+    def write(self, features: Features, layer: str | None = None) -> None:
+        """Append a batch to a layer, by default to the first; any number of times, possibly never."""
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
         """Write the record and the `scene` layer's rows, and move everything to its place."""
@@ -100,7 +104,7 @@ def open_vector(
     overwrite: bool,
     styled_by: str = "class",
 ) -> VectorSink:
-    """Open a vector output in the format that its suffix names.
+    """Open a vector output of one layer of polygons in the format that its suffix names.
 
     Args:
         path: `.gpkg`, `.fgb`, `.parquet`, `.geojson` or `.json`; all but the first write `companions` too.
@@ -115,21 +119,38 @@ def open_vector(
         UsageError: the suffix names no format.
         RuntimeMissingError: the format needs a package that is not installed.
     """
-    sink = _format(path)
-    return sink(
-        path,
-        Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs, styled_by=styled_by),
-        overwrite=overwrite,
-    )
+    only = Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs, styled_by=styled_by)
+    return open_layers(path, [only], overwrite=overwrite)
 
 
-def companions(path: Path) -> tuple[Path, ...]:
-    """Name the further files that writing `path` makes: the `scene` layer, where the format holds only one.
+def open_layers(path: Path, layers: Sequence[Layer], *, overwrite: bool) -> VectorSink:
+    """Open a vector output of several layers.
+
+    Args:
+        path: as in `open_vector`. Formats with one layer a file put the first into `path`, each of the others
+            beside it.
+        layers: at least one; the first is what people open the file for.
+        overwrite: whether existing files may be replaced.
+
+    Raises:
+        UsageError: the suffix names no format.
+        RuntimeMissingError: the format needs a package that is not installed.
+    """
+    first, *further = layers
+    return _format(path)(path, first, further=further, overwrite=overwrite)
+
+
+def companions(path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Name the further files that writing `path` makes, where its format holds only one layer.
+
+    Args:
+        path: of the output.
+        further: names of layers beside the first; `scene` is always one.
 
     Raises:
         UsageError: the suffix names no format.
     """
-    return _format(path).companions(path)
+    return _format(path).companions(path, further)
 
 
 def open_raster(

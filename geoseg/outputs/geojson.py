@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from geoseg.errors import OutputError
-from geoseg.outputs.layer import SCENE_LAYER
 from geoseg.outputs.record import RECORD_KEY
 from geoseg.outputs.sink import StagedSink, convert
 from geoseg.report import RunRecord
@@ -20,15 +19,16 @@ class GeoJsonSink(StagedSink):
     """
 
     def publish(self, staged: Path, record: RunRecord) -> None:
-        """Write both layers and add the record to the first."""
-        (scene,) = self.companions(self.path)
+        """Write every layer to its file and add the record to all but `scene`."""
         # Without a CRS it would drop what lies outside the range of longitude and latitude.
         options = {"RFC7946": "NO" if self.layer.crs is None else "YES"}
-        target = self.beside.path(self.path)
-        convert(staged, self.layer.name, target, driver="GeoJSON", options=options)
-        convert(staged, SCENE_LAYER, self.beside.path(scene), driver="GeoJSON", options=options)
-        _close(self.beside.path(scene), "")
-        _close(target, f',\n"{RECORD_KEY}": {record.model_dump_json()}')
+        for layer, path in self.published:
+            target = self.beside.path(path)
+            convert(staged, layer, target, driver="GeoJSON", options=options)
+            _close(target, f',\n"{RECORD_KEY}": {record.model_dump_json()}')
+        scene = self.beside.path(self.scene_path)
+        convert(staged, self.scene, scene, driver="GeoJSON", options=options)
+        _close(scene, "")
 
 
 def _close(path: Path, member: str) -> None:

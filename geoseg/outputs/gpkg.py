@@ -1,4 +1,4 @@
-"""GeoPackage: polygons, `scene`, default styles for QGIS, and the run's record in the metadata tables."""
+"""GeoPackage: the map's layers, `scene`, default styles for QGIS, and the run's record as metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
-from geoseg.outputs.layer import SCENE_LAYER
+from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.record import RECORD_URI
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.styles import classes_qml, footprint_qml
@@ -79,13 +79,12 @@ class GeoPackageSink(StagedSink):
 
     def publish(self, staged: Path, record: RunRecord) -> None:
         """Add descriptions, styles and the record to the staged file."""
-        name = self.layer.name
         with closing(sqlite3.connect(staged)) as file, file:
             file.executescript(_METADATA + _STYLES)
             file.executemany(
                 "UPDATE gpkg_contents SET identifier = ?, description = ? WHERE table_name = ?",
                 [
-                    (f"{name} ({record.task})", record.method, name),
+                    *((f"{own.name} ({record.task})", record.method, own.name) for own in self.layers),
                     (SCENE_LAYER, "Footprint of the observed pixels", SCENE_LAYER),
                 ],
             )
@@ -94,7 +93,10 @@ class GeoPackageSink(StagedSink):
                 " styleName, styleQML, styleSLD, useAsDefault, description, owner)"
                 " VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '')",
                 [
-                    (name, name, self._style(record), f"Classes of {name}"),
+                    *(
+                        (own.name, own.name, _style(own, record), f"Classes of {own.name}")
+                        for own in self.layers
+                    ),
                     (SCENE_LAYER, SCENE_LAYER, footprint_qml(), "Outline of the scene"),
                 ],
             )
@@ -110,13 +112,14 @@ class GeoPackageSink(StagedSink):
                 (metadata.lastrowid,),
             )
 
-    def _style(self, record: RunRecord) -> str:
-        """Return the style of the polygons; of many classes, only those that there are."""
-        classes = self.layer.classes
-        if len(classes) > MANY:
-            listed = {item.value for item in record.classes}
-            classes = tuple(item for item in classes if item.value in listed)
-        return classes_qml(classes, self.layer.styled_by)
+
+def _style(layer: Layer, record: RunRecord) -> str:
+    """Return the style of a layer; of many classes, only those that there are."""
+    classes = layer.classes
+    if len(classes) > MANY:
+        listed = {item.value for item in record.classes}
+        classes = tuple(item for item in classes if item.value in listed)
+    return classes_qml(classes, layer.styled_by, layer.shape)
 
 
 def _add_rows(file: sqlite3.Connection, name: str, rows: TableRows) -> None:

@@ -20,13 +20,16 @@ Kind = Literal["int", "float", "text"]
 SCENE_LAYER = "scene"
 """The layer with the footprint of what was observed."""
 
+Shape = Literal["polygon", "point"]
+"""What a layer's geometries are."""
+
 _DTYPES = {"int": np.int64, "float": np.float64, "text": np.object_}
-_POLYGON, _MULTIPOLYGON = 3, 6
+_POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """A layer of MultiPolygons: one type whether regions touch at corners or not, or there are none."""
+    """A layer of MultiPolygons, one type whether regions touch at corners or not, or of Points."""
 
     name: str
     schema: Mapping[str, Kind]
@@ -37,6 +40,12 @@ class Layer:
     """None: coordinates are pixels."""
     styled_by: str = "class"
     """The column whose values `classes` names and colours."""
+    shape: Shape = "polygon"
+
+    @property
+    def geometry_type(self) -> Literal["Point", "MultiPolygon"]:
+        """What GDAL calls the type of its geometries."""
+        return "Point" if self.shape == "point" else "MultiPolygon"
 
     @classmethod
     def of(cls, features: Features, *, name: str, crs: CRS | None) -> Self:
@@ -65,13 +74,17 @@ class Layer:
         return out
 
     def wkb(self, features: Features) -> NDArray[np.object_]:
-        """Return the geometries as two-dimensional MultiPolygon WKB.
+        """Return the geometries as two-dimensional WKB of the layer's one type.
 
         Raises:
-            OutputError: a geometry is missing or no polygon.
+            OutputError: a geometry is missing or of another type.
         """
         geometry = np.array(features.geometry, dtype=object)
         types = shapely.get_type_id(geometry)
+        if self.shape == "point":
+            if not np.all(types == _POINT):
+                raise OutputError(f"layer {self.name!r} takes points only")
+            return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)
         single = types == _POLYGON
         if not np.all(single | (types == _MULTIPOLYGON)):
             raise OutputError(f"layer {self.name!r} takes polygons only")

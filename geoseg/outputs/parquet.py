@@ -1,17 +1,17 @@
-"""GeoParquet 1.1: WKB polygons in row groups; the record is a key of the file's metadata."""
+"""GeoParquet 1.1: WKB geometries in row groups; the record is a key of the file's metadata."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pyogrio
 from pyogrio import raw
-from pyproj import CRS
 
 from geoseg.errors import RuntimeMissingError
-from geoseg.outputs.layer import SCENE_LAYER, Layer
+from geoseg.outputs.layer import Layer
 from geoseg.outputs.record import RECORD_KEY
 from geoseg.outputs.sink import StagedSink
 from geoseg.report import RunRecord
@@ -23,7 +23,7 @@ _COLUMN = "geometry"
 class GeoParquetSink(StagedSink):
     """`NAME.parquet`, with `NAME.scene.parquet` beside."""
 
-    def __init__(self, path: Path, layer: Layer, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), overwrite: bool) -> None:
         """Refuse at once where pyarrow is missing.
 
         Raises:
@@ -33,33 +33,31 @@ class GeoParquetSink(StagedSink):
             raise RuntimeMissingError(
                 f"{path}: GeoParquet needs pyarrow; pip install 'geoseg[parquet]', or write .gpkg"
             )
-        super().__init__(path, layer, overwrite=overwrite)
+        super().__init__(path, layer, further=further, overwrite=overwrite)
 
     def publish(self, staged: Path, record: RunRecord) -> None:
-        """Write both layers, the record in the first."""
-        (scene,) = self.companions(self.path)
-        crs = self.layer.crs
-        _convert(
-            staged, self.layer.name, self.beside.path(self.path), crs, {RECORD_KEY: record.model_dump_json()}
-        )
-        _convert(staged, SCENE_LAYER, self.beside.path(scene), crs, {})
+        """Write every layer to its file, the record in all but `scene`."""
+        metadata = {RECORD_KEY: record.model_dump_json()}
+        for layer, path in self.published:
+            _convert(staged, layer, self.beside.path(path), metadata)
+        _convert(staged, self.scene, self.beside.path(self.scene_path), {})
 
 
-def _convert(staged: Path, layer: str, target: Path, crs: CRS | None, metadata: dict[str, str]) -> None:
+def _convert(staged: Path, layer: Layer, target: Path, metadata: dict[str, str]) -> None:
     """Stream one staged layer into a GeoParquet file."""
     import pyarrow as pa  # noqa: PLC0415 - an optional package
     from pyarrow import parquet  # noqa: PLC0415
 
     column: dict[str, object] = {
         "encoding": "WKB",
-        "geometry_types": ["MultiPolygon"],
-        "crs": None if crs is None else crs.to_json_dict(),
+        "geometry_types": [layer.geometry_type],
+        "crs": None if layer.crs is None else layer.crs.to_json_dict(),
     }
-    bounds = pyogrio.read_info(staged, layer=layer, force_total_bounds=True)["total_bounds"]
+    bounds = pyogrio.read_info(staged, layer=layer.name, force_total_bounds=True)["total_bounds"]
     if bounds is not None:
         column["bbox"] = [float(value) for value in bounds]
     geo = {"version": "1.1.0", "primary_column": _COLUMN, "columns": {_COLUMN: column}}
-    with raw.open_arrow(staged, layer=layer, use_pyarrow=True, batch_size=_GROUP_ROWS) as (meta, reader):
+    with raw.open_arrow(staged, layer=layer.name, use_pyarrow=True, batch_size=_GROUP_ROWS) as (meta, reader):
         stored = meta["geometry_name"] or "wkb_geometry"
         schema = pa.schema(
             [pa.field(_COLUMN, pa.binary()) if f.name == stored else f for f in reader.schema],

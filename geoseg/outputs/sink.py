@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -26,22 +26,39 @@ class StagedSink(ABC):
     self_contained: ClassVar[bool] = False
     """Whether the format holds the `scene` layer itself."""
 
-    def __init__(self, path: Path, layer: Layer, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), overwrite: bool) -> None:
         self.path = path
-        self.layer = layer
-        self.beside = Beside((path, *self.companions(path)), overwrite=overwrite)
+        self.layers = (layer, *further)
+        names = [own.name for own in further]
+        self.beside = Beside((path, *self.companions(path, names)), overwrite=overwrite)
 
     @classmethod
-    def companions(cls, path: Path) -> tuple[Path, ...]:
-        """Further files that this format writes: the `scene` layer, where it holds only one."""
+    def companions(cls, path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
+        """Further files that this format writes: `further` layers and `scene`, where it holds only one."""
         if cls.self_contained:
             return ()
-        return (path.with_suffix(f".{SCENE_LAYER}{path.suffix}"),)
+        return tuple(path.with_suffix(f".{name}{path.suffix}") for name in (*further, SCENE_LAYER))
+
+    @property
+    def layer(self) -> Layer:
+        """The first layer, which people open the file for."""
+        return self.layers[0]
+
+    @property
+    def published(self) -> list[tuple[Layer, Path]]:
+        """Of formats with one layer a file: every layer but `scene`, and the file that will hold it."""
+        names = [own.name for own in self.layers[1:]]
+        return list(zip(self.layers, (self.path, *self.companions(self.path, names)), strict=False))
+
+    @property
+    def scene_path(self) -> Path:
+        """Of formats with one layer a file: the file of the `scene` layer."""
+        return self.companions(self.path)[-1]
 
     def __enter__(self) -> Self:
         self.beside.__enter__()
         self._staged = self.beside.path(self.path, name=self.staged_name)
-        self._table = Table(self._staged, self.layer, index=self.index)
+        self._tables = {own.name: Table(self._staged, own, index=self.index) for own in self.layers}
         return self
 
     def __exit__(
@@ -54,14 +71,14 @@ class StagedSink(ABC):
         """Name of the staging file."""
         return "staged.gpkg"
 
-    def write(self, features: Features) -> None:
-        """Append a batch of polygons.
+    def write(self, features: Features, layer: str | None = None) -> None:
+        """Append a batch to a layer, by default to the first.
 
         Raises:
             OutputError: it does not fit the layer, or cannot be written.
         """
         with writing(self.path):
-            self._table.add(features)
+            self._tables[layer or self.layer.name].add(features)
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
         """Write the run's record and the `scene` layer and move everything to its place.
@@ -70,12 +87,10 @@ class StagedSink(ABC):
             OutputError: something cannot be written; nothing is left behind.
         """
         with writing(self.path):
-            self._table.close()
-            scene = Table(
-                self._staged,
-                Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs),
-                index=self.index,
-            )
+            for table in self._tables.values():
+                table.close()
+            self.scene = Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs)
+            scene = Table(self._staged, self.scene, index=self.index)
             scene.add(footprint)
             scene.close()
             self.publish(self._staged, record)
@@ -88,7 +103,7 @@ class StagedSink(ABC):
 
 def convert(
     staged: Path,
-    layer: str,
+    layer: Layer,
     target: Path,
     *,
     driver: str,
@@ -96,14 +111,17 @@ def convert(
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Stream one staged layer into a file of another format, in bounded memory."""
-    with raw.open_arrow(staged, layer=layer, use_pyarrow=False) as (meta, stream), warnings.catch_warnings():
+    with (
+        raw.open_arrow(staged, layer=layer.name, use_pyarrow=False) as (meta, stream),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="'crs' was not provided")
         raw.write_arrow(
             stream,
             target,
             layer=target.stem,
             driver=driver,
-            geometry_type="MultiPolygon",
+            geometry_type=layer.geometry_type,
             geometry_name=meta["geometry_name"] or "wkb_geometry",
             crs=meta["crs"],
             layer_options=None if options is None else dict(options),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 from xml.etree import ElementTree
 
 from geoseg.pixels import class_dtype, nodata_class
@@ -24,8 +25,10 @@ def colour_table(classes: Sequence[ClassSpec]) -> dict[int, tuple[int, int, int,
     return {**table, nodata_class(class_dtype(table)): (0, 0, 0, 0)}
 
 
-def classes_qml(classes: Sequence[ClassSpec], column: str = "class") -> str:
-    """Return a QGIS style: one category a class (background has no polygons), by a column of values."""
+def classes_qml(
+    classes: Sequence[ClassSpec], column: str = "class", shape: Literal["polygon", "point"] = "polygon"
+) -> str:
+    """Return a QGIS style: one category a class (background is not drawn), by a column of values."""
     document = _document()
     renderer = ElementTree.SubElement(
         document, "renderer-v2", type="categorizedSymbol", attr=column, enableorderby="0", symbollevels="0"
@@ -43,6 +46,9 @@ def classes_qml(classes: Sequence[ClassSpec], column: str = "class") -> str:
             type="long",
         )
         red, green, blue = rgb(spec.colour)
+        if shape == "point":
+            _marker(symbols, name=str(index), color=f"{red},{green},{blue},255")
+            continue
         _fill(
             symbols,
             name=str(index),
@@ -71,11 +77,23 @@ def _text(document: ElementTree.Element) -> str:
     return _HEADER + ElementTree.tostring(document, encoding="unicode") + "\n"
 
 
+def _marker(parent: ElementTree.Element, *, name: str, color: str) -> None:
+    """Add a disc with a dark rim; the colour is `r,g,b,a`."""
+    values = {
+        "name": "circle",
+        "color": color,
+        "outline_color": "35,35,35,255",
+        "outline_style": "solid",
+        "outline_width": "0.3",
+        "outline_width_unit": "MM",
+        "size": "3",
+        "size_unit": "MM",
+    }
+    _symbol(parent, "marker", "SimpleMarker", name, values)
+
+
 def _fill(parent: ElementTree.Element, *, name: str, color: str, outline_color: str, style: str) -> None:
     """Add a simple fill symbol; colours are `r,g,b,a`."""
-    symbol = ElementTree.SubElement(parent, "symbol", type="fill", name=name, alpha="1", clip_to_extent="1")
-    layer = ElementTree.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "pass": "0"})
-    options = ElementTree.SubElement(layer, "Option", type="Map")
     values = {
         "color": color,
         "joinstyle": "bevel",
@@ -85,5 +103,15 @@ def _fill(parent: ElementTree.Element, *, name: str, color: str, outline_color: 
         "outline_width_unit": "MM",
         "style": style,
     }
+    _symbol(parent, "fill", "SimpleFill", name, values)
+
+
+def _symbol(
+    parent: ElementTree.Element, kind: str, layer_class: str, name: str, values: Mapping[str, str]
+) -> None:
+    """Add a symbol of one layer."""
+    symbol = ElementTree.SubElement(parent, "symbol", type=kind, name=name, alpha="1", clip_to_extent="1")
+    layer = ElementTree.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "pass": "0"})
+    options = ElementTree.SubElement(layer, "Option", type="Map")
     for key, value in values.items():
         ElementTree.SubElement(options, "Option", type="QString", name=key, value=value)

@@ -83,7 +83,7 @@ class Table:
                 list(schema),
                 layer=self._layer.name,
                 driver="GPKG",
-                geometry_type="MultiPolygon",
+                geometry_type=self._layer.geometry_type,
                 crs=None if crs is None else crs.to_wkt(),
                 promote_to_multi=False,
                 append=self._created,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType, ModuleType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,12 @@ from geoseg.runtimes.agreement import Agreement, classify, compare
 from geoseg.runtimes.graph import Precision, RuntimeStatus
 from geoseg.runtimes.machine import bf16_flags, bf16_is_fast, usable_threads
 from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession
-from geoseg.spec import ModelSpec
+from geoseg.spec import AnyModel, ModelSpec
+
+Opened = TypeVar("Opened")
 
 RUNTIMES: Mapping[str, ModuleType] = MappingProxyType({"openvino": openvino, "onnxruntime": onnxruntime})
-"""Each has `NAME`, `status()` and `load()`; a further one is a file and a line here."""
+"""Each has `NAME`, `status()`, `load()` and `load_classifier()`; a further one is a file and a line here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,31 +98,43 @@ def open_session(
         ModelError: the weights are missing, damaged or not what the description says.
         RuntimeMissingError: the runtime, device or precision is not there.
     """
-    _check_weights(model)
+    check_weights(model)
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
         wanted = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
         raise ModelError(f"model {model.name} takes tiles of {wanted}, not {tile}; say --tile accordingly")
     request = _Request(spec=model, threads=threads or usable_threads(), batch=batch, tile=tile, check=check)
+    opened, notes = on_device(device, runtime, precision, lambda *how: _open(request, *how))
+    return replace(opened, notes=(*notes, *opened.notes))
+
+
+def on_device(
+    device: str, runtime: str, precision: str, load: Callable[[str, str, str], Opened]
+) -> tuple[Opened, tuple[str, ...]]:
+    """Load on the device asked for; `auto` tries CUDA where onnxruntime has it, then the CPU.
+
+    Args:
+        device: as in `--device`.
+        runtime: as in `--runtime`.
+        precision: as in `--precision`.
+        load: takes runtime, device and precision.
+
+    Returns:
+        What was loaded, and why it is not on CUDA where that was tried.
+    """
     if device != "auto":
-        return _open(request, runtime, device, precision)
-    notes: list[str] = []
+        return load(runtime, device, precision), ()
+    notes: tuple[str, ...] = ()
     if runtime in {"auto", "onnxruntime"} and precision in {"auto", "fp32"} and onnxruntime.has_cuda():
         try:
-            return _open(request, "onnxruntime", "cuda", precision)
+            return load("onnxruntime", "cuda", precision), ()
         except RuntimeMissingError as error:
-            notes.append(f"the CPU is used, since {error}")
-    opened = _open(request, runtime, "cpu", precision)
-    return replace(opened, notes=(*notes, *opened.notes))
+            notes = (f"the CPU is used, since {error}",)
+    return load(runtime, "cpu", precision), notes
 
 
 def _open(request: _Request, runtime: str, device: str, precision: str) -> OpenedSession:
     """Load on one device, which is not replaced by another."""
-    status, why = _choose_runtime(runtime, device, precision)
-    if device.startswith("cuda") and not any(name.startswith("cuda") for name in status.devices):
-        raise RuntimeMissingError(
-            f"{device}: {status.name} {status.version} has no CUDA here; pip install onnxruntime-gpu in "
-            "place of onnxruntime, or say --device cpu"
-        )
+    status, why = choose_runtime(runtime, device, precision)
     chosen = _choose_precision(request, status, device, precision)
     return OpenedSession(
         session=chosen.session,
@@ -133,7 +148,7 @@ def _open(request: _Request, runtime: str, device: str, precision: str) -> Opene
     )
 
 
-def _check_weights(model: ModelSpec) -> None:
+def check_weights(model: AnyModel) -> None:
     """See that the weights are there and whole.
 
     Raises:
@@ -156,7 +171,22 @@ def _check_weights(model: ModelSpec) -> None:
         )
 
 
-def _choose_runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:
+def choose_runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:
+    """Return the runtime asked for, or the one that suits, and why.
+
+    Raises:
+        RuntimeMissingError: it is not there, or has no such device.
+    """
+    status, why = _suitable(runtime, device, precision)
+    if device.startswith("cuda") and not any(name.startswith("cuda") for name in status.devices):
+        raise RuntimeMissingError(
+            f"{device}: {status.name} {status.version} has no CUDA here; pip install onnxruntime-gpu in "
+            "place of onnxruntime, or say --device cpu"
+        )
+    return status, why
+
+
+def _suitable(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:
     """The runtime asked for, or the one that suits, and why."""
     if runtime != "auto":
         if runtime not in RUNTIMES:
@@ -192,7 +222,7 @@ def _choose_precision(request: _Request, status: RuntimeStatus, device: str, pre
     if precision != "auto":
         asked = next((name for name in status.precisions if name == precision), None)
         if asked is None:
-            raise RuntimeMissingError(_no_precision(status, precision))
+            raise RuntimeMissingError(no_precision(status, precision))
         session, told = request.load(status.name, device, asked)
         if asked == "bf16" and not bf16_is_fast():
             told = (*told, "bf16 is slower than fp32 on a processor without AMX")
@@ -220,7 +250,8 @@ def _choose_precision(request: _Request, status: RuntimeStatus, device: str, pre
     return _Chosen(session=reference, precision="fp32", agreement=agreement, notes=(*told, why))
 
 
-def _no_precision(status: RuntimeStatus, precision: str) -> str:
+def no_precision(status: RuntimeStatus, precision: str) -> str:
+    """Say that a runtime lacks a precision, and what to do."""
     if precision == "int8":
         return (
             f"{status.name} makes no int8 network of a float one; quantise it when exporting and run that "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
-from geoseg.spec import ModelSpec
+from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
@@ -77,6 +79,69 @@ class Graph(Protocol):
         """Release the graph and its threads."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyPorts:
+    """The inputs and output of a scene classifier, checked against its description."""
+
+    inputs: tuple[Port, ...]
+    """In the description's order."""
+    output: Port
+    batch: int | None
+    """Footprints a call must carry; None: any number."""
+
+
+class ManyInputGraph(Protocol):
+    """A scene classifier in a runtime, without activation."""
+
+    @property
+    def batch(self) -> int:
+        """Footprints that each call carries, exactly."""
+
+    @property
+    def description(self) -> str:
+        """Runtime with version, device, precision and threads in one line."""
+
+    def __call__(self, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
+        """Run (`batch`, C, side, side) float32 by input; the answer is good until the next call."""
+
+    def close(self) -> None:
+        """Release the graph and its threads."""
+
+
+def check_many_ports(spec: ClassifierSpec, inputs: list[Port], outputs: list[Port]) -> ManyPorts:
+    """Find the ports that a scene classifier names and see that they fit its description.
+
+    Args:
+        spec: the classifier.
+        inputs: of the graph, without weights.
+        outputs: of the graph.
+
+    Raises:
+        ModelError: they do not fit; the message says how.
+    """
+    unknown = sorted({port.name for port in inputs} - {given.name for given in spec.inputs})
+    if unknown:
+        raise ModelError(
+            f"{spec.weights}: has an input {unknown[0]!r} that its description does not name; it names "
+            f"{', '.join(given.name for given in spec.inputs)}"
+        )
+    found = []
+    for given in spec.inputs:
+        port = _find(spec, inputs, given.name, "input")
+        _check_input(spec.weights, given, port, spec.side(given))
+        found.append(port)
+    output = _find(spec, outputs, spec.output_name, "output")
+    _check_floats(spec, output)
+    if output.shape is not None and (
+        len(output.shape) != 2 or output.shape[1] not in {None, len(spec.classes)}
+    ):
+        raise ModelError(
+            f"{spec.weights}: output {output.name} is {_shape(output)}, not (N, {len(spec.classes)}): one "
+            "score a class"
+        )
+    return ManyPorts(inputs=tuple(found), output=output, batch=_batch(spec, found[0]))
+
+
 def check_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port], tile: int) -> Ports:
     """Find the ports that a model names and see that they fit its description.
 
@@ -96,7 +161,7 @@ def check_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port], tile: 
         )
     given = _find(spec, inputs, spec.input_name, "input")
     wanted = _find(spec, outputs, spec.output_name, "output")
-    _check_input(spec, given, tile)
+    _check_input(spec.weights, spec, given, tile)
     _check_output(spec, wanted)
     return Ports(input=given, output=wanted, batch=_batch(spec, given))
 
@@ -107,7 +172,7 @@ def planes_allowed(spec: ModelSpec) -> set[int]:
     return {len(spec.classes)} | one
 
 
-def _find(spec: ModelSpec, ports: list[Port], name: str, kind: str) -> Port:
+def _find(spec: AnyModel, ports: list[Port], name: str, kind: str) -> Port:
     found = next((port for port in ports if not name or port.name == name), None)
     if found is None:
         raise ModelError(f"{spec.weights}: has no {kind} {name!r}; there is {_names(ports)}")
@@ -118,36 +183,41 @@ def _names(ports: list[Port]) -> str:
     return ", ".join(port.name for port in ports) or "none"
 
 
-def _check_input(spec: ModelSpec, port: Port, tile: int) -> None:
+def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None:
+    """See that a port takes squares of `side` pixels with the bands described."""
     if port.dtype not in {"float32", "float16"}:
-        raise ModelError(f"{spec.weights}: input {port.name} takes {port.dtype}; only float networks are run")
+        raise ModelError(f"{weights}: input {port.name} takes {port.dtype}; only float networks are run")
     if port.shape is None:
         return
     if len(port.shape) != 4:
-        raise ModelError(f"{spec.weights}: input {port.name} is {_shape(port)}, not (N, C, H, W)")
+        raise ModelError(f"{weights}: input {port.name} is {_shape(port)}, not (N, C, H, W)")
     _, channels, *sides = port.shape
-    if channels not in {None, len(spec.bands)}:
-        bands = ", ".join(band.name for band in spec.bands)
+    if channels not in {None, len(given.bands)}:
+        bands = ", ".join(band.name for band in given.bands)
         raise ModelError(
-            f"{spec.weights}: takes {channels} channels, its description names {len(spec.bands)}: {bands}"
+            f"{weights}: takes {channels} channels, its description names {len(given.bands)}: {bands}"
         )
-    if any(side not in {None, tile} for side in sides):
-        raise ModelError(
-            f"{spec.weights}: takes tiles of {sides[0]} x {sides[1]} only; say --tile {sides[0]}, not {tile}"
-        )
+    if any(size not in {None, side} for size in sides):
+        tiles = isinstance(given, ModelSpec)
+        hint = f"say --tile {sides[0]}, not {side}" if tiles else f"its description says {side}"
+        raise ModelError(f"{weights}: input {port.name} takes {sides[0]} x {sides[1]} pixels only; {hint}")
 
 
 def _check_output(spec: ModelSpec, port: Port) -> None:
-    if port.dtype not in {"float32", "float16", "float64"}:
-        raise ModelError(
-            f"{spec.weights}: output {port.name} is {port.dtype}; scores are needed, so export the network "
-            "without its final argmax"
-        )
+    _check_floats(spec, port)
     if port.shape is None:
         return
     if len(port.shape) != 4:
         raise ModelError(f"{spec.weights}: output {port.name} is {_shape(port)}, not (N, K, H, W)")
     check_planes(spec, port.shape[1])
+
+
+def _check_floats(spec: AnyModel, port: Port) -> None:
+    if port.dtype not in {"float32", "float16", "float64"}:
+        raise ModelError(
+            f"{spec.weights}: output {port.name} is {port.dtype}; scores are needed, so export the network "
+            "without its final argmax"
+        )
 
 
 def check_planes(spec: ModelSpec, planes: int | None) -> None:
@@ -171,7 +241,7 @@ def _shape(port: Port) -> str:
     return f"({', '.join('?' if size is None else str(size) for size in port.shape or ())})"
 
 
-def _batch(spec: ModelSpec, port: Port) -> int | None:
+def _batch(spec: AnyModel, port: Port) -> int | None:
     stated = port.shape[0] if port.shape else None
     if stated and spec.fixed_batch and stated != spec.fixed_batch:
         raise ModelError(

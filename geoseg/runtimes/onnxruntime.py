@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes.graph import Graph, Port, Ports, Precision, RuntimeStatus, check_ports
-from geoseg.spec import ModelSpec
+from geoseg.runtimes.graph import (
+    Graph,
+    ManyInputGraph,
+    ManyPorts,
+    Port,
+    Ports,
+    Precision,
+    RuntimeStatus,
+    check_many_ports,
+    check_ports,
+)
+from geoseg.spec import ClassifierSpec, ModelSpec
 
 NAME = "onnxruntime"
 CUDA = "CUDAExecutionProvider"
@@ -49,6 +60,29 @@ def load(
         ModelError: the file is not a network that ONNX Runtime runs, or does not fit its description.
         RuntimeMissingError: the device or precision is not there.
     """
+    session, with_errors = _start(spec.weights, device, precision, threads)
+    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), tile)
+    size = ports.batch or (1 if device == "cpu" else batch or CUDA_BATCH)
+    return _Graph(session, ports, size, _text(device, threads), with_errors)
+
+
+def load_classifier(
+    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
+) -> ManyInputGraph:
+    """Load a scene classifier.
+
+    Raises:
+        ModelError: the file is not a network that ONNX Runtime runs, or does not fit its description.
+        RuntimeMissingError: the device or precision is not there.
+    """
+    session, with_errors = _start(spec.weights, device, precision, threads)
+    ports = check_many_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
+    size = ports.batch or (1 if device == "cpu" else batch)
+    return _ManyInputGraph(session, ports, size, _text(device, threads), with_errors)
+
+
+def _start(weights: Path, device: str, precision: Precision, threads: int) -> tuple[Any, Callable[..., Any]]:
+    """An inference session, and what calls it and translates its errors."""
     import onnxruntime  # noqa: PLC0415 - slow to import
 
     if precision != "fp32":
@@ -62,20 +96,23 @@ def load(
     options.log_severity_level = 4
     # Idle threads would spin through the processors that read and write meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    with_errors = _translate(spec)
+    with_errors = _translate(weights)
     session = with_errors(
-        lambda: onnxruntime.InferenceSession(spec.weights, options, providers=_providers(device))
+        lambda: onnxruntime.InferenceSession(weights, options, providers=_providers(device))
     )
     if device != "cpu" and CUDA not in session.get_providers():
         raise RuntimeMissingError(
             f"{device}: onnxruntime could not start it and would have used the CPU; see that the driver and "
             "CUDA libraries fit onnxruntime-gpu, or say --device cpu"
         )
-    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), tile)
-    size = ports.batch or (1 if device == "cpu" else batch or CUDA_BATCH)
+    return session, with_errors
+
+
+def _text(device: str, threads: int) -> str:
+    import onnxruntime  # noqa: PLC0415 - slow to import
+
     where = f"{device}, {threads} threads" if device == "cpu" else device
-    text = f"onnxruntime {onnxruntime.__version__}, {where}, fp32"
-    return _Graph(session, ports, size, text, with_errors)
+    return f"onnxruntime {onnxruntime.__version__}, {where}, fp32"
 
 
 class _Graph:
@@ -99,6 +136,35 @@ class _Graph:
         dtype = np.dtype(self.ports.input.dtype)
         feed = {self.ports.input.name: np.ascontiguousarray(batch, dtype)}
         (raw,) = self._with_errors(lambda: self._session.run([self.ports.output.name], feed))
+        return np.asarray(raw)
+
+    def close(self) -> None:
+        """Release the session and its threads."""
+        self._session = None
+
+
+class _ManyInputGraph:
+    """An inference session of ONNX Runtime with one input a sensor."""
+
+    def __init__(
+        self, session: Any, ports: ManyPorts, batch: int, description: str, with_errors: Callable[..., Any]
+    ) -> None:
+        self._session = session
+        self._ports = ports
+        self._with_errors = with_errors
+        self.batch = batch
+        self.description = description
+
+    batch: int
+    description: str
+
+    def __call__(self, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
+        """Run (batch, C, side, side) by input."""
+        feed = {
+            port.name: np.ascontiguousarray(batch[port.name], np.dtype(port.dtype))
+            for port in self._ports.inputs
+        }
+        (raw,) = self._with_errors(lambda: self._session.run([self._ports.output.name], feed))
         return np.asarray(raw)
 
     def close(self) -> None:
@@ -130,7 +196,7 @@ def _ports(found: list[Any]) -> list[Port]:
     ]
 
 
-def _translate(spec: ModelSpec) -> Callable[[Callable[[], Any]], Any]:
+def _translate(weights: Path) -> Callable[[Callable[[], Any]], Any]:
     """Return what calls ONNX Runtime and turns its exceptions, which share no base, into `ModelError`."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
 
@@ -142,6 +208,6 @@ def _translate(spec: ModelSpec) -> Callable[[Callable[[], Any]], Any]:
             return action()
         except errors as error:
             first = str(error).strip().splitlines()[0]
-            raise ModelError(f"{spec.weights}: onnxruntime cannot run it: {first}") from error
+            raise ModelError(f"{weights}: onnxruntime cannot run it: {first}") from error
 
     return call

@@ -103,7 +103,7 @@ def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:
 def _from_table(data: DataSpec) -> Iterator[Sample]:
     """Rows of a CSV or of any vector file; paths are relative to the root."""
     path = data.root / (data.table or "")
-    for number, row in enumerate(_rows(path), start=1):
+    for number, row in enumerate(table_rows(path), start=1):
         try:
             names = ["image", *(f"image:{image.prefix}" for image in data.images[1:])]
             yield Sample(
@@ -117,7 +117,12 @@ def _from_table(data: DataSpec) -> Iterator[Sample]:
             raise SceneError(f"{path}, row {number}: there is no column {error.args[0]!r}") from error
 
 
-def _rows(path: Path) -> Iterator[Mapping[str, str]]:
+def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
+    """Yield the rows of a CSV or of any vector file as text; what is missing is empty.
+
+    Raises:
+        SceneReadError: it cannot be read.
+    """
     try:
         if path.suffix.lower() == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:

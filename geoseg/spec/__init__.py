@@ -18,6 +18,14 @@ from geoseg.spec.classes import (
     TransitionRule,
     TransitionSpec,
 )
+from geoseg.spec.classifiers import (
+    AnyModel,
+    ClassifierSpec,
+    SensorInput,
+)
+from geoseg.spec.facilities import (
+    FacilitiesSpec,
+)
 from geoseg.spec.methane import (
     PlumeSpec,
     SatelliteSpec,
@@ -28,6 +36,7 @@ from geoseg.spec.models import (
     Activation,
     Architecture,
     Evidence,
+    InputSpec,
     ModelBand,
     ModelSpec,
     NetworkSpec,
@@ -49,13 +58,17 @@ __all__ = [
     "STRIDES",
     "TWO_DATES",
     "Activation",
+    "AnyModel",
     "Architecture",
     "ChangeSpec",
     "ClassName",
     "ClassSpec",
+    "ClassifierSpec",
     "Colour",
     "Evidence",
+    "FacilitiesSpec",
     "FloodSpec",
+    "InputSpec",
     "ModelBand",
     "ModelSpec",
     "NetworkSpec",
@@ -65,6 +78,7 @@ __all__ = [
     "SceneSpec",
     "SegmentSpec",
     "SensorBand",
+    "SensorInput",
     "SensorSpec",
     "Spec",
     "SpectralRule",

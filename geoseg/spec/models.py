@@ -116,12 +116,11 @@ class Evidence(Spec):
         return bool(self.rival) and self.gain[0] > 0
 
 
-class ModelSpec(Spec):
-    """All that is needed to use a network rightly."""
+class InputSpec(Spec):
+    """What a network is given of one scene, and how its pixels become that."""
 
     name: str
-    title: str = ""
-    task: str = "segmentation"
+    """What people call it."""
     bands: Annotated[tuple[ModelBand, ...], Field(min_length=1)]
     """In channel order."""
     units: Units
@@ -136,6 +135,15 @@ class ModelSpec(Spec):
     """Whether `mean` and `std` are those of the training pixels, or are measured on each scene as a whole."""
     statistics_known: bool = True
     """False: mean and std say nothing of training data, so the scene's range cannot be judged."""
+    resolution: float | None = None
+    """Pixel size in m that it was trained at."""
+
+
+class ModelSpec(InputSpec):
+    """All that is needed to use a segmentation network rightly."""
+
+    title: str = ""
+    task: str = "segmentation"
     tile: Annotated[int, Field(ge=16)] = 512
     overlap: Annotated[int, Field(ge=0)] = 64
     multiple: Annotated[int, Field(ge=1)] = 32
@@ -144,8 +152,6 @@ class ModelSpec(Spec):
     """Whether the graph accepts `tile` only."""
     fixed_batch: int | None = None
     """Batch size baked into the graph, where there is one."""
-    resolution: float | None = None
-    """Pixel size in m that it was trained at."""
     activation: Activation = "softmax"
     """What turns the graph's output into scores in 0..1."""
     temperature: Annotated[float, Field(gt=0)] = 1.0

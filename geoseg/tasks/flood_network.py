@@ -93,7 +93,7 @@ def convincing_model(
         "refined-lee",
     ):
         return None
-    for model in list_models():
+    for model in (found for found in list_models() if isinstance(found, ModelSpec)):
         proof = model.evidence
         if model.task != "flood" or proof is None or not model.weights.is_file():
             continue

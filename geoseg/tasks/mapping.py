@@ -322,12 +322,16 @@ def cleaning_of(
         seed=seed,
         fill_holes=run.fill_holes,
         simplify=run.simplify,
-        dst_crs=None if run.dst_crs is None else _parse_crs(run.dst_crs),
+        dst_crs=None if run.dst_crs is None else parse_crs(run.dst_crs),
     )
 
 
-def _parse_crs(text: str) -> CRS:
-    """A CRS from what the user wrote."""
+def parse_crs(text: str) -> CRS:
+    """Return a CRS from what the user wrote.
+
+    Raises:
+        UsageError: it is none.
+    """
     try:
         return CRS.from_user_input(text)
     except CRSError as error:

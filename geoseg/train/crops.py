@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -52,18 +52,8 @@ class Windows:
 
     def training_statistics(self, places: Sequence[Place]) -> Statistics:
         """Mean and std of each band over the observed pixels of all windows, in model units."""
-        count = np.zeros(len(self._bands))
-        total, squares = count.copy(), count.copy()
-        for place in places:
-            values = self.read(place).pixels.astype(np.float64) * self._spec.scale
-            if self._spec.clip is not None:
-                values = np.clip(values, *self._spec.clip)
-            count += np.isfinite(values).sum(axis=(1, 2))
-            total += np.nansum(values, axis=(1, 2))
-            squares += np.nansum(values**2, axis=(1, 2))
-        mean = total / np.maximum(count, 1)
-        std = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
-        return tuple((float(m), float(s) or 1.0) for m, s in zip(mean, std, strict=True))
+        pixels = (self.read(place).pixels for place in places)
+        return measured(pixels, len(self._bands), self._spec.scale, self._spec.clip)
 
     def statistics_of(self, sample: Sample, training: Statistics) -> Statistics:
         """What an image is normalised with: the training set's statistics, or its own."""
@@ -77,12 +67,37 @@ class Windows:
 
     def normalise(self, pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
         """(B, H, W) physical to the network's input; 0 where not observed."""
-        values = pixels * np.float32(self._spec.scale)
-        if self._spec.clip is not None:
-            values = np.clip(values, *self._spec.clip)
-        mean = np.array([m for m, _ in statistics], np.float32)[:, None, None]
-        std = np.array([s for _, s in statistics], np.float32)[:, None, None]
-        return np.nan_to_num((values - mean) / std).astype(np.float32)
+        return normalised(pixels, statistics, self._spec.scale, self._spec.clip)
+
+
+def measured(
+    images: Iterable[NDArray[np.float32]], bands: int, scale: float, clip: tuple[float, float] | None
+) -> Statistics:
+    """Return mean and std of each band over the observed pixels of (B, H, W) images, in model units."""
+    count = np.zeros(bands)
+    total, squares = count.copy(), count.copy()
+    for image in images:
+        values = image.astype(np.float64) * scale
+        if clip is not None:
+            values = np.clip(values, *clip)
+        count += np.isfinite(values).sum(axis=(1, 2))
+        total += np.nansum(values, axis=(1, 2))
+        squares += np.nansum(values**2, axis=(1, 2))
+    mean = total / np.maximum(count, 1)
+    std = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
+    return tuple((float(m), float(s) or 1.0) for m, s in zip(mean, std, strict=True))
+
+
+def normalised(
+    pixels: NDArray[np.float32], statistics: Statistics, scale: float, clip: tuple[float, float] | None
+) -> NDArray[np.float32]:
+    """Return a network's input of (B, H, W) physical values; 0 where not observed."""
+    values = pixels * np.float32(scale)
+    if clip is not None:
+        values = np.clip(values, *clip)
+    mean = np.array([m for m, _ in statistics], np.float32)[:, None, None]
+    std = np.array([s for _, s in statistics], np.float32)[:, None, None]
+    return np.nan_to_num((values - mean) / std).astype(np.float32)
 
 
 class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):

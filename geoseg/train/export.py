@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import logging
-import pickle
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -18,18 +17,18 @@ import onnx
 import onnxruntime
 import torch
 from onnx.external_data_helper import load_external_data_for_model
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from torch import nn
 
 from geoseg.catalog.bundles import write_bundle
 from geoseg.catalog.deepness import deepness_entries
 from geoseg.catalog.onnx_metadata import embed
-from geoseg.errors import ModelError, OutputError, SceneReadError
+from geoseg.errors import ModelError, OutputError
 from geoseg.models.networks.segmentation import Segmenter
-from geoseg.spec import ModelBand, ModelSpec
+from geoseg.spec import AnyModel, ModelBand, ModelSpec
 from geoseg.train.module import Training
-from geoseg.train.run import CHECKPOINTS, DESCRIPTION, LAST
 from geoseg.train.spec import TrainSpec
+from geoseg.train.stored import load_weights, read_description
 
 OPSET = 18
 """Of ONNX: TensorRT reads 9 to 20, and 18 has all that these networks need."""
@@ -42,14 +41,14 @@ SMALL = 256
 CLOSE = 2e-3
 """Most that scores of the exported graph may differ from those of torch, on random input."""
 
-_DESCRIBED = TypeAdapter(dict[str, JsonValue])
+_STATISTICS = TypeAdapter(tuple[tuple[float, float], ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """What came of an export."""
 
-    model: ModelSpec
+    model: AnyModel
     parity: float
     """Greatest difference of scores from torch."""
     mib: float
@@ -61,15 +60,7 @@ def read_training(folder: Path) -> tuple[TrainSpec, tuple[tuple[float, float], .
     Raises:
         SceneReadError: it is no folder of a training.
     """
-    path = folder / DESCRIPTION
-    try:
-        table = _DESCRIBED.validate_json(path.read_bytes())
-        statistics = TypeAdapter(tuple[tuple[float, float], ...]).validate_python(table["statistics"])
-        return TrainSpec.model_validate(table["spec"]), statistics
-    except OSError as error:
-        raise SceneReadError(f"{folder}: is no folder of geoseg train: {DESCRIPTION} is not there") from error
-    except (KeyError, ValidationError) as error:
-        raise SceneReadError(f"{path}: does not describe a training") from error
+    return read_description(folder, TrainSpec, _STATISTICS)
 
 
 def load(folder: Path, checkpoint: Path | None = None) -> tuple[TrainSpec, nn.Module, ModelSpec]:
@@ -87,21 +78,8 @@ def load(folder: Path, checkpoint: Path | None = None) -> tuple[TrainSpec, nn.Mo
         ModelError: the checkpoint is of another network.
     """
     spec, statistics = read_training(folder)
-    own = folder / CHECKPOINTS / f"{spec.loop.keep}.ckpt"
-    path = checkpoint or (own if own.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SceneReadError(f"{path}: the checkpoint cannot be read: {first}") from error
     module = Training(spec, statistics, [1.0] * len(spec.classes), fetch=False)
-    weights = {
-        name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")
-    }
-    try:
-        module.network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: holds another network than {DESCRIPTION} says: {error}") from error
+    load_weights(module.network, folder, spec.loop, checkpoint)
     return spec, module.network.eval(), _description(spec, statistics)
 
 
@@ -220,6 +198,29 @@ def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = No
     free = {0: torch.export.Dim.DYNAMIC}
     if tile is None:
         free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    write_graph(network, (example,), path, inputs=(INPUT,), free=(free,))
+
+
+def write_graph(
+    network: nn.Module,
+    examples: tuple[torch.Tensor, ...],
+    path: Path,
+    *,
+    inputs: tuple[str, ...],
+    free: object,
+) -> None:
+    """Export a network, all weights inside the file.
+
+    Args:
+        network: gives scores.
+        examples: of its inputs.
+        path: of the file.
+        inputs: what they are called in the graph.
+        free: their free sizes, as torch.export takes them.
+
+    Raises:
+        ModelError: torch cannot export it.
+    """
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
@@ -227,13 +228,13 @@ def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = No
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 network,
-                (example,),
+                examples,
                 str(path),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=[INPUT],
+                input_names=list(inputs),
                 output_names=[OUTPUT],
-                dynamic_shapes=(free,),
+                dynamic_shapes=free,
                 verbose=False,
             )
     except Exception as error:  # the exporter raises its own types by the dozen
@@ -248,9 +249,10 @@ def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = No
 def _name_dimensions(graph: onnx.ModelProto) -> None:
     """Call free dimensions what they are; the exporter calls them s77."""
     for port in (*graph.graph.input, *graph.graph.output):
+        sizes = port.type.tensor_type.shape.dim
         for place, name in ((0, "batch"), (2, "height"), (3, "width")):
-            if not port.type.tensor_type.shape.dim[place].dim_value:
-                port.type.tensor_type.shape.dim[place].dim_param = name
+            if place < len(sizes) and not sizes[place].dim_value:
+                sizes[place].dim_param = name
     del graph.graph.value_info[:]
     del graph.metadata_props[:]
     for node in graph.graph.node:

@@ -14,7 +14,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from geoseg.models.networks.segmentation import build
 from geoseg.samples import IGNORE
 from geoseg.train.losses import Loss, as_classes
-from geoseg.train.spec import TrainSpec
+from geoseg.train.spec import PaceSpec, TrainSpec
 
 
 class Training(lightning.LightningModule):
@@ -76,17 +76,21 @@ class Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW; the rate rises, then falls as a cosine."""
-        loop = self.spec.loop
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=loop.learning_rate, weight_decay=loop.weight_decay
-        )
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        rising = max(round(steps * loop.warm_up), 1)
+        return optimisers(self, self.spec.loop)
 
-        def rate(step: int) -> float:
-            if step < rising:
-                return (step + 1) / rising
-            return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(steps - rising, 1), 1)))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+def optimisers(module: lightning.LightningModule, loop: PaceSpec) -> dict[str, Any]:
+    """Return AdamW over a module's `network`, with a rate that rises, then falls as a cosine."""
+    optimiser = torch.optim.AdamW(
+        module.network.parameters(), lr=loop.learning_rate, weight_decay=loop.weight_decay
+    )
+    steps = max(int(module.trainer.estimated_stepping_batches), 1)
+    rising = max(round(steps * loop.warm_up), 1)
+
+    def rate(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(steps - rising, 1), 1)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

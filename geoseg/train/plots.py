@@ -26,8 +26,11 @@ SIDE = 256
 """Pixels of a panel at most."""
 
 
+SCORES = {"val_iou": "IoU on val", "val_ap": "Mean average precision on val"}
+
+
 def draw_curves(logs: Sequence[Path], path: Path) -> None:
-    """Draw training loss, validation loss and validation IoU of CSV logs, as SVG."""
+    """Draw training loss, validation loss and validation score of CSV logs, as SVG."""
     rows: list[dict[str, str]] = []
     for log in logs:
         with log.open(encoding="utf-8", newline="") as file:
@@ -38,9 +41,10 @@ def draw_curves(logs: Sequence[Path], path: Path) -> None:
 
     losses = [Line(name=name, points=series(name)) for name in ("train_loss", "val_loss") if series(name)]
     charts = [line_chart(losses, title="Loss", x_label="epoch", y_label="")] if losses else []
-    if series("val_iou"):
-        lines = [Line(name="val_iou", points=series("val_iou"))]
-        charts.append(line_chart(lines, title="IoU on val", x_label="epoch", y_label=""))
+    for name, title in SCORES.items():
+        if series(name):
+            lines = [Line(name=name, points=series(name))]
+            charts.append(line_chart(lines, title=title, x_label="epoch", y_label=""))
     moved = [chart.replace("<svg ", f'<svg y="{index * 290}" ', 1) for index, chart in enumerate(charts)]
     size = f'width="420" height="{max(len(charts), 1) * 290}"'
     path.write_text(

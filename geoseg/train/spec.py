@@ -65,17 +65,12 @@ class LossSpec(Spec):
         return self
 
 
-class LoopSpec(Spec):
-    """How long, how fast, on what."""
+class PaceSpec(Spec):
+    """How long and how fast, whatever is learnt from."""
 
     epochs: Annotated[int, Field(ge=1)] = 50
     samples_per_epoch: Annotated[int, Field(ge=1)] | None = None
-    """Crops drawn an epoch; None: as many as cover all training pixels once."""
-    crop: Annotated[int, Field(ge=32)] = 256
-    """Pixels a side; smaller windows are padded."""
-    changed: Share = 0.0
-    """Share of crops that are cut around a pixel of a class above 0: where such pixels are rare, most crops
-    would otherwise hold none."""
+    """Samples drawn an epoch; None: as many as show the whole set once."""
     batch: Annotated[int, Field(ge=1)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
@@ -92,8 +87,18 @@ class LoopSpec(Spec):
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """How many GPUs."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Processes that prepare crops."""
+    """Processes that prepare samples."""
     seed: int = 0
+
+
+class LoopSpec(PaceSpec):
+    """The pace of a segmentation network's training, and the crops that it learns from."""
+
+    crop: Annotated[int, Field(ge=32)] = 256
+    """Pixels a side; smaller windows are padded."""
+    changed: Share = 0.0
+    """Share of crops that are cut around a pixel of a class above 0: where such pixels are rare, most crops
+    would otherwise hold none."""
 
 
 class TrainSpec(Spec):

@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from geoseg.catalog.deepness import spec_from_deepness  # noqa: E402
 from geoseg.catalog.onnx_metadata import read_header, spec_from_metadata  # noqa: E402
+from geoseg.spec import ModelSpec  # noqa: E402
 from geoseg.train.export import OPSET, export  # noqa: E402
 from tests.train.conftest import Run, geoseg  # noqa: E402
 
@@ -39,7 +40,7 @@ def test_the_file_describes_itself_also_to_deepness(run: Run) -> None:
     path = run.bundle / "model.onnx"
     header = read_header(path)
     own = spec_from_metadata(path, header)
-    assert own is not None
+    assert isinstance(own, ModelSpec)
     assert own.name == "simulated-water"
     assert own.units == "reflectance"
     assert {"model_type", "class_names", "tile_size", "standardization_mean"} <= header.metadata.keys()

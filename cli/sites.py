@@ -1,0 +1,57 @@
+"""`geoseg evaluate CONFIG` of a scene classifier: how well it ranks sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geoseg.errors import UsageError
+
+from .console import Console, print_json, print_text
+
+if TYPE_CHECKING:
+    from geoseg.train.scene_spec import SceneTrainSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked."""
+
+    models: tuple[str, ...]
+    on: str
+    output: Path | None
+    as_json: bool
+
+
+def check(config: str, models: Sequence[str], others: Sequence[str]) -> None:
+    """Refuse options that are for maps, and a request without a model.
+
+    Raises:
+        UsageError: there are such options, or no model.
+    """
+    if others:
+        raise UsageError(f"{others[0]} is for maps; {config} is of a scene classifier, which scores sites")
+    if not models:
+        raise UsageError("nothing to evaluate: give --model")
+
+
+def run(spec: SceneTrainSpec, request: Request, console: Console) -> None:
+    """Rank the sites of a part of the split with every model, and report."""
+    from geoseg.evaluate import sites_report
+    from geoseg.evaluate.sites import rank, sites_of
+
+    sites = sites_of(spec, request.on)
+    rankings = []
+    for model in request.models:
+        console.note(model)
+        rankings.append(rank(model, spec, sites, console))
+    said = f"the {request.on} part" if request.on != "all" else "all of the set"
+    if request.output is not None:
+        for path in sites_report.write(rankings, sites, spec, said, request.output):
+            console.note(f"wrote {path}")
+    if request.as_json:
+        print_json(sites_report.as_json(rankings, spec, said))
+    else:
+        print_text(sites_report.as_text(rankings, spec, said))

@@ -1,0 +1,99 @@
+"""Scene classifiers in every runtime: the same scores, whatever the batch, and refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes.choose import available
+from geoseg.runtimes.classify import at_once, open_classifier
+from geoseg.spec import ClassifierSpec
+from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
+
+RUNTIMES = [status.name for status in available() if status.usable]
+SMALL = {**NAIP, "resolution": 20}
+"""36 pixels a side."""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ClassifierSpec:
+    return mean_classifier(
+        tmp_path / "two", (SENTINEL_2, SMALL), gains=[0.1, 0.2, 0.3, -0.1, -0.2, 0], biases=[0.5] * 6
+    )
+
+
+@pytest.fixture
+def batch() -> dict[str, NDArray[np.float32]]:
+    rng = np.random.default_rng(0)
+    return {
+        "sentinel-2": rng.random((5, 1, 72, 72), np.float32),
+        "naip": rng.random((5, 2, 36, 36), np.float32),
+    }
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("at_once", [1, 3, None])
+def test_scores(
+    runtime: str, at_once: int | None, model: ClassifierSpec, batch: dict[str, NDArray[np.float32]]
+) -> None:
+    opened = open_classifier(model, runtime=runtime, device="cpu", threads=1, batch=at_once)
+    assert (opened.runtime, opened.precision) == (runtime, "fp32")
+    sums = batch["sentinel-2"][:, 0].mean(axis=(1, 2)) + batch["naip"][:, 0].mean(axis=(1, 2))
+    expected = sums[:, None] * np.array([0.1, 0.2, 0.3, -0.1, -0.2, 0]) + 0.5
+    found = opened.classifier(batch)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    single = [
+        opened.classifier({name: values[i : i + 1] for name, values in batch.items()}) for i in range(5)
+    ]
+    np.testing.assert_array_equal(np.concatenate(single), found)
+    opened.classifier.close()
+    with pytest.raises(ModelError, match="closed"):
+        opened.classifier(batch)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_logits_are_no_scores(runtime: str, tmp_path: Path) -> None:
+    """Without an activation a graph must give 0..1; with sigmoid it may give anything."""
+    lying = mean_classifier(tmp_path / "lying", gains=[9.0] * 6, biases=[-3.0] * 6)
+    ones = {"sentinel-2": np.ones((1, 1, 72, 72), np.float32)}
+    opened = open_classifier(lying, runtime=runtime, device="cpu")
+    with pytest.raises(ModelError, match="gives 6 to 6 where its description promises scores"):
+        opened.classifier(ones)
+    right = lying.model_copy(update={"activation": "sigmoid"})
+    found = open_classifier(right, runtime=runtime, device="cpu").classifier(ones)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-6)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_graphs_that_are_not_what_is_said(runtime: str, tmp_path: Path) -> None:
+    model = mean_classifier(tmp_path / "mean")
+    fewer = model.model_copy(update={"classes": model.classes[:4]})
+    with pytest.raises(ModelError, match=r"not \(N, 4\): one score a class"):
+        open_classifier(fewer, runtime=runtime, device="cpu")
+    larger = model.model_copy(update={"footprint": 1440.0})
+    with pytest.raises(ModelError, match="takes 72 x 72 pixels only; its description says 144"):
+        open_classifier(larger, runtime=runtime, device="cpu")
+    inputs = (model.inputs[0].model_copy(update={"name": "radar"}),)
+    with pytest.raises(ModelError, match="an input 'sentinel-2' that its description does not name"):
+        open_classifier(model.model_copy(update={"inputs": inputs}), runtime=runtime, device="cpu")
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    model = mean_classifier(tmp_path / "mean")
+    with pytest.raises(RuntimeMissingError, match="int8"):
+        open_classifier(model, device="cpu", precision="int8")
+    with pytest.raises(ModelError, match="SHA-256"):
+        open_classifier(model.model_copy(update={"sha256": "0" * 64}))
+    model.weights.unlink()
+    with pytest.raises(ModelError, match="the weights of model mean are not there"):
+        open_classifier(model)
+
+
+def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:
+    small, large = mean_classifier(tmp_path / "small"), mean_classifier(tmp_path / "large", (NAIP,))
+    assert (at_once(small), at_once(large)) == (64, 2**26 // (4 * 2 * 720**2))
+    assert open_classifier(large, device="cpu").classifier.batch == at_once(large)
