@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
 from pyproj import CRS
 
 from geoseg.features import Features
-from geoseg.outputs import open_vector
+from geoseg.outputs import Layer, open_layers, open_vector
 from geoseg.outputs.layer import Kind
 from geoseg.outputs.styles import FILL_ALPHA, rgb
 from geoseg.report import RunRecord
@@ -117,3 +118,34 @@ def test_the_footprint_hides_nothing(opened: Opened, crs: CRS) -> None:
     inside = image[150:250, 50:350]
     assert (inside == 255).all()
     assert (image != 255).any()
+
+
+def test_points_open_styled(
+    environment: dict[str, str],
+    classes: tuple[ClassSpec, ...],
+    schema: dict[str, Kind],
+    make_features: Callable[[int], Features],
+    footprint: Features,
+    record: RunRecord,
+    crs: CRS,
+    tmp_path: Path,
+) -> None:
+    path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
+    layer = Layer(name="sites", schema=schema, classes=classes, crs=crs, shape="point")
+    squares = make_features(40)
+    with open_layers(path, [layer], overwrite=True) as sink:
+        sink.write(Features(geometry=shapely.centroid(squares.geometry), columns=squares.columns))
+        sink.finish(record, footprint)
+    done = subprocess.run(
+        [PYTHON, str(SCRIPT), str(path), "sites", str(picture)],
+        env=environment, check=True, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    facts = json.loads(done.stdout.splitlines()[-1])
+    assert facts["valid"]
+    assert facts["features"] == 40
+    assert facts["categories"] == [[str(c.value), c.label, c.colour] for c in classes if c.value]
+    with Image.open(picture) as image:
+        drawn = np.asarray(image.convert("RGB"))
+    for spec in classes:
+        if spec.value:
+            assert near(drawn, rgb(spec.colour)) > 20, f"{spec.label} is not drawn in its colour"
