@@ -14,14 +14,13 @@ from pyproj import CRS
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs.bands import write_bands
 from geoseg.outputs.beside import check_writable, write_texts
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.fgb import FlatGeobufSink
 from geoseg.outputs.geojson import GeoJsonSink
 from geoseg.outputs.gpkg import GeoPackageSink
 from geoseg.outputs.layer import Kind, Layer
-from geoseg.outputs.measure import MeasureSink
+from geoseg.outputs.measure import MeasureSink, write_bands
 from geoseg.outputs.parquet import GeoParquetSink
 from geoseg.outputs.picture import draw_picture, rasterise
 from geoseg.outputs.record import read_record

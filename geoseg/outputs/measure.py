@@ -1,8 +1,8 @@
-"""A measured quantity as a COG: float32, NaN where it is not known, written window by window."""
+"""Measured quantities as a COG: float32, NaN where they are not known, written window by window."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,23 +22,30 @@ from geoseg.report import RunRecord
 
 
 class MeasureSink:
-    """One band of a quantity; leaving it without `finish` removes it."""
+    """Bands of one unit; leaving it without `finish` removes it."""
 
     def __init__(
-        self, path: Path, *, grid: Grid, name: str, unit: str, tags: Mapping[str, str], overwrite: bool
+        self,
+        path: Path,
+        *,
+        grid: Grid,
+        names: Sequence[str],
+        unit: str = "",
+        tags: Mapping[str, str] | None = None,
+        overwrite: bool,
     ) -> None:
         """Say what is to be written.
 
         Args:
             path: where to.
             grid: of the raster.
-            name: description of the band.
-            unit: of its values.
-            tags: further metadata of the band.
+            names: descriptions of the bands.
+            unit: of their values.
+            tags: further metadata of the file.
             overwrite: whether an existing file may be replaced.
         """
         self.path = path
-        self._grid, self._name, self._unit, self._tags = grid, name, unit, dict(tags)
+        self._grid, self._names, self._unit, self._tags = grid, tuple(names), unit, dict(tags or {})
         self._beside = Beside([path], overwrite=overwrite)
         self._work: Any = None
 
@@ -51,7 +58,7 @@ class MeasureSink:
                 "w",
                 driver="GTiff",
                 dtype="float32",
-                count=1,
+                count=len(self._names),
                 height=grid.height,
                 width=grid.width,
                 crs=None if grid.crs is None else grid.crs.to_wkt(),
@@ -63,9 +70,10 @@ class MeasureSink:
                 bigtiff="if_safer",
                 sparse_ok=True,
             )
-            self._work.set_band_description(1, self._name)
-            self._work.set_band_unit(1, self._unit)
-            self._work.update_tags(1, **self._tags)
+            self._work.descriptions = self._names
+            if self._unit:
+                self._work.units = (self._unit,) * len(self._names)
+            self._work.update_tags(**self._tags)
         return self
 
     def __exit__(
@@ -76,16 +84,16 @@ class MeasureSink:
         self._beside.__exit__(kind, error, trace)
 
     def write(self, window: Window, values: NDArray[np.float32]) -> None:
-        """Write (H, W) values at a window of the grid, NaN where not known.
+        """Write (K, H, W) values at a window of the grid, NaN where not known.
 
         Raises:
             OutputError: they do not fit the window, or cannot be written.
         """
-        if values.shape != (window.height, window.width):
+        if values.shape != (len(self._names), window.height, window.width):
             raise OutputError(f"{self.path}: values {values.shape} do not fit their window")
         with writing(self.path):
             at = RasterWindow(window.col, window.row, window.width, window.height)
-            self._work.write(values.astype(np.float32, copy=False), 1, window=at)
+            self._work.write(values.astype(np.float32, copy=False), window=at)
 
     def finish(self, record: RunRecord) -> None:
         """Copy it into a COG with the run's record and move that to its place.
@@ -110,3 +118,30 @@ class MeasureSink:
             )
             work.unlink()
         self._beside.commit()
+
+
+def write_bands(
+    path: Path,
+    bands: NDArray[np.float32],
+    names: Sequence[str],
+    *,
+    grid: Grid,
+    record: RunRecord,
+    overwrite: bool,
+) -> None:
+    """Write bands at once.
+
+    Args:
+        path: where to.
+        bands: (K, H, W), NaN where not known.
+        names: their descriptions.
+        grid: of the pixels.
+        record: kept in the tag `GEOSEG_RECORD`.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: it exists, or cannot be written; nothing is left behind.
+    """
+    with MeasureSink(path, grid=grid, names=names, overwrite=overwrite) as sink:
+        sink.write(grid.window, bands)
+        sink.finish(record)

@@ -53,7 +53,7 @@ def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack
             MeasureSink(
                 spec.columns,
                 grid=retrieved.source.grid,
-                name="methane enhancement",
+                names=("methane enhancement",),
                 unit="ppm·m",
                 tags={"METHOD": retrieved.method, "MOL_PER_M2_IN_1_PPM_M": f"{MOL_PER_PPM_M:.6e}"},
                 overwrite=spec.run.overwrite,

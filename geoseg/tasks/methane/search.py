@@ -172,7 +172,7 @@ def survey(
     Args:
         retrieved: the scene.
         search: what a spot is.
-        write: takes the columns (H, W) of each strip, NaN where not known.
+        write: takes the columns (1, H, W) of each strip, NaN where not known.
         progress: hears how far it is.
 
     Raises:
@@ -187,7 +187,7 @@ def survey(
     inner = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     for window, signal, ch4 in _strips(retrieved, ROWS, (retrieved.searched, CH4)):
         if write is not None:
-            write(window, ch4[inner])
+            write(window, ch4[inner][np.newaxis])
         valid = np.isfinite(signal[inner])
         known += int(np.count_nonzero(valid))
         score = mirrored.score(mirrored.standardised(signal, window.pad(MARGIN)))[inner]
