@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.activation import activate, score_planes
-from geoseg.runtimes.graph import Graph, check_planes
+from geoseg.runtimes.graph import DeviceGraph, Graph, check_planes
 from geoseg.spec import Activation, ModelSpec
 
 OUT_OF_SCORES = 0.01
 """How far scores may leave 0..1 by rounding; beyond they are no scores."""
+
+
+def is_device_graph(graph: Graph) -> TypeGuard[DeviceGraph]:
+    """Whether a graph takes what lies on its device already."""
+    return hasattr(graph, "on_device")
 
 
 class NetworkSession:
@@ -55,6 +62,16 @@ class NetworkSession:
     def planes(self) -> int:
         """K, after activation."""
         return score_planes(self._activation, self._raw_planes)
+
+    @property
+    def device_graph(self) -> DeviceGraph | None:
+        """The graph, where it takes what lies on its device already."""
+        return self._graph if self._graph is not None and is_device_graph(self._graph) else None
+
+    @property
+    def activation(self) -> tuple[Activation, float]:
+        """What turns raw output into scores: an activation and its temperature."""
+        return self._activation, self._temperature
 
     @property
     def batch(self) -> int:

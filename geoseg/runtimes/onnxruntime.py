@@ -1,4 +1,8 @@
-"""ONNX Runtime: runs anywhere, on the CPU in fp32, on NVIDIA devices with its CUDA build."""
+"""ONNX Runtime: runs anywhere, on the CPU in fp32, on NVIDIA devices with its CUDA build.
+
+On CUDA, fp32 is its CUDA provider's; fp16 is its TensorRT provider's, where the build has that and TensorRT's
+libraries are there. A provider that does not start is told, never replaced.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes.graph import Graph, Port, Ports, Precision, RuntimeStatus, check_ports
+from geoseg.runtimes import cuda
+from geoseg.runtimes.engines import engine_folder
+from geoseg.runtimes.graph import Graph, Port, Ports, Precision, RuntimeStatus, Wanted, check_ports
 from geoseg.spec import ModelSpec
 
 NAME = "onnxruntime"
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 CUDA_BATCH = 4
 """Tiles a call on CUDA, where nothing else is said."""
+SWAP = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu"
+Provider = str | tuple[str, dict[str, str]]
 DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 
 
@@ -27,8 +36,24 @@ def status() -> RuntimeStatus:
         return RuntimeStatus(
             name=NAME, why_not=f"cannot be imported ({error})", remedy="pip install onnxruntime"
         )
-    devices = ("cpu", "cuda:0") if has_cuda() else ("cpu",)
-    return RuntimeStatus(name=NAME, version=onnxruntime.__version__, devices=devices, precisions=("fp32",))
+    why, remedy = _why_no_cuda()
+    half: tuple[Precision, ...] = ("fp16",) if TENSORRT in onnxruntime.get_available_providers() else ()
+    return RuntimeStatus(
+        name=NAME,
+        version=onnxruntime.__version__,
+        devices=("cpu",) if why else ("cpu", *(f"cuda:{gpu.index}" for gpu in cuda.gpus())),
+        precisions=("fp32",),
+        cuda_precisions=() if why else ("fp32", *half),
+        why_no_cuda=why,
+        cuda_remedy=remedy,
+    )
+
+
+def _why_no_cuda() -> tuple[str, str]:
+    """Why it has no CUDA device, and the remedy; empty where it has one."""
+    if not has_cuda():
+        return "this onnxruntime has no CUDA", SWAP
+    return cuda.why_none(), "nvidia-smi"
 
 
 def has_cuda() -> bool:
@@ -40,9 +65,7 @@ def has_cuda() -> bool:
     return CUDA in onnxruntime.get_available_providers()
 
 
-def load(
-    spec: ModelSpec, *, device: str, precision: Precision, threads: int, batch: int | None, tile: int
-) -> Graph:
+def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     """Load a network.
 
     Raises:
@@ -51,30 +74,34 @@ def load(
     """
     import onnxruntime  # noqa: PLC0415 - slow to import
 
-    if precision != "fp32":
+    device, precision = wanted.device, wanted.precision
+    if precision != "fp32" and not (precision == "fp16" and device != "cpu"):
         raise RuntimeMissingError(
             f"onnxruntime runs a network in the precision it was exported in; {precision} needs --runtime "
-            "openvino, or a network exported so"
+            "openvino, torch or tensorrt, or a network exported so"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = wanted.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     # Idle threads would spin through the processors that read and write meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with_errors = _translate(spec)
-    session = with_errors(
-        lambda: onnxruntime.InferenceSession(spec.weights, options, providers=_providers(device))
-    )
-    if device != "cpu" and CUDA not in session.get_providers():
+    providers = _providers(spec, wanted)
+    if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
+        # CUDA's libraries may lie in Python packages, where the system does not look.
+        onnxruntime.preload_dlls(directory="")
+    session = with_errors(lambda: onnxruntime.InferenceSession(spec.weights, options, providers=providers))
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    if first not in session.get_providers():
         raise RuntimeMissingError(
-            f"{device}: onnxruntime could not start it and would have used the CPU; see that the driver and "
-            "CUDA libraries fit onnxruntime-gpu, or say --device cpu"
+            f"{device}: onnxruntime could not start its {first} and would have used another; see that the "
+            "driver, CUDA and (for fp16) TensorRT libraries fit onnxruntime-gpu, or say --device cpu"
         )
-    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), tile)
-    size = ports.batch or (1 if device == "cpu" else batch or CUDA_BATCH)
-    where = f"{device}, {threads} threads" if device == "cpu" else device
-    text = f"onnxruntime {onnxruntime.__version__}, {where}, fp32"
+    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), wanted.tile)
+    size = ports.batch or (1 if device == "cpu" else wanted.batch or CUDA_BATCH)
+    where = f"{device}, {wanted.threads} threads" if device == "cpu" else f"{device} by {first}"
+    text = f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
     return _Graph(session, ports, size, text, with_errors)
 
 
@@ -106,17 +133,37 @@ class _Graph:
         self._session = None
 
 
-def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
-    if device == "cpu":
+def _providers(spec: ModelSpec, wanted: Wanted) -> list[Provider]:
+    """Providers in the order of preference; the CPU's last, for the few operators that others leave."""
+    if wanted.device == "cpu":
         return ["CPUExecutionProvider"]
-    if not has_cuda():
-        raise RuntimeMissingError(
-            f"{device}: this onnxruntime has no CUDA; pip uninstall onnxruntime, then pip install "
-            "onnxruntime-gpu, or say --device cpu"
-        )
-    number = device.partition(":")[2] or "0"
+    why, remedy = _why_no_cuda()
+    if why:
+        raise RuntimeMissingError(f"{wanted.device}: {why}; {remedy}; or say --device cpu")
+    number = str(cuda.gpu_of(wanted.device).index)
     # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be just that.
-    return [(CUDA, {"device_id": number, "use_tf32": "0"}), "CPUExecutionProvider"]
+    plain: Provider = (CUDA, {"device_id": number, "use_tf32": "0"})
+    if wanted.precision == "fp32":
+        return [plain, "CPUExecutionProvider"]
+    folder = str(engine_folder() / NAME)
+    channels, tile = len(spec.bands), wanted.tile
+    name = spec.input_name or "image"
+    most = wanted.batch or CUDA_BATCH
+    shapes = {
+        f"trt_profile_{kind}_shapes": f"{name}:{count}x{channels}x{tile}x{tile}"
+        for kind, count in (("min", 1), ("opt", most), ("max", most))
+    }
+    caching = {
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": folder,
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": folder,
+    }
+    return [
+        (TENSORRT, {"device_id": number, "trt_fp16_enable": "1", **caching, **shapes}),
+        plain,
+        "CPUExecutionProvider",
+    ]
 
 
 def _ports(found: list[Any]) -> list[Port]:

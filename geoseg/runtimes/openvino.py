@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes.graph import Graph, Port, Ports, Precision, RuntimeStatus, check_ports
+from geoseg.runtimes.graph import Graph, Port, Ports, Precision, RuntimeStatus, Wanted, check_ports
 from geoseg.runtimes.machine import bf16_flags, cpu_flags
 from geoseg.spec import ModelSpec
 
@@ -35,24 +35,26 @@ def status() -> RuntimeStatus:
         version=openvino.__version__.split("-")[0],
         devices=("cpu",),
         precisions=tuple(precisions),
+        why_no_cuda="openvino runs on processors only",
+        cuda_remedy="pip install 'geoseg[torch]'",
     )
 
 
-def load(
-    spec: ModelSpec, *, device: str, precision: Precision, threads: int, batch: int | None, tile: int
-) -> Graph:
+def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     """Load and compile a network for exactly one shape.
 
     Raises:
         ModelError: the file is not a network that OpenVINO runs, or does not fit its description.
         RuntimeMissingError: the device or precision is not there.
     """
-    del batch
+    device, precision, tile = wanted.device, wanted.precision, wanted.tile
     import openvino  # noqa: PLC0415 - slow to import
     from openvino import frontend  # noqa: PLC0415
 
     if device != "cpu":
-        raise RuntimeMissingError(f"openvino is used on the CPU only; say --runtime onnxruntime for {device}")
+        raise RuntimeMissingError(
+            f"openvino is used on the CPU only; say --runtime torch or onnxruntime for {device}"
+        )
     if precision not in status().precisions:
         raise RuntimeMissingError(
             f"openvino has no {precision} on this processor (it has {', '.join(status().precisions)}); say "
@@ -66,11 +68,11 @@ def load(
         ports = check_ports(spec, _ports(model.inputs), _ports(model.outputs), tile)
         size = ports.batch or 1
         model.reshape({ports.input.name: [size, len(spec.bands), tile, tile]})
-        wanted = [port.name for port in _ports(model.outputs)].index(ports.output.name)
+        place = [port.name for port in _ports(model.outputs)].index(ports.output.name)
         properties = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": wanted.threads,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
         }
@@ -86,8 +88,8 @@ def load(
         raise _error(spec, error) from error
     # Now that the input is fixed, so is the output.
     ports = check_ports(spec, _ports(compiled.inputs), _ports(compiled.outputs), tile)
-    text = f"openvino {openvino.__version__.split('-')[0]}, cpu, {threads} threads, {precision}"
-    return _Graph(compiled.create_infer_request(), ports, size, wanted, text, spec)
+    text = f"openvino {openvino.__version__.split('-')[0]}, cpu, {wanted.threads} threads, {precision}"
+    return _Graph(compiled.create_infer_request(), ports, size, place, text, spec)
 
 
 class _Graph:

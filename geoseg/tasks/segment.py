@@ -87,6 +87,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         batch=run.batch_size,
         tile=tile,
         check=_check_tiles(source, bands, normaliser, blocks, tile),
+        tell=ledger.note,
     )
     ledger.hear(opened.notes, ())
     session = Flipped(opened.session) if run.tta else opened.session
