@@ -52,6 +52,7 @@ WITHIN_RANK = {
     ("evaluate", "train"),
     ("models", "spec"),
     ("runtimes", "catalog"),  # what an ONNX file is made of is read in one place
+    ("device", "preview"),
     ("device", "reading"),
     ("device", "scoring"),
 }

@@ -101,7 +101,7 @@ class Graph(Protocol):
 
     @property
     def batch(self) -> int:
-        """Tiles that each call carries, exactly."""
+        """Tiles that each call carries, exactly; or multiples of it, up to `parts` where a graph has that."""
 
     @property
     def description(self) -> str:

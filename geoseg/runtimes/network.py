@@ -24,7 +24,7 @@ def is_device_graph(graph: Graph) -> TypeGuard[DeviceGraph]:
 class NetworkSession:
     """A `Session` over a loaded graph.
 
-    The graph is called with the number of tiles that it was loaded for, whatever a batch carries, so the
+    The graph is called with multiples of the tiles that it was loaded for, whatever a batch carries, so the
     scores of a tile do not depend on the batch. Calls may come from any one thread at a time; the runtimes
     release the interpreter's lock while they compute.
     """
@@ -46,7 +46,9 @@ class NetworkSession:
         self._activation: Activation = spec.activation
         self._temperature = spec.temperature
         self._tile = tile
-        self._batch = max(batch or graph.batch, graph.batch)
+        # Graphs that copy and compute at once take several batches a call.
+        self._parts = int(getattr(graph, "parts", 1))
+        self._batch = max(batch or 0, graph.batch * self._parts)
         shape = graph.ports.output.shape
         raw_planes = shape[1] if shape is not None else None
         if raw_planes is None:
@@ -88,9 +90,10 @@ class NetworkSession:
         if len(batch) == graph.batch == 1:
             return self._scores(graph, batch)
         out = np.empty((len(batch), self.planes, self._tile, self._tile), np.float32)
-        for start in range(0, len(batch), graph.batch):
-            part = batch[start : start + graph.batch]
-            missing = graph.batch - len(part)
+        step = graph.batch * self._parts
+        for start in range(0, len(batch), step):
+            part = batch[start : start + step]
+            missing = -len(part) % graph.batch
             if missing:
                 filled = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
                 out[start : start + len(part)] = self._scores(graph, filled)[: len(part)]
@@ -121,7 +124,7 @@ class NetworkSession:
         return self._graph
 
     def _run(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Run exactly one graph batch and check the shape of what comes out."""
+        """Run whole graph batches and check the shape of what comes out."""
         raw = graph(batch)
         if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._tile, self._tile):
             raise ModelError(

@@ -45,18 +45,46 @@ def graph_for(path: Path, version: tuple[int, int], *, typed: Precision | None) 
         RuntimeMissingError: a conversion is needed and the package onnx is not there.
     """
     content = path.read_bytes()
-    opset = read_operators(path).opset
-    target = newest_opset(version)
-    if opset <= target and typed in {None, "fp32"}:
+    operators = read_operators(path)
+    opset, target = operators.opset, newest_opset(version)
+    as_it_is = opset <= target and typed in {None, "fp32"}
+    if as_it_is and not any(use.kind == "Cast" for use in operators.uses):
         return content
-    onnx = _onnx(f"{path}: opset {opset}" if opset > target else f"{path}: {typed}")
+    why = f"opset {opset}" if opset > target else "weights stored in another type" if as_it_is else typed
+    onnx = _onnx(f"{path}: {why}")
     model = onnx.load(str(path))
+    if not fold_casts(model) and as_it_is:
+        return content
     if opset > target:
         model = step_down(path, model, target)
     if typed in HALF:
         model = halve(model, HALF[typed])
     done: bytes = model.SerializeToString()
     return done
+
+
+def fold_casts(model: Any) -> int:
+    """Turn weights that a `Cast` follows, as in files of half the size, into weights of the type wanted.
+
+    TensorRT wants the weights of convolutions as they are, and not computed.
+
+    Returns:
+        How many were turned.
+    """
+    onnx = _onnx("weights stored in another type")
+    graph = model.graph
+    weights = {item.name: item for item in graph.initializer}
+    casts = [node for node in graph.node if node.op_type == "Cast" and node.input[0] in weights]
+    for node in casts:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(node.attribute[0].i)
+        values = onnx.numpy_helper.to_array(weights[node.input[0]]).astype(dtype)
+        graph.initializer.append(onnx.numpy_helper.from_array(values, node.output[0]))
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input} | {port.name for port in graph.output}
+    kept = [item for item in graph.initializer if item.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    return len(casts)
 
 
 def step_down(path: Path, model: Any, opset: int) -> Any:

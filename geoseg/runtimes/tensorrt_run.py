@@ -14,6 +14,10 @@ from geoseg.runtimes.graph import Ports
 from geoseg.runtimes.tensorrt_api import Engine
 
 SLOTS = 2
+"""Parts of memory: one is copied while the other is computed."""
+
+PARTS = 8
+"""Batches a call, so that copies hide behind runs but for the first and the last."""
 
 
 @dataclass(slots=True)
@@ -35,7 +39,7 @@ class _Slot:
 class TensorRtGraph:
     """An engine on one device.
 
-    A call carries two parts, one for each slot: while one is computed, the other is copied.
+    A call carries several parts, which take turns in two slots: while one is computed, the other is copied.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class TensorRtGraph:
         self.device = device
         self.description = description
         self._least, _, self._part = profile
-        self.batch = self._part if ports.batch else SLOTS * self._part
+        self.batch, self.parts = self._part, PARTS
         self._shapes = shapes
         self._dtypes = (np.dtype(ports.input.dtype), np.dtype(ports.output.dtype))
         self._context = context
@@ -84,6 +88,8 @@ class TensorRtGraph:
 
     ports: Ports
     batch: int
+    parts: int
+    """Batches that a call may carry."""
     device: str
     description: str
 

@@ -28,8 +28,8 @@ INPUTS = {"float32": torch.float32, "float16": torch.float16}
 class TorchGraph:
     """A graph of ONNX in torch, on one device.
 
-    Algorithms are those that give the same answer every time, and float32 is float32: TensorFloat-32 is off
-    whatever the process says elsewhere.
+    Algorithms are those that give the same answer every time, and float32 is float32: on CUDA, TensorFloat-32
+    is switched off for the whole process, since several devices compute in threads of their own.
     """
 
     def __init__(
@@ -77,6 +77,11 @@ class TorchGraph:
         """
         if self._place.type == "cpu":
             torch.set_num_threads(threads)
+        else:
+            torch.backends.cudnn.benchmark = False
+            torch.backends.cudnn.deterministic = True
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
         self(np.zeros(shape, np.float32))
         if os.environ.get(COMPILE) == "1":
             self._module = torch.compile(self._module, dynamic=False)
@@ -108,11 +113,6 @@ class TorchGraph:
         """Run a tensor (N, C, tile, tile) of the device; the answer lies there too, in float32."""
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
-            stack.enter_context(
-                torch.backends.cudnn.flags(
-                    enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-                )
-            )
             if self._half is not None:
                 stack.enter_context(torch.autocast(self._place.type, self._half))
             given = batch.to(self._input).contiguous(memory_format=torch.channels_last)

@@ -115,6 +115,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         inputs=(source.describe(),),
         sensor=scene.sensor.name if scene.sensor else "",
         acquired=scene.time.isoformat() if scene.time else "",
+        on_device=opened.on_device,
         session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
     )
 
