@@ -130,8 +130,8 @@ def _map(
 def _sweep(
     model: ModelSpec, session: NetworkSession, devices: int = 1, batch: int | None = 2, graph: Any = None
 ) -> DeviceSweep:
-    graphs = (graph or session.device_graph,) * devices
-    return DeviceSweep(graphs, model, session.activation, batch=batch)
+    chosen: Any = graph or session.device_graph
+    return DeviceSweep((chosen,) * devices, model, session.activation, batch=batch)
 
 
 def _alike(found: Maps, expected: Maps) -> None:

@@ -3,7 +3,7 @@
    Streams are as lazy as they may be: work is done only when somebody waits for it, and in no other order
    than streams and events demand; with CUDA_STAND_IN_EAGER=0 or 1 every second stream runs ahead instead. Code
    that forgets to wait for a copy or a run therefore gets wrong numbers.
-   Only what geoseg/runtimes/cuda.py calls is here, with the signatures of the CUDA Driver API. */
+   Only what geoseg/runtimes/cuda.py and bench/gpu/measure.py call is here, with the signatures of the CUDA Driver API. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +76,8 @@ int cuStreamSynchronize(void *s) { while (step(s)) {} return 0; }
 int cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t size, void *s) {
   queue(s, (struct op){.kind = COPY, .to = to, .from = from, .size = size}); return 0; }
 int cuMemcpyDtoHAsync_v2(void *to, const void *from, size_t size, void *s) { return cuMemcpyHtoDAsync_v2(to, from, size, s); }
+int cuMemcpyHtoD_v2(void *to, const void *from, size_t size) { memcpy(to, from, size); return 0; }
+int cuMemcpyDtoH_v2(void *to, const void *from, size_t size) { memcpy(to, from, size); return 0; }
 int cuLaunchHostFunc(void *s, host_fn fn, void *data) {
   queue(s, (struct op){.kind = HOST, .fn = fn, .to = data}); return 0; }
 int cuEventCreate(void **e, unsigned flags) { (void)flags; *e = calloc(1, sizeof(struct event)); return 0; }

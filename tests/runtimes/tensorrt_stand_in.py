@@ -221,7 +221,7 @@ class ExecutionContext:
         least, _, most = self._engine.told["profile"]
         fits = least[0] <= shape[0] <= most[0] and list(shape[1:]) == most[1:]
         self._shape = tuple(shape)
-        return name == self._engine.names[0] and fits
+        return bool(name == self._engine.names[0] and fits)
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address
@@ -232,7 +232,7 @@ class ExecutionContext:
         shape, given, found = self._shape, *(self._addresses[name] for name in self._engine.names)
 
         def run(_: object) -> None:
-            tiles = _lowered(_at(given, shape), self._engine.told)
+            tiles = _lowered(_at(given, shape), self._engine.told, self._module.levels)
             out = self._engine.session.run([self._engine.names[1]], {self._engine.names[0]: tiles})[0]
             _at(found, out.shape)[...] = out
 
@@ -242,14 +242,15 @@ class ExecutionContext:
         callback = CALLBACK(run)
         self._kept.append(callback)
         library = self._module.driver()
-        return bool(library.cuLaunchHostFunc(ctypes.c_void_p(stream), callback, None) == 0)
+        code: int = library.cuLaunchHostFunc(ctypes.c_void_p(stream), callback, None)
+        return code == 0
 
 
-def _lowered(tiles: np.ndarray, told: dict[str, Any]) -> np.ndarray:
+def _lowered(tiles: np.ndarray, told: dict[str, Any], levels: int) -> np.ndarray:
     """Round the input as the precision would."""
     if "INT8" in told["flags"]:
-        step = np.float32(told["range"] / 127)
-        return np.asarray(np.clip(np.round(tiles / step), -127, 127) * step, np.float32)
+        step = np.float32(told["range"] / levels)
+        return np.asarray(np.clip(np.round(tiles / step), -levels, levels) * step, np.float32)
     return tiles.astype(np.float16).astype(np.float32) if "FP16" in told["flags"] else tiles
 
 
@@ -282,6 +283,7 @@ def make(version: str, driver: Any) -> ModuleType:
         module.IInt8EntropyCalibrator2 = IInt8EntropyCalibrator2
     module.__spec__ = ModuleSpec("tensorrt", None)
     module.__version__, module.major, module.driver = version, major, driver
+    module.levels = 127
     module.ILogger = ILogger
     module.BuilderFlag = SimpleNamespace(**{name: name for name in flags})
     module.NetworkDefinitionCreationFlag = SimpleNamespace(**creation)
