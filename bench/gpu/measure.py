@@ -493,6 +493,9 @@ def build_engine(
         config.set_tactic_sources(int(tactics, 0))
     if precision == "int8":
         config.int8_calibrator = calibrator(trt, driver, shape)
+        pairs = builder.create_optimization_profile()
+        pairs.set_shape(network.get_input(0).name, *[(2, *shape[1:])] * 3)
+        config.set_calibration_profile(pairs)
     profile = builder.create_optimization_profile()
     profile.set_shape(network.get_input(0).name, (1, *shape[1:]), shape, shape)
     config.add_optimization_profile(profile)

@@ -51,7 +51,9 @@ def decide(
         threshold: of K = 1; the second class wins strictly above it.
         nodata: class value where nothing was observed.
     """
-    table = torch.tensor(values, dtype=torch.int32, device=scores.device)
+    # One byte a class where that is enough: they are copied to the host.
+    kind = torch.uint8 if nodata == 255 else torch.int32
+    table = torch.tensor(values, dtype=kind, device=scores.device)
     if len(scores) == 1:
         second = scores[0] > threshold
         place = second.long()

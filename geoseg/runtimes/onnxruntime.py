@@ -6,6 +6,8 @@ libraries are there. A provider that does not start is told, never replaced.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -89,8 +91,10 @@ def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     with_errors = _translate(spec)
     providers = _providers(spec, wanted)
     if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
-        # CUDA's libraries may lie in Python packages, where the system does not look.
-        onnxruntime.preload_dlls(directory="")
+        # CUDA's libraries may lie in Python packages, where the system does not look. What is missing there
+        # it prints.
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls(directory="")
     session = with_errors(lambda: onnxruntime.InferenceSession(spec.weights, options, providers=providers))
     first = providers[0] if isinstance(providers[0], str) else providers[0][0]
     if first not in session.get_providers():

@@ -85,6 +85,9 @@ class Config(Protocol):
     def add_optimization_profile(self, profile: Profile) -> int:
         """Add bounds of shapes."""
 
+    def set_calibration_profile(self, profile: Profile) -> bool:
+        """Say with which shapes int8 is calibrated; until 10."""
+
     def create_timing_cache(self, content: bytes) -> TimingCache:
         """Make a cache of measured kernels."""
 

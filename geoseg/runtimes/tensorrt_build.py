@@ -84,6 +84,8 @@ def build(trt: TensorRT, plan: Plan) -> bytes:
     shapes = [(count, plan.channels, plan.tile, plan.tile) for count in plan.profile]
     profile.set_shape(network.get_input(0).name, *shapes)
     config.add_optimization_profile(profile)
+    if hasattr(config, "set_calibration_profile"):
+        config.set_calibration_profile(profile)
     _use_timing_cache(plan.timing_cache, config)
     built = builder.build_serialized_network(network, config)
     held()

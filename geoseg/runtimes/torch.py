@@ -30,7 +30,9 @@ def status() -> RuntimeStatus:
         return RuntimeStatus(name=NAME, why_not=f"cannot be imported ({error})", remedy=REMEDY)
     why, remedy = _why_no_cuda(torch)
     count = 0 if why else torch.cuda.device_count()
-    half: tuple[Precision, ...] = ("fp16", "bf16") if count and torch.cuda.is_bf16_supported() else ("fp16",)
+    # Before sm_80 bfloat16 is emulated, and slow.
+    native = bool(count) and torch.cuda.get_device_capability(0) >= (8, 0)
+    half: tuple[Precision, ...] = ("fp16", "bf16") if native else ("fp16",)
     return RuntimeStatus(
         name=NAME,
         version=torch.__version__,

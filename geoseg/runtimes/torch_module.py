@@ -81,12 +81,13 @@ class OnnxModule(nn.Module):
         for item in graph.initializer:
             self._keep(item.name, to_tensor(item))
         self._plan = self._make_plan(model)
+        self._forget_unused()
 
     def _keep(self, name: str, value: Any) -> None:
         """Remember a value that never changes: on the device, and sizes on the host as well."""
         if not value.is_floating_point() or value.numel() <= 16:
             self._fixed_host[name] = value
-        key = f"constant{len(self._constants)}"
+        key = f"constant{len(self._buffers)}"
         self.register_buffer(key, value)
         self._constants[name] = key
 
@@ -119,6 +120,13 @@ class OnnxModule(nn.Module):
                 of_shape |= set(node.outputs)
             plan.append(node)
         return plan
+
+    def _forget_unused(self) -> None:
+        """Drop what only folded nodes read, such as weights before their cast."""
+        used = {name for node in self._plan for name in node.inputs} | {self.output}
+        for name in [name for name in self._constants if name not in used]:
+            delattr(self, self._constants.pop(name))
+            self._fixed_host.pop(name, None)
 
     def lower(self, dtype: Any) -> None:
         """Store the weights of heavy operators in half precision, so that autocast need not cast them anew.

@@ -91,6 +91,7 @@ class Config:
         self.flags: set[str] = {"TF32"}
         self.int8_calibrator: Any = None
         self.profile: Any = None
+        self.calibration: Any = None
         self.tactics: int | None = None
         self.cache = b""
 
@@ -103,6 +104,10 @@ class Config:
     def add_optimization_profile(self, profile: Any) -> int:
         self.profile = profile
         return 0
+
+    def set_calibration_profile(self, profile: Any) -> bool:
+        self.calibration = profile
+        return True
 
     def create_timing_cache(self, content: bytes) -> Any:
         return SimpleNamespace(serialize=lambda: content + b"measured;")
@@ -151,7 +156,8 @@ class Builder:
         assert port.name in config.profile.shapes, "a free batch needs a profile"
         ranges = 0.0
         if "INT8" in config.flags and config.int8_calibrator is not None:
-            ranges = _calibrate(config.int8_calibrator, config.profile.shapes[port.name][1])
+            assert config.calibration is not None, "free batches need a profile for calibration"
+            ranges = _calibrate(config.int8_calibrator, config.calibration.shapes[port.name][1])
         if network.get_output(0).name == "unbuildable":
             self._logger.log("Severity.ERROR", "no kernel for\n the network")
             return None

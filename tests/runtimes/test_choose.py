@@ -360,3 +360,30 @@ def test_available() -> None:
     for status in statuses.values():
         assert status.usable == bool(status.devices)
         assert status.usable or status.remedy
+
+
+@pytest.mark.usefixtures("stand_in_gpu")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_provider_that_does_not_start_is_no_cpu_session(
+    precision: str, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of onnxruntime-gpu without its libraries: it makes a session on the CPU, which is refused."""
+    import onnxruntime as library  # noqa: PLC0415
+
+    there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(library, "get_available_providers", lambda: there)
+    with pytest.raises(RuntimeMissingError, match=r"could not start its .* and would have used another"):
+        open_session(make_network(), tile=32, runtime="onnxruntime", device="cuda:0", precision=precision)
+    found = open_session(make_network(), tile=32, runtime="onnxruntime", precision="fp32")
+    assert found.device == "cpu"
+    assert "the CPU is used, since" in found.notes[0]
+
+
+@pytest.mark.usefixtures("stand_in_gpu")
+def test_auto_says_what_kept_it_from_a_gpu(make_network: MakeNetwork) -> None:
+    found = open_session(make_network(), tile=32)
+    assert found.device == "cpu"
+    assert "no runtime can use it" in found.notes[0]
+    for name in ("tensorrt", "torch", "onnxruntime"):
+        assert name in found.notes[0]
