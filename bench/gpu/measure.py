@@ -1,6 +1,8 @@
 """Measure networks on this machine's GPU, or say what could not be measured: one script for a bare machine.
 
     python3 measure.py [--quick] [--cpu] [--bundles FOLDER] [--out FILE.md]
+    python3 measure.py --export FOLDER      where torch is: write the networks, opset 17, for a barer machine
+    python3 measure.py --onnx FOLDER        there: measure those, with TensorRT and onnxruntime alone
 
 It needs Python 3.10 or newer and numpy, and uses what else is there: torch, onnx, onnxruntime, TensorRT
 8.5 to 11. Neither geoseg nor a connection is needed. It prints tables in Markdown: tiles a second by network,
@@ -28,7 +30,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,9 @@ class Row:
     flop: float
     """Of a tile."""
     bytes: float
-    """Of a tile."""
+    """Of a tile's inputs and outputs of layers, in float32."""
+    weights: float
+    """Bytes of the weights in float32, read once a batch."""
     equal: float | None
     """Share of pixels of the class that float32 gives."""
     error: float | None
@@ -222,13 +226,13 @@ def spread(torch: Any, network: Any, given: Any) -> None:
         network.head.bias.sub_(centre).mul_(3 / width)
 
 
-def count(torch: Any, network: Any, given: Any) -> tuple[float, float]:
-    """FLOP and float32 bytes of one tile: weights and outputs of convolutions and products, once each."""
-    flop = size = 0.0
+def count(torch: Any, network: Any, given: Any) -> tuple[float, float, float]:
+    """FLOP of a tile, and float32 bytes of its layers' inputs and outputs and of the weights, once each."""
+    flop = size = weights = 0.0
     nn = torch.nn
 
     def look(module: Any, inputs: Any, out: Any) -> None:
-        nonlocal flop, size
+        nonlocal flop, size, weights
         weight = module.weight
         if isinstance(module, nn.ConvTranspose2d):
             flop += 2.0 * weight.numel() * inputs[0][0, 0].numel()
@@ -236,7 +240,8 @@ def count(torch: Any, network: Any, given: Any) -> tuple[float, float]:
             flop += 2.0 * weight.numel() * out[0, 0].numel()
         else:
             flop += 2.0 * weight.numel() * (out[0].numel() // out.shape[-1])
-        size += 4.0 * (weight.numel() + inputs[0][0].numel() + out[0].numel())
+        size += 4.0 * (inputs[0][0].numel() + out[0].numel())
+        weights += 4.0 * weight.numel()
 
     kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
     hooks = [m.register_forward_hook(look) for m in network.modules() if isinstance(m, kinds)]
@@ -247,7 +252,7 @@ def count(torch: Any, network: Any, given: Any) -> tuple[float, float]:
     for layer in getattr(network, "layers", ()):
         tokens = network.places.shape[1]
         flop += 4.0 * tokens * tokens * layer.out.weight.shape[0]
-    return flop, size
+    return flop, size, weights
 
 
 # ---------------------------------------------------------------- timing
@@ -296,7 +301,7 @@ def measure_torch(torch: Any, name: str, network: Any, bands: int, setting: Sett
     on_cuda = setting.device != "cpu"
     network = network.to(setting.device).eval()
     check = torch.from_numpy(scene_tiles(bands, setting.tile, 2)).to(setting.device)
-    flop, size = count(torch, network, check)
+    work = count(torch, network, check)
     with torch.inference_mode():
         reference = network(check).float().cpu().numpy()
 
@@ -346,7 +351,7 @@ def measure_torch(torch: Any, name: str, network: Any, bands: int, setting: Sett
             report.skip(f"{name}, {how}, {label}: {str(error).splitlines()[0]}")
         if best[1]:
             equal, difference = agreement(reference, scores)
-            report.rows.append(Row(name, how, label, *best, flop, size, equal, difference))
+            report.rows.append(Row(name, how, label, *best, *work, equal, difference))
 
 
 def captured(torch: Any, call: Callable[[Any], Any], given: Any) -> Callable[[], object]:
@@ -385,7 +390,7 @@ def export(torch: Any, network: Any, bands: int, tile: int, path: Path, report: 
 
 
 def measure_onnxruntime(
-    name: str, path: Path, bands: int, setting: Setting, report: Report, work: tuple[float, float]
+    name: str, path: Path, bands: int, setting: Setting, report: Report, work: tuple[float, float, float]
 ) -> np.ndarray | None:
     """Float32 by onnxruntime on the device; returns the scores of the check tiles."""
     try:
@@ -535,7 +540,7 @@ def calibrator(trt: Any, driver: Driver, shape: tuple[int, ...]) -> Any:
 
 
 def measure_tensorrt(
-    name: str, path: Path, bands: int, setting: Setting, report: Report, work: tuple[float, float],
+    name: str, path: Path, bands: int, setting: Setting, report: Report, work: tuple[float, float, float],
     reference: np.ndarray | None, tactics: str,
 ) -> None:  # fmt: skip
     """Engines of each precision, from and to the device's memory."""
@@ -668,7 +673,7 @@ def share_of(row: Row, peaks: dict[str, float]) -> str:
     if not peak or not row.flop or "host" in row.how:
         return "-"
     width = {"fp32": 1.0, "int8": 0.25}.get(row.precision, 0.5)
-    least = max(row.flop / peak, row.bytes * width / peaks["bytes"])
+    least = max(row.flop / peak, (row.bytes + row.weights / row.batch) * width / peaks["bytes"])
     return f"{row.rate * least:.0%}"
 
 
@@ -697,64 +702,115 @@ def measure_bundles(folder: Path, setting: Setting, report: Report, tactics: str
     for path in found:
         bands = len(json.loads(path.read_text())["properties"]["mlm:input"][0]["bands"])
         weights = path.with_name("model.onnx")
-        scores = measure_onnxruntime(path.parent.name, weights, bands, setting, report, (0.0, 0.0))
-        measure_tensorrt(path.parent.name, weights, bands, setting, report, (0.0, 0.0), scores, tactics)
+        scores = measure_onnxruntime(path.parent.name, weights, bands, setting, report, (0.0, 0.0, 0.0))
+        measure_tensorrt(path.parent.name, weights, bands, setting, report, (0.0, 0.0, 0.0), scores, tactics)
+
+
+def measure_files(folder: Path, setting: Setting, report: Report, tactics: str) -> None:
+    """ONNX files that `--export` wrote: their names end in the number of bands and the side of a tile."""
+    for path in sorted(folder.glob("*.onnx")):
+        name, bands, tile = path.stem.rsplit("-", 2)
+        own = replace(setting, tile=int(tile))
+        work = tuple(json.loads(path.with_suffix(".json").read_text()))
+        scores = measure_onnxruntime(name, path, int(bands), own, report, work)
+        measure_tensorrt(name, path, int(bands), own, report, work, scores, tactics)
+
+
+def has_driver() -> bool:
+    """Whether NVIDIA's driver answers."""
+    try:
+        Driver()
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def read_options() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    say = parser.add_argument
+    say("--quick", action="store_true", help="small tiles and short measurements: a trial")
+    say("--cpu", action="store_true", help="leave GPUs alone")
+    say("--seconds", type=float, default=2.0, help="of each measurement")
+    say("--only", default="", help="only networks whose name holds this text")
+    say("--bundles", type=Path, default=Path(__file__).parents[2] / "models" / "zoo")
+    say("--export", type=Path, metavar="FOLDER", help="write the networks there, and stop")
+    say("--onnx", type=Path, metavar="FOLDER", help="measure the networks that lie there")
+    say("--tactics", default="", help="TensorRT's tactic sources as bits; 0 without cuBLAS and cuDNN")
+    say("--out", type=Path, help="also write the tables to this file")
+    return parser.parse_args()
+
+
+def networks_of(torch: Any, setting: Setting) -> dict[str, tuple[int, Callable[[], Any]]]:
+    """Number of bands and maker of each network, by name."""
+    found: dict[str, tuple[int, Callable[[], Any]]] = {
+        f"U-Net resnet{depth}, {bands} bands": (bands, lambda b=bands, n=layers: unet(torch, b, n))
+        for depth, layers in ((18, (2, 2, 2, 2)), (34, (3, 4, 6, 3)))
+        for bands in (6, 13)
+    }
+    width, depth, heads = (64, 2, 2) if setting.quick else (768, 12, 12)
+    name = f"ViT 16 of {depth} layers of {width}, light decoder, 6 bands"
+    found[name] = (6, lambda: vit(torch, 6, setting.tile, width, depth, heads))
+    return found
+
+
+def measure_networks(torch: Any, setting: Setting, report: Report, options: argparse.Namespace) -> None:
+    """Make each network and measure it, or write it where another machine shall."""
+    for name, (bands, make) in networks_of(torch, setting).items():
+        if options.only not in name:
+            continue
+        torch.manual_seed(0)
+        network = make().eval()
+        spread(torch, network, torch.from_numpy(scene_tiles(bands, setting.tile, 1)))
+        work = count(torch, network, torch.zeros(1, bands, setting.tile, setting.tile))
+        if options.export is not None:
+            options.export.mkdir(parents=True, exist_ok=True)
+            path = options.export / f"{name}-{bands}-{setting.tile}.onnx"
+            if export(torch, network, bands, setting.tile, path, report, name):
+                path.with_suffix(".json").write_text(json.dumps(work))
+            continue
+        measure_torch(torch, name, network, bands, setting, report)
+        measure_strips(torch, name, network, bands, setting, report)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.onnx"
+            if export(torch, network, bands, setting.tile, path, report, name):
+                scores = measure_onnxruntime(name, path, bands, setting, report, work)
+                measure_tensorrt(name, path, bands, setting, report, work, scores, options.tactics)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small tiles and short measurements: a trial")
-    parser.add_argument("--cpu", action="store_true", help="leave GPUs alone")
-    parser.add_argument("--bundles", type=Path, default=Path(__file__).parents[2] / "models" / "zoo")
-    parser.add_argument(
-        "--tactics", default="", help="TensorRT's tactic sources as bits; 0 without cuBLAS and cuDNN"
-    )
-    parser.add_argument("--only", default="", help="only networks whose name holds this text")
-    parser.add_argument("--out", type=Path, help="also write the tables to this file")
-    options = parser.parse_args()
+    options = read_options()
     report = Report()
     torch = import_torch()
-    cuda = torch is not None and torch.cuda.is_available() and not options.cpu
-    if torch is not None and not cuda:
-        report.skip("GPUs: --cpu was said" if options.cpu else "GPUs: torch finds none")
-    tile = 64 if options.quick else 512
+    cuda = not options.cpu and (torch.cuda.is_available() if torch is not None else has_driver())
+    if not cuda:
+        report.skip("GPUs: --cpu was said" if options.cpu else "GPUs: none is found")
     batches = (1, 2) if options.quick else (1, 4, 16, 64) if cuda else (1,)
     setting = Setting(
-        "cuda:0" if cuda else "cpu", tile, batches, 0.05 if options.quick else 5.0, options.quick
+        device="cuda:0" if cuda else "cpu",
+        tile=64 if options.quick else 512,
+        batches=batches,
+        seconds=0.05 if options.quick else options.seconds,
+        quick=options.quick,
     )
-    where = torch.cuda.get_device_name(0) if cuda else f"{platform.processor() or platform.machine()} (CPU)"
-    peaks: dict[str, float] = {}
-    note = "no roofline without torch"
+    where = f"{platform.processor() or platform.machine()} (CPU)"
+    if cuda:
+        where = torch.cuda.get_device_name(0) if torch is not None else Driver().name
+    peaks, note = next(((peaks, f"peaks of the data sheet of {known}") for known, peaks in PEAKS.items()
+                        if known in where), ({}, "no roofline without torch"))  # fmt: skip
     if torch is None:
         report.skip("networks of this script: torch is not installed")
-    else:
-        where = f"{where}, torch {torch.__version__}, tiles of {tile}²"
+    elif options.onnx is None:
+        where = f"{where}, torch {torch.__version__}, tiles of {setting.tile}²"
         peaks, note = peak_of(torch, setting, where)
-        networks: dict[str, tuple[int, Callable[[], Any]]] = {
-            f"U-Net resnet{depth}, {bands} bands": (bands, lambda b=bands, n=layers: unet(torch, b, n))
-            for depth, layers in ((18, (2, 2, 2, 2)), (34, (3, 4, 6, 3)))
-            for bands in (6, 13)
-        }
-        size = (64, 2, 2) if options.quick else (768, 12, 12)
-        transformer = f"ViT/16 of {size[1]} layers of {size[0]}, light decoder, 6 bands"
-        networks[transformer] = (6, lambda: vit(torch, 6, tile, *size))
-        for name, (bands, make) in networks.items():
-            if options.only not in name:
-                continue
-            torch.manual_seed(0)
-            network = make().eval()
-            spread(torch, network, torch.from_numpy(scene_tiles(bands, tile, 1)))
-            measure_torch(torch, name, network, bands, setting, report)
-            work = (report.rows[-1].flop, report.rows[-1].bytes) if report.rows else (0.0, 0.0)
-            measure_strips(torch, name, network, bands, setting, report)
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "network.onnx"
-                if export(torch, network, bands, tile, path, report, name):
-                    scores = measure_onnxruntime(name, path, bands, setting, report, work)
-                    measure_tensorrt(name, path, bands, setting, report, work, scores, options.tactics)
+        measure_networks(torch, setting, report, options)
+        if options.export is not None:
+            return 0
         # Other work on the machine only makes a peak smaller: the greater of two is nearer to it.
         again, _ = peak_of(torch, setting, where)
         peaks = {key: max(value, again[key]) for key, value in peaks.items()}
+    if options.onnx is not None:
+        measure_files(options.onnx, setting, report, options.tactics)
     measure_bundles(options.bundles, setting, report, options.tactics)
     text = table(report, peaks, where, note)
     print(text)

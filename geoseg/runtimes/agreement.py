@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from geoseg.runtimes import Session
 
@@ -39,6 +40,15 @@ class Agreement:
     def enough(self) -> bool:
         """Whether the candidate may stand for the reference."""
         return self.equal >= EQUAL and self.worst_iou >= self.least_iou
+
+    def numbers(self, tiles: int) -> dict[str, JsonValue]:
+        """What a record keeps, of a comparison on so many tiles."""
+        return {
+            "tiles": tiles,
+            "equal": self.equal,
+            "worst_iou": self.worst_iou,
+            "score_error": self.score_error,
+        }
 
     def __str__(self) -> str:
         iou = "" if self.worst_iou >= self.least_iou else f", a class overlaps by {self.worst_iou:.1%} only"

@@ -16,6 +16,7 @@ from geoseg.runtimes.agreement import SAME_AREA, SAME_ON_GPU, Agreement, compare
 from geoseg.runtimes.graph import DeviceGraph, Graph, Precision, RuntimeStatus, Wanted
 from geoseg.runtimes.machine import bf16_flags, bf16_is_fast, usable_threads
 from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession, is_device_graph
+from geoseg.runtimes.tensorrt_run import TensorRtGraph
 from geoseg.spec import ModelSpec
 
 RUNTIMES: Mapping[str, ModuleType] = MappingProxyType(
@@ -328,6 +329,8 @@ def _prove(request: _Request, status: RuntimeStatus, device: str, lower: list[Pr
         tiles = f"{agreement} to fp32 on {len(check)} tiles of this scene"
         if agreement.enough:
             reference.close()
+            if isinstance(candidate.device_graph, TensorRtGraph):
+                candidate.device_graph.remember({"agreement": agreement.numbers(len(check))})
             why = f"precision {name}: {tiles}"
             return _Chosen(
                 session=candidate, precision=name, agreement=agreement, notes=(*told, *failures, why)

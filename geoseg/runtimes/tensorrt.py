@@ -23,8 +23,8 @@ from geoseg.runtimes.tensorrt_run import TensorRtGraph
 from geoseg.spec import ModelSpec
 
 NAME = "tensorrt"
-USUAL_BATCH = 8
-"""Tiles a run, where nothing else is said."""
+USUAL_BATCH, MOST_BATCH = 4, 16
+"""Tiles a run where nothing else is said: what kernels are chosen for, and the most that a run may carry."""
 
 CALIBRATION_TILES = 512
 """Most tiles that int8 is calibrated on."""
@@ -84,8 +84,8 @@ def load_with_record(spec: ModelSpec, wanted: Wanted) -> tuple[DeviceGraph, Engi
             "--precision auto"
         )
     fixed = spec.fixed_batch
-    most = fixed or wanted.batch or USUAL_BATCH
-    profile = (fixed or 1, most, most)
+    said = fixed or wanted.batch
+    profile = (fixed or 1, said or USUAL_BATCH, said or MOST_BATCH)
     store = EngineStore()
     tiles = wanted.check[:CALIBRATION_TILES] if wanted.check is not None else None
     key = EngineKey(
@@ -122,7 +122,7 @@ def load_with_record(spec: ModelSpec, wanted: Wanted) -> tuple[DeviceGraph, Engi
     )
     text = f"tensorrt {trt.__version__}, cuda:{gpu.index} {gpu.name}, {wanted.precision}"
     graph = _graph(trt, engine, context, spec, wanted, profile=profile, text=text, index=gpu.index)
-    graph.keep(runtime)
+    graph.keep(runtime, lambda more: store.amend(key, more))
     return graph, key, record
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -129,18 +131,23 @@ def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) ->
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
-            quantize_static(
-                str(path),
-                str(target),
-                Tiles(),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QInt8,
-                weight_type=QuantType.QInt8,
-                calibrate_method=CalibrationMethod.Entropy,
-                op_types_to_quantize=["Conv", "ConvTranspose", "Gemm", "MatMul"],
-                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
-            )
+            with contextlib.redirect_stdout(io.StringIO()):
+                quantize_static(
+                    str(path),
+                    str(target),
+                    Tiles(),
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=True,
+                    activation_type=QuantType.QInt8,
+                    weight_type=QuantType.QInt8,
+                    calibrate_method=CalibrationMethod.Entropy,
+                    op_types_to_quantize=["Conv", "ConvTranspose", "Gemm", "MatMul"],
+                    extra_options={
+                        "ActivationSymmetric": True,
+                        "WeightSymmetric": True,
+                        "QuantizeBias": False,
+                    },
+                )
         finally:
             logging.disable(before)
         return target.read_bytes()

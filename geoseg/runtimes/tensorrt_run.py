@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.cuda import Buffer, CapturedWork, Context, DeviceMemoryError, Event, Stream
@@ -16,7 +18,7 @@ from geoseg.runtimes.tensorrt_api import Engine
 SLOTS = 2
 """Parts of memory: one is copied while the other is computed."""
 
-PARTS = 8
+PARTS = 4
 """Batches a call, so that copies hide behind runs but for the first and the last."""
 
 
@@ -70,7 +72,7 @@ class TensorRtGraph:
         self.ports = ports
         self.device = device
         self.description = description
-        self._least, _, self._part = profile
+        self._least, self._part, self._most = profile
         self.batch, self.parts = self._part, PARTS
         self._shapes = shapes
         self._dtypes = (np.dtype(ports.input.dtype), np.dtype(ports.output.dtype))
@@ -85,6 +87,7 @@ class TensorRtGraph:
         self._capture = True
         self._bound: tuple[int, ...] = ()
         self._owner: Any = None
+        self.remember: Callable[[dict[str, JsonValue]], None] = lambda _: None
 
     ports: Ports
     batch: int
@@ -96,7 +99,7 @@ class TensorRtGraph:
     @property
     def batches(self) -> range:
         """How many tiles a run on the device may carry."""
-        return range(self._least, self._part + 1)
+        return range(self._least, self._most + 1)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
         """Run (N, C, tile, tile) from and to the host's memory.
@@ -134,9 +137,9 @@ class TensorRtGraph:
         self._enqueue(stream)
         return out.float()
 
-    def keep(self, owner: Any) -> None:
-        """Keep alive what the engine was loaded with."""
-        self._owner = owner
+    def keep(self, owner: Any, remember: Callable[[dict[str, JsonValue]], None]) -> None:
+        """Keep alive what the engine was loaded with, and know how to add to its record."""
+        self._owner, self.remember = owner, remember
 
     def close(self) -> None:
         """Free the device's memory."""

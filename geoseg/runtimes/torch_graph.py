@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import ExitStack
 from typing import Any
@@ -16,7 +17,7 @@ from geoseg.runtimes.graph import Ports, Precision
 from geoseg.runtimes.torch_module import OnnxModule
 
 COMPILE = "GEOSEG_TORCH_COMPILE"
-"""Set to 1: the network is compiled by torch, which takes up to a minute and pays on long runs."""
+"""Set to 1: a shape that comes again is compiled, which takes up to a minute and pays on long runs."""
 
 WARM = 3
 """Calls of one shape before its work is captured as a CUDA graph: the first ones choose algorithms."""
@@ -57,6 +58,8 @@ class TorchGraph:
         self._staging: Any = None
         self._calls: dict[tuple[int, ...], int] = {}
         self._captured: tuple[tuple[int, ...], Any, Any, Any] | None = None
+        self._compiling = False
+        self._compiled: tuple[tuple[int, ...], Any] | None = None
 
     ports: Ports
     batch: int
@@ -84,7 +87,7 @@ class TorchGraph:
             torch.backends.cuda.matmul.allow_tf32 = False
         self(np.zeros(shape, np.float32))
         if os.environ.get(COMPILE) == "1":
-            self._module = torch.compile(self._module, dynamic=False)
+            self._compiling = True
             self.description += ", compiled"
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
@@ -116,13 +119,26 @@ class TorchGraph:
             if self._half is not None:
                 stack.enter_context(torch.autocast(self._place.type, self._half))
             given = batch.to(self._input).contiguous(memory_format=torch.channels_last)
+            shape = tuple(given.shape)
+            self._calls[shape] = self._calls.get(shape, 0) + 1
+            if self._calls[shape] <= WARM:
+                return self._module(given).float().contiguous()
             if self._place.type == "cuda":
                 return self._replay(given)
-            return self._module(given).float().contiguous()
+            return self._network(given)(given).float().contiguous()
 
     def close(self) -> None:
         """Release the network and what was captured of it."""
-        self._captured = self._module = self._staging = None
+        self._captured = self._compiled = self._module = self._staging = None
+
+    def _network(self, given: Any) -> Any:
+        """The network, compiled for a shape where that was asked for."""
+        if not self._compiling:
+            return self._module
+        shape = tuple(given.shape)
+        if self._compiled is None or self._compiled[0] != shape:
+            self._compiled = (shape, _compile(self._module, given))
+        return self._compiled[1]
 
     def _pinned(self, given: Any) -> Any:
         """Host memory that the device copies from while the host goes on."""
@@ -132,22 +148,33 @@ class TorchGraph:
         return self._staging
 
     def _replay(self, given: Any) -> Any:
-        """Run by a CUDA graph, once a shape has been seen often enough."""
+        """Run by a CUDA graph; only the last shape's is kept, since each holds memory of its own."""
         shape = tuple(given.shape)
         if self._captured is not None and self._captured[0] == shape:
             _, work, into, out = self._captured
             into.copy_(given)
             work.replay()
             return out
-        self._calls[shape] = self._calls.get(shape, 0) + 1
-        if self._calls[shape] <= WARM:
-            return self._module(given).float().contiguous()
         self._captured = None
+        network = self._network(given)
+        network(given)
         into = given.clone(memory_format=torch.preserve_format)
         work = torch.cuda.CUDAGraph()
         # Other threads read, and may feed other devices meanwhile.
         with torch.cuda.graph(work, capture_error_mode="thread_local"):
-            out = self._module(into).float().contiguous()
+            out = network(into).float().contiguous()
         self._captured = (shape, work, into, out)
         work.replay()
         return out
+
+
+def _compile(module: Any, given: Any) -> Any:
+    """Compile a module for one shape.
+
+    It is traced first: the compiler would otherwise look at each operator by itself, for minutes.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415 - slow to import
+
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    with torch.no_grad():
+        return torch.compile(make_fx(module)(given), dynamic=False)

@@ -164,12 +164,7 @@ def _build(
     finally:
         session.close()
     if agreement is not None:
-        numbers: dict[str, JsonValue] = {
-            "tiles": len(tiles) if tiles is not None else 0,
-            "equal": agreement.equal,
-            "worst_iou": agreement.worst_iou,
-            "score_error": agreement.score_error,
-        }
+        numbers = agreement.numbers(len(tiles) if tiles is not None else 0)
         if agreement.enough:
             store.amend(key, {"agreement": numbers})
             record = {**record, "agreement": numbers}

@@ -52,6 +52,21 @@ def test_a_trial_on_the_cpu(tmp_path: Path) -> None:
     assert "TensorRT: there is no GPU here" in text
 
 
+def test_networks_are_written_here_and_measured_there(tmp_path: Path) -> None:
+    only = ["--quick", "--only", "resnet18, 6 bands"]
+    for options in ([*only, "--export", str(tmp_path)], ["--quick", "--cpu", "--onnx", str(tmp_path)]):
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), *options, "--bundles", str(tmp_path / "none")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| U-Net resnet18, 6 bands")]
+    assert "onnxruntime, CPU" in row
+    assert "| 0.694 |" in row, "GFLOP of a tile came along"
+
+
 def test_it_needs_neither_geoseg_nor_torch(tmp_path: Path) -> None:
     """Without any of the packages it says so, and ends well."""
     blocked = "import sys; sys.modules.update(dict.fromkeys(('torch', 'onnxruntime', 'geoseg', 'tensorrt')));"
@@ -93,7 +108,7 @@ def test_tensorrt_on_stand_ins(
         older.write_bytes(graph_for(path, (8, 5), typed=None))
         path = older
     reference = np.asarray(onnxruntime.InferenceSession(str(path)).run(None, {"image": check})[0])
-    script["measure_tensorrt"]("net", path, 6, setting, report, (1e9, 1e6), reference, "0")
+    script["measure_tensorrt"]("net", path, 6, setting, report, (1e9, 1e6, 1e6), reference, "0")
     assert {row.precision for row in report.rows} == measured
     assert all(row.rate > 0 and row.equal > 0.9 for row in report.rows), report.rows
     unmeasured = {"fp32", "fp16", "bf16", "int8"} - measured

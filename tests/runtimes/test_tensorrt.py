@@ -145,13 +145,17 @@ def test_int8_stands_in_the_graph_from_11_on(
 
 
 def test_auto_proves_itself_against_another_runtime(
-    use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray, tmp_path: Path
 ) -> None:
     use_tensorrt("10.3.0")
     found = opened(make_network(2, gain=5), precision="auto", check=tiles)
     assert (found.runtime, found.precision) == ("tensorrt", "fp16")
     assert found.agreement is not None
     assert "5 tiles of this scene" in found.notes[-1]
+    record = json.loads(next((tmp_path / "engines").glob("*fp16*.json")).read_text())
+    assert record["agreement"]["tiles"] == 5
+    assert record["agreement"]["equal"] == found.agreement
+    assert 0 < record["agreement"]["score_error"] < 0.01
 
 
 def test_auto_goes_back_to_fp32_with_the_numbers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,19 @@ def test_scores_are_told_apart_in_half_precision(make_network: MakeNetwork, tile
     logits = np.log(scores / (1 - scores))
     # bfloat16 has 128 steps between 0.5 and 1; the sigmoid itself is computed in float32.
     assert len(np.unique(scores[(logits > 0) & (logits < 1)])) > 128
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_compiled_networks_score_alike(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = find_model("water-optical")
+    tiles = _scene(6, 64, count=8)
+
+    def scores() -> np.ndarray:
+        opened = open_session(spec, runtime="torch", device="cpu", precision=precision, tile=64)
+        assert ("compiled" in opened.session.description) == ("GEOSEG_TORCH_COMPILE" in os.environ)
+        return opened.session(tiles)
+
+    plain = scores()
+    monkeypatch.setenv("GEOSEG_TORCH_COMPILE", "1")
+    np.testing.assert_allclose(scores(), plain, rtol=0, atol=1e-4 if precision == "fp32" else 0.03)
