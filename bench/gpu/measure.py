@@ -716,6 +716,22 @@ def measure_files(folder: Path, setting: Setting, report: Report, tactics: str) 
         measure_tensorrt(name, path, int(bands), own, report, work, scores, tactics)
 
 
+def export_bundles(folder: Path, target: Path, setting: Setting, report: Report) -> None:
+    """Write the shipped bundles in opset 17 beside the networks."""
+    try:
+        import onnx
+        from onnx import version_converter
+    except ImportError:
+        report.skip("shipped bundles for TensorRT 8.5: onnx is not installed")
+        return
+    for path in sorted(folder.glob("*/model.json")):
+        bands = len(json.loads(path.read_text())["properties"]["mlm:input"][0]["bands"])
+        model = version_converter.convert_version(onnx.load(str(path.with_name("model.onnx"))), 17)
+        written = target / f"{path.parent.name}-{bands}-{setting.tile}.onnx"
+        onnx.save(model, str(written))
+        written.with_suffix(".json").write_text("[0.0, 0.0, 0.0]")
+
+
 def has_driver() -> bool:
     """Whether NVIDIA's driver answers."""
     try:
@@ -805,6 +821,7 @@ def main() -> int:
         peaks, note = peak_of(torch, setting, where)
         measure_networks(torch, setting, report, options)
         if options.export is not None:
+            export_bundles(options.bundles, options.export, setting, report)
             return 0
         # Other work on the machine only makes a peak smaller: the greater of two is nearer to it.
         again, _ = peak_of(torch, setting, where)

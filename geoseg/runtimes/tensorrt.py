@@ -15,7 +15,15 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.engines import EngineKey, EngineStore
 from geoseg.runtimes.graph import DeviceGraph, Port, RuntimeStatus, Wanted, check_ports
-from geoseg.runtimes.tensorrt_api import REMEDY, Engine, TensorRT, import_tensorrt, make_logger, version_of
+from geoseg.runtimes.tensorrt_api import (
+    REMEDY,
+    Engine,
+    TensorRT,
+    import_tensorrt,
+    make_logger,
+    started,
+    version_of,
+)
 from geoseg.runtimes.tensorrt_build import Plan, build, precisions
 from geoseg.runtimes.tensorrt_calibration import digest_of
 from geoseg.runtimes.tensorrt_operators import OLDEST
@@ -101,7 +109,7 @@ def load_with_record(spec: ModelSpec, wanted: Wanted) -> tuple[DeviceGraph, Engi
     context = cuda.Context(gpu)
     context.use()
     # Kept as long as the engine: engines are gone with the runtime that loaded them.
-    runtime = trt.Runtime(make_logger(trt))
+    runtime = started(trt.Runtime, make_logger(trt))
     major, minor = gpu.capability
     plan = Plan(
         weights=spec.weights,

@@ -6,11 +6,13 @@ The calls are those that TensorRT 8.5 to 11 share; what only some have is asked 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from geoseg.errors import RuntimeMissingError
+
+Made = TypeVar("Made")
 
 REMEDY = "pip install 'geoseg[tensorrt]'"
 
@@ -197,6 +199,22 @@ def version_of(trt: TensorRT) -> tuple[int, int]:
     return (numbers[0], numbers[1] if len(numbers) > 1 else 0)
 
 
+def started(make: Callable[[Any], Made], logger: Any) -> Made:
+    """Make a builder or runtime of TensorRT.
+
+    Raises:
+        RuntimeMissingError: TensorRT cannot start CUDA: it then gives a null pointer, as a `TypeError`.
+    """
+    try:
+        return make(logger)
+    except TypeError as error:
+        said = logger.said or logger.warned
+        why = " ".join(said[-1].split()) if said else str(error)
+        raise RuntimeMissingError(
+            f"TensorRT cannot start CUDA ({why}); is the driver as new as it needs? nvidia-smi tells"
+        ) from error
+
+
 def make_logger(trt: TensorRT) -> Any:
     """Make a logger that keeps what TensorRT says, for error messages, and prints nothing."""
 
@@ -207,10 +225,14 @@ def make_logger(trt: TensorRT) -> Any:
             """Start with none."""
             trt.ILogger.__init__(self)
             self.said: list[str] = []
+            self.warned: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            """Keep a message of weight."""
-            if str(severity).rpartition(".")[2] in {"INTERNAL_ERROR", "ERROR"}:
+            """Keep a message of weight; a driver that is too old is only warned of."""
+            kind = str(severity).rpartition(".")[2]
+            if kind in {"INTERNAL_ERROR", "ERROR"}:
                 self.said.append(str(message).strip())
+            elif kind == "WARNING":
+                self.warned.append(str(message).strip())
 
     return Keeping()

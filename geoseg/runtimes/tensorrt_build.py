@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.graph import Precision
-from geoseg.runtimes.tensorrt_api import Config, Network, TensorRT, make_logger, version_of
+from geoseg.runtimes.tensorrt_api import Config, Network, TensorRT, make_logger, started, version_of
 from geoseg.runtimes.tensorrt_calibration import calibrator, quantised
 from geoseg.runtimes.tensorrt_graph import graph_for
 
@@ -72,7 +72,7 @@ def build(trt: TensorRT, plan: Plan) -> bytes:
         RuntimeMissingError: it has not the precision, or a conversion needs a package.
     """
     logger = make_logger(trt)
-    builder = trt.Builder(logger)
+    builder = started(trt.Builder, logger)
     network = builder.create_network(_creation_flags(trt))
     _parse(trt, plan, network, logger)
     config = builder.create_builder_config()

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,6 +240,21 @@ def test_status_tells_what_is_missing(use_tensorrt: UseTensorRt, monkeypatch: py
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(RuntimeMissingError, match=r"pip install 'geoseg\[tensorrt\]'"):
         tensorrt_api.import_tensorrt()
+
+
+def test_a_driver_that_is_too_old_is_told(
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What TensorRT 8.5.3 does there: a warning, then a null pointer."""
+
+    def fail(logger: Any) -> None:
+        logger.log("Severity.WARNING", "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    module: Any = use_tensorrt("8.5.3")
+    monkeypatch.setattr(module, "Runtime", fail)
+    with pytest.raises(RuntimeMissingError, match="failure with error: 35"):
+        opened(make_network())
 
 
 @pytest.mark.usefixtures("stand_in_gpu")
