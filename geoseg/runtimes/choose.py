@@ -232,8 +232,10 @@ def _on_each(
     alike = [
         gpu.index for gpu in found[1:] if (gpu.name, gpu.capability) == (found[0].name, found[0].capability)
     ]
-    graphs = [request.graph(status.name, f"cuda:{index}", chosen.precision) for index in alike]
-    return (first, *(graph for graph in graphs if is_device_graph(graph)))
+    loaded = [request.graph(status.name, f"cuda:{index}", chosen.precision) for index in alike]
+    graphs = [graph for graph in loaded if is_device_graph(graph)]
+    chosen.session.close_with(graphs)
+    return (first, *graphs)
 
 
 def _check_weights(model: ModelSpec) -> None:
@@ -295,9 +297,8 @@ def _choose_precision(request: _Request, status: RuntimeStatus, device: str, pre
     wanted: tuple[Precision, ...] = ("bf16",) if device == "cpu" else LOWER[status.name]
     lower = [name for name in wanted if name in status.precisions_on(device)]
     reason = ""
-    if lower and device == "cpu" and (status.name == "torch" or not bf16_is_fast()):
+    if lower and device == "cpu" and not bf16_is_fast():
         reason = "precision fp32: bf16 is no faster on a processor without AMX"
-        reason = "precision fp32: say --precision bf16 for torch's" if bf16_is_fast() else reason
     elif lower and (request.check is None or not len(request.check)):
         reason = f"precision fp32: there was no tile to try {lower[0]} on"
     if reason or not lower:

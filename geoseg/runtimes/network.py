@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import numpy as np
@@ -56,6 +57,7 @@ class NetworkSession:
             raw_planes = self._run(graph, blank).shape[1]
         self._raw_planes = raw_planes
         self.description = graph.description
+        self._others: list[Graph] = []
 
     description: str
     """Runtime with version, device, precision and threads."""
@@ -112,11 +114,16 @@ class NetworkSession:
         """Apply the activation that a graph without one needs: softmax, or sigmoid for one plane."""
         self._activation = "softmax" if self._raw_planes > 1 else "sigmoid"
 
+    def close_with(self, graphs: Sequence[Graph]) -> None:
+        """Take over graphs of the same network on other devices, to release them together."""
+        self._others += graphs
+
     def close(self) -> None:
         """Release the graph and its threads."""
-        if self._graph is not None:
-            self._graph.close()
-            self._graph = None
+        for graph in (self._graph, *self._others):
+            if graph is not None:
+                graph.close()
+        self._graph, self._others = None, []
 
     def _open(self) -> Graph:
         if self._graph is None:

@@ -13,6 +13,7 @@ import pytest
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda, tensorrt, tensorrt_api
+from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import OpenedSession, open_session
 from geoseg.spec import ModelSpec
 from tests.runtimes.gpu_stand_in import UseTensorRt
@@ -172,6 +173,42 @@ def test_auto_takes_tensorrt_where_it_can(use_tensorrt: UseTensorRt, make_networ
     use_tensorrt("10.3.0")
     found = open_session(make_network(), tile=32)
     assert (found.runtime, found.device) == ("tensorrt", "cuda")
+
+
+def test_cuda_alone_means_all_gpus_of_a_kind(
+    use_tensorrt: UseTensorRt,
+    make_network: MakeNetwork,
+    tiles: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_STAND_IN_GPUS", "3")
+    use_tensorrt("10.3.0")
+    spec = make_network()
+    found = opened(spec, device="cuda")
+    assert [graph.device for graph in found.on_device] == ["cuda:0", "cuda:1", "cuda:2"]
+    assert len(Builder.builds) == 1, "they share an engine"
+    assert "and 2 more of its kind" in found.notes[0]
+    for graph in found.on_device:
+        logits = graph(tiles[:4]).astype(np.float64)
+        scores = 1 / (1 + np.exp(logits[:, :1] - logits[:, 1:]))
+        np.testing.assert_allclose(scores, by_onnxruntime(spec, tiles[:4]), atol=1e-6)
+    assert [graph.device for graph in opened(spec, device="cuda:1").on_device] == ["cuda:1"]
+    found.session.close()
+
+
+def test_engines_take_tensors_of_their_device(
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray
+) -> None:
+    """The stand-in's device memory is the host's, so torch's CPU tensors lie on it."""
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    use_tensorrt("10.3.0")
+    spec = make_network(3, kernel=3)
+    (graph,) = opened(spec).on_device
+    assert graph.batches == range(1, 17)
+    for count in (1, 5, 2):
+        raw = graph.on_device(torch.from_numpy(tiles[:count])).numpy()
+        np.testing.assert_allclose(activate("softmax", raw), by_onnxruntime(spec, tiles[:count]), atol=1e-6)
+    assert np.isfinite(graph(tiles[:4])).all(), "and of the host again"
 
 
 def test_an_engine_that_cannot_be_captured_runs_and_says_so(

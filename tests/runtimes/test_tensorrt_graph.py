@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.onnx_operators import Operators, OperatorUse, read_operators
-from geoseg.errors import ModelError
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt_graph import graph_for, halve
 from geoseg.runtimes.tensorrt_operators import newest_opset, objections
 from geoseg.spec import ModelSpec
@@ -169,3 +171,14 @@ def test_operators_are_read_from_the_file(make_network: MakeNetwork) -> None:
     path.write_text(json.dumps({"no": "network"}))
     with pytest.raises(ModelError, match="is no ONNX file"):
         read_operators(path)
+
+
+@pytest.mark.parametrize(("version", "typed"), [((8, 5), None), ((11, 4), "fp16")])
+def test_conversions_name_the_package_they_need(
+    version: tuple[int, int], typed: Precision | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(RuntimeMissingError, match="pip install onnx"):
+        graph_for(ZOO / "flood-sar" / "model.onnx", version, typed=typed)
+    path = ZOO / "flood-sar" / "model.onnx"
+    assert graph_for(path, (10, 0), typed=None) == path.read_bytes(), "where none is needed, nor is it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.catalog.bundles import find_model
-from geoseg.errors import ModelError
+from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import open_session
 from geoseg.spec import ModelSpec
 from tests.models.test_zoo import BUNDLES, ZOO
@@ -229,6 +230,13 @@ def test_scores_are_told_apart_in_half_precision(make_network: MakeNetwork, tile
     logits = np.log(scores / (1 - scores))
     # bfloat16 has 128 steps between 0.5 and 1; the sigmoid itself is computed in float32.
     assert len(np.unique(scores[(logits > 0) & (logits < 1)])) > 128
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnx"])
+def test_what_is_missing_is_named_with_the_remedy(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(RuntimeMissingError, match=rf"torch needs {missing}: pip install 'geoseg\[torch\]'"):
+        open_session(find_model("flood-sar"), runtime="torch", device="cpu", tile=64)
 
 
 @pytest.mark.slow
