@@ -56,11 +56,15 @@ class NetworkSession:
             blank = np.zeros((graph.batch, len(spec.bands), tile, tile), np.float32)
             raw_planes = self._run(graph, blank).shape[1]
         self._raw_planes = raw_planes
-        self.description = graph.description
+        self._told = graph.description
         self._others: list[Graph] = []
 
-    description: str
-    """Runtime with version, device, precision and threads."""
+    @property
+    def description(self) -> str:
+        """Runtime with version, device, precision and threads; and what was found out while running."""
+        if self._graph is not None:
+            self._told = self._graph.description
+        return self._told
 
     @property
     def planes(self) -> int:

@@ -58,6 +58,7 @@ class TorchGraph:
         self._staging: Any = None
         self._calls: dict[tuple[int, ...], int] = {}
         self._captured: tuple[tuple[int, ...], Any, Any, Any] | None = None
+        self._capturing = True
         self._compiling = False
         self._compiled: tuple[tuple[int, ...], Any] | None = None
 
@@ -116,6 +117,8 @@ class TorchGraph:
         """Run a tensor (N, C, tile, tile) of the device; the answer lies there too, in float32."""
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
+            if self._place.type == "cuda":
+                stack.enter_context(torch.cuda.device(self._place))
             if self._half is not None:
                 stack.enter_context(torch.autocast(self._place.type, self._half))
             given = batch.to(self._input).contiguous(memory_format=torch.channels_last)
@@ -150,22 +153,35 @@ class TorchGraph:
     def _replay(self, given: Any) -> Any:
         """Run by a CUDA graph; only the last shape's is kept, since each holds memory of its own."""
         shape = tuple(given.shape)
-        if self._captured is not None and self._captured[0] == shape:
-            _, work, into, out = self._captured
-            into.copy_(given)
-            work.replay()
-            return out
-        self._captured = None
-        network = self._network(given)
-        network(given)
-        into = given.clone(memory_format=torch.preserve_format)
-        work = torch.cuda.CUDAGraph()
-        # Other threads read, and may feed other devices meanwhile.
-        with torch.cuda.graph(work, capture_error_mode="thread_local"):
-            out = network(into).float().contiguous()
-        self._captured = (shape, work, into, out)
+        if self._captured is None or self._captured[0] != shape:
+            network = self._network(given)
+            found = network(given)
+            if not self._capturing:
+                return found.float().contiguous()
+            self._captured = None
+            try:
+                self._captured = (shape, *self._capture(network, given))
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError:
+                # Something in this graph waits for the device. It runs as before, and says so.
+                self._capturing = False
+                self.description += ", no CUDA graph"
+                return network(given).float().contiguous()
+        _, work, into, out = self._captured
+        into.copy_(given)
         work.replay()
         return out
+
+    def _capture(self, network: Any, given: Any) -> tuple[Any, Any, Any]:
+        """Record a run: the work, and the tensors that it reads and writes."""
+        into = given.clone(memory_format=torch.preserve_format)
+        work = torch.cuda.CUDAGraph()
+        # A stream of this very device, and no heed of other threads, which read and feed other devices.
+        stream = torch.cuda.Stream(self._place)
+        with torch.cuda.graph(work, stream=stream, capture_error_mode="thread_local"):
+            out = network(into).float().contiguous()
+        return work, into, out
 
 
 def _compile(module: Any, given: Any) -> Any:

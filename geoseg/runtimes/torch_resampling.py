@@ -82,10 +82,9 @@ def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, 
     if "axes" in attributes or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise ModelError("Resize with axes or a policy other than stretch")
     if sizes is not None and sizes.numel():
-        wanted = [int(size) for size in sizes.tolist()]
+        wanted = [int(size) for size in _numbers(sizes)]
     else:
-        factors = scales.tolist()
-        wanted = [int(size * factor) for size, factor in zip(x.shape, factors, strict=True)]
+        wanted = [int(size * factor) for size, factor in zip(x.shape, _numbers(scales), strict=True)]
     if list(x.shape[:2]) != wanted[:2]:
         raise ModelError("Resize of batch or channels")
     mode = attributes.get("mode", "nearest")
@@ -111,6 +110,11 @@ def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, 
             corners = place == "align_corners"
             return functional.interpolate(image, size, mode=kind, align_corners=corners)
     raise ModelError(f"Resize {mode} with {place} and {rounding}")
+
+
+def _numbers(value: Any) -> list[float]:
+    """The numbers of a tensor that lies on the host."""
+    return list(value.tolist())
 
 
 def _plane(x: Any, name: str) -> Any:
