@@ -116,16 +116,27 @@ def _gdal() -> list[Check]:
 
 
 def _runtimes() -> list[Check]:
-    """What runs networks; methods need none of it, but one should be there."""
+    """GPUs, and what runs networks; methods need none of it, but one runtime should be there."""
+    from geoseg.errors import RuntimeMissingError
+    from geoseg.runtimes import cuda
     from geoseg.runtimes.choose import available
 
+    try:
+        gpus = [(f"cuda:{gpu.index}", gpu.text) for gpu in cuda.gpus()]
+        why = ""
+    except RuntimeMissingError as error:
+        gpus, why = [], str(error)
     statuses = available()
     any_usable = any(status.usable for status in statuses)
-    found: list[Check] = []
+    found: list[Check] = [(name, text, "ok", "") for name, text in gpus]
+    if not gpus:
+        found.append(("GPU", "none", "optional", why or "the NVIDIA driver finds no GPU"))
     for status in statuses:
         state: State = "ok" if status.usable else "optional" if any_usable else "missing"
-        where = ", ".join(status.devices)
-        text = f"{status.version or 'not installed'}{f' on {where}' if where else ''}"
+        text = " on ".join(part for part in (status.version, ", ".join(status.devices)) if part)
         remedy = "" if status.usable else f"{status.why_not}: {status.remedy}"
-        found.append((status.name, text, state, remedy))
+        # A runtime without CUDA is worth a word only where there is a GPU that it could use.
+        if gpus and status.usable and not status.has_cuda and status.name != "openvino":
+            remedy = f"not on the GPU: {status.why_no_cuda}: {status.cuda_remedy}"
+        found.append((status.name, text or "not usable", state, remedy))
     return found

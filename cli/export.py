@@ -1,4 +1,4 @@
-"""`geoseg export`: a trained network to a bundle, or a bundle to int8."""
+"""`geoseg export`: a trained network to a bundle, or a bundle to int8 or to a TensorRT engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import options as shared
 from .console import print_json, print_text, telling
 from .train import Data, Set
 
-TARGETS = ("onnx", "onnx-fp16", "openvino-int8")
+TARGETS = ("onnx", "onnx-fp16", "openvino-int8", "tensorrt")
 
 
 def export(
@@ -21,7 +21,8 @@ def export(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN|BUNDLE", help="The folder of a geoseg train; for openvino-int8, a bundle."
+            metavar="RUN|BUNDLE",
+            help="The folder of a geoseg train; for openvino-int8 and tensorrt, a bundle.",
         ),
     ],
     output: shared.Folder = None,
@@ -31,7 +32,7 @@ def export(
             "--to",
             metavar="|".join(TARGETS),
             help="onnx-fp16: weights stored in half the space. openvino-int8: quantised, and refused where "
-            "it is not as right.",
+            "it is not as right. tensorrt: an engine for this machine's GPU, kept in the user's cache.",
             rich_help_panel=shared.OUTPUT,
         ),
     ] = "onnx",
@@ -50,6 +51,20 @@ def export(
             rich_help_panel=shared.INPUT,
         ),
     ] = None,
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCENE",
+            help="For tensorrt: a scene on whose tiles less than float32 is calibrated and proved. "
+            "Repeatable: files of one scene.",
+            rich_help_panel=shared.INPUT,
+        ),
+    ] = None,
+    sensor: shared.Sensor = None,
+    tile: shared.Tile = None,
+    batch_size: shared.BatchSize = None,
+    device: shared.Device = None,
+    precision: shared.Precision = None,
     data: Data = None,
     change: Set = None,
     card: Annotated[
@@ -61,8 +76,26 @@ def export(
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = 0,
 ) -> None:
-    """Write a trained network as a bundle that the mapping commands run, or a bundle in int8."""
+    """Write a trained network as a bundle that maps are made with, or a bundle in int8 or for TensorRT."""
     told = shared.verbosity(context, quiet, verbose)
+    if to == "tensorrt":
+        from .engine import Engine, export_engine
+
+        if output is not None:
+            raise UsageError(
+                "--to tensorrt keeps its engine in the user's cache; leave -o out, or name the "
+                "cache with GEOSEG_CACHE"
+            )
+        asked = Engine(
+            scene=tuple(scene or ()),
+            sensor=sensor,
+            tile=tile,
+            batch_size=batch_size,
+            device=device or "auto",
+            precision=precision or "auto",
+        )
+        export_engine(source, asked, told, as_json=as_json)
+        return
     if output is None:
         raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
     if to not in TARGETS:

@@ -85,14 +85,34 @@ def check(
     with telling(shared.verbosity(context, quiet, verbose)):
         findings = check_bundle(model)
         wrong = [item.text for item in findings if item.level == "error"]
+        readers = {} if wrong else _tensorrt(model)
         if as_json:
-            print_json({"model": model, "findings": [(item.level, item.text) for item in findings]})
-        elif findings:
-            print_text(columns([(item.level, item.text) for item in findings]))
+            found = [(item.level, item.text) for item in findings]
+            print_json({"model": model, "findings": found, "tensorrt": readers})
         else:
-            print_text(f"{model}: sound")
+            rows: list[tuple[str, ...]] = [(item.level, item.text) for item in findings]
+            rows += [
+                ("note", "; ".join(texts)) for texts in dict.fromkeys(map(tuple, readers.values())) if texts
+            ]
+            if rows:
+                print_text(columns(rows))
+            if not findings:
+                print_text(f"{model}: sound")
+            read = [version for version, texts in readers.items() if not texts]
+            if read:
+                print_text(f"its operators are read by TensorRT {', '.join(read)}")
         if wrong:
             raise ModelError(f"{model}: {len(wrong)} defects")
+
+
+def _tensorrt(model: str) -> dict[str, list[str]]:
+    """What versions of TensorRT would not read of a model's graph: none has to be installed."""
+    from geoseg.catalog.bundles import find_model
+    from geoseg.catalog.onnx_operators import read_operators
+    from geoseg.runtimes.tensorrt_operators import NEWEST_OPSET, objections
+
+    operators = read_operators(find_model(model).weights)
+    return {f"{major}.{minor}": list(objections(operators, (major, minor))) for major, minor in NEWEST_OPSET}
 
 
 @app.command("pull")

@@ -188,11 +188,17 @@ Tta = Annotated[
 ]
 Runtime = Annotated[
     str | None,
-    typer.Option(metavar="auto|onnxruntime|openvino", help="What runs networks.", rich_help_panel=ENGINE),
+    typer.Option(
+        metavar="auto|onnxruntime|openvino|torch|tensorrt", help="What runs networks.", rich_help_panel=ENGINE
+    ),
 ]
 Device = Annotated[
     str | None,
-    typer.Option(metavar="auto|cpu|cuda:N", help="Where networks run.", rich_help_panel=ENGINE),
+    typer.Option(
+        metavar="auto|cpu|cuda:N",
+        help="Where networks run; cuda alone: all GPUs. What is asked for is used or refused.",
+        rich_help_panel=ENGINE,
+    ),
 ]
 Precision = Annotated[
     str | None,

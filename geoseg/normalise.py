@@ -52,6 +52,11 @@ class Normaliser:
         self._spec = spec
         self._bands = tuple(band.name for band in spec.bands)
 
+    @property
+    def spec(self) -> InputSpec:
+        """What it normalises for, fitted to the scene where that is asked for."""
+        return self._spec
+
     def __call__(self, pixels: Pixels, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Normalise a tile.
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import rasterio
@@ -29,6 +30,17 @@ from geoseg.scenes import Source
 
 SWEEP_ROWS = 256
 """Rows of the strips that are read back after a scene was scored in column bands."""
+
+
+Finished = tuple[int, Classes, NDArray[np.uint8]]
+"""First row, classes and 255ths of the scores of finished rows."""
+
+
+class Sweep(Protocol):
+    """Scores some tile columns of a job from top to bottom."""
+
+    def __call__(self, job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
+        """Yield finished rows; show the preview every row of pixels on the way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +63,8 @@ class Job:
     """Tile columns swept one after the other (`geoseg.plan.column_bands`)."""
     scratch: Path
     """Folder for class rows between sweeps."""
+    sweep: Sweep | None = None
+    """What scores in the session's place, on its device; None: the session, on the host."""
 
 
 def score(job: Job, consume: Callable[[Strip], None], preview: Preview, reporter: Reporter) -> None:
@@ -75,8 +89,9 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, reporter
 def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
     """Finished strips of the full width, through a class raster on disk where there are column bands."""
     total = job.tiles.rows * len(job.column_bands)
+    sweep: Sweep = job.sweep or _sweep
     if len(job.column_bands) == 1:
-        for done, (row, classes, scores) in enumerate(_sweep(job, job.column_bands[0], preview), start=1):
+        for done, (row, classes, scores) in enumerate(sweep(job, job.column_bands[0], preview), start=1):
             yield Strip(row=row, classes=classes, scores=scores)
             reporter.progress(done, total, "strips")
         return
@@ -88,7 +103,7 @@ def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
         all_scores = np.memmap(Path(folder) / "scores", np.uint8, "w+", shape=shape)
         for cols in job.column_bands:
             at = slice(cols.start * job.tiles.stride, cols.stop * job.tiles.stride)
-            for row, classes, scores in _sweep(job, cols, preview):
+            for row, classes, scores in sweep(job, cols, preview):
                 all_classes[row : row + len(classes), at] = classes
                 all_scores[row : row + len(classes), at] = scores
                 done += 1
@@ -98,13 +113,13 @@ def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
             yield Strip(row=row, classes=np.array(all_classes[part]), scores=np.array(all_scores[part]))
 
 
-def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[tuple[int, Classes, NDArray[np.uint8]]]:
-    """Score some tile columns from top to bottom: first row, classes and scores of the finished rows."""
+def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
+    """Score some tile columns by the session, on the host."""
     mosaic = Mosaic(job.tiles, job.session.planes, job.blend, cols)
     for tile_row in ahead(read_tile_rows(job.source, job.bands, job.tiles, mosaic.span)):
         preview.add_pixels(tile_row.pixels)
-        observed = _observed(job.tiles, tile_row, mosaic.span)
-        while batch := list(islice(observed, job.session.batch)):
+        seen = observed(job.tiles, tile_row, mosaic.span)
+        while batch := list(islice(seen, job.session.batch)):
             scores = job.session(np.stack([job.prepare(tile_row.tile(tile)) for tile in batch]))
             for tile, tile_scores in zip(batch, scores, strict=True):
                 mosaic.add(tile, tile_scores)
@@ -115,7 +130,7 @@ def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[tuple[int, Class
         yield window.row, classes, quanta
 
 
-def _observed(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:
+def observed(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:
     """Tiles of a row that hold any observed pixel; the others are nodata whatever the network says."""
     for tile in tiles.row_tiles(tile_row.row):
         if tile.col in span and tile_row.tile(tile).valid.any():

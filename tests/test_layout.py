@@ -29,6 +29,7 @@ RANKS = {
     "vectorise": 2,
     "outputs": 2,
     "plan": 3,
+    "device": 3,
     "preview": 3,
     "reading": 3,
     "scoring": 3,
@@ -50,7 +51,15 @@ WITHIN_RANK = {
     ("evaluate", "tasks"),
     ("evaluate", "train"),
     ("models", "spec"),
+    ("runtimes", "catalog"),  # what an ONNX file is made of is read in one place
+    ("device", "preview"),
+    ("device", "reading"),
+    ("device", "scoring"),
 }
+IMPORT_TORCH = (
+    "train/", "models/networks/", "runtimes/torch_", "runtimes/tensorrt_run.py", "device/",
+)  # fmt: skip
+"""Files that import torch when they are imported, or, of the runtimes, when a network is loaded."""
 HEAVY = ("torch", "onnxruntime", "openvino", "rasterio", "geopandas", "pyogrio", "scipy", "shapely")
 
 
@@ -87,6 +96,19 @@ def test_imports_point_to_a_lower_rank(room: str, path: Path) -> None:
     for other in _imports(path) - {room}:
         allowed = RANKS[other] < RANKS[room] or (room, other) in WITHIN_RANK
         assert allowed, f"{path.relative_to(ROOT)} ({room}) imports geoseg.{other}"
+
+
+def test_torch_is_imported_where_it_computes() -> None:
+    """Mapping on processors needs no torch: only training, networks and what runs on GPUs import it."""
+    allowed = (*IMPORT_TORCH, "runtimes/torch.py", "cli/train.py")
+    for _, path in _modules():
+        parts = path.relative_to(ROOT).as_posix().removeprefix("geoseg/")
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            if any(name.split(".")[0] == "torch" for name in names):
+                assert parts.startswith(allowed), f"{parts} imports torch"
 
 
 def test_packages_are_listed() -> None:

@@ -68,7 +68,8 @@ def quantise(
 ) -> Quantised:
     """Write a bundle's network in int8 (static, QDQ, symmetric, weights per channel).
 
-    Symmetric, so that TensorRT reads it too. OpenVINO and onnxruntime run the same file.
+    Symmetric and with biases in float32, so that TensorRT reads it too. OpenVINO and onnxruntime run the
+    same file.
 
     Args:
         source: the bundle.
@@ -106,7 +107,11 @@ def quantise(
                 activation_type=QuantType.QInt8,
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax,
-                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+                extra_options={
+                    "ActivationSymmetric": True,
+                    "WeightSymmetric": True,
+                    "QuantizeBias": False,
+                },
             )
         finally:
             logging.disable(logging.NOTSET)

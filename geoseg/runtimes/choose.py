@@ -6,23 +6,35 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType, ModuleType
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes import Session, onnxruntime, openvino
-from geoseg.runtimes.agreement import Agreement, classify, compare
-from geoseg.runtimes.graph import Precision, RuntimeStatus
+from geoseg.runtimes import Session, cuda, onnxruntime, openvino, tensorrt, torch
+from geoseg.runtimes.agreement import SAME_AREA, SAME_ON_GPU, Agreement, compare_scores, score_all
+from geoseg.runtimes.graph import DeviceGraph, Graph, Precision, RuntimeStatus, Wanted
 from geoseg.runtimes.machine import bf16_flags, bf16_is_fast, usable_threads
-from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession
+from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession, is_device_graph
+from geoseg.runtimes.tensorrt_run import TensorRtGraph
 from geoseg.spec import AnyModel, ModelSpec
 
-Opened = TypeVar("Opened")
+RUNTIMES: Mapping[str, ModuleType] = MappingProxyType(
+    {"openvino": openvino, "onnxruntime": onnxruntime, "torch": torch, "tensorrt": tensorrt}
+)
+"""Each has `NAME`, `status()` and `load()`; a further one is a file and a line here."""
 
-RUNTIMES: Mapping[str, ModuleType] = MappingProxyType({"openvino": openvino, "onnxruntime": onnxruntime})
-"""Each has `NAME`, `status()`, `load()` and `load_classifier()`; a further one is a file and a line here."""
+ON_CPU = ("openvino", "onnxruntime")
+"""What `auto` chooses from on processors: torch is slower there, and seconds to import."""
+
+ON_CUDA = ("tensorrt", "torch", "onnxruntime")
+"""What `auto` tries on CUDA devices, in this order."""
+
+LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
+    {"tensorrt": ("fp16", "bf16"), "torch": ("fp16", "bf16"), "onnxruntime": ()}
+)
+"""What `auto` tries on CUDA devices before float32. Half precision of eleven bits first: its maps differ
+less; where it overflows, the comparison finds out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +51,8 @@ class OpenedSession:
     threads: int
     agreement: float | None
     """Share of pixels on which `precision` gave the class that fp32 gives; None: not compared."""
+    on_device: tuple[DeviceGraph, ...] = ()
+    """The network on each CUDA device in use, where it takes what lies there already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +64,25 @@ class _Request:
     batch: int | None
     tile: int
     check: NDArray[np.float32] | None
+    tell: Callable[[str], None]
 
-    def load(self, runtime: str, device: str, precision: Precision) -> tuple[NetworkSession, tuple[str, ...]]:
-        """Load the network; also what was found out about its output."""
-        graph = RUNTIMES[runtime].load(
-            self.spec,
+    def graph(self, runtime: str, device: str, precision: Precision) -> Graph:
+        """Load the network's graph."""
+        wanted = Wanted(
             device=device,
             precision=precision,
             threads=self.threads,
             batch=self.batch,
             tile=self.tile,
+            check=self.check,
+            tell=self.tell,
         )
+        loaded: Graph = RUNTIMES[runtime].load(self.spec, wanted)
+        return loaded
+
+    def load(self, runtime: str, device: str, precision: Precision) -> tuple[NetworkSession, tuple[str, ...]]:
+        """Load the network; also what was found out about its output."""
+        graph = self.graph(runtime, device, precision)
         session = NetworkSession(graph, self.spec, tile=self.tile, batch=self.batch)
         return session, _settle(session, self.spec, self.check)
 
@@ -80,19 +102,22 @@ def open_session(
     batch: int | None = None,
     tile: int,
     check: NDArray[np.float32] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> OpenedSession:
     """Load a network in the runtime that suits.
 
     Args:
         model: the network.
         runtime: `auto`, or a name of `RUNTIMES`.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`; what is asked for is used or refused, never replaced.
-        precision: `auto` or one of `Precision`. `auto` is fp32, or bf16 where the processor is fast at it
-            and it gives the same classes on `check`.
+        device: `auto`, `cpu`, `cuda` (all of them) or `cuda:N`; what is asked for is used or refused, never
+            replaced. `auto` is CUDA where a runtime can use it, else the CPU.
+        precision: `auto` or one of `Precision`. `auto` is the fastest of the device that gives the same
+            classes as fp32 on `check`, else fp32.
         threads: None: all that the process may use.
         batch: tiles a call; None: what suits.
         tile: pixels a side.
         check: normalised tiles (N, C, tile, tile) of the scene itself; None: nothing is compared.
+        tell: hears what takes long before it begins.
 
     Raises:
         ModelError: the weights are missing, damaged or not what the description says.
@@ -102,50 +127,115 @@ def open_session(
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
         wanted = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
         raise ModelError(f"model {model.name} takes tiles of {wanted}, not {tile}; say --tile accordingly")
-    request = _Request(spec=model, threads=threads or usable_threads(), batch=batch, tile=tile, check=check)
-    opened, notes = on_device(device, runtime, precision, lambda *how: _open(request, *how))
+    request = _Request(
+        spec=model, threads=threads or usable_threads(), batch=batch, tile=tile, check=check, tell=tell
+    )
+    if runtime != "auto" and runtime not in RUNTIMES:
+        raise RuntimeMissingError(f"no runtime is called {runtime}; there are {', '.join(RUNTIMES)}")
+    if device == "cpu":
+        return _on_cpu(request, runtime, precision)
+    if device != "auto":
+        return _on_cuda(request, runtime, device, precision)
+    if runtime == "tensorrt":
+        return _on_cuda(request, runtime, "cuda", precision)
+    notes: list[str] = []
+    if (runtime == "auto" or runtime in ON_CUDA) and _may_have_cuda(runtime):
+        try:
+            return _on_cuda(request, runtime, "cuda", precision)
+        except RuntimeMissingError as error:
+            notes.append(f"the CPU is used, since {error}")
+    opened = _on_cpu(request, runtime, precision)
     return replace(opened, notes=(*notes, *opened.notes))
 
 
-def on_device(
-    device: str, runtime: str, precision: str, load: Callable[[str, str, str], Opened]
-) -> tuple[Opened, tuple[str, ...]]:
-    """Load on the device asked for; `auto` tries CUDA where onnxruntime has it, then the CPU.
+def _may_have_cuda(runtime: str) -> bool:
+    """Whether CUDA is worth a try, or its absence worth a word; without importing torch where it is not."""
+    return cuda.any_gpu() or (runtime in {"auto", "onnxruntime"} and onnxruntime.has_cuda())
 
-    Args:
-        device: as in `--device`.
-        runtime: as in `--runtime`.
-        precision: as in `--precision`.
-        load: takes runtime, device and precision.
 
-    Returns:
-        What was loaded, and why it is not on CUDA where that was tried.
-    """
-    if device != "auto":
-        return load(runtime, device, precision), ()
-    notes: tuple[str, ...] = ()
-    if runtime in {"auto", "onnxruntime"} and precision in {"auto", "fp32"} and onnxruntime.has_cuda():
+def _on_cuda(request: _Request, runtime: str, device: str, precision: str) -> OpenedSession:
+    """Load on CUDA: in the runtime asked for, or in the first that can."""
+    if runtime != "auto":
+        return _open(request, usable_runtime(runtime), device, precision, "")
+    refusals: list[str] = []
+    for name in ON_CUDA:
+        status: RuntimeStatus = RUNTIMES[name].status()
+        if not status.has_cuda:
+            why = status.why_no_cuda or status.why_not
+            refusals.append(f"{name}: {why} ({status.cuda_remedy or status.remedy})")
+            continue
+        if precision not in {"auto", *status.cuda_precisions}:
+            refusals.append(f"{name} has no {precision} there")
+            continue
         try:
-            return load("onnxruntime", "cuda", precision), ()
-        except RuntimeMissingError as error:
-            notes = (f"the CPU is used, since {error}",)
-    return load(runtime, "cpu", precision), notes
+            opened = _open(request, status, device, precision, "")
+        except (RuntimeMissingError, ModelError) as error:
+            refusals.append(f"{name} cannot: {error}")
+            continue
+        return replace(opened, notes=(*opened.notes, *(f"not on {text}" for text in refusals)))
+    raise RuntimeMissingError(f"{device}: no runtime can use it: {'; '.join(refusals)}; or say --device cpu")
 
 
-def _open(request: _Request, runtime: str, device: str, precision: str) -> OpenedSession:
-    """Load on one device, which is not replaced by another."""
-    status, why = choose_runtime(runtime, device, precision)
+def _on_cpu(request: _Request, runtime: str, precision: str) -> OpenedSession:
+    """Load on the CPU."""
+    if runtime != "auto":
+        return _open(request, usable_runtime(runtime), "cpu", precision, "")
+    status, why = choose_for_cpu(precision)
+    return _open(request, status, "cpu", precision, why)
+
+
+def usable_runtime(runtime: str) -> RuntimeStatus:
+    """Return the status of a runtime that can be used.
+
+    Raises:
+        RuntimeMissingError: it cannot.
+    """
+    status: RuntimeStatus = RUNTIMES[runtime].status()
+    if not status.usable:
+        raise RuntimeMissingError(f"{runtime} {status.why_not}: {status.remedy}")
+    return status
+
+
+def _open(request: _Request, status: RuntimeStatus, device: str, precision: str, why: str) -> OpenedSession:
+    """Load on one device, which is not replaced by another; on `cuda`, also on the further ones."""
+    if device.startswith("cuda") and not status.has_cuda:
+        raise RuntimeMissingError(
+            f"{device}: {status.name} {status.version} has no CUDA here: {status.why_no_cuda}; "
+            f"{status.cuda_remedy}, or say --device cpu"
+        )
     chosen = _choose_precision(request, status, device, precision)
+    graphs = _on_each(request, status, device, chosen)
+    several = f" and {len(graphs) - 1} more of its kind" if len(graphs) > 1 else ""
     return OpenedSession(
         session=chosen.session,
-        notes=(f"network runs on {chosen.session.description}{why}", *chosen.notes),
+        notes=(f"network runs on {chosen.session.description}{several}{why}", *chosen.notes),
         runtime=status.name,
         version=status.version,
         device=device,
         precision=chosen.precision,
         threads=request.threads,
         agreement=None if chosen.agreement is None else chosen.agreement.equal,
+        on_device=graphs,
     )
+
+
+def _on_each(
+    request: _Request, status: RuntimeStatus, device: str, chosen: _Chosen
+) -> tuple[DeviceGraph, ...]:
+    """The network on every device in use: `cuda` means all that are like the first."""
+    first = chosen.session.device_graph
+    if first is None or not device.startswith("cuda"):
+        return ()
+    if device != "cuda":
+        return (first,)
+    found = cuda.gpus()
+    alike = [
+        gpu.index for gpu in found[1:] if (gpu.name, gpu.capability) == (found[0].name, found[0].capability)
+    ]
+    loaded = [request.graph(status.name, f"cuda:{index}", chosen.precision) for index in alike]
+    graphs = [graph for graph in loaded if is_device_graph(graph)]
+    chosen.session.close_with(graphs)
+    return (first, *graphs)
 
 
 def check_weights(model: AnyModel) -> None:
@@ -171,35 +261,16 @@ def check_weights(model: AnyModel) -> None:
         )
 
 
-def choose_runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:
-    """Return the runtime asked for, or the one that suits, and why.
+def choose_for_cpu(precision: str) -> tuple[RuntimeStatus, str]:
+    """Return the runtime that suits the processor, and why.
 
     Raises:
-        RuntimeMissingError: it is not there, or has no such device.
+        RuntimeMissingError: there is none.
     """
-    status, why = _suitable(runtime, device, precision)
-    if device.startswith("cuda") and not any(name.startswith("cuda") for name in status.devices):
-        raise RuntimeMissingError(
-            f"{device}: {status.name} {status.version} has no CUDA here; pip install onnxruntime-gpu in "
-            "place of onnxruntime, or say --device cpu"
-        )
-    return status, why
-
-
-def _suitable(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:
-    """The runtime asked for, or the one that suits, and why."""
-    if runtime != "auto":
-        if runtime not in RUNTIMES:
-            raise RuntimeMissingError(f"no runtime is called {runtime}; there are {', '.join(RUNTIMES)}")
-        status: RuntimeStatus = RUNTIMES[runtime].status()
-        if not status.usable:
-            raise RuntimeMissingError(f"{runtime} {status.why_not}: {status.remedy}")
-        return status, ""
-    usable = {status.name: status for status in available() if status.usable}
+    statuses = [RUNTIMES[name].status() for name in ON_CPU]
+    usable = {status.name: status for status in statuses if status.usable}
     if not usable:
         raise RuntimeMissingError("no runtime for networks is installed: pip install onnxruntime")
-    if device.startswith("cuda"):
-        return usable.get("onnxruntime") or next(iter(usable.values())), ""
     if "openvino" in usable and precision in usable["openvino"].precisions and precision != "fp32":
         return usable["openvino"], ""
     if "openvino" in usable and bf16_flags():
@@ -218,46 +289,74 @@ class _Chosen:
 
 
 def _choose_precision(request: _Request, status: RuntimeStatus, device: str, precision: str) -> _Chosen:
-    """Load in the precision asked for; `auto` is bf16 where it is fast and proves itself."""
+    """Load in the precision asked for; `auto` is the fastest one that proves itself."""
     if precision != "auto":
-        asked = next((name for name in status.precisions if name == precision), None)
+        asked = next((name for name in status.precisions_on(device) if name == precision), None)
         if asked is None:
-            raise RuntimeMissingError(no_precision(status, precision))
+            raise RuntimeMissingError(no_precision(status, device, precision))
         session, told = request.load(status.name, device, asked)
-        if asked == "bf16" and not bf16_is_fast():
+        if asked == "bf16" and device == "cpu" and not bf16_is_fast():
             told = (*told, "bf16 is slower than fp32 on a processor without AMX")
         return _Chosen(session=session, precision=asked, notes=told)
-    reference, told = request.load(status.name, device, "fp32")
-    if "bf16" not in status.precisions or device != "cpu":
-        return _Chosen(session=reference, precision="fp32", notes=told)
-    if not bf16_is_fast():
-        why = "precision fp32: bf16 is no faster on a processor without AMX"
-        return _Chosen(session=reference, precision="fp32", notes=(*told, why))
-    check = request.check
-    if check is None or not len(check):
-        why = "precision fp32: there was no tile to try bf16 on"
-        return _Chosen(session=reference, precision="fp32", notes=(*told, why))
-    threshold = request.spec.threshold
-    candidate, _ = request.load(status.name, device, "bf16")
-    agreement = compare(classify(reference, check, threshold), classify(candidate, check, threshold))
-    tiles = f"{agreement} to fp32 on {len(check)} tiles of this scene"
-    if agreement.enough:
+    wanted: tuple[Precision, ...] = ("bf16",) if device == "cpu" else LOWER[status.name]
+    lower = [name for name in wanted if name in status.precisions_on(device)]
+    reason = ""
+    if lower and device == "cpu" and not bf16_is_fast():
+        reason = "precision fp32: bf16 is no faster on a processor without AMX"
+    elif lower and (request.check is None or not len(request.check)):
+        reason = f"precision fp32: there was no tile to try {lower[0]} on"
+    if reason or not lower:
+        session, told = request.load(status.name, device, "fp32")
+        return _Chosen(session=session, precision="fp32", notes=(*told, *([reason] if reason else [])))
+    return _prove(request, status, device, lower)
+
+
+def _prove(request: _Request, status: RuntimeStatus, device: str, lower: list[Precision]) -> _Chosen:
+    """Take the first precision that gives what float32 gives on tiles of the scene, else float32.
+
+    The reference of TensorRT is another runtime's: its own would be an engine more to build.
+    """
+    check = request.check if request.check is not None else np.empty((0,), np.float32)
+    own = status.name != "tensorrt"
+    reference, told = request.load(status.name if own else "onnxruntime", device if own else "cpu", "fp32")
+    expected = score_all(reference, check)
+    least = SAME_AREA if device == "cpu" else SAME_ON_GPU
+    failures: list[str] = []
+    agreement: Agreement | None = None
+    for name in lower:
+        try:
+            candidate, _ = request.load(status.name, device, name)
+            found = score_all(candidate, check)
+        except (ModelError, RuntimeMissingError) as error:
+            failures.append(f"{name} failed: {error}")
+            continue
+        agreement = compare_scores(expected, found, request.spec.threshold, least_iou=least)
+        tiles = f"{agreement} to fp32 on {len(check)} tiles of this scene"
+        if agreement.enough:
+            reference.close()
+            if isinstance(candidate.device_graph, TensorRtGraph):
+                candidate.device_graph.remember({"agreement": agreement.numbers(len(check))})
+            why = f"precision {name}: {tiles}"
+            return _Chosen(
+                session=candidate, precision=name, agreement=agreement, notes=(*told, *failures, why)
+            )
+        candidate.close()
+        failures.append(f"{name} gave only {tiles}")
+    if not own:
         reference.close()
-        why = f"precision bf16: {tiles}"
-        return _Chosen(session=candidate, precision="bf16", agreement=agreement, notes=(*told, why))
-    candidate.close()
-    why = f"precision fp32: bf16 gave only {tiles}"
+        reference, told = request.load(status.name, device, "fp32")
+    why = f"precision fp32: {'; '.join(failures)}"
     return _Chosen(session=reference, precision="fp32", agreement=agreement, notes=(*told, why))
 
 
-def no_precision(status: RuntimeStatus, precision: str) -> str:
-    """Say that a runtime lacks a precision, and what to do."""
+def no_precision(status: RuntimeStatus, device: str, precision: str) -> str:
+    """Say that a runtime has no such precision on a device, and which it has."""
     if precision == "int8":
         return (
             f"{status.name} makes no int8 network of a float one; quantise it when exporting and run that "
             "with --precision fp32"
         )
-    has = ", ".join(status.precisions)
+    has = ", ".join(status.precisions_on(device))
     return f"{status.name} has no {precision} on this machine, only {has}; say --precision auto"
 
 

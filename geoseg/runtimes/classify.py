@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes import Classifier
+from geoseg.runtimes import Classifier, cuda
 from geoseg.runtimes.activation import activate
-from geoseg.runtimes.choose import RUNTIMES, check_weights, choose_runtime, no_precision, on_device
-from geoseg.runtimes.graph import ManyInputGraph, Precision
+from geoseg.runtimes.choose import (
+    ON_CPU,
+    RUNTIMES,
+    check_weights,
+    choose_for_cpu,
+    no_precision,
+    usable_runtime,
+)
+from geoseg.runtimes.graph import ManyInputGraph, Precision, RuntimeStatus
 from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network import OUT_OF_SCORES
 from geoseg.spec import ClassifierSpec
@@ -66,29 +73,58 @@ def open_classifier(
     """
     check_weights(model)
     count, size = threads or usable_threads(), batch or at_once(model)
+    asked = "fp32" if precision == "auto" else precision
+    tried: tuple[str, ...] = ()
+    where = device
+    if device == "auto":
+        where, tried = _device(runtime, asked)
+    status, why = _runtime(runtime, where, asked)
+    known = next((own for own in status.precisions_on(where) if own == asked), None)
+    if known is None:
+        raise RuntimeMissingError(no_precision(status, where, asked))
+    graph = RUNTIMES[status.name].load_classifier(
+        model, device=where, precision=known, threads=count, batch=size
+    )
+    session = ClassifierSession(graph, model, batch=size)
+    return OpenedClassifier(
+        classifier=session,
+        notes=(*tried, f"classifier runs on {session.description}{why}"),
+        runtime=status.name,
+        version=status.version,
+        device=where,
+        precision=known,
+        threads=count,
+    )
 
-    def load(name: str, where: str, wanted: str) -> OpenedClassifier:
-        asked = "fp32" if wanted == "auto" else wanted
-        status, why = choose_runtime(name, where, asked)
-        known = next((own for own in status.precisions if own == asked), None)
-        if known is None:
-            raise RuntimeMissingError(no_precision(status, asked))
-        graph = RUNTIMES[status.name].load_classifier(
-            model, device=where, precision=known, threads=count, batch=size
-        )
-        session = ClassifierSession(graph, model, batch=size)
-        return OpenedClassifier(
-            classifier=session,
-            notes=(f"classifier runs on {session.description}{why}",),
-            runtime=status.name,
-            version=status.version,
-            device=where,
-            precision=known,
-            threads=count,
-        )
 
-    opened, notes = on_device(device, runtime, precision, load)
-    return replace(opened, notes=(*notes, *opened.notes))
+def _device(runtime: str, precision: str) -> tuple[str, tuple[str, ...]]:
+    """CUDA where onnxruntime has it, else the CPU; and why it is the CPU where CUDA was worth a try."""
+    if runtime not in {"auto", "onnxruntime"} or precision != "fp32":
+        return "cpu", ()
+    status: RuntimeStatus = RUNTIMES["onnxruntime"].status()
+    if status.has_cuda:
+        return "cuda", ()
+    worth = cuda.any_gpu()
+    return "cpu", (f"the CPU is used, since {status.why_no_cuda}: {status.cuda_remedy}",) if worth else ()
+
+
+def _runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:
+    """The runtime asked for, or the one that suits the device, and why.
+
+    Raises:
+        RuntimeMissingError: it is not there, runs no classifiers, or has no such device.
+    """
+    if runtime not in {"auto", *ON_CPU}:
+        raise RuntimeMissingError(f"--runtime {runtime} runs no scene classifiers; say {' or '.join(ON_CPU)}")
+    if device == "cpu":
+        return (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)
+    status = usable_runtime("onnxruntime" if runtime == "auto" else runtime)
+    if not status.has_cuda:
+        raise RuntimeMissingError(
+            f"{device}: {status.name} {status.version} has no CUDA here: {status.why_no_cuda}; "
+            f"{status.cuda_remedy}, or say --device cpu"
+        )
+    return status, ""
 
 
 class ClassifierSession:

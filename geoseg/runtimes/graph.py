@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,31 @@ class RuntimeStatus:
     devices: tuple[str, ...] = ()
     """As in `--device`."""
     precisions: tuple[Precision, ...] = ()
-    """That it computes natively on its first device."""
+    """That it computes natively on the CPU."""
     why_not: str = ""
+    """Why it cannot be used at all; empty where it can."""
     remedy: str = ""
+    """The one command that mends `why_not`."""
+    cuda_precisions: tuple[Precision, ...] = ()
+    """That it computes on its CUDA devices."""
+    why_no_cuda: str = ""
+    """Why it has no CUDA device here."""
+    cuda_remedy: str = ""
+    """The one command that mends `why_no_cuda`."""
 
     @property
     def usable(self) -> bool:
         """Whether it has a device to run on."""
         return bool(self.devices)
+
+    @property
+    def has_cuda(self) -> bool:
+        """Whether one of its devices is a CUDA one."""
+        return any(name.startswith("cuda") for name in self.devices)
+
+    def precisions_on(self, device: str) -> tuple[Precision, ...]:
+        """Return the precisions of a device, named as in `--device`."""
+        return self.cuda_precisions if device.startswith("cuda") else self.precisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +74,25 @@ class Ports:
     """Tiles a call must carry; None: any number."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How a network is to be loaded."""
+
+    device: str
+    """`cpu`, `cuda` (the first) or `cuda:N`."""
+    precision: Precision
+    threads: int
+    """On the CPU."""
+    batch: int | None = None
+    """Tiles a call; None: what suits."""
+    tile: int
+    """Pixels a side."""
+    check: NDArray[np.float32] | None = None
+    """Normalised tiles (N, C, tile, tile) of the scene, which int8 is calibrated on; None: none is there."""
+    tell: Callable[[str], None] = lambda _: None
+    """Hears what takes long before it begins."""
+
+
 class Graph(Protocol):
     """A network in a runtime, without activation."""
 
@@ -66,7 +102,7 @@ class Graph(Protocol):
 
     @property
     def batch(self) -> int:
-        """Tiles that each call carries, exactly."""
+        """Tiles that each call carries, exactly; or multiples of it, up to `parts` where a graph has that."""
 
     @property
     def description(self) -> str:
@@ -77,6 +113,25 @@ class Graph(Protocol):
 
     def close(self) -> None:
         """Release the graph and its threads."""
+
+
+class DeviceGraph(Graph, Protocol):
+    """A graph that also takes what lies on its device already, and leaves the answer there."""
+
+    @property
+    def device(self) -> str:
+        """As torch calls it: `cuda:0`, `cpu`."""
+
+    @property
+    def batches(self) -> range:
+        """How many tiles a call on the device may carry."""
+
+    def on_device(self, batch: Any) -> Any:
+        """Run a torch tensor (N, C, tile, tile) float32 of the device to raw output (N, K, tile, tile).
+
+        The answer is float32, lies on the device, and is good until the next call. Work is queued on the
+        device's current stream.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

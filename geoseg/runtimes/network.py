@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.activation import activate, score_planes
-from geoseg.runtimes.graph import Graph, check_planes
+from geoseg.runtimes.graph import DeviceGraph, Graph, check_planes
 from geoseg.spec import Activation, ModelSpec
 
 OUT_OF_SCORES = 0.01
 """How far scores may leave 0..1 by rounding; beyond they are no scores."""
 
 
+def is_device_graph(graph: Graph) -> TypeGuard[DeviceGraph]:
+    """Whether a graph takes what lies on its device already."""
+    return hasattr(graph, "on_device")
+
+
 class NetworkSession:
     """A `Session` over a loaded graph.
 
-    The graph is called with the number of tiles that it was loaded for, whatever a batch carries, so the
+    The graph is called with multiples of the tiles that it was loaded for, whatever a batch carries, so the
     scores of a tile do not depend on the batch. Calls may come from any one thread at a time; the runtimes
     release the interpreter's lock while they compute.
     """
@@ -39,22 +47,39 @@ class NetworkSession:
         self._activation: Activation = spec.activation
         self._temperature = spec.temperature
         self._tile = tile
-        self._batch = max(batch or graph.batch, graph.batch)
+        # Graphs that copy and compute at once take several batches a call.
+        self._parts = int(getattr(graph, "parts", 1))
+        self._batch = max(batch or 0, graph.batch * self._parts)
         shape = graph.ports.output.shape
         raw_planes = shape[1] if shape is not None else None
         if raw_planes is None:
             blank = np.zeros((graph.batch, len(spec.bands), tile, tile), np.float32)
             raw_planes = self._run(graph, blank).shape[1]
         self._raw_planes = raw_planes
-        self.description = graph.description
+        self._told = graph.description
+        self._others: list[Graph] = []
 
-    description: str
-    """Runtime with version, device, precision and threads."""
+    @property
+    def description(self) -> str:
+        """Runtime with version, device, precision and threads; and what was found out while running."""
+        if self._graph is not None:
+            self._told = self._graph.description
+        return self._told
 
     @property
     def planes(self) -> int:
         """K, after activation."""
         return score_planes(self._activation, self._raw_planes)
+
+    @property
+    def device_graph(self) -> DeviceGraph | None:
+        """The graph, where it takes what lies on its device already."""
+        return self._graph if self._graph is not None and is_device_graph(self._graph) else None
+
+    @property
+    def activation(self) -> tuple[Activation, float]:
+        """What turns raw output into scores: an activation and its temperature."""
+        return self._activation, self._temperature
 
     @property
     def batch(self) -> int:
@@ -71,9 +96,10 @@ class NetworkSession:
         if len(batch) == graph.batch == 1:
             return self._scores(graph, batch)
         out = np.empty((len(batch), self.planes, self._tile, self._tile), np.float32)
-        for start in range(0, len(batch), graph.batch):
-            part = batch[start : start + graph.batch]
-            missing = graph.batch - len(part)
+        step = graph.batch * self._parts
+        for start in range(0, len(batch), step):
+            part = batch[start : start + step]
+            missing = -len(part) % graph.batch
             if missing:
                 filled = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
                 out[start : start + len(part)] = self._scores(graph, filled)[: len(part)]
@@ -92,11 +118,16 @@ class NetworkSession:
         """Apply the activation that a graph without one needs: softmax, or sigmoid for one plane."""
         self._activation = "softmax" if self._raw_planes > 1 else "sigmoid"
 
+    def close_with(self, graphs: Sequence[Graph]) -> None:
+        """Take over graphs of the same network on other devices, to release them together."""
+        self._others += graphs
+
     def close(self) -> None:
         """Release the graph and its threads."""
-        if self._graph is not None:
-            self._graph.close()
-            self._graph = None
+        for graph in (self._graph, *self._others):
+            if graph is not None:
+                graph.close()
+        self._graph, self._others = None, []
 
     def _open(self) -> Graph:
         if self._graph is None:
@@ -104,7 +135,7 @@ class NetworkSession:
         return self._graph
 
     def _run(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Run exactly one graph batch and check the shape of what comes out."""
+        """Run whole graph batches and check the shape of what comes out."""
         raw = graph(batch)
         if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._tile, self._tile):
             raise ModelError(

@@ -1,7 +1,13 @@
-"""ONNX Runtime: runs anywhere, on the CPU in fp32, on NVIDIA devices with its CUDA build."""
+"""ONNX Runtime: runs anywhere, on the CPU in fp32, on NVIDIA devices with its CUDA build.
+
+On CUDA, fp32 is its CUDA provider's; fp16 is its TensorRT provider's, where the build has that and TensorRT's
+libraries are there. A provider that does not start is told, never replaced.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes import cuda
+from geoseg.runtimes.engines import engine_folder
 from geoseg.runtimes.graph import (
     Graph,
     ManyInputGraph,
@@ -18,6 +26,7 @@ from geoseg.runtimes.graph import (
     Ports,
     Precision,
     RuntimeStatus,
+    Wanted,
     check_many_ports,
     check_ports,
 )
@@ -25,8 +34,11 @@ from geoseg.spec import ClassifierSpec, ModelSpec
 
 NAME = "onnxruntime"
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 CUDA_BATCH = 4
 """Tiles a call on CUDA, where nothing else is said."""
+SWAP = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu"
+Provider = str | tuple[str, dict[str, str]]
 DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 
 
@@ -38,8 +50,24 @@ def status() -> RuntimeStatus:
         return RuntimeStatus(
             name=NAME, why_not=f"cannot be imported ({error})", remedy="pip install onnxruntime"
         )
-    devices = ("cpu", "cuda:0") if has_cuda() else ("cpu",)
-    return RuntimeStatus(name=NAME, version=onnxruntime.__version__, devices=devices, precisions=("fp32",))
+    why, remedy = _why_no_cuda()
+    half: tuple[Precision, ...] = ("fp16",) if TENSORRT in onnxruntime.get_available_providers() else ()
+    return RuntimeStatus(
+        name=NAME,
+        version=onnxruntime.__version__,
+        devices=("cpu",) if why else ("cpu", *(f"cuda:{gpu.index}" for gpu in cuda.gpus())),
+        precisions=("fp32",),
+        cuda_precisions=() if why else ("fp32", *half),
+        why_no_cuda=why,
+        cuda_remedy=remedy,
+    )
+
+
+def _why_no_cuda() -> tuple[str, str]:
+    """Why it has no CUDA device, and the remedy; empty where it has one."""
+    if not has_cuda():
+        return "this onnxruntime has no CUDA", SWAP
+    return cuda.why_none(), "nvidia-smi"
 
 
 def has_cuda() -> bool:
@@ -51,45 +79,46 @@ def has_cuda() -> bool:
     return CUDA in onnxruntime.get_available_providers()
 
 
-def load(
-    spec: ModelSpec, *, device: str, precision: Precision, threads: int, batch: int | None, tile: int
-) -> Graph:
+def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     """Load a network.
 
     Raises:
         ModelError: the file is not a network that ONNX Runtime runs, or does not fit its description.
         RuntimeMissingError: the device or precision is not there.
     """
-    session, with_errors = _start(spec.weights, device, precision, threads)
-    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), tile)
-    size = ports.batch or (1 if device == "cpu" else batch or CUDA_BATCH)
-    return _Graph(session, ports, size, _text(device, threads), with_errors)
+    device = wanted.device
+    providers = _providers(device, wanted.precision, _shapes(spec, wanted))
+    session, with_errors = _start(spec.weights, device, wanted.threads, providers)
+    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), wanted.tile)
+    size = ports.batch or (1 if device == "cpu" else wanted.batch or CUDA_BATCH)
+    text = _text(device, wanted.threads, wanted.precision, providers)
+    return _Graph(session, ports, size, text, with_errors)
 
 
 def load_classifier(
     spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
 ) -> ManyInputGraph:
-    """Load a scene classifier.
+    """Load a scene classifier, in fp32.
 
     Raises:
         ModelError: the file is not a network that ONNX Runtime runs, or does not fit its description.
         RuntimeMissingError: the device or precision is not there.
     """
-    session, with_errors = _start(spec.weights, device, precision, threads)
+    if precision != "fp32":
+        raise _no_precision(precision)
+    providers = _providers(device, precision, {})
+    session, with_errors = _start(spec.weights, device, threads, providers)
     ports = check_many_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
     size = ports.batch or (1 if device == "cpu" else batch)
-    return _ManyInputGraph(session, ports, size, _text(device, threads), with_errors)
+    return _ManyInputGraph(session, ports, size, _text(device, threads, precision, providers), with_errors)
 
 
-def _start(weights: Path, device: str, precision: Precision, threads: int) -> tuple[Any, Callable[..., Any]]:
-    """An inference session, and what calls it and translates its errors."""
+def _start(
+    weights: Path, device: str, threads: int, providers: list[Provider]
+) -> tuple[Any, Callable[..., Any]]:
+    """An inference session on the first of some providers, and what calls it and translates its errors."""
     import onnxruntime  # noqa: PLC0415 - slow to import
 
-    if precision != "fp32":
-        raise RuntimeMissingError(
-            f"onnxruntime runs a network in the precision it was exported in; {precision} needs --runtime "
-            "openvino, or a network exported so"
-        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -97,22 +126,37 @@ def _start(weights: Path, device: str, precision: Precision, threads: int) -> tu
     # Idle threads would spin through the processors that read and write meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with_errors = _translate(weights)
-    session = with_errors(
-        lambda: onnxruntime.InferenceSession(weights, options, providers=_providers(device))
-    )
-    if device != "cpu" and CUDA not in session.get_providers():
+    if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
+        # CUDA's libraries may lie in Python packages, where the system does not look. What is missing there
+        # it prints.
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls(directory="")
+    session = with_errors(lambda: onnxruntime.InferenceSession(weights, options, providers=providers))
+    first = _name(providers[0])
+    if first not in session.get_providers():
         raise RuntimeMissingError(
-            f"{device}: onnxruntime could not start it and would have used the CPU; see that the driver and "
-            "CUDA libraries fit onnxruntime-gpu, or say --device cpu"
+            f"{device}: onnxruntime could not start its {first} and would have used another; see that the "
+            "driver, CUDA and (for fp16) TensorRT libraries fit onnxruntime-gpu, or say --device cpu"
         )
     return session, with_errors
 
 
-def _text(device: str, threads: int) -> str:
+def _name(provider: Provider) -> str:
+    return provider if isinstance(provider, str) else provider[0]
+
+
+def _text(device: str, threads: int, precision: Precision, providers: list[Provider]) -> str:
     import onnxruntime  # noqa: PLC0415 - slow to import
 
-    where = f"{device}, {threads} threads" if device == "cpu" else device
-    return f"onnxruntime {onnxruntime.__version__}, {where}, fp32"
+    where = f"{device}, {threads} threads" if device == "cpu" else f"{device} by {_name(providers[0])}"
+    return f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
+
+
+def _no_precision(precision: Precision) -> RuntimeMissingError:
+    return RuntimeMissingError(
+        f"onnxruntime runs a network in the precision it was exported in; {precision} needs --runtime "
+        "openvino, torch or tensorrt, or a network exported so"
+    )
 
 
 class _Graph:
@@ -172,17 +216,47 @@ class _ManyInputGraph:
         self._session = None
 
 
-def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
+def _shapes(spec: ModelSpec, wanted: Wanted) -> dict[str, str]:
+    """Options of the TensorRT provider: for which shapes it builds."""
+    channels, tile = len(spec.bands), wanted.tile
+    name = spec.input_name or "image"
+    most = wanted.batch or CUDA_BATCH
+    return {
+        f"trt_profile_{kind}_shapes": f"{name}:{count}x{channels}x{tile}x{tile}"
+        for kind, count in (("min", 1), ("opt", most), ("max", most))
+    }
+
+
+def _providers(device: str, precision: Precision, shapes: dict[str, str]) -> list[Provider]:
+    """Providers in the order of preference; the CPU's last, for the few operators that others leave.
+
+    Raises:
+        RuntimeMissingError: the device or precision is not there.
+    """
+    if precision != "fp32" and not (precision == "fp16" and device != "cpu"):
+        raise _no_precision(precision)
     if device == "cpu":
         return ["CPUExecutionProvider"]
-    if not has_cuda():
-        raise RuntimeMissingError(
-            f"{device}: this onnxruntime has no CUDA; pip uninstall onnxruntime, then pip install "
-            "onnxruntime-gpu, or say --device cpu"
-        )
-    number = device.partition(":")[2] or "0"
+    why, remedy = _why_no_cuda()
+    if why:
+        raise RuntimeMissingError(f"{device}: {why}; {remedy}; or say --device cpu")
+    number = str(cuda.gpu_of(device).index)
     # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be just that.
-    return [(CUDA, {"device_id": number, "use_tf32": "0"}), "CPUExecutionProvider"]
+    plain: Provider = (CUDA, {"device_id": number, "use_tf32": "0"})
+    if precision == "fp32":
+        return [plain, "CPUExecutionProvider"]
+    folder = str(engine_folder() / NAME)
+    caching = {
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": folder,
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": folder,
+    }
+    return [
+        (TENSORRT, {"device_id": number, "trt_fp16_enable": "1", **caching, **shapes}),
+        plain,
+        "CPUExecutionProvider",
+    ]
 
 
 def _ports(found: list[Any]) -> list[Port]:

@@ -19,6 +19,7 @@ from geoseg.runtimes.graph import (
     Ports,
     Precision,
     RuntimeStatus,
+    Wanted,
     check_many_ports,
     check_ports,
 )
@@ -48,30 +49,30 @@ def status() -> RuntimeStatus:
         version=openvino.__version__.split("-")[0],
         devices=("cpu",),
         precisions=tuple(precisions),
+        why_no_cuda="openvino runs on processors only",
+        cuda_remedy="pip install 'geoseg[torch]'",
     )
 
 
-def load(
-    spec: ModelSpec, *, device: str, precision: Precision, threads: int, batch: int | None, tile: int
-) -> Graph:
+def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     """Load and compile a network for exactly one shape.
 
     Raises:
         ModelError: the file is not a network that OpenVINO runs, or does not fit its description.
         RuntimeMissingError: the device or precision is not there.
     """
-    del batch
+    tile = wanted.tile
     names = {spec.input_name, spec.output_name}
-    with _reading(spec.weights, device, precision) as model:
+    with _reading(spec.weights, wanted.device, wanted.precision) as model:
         ports = check_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names), tile)
         size = ports.batch or 1
         model.reshape({ports.input.name: [size, len(spec.bands), tile, tile]})
-        wanted = [port.name for port in _ports(model.outputs, names)].index(ports.output.name)
-        compiled = _compile(model, precision, threads)
+        place = [port.name for port in _ports(model.outputs, names)].index(ports.output.name)
+        compiled = _compile(model, wanted.precision, wanted.threads)
     # Now that the input is fixed, so is the output.
     ports = check_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names), tile)
-    text = _text(threads, precision)
-    return _Graph(compiled.create_infer_request(), ports, size, wanted, text, spec.weights)
+    text = _text(wanted.threads, wanted.precision)
+    return _Graph(compiled.create_infer_request(), ports, size, place, text, spec.weights)
 
 
 def load_classifier(
@@ -107,7 +108,9 @@ def _reading(weights: Path, device: str, precision: Precision) -> Iterator[Any]:
     from openvino import frontend  # noqa: PLC0415
 
     if device != "cpu":
-        raise RuntimeMissingError(f"openvino is used on the CPU only; say --runtime onnxruntime for {device}")
+        raise RuntimeMissingError(
+            f"openvino is used on the CPU only; say --runtime torch or onnxruntime for {device}"
+        )
     if precision not in status().precisions:
         raise RuntimeMissingError(
             f"openvino has no {precision} on this processor (it has {', '.join(status().precisions)}); say "

@@ -51,7 +51,7 @@ class RunSpec(Spec):
     """None: chosen by the runtime."""
     tta: bool = False
     """Average the scores over flips."""
-    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    runtime: Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"] = "auto"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -256,7 +256,10 @@ def by_network(
         classes=classes,
         source=_beside(chosen, [*dates, *beside.layers]),
         bands=(*network, *beside.names),
-        session=Referenced(recipe.session, len(network), beside.names, spec),
+        # Without layers the network's score of water is the map's, and may stay on its device.
+        session=Referenced(recipe.session, len(network), beside.names, spec)
+        if beside.names or recipe.session.planes > 1
+        else recipe.session,
         prepare=_with_layers(recipe, len(network), beside) if beside.names else recipe.prepare,
         threshold=model.threshold,
         min_area=preset.min_area,

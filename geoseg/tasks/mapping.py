@@ -42,6 +42,7 @@ from geoseg.runtimes import Session
 from geoseg.scoring import Job
 from geoseg.spec import RunSpec, Spec
 from geoseg.tasks.drawing import draw
+from geoseg.tasks.on_device import device_sweep
 from geoseg.tasks.recipe import Extras, Recipe
 from geoseg.vectorise import Cleaning
 
@@ -113,7 +114,8 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
         ledger.warn(f"{recipe.source.name}: no CRS; the polygons are in pixel coordinates and have no area")
     cleaning = cleaning_of(run, grid, recipe.source.name, ledger, min_area=recipe.min_area, seed=recipe.seed)
     timed = Timed(recipe.session)
-    job = _job(replace(recipe, session=timed), run)
+    sweep = device_sweep(recipe, run)
+    job = replace(_job(replace(recipe, session=timed), run), sweep=sweep)
     crs = cleaning.dst_crs or grid.crs
     extras = recipe.extras
     with ExitStack() as sinks:
@@ -156,6 +158,8 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
         if summary.valid_pixels == 0:
             ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")
         runtime = {**recipe.runtime, "scoring_seconds": round(timed.seconds, 3)}
+        if sweep is not None:
+            runtime |= {"scoring_seconds": round(sweep.seconds, 3), "batches": list(sweep.batches)}
         record = RunRecord(
             geoseg=geoseg.__version__,
             task=recipe.task,

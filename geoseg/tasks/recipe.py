@@ -16,6 +16,7 @@ from geoseg.pipeline import Describe
 from geoseg.pixels import Pixels
 from geoseg.report import TableRows
 from geoseg.runtimes import Session
+from geoseg.runtimes.graph import DeviceGraph
 from geoseg.scenes import Source
 from geoseg.spec import ClassSpec
 from geoseg.vectorise import Judge
@@ -77,5 +78,7 @@ class Recipe:
     sensor: str
     acquired: str
     """ISO 8601, or empty."""
+    on_device: tuple[DeviceGraph, ...] = ()
+    """The network on each GPU in use: scores in the session's place, where that is the network alone."""
     session_mib: int = 0
     """Memory that a network takes, for the plan."""

@@ -87,6 +87,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         batch=run.batch_size,
         tile=tile,
         check=_check_tiles(source, bands, normaliser, blocks, tile),
+        tell=ledger.note,
     )
     ledger.hear(opened.notes, ())
     session = Flipped(opened.session) if run.tta else opened.session
@@ -114,6 +115,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
         inputs=(source.describe(),),
         sensor=scene.sensor.name if scene.sensor else "",
         acquired=scene.time.isoformat() if scene.time else "",
+        on_device=opened.on_device,
         session_mib=2 * model.weights.stat().st_size // 2**20 + 200,
     )
 

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.spec import Activation, ClassSpec, ModelBand, ModelSpec
+from tests.runtimes.gpu_stand_in import driver_library, stand_in_gpu, use_tensorrt  # noqa: F401 - fixtures
 
 MakeNetwork = Callable[..., ModelSpec]
 COLOURS = ("#000000", "#0000ff", "#00ff00", "#ff0000")
@@ -26,8 +27,8 @@ def make_network(tmp_path: Path) -> MakeNetwork:
     """Write one convolution of fixed random weights, and what follows it, to a file.
 
     planes, kernel: of the convolution; tail: an operator after it (`Sigmoid`, `Softmax`, `ArgMax`,
-    `MaxPool`); batch, tile: sizes baked in, None for free ones; bands: input channels; gain: size of weights;
-    balanced: weights sum to zero over the bands.
+    `MaxPool`, `Celu`). batch, tile: sizes baked in, None for free ones; bands: input channels; gain: size of
+    weights; balanced: weights sum to zero over the bands.
     """
 
     def make(

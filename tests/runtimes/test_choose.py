@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +15,12 @@ from onnx import numpy_helper
 from scipy.ndimage import correlate
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes import choose, machine, onnxruntime, openvino
+from geoseg.runtimes import choose, cuda, machine, openvino
 from geoseg.runtimes.choose import OpenedSession, open_session
 from geoseg.spec import ModelSpec
 
 MakeNetwork = Callable[..., ModelSpec]
-NAMES = ("onnxruntime", "openvino")
+NAMES = ("onnxruntime", "openvino", "torch")
 
 
 @pytest.fixture(params=NAMES)
@@ -85,7 +87,9 @@ def test_fixed_batch_and_tile(runtime: str, make_network: MakeNetwork, tiles: np
     free, fixed = make_network(3, name="free"), make_network(3, batch=2, tile=32, name="fixed")
     session = opened(fixed, runtime).session
     assert session.batch == 2
-    np.testing.assert_array_equal(session(tiles), opened(free, runtime).session(tiles))
+    # Torch takes other kernels for other batches, which sum in another order.
+    atol = 1e-6 if runtime == "torch" else 0
+    np.testing.assert_allclose(session(tiles), opened(free, runtime).session(tiles), rtol=0, atol=atol)
 
 
 def test_scores_do_not_depend_on_the_batch(
@@ -120,8 +124,9 @@ def test_planes_found_by_running(make_network: MakeNetwork, tiles: np.ndarray) -
 
 def test_runtimes_agree(make_network: MakeNetwork, tiles: np.ndarray) -> None:
     spec = make_network(3, kernel=3)
-    ours, theirs = (opened(spec, name).session(tiles) for name in NAMES)
-    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    ours, *others = (opened(spec, name).session(tiles) for name in NAMES)
+    for theirs in others:
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_closed_sessions_refuse(runtime: str, make_network: MakeNetwork, tiles: np.ndarray) -> None:
@@ -205,7 +210,7 @@ def test_bf16_without_amx_is_not_tried(
         ({"runtime": "onnxruntime", "precision": "bf16"}, "onnxruntime has no bf16"),
         ({"runtime": "onnxruntime", "precision": "fp16"}, "onnxruntime has no fp16"),
         ({"runtime": "openvino", "precision": "int8"}, "quantise it when exporting"),
-        ({"runtime": "tensorrt"}, "no runtime is called tensorrt"),
+        ({"runtime": "tpu"}, "no runtime is called tpu; there are openvino, onnxruntime, torch, tensorrt"),
         ({"runtime": "openvino", "device": "cuda:0"}, "no CUDA"),
     ],
 )
@@ -215,12 +220,37 @@ def test_what_is_not_there_is_refused(options: dict[str, str], told: str, make_n
     assert caught.value.exit_code == 5
 
 
-def test_cuda_is_never_replaced_by_the_cpu(make_network: MakeNetwork) -> None:
-    if onnxruntime.has_cuda():
-        pytest.skip("this onnxruntime has CUDA")
-    for device in ("cuda", "cuda:1"):
-        with pytest.raises(RuntimeMissingError, match="onnxruntime-gpu"):
-            open_session(make_network(), tile=32, device=device)
+@pytest.mark.parametrize("name", ["auto", *NAMES, "tensorrt"])
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:1"])
+def test_cuda_is_never_replaced_by_the_cpu(name: str, device: str, make_network: MakeNetwork) -> None:
+    if cuda.any_gpu():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RuntimeMissingError) as caught:
+        open_session(make_network(), tile=32, runtime=name, device=device)
+    assert caught.value.exit_code == 5
+    assert "pip install" in str(caught.value) or "nvidia-smi" in str(caught.value)
+
+
+def test_auto_on_cuda_says_why_each_runtime_cannot(make_network: MakeNetwork) -> None:
+    if cuda.any_gpu():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RuntimeMissingError, match="no runtime can use it") as caught:
+        open_session(make_network(), tile=32, device="cuda")
+    for name in ("tensorrt", "torch", "onnxruntime"):
+        assert name in str(caught.value)
+
+
+def test_auto_on_a_processor_does_not_import_torch(make_network: MakeNetwork) -> None:
+    if cuda.any_gpu():
+        pytest.skip("this machine has a GPU")
+    spec = make_network()
+    code = (
+        "import sys; from geoseg.spec import ModelSpec; from geoseg.runtimes.choose import open_session; "
+        f"open_session(ModelSpec.model_validate_json({spec.model_dump_json()!r}), tile=32); "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(
@@ -326,7 +356,34 @@ def test_nan_is_not_passed_on(runtime: str, make_network: MakeNetwork, tiles: np
 
 def test_available() -> None:
     statuses = {status.name: status for status in choose.available()}
-    assert set(statuses) == set(NAMES)
+    assert set(statuses) == {*NAMES, "tensorrt"}
     for status in statuses.values():
-        assert status.usable == ("cpu" in status.devices)
+        assert status.usable == bool(status.devices)
         assert status.usable or status.remedy
+
+
+@pytest.mark.usefixtures("stand_in_gpu")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_provider_that_does_not_start_is_no_cpu_session(
+    precision: str, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of onnxruntime-gpu without its libraries: it makes a session on the CPU, which is refused."""
+    import onnxruntime as library  # noqa: PLC0415
+
+    there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(library, "get_available_providers", lambda: there)
+    with pytest.raises(RuntimeMissingError, match=r"could not start its .* and would have used another"):
+        open_session(make_network(), tile=32, runtime="onnxruntime", device="cuda:0", precision=precision)
+    found = open_session(make_network(), tile=32, runtime="onnxruntime", precision="fp32")
+    assert found.device == "cpu"
+    assert "the CPU is used, since" in found.notes[0]
+
+
+@pytest.mark.usefixtures("stand_in_gpu")
+def test_auto_says_what_kept_it_from_a_gpu(make_network: MakeNetwork) -> None:
+    found = open_session(make_network(), tile=32)
+    assert found.device == "cpu"
+    assert "no runtime can use it" in found.notes[0]
+    for name in ("tensorrt", "torch", "onnxruntime"):
+        assert name in found.notes[0]

@@ -1,0 +1,118 @@
+"""How many tiles a call carries: as many as pay and as the device's memory holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from geoseg.errors import RuntimeMissingError
+from geoseg.runtimes.cuda import DeviceMemoryError
+
+PAYS = 1.05
+"""How much faster a doubled batch must be, to be worth its memory."""
+
+MOST = 256
+"""Tiles; more never paid for tiles of useful size."""
+
+TRIES = 2
+"""Timed calls a size, after one that is not."""
+
+MEMORY_ERRORS = (torch.OutOfMemoryError, DeviceMemoryError)
+
+
+class Batch:
+    """The batch size of one device: found by doubling, halved where memory runs out."""
+
+    def __init__(self, size: int, *, least: int = 1) -> None:
+        """Start with a size.
+
+        Args:
+            size: tiles a call.
+            least: tiles below which there is nothing to halve.
+        """
+        self.size = size
+        self._least = least
+        self.halved = 0
+        """How often memory ran out."""
+
+    def run(self, count: int, work: Callable[[int, int], None]) -> None:
+        """Work through `count` tiles in batches; a batch that does not fit is tried again at half the size.
+
+        Args:
+            count: tiles.
+            work: does the tiles from its first argument on, as many as its second says. Where it runs out
+                of memory it must have changed nothing: it is called again.
+
+        Raises:
+            DeviceMemoryError: not even the least batch fits.
+        """
+        done = 0
+        while done < count:
+            step = min(self.size, count - done)
+            try:
+                work(done, step)
+            except MEMORY_ERRORS as error:
+                self._halve(error)
+                continue
+            done += step
+
+    def _halve(self, error: Exception) -> None:
+        if self.size <= self._least:
+            raise DeviceMemoryError(
+                f"the device has too little memory for {self.size} tiles at once; say a smaller --tile, or "
+                "--device cpu"
+            ) from error
+        self.size = max(self._least, self.size // 2)
+        self.halved += 1
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def find_batch(run: Callable[[int], object], allowed: range, device: Any) -> int:
+    """Find the batch size of a device: doubled until memory or throughput stops.
+
+    Args:
+        run: scores a number of tiles.
+        allowed: sizes that the network takes.
+        device: of torch.
+
+    Raises:
+        RuntimeMissingError: not even the least size fits.
+    """
+    best, rate = 0, 0.0
+    size = allowed.start
+    while size < allowed.stop and size <= MOST:
+        try:
+            found = size / _seconds(run, size, device)
+        except MEMORY_ERRORS as error:
+            if not best:
+                raise RuntimeMissingError(
+                    f"{device}: too little memory for {size} tiles at once; say a smaller --tile"
+                ) from error
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+            break
+        if best and found < rate * PAYS:
+            break
+        best, rate = size, found
+        size *= 2
+    return best
+
+
+def _seconds(run: Callable[[int], object], size: int, device: Any) -> float:
+    """Seconds of a call, after a first one that sets up."""
+    run(size)
+    _finish(device)
+    begun = time.perf_counter()
+    for _ in range(TRIES):
+        run(size)
+    _finish(device)
+    return max((time.perf_counter() - begun) / TRIES, 1e-9)
+
+
+def _finish(device: Any) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

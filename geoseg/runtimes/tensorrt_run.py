@@ -1,0 +1,238 @@
+"""Runs a TensorRT engine: two slots of memory, so that tiles are copied while others are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes.cuda import Buffer, CapturedWork, Context, DeviceMemoryError, Event, Stream
+from geoseg.runtimes.graph import Ports
+from geoseg.runtimes.tensorrt_api import Engine
+
+SLOTS = 2
+"""Parts of memory: one is copied while the other is computed."""
+
+PARTS = 4
+"""Batches a call, so that copies hide behind runs but for the first and the last."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Memory for one part of a batch, on its way in, there and back."""
+
+    host_in: Buffer
+    device_in: Buffer
+    device_out: Buffer
+    host_out: Buffer
+    uploaded: Event
+    computed: Event
+    downloaded: Event
+    work: CapturedWork | None = None
+    """Its run as a CUDA graph, once it was captured."""
+    runs: int = 0
+
+
+class TensorRtGraph:
+    """An engine on one device.
+
+    A call carries several parts, which take turns in two slots: while one is computed, the other is copied.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        context: Context,
+        ports: Ports,
+        *,
+        device: str,
+        profile: tuple[int, int, int],
+        shapes: tuple[tuple[int, int, int], tuple[int, int, int]],
+        description: str,
+    ) -> None:
+        """Take memory on the device.
+
+        Args:
+            engine: loaded on `context`'s device.
+            context: is current; `close` lets it go.
+            ports: of the engine.
+            device: `cuda:N`.
+            profile: least, usual and most tiles of a run.
+            shapes: (C, H, W) of input and (K, H, W) of output.
+            description: runtime, device and precision in one line.
+
+        Raises:
+            DeviceMemoryError: the device has too little memory.
+        """
+        self.ports = ports
+        self.device = device
+        self.description = description
+        self._least, self._part, self._most = profile
+        self.batch, self.parts = self._part, PARTS
+        self._shapes = shapes
+        self._dtypes = (np.dtype(ports.input.dtype), np.dtype(ports.output.dtype))
+        self._context = context
+        self._engine: Any = engine
+        run = engine.create_execution_context()
+        if run is None:
+            raise DeviceMemoryError(f"{device}: too little memory for the engine; say a smaller --batch-size")
+        self._run: Any = run
+        self._copying, self._computing = Stream(), Stream()
+        self._slots = [self._make_slot() for _ in range(SLOTS)]
+        self._capture = True
+        self._bound: tuple[int, ...] = ()
+        self._owner: Any = None
+        self.remember: Callable[[dict[str, JsonValue]], None] = lambda _: None
+
+    ports: Ports
+    batch: int
+    parts: int
+    """Batches that a call may carry."""
+    device: str
+    description: str
+
+    @property
+    def batches(self) -> range:
+        """How many tiles a run on the device may carry."""
+        return range(self._least, self._most + 1)
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Run (N, C, tile, tile) from and to the host's memory.
+
+        Raises:
+            ModelError: TensorRT refuses to run.
+            RuntimeMissingError: the device failed.
+        """
+        self._context.use()
+        out = np.empty((len(batch), *self._shapes[1]), self._dtypes[1])
+        parts = [batch[start : start + self._part] for start in range(0, len(batch), self._part)]
+        self._upload(0, parts[0])
+        for index, part in enumerate(parts):
+            self._compute(index, len(part))
+            if index + 1 < len(parts):
+                if index >= 1:
+                    self._take(index - 1, out)
+                self._upload(index + 1, parts[index + 1])
+            self._download(index, len(part))
+        for index in range(max(0, len(parts) - SLOTS), len(parts)):
+            self._take(index, out)
+        return out
+
+    def on_device(self, batch: Any) -> Any:
+        """Run a torch tensor (N, C, tile, tile) of the device; the answer lies there too, in float32."""
+        import torch  # noqa: PLC0415 - callers have it, TensorRT alone does not need it
+
+        self._context.use()
+        given = batch.to(getattr(torch, self._dtypes[0].name)).contiguous()
+        dtype = getattr(torch, self._dtypes[1].name)
+        out = torch.empty((len(given), *self._shapes[1]), dtype=dtype, device=given.device)
+        stream = torch.cuda.current_stream(given.device).cuda_stream if given.is_cuda else 0
+        self._bound = ()
+        self._bind(len(given), given.data_ptr(), out.data_ptr())
+        self._enqueue(stream)
+        return out.float()
+
+    def keep(self, owner: Any, remember: Callable[[dict[str, JsonValue]], None]) -> None:
+        """Keep alive what the engine was loaded with, and know how to add to its record."""
+        self._owner, self.remember = owner, remember
+
+    def close(self) -> None:
+        """Free the device's memory."""
+        if self._run is None:
+            return
+        self._context.use()
+        for slot in self._slots:
+            for owned in (slot.host_in, slot.device_in, slot.device_out, slot.host_out):
+                owned.close()
+            for event in (slot.uploaded, slot.computed, slot.downloaded):
+                event.close()
+            if slot.work is not None:
+                slot.work.close()
+        self._copying.close()
+        self._computing.close()
+        self._run = self._engine = self._owner = None
+        self._context.close()
+
+    def _make_slot(self) -> _Slot:
+        sizes = [
+            self._part * int(np.prod(shape)) * dtype.itemsize
+            for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
+        ]
+        return _Slot(
+            host_in=Buffer(sizes[0], pinned=True),
+            device_in=Buffer(sizes[0], pinned=False),
+            device_out=Buffer(sizes[1], pinned=False),
+            host_out=Buffer(sizes[1], pinned=True),
+            uploaded=Event(),
+            computed=Event(),
+            downloaded=Event(),
+        )
+
+    def _upload(self, index: int, part: NDArray[np.float32]) -> None:
+        slot = self._slots[index % SLOTS]
+        slot.host_in.array(self._dtypes[0], part.shape)[...] = part
+        self._copying.upload(slot.device_in, slot.host_in, part.size * self._dtypes[0].itemsize)
+        self._copying.record(slot.uploaded)
+
+    def _compute(self, index: int, count: int) -> None:
+        """Queue a run behind its upload; the second of a slot captures, later ones replay."""
+        slot = self._slots[index % SLOTS]
+        self._computing.after(slot.uploaded)
+        if slot.work is not None and count == self._part:
+            self._computing.launch(slot.work)
+        else:
+            self._bind(count, slot.device_in.address, slot.device_out.address)
+            if self._capture and count == self._part and slot.runs >= 1:
+                self._captured(slot)
+            else:
+                self._enqueue(self._computing.address)
+                slot.runs += 1
+        self._computing.record(slot.computed)
+
+    def _captured(self, slot: _Slot) -> None:
+        """Capture a slot's run and do it; engines that cannot be captured run as before, and say so."""
+        try:
+            with self._computing.capture() as work:
+                self._enqueue(self._computing.address)
+        except (ModelError, RuntimeMissingError):
+            self._capture = False
+            self.description += ", no CUDA graph"
+            self._enqueue(self._computing.address)
+            return
+        slot.work = work
+        self._computing.launch(work)
+
+    def _download(self, index: int, count: int) -> None:
+        slot = self._slots[index % SLOTS]
+        self._copying.after(slot.computed)
+        size = count * int(np.prod(self._shapes[1])) * self._dtypes[1].itemsize
+        self._copying.download(slot.host_out, slot.device_out, size)
+        self._copying.record(slot.downloaded)
+
+    def _take(self, index: int, out: NDArray[np.generic]) -> None:
+        """Wait for a part and copy it out of the pinned memory."""
+        slot = self._slots[index % SLOTS]
+        slot.downloaded.wait()
+        part = out[index * self._part : (index + 1) * self._part]
+        part[...] = slot.host_out.array(self._dtypes[1], part.shape)
+
+    def _bind(self, count: int, given: int, found: int) -> None:
+        """Tell TensorRT the shape and where input and output lie."""
+        if self._bound == (count, given, found):
+            return
+        name = self.ports.input.name
+        done = self._run.set_input_shape(name, (count, *self._shapes[0]))
+        done = done and self._run.set_tensor_address(name, given)
+        done = done and self._run.set_tensor_address(self.ports.output.name, found)
+        if not done:
+            raise ModelError(f"TensorRT refuses {count} tiles of {self._shapes[0]}; build the engine anew")
+        self._bound = (count, given, found)
+
+    def _enqueue(self, stream: int) -> None:
+        if not self._run.execute_async_v3(stream):
+            raise ModelError("TensorRT could not run the engine; build it anew, or say --runtime torch")

@@ -1,0 +1,196 @@
+"""A network in torch, ready to call: precision, memory layout, CUDA graphs, and what memory it wants."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from geoseg.errors import ModelError
+from geoseg.runtimes.cuda import DeviceMemoryError
+from geoseg.runtimes.graph import Ports, Precision
+from geoseg.runtimes.torch_module import OnnxModule
+
+COMPILE = "GEOSEG_TORCH_COMPILE"
+"""Set to 1: a shape that comes again is compiled, which takes up to a minute and pays on long runs."""
+
+WARM = 3
+"""Calls of one shape before its work is captured as a CUDA graph: the first ones choose algorithms."""
+
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+INPUTS = {"float32": torch.float32, "float16": torch.float16}
+
+
+class TorchGraph:
+    """A graph of ONNX in torch, on one device.
+
+    Algorithms are those that give the same answer every time, and float32 is float32: on CUDA, TensorFloat-32
+    is switched off for the whole process, since several devices compute in threads of their own.
+    """
+
+    def __init__(
+        self,
+        module: OnnxModule,
+        ports: Ports,
+        *,
+        device: str,
+        precision: Precision,
+        batch: int,
+        description: str,
+    ) -> None:
+        """Put a module on its device, in the layout that its convolutions like."""
+        self.ports = ports
+        self.batch = batch
+        self.description = description
+        self.device = device
+        self._half = HALF.get(precision)
+        self._place = torch.device(device)
+        self._input = INPUTS[ports.input.dtype]
+        if self._half is not None:
+            module.lower(self._half)
+        module = module.eval().requires_grad_(False).to(self._place, memory_format=torch.channels_last)
+        self._module: Any = module
+        self._staging: Any = None
+        self._calls: dict[tuple[int, ...], int] = {}
+        self._captured: tuple[tuple[int, ...], Any, Any, Any] | None = None
+        self._capturing = True
+        self._compiling = False
+        self._compiled: tuple[tuple[int, ...], Any] | None = None
+
+    ports: Ports
+    batch: int
+    description: str
+    device: str
+
+    @property
+    def batches(self) -> range:
+        """How many tiles a call may carry."""
+        fixed = self.ports.batch
+        return range(fixed, fixed + 1) if fixed else range(1, 1025)
+
+    def prepare(self, shape: tuple[int, ...], threads: int) -> None:
+        """Run once, so that what the graph cannot do is told now; then compile if asked to.
+
+        Raises:
+            ModelError: the graph has something that is not known here.
+        """
+        if self._place.type == "cpu":
+            torch.set_num_threads(threads)
+        else:
+            torch.backends.cudnn.benchmark = False
+            torch.backends.cudnn.deterministic = True
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
+        self(np.zeros(shape, np.float32))
+        if os.environ.get(COMPILE) == "1":
+            self._compiling = True
+            self.description += ", compiled"
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Run (N, C, tile, tile) from and to the host's memory.
+
+        Raises:
+            ModelError: torch cannot run the graph on this shape.
+            DeviceMemoryError: the device has too little memory.
+        """
+        given = torch.from_numpy(np.ascontiguousarray(batch))
+        try:
+            if self._place.type == "cuda":
+                given = self._pinned(given).to(self._place, non_blocking=True)
+            found = self.on_device(given).cpu().numpy()
+        except torch.OutOfMemoryError as error:
+            raise DeviceMemoryError(
+                f"{self.device}: too little memory for {len(batch)} tiles at once; say --batch-size 1 or a "
+                "smaller --tile"
+            ) from error
+        except (RuntimeError, IndexError, TypeError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"torch cannot run it on {tuple(batch.shape)}: {first}") from error
+        return np.asarray(found)
+
+    def on_device(self, batch: Any) -> Any:
+        """Run a tensor (N, C, tile, tile) of the device; the answer lies there too, in float32."""
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            if self._place.type == "cuda":
+                stack.enter_context(torch.cuda.device(self._place))
+            if self._half is not None:
+                stack.enter_context(torch.autocast(self._place.type, self._half))
+            given = batch.to(self._input).contiguous(memory_format=torch.channels_last)
+            shape = tuple(given.shape)
+            self._calls[shape] = self._calls.get(shape, 0) + 1
+            if self._calls[shape] <= WARM:
+                return self._module(given).float().contiguous()
+            if self._place.type == "cuda":
+                return self._replay(given)
+            return self._network(given)(given).float().contiguous()
+
+    def close(self) -> None:
+        """Release the network and what was captured of it."""
+        self._captured = self._compiled = self._module = self._staging = None
+
+    def _network(self, given: Any) -> Any:
+        """The network, compiled for a shape where that was asked for."""
+        if not self._compiling:
+            return self._module
+        shape = tuple(given.shape)
+        if self._compiled is None or self._compiled[0] != shape:
+            self._compiled = (shape, _compile(self._module, given))
+        return self._compiled[1]
+
+    def _pinned(self, given: Any) -> Any:
+        """Host memory that the device copies from while the host goes on."""
+        if self._staging is None or self._staging.shape != given.shape:
+            self._staging = torch.empty(given.shape, dtype=given.dtype, pin_memory=True)
+        self._staging.copy_(given)
+        return self._staging
+
+    def _replay(self, given: Any) -> Any:
+        """Run by a CUDA graph; only the last shape's is kept, since each holds memory of its own."""
+        shape = tuple(given.shape)
+        if self._captured is None or self._captured[0] != shape:
+            network = self._network(given)
+            found = network(given)
+            if not self._capturing:
+                return found.float().contiguous()
+            self._captured = None
+            try:
+                self._captured = (shape, *self._capture(network, given))
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError:
+                # Something in this graph waits for the device. It runs as before, and says so.
+                self._capturing = False
+                self.description += ", no CUDA graph"
+                return network(given).float().contiguous()
+        _, work, into, out = self._captured
+        into.copy_(given)
+        work.replay()
+        return out
+
+    def _capture(self, network: Any, given: Any) -> tuple[Any, Any, Any]:
+        """Record a run: the work, and the tensors that it reads and writes."""
+        into = given.clone(memory_format=torch.preserve_format)
+        work = torch.cuda.CUDAGraph()
+        # A stream of this very device, and no heed of other threads, which read and feed other devices.
+        stream = torch.cuda.Stream(self._place)
+        with torch.cuda.graph(work, stream=stream, capture_error_mode="thread_local"):
+            out = network(into).float().contiguous()
+        return work, into, out
+
+
+def _compile(module: Any, given: Any) -> Any:
+    """Compile a module for one shape.
+
+    It is traced first: the compiler would otherwise look at each operator by itself, for minutes.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415 - slow to import
+
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    with torch.no_grad():
+        return torch.compile(make_fx(module)(given), dynamic=False)

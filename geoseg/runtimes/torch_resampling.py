@@ -1,0 +1,124 @@
+"""Pooling, padding and resizing as ONNX means them, in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.nn import functional
+
+from geoseg.errors import ModelError
+
+Attributes = Mapping[str, Any]
+
+
+def split_pads(
+    attributes: Attributes, sides: Sequence[int], size: Sequence[int], strides: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Tell padding that torch does itself (equal on both sides) from what must be done before.
+
+    Args:
+        attributes: of the node: `pads`, `auto_pad`.
+        sides: of the image, (H, W).
+        size: of the kernel, dilation included.
+        strides: of the kernel.
+
+    Returns:
+        Padding to apply first, as `torch.nn.functional.pad` takes it (empty: none); and padding for the
+        operator itself.
+    """
+    spatial = len(size)
+    kind = attributes.get("auto_pad", "NOTSET")
+    if kind in {"SAME_UPPER", "SAME_LOWER"}:
+        before, after = [], []
+        for side, kernel, stride in zip(sides, size, strides, strict=True):
+            total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+            small, large = total // 2, total - total // 2
+            before.append(small if kind == "SAME_UPPER" else large)
+            after.append(large if kind == "SAME_UPPER" else small)
+    else:
+        pads = attributes.get("pads", [0] * (2 * spatial)) if kind == "NOTSET" else [0] * (2 * spatial)
+        before, after = list(pads[:spatial]), list(pads[spatial:])
+    if before == after:
+        return [], before
+    flat = [pad for axis in reversed(range(spatial)) for pad in (before[axis], after[axis])]
+    return flat, [0] * spatial
+
+
+def max_pool(attributes: Attributes, x: Any) -> Any:
+    """Run `MaxPool` of two dimensions, without indices."""
+    kernel = attributes["kernel_shape"]
+    strides = attributes.get("strides", [1] * len(kernel))
+    dilations = attributes.get("dilations", [1] * len(kernel))
+    size = [step * (side - 1) + 1 for step, side in zip(dilations, kernel, strict=True)]
+    extra, pads = split_pads(attributes, x.shape[2:], size, strides)
+    if extra:
+        x = functional.pad(x, extra, value=float("-inf"))
+    return functional.max_pool2d(
+        _plane(x, "MaxPool"), kernel, strides, pads, dilations, bool(attributes.get("ceil_mode", 0))
+    )
+
+
+def average_pool(attributes: Attributes, x: Any) -> Any:
+    """Run `AveragePool` of two dimensions."""
+    kernel = attributes["kernel_shape"]
+    strides = attributes.get("strides", [1] * len(kernel))
+    counted = bool(attributes.get("count_include_pad", 0))
+    if any(step != 1 for step in attributes.get("dilations", [])):
+        raise ModelError("AveragePool with dilations")
+    extra, pads = split_pads(attributes, x.shape[2:], kernel, strides)
+    if extra:
+        if not counted:
+            raise ModelError("AveragePool with unequal pads that do not count")
+        x = functional.pad(x, extra)
+    ceil = bool(attributes.get("ceil_mode", 0))
+    return functional.avg_pool2d(_plane(x, "AveragePool"), kernel, strides, pads, ceil, counted)
+
+
+def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
+    """Run `Resize` of the last two axes in the modes that torch has bit for bit or to rounding."""
+    del roi
+    image = _plane(x, "Resize")
+    if "axes" in attributes or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise ModelError("Resize with axes or a policy other than stretch")
+    if sizes is not None and sizes.numel():
+        wanted = [int(size) for size in _numbers(sizes)]
+    else:
+        wanted = [int(size * factor) for size, factor in zip(x.shape, _numbers(scales), strict=True)]
+    if list(x.shape[:2]) != wanted[:2]:
+        raise ModelError("Resize of batch or channels")
+    mode = attributes.get("mode", "nearest")
+    place = attributes.get("coordinate_transformation_mode", "half_pixel")
+    rounding = attributes.get("nearest_mode", "round_prefer_floor")
+    if attributes.get("antialias") or attributes.get("exclude_outside"):
+        raise ModelError("Resize with antialias or exclude_outside")
+    size = wanted[2:]
+    if list(x.shape[2:]) == size:
+        return x
+    if mode == "nearest":
+        if (place, rounding) == ("asymmetric", "floor"):
+            return functional.interpolate(image, size, mode="nearest")
+        grows = all(
+            new % old == 0 and new // old % 2 == 0 for new, old in zip(size, x.shape[2:], strict=True)
+        )
+        # Half a pixel lies between two only where the factor is odd or broken.
+        if place in {"half_pixel", "pytorch_half_pixel"} and (rounding == "round_prefer_ceil" or grows):
+            return functional.interpolate(image, size, mode="nearest-exact")
+    elif mode == "linear" or (mode == "cubic" and attributes.get("cubic_coeff_a", -0.75) == -0.75):
+        kind = "bilinear" if mode == "linear" else "bicubic"
+        if place in {"half_pixel", "pytorch_half_pixel", "align_corners"}:
+            corners = place == "align_corners"
+            return functional.interpolate(image, size, mode=kind, align_corners=corners)
+    raise ModelError(f"Resize {mode} with {place} and {rounding}")
+
+
+def _numbers(value: Any) -> list[float]:
+    """The numbers of a tensor that lies on the host."""
+    return list(value.tolist())
+
+
+def _plane(x: Any, name: str) -> Any:
+    """See that something is an image."""
+    if x.dim() != 4:
+        raise ModelError(f"{name} of {x.dim() - 2} dimensions")
+    return x
