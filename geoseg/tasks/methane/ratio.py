@@ -32,6 +32,14 @@ VISIBLE = ("blue", "green", "red")
 DARK = 0.05
 """Reflectance at 1.6 µm below which ground is water or deep shadow: too dark for a methane column."""
 
+SOIL = 0.675
+"""Blue by the reflectance at 1.6 µm below which bright ground is sand or soil and no cloud: the middle of
+Sen2Cor's ramp for B2/B11 from 0.55 to 0.80 (L2A algorithm theoretical basis document,
+S2-PDGS-MPC-ATBD-L2A)."""
+
+CIRRUS = 0.012
+"""Reflectance at 1.38 µm above which there is cirrus, as in `geoseg.methods.cloud`."""
+
 RatioMethod = Literal["sbmp", "mbsp", "mbmp"]
 
 
@@ -86,7 +94,10 @@ def clear_ground(values: Mapping[str, Image], prefix: str = "") -> tuple[Image, 
     if nir is None or not set(names) <= values.keys():
         return water, np.full(weak.shape, np.nan, np.float32)
     blue, green, red = (values[name] for name in names)
-    found = clouds(blue, green, red, values[nir], values.get(f"{prefix}cirrus"))
+    # Bright sand is where methane is seen best; by the visible bands alone it would be cloud.
+    found = clouds(blue, green, red, values[nir]) & ~(blue < SOIL * weak)
+    if f"{prefix}cirrus" in values:
+        found |= values[f"{prefix}cirrus"] > CIRRUS
     known = np.isfinite(blue + green + red + values[nir])
     return water, np.where(known, found.astype(np.float32), np.float32(np.nan))
 
