@@ -11,7 +11,7 @@ import typer
 
 from geoseg.errors import OutputError, UsageError
 
-from . import accuracy
+from . import accuracy, inject
 from . import options as shared
 from .console import print_json, print_text, telling
 from .memory import keep_freed_memory
@@ -25,7 +25,7 @@ Target = Annotated[
     typer.Argument(
         metavar="CONFIG|MAP",
         help="A training's YAML file, or the name of one that comes with geoseg (docs/train.md). With "
-        "--draw-sample or --sample: a class raster, as --raster OUT.tif writes it.",
+        "--draw-sample or --sample: a class raster, as --raster OUT.tif writes it. With --inject: methane.",
     ),
 ]
 Output = Annotated[
@@ -98,6 +98,22 @@ def evaluate(
     column: accuracy.Column = None,
     seed: accuracy.Seed = None,
     min_per_class: accuracy.MinPerClass = None,
+    inject_plumes: inject.Inject = False,
+    scene: inject.Scene = None,
+    reference: shared.Reference = None,
+    ground: inject.Ground = None,
+    satellite: shared.Satellite = None,
+    coregister: shared.Coregister = None,
+    sun_zenith: shared.SunZenith = None,
+    view_zenith: shared.ViewZenith = None,
+    rates: inject.Rates = None,
+    winds: inject.Winds = None,
+    methods: inject.Methods = None,
+    places: inject.Places = None,
+    places_seed: inject.PlacesSeed = None,
+    wind_from: inject.From = None,
+    stability: inject.StabilityClass = None,
+    age: inject.Age = None,
     output: Output = None,
     overwrite: shared.Overwrite = None,
     as_json: shared.Json = False,
@@ -109,6 +125,8 @@ def evaluate(
     With --output, report.html, scores.json, chips.csv and the maps are written too.
 
     Of a finished MAP, --draw-sample draws points to interpret; --sample estimates accuracy and areas by them.
+
+    `evaluate methane --inject` puts simulated plumes into scenes and counts which of them are found.
     """
     told = shared.verbosity(context, quiet, verbose)
     finished = accuracy.Request(
@@ -121,15 +139,44 @@ def evaluate(
         overwrite=bool(overwrite),
         as_json=as_json,
     )
+    plumes = inject.Request(
+        inject=inject_plumes,
+        data=data,
+        scene=scene,
+        reference=reference,
+        ground=ground,
+        rates=rates,
+        winds=winds,
+        methods=methods,
+        places=places,
+        places_seed=places_seed,
+        wind_from=wind_from,
+        stability=stability,
+        age=age,
+        satellite=satellite,
+        coregister=coregister,
+        sun_zenith=sun_zenith,
+        view_zenith=view_zenith,
+        output=output,
+        overwrite=bool(overwrite),
+        as_json=as_json,
+    )
     of_sets: dict[str, object] = {
-        "--data": data,
         "--set": change,
         "--model": model,
         "--method": method,
         "--shots": shots,
     }
     of_sets |= {"--leave-one-out": leave_one_out, "--record": record, "--on": on != "val"}
-    finished.check(config, [name for name, value in of_sets.items() if value])
+    of_maps = {"--draw-sample": draw_sample, "--sample": sample, "--column": column, "--seed": seed}
+    of_maps["--min-per-class"] = min_per_class
+    others = [name for name, value in of_sets.items() if value]
+    plumes.check(config, [*others, *(name for name, value in of_maps.items() if value is not None)])
+    if plumes.inject:
+        with telling(told) as console:
+            inject.run(plumes, console)
+        return
+    finished.check(config, ["--data", *others] if data else others)
     if finished.asked:
         with telling(told) as console:
             accuracy.run(config, finished, console)
