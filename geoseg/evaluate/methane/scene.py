@@ -7,6 +7,7 @@ retrieval inverts. The reference stays as it is.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,10 +261,7 @@ def _moved_request(request: SceneSpec, moved: dict[Path, Path], folder: Path) ->
         paths.append(str(folder / root.name) if root.is_dir() else str(moved[root.resolve()]))
     bands = {}
     for name, text in request.bands.items():
-        path, colon, index = text.rpartition(":")
-        known = moved.get(Path(path if colon and index.isdigit() else text).resolve())
-        if known is None or (not path and not colon):
-            bands[name] = text
-        else:
-            bands[name] = f"{known}:{index}" if colon and index.isdigit() else str(known)
+        path, colon, index = text.rpartition(":") if re.search(r":\d+$", text) else (text, "", "")
+        known = moved.get(Path(path).resolve()) if path else None
+        bands[name] = text if known is None else f"{known}{colon}{index}"
     return request.model_copy(update={"paths": tuple(paths), "bands": bands})
