@@ -18,7 +18,7 @@ from geoseg.evaluate.methane import report, scores
 from geoseg.evaluate.methane.evaluation import Evaluation, evaluate
 from geoseg.evaluate.methane.runs import Control, Hit, Quiet, Run, Target
 from geoseg.evaluate.methane.scene import Release
-from geoseg.evaluate.methane.trial import REAL, Trial
+from geoseg.evaluate.methane.trial import REAL, Method, Trial
 from geoseg.grid import Grid
 from geoseg.methods.plume_model import GaussianPlume
 
@@ -44,7 +44,7 @@ FOUND = Hit(found=1, rate_kg_h=1500, rate_low=900, rate_high=2500)
 SUSPECT = replace(FOUND, found=2)
 
 
-def runs(*, method: str = "mbmp", noise: float = 0.0) -> list[Run]:
+def runs(*, method: Method = "mbmp", noise: float = 0.0) -> list[Run]:
     """Places 0 to 5 at 0, 2 and 10 t/h: found from place 3 on at 2 t/h, everywhere at 10 t/h."""
     made = []
     for place in range(6):
