@@ -113,6 +113,16 @@ Age = Annotated[
         metavar="MINUTES", help="How long sources have been on.  (default: 30)", rich_help_panel=INJECT
     ),
 ]
+Extend = Annotated[
+    bool | None,
+    typer.Option(
+        "--extend",
+        metavar=" ",
+        help="Let absorption go on beyond the end of its table: an upper bound of what is found of large "
+        "plumes. Else it stays at the end: a lower bound.",
+        rich_help_panel=INJECT,
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +142,7 @@ class Request:
     wind_from: float | None
     stability: str | None
     age: float | None
+    extend: bool | None
     satellite: str | None
     coregister: bool | None
     sun_zenith: float | None
@@ -216,6 +227,7 @@ class Request:
             wind_from=self.wind_from,
             stability=cast("Stability | None", stability),
             age_s=usual.age_s if self.age is None else self.age * 60,
+            extend=bool(self.extend),
         )
 
 

@@ -35,12 +35,18 @@ def page(
         criterion: when a plume counts as found.
     """
     trial = found.trial
+    end = (
+        "goes on as its last step does, which is an upper bound of what is seen"
+        if trial.extend
+        else "stays at its end, which is a lower bound of what is seen"
+    )
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         f"<title>Simulated plumes</title><style>{STYLE}</style>",
         "<h1>Methane search: simulated plumes</h1>",
         "<p>Steady Gaussian plumes of known rate, put into the short-wave infrared bands by the "
         f"transmittances of the satellite's pass-bands; sources on for {trial.age_s / 60:g} minutes. "
+        f"Beyond the table of absorption it {end}. "
         f"{escape(criterion)} Intervals: 95 %, as if plumes of one scene were independent. "
         f"geoseg {geoseg.__version__}.</p>",
     ]

@@ -87,7 +87,7 @@ RATE_HEAD = (
     "covered",
     "targeted error",
     "covered",
-    "lost mass",
+    "beyond table",
 )
 
 
@@ -157,13 +157,19 @@ Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """Title, head, rows."""
 
 
+def beyond(found: Evaluation) -> str:
+    """Say what became of columns beyond the table."""
+    return ", absorption extrapolated beyond its table (upper bound)" if found.trial.extend else ""
+
+
 def tables(found: Evaluation, ground: str) -> list[Table]:
     """Return all tables of one kind of ground."""
     runs = [run for run in found.runs if run.ground == ground]
     controls = [item for item in found.controls if item.ground == ground]
     return [
         (
-            f"{LABEL} in {ground}: what is found (rate 0: the scene as it is, judged at the same places)",
+            f"{LABEL} in {ground}{beyond(found)}: what is found "
+            "(rate 0: the scene as it is, judged at the same places)",
             RATE_HEAD,
             [rate_cells(row) for row in scores.rows(runs)],
         ),
@@ -190,7 +196,7 @@ def as_json(found: Evaluation) -> dict[str, JsonValue]:
     """
     told: dict[str, JsonValue] = {
         "geoseg": geoseg.__version__,
-        "label": f"{LABEL} in {' and in '.join(grounds(found))}",
+        "label": f"{LABEL} in {' and in '.join(grounds(found))}{beyond(found)}",
         "criterion": CRITERION,
         "trial": _plain(asdict(found.trial)),
         "runs": len(found.runs),

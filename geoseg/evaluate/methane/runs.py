@@ -77,7 +77,7 @@ class Run:
     beyond_pixels: int
     """Pixels with more methane than the table knows."""
     beyond_share: float
-    """Share of the mass that could therefore not be put in."""
+    """Share of the mass beyond the table: not put in, unless the table is extended."""
     blind: Hit
     """Nobody told where the source is."""
     targeted: Hit
@@ -99,7 +99,7 @@ class Control:
     threshold_ppm_m: float
     """Of the search, likewise."""
     end_ppm_m: float
-    """The greatest signal that the table of absorption can make there, counted as the search counts it."""
+    """The greatest signal that a plume can make there, counted likewise: by the end of the table."""
     polygons: geopandas.GeoDataFrame
 
     @property
@@ -134,7 +134,7 @@ def run_controls(site: Site, trial: Trial, scratch: Path) -> dict[Method, Contro
         GeosegError: as `geoseg methane plume` raises.
     """
     seeker = _Seeker(site=site, trial=trial, output=scratch / "map.gpkg")
-    dims = dimming(site.satellite, site.air_mass)
+    dims = dimming(site.satellite, site.air_mass, extend=trial.extend)
     found: dict[Method, Control] = {}
     for method in trial.methods_of(site.pair):
         polygons, record = seeker.search(method)
@@ -173,7 +173,14 @@ def run_site(site: Site, trial: Trial, controls: Mapping[Method, Control], scrat
                 made = None
                 if rate:
                     plume = release(place, trial, wind, rate)
-                    made = inject(site.pair.scene, site.satellite, site.air_mass, plume, scratch / "scene")
+                    made = inject(
+                        site.pair.scene,
+                        site.satellite,
+                        site.air_mass,
+                        plume,
+                        scratch / "scene",
+                        extend=trial.extend,
+                    )
                 scene = None if made is None else made.scene
                 for method in controls:
                     source = place.lon, place.lat

@@ -80,9 +80,9 @@ class Injected:
     mass_kg: float
     """Inside the scene."""
     beyond_pixels: int
-    """Pixels with more methane than the table of absorption knows; they are darkened as by its end."""
+    """Pixels with more methane than the table of absorption knows."""
     beyond_share: float
-    """Share of the mass inside the scene that is lost so."""
+    """Share of the mass inside the scene that lies beyond the table's end: lost, unless it is extended."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +95,9 @@ class Dimming:
     """(k,) radiance with each by that without, by band."""
     air_mass: float
     """Of the scene; the table's is `TABLE_AIR_MASS`."""
+    extend: bool = False
+    """Whether absorption goes on beyond the table as its last step says: more than it does, for lines
+    saturate further. Else it stays at the table's end: less than it does."""
 
     @property
     def most_ppm_m(self) -> float:
@@ -102,22 +105,34 @@ class Dimming:
         return float(self.ppm_m[-1] * TABLE_AIR_MASS / self.air_mass)
 
     def end_signal(self, *, single: bool) -> float:
-        """Return the relative change at the table's end in ppm·m as the table's first step counts it.
+        """Return the greatest relative change in ppm·m as the table's first step counts it.
+
+        Infinite where absorption goes on beyond the table.
 
         Args:
             single: whether one band alone is compared (SBMP).
         """
+        if self.extend:
+            return math.inf
         change = self.ratio[STRONG] - 1 if single else self.ratio[STRONG] / self.ratio[WEAK] - 1
         return float(change[-1] / change[1] * self.ppm_m[1] * TABLE_AIR_MASS / self.air_mass)
 
     def __call__(self, band: str, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the transmittance (H, W) of vertical columns in ppm·m; beyond the table that of its end."""
+        """Return the transmittance (H, W) of vertical columns in ppm·m.
+
+        Beyond the table it is that of its end, or else its logarithm grows by the power of the last step.
+        """
         slant = column * (self.air_mass / TABLE_AIR_MASS)
-        return np.asarray(np.interp(slant, self.ppm_m, self.ratio[band]))
+        ratio, (before, end) = self.ratio[band], self.ppm_m[-2:]
+        found = np.asarray(np.interp(slant, self.ppm_m, ratio))
+        if self.extend:
+            power = math.log(math.log(ratio[-1]) / math.log(ratio[-2])) / math.log(end / before)
+            found = np.where(slant > end, ratio[-1] ** (np.maximum(slant / end, 1) ** power), found)
+        return np.asarray(found)
 
 
-def dimming(satellite: SatelliteSpec, air_mass: float) -> Dimming:
-    """Return what methane makes of a satellite's bands.
+def dimming(satellite: SatelliteSpec, air_mass: float, *, extend: bool = False) -> Dimming:
+    """Return what methane makes of a satellite's bands; `extend` as in `Dimming`.
 
     Raises:
         UsageError: the satellite has no such bands.
@@ -126,11 +141,17 @@ def dimming(satellite: SatelliteSpec, air_mass: float) -> Dimming:
         raise UsageError(f"--satellite {satellite.name}: plumes are put into two bands, which it has not")
     table = methane()
     ratio = {STRONG: table.in_band(*satellite.swir22), WEAK: table.in_band(*satellite.swir16)}
-    return Dimming(ppm_m=table.ppm_m, ratio=ratio, air_mass=air_mass)
+    return Dimming(ppm_m=table.ppm_m, ratio=ratio, air_mass=air_mass, extend=extend)
 
 
 def inject(
-    request: SceneSpec, satellite: SatelliteSpec, air_mass: float, release: Release, folder: Path
+    request: SceneSpec,
+    satellite: SatelliteSpec,
+    air_mass: float,
+    release: Release,
+    folder: Path,
+    *,
+    extend: bool = False,
 ) -> Injected:
     """Write a scene with a plume into a folder: new files of two bands, links to all others.
 
@@ -143,6 +164,7 @@ def inject(
         air_mass: of sun and view.
         release: the plume.
         folder: where to; made where it is not there.
+        extend: whether absorption goes on beyond the table, as in `Dimming`.
 
     Raises:
         SceneError: the scene lies in an archive or elsewhere than on disk, or its bands are not plain.
@@ -150,7 +172,7 @@ def inject(
         SceneReadError: a file is damaged.
         OutputError: the folder cannot be written.
     """
-    dims = dimming(satellite, air_mass)
+    dims = dimming(satellite, air_mass, extend=extend)
     with open_scene(request, sensors()) as scene:
         bands = dict(zip((STRONG, WEAK), scene.select((STRONG, WEAK)).bands, strict=True))
         files: dict[Path, list[tuple[str, Band]]] = {}

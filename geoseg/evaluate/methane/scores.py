@@ -64,7 +64,7 @@ class Row:
     errors: Errors
     targeted_errors: Errors
     beyond_share: float
-    """Median share of a plume's mass that could not be put in, for the table ends."""
+    """Median share of a plume's mass beyond the table's end."""
 
 
 @dataclass(frozen=True, kw_only=True)

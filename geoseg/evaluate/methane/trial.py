@@ -53,6 +53,8 @@ class Trial:
     """None: of a clear day at mid-morning, by the wind."""
     age_s: float = 1800.0
     """How long sources have been on."""
+    extend: bool = False
+    """Whether absorption goes on beyond the table: an upper bound of what is seen, instead of a lower one."""
 
     def __post_init__(self) -> None:
         """Check what cannot be.

@@ -126,6 +126,21 @@ def test_beyond_the_table_is_its_end_and_counted(tmp_path: Path) -> None:
     assert least == pytest.approx(dimming(own, 2.0).ratio["swir22"][-1], abs=3e-4)
 
 
+def test_absorption_may_go_on_beyond_the_table() -> None:
+    """Smoothly, ever darker, and by less than in proportion."""
+    own = satellite("sentinel-2a")
+    end, on = (dimming(own, 2.0, extend=extend) for extend in (False, True))
+    amounts = np.array([4000.0, 16_000.0, 16_001.0, 32_000.0, 500_000.0])
+    capped, dimmed = (dims("swir22", amounts) for dims in (end, on))
+    np.testing.assert_array_equal(capped[:2], dimmed[:2])
+    assert dimmed[2] == pytest.approx(dimmed[1], abs=1e-5)
+    assert (np.diff(dimmed) < 0).all()
+    assert 1.7 < np.log(dimmed[3]) / np.log(dimmed[1]) < 2
+    assert capped[2:].tolist() == [capped[1]] * 3
+    assert end.end_signal(single=False) == pytest.approx(0.03476 / 0.00124 * 500, rel=0.03)
+    assert on.end_signal(single=False) == np.inf
+
+
 def test_nodata_stays(tmp_path: Path) -> None:
     folder = write_date(tmp_path / "a", "20190621")
     (path,) = folder.glob("*_B12.tif")
