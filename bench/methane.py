@@ -44,7 +44,7 @@ def explain(path: Path) -> None:
     groups: dict[tuple[str, str, float], list[dict[str, str]]] = defaultdict(list)
     with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["targeted_found"] == "1" and float(row["rate_t_h"]) > 0:
+            if row["targeted_found"] == "1" and row["targeted_rate_kg_h"] and float(row["rate_t_h"]) > 0:
                 groups[row["ground"], row["method"], float(row["rate_t_h"])].append(row)
     print("\n| ground | method | t/h | n | rate / true | U_eff / U | gas, m | L, m | mapped / mass | lost |")
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")

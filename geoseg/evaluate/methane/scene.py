@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from geoseg.catalog.gases import methane
 from geoseg.catalog.presets import sensors
-from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.errors import OutputError, SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid, Window
 from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
@@ -163,15 +163,17 @@ def inject(
         satellite: whose pass-bands count.
         air_mass: of sun and view.
         release: the plume.
-        folder: where to; made where it is not there.
+        folder: where to; made where it is not there, empty where it is.
         extend: whether absorption goes on beyond the table, as in `Dimming`.
 
     Raises:
         SceneError: the scene lies in an archive or elsewhere than on disk, or its bands are not plain.
         BandError: a band is missing.
         SceneReadError: a file is damaged.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or holds something: another scene's files would mix in.
     """
+    if folder.exists() and any(folder.iterdir()):
+        raise OutputError(f"{folder}: holds files; a scene with a plume needs a folder of its own")
     dims = dimming(satellite, air_mass, extend=extend)
     with open_scene(request, sensors()) as scene:
         bands = dict(zip((STRONG, WEAK), scene.select((STRONG, WEAK)).bands, strict=True))
@@ -179,6 +181,7 @@ def inject(
         for name, band in bands.items():
             files.setdefault(_on_disk(band), []).append((name, band))
         grid = bands[STRONG].raster.grid
+        window, column = release.over(grid)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             moved = _mirror(request.paths, set(files), folder)
@@ -186,7 +189,6 @@ def inject(
             if path not in moved:
                 raise SceneError(f"{path}: belongs to no folder or file that was given")
             _write(path, moved[path], own, release, dims)
-    window, column = release.over(grid)
     areas = _areas(grid, window)
     mass = column * KG_PER_PPM_M * areas
     beyond = column > dims.most_ppm_m
@@ -233,7 +235,6 @@ def _mirror(paths: Sequence[str], replaced: set[Path], folder: Path) -> dict[Pat
             target = folder / root.name / item.relative_to(root) if root.is_dir() else folder / item.name
             moved[own] = target
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
             if own not in replaced:
                 target.symlink_to(own)
     return moved

@@ -11,7 +11,7 @@ import rasterio
 
 from geoseg.catalog import satellite, sensors
 from geoseg.catalog.gases import methane
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.evaluate.methane.scene import Release, dimming, inject
 from geoseg.methods.methane_column import response
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
@@ -184,3 +184,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     away = Release(lon=3.5, lat=LAT, plume=release().plume)
     with pytest.raises(SceneError, match="too far"):
         inject(scene, satellite("sentinel-2a"), 2.0, away, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    inject(scene, satellite("sentinel-2a"), 2.0, release(), tmp_path / "out")
+    with pytest.raises(OutputError, match="holds files"):
+        inject(scene, satellite("sentinel-2a"), 2.0, release(), tmp_path / "out")
