@@ -148,10 +148,21 @@ def gain_cells(gain: Gain) -> tuple[str, ...]:
         str(gain.tried),
         str(gain.only_first),
         str(gain.only_second),
+        str(gain.targeted_only_first),
+        str(gain.targeted_only_second),
     )
 
 
-GAIN_HEAD = ("methods", "m/s", "t/h", "n", "only the first finds", "only the second")
+GAIN_HEAD = (
+    "methods",
+    "m/s",
+    "t/h",
+    "n",
+    "only the first finds",
+    "only the second",
+    "targeted: the first",
+    "the second",
+)
 
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """Title, head, rows."""

@@ -118,7 +118,11 @@ class Gain:
     first: str
     second: str
     only_first: int
+    """Mapped as a plume (class 1) by the first method alone, nobody knowing where."""
     only_second: int
+    targeted_only_first: int
+    """The same where the source was given."""
+    targeted_only_second: int
     tried: int
 
 
@@ -247,7 +251,7 @@ def false_plumes(controls: Sequence[Control]) -> list[FalsePlumes]:
 
 
 def gains(runs: Sequence[Run]) -> list[Gain]:
-    """Compare the first method with each other, plume by plume, blind and as plumes."""
+    """Compare the first method with each other, plume by plume."""
     found = []
     methods = list(dict.fromkeys(run.method for run in runs))
     for other in methods[1:]:
@@ -255,16 +259,14 @@ def gains(runs: Sequence[Run]) -> list[Gain]:
         for ground, wind, rate in cells:
             here = [run for run in runs if (run.ground, run.wind_m_s, run.rate_t_h) == (ground, wind, rate)]
             hits = {
-                method: {
-                    (run.scene, run.place): run.blind.found == PLUME for run in here if run.method == method
-                }
+                method: {(run.scene, run.place): run for run in here if run.method == method}
                 for method in (methods[0], other)
             }
             both = hits[methods[0]].keys() & hits[other].keys()
-            if both:
-                first = [hits[methods[0]][key] for key in both]
-                second = [hits[other][key] for key in both]
-                pairs = list(zip(first, second, strict=True))
+            pairs = [(hits[methods[0]][key], hits[other][key]) for key in both]
+            blind = [(a.blind.found == PLUME, b.blind.found == PLUME) for a, b in pairs]
+            aimed = [(a.targeted.found == PLUME, b.targeted.found == PLUME) for a, b in pairs]
+            if pairs:
                 found.append(
                     Gain(
                         ground=ground,
@@ -272,9 +274,11 @@ def gains(runs: Sequence[Run]) -> list[Gain]:
                         rate_t_h=rate,
                         first=methods[0],
                         second=other,
-                        only_first=sum(a and not b for a, b in pairs),
-                        only_second=sum(b and not a for a, b in pairs),
-                        tried=len(both),
+                        only_first=blind.count((True, False)),
+                        only_second=blind.count((False, True)),
+                        targeted_only_first=aimed.count((True, False)),
+                        targeted_only_second=aimed.count((False, True)),
+                        tried=len(pairs),
                     )
                 )
     return found

@@ -97,6 +97,7 @@ def test_methods_are_compared_plume_by_plume() -> None:
         (2, 3, 0, 6),
         (10, 6, 0, 6),
     ]
+    assert {(item.targeted_only_first, item.targeted_only_second) for item in gains} == {(0, 0)}
 
 
 def frame(boxes: list[tuple[float, float, float, float]], classes: list[int]) -> geopandas.GeoDataFrame:
