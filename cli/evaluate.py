@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +9,9 @@ import typer
 
 from geoseg.errors import OutputError, UsageError
 
-from . import accuracy, sites
+from . import accuracy, inject, sets, sites
 from . import options as shared
-from .console import print_json, print_text, telling
-from .memory import keep_freed_memory
+from .console import telling
 from .train import Data, Set
 from .values import settings
 
@@ -25,7 +22,7 @@ Target = Annotated[
     typer.Argument(
         metavar="CONFIG|MAP",
         help="A training's YAML file, or the name of one that comes with geoseg (docs/train.md). With "
-        "--draw-sample or --sample: a class raster, as --raster OUT.tif writes it.",
+        "--draw-sample or --sample: a class raster, as --raster OUT.tif writes it. With --inject: methane.",
     ),
 ]
 Output = Annotated[
@@ -98,6 +95,23 @@ def evaluate(
     column: accuracy.Column = None,
     seed: accuracy.Seed = None,
     min_per_class: accuracy.MinPerClass = None,
+    inject_plumes: inject.Inject = False,
+    scene: inject.Scene = None,
+    reference: shared.Reference = None,
+    ground: inject.Ground = None,
+    satellite: shared.Satellite = None,
+    coregister: shared.Coregister = None,
+    sun_zenith: shared.SunZenith = None,
+    view_zenith: shared.ViewZenith = None,
+    rates: inject.Rates = None,
+    winds: inject.Winds = None,
+    methods: inject.Methods = None,
+    places: inject.Places = None,
+    places_seed: inject.PlacesSeed = None,
+    wind_from: inject.From = None,
+    stability: inject.StabilityClass = None,
+    age: inject.Age = None,
+    extend: inject.Extend = None,
     output: Output = None,
     overwrite: shared.Overwrite = None,
     as_json: shared.Json = False,
@@ -110,6 +124,8 @@ def evaluate(
     average precision over sites, with sites.csv.
 
     Of a finished MAP, --draw-sample draws points to interpret; --sample estimates accuracy and areas by them.
+
+    `evaluate methane --inject` puts simulated plumes into scenes and counts which of them are found.
     """
     told = shared.verbosity(context, quiet, verbose)
     finished = accuracy.Request(
@@ -122,15 +138,45 @@ def evaluate(
         overwrite=bool(overwrite),
         as_json=as_json,
     )
+    plumes = inject.Request(
+        inject=inject_plumes,
+        data=data,
+        scene=scene,
+        reference=reference,
+        ground=ground,
+        rates=rates,
+        winds=winds,
+        methods=methods,
+        places=places,
+        places_seed=places_seed,
+        wind_from=wind_from,
+        stability=stability,
+        age=age,
+        extend=extend,
+        satellite=satellite,
+        coregister=coregister,
+        sun_zenith=sun_zenith,
+        view_zenith=view_zenith,
+        output=output,
+        overwrite=bool(overwrite),
+        as_json=as_json,
+    )
     of_sets: dict[str, object] = {
-        "--data": data,
         "--set": change,
         "--model": model,
         "--method": method,
         "--shots": shots,
     }
     of_sets |= {"--leave-one-out": leave_one_out, "--record": record, "--on": on != "val"}
-    finished.check(config, [name for name, value in of_sets.items() if value])
+    of_maps = {"--draw-sample": draw_sample, "--sample": sample, "--column": column, "--seed": seed}
+    of_maps["--min-per-class"] = min_per_class
+    others = [name for name, value in of_sets.items() if value]
+    plumes.check(config, [*others, *(name for name, value in of_maps.items() if value is not None)])
+    if plumes.inject:
+        with telling(told) as console:
+            inject.run(plumes, console)
+        return
+    finished.check(config, ["--data", *others] if data else others)
     if finished.asked:
         with telling(told) as console:
             accuracy.run(config, finished, console)
@@ -144,39 +190,22 @@ def evaluate(
 
     spec = read_any_config(config, data, settings(change or ()))
     if isinstance(spec, SceneTrainSpec):
-        of_maps = {"--method": method, "--shots": shots, "--leave-one-out": leave_one_out, "--record": record}
-        sites.check(config, model or (), [name for name, value in of_maps.items() if value])
+        pixels = {"--method": method, "--shots": shots, "--leave-one-out": leave_one_out, "--record": record}
+        sites.check(config, model or (), [name for name, value in pixels.items() if value])
         with telling(told) as console:
             sites.run(
                 spec, sites.Request(models=tuple(model or ()), on=on, output=output, as_json=as_json), console
             )
         return
-    from geoseg.evaluate import protocol, report
-
-    # Of parts left out in turn, a network that learnt from all of them is no subject.
-    judged = () if leave_one_out else tuple(model or ())
-    subjects = protocol.subjects_of(spec, judged, method or ())
-    if not subjects and not leave_one_out and not shots:
-        raise UsageError("nothing to evaluate: give --model or --method")
-    if leave_one_out or shots:
-        keep_freed_memory()
-    with ExitStack() as stack:
-        console = stack.enter_context(telling(told))
-        folder = output / "maps" if output else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        results: list[protocol.Result] = []
-        windows = protocol.held_out(spec, "all" if leave_one_out else on)
-        if leave_one_out:
-            results.append(protocol.leave_one_out(spec, folder / "left-out", console))
-        results += [protocol.few_shots(spec, number, windows, folder, console) for number in shots or ()]
-        results += protocol.evaluate(spec, subjects, windows, folder, console)
-        parts = "each part left out in turn" if leave_one_out else f"the {on} part"
-        said = f"{parts}, split by {spec.split.kind}" if on != "all" else "all of the set"
-        if output:
-            for path in report.write(results, spec, said, output):
-                console.note(f"wrote {path}")
-        if record:
-            protocol.record((model or [""])[0], results, spec, said, console)
-        if as_json:
-            print_json(report.as_json(results, spec, said))
-        else:
-            print_text(report.as_text(results, spec, said))
+    asked = sets.Request(
+        models=tuple(model or ()),
+        methods=tuple(method or ()),
+        shots=tuple(shots or ()),
+        leave_one_out=leave_one_out,
+        on=on,
+        record=record,
+        output=output,
+        as_json=as_json,
+    )
+    with telling(told) as console:
+        sets.run(spec, asked, console)

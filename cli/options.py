@@ -58,6 +58,42 @@ SarUnits = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Reference = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        metavar="SCENE",
+        help="The same place on a day without plume; several are averaged. Takes the surface away.",
+        rich_help_panel=INPUT,
+    ),
+]
+Satellite = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Whose pass-bands count, where the files do not tell: sentinel-2a, sentinel-2b, landsat-8, "
+        "landsat-9; emit, prisma, enmap, aviris.",
+        rich_help_panel=INPUT,
+    ),
+]
+SunZenith = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DEG",
+        help="Sun's angle from the vertical.  (default: the product's, or by time and place)",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
+ViewZenith = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DEG",
+        help="View's angle from the vertical.  (default: the product's, or 0)",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
 Aoi = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Map only inside these polygons.", rich_help_panel=INPUT),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options as shared
-from .options import INPUT, METHOD, OUTPUT
+from .options import METHOD, OUTPUT
 
 if TYPE_CHECKING:
     from geoseg.plan import Plan
@@ -23,43 +23,11 @@ def plume(
     scene: shared.Scenes = None,
     band: shared.Band = None,
     sensor: shared.Sensor = None,
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reference",
-            metavar="SCENE",
-            help="The same place on a day without plume; several are averaged. Takes the surface away.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    reference: shared.Reference = None,
     coregister: shared.Coregister = None,
-    satellite: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Whose pass-bands count, where the files do not tell: sentinel-2a, sentinel-2b, landsat-8, "
-            "landsat-9; emit, prisma, enmap, aviris.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    sun_zenith: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DEG",
-            help="Sun's angle from the vertical.  (default: the product's, or by time and place)",
-            rich_help_panel=INPUT,
-            show_default=False,
-        ),
-    ] = None,
-    view_zenith: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DEG",
-            help="View's angle from the vertical.  (default: the product's, or 0)",
-            rich_help_panel=INPUT,
-            show_default=False,
-        ),
-    ] = None,
+    satellite: shared.Satellite = None,
+    sun_zenith: shared.SunZenith = None,
+    view_zenith: shared.ViewZenith = None,
     aoi: shared.Aoi = None,
     bbox: shared.Bbox = None,
     bbox_crs: shared.BboxCrs = None,

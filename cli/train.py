@@ -32,7 +32,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="FOLDER",
-        help="Where the labelled set lies, instead of the config's data.root.",
+        help="Where the labelled set lies, instead of the config's data.root; of evaluate methane, pairs of "
+        "scenes.",
         rich_help_panel=shared.INPUT,
     ),
 ]

@@ -31,6 +31,7 @@ def line_chart(
     y_label: str,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
+    log_x: bool = False,
 ) -> str:
     """Draw lines.
 
@@ -41,6 +42,7 @@ def line_chart(
         y_label: beside it.
         x_range: of the axis; None: that of the points.
         y_range: the same.
+        log_x: whether steps of x are factors; all x are then above 0.
 
     Returns:
         An `<svg>` element.
@@ -48,9 +50,11 @@ def line_chart(
     points = [p for line in lines for p in line.points if math.isfinite(p[0]) and math.isfinite(p[1])]
     x0, x1 = x_range or _range([x for x, _ in points])
     y0, y1 = y_range or _range([y for _, y in points])
+    if log_x:
+        x0, x1 = _range([math.log(x) for x in x_range or (x for x, _ in points)])
 
     def place(x: float, y: float) -> tuple[float, float]:
-        across = LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
+        across = LEFT + ((math.log(x) if log_x else x) - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
         return across, HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
 
     parts = [
@@ -63,7 +67,8 @@ def line_chart(
     ]
     for step in range(5):
         x, y = x0 + (x1 - x0) * step / 4, y0 + (y1 - y0) * step / 4
-        (across, _), (_, up) = place(x, y0), place(x0, y)
+        x = math.exp(x) if log_x else x
+        across, up = place(x, y)
         parts += [
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up:.1f}" y2="{up:.1f}" stroke="#dddddd"/>',
             f'<text x="{LEFT - 5}" y="{up + 4:.1f}" text-anchor="end">{y:.3g}</text>',

@@ -24,3 +24,13 @@ def test_points_lie_where_the_axes_say() -> None:
 
 def test_a_line_of_one_point_is_drawn() -> None:
     ElementTree.fromstring(line_chart([Line(name="a", points=[(2, 5)])], title="", x_label="", y_label=""))
+
+
+def test_factors_are_steps_of_one_length() -> None:
+    line = Line(name="a", points=[(1, 0), (10, 1), (100, 0)])
+    root = ElementTree.fromstring(line_chart([line], title="", x_label="", y_label="", log_x=True))
+    (drawn,) = root.findall("{http://www.w3.org/2000/svg}polyline")
+    across = [float(point.split(",")[0]) for point in (drawn.get("points") or "").split()]
+    assert across == [LEFT, (LEFT + WIDTH - RIGHT) / 2, WIDTH - RIGHT]
+    words = [element.text for element in root.findall("{http://www.w3.org/2000/svg}text")]
+    assert {"1", "3.16", "10", "31.6", "100"} <= set(words)

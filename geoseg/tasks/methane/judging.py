@@ -84,7 +84,9 @@ class PlumeJudge:
             chance = float(expected[index])
             self.found[int(regions.ids[index])] = measured, chance
             sure = not chance > self.spec.false_alarms
-            classes[index] = PLUME if sure and measured.passes else SUSPECT
+            # Where all around is beyond the table's end, too, nothing is left above it.
+            weighs = measured.ime_kg > 0
+            classes[index] = PLUME if sure and weighs and measured.passes else SUSPECT
         return classes
 
     def describe(self, features: Features) -> Features:

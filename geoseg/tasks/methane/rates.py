@@ -242,7 +242,8 @@ def screens(plume: Levelled) -> tuple[list[str], list[str]]:
 
     bands, mask = plume.patch.bands, plume.patch.mask
     if REFERENCE_CH4 in bands:
-        own = step_from_ring(plume.above, mask, plume.ring)
+        # Both as they were searched: columns end with the table, and the reference's signal does not.
+        own = step_from_ring(bands[plume.patch.searched], mask, plume.ring)
         before = step_from_ring(bands[REFERENCE_CH4], mask, plume.ring)
         tell("surface", abs(before) / own if own > 0 else NAN, PERSISTS)
     else:

@@ -87,7 +87,7 @@ def clear_ground(values: Mapping[str, Image], prefix: str = "") -> tuple[Image, 
         return water, np.full(weak.shape, np.nan, np.float32)
     blue, green, red = (values[name] for name in names)
     found = clouds(blue, green, red, values[nir], values.get(f"{prefix}cirrus"), weak)
-    known = np.isfinite(blue + green + red + values[nir])
+    known = np.isfinite(blue + green + red + values[nir] + weak)
     return water, np.where(known, found.astype(np.float32), np.float32(np.nan))
 
 

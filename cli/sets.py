@@ -1,0 +1,69 @@
+"""`geoseg evaluate CONFIG`: maps of a labelled set, by networks and by methods."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geoseg.errors import UsageError
+
+from .console import Console, print_json, print_text
+from .memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from geoseg.train.spec import TrainSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be judged, and where results go."""
+
+    models: tuple[str, ...]
+    methods: tuple[str, ...]
+    shots: tuple[int, ...]
+    leave_one_out: bool
+    on: str
+    """Part of the split."""
+    record: bool
+    output: Path | None
+    as_json: bool
+
+
+def run(spec: TrainSpec, request: Request, console: Console) -> None:
+    """Map the scenes of a set, compare the maps with the labels, and print the scores.
+
+    Raises:
+        UsageError: there is nothing to evaluate.
+    """
+    from geoseg.evaluate import protocol, report
+
+    # Of parts left out in turn, a network that learnt from all of them is no subject.
+    judged = () if request.leave_one_out else request.models
+    subjects = protocol.subjects_of(spec, judged, request.methods)
+    if not subjects and not request.leave_one_out and not request.shots:
+        raise UsageError("nothing to evaluate: give --model or --method")
+    if request.leave_one_out or request.shots:
+        keep_freed_memory()
+    output = request.output
+    with ExitStack() as stack:
+        folder = output / "maps" if output else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        results: list[protocol.Result] = []
+        windows = protocol.held_out(spec, "all" if request.leave_one_out else request.on)
+        if request.leave_one_out:
+            results.append(protocol.leave_one_out(spec, folder / "left-out", console))
+        results += [protocol.few_shots(spec, number, windows, folder, console) for number in request.shots]
+        results += protocol.evaluate(spec, subjects, windows, folder, console)
+        parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
+        said = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
+        if output:
+            for path in report.write(results, spec, said, output):
+                console.note(f"wrote {path}")
+        if request.record:
+            protocol.record(request.models[0], results, spec, said, console)
+        if request.as_json:
+            print_json(report.as_json(results, spec, said))
+        else:
+            print_text(report.as_text(results, spec, said))

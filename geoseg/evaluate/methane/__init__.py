@@ -1,0 +1,1 @@
+"""How well methane plumes are found: simulated plumes of known rate in real pixels."""
