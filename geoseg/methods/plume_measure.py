@@ -171,6 +171,19 @@ def step_from_ring(values: Image, mask: Mask, ring: Mask) -> float:
     return float(inside.mean() - np.median(around))
 
 
+def contrast(values: Image, mask: Mask, ring: Mask) -> float:
+    """Return how far the ground under a plume differs from the ring, in standard deviations of the ring.
+
+    NaN where it is not known.
+    """
+    around = values[ring & np.isfinite(values)]
+    step = step_from_ring(values, mask, ring)
+    if around.size < 2:
+        return float("nan")
+    spread = centre_and_spread(around)[1]
+    return abs(step) / spread if spread > 0 else float("nan")
+
+
 def likeness(enhancement: Image, albedo: Image, where: Mask) -> float:
     """Return the absolute correlation of enhancement and ground brightness over a plume and its ring.
 

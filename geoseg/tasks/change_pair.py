@@ -38,6 +38,9 @@ SHIFT_SIZE, SHIFTS = 256, 16
 WHOLE = 0.05
 """Pixels; a shift so near to whole pixels is taken for whole: nothing is interpolated then."""
 
+TRUSTED_SCATTER = 2.0
+"""Pixels; where windows disagree by more, there are no edges to measure a shift by, and none is undone."""
+
 WORTH_UNDOING = 0.5
 """Pixels; a greater shift is warned of."""
 
@@ -187,6 +190,12 @@ def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
         f"shift: {pair.after.name} lies {shift.rows:+.2f} px down and {shift.cols:+.2f} px right of "
         f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)"
     )
+    if undo and scatter > TRUSTED_SCATTER:
+        ledger.warn(
+            f"the windows disagree on the shift by {scatter:.1f} px, as where there are few edges to measure it "
+            "by: it is not undone"
+        )
+        return pair
     if not undo:
         if np.hypot(shift.rows, shift.cols) > WORTH_UNDOING:
             ledger.warn(

@@ -9,6 +9,7 @@ from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
 from geoseg.methods.plume_measure import (
     WindDraws,
     background_error,
+    contrast,
     grown_masks,
     likeness,
     main_axis,
@@ -113,6 +114,10 @@ def test_screens_by_hand() -> None:
     assert likeness(values + field, field * 2, mask | ring) > 0.4
     assert likeness(values, field, mask | ring) < 0.2
     assert np.isnan(likeness(values, np.ones_like(field), mask))
+    park = (0.2 + 0.02 * field + np.where(mask, 0.3, 0)).astype(np.float32)
+    assert contrast(park, mask, ring) == pytest.approx(15, rel=0.3)
+    assert contrast(field, mask, ring) < 0.5
+    assert np.isnan(contrast(np.full((60, 60), np.nan, np.float32), mask, ring))
     shore = np.zeros((60, 60), np.bool_)
     shore[30:] = True
     assert 0.2 < share_near(mask, shore) < 0.3

@@ -141,7 +141,7 @@ def errors(runs: Sequence[Run], hits: Sequence[Hit]) -> Errors:
     ]
     relative = [hit.rate_kg_h / rate - 1 for rate, hit in pairs] or [math.nan]
     low, middle, high = (float(value) for value in np.percentile(relative, (25, 50, 75)))
-    covered = share(hit.rate_low <= rate <= hit.rate_high for rate, hit in pairs)
+    covered = share(hit.rate_low <= rate and not rate > hit.rate_high for rate, hit in pairs)
     return Errors(quartiles=(low, middle, high), covered=covered)
 
 

@@ -20,6 +20,7 @@ from geoseg.methods.methane_rate import (
 from geoseg.methods.plume_measure import (
     WindDraws,
     background_error,
+    contrast,
     grown_masks,
     likeness,
     main_axis,
@@ -32,7 +33,14 @@ from geoseg.methods.plume_measure import (
 from geoseg.methods.plume_search import centre_and_spread
 from geoseg.scenes.wind import Wind
 from geoseg.spec import PlumeSpec
-from geoseg.tasks.methane.retrieved import ALBEDO, CH4, CLOUD, REFERENCE_CH4, WATER
+from geoseg.tasks.methane.retrieved import (
+    ALBEDO,
+    CH4,
+    CLOUD,
+    GREENNESS,
+    REFERENCE_CH4,
+    WATER,
+)
 from geoseg.tasks.methane.search import Search
 
 Image = NDArray[np.float32]
@@ -43,6 +51,9 @@ PERSISTS = 0.5
 
 ALIKE = 0.6
 """Correlation with the ground's brightness from which a plume is taken for ground."""
+
+APART = 1.0
+"""Standard deviations by which a plume's ground may be greener, or less green, than the ground around it."""
 
 AT_WATER, AT_CLOUD = 0.25, 0.1
 """Share of a plume's rim that may be water or shadow, and cloud."""
@@ -62,6 +73,7 @@ class Measured:
     rate_low: float = NAN
     """95 % interval of the rate, by Monte Carlo."""
     rate_high: float = NAN
+    """NaN where pixels are saturated: the rate is then a lower bound."""
     rate_flux_kg_h: float = NAN
     """A second estimate: by the flux through transects."""
     ime_kg: float = NAN
@@ -161,7 +173,8 @@ class Measurer:
             measured,
             rate_kg_h=ime_rate(measured.ime_kg, measured.length_m, speed),
             rate_low=low,
-            rate_high=high,
+            # Beyond the table there may be any amount: the interval is then open upwards.
+            rate_high=NAN if measured.saturated else high,
             rate_flux_kg_h=cross_section_rate(plume_moles(plume), self.grid.pixel_size_m, towards, speed),
             wind_m_s=wind.speed,
             wind_from_deg=NAN if wind.direction_from is None else wind.direction_from,
@@ -230,7 +243,8 @@ def screens(plume: Levelled) -> tuple[list[str], list[str]]:
     """Return the names of the screens that a plume passes and fails; those that cannot be judged are in none.
 
     `surface`: with a reference, that alone must not explain half of the plume (of either sign: a spot that
-    was dark or bright on the reference day); without, the columns must not follow the ground's brightness.
+    was dark or bright on the reference day); without, the columns must not follow the ground's brightness,
+    and the ground must be about as green as around, for vegetation is darker at 2.2 than at 1.6 µm.
     `water`, `cloud`: the rim of the plume must not lie along either.
     """
     passed: list[str] = []
@@ -247,7 +261,9 @@ def screens(plume: Levelled) -> tuple[list[str], list[str]]:
         before = step_from_ring(bands[REFERENCE_CH4], mask, plume.ring)
         tell("surface", abs(before) / own if own > 0 else NAN, PERSISTS)
     else:
-        tell("surface", likeness(plume.above, bands[ALBEDO], mask | plume.ring), ALIKE)
+        alike = likeness(plume.above, bands[ALBEDO], mask | plume.ring) / ALIKE
+        apart = contrast(bands[GREENNESS], mask, plume.ring) / APART if GREENNESS in bands else NAN
+        tell("surface", float(np.fmax(alike, apart)), 1.0)
     tell("water", share_near(mask, bands[WATER] == 1), AT_WATER)
     if np.isfinite(bands[CLOUD]).any():
         tell("cloud", share_near(mask, bands[CLOUD] == 1), AT_CLOUD)

@@ -20,7 +20,15 @@ from geoseg.methods.methane_column import TABLE_AIR_MASS, enhancement, ratio_cha
 from geoseg.methods.methane_rate import MOL_PER_PPM_M
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
-from geoseg.tasks.methane.retrieved import ALBEDO, CH4, CLOUD, REFERENCE_CH4, SIGNAL, WATER
+from geoseg.tasks.methane.retrieved import (
+    ALBEDO,
+    CH4,
+    CLOUD,
+    GREENNESS,
+    REFERENCE_CH4,
+    SIGNAL,
+    WATER,
+)
 
 Image = NDArray[np.float32]
 
@@ -91,13 +99,24 @@ def clear_ground(values: Mapping[str, Image], prefix: str = "") -> tuple[Image, 
     return water, np.where(known, found.astype(np.float32), np.float32(np.nan))
 
 
+def greenness(values: Mapping[str, Image]) -> Image:
+    """Return the normalised difference of near infrared and red (H, W), NaN where either is missing."""
+    nir = next((name for name in ("nir", "nir08") if name in values), None)
+    if nir is None or "red" not in values:
+        return np.full(values[WEAK].shape, np.nan, np.float32)
+    total = values[nir] + values["red"]
+    return np.where(total > 0, (values[nir] - values["red"]) / np.where(total > 0, total, 1), np.nan).astype(
+        np.float32
+    )
+
+
 class RatioColumns:
     """The source of methane columns, and of what screens look at."""
 
     def __init__(self, stack: Source, fit: Fit) -> None:
         """Read from a stack of the scene and its references, the latter named by `reference_prefix`."""
         self._stack, self._fit = stack, fit
-        own = (CH4, SIGNAL, WATER, CLOUD, ALBEDO)
+        own = (CH4, SIGNAL, WATER, CLOUD, ALBEDO, GREENNESS)
         self.band_names: tuple[str, ...] = (*own, REFERENCE_CH4) if fit.reference_c else own
 
     @property
@@ -113,8 +132,8 @@ class RatioColumns:
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window: float32; valid where there is a column.
 
-        `water` and `cloud` (1 or 0), `albedo` (reflectance) and `reference:ch4` hold also where there is
-        none, NaN where they are not known.
+        `water` and `cloud` (1 or 0), `albedo` (reflectance), `ndvi` and `reference:ch4` hold also where there
+        is none, NaN where they are not known.
 
         Raises:
             BandError: the bands are not all there.
@@ -147,7 +166,7 @@ class RatioColumns:
         water, cloud = clear_ground(values)
         here = ~(water == 1) & ~(cloud == 1)
         strong, weak = (np.where(here, values[name], np.float32(np.nan)) for name in (STRONG, WEAK))
-        found = {WATER: water, CLOUD: cloud, ALBEDO: values[WEAK]}
+        found = {WATER: water, CLOUD: cloud, ALBEDO: values[WEAK], GREENNESS: greenness(values)}
         before = [self._reference(values, index) for index in range(len(fit.reference_c))]
         if fit.method == "sbmp":
             change = ratio_change(strong, mean_known([item[STRONG] for item in before]), fit.c)

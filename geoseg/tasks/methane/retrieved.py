@@ -23,6 +23,9 @@ WATER, CLOUD = "water", "cloud"
 ALBEDO = "albedo"
 """How bright the ground is at 1.6 to 2.2 µm, in the scene's units."""
 
+GREENNESS = "ndvi"
+"""Normalised difference of near infrared and red, NaN where it is not known: what gas does not change."""
+
 REFERENCE_CH4 = "reference:ch4"
 """The signal of the references alone, by their own bands."""
 

@@ -20,6 +20,7 @@ from geoseg.report import RunRecord
 from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
 from geoseg.tasks.methane.plume import map_plumes
 from tests.plumes import EAST, NORTH, SIDE, darken, ground, plume, write
+from tests.simulated import disc
 from tests.told import Told
 
 AIR_MASS = 1 / np.cos(np.radians(30)) + 1
@@ -145,6 +146,21 @@ def test_ground_that_looks_like_gas_on_both_days_is_no_plume(run: Run, tmp_path:
     assert alone["screens_failed"].str.contains("surface").all()
 
 
+def test_one_day_alone_takes_no_park_for_gas(run: Run, tmp_path: Path, scenes: dict[str, str]) -> None:
+    """Vegetation is darker at 2.2 than at 1.6 µm, as gas makes the ground; it is green, too."""
+    park = disc(SIDE, 150, 150, 9)
+    bands = ground(seed=5)
+    bands["B12"] = np.where(park, bands["B12"] * 0.97, bands["B12"])
+    scenes["dry"] = write(tmp_path / "dry", bands)
+    scenes["park"] = write(tmp_path / "park", {**bands, "B04": np.where(park, 0.08, bands["B04"])})
+    run("dry", wind=3.0)
+    assert (polygons(tmp_path)["class"] == 1).any()
+    run("park", wind=3.0)
+    found = polygons(tmp_path)
+    assert (found["class"] == 2).all()
+    assert found["screens_failed"].str.contains("surface").any()
+
+
 def test_the_map_does_not_depend_on_how_the_scene_is_cut(run: Run, tmp_path: Path) -> None:
     maps = []
     for options in ({}, {"tile": 64}, {"tile": 100, "overlap": 10}, {"batch_size": 3, "threads": 1}):
@@ -175,6 +191,8 @@ def test_beyond_the_table_columns_stay_at_its_end(run: Run, tmp_path: Path) -> N
     run("saturated", "reference", wind=3.0, columns=tmp_path / "ch4.tif")
     best = polygons(tmp_path).sort_values("ime_kg").iloc[-1]
     assert best.saturated > 0
+    assert best.rate_low < best.rate_kg_h
+    assert np.isnan(best.rate_high)  # there may be any amount
     end = 16_000 * 2 / AIR_MASS
     assert best.max_ppm_m == pytest.approx(end, rel=1e-4)
     with rasterio.open(tmp_path / "ch4.tif") as file:
