@@ -192,8 +192,7 @@ def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
     )
     if undo and scatter > TRUSTED_SCATTER:
         ledger.warn(
-            f"the windows disagree on the shift by {scatter:.1f} px, as where there are few edges to measure it "
-            "by: it is not undone"
+            f"the windows disagree on the shift by {scatter:.1f} px, as where edges are few: it is not undone"
         )
         return pair
     if not undo:
