@@ -96,7 +96,7 @@ def evaluate(
     seed: accuracy.Seed = None,
     min_per_class: accuracy.MinPerClass = None,
     inject_plumes: inject.Inject = False,
-    scene: inject.Scene = None,
+    scene: shared.OneScene = None,
     reference: shared.Reference = None,
     ground: inject.Ground = None,
     satellite: shared.Satellite = None,

@@ -51,15 +51,7 @@ def export(
             rich_help_panel=shared.INPUT,
         ),
     ] = None,
-    scene: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCENE",
-            help="For tensorrt: a scene on whose tiles less than float32 is calibrated and proved. "
-            "Repeatable: files of one scene.",
-            rich_help_panel=shared.INPUT,
-        ),
-    ] = None,
+    scene: shared.OneScene = None,
     sensor: shared.Sensor = None,
     tile: shared.Tile = None,
     batch_size: shared.BatchSize = None,

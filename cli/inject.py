@@ -30,16 +30,6 @@ Inject = Annotated[
         rich_help_panel=INJECT,
     ),
 ]
-Scene = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--scene",
-        metavar="SCENE",
-        help="The scene that plumes are put into: a folder of band files, an unpacked product, or files "
-        "(repeatable).",
-        rich_help_panel=INJECT,
-    ),
-]
 Ground = Annotated[
     list[float] | None,
     typer.Option(

@@ -31,6 +31,16 @@ Scenes = Annotated[
         show_default=False,
     ),
 ]
+OneScene = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scene",
+        metavar="SCENE",
+        help="A scene: a folder of band files, a product, or files (repeatable). Where simulated plumes go; "
+        "for tensorrt, on whose tiles less than float32 is calibrated and proved.",
+        rich_help_panel=INPUT,
+    ),
+]
 Band = Annotated[
     list[str] | None,
     typer.Option(

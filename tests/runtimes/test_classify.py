@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes.choose import available
+from geoseg.runtimes.choose import ON_CPU, available
 from geoseg.runtimes.classify import at_once, open_classifier
 from geoseg.spec import ClassifierSpec
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
 
-RUNTIMES = [status.name for status in available() if status.usable]
+RUNTIMES = [status.name for status in available() if status.usable and status.name in ON_CPU]
 SMALL = {**NAIP, "resolution": 20}
 """36 pixels a side."""
 
@@ -97,3 +97,9 @@ def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:
     small, large = mean_classifier(tmp_path / "small"), mean_classifier(tmp_path / "large", (NAIP,))
     assert (at_once(small), at_once(large)) == (64, 2**26 // (4 * 2 * 720**2))
     assert open_classifier(large, device="cpu").classifier.batch == at_once(large)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "tensorrt"])
+def test_runtimes_of_gpus_run_no_classifiers(model: ClassifierSpec, runtime: str) -> None:
+    with pytest.raises(RuntimeMissingError, match="openvino or onnxruntime"):
+        open_classifier(model, runtime=runtime)
