@@ -18,14 +18,37 @@ def record_text(record: RunRecord, *, detail: bool = False) -> str:
     if record.model:
         facts.append(("model", _line(record.model)))
     facts.append(("observed", f"{record.valid_share:.1%} of the scene"))
+    facts += [("noise", _noise(row)) for row in record.tables.get("retrieval", ())]
     if detail:
         facts.append(("engine", _line(record.runtime)))
-        facts += [("input", _line(item)) for item in record.inputs]
+        facts += [("input", _input(item)) for item in record.inputs]
         facts.append(("crs", record.crs or "none"))
         facts.append(("made", f"{record.created} by geoseg {record.geoseg} in {record.seconds:g} s"))
     facts += [("wrote" if not index else "", str(path)) for index, path in enumerate(record.outputs)]
     tables = [class_table(record.classes), *(gain_loss_table(rows) for rows in _gain_loss(record))]
     return "\n\n".join([*tables, facts_text(facts)])
+
+
+def _noise(row: Mapping[str, int | float | str]) -> str:
+    """How noisy methane columns are, and how many false spots were seen."""
+    seen = f"; {row['false_spots']} false spots seen" if int(row["false_spots"]) >= 0 else ""
+    return (
+        f"{row['noise_ppm_m']:,.0f} ppm·m a pixel ({row['noise_mol_m2']:.4f} mol/m²), threshold "
+        f"{row['threshold_ppm_m']:,.0f} ppm·m{seen}"
+    )
+
+
+def _input(item: Mapping[str, object]) -> str:
+    """A scene in one line; all of its bands and layers stand in --json."""
+    paths, grid, layers = item.get("paths"), item.get("grid"), item.get("layers")
+    short = {name: item.get(name) for name in ("name", "sensor", "platform", "time")}
+    if isinstance(paths, list) and paths:
+        short["paths"] = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    if isinstance(grid, Mapping):
+        short["grid"] = f"{grid.get('width')} x {grid.get('height')}, {grid.get('crs') or 'no CRS'}"
+    if isinstance(layers, list) and layers:
+        short["layers"] = len(layers)
+    return _line(short)
 
 
 def _gain_loss(record: RunRecord) -> list[TableRows]:

@@ -47,6 +47,12 @@ def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack
         f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.noise:.0f} after the median "
         f"filter; threshold {search.told}"
     )
+    if search.typical > retrieved.most_ppm_m:
+        ledger.warn(
+            f"the threshold ({search.typical:.0f} ppm·m) lies beyond the table of absorption, which ends at "
+            f"{retrieved.most_ppm_m:.0f}: the ground is too uneven, or the reference too different, to weigh "
+            "methane here; give a reference of the same season, or several"
+        )
     sink = None
     if spec.columns is not None:
         sink = stack.enter_context(
