@@ -39,7 +39,7 @@ WHOLE = 0.05
 """Pixels; a shift so near to whole pixels is taken for whole: nothing is interpolated then."""
 
 TRUSTED_SCATTER = 2.0
-"""Pixels; where windows disagree by more, there are no edges to measure a shift by, and none is undone."""
+"""Pixels; where windows disagree by more, there are no edges to measure a shift by."""
 
 WORTH_UNDOING = 0.5
 """Pixels; a greater shift is warned of."""
@@ -179,7 +179,7 @@ def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
         SceneError: the dates do not overlap.
     """
     found = _measure(pair)
-    if found is None:
+    if found is None or found[1] > TRUSTED_SCATTER:
         ledger.warn(
             f"{pair.before.name} and {pair.after.name}: no shift could be measured, so that it is not known "
             "whether they lie on each other. Look at the edges of fields and roads"
@@ -190,11 +190,6 @@ def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
         f"shift: {pair.after.name} lies {shift.rows:+.2f} px down and {shift.cols:+.2f} px right of "
         f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)"
     )
-    if undo and scatter > TRUSTED_SCATTER:
-        ledger.warn(
-            f"the windows disagree on the shift by {scatter:.1f} px, as where edges are few: it is not undone"
-        )
-        return pair
     if not undo:
         if np.hypot(shift.rows, shift.cols) > WORTH_UNDOING:
             ledger.warn(
