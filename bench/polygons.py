@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
-import re
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import pyogrio
 import rasterio.features
 import shapely
 from affine import Affine
+from memory import resident
 from numpy.typing import NDArray
 from pyproj import CRS
 
@@ -164,12 +164,6 @@ def measure_peak(options: argparse.Namespace) -> None:
         before = resident("VmRSS")
         run_geoseg(classes, Path(folder) / "map.gpkg", options.strip, Cleaning())
         print(resident("VmHWM") - before)
-
-
-def resident(field: str) -> float:
-    """MiB resident now (VmRSS) or at most (VmHWM), on Linux; `getrusage` would count in the parent."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
 
 
 def compare(name: str, options: argparse.Namespace) -> None:

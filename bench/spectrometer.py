@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from memory import resident
 
 from geoseg.catalog.gases import methane
 from geoseg.catalog.presets import sensors
@@ -101,7 +101,7 @@ def retrieve(path: Path, group: int | None, method: str) -> dict[str, float]:
         near = Window(row=grid.height // 2 - 10, col=grid.width // 2 - 10, height=20, width=20)
         inside = float(np.nanmean(found.source.read(near, ("ch4",)).physical()))
         print(f"  {found.method}", file=sys.stderr)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resident("VmHWM")
     return {"seconds": round(seconds, 1), "peak_mib": round(peak), "plume_ppm_m": round(inside)}
 
 
