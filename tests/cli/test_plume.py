@@ -65,6 +65,7 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
         (["--wind", "-3"], 2, "without wind"),
         (["--wind", "nowhere.nc"], 3, "nowhere.nc"),
         (["--source", "95,400"], 2, "longitude comes first"),
+        (["--source", "31.6,57"], 3, "whose centre is 57.0"),
         (["--effective-wind", "1"], 2, "two numbers"),
         (["--method", "mbmp"], 2, "--reference"),
         (["--method", "mag1c"], 2, "cube"),
@@ -84,6 +85,34 @@ def test_what_is_refused(
     assert len(line) == 1
     assert message in line[0]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--columns", "--facilities"])
+def test_no_file_is_named_twice(geoseg: Geoseg, scene: str, tmp_path: Path, option: str) -> None:
+    path = tmp_path / "p.gpkg"
+    path.write_bytes(b"kept")
+    _, err = geoseg("methane", "plume", scene, "-o", path, option, path, "--overwrite", code=6)
+    assert "p.gpkg" in err
+    assert path.read_bytes() == b"kept"
+
+
+def test_references_that_are_none(geoseg: Geoseg, scene: str, tmp_path: Path) -> None:
+    surface = write(tmp_path / "l2", ground(1), "S2A_MSIL2A_20210626T065621")
+    output = tmp_path / "p.gpkg"
+    _, err = geoseg("methane", "plume", scene, "--reference", surface, "-o", output, code=3)
+    assert "l2 is surface reflectance" in err
+    _, err = geoseg("methane", "plume", scene, "--reference", scene, "-o", output, code=3)
+    assert "itself" in err
+    other = write(tmp_path / "b", ground(1), "S2B_MSIL1C_20210626T065621")
+    _, err = geoseg("methane", "plume", scene, "--reference", other, "-o", output)
+    assert "warning: reference b is of Sentinel-2B MSI, not of Sentinel-2A MSI" in err
+
+
+def test_a_scene_without_clear_land(geoseg: Geoseg, tmp_path: Path) -> None:
+    white = write(tmp_path / "white", {name: values * 0 + 0.9 for name, values in ground(1).items()})
+    _, err = geoseg("methane", "plume", white, "-o", tmp_path / "p.gpkg", code=3)
+    assert "white: no pixel is clear land" in err
+    assert "another day" in err
 
 
 def test_the_satellite_must_be_known(geoseg: Geoseg, tmp_path: Path) -> None:

@@ -80,6 +80,17 @@ def test_the_flux_through_a_ribbon_is_that_of_its_section() -> None:
     assert rate == pytest.approx(0.05 * 4 * 20 * 0.01604 * 2.0 * 3600)
 
 
+@pytest.mark.parametrize(("down", "right"), [(20.0, 20.0), (20.0, 10.0), (20.0, 40.0)])
+@pytest.mark.parametrize("direction", [0, 90, 180, 270])
+def test_the_flux_does_not_depend_on_the_shape_of_pixels(down: float, right: float, direction: int) -> None:
+    """Degrees of longitude are short far from the equator."""
+    plume = np.full((60, 60), np.nan)
+    plume[10:50, 10:50] = 0.05
+    rate = cross_section_rate(plume, (down, right), direction, 2.0)
+    width = 40 * (down if direction in {90, 270} else right)
+    assert rate == pytest.approx(0.05 * width * 0.01604 * 2.0 * 3600, rel=0.03)
+
+
 def _ground(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     weak = rng.uniform(0.2, 0.4, (60, 60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,14 +12,13 @@ from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
 from geoseg.errors import ModelError, SceneError
 from geoseg.methods.plume_search import MARGIN
-from geoseg.outputs import check_writable
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
-from geoseg.scenes import open_scene
+from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
-from geoseg.tasks.methane.angles import angles_of
+from geoseg.tasks.methane.angles import angles_of, centre
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
 from geoseg.tasks.methane.cube import retrieve_cube
@@ -32,7 +32,7 @@ from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
 from geoseg.tasks.methane.told import extras
 from geoseg.tasks.methane.wind import effective_wind, tell_wind, wind_of
 from geoseg.tasks.recipe import Recipe
-from geoseg.tasks.segment import network_recipe
+from geoseg.tasks.segment import clip, network_recipe
 
 OTHER_TASKS = frozenset({"flood", "change"})
 """What networks may be made for that draw no plumes."""
@@ -52,10 +52,7 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         OutputError: an output cannot be written.
     """
     ledger = Ledger(reporter)
-    inputs = [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths)]
-    begin(spec.run, inputs)
-    if spec.columns is not None:
-        check_writable([spec.columns], spec.run.overwrite, inputs=[Path(path) for path in inputs])
+    begin(spec.run, _inputs(spec), spec.columns)
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
     with ExitStack() as stack:
         retrieved = _retrieve(spec, stack, ledger)
@@ -72,6 +69,12 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         return make_map(recipe, spec.run, command_of(spec), ledger)
 
 
+def _inputs(spec: PlumeSpec) -> list[str | Path]:
+    """Every file that is read."""
+    beside = [path for path in (spec.wind, spec.absorption, spec.facilities) if isinstance(path, Path)]
+    return [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths), *beside]
+
+
 def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
     """Columns of the scene, by what kind of instrument saw it."""
     scene = stack.enter_context(open_scene(spec.scene, sensors()))
@@ -80,6 +83,8 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
             f"{scene.name}: without a CRS neither areas nor rates are known; give the raster its CRS "
             "(gdal_edit.py -a_srs)"
         )
+    if spec.source is not None:
+        _check_source(spec.source, clip(scene, spec.run))
     satellite = satellite_of(scene, spec.satellite)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     if satellite.kind == "spectrometer" and spec.method not in {"sbmp", "mbsp", "mbmp"}:
@@ -89,6 +94,21 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
         return retrieve_cube(scene, spec, satellite, Path(folder), stack, ledger, angles)
     opened = open_all(spec, stack, ledger)
     return retrieve(spec, satellite, opened, angles, ledger)
+
+
+def _check_source(source: tuple[float, float], scene: Scene) -> None:
+    """Refuse a source where nothing is searched.
+
+    Raises:
+        SceneError: it lies outside of the scene, or of the area that is mapped.
+    """
+    col, row = scene.grid.from_lonlat(*source)
+    if not (0 <= row <= scene.grid.height and 0 <= col <= scene.grid.width):
+        lon, lat = centre(scene) or (math.nan, math.nan)
+        raise SceneError(
+            f"--source {source[0]:g},{source[1]:g} lies outside of what is mapped of {scene.name}, whose "
+            f"centre is {lon:.3f},{lat:.3f}; longitude comes first"
+        )
 
 
 def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, stack: ExitStack) -> PlumeJudge:
