@@ -11,6 +11,7 @@ import pytest
 import rasterio
 
 from tests.plumes import darken, ground, plume, write
+from tests.spectrometer import lookup_table, simulate, write_granule
 
 Geoseg = Callable[..., tuple[str, str]]
 AIR_MASS = 2.15
@@ -43,6 +44,23 @@ def test_a_map_in_one_command(geoseg: Geoseg, scene: str, reference: str, tmp_pa
     assert "methane plume" in shown
     _, again = geoseg("methane", "plume", scene, "-o", tmp_path / "p.gpkg", code=6)
     assert "--overwrite" in again
+
+
+def test_a_plan_of_a_cube_retrieves_nothing(geoseg: Geoseg, tmp_path: Path) -> None:
+    cube = simulate(60, 40)
+    path = write_granule(tmp_path / "EMIT_L1B_RAD_001_20230506T101031_2312607_014.nc", cube)
+    output = tmp_path / "p.gpkg"
+    out, _ = geoseg("methane", "plume", path, "-o", output, "--dry-run", "--json")
+    plan = json.loads(out)
+    assert (plan["height"], plan["width"]) == lookup_table(cube)[0].shape
+    assert "columns are computed first" in plan["notes"][0]
+    # Too few pixels for a covariance: a map is refused, and the plan did not find that out.
+    _, err = geoseg("methane", "plume", path, "-o", output, "--column-group", 1, code=3)
+    assert "valid pixels" in err
+    geoseg("methane", "plume", path, "-o", output, "--column-group", 1, "--dry-run")
+    _, err = geoseg("methane", "plume", path, "-o", output, "--method", "mbsp", "--dry-run", code=3)
+    assert "use mag1c or matched-filter" in err
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
 def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
 from geoseg.errors import ModelError, SceneError
-from geoseg.methods.plume_search import MARGIN
+from geoseg.methods.plume_search import MARGIN, Background
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import Scene, open_scene
@@ -21,7 +23,7 @@ from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
 from geoseg.tasks.methane.angles import angles_of, centre
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
-from geoseg.tasks.methane.cube import retrieve_cube
+from geoseg.tasks.methane.cube import plan_cube, retrieve_cube
 from geoseg.tasks.methane.found import Found, look
 from geoseg.tasks.methane.judging import PlumeJudge
 from geoseg.tasks.methane.kept import keep
@@ -55,13 +57,13 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
     begin(spec.run, _inputs(spec), spec.columns)
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
     with ExitStack() as stack:
-        retrieved = _retrieve(spec, stack, ledger)
+        retrieved = _retrieve(spec, stack, ledger, dry_run=dry_run)
+        if dry_run:
+            return _plan(spec, retrieved, stack, ledger)
         if not retrieved.stored:
             retrieved = keep(retrieved, spec.run.output.resolve().parent, stack, ledger)
         search = find_threshold(retrieved, spec)
         recipe = _recipe(spec, retrieved, search, stack, ledger)
-        if dry_run:
-            return plan(recipe, spec.run)
         tell_wind(spec, retrieved, ledger)
         found = look(spec, retrieved, search, stack, ledger)
         judge = _judge(spec, retrieved, found, stack)
@@ -75,8 +77,18 @@ def _inputs(spec: PlumeSpec) -> list[str | Path]:
     return [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths), *beside]
 
 
-def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
-    """Columns of the scene, by what kind of instrument saw it."""
+def _plan(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger: Ledger) -> Plan:
+    """Say what drawing the map would take, without looking at the whole scene."""
+    even = Background(mean=np.zeros((1, 1)), std=np.ones((1, 1)), pixel_std=1.0)
+    search = Search(background=even, sigmas=spec.sigma, min_pixels=spec.min_pixels)
+    found = plan(_recipe(spec, retrieved, search, stack, ledger), spec.run)
+    seconds = None if spec.model is None else found.seconds
+    note = "columns are computed first, into scratch files beside the output; that is not counted here"
+    return found.model_copy(update={"seconds": seconds, "notes": (*found.notes, note)})
+
+
+def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: bool) -> Retrieved:
+    """Columns of the scene, by what kind of instrument saw it; of a cube without them where they can wait."""
     scene = stack.enter_context(open_scene(spec.scene, sensors()))
     if scene.grid.crs is None:
         raise SceneError(
@@ -87,8 +99,10 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
         _check_source(spec.source, clip(scene, spec.run))
     satellite = satellite_of(scene, spec.satellite)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
-    if satellite.kind == "spectrometer" and spec.method not in {"sbmp", "mbsp", "mbmp"}:
+    if satellite.kind == "spectrometer":
         ledger.hear(scene.notes, scene.warnings)
+        if dry_run and spec.model is None:
+            return plan_cube(scene, spec, satellite, angles, ledger)
         parent = spec.run.output.resolve().parent
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".geoseg-", dir=parent))
         return retrieve_cube(scene, spec, satellite, Path(folder), stack, ledger, angles)
