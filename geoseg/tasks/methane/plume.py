@@ -56,6 +56,8 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
     ledger = Ledger(reporter)
     begin(spec.run, _inputs(spec), spec.columns)
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
+    if facilities is not None and not facilities.labels:
+        ledger.warn(f"{facilities.path}: holds no facility, so that plumes are attributed to none")
     with ExitStack() as stack:
         retrieved = _retrieve(spec, stack, ledger, dry_run=dry_run)
         if dry_run:
