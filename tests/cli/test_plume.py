@@ -58,6 +58,8 @@ def test_a_plan_of_a_cube_retrieves_nothing(geoseg: Geoseg, tmp_path: Path) -> N
     _, err = geoseg("methane", "plume", path, "-o", output, "--column-group", 1, code=3)
     assert "valid pixels" in err
     geoseg("methane", "plume", path, "-o", output, "--column-group", 1, "--dry-run")
+    _, err = geoseg("methane", "plume", path, "-o", output, "--reference", path, "--dry-run", code=2)
+    assert "--reference is for scenes of two bands" in err
     _, err = geoseg("methane", "plume", path, "-o", output, "--method", "mbsp", "--dry-run", code=3)
     assert "use mag1c or matched-filter" in err
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
@@ -87,6 +89,8 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
         (["--effective-wind", "1"], 2, "two numbers"),
         (["--method", "mbmp"], 2, "--reference"),
         (["--method", "mag1c"], 2, "cube"),
+        (["--threshold", "900", "--percentile", "99"], 2, "one of both"),
+        (["--column-group", "0"], 2, "--column-group is for imaging spectrometers"),
         (["--satellite", "sentinel-9"], 2, "sentinel-9"),
         (["--satellite", "sentinel-2b"], 3, "Sentinel-2A"),
         (["--sensor", "sentinel-2-l2a-harmonised"], 3, "L1C"),

@@ -12,13 +12,13 @@ import numpy as np
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
-from geoseg.errors import ModelError, SceneError
+from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.methods.plume_search import MARGIN, Background
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
-from geoseg.spec import PlumeSpec
+from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
 from geoseg.tasks.methane.angles import angles_of, centre
 from geoseg.tasks.methane.attribution import read_facilities
@@ -100,6 +100,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: boo
     if spec.source is not None:
         _check_source(spec.source, clip(scene, spec.run))
     satellite = satellite_of(scene, spec.satellite)
+    _check_options(spec, satellite)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     if satellite.kind == "spectrometer":
         ledger.hear(scene.notes, scene.warnings)
@@ -110,6 +111,24 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: boo
         return retrieve_cube(scene, spec, satellite, Path(folder), stack, ledger, angles)
     opened = open_all(spec, stack, ledger)
     return retrieve(spec, satellite, opened, angles, ledger)
+
+
+def _check_options(spec: PlumeSpec, satellite: SatelliteSpec) -> None:
+    """Refuse what would be silently ignored.
+
+    Raises:
+        UsageError: an option is for another kind of satellite, or two of them say the threshold.
+    """
+    if spec.threshold is not None and spec.percentile is not None:
+        raise UsageError("--threshold and --percentile: one of both decides")
+    if satellite.kind == "spectrometer":
+        names, those = ("reference", "coregister"), "scenes of two bands"
+    else:
+        names, those = ("absorption", "column_group"), "imaging spectrometers"
+    for name in names:
+        if getattr(spec, name) != PlumeSpec.model_fields[name].default:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} is for {those}, and the scene is of {satellite.title}; leave it out")
 
 
 def _check_source(source: tuple[float, float], scene: Scene) -> None:
