@@ -14,12 +14,12 @@ import numpy as np
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.errors import OutputError
 from geoseg.evaluate.calibration import calibration_error, curve
 from geoseg.evaluate.maps import Verdict
 from geoseg.evaluate.pictures import as_data_uri, panels
 from geoseg.evaluate.protocol import Result
 from geoseg.methods.accuracy import accuracy, class_scores, interval, main_score, mean_iou
+from geoseg.outputs import write_report
 from geoseg.outputs.chart import Line, line_chart
 from geoseg.train.spec import TrainSpec
 
@@ -147,13 +147,7 @@ def write(results: Sequence[Result], spec: TrainSpec, protocol: str, folder: Pat
         CHIPS: _csv(results),
         PAGE: _page(results, spec, protocol),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
-    return tuple(folder / name for name in texts)
+    return write_report(folder, texts)
 
 
 def _csv(results: Sequence[Result]) -> str:

@@ -151,10 +151,6 @@ def _score(
     return np.concatenate(parts)
 
 
-def _zeros(count: int, given: SensorInput, side: int) -> NDArray[np.float32]:
-    return np.zeros((count, len(given.bands), side, side), np.float32)
-
-
 def _fill(
     batch: dict[str, NDArray[np.float32]], place: int, site: Site, model: ClassifierSpec, sources: Sources
 ) -> bool:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.errors import OutputError
 from geoseg.evaluate.report import PAGE, SCORES, STYLE, table
 from geoseg.evaluate.sites import Ranking
+from geoseg.outputs import write_report
 from geoseg.outputs.chart import Line, line_chart
 from geoseg.samples.sites import Site
 from geoseg.train.scene_spec import SceneTrainSpec
@@ -130,13 +130,7 @@ def write(
         SCORES: json.dumps(as_json(rankings, spec, protocol), indent=2) + "\n",
         SITES: _csv(rankings, sites, spec),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
-    return tuple(folder / name for name in texts)
+    return write_report(folder, texts)
 
 
 def _csv(rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec) -> str:

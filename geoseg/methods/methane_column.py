@@ -1,7 +1,9 @@
 """Methane columns from two short-wave infrared bands of Sentinel-2 and Landsat.
 
 Methane absorbs at 2.3 µm more than at 1.6 µm, so that a plume darkens one band against the other. Varon 2021,
-doi:10.5194/amt-14-2771-2021: single-band and multi-band, single-pass and multi-pass. Inputs are
+doi:10.5194/amt-14-2771-2021. Its methods differ in what `fit_ratio` and `ratio_change` compare: 2.3 µm with
+the same band of a day without plume (single-band, multi-pass: SBMP), or with 1.6 µm of the same moment
+(multi-band, single-pass: MBSP), or the second less the second of another day (MBMP). Inputs are
 top-of-atmosphere reflectance (H, W), NaN where not observed or not clear.
 """
 
@@ -72,29 +74,6 @@ def ratio_change(strong: Image, weak: Image, c: float) -> NDArray[np.float64]:
 def _comparable(strong: Image, weak: Image) -> NDArray[np.bool_]:
     """Where both are known and the divisor is not 0."""
     return np.asarray(np.isfinite(strong) & np.isfinite(weak) & (weak > 0))
-
-
-def relative_change(strong: Image, weak: Image) -> tuple[NDArray[np.float64], float]:
-    """Return `ratio_change` with the c that `fit_ratio` finds in the images themselves, and c."""
-    c = fit_ratio(strong, weak)
-    return ratio_change(strong, weak, c), c
-
-
-def single_band(swir22: Image, reference_swir22: Image) -> NDArray[np.float64]:
-    """Single-band, multi-pass (SBMP): 2.3 µm against the same band of a day without plume."""
-    return relative_change(swir22, reference_swir22)[0]
-
-
-def multi_band(swir22: Image, swir16: Image) -> NDArray[np.float64]:
-    """Multi-band, single-pass (MBSP): 2.3 µm against 1.6 µm of the same moment."""
-    return relative_change(swir22, swir16)[0]
-
-
-def multi_pass(
-    swir22: Image, swir16: Image, reference_swir22: Image, reference_swir16: Image
-) -> NDArray[np.float64]:
-    """Multi-band, multi-pass (MBMP): MBSP less that of a day without plume, which takes the surface away."""
-    return multi_band(swir22, swir16) - multi_band(reference_swir22, reference_swir16)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

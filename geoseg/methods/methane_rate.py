@@ -73,9 +73,9 @@ def cross_section_rate(
 ) -> float:
     """Return the rate in kg/h by the flux through transects across the wind.
 
-    The enhancement is summed over lines of one pixel's width that stand across the wind, and the mean over
-    those lines that meet the plume is carried by the wind. It needs no length, and disagrees with the IME
-    where the plume is no plume.
+    The enhancement is summed over lines that stand across the wind, as wide as a pixel's longer side so that
+    none falls between pixels, and the mean over those that meet the plume is carried by the wind. It needs no
+    length, and disagrees with the IME where the plume is no plume.
 
     Args:
         enhancement: (H, W) mol/m², NaN outside the plume.
@@ -91,7 +91,7 @@ def cross_section_rate(
         raise UsageError("a plume without pixels has no rate")
     down, right = pixel_size_m
     along = np.sin(np.radians(direction)) * cols * right - np.cos(np.radians(direction)) * rows * down
-    step = float(np.sqrt(down * right))
+    step = max(down, right)
     lines = np.floor((along - along.min()) / step).astype(np.int64)
     moles = np.bincount(lines, enhancement[rows, cols].astype(np.float64) * down * right)
     met = np.bincount(lines) > 0

@@ -133,10 +133,16 @@ def background_of(filtered: NDArray[np.float64], raw: NDArray[np.float64]) -> Ba
     """
     known = np.isfinite(filtered[0])
     if not known.any():
-        raise SceneError("no clear land pixel has a methane column: the scene is cloud, water or nodata")
+        raise SceneError(
+            "too few pixels have a methane column: nearly all is cloud, water or nodata, or the scene is too "
+            "small; give a clearer day, or a larger scene"
+        )
     noise = float(np.median(filtered[1][known]))
     if not noise > 0:
-        raise SceneError("the methane columns have no noise: both bands hold the same values")
+        raise SceneError(
+            "the methane columns have no noise: bands are multiples of each other; check that each is what "
+            "it should be (--band)"
+        )
     # Of a block that is flat by accident everything would stand out.
     std = np.where(known, np.maximum(filtered[1], noise / 4), np.nan)
     return Background(

@@ -14,7 +14,7 @@ from pyproj import CRS
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs.beside import check_writable, write_texts
+from geoseg.outputs.beside import check_writable, write_report, write_texts
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.fgb import FlatGeobufSink
 from geoseg.outputs.geojson import GeoJsonSink
@@ -45,6 +45,7 @@ __all__ = [
     "rasterise",
     "read_record",
     "write_bands",
+    "write_report",
     "write_texts",
 ]
 

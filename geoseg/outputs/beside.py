@@ -196,3 +196,18 @@ def write_texts(texts: Mapping[Path, str], *, overwrite: bool) -> None:
             with writing(path):
                 beside.path(path).write_text(text, encoding="utf-8")
         beside.commit()
+
+
+def write_report(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
+    """Write text files of a report into a folder, which is made where it is not there; return their paths.
+
+    Files that are there are replaced.
+
+    Raises:
+        OutputError: one cannot be written; none is then left behind.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    named = {folder / name: text for name, text in texts.items()}
+    write_texts(named, overwrite=True)
+    return tuple(named)

@@ -124,8 +124,9 @@ def _origins(named: list[Named], remarks: Remarks) -> None:
     for origin in ("wavelength", "word in its name"):
         names = [f"{item.name} = {item.candidate.where}" for item in named if item.origin == origin]
         if names:
-            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-            remarks.note(f"named by {origin}: {', '.join(names[:8])}{more}")
+            few = len(names) <= 8
+            told = ", ".join(names) if few else f"{len(names)} bands, {names[0]} to {names[-1]}"
+            remarks.note(f"named by {origin}: {told}")
 
 
 def _time(product: Product) -> datetime | None:

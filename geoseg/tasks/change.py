@@ -8,7 +8,6 @@ from dataclasses import replace
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import task
 from geoseg.errors import UsageError
-from geoseg.outputs import check_writable
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
@@ -47,9 +46,7 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
         OutputError: an output cannot be written.
     """
     ledger = Ledger(reporter)
-    begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()])
-    if spec.matrix is not None:
-        check_writable([spec.matrix], spec.run.overwrite)
+    begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()], spec.matrix)
     model = find_model(spec.model) if spec.model is not None else None
     if model is not None and spec.method != "auto":
         raise UsageError(f"--method {spec.method} and --model {spec.model}: one of both decides")

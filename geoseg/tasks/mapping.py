@@ -86,13 +86,20 @@ class Ledger:
             self.warn(text)
 
 
-def begin(run: RunSpec, inputs: Sequence[str]) -> None:
+def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> None:
     """Refuse outputs that cannot be written before anything is read.
 
+    Args:
+        run: names the outputs of every map.
+        inputs: what is read.
+        further: outputs of this task alone; None is none.
+
     Raises:
-        OutputError: an output exists, or its folder is not there or not writable.
+        OutputError: an output is named twice, is an input, or exists, or its folder is not there or not
+            writable.
     """
-    check_writable(outputs_of(run), run.overwrite, inputs=[Path(path) for path in inputs])
+    wanted = [*outputs_of(run), *(path for path in further if path is not None)]
+    check_writable(wanted, run.overwrite, inputs=[Path(path) for path in inputs])
 
 
 def outputs_of(run: RunSpec) -> list[Path]:

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 
 from tests.plumes import darken, ground, plume, write
+from tests.spectrometer import lookup_table, simulate, write_granule
 
 Geoseg = Callable[..., tuple[str, str]]
 AIR_MASS = 2.15
@@ -45,6 +46,25 @@ def test_a_map_in_one_command(geoseg: Geoseg, scene: str, reference: str, tmp_pa
     assert "--overwrite" in again
 
 
+def test_a_plan_of_a_cube_retrieves_nothing(geoseg: Geoseg, tmp_path: Path) -> None:
+    cube = simulate(60, 40)
+    path = write_granule(tmp_path / "EMIT_L1B_RAD_001_20230506T101031_2312607_014.nc", cube)
+    output = tmp_path / "p.gpkg"
+    out, _ = geoseg("methane", "plume", path, "-o", output, "--dry-run", "--json")
+    plan = json.loads(out)
+    assert (plan["height"], plan["width"]) == lookup_table(cube)[0].shape
+    assert "columns are computed first" in plan["notes"][0]
+    # Too few pixels for a covariance: a map is refused, and the plan did not find that out.
+    _, err = geoseg("methane", "plume", path, "-o", output, "--column-group", 1, code=3)
+    assert "valid pixels" in err
+    geoseg("methane", "plume", path, "-o", output, "--column-group", 1, "--dry-run")
+    _, err = geoseg("methane", "plume", path, "-o", output, "--reference", path, "--dry-run", code=2)
+    assert "--reference is for scenes of two bands" in err
+    _, err = geoseg("methane", "plume", path, "-o", output, "--method", "mbsp", "--dry-run", code=3)
+    assert "use mag1c or matched-filter" in err
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
 def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp_path: Path) -> None:
     out, _ = geoseg("methane", "plume", scene, "-o", tmp_path / "p.gpkg", "--dry-run", "--json")
     assert json.loads(out)["tiles"] > 0
@@ -65,9 +85,12 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
         (["--wind", "-3"], 2, "without wind"),
         (["--wind", "nowhere.nc"], 3, "nowhere.nc"),
         (["--source", "95,400"], 2, "longitude comes first"),
+        (["--source", "31.6,57"], 3, "whose centre is 57.0"),
         (["--effective-wind", "1"], 2, "two numbers"),
         (["--method", "mbmp"], 2, "--reference"),
         (["--method", "mag1c"], 2, "cube"),
+        (["--threshold", "900", "--percentile", "99"], 2, "one of both"),
+        (["--column-group", "0"], 2, "--column-group is for imaging spectrometers"),
         (["--satellite", "sentinel-9"], 2, "sentinel-9"),
         (["--satellite", "sentinel-2b"], 3, "Sentinel-2A"),
         (["--sensor", "sentinel-2-l2a-harmonised"], 3, "L1C"),
@@ -84,6 +107,34 @@ def test_what_is_refused(
     assert len(line) == 1
     assert message in line[0]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--columns", "--facilities"])
+def test_no_file_is_named_twice(geoseg: Geoseg, scene: str, tmp_path: Path, option: str) -> None:
+    path = tmp_path / "p.gpkg"
+    path.write_bytes(b"kept")
+    _, err = geoseg("methane", "plume", scene, "-o", path, option, path, "--overwrite", code=6)
+    assert "p.gpkg" in err
+    assert path.read_bytes() == b"kept"
+
+
+def test_references_that_are_none(geoseg: Geoseg, scene: str, tmp_path: Path) -> None:
+    surface = write(tmp_path / "l2", ground(1), "S2A_MSIL2A_20210626T065621")
+    output = tmp_path / "p.gpkg"
+    _, err = geoseg("methane", "plume", scene, "--reference", surface, "-o", output, code=3)
+    assert "l2 is surface reflectance" in err
+    _, err = geoseg("methane", "plume", scene, "--reference", scene, "-o", output, code=3)
+    assert "itself" in err
+    other = write(tmp_path / "b", ground(1), "S2B_MSIL1C_20210626T065621")
+    _, err = geoseg("methane", "plume", scene, "--reference", other, "-o", output)
+    assert "warning: reference b is of Sentinel-2B MSI, not of Sentinel-2A MSI" in err
+
+
+def test_a_scene_without_clear_land(geoseg: Geoseg, tmp_path: Path) -> None:
+    white = write(tmp_path / "white", {name: values * 0 + 0.9 for name, values in ground(1).items()})
+    _, err = geoseg("methane", "plume", white, "-o", tmp_path / "p.gpkg", code=3)
+    assert "white: no pixel is clear land" in err
+    assert "another day" in err
 
 
 def test_the_satellite_must_be_known(geoseg: Geoseg, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_blocks_without_land_take_after_their_neighbours() -> None:
 
 
 def test_nothing_known_is_refused() -> None:
-    with pytest.raises(SceneError, match="no clear land pixel"):
+    with pytest.raises(SceneError, match="too few pixels"):
         _background(np.full((70, 70), np.nan, np.float32))
     with pytest.raises(SceneError, match="no noise"):
         _background(np.ones((70, 70), np.float32))

@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError
 from geoseg.features import Features
-from geoseg.outputs import check_writable, open_vector
+from geoseg.outputs import check_writable, open_vector, write_report
 from geoseg.outputs.beside import Beside
 from geoseg.outputs.layer import Kind
 from geoseg.report import RunRecord
@@ -117,6 +117,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root of a whole machine can mount a small disk")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "report"
+    assert write_report(folder, {"a.txt": "1", "b.txt": "2"}) == (folder / "a.txt", folder / "b.txt")
+    (folder / "b.txt").unlink()
+    (folder / "b.txt").mkdir()
+    with pytest.raises(OutputError, match=r"b\.txt"):
+        write_report(folder, {"a.txt": "3", "b.txt": "4"})
+    assert (folder / "a.txt").read_text() == "1"
+    with pytest.raises(OutputError):
+        write_report(folder / "a.txt", {"c.txt": "5"})
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet", ".geojson"])

@@ -13,12 +13,12 @@ from pathlib import Path
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.errors import OutputError
 from geoseg.evaluate.methane import scores
 from geoseg.evaluate.methane.evaluation import Evaluation
 from geoseg.evaluate.methane.page import page
 from geoseg.evaluate.methane.runs import AT_SOURCE_M, CORE, Hit, Run
 from geoseg.evaluate.methane.scores import FalsePlumes, Gain, Limit, Row, Share, Third
+from geoseg.outputs import write_report
 from geoseg.spec import PlumeSpec
 
 PAGE, SCORES, RUNS = "report.html", "scores.json", "runs.csv"
@@ -277,10 +277,4 @@ def write(found: Evaluation, folder: Path) -> tuple[Path, ...]:
         SCORES: json.dumps(as_json(found), indent=1, allow_nan=False),
         RUNS: as_csv(found.runs),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
-    return tuple(folder / name for name in texts)
+    return write_report(folder, texts)

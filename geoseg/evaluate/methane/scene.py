@@ -26,8 +26,7 @@ from geoseg.outputs.beside import writing
 from geoseg.scenes import open_scene
 from geoseg.scenes.bands import Band
 from geoseg.spec import SatelliteSpec, SceneSpec
-
-STRONG, WEAK = "swir22", "swir16"
+from geoseg.tasks.methane.ratio import STRONG, WEAK
 
 TAGS = {"SIMULATED": "a Gaussian plume of methane was put into these pixels by geoseg; no observation"}
 """Of every file that is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,12 @@ class Facilities:
         Args:
             shape: the plume.
             crs: of it.
+
+        Returns:
+            An empty name and NaN where there is no facility.
         """
+        if not self.labels:
+            return "", math.nan
         middle = shape.centroid
         geographic = CRS.from_epsg(4326)
         lon, lat = Transformer.from_crs(crs, geographic, always_xy=True).transform(middle.x, middle.y)
@@ -58,7 +64,7 @@ def read_facilities(path: Path) -> Facilities:
 
     Raises:
         SceneReadError: the file is missing or no vector file.
-        SceneError: it has no features or no CRS.
+        SceneError: it has no CRS.
     """
     try:
         layers = [str(name) for name, _ in pyogrio.list_layers(path)]
@@ -67,7 +73,7 @@ def read_facilities(path: Path) -> Facilities:
         raise SceneReadError(f"--facilities {path}: cannot be read as a vector file: {error}") from error
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not len(frame):
-        raise SceneError(f"--facilities {path}: holds no facility")
+        return Facilities(points=np.empty((0, 2)), labels=(), path=path)
     if frame.crs is None:
         raise SceneError(f"--facilities {path}: has no CRS; say it with ogr2ogr -a_srs")
     inner = frame.geometry.representative_point().to_crs(4326)

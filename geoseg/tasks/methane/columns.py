@@ -33,6 +33,7 @@ from geoseg.tasks.methane.ratio import (
     reference_prefix,
 )
 from geoseg.tasks.methane.retrieved import SIGNAL, Retrieved
+from geoseg.tasks.methane.satellite import known_satellite, refuse_surface
 from geoseg.tasks.segment import clip
 
 PAIR = (STRONG, WEAK)
@@ -98,6 +99,7 @@ def _reference(
 ) -> tuple[Scene, Layer, tuple[float, float]]:
     """Open one reference, and see where it lies."""
     reference = stack.enter_context(open_scene(request, sensors()))
+    refuse_surface(reference)
     bands = _reflectance(reference)
     if ledger is not None:
         ledger.hear(tuple(f"{reference.name}: {note}" for note in bands.notes), bands.warnings)
@@ -153,6 +155,13 @@ def retrieve(
         f"({_limits(satellite.swir22)} and {_limits(satellite.swir16)} nm)"
     )
     ledger.note(f"air-mass factor {fit.air_mass:.3f} ({angles.source})")
+    for reference in opened.references:
+        other = known_satellite(reference)
+        if other is not None and other != satellite:
+            ledger.warn(
+                f"reference {reference.name} is of {other.title}, not of {satellite.title}: in other "
+                "pass-bands coloured ground looks like gas; better a day of the same satellite"
+            )
     if not _screened(opened.scene):
         ledger.warn(
             f"{opened.scene.name}: no visible and near-infrared bands, so that clouds are not screened; give "
@@ -218,12 +227,19 @@ def fit_scene(
         raise UsageError(f"--satellite {satellite.name}: an imaging spectrometer has no two bands to compare")
     blocks = sample(stack, stack.band_names)
     strong, weak = _clear(blocks, "")
+    if not (np.isfinite(strong) & np.isfinite(weak)).any():
+        raise SceneError(
+            f"{stack.name}: no pixel is clear land, all is cloud, water, deep shadow or nodata; give "
+            "another day"
+        )
     before = [_clear(blocks, f"{reference_prefix(index)}:") for index in range(references)]
     for index, (other, _) in enumerate(before):
         if not (np.isfinite(other) & np.isfinite(strong)).any():
             raise SceneError(
                 f"reference {index + 1}: no pixel is clear land on both dates: another place, or cloud"
             )
+        if np.array_equal(other, strong, equal_nan=True):
+            raise SceneError(f"reference {index + 1} is {stack.name} itself: give a day without the plume")
     table = methane()
     weak_limits = None if method == "sbmp" else satellite.swir16
     against = mean_known([other for other, _ in before]) if method == "sbmp" else weak

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from geoseg.tasks.methane.retrieved import CH4, SIGNAL, Retrieved
 from geoseg.tasks.methane.spool import Spool
 from geoseg.tasks.methane.stripes import Stripes
 from geoseg.tasks.methane.sunlight import SCREENS
+from geoseg.tasks.segment import clip
 
 WELL_KNOWN = 50
 """Pixels a band of a group of detector columns, by default.
@@ -80,12 +81,7 @@ def retrieve_cube(
         SceneReadError: the cube or `absorption` cannot be read.
         OutputError: there is no room for scratch files.
     """
-    method = "mag1c" if spec.method == "auto" else spec.method
-    if method not in TITLES:
-        raise SceneError(
-            f"{scene.name}: --method {method} is for two broad bands, and this is a spectrometer's cube; "
-            f"use {' or '.join(TITLES)}"
-        )
+    method = _method(scene, spec)
     cube = look_at_cube(scene, spec, angles, ledger)
     bounds = column_groups(cube, spec.column_group)
     columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
@@ -111,6 +107,45 @@ def retrieve_cube(
         scene=scene,
         satellite=satellite,
     )
+
+
+def plan_cube(
+    scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: Angles, ledger: Ledger
+) -> Retrieved:
+    """Return what stands for a cube's columns in a plan: one of its bands, so that none are retrieved.
+
+    Raises:
+        SceneError: the scene is no radiance cube that reaches into methane's window, the method is none of
+            cubes, or the area lies outside.
+        SceneReadError: the cube or `absorption` cannot be read.
+    """
+    _method(scene, spec)
+    cube = look_at_cube(scene, spec, angles, ledger)
+    band = clip(cube.used.select(cube.absorption.bands[:1]), spec.run)
+    return Retrieved(
+        source=band,
+        searched=band.band_names[0],
+        beside=(),
+        again=lambda: nullcontext(band),
+        method="",
+        scene=scene,
+        satellite=satellite,
+    )
+
+
+def _method(scene: Scene, spec: PlumeSpec) -> str:
+    """Return the retrieval asked for.
+
+    Raises:
+        SceneError: it is none of cubes.
+    """
+    method = "mag1c" if spec.method == "auto" else spec.method
+    if method not in TITLES:
+        raise SceneError(
+            f"{scene.name}: --method {method} is for two broad bands, and this is a spectrometer's cube; "
+            f"use {' or '.join(TITLES)}"
+        )
+    return method
 
 
 def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:

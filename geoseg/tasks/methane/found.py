@@ -91,6 +91,12 @@ def _limit(spec: PlumeSpec, found: Found, alarms: FalseAlarms, retrieved: Retrie
 
     near = float(share_at_source(spec, retrieved.source.grid, found.known, USUAL_PIXELS))
     return (
-        f"at {wind:g} m/s a source must emit about {least(1.0):.1f} t/h to be told from it anywhere in the "
-        f"scene, {least(near):.1f} t/h at a place that --source names"
+        f"at {wind:g} m/s a source must emit about {tonnes(least(1.0))} to be told from it anywhere in the "
+        f"scene, {tonnes(least(near))} at a place that --source names"
     )
+
+
+def tonnes(rate_t_h: float) -> str:
+    """Write a rate with two significant digits: 0.043 t/h, 2,300 t/h."""
+    size = 0 if rate_t_h <= 0 else math.floor(math.log10(rate_t_h))
+    return f"{round(rate_t_h, 1 - size):,.{max(1 - size, 0)}f} t/h"

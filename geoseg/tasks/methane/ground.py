@@ -137,6 +137,6 @@ def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> rasterio.io.Datas
 def _cannot(path: Path, error: Exception) -> OutputError:
     """Say that a scratch file cannot be written."""
     return OutputError(
-        f"{path.parent}: the methane columns cannot be kept there ({error}); free some space, or write the "
-        "output to another disk"
+        f"{path.parent}: the methane columns cannot be kept there ({error.__cause__ or error}); free some "
+        "space, or write the output to another disk"
     )

@@ -18,6 +18,7 @@ from geoseg.pixels import Pixels
 from geoseg.scenes import Source
 from geoseg.scenes.bands import missing
 from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.methane.ground import CACHE, ColumnsFile
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
 
 ROWS, COLS = 256, 1024
@@ -35,26 +36,20 @@ def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, ledger: Ledger) 
 
     Raises:
         SceneReadError: the scene is damaged.
+        OutputError: there is no room.
     """
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".geoseg-", dir=scratch))
     source, grid = retrieved.source, retrieved.source.grid
     bands = tuple(dict.fromkeys((retrieved.searched, CH4)))
     path = Path(folder) / "columns.tif"
-    cache = max(source.cache_bytes(bands), 16 * 2**20)
-    with (
-        rasterio.Env(GDAL_CACHEMAX=cache),
-        rasterio.open(
-            path, "w", driver="GTiff", width=grid.width, height=grid.height, count=len(bands),
-            dtype="float32", transform=grid.transform, nodata=np.nan, tiled=True, blockxsize=256,
-            blockysize=256, interleave="band", bigtiff="if_safer",
-        ) as file,
-    ):  # fmt: skip
+    cache = max(source.cache_bytes(bands), CACHE)
+    with ColumnsFile(path, grid, bands) as file, rasterio.Env(GDAL_CACHEMAX=cache):
         for row in range(0, grid.height, ROWS):
             rows = min(ROWS, grid.height - row)
             for col in range(0, grid.width, COLS):
                 window = Window(row=row, col=col, height=rows, width=min(COLS, grid.width - col))
-                at = RasterWindow(col, row, window.width, rows)
-                file.write(source.read(window, bands).physical(), window=at)
+                for index, plane in enumerate(source.read(window, bands).physical(), start=1):
+                    file.write(window, index, plane)
             ledger.progress(row + rows, grid.height, "rows of columns")
     dataset = stack.enter_context(rasterio.open(path))
     return replace(retrieved, source=Kept(dataset, bands, source))

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
-from geoseg.errors import ModelError, SceneError
-from geoseg.methods.plume_search import MARGIN
-from geoseg.outputs import check_writable
+from geoseg.errors import ModelError, SceneError, UsageError
+from geoseg.methods.plume_search import MARGIN, Background
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
-from geoseg.scenes import open_scene
+from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
-from geoseg.spec import PlumeSpec
+from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
-from geoseg.tasks.methane.angles import angles_of
+from geoseg.tasks.methane.angles import angles_of, centre
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
-from geoseg.tasks.methane.cube import retrieve_cube
+from geoseg.tasks.methane.cube import plan_cube, retrieve_cube
 from geoseg.tasks.methane.found import Found, look
 from geoseg.tasks.methane.judging import PlumeJudge
 from geoseg.tasks.methane.kept import keep
@@ -32,7 +34,7 @@ from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
 from geoseg.tasks.methane.told import extras
 from geoseg.tasks.methane.wind import effective_wind, tell_wind, wind_of
 from geoseg.tasks.recipe import Recipe
-from geoseg.tasks.segment import network_recipe
+from geoseg.tasks.segment import clip, network_recipe
 
 OTHER_TASKS = frozenset({"flood", "change"})
 """What networks may be made for that draw no plumes."""
@@ -52,19 +54,18 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         OutputError: an output cannot be written.
     """
     ledger = Ledger(reporter)
-    inputs = [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths)]
-    begin(spec.run, inputs)
-    if spec.columns is not None:
-        check_writable([spec.columns], spec.run.overwrite, inputs=[Path(path) for path in inputs])
+    begin(spec.run, _inputs(spec), spec.columns)
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
+    if facilities is not None and not facilities.labels:
+        ledger.warn(f"{facilities.path}: holds no facility, so that plumes are attributed to none")
     with ExitStack() as stack:
-        retrieved = _retrieve(spec, stack, ledger)
+        retrieved = _retrieve(spec, stack, ledger, dry_run=dry_run)
+        if dry_run:
+            return _plan(spec, retrieved, stack, ledger)
         if not retrieved.stored:
             retrieved = keep(retrieved, spec.run.output.resolve().parent, stack, ledger)
         search = find_threshold(retrieved, spec)
         recipe = _recipe(spec, retrieved, search, stack, ledger)
-        if dry_run:
-            return plan(recipe, spec.run)
         tell_wind(spec, retrieved, ledger)
         found = look(spec, retrieved, search, stack, ledger)
         judge = _judge(spec, retrieved, found, stack)
@@ -72,23 +73,77 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         return make_map(recipe, spec.run, command_of(spec), ledger)
 
 
-def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger) -> Retrieved:
-    """Columns of the scene, by what kind of instrument saw it."""
+def _inputs(spec: PlumeSpec) -> list[str | Path]:
+    """Every file that is read."""
+    beside = [path for path in (spec.wind, spec.absorption, spec.facilities) if isinstance(path, Path)]
+    return [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths), *beside]
+
+
+def _plan(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger: Ledger) -> Plan:
+    """Say what drawing the map would take, without looking at the whole scene."""
+    even = Background(mean=np.zeros((1, 1)), std=np.ones((1, 1)), pixel_std=1.0)
+    search = Search(background=even, sigmas=spec.sigma, min_pixels=spec.min_pixels)
+    found = plan(_recipe(spec, retrieved, search, stack, ledger), spec.run)
+    seconds = None if spec.model is None else found.seconds
+    note = "columns are computed first, into scratch files beside the output; that is not counted here"
+    return found.model_copy(update={"seconds": seconds, "notes": (*found.notes, note)})
+
+
+def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: bool) -> Retrieved:
+    """Columns of the scene, by what kind of instrument saw it; of a cube without them where they can wait."""
     scene = stack.enter_context(open_scene(spec.scene, sensors()))
     if scene.grid.crs is None:
         raise SceneError(
             f"{scene.name}: without a CRS neither areas nor rates are known; give the raster its CRS "
             "(gdal_edit.py -a_srs)"
         )
+    if spec.source is not None:
+        _check_source(spec.source, clip(scene, spec.run))
     satellite = satellite_of(scene, spec.satellite)
+    _check_options(spec, satellite)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
-    if satellite.kind == "spectrometer" and spec.method not in {"sbmp", "mbsp", "mbmp"}:
+    if satellite.kind == "spectrometer":
         ledger.hear(scene.notes, scene.warnings)
+        if dry_run and spec.model is None:
+            return plan_cube(scene, spec, satellite, angles, ledger)
         parent = spec.run.output.resolve().parent
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".geoseg-", dir=parent))
         return retrieve_cube(scene, spec, satellite, Path(folder), stack, ledger, angles)
     opened = open_all(spec, stack, ledger)
     return retrieve(spec, satellite, opened, angles, ledger)
+
+
+def _check_options(spec: PlumeSpec, satellite: SatelliteSpec) -> None:
+    """Refuse what would be silently ignored.
+
+    Raises:
+        UsageError: an option is for another kind of satellite, or two of them say the threshold.
+    """
+    if spec.threshold is not None and spec.percentile is not None:
+        raise UsageError("--threshold and --percentile: one of both decides")
+    if satellite.kind == "spectrometer":
+        names, those = ("reference", "coregister"), "scenes of two bands"
+    else:
+        names, those = ("absorption", "column_group"), "imaging spectrometers"
+    for name in names:
+        if getattr(spec, name) != PlumeSpec.model_fields[name].default:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} is for {those}, and the scene is of {satellite.title}; leave it out")
+
+
+def _check_source(source: tuple[float, float], scene: Scene) -> None:
+    """Refuse a source where nothing is searched.
+
+    Raises:
+        SceneError: it lies outside of the scene, or of the area that is mapped.
+    """
+    col, row = scene.grid.from_lonlat(*source)
+    if not (0 <= row <= scene.grid.height and 0 <= col <= scene.grid.width):
+        lon, lat = centre(scene) or (math.nan, math.nan)
+        raise SceneError(
+            f"--source {source[0]:g},{source[1]:g} lies outside of what is mapped of {scene.name}, whose "
+            f"centre is {lon:.3f},{lat:.3f}; longitude comes first"
+        )
 
 
 def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, stack: ExitStack) -> PlumeJudge:

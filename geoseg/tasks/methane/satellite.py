@@ -29,7 +29,7 @@ def satellite_of(scene: Scene, asked: str | None) -> SatelliteSpec:
             or it is another one than asked for.
     """
     wanted = None if asked is None else satellite(asked)
-    _refuse_surface(scene)
+    refuse_surface(scene)
     told = known_satellite(scene)
     if wanted is None:
         if told is None:
@@ -55,8 +55,8 @@ def _named(name: str) -> SatelliteSpec | None:
     )
 
 
-def _refuse_surface(scene: Scene) -> None:
-    """Refuse reflectance of the ground.
+def refuse_surface(scene: Scene) -> None:
+    """Refuse reflectance of the ground, whose methane was taken out with the atmosphere.
 
     Raises:
         SceneError: the scene's sensor gives it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import geopandas
@@ -9,7 +10,7 @@ import pytest
 import shapely
 from pyproj import CRS
 
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.errors import SceneReadError
 from geoseg.tasks.methane.attribution import read_facilities
 
 
@@ -43,5 +44,7 @@ def test_what_is_no_list_of_facilities(tmp_path: Path) -> None:
     with pytest.raises(SceneReadError, match="cannot be read"):
         read_facilities(tmp_path / "missing.gpkg")
     empty = geopandas.GeoDataFrame({"a": []}, geometry=[], crs=4326)
-    with pytest.raises(SceneError, match="no facility"):
-        read_facilities(_file(tmp_path / "empty.geojson", empty))
+    found = read_facilities(_file(tmp_path / "empty.geojson", empty))
+    label, metres = found.nearest(shapely.box(9, 45, 9.1, 45.1), CRS.from_epsg(4326))
+    assert label == ""
+    assert math.isnan(metres)

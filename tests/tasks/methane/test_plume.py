@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import rasterio
 import shapely
 from pyproj import Transformer
 
-from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.errors import BandError, OutputError, SceneError, UsageError
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS
 from geoseg.report import RunRecord
 from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
@@ -261,3 +262,15 @@ def test_what_is_refused(run: Run, scenes: dict[str, str], tmp_path: Path) -> No
             file.write(np.zeros((1, SIDE, SIDE), np.uint16))
     with pytest.raises(SceneError, match="nodata"):
         run("nothing")
+
+
+def test_a_full_disk_is_told_as_such(run: Run, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with pytest.raises(OutputError, match="free some space") as caught:
+            run("calm", "reference")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.exit_code == 6
+    assert not list(tmp_path.iterdir())
