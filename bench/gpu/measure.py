@@ -964,6 +964,14 @@ def measure_nets(nets: list[Net], setting: Setting, report: Report, tactics: str
             report.attempt("TensorRT", f"{net.name}, TensorRT {precision}", work)
 
 
+def device_of(torch: Any) -> tuple[str, int]:
+    """Name and bytes of the first device."""
+    if torch is not None:
+        return torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory
+    driver = Driver()
+    return driver.name, driver.total
+
+
 def reads_files(cuda: bool) -> bool:
     """Whether a runtime is here that reads networks from files, on the device that is measured."""
     if find_spec("tensorrt") is not None and cuda:
@@ -978,7 +986,9 @@ def reads_files(cuda: bool) -> bool:
 def main() -> int:
     options = read_options()
     sys.path.append(str(Path(__file__).resolve().parents[2]))
-    report = Report(until=time.monotonic() + 60 * options.minutes)
+    # None of these is over sooner, so none is begun late.
+    long = {} if options.quick else {"network": 40.0, "TensorRT": 90.0}
+    report = Report(until=time.monotonic() + 60 * options.minutes, longest=long)
     torch = import_torch()
     in_torch = torch is not None and torch.cuda.is_available()
     cuda = not options.cpu and (in_torch or has_driver())
@@ -993,9 +1003,8 @@ def main() -> int:
     )
     where = f"{platform.processor() or platform.machine()} (CPU)"
     if cuda:
-        driver = Driver()
-        where = driver.name
-        setting.at_once = 2 if options.quick else MOST_AT_ONCE if driver.total >= ROOMY else MOST_AT_ONCE // 4
+        where, total = device_of(torch if in_torch else None)
+        setting.at_once = 2 if options.quick else MOST_AT_ONCE if total >= ROOMY else MOST_AT_ONCE // 4
     note, peaks = known_peak(where)
     measuring = (
         torch is not None and options.onnx is None and options.export is None and (in_torch or not cuda)

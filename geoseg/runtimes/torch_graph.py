@@ -156,6 +156,8 @@ class TorchGraph:
     def close(self) -> None:
         """Release the network and what was captured of it."""
         self._captured = self._compiled = self._module = self._staging = None
+        # Other runtimes cannot have what torch keeps for itself.
+        torch.cuda.empty_cache()
 
     def _fits(self, shape: tuple[int, int, int], least: int) -> bool:
         """Run a batch of nothing; whether memory was enough for it."""
