@@ -1,14 +1,18 @@
 """Measure networks on this machine's GPU, or say what could not be measured: one script for a bare machine.
 
-    python3 measure.py [--quick] [--cpu] [--bundles FOLDER] [--out FILE.md]
-    python3 measure.py --export FOLDER      where torch is: write the networks, opset 17, for a barer machine
+    python3 measure.py [--quick] [--cpu] [--minutes 7] [--bundles FOLDER] [--out FILE.md]
+    python3 measure.py --export FOLDER      where torch is: write the networks for a barer machine
     python3 measure.py --onnx FOLDER        there: measure those, with TensorRT and onnxruntime alone
 
 It needs Python 3.10 or newer and numpy, and uses what else is there: torch, onnx, onnxruntime, TensorRT
-8.5 to 11. Neither geoseg nor a connection is needed. It prints tables in Markdown: tiles a second by network,
-runtime and precision, beside torch as a peer would run it (eager float32, and autocast); the share of the
-machine's roofline; agreement with float32; and gigapixels a minute from stored strips on the host to classes
-on the host.
+8.5 to 11, and the geoseg beside it, whose torch runtime runs the shipped bundles. No connection is needed.
+It prints tables in Markdown: tiles a second by network, runtime and precision, beside torch as a peer would
+run it (eager float32 without and with TensorFloat-32, and autocast); the share of the machine's roofline;
+agreement with float32; and gigapixels a minute from stored strips on the host to classes on the host.
+
+What fails, or finds no time, is named below the tables and costs nothing else; the file of `--out` is written
+anew after each row, so a run that is cut short leaves what it had. Rates are of many calls between two waits
+for the device, after calls that are not counted.
 
 Networks have random weights of a fixed seed: speed is theirs, accuracy is not. FLOP and bytes are counted
 from the shapes of convolutions and products: weights, inputs and outputs of each once. The roofline needs the
@@ -24,27 +28,33 @@ import io
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 PEAKS = {
-    "H100 80GB HBM3": {"fp32": 67e12, "bf16": 989e12, "fp16": 989e12, "int8": 1979e12, "bytes": 3.35e12},
-    "H100 PCIe": {"fp32": 51e12, "bf16": 756e12, "fp16": 756e12, "int8": 1513e12, "bytes": 2.0e12},
-    "H200": {"fp32": 67e12, "bf16": 989e12, "fp16": 989e12, "int8": 1979e12, "bytes": 4.8e12},
-    "A100-SXM4-80GB": {"fp32": 19.5e12, "bf16": 312e12, "fp16": 312e12, "int8": 624e12, "bytes": 2.04e12},
-    "L4": {"fp32": 30e12, "bf16": 121e12, "fp16": 121e12, "int8": 242e12, "bytes": 0.3e12},
+    "H100 80GB HBM3": {"fp32": 67e12, "tf32": 494e12, "fp16": 989e12, "int8": 1979e12, "bytes": 3.35e12},
+    "H100 PCIe": {"fp32": 51e12, "tf32": 378e12, "fp16": 756e12, "int8": 1513e12, "bytes": 2.0e12},
+    "H200": {"fp32": 67e12, "tf32": 494e12, "fp16": 989e12, "int8": 1979e12, "bytes": 4.8e12},
+    "A100-SXM4-80GB": {"fp32": 19.5e12, "tf32": 156e12, "fp16": 312e12, "int8": 624e12, "bytes": 2.04e12},
+    "L4": {"fp32": 30e12, "tf32": 60e12, "fp16": 121e12, "int8": 242e12, "bytes": 0.3e12},
     "T4": {"fp32": 8.1e12, "fp16": 65e12, "int8": 130e12, "bytes": 0.32e12},
 }
-"""Dense peaks of NVIDIA's data sheets, operations and bytes a second."""
+"""Dense peaks of NVIDIA's data sheets (H100, H200, A100, L4 and T4 Tensor Core GPU), operations and bytes a
+second; bf16 has that of fp16."""
+
+MOST_AT_ONCE, ROOMY = 16, 16 * 2**30
+"""Tiles a call of TensorRT and onnxruntime, and the bytes of a device that holds so many."""
 
 OVERLAP = 1 / 8
 """Share of a tile's side that neighbours share: 64 of 512."""
@@ -80,12 +90,55 @@ class Report:
     strips: list[tuple[str, str, float]] = field(default_factory=list)
     """Network, how, gigapixels a minute."""
     missing: list[str] = field(default_factory=list)
+    until: float = float("inf")
+    """When nothing more is begun, of `time.monotonic`."""
+    longest: dict[str, float] = field(default_factory=dict)
+    """Seconds of the longest measurement of a kind: none is begun that may not end in time."""
+    save: Callable[[], None] = lambda: None
+    """Writes what there is so far."""
 
     def skip(self, text: str) -> None:
         """Note what could not be measured, once."""
         if text not in self.missing:
             self.missing.append(text)
             print(f"- not measured: {text}", file=sys.stderr, flush=True)
+
+    def add(self, row: Row) -> None:
+        """Take a row, and keep it whatever comes after."""
+        self.rows.append(row)
+        print(
+            f"- {row.network}, {row.how}, {row.precision}: {row.rate:.4g} tiles/s",
+            file=sys.stderr,
+            flush=True,
+        )
+        self.save()
+
+    def attempt(self, kind: str, what: str, work: Callable[[], None]) -> None:
+        """Do one measurement; one that fails, or may not end in time, is noted and costs no other."""
+        begun = time.monotonic()
+        if begun + self.longest.get(kind, 0.0) > self.until:
+            self.skip(f"{what}: no time was left")
+            return
+        try:
+            work()
+        except Exception as error:  # whatever a library raises
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            self.skip(f"{what}: {first}")
+        self.longest[kind] = max(self.longest.get(kind, 0.0), time.monotonic() - begun)
+
+
+@dataclass
+class Net:
+    """A network in a file, for the runtimes that read one."""
+
+    name: str
+    path: Path
+    bands: int
+    tile: int
+    work: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """FLOP of a tile, bytes of its layers, bytes of weights; zero: not counted."""
+    scores: np.ndarray | None = None
+    """Of the check tiles in float32."""
 
 
 @dataclass
@@ -98,6 +151,8 @@ class Setting:
     seconds: float
     """Of each measurement."""
     quick: bool
+    at_once: int = 1
+    """Tiles a call of runtimes that are not tried in several sizes."""
 
 
 def import_torch() -> Any:
@@ -107,6 +162,19 @@ def import_torch() -> Any:
     except (ImportError, OSError):
         return None
     return torch
+
+
+def set_tf32(torch: Any, on: bool) -> None:
+    """Let float32 be rounded to TensorFloat-32, or not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions have other names besides
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = on
+
+
+def free(torch: Any) -> None:
+    """Give memory that torch keeps back to the device."""
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 # ---------------------------------------------------------------- networks
@@ -271,7 +339,7 @@ def rate_of(
     one = max(time.perf_counter() - begun, 1e-6)
     calls = max(1, int(seconds / 5 / one))
     rates = []
-    for _ in range(5 if seconds > 1 else 2):
+    for _ in range(5 if seconds > 0.1 else 2):
         begun = time.perf_counter()
         for _ in range(calls):
             run()
@@ -296,67 +364,85 @@ def scene_tiles(bands: int, tile: int, number: int) -> np.ndarray:
 # ---------------------------------------------------------------- torch
 
 
-def measure_torch(torch: Any, name: str, network: Any, bands: int, setting: Setting, report: Report) -> None:
-    """Eager float32 as a peer runs it, autocast with channels_last, and the same by CUDA graphs."""
+def measure_torch(
+    torch: Any, name: str, network: Any, bands: int, setting: Setting, report: Report
+) -> np.ndarray | None:
+    """Torch as a peer runs it, channels_last, and by CUDA graphs; returns the scores of the check tiles."""
     on_cuda = setting.device != "cpu"
     network = network.to(setting.device).eval()
+    set_tf32(torch, False)
     check = torch.from_numpy(scene_tiles(bands, setting.tile, 2)).to(setting.device)
     work = count(torch, network, check)
     with torch.inference_mode():
         reference = network(check).float().cpu().numpy()
-
-    def finish() -> None:
-        if on_cuda:
-            torch.cuda.synchronize()
-
     halves = [("bf16", torch.bfloat16)] + ([("fp16", torch.float16)] if on_cuda else [])
     plans: list[tuple[str, str, Any, bool, bool]] = [
         ("torch eager, as peers run it", "fp32", None, False, False),
         ("torch eager, channels_last", "fp32", None, True, False),
     ]
+    if on_cuda:
+        plans.append(("torch eager, TensorFloat-32 on", "tf32", None, False, False))
     plans += [("torch autocast, as peers run it", label, kind, False, False) for label, kind in halves]
     plans += [("torch autocast, channels_last", label, kind, True, False) for label, kind in halves]
     if on_cuda:
         plans += [("torch, CUDA graph", label, kind, True, True) for label, kind in halves]
-    if on_cuda:
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     for how, label, kind, last, graph in plans:
-        layout = torch.channels_last if last else torch.contiguous_format
-        network = network.to(memory_format=layout)
-        best: tuple[float, int] = (0.0, 0)
 
-        def call(given: Any, kind: Any = kind, network: Any = network) -> Any:
-            with torch.inference_mode():
-                if kind is None:
-                    return network(given)
-                with torch.autocast(setting.device.split(":")[0], kind):
-                    return network(given)
+        def measure(
+            how: str = how, label: str = label, kind: Any = kind, last: bool = last, graph: bool = graph
+        ) -> None:
+            set_tf32(torch, label == "tf32")
+            best, scores = fastest(torch, network, check, kind, setting, last=last, graph=graph)
+            report.add(Row(name, how, label, *best, *work, *agreement(reference, scores)))
 
+        report.attempt("torch", f"{name}, {how}, {label}", measure)
+        set_tf32(torch, False)
+        free(torch)
+    return reference
+
+
+def fastest(
+    torch: Any, network: Any, check: Any, kind: Any, setting: Setting, *, last: bool, graph: bool
+) -> tuple[tuple[float, int], np.ndarray]:
+    """The best rate and its batch, and the scores of the check tiles."""
+    layout = torch.channels_last if last else torch.contiguous_format
+    network = network.to(memory_format=layout)
+
+    def call(given: Any) -> Any:
+        with torch.inference_mode():
+            if kind is None:
+                return network(given)
+            with torch.autocast(setting.device.split(":")[0], kind):
+                return network(given)
+
+    def finish() -> None:
+        if setting.device != "cpu":
+            torch.cuda.synchronize()
+
+    scores = call(check.to(memory_format=layout)).float().cpu().numpy()
+    best: tuple[float, int] = (0.0, 0)
+    for batch in setting.batches:
         try:
-            scores = call(check.to(memory_format=layout)).float().cpu().numpy()
-            for batch in setting.batches:
-                given = torch.zeros((batch, bands, setting.tile, setting.tile), device=setting.device)
-                given = given.to(memory_format=layout)
-                run: Callable[[], object] = lambda given=given: call(given)  # noqa: E731
-                if graph:
-                    run = captured(torch, call, given)
-                found = rate_of(run, finish, batch, setting.seconds)
-                if best[1] and found < best[0] * 1.03:
-                    break
-                best = (found, batch)
-        except torch.OutOfMemoryError:
-            if on_cuda:
-                torch.cuda.empty_cache()
-        except RuntimeError as error:
-            report.skip(f"{name}, {how}, {label}: {str(error).splitlines()[0]}")
-        if best[1]:
-            equal, difference = agreement(reference, scores)
-            report.rows.append(Row(name, how, label, *best, *work, equal, difference))
+            # Real pixels: zeros take less power, and a GPU then runs faster than it ever does at work.
+            given = check.repeat(-(-batch // len(check)), 1, 1, 1)[:batch].contiguous(memory_format=layout)
+            run: Callable[[], object] = (
+                captured(torch, call, given) if graph else lambda given=given: call(given)
+            )
+            found = rate_of(run, finish, batch, setting.seconds)
+        except torch.cuda.OutOfMemoryError:
+            if not best[1]:
+                raise
+            break
+        if best[1] and found < best[0] * 1.03:
+            break
+        best = (found, batch)
+    return best, scores
 
 
 def captured(torch: Any, call: Callable[[Any], Any], given: Any) -> Callable[[], object]:
     """A call as a CUDA graph."""
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):
             call(given)
@@ -368,10 +454,10 @@ def captured(torch: Any, call: Callable[[Any], Any], given: Any) -> Callable[[],
 
 
 def export(torch: Any, network: Any, bands: int, tile: int, path: Path, report: Report, name: str) -> bool:
-    """Write a network as ONNX with a free batch; opset 17, which every TensorRT from 8.5 on reads."""
+    """Write a network as ONNX with a free batch; opset 16, all of whose operators TensorRT 8.5 reads."""
     example = torch.zeros(2, bands, tile, tile)
     network = network.to("cpu").to(memory_format=torch.contiguous_format).eval()
-    options = {"input_names": ["image"], "output_names": ["scores"], "opset_version": 17}
+    options = {"input_names": ["image"], "output_names": ["scores"], "opset_version": 16}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
@@ -389,36 +475,51 @@ def export(torch: Any, network: Any, bands: int, tile: int, path: Path, report: 
 # ---------------------------------------------------------------- onnxruntime and TensorRT
 
 
-def measure_onnxruntime(
-    name: str, path: Path, bands: int, setting: Setting, report: Report, work: tuple[float, float, float]
-) -> np.ndarray | None:
-    """Float32 by onnxruntime on the device; returns the scores of the check tiles."""
+def measure_onnxruntime(net: Net, setting: Setting, report: Report) -> None:
+    """Float32 by onnxruntime on the device, from the host's memory and from the device's."""
     try:
         import onnxruntime
     except ImportError:
         report.skip("onnxruntime is not installed")
-        return None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+        return
     on_cuda = setting.device != "cpu"
     if on_cuda and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        report.skip("onnxruntime on CUDA: this build has no CUDA provider; measured on the CPU instead")
-        on_cuda = False
+        report.skip("onnxruntime on CUDA: this build has no CUDA provider")
+        if net.scores is None:
+            net.scores = run_onnxruntime(onnxruntime, net, ["CPUExecutionProvider"])[1]
+        return
+    if on_cuda and hasattr(onnxruntime, "preload_dlls"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls(directory="")
     where: list[Any] = [("CUDAExecutionProvider", {"use_tf32": "0"})] if on_cuda else ["CPUExecutionProvider"]
-    check = scene_tiles(bands, setting.tile, 2)
-    batch = setting.batches[-1] if on_cuda else 1
-    tiles = np.zeros((batch, bands, setting.tile, setting.tile), np.float32)
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=where)
-        given = session.get_inputs()[0].name
-        reference = np.asarray(session.run(None, {given: check})[0])
-        found = rate_of(lambda: session.run(None, {given: tiles}), lambda: None, batch, setting.seconds)
-    except Exception as error:
-        report.skip(f"{name} by onnxruntime: {str(error).splitlines()[0]}")
-        return None
+    with contextlib.redirect_stdout(io.StringIO()):
+        session, scores = run_onnxruntime(onnxruntime, net, where)
+    if on_cuda and "CUDAExecutionProvider" not in session.get_providers():
+        net.scores = scores if net.scores is None else net.scores
+        raise RuntimeError("its CUDA provider does not start: libraries of CUDA or cuDNN are missing")
+    pair = (1.0, 0.0) if net.scores is None else agreement(net.scores, scores)
+    net.scores = scores if net.scores is None else net.scores
+    batch = setting.at_once if on_cuda else 1
+    tiles = scene_tiles(net.bands, net.tile, batch)
+    given, out = session.get_inputs()[0].name, session.get_outputs()[0].name
+    rate = rate_of(lambda: session.run(None, {given: tiles}), lambda: None, batch, setting.seconds)
     how = f"onnxruntime, {'CUDA' if on_cuda else 'CPU'}, from and to the host"
-    report.rows.append(Row(name, how, "fp32", found, batch, *work, 1.0, 0.0))
-    return reference
+    report.add(Row(net.name, how, "fp32", rate, batch, *net.work, *pair))
+    if on_cuda:
+        binding = session.io_binding()
+        binding.bind_ortvalue_input(given, onnxruntime.OrtValue.ortvalue_from_numpy(tiles, "cuda", 0))
+        binding.bind_output(out, "cuda", 0)
+        rate = rate_of(lambda: session.run_with_iobinding(binding), lambda: None, batch, setting.seconds)
+        report.add(Row(net.name, "onnxruntime, CUDA", "fp32", rate, batch, *net.work, *pair))
+
+
+def run_onnxruntime(onnxruntime: Any, net: Net, providers: list[Any]) -> tuple[Any, np.ndarray]:
+    """A session, and the scores of the check tiles."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(net.path), options, providers=providers)
+    check = scene_tiles(net.bands, net.tile, 2)
+    return session, np.asarray(session.run(None, {session.get_inputs()[0].name: check})[0])
 
 
 class Driver:
@@ -435,6 +536,9 @@ class Driver:
         name = ctypes.create_string_buffer(256)
         self.call("cuDeviceGetName", name, 256, device)
         self.name = name.value.decode()
+        memory = ctypes.c_size_t()
+        self.call("cuDeviceTotalMem_v2", ctypes.byref(memory), device)
+        self.total = memory.value
         self.stream = ctypes.c_void_p()
         self.call("cuStreamCreate", ctypes.byref(self.stream), 1)
 
@@ -443,7 +547,7 @@ class Driver:
         if code:
             raise RuntimeError(f"{name} gives {code}")
 
-    def memory(self, size: int) -> int:
+    def allocate(self, size: int) -> int:
         pointer = ctypes.c_void_p()
         self.call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(size))
         return pointer.value or 0
@@ -463,10 +567,39 @@ class Driver:
         self.call("cuStreamSynchronize", self.stream)
 
 
+MEASURED_KERNELS: dict[str, bytes] = {}
+"""TensorRT's timing cache by its version: what one build measured, the next need not."""
+
+
+def graph_of(trt: Any, path: Path, precision: str) -> bytes:
+    """A file as the version reads it: by geoseg where it is beside, else as it is.
+
+    Raises:
+        RuntimeError: precision has to stand in the graph, and nothing here can write it.
+    """
+    typed = not hasattr(trt.BuilderFlag, "FP16")
+    if typed and precision == "int8":
+        raise RuntimeError("from 11 on it stands in the graph; geoseg export writes it")
+    try:
+        from geoseg.runtimes.tensorrt_graph import graph_for
+    except ImportError as error:
+        if typed and precision != "fp32":
+            raise RuntimeError(
+                "from 11 on it stands in the graph, and no geoseg is here to write it"
+            ) from error
+        return path.read_bytes()
+    major, minor = (int(part) for part in trt.__version__.split(".")[:2])
+    return graph_for(path, (major, minor), typed=precision if typed else None)
+
+
 def build_engine(
     trt: Any, driver: Driver, path: Path, precision: str, shape: tuple[int, ...], tactics: str
 ) -> Any:
-    """An engine of a precision; None where the version has no flag for it."""
+    """An engine of a precision, and what must live as long.
+
+    Raises:
+        RuntimeError: the version has not the precision, or gives no engine; its words are in the message.
+    """
     said: list[str] = []
 
     class Log(trt.ILogger):  # type: ignore[misc, name-defined]
@@ -484,16 +617,17 @@ def build_engine(
         1 << int(creation.EXPLICIT_BATCH) if hasattr(creation, "EXPLICIT_BATCH") else 0
     )
     parser = trt.OnnxParser(network, logger)
-    if not parser.parse(path.read_bytes()):
+    if not parser.parse(graph_of(trt, path, precision)):
         raise RuntimeError(parser.get_error(0).desc())
     config = builder.create_builder_config()
     if hasattr(trt.BuilderFlag, "TF32"):
         config.clear_flag(trt.BuilderFlag.TF32)
     wanted = {"fp16": ("FP16",), "bf16": ("BF16",), "int8": ("INT8", "FP16"), "fp32": ()}[precision]
-    if any(not hasattr(trt.BuilderFlag, flag) for flag in wanted):
-        return None
-    for flag in wanted:
-        config.set_flag(getattr(trt.BuilderFlag, flag))
+    if hasattr(trt.BuilderFlag, "FP16"):
+        if any(not hasattr(trt.BuilderFlag, flag) for flag in wanted):
+            raise RuntimeError(f"{trt.__version__} has no flag for it")
+        for flag in wanted:
+            config.set_flag(getattr(trt.BuilderFlag, flag))
     if tactics:
         config.set_tactic_sources(int(tactics, 0))
     if precision == "int8":
@@ -504,16 +638,22 @@ def build_engine(
     profile = builder.create_optimization_profile()
     profile.set_shape(network.get_input(0).name, (1, *shape[1:]), shape, shape)
     config.add_optimization_profile(profile)
+    timed = config.create_timing_cache(MEASURED_KERNELS.get(trt.__version__, b""))
+    config.set_timing_cache(timed, False)
     content = builder.build_serialized_network(network, config)
     if content is None:
         raise RuntimeError(said[-1] if said else "the builder gives no engine")
+    MEASURED_KERNELS[trt.__version__] = bytes(memoryview(config.get_timing_cache().serialize()))
     runtime = trt.Runtime(logger)
-    return runtime, runtime.deserialize_cuda_engine(bytes(memoryview(content))), logger
+    engine = runtime.deserialize_cuda_engine(bytes(memoryview(content)))
+    if engine is None:
+        raise RuntimeError(said[-1] if said else "the engine just built cannot be loaded")
+    return runtime, engine, logger
 
 
 def calibrator(trt: Any, driver: Driver, shape: tuple[int, ...]) -> Any:
     """Entropy calibration on tiles like those of the check."""
-    address = driver.memory(int(np.prod((2, *shape[1:]))) * 4)
+    address = driver.allocate(int(np.prod((2, *shape[1:]))) * 4)
     left = iter(np.split(scene_tiles(shape[1], shape[2], 16), 8))
 
     class Tiles(trt.IInt8EntropyCalibrator2):  # type: ignore[misc, name-defined]
@@ -539,62 +679,53 @@ def calibrator(trt: Any, driver: Driver, shape: tuple[int, ...]) -> Any:
     return Tiles()
 
 
-def measure_tensorrt(
-    name: str, path: Path, bands: int, setting: Setting, report: Report, work: tuple[float, float, float],
-    reference: np.ndarray | None, tactics: str,
-) -> None:  # fmt: skip
-    """Engines of each precision, from and to the device's memory."""
-    if setting.device == "cpu":
-        report.skip("TensorRT: there is no GPU here")
-        return
+def measure_tensorrt(net: Net, precision: str, setting: Setting, report: Report, tactics: str) -> None:
+    """An engine of a precision, from and to the device's memory."""
     try:
         import tensorrt as trt
-
-        driver = Driver()
-    except (ImportError, OSError, RuntimeError) as error:
+    except (ImportError, OSError) as error:
         report.skip(f"TensorRT: {error}")
         return
-    batch = setting.batches[-1]
-    shape = (batch, bands, setting.tile, setting.tile)
-    for precision in ("fp32", "fp16", "bf16", "int8"):
-        try:
-            built = build_engine(trt, driver, path, precision, shape, tactics)
-            if built is None:
-                report.skip(f"TensorRT {trt.__version__} in {precision}: the version has no flag for it")
-                continue
-            rate, scores = run_engine(built[1], driver, shape, setting)
-        except RuntimeError as error:
-            report.skip(f"{name}, TensorRT {precision}: {str(error).splitlines()[0]}")
-            continue
-        pair = agreement(reference, scores) if reference is not None else (None, None)
-        report.rows.append(Row(name, f"TensorRT {trt.__version__}", precision, rate, batch, *work, *pair))
+    driver = Driver()
+    shape = (setting.at_once, net.bands, net.tile, net.tile)
+    built = build_engine(trt, driver, net.path, precision, shape, tactics)
+    rate, scores = run_engine(trt, built[1], driver, shape, setting)
+    pair = (None, None) if net.scores is None else agreement(net.scores, scores)
+    report.add(Row(net.name, f"TensorRT {trt.__version__}", precision, rate, shape[0], *net.work, *pair))
 
 
 def run_engine(
-    engine: Any, driver: Driver, shape: tuple[int, ...], setting: Setting
+    trt: Any, engine: Any, driver: Driver, shape: tuple[int, ...], setting: Setting
 ) -> tuple[float, np.ndarray]:
     """Tiles a second, and the scores of the check tiles."""
     names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+    names.sort(key=lambda name: engine.get_tensor_mode(name) != trt.TensorIOMode.INPUT)
     context = engine.create_execution_context()
+    if context is None:
+        raise RuntimeError("too little memory to run it")
     planes = engine.get_tensor_shape(names[1])[1]
-    given = driver.memory(int(np.prod(shape)) * 4)
-    found = driver.memory(shape[0] * planes * shape[2] * shape[3] * 4)
-    check = scene_tiles(shape[1], shape[2], 2)
-    out = np.empty((2, planes, *shape[2:]), np.float32)
-    for count_of in (2, shape[0]):
-        context.set_input_shape(names[0], (count_of, *shape[1:]))
-        context.set_tensor_address(names[0], given)
-        context.set_tensor_address(names[1], found)
-        if count_of == 2:
-            driver.upload(given, check)
-            context.execute_async_v3(driver.stream.value)
-            driver.wait()
-            driver.download(out, found)
-    run = lambda: context.execute_async_v3(driver.stream.value)  # noqa: E731
-    rate = rate_of(run, driver.wait, shape[0], setting.seconds)
-    driver.free(given)
-    driver.free(found)
-    return rate, out
+    given = driver.allocate(int(np.prod(shape)) * 4)
+    found = driver.allocate(shape[0] * planes * shape[2] * shape[3] * 4)
+    out = np.empty((min(2, shape[0]), planes, *shape[2:]), np.float32)
+
+    def run() -> None:
+        if not context.execute_async_v3(driver.stream.value):
+            raise RuntimeError("the engine does not run")
+
+    try:
+        for number in (len(out), shape[0]):
+            driver.upload(given, scene_tiles(shape[1], shape[2], number))
+            context.set_input_shape(names[0], (number, *shape[1:]))
+            context.set_tensor_address(names[0], given)
+            context.set_tensor_address(names[1], found)
+            if number == len(out):
+                run()
+                driver.wait()
+                driver.download(out, found)
+        return rate_of(run, driver.wait, shape[0], setting.seconds), out
+    finally:
+        driver.free(given)
+        driver.free(found)
 
 
 # ---------------------------------------------------------------- from strips to classes
@@ -611,7 +742,7 @@ def measure_strips(torch: Any, name: str, network: Any, bands: int, setting: Set
     width = columns * stride + overlap
     strip = np.random.default_rng(3).integers(0, 10000, (bands, setting.tile, width), np.uint16)
     kind = torch.float16 if on_cuda else torch.bfloat16
-    batch = setting.batches[-1]
+    batch = setting.at_once
     ready: list[Any] = []
 
     def work() -> None:
@@ -639,18 +770,26 @@ def measure_strips(torch: Any, name: str, network: Any, bands: int, setting: Set
     pixels = repeats * columns * stride * stride
     how = f"torch autocast {str(kind)[6:]}, batch {batch}"
     report.strips.append((name, how, pixels / seconds * 60 / 1e9))
+    report.save()
 
 
 # ---------------------------------------------------------------- the table
 
 
+def known_peak(name: str) -> tuple[str, dict[str, float]]:
+    """Where peaks are from, and those of a device's data sheet; none of a part of a device."""
+    for known, peaks in PEAKS.items():
+        if re.search(rf"\b{re.escape(known)}\b", name) and "MIG" not in name:
+            return f"peaks of the data sheet of {known}", peaks
+    return "no roofline without torch", {}
+
+
 def peak_of(torch: Any, setting: Setting, name: str) -> tuple[dict[str, float], str]:
     """Peak operations and bytes a second: of the data sheet, or measured."""
-    for known, peaks in PEAKS.items():
-        if known in name:
-            return peaks, f"peaks of the data sheet of {known}"
+    known, peaks = known_peak(name)
+    if peaks:
+        return peaks, known
     side = 512 if setting.quick else 2048
-    peaks = {}
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
     if setting.device != "cpu":
         kinds["fp16"] = torch.float16
@@ -672,7 +811,7 @@ def share_of(row: Row, peaks: dict[str, float]) -> str:
     peak = peaks.get(row.precision) or peaks.get("fp16") or peaks.get("fp32")
     if not peak or not row.flop or "host" in row.how:
         return "-"
-    width = {"fp32": 1.0, "int8": 0.25}.get(row.precision, 0.5)
+    width = {"fp32": 1.0, "tf32": 1.0, "int8": 0.25}.get(row.precision, 0.5)
     least = max(row.flop / peak, (row.bytes + row.weights / row.batch) * width / peaks["bytes"])
     return f"{row.rate * least:.0%}"
 
@@ -685,7 +824,7 @@ def table(report: Report, peaks: dict[str, float], where: str, note: str) -> str
         error = "-" if row.error is None else f"{row.error:.1e}"
         lines.append(
             f"| {row.network} | {row.how} | {row.precision} | {row.batch} | {row.rate:.4g} | "
-            f"{row.flop / 1e9:.3g} | {share_of(row, peaks)} | {equal} | {error} |"
+            f"{f'{row.flop / 1e9:.3g}' if row.flop else '-'} | {share_of(row, peaks)} | {equal} | {error} |"
         )
     lines += ["", "| network | from stored strips to classes, copies included | Gpx/min |", "|---|---|---|"]
     lines += [f"| {name} | {how} | {speed:.3g} |" for name, how, speed in report.strips]
@@ -694,42 +833,49 @@ def table(report: Report, peaks: dict[str, float], where: str, note: str) -> str
     return "\n".join(lines) + "\n"
 
 
-def measure_bundles(folder: Path, setting: Setting, report: Report, tactics: str) -> None:
+def bundles_of(folder: Path, tile: int, report: Report) -> list[Net]:
     """The bundles that ship with geoseg, where its checkout is beside: they are ONNX files."""
     found = sorted(folder.glob("*/model.json")) if folder.is_dir() else []
     if not found:
         report.skip(f"shipped bundles: none at {folder}")
+    nets = []
     for path in found:
         bands = len(json.loads(path.read_text())["properties"]["mlm:input"][0]["bands"])
-        weights = path.with_name("model.onnx")
-        scores = measure_onnxruntime(path.parent.name, weights, bands, setting, report, (0.0, 0.0, 0.0))
-        measure_tensorrt(path.parent.name, weights, bands, setting, report, (0.0, 0.0, 0.0), scores, tactics)
+        nets.append(Net(path.parent.name, path.with_name("model.onnx"), bands, tile))
+    return nets
 
 
-def measure_files(folder: Path, setting: Setting, report: Report, tactics: str) -> None:
+def files_of(folder: Path) -> list[Net]:
     """ONNX files that `--export` wrote: their names end in the number of bands and the side of a tile."""
+    nets = []
     for path in sorted(folder.glob("*.onnx")):
         name, bands, tile = path.stem.rsplit("-", 2)
-        own = replace(setting, tile=int(tile))
-        work = tuple(json.loads(path.with_suffix(".json").read_text()))
-        scores = measure_onnxruntime(name, path, int(bands), own, report, work)
-        measure_tensorrt(name, path, int(bands), own, report, work, scores, tactics)
+        flop, size, weights = json.loads(path.with_suffix(".json").read_text())
+        nets.append(Net(name, path, int(bands), int(tile), (flop, size, weights)))
+    return nets
 
 
-def export_bundles(folder: Path, target: Path, setting: Setting, report: Report) -> None:
-    """Write the shipped bundles in opset 17 beside the networks."""
+def measure_bundle(torch: Any, net: Net, setting: Setting, report: Report) -> None:
+    """A shipped bundle by geoseg's own torch runtime, node by node."""
     try:
-        import onnx
-        from onnx import version_converter
-    except ImportError:
-        report.skip("shipped bundles for TensorRT 8.5: onnx is not installed")
+        from geoseg.runtimes.torch_module import OnnxModule
+    except ImportError as error:
+        report.skip(f"shipped bundles by torch: {error}")
         return
-    for path in sorted(folder.glob("*/model.json")):
-        bands = len(json.loads(path.read_text())["properties"]["mlm:input"][0]["bands"])
-        model = version_converter.convert_version(onnx.load(str(path.with_name("model.onnx"))), 17)
-        written = target / f"{path.parent.name}-{bands}-{setting.tile}.onnx"
-        onnx.save(model, str(written))
-        written.with_suffix(".json").write_text("[0.0, 0.0, 0.0]")
+    net.scores = measure_torch(torch, net.name, OnnxModule(net.path), net.bands, setting, report)
+
+
+def export_bundles(nets: list[Net], target: Path, report: Report) -> None:
+    """Write the shipped bundles as TensorRT 8.5 reads them beside the networks."""
+    try:
+        from geoseg.runtimes.tensorrt_graph import graph_for
+    except ImportError as error:
+        report.skip(f"shipped bundles for TensorRT 8.5: {error}")
+        return
+    for net in nets:
+        written = target / f"{net.name}-{net.bands}-{net.tile}.onnx"
+        written.write_bytes(graph_for(net.path, (8, 5), typed=None))
+        written.with_suffix(".json").write_text(json.dumps(net.work))
 
 
 def has_driver() -> bool:
@@ -747,7 +893,8 @@ def read_options() -> argparse.Namespace:
     say = parser.add_argument
     say("--quick", action="store_true", help="small tiles and short measurements: a trial")
     say("--cpu", action="store_true", help="leave GPUs alone")
-    say("--seconds", type=float, default=2.0, help="of each measurement")
+    say("--seconds", type=float, default=1.0, help="of each measurement")
+    say("--minutes", type=float, default=7.0, help="after so many nothing more is begun")
     say("--only", default="", help="only networks whose name holds this text")
     say("--bundles", type=Path, default=Path(__file__).parents[2] / "models" / "zoo")
     say("--export", type=Path, metavar="FOLDER", help="write the networks there, and stop")
@@ -770,69 +917,138 @@ def networks_of(torch: Any, setting: Setting) -> dict[str, tuple[int, Callable[[
     return found
 
 
-def measure_networks(torch: Any, setting: Setting, report: Report, options: argparse.Namespace) -> None:
-    """Make each network and measure it, or write it where another machine shall."""
+def measure_networks(
+    torch: Any, setting: Setting, report: Report, only: str, folder: Path, *, exporting: bool, measuring: bool
+) -> list[Net]:
+    """Make each network, measure it in torch, and write it for other runtimes; returns what was written."""
+    nets = []
     for name, (bands, make) in networks_of(torch, setting).items():
-        if options.only not in name:
+        if only not in name:
             continue
         torch.manual_seed(0)
         network = make().eval()
         spread(torch, network, torch.from_numpy(scene_tiles(bands, setting.tile, 1)))
         work = count(torch, network, torch.zeros(1, bands, setting.tile, setting.tile))
-        if options.export is not None:
-            options.export.mkdir(parents=True, exist_ok=True)
-            path = options.export / f"{name}-{bands}-{setting.tile}.onnx"
-            if export(torch, network, bands, setting.tile, path, report, name):
-                path.with_suffix(".json").write_text(json.dumps(work))
-            continue
-        measure_torch(torch, name, network, bands, setting, report)
-        measure_strips(torch, name, network, bands, setting, report)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
-            if export(torch, network, bands, setting.tile, path, report, name):
-                scores = measure_onnxruntime(name, path, bands, setting, report, work)
-                measure_tensorrt(name, path, bands, setting, report, work, scores, options.tactics)
+        net = Net(name, folder / f"{name}-{bands}-{setting.tile}.onnx", bands, setting.tile, work)
+        if measuring:
+            measure_network(torch, net, network, setting, report)
+        if exporting and export(torch, network, bands, setting.tile, net.path, report, name):
+            net.path.with_suffix(".json").write_text(json.dumps(work))
+            nets.append(net)
+    return nets
+
+
+def measure_network(torch: Any, net: Net, network: Any, setting: Setting, report: Report) -> None:
+    """One network in torch: by itself, and from strips to classes."""
+
+    def alone() -> None:
+        net.scores = measure_torch(torch, net.name, network, net.bands, setting, report)
+
+    report.attempt("network", f"{net.name} by torch", alone)
+    strips = lambda: measure_strips(torch, net.name, network, net.bands, setting, report)  # noqa: E731
+    report.attempt("strips", f"{net.name} from strips to classes", strips)
+    free(torch)
+
+
+def measure_nets(nets: list[Net], setting: Setting, report: Report, tactics: str) -> None:
+    """Files by onnxruntime, then by TensorRT: all in one precision before any in the next."""
+    for net in nets:
+        work = lambda net=net: measure_onnxruntime(net, setting, report)  # noqa: E731
+        report.attempt("onnxruntime", f"{net.name} by onnxruntime", work)
+    if setting.device == "cpu":
+        report.skip("TensorRT: there is no GPU here")
+        return
+    for precision in ("fp16", "int8", "fp32", "bf16"):
+        for net in nets:
+            work = lambda net=net: measure_tensorrt(net, precision, setting, report, tactics)  # noqa: B023, E731
+            report.attempt("TensorRT", f"{net.name}, TensorRT {precision}", work)
+
+
+def device_of(torch: Any) -> tuple[str, int]:
+    """Name and bytes of the first device."""
+    if torch is not None:
+        return torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory
+    driver = Driver()
+    return driver.name, driver.total
+
+
+def reads_files(cuda: bool) -> bool:
+    """Whether a runtime is here that reads networks from files, on the device that is measured."""
+    if find_spec("tensorrt") is not None and cuda:
+        return True
+    try:
+        import onnxruntime
+    except ImportError:
+        return False
+    return not cuda or "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
 def main() -> int:
     options = read_options()
-    report = Report()
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+    # None of these is over sooner, so none is begun late.
+    long = {} if options.quick else {"network": 40.0, "TensorRT": 90.0}
+    report = Report(until=time.monotonic() + 60 * options.minutes, longest=long)
     torch = import_torch()
-    cuda = not options.cpu and (torch.cuda.is_available() if torch is not None else has_driver())
+    in_torch = torch is not None and torch.cuda.is_available()
+    cuda = not options.cpu and (in_torch or has_driver())
     if not cuda:
         report.skip("GPUs: --cpu was said" if options.cpu else "GPUs: none is found")
-    batches = (1, 2) if options.quick else (1, 4, 16, 64) if cuda else (1,)
     setting = Setting(
         device="cuda:0" if cuda else "cpu",
         tile=64 if options.quick else 512,
-        batches=batches,
+        batches=(1, 2) if options.quick else (1, 8, 32) if cuda else (1,),
         seconds=0.05 if options.quick else options.seconds,
         quick=options.quick,
     )
     where = f"{platform.processor() or platform.machine()} (CPU)"
     if cuda:
-        where = torch.cuda.get_device_name(0) if torch is not None else Driver().name
-    peaks, note = next(((peaks, f"peaks of the data sheet of {known}") for known, peaks in PEAKS.items()
-                        if known in where), ({}, "no roofline without torch"))  # fmt: skip
+        where, total = device_of(torch if in_torch else None)
+        setting.at_once = 2 if options.quick else MOST_AT_ONCE if total >= ROOMY else MOST_AT_ONCE // 4
+    note, peaks = known_peak(where)
+    measuring = (
+        torch is not None and options.onnx is None and options.export is None and (in_torch or not cuda)
+    )
     if torch is None:
         report.skip("networks of this script: torch is not installed")
-    elif options.onnx is None:
-        where = f"{where}, torch {torch.__version__}, tiles of {setting.tile}²"
+    elif cuda and not in_torch:
+        report.skip(f"torch: {torch.__version__} reaches no GPU here")
+    if measuring:
+        where = f"{where}, torch {torch.__version__}"
         peaks, note = peak_of(torch, setting, where)
-        measure_networks(torch, setting, report, options)
-        if options.export is not None:
-            export_bundles(options.bundles, options.export, setting, report)
-            return 0
-        # Other work on the machine only makes a peak smaller: the greater of two is nearer to it.
-        again, _ = peak_of(torch, setting, where)
-        peaks = {key: max(value, again[key]) for key, value in peaks.items()}
-    if options.onnx is not None:
-        measure_files(options.onnx, setting, report, options.tactics)
-    measure_bundles(options.bundles, setting, report, options.tactics)
-    text = table(report, peaks, where, note)
-    print(text)
+    where = f"{where}, tiles of {setting.tile}²"
+
+    def text() -> str:
+        return table(report, peaks, where, note)
+
     if options.out is not None:
-        options.out.write_text(text, encoding="utf-8")
+        report.save = lambda: options.out.write_text(text(), encoding="utf-8") and None
+    bundles = bundles_of(options.bundles, setting.tile, report)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.export or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        nets = files_of(options.onnx) if options.onnx is not None else []
+        if torch is not None and options.onnx is None:
+            exporting = options.export is not None or reads_files(cuda)
+            nets = measure_networks(
+                torch, setting, report, options.only, folder, exporting=exporting, measuring=measuring
+            )
+        if options.export is not None:
+            export_bundles(bundles, folder, report)
+            return 0
+        if measuring:
+            for net in bundles:
+                work = lambda net=net: measure_bundle(torch, net, setting, report)  # noqa: E731
+                report.attempt("network", f"{net.name} by torch", work)
+            # Other work on the machine only makes a peak smaller: the greater of two is nearer to it.
+            again, _ = peak_of(torch, setting, where)
+            peaks.update({key: max(value, again[key]) for key, value in peaks.items()})
+            free(torch)
+        written = {net.name for net in nets}
+        nets += [net for net in bundles if net.name not in written]
+        measure_nets(nets, setting, report, options.tactics)
+    report.save()
+    print(text())
     return 0
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from geoseg.errors import RuntimeMissingError
 from geoseg.runtimes.cuda import DeviceMemoryError
 
 PAYS = 1.05
@@ -35,8 +34,6 @@ class Batch:
         """
         self.size = size
         self._least = least
-        self.halved = 0
-        """How often memory ran out."""
 
     def run(self, count: int, work: Callable[[int, int], None]) -> None:
         """Work through `count` tiles in batches; a batch that does not fit is tried again at half the size.
@@ -55,19 +52,16 @@ class Batch:
             try:
                 work(done, step)
             except MEMORY_ERRORS as error:
-                self._halve(error)
+                if self.size <= self._least:
+                    raise DeviceMemoryError(
+                        f"the device has too little memory for {self.size} tiles at once; say a smaller "
+                        "--tile, or --device cpu"
+                    ) from error
+            else:
+                done += step
                 continue
-            done += step
-
-    def _halve(self, error: Exception) -> None:
-        if self.size <= self._least:
-            raise DeviceMemoryError(
-                f"the device has too little memory for {self.size} tiles at once; say a smaller --tile, or "
-                "--device cpu"
-            ) from error
-        self.size = max(self._least, self.size // 2)
-        self.halved += 1
-        if torch.cuda.is_available():
+            # Only here: what the failed call held is gone with its error.
+            self.size = max(self._least, self.size // 2)
             torch.cuda.empty_cache()
 
 
@@ -80,7 +74,7 @@ def find_batch(run: Callable[[int], object], allowed: range, device: Any) -> int
         device: of torch.
 
     Raises:
-        RuntimeMissingError: not even the least size fits.
+        DeviceMemoryError: not even the least size fits.
     """
     best, rate = 0, 0.0
     size = allowed.start
@@ -89,16 +83,16 @@ def find_batch(run: Callable[[int], object], allowed: range, device: Any) -> int
             found = size / _seconds(run, size, device)
         except MEMORY_ERRORS as error:
             if not best:
-                raise RuntimeMissingError(
+                raise DeviceMemoryError(
                     f"{device}: too little memory for {size} tiles at once; say a smaller --tile"
                 ) from error
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-            break
+            found = 0.0
         if best and found < rate * PAYS:
             break
         best, rate = size, found
         size *= 2
+    # What larger sizes took is free for others, such as TensorRT.
+    torch.cuda.empty_cache()
     return best
 
 

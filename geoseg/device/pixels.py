@@ -41,13 +41,14 @@ class DevicePixels:
         data = pixels.data if order == list(range(len(pixels.bands))) else pixels.data[order]
         self._dtype = data.dtype
         self._device = device
-        self._data = _send(data, device)
-        self._valid = _send(pixels.valid, device)
         exact = data.dtype.name in EXACT_IN_FLOAT32
         self._working = torch.float32 if exact else torch.float64
+        # Before the pixels: the host waits for small copies, and would wait for the pixels with them.
         self._affine(
             spec, [pixels.scale[index] for index in order], [pixels.offset[index] for index in order]
         )
+        self._data = _send(data, device)
+        self._valid = _send(pixels.valid, device)
         self._fill = spec.fill
         self._sent = torch.cuda.current_stream(device).record_event() if device.type == "cuda" else None
 

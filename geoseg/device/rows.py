@@ -109,6 +109,10 @@ class RowScorer:
 
             def work(first: int, count: int) -> None:
                 part = wanted[first : first + count]
+                if self._blend != "crop":
+                    # All of them before the first tile is added: a call without memory is done again.
+                    for tile in part:
+                        self._weight(tile)
                 lefts = [(tile.col - span.start) * tiles.stride for tile in part]
                 # A last batch is filled up, so that every call has one shape and one set of kernels.
                 scores = self._scores(pixels.tiles(lefts, tiles.size, self.batch.size))[:count]

@@ -204,11 +204,11 @@ def _open(request: _Request, status: RuntimeStatus, device: str, precision: str,
             f"{status.cuda_remedy}, or say --device cpu"
         )
     chosen = _choose_precision(request, status, device, precision)
-    graphs = _on_each(request, status, device, chosen)
+    graphs, left_out = _on_each(request, status, device, chosen)
     several = f" and {len(graphs) - 1} more of its kind" if len(graphs) > 1 else ""
     return OpenedSession(
         session=chosen.session,
-        notes=(f"network runs on {chosen.session.description}{several}{why}", *chosen.notes),
+        notes=(f"network runs on {chosen.session.description}{several}{why}", *chosen.notes, *left_out),
         runtime=status.name,
         version=status.version,
         device=device,
@@ -221,21 +221,32 @@ def _open(request: _Request, status: RuntimeStatus, device: str, precision: str,
 
 def _on_each(
     request: _Request, status: RuntimeStatus, device: str, chosen: _Chosen
-) -> tuple[DeviceGraph, ...]:
-    """The network on every device in use: `cuda` means all that are like the first."""
+) -> tuple[tuple[DeviceGraph, ...], list[str]]:
+    """The network on every device in use: `cuda` means all that are like the first.
+
+    A further one that fails, such as one that is full of another's work, is left out and named.
+    """
     first = chosen.session.device_graph
     if first is None or not device.startswith("cuda"):
-        return ()
+        return (), []
     if device != "cuda":
-        return (first,)
+        return (first,), []
     found = cuda.gpus()
     alike = [
         gpu.index for gpu in found[1:] if (gpu.name, gpu.capability) == (found[0].name, found[0].capability)
     ]
-    loaded = [request.graph(status.name, f"cuda:{index}", chosen.precision) for index in alike]
-    graphs = [graph for graph in loaded if is_device_graph(graph)]
+    graphs: list[DeviceGraph] = []
+    left_out: list[str] = []
+    for index in alike:
+        try:
+            graph = request.graph(status.name, f"cuda:{index}", chosen.precision)
+        except (ModelError, RuntimeMissingError) as error:
+            left_out.append(f"cuda:{index} is left out, since {error}")
+            continue
+        if is_device_graph(graph):
+            graphs.append(graph)
     chosen.session.close_with(graphs)
-    return (first, *graphs)
+    return (first, *graphs), left_out
 
 
 def check_weights(model: AnyModel) -> None:
@@ -324,11 +335,14 @@ def _prove(request: _Request, status: RuntimeStatus, device: str, lower: list[Pr
     failures: list[str] = []
     agreement: Agreement | None = None
     for name in lower:
+        candidate: NetworkSession | None = None
         try:
             candidate, _ = request.load(status.name, device, name)
             found = score_all(candidate, check)
         except (ModelError, RuntimeMissingError) as error:
             failures.append(f"{name} failed: {error}")
+            if candidate is not None:
+                candidate.close()
             continue
         agreement = compare_scores(expected, found, request.spec.threshold, least_iou=least)
         tiles = f"{agreement} to fp32 on {len(check)} tiles of this scene"

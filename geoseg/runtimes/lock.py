@@ -33,18 +33,24 @@ class locked:  # noqa: N801 - reads as a statement: with locked(path, ...)
         """Wait for the lock.
 
         Raises:
-            OutputError: the file cannot be made.
+            OutputError: the file cannot be made, or its file system has no locks.
         """
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
         told = False
-        while not _try(self._file):
-            if not told:
-                self._waiting()
-                told = True
-            time.sleep(PAUSE)
+        try:
+            while not _try(self._file):
+                if not told:
+                    self._waiting()
+                    told = True
+                time.sleep(PAUSE)
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(
+                f"{self._path}: cannot be locked: {error.strerror}; use a folder of another file system"
+            ) from error
 
     def __exit__(
         self,

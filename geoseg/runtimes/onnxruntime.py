@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.errors import ModelError, OutputError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.engines import engine_folder
 from geoseg.runtimes.graph import (
@@ -87,7 +87,7 @@ def load(spec: ModelSpec, wanted: Wanted) -> Graph:
         RuntimeMissingError: the device or precision is not there.
     """
     device = wanted.device
-    providers = _providers(device, wanted.precision, _shapes(spec, wanted))
+    providers = _providers(device, wanted.precision)
     session, with_errors = _start(spec.weights, device, wanted.threads, providers)
     ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), wanted.tile)
     size = ports.batch or (1 if device == "cpu" else wanted.batch or CUDA_BATCH)
@@ -106,7 +106,7 @@ def load_classifier(
     """
     if precision != "fp32":
         raise _no_precision(precision)
-    providers = _providers(device, precision, {})
+    providers = _providers(device, precision)
     session, with_errors = _start(spec.weights, device, threads, providers)
     ports = check_many_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
     size = ports.batch or (1 if device == "cpu" else batch)
@@ -126,12 +126,12 @@ def _start(
     # Idle threads would spin through the processors that read and write meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with_errors = _translate(weights)
-    if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
-        # CUDA's libraries may lie in Python packages, where the system does not look. What is missing there
-        # it prints.
-        with contextlib.redirect_stdout(io.StringIO()):
+    # What is missing, and that another provider is taken instead, it prints.
+    with contextlib.redirect_stdout(io.StringIO()):
+        if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
+            # CUDA's libraries may lie in Python packages, where the system does not look.
             onnxruntime.preload_dlls(directory="")
-    session = with_errors(lambda: onnxruntime.InferenceSession(weights, options, providers=providers))
+        session = with_errors(lambda: onnxruntime.InferenceSession(weights, options, providers=providers))
     first = _name(providers[0])
     if first not in session.get_providers():
         raise RuntimeMissingError(
@@ -216,22 +216,14 @@ class _ManyInputGraph:
         self._session = None
 
 
-def _shapes(spec: ModelSpec, wanted: Wanted) -> dict[str, str]:
-    """Options of the TensorRT provider: for which shapes it builds."""
-    channels, tile = len(spec.bands), wanted.tile
-    name = spec.input_name or "image"
-    most = wanted.batch or CUDA_BATCH
-    return {
-        f"trt_profile_{kind}_shapes": f"{name}:{count}x{channels}x{tile}x{tile}"
-        for kind, count in (("min", 1), ("opt", most), ("max", most))
-    }
-
-
-def _providers(device: str, precision: Precision, shapes: dict[str, str]) -> list[Provider]:
+def _providers(device: str, precision: Precision) -> list[Provider]:
     """Providers in the order of preference; the CPU's last, for the few operators that others leave.
+
+    TensorRT's is told no shapes: it builds for the first that comes, and every call has the same.
 
     Raises:
         RuntimeMissingError: the device or precision is not there.
+        OutputError: the folder of engines cannot be made.
     """
     if precision != "fp32" and not (precision == "fp16" and device != "cpu"):
         raise _no_precision(precision)
@@ -245,7 +237,7 @@ def _providers(device: str, precision: Precision, shapes: dict[str, str]) -> lis
     plain: Provider = (CUDA, {"device_id": number, "use_tf32": "0"})
     if precision == "fp32":
         return [plain, "CPUExecutionProvider"]
-    folder = str(engine_folder() / NAME)
+    folder = _folder()
     caching = {
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": folder,
@@ -253,10 +245,20 @@ def _providers(device: str, precision: Precision, shapes: dict[str, str]) -> lis
         "trt_timing_cache_path": folder,
     }
     return [
-        (TENSORRT, {"device_id": number, "trt_fp16_enable": "1", **caching, **shapes}),
+        (TENSORRT, {"device_id": number, "trt_fp16_enable": "1", **caching}),
         plain,
         "CPUExecutionProvider",
     ]
+
+
+def _folder() -> str:
+    """Where the TensorRT provider keeps engines; it makes a folder, but none above it."""
+    folder = engine_folder() / NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+    return str(folder)
 
 
 def _ports(found: list[Any]) -> list[Port]:

@@ -85,7 +85,7 @@ class TensorRtGraph:
         self._copying, self._computing = Stream(), Stream()
         self._slots = [self._make_slot() for _ in range(SLOTS)]
         self._capture = True
-        self._bound: tuple[int, ...] = ()
+        self._count = 0
         self._owner: Any = None
         self.remember: Callable[[dict[str, JsonValue]], None] = lambda _: None
 
@@ -132,7 +132,6 @@ class TensorRtGraph:
         dtype = getattr(torch, self._dtypes[1].name)
         out = torch.empty((len(given), *self._shapes[1]), dtype=dtype, device=given.device)
         stream = torch.cuda.current_stream(given.device).cuda_stream if given.is_cuda else 0
-        self._bound = ()
         self._bind(len(given), given.data_ptr(), out.data_ptr())
         self._enqueue(stream)
         return out.float()
@@ -223,15 +222,14 @@ class TensorRtGraph:
 
     def _bind(self, count: int, given: int, found: int) -> None:
         """Tell TensorRT the shape and where input and output lie."""
-        if self._bound == (count, given, found):
-            return
         name = self.ports.input.name
-        done = self._run.set_input_shape(name, (count, *self._shapes[0]))
+        # A shape that is set again, though the same, may have to be run once before it can be captured.
+        done = count == self._count or self._run.set_input_shape(name, (count, *self._shapes[0]))
         done = done and self._run.set_tensor_address(name, given)
         done = done and self._run.set_tensor_address(self.ports.output.name, found)
         if not done:
             raise ModelError(f"TensorRT refuses {count} tiles of {self._shapes[0]}; build the engine anew")
-        self._bound = (count, given, found)
+        self._count = count
 
     def _enqueue(self, stream: int) -> None:
         if not self._run.execute_async_v3(stream):

@@ -91,7 +91,8 @@ def load(spec: ModelSpec, wanted: Wanted) -> DeviceGraph:
     where = f"{device}, {wanted.threads} threads" if device == "cpu" else device
     text = f"torch {found.version}, {where}, {precision}"
     graph = TorchGraph(module, ports, device=device, precision=precision, batch=size, description=text)
-    graph.prepare((size, len(spec.bands), tile, tile), wanted.threads)
+    least = size if ports.batch or wanted.batch else 1
+    graph.prepare((len(spec.bands), tile, tile), wanted.threads, least=least)
     return graph
 
 

@@ -78,10 +78,14 @@ class OnnxModule(nn.Module):
         self._host: dict[tuple[int, ...], dict[str, Any]] = {}
         self._moved: dict[tuple[int, ...], dict[str, Any]] = {}
         self._fixed_host: dict[str, Any] = {}
+        self.waits = False
         for item in graph.initializer:
             self._keep(item.name, to_tensor(item))
         self._plan = self._make_plan(model)
         self._forget_unused()
+
+    waits: bool
+    """Whether a run had to wait for a size that is computed from pixels, as no CUDA graph can."""
 
     def _keep(self, name: str, value: Any) -> None:
         """Remember a value that never changes: on the device, and sizes on the host as well."""
@@ -183,8 +187,10 @@ class OnnxModule(nn.Module):
 
     def _on_host(self, name: str, host: dict[str, Any], values: dict[str, Any]) -> Any:
         found = host.get(name, self._fixed_host.get(name))
-        # A size that is computed from pixels has to be waited for.
-        return found if found is not None else self._value(name, values).cpu()
+        if found is None:
+            self.waits = True
+            found = self._value(name, values).cpu()
+        return found
 
     def _on_device(
         self, name: str, host: dict[str, Any], moved: dict[str, Any], values: dict[str, Any], like: Any

@@ -174,7 +174,9 @@ def _slice(attributes: Attributes, x: Any, *given: Any) -> Any:
         size = x.shape[axis]
         if step < 0:
             places = range(*slice(start, stop if stop >= -size else None, step).indices(size))
-            x = x.index_select(axis, torch.tensor(list(places), device=x.device))
+            # Made on the device: copying them there would have to be waited for.
+            steps_down = torch.arange(len(places), device=x.device) * step + places.start
+            x = x.index_select(axis, steps_down)
         else:
             # Ends far beyond the last place, as exporters write them, are cut here: torch warns of them.
             cut = slice(*slice(start, stop, step).indices(size))

@@ -108,7 +108,15 @@ def build_engine(
     for name in wanted:
         if name not in status.cuda_precisions:
             continue
-        built = _build(model, tiles, expected, reporter, device=where, precision=name, tile=tile, batch=batch)
+        try:
+            built = _build(
+                model, tiles, expected, reporter, device=where, precision=name, tile=tile, batch=batch
+            )
+        except ModelError as error:
+            if precision != "auto":
+                raise
+            reporter.note(f"{name} failed: {error}")
+            continue
         if built.agreement is None or built.agreement.enough:
             return built
         text = _numbers(name, built.agreement, tiles)
@@ -161,6 +169,10 @@ def _build(
         if tiles is not None and expected is not None:
             found = score_all(session, tiles)
             agreement = compare_scores(expected, found, model.threshold, least_iou=SAME_ON_GPU)
+    except ModelError:
+        # It gives no numbers: half precision overflows.
+        store.remove(key)
+        raise
     finally:
         session.close()
     if agreement is not None:

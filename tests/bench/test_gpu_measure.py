@@ -13,7 +13,8 @@ import onnxruntime
 import pytest
 
 from geoseg.catalog.bundles import find_model
-from geoseg.runtimes.tensorrt_graph import graph_for
+from geoseg.catalog.onnx_operators import read_operators
+from geoseg.runtimes.tensorrt_operators import objections
 from tests.runtimes.gpu_stand_in import (
     UseTensorRt,
     driver_library,  # noqa: F401 - a fixture
@@ -23,7 +24,7 @@ from tests.runtimes.gpu_stand_in import (
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "gpu" / "measure.py"
 
-pytest.importorskip("torch", reason="the extra `torch` is not installed")
+torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
 
 def test_a_trial_on_the_cpu(tmp_path: Path) -> None:
@@ -46,6 +47,7 @@ def test_a_trial_on_the_cpu(tmp_path: Path) -> None:
     assert all(float(row[4]) > 0 for row in rows)
     for row in rows:
         assert row[7] == "100.000%" if row[2] == "fp32" else 90 < float(row[7].rstrip("%")) <= 100
+    assert [row[5] for row in rows if row[0] == "flood-sar"] == ["-"] * 5, "nothing is counted of bundles"
     assert float(strips[2].strip("|").split("|")[2]) > 0
     text = "\n".join(missing)
     assert "GPUs: --cpu was said" in text
@@ -65,6 +67,23 @@ def test_networks_are_written_here_and_measured_there(tmp_path: Path) -> None:
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("| U-Net resnet18, 6 bands")]
     assert "onnxruntime, CPU" in row
     assert "| 0.694 |" in row, "GFLOP of a tile came along"
+
+
+def test_what_is_written_is_read_by_tensorrt_8_5(tmp_path: Path) -> None:
+    """Transformers too, whose LayerNormalization it lacks, and the shipped bundles."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--quick", "--only", "ViT", "--export", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written = sorted(tmp_path.glob("*.onnx"))
+    assert len(written) == 4
+    for path in written:
+        operators = read_operators(path)
+        assert operators.opset <= 17
+        assert objections(operators, (8, 5)) == ()
 
 
 def test_it_needs_neither_geoseg_nor_torch(tmp_path: Path) -> None:
@@ -87,29 +106,104 @@ def test_it_needs_neither_geoseg_nor_torch(tmp_path: Path) -> None:
     [
         ("8.5.3", {"fp32", "fp16", "int8"}),
         ("10.3.0", {"fp32", "fp16", "bf16", "int8"}),
-        ("11.4.0", {"fp32"}),
+        ("11.4.0", {"fp32", "fp16"}),  # written into the graph; the stand-in computes no bf16
     ],
 )
 def test_tensorrt_on_stand_ins(
     version: str,
     measured: set[str],
-    tmp_path: Path,
     use_tensorrt: UseTensorRt,  # noqa: F811
 ) -> None:
     """The calls of each version; speed and rounding are not the stand-in's business."""
     use_tensorrt(version)
     script: dict[str, Any] = runpy.run_path(str(SCRIPT))
-    setting = script["Setting"]("cuda:0", 64, (1, 2), 0.01, True)
+    setting = script["Setting"]("cuda:0", 64, (1, 2), 0.01, True, 4)
     report = script["Report"]()
     path = find_model("water-optical").weights
     check = script["scene_tiles"](6, 64, 2)
-    if version == "8.5.3":
-        older = tmp_path / "model.onnx"
-        older.write_bytes(graph_for(path, (8, 5), typed=None))
-        path = older
     reference = np.asarray(onnxruntime.InferenceSession(str(path)).run(None, {"image": check})[0])
-    script["measure_tensorrt"]("net", path, 6, setting, report, (1e9, 1e6, 1e6), reference, "0")
+    net = script["Net"]("net", path, 6, 64, (1e9, 1e6, 1e6), reference)
+    script["measure_nets"]([net], setting, report, "0")
     assert {row.precision for row in report.rows} == measured
     assert all(row.rate > 0 and row.equal > 0.9 for row in report.rows), report.rows
     unmeasured = {"fp32", "fp16", "bf16", "int8"} - measured
     assert all(any(name in text for text in report.missing) for name in unmeasured)
+
+
+def test_one_failure_costs_nothing_else(use_tensorrt: UseTensorRt, tmp_path: Path) -> None:  # noqa: F811
+    """A file that nothing reads, an engine that does not run, and time that is up."""
+    use_tensorrt("10.3.0")
+    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    setting = script["Setting"]("cuda:0", 64, (1, 2), 0.01, True, 4)
+    report = script["Report"]()
+    saved: list[int] = []
+    report.save = lambda: saved.append(len(report.rows))
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    nets = [
+        script["Net"]("broken", tmp_path / "broken.onnx", 6, 64),
+        script["Net"]("whole", find_model("water-optical").weights, 6, 64),
+    ]
+    script["measure_nets"](nets, setting, report, "")
+    assert [row.network for row in report.rows] == ["whole"] * 4
+    assert saved == [1, 2, 3, 4], "each row is kept at once"
+    assert any(text.startswith("broken, TensorRT fp16") for text in report.missing)
+    report.until = 0.0
+    script["measure_nets"](nets, setting, report, "")
+    assert len(report.rows) == 4
+    assert "whole, TensorRT int8: no time was left" in report.missing
+
+
+def test_an_engine_that_does_not_run_has_no_rate(use_tensorrt: UseTensorRt) -> None:  # noqa: F811
+    module: Any = use_tensorrt("10.3.0")
+    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    setting = script["Setting"]("cuda:0", 64, (1, 2), 0.01, True, 4)
+
+    class Failing:
+        num_io_tensors = 2
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: False
+
+        def get_tensor_name(self, index: int) -> str:
+            return ("image", "scores")[index]
+
+        def get_tensor_shape(self, _: str) -> list[int]:
+            return [-1, 1, 64, 64]
+
+        def create_execution_context(self) -> Failing:
+            return self
+
+    with pytest.raises(RuntimeError, match="does not run"):
+        script["run_engine"](module, Failing(), script["Driver"](), (4, 6, 64, 64), setting)
+
+
+def test_a_gpu_without_torch_for_it(use_tensorrt: UseTensorRt, tmp_path: Path) -> None:  # noqa: F811
+    """Torch here reaches no GPU, TensorRT does: networks are written by the one and measured by the other."""
+    if torch.cuda.is_available():
+        pytest.skip("this torch reaches a GPU")
+    use_tensorrt("10.3.0")
+    out = tmp_path / "table.md"
+    options = ["--quick", "--only", "ViT", "--bundles", str(tmp_path / "none"), "--out", str(out)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["measure.py", *options])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert ended.value.code == 0
+    text = out.read_text()
+    assert "Measured on Stand-in GPU" in text
+    assert "reaches no GPU here" in text
+    assert [line.split("|")[3].strip() for line in text.splitlines() if line.startswith("| ViT")] == [
+        "fp16",
+        "int8",
+        "fp32",
+        "bf16",
+    ]
+
+
+def test_peaks_are_of_the_whole_device_of_that_name() -> None:
+    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    known = script["known_peak"]
+    assert known("NVIDIA H200")[1]["bytes"] == 4.8e12
+    assert known("NVIDIA H100 80GB HBM3, torch 2.9")[1]["tf32"] == 494e12
+    for name in ("NVIDIA GH200 480GB", "NVIDIA L40S", "NVIDIA H100 80GB HBM3 MIG 1g.10gb"):
+        assert known(name) == ("no roofline without torch", {})

@@ -15,6 +15,7 @@ import rasterio
 from geoseg.runtimes import cuda
 from geoseg.tasks.demo import write_scene
 from geoseg.tasks.simulate import BANDS, simulate
+from tests.runtimes import tensorrt_stand_in
 from tests.runtimes.gpu_stand_in import (
     UseTensorRt,
     driver_library,  # noqa: F401 - a fixture
@@ -91,6 +92,30 @@ def test_tensorrt_maps_as_onnxruntime_does(
         assert record["runtime"]["precision"] == "fp16"
         assert ("building an engine" in err) == (run == 0), "built once, then kept"
         assert np.mean(_classes(tmp_path) == expected) > 0.995
+
+
+def test_export_goes_past_a_precision_that_overflows(
+    scene: Path,
+    tmp_path: Path,
+    geoseg: Geoseg,
+    use_tensorrt: UseTensorRt,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half precision gives what is no number: the next is tried, and no engine of it is kept."""
+    use_tensorrt("10.3.0")
+    plain = tensorrt_stand_in._lowered
+
+    def overflow(tiles: np.ndarray, told: dict[str, Any], levels: int) -> np.ndarray:
+        return tiles * np.float32("nan") if "FP16" in told["flags"] else plain(tiles, told, levels)
+
+    monkeypatch.setattr(tensorrt_stand_in, "_lowered", overflow)
+    out, err = geoseg(
+        "export", "water-optical", "--to", "tensorrt", "--scene", scene, "--tile", 128, "--json"
+    )
+    assert json.loads(out)["precision"] == "bf16"
+    assert "fp16 failed" in err
+    assert "gives NaN" in err
+    assert not list((tmp_path / "engines").glob("*fp16*.engine"))
 
 
 def test_export_builds_proves_and_keeps(

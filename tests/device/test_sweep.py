@@ -28,6 +28,7 @@ from tests.test_scoring import Silent
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
+from geoseg.device.rows import RowScorer  # noqa: E402
 from geoseg.device.sweep import DeviceSweep  # noqa: E402
 
 Maps = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -220,6 +221,28 @@ def test_out_of_memory_halves_the_batch_and_goes_on(tmp_path: Path) -> None:
     small.holds = 0
     with pytest.raises(DeviceMemoryError, match="--tile"):
         _map(model, source, tmp_path, session=session, sweep=sweep)
+
+
+def test_no_tile_is_added_twice_where_memory_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the weights of a batch's second tile find no room."""
+    model = find_model("water-optical")
+    source = Stored(model, 150, 200)
+    session = _session(model, 64)
+    expected = _map(model, source, tmp_path, session=session)
+    plain = RowScorer._weight
+    made: list[Any] = []
+
+    def once(self: RowScorer, tile: Any) -> Any:
+        made.append(tile)
+        if len(made) == 2:
+            raise torch.OutOfMemoryError("no room for weights")
+        return plain(self, tile)
+
+    monkeypatch.setattr(RowScorer, "_weight", once)
+    _alike(_map(model, source, tmp_path, session=session, sweep=_sweep(model, session, batch=4)), expected)
+    assert len(made) > 2
 
 
 def test_the_batch_is_doubled_until_memory_stops(tmp_path: Path) -> None:

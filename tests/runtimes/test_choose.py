@@ -366,7 +366,11 @@ def test_available() -> None:
 @pytest.mark.filterwarnings("ignore:Specified provider")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_provider_that_does_not_start_is_no_cpu_session(
-    precision: str, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+    precision: str,
+    make_network: MakeNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As of onnxruntime-gpu without its libraries: it makes a session on the CPU, which is refused."""
     import onnxruntime as library  # noqa: PLC0415
@@ -375,6 +379,9 @@ def test_a_provider_that_does_not_start_is_no_cpu_session(
     monkeypatch.setattr(library, "get_available_providers", lambda: there)
     with pytest.raises(RuntimeMissingError, match=r"could not start its .* and would have used another"):
         open_session(make_network(), tile=32, runtime="onnxruntime", device="cuda:0", precision=precision)
+    assert capsys.readouterr().out == "", "standard output is the run's own"
+    engines = tmp_path / "engines" / "onnxruntime"
+    assert engines.is_dir() == (precision == "fp16"), "its TensorRT provider makes no folder above its own"
     found = open_session(make_network(), tile=32, runtime="onnxruntime", precision="fp32")
     assert found.device == "cpu"
     assert "the CPU is used, since" in found.notes[0]

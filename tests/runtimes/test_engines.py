@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import OutputError
+from geoseg.runtimes import lock
 from geoseg.runtimes.engines import EngineKey, EngineStore, engine_folder
 from geoseg.runtimes.lock import locked
 
@@ -207,3 +209,15 @@ def test_a_lock_waits_for_its_holder(tmp_path: Path) -> None:
     with locked(path, lambda: waited.append("once")):
         assert holder.wait(timeout=30) == 0
     assert waited == ["once"]
+
+
+def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_try", refuse)
+    with (
+        pytest.raises(OutputError, match="cannot be locked: No locks available"),
+        locked(tmp_path / "lock", lambda: None),
+    ):
+        pass

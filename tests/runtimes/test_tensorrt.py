@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda, tensorrt, tensorrt_api
 from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import OpenedSession, open_session
+from geoseg.runtimes.graph import Wanted
 from geoseg.spec import ModelSpec
 from tests.runtimes.gpu_stand_in import UseTensorRt
-from tests.runtimes.tensorrt_stand_in import Builder
+from tests.runtimes.tensorrt_stand_in import Builder, ExecutionContext
 
 MakeNetwork = Callable[..., ModelSpec]
 VERSIONS = ("8.5.3", "10.3.0", "11.4.0")
@@ -194,6 +195,43 @@ def test_cuda_alone_means_all_gpus_of_a_kind(
         np.testing.assert_allclose(scores, by_onnxruntime(spec, tiles[:4]), atol=1e-6)
     assert [graph.device for graph in opened(spec, device="cuda:1").on_device] == ["cuda:1"]
     found.session.close()
+
+
+def test_a_further_gpu_that_is_full_is_left_out(
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_STAND_IN_GPUS", "3")
+    use_tensorrt("10.3.0")
+    load = tensorrt.load
+
+    def full(spec: ModelSpec, wanted: Wanted) -> Any:
+        if wanted.device == "cuda:1":
+            raise cuda.DeviceMemoryError("the GPU has too little memory")
+        return load(spec, wanted)
+
+    monkeypatch.setattr(tensorrt, "load", full)
+    found = opened(make_network(), device="cuda")
+    assert [graph.device for graph in found.on_device] == ["cuda:0", "cuda:2"]
+    assert found.notes[-1] == "cuda:1 is left out, since the GPU has too little memory"
+    found.session.close()
+
+
+def test_a_shape_is_set_once(
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorRT may want a run after each shape that is set, before one is captured."""
+    use_tensorrt("10.3.0")
+    asked: list[int] = []
+    plain = ExecutionContext.set_input_shape
+
+    def record(self: ExecutionContext, name: str, shape: Sequence[int]) -> bool:
+        asked.append(shape[0])
+        return plain(self, name, shape)
+
+    monkeypatch.setattr(ExecutionContext, "set_input_shape", record)
+    session = opened(make_network(), batch=2).session
+    session(np.zeros((13, 3, 32, 32), np.float32))
+    assert asked == [2]
 
 
 def test_engines_take_tensors_of_their_device(
