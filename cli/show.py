@@ -67,6 +67,8 @@ def gain_loss_table(rows: TableRows) -> str:
 
 def class_table(classes: Sequence[ClassTotal]) -> str:
     """One line a class: polygons and area, or pixels where no CRS gives them an area."""
+    if not classes:
+        return columns([("nothing found",)])
     measured = all(item.area_m2 is not None for item in classes)
     rows = [("class", "polygons", "area" if measured else "pixels")]
     for item in classes:

@@ -53,6 +53,11 @@ def test_pixels_where_nothing_has_an_area() -> None:
     assert lines[1].split()[-1] == "98,765"
 
 
+def test_a_map_without_polygons_says_so() -> None:
+    lines = record_text(_record(None).model_copy(update={"classes": ()})).splitlines()
+    assert lines[0].strip() == "nothing found"
+
+
 def test_a_plan() -> None:
     plan = Plan(
         height=10980,
