@@ -204,3 +204,14 @@ def share_near(mask: Mask, what: Mask) -> float:
     rim = ndimage.binary_dilation(mask, CROSS, iterations=GAP) & ~mask
     count = int(np.count_nonzero(rim))
     return float(np.count_nonzero(rim & what) / count) if count else 0.0
+
+
+def cut_pixels(mask: Mask, known: Mask) -> int:
+    """Return how many of a plume's pixels lie within two pixels of where nothing is known.
+
+    Args:
+        mask: (H, W) the plume.
+        known: (H, W) pixels that have a column; beyond the array nothing is known.
+    """
+    unknown = np.pad(~known, 1, constant_values=True)
+    return int(np.count_nonzero(mask & ndimage.binary_dilation(unknown, CROSS, iterations=GAP)[1:-1, 1:-1]))

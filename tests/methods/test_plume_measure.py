@@ -10,6 +10,7 @@ from geoseg.methods.plume_measure import (
     WindDraws,
     background_error,
     contrast,
+    cut_pixels,
     grown_masks,
     likeness,
     main_axis,
@@ -121,3 +122,12 @@ def test_screens_by_hand() -> None:
     shore = np.zeros((60, 60), np.bool_)
     shore[30:] = True
     assert 0.2 < share_near(mask, shore) < 0.3
+
+
+def test_pixels_at_the_edge_and_at_unknown_ground_are_cut() -> None:
+    mask, known = np.zeros((12, 12), bool), np.ones((12, 12), bool)
+    mask[4:8, 4:8] = True
+    assert cut_pixels(mask, known) == 0
+    assert cut_pixels(mask[:, :8], known[:, :8]) == 8
+    known[6, 9] = False
+    assert cut_pixels(mask, known) == 1

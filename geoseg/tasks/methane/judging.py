@@ -41,7 +41,7 @@ BESIDE = 24
 
 SCHEMA: dict[str, Kind] = {
     **{
-        name: "int" if name == "saturated" else "text" if name.startswith("screens") else "float"
+        name: "int" if name in {"saturated", "cut"} else "text" if name.startswith("screens") else "float"
         for name in Measured.__slots__
     },
     "false_alarms": "float",

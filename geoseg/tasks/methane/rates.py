@@ -21,6 +21,7 @@ from geoseg.methods.plume_measure import (
     WindDraws,
     background_error,
     contrast,
+    cut_pixels,
     grown_masks,
     likeness,
     main_axis,
@@ -88,6 +89,8 @@ class Measured:
     effective_wind_m_s: float = NAN
     saturated: int = 0
     """Pixels beyond the table of absorption: rate and mass are then too low."""
+    cut: int = 0
+    """Pixels at the scene's edge or at ground without columns: part of the plume may lie there."""
     source_lon: float = NAN
     """The upwind end; the strongest pixel where no wind direction is known."""
     source_lat: float = NAN
@@ -158,6 +161,7 @@ class Measurer:
             noise_ppm_m=plume.noise,
             length_m=plume_length(float(patch.areas_m2[mask].sum())),
             saturated=int(np.count_nonzero(ch4[mask] >= np.float32(self.most_ppm_m * (1 - 1e-5)))),
+            cut=cut_pixels(mask, np.isfinite(ch4)),
             source_lon=lon,
             source_lat=lat,
             screens_passed=",".join(passed),

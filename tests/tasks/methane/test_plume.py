@@ -200,6 +200,18 @@ def test_beyond_the_table_columns_stay_at_its_end(run: Run, tmp_path: Path) -> N
         assert np.nanmax(file.read(1)) <= end * 1.0001
 
 
+def test_a_plume_that_leaves_the_scene_says_so(run: Run, tmp_path: Path, scenes: dict[str, str]) -> None:
+    run("plume", "reference", wind=3.0)
+    whole = polygons(tmp_path).sort_values("ime_kg").iloc[-1]
+    assert whole.cut == 0
+    day = darken(ground(seed=2), plume(), AIR_MASS)
+    scenes["left"] = write(tmp_path / "left", {name: pixels[:, :112] for name, pixels in day.items()})
+    run("left", "reference", wind=3.0)
+    part = polygons(tmp_path).sort_values("ime_kg").iloc[-1]
+    assert part.cut > 0
+    assert part.ime_kg < whole.ime_kg
+
+
 def test_without_wind_there_is_mass_and_no_rate(run: Run, tmp_path: Path) -> None:
     _, told = run("plume", "reference")
     best = polygons(tmp_path).sort_values("ime_kg").iloc[-1]
