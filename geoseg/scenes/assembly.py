@@ -171,6 +171,11 @@ def _not_named(
     count = sum(item.raster is first.raster for item in unknown)
     if sensor is None or count == 1:
         return not_recognised(unknown, sensors)
+    if sensor.kind == "hyperspectral":
+        return BandError(
+            f"{first.file} has {count} bands without wavelengths; {sensor.name} cubes are read from ENVI or "
+            "GeoTIFF with a wavelength a band, of EMIT from netCDF: convert products in HDF5 to one of them"
+        )
     orders = [str(len(order)) for order in (sensor.order, *sensor.orders) if order]
     usual = f"its usual stacks have {' or '.join(orders)}" if orders else "it has no usual order"
     return BandError(

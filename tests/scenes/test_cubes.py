@@ -9,9 +9,10 @@ import netCDF4
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from geoseg.catalog.presets import sensors
-from geoseg.errors import SceneReadError
+from geoseg.errors import BandError, SceneReadError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.emit import in_sensor_geometry
@@ -93,6 +94,15 @@ def test_fill_without_a_tag_is_found_once_for_all_bands(tmp_path: Path) -> None:
     with scene(write_tiff(tmp_path / "cube.tif", cube)) as opened:
         assert not opened.read(opened.grid.window, ["w490"]).valid[3, 4]
         assert sum("-9999" in note for note in opened.notes) == 1
+
+
+def test_a_stack_without_wavelengths_is_told_what_is_read(tmp_path: Path) -> None:
+    profile = {"driver": "GTiff", "width": 8, "height": 8, "count": 12, "dtype": "uint16"}
+    place = {"crs": 32640, "transform": Affine(30, 0, 500_000, 0, -30, 4_000_000)}
+    with rasterio.open(tmp_path / "cube.tif", "w", **profile, **place) as file:
+        file.write(np.ones((12, 8, 8), np.uint16))
+    with pytest.raises(BandError, match=r"12 bands without wavelengths; prisma .*ENVI or GeoTIFF.*HDF5"):
+        scene(tmp_path / "cube.tif", "prisma")
 
 
 def test_a_granule_lies_on_the_ground(tmp_path: Path) -> None:
