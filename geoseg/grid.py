@@ -160,6 +160,11 @@ class Grid:
         bottom = areas[row1, col0] * (1 - right) + areas[row1, col1] * right
         return np.asarray(top * (1 - down) + bottom * down)
 
+    def window_areas(self, window: Window) -> NDArray[np.float64]:
+        """Geodesic area in m² of each pixel of a window, (H, W); NaN without a CRS."""
+        rows, cols = np.mgrid[0 : window.height, 0 : window.width] + 0.5
+        return self.pixel_areas(rows + window.row, cols + window.col)
+
     def tally(
         self, codes: NDArray[np.integer[Any]], seen: NDArray[np.bool_], window: Window, size: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

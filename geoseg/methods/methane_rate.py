@@ -65,6 +65,22 @@ def ime_rate(mass_kg: float, length_m: float, effective_wind: float) -> float:
     return effective_wind * mass_kg / length_m * SECONDS
 
 
+def along_wind(
+    rows: NDArray[np.integer], cols: NDArray[np.integer], direction: float, pixel_size_m: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return how far pixels lie along the wind, in m from the line across it through the first pixel.
+
+    Args:
+        rows: of the pixels.
+        cols: of the pixels.
+        direction: towards which the wind blows, in degrees clockwise from the top of the image.
+        pixel_size_m: (row step, column step).
+    """
+    angle = np.radians(direction)
+    down, right = pixel_size_m
+    return np.asarray(np.sin(angle) * cols * right - np.cos(angle) * rows * down)
+
+
 def cross_section_rate(
     enhancement: NDArray[np.floating],
     pixel_size_m: tuple[float, float],
@@ -90,7 +106,7 @@ def cross_section_rate(
     if not rows.size:
         raise UsageError("a plume without pixels has no rate")
     down, right = pixel_size_m
-    along = np.sin(np.radians(direction)) * cols * right - np.cos(np.radians(direction)) * rows * down
+    along = along_wind(rows, cols, direction, pixel_size_m)
     step = max(down, right)
     lines = np.floor((along - along.min()) / step).astype(np.int64)
     moles = np.bincount(lines, enhancement[rows, cols].astype(np.float64) * down * right)

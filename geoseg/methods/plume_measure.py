@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS, integrated_mass
+from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS, along_wind, integrated_mass
 from geoseg.methods.plume_search import CROSS, centre_and_spread, spots
 
 Image = NDArray[np.float32]
@@ -157,9 +157,7 @@ def upwind_end(mask: Mask, towards: float, pixel_size_m: tuple[float, float]) ->
         pixel_size_m: (row step, column step).
     """
     rows, cols = np.nonzero(mask)
-    angle = np.radians(towards)
-    along = np.sin(angle) * cols * pixel_size_m[1] - np.cos(angle) * rows * pixel_size_m[0]
-    first = int(along.argmin())
+    first = int(along_wind(rows, cols, towards, pixel_size_m).argmin())
     return int(rows[first]), int(cols[first])
 
 

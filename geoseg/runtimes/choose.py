@@ -196,13 +196,23 @@ def usable_runtime(runtime: str) -> RuntimeStatus:
     return status
 
 
-def _open(request: _Request, status: RuntimeStatus, device: str, precision: str, why: str) -> OpenedSession:
-    """Load on one device, which is not replaced by another; on `cuda`, also on the further ones."""
-    if device.startswith("cuda") and not status.has_cuda:
+def check_cuda(status: RuntimeStatus, device: str) -> None:
+    """See that a runtime can use CUDA.
+
+    Raises:
+        RuntimeMissingError: it cannot.
+    """
+    if not status.has_cuda:
         raise RuntimeMissingError(
             f"{device}: {status.name} {status.version} has no CUDA here: {status.why_no_cuda}; "
             f"{status.cuda_remedy}, or say --device cpu"
         )
+
+
+def _open(request: _Request, status: RuntimeStatus, device: str, precision: str, why: str) -> OpenedSession:
+    """Load on one device, which is not replaced by another; on `cuda`, also on the further ones."""
+    if device.startswith("cuda"):
+        check_cuda(status, device)
     chosen = _choose_precision(request, status, device, precision)
     graphs, left_out = _on_each(request, status, device, chosen)
     several = f" and {len(graphs) - 1} more of its kind" if len(graphs) > 1 else ""

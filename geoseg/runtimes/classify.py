@@ -14,6 +14,7 @@ from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import (
     ON_CPU,
     RUNTIMES,
+    check_cuda,
     check_weights,
     choose_for_cpu,
     no_precision,
@@ -119,11 +120,7 @@ def _runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, 
     if device == "cpu":
         return (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)
     status = usable_runtime("onnxruntime" if runtime == "auto" else runtime)
-    if not status.has_cuda:
-        raise RuntimeMissingError(
-            f"{device}: {status.name} {status.version} has no CUDA here: {status.why_no_cuda}; "
-            f"{status.cuda_remedy}, or say --device cpu"
-        )
+    check_cuda(status, device)
     return status, ""
 
 

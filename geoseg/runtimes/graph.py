@@ -144,6 +144,12 @@ class ManyPorts:
     batch: int | None
     """Footprints a call must carry; None: any number."""
 
+    def feed(self, batch: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
+        """Return what each input takes, (batch, C, side, side) by name, in the graph's own type."""
+        return {
+            port.name: np.ascontiguousarray(batch[port.name], np.dtype(port.dtype)) for port in self.inputs
+        }
+
 
 class ManyInputGraph(Protocol):
     """A scene classifier in a runtime, without activation."""

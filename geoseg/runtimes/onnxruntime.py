@@ -204,10 +204,7 @@ class _ManyInputGraph:
 
     def __call__(self, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
         """Run (batch, C, side, side) by input."""
-        feed = {
-            port.name: np.ascontiguousarray(batch[port.name], np.dtype(port.dtype))
-            for port in self._ports.inputs
-        }
+        feed = self._ports.feed(batch)
         (raw,) = self._with_errors(lambda: self._session.run([self._ports.output.name], feed))
         return np.asarray(raw)
 

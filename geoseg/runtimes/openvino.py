@@ -200,10 +200,7 @@ class _ManyInputGraph:
 
     def __call__(self, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
         """Run (batch, C, side, side) by input; the answer is OpenVINO's own memory."""
-        feed = {
-            port.name: np.ascontiguousarray(batch[port.name], np.dtype(port.dtype))
-            for port in self._ports.inputs
-        }
+        feed = self._ports.feed(batch)
         try:
             outputs = self._request.infer(feed, share_inputs=True, share_outputs=True)
         except RuntimeError as error:

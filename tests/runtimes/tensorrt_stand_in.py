@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
@@ -23,14 +24,15 @@ NEWEST = {8: 17, 10: 20, 11: 24}
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-class ILogger:
+class ILogger(ABC):
     """Base of loggers."""
 
     def __init__(self) -> None:
         self.ready = True
 
+    @abstractmethod
     def log(self, severity: str, message: str) -> None:
-        raise NotImplementedError
+        """Hear a message."""
 
 
 class IInt8EntropyCalibrator2:

@@ -188,7 +188,7 @@ def inject(
             if path not in moved:
                 raise SceneError(f"{path}: belongs to no folder or file that was given")
             _write(path, moved[path], own, release, dims)
-    areas = _areas(grid, window)
+    areas = grid.window_areas(window)
     mass = column * KG_PER_PPM_M * areas
     beyond = column > dims.most_ppm_m
     lost = (column - dims.most_ppm_m)[beyond] * KG_PER_PPM_M * areas[beyond]
@@ -215,12 +215,6 @@ def _on_disk(band: Band) -> Path:
     if band.units != "reflectance":
         raise SceneError(f"{path}: {band.name} is {band.units}, no top-of-atmosphere reflectance")
     return path.resolve()
-
-
-def _areas(grid: Grid, window: Window) -> NDArray[np.float64]:
-    """Ground area in m² of each pixel of a window."""
-    rows, cols = np.mgrid[0 : window.height, 0 : window.width] + 0.5
-    return grid.pixel_areas(rows + window.row, cols + window.col)
 
 
 def _mirror(paths: Sequence[str], replaced: set[Path], folder: Path) -> dict[Path, Path]:

@@ -146,6 +146,14 @@ def _scene_of(name: str, path: str) -> SceneSpec:
     return SceneSpec(paths=(path,), sensor=name if name in sensors() else None)
 
 
+def _opened(wanted: SensorInput, request: SceneSpec, stack: ExitStack, ledger: Ledger) -> Scene:
+    """The bands of a scene that an input takes, in its own pixels."""
+    whole = stack.enter_context(open_scene(request, sensors()))
+    scene = whole.select(tuple(band.name for band in wanted.bands))
+    _tell_pixels(scene, wanted, ledger)
+    return scene
+
+
 def _mapped(
     model: ClassifierSpec,
     wanted: SensorInput,
@@ -155,9 +163,7 @@ def _mapped(
     ledger: Ledger,
 ) -> Given:
     """The scene that is mapped, in the input's pixels, clipped."""
-    whole = stack.enter_context(open_scene(request, sensors()))
-    scene = whole.select(tuple(band.name for band in wanted.bands))
-    _tell_pixels(scene, wanted, ledger)
+    scene = _opened(wanted, request, stack, ledger)
     grid = metric_grid(scene.grid, wanted.resolution, scene.name)
     if grid is not scene.grid:
         scene = scene.onto(grid)
@@ -183,9 +189,7 @@ def _other(
     ledger: Ledger,
 ) -> Given:
     """A further scene, in its own pixels over the ground of the one that is mapped."""
-    whole = stack.enter_context(open_scene(request, sensors()))
-    scene = whole.select(tuple(band.name for band in wanted.bands))
-    _tell_pixels(scene, wanted, ledger)
+    scene = _opened(wanted, request, stack, ledger)
     times = mapped.side / model.side(wanted)
     moved = scene.onto(stretched(mapped.grid, times, times))
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import shapely
@@ -39,11 +39,10 @@ LARGEST = 1024
 BESIDE = 24
 """Pixels around a plume's box that are looked at, at least."""
 
+_KINDS: dict[type, Kind] = {float: "float", int: "int", str: "text"}
+
 SCHEMA: dict[str, Kind] = {
-    **{
-        name: "int" if name in {"saturated", "cut"} else "text" if name.startswith("screens") else "float"
-        for name in Measured.__slots__
-    },
+    **{item.name: _KINDS[type(item.default)] for item in fields(Measured)},
     "false_alarms": "float",
 }
 """Columns of a plume besides those of every map."""
@@ -149,13 +148,12 @@ class PlumeJudge:
         mask = np.zeros((window.height, window.width), np.uint8)
         moved = shapely.transform(shape, lambda xy: xy - (window.col, window.row))
         rasterise(np.array([moved], object), np.array([1]), out=mask)
-        rows, cols = np.mgrid[0 : window.height, 0 : window.width] + 0.5
         patch = Patch(
             window=window,
             mask=mask == 1,
             searched=self.band,
             bands=bands,
-            areas_m2=self.grid.pixel_areas(rows + window.row, cols + window.col),
+            areas_m2=self.grid.window_areas(window),
         )
         middle = shape.centroid
         lon, lat = self.grid.lonlat(np.array([middle.y]), np.array([middle.x]))
