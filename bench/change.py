@@ -22,6 +22,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from geoseg.report import Silent
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 from geoseg.tasks.change import map_change
 
@@ -39,19 +40,6 @@ TRIED: dict[str, dict[str, object]] = {
     "cva, raw radiometry": {"method": "cva", "normalise": "none"},
     "ndvi": {"method": "ndvi"},
 }
-
-
-class Silent:
-    """Hears nothing."""
-
-    def note(self, text: str) -> None:
-        """Leave it."""
-
-    def warn(self, text: str) -> None:
-        """Leave it."""
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Leave it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,19 @@ class Reporter(Protocol):
         """Tell how far it is; `done == total` closes the bar."""
 
 
+class Silent:
+    """Hears nothing: for maps whose notes are not for the reader of what is made of them."""
+
+    def note(self, text: str) -> None:
+        """Leave it."""
+
+    def warn(self, text: str) -> None:
+        """Leave it."""
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Leave it."""
+
+
 TableRows = tuple[dict[str, int | float | str], ...]
 """Rows of a table, all with the same columns."""
 

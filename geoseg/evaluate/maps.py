@@ -17,7 +17,7 @@ from geoseg.evaluate.subjects import Subject
 from geoseg.grid import Grid
 from geoseg.methods.accuracy import Counts, count
 from geoseg.pixels import Classes, nodata_class
-from geoseg.report import Reporter
+from geoseg.report import Reporter, Silent
 from geoseg.samples import IGNORE, Place, Sample
 from geoseg.samples.chips import opened_image, read_label, scene_spec
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec
@@ -38,19 +38,6 @@ class Verdict:
     """Labelled pixels that the scene did not show; they do not count."""
     map: Path
     """Class raster."""
-
-
-class Silent:
-    """Hears nothing: what maps of hundreds of scenes have to say is not for the reader of a score."""
-
-    def note(self, text: str) -> None:
-        """Leave it."""
-
-    def warn(self, text: str) -> None:
-        """Leave it."""
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Leave it."""
 
 
 def judge(

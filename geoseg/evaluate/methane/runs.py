@@ -19,7 +19,7 @@ from geoseg.evaluate.methane.scene import Release, dimming, inject
 from geoseg.evaluate.methane.trial import Method, Trial
 from geoseg.grid import Grid
 from geoseg.methods.plume_model import GaussianPlume, core
-from geoseg.report import RunRecord
+from geoseg.report import RunRecord, Silent
 from geoseg.spec import SceneSpec
 from geoseg.tasks.methane.judging import PLUME, SUSPECT
 from geoseg.tasks.methane.plume import map_plumes
@@ -106,19 +106,6 @@ class Control:
     def reachable(self) -> bool:
         """Whether a plume can pass the threshold at all; else the table ends before."""
         return self.end_ppm_m > self.threshold_ppm_m
-
-
-class Quiet:
-    """Hears nothing: what a search says was said once of the scene without plume."""
-
-    def note(self, text: str) -> None:
-        """Leave it."""
-
-    def warn(self, text: str) -> None:
-        """Leave it."""
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Leave it."""
 
 
 def count_runs(site: Site, trial: Trial) -> int:
@@ -242,7 +229,7 @@ class _Seeker:
         request = self.trial.request(
             self.site.pair, method, self.output, scene=scene, wind=wind, source=source
         )
-        record = map_plumes(request, Quiet())
+        record = map_plumes(request, Silent())
         if not isinstance(record, RunRecord):
             raise UsageError("a plan was made and no map")
         return geopandas.read_file(self.output, layer=task("plume").layer), record

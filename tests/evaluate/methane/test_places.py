@@ -12,12 +12,12 @@ import rasterio
 from geoseg.errors import SceneError
 from geoseg.evaluate.methane.ground import write_ground
 from geoseg.evaluate.methane.places import AROUND, Site, find_site
-from geoseg.evaluate.methane.runs import Quiet
 from geoseg.evaluate.methane.trial import ScenePair, Trial, pairs_in
+from geoseg.report import Silent
 from tests.evaluate.methane.pairs import SIDE, write_pair
 
 
-class Hearing(Quiet):
+class Hearing(Silent):
     """Keeps warnings."""
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class Hearing(Quiet):
         self.warnings.append(text)
 
 
-def site(pair: ScenePair, tmp_path: Path, hearing: Quiet | None = None, **options: Any) -> Site:
-    return find_site(pair, Trial(satellite="sentinel-2a", **options), tmp_path, hearing or Quiet())
+def site(pair: ScenePair, tmp_path: Path, hearing: Silent | None = None, **options: Any) -> Site:
+    return find_site(pair, Trial(satellite="sentinel-2a", **options), tmp_path, hearing or Silent())
 
 
 def flood(folder: Path, part: tuple[slice, slice]) -> None:

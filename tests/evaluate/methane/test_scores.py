@@ -16,11 +16,12 @@ from pyproj import CRS
 from geoseg.errors import UsageError
 from geoseg.evaluate.methane import report, scores
 from geoseg.evaluate.methane.evaluation import Evaluation, evaluate
-from geoseg.evaluate.methane.runs import Control, Hit, Quiet, Run, Target
+from geoseg.evaluate.methane.runs import Control, Hit, Run, Target
 from geoseg.evaluate.methane.scene import Release
 from geoseg.evaluate.methane.trial import REAL, Method, Trial
 from geoseg.grid import Grid
 from geoseg.methods.plume_model import GaussianPlume
+from geoseg.report import Silent
 
 RUN = Run(
     scene="a",
@@ -175,4 +176,4 @@ def test_trials_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         Trial(**wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--ground"):
-        evaluate((), (), Trial(), Quiet())
+        evaluate((), (), Trial(), Silent())
