@@ -46,6 +46,12 @@ class ParserError(Protocol):
     def desc(self) -> str:
         """Say what is wrong."""
 
+    def code(self) -> Any:
+        """Name the kind of error."""
+
+    def node_operator(self) -> str:
+        """Name the operator; from 9 on."""
+
 
 class Parser(Protocol):
     """`OnnxParser`."""

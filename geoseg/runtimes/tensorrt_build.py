@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.graph import Precision
-from geoseg.runtimes.tensorrt_api import Config, Network, TensorRT, make_logger, started, version_of
+from geoseg.runtimes.tensorrt_api import (
+    Config,
+    Network,
+    ParserError,
+    TensorRT,
+    make_logger,
+    started,
+    version_of,
+)
 from geoseg.runtimes.tensorrt_calibration import calibrator, quantised
 from geoseg.runtimes.tensorrt_graph import graph_for
 
@@ -113,7 +121,7 @@ def _parse(trt: TensorRT, plan: Plan, network: Network, logger: Any) -> None:
         content = graph_for(plan.weights, version_of(trt), typed=plan.precision if typed else None)
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(content):
-        told = [parser.get_error(index).desc().strip() for index in range(parser.num_errors)]
+        told = [_in_one_line(parser.get_error(index)) for index in range(parser.num_errors)]
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot read it: {_last([*logger.said, *told])}; "
             "geoseg models check names operators that it lacks; say --runtime torch"
@@ -129,6 +137,13 @@ def _parse(trt: TensorRT, plan: Plan, network: Network, logger: Any) -> None:
     for tensor in outputs:
         if tensor.name != wanted:
             network.unmark_output(tensor)
+
+
+def _in_one_line(error: ParserError) -> str:
+    """The operator, where this TensorRT names it, what is wrong, and its kind: one alone may say nothing."""
+    operator = f"{error.node_operator()}: " if hasattr(error, "node_operator") else ""
+    kind = str(error.code()).rpartition(".")[2]
+    return f"{operator}{error.desc().strip()} ({kind})"
 
 
 def _set_precision(trt: TensorRT, plan: Plan, config: Config) -> Callable[[], None]:

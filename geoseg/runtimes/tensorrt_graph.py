@@ -19,6 +19,9 @@ from geoseg.runtimes.tensorrt_operators import newest_opset
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators that are worth half precision."""
 
+WHOLE_IN_BF16 = frozenset({"ConvTranspose"})
+"""Heavy operators for which TensorRT 11 has no kernel in bfloat16: a network that holds one is not built."""
+
 FOLLOWING = frozenset(
     {
         *("Add", "AveragePool", "Clip", "Concat", "Expand", "Flatten", "Gather", "GlobalAveragePool"),
@@ -136,6 +139,7 @@ class _Halving:
     def __init__(self, model: Any, kind: int) -> None:
         self._onnx = _onnx("half precision")
         self._model, self._kind = model, kind
+        self._heavy = HEAVY - WHOLE_IN_BF16 if kind == HALF["bf16"] else HEAVY
         self._suffix = "/half"
         self._weights = {item.name: item for item in model.graph.initializer}
         self._floats = set(self._float_names())
@@ -166,7 +170,7 @@ class _Halving:
         done = self._onnx.NodeProto()
         done.CopyFrom(node)
         pixels = [name for name in node.input if name in self._floats and name not in self._weights]
-        halved = node.op_type in HEAVY or (
+        halved = node.op_type in self._heavy or (
             node.op_type in FOLLOWING and bool(pixels) and all(name in self._half for name in pixels)
         )
         for place, name in enumerate(node.input):

@@ -45,7 +45,10 @@ HOST_INPUTS: Mapping[str, tuple[int, ...]] = {
     "Squeeze": (1,),
     "Tile": (1,),
     "Unsqueeze": (1,),
-    **dict.fromkeys(("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"), (1,)),
+    "CumSum": (1,),
+    "Trilu": (1,),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceMean"), (1,)),
+    **dict.fromkeys(("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), (1,)),
 }
 """Inputs that are sizes and places rather than pixels: read on the host, so that no device waits."""
 
@@ -114,12 +117,32 @@ def _gemm(attributes: Attributes, a: Any, b: Any, c: Any = None) -> Any:
 
 
 def _batch_norm(attributes: Attributes, x: Any, scale: Any, bias: Any, mean: Any, variance: Any) -> Any:
+    if attributes.get("training_mode"):
+        raise ModelError("BatchNormalization in training mode; export the network with .eval()")
     return functional.batch_norm(x, mean, variance, scale, bias, eps=attributes.get("epsilon", 1e-5))
 
 
 def _layer_norm(attributes: Attributes, x: Any, scale: Any, bias: Any = None) -> Any:
     shape = x.shape[attributes.get("axis", -1) :]
     return functional.layer_norm(x, shape, scale, bias, attributes.get("epsilon", 1e-5))
+
+
+def _rms_norm(attributes: Attributes, x: Any, scale: Any) -> Any:
+    shape = x.shape[attributes.get("axis", -1) :]
+    return functional.rms_norm(x, shape, eps=attributes.get("epsilon", 1e-5)) * scale
+
+
+def _lp_norm(attributes: Attributes, x: Any) -> Any:
+    axis, order = attributes.get("axis", -1), attributes.get("p", 2)
+    length = torch.linalg.vector_norm(x, order, axis, keepdim=True)
+    return torch.where(length > 0, x / length, torch.zeros_like(x))
+
+
+def _dropout(_: Attributes, x: Any, ratio: Any = None, training: Any = None) -> Any:
+    del ratio
+    if training is not None and bool(training):
+        raise ModelError("Dropout in training mode; export the network with .eval()")
+    return x
 
 
 def _instance_norm(attributes: Attributes, x: Any, scale: Any, bias: Any) -> Any:
@@ -198,13 +221,46 @@ def _gather(attributes: Attributes, x: Any, indices: Any) -> Any:
     flat = indices.reshape(-1).long()
     flat = torch.where(flat < 0, flat + size, flat)
     out = x.index_select(axis, flat)
-    return out.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return out.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def _gather_nd(attributes: Attributes, x: Any, indices: Any) -> Any:
     if attributes.get("batch_dims"):
         raise ModelError("GatherND with batch_dims")
     return x[tuple(indices.long().unbind(-1))]
+
+
+def _scatter_nd(attributes: Attributes, x: Any, indices: Any, updates: Any) -> Any:
+    if attributes.get("reduction", "none") != "none":
+        raise ModelError("ScatterND with a reduction")
+    return x.index_put(tuple(indices.long().unbind(-1)), updates)
+
+
+def _arg(function: Callable[..., Any]) -> Operator:
+    """The place of the greatest or least value."""
+
+    def run(attributes: Attributes, x: Any) -> Any:
+        if attributes.get("select_last_index"):
+            raise ModelError("ArgMax and ArgMin that take the last of equal values")
+        return function(x, attributes.get("axis", 0), bool(attributes.get("keepdims", 1)))
+
+    return run
+
+
+def _cumulate(attributes: Attributes, x: Any, axis: Any) -> Any:
+    if attributes.get("exclusive") or attributes.get("reverse"):
+        raise ModelError("CumSum that is exclusive or reversed")
+    return torch.cumsum(x, int(axis), dtype=x.dtype)
+
+
+def _triangle(attributes: Attributes, x: Any, diagonal: Any = None) -> Any:
+    keep = torch.triu if attributes.get("upper", 1) else torch.tril
+    return keep(x, 0 if diagonal is None else int(diagonal))
+
+
+def _modulo(attributes: Attributes, a: Any, b: Any) -> Any:
+    """The sign is the divisor's, or with `fmod` the dividend's."""
+    return torch.fmod(a, b) if attributes.get("fmod") else torch.remainder(a, b)
 
 
 def _squeeze(attributes: Attributes, x: Any, axes: Any = None) -> Any:
@@ -244,7 +300,7 @@ def _clip(attributes: Attributes, x: Any, low: Any = None, high: Any = None) -> 
         low, high = (limit.to(x.dtype) if torch.is_tensor(limit) else limit for limit in (low, high))
         x = x if low is None else torch.maximum(x, torch.as_tensor(low, dtype=x.dtype, device=x.device))
         return x if high is None else torch.minimum(x, torch.as_tensor(high, dtype=x.dtype, device=x.device))
-    return x.clamp(low, high)
+    return x if low is None and high is None else x.clamp(low, high)
 
 
 def _constant_of_shape(attributes: Attributes, shape: Any) -> Any:
@@ -256,6 +312,18 @@ def _constant_of_shape(attributes: Attributes, shape: Any) -> Any:
 
 def _softmax(attributes: Attributes, x: Any) -> Any:
     return torch.softmax(x, attributes.get("axis", -1))
+
+
+def _swish(attributes: Attributes, x: Any) -> Any:
+    return x * torch.sigmoid(attributes.get("alpha", 1.0) * x)
+
+
+def _space_to_depth(attributes: Attributes, x: Any) -> Any:
+    side = attributes["blocksize"]
+    n, c, h, w = x.shape
+    order = (0, 1, 3, 5, 2, 4) if attributes.get("mode") == "CRD" else (0, 3, 5, 1, 2, 4)
+    x = x.reshape(n, c, h // side, side, w // side, side).permute(order)
+    return x.reshape(n, c * side**2, h // side, w // side)
 
 
 def _depth_to_space(attributes: Attributes, x: Any) -> Any:
@@ -300,22 +368,25 @@ OPERATORS: Mapping[str, Operator] = {
     "Abs": _elementwise(torch.abs),
     "Add": _binary(operator.add),
     "And": _binary(torch.logical_and),
-    "ArgMax": lambda a, x: torch.argmax(x, a.get("axis", 0), bool(a.get("keepdims", 1))),
+    "ArgMax": _arg(torch.argmax),
+    "ArgMin": _arg(torch.argmin),
     "AveragePool": average_pool,
     "BatchNormalization": _batch_norm,
     "Cast": lambda a, x: x.to(DTYPES[a["to"]]),
     "CastLike": lambda _, x, like: x.to(like.dtype),
     "Ceil": _elementwise(torch.ceil),
+    "Celu": lambda a, x: functional.celu(x, a.get("alpha", 1.0)),
     "Clip": _clip,
     "Concat": lambda a, *parts: torch.cat(parts, a["axis"]),
     "ConstantOfShape": _constant_of_shape,
     "Conv": _convolve,
     "ConvTranspose": _convolve_transposed,
     "Cos": _elementwise(torch.cos),
+    "CumSum": _cumulate,
     "DepthToSpace": _depth_to_space,
     "DequantizeLinear": _dequantise,
     "Div": _binary(_divide),
-    "Dropout": lambda _, *given: given[0],
+    "Dropout": _dropout,
     "Einsum": lambda a, *parts: torch.einsum(a["equation"], *parts),
     "Elu": lambda a, x: functional.elu(x, a.get("alpha", 1.0)),
     "Equal": _binary(torch.eq),
@@ -348,31 +419,44 @@ OPERATORS: Mapping[str, Operator] = {
     "LessOrEqual": _binary(torch.le),
     "Log": _elementwise(torch.log),
     "LogSoftmax": lambda a, x: torch.log_softmax(x, a.get("axis", -1)),
+    "LpNormalization": _lp_norm,
     "MatMul": _binary(operator.matmul),
     "Max": _all_of(torch.maximum),
     "MaxPool": max_pool,
+    "Mean": lambda _, *values: functools.reduce(operator.add, values) / len(values),
     "Min": _all_of(torch.minimum),
+    "Mish": _elementwise(functional.mish),
+    "Mod": _modulo,
     "Mul": _binary(operator.mul),
     "Neg": _elementwise(torch.neg),
     "Not": _elementwise(torch.logical_not),
     "Or": _binary(torch.logical_or),
     "PRelu": _binary(lambda x, slope: torch.where(x < 0, x * slope, x)),
     "Pad": _pad,
-    "Pow": _binary(torch.pow),
+    "Pow": _binary(lambda x, power: torch.pow(x, power).to(x.dtype)),
     "QuantizeLinear": _quantise,
+    "RMSNormalization": _rms_norm,
     "Range": lambda _, start, stop, step: torch.arange(
         start.item(), stop.item(), step.item(), dtype=start.dtype
     ),
     "Reciprocal": _elementwise(torch.reciprocal),
+    "ReduceL1": _reduce(lambda x, axes, keep: torch.sum(torch.abs(x), axes, keepdim=keep)),
     "ReduceL2": _reduce(lambda x, axes, keep: torch.linalg.vector_norm(x, 2, axes, keepdim=keep)),
+    "ReduceLogSumExp": _reduce(lambda x, axes, keep: torch.logsumexp(x, axes, keepdim=keep)),
     "ReduceMax": _reduce(lambda x, axes, keep: torch.amax(x, axes, keepdim=keep)),
     "ReduceMean": _reduce(_mean_of),
     "ReduceMin": _reduce(lambda x, axes, keep: torch.amin(x, axes, keepdim=keep)),
     "ReduceProd": _reduce(_product),
     "ReduceSum": _reduce(lambda x, axes, keep: torch.sum(x, axes, keepdim=keep)),
+    "ReduceSumSquare": _reduce(lambda x, axes, keep: torch.sum(x * x, axes, keepdim=keep)),
     "Relu": _elementwise(torch.relu),
     "Reshape": _reshape,
     "Resize": resize,
+    "Round": _elementwise(torch.round),
+    "ScatterND": _scatter_nd,
+    "Selu": lambda a, x: (
+        a.get("gamma", 1.0507009873554805) * functional.elu(x, a.get("alpha", 1.6732632423543772))
+    ),
     "Shape": lambda a, x: torch.tensor(tuple(x.shape), dtype=torch.int64)[a.get("start", 0) : a.get("end")],
     "Sigmoid": _elementwise(torch.sigmoid),
     "Sign": _elementwise(torch.sign),
@@ -381,15 +465,19 @@ OPERATORS: Mapping[str, Operator] = {
     "Slice": _slice,
     "Softmax": _softmax,
     "Softplus": _elementwise(functional.softplus),
+    "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "Sqrt": _elementwise(torch.sqrt),
     "Squeeze": _squeeze,
     "Sub": _binary(operator.sub),
     "Sum": _all_of(operator.add),
+    "Swish": _swish,
     "Tanh": _elementwise(torch.tanh),
     "Tile": lambda _, x, repeats: x.repeat(_ints(repeats)),
     "Transpose": lambda a, x: x.permute(a.get("perm", list(reversed(range(x.dim()))))),
+    "Trilu": _triangle,
     "Unsqueeze": _unsqueeze,
     "Where": lambda _, condition, a, b: torch.where(condition, a, b),
+    "Xor": _binary(torch.logical_xor),
 }
 """By name, of ONNX's own domain."""

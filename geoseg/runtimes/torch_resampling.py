@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from torch.nn import functional
 
 from geoseg.errors import ModelError
@@ -81,35 +82,52 @@ def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, 
     image = _plane(x, "Resize")
     if "axes" in attributes or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise ModelError("Resize with axes or a policy other than stretch")
-    if sizes is not None and sizes.numel():
-        wanted = [int(size) for size in _numbers(sizes)]
-    else:
-        wanted = [int(size * factor) for size, factor in zip(x.shape, _numbers(scales), strict=True)]
-    if list(x.shape[:2]) != wanted[:2]:
-        raise ModelError("Resize of batch or channels")
-    mode = attributes.get("mode", "nearest")
-    place = attributes.get("coordinate_transformation_mode", "half_pixel")
-    rounding = attributes.get("nearest_mode", "round_prefer_floor")
     if attributes.get("antialias") or attributes.get("exclude_outside"):
         raise ModelError("Resize with antialias or exclude_outside")
-    size = wanted[2:]
+    place = attributes.get("coordinate_transformation_mode", "half_pixel")
+    size, to = _target(image, place, scales, sizes)
     if list(x.shape[2:]) == size:
         return x
+    mode = attributes.get("mode", "nearest")
+    rounding = attributes.get("nearest_mode", "round_prefer_floor")
     if mode == "nearest":
         if (place, rounding) == ("asymmetric", "floor"):
-            return functional.interpolate(image, size, mode="nearest")
+            return functional.interpolate(image, **to, mode="nearest")
         grows = all(
             new % old == 0 and new // old % 2 == 0 for new, old in zip(size, x.shape[2:], strict=True)
         )
         # Half a pixel lies between two only where the factor is odd or broken.
-        if place in {"half_pixel", "pytorch_half_pixel"} and (rounding == "round_prefer_ceil" or grows):
-            return functional.interpolate(image, size, mode="nearest-exact")
+        nearest = rounding == "round_prefer_ceil" or (rounding == "round_prefer_floor" and grows)
+        if place in {"half_pixel", "pytorch_half_pixel"} and nearest:
+            return functional.interpolate(image, **to, mode="nearest-exact")
     elif mode == "linear" or (mode == "cubic" and attributes.get("cubic_coeff_a", -0.75) == -0.75):
         kind = "bilinear" if mode == "linear" else "bicubic"
         if place in {"half_pixel", "pytorch_half_pixel", "align_corners"}:
             corners = place == "align_corners"
-            return functional.interpolate(image, size, mode=kind, align_corners=corners)
+            return functional.interpolate(image, **to, mode=kind, align_corners=corners)
     raise ModelError(f"Resize {mode} with {place} and {rounding}")
+
+
+def _target(x: Any, place: str, scales: Any, sizes: Any) -> tuple[list[int], dict[str, Any]]:
+    """Return (H, W) wanted, and the same as `torch.nn.functional.interpolate` is to be told it."""
+    factors = None
+    if sizes is not None and sizes.numel():
+        wanted = [int(size) for size in _numbers(sizes)]
+    else:
+        factors = _numbers(scales)
+        # In float32, as onnxruntime multiplies: 0.7 of ten pixels are seven.
+        wanted = [int(np.float32(side) * np.float32(by)) for side, by in zip(x.shape, factors, strict=True)]
+    if list(x.shape[:2]) != wanted[:2]:
+        raise ModelError("Resize of batch or channels")
+    size = wanted[2:]
+    if place == "pytorch_half_pixel" and 1 in size:
+        raise ModelError("Resize to one pixel with pytorch_half_pixel")
+    if place == "align_corners" or factors is None:
+        return size, {"size": size}
+    if size == [side * by for side, by in zip(x.shape[2:], factors[2:], strict=True)]:
+        return size, {"size": size}
+    # Places follow the factor as it is given, not the ratio of whole pixels.
+    return size, {"scale_factor": factors[2:], "recompute_scale_factor": False}
 
 
 def _numbers(value: Any) -> list[float]:

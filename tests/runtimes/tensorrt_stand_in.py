@@ -75,7 +75,7 @@ class Parser:
         return len(self.errors)
 
     def get_error(self, index: int) -> Any:
-        return SimpleNamespace(desc=lambda: self.errors[index])
+        return SimpleNamespace(desc=lambda: self.errors[index], code=lambda: "ErrorCode.UNSUPPORTED_NODE")
 
     def parse(self, content: bytes) -> bool:
         model = onnx.load_from_string(content)

@@ -110,6 +110,27 @@ def test_bfloat16_in_the_graph_is_valid() -> None:
     assert len(weights) == 40, "weights and biases of twenty convolutions"
 
 
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [(TensorProto.BFLOAT16, TensorProto.FLOAT), (TensorProto.FLOAT16, TensorProto.FLOAT16)],
+)
+def test_transposed_convolutions_stay_whole_where_bfloat16_has_no_kernel(kind: int, stored: int) -> None:
+    shape: list[str | int | None] = ["n", 4, 8, 8]
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("ConvTranspose", ["x", "w"], ["y"])],
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+            [numpy_helper.from_array(np.ones((4, 4, 1, 1), np.float32), "w")],
+        ),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    (weight,) = halve(model, kind).graph.initializer
+    assert weight.data_type == stored
+
+
 def test_a_value_may_be_wanted_in_both_precisions() -> None:
     """The mean of a convolution goes to float32 and the convolution itself on in half precision."""
     weight = np.random.default_rng(3).normal(size=(4, 4, 1, 1)).astype(np.float32)

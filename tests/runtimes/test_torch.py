@@ -121,6 +121,8 @@ CASES: list[Case] = [
     ("Split", [IMAGE], {"axis": 1, "num_outputs": 2}),
     ("Split", [IMAGE, _i(1, 3)], {"axis": 1}),
     ("Gather", [IMAGE, np.array([[0, -1], [2, 1]], np.int64)], {"axis": 2}),
+    ("Gather", [_i(3, 4, 5), np.array(1)], {}),
+    ("Gather", [IMAGE, np.array(-1)], {"axis": 1}),
     ("GatherND", [ROWS, np.array([[0, 1], [2, 3]], np.int64)], {}),
     ("GatherElements", [ROWS, np.array([[0, 1, 2, 0]], np.int64)], {"axis": 0}),
     ("Expand", [_f(1, 4, 1, 1), _i(2, 4, 3, 1)], {}),
@@ -211,8 +213,8 @@ def test_each_operator(kind: str, inputs: list[Any], attributes: dict[str, Any],
 
 def test_unknown_operators_are_named_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "graph.onnx"
-    _graph("Celu", [IMAGE], {}, path)
-    with pytest.raises(ModelError, match=r"does not know the operator Celu; say --runtime onnxruntime"):
+    _graph("Softsign", [IMAGE], {}, path)
+    with pytest.raises(ModelError, match=r"does not know the operator Softsign; say --runtime onnxruntime"):
         OnnxModule(path)
 
 
