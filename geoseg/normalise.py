@@ -47,48 +47,65 @@ class Normaliser:
     All are affine, so each band is one multiplication and one addition, clipped in the model's own units.
     """
 
-    def __init__(self, spec: InputSpec) -> None:
-        """Take a model's bands, scale, clip and statistics."""
+    def __init__(self, spec: InputSpec, layers: tuple[str, ...] = ()) -> None:
+        """Take a model's bands, scale, clip and statistics.
+
+        Args:
+            spec: the model.
+            layers: bands that go along behind the model's, in physical values.
+        """
         self._spec = spec
-        self._bands = tuple(band.name for band in spec.bands)
+        self._layers = layers
+        self._wanted = (*(band.name for band in spec.bands), *layers)
 
     @property
     def spec(self) -> InputSpec:
         """What it normalises for, fitted to the scene where that is asked for."""
         return self._spec
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Bands that go along behind the model's, in physical values."""
+        return self._layers
+
     def __call__(self, pixels: Pixels, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Normalise a tile.
 
         Args:
-            pixels: stored values (B, H, W) that hold the model's bands.
+            pixels: stored values (B, H, W) that hold the model's bands and the layers.
             out: (C, H, W) to write into, such as a place in a batch; None: a new array.
 
         Returns:
-            (C, H, W) in the model's band order; `InputSpec.fill` where not observed.
+            (C, H, W) in the model's band order, then the layers; `InputSpec.fill` where not observed.
 
         Raises:
             ModelError: a band is missing.
         """
-        order = self._order(pixels.bands)
+        order = self.order(pixels.bands)
         target = np.empty((len(order), *pixels.data.shape[1:]), np.float32) if out is None else out
-        for plane, index, band in zip(target, order, self._spec.bands, strict=True):
+        for plane, index, band in zip(target, order, self._spec.bands, strict=False):
             self._band(band, pixels.data[index], pixels.scale[index], pixels.offset[index], plane)
+        if self._layers:
+            target[-len(self._layers) :] = pixels.only(self._layers).physical()
         if not pixels.valid.all():
             np.copyto(target, np.float32(self._spec.fill), where=~pixels.valid)
         return target
 
-    def _order(self, given: tuple[str, ...]) -> Sequence[int]:
-        """Where each of the model's bands stands."""
-        if given == self._bands:
+    def order(self, given: tuple[str, ...]) -> Sequence[int]:
+        """Return where each of the model's bands stands among those given, and then each layer.
+
+        Raises:
+            ModelError: a band is missing.
+        """
+        if given == self._wanted:
             return range(len(given))
-        missing = [band for band in self._bands if band not in given]
+        missing = [band for band in self._wanted if band not in given]
         if missing:
             raise ModelError(
                 f"model {self._spec.name} needs band {', '.join(missing)}; there is {', '.join(given)}: "
                 "name the file that holds it with --band NAME=PATH"
             )
-        return [given.index(band) for band in self._bands]
+        return [given.index(band) for band in self._wanted]
 
     def _band(
         self,

@@ -5,7 +5,7 @@ Arrays are (bands, rows, cols), batches (N, C, H, W), masks True = valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,14 +49,15 @@ class Pixels:
     offset: tuple[float, ...]
     """Per band; see `scale`."""
 
-    def part(self, which: slice, bands: tuple[str, ...] | None = None) -> Pixels:
-        """Return some of the bands, under other names where such are given; valid as before."""
+    def only(self, bands: Sequence[str]) -> Pixels:
+        """Return some of the bands, in the order given; valid as before."""
+        order = [self.bands.index(name) for name in bands]
         return replace(
             self,
-            bands=self.bands[which] if bands is None else bands,
-            data=self.data[which],
-            scale=self.scale[which],
-            offset=self.offset[which],
+            bands=tuple(bands),
+            data=self.data[order],
+            scale=tuple(self.scale[index] for index in order),
+            offset=tuple(self.offset[index] for index in order),
         )
 
     def physical(self) -> NDArray[np.float32]:

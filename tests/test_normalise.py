@@ -119,6 +119,17 @@ def test_bands_are_found_by_name() -> None:
         Normaliser(make_spec({"green": (0, 1), "swir16": (0, 1)}))(pixels)
 
 
+def test_layers_go_along_in_physical_values() -> None:
+    """Behind the model's bands, by name, neither clipped nor normalised; NaN where they are not known."""
+    data = np.array([[[40.0, np.nan, 7.0]], [[0.1, 0.3, 0.9]]], np.float32)
+    pixels = make_pixels(data, ("height", "red"), valid=np.array([[True, True, False]]), scale=2, offset=1)
+    normaliser = Normaliser(make_spec({"red": (1.0, 0.1)}, clip=(0, 1.5), fill=-3), ("height",))
+    found = normaliser(pixels)
+    np.testing.assert_allclose(found, np.array([[[2, 5, -3]], [[81, np.nan, -3]]]), rtol=1e-5)
+    with pytest.raises(ModelError, match="needs band height"):
+        normaliser(pixels.only(("red",)))
+
+
 def test_nan_where_not_observed_does_not_spread() -> None:
     data = np.full((1, 3, 3), 0.2, np.float32)
     data[0, 1, 1] = np.nan

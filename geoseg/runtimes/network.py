@@ -136,7 +136,8 @@ class NetworkSession:
 
     def _run(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.generic]:
         """Run whole graph batches and check the shape of what comes out."""
-        raw = graph(batch)
+        # Parts and flips of batches are views, which not every runtime takes.
+        raw = graph(np.ascontiguousarray(batch))
         if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._tile, self._tile):
             raise ModelError(
                 f"{self._spec.weights}: gives {raw.shape} for {batch.shape}; scores of every pixel are needed"

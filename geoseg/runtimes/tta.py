@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from types import ModuleType
+from typing import Any
 
-from geoseg.runtimes import Session
+from geoseg.runtimes.around import Around, Score
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
 """Axes of (N, C, H, W): as it is, top to bottom, left to right, both."""
 
 
-class Flipped:
+class Flipped(Around):
     """A session that averages another one's scores over the four flips."""
-
-    def __init__(self, session: Session) -> None:
-        """Wrap a session; `close` closes it."""
-        self._session = session
-
-    @property
-    def planes(self) -> int:
-        """K of the session."""
-        return self._session.planes
 
     @property
     def description(self) -> str:
         """The session's, and that flips are averaged."""
-        return f"{self._session.description}, averaged over {len(FLIPS)} flips"
+        return f"{self.session.description}, averaged over {len(FLIPS)} flips"
 
-    @property
-    def batch(self) -> int:
-        """Tiles a call should carry."""
-        return self._session.batch
-
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score (N, C, H, W) to (N, K, H, W) in 0..1, the mean over flips."""
-        total = self._session(batch).copy()
+    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+        """Return the mean over flips (N, K, H, W) of the scores of tiles (N, C, H, W)."""
+        total = score(batch)
         for axes in FLIPS[1:]:
-            total += np.flip(self._session(np.ascontiguousarray(np.flip(batch, axes))), axes)
-        total *= np.float32(1 / len(FLIPS))
-        return total
-
-    def close(self) -> None:
-        """Close the session."""
-        self._session.close()
+            total = total + arrays.flip(score(arrays.flip(batch, axes)), axes)
+        return total * (1 / len(FLIPS))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
+from types import ModuleType
+from typing import Any
 
 from geoseg.catalog.presets import task
 from geoseg.errors import BandError, UsageError
-from geoseg.pixels import Pixels
+from geoseg.normalise import Normaliser
 from geoseg.runtimes import Session
+from geoseg.runtimes.around import Around, Score
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ModelSpec
 from geoseg.tasks.change_pair import AFTER, Pair, dates
@@ -20,9 +20,6 @@ from geoseg.tasks.change_transitions import Counter, FromScores, Transitions, tr
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.segment import fit_network, network_recipe
-
-Image = NDArray[np.float32]
-Prepare = Callable[[Pixels], Image]
 
 
 def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
@@ -40,7 +37,7 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -
     return _post_classification(spec, model, pair, ledger)
 
 
-class BothDates:
+class BothDates(Around):
     """A network of one date over two: each date of a tile is scored once."""
 
     def __init__(self, session: Session, channels: int, classes: int) -> None:
@@ -51,25 +48,27 @@ class BothDates:
             channels: of one date; the first date's come first.
             classes: K, two where the session has one plane.
         """
-        self._session = session
+        super().__init__(session)
         self._channels = channels
         self._classes = classes
-        self.planes = 2 * classes
-        self.batch = session.batch
-        self.description = f"both dates classified by {session.description}, then compared"
-        self.close = session.close
 
-    def __call__(self, batch: Image) -> Image:
+    @property
+    def planes(self) -> int:
+        """2 K: a plane for each class of each date."""
+        return 2 * self._classes
+
+    @property
+    def description(self) -> str:
+        """The session's, and that dates are compared."""
+        return f"both dates classified by {self.session.description}, then compared"
+
+    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
         """Score (N, 2 C, H, W) as (N, 2 K, H, W): the first date's classes, then the second's."""
-        dates = (batch[:, : self._channels], batch[:, self._channels :])
-        scores = [self._all_classes(self._session(np.ascontiguousarray(date))) for date in dates]
-        return np.concatenate(scores, axis=1)
-
-    def _all_classes(self, scores: Image) -> Image:
-        """A plane for each class."""
-        if scores.shape[1] == self._classes:
-            return scores
-        return np.concatenate((1 - scores, scores), axis=1)
+        planes = []
+        for date in (batch[:, : self._channels], batch[:, self._channels :]):
+            scores = score(date)
+            planes += [scores] if scores.shape[1] == self._classes else [1 - scores, scores]
+        return arrays.concatenate(planes, 1)
 
 
 def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
@@ -92,9 +91,10 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
         layer=task("change").layer,
         classes=transitions.specs,
         source=source,
-        bands=(*bands, *later),
+        # A layer of both dates is read once.
+        bands=tuple(dict.fromkeys((*bands, *later))),
         session=BothDates(first.session, len(bands), len(classes)),
-        prepare=_Both(first.prepare, second, len(bands)),
+        prepare=_of_both(first.prepare, second, later),
         decide=FromScores(
             transitions=transitions,
             counter=counter,
@@ -106,22 +106,18 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
     )
 
 
-class _Both:
-    """Normalises each date by its own recipe."""
+def _of_both(first: Normaliser, second: Normaliser, later: Sequence[str]) -> Normaliser:
+    """Normalise both dates of a stack, each by its own statistics; the first one's channels come first.
 
-    def __init__(self, first: Prepare, second: Prepare, channels: int) -> None:
-        """Take what prepares each date, and how many channels one has."""
-        self._prepare = first, second
-        self._channels = channels
-
-    def __call__(self, pixels: Pixels) -> Image:
-        """Return (2 C, H, W)."""
-        count = self._channels
-        first, second = self._prepare
-        names = pixels.bands[:count]
-        return np.concatenate(
-            (first(pixels.part(slice(count))), second(pixels.part(slice(count, None), names)))
-        )
+    Args:
+        first: of the first date.
+        second: of the second, by the names of the first.
+        later: what the second date's bands are called in the stack.
+    """
+    named = (
+        band.model_copy(update={"name": name}) for band, name in zip(second.spec.bands, later, strict=True)
+    )
+    return Normaliser(first.spec.model_copy(update={"bands": (*first.spec.bands, *named)}))
 
 
 def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
-import numpy as np
 import rasterio
-from numpy.typing import NDArray
 
 from geoseg.catalog.bundles import list_models
 from geoseg.catalog.presets import sensors, task
 from geoseg.errors import BandError, ModelError, SceneError, UsageError
-from geoseg.normalise import check_fit
+from geoseg.normalise import Normaliser, check_fit
 from geoseg.pixels import Pixels
 from geoseg.runtimes import Session
+from geoseg.runtimes.around import Around, Score
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.sample import sample
@@ -179,38 +180,42 @@ def _with_polarisation(
     return model.model_copy(update={"bands": bands})
 
 
-class Referenced:
+class Referenced(Around):
     """A water network whose map is split by reference layers: flood, permanent water, too high or steep."""
 
-    def __init__(self, session: Session, channels: int, layers: tuple[str, ...], spec: FloodSpec) -> None:
+    def __init__(self, session: Session, channels: int, beside: References, spec: FloodSpec) -> None:
         """Wrap a two-class network.
 
         Args:
-            session: of one plane.
+            session: of one plane, or of two: the second is water.
             channels: how many of the channels are the network's; the layers follow.
-            layers: names of the layers.
+            beside: the layers.
             spec: limits of terrain.
         """
-        self._session = session
+        super().__init__(session)
         self._channels = channels
-        self._layers = layers
+        self._beside = beside
         self._limits = {HAND: spec.max_hand, SLOPE: spec.max_slope}
-        self.planes = 3 if PERMANENT in layers else 1
-        self.batch = session.batch
-        self.description = session.description
-        self.close = session.close
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score tiles whose last channels are the layers, NaN where they are not known."""
-        water = self._session(np.ascontiguousarray(batch[:, : self._channels]))[:, 0]
-        layers = dict(zip(self._layers, batch[:, self._channels :].transpose(1, 0, 2, 3), strict=True))
+    @property
+    def planes(self) -> int:
+        """3: background, flood, permanent water; 1: water, where nothing tells them apart."""
+        return 3 if PERMANENT in self._beside.names else 1
+
+    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+        """Score tiles (N, C, H, W) whose last channels are the layers, NaN where they are not known."""
+        water = score(batch[:, : self._channels])[:, -1:]
+        layers = {
+            name: batch[:, index : index + 1] for index, name in enumerate(self._beside.names, self._channels)
+        }
         for name, most in self._limits.items():
             if name in layers:
-                water[layers[name] > most] = 0
-        if self.planes == 1:
-            return np.asarray(water[:, np.newaxis])
-        permanent = layers[PERMANENT] >= 0.5
-        return np.stack((1 - water, np.where(permanent, 0, water), np.where(permanent, water, 0)), axis=1)
+                # Products keep a network's NaN, which is looked for later; unknown ground is not too high.
+                water = water * ~(layers[name] > most)
+        if PERMANENT not in layers:
+            return water
+        permanent = layers[PERMANENT] >= self._beside.permanent_least
+        return arrays.concatenate((1 - water, water * ~permanent, water * permanent), 1)
 
 
 def by_network(
@@ -256,11 +261,8 @@ def by_network(
         classes=classes,
         source=_beside(chosen, [*dates, *beside.layers]),
         bands=(*network, *beside.names),
-        # Without layers the network's score of water is the map's, and may stay on its device.
-        session=Referenced(recipe.session, len(network), beside.names, spec)
-        if beside.names or recipe.session.planes > 1
-        else recipe.session,
-        prepare=_with_layers(recipe, len(network), beside) if beside.names else recipe.prepare,
+        session=Referenced(recipe.session, len(network), beside, spec),
+        prepare=Normaliser(recipe.prepare.spec, beside.names),
         threshold=model.threshold,
         min_area=preset.min_area,
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
@@ -270,16 +272,3 @@ def by_network(
 def _beside(scene: Scene, layers: Sequence[Layer]) -> Source:
     """A scene, with layers on its grid where there are any."""
     return Stack(scene, layers) if layers else scene
-
-
-def _with_layers(recipe: Recipe, count: int, beside: References) -> Callable[[Pixels], NDArray[np.float32]]:
-    """Normalised channels of the network, then the layers as they are."""
-
-    def prepare(pixels: Pixels) -> NDArray[np.float32]:
-        network = recipe.prepare(pixels.part(slice(count)))
-        layers = pixels.physical()[count:]
-        if PERMANENT in beside.names:
-            layers[0] = layers[0] >= beside.permanent_least
-        return np.concatenate((network, layers))
-
-    return prepare

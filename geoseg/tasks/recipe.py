@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.mosaic import Blend, Decide
+from geoseg.normalise import Normaliser
 from geoseg.outputs import Kind, MeasureSink
 from geoseg.pipeline import Describe
 from geoseg.pixels import Pixels
@@ -78,7 +79,14 @@ class Recipe:
     sensor: str
     acquired: str
     """ISO 8601, or empty."""
-    on_device: tuple[DeviceGraph, ...] = ()
-    """The network on each GPU in use: scores in the session's place, where that is the network alone."""
     session_mib: int = 0
     """Memory that a network takes, for the plan."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRecipe(Recipe):
+    """A recipe whose scores come from a network."""
+
+    prepare: Normaliser
+    on_device: tuple[DeviceGraph, ...] = ()
+    """The network on each GPU in use, for `geoseg.tasks.on_device`."""

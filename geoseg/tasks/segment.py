@@ -23,7 +23,7 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.sample import sample
 from geoseg.spec import ModelSpec, RunSpec, SegmentSpec
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
-from geoseg.tasks.recipe import Recipe
+from geoseg.tasks.recipe import NetworkRecipe
 
 FIT_SIZE, FITS = 256, 24
 """Blocks of 256² pixels on which the value range is compared with the model's: 1.6 Mpx."""
@@ -65,7 +65,9 @@ def clip(scene: Scene, run: RunSpec) -> Scene:
     return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
 
 
-def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec, ledger: Ledger) -> Recipe:
+def network_recipe(
+    model: ModelSpec, scene: Scene, source: Source, run: RunSpec, ledger: Ledger
+) -> NetworkRecipe:
     """Fit a network to a scene: units and value range checked, runtime and precision chosen.
 
     Args:
@@ -91,7 +93,7 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec,
     )
     ledger.hear(opened.notes, ())
     session = Flipped(opened.session) if run.tta else opened.session
-    return Recipe(
+    return NetworkRecipe(
         task="segment",
         layer="segments",
         classes=model.classes,

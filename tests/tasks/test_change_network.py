@@ -61,15 +61,20 @@ def _dates(folder: Path) -> tuple[Path, Path]:
     return paths[0], paths[1]
 
 
+def _water_moved() -> np.ndarray:
+    """The codes of what changed between `_dates`."""
+    expected = np.zeros((SIDE, SIDE), np.uint8)
+    expected[30:, :40] = 2  # water to background
+    expected[:30, 40:] = 1  # background to water
+    return expected
+
+
 def test_two_maps_are_compared(change: Change, tmp_path: Path) -> None:
     model = bundle(tmp_path / "models" / "water", ("green", "swir16"))
     record = change(model, *_dates(tmp_path), matrix=tmp_path / "matrix.csv")
     with rasterio.open(tmp_path / "map.tif") as file:
         found = file.read(1)
-    expected = np.zeros((SIDE, SIDE), np.uint8)
-    expected[30:, :40] = 2  # water to background
-    expected[:30, 40:] = 1  # background to water
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, _water_moved())
     table = pyogrio.read_dataframe(tmp_path / "map.gpkg", layer="change")
     assert set(table["label"]) == {"water → background", "background → water"}
     pixels = {(row["from_label"], row["to_label"]): row["pixels"] for row in record.tables["transitions"]}
@@ -144,11 +149,28 @@ def test_a_network_of_two_dates(change: Change, tmp_path: Path) -> None:
     assert set(table["label"]) == {CLASSES[1].label}
 
 
-def test_a_layer_serves_a_network(change: Change, tmp_path: Path) -> None:
+def test_a_layer_serves_a_network_on_both_dates(change: Change, tmp_path: Path) -> None:
+    """Water is where green is above the layer, which is the same on both dates."""
     model = bundle(tmp_path / "models" / "high", ("green", "height"), mean=0.0)
     heights = raster(tmp_path / "h.tif", {"height": np.full((SIDE, SIDE), 0.055)})
-    record = change(model, *_dates(tmp_path), layer={"height": str(heights)})
-    assert {row["to_label"] for row in record.tables["transitions"]} == {"background", "water"}
+    change(model, *_dates(tmp_path), layer={"height": str(heights)})
+    with rasterio.open(tmp_path / "map.tif") as file:
+        np.testing.assert_array_equal(file.read(1), _water_moved())
+
+
+def test_each_date_has_statistics_of_its_own(change: Change, tmp_path: Path) -> None:
+    """So a gain and an offset of the second date change nothing."""
+    model = bundle(tmp_path / "models" / "water", ("green", "swir16"), statistics="scene")
+    dates = _dates(tmp_path)
+    maps = []
+    for gain, offset in ((1.0, 0.0), (1.7, 0.05)):
+        with rasterio.open(dates[1], "r+") as file:
+            file.write(file.read() * np.float32(gain) + np.float32(offset))
+        change(model, *dates)
+        with rasterio.open(tmp_path / "map.tif") as file:
+            maps.append(file.read(1))
+    assert set(np.unique(maps[0])) == {0, 1, 2}
+    np.testing.assert_array_equal(maps[0], maps[1])
 
 
 def test_what_does_not_go_together(change: Change, tmp_path: Path) -> None:

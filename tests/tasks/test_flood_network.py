@@ -15,6 +15,9 @@ from geoseg.errors import UsageError
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec, Evidence, FloodSpec, ModelBand, ModelSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood import map_flood
+from geoseg.tasks.flood_network import Referenced
+from geoseg.tasks.references import References
+from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
 from tests.told import Told
 
 onnx = pytest.importorskip("onnx")
@@ -35,20 +38,25 @@ PROOF = Evidence(
 )
 
 
-def bundle(folder: Path, bands: tuple[str, ...], mean: float = 0.1, **changes: Any) -> Path:
-    """A bundle whose score is 1 where the first band is above the second, else 0."""
+def bundle(
+    folder: Path, bands: tuple[str, ...], mean: float = 0.1, *, planes: int = 1, **changes: Any
+) -> Path:
+    """A bundle whose score is 1 where the first band is above the second, else 0; of two planes the last."""
     helper, kinds = onnx.helper, onnx.TensorProto
     shape = ["batch", len(bands), "height", "width"]
     nodes = [
         helper.make_node("Split", ["image"], ["a", "b"], axis=1, num_outputs=2),
         helper.make_node("Greater", ["a", "b"], ["more"]),
-        helper.make_node("Cast", ["more"], ["scores"], to=kinds.FLOAT),
+        helper.make_node("Cast", ["more"], ["second"], to=kinds.FLOAT),
+        helper.make_node("Not", ["more"], ["less"]),
+        helper.make_node("Cast", ["less"], ["first"], to=kinds.FLOAT),
+        helper.make_node("Concat", ["first", "second"][-planes:], ["scores"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "more",
         [helper.make_tensor_value_info("image", kinds.FLOAT, shape)],
-        [helper.make_tensor_value_info("scores", kinds.FLOAT, ["batch", 1, "height", "width"])],
+        [helper.make_tensor_value_info("scores", kinds.FLOAT, ["batch", planes, "height", "width"])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     folder.mkdir(parents=True)
@@ -125,6 +133,15 @@ def test_auto_takes_a_network_that_convinces(tmp_path: Path, zoo: Path) -> None:
     assert (mapped == 1).sum() == 1600
 
 
+def test_a_network_may_give_both_classes(tmp_path: Path, zoo: Path) -> None:
+    """With and without a layer beside, its second plane is water."""
+    model = bundle(zoo / "both", ("green", "swir16"), planes=2)
+    known = raster(tmp_path / "known.tif", {"water": np.arange(SIDE * SIDE).reshape(SIDE, SIDE) < 40 * SIDE})
+    for options, counts in (({}, [1600]), ({"permanent_water": known}, [800, 800])):
+        _, mapped = run(tmp_path, scene(tmp_path), Told(), model=str(model), **options)
+        assert np.unique(mapped[mapped > 0], return_counts=True)[1].tolist() == counts
+
+
 @pytest.mark.parametrize(
     ("changes", "options", "reason"),
     [
@@ -154,6 +171,50 @@ def test_auto_keeps_the_method_where_values_are_strange(tmp_path: Path, zoo: Pat
     record, _ = run(tmp_path, scene(tmp_path), told, sensor="sentinel-2-l2a")
     assert record.model is None
     assert any("a method, not the network bright" in note for note in told.notes)
+
+
+class Sure:
+    """A network that gives one score everywhere."""
+
+    planes, batch, description = 1, 1, "sure"
+
+    def __init__(self, score: float) -> None:
+        self.score = score
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        return np.full((len(batch), 1, *batch.shape[2:]), self.score, np.float32)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def known(*names: str) -> References:
+    return References(names=names, layers=(), permanent_least=10.0)
+
+
+LIMITS = FloodSpec(
+    scene=SceneSpec(paths=("a.tif",)), run=RunSpec(output=Path("a.gpkg")), max_hand=15, max_slope=5
+)
+
+
+def test_each_layer_of_a_water_network() -> None:
+    """At a limit ground may be wet, beyond it not; where a layer is not known it decides nothing."""
+    tiles = np.ones((1, 4, 1, 7), np.float32)
+    tiles[0, 1, 0] = [9.5, 10, 10, 10, np.nan, 12, 0]  # months of water
+    tiles[0, 2, 0] = [15, 15, 15.5, 0, np.nan, np.nan, 20]  # above drainage
+    tiles[0, 3, 0] = [0, 5, 5, 6, np.nan, 0, 9]  # slope
+    network = Sure(0.75)
+    scores = Referenced(network, 1, known(PERMANENT, HAND, SLOPE), LIMITS)(tiles)[0, :, 0]
+    np.testing.assert_array_equal(scores[1], [0.75, 0, 0, 0, 0.75, 0, 0])
+    np.testing.assert_array_equal(scores[2], [0, 0.75, 0, 0, 0, 0.75, 0])
+    np.testing.assert_array_equal(scores[0], [0.25, 0.25, 1, 1, 0.25, 0.25, 1])
+    (water,) = Referenced(network, 1, known(HAND, SLOPE), LIMITS)(tiles[:, [0, 2, 3]])[0, :, 0]
+    np.testing.assert_array_equal(water, [0.75, 0.75, 0, 0, 0.75, 0.75, 0])
+
+
+def test_no_layer_hides_what_is_no_number() -> None:
+    tiles = np.full((1, 2, 1, 1), 99, np.float32)
+    assert np.isnan(Referenced(Sure(np.nan), 1, known(HAND), LIMITS)(tiles)).all()
 
 
 def pair(tmp_path: Path, band: str) -> tuple[Path, Path]:

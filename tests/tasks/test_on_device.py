@@ -19,7 +19,7 @@ from geoseg.spec import RunSpec, SceneSpec
 from geoseg.tasks.demo import write_scene
 from geoseg.tasks.mapping import Ledger, make_map
 from geoseg.tasks.on_device import device_sweep
-from geoseg.tasks.recipe import Recipe
+from geoseg.tasks.recipe import NetworkRecipe
 from geoseg.tasks.segment import network_recipe
 from geoseg.tasks.simulate import BANDS, simulate
 from tests.told import Told
@@ -27,7 +27,7 @@ from tests.told import Told
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
 
-def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> Recipe:
+def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> NetworkRecipe:
     """A network in torch on the CPU, which is taken for a GPU."""
     path = folder / "scene.tif"
     if not path.exists():
@@ -85,5 +85,4 @@ def test_what_works_on_the_hosts_arrays_stays_there(tmp_path: Path) -> None:
         recipe = _recipe(tmp_path, run, stack)
         assert device_sweep(recipe, run) is not None
         assert device_sweep(replace(recipe, session=Flipped(recipe.session)), run) is None
-        assert device_sweep(replace(recipe, prepare=lambda pixels: pixels.physical()), run) is None
         assert device_sweep(replace(recipe, on_device=()), run) is None
