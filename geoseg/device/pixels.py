@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geoseg.errors import ModelError
+from geoseg.normalise import Normaliser
 from geoseg.pixels import Pixels
-from geoseg.spec import ModelSpec
 
 SAME_BITS = {np.dtype(np.uint16): np.int16, np.dtype(np.uint32): np.int32, np.dtype(np.uint64): np.int64}
 """Types that torch computes with only in part, and those that carry their bits to the device."""
@@ -22,22 +21,18 @@ EXACT_IN_FLOAT32 = frozenset({"uint8", "int8", "uint16", "int16", "float16", "fl
 class DevicePixels:
     """The pixels of one tile row on a device."""
 
-    def __init__(self, spec: ModelSpec, pixels: Pixels, device: Any) -> None:
+    def __init__(self, normaliser: Normaliser, pixels: Pixels, device: Any) -> None:
         """Send a tile row over, as it is stored; on CUDA the host goes on meanwhile.
 
         Args:
-            spec: the model, fitted to the scene.
-            pixels: stored values (B, H, W) that hold its bands.
+            normaliser: says what becomes of which bands.
+            pixels: stored values (B, H, W) that hold them.
             device: of torch.
 
         Raises:
             ModelError: a band is missing.
         """
-        wanted = [band.name for band in spec.bands]
-        missing = [name for name in wanted if name not in pixels.bands]
-        if missing:
-            raise ModelError(f"model {spec.name} needs band {', '.join(missing)}")
-        order = [pixels.bands.index(name) for name in wanted]
+        order = list(normaliser.order(pixels.bands))
         data = pixels.data if order == list(range(len(pixels.bands))) else pixels.data[order]
         self._dtype = data.dtype
         self._device = device
@@ -45,19 +40,21 @@ class DevicePixels:
         self._working = torch.float32 if exact else torch.float64
         # Before the pixels: the host waits for small copies, and would wait for the pixels with them.
         self._affine(
-            spec, [pixels.scale[index] for index in order], [pixels.offset[index] for index in order]
+            normaliser, [pixels.scale[index] for index in order], [pixels.offset[index] for index in order]
         )
         self._data = _send(data, device)
         self._valid = _send(pixels.valid, device)
-        self._fill = spec.fill
+        self._fill = normaliser.spec.fill
         self._sent = torch.cuda.current_stream(device).record_event() if device.type == "cuda" else None
 
-    def _affine(self, spec: ModelSpec, scales: list[float], offsets: list[float]) -> None:
-        """One factor and one shift a band, and its limits in the network's own units."""
-        pairs = list(zip(spec.bands, scales, offsets, strict=True))
+    def _affine(self, normaliser: Normaliser, scales: list[float], offsets: list[float]) -> None:
+        """One factor and one shift a channel; limits of the network's channels in its own units."""
+        spec, count = normaliser.spec, len(normaliser.spec.bands)
+        pairs = list(zip(spec.bands, scales, offsets, strict=False))
         factors = [scale * spec.scale / band.std for band, scale, _ in pairs]
         shifts = [(offset * spec.scale - band.mean) / band.std for band, _, offset in pairs]
-        self._factor, self._shift = self._column(factors), self._column(shifts)
+        self._factor = self._column(factors + scales[count:])
+        self._shift = self._column(shifts + offsets[count:])
         self._limits: tuple[Any, Any] | None = None
         if spec.clip is not None:
             ends = [[(limit - band.mean) / band.std for band in spec.bands] for limit in spec.clip]
@@ -91,7 +88,7 @@ class DevicePixels:
         values.mul_(self._factor).add_(self._shift)
         values = values.float()
         if self._limits is not None:
-            values = torch.minimum(torch.maximum(values, self._limits[0]), self._limits[1])
+            values[:, : self._limits[0].shape[1]].clamp_(*self._limits)
         valid = torch.stack([self._valid[:, left : left + side] for left in lefts])
         values.masked_fill_(~valid.unsqueeze(1), self._fill)
         if count > len(lefts):

@@ -11,14 +11,11 @@ import torch
 
 from geoseg.device.batch import Batch, find_batch
 from geoseg.device.pixels import DevicePixels
-from geoseg.device.scores import activate
-from geoseg.errors import ModelError
+from geoseg.device.session import DeviceSession
 from geoseg.grid import Tile, TileGrid
 from geoseg.mosaic import Blend, profile
 from geoseg.reading import TileRow
-from geoseg.runtimes.activation import score_planes
 from geoseg.runtimes.graph import DeviceGraph
-from geoseg.spec import Activation, ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +37,7 @@ class RowScorer:
     def __init__(
         self,
         graph: DeviceGraph,
-        spec: ModelSpec,
-        activation: tuple[Activation, float],
+        session: DeviceSession,
         tiles: TileGrid,
         blend: Blend,
         *,
@@ -51,15 +47,13 @@ class RowScorer:
 
         Args:
             graph: of the network.
-            spec: the model, fitted to the scene.
-            activation: and its temperature.
+            session: what is done with tiles.
             tiles: how the grid is cut.
             blend: how overlapping tiles are joined.
             batch: tiles a call; None: found by trying.
         """
         self.device = torch.device(graph.device)
-        self._graph, self._spec = graph, spec
-        self._activation, self._temperature = activation
+        self._graph, self._session = graph, session
         self._tiles, self._blend = tiles, blend
         on_cuda = self.device.type == "cuda"
         self._stream = torch.cuda.Stream(self.device) if on_cuda else None
@@ -84,9 +78,9 @@ class RowScorer:
         """Send a row's pixels to the device; on CUDA they travel while the row before is scored."""
         with torch.inference_mode():
             if self._copying is None:
-                return DevicePixels(self._spec, row.pixels, self.device)
+                return DevicePixels(self._session.normaliser, row.pixels, self.device)
             with torch.cuda.device(self.device), torch.cuda.stream(self._copying):
-                return DevicePixels(self._spec, row.pixels, self.device)
+                return DevicePixels(self._session.normaliser, row.pixels, self.device)
 
     def score(self, pixels: DevicePixels, wanted: list[Tile], span: range) -> RowSums:
         """Score the tiles of a row.
@@ -104,7 +98,7 @@ class RowScorer:
         with self.current():
             pixels.arrive(self._stream)
             width = len(span) * tiles.stride + tiles.overlap
-            sums = torch.zeros((self.planes, tiles.size, width), device=self.device)
+            sums = torch.zeros((self._session.planes, tiles.size, width), device=self.device)
             whole = torch.ones((), dtype=torch.bool, device=self.device)
 
             def work(first: int, count: int) -> None:
@@ -115,7 +109,8 @@ class RowScorer:
                         self._weight(tile)
                 lefts = [(tile.col - span.start) * tiles.stride for tile in part]
                 # A last batch is filled up, so that every call has one shape and one set of kernels.
-                scores = self._scores(pixels.tiles(lefts, tiles.size, self.batch.size))[:count]
+                batch = pixels.tiles(lefts, tiles.size, self.batch.size)
+                scores = self._session(self._graph, batch)[:count]
                 whole.logical_and_(~torch.isnan(scores.amin()))
                 for tile, left, own in zip(part, lefts, scores, strict=True):
                     self._add(sums, tile, left, own)
@@ -123,26 +118,13 @@ class RowScorer:
             self.batch.run(len(wanted), work)
             # Asked once a row: each question makes the device wait.
             if not bool(whole):
-                raise ModelError(
-                    f"{self._spec.weights}: gives NaN for a tile of numbers ({self._graph.description}); try "
-                    "--precision fp32, else the network is damaged"
-                )
+                raise self._session.network.no_number(self._graph.description)
         return RowSums(sums=sums, pixels=pixels)
-
-    @property
-    def planes(self) -> int:
-        """K, after activation."""
-        shape = self._graph.ports.output.shape
-        raw = shape[1] if shape is not None and shape[1] is not None else len(self._spec.classes)
-        return score_planes(self._activation, raw)
-
-    def _scores(self, batch: Any) -> Any:
-        return activate(self._activation, self._graph.on_device(batch), self._temperature)
 
     def _try(self, count: int) -> object:
         side = self._tiles.size
-        blank = torch.zeros((count, len(self._spec.bands), side, side), device=self.device)
-        return self._scores(blank)
+        blank = torch.zeros((count, self._session.channels, side, side), device=self.device)
+        return self._session(self._graph, blank)
 
     def _add(self, sums: Any, tile: Tile, left: int, scores: Any) -> None:
         """Blend one tile into its row."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from geoseg.device.rows import RowScorer, RowSums
 from geoseg.device.scores import decide
+from geoseg.device.session import DeviceSession
 from geoseg.grid import TileGrid, Window
 from geoseg.mosaic import Blend, Highest
 from geoseg.pixels import Classes, nodata_class
@@ -21,7 +22,6 @@ from geoseg.preview import Preview
 from geoseg.reading import TileRow, ahead, read_tile_rows
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.scoring import Finished, Job, observed
-from geoseg.spec import Activation, ModelSpec
 
 
 def reaches(device: str) -> bool:
@@ -40,8 +40,7 @@ class DeviceSweep:
     def __init__(
         self,
         graphs: tuple[DeviceGraph, ...],
-        spec: ModelSpec,
-        activation: tuple[Activation, float],
+        session: DeviceSession,
         *,
         batch: int | None = None,
     ) -> None:
@@ -49,11 +48,10 @@ class DeviceSweep:
 
         Args:
             graphs: one a device.
-            spec: the model, fitted to the scene.
-            activation: of the network, and its temperature.
+            session: what is done with tiles.
             batch: tiles a call; None: found by trying on the first device.
         """
-        self._graphs, self._spec, self._activation = graphs, spec, activation
+        self._graphs, self._session = graphs, session
         self._batch = batch
         self._scorers: list[RowScorer] = []
         self._made_for: tuple[TileGrid, Blend] | None = None
@@ -107,7 +105,7 @@ class DeviceSweep:
             self._scorers = []
             batch = self._batch
             for graph in self._graphs:
-                scorer = RowScorer(graph, self._spec, self._activation, job.tiles, job.blend, batch=batch)
+                scorer = RowScorer(graph, self._session, job.tiles, job.blend, batch=batch)
                 batch = scorer.batch.size
                 self._scorers.append(scorer)
             self._made_for = (job.tiles, job.blend)

@@ -114,6 +114,13 @@ class NetworkSession:
         raw = self._run(graph, tiles)
         return float(raw.min()), float(raw.max())
 
+    def no_number(self, where: str) -> ModelError:
+        """Return what is raised where the network gives NaN; `where` describes the graph that did."""
+        return ModelError(
+            f"{self._spec.weights}: gives NaN for a tile of numbers ({where}); try --precision fp32, else "
+            "the network is damaged"
+        )
+
     def take_for_logits(self) -> None:
         """Apply the activation that a graph without one needs: softmax, or sigmoid for one plane."""
         self._activation = "softmax" if self._raw_planes > 1 else "sigmoid"
@@ -148,8 +155,5 @@ class NetworkSession:
     def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         scores = activate(self._activation, self._run(graph, batch), self._temperature)
         if np.isnan(scores.min()):
-            raise ModelError(
-                f"{self._spec.weights}: gives NaN for a tile of numbers ({graph.description}); try "
-                "--precision fp32, else the network is damaged"
-            )
+            raise self.no_number(graph.description)
         return scores

@@ -81,8 +81,32 @@ def test_normalisation(dtype: str, clip: tuple[float, float] | None, scale: floa
     )
     model = _model(clip, scale)
     expected = Normaliser(model)(pixels)
-    found = DevicePixels(model, pixels, torch.device("cpu")).tiles([0, 24, 48], 32, 4).numpy()
+    found = DevicePixels(Normaliser(model), pixels, torch.device("cpu")).tiles([0, 24, 48], 32, 4).numpy()
     assert found.shape == (4, 3, 32, 32)
     for index, left in enumerate((0, 24, 48)):
         np.testing.assert_allclose(found[index], expected[:, :, left : left + 32], rtol=1e-5, atol=1e-5)
     assert (found[3] == 0).all()
+
+
+@pytest.mark.parametrize("clip", [None, (0.0, 1.0)])
+def test_layers_and_bands_that_come_twice(clip: tuple[float, float] | None) -> None:
+    """Layers are neither normalised nor clipped, and NaN where they are not known."""
+    random = np.random.default_rng(2)
+    data = random.normal(20, 30, (4, 16, 40)).astype(np.float32)
+    data[3, :, ::5] = np.nan
+    pixels = Pixels(
+        window=Window(row=0, col=0, height=16, width=40),
+        bands=("c", "b", "a", "height"),
+        data=data,
+        valid=random.random((16, 40)) < 0.9,
+        scale=(0.01, 0.01, 0.01, 1.0),
+        offset=(0.0, -0.1, 0.0, 2.0),
+    )
+    model = _model(clip, 1.0)
+    twice = model.model_copy(update={"bands": (*model.bands, ModelBand(name="a", mean=0.5, std=2))})
+    normaliser = Normaliser(twice, ("height",))
+    expected = normaliser(pixels)
+    (found,) = DevicePixels(normaliser, pixels, torch.device("cpu")).tiles([24], 16, 1).numpy()
+    assert found.shape == (5, 16, 16)
+    np.testing.assert_allclose(found, expected[:, :, 24:], rtol=1e-5, atol=1e-5)
+    assert np.isnan(found[4]).any()

@@ -19,7 +19,9 @@ COLOURS = ("#000000", "#0000ff", "#00ff00", "#ff0000")
 
 
 def _classes(count: int) -> tuple[ClassSpec, ...]:
-    return tuple(ClassSpec(value=i, label=f"class {i}", colour=COLOURS[i]) for i in range(count))
+    return tuple(
+        ClassSpec(value=i, label=f"class {i}", colour=COLOURS[i % len(COLOURS)]) for i in range(count)
+    )
 
 
 @pytest.fixture
