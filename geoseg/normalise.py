@@ -64,9 +64,9 @@ class Normaliser:
         return self._spec
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """Bands that go along behind the model's, in physical values."""
-        return self._layers
+    def channels(self) -> int:
+        """C of what it gives: the model's bands and the layers."""
+        return len(self._wanted)
 
     def __call__(self, pixels: Pixels, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Normalise a tile.
@@ -82,7 +82,7 @@ class Normaliser:
             ModelError: a band is missing.
         """
         order = self.order(pixels.bands)
-        target = np.empty((len(order), *pixels.data.shape[1:]), np.float32) if out is None else out
+        target = np.empty((self.channels, *pixels.data.shape[1:]), np.float32) if out is None else out
         for plane, index, band in zip(target, order, self._spec.bands, strict=False):
             self._band(band, pixels.data[index], pixels.scale[index], pixels.offset[index], plane)
         if self._layers:

@@ -125,6 +125,7 @@ def test_layers_go_along_in_physical_values() -> None:
     pixels = make_pixels(data, ("height", "red"), valid=np.array([[True, True, False]]), scale=2, offset=1)
     normaliser = Normaliser(make_spec({"red": (1.0, 0.1)}, clip=(0, 1.5), fill=-3), ("height",))
     found = normaliser(pixels)
+    assert normaliser.channels == 2
     np.testing.assert_allclose(found, np.array([[[2, 5, -3]], [[81, np.nan, -3]]]), rtol=1e-5)
     with pytest.raises(ModelError, match="needs band height"):
         normaliser(pixels.only(("red",)))

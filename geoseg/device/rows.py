@@ -123,7 +123,7 @@ class RowScorer:
 
     def _try(self, count: int) -> object:
         side = self._tiles.size
-        blank = torch.zeros((count, self._session.channels, side, side), device=self.device)
+        blank = torch.zeros((count, self._session.normaliser.channels, side, side), device=self.device)
         return self._session(self._graph, blank)
 
     def _add(self, sums: Any, tile: Tile, left: int, scores: Any) -> None:

@@ -26,11 +26,6 @@ class DeviceSession:
     """The network around which the session stands, or the session itself."""
 
     @property
-    def channels(self) -> int:
-        """C of the session's input."""
-        return len(self.normaliser.spec.bands) + len(self.normaliser.layers)
-
-    @property
     def planes(self) -> int:
         """K of its scores."""
         return self.session.planes

@@ -34,7 +34,9 @@ class DeviceSweep:
 
     Rows are dealt out in turn, one device a thread; each device normalises, scores and blends a row for
     itself. In order, a row's sums then take the share of the row before and become classes, still on the
-    device. The result is that of one device, bit for bit where the devices are of one kind.
+    device; where more is decided than the highest score, as with codes of class pairs, which are counted in
+    ground area on the way, the host decides. The result is that of one device, bit for bit where the devices
+    are of one kind.
     """
 
     def __init__(
