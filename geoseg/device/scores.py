@@ -18,7 +18,7 @@ def activate(activation: Activation, raw: Any, temperature: float = 1.0) -> Any:
         temperature: what logits are divided by.
 
     Returns:
-        (N, K, H, W), or (N, 1, H, W) for the softmax of two planes.
+        (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; its own memory.
     """
     if activation == "none":
         clipped = raw.clamp(0, 1)

@@ -47,6 +47,16 @@ def test_flips_are_averaged_there(name: str, dtype: str, make_classes: Make, tmp
     alike(map_of(model.classes, source, tmp_path, session=session, sweep=sweep, **given_to), expected)
 
 
+def test_answers_of_one_place_are_kept_apart(make_network: Callable[..., ModelSpec], tmp_path: Path) -> None:
+    """Where a network ends in its activation, what a CUDA graph writes over is the score itself."""
+    model = make_network(1, kernel=3, gain=3, tail="Sigmoid", classes=2, activation="none")
+    source, session = Stored(model, 150, 200), Flipped(open_network(model))
+    given_to: Any = {"normaliser": Normaliser(model)}
+    expected = map_of(model.classes, source, tmp_path, session=session, **given_to)
+    sweep = sweep_of(session, Normaliser(model))
+    alike(map_of(model.classes, source, tmp_path, session=session, sweep=sweep, **given_to), expected)
+
+
 class Change:
     """A network over two dates, and a scene of both; each date has statistics of its own."""
 
