@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import MappingProxyType, ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes import Session, cuda, onnxruntime, openvino, tensorrt, torch
-from geoseg.runtimes.agreement import SAME_AREA, SAME_ON_GPU, Agreement, compare_scores, score_all
-from geoseg.runtimes.graph import DeviceGraph, Graph, Precision, RuntimeStatus, Wanted
-from geoseg.runtimes.machine import bf16_flags, bf16_is_fast, usable_threads
-from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession, is_device_graph
-from geoseg.runtimes.tensorrt_run import TensorRtGraph
+from geoseg.runtimes import Session, cuda, onnxruntime
+from geoseg.runtimes.graph import DeviceGraph, Precision, RuntimeStatus
+from geoseg.runtimes.loading import RUNTIMES, Request
+from geoseg.runtimes.machine import bf16_flags, usable_threads
+from geoseg.runtimes.network import is_device_graph
+from geoseg.runtimes.precision import Chosen, choose_precision
 from geoseg.spec import AnyModel, ModelSpec
-
-RUNTIMES: Mapping[str, ModuleType] = MappingProxyType(
-    {"openvino": openvino, "onnxruntime": onnxruntime, "torch": torch, "tensorrt": tensorrt}
-)
-"""Each has `NAME`, `status()` and `load()`; a further one is a file and a line here."""
 
 ON_CPU = ("openvino", "onnxruntime")
 """What `auto` chooses from on processors: torch is slower there, and seconds to import."""
 
 ON_CUDA = ("tensorrt", "torch", "onnxruntime")
 """What `auto` tries on CUDA devices, in this order."""
-
-LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
-    {"tensorrt": ("fp16", "bf16"), "torch": ("fp16", "bf16"), "onnxruntime": ()}
-)
-"""What `auto` tries on CUDA devices before float32. Half precision of eleven bits first: its maps differ
-less; where it overflows, the comparison finds out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +32,8 @@ class OpenedSession:
     session: Session
     notes: tuple[str, ...]
     """What was chosen and why, for people."""
+    warnings: tuple[str, ...] = ()
+    """What may make its maps differ from those of float32."""
     runtime: str
     version: str
     device: str
@@ -53,38 +43,6 @@ class OpenedSession:
     """Share of pixels on which `precision` gave the class that fp32 gives; None: not compared."""
     on_device: tuple[DeviceGraph, ...] = ()
     """The network on each CUDA device in use, where it takes what lies there already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """How a network is to be loaded."""
-
-    spec: ModelSpec
-    threads: int
-    batch: int | None
-    tile: int
-    check: NDArray[np.float32] | None
-    tell: Callable[[str], None]
-
-    def graph(self, runtime: str, device: str, precision: Precision) -> Graph:
-        """Load the network's graph."""
-        wanted = Wanted(
-            device=device,
-            precision=precision,
-            threads=self.threads,
-            batch=self.batch,
-            tile=self.tile,
-            check=self.check,
-            tell=self.tell,
-        )
-        loaded: Graph = RUNTIMES[runtime].load(self.spec, wanted)
-        return loaded
-
-    def load(self, runtime: str, device: str, precision: Precision) -> tuple[NetworkSession, tuple[str, ...]]:
-        """Load the network; also what was found out about its output."""
-        graph = self.graph(runtime, device, precision)
-        session = NetworkSession(graph, self.spec, tile=self.tile, batch=self.batch)
-        return session, _settle(session, self.spec, self.check)
 
 
 def available() -> list[RuntimeStatus]:
@@ -127,7 +85,7 @@ def open_session(
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
         wanted = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
         raise ModelError(f"model {model.name} takes tiles of {wanted}, not {tile}; say --tile accordingly")
-    request = _Request(
+    request = Request(
         spec=model, threads=threads or usable_threads(), batch=batch, tile=tile, check=check, tell=tell
     )
     if runtime != "auto" and runtime not in RUNTIMES:
@@ -153,7 +111,7 @@ def _may_have_cuda(runtime: str) -> bool:
     return cuda.any_gpu() or (runtime in {"auto", "onnxruntime"} and onnxruntime.has_cuda())
 
 
-def _on_cuda(request: _Request, runtime: str, device: str, precision: str) -> OpenedSession:
+def _on_cuda(request: Request, runtime: str, device: str, precision: str) -> OpenedSession:
     """Load on CUDA: in the runtime asked for, or in the first that can."""
     if runtime != "auto":
         return _open(request, usable_runtime(runtime), device, precision, "")
@@ -176,7 +134,7 @@ def _on_cuda(request: _Request, runtime: str, device: str, precision: str) -> Op
     raise RuntimeMissingError(f"{device}: no runtime can use it: {'; '.join(refusals)}; or say --device cpu")
 
 
-def _on_cpu(request: _Request, runtime: str, precision: str) -> OpenedSession:
+def _on_cpu(request: Request, runtime: str, precision: str) -> OpenedSession:
     """Load on the CPU."""
     if runtime != "auto":
         return _open(request, usable_runtime(runtime), "cpu", precision, "")
@@ -209,16 +167,17 @@ def check_cuda(status: RuntimeStatus, device: str) -> None:
         )
 
 
-def _open(request: _Request, status: RuntimeStatus, device: str, precision: str, why: str) -> OpenedSession:
+def _open(request: Request, status: RuntimeStatus, device: str, precision: str, why: str) -> OpenedSession:
     """Load on one device, which is not replaced by another; on `cuda`, also on the further ones."""
     if device.startswith("cuda"):
         check_cuda(status, device)
-    chosen = _choose_precision(request, status, device, precision)
+    chosen = choose_precision(request, status, device, precision)
     graphs, left_out = _on_each(request, status, device, chosen)
     several = f" and {len(graphs) - 1} more of its kind" if len(graphs) > 1 else ""
     return OpenedSession(
         session=chosen.session,
         notes=(f"network runs on {chosen.session.description}{several}{why}", *chosen.notes, *left_out),
+        warnings=chosen.warnings,
         runtime=status.name,
         version=status.version,
         device=device,
@@ -230,7 +189,7 @@ def _open(request: _Request, status: RuntimeStatus, device: str, precision: str,
 
 
 def _on_each(
-    request: _Request, status: RuntimeStatus, device: str, chosen: _Chosen
+    request: Request, status: RuntimeStatus, device: str, chosen: Chosen
 ) -> tuple[tuple[DeviceGraph, ...], list[str]]:
     """The network on every device in use: `cuda` means all that are like the first.
 
@@ -297,108 +256,3 @@ def choose_for_cpu(precision: str) -> tuple[RuntimeStatus, str]:
     if "openvino" in usable and bf16_flags():
         return usable["openvino"], f" (the processor has {' and '.join(bf16_flags())})"
     return usable.get("onnxruntime") or next(iter(usable.values())), ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
-    """A loaded session and why it is that one."""
-
-    session: NetworkSession
-    precision: Precision
-    agreement: Agreement | None = None
-    notes: tuple[str, ...] = ()
-
-
-def _choose_precision(request: _Request, status: RuntimeStatus, device: str, precision: str) -> _Chosen:
-    """Load in the precision asked for; `auto` is the fastest one that proves itself."""
-    if precision != "auto":
-        asked = next((name for name in status.precisions_on(device) if name == precision), None)
-        if asked is None:
-            raise RuntimeMissingError(no_precision(status, device, precision))
-        session, told = request.load(status.name, device, asked)
-        if asked == "bf16" and device == "cpu" and not bf16_is_fast():
-            told = (*told, "bf16 is slower than fp32 on a processor without AMX")
-        return _Chosen(session=session, precision=asked, notes=told)
-    wanted: tuple[Precision, ...] = ("bf16",) if device == "cpu" else LOWER[status.name]
-    lower = [name for name in wanted if name in status.precisions_on(device)]
-    reason = ""
-    if lower and device == "cpu" and not bf16_is_fast():
-        reason = "precision fp32: bf16 is no faster on a processor without AMX"
-    elif lower and (request.check is None or not len(request.check)):
-        reason = f"precision fp32: there was no tile to try {lower[0]} on"
-    if reason or not lower:
-        session, told = request.load(status.name, device, "fp32")
-        return _Chosen(session=session, precision="fp32", notes=(*told, *([reason] if reason else [])))
-    return _prove(request, status, device, lower)
-
-
-def _prove(request: _Request, status: RuntimeStatus, device: str, lower: list[Precision]) -> _Chosen:
-    """Take the first precision that gives what float32 gives on tiles of the scene, else float32.
-
-    The reference of TensorRT is another runtime's: its own would be an engine more to build.
-    """
-    check = request.check if request.check is not None else np.empty((0,), np.float32)
-    own = status.name != "tensorrt"
-    reference, told = request.load(status.name if own else "onnxruntime", device if own else "cpu", "fp32")
-    expected = score_all(reference, check)
-    least = SAME_AREA if device == "cpu" else SAME_ON_GPU
-    failures: list[str] = []
-    agreement: Agreement | None = None
-    for name in lower:
-        candidate: NetworkSession | None = None
-        try:
-            candidate, _ = request.load(status.name, device, name)
-            found = score_all(candidate, check)
-        except (ModelError, RuntimeMissingError) as error:
-            failures.append(f"{name} failed: {error}")
-            if candidate is not None:
-                candidate.close()
-            continue
-        agreement = compare_scores(expected, found, request.spec.threshold, least_iou=least)
-        tiles = f"{agreement} to fp32 on {len(check)} tiles of this scene"
-        if agreement.enough:
-            reference.close()
-            if isinstance(candidate.device_graph, TensorRtGraph):
-                candidate.device_graph.remember({"agreement": agreement.numbers(len(check))})
-            why = f"precision {name}: {tiles}"
-            return _Chosen(
-                session=candidate, precision=name, agreement=agreement, notes=(*told, *failures, why)
-            )
-        candidate.close()
-        failures.append(f"{name} gave only {tiles}")
-    if not own:
-        reference.close()
-        reference, told = request.load(status.name, device, "fp32")
-    why = f"precision fp32: {'; '.join(failures)}"
-    return _Chosen(session=reference, precision="fp32", agreement=agreement, notes=(*told, why))
-
-
-def no_precision(status: RuntimeStatus, device: str, precision: str) -> str:
-    """Say that a runtime has no such precision on a device, and which it has."""
-    if precision == "int8":
-        return (
-            f"{status.name} makes no int8 network of a float one; quantise it when exporting and run that "
-            "with --precision fp32"
-        )
-    has = ", ".join(status.precisions_on(device))
-    return f"{status.name} has no {precision} on this machine, only {has}; say --precision auto"
-
-
-def _settle(session: NetworkSession, model: ModelSpec, check: NDArray[np.float32] | None) -> tuple[str, ...]:
-    """See that a network without activation gives scores; Deepness's keys cannot say whether it does.
-
-    Raises:
-        ModelError: it gives something else, and its description says it gives scores.
-    """
-    if model.activation != "none" or check is None or not len(check):
-        return ()
-    low, high = session.raw_range(check)
-    if low >= -OUT_OF_SCORES and high <= 1 + OUT_OF_SCORES:
-        return ()
-    if model.source != "deepness":
-        raise ModelError(
-            f"{model.weights}: gives {low:.3g} to {high:.3g} where its description promises scores in 0..1 "
-            "(activation none); logits want softmax or sigmoid"
-        )
-    session.take_for_logits()
-    return (f"network gives {low:.3g} to {high:.3g}, so its output is taken for logits",)

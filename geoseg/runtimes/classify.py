@@ -13,16 +13,16 @@ from geoseg.runtimes import Classifier, cuda
 from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import (
     ON_CPU,
-    RUNTIMES,
     check_cuda,
     check_weights,
     choose_for_cpu,
-    no_precision,
     usable_runtime,
 )
 from geoseg.runtimes.graph import ManyInputGraph, Precision, RuntimeStatus
+from geoseg.runtimes.loading import RUNTIMES
 from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network import OUT_OF_SCORES
+from geoseg.runtimes.precision import no_precision
 from geoseg.spec import ClassifierSpec
 
 MOST, MOST_BYTES = 64, 64 * 2**20

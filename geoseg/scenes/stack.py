@@ -166,8 +166,10 @@ class Stack:
             if required:
                 valid &= pixels.valid
             values = pixels.data if keep else pixels.physical()
-            for position, name in enumerate(names):
-                target = list(bands).index(name)
+            for target, name in enumerate(bands):
+                if name not in names:
+                    continue
+                position = names.index(name)
                 data[target] = values[position]
                 if keep:
                     scale[target], offset[target] = pixels.scale[position], pixels.offset[position]

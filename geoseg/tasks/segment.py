@@ -91,7 +91,7 @@ def network_recipe(
         check=_check_tiles(source, bands, normaliser, blocks, tile),
         tell=ledger.note,
     )
-    ledger.hear(opened.notes, ())
+    ledger.hear(opened.notes, opened.warnings)
     session = Flipped(opened.session) if run.tta else opened.session
     return NetworkRecipe(
         task="segment",

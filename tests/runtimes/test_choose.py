@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +17,10 @@ from scipy.ndimage import correlate
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import choose, cuda, machine, openvino
+from geoseg.runtimes import precision as precisions
 from geoseg.runtimes.choose import OpenedSession, open_session
+from geoseg.runtimes.graph import Precision
+from geoseg.runtimes.loading import RUNTIMES, Request
 from geoseg.spec import ModelSpec
 
 MakeNetwork = Callable[..., ModelSpec]
@@ -26,7 +30,7 @@ NAMES = ("onnxruntime", "openvino", "torch")
 @pytest.fixture(params=NAMES)
 def runtime(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
-    if not choose.RUNTIMES[name].status().usable:
+    if not RUNTIMES[name].status().usable:
         pytest.skip(f"{name} is not installed")
     return name
 
@@ -139,7 +143,7 @@ def test_closed_sessions_refuse(runtime: str, make_network: MakeNetwork, tiles: 
 
 def test_what_was_chosen_is_said(make_network: MakeNetwork) -> None:
     found = open_session(make_network(), tile=32)
-    status = choose.RUNTIMES[found.runtime].status()
+    status = RUNTIMES[found.runtime].status()
     assert found.version == status.version
     assert found.version in found.notes[0]
     assert found.precision == "fp32"
@@ -163,7 +167,46 @@ def fast_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take this processor for one with AMX; the arithmetic is its own bfloat16."""
     if "bf16" not in openvino.status().precisions:
         pytest.skip("this processor has no bfloat16")
-    monkeypatch.setattr(choose, "bf16_is_fast", lambda: True)
+    monkeypatch.setattr(precisions, "bf16_is_fast", lambda: True)
+
+
+def test_a_precision_that_is_asked_for_is_compared(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    """It is taken whatever it gives; what it gives is told, and warned of where `auto` would not take it."""
+    options: Any = {"runtime": "torch", "device": "cpu", "precision": "bf16", "tile": 32}
+    good = open_session(make_network(2, gain=5), check=tiles, **options)
+    assert good.agreement is not None
+    assert good.agreement > 0.99
+    assert good.warnings == ()
+    assert "precision bf16: " in " ".join(good.notes)
+    assert "to fp32 on 5 tiles of this scene" in " ".join(good.notes)
+    # Small differences between large numbers are what eight bits of mantissa lose.
+    check = tiles + np.float32(1000)
+    bad = open_session(make_network(2, gain=5, balanced=True), check=check, **options)
+    assert bad.precision == "bf16"
+    assert bad.agreement is not None
+    assert bad.agreement < 0.99
+    (warning,) = bad.warnings
+    assert warning.startswith("precision bf16: ")
+    assert warning.endswith("--precision auto would not take it")
+    untold = open_session(make_network(2), **options)
+    assert (untold.agreement, untold.warnings) == (None, ())
+
+
+def test_without_a_reference_a_precision_is_not_compared(
+    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Request.load
+
+    def refuse(self: Request, runtime: str, device: str, precision: Precision) -> Any:
+        if precision == "fp32":
+            raise RuntimeMissingError("there is no memory for two")
+        return load(self, runtime, device, precision)
+
+    monkeypatch.setattr(Request, "load", refuse)
+    found = open_session(
+        make_network(), runtime="torch", device="cpu", precision="bf16", tile=32, check=tiles
+    )
+    assert "precision bf16: not compared with fp32, since there is no memory for two" in found.notes
 
 
 @pytest.mark.usefixtures("fast_bf16")

@@ -191,6 +191,14 @@ def test_stack_aligns_layers_and_joins_validity(tmp_path: Path, image: Path) -> 
         source.read(source.grid.window, ["slope"])
 
 
+def test_a_band_may_be_asked_for_twice(tmp_path: Path, image: Path) -> None:
+    made, _ = stack(tmp_path, image)
+    window = Window(row=100, col=100, height=50, width=50)
+    once = made.read(window, ["nir", "hand"])
+    twice = made.read(window, ["nir", "hand", "nir", "hand"])
+    np.testing.assert_array_equal(twice.data, np.concatenate((once.data, once.data)))
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     row=st.integers(-20, 680), col=st.integers(-20, 580), height=st.integers(1, 80), width=st.integers(1, 80)
