@@ -97,7 +97,8 @@ def _compared(
 
 
 def _told(check: NDArray[np.float32], agreement: Agreement) -> str:
-    return f"{agreement} to fp32 on {len(check)} tiles of this scene"
+    tiles = "1 tile" if len(check) == 1 else f"{len(check)} tiles"
+    return f"{agreement} to fp32 on {tiles} of this scene"
 
 
 def _prove(request: Request, status: RuntimeStatus, device: str, lower: list[Precision]) -> Chosen:
