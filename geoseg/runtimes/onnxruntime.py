@@ -1,7 +1,8 @@
 """ONNX Runtime: runs anywhere, on the CPU in fp32, on NVIDIA devices with its CUDA build.
 
-On CUDA, fp32 is its CUDA provider's; fp16 is its TensorRT provider's, where the build has that and TensorRT's
-libraries are there. A provider that does not start is told, never replaced.
+On CUDA, fp32 is its CUDA provider's. For fp16, half precision is written into the graph, which is then run by
+its TensorRT provider where that starts, else by its CUDA provider, as the description says. The CPU never
+stands in for a device.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from geoseg.runtimes.graph import (
     check_many_ports,
     check_ports,
 )
+from geoseg.runtimes.onnx_rewriting import HALF, fold_casts, halve, onnx_package
 from geoseg.spec import ClassifierSpec, ModelSpec
 
 NAME = "onnxruntime"
@@ -51,13 +53,12 @@ def status() -> RuntimeStatus:
             name=NAME, why_not=f"cannot be imported ({error})", remedy="pip install onnxruntime"
         )
     why, remedy = _why_no_cuda()
-    half: tuple[Precision, ...] = ("fp16",) if TENSORRT in onnxruntime.get_available_providers() else ()
     return RuntimeStatus(
         name=NAME,
         version=onnxruntime.__version__,
         devices=("cpu",) if why else ("cpu", *(f"cuda:{gpu.index}" for gpu in cuda.gpus())),
         precisions=("fp32",),
-        cuda_precisions=() if why else ("fp32", *half),
+        cuda_precisions=() if why else ("fp32", "fp16"),
         why_no_cuda=why,
         cuda_remedy=remedy,
     )
@@ -72,11 +73,16 @@ def _why_no_cuda() -> tuple[str, str]:
 
 def has_cuda() -> bool:
     """Whether an ONNX Runtime is installed that was built for CUDA; a device may be missing still."""
+    return _has(CUDA)
+
+
+def _has(provider: str) -> bool:
+    """Whether the ONNX Runtime that is installed, if any, was built with a provider."""
     try:
         import onnxruntime  # noqa: PLC0415 - slow to import
     except ImportError:
         return False
-    return CUDA in onnxruntime.get_available_providers()
+    return provider in onnxruntime.get_available_providers()
 
 
 def load(spec: ModelSpec, wanted: Wanted) -> Graph:
@@ -88,10 +94,11 @@ def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     """
     device = wanted.device
     providers = _providers(device, wanted.precision)
-    session, with_errors = _start(spec.weights, device, wanted.threads, providers)
+    content = _halved(spec.weights) if wanted.precision == "fp16" else None
+    session, with_errors = _start(spec.weights, device, wanted.threads, providers, content)
     ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), wanted.tile)
     size = ports.batch or (1 if device == "cpu" else wanted.batch or CUDA_BATCH)
-    text = _text(device, wanted.threads, wanted.precision, providers)
+    text = _text(device, wanted.threads, wanted.precision, session)
     return _Graph(session, ports, size, text, with_errors)
 
 
@@ -110,13 +117,16 @@ def load_classifier(
     session, with_errors = _start(spec.weights, device, threads, providers)
     ports = check_many_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
     size = ports.batch or (1 if device == "cpu" else batch)
-    return _ManyInputGraph(session, ports, size, _text(device, threads, precision, providers), with_errors)
+    return _ManyInputGraph(session, ports, size, _text(device, threads, precision, session), with_errors)
 
 
 def _start(
-    weights: Path, device: str, threads: int, providers: list[Provider]
+    weights: Path, device: str, threads: int, providers: list[Provider], content: bytes | None = None
 ) -> tuple[Any, Callable[..., Any]]:
-    """An inference session on the first of some providers, and what calls it and translates its errors."""
+    """An inference session on the first provider that starts, and what calls it and translates its errors.
+
+    `content` is run in place of the file of weights, where it is given.
+    """
     import onnxruntime  # noqa: PLC0415 - slow to import
 
     options = onnxruntime.SessionOptions()
@@ -131,24 +141,22 @@ def _start(
         if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
             # CUDA's libraries may lie in Python packages, where the system does not look.
             onnxruntime.preload_dlls(directory="")
-        session = with_errors(lambda: onnxruntime.InferenceSession(weights, options, providers=providers))
-    first = _name(providers[0])
-    if first not in session.get_providers():
+        session = with_errors(
+            lambda: onnxruntime.InferenceSession(content or weights, options, providers=providers)
+        )
+    if device != "cpu" and CUDA not in session.get_providers():
         raise RuntimeMissingError(
-            f"{device}: onnxruntime could not start its {first} and would have used another; see that the "
-            "driver, CUDA and (for fp16) TensorRT libraries fit onnxruntime-gpu, or say --device cpu"
+            f"{device}: onnxruntime could not start its {CUDA} and would have used the CPU; see that the "
+            "driver's and CUDA's libraries fit onnxruntime-gpu, or say --device cpu"
         )
     return session, with_errors
 
 
-def _name(provider: Provider) -> str:
-    return provider if isinstance(provider, str) else provider[0]
-
-
-def _text(device: str, threads: int, precision: Precision, providers: list[Provider]) -> str:
+def _text(device: str, threads: int, precision: Precision, session: Any) -> str:
     import onnxruntime  # noqa: PLC0415 - slow to import
 
-    where = f"{device}, {threads} threads" if device == "cpu" else f"{device} by {_name(providers[0])}"
+    on_device = f"{device} by {session.get_providers()[0]}"
+    where = f"{device}, {threads} threads" if device == "cpu" else on_device
     return f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
 
 
@@ -230,9 +238,13 @@ def _providers(device: str, precision: Precision) -> list[Provider]:
     if why:
         raise RuntimeMissingError(f"{device}: {why}; {remedy}; or say --device cpu")
     number = str(cuda.gpu_of(device).index)
-    # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be just that.
-    plain: Provider = (CUDA, {"device_id": number, "use_tf32": "0"})
-    if precision == "fp32":
+    # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be just that. Searching for algorithms
+    # by the clock gives others, and so other digits, on every start (onnxruntime's issue 19822).
+    plain: Provider = (
+        CUDA,
+        {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
+    )
+    if precision == "fp32" or not _has(TENSORRT):
         return [plain, "CPUExecutionProvider"]
     folder = _folder()
     caching = {
@@ -241,11 +253,18 @@ def _providers(device: str, precision: Precision) -> list[Provider]:
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": folder,
     }
-    return [
-        (TENSORRT, {"device_id": number, "trt_fp16_enable": "1", **caching}),
-        plain,
-        "CPUExecutionProvider",
-    ]
+    # Until 10, TensorRT takes half precision only where it is allowed, also if the graph is written in it.
+    half = {"device_id": number, "trt_fp16_enable": "1", **caching}
+    return [(TENSORRT, half), plain, "CPUExecutionProvider"]
+
+
+def _halved(weights: Path) -> bytes:
+    """A network's file with half precision written into it."""
+    onnx = onnx_package(f"{weights}: fp16")
+    model = onnx.load(str(weights))
+    fold_casts(model)
+    content: bytes = halve(model, HALF["fp16"]).SerializeToString()
+    return content
 
 
 def _folder() -> str:

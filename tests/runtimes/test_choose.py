@@ -420,7 +420,9 @@ def test_a_provider_that_does_not_start_is_no_cpu_session(
 
     there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(library, "get_available_providers", lambda: there)
-    with pytest.raises(RuntimeMissingError, match=r"could not start its .* and would have used another"):
+    with pytest.raises(
+        RuntimeMissingError, match=r"could not start its CUDAExecutionProvider and would have used the CPU"
+    ):
         open_session(make_network(), tile=32, runtime="onnxruntime", device="cuda:0", precision=precision)
     assert capsys.readouterr().out == "", "standard output is the run's own"
     engines = tmp_path / "engines" / "onnxruntime"
@@ -428,6 +430,40 @@ def test_a_provider_that_does_not_start_is_no_cpu_session(
     found = open_session(make_network(), tile=32, runtime="onnxruntime", precision="fp32")
     assert found.device == "cpu"
     assert "the CPU is used, since" in found.notes[0]
+
+
+@pytest.mark.usefixtures("stand_in_gpu")
+@pytest.mark.parametrize("started", ["TensorrtExecutionProvider", "CUDAExecutionProvider"])
+def test_half_precision_is_in_the_graph_and_the_provider_is_named(
+    started: str, make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of onnxruntime-gpu: a stand-in that computes on the CPU and says which provider started."""
+    import onnxruntime as library  # noqa: PLC0415
+
+    there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    asked: list[Any] = []
+
+    class Started(library.InferenceSession):  # type: ignore[misc]
+        def __init__(self, network: Any, options: Any, providers: list[Any]) -> None:
+            asked.append((network, dict(item for item in providers if not isinstance(item, str))))
+            super().__init__(network, options, providers=["CPUExecutionProvider"])
+
+        def get_providers(self) -> list[str]:
+            return there[there.index(started) :]
+
+    spec = make_network(4, kernel=3)
+    whole = opened(spec, "onnxruntime").session(tiles)
+    monkeypatch.setattr(library, "get_available_providers", lambda: there)
+    monkeypatch.setattr(library, "InferenceSession", Started)
+    found = open_session(spec, tile=32, runtime="onnxruntime", device="cuda:0", precision="fp16")
+    assert f"cuda:0 by {started}, fp16" in found.session.description
+    ((network, providers),) = asked
+    (weight,) = [item for item in onnx.load_from_string(network).graph.initializer if len(item.dims) == 4]
+    assert weight.data_type == onnx.TensorProto.FLOAT16
+    assert providers["TensorrtExecutionProvider"]["trt_fp16_enable"] == "1"
+    assert providers["CUDAExecutionProvider"]["use_tf32"] == "0"
+    assert providers["CUDAExecutionProvider"]["cudnn_conv_algo_search"] == "HEURISTIC"
+    assert 0 < np.abs(found.session(tiles) - whole).max() < 0.01
 
 
 @pytest.mark.usefixtures("stand_in_gpu")
