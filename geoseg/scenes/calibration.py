@@ -15,7 +15,7 @@ from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name
 from geoseg.scenes.product import Gain, Product
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.remarks import Remarks
-from geoseg.scenes.sentinel2 import guess_offset
+from geoseg.scenes.sentinel2 import OffsetGuess, guess_offset
 from geoseg.spec import SensorSpec, Units
 
 SarUnits = Literal["auto", "db", "linear"]
@@ -32,12 +32,15 @@ class Context:
     remarks: Remarks
     cubes: dict[Raster, Cube] = field(default_factory=dict)
     """What was found out of a spectrometer's file, for all its bands."""
+    guesses: dict[OffsetGuess, list[Named]] = field(default_factory=dict)
+    """What was guessed of the offset of Sentinel-2, and of which bands."""
 
 
 def calibrate(named: Sequence[Named], context: Context) -> tuple[Band, ...]:
     """Return bands with scale, offset, units and nodata; guesses are noted in `context.remarks`."""
     radar = context.sensor is not None and context.sensor.kind == "sar"
     bands = [_band(item, context) for item in named]
+    _tell_offsets(context)
     bands = _radar(bands, context) if radar else [_eight_bit(band, bands, context.remarks) for band in bands]
     return tuple(bands)
 
@@ -145,22 +148,36 @@ def _of_floats(item: Named, context: Context) -> Gain:
 
 def _sentinel2_offset(item: Named, context: Context) -> float:
     """Decide the offset of baseline 04.00 for files without product metadata."""
-    sensor = context.sensor.name if context.sensor else ""
     # Of STAC items the last hint but one carries the baseline, of folders the path does.
     names = "/".join((*context.product.hints, item.candidate.raster.path))
-    offset, why, grounded = guess_offset(names, context.time)
-    what = "offset -1000 applied" if offset else "no offset applied"
-    if not grounded and item.candidate.raster.dtypes[item.candidate.index - 1].kind == "u":
-        values = item.candidate.raster.sample(item.candidate.index)
-        dark = float(np.mean(values[values != 0] < 1000)) if (values != 0).any() else 0.0
-        # With the offset, values below 1000 are rare: they would be negative reflectance.
-        grounded, why = dark > 0.05, f"{why}; {dark:.0%} of {item.name} is below 1000" if dark > 0.05 else why
-    remedy = f"--sensor {sensor}-{'harmonised' if offset else 'offset'} says otherwise"
-    if grounded:
-        context.remarks.note(f"Sentinel-2: {what} ({why}); {remedy}")
-    else:
-        context.remarks.warn(f"Sentinel-2: {what}, but {why}; from baseline 04.00 on {remedy}")
-    return offset
+    guess = guess_offset(names, context.time)
+    context.guesses.setdefault(guess, []).append(item)
+    return guess.offset
+
+
+def _tell_offsets(context: Context) -> None:
+    """Say what offset was guessed, once for all bands: they are of one product."""
+    sensor = context.sensor.name if context.sensor else ""
+    for guess, items in context.guesses.items():
+        bands = "1 band" if len(items) == 1 else f"{len(items)} bands"
+        what = f"Sentinel-2: {'offset -1000' if guess.offset else 'no offset'} applied to {bands}"
+        other = f"--sensor {sensor}-{'harmonised' if guess.offset else 'offset'}"
+        dark, name = max((_dark(item), item.name) for item in items)
+        if guess.grounded:
+            context.remarks.note(f"{what} ({guess.why}); {other} says otherwise")
+        elif dark > 0.05:
+            context.remarks.note(
+                f"{what} ({guess.why}; {dark:.0%} of {name} is below 1000); {other} says otherwise"
+            )
+        else:
+            context.remarks.warn(f"{what}, but {guess.why}; if it is of baseline 04.00 or later, say {other}")
+
+
+def _dark(item: Named) -> float:
+    """Return the share of counts below 1000, 0..1; with the offset they are rare: reflectance below 0."""
+    values = item.candidate.raster.sample(item.candidate.index)
+    counts = values[values != 0] if values.dtype.kind == "u" else values[:0]
+    return float(np.mean(counts < 1000)) if counts.size else 0.0
 
 
 def check_offset(bands: Sequence[Band], remarks: Remarks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
@@ -81,20 +82,28 @@ def baseline_in(path: str) -> float | None:
     return float(f"{found[-1][0]}.{found[-1][1]}") if found else None
 
 
-def guess_offset(path: str, time: datetime | None) -> tuple[float, str, bool]:
-    """Guess the offset (reflectance) of a product that comes without metadata.
+@dataclass(frozen=True, kw_only=True)
+class OffsetGuess:
+    """What is guessed of a product without metadata."""
 
-    Returns:
-        The offset, the reason, and whether it is more than a guess without any ground.
-    """
+    offset: float
+    """Reflectance."""
+    why: str
+    """For people."""
+    grounded: bool
+    """Whether it is more than a guess without any ground."""
+
+
+def guess_offset(path: str, time: datetime | None) -> OffsetGuess:
+    """Guess the offset of a product that comes without metadata, by what its names and its date tell."""
     baseline = baseline_in(path)
     if baseline is not None:
-        offset = -0.1 if baseline >= 4 else 0.0
-        return offset, f"baseline {baseline:05.2f} in its name", True
+        why = f"baseline {baseline:05.2f} in its name"
+        return OffsetGuess(offset=-0.1 if baseline >= 4 else 0.0, why=why, grounded=True)
     if time is None:
-        return 0.0, "neither baseline nor date is known", False
-    late = time >= OFFSET_SINCE
-    return (-0.1 if late else 0.0), f"acquired {time:%Y-%m-%d}, baseline 04.00 came on 2022-01-25", True
+        return OffsetGuess(offset=0.0, why="neither baseline nor date is known", grounded=False)
+    why = f"acquired {time:%Y-%m-%d}, baseline 04.00 came on 2022-01-25"
+    return OffsetGuess(offset=-0.1 if time >= OFFSET_SINCE else 0.0, why=why, grounded=True)
 
 
 def _images(files: Listing, folder: str) -> dict[str, str]:

@@ -154,6 +154,28 @@ def test_offset_without_metadata_goes_by_baseline_then_date(
         assert any(told in note for note in opened.notes)
 
 
+@pytest.mark.parametrize(
+    ("counts", "said", "level"),
+    [
+        ((2000, 3000, 4000), "to 3 bands, but neither baseline nor date is known", "warnings"),
+        ((2000, 300, 4000), "to 3 bands (neither baseline nor date is known; 100% of green is", "notes"),
+        ((0, 0, 4000), "to 3 bands, but", "warnings"),
+    ],
+)
+def test_a_guessed_offset_is_told_once_a_scene(
+    tmp_path: Path, counts: tuple[int, ...], said: str, level: str
+) -> None:
+    for band, value in zip(("B02", "B03", "B8A"), counts, strict=True):
+        write(tmp_path / f"s2_{band}.tif", value)
+    with scene(tmp_path, sensor="sentinel-2-l2a") as opened:
+        told = [text for text in (*opened.notes, *opened.warnings) if text.startswith("Sentinel-2: ")]
+        assert len(told) == 1
+        assert said in told[0]
+        assert "--sensor sentinel-2-l2a-offset" in told[0]
+        assert told[0] in getattr(opened, level)
+        assert {band.offset for band in opened.bands} == {0.0}
+
+
 @pytest.mark.parametrize(("suffix", "expected"), [("offset", 0.1), ("harmonised", 0.2)])
 def test_sensor_settles_the_offset(tmp_path: Path, suffix: str, expected: float) -> None:
     path = write(tmp_path / "T32TQM_20230125T101031_B03_10m.tif")
