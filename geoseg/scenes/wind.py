@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
@@ -46,38 +48,87 @@ class Wind:
     """Where it was found, for people."""
 
 
-def read_wind(path: Path | str, time: datetime | None, lon: float, lat: float) -> Wind:
-    """Return the wind at a time and place: bilinear between four nodes, linear between two steps.
+class WindFile:
+    """A file of wind, open for as many places as are asked for; a context manager."""
 
-    Components are interpolated, not speeds; they must point east and north.
+    def __init__(self, path: Path | str) -> None:
+        """Open a file and find its components, which must point east and north.
 
-    Args:
-        path: a netCDF file with u10 and v10 on latitude and longitude, with or without time; or a raster with
-            a band of each, of one time, told by their descriptions or, where it has two bands, by order.
-        time: aware; None: not known, which does for a file of one time.
-        lon: degrees east, -180..360.
-        lat: degrees north.
+        Args:
+            path: a netCDF file with u10 and v10 on latitude and longitude, with or without time; or a raster
+                with a band of each, of one time, told by their descriptions or, where it has two bands, by
+                order.
 
-    Raises:
-        SceneReadError: the file cannot be read.
-        SceneError: it has no such components; the place lies outside, or has no values; or the time is needed
-            and not known, lies outside by more than an hour or between steps too far apart.
-    """
-    name = base_name(str(path))
-    try:
-        with _open(str(path)) as file:
-            cube = file.driver == "netCDF"
-            found = [] if cube else _two_bands(file, name, lon, lat)
-        if cube:
-            found = [_variable(str(path), variable, time, lon, lat) for variable in COMPONENTS]
-    except (RasterioError, OSError) as error:
-        raise SceneReadError(f"{path} cannot be read as wind: {error}; {_REMEDY}") from error
-    (u, when), (v, _) = found
-    return Wind(
-        speed=math.hypot(u, v),
-        direction_from=math.degrees(math.atan2(-u, -v)) % 360,
-        source=f"{name}, {when}",
-    )
+        Raises:
+            SceneReadError: the file cannot be read.
+            SceneError: it has no such components, or its times are not understood.
+        """
+        self._path, self._name = str(path), base_name(str(path))
+        with ExitStack() as stack, self._reading():
+            file = stack.enter_context(_open(self._path))
+            if file.driver == "netCDF":
+                self._components = [
+                    _variable(stack.enter_context(self._opened(name)), self._name) for name in COMPONENTS
+                ]
+            else:
+                self._components = _two_bands(file, self._name)
+            self.close = stack.pop_all().close
+
+    def at(self, time: datetime | None, lon: float, lat: float) -> Wind:
+        """Return the wind at a time and place: bilinear between four nodes, linear between two steps.
+
+        Components are interpolated, not speeds.
+
+        Args:
+            time: aware; None: not known, which does for a file of one time.
+            lon: degrees east, -180..360.
+            lat: degrees north.
+
+        Raises:
+            SceneReadError: the file cannot be read.
+            SceneError: the place lies outside, or has no values; or the time is needed and not known, lies
+                outside by more than an hour or between steps too far apart.
+        """
+        with self._reading():
+            (u, when), (v, _) = [_value(part, self._name, time, lon, lat) for part in self._components]
+        return Wind(
+            speed=math.hypot(u, v),
+            direction_from=math.degrees(math.atan2(-u, -v)) % 360,
+            source=f"{self._name}, {when}",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened(self, variable: str) -> rasterio.DatasetReader:
+        """Open a variable of a netCDF file."""
+        try:
+            return _open(f'NETCDF:"{self._path}":{variable}')
+        except RasterioIOError as error:
+            raise SceneError(
+                f"{self._name} has no variable {variable}; give u10 and v10 of ERA5 (single levels), or the "
+                "speed with --wind"
+            ) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (RasterioError, OSError) as error:
+            raise SceneReadError(f"{self._path} cannot be read as wind: {error}; {_REMEDY}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Component:
+    """Wind towards the east, or towards the north."""
+
+    file: rasterio.DatasetReader
+    slices: Sequence[Slice]
+    degrees: bool
+    """Whether a file without CRS counts degrees of longitude and latitude."""
 
 
 def _open(path: str) -> rasterio.DatasetReader:
@@ -87,7 +138,12 @@ def _open(path: str) -> rasterio.DatasetReader:
         return rasterio.open(path)
 
 
-def _two_bands(file: rasterio.DatasetReader, name: str, lon: float, lat: float) -> list[tuple[float, str]]:
+def _variable(file: rasterio.DatasetReader, name: str) -> _Component:
+    """Return a variable of a netCDF file."""
+    return _Component(file=file, slices=slices_of(file, name), degrees=True)
+
+
+def _two_bands(file: rasterio.DatasetReader, name: str) -> list[_Component]:
     """Return both components of a raster of one time."""
     found = [
         [band for band, text in enumerate(file.descriptions, start=1) if re.match(pattern, text or "")]
@@ -100,28 +156,17 @@ def _two_bands(file: rasterio.DatasetReader, name: str, lon: float, lat: float) 
             f"{name} has {file.count} band(s), and not one described as U10, one as V10; describe them so, "
             "give a netCDF file with u10 and v10, or the speed with --wind"
         )
-    nodes = nodes_at(file, name, lon, lat, degrees=False)
-    values = [_at(file, bands[0], nodes) for bands in found]
-    return [(_known(value, name, lon, lat), "of the one time that the file holds") for value in values]
+    return [_Component(file=file, slices=[Slice(band=band, time=None)], degrees=False) for (band,) in found]
 
 
-def _variable(path: str, variable: str, time: datetime | None, lon: float, lat: float) -> tuple[float, str]:
-    """Return a component of a netCDF file, and of when it is."""
-    name = base_name(path)
-    try:
-        file = _open(f'NETCDF:"{path}":{variable}')
-    except RasterioIOError as error:
-        raise SceneError(
-            f"{name} has no variable {variable}; give u10 and v10 of ERA5 (single levels), or the speed with "
-            "--wind"
-        ) from error
-    with file:
-        nodes = nodes_at(file, name, lon, lat, degrees=True)
-        before, after, share = _around(slices_of(file, name), time, name)
-        first = _known(_first(file, before, nodes), name, lon, lat)
-        if not share:
-            return first, _say(before)
-        second = _known(_first(file, after, nodes), name, lon, lat)
+def _value(part: _Component, name: str, time: datetime | None, lon: float, lat: float) -> tuple[float, str]:
+    """Return a component at a time and place, and of when it is."""
+    nodes = nodes_at(part.file, name, lon, lat, degrees=part.degrees)
+    before, after, share = _around(part.slices, time, name)
+    first = _known(_first(part.file, before, nodes), name, lon, lat)
+    if not share:
+        return first, _say(before)
+    second = _known(_first(part.file, after, nodes), name, lon, lat)
     return first + share * (second - first), f"between {_say(before)} and {_say(after)}"
 
 

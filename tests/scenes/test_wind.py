@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.io import netcdf_file
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes.wind import Wind, read_wind
+from geoseg.scenes.wind import Wind, WindFile
 
 Field = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
@@ -110,6 +110,11 @@ def expected(hour: float, lon: float, lat: float) -> tuple[float, float]:
     one = [np.array(value, float) for value in (hour, lat, lon)]
     u, v = float(u_field(*one)), float(v_field(*one))
     return math.hypot(u, v), (180 + math.degrees(math.atan2(u, v))) % 360
+
+
+def read_wind(path: Path, time: datetime | None, lon: float, lat: float) -> Wind:
+    with WindFile(path) as file:
+        return file.at(time, lon, lat)
 
 
 def check(wind: Wind, hour: float, lon: float, lat: float, *, tolerance: float = 2e-3) -> None:
@@ -240,6 +245,16 @@ def test_an_ensemble_is_refused(tmp_path: Path) -> None:
     path = write_nc(tmp_path / "w.nc", extra="number", count=3)
     with pytest.raises(SceneError, match="3 values of its dimension number"):
         read_wind(path, at(0), 9, 45.5)
+
+
+def test_a_file_is_opened_once_for_all_places(tmp_path: Path) -> None:
+    path = write_nc(tmp_path / "w.nc")
+    with WindFile(path) as file:
+        path.unlink()
+        check(file.at(at(0), 9.1, 45.4), 0, 9.1, 45.4)
+        check(file.at(at(1), 9, 45.5), 1, 9, 45.5)
+    with pytest.raises(SceneReadError, match=r"w\.nc"):
+        file.at(at(0), 9, 45.5)
 
 
 def test_what_is_no_wind(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from geoseg.tasks.methane.retrieved import CH4, Retrieved
 from geoseg.tasks.methane.satellite import satellite_of
 from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
 from geoseg.tasks.methane.told import extras
-from geoseg.tasks.methane.wind import effective_wind, tell_wind, wind_of
+from geoseg.tasks.methane.wind import Winds, effective_wind, open_wind, tell_wind
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.segment import clip, network_recipe
 
@@ -59,6 +59,7 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
     if facilities is not None and not facilities.labels:
         ledger.warn(f"{facilities.path}: holds no facility, so that plumes are attributed to none")
     with ExitStack() as stack:
+        wind = open_wind(spec, stack)
         retrieved = _retrieve(spec, stack, ledger, dry_run=dry_run)
         if dry_run:
             return _plan(spec, retrieved, stack, ledger)
@@ -66,9 +67,10 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
             retrieved = keep(retrieved, spec.run.output.resolve().parent, stack, ledger)
         search = find_threshold(retrieved, spec)
         recipe = _recipe(spec, retrieved, search, stack, ledger)
-        tell_wind(spec, retrieved, ledger)
+        winds = Winds(spec=spec, file=wind, scene=retrieved.scene, satellite=retrieved.satellite)
+        tell_wind(winds, ledger)
         found = look(spec, retrieved, search, stack, ledger)
-        judge = _judge(spec, retrieved, found, stack)
+        judge = _judge(spec, retrieved, found, winds, stack)
         recipe = replace(recipe, extras=extras(spec, retrieved, found, judge, facilities))
         return make_map(recipe, spec.run, command_of(spec), ledger)
 
@@ -146,7 +148,7 @@ def _check_source(source: tuple[float, float], scene: Scene) -> None:
         )
 
 
-def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, stack: ExitStack) -> PlumeJudge:
+def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, winds: Winds, stack: ExitStack) -> PlumeJudge:
     """Who decides what is a plume, with files of its own to read."""
     grid = retrieved.source.grid
     return PlumeJudge(
@@ -157,7 +159,7 @@ def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, stack: ExitStack
         reader=stack.enter_context(retrieved.again()),
         band=retrieved.searched,
         bands=tuple(dict.fromkeys((CH4, retrieved.searched, *retrieved.beside))),
-        wind_at=lambda lon, lat: wind_of(spec, retrieved.scene, retrieved.satellite, (lon, lat)),
+        wind_at=lambda lon, lat: winds.at((lon, lat)),
         measurer=Measurer(
             grid=grid,
             search=found.search,

@@ -2,73 +2,89 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoseg.errors import SceneError
 from geoseg.methods.methane_rate import EffectiveWind
 from geoseg.scenes import Scene
-from geoseg.scenes.wind import Wind, read_wind
+from geoseg.scenes.wind import Wind, WindFile
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.angles import acquired, centre
-from geoseg.tasks.methane.retrieved import Retrieved
 
 
-def wind_of(
-    spec: PlumeSpec,
-    scene: Scene,
-    satellite: SatelliteSpec,
-    place: tuple[float, float] | None = None,
-) -> Wind | None:
-    """Return the wind of a request at a place.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Winds:
+    """The wind of a request, wherever it is asked for."""
 
-    Args:
-        spec: its `wind`, `wind_from` and `source` count.
-        scene: the scene that plumes are searched in.
-        satellite: whose usual hour counts where only the day is known.
-        place: longitude and latitude; None: of the known source, or of the scene's centre.
+    spec: PlumeSpec
+    """Its `wind`, `wind_from` and `source` count."""
+    file: WindFile | None
+    """That `wind` names, open; None: it names none."""
+    scene: Scene
+    """That plumes are searched in."""
+    satellite: SatelliteSpec
+    """Its usual hour counts where only the day is known."""
 
-    Returns:
-        None where the request says no wind: plumes then have no rate.
+    def at(self, place: tuple[float, float] | None = None) -> Wind | None:
+        """Return the wind at a place.
+
+        Args:
+            place: longitude and latitude; None: of the known source, or of the scene's centre.
+
+        Returns:
+            None where the request says no wind: plumes then have no rate.
+
+        Raises:
+            SceneReadError: the wind file cannot be read.
+            SceneError: it does not serve the scene's time and place, or the scene has no place.
+        """
+        spec = self.spec
+        if self.file is None:
+            if not isinstance(spec.wind, float):
+                return None
+            return Wind(speed=spec.wind, direction_from=spec.wind_from, source="--wind")
+        place = place or spec.source or centre(self.scene)
+        if place is None:
+            raise SceneError(
+                f"{self.scene.name} has no CRS, so that its place in {spec.wind} is not known; give the "
+                "speed with --wind"
+            )
+        moment = acquired(self.scene, self.satellite)
+        found = self.file.at(moment.time if moment else None, *place)
+        source = f"{found.source}, at {place[0]:.3f}, {place[1]:.3f}"
+        if moment is not None:
+            source += f", for {moment.source}"
+        if spec.wind_from is None:
+            return replace(found, source=source)
+        return replace(found, direction_from=spec.wind_from, source=f"{source}; direction: --wind-from")
+
+
+def open_wind(spec: PlumeSpec, stack: ExitStack) -> WindFile | None:
+    """Open the file that a request names as wind; None where it names none.
 
     Raises:
-        SceneReadError: the wind file cannot be read.
-        SceneError: it does not serve the scene's time and place, or the scene has no place.
+        SceneReadError: the file cannot be read.
+        SceneError: it holds no wind.
     """
-    if spec.wind is None:
-        return None
-    if not isinstance(spec.wind, Path):
-        return Wind(speed=spec.wind, direction_from=spec.wind_from, source="--wind")
-    place = place or spec.source or centre(scene)
-    if place is None:
-        raise SceneError(
-            f"{scene.name} has no CRS, so that its place in {spec.wind} is not known; give the speed with "
-            "--wind"
-        )
-    moment = acquired(scene, satellite)
-    found = read_wind(spec.wind, moment.time if moment else None, *place)
-    source = f"{found.source}, at {place[0]:.3f}, {place[1]:.3f}"
-    if moment is not None:
-        source += f", for {moment.source}"
-    if spec.wind_from is None:
-        return replace(found, source=source)
-    return replace(found, direction_from=spec.wind_from, source=f"{source}; direction: --wind-from")
+    return stack.enter_context(WindFile(spec.wind)) if isinstance(spec.wind, Path) else None
 
 
-def tell_wind(spec: PlumeSpec, retrieved: Retrieved, ledger: Ledger) -> None:
+def tell_wind(winds: Winds, ledger: Ledger) -> None:
     """Say what wind plumes will be given; a file of another day or place is refused before mapping.
 
     Raises:
         SceneError: the file does not serve the scene's time and place.
     """
-    wind = wind_of(spec, retrieved.scene, retrieved.satellite)
+    wind = winds.at()
     if wind is None:
         ledger.warn(
             "no wind is known: plumes get masses and no rates; say --wind M/S, or a file of U10 and V10"
         )
         return
-    effective = effective_wind(spec, retrieved.satellite)
+    effective = effective_wind(winds.spec, winds.satellite)
     towards = "" if wind.direction_from is None else f" from {wind.direction_from:.0f} degrees"
     cited = " ".join(effective.citation.split())
     ledger.note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from scipy.io import netcdf_file
 from geoseg.catalog import satellite, sensors
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene, open_scene
-from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
-from geoseg.tasks.methane.wind import effective_wind, wind_of
+from geoseg.scenes.wind import Wind
+from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec, SceneSpec
+from geoseg.tasks.methane.wind import Winds, effective_wind, open_wind
 from tests.satellites import write_band
 
 S2A = satellite("sentinel-2a")
@@ -27,6 +29,11 @@ def request(path: Path, **options: Any) -> PlumeSpec:
 
 def opened(spec: PlumeSpec) -> Scene:
     return open_scene(spec.scene, sensors())
+
+
+def wind_of(spec: PlumeSpec, scene: Scene, seen_by: SatelliteSpec) -> Wind | None:
+    with ExitStack() as stack:
+        return Winds(spec=spec, file=open_wind(spec, stack), scene=scene, satellite=seen_by).at()
 
 
 @pytest.fixture
