@@ -16,6 +16,7 @@ from geoseg.outputs import open_raster
 from geoseg.pixels import Strip
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 LABELS = {0: "background", 1: "flood", 2: "permanent water"}
 UTM = CRS.from_epsg(32633)
@@ -45,7 +46,10 @@ def write_map(
         classes=(),
     )  # fmt: skip
     grid = grid_of(classes, crs, transform)
-    with open_raster(path, None, grid=grid, classes=specs, overwrite=True, threads=1) as sink:
+    with (
+        together(path, overwrite=True) as beside,
+        open_raster(path, None, grid=grid, classes=specs, beside=beside, threads=1) as sink,
+    ):
         sink.write(Strip(row=0, classes=classes, scores=np.zeros(classes.shape, np.uint8)))
         sink.finish(record)
     return path

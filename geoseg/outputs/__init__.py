@@ -1,10 +1,9 @@
-"""Outputs: one file a format; written beside their place, renamed when whole."""
+"""Outputs: one file a format; written beside their place, renamed together when all are whole."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from pyproj import CRS
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs.beside import check_writable, write_report, write_texts
+from geoseg.outputs.beside import Beside, check_writable, write_report, write_texts
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.fgb import FlatGeobufSink
 from geoseg.outputs.geojson import GeoJsonSink
@@ -31,6 +30,7 @@ from geoseg.spec import ClassSpec
 
 __all__ = [
     "FORMATS",
+    "Beside",
     "Kind",
     "Layer",
     "MeasureSink",
@@ -60,29 +60,21 @@ FORMATS: Mapping[str, type[StagedSink]] = {
 
 
 class VectorSink(Protocol):
-    """Features on their way into a file; leaving it without `finish` removes everything half written."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
+    """Features on their way into a file of a run; who opened the run's `Beside` moves it to its place."""
 
     def write(self, features: Features, layer: str | None = None) -> None:
         """Append a batch to a layer, by default to the first; any number of times, possibly never."""
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
-        """Write the record and the `scene` layer's rows, and move everything to its place."""
+        """Write the record and the `scene` layer's rows, so that all files are whole."""
 
 
 class RasterSink(Protocol):
-    """Strips on their way into class and score rasters; leaving it without `finish` removes them."""
+    """Strips on their way into class and score rasters of a run; a context manager that closes them."""
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def write(self, strip: Strip) -> None:
         """Take the next rows, from the first to the last."""
@@ -91,7 +83,7 @@ class RasterSink(Protocol):
         """Set the classes under polygons in pixel coordinates (col, row); applied by `finish`."""
 
     def finish(self, record: RunRecord) -> None:
-        """Make the COGs and move them to their places."""
+        """Make the COGs."""
 
 
 def open_vector(
@@ -101,7 +93,7 @@ def open_vector(
     classes: Sequence[ClassSpec],
     schema: Mapping[str, Kind],
     crs: CRS | None,
-    overwrite: bool,
+    beside: Beside,
     styled_by: str = "class",
 ) -> VectorSink:
     """Open a vector output of one layer of polygons in the format that its suffix names.
@@ -112,7 +104,7 @@ def open_vector(
         classes: of the map; the style is made from them.
         schema: columns of every batch, in order.
         crs: of the geometries; None: pixel coordinates, kept as they are.
-        overwrite: whether existing files may be replaced.
+        beside: open; has `path` and its `companions` among its targets.
         styled_by: the column whose values `classes` names.
 
     Raises:
@@ -120,24 +112,24 @@ def open_vector(
         RuntimeMissingError: the format needs a package that is not installed.
     """
     only = Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs, styled_by=styled_by)
-    return open_layers(path, [only], overwrite=overwrite)
+    return open_layers(path, [only], beside=beside)
 
 
-def open_layers(path: Path, layers: Sequence[Layer], *, overwrite: bool) -> VectorSink:
+def open_layers(path: Path, layers: Sequence[Layer], *, beside: Beside) -> VectorSink:
     """Open a vector output of several layers.
 
     Args:
         path: as in `open_vector`. Formats with one layer a file put the first into `path`, each of the others
             beside it.
         layers: at least one; the first is what people open the file for.
-        overwrite: whether existing files may be replaced.
+        beside: as in `open_vector`.
 
     Raises:
         UsageError: the suffix names no format.
         RuntimeMissingError: the format needs a package that is not installed.
     """
     first, *further = layers
-    return _format(path)(path, first, further=further, overwrite=overwrite)
+    return _format(path)(path, first, further=further, beside=beside)
 
 
 def companions(path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -159,7 +151,7 @@ def open_raster(
     *,
     grid: Grid,
     classes: Sequence[ClassSpec],
-    overwrite: bool,
+    beside: Beside,
     threads: int | None = None,
 ) -> RasterSink:
     """Open the class raster, the score raster, or both; always COGs.
@@ -169,11 +161,11 @@ def open_raster(
         scores_path: None: not wanted.
         grid: of the strips.
         classes: for the colour table and labels.
-        overwrite: whether existing files may be replaced.
+        beside: open; has the paths among its targets.
         threads: for compression; None: all.
     """
     return ClassRasterSink(
-        classes_path, scores_path, grid=grid, classes=classes, overwrite=overwrite, threads=threads
+        classes_path, scores_path, grid=grid, classes=classes, beside=beside, threads=threads
     )
 
 

@@ -1,8 +1,8 @@
 """Write beside, then rename: a reader sees the old file or the new one, never half of either.
 
-Files grow in a hidden folder next to their place (the same file system, so that the rename is atomic), with
-their final names (so that the sidecars and journals of GDAL and SQLite stay in there too). Whatever ends the
-run early removes the folder.
+All files of a run share one `Beside`. They grow in a hidden folder next to their place (the same file system,
+so that the rename is atomic), with their final names (so that the sidecars and journals of GDAL and SQLite
+stay in there too), and go to their places together. Whatever ends the run early removes the folder.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pyogrio.errors
@@ -153,22 +152,20 @@ class Beside:
         """Move every file to its place, the first target last, so that it stands only when all do.
 
         Raises:
-            OutputError: a file cannot be moved, or appeared in the meantime and may not be replaced.
+            OutputError: a file is not there or cannot be moved, or appeared in the meantime and may not be
+                replaced; then all places are as they were.
         """
         check_writable(self._targets, self._overwrite)
         for target in self._targets:
             with writing(target):
                 _flush(self.path(target))
-        for target in reversed(self._targets):
-            place = target.resolve()
-            with writing(target):
-                for suffix in STALE:
-                    place.with_name(place.name + suffix).unlink(missing_ok=True)
-                os.replace(self.path(target), place)
+        with writing(self._targets[0]), ExitStack() as undo:
+            for target in reversed(self._targets):
+                with writing(target):
+                    _exchange(self.path(target), target.resolve(), undo)
+            undo.pop_all()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._remove()
 
     def _remove(self) -> None:
@@ -183,19 +180,44 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_texts(texts: Mapping[Path, str], *, overwrite: bool) -> None:
-    """Write text files beside their places, then move all of them there.
+def _exchange(new: Path, place: Path, undo: ExitStack) -> None:
+    """Put a file at its place; `undo` brings back what stood there."""
+    for suffix in STALE:
+        stale = place.with_name(place.name + suffix)
+        _keep(stale, new.parent, undo)
+        stale.unlink(missing_ok=True)
+    _keep(place, new.parent, undo)
+    os.replace(new, place)
+
+
+def _keep(place: Path, folder: Path, undo: ExitStack) -> None:
+    """Keep what stands at a place in a folder too, so that `undo` can bring it back."""
+    if not place.exists():
+        undo.callback(place.unlink, missing_ok=True)
+        return
+    kept = folder / f".{place.name}.replaced"
+    undo.callback(_restore, kept, place)
+    try:
+        os.link(place, kept)
+    except OSError:
+        # A file system without links: for a moment nothing stands there.
+        os.replace(place, kept)
+
+
+def _restore(kept: Path, place: Path) -> None:
+    if kept.exists():
+        os.replace(kept, place)
+
+
+def write_texts(texts: Mapping[Path, str], beside: Beside) -> None:
+    """Write text files beside their places.
 
     Raises:
-        OutputError: one exists, or cannot be written; none is then left behind.
+        OutputError: one cannot be written.
     """
-    if not texts:
-        return
-    with Beside(list(texts), overwrite=overwrite) as beside:
-        for path, text in texts.items():
-            with writing(path):
-                beside.path(path).write_text(text, encoding="utf-8")
-        beside.commit()
+    for path, text in texts.items():
+        with writing(path):
+            beside.path(path).write_text(text, encoding="utf-8")
 
 
 def write_report(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
@@ -209,5 +231,7 @@ def write_report(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     named = {folder / name: text for name, text in texts.items()}
-    write_texts(named, overwrite=True)
+    with Beside(list(named), overwrite=True) as beside:
+        write_texts(named, beside)
+        beside.commit()
     return tuple(named)

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -43,7 +42,7 @@ _SCORE_OPTIONS = {"overview_resampling": "AVERAGE", "level": "3", "predictor": "
 
 
 class ClassRasterSink:
-    """The class and score rasters of one run; leaving it without `finish` removes them.
+    """The class and score rasters of one run on their way to their places; a context manager.
 
     Classes are uint8 with nodata 255 (uint16 with nodata 65,535 where values go beyond 254), a colour table
     and the labels as band tags `CLASS_<value>`. Scores are uint8 with scale 1/255; 0 is a legal score, so a
@@ -57,7 +56,7 @@ class ClassRasterSink:
         *,
         grid: Grid,
         classes: Sequence[ClassSpec],
-        overwrite: bool,
+        beside: Beside,
         threads: int | None,
     ) -> None:
         self._classes_path = classes_path
@@ -66,15 +65,13 @@ class ClassRasterSink:
         self._specs = tuple(classes)
         self._threads = threads
         self._dtype = class_dtype(spec.value for spec in classes)
-        targets = [path for path in (classes_path, scores_path) if path is not None]
-        self._beside = Beside(targets, overwrite=overwrite)
+        self._beside = beside
         self._pending: list[Strip] = []
         self._next_row = 0
         self._edits: list[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(self._beside)
             self._classes = self._open(stack, self._classes_path, "classes.work.tif", self._dtype)
             self._scores = self._open(stack, self._scores_path, "scores.work.tif", None)
             self._stack = stack.pop_all()
@@ -87,10 +84,8 @@ class ClassRasterSink:
             self._scores.set_band_description(1, "score")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def write(self, strip: Strip) -> None:
         """Take the next rows.
@@ -124,10 +119,10 @@ class ClassRasterSink:
             self._edits.append((np.asarray(geometries, object), np.asarray(values, self._dtype)))
 
     def finish(self, record: RunRecord) -> None:
-        """Apply the edits, copy into COGs with the record and move them to their places.
+        """Apply the edits and copy into COGs with the record.
 
         Raises:
-            OutputError: rows are missing, or something cannot be written; nothing is left behind.
+            OutputError: rows are missing, or something cannot be written.
         """
         if self._next_row != self._grid.height:
             raise OutputError(f"only {self._next_row} of {self._grid.height} rows were given")
@@ -138,7 +133,6 @@ class ClassRasterSink:
                 _apply(self._classes, self._edits)
         self._publish(self._classes, self._classes_path, record, _CLASS_OPTIONS)
         self._publish(self._scores, self._scores_path, record, _SCORE_OPTIONS)
-        self._beside.commit()
 
     def _open(
         self, stack: ExitStack, path: Path | None, name: str, dtype: type[np.uint8] | type[np.uint16] | None

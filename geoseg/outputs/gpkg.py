@@ -72,13 +72,8 @@ class GeoPackageSink(StagedSink):
     index: ClassVar[bool] = True
     self_contained: ClassVar[bool] = True
 
-    @property
-    def staged_name(self) -> str:
-        """The target's own name: what is staged is what is published."""
-        return self.path.resolve().name
-
     def publish(self, staged: Path, record: RunRecord) -> None:
-        """Add descriptions, styles and the record to the staged file."""
+        """Add descriptions, styles and the record to the staged file, which becomes the target."""
         with closing(sqlite3.connect(staged)) as file, file:
             file.executescript(_METADATA + _STYLES)
             file.executemany(
@@ -111,6 +106,7 @@ class GeoPackageSink(StagedSink):
                 "INSERT INTO gpkg_metadata_reference (reference_scope, md_file_id) VALUES ('geopackage', ?)",
                 (metadata.lastrowid,),
             )
+        staged.replace(self.beside.path(self.path))
 
 
 def _style(layer: Layer, record: RunRecord) -> str:

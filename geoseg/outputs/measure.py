@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +21,7 @@ from geoseg.report import RunRecord
 
 
 class MeasureSink:
-    """Bands of one unit; leaving it without `finish` removes it."""
+    """Bands of one unit on their way to their place; a context manager."""
 
     def __init__(
         self,
@@ -32,7 +31,7 @@ class MeasureSink:
         names: Sequence[str],
         unit: str = "",
         tags: Mapping[str, str] | None = None,
-        overwrite: bool,
+        beside: Beside,
     ) -> None:
         """Say what is to be written.
 
@@ -42,19 +41,18 @@ class MeasureSink:
             names: descriptions of the bands.
             unit: of their values.
             tags: further metadata of the file.
-            overwrite: whether an existing file may be replaced.
+            beside: open; has `path` among its targets.
         """
         self.path = path
         self._grid, self._names, self._unit, self._tags = grid, tuple(names), unit, dict(tags or {})
-        self._beside = Beside([path], overwrite=overwrite)
+        self._beside = beside
         self._work: Any = None
 
     def __enter__(self) -> Self:
-        self._beside.__enter__()
         grid = self._grid
         with writing(self.path), unreferenced():
             self._work = rasterio.open(
-                self._beside.path(self.path, name="measure.work.tif"),
+                self._beside.path(self.path, name=f"{self.path.name}.work"),
                 "w",
                 driver="GTiff",
                 dtype="float32",
@@ -76,12 +74,9 @@ class MeasureSink:
             self._work.update_tags(**self._tags)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._work is not None:
             self._work.close()
-        self._beside.__exit__(kind, error, trace)
 
     def write(self, window: Window, values: NDArray[np.float32]) -> None:
         """Write (K, H, W) values at a window of the grid, NaN where not known.
@@ -96,10 +91,10 @@ class MeasureSink:
             self._work.write(values.astype(np.float32, copy=False), window=at)
 
     def finish(self, record: RunRecord) -> None:
-        """Copy it into a COG with the run's record and move that to its place.
+        """Copy it into a COG with the run's record.
 
         Raises:
-            OutputError: something cannot be written; nothing is left behind.
+            OutputError: something cannot be written.
         """
         work, target = Path(self._work.name), self._beside.path(self.path)
         with writing(self.path), unreferenced():
@@ -117,7 +112,6 @@ class MeasureSink:
                 bigtiff="IF_SAFER",
             )
             work.unlink()
-        self._beside.commit()
 
 
 def write_bands(
@@ -127,7 +121,7 @@ def write_bands(
     *,
     grid: Grid,
     record: RunRecord,
-    overwrite: bool,
+    beside: Beside,
 ) -> None:
     """Write bands at once.
 
@@ -137,11 +131,11 @@ def write_bands(
         names: their descriptions.
         grid: of the pixels.
         record: kept in the tag `GEOSEG_RECORD`.
-        overwrite: whether an existing file may be replaced.
+        beside: open; has `path` among its targets.
 
     Raises:
-        OutputError: it exists, or cannot be written; nothing is left behind.
+        OutputError: it cannot be written.
     """
-    with MeasureSink(path, grid=grid, names=names, overwrite=overwrite) as sink:
+    with MeasureSink(path, grid=grid, names=names, beside=beside) as sink:
         sink.write(grid.window, bands)
         sink.finish(record)

@@ -11,6 +11,7 @@ import pyogrio
 from pyogrio import raw
 
 from geoseg.errors import RuntimeMissingError
+from geoseg.outputs.beside import Beside
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.record import RECORD_KEY
 from geoseg.outputs.sink import StagedSink
@@ -23,7 +24,7 @@ _COLUMN = "geometry"
 class GeoParquetSink(StagedSink):
     """`NAME.parquet`, with `NAME.scene.parquet` beside."""
 
-    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), overwrite: bool) -> None:
+    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: Beside) -> None:
         """Refuse at once where pyarrow is missing.
 
         Raises:
@@ -33,7 +34,7 @@ class GeoParquetSink(StagedSink):
             raise RuntimeMissingError(
                 f"{path}: GeoParquet needs pyarrow; pip install 'geoseg[parquet]', or write .gpkg"
             )
-        super().__init__(path, layer, further=further, overwrite=overwrite)
+        super().__init__(path, layer, further=further, beside=beside)
 
     def publish(self, staged: Path, record: RunRecord) -> None:
         """Write every layer to its file, the record in all but `scene`."""

@@ -71,12 +71,12 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     background: NDArray[np.floating],
     labels: Classes,
     classes: Sequence[ClassSpec],
-    beside: Sequence[tuple[str, NDArray[np.floating]]] = (),
+    panels: Sequence[tuple[str, NDArray[np.floating]]] = (),
     title: str,
     caption: str,
     areas_m2: dict[int, float | None] | None = None,
     pixel_size_m: float | None = None,
-    overwrite: bool = False,
+    beside: Beside,
 ) -> None:
     """Draw a map as a PNG.
 
@@ -85,33 +85,31 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
         background: (3, h, w) or (h, w), 0..1, NaN where nothing was observed; decimated by the caller.
         labels: (h, w) class values; 0 shows the scene, the nodata class was not observed.
         classes: of the map; those other than 0 stand in the legend.
-        beside: further pictures of the same size as the background, with their names, left of the map.
+        panels: further pictures of the same size as the background, with their names, left of the map.
         title: one line.
         caption: scene and method; wrapped.
         areas_m2: area by class value, for the legend.
         pixel_size_m: width of a picture pixel on the ground, for the scale bar; None or NaN: no bar.
-        overwrite: whether an existing file may be replaced.
+        beside: open; has `path` among its targets.
 
     Raises:
         OutputError: shapes differ, or the file cannot be written.
     """
     if background.shape[-2:] != labels.shape:
         raise OutputError(f"{path}: background {background.shape} and labels {labels.shape} differ in size")
-    factor = max(1, round(LONG_SIDE / max(labels.shape) / (1 + len(beside) / 2)))
+    factor = max(1, round(LONG_SIDE / max(labels.shape) / (1 + len(panels) / 2)))
     drawn = _compose(background, labels, classes, factor)
-    if beside:
+    if panels:
         unlabelled = np.where(labels == nodata_class(labels.dtype), labels, 0)
-        panels = [_compose(image, unlabelled, (), factor) for _, image in beside]
-        title += f" ({', '.join(name for name, _ in beside)}, map)"
+        further = [_compose(image, unlabelled, (), factor) for _, image in panels]
+        title += f" ({', '.join(name for name, _ in panels)}, map)"
         gap = np.full((len(drawn), 8, 3), 255, np.uint8)
-        drawn = np.concatenate([part for panel in panels for part in (panel, gap)] + [drawn], axis=1)
+        drawn = np.concatenate([part for panel in further for part in (panel, gap)] + [drawn], axis=1)
     picture = Image.fromarray(drawn)
     step = pixel_size_m / factor if pixel_size_m is not None and math.isfinite(pixel_size_m) else None
     sheet = _lay_out(picture, classes, title, caption, areas_m2 or {}, step)
-    with Beside([path], overwrite=overwrite) as target:
-        with writing(path):
-            sheet.save(target.path(path), format="PNG")
-        target.commit()
+    with writing(path):
+        sheet.save(beside.path(path), format="PNG")
 
 
 def _compose(

@@ -6,8 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from pyogrio import raw
 
@@ -17,20 +16,25 @@ from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.table import Table
 from geoseg.report import RunRecord
 
+STAGED = "staged.gpkg"
+"""Name of the file that rows are staged in; only what is finished takes the name of its target."""
+
 
 class StagedSink(ABC):
-    """A vector output; leaving it without `finish` removes everything half written."""
+    """A vector output on its way to its place."""
 
     index: ClassVar[bool] = False
     """Whether the staged layers need a spatial index."""
     self_contained: ClassVar[bool] = False
     """Whether the format holds the `scene` layer itself."""
 
-    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), overwrite: bool) -> None:
+    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: Beside) -> None:
+        """Take an open `beside`, whose targets are `path` and its `companions` among others."""
         self.path = path
         self.layers = (layer, *further)
-        names = [own.name for own in further]
-        self.beside = Beside((path, *self.companions(path, names)), overwrite=overwrite)
+        self.beside = beside
+        self._staged = beside.path(path, name=STAGED)
+        self._tables = {own.name: Table(self._staged, own, index=self.index) for own in self.layers}
 
     @classmethod
     def companions(cls, path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -55,22 +59,6 @@ class StagedSink(ABC):
         """Of formats with one layer a file: the file of the `scene` layer."""
         return self.companions(self.path)[-1]
 
-    def __enter__(self) -> Self:
-        self.beside.__enter__()
-        self._staged = self.beside.path(self.path, name=self.staged_name)
-        self._tables = {own.name: Table(self._staged, own, index=self.index) for own in self.layers}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.beside.__exit__(kind, error, trace)
-
-    @property
-    def staged_name(self) -> str:
-        """Name of the staging file."""
-        return "staged.gpkg"
-
     def write(self, features: Features, layer: str | None = None) -> None:
         """Append a batch to a layer, by default to the first.
 
@@ -81,10 +69,10 @@ class StagedSink(ABC):
             self._tables[layer or self.layer.name].add(features)
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
-        """Write the run's record and the `scene` layer and move everything to its place.
+        """Write the run's record and the `scene` layer, so that all files are whole.
 
         Raises:
-            OutputError: something cannot be written; nothing is left behind.
+            OutputError: something cannot be written.
         """
         with writing(self.path):
             for table in self._tables.values():
@@ -94,7 +82,6 @@ class StagedSink(ABC):
             scene.add(footprint)
             scene.close()
             self.publish(self._staged, record)
-        self.beside.commit()
 
     @abstractmethod
     def publish(self, staged: Path, record: RunRecord) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.outputs import draw_picture
+from geoseg.outputs import Beside, draw_picture
 from geoseg.pipeline import Summary
 from geoseg.pixels import Classes, nodata_class
 from geoseg.report import ClassTotal, RunRecord
@@ -19,7 +19,7 @@ MOST_IN_LEGEND = 14
 """Transitions that a picture names and colours: the most frequent ones."""
 
 
-def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, *, overwrite: bool) -> None:
+def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside: Beside) -> None:
     """The map over the scene, with a legend that gives areas."""
     preview = summary.preview
     second = recipe.extras.second if recipe.extras is not None else ""
@@ -31,14 +31,14 @@ def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, *, ove
     draw_picture(
         path,
         background=background,
-        beside=[("before", preview.background()), ("after", background)] if second else (),
+        panels=[("before", preview.background()), ("after", background)] if second else (),
         labels=labels,
         classes=classes,
         title=f"{recipe.source.name}: {recipe.task}",
         caption=record.method,
         areas_m2={item.value: item.area_m2 for item in areas},
         pixel_size_m=recipe.source.grid.pixel_size_m[1] * preview.step,
-        overwrite=overwrite,
+        beside=beside,
     )
 
 

@@ -27,6 +27,7 @@ from geoseg.features import Features
 from geoseg.grid import Grid, TileGrid
 from geoseg.mosaic import Highest
 from geoseg.outputs import (
+    Beside,
     Kind,
     check_writable,
     companions,
@@ -108,8 +109,21 @@ def outputs_of(run: RunSpec) -> list[Path]:
     return [path for path in wanted if path is not None]
 
 
-def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger: Ledger) -> RunRecord:
-    """Score the scene and write every output that was asked for.
+def make_map(
+    recipe: Recipe,
+    run: RunSpec,
+    command: dict[str, JsonValue],
+    ledger: Ledger,
+    beside: Beside | None = None,
+) -> RunRecord:
+    """Score the scene and write every output that was asked for: all of them, or none.
+
+    Args:
+        recipe: what the task decided.
+        run: names the outputs of every map.
+        command: the request, for the record.
+        ledger: hears notes and warnings.
+        beside: of all outputs, where the task has begun to write some; else they are opened here.
 
     Raises:
         OutputError: an output could not be written; those begun are removed.
@@ -125,17 +139,18 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
     job = replace(_job(replace(recipe, session=timed), run), sweep=sweep)
     crs = cleaning.dst_crs or grid.crs
     extras = recipe.extras
+    files = extras.files if extras else {}
+    outputs = [*outputs_of(run), *files, *_rasters(extras)]
     with ExitStack() as sinks:
-        vector = sinks.enter_context(
-            open_vector(
-                run.output,
-                layer=recipe.layer,
-                classes=extras.legend if extras and extras.legend else recipe.classes[1:],
-                schema={**SCHEMA, **(extras.schema if extras else {})},
-                crs=crs,
-                overwrite=run.overwrite,
-                styled_by=extras.legend_column if extras else "class",
-            )
+        beside = beside or sinks.enter_context(Beside(outputs, overwrite=run.overwrite))
+        vector = open_vector(
+            run.output,
+            layer=recipe.layer,
+            classes=extras.legend if extras and extras.legend else recipe.classes[1:],
+            schema={**SCHEMA, **(extras.schema if extras else {})},
+            crs=crs,
+            beside=beside,
+            styled_by=extras.legend_column if extras else "class",
         )
         raster = (
             sinks.enter_context(
@@ -144,7 +159,7 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
                     run.scores,
                     grid=grid,
                     classes=recipe.classes,
-                    overwrite=run.overwrite,
+                    beside=beside,
                     threads=run.threads,
                 )
             )
@@ -182,7 +197,7 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
             tables=extras.tables() if extras else {},
             notes=tuple(ledger.notes),
             warnings=tuple(ledger.warnings),
-            outputs=(*outputs_of(run), *(extras.files if extras else ()), *_rasters(extras)),
+            outputs=tuple(outputs),
             seconds=round(time.monotonic() - started, 3),
         )
         if raster is not None:
@@ -190,10 +205,10 @@ def make_map(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue], ledger
         for sink in extras.rasters if extras else ():
             sink.finish(record)
         if run.picture is not None:
-            draw(run.picture, recipe, summary, record, overwrite=run.overwrite)
-        texts = {path: make() for path, make in extras.files.items()} if extras else {}
-        write_texts(texts, overwrite=run.overwrite)
+            draw(run.picture, recipe, summary, record, beside)
+        write_texts({path: make() for path, make in files.items()}, beside)
         vector.finish(record, footprint(summary, record, recipe.sensor, recipe.acquired))
+        beside.commit()
     return record
 
 

@@ -16,7 +16,7 @@ from rasterio.windows import Window as RasterioWindow
 import geoseg
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid
-from geoseg.outputs import open_vector
+from geoseg.outputs import Beside, open_vector
 from geoseg.pipeline import MapWriter
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.preview import Preview
@@ -61,15 +61,15 @@ def vectorize(
         cleaning = cleaning_of(run, grid, mask, ledger)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
         crs = cleaning.dst_crs or grid.crs
-        vector = stack.enter_context(
-            open_vector(
-                run.output,
-                layer="segments",
-                classes=[item for item in named if item.value],
-                schema=schema,
-                crs=crs,
-                overwrite=run.overwrite,
-            )
+        outputs = outputs_of(run)
+        beside = stack.enter_context(Beside(outputs, overwrite=run.overwrite))
+        vector = open_vector(
+            run.output,
+            layer="segments",
+            classes=[item for item in named if item.value],
+            schema=schema,
+            crs=crs,
+            beside=beside,
         )
         writer = MapWriter(grid, named, cleaning, vector, None, omit=("score_mean",))
         preview = Preview(grid, ())
@@ -89,9 +89,10 @@ def vectorize(
             classes=summary.totals,
             notes=tuple(ledger.notes),
             warnings=tuple(ledger.warnings),
-            outputs=tuple(outputs_of(run)),
+            outputs=tuple(outputs),
         )
         vector.finish(record, footprint(summary, record, "", ""))
+        beside.commit()
         return record
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import rasterio
 
 from tests.plumes import darken, ground, plume, write
 from tests.spectrometer import lookup_table, simulate, write_granule
+from tests.together import refused
 
 Geoseg = Callable[..., tuple[str, str]]
 AIR_MASS = 2.15
@@ -44,6 +46,16 @@ def test_a_map_in_one_command(geoseg: Geoseg, scene: str, reference: str, tmp_pa
     assert "methane plume" in shown
     _, again = geoseg("methane", "plume", scene, "-o", tmp_path / "p.gpkg", code=6)
     assert "--overwrite" in again
+
+
+def test_columns_do_not_stay_without_the_map(geoseg: Geoseg, scene: str, tmp_path: Path) -> None:
+    path, columns = tmp_path / "p.gpkg", tmp_path / "c.tif"
+    columns.write_bytes(b"the old columns")
+    with refused(path, OSError(errno.ENOSPC, "full"), moved=False):
+        _, err = geoseg("methane", "plume", scene, "-o", path, "--columns", columns, "--overwrite", code=6)
+    assert "p.gpkg: the disk" in err
+    assert [item.name for item in tmp_path.iterdir()] == ["c.tif"]
+    assert columns.read_bytes() == b"the old columns"
 
 
 def test_a_plan_of_a_cube_retrieves_nothing(geoseg: Geoseg, tmp_path: Path) -> None:

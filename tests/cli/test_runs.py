@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from geoseg.tasks.demo import write_scene
 from geoseg.tasks.simulate import BANDS, simulate
+from tests.together import refused
 
 Geoseg = Callable[..., tuple[str, str]]
 COMMAND = [sys.executable, "-m", "geoseg"]
@@ -143,6 +146,49 @@ def _repeated(folder: Path, path: Path, times: int) -> Path:
         f"<GeoTransform>500000,10,0,5350000,0,-10</GeoTransform>{''.join(bands)}</VRTDataset>"
     )
     return path
+
+
+OUTPUTS = {"-o": "c.fgb", "--raster": "c.tif", "--scores": "s.tif", "--picture": "c.png", "--matrix": "m.csv"}
+
+
+@pytest.fixture
+def change(folder: Path, tmp_path: Path, geoseg: Geoseg) -> Callable[[int], tuple[str, str]]:
+    """Map change with every output there is, over old ones."""
+    dates = folder / "before.tif", folder / "after.tif"
+    outputs = [part for option, name in OUTPUTS.items() for part in (option, tmp_path / name)]
+
+    def run(code: int) -> tuple[str, str]:
+        return geoseg("change", *dates, *outputs, "--overwrite", code=code)
+
+    return run
+
+
+@pytest.mark.parametrize("refusing", [*OUTPUTS.values(), "c.scene.fgb"])
+def test_all_outputs_or_none(refusing: str, tmp_path: Path, change: Callable[[int], tuple[str, str]]) -> None:
+    old = {name: f"old {name}" for name in ("c.fgb", "s.tif", "m.csv")}
+    for name, text in old.items():
+        (tmp_path / name).write_text(text)
+    with refused(tmp_path / refusing, OSError(errno.ENOSPC, "full"), moved=False):
+        _, err = change(6)
+    assert f"{refusing}: the disk" in err
+    with refused(tmp_path / refusing, KeyboardInterrupt(), moved=True):
+        change(130)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == old
+
+
+def test_outputs_that_are_whole_do_not_stay_where_a_later_one_fails(
+    tmp_path: Path, change: Callable[[int], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", full)
+        _, err = change(6)
+    assert "c.png: the disk" in err
+    assert not list(tmp_path.iterdir())
+    change(0)
+    assert {path.name for path in tmp_path.iterdir()} == {*OUTPUTS.values(), "c.scene.fgb"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pyproj import CRS
 
 from geoseg.errors import OutputError
 from geoseg.features import Features
-from geoseg.outputs import check_writable, open_vector, write_report
+from geoseg.outputs import check_writable, companions, open_vector, write_report
 from geoseg.outputs.beside import Beside
 from geoseg.outputs.layer import Kind
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import refused, together
 
 
 def test_a_free_place_is_writable_and_stays_empty(tmp_path: Path) -> None:
@@ -69,6 +72,62 @@ def test_all_targets_are_committed_or_none(tmp_path: Path) -> None:
         beside.commit()
     assert one.read_text() + two.read_text() == "12"
     assert sorted(item.name for item in tmp_path.rglob("*")) == ["one.txt", "sub", "two.txt"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir())
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), KeyboardInterrupt()], ids=type)
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("links", [False, True])
+@pytest.mark.parametrize("refusing", ["map.gpkg", "map.tif", "map.png"])
+def test_places_are_as_they_were_where_one_is_refused(
+    refusing: str,
+    links: bool,
+    moved: bool,
+    error: BaseException,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_link(*_: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
+    targets = [tmp_path / name for name in ("map.gpkg", "map.tif", "map.png")]
+    old = {"map.gpkg": "old map", "map.gpkg-wal": "its log", "map.tif": "old raster"}
+    for name, text in old.items():
+        (tmp_path / name).write_text(text)
+
+    def run() -> None:
+        with together(*targets, overwrite=True) as beside:
+            for target in targets:
+                beside.path(target).write_text("new")
+
+    expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
+    with refused(tmp_path / refusing, error, moved=moved), pytest.raises(expected):
+        run()
+    assert {name: (tmp_path / name).read_text() for name in names(tmp_path)} == old
+    run()
+    assert names(tmp_path) == ["map.gpkg", "map.png", "map.tif"]
+    assert {target.read_text() for target in targets} == {"new"}
+
+
+def test_the_map_comes_last(tmp_path: Path) -> None:
+    targets = [tmp_path / name for name in ("map.gpkg", "map.tif", "map.png")]
+    seen = []
+    replace = os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        replace(source, target)
+        seen.append(target.name)
+
+    with patch("os.replace", watched), together(*targets) as beside:
+        for target in targets:
+            beside.path(target).write_text("new")
+    assert seen[-1] == "map.gpkg"
+    assert sorted(seen) == names(tmp_path)
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
@@ -146,7 +205,8 @@ def test_a_full_disk_is_told_and_left_clean(
     old.write_bytes(b"the old map")
 
     def run() -> None:
-        with open_vector(old, layer="flood", classes=classes, schema=schema, crs=crs, overwrite=True) as sink:
+        with together(old, *companions(old), overwrite=True) as beside:
+            sink = open_vector(old, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
             sink.write(make_features(3000))
             sink.finish(record, footprint)
 

@@ -24,6 +24,7 @@ from geoseg.outputs import open_raster, read_record
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 Map = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -53,7 +54,10 @@ def test_both_rasters_are_cogs_that_say_everything(
     pixels = scene((700, 1100))
     class_path, score_path = tmp_path / "classes.tif", tmp_path / "scores.tif"
     grid = grid_of(pixels[0].shape, crs)
-    with open_raster(class_path, score_path, grid=grid, classes=classes, overwrite=False) as sink:
+    with (
+        together(class_path, score_path) as beside,
+        open_raster(class_path, score_path, grid=grid, classes=classes, beside=beside) as sink,
+    ):
         for strip in strips(pixels, range(0, 700, 90)):
             sink.write(strip)
         sink.finish(record)
@@ -102,7 +106,10 @@ def test_strip_heights_do_not_matter(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cog_module, "BLOCK", 16)
         grid = grid_of(pixels[0].shape, None)
-        with open_raster(*paths, grid=grid, classes=classes, overwrite=False) as sink:
+        with (
+            together(*paths) as beside,
+            open_raster(*paths, grid=grid, classes=classes, beside=beside) as sink,
+        ):
             for strip in strips(pixels, [cut for cut in cuts if cut < height]):
                 sink.write(strip)
             sink.finish(record)
@@ -124,7 +131,10 @@ def test_burnt_polygons_set_their_pixels_in_order(
     later = shapely.box(50, 500, 60, 530)
     path = tmp_path / "classes.tif"
     grid = grid_of((600, 300), crs)
-    with open_raster(path, None, grid=grid, classes=classes, overwrite=False) as sink:
+    with (
+        together(path) as beside,
+        open_raster(path, None, grid=grid, classes=classes, beside=beside) as sink,
+    ):
         for strip in strips(pixels, [100, 500]):
             sink.write(strip)
         sink.burn(np.array([ring], object), np.array([2]))
@@ -143,12 +153,15 @@ def test_burnt_polygons_set_their_pixels_in_order(
 def test_a_run_that_stops_leaves_the_old_raster(
     tmp_path: Path, classes: tuple[ClassSpec, ...], crs: CRS, record: RunRecord
 ) -> None:
-    pixels, path = scene((40, 30)), tmp_path / "classes.tif"
+    pixels, path, other = scene((40, 30)), tmp_path / "classes.tif", tmp_path / "s.tif"
     path.write_bytes(b"the old raster")
     grid = grid_of((40, 30), crs)
 
     def run(*given: Strip, stop: bool = False) -> None:
-        with open_raster(path, tmp_path / "s.tif", grid=grid, classes=classes, overwrite=True) as sink:
+        with (
+            together(path, other, overwrite=True) as beside,
+            open_raster(path, other, grid=grid, classes=classes, beside=beside) as sink,
+        ):
             for strip in given:
                 sink.write(strip)
             if stop:
@@ -172,9 +185,11 @@ def test_statistics_of_the_replaced_raster_go_with_it(
     path, pixels = tmp_path / "classes.tif", scene((40, 30))
     path.touch()
     path.with_name("classes.tif.aux.xml").write_text("<PAMDataset/>")
-    with open_raster(
-        path, None, grid=grid_of((40, 30), crs), classes=classes, overwrite=True, threads=1
-    ) as sink:
+    grid = grid_of((40, 30), crs)
+    with (
+        together(path, overwrite=True) as beside,
+        open_raster(path, None, grid=grid, classes=classes, beside=beside, threads=1) as sink,
+    ):
         sink.write(strips(pixels, [])[0])
         sink.finish(record)
     assert [item.name for item in tmp_path.iterdir()] == ["classes.tif"]
@@ -193,10 +208,13 @@ def test_a_full_disk_is_told_and_left_clean(
     if mount.returncode:
         pytest.skip("only root of a whole machine can mount a small disk")
     pixels = scene((900, 900))
-    grid = grid_of((900, 900), crs)
+    grid, paths = grid_of((900, 900), crs), (disk / "c.tif", disk / "s.tif")
 
     def run() -> None:
-        with open_raster(disk / "c.tif", disk / "s.tif", grid=grid, classes=classes, overwrite=True) as sink:
+        with (
+            together(*paths, overwrite=True) as beside,
+            open_raster(*paths, grid=grid, classes=classes, beside=beside) as sink,
+        ):
             for strip in strips(pixels, range(0, 900, 100)):
                 sink.write(strip)
             sink.finish(record)

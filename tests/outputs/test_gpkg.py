@@ -22,6 +22,7 @@ from geoseg.outputs import open_vector
 from geoseg.outputs.layer import Kind
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 
 @pytest.fixture
@@ -35,9 +36,8 @@ def write(
 ) -> Callable[[int, CRS | None], Path]:
     def write_map(count: int, crs: CRS | None) -> Path:
         path = tmp_path / "flood map.gpkg"
-        with open_vector(
-            path, layer="flood", classes=classes, schema=schema, crs=crs, overwrite=True
-        ) as sink:
+        with together(path, overwrite=True) as beside:
+            sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
             sink.write(make_features(count))
             sink.finish(record, footprint)
         return path
@@ -134,7 +134,8 @@ def test_batches_of_any_size_make_the_same_rows(
 ) -> None:
     whole = rows(write(50, crs), "SELECT * FROM flood ORDER BY fid")
     path, features = tmp_path / "batches.gpkg", make_features(50)
-    with open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, overwrite=False) as sink:
+    with together(path) as beside:
+        sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
         for start in range(50):
             sink.write(features.take(np.array([start])))
         sink.finish(record, footprint)

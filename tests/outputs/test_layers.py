@@ -20,10 +20,11 @@ from pyproj import CRS
 from geoseg.errors import OutputError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs import FORMATS, Layer, companions, open_layers, read_record, write_bands
+from geoseg.outputs import FORMATS, Beside, Layer, companions, open_layers, read_record, write_bands
 from geoseg.outputs.layer import Kind
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 Make = Callable[[int], Features]
 
@@ -41,7 +42,8 @@ def points_of(features: Features) -> Features:
 def write(
     path: Path, count: int, layers: tuple[Layer, Layer], make: Make, record: RunRecord, footprint: Features
 ) -> None:
-    with open_layers(path, layers, overwrite=False) as sink:
+    with together(path, *companions(path, ["squares"])) as beside:
+        sink = open_layers(path, layers, beside=beside)
         for start in (0, 3):
             part = make(count).take(np.arange(count)[start : start + 3 if start == 0 else None])
             sink.write(points_of(part))
@@ -114,16 +116,13 @@ def test_a_geopackage_types_styles_and_indexes_both(
 def test_layers_take_their_own_geometries_only(
     layers: tuple[Layer, Layer], make_features: Make, tmp_path: Path
 ) -> None:
-    with (
-        pytest.raises(OutputError, match="layer 'sites' takes points only"),
-        open_layers(tmp_path / "map.gpkg", layers, overwrite=False) as sink,
-    ):
-        sink.write(make_features(2))
-    with (
-        pytest.raises(OutputError, match="layer 'squares' takes polygons only"),
-        open_layers(tmp_path / "map.gpkg", layers, overwrite=False) as sink,
-    ):
-        sink.write(points_of(make_features(2)), "squares")
+    path = tmp_path / "map.gpkg"
+    with Beside([path], overwrite=False) as beside:
+        sink = open_layers(path, layers, beside=beside)
+        with pytest.raises(OutputError, match="layer 'sites' takes points only"):
+            sink.write(make_features(2))
+        with pytest.raises(OutputError, match="layer 'squares' takes polygons only"):
+            sink.write(points_of(make_features(2)), "squares")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,13 +131,12 @@ def test_bands_of_numbers(record: RunRecord, crs: CRS, tmp_path: Path) -> None:
     values = np.linspace(0, 1, 24, dtype=np.float32).reshape(2, 3, 4)
     values[:, 1, 2] = np.nan
     path = tmp_path / "scores.tif"
-    write_bands(path, values, ["mines", "wells"], grid=grid, record=record, overwrite=False)
+    with together(path) as beside:
+        write_bands(path, values, ["mines", "wells"], grid=grid, record=record, beside=beside)
     with rasterio.open(path) as file:
         np.testing.assert_array_equal(file.read(), values)
         assert file.descriptions == ("mines", "wells")
         assert file.transform == grid.transform
         assert np.isnan(file.nodata)
     assert read_record(path) == record
-    with pytest.raises(OutputError, match="--overwrite"):
-        write_bands(path, values, ["mines", "wells"], grid=grid, record=record, overwrite=False)
     assert [item.name for item in tmp_path.iterdir()] == ["scores.tif"]

@@ -16,6 +16,7 @@ from geoseg.outputs import draw_picture
 from geoseg.outputs.picture import area_text, rasterise, round_length
 from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 
 def test_classes_scene_and_unseen_pixels_have_their_colours(
@@ -27,16 +28,18 @@ def test_classes_scene_and_unseen_pixels_have_their_colours(
     labels = np.zeros((200, 300), np.uint8)
     labels[50:100, 100:200] = 1
     labels[150:] = 255
-    draw_picture(
-        path,
-        background=background,
-        labels=labels,
-        classes=classes,
-        title="Flood, São Paulo",
-        caption="Sentinel-1 — VH ≤ −18 dB",
-        areas_m2={1: 5e6, 2: None},
-        pixel_size_m=10.0,
-    )
+    with together(path) as beside:
+        draw_picture(
+            path,
+            background=background,
+            labels=labels,
+            classes=classes,
+            title="Flood, São Paulo",
+            caption="Sentinel-1 — VH ≤ −18 dB",
+            areas_m2={1: 5e6, 2: None},
+            pixel_size_m=10.0,
+            beside=beside,
+        )
     assert [item.name for item in tmp_path.iterdir()] == ["map.png"]
     with Image.open(path) as file:
         image = np.asarray(file).astype(int)
@@ -56,38 +59,36 @@ def test_classes_scene_and_unseen_pixels_have_their_colours(
 def test_grey_scenes_without_ground_size_are_drawn(tmp_path: Path, classes: tuple[ClassSpec, ...]) -> None:
     path = tmp_path / "map.png"
     labels = np.zeros((40, 3), np.uint8)
-    for overwrite, size in ((False, None), (True, float("nan"))):
-        draw_picture(
-            path,
-            background=np.linspace(-1, 2, 120, dtype=np.float32).reshape(40, 3),
-            labels=labels,
-            classes=classes,
-            title="x" * 500,
-            caption="word " * 300,
-            pixel_size_m=size,
-            overwrite=overwrite,
-        )
+    for size in (None, float("nan")):
+        with together(path, overwrite=True) as beside:
+            draw_picture(
+                path,
+                background=np.linspace(-1, 2, 120, dtype=np.float32).reshape(40, 3),
+                labels=labels,
+                classes=classes,
+                title="x" * 500,
+                caption="word " * 300,
+                pixel_size_m=size,
+                beside=beside,
+            )
     with Image.open(path) as image:
         assert image.format == "PNG"
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path, classes: tuple[ClassSpec, ...]) -> None:
     labels = np.zeros((4, 4), np.uint8)
-    with pytest.raises(OutputError, match="differ in size"):
+    path = tmp_path / "a.png"
+    with pytest.raises(OutputError, match="differ in size"), together(path) as beside:
         draw_picture(
-            tmp_path / "a.png",
+            path,
             background=np.zeros((4, 5)),
             labels=labels,
             classes=classes,
             title="",
             caption="",
+            beside=beside,
         )
-    (tmp_path / "b.png").touch()
-    with pytest.raises(OutputError, match="--overwrite"):
-        draw_picture(
-            tmp_path / "b.png", background=labels / 1.0, labels=labels, classes=classes, title="", caption=""
-        )
-    assert [item.name for item in tmp_path.iterdir()] == ["b.png"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_polygons_are_drawn_at_the_picture_scale() -> None:

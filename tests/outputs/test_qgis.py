@@ -21,6 +21,7 @@ from geoseg.outputs.layer import Kind
 from geoseg.outputs.styles import FILL_ALPHA, rgb
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 PYTHON = "/usr/bin/python3"
 SCRIPT = Path(__file__).with_name("qgis_render.py")
@@ -60,9 +61,8 @@ def opened(
         count: int, crs: CRS | None, layer: str
     ) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]:
         path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
-        with open_vector(
-            path, layer="flood", classes=classes, schema=schema, crs=crs, overwrite=True
-        ) as sink:
+        with together(path, overwrite=True) as beside:
+            sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
             sink.write(make_features(count))
             sink.finish(record, footprint)
         done = subprocess.run(
@@ -133,7 +133,8 @@ def test_points_open_styled(
     path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
     layer = Layer(name="sites", schema=schema, classes=classes, crs=crs, shape="point")
     squares = make_features(40)
-    with open_layers(path, [layer], overwrite=True) as sink:
+    with together(path) as beside:
+        sink = open_layers(path, [layer], beside=beside)
         sink.write(Features(geometry=shapely.centroid(squares.geometry), columns=squares.columns))
         sink.finish(record, footprint)
     done = subprocess.run(

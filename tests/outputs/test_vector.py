@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import geopandas
@@ -20,16 +21,19 @@ from geoseg.outputs import table as table_module
 from geoseg.outputs.layer import Kind
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.together import together
 
 SUFFIXES = sorted(FORMATS)
 Make = Callable[[int], Features]
-Open = Callable[..., VectorSink]
+Open = Callable[..., AbstractContextManager[VectorSink]]
 
 
 @pytest.fixture
 def open_flood(classes: tuple[ClassSpec, ...], schema: Mapping[str, Kind], crs: CRS) -> Open:
-    def open_it(path: Path, *, overwrite: bool = False, to: CRS | None = crs) -> VectorSink:
-        return open_vector(path, layer="flood", classes=classes, schema=schema, crs=to, overwrite=overwrite)
+    @contextmanager
+    def open_it(path: Path, *, overwrite: bool = False, to: CRS | None = crs) -> Iterator[VectorSink]:
+        with together(path, *companions(path), overwrite=overwrite) as beside:
+            yield open_vector(path, layer="flood", classes=classes, schema=schema, crs=to, beside=beside)
 
     return open_it
 
@@ -163,9 +167,10 @@ def test_a_run_that_stops_keeps_the_old_file_and_leaves_nothing_else(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_leaving_without_finish_leaves_nothing(
-    suffix: str, tmp_path: Path, open_flood: Open, make_features: Make
+    suffix: str, tmp_path: Path, open_flood: Open, make_features: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_flood(tmp_path / f"map{suffix}") as sink:
+    monkeypatch.setattr(table_module, "BUFFER_ROWS", 1)  # so that something is on disk
+    with pytest.raises(OutputError, match="map"), open_flood(tmp_path / f"map{suffix}") as sink:
         sink.write(make_features(3))
     assert list(tmp_path.iterdir()) == []
 
@@ -241,14 +246,20 @@ def test_geoparquet_without_pyarrow_names_the_extra(
         return None
 
     monkeypatch.setattr(parquet_module, "find_spec", absent)
-    with pytest.raises(RuntimeMissingError, match=r"geoseg\[parquet\]"):
-        open_flood(tmp_path / "map.parquet")
+    with (
+        pytest.raises(RuntimeMissingError, match=r"geoseg\[parquet\]"),
+        open_flood(tmp_path / "map.parquet"),
+    ):
+        pytest.fail("opened")
 
 
 @pytest.mark.parametrize("name", ["map.shp", "map", "map.tif"])
 def test_unknown_suffixes_name_the_known(name: str, tmp_path: Path, open_flood: Open) -> None:
-    with pytest.raises(UsageError, match=r"\.gpkg, \.fgb, \.parquet, \.geojson"):
-        open_flood(tmp_path / name)
+    with (
+        pytest.raises(UsageError, match=r"\.gpkg, \.fgb, \.parquet, \.geojson"),
+        open_flood(tmp_path / name),
+    ):
+        pytest.fail("opened")
     with pytest.raises(UsageError):
         companions(tmp_path / name)
 

@@ -16,6 +16,7 @@ import geoseg
 from geoseg.catalog.bundles import find_classifier
 from geoseg.errors import UsageError
 from geoseg.outputs import (
+    Beside,
     check_writable,
     companions,
     draw_picture,
@@ -144,19 +145,19 @@ def _make(job: _Job, ledger: Ledger) -> RunRecord:
         footprint=outline(seen, scene.grid, dst_crs),
     )
     record = _record(job, ledger, scored, summary, crs.to_string() if crs is not None else None, started)
-    with open_layers(run.output, layers_of(job.model.classes, crs), overwrite=run.overwrite) as sink:
+    with Beside(_outputs(run), overwrite=run.overwrite) as beside:
+        sink = open_layers(run.output, layers_of(job.model.classes, crs), beside=beside)
         sink.write(points)
         sink.write(squares, FOOTPRINTS)
         if run.scores is not None:
             names = [item.label for item in job.model.classes]
-            write_bands(
-                run.scores, scored.scores, names, grid=scored.grid, record=record, overwrite=run.overwrite
-            )
+            write_bands(run.scores, scored.scores, names, grid=scored.grid, record=record, beside=beside)
         if run.picture is not None:
-            _draw(run.picture, job, peaks, summary, record)
+            _draw(run.picture, job, peaks, summary, record, beside)
         sensor = scene.sensor.name if scene.sensor else ""
         acquired = scene.time.isoformat() if scene.time else ""
         sink.finish(record, footprint(summary, record, sensor, acquired))
+        beside.commit()
     return record
 
 
@@ -216,7 +217,7 @@ def _record(
     )
 
 
-def _draw(path: Path, job: _Job, peaks: Peaks, summary: Summary, record: RunRecord) -> None:
+def _draw(path: Path, job: _Job, peaks: Peaks, summary: Summary, record: RunRecord, beside: Beside) -> None:
     """The footprints over the scene, the best on top."""
     preview = summary.preview
     side = job.given[0].side
@@ -236,7 +237,7 @@ def _draw(path: Path, job: _Job, peaks: Peaks, summary: Summary, record: RunReco
         caption=record.method,
         areas_m2={item.value: item.area_m2 for item in record.classes},
         pixel_size_m=job.given[0].grid.pixel_size_m[1] * preview.step,
-        overwrite=job.spec.run.overwrite,
+        beside=beside,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
 from geoseg.methods.plume_search import FalseAlarms
-from geoseg.outputs import MeasureSink
+from geoseg.outputs import Beside, MeasureSink
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.retrieved import Retrieved
@@ -34,7 +34,9 @@ class Found:
     """Holds the columns, where they are wanted."""
 
 
-def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack, ledger: Ledger) -> Found:
+def look(
+    spec: PlumeSpec, retrieved: Retrieved, search: Search, beside: Beside, stack: ExitStack, ledger: Ledger
+) -> Found:
     """Find out what chance makes in a scene, and write its columns where they are wanted.
 
     Raises:
@@ -62,7 +64,7 @@ def look(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack
                 names=("methane enhancement",),
                 unit="ppm·m",
                 tags={"METHOD": retrieved.method, "MOL_PER_M2_IN_1_PPM_M": f"{MOL_PER_PPM_M:.6e}"},
-                overwrite=spec.run.overwrite,
+                beside=beside,
             )
         )
     alarms, known = survey(retrieved, search, None if sink is None else sink.write, ledger.progress)

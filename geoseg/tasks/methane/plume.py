@@ -14,12 +14,13 @@ from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
 from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.methods.plume_search import MARGIN, Background
+from geoseg.outputs import Beside
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import PlumeSpec, SatelliteSpec
-from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
+from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, outputs_of, plan
 from geoseg.tasks.methane.angles import angles_of, centre
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
@@ -69,10 +70,12 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         recipe = _recipe(spec, retrieved, search, stack, ledger)
         winds = Winds(spec=spec, file=wind, scene=retrieved.scene, satellite=retrieved.satellite)
         tell_wind(winds, ledger)
-        found = look(spec, retrieved, search, stack, ledger)
+        outputs = [*outputs_of(spec.run), *([] if spec.columns is None else [spec.columns])]
+        beside = stack.enter_context(Beside(outputs, overwrite=spec.run.overwrite))
+        found = look(spec, retrieved, search, beside, stack, ledger)
         judge = _judge(spec, retrieved, found, winds, stack)
         recipe = replace(recipe, extras=extras(spec, retrieved, found, judge, facilities))
-        return make_map(recipe, spec.run, command_of(spec), ledger)
+        return make_map(recipe, spec.run, command_of(spec), ledger, beside)
 
 
 def _inputs(spec: PlumeSpec) -> list[str | Path]:
