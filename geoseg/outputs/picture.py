@@ -22,6 +22,10 @@ from geoseg.spec import ClassSpec
 LONG_SIDE = 1000
 """Pixels that the map's longer side has at least about; smaller ones are enlarged by a whole factor."""
 _PANEL = 250
+"""Pixels of the legend's width; wider where labels are longer, up to `_WIDEST`."""
+_WIDEST = 420
+_LABEL = 38
+"""Pixels from the left of a legend's entry to its text."""
 _MARGIN = 24
 _PAPER = (255, 255, 255)
 _INK = (33, 37, 41)
@@ -146,7 +150,9 @@ def _lay_out(
 ) -> Image.Image:
     """Place the map, title above, caption below, legend at the right."""
     fonts = _Fonts(title=_font(26), text=_font(17), small=_font(14))
-    width = picture.width + _PANEL + 3 * _MARGIN
+    labels = [fonts.text.getlength(_drawable(spec.label)) for spec in classes]
+    side = min(max([_PANEL, *(_LABEL + math.ceil(length) for length in labels)]), _WIDEST)
+    width = picture.width + side + 3 * _MARGIN
     lines = _wrap(caption, fonts.small, width - 2 * _MARGIN)
     top = _MARGIN + 30 + 16
     height = top + max(picture.height, 120 + 52 * len(classes)) + 14 + 20 * len(lines) + _MARGIN
@@ -158,7 +164,7 @@ def _lay_out(
         (_MARGIN - 1, top - 1, _MARGIN + picture.width, top + picture.height), outline=_QUIET, width=1
     )
     panel = picture.width + 2 * _MARGIN
-    below = _legend(draw, (panel, top), classes, areas_m2, fonts)
+    below = _legend(draw, (panel, top), side, classes, areas_m2, fonts)
     if step is not None:
         _scale_bar(draw, (panel, below + 24), step, fonts.small)
     for index, line in enumerate(lines):
@@ -170,6 +176,7 @@ def _lay_out(
 def _legend(
     draw: ImageDraw.ImageDraw,
     place: _Position,
+    width: float,
     classes: Sequence[ClassSpec],
     areas_m2: dict[int, float | None],
     fonts: _Fonts,
@@ -179,16 +186,15 @@ def _legend(
     for spec in classes:
         if not spec.value:
             continue
-        colour = rgb(spec.colour)
-        pale = tuple(round(255 * (1 - _FILL) + part * _FILL) for part in colour)
-        draw.rectangle((x, y + 2, x + 26, y + 20), fill=pale, outline=colour, width=2)
-        draw.text((x + 38, y), _fit(spec.label, fonts.text, _PANEL - 38), _INK, fonts.text)
+        # Not blended: of what lies under a class on the map, dark water is as likely as bright ground.
+        draw.rectangle((x, y + 2, x + 26, y + 20), fill=rgb(spec.colour))
+        draw.text((x + _LABEL, y), _fit(spec.label, fonts.text, width - _LABEL), _INK, fonts.text)
         area = areas_m2.get(spec.value)
         if area is not None:
-            _area(draw, (x + 38, y + 22), area_text(area), fonts.small)
+            _area(draw, (x + _LABEL, y + 22), area_text(area), fonts.small)
         y += 52 if area is not None else 32
     draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=_QUIET, width=1)
-    draw.text((x + 38, y), "not observed", _INK, fonts.text)
+    draw.text((x + _LABEL, y), "not observed", _INK, fonts.text)
     return y + 32
 
 
@@ -226,7 +232,7 @@ def area_text(area_m2: float) -> str:
         value, unit = area_m2 / 1e6, "km²"
     elif area_m2 >= 1e4:
         value, unit = area_m2 / 1e4, "ha"
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    digits = 0 if value >= 100 or value == 0 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {unit}"
 
 

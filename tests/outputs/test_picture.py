@@ -48,7 +48,7 @@ def test_classes_scene_and_unseen_pixels_have_their_colours(
         return int((np.abs(image - colour).max(axis=2) <= within).sum())
 
     red, green, blue = rgb(classes[1].colour)
-    assert count((red, green, blue)) > 0  # the outline
+    assert count((red, green, blue)) > 27 * 19  # the outline, and the legend
     assert count((51, 51, 51)) > 0  # the scene
     assert count(rgb("#dee2e6")) > 0  # not observed
     blend = round((51 + red) / 2), round((51 + green) / 2), round((51 + blue) / 2)
@@ -73,6 +73,28 @@ def test_grey_scenes_without_ground_size_are_drawn(tmp_path: Path, classes: tupl
             )
     with Image.open(path) as image:
         assert image.format == "PNG"
+
+
+def test_long_labels_are_not_cut(tmp_path: Path) -> None:
+    def width(*labels: str) -> int:
+        path = tmp_path / "map.png"
+        specs = [ClassSpec(value=1 + n, label=label, colour="#d7191c") for n, label in enumerate(labels)]
+        with together(path, overwrite=True) as beside:
+            draw_picture(
+                path,
+                background=np.zeros((40, 40)),
+                labels=np.zeros((40, 40), np.uint8),
+                classes=specs,
+                title="",
+                caption="",
+                beside=beside,
+            )
+        with Image.open(path) as image:
+            return image.width
+
+    assert width("water") == width()
+    assert width("water", "dense vegetation -> sparse vegetation") > width() + 50
+    assert width("x" * 500) == width("x" * 400)
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path, classes: tuple[ClassSpec, ...]) -> None:
@@ -108,7 +130,14 @@ def test_scale_bars_are_round_and_fill_at_least_two_fifths(most: float) -> None:
 
 @pytest.mark.parametrize(
     ("area", "text"),
-    [(0, "0.00 m²"), (912, "912 m²"), (45_678, "4.57 ha"), (3.21e6, "3.21 km²"), (1.5e9, "1,500 km²")],
+    [
+        (0, "0 m²"),
+        (0.25, "0.25 m²"),
+        (912, "912 m²"),
+        (45_678, "4.57 ha"),
+        (3.21e6, "3.21 km²"),
+        (1.5e9, "1,500 km²"),
+    ],
 )
 def test_areas_are_said_in_the_unit_that_fits(area: float, text: str) -> None:
     assert area_text(area) == text
