@@ -21,7 +21,10 @@ def vectorize(
     context: typer.Context,
     mask: Annotated[
         str,
-        typer.Argument(metavar="MASK", help="A raster of one integer band; 0 and nodata get no polygons."),
+        typer.Argument(
+            metavar="MASK",
+            help="A raster of one integer band with values 0..255; 0, 255 and nodata get no polygons.",
+        ),
     ],
     output: shared.Output = None,
     classes: Annotated[

@@ -71,16 +71,24 @@ def _permanent_from(path: Path | None, ledger: Ledger) -> float:
     if most <= 1:
         return 0.5
     if most <= MOST_MONTHS:
-        ledger.note(f"{path.name}: values to {most:g} are months of water; permanent from {MONTHS} on")
-        return MONTHS
+        return _from_on(path, most, MONTHS, "months of water", ledger)
     if most <= MOST_PERCENT:
-        ledger.note(f"{path.name}: values to {most:g} are percent of time; permanent from {PERCENT} on")
-        return PERCENT
+        return _from_on(path, most, PERCENT, "percent of time", ledger)
     ledger.warn(
         f"{path.name}: values to {most:g} are neither 0/1, months nor percent; every value above 0 is taken "
         "for permanent water"
     )
     return 0.5
+
+
+def _from_on(path: Path, most: float, least: int, unit: str, ledger: Ledger) -> float:
+    """Say what the values of a layer mean, and where none of them means permanent water."""
+    text = f"{path.name}: values to {most:g} are taken for {unit}; permanent from {least} on"
+    if most < least:
+        ledger.warn(f"{text}. None is, so all water counts as flood; in a mask, let 1 be permanent water")
+    else:
+        ledger.note(text)
+    return least
 
 
 def flood_classes(told_apart: bool, ledger: Ledger) -> tuple[ClassSpec, ...]:

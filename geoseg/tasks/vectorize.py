@@ -17,12 +17,13 @@ import geoseg
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid
 from geoseg.outputs import Beside, open_vector
+from geoseg.outputs.cog import unreferenced
 from geoseg.pipeline import MapWriter
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.preview import Preview
 from geoseg.report import Reporter, RunRecord
 from geoseg.spec import ClassSpec, RunSpec
-from geoseg.tasks.mapping import SCHEMA, Ledger, begin, cleaning_of, footprint, outputs_of
+from geoseg.tasks.mapping import SCHEMA, Ledger, begin, cleaning_of, footprint, found_only, outputs_of
 
 ROWS = 512
 """Rows of a strip."""
@@ -57,6 +58,11 @@ def vectorize(
             height=dataset.height,
             width=dataset.width,
         )
+        if grid.crs is None:
+            ledger.warn(
+                f"{mask}: no CRS; the polygons are in pixel coordinates and have no area. Give the raster "
+                "its CRS (gdal_edit.py -a_srs)"
+            )
         named = classes or _classes(dataset)
         cleaning = cleaning_of(run, grid, mask, ledger)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
@@ -73,7 +79,7 @@ def vectorize(
         )
         writer = MapWriter(grid, named, cleaning, vector, None, omit=("score_mean",))
         preview = Preview(grid, ())
-        for strip in _strips(dataset, mask):
+        for strip in _strips(dataset, mask, ledger):
             writer.add(strip)
             reporter.progress(strip.stop_row, grid.height, "rows")
         summary = writer.finish(preview)
@@ -86,7 +92,7 @@ def vectorize(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             crs=None if crs is None else crs.to_string(),
             valid_share=summary.valid_pixels / (grid.height * grid.width),
-            classes=summary.totals,
+            classes=summary.totals if classes else found_only(summary.totals),
             notes=tuple(ledger.notes),
             warnings=tuple(ledger.warnings),
             outputs=tuple(outputs),
@@ -99,7 +105,8 @@ def vectorize(
 def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     """Open a raster of classes."""
     try:
-        dataset = stack.enter_context(rasterio.open(mask))
+        with unreferenced():
+            dataset = stack.enter_context(rasterio.open(mask))
     except RasterioError as error:
         raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
     if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:
@@ -110,7 +117,7 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     return dataset
 
 
-def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
+def _strips(dataset: rasterio.DatasetReader, mask: str, ledger: Ledger) -> Iterator[Strip]:
     """Strips of classes from top to bottom; every score is 1."""
     for row in range(0, dataset.height, ROWS):
         window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
@@ -121,6 +128,11 @@ def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
             raise SceneReadError(f"{mask}: rows {row} to {row + ROWS} cannot be read: {error}") from error
         if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
             raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are no classes")
+        if (values[valid] == NODATA_CLASS).any():
+            ledger.warn(
+                f"{mask}: {NODATA_CLASS} is taken for not observed, though no nodata tag says so; if it is a "
+                f"class, make it 1: gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif"
+            )
         classes = np.where(valid, values, NODATA_CLASS).astype(np.uint8)
         yield Strip(row=row, classes=classes, scores=np.full(classes.shape, 255, np.uint8))
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -117,6 +118,33 @@ def test_requests_that_do_not_fit(
     assert out == ""
     assert told in err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_vectorize_tells_what_is_in_a_bare_mask(tmp_path: Path, geoseg: Geoseg) -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[5:10, 5:20] = 3
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    out, err = geoseg("vectorize", tmp_path / "m.png", "-o", tmp_path / "m.gpkg")
+    assert [line.split() for line in out.splitlines()[1:2]] == [["class", "3", "(3)", "1", "75"]]
+    assert "class 4" not in out
+    assert "m.png: no CRS" in err
+    assert "255" not in err
+    Image.fromarray(mask * 85).save(tmp_path / "m.png")
+    out, err = geoseg("vectorize", tmp_path / "m.png", "-o", tmp_path / "n.gpkg")
+    assert "nothing found" in out
+    assert "255 is taken for not observed" in err
+    assert "gdal_calc.py" in err
+
+
+def test_a_reference_without_permanent_water_is_told(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    classes = np.full((1, 300, 300), 2, np.uint8)
+    write_scene(tmp_path / "two.tif", classes, ("two",))
+    request = ["flood", folder / "after.tif", "-o", tmp_path / "a.gpkg", "--permanent-water"]
+    _, err = geoseg(*request, tmp_path / "two.tif")
+    assert "warning: two.tif: values to 2 are taken for months of water; permanent from 10 on. None is" in err
+    write_scene(tmp_path / "ten.tif", classes * 5, ("ten",))
+    _, err = geoseg(*request, tmp_path / "ten.tif", "--overwrite")
+    assert "note: ten.tif: values to 10 are taken for months of water; permanent from 10 on" in err
 
 
 def test_vectorize_names_classes(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:
