@@ -49,8 +49,8 @@ def cloud_warning(scene: Scene) -> str | None:
         shaded += int(np.count_nonzero(shadow & pixels.valid))
     if not seen or cloudy / seen < WORTH_SAYING:
         return None
+    dark = f", and {shaded / seen:.0%} like its shadow" if shaded / seen >= WORTH_SAYING else ""
     return (
-        f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow, and {shaded / seen:.0%} "
-        "is dark ground near it that may be shadow: water is hidden, or shadow is taken for water. "
-        "Check the map against the scene, or mask clouds first"
+        f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow{dark}: water is hidden "
+        "there, or shadow is taken for water. Check the map against the scene, or mask clouds first"
     )

@@ -45,6 +45,9 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
         scene, before = open_dates(spec, model, stack, ledger)
+        clouded = cloud_warning(scene)
+        if clouded is not None:
+            ledger.warn(clouded)
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
         if model is not None:
@@ -70,9 +73,6 @@ def _by_method(
     """Choose a method by the scene and fix its threshold on a sample of it."""
     candidates = _candidates(spec, scene, before)
     ledger.hear(candidates.notes, candidates.warnings)
-    clouded = cloud_warning(scene)
-    if clouded is not None:
-        ledger.warn(clouded)
     own = tuple(band for band in candidates.bands if ":" not in band and band not in (PERMANENT, HAND, SLOPE))
     chosen = clip(scene.select(own), spec.run)
     ledger.hear(chosen.notes, chosen.warnings)

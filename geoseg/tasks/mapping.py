@@ -131,8 +131,6 @@ def make_map(
     """
     started = time.monotonic()
     grid = recipe.source.grid
-    if grid.crs is None:
-        ledger.warn(f"{recipe.source.name}: no CRS; the polygons are in pixel coordinates and have no area")
     cleaning = cleaning_of(run, grid, recipe.source.name, ledger, min_area=recipe.min_area, seed=recipe.seed)
     timed = Timed(recipe.session)
     sweep = device_sweep(recipe, run)
@@ -187,7 +185,7 @@ def make_map(
             task=recipe.task,
             command=command,
             inputs=recipe.inputs,
-            method=recipe.session.description,
+            method=_method(recipe),
             model=recipe.model,
             runtime={**runtime, "tile": job.tiles.size, "overlap": job.tiles.overlap},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -210,6 +208,12 @@ def make_map(
         vector.finish(record, footprint(summary, record, recipe.sensor, recipe.acquired))
         beside.commit()
     return record
+
+
+def _method(recipe: Recipe) -> str:
+    """One line for people: method and threshold, or the network and what runs it."""
+    said = recipe.session.description
+    return said if recipe.model is None else f"network {recipe.model['name']}: {said}"
 
 
 def _rasters(extras: Extras | None) -> tuple[Path, ...]:
