@@ -25,7 +25,6 @@ DRIVERS = {
     "JP2OpenJPEG": "Sentinel-2 products",
     "VRT": "virtual rasters",
     "netCDF": "EMIT scenes",
-    "HDF5": "PRISMA scenes",
 }
 NEEDED = {"GTiff", "COG"}
 

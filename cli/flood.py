@@ -38,7 +38,9 @@ def flood(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="How water is told from land; docs/flood.md describes all.  (default: auto)",
+            help="How water is told from land: auto (a network where that is surely better), classical "
+            "(never a network), ndwi, mndwi, awei-nsh, awei-sh; of radar sar-vv, sar-vh, and with "
+            "--before logratio, unspider, zscore.  (default: auto)",
             rich_help_panel=METHOD,
         ),
     ] = None,

@@ -69,7 +69,10 @@ def judge_area(path: str, sample: Path, reporter: Reporter, *, column: str = REF
         f"without {column}": int((seen & ~used).sum()),
     }
     if not used.any():
-        raise SceneError(f"{sample}: no point can be used: {_listed(left_out) or 'it holds none'}")
+        raise SceneError(
+            f"{sample}: no point can be used: {_listed(left_out) or 'it holds none'}; fill in the column "
+            f"{column} with class numbers or labels"
+        )
     own = _present(strata, known, truth[used])
     values = [item.value for item in own]
     counts = np.zeros((len(own), len(own)), np.int64)

@@ -60,7 +60,7 @@ def recognise(
     if any(
         name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
     ):
-        return Verdict(sensor=generic, reason="bands named in words or by wavelength, sensor unknown")
+        return Verdict(sensor=generic, reason="bands named in words or by wavelength")
     return Verdict(sensor=None)
 
 

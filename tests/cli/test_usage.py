@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any, get_args, get_origin
 
 import pytest
 import typer
+
+from geoseg.tasks.water_choice import METHODS
 
 Geoseg = Callable[..., tuple[str, str]]
 SCENE = ["a.tif", "-o", "x.gpkg"]
@@ -54,6 +57,13 @@ def test_bad_usage_is_one_line(arguments: list[str], told: str, geoseg: Geoseg) 
     assert told in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
+
+
+def test_help_names_every_water_method(geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out, _ = geoseg("flood", "--help")
+    words = set(re.findall(r"[a-z][a-z-]*", out))
+    assert words >= {"auto", "classical", *METHODS}
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
