@@ -45,9 +45,6 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
         scene, before = open_dates(spec, model, stack, ledger)
-        clouded = cloud_warning(scene)
-        if clouded is not None:
-            ledger.warn(clouded)
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
         if model is not None:
@@ -55,6 +52,9 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
             stack.callback(recipe.session.close)
         else:
             recipe = _by_method(spec, scene, before, references(spec, stack, ledger), ledger)
+        clouded = cloud_warning(scene)
+        if clouded is not None:
+            ledger.warn(clouded)
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, command_of(spec), ledger)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 
 from geoseg.catalog.presets import task
 from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
@@ -56,18 +55,38 @@ def references(spec: FloodSpec, stack: ExitStack, ledger: Ledger) -> References:
             source = raster
         names.append(name)
         found.append(Layer(source=source, required=False))
+    _check_limit(spec.hand, "--max-hand", spec.max_hand, "m above the nearest drainage, not the sea", ledger)
+    _check_limit(spec.slope, "--max-slope", spec.max_slope, "degrees", ledger)
     least = _permanent_from(spec.permanent_water, ledger)
     return References(names=tuple(names), layers=tuple(found), permanent_least=least)
+
+
+def _check_limit(path: Path | None, option: str, most: float, unit: str, ledger: Ledger) -> None:
+    """Warn where a layer leaves no water at all, as heights of another kind do."""
+    if path is None:
+        return
+    values = _sampled(path).compressed()
+    least = float(np.min(values, initial=np.inf, where=np.isfinite(values)))
+    if most < least < np.inf:
+        ledger.warn(
+            f"{path.name}: its least value, {least:g}, is above {option} {most:g}, so no water is left; "
+            f"its values should be {unit}"
+        )
+
+
+def _sampled(path: Path) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:
+    """Values of a layer, some of a large one, masked where it has none."""
+    with rasterio.open(gdal_path(str(path))) as dataset:
+        shape = (min(dataset.height, 1024), min(dataset.width, 1024))
+        stored = dataset.read(1, out_shape=shape, masked=True)
+        return np.ma.asarray(stored * dataset.scales[0] + dataset.offsets[0], np.float64)
 
 
 def _permanent_from(path: Path | None, ledger: Ledger) -> float:
     """Value from which a reference layer means permanent water: any, or months or percent of the year."""
     if path is None or not is_raster(path):
         return 0.5
-    with rasterio.open(gdal_path(str(path))) as dataset:
-        shape = (min(dataset.height, 1024), min(dataset.width, 1024))
-        values: NDArray[np.float64] = dataset.read(1, out_shape=shape, masked=True).filled(0).astype(float)
-    most = float(values.max(initial=0))
+    most = float(_sampled(path).filled(0).max(initial=0))
     if most <= 1:
         return 0.5
     if most <= MOST_MONTHS:

@@ -147,6 +147,18 @@ def test_a_reference_without_permanent_water_is_told(folder: Path, tmp_path: Pat
     assert "note: ten.tif: values to 10 are taken for months of water; permanent from 10 on" in err
 
 
+def test_heights_above_the_sea_are_no_heights_above_drainage(
+    folder: Path, tmp_path: Path, geoseg: Geoseg
+) -> None:
+    request = ["flood", folder / "after.tif", "-o", tmp_path / "a.gpkg", "--overwrite", "--hand"]
+    for least, told in ((200, True), (3, False)):
+        heights = np.full((1, 300, 300), least + 50, np.uint8)
+        heights[0, :100] = least
+        write_scene(tmp_path / "h.tif", heights, ("height",), overwrite=True)
+        _, err = geoseg(*request, tmp_path / "h.tif")
+        assert ("h.tif: its least value, 200, is above --max-hand 15" in err) == told
+
+
 def test_vectorize_names_classes(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     geoseg("flood", folder / "after.tif", "-o", tmp_path / "a.gpkg", "--raster", tmp_path / "a.tif")
     out, _ = geoseg("vectorize", tmp_path / "a.tif", "-o", tmp_path / "b.gpkg", "--class", "1=deep:#112233")
