@@ -162,13 +162,13 @@ def _tell_offsets(context: Context) -> None:
         bands = "1 band" if len(items) == 1 else f"{len(items)} bands"
         what = f"Sentinel-2: {'offset -1000' if guess.offset else 'no offset'} applied to {bands}"
         other = f"--sensor {sensor}-{'harmonised' if guess.offset else 'offset'}"
-        dark, name = max((_dark(item), item.name) for item in items)
         if guess.grounded:
             context.remarks.note(f"{what} ({guess.why}); {other} says otherwise")
-        elif dark > 0.05:
-            context.remarks.note(
-                f"{what} ({guess.why}; {dark:.0%} of {name} is below 1000); {other} says otherwise"
-            )
+            continue
+        dark, name = max((_dark(item), item.name) for item in items)
+        if dark > 0.05:
+            why = f"{guess.why}; {dark:.0%} of {name} is below 1000"
+            context.remarks.note(f"{what} ({why}); {other} says otherwise")
         else:
             context.remarks.warn(f"{what}, but {guess.why}; if it is of baseline 04.00 or later, say {other}")
 
