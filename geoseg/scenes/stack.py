@@ -141,7 +141,7 @@ class Stack:
         return tuple(name for _, names, _ in self._parts for name in names)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window of all layers that the bands need.
+        """Read a window of all layers that the bands need; a band may be asked for twice.
 
         Stored values are kept where all bands have one dtype and none is of an optional layer; else values
         are physical, float32. Of optional layers, pixels that were not observed are NaN.

@@ -223,6 +223,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stack, NDArray[Any]
     return made, pixels.physical(), pixels.valid
 
 
+def test_a_band_asked_for_twice_is_there_twice(tmp_path: Path, image: Path) -> None:
+    """Networks that see two dates with one layer read it for each."""
+    made, _ = stack(tmp_path, image)
+    window = Window(row=5, col=7, height=30, width=40)
+    for once in (made.band_names, ("nir", "before:nir")):
+        single, double = made.read(window, once), made.read(window, once * 2)
+        assert double.bands == once * 2
+        np.testing.assert_array_equal(double.data, np.concatenate([single.data, single.data]))
+        assert (double.scale, double.offset) == (single.scale * 2, single.offset * 2)
+
+
 def test_layers_without_crs(tmp_path: Path, image: Path) -> None:
     plain = write(tmp_path / "plain.tif", np.ones((700, 600), np.uint8), crs=None)
     with scene(image) as opened, pytest.raises(SceneError, match="has no CRS but the scene has one"):
