@@ -103,14 +103,17 @@ def convincing_model(
         said = f"{proof.score:.2f} against {proof.rival_score:.2f} of {proof.rival}, on {proof.data}"
         if not proof.convinces:
             ledger.note(
-                f"a method, not the network {model.name}: it was not surely better there (IoU {said})"
+                f"mapped by a method: the network {model.name} was not surely better on labelled scenes (IoU "
+                f"{said}); --model {model.name} takes it all the same"
             )
             continue
         doubt = _doubt(model, scene, before, spec)
         if doubt:
-            ledger.note(f"a method, not the network {model.name}: {doubt}")
+            ledger.note(f"mapped by a method: the network {model.name} does not fit this scene: {doubt}")
             continue
-        ledger.note(f"the network {model.name}: IoU {said}; --method classical does without")
+        ledger.note(
+            f"mapped by the network {model.name}: IoU {said}; --method classical maps without a network"
+        )
         return model
     return None
 

@@ -170,7 +170,7 @@ def test_auto_keeps_the_method_where_values_are_strange(tmp_path: Path, zoo: Pat
     told = Told()
     record, _ = run(tmp_path, scene(tmp_path), told, sensor="sentinel-2-l2a")
     assert record.model is None
-    assert any("a method, not the network bright" in note for note in told.notes)
+    assert any("mapped by a method: the network bright" in note for note in told.notes)
 
 
 class Sure:
