@@ -64,7 +64,8 @@ def test_land_cover_goes_by_labels() -> None:
     assert names[types[at["dense vegetation"], at["bare or built"]]] == "vegetation loss"
     assert names[types[at["bare or built"], at["water"]]] == "water gain"
     assert names[types[at["water"], at["dense vegetation"]]] == "water loss"
-    assert names[types[at["sparse vegetation"], at["burnt"]]] == "burnt"
+    assert names[types[at["sparse vegetation"], at["burnt or dark"]]] == "burnt or dark ground"
+    assert names[types[at["bare or built"], at["burnt or dark"]]] == "other"
     assert names[types[at["cloud"], at["water"]]] == "snow or cloud"
     assert names[types[at["water"], at["water"]]] == "change within a class"
 

@@ -15,7 +15,7 @@ SPECTRA = {
     "cloud": (0.50, 0.50, 0.51, 0.55, 0.45, 0.35),
     "dense vegetation": (0.03, 0.06, 0.04, 0.40, 0.18, 0.08),
     "sparse vegetation": (0.07, 0.10, 0.12, 0.24, 0.28, 0.20),
-    "burnt": (0.05, 0.05, 0.06, 0.08, 0.14, 0.16),
+    "burnt or dark": (0.05, 0.05, 0.06, 0.08, 0.14, 0.16),
     "bare or built": (0.10, 0.13, 0.17, 0.22, 0.30, 0.27),
 }
 """Reflectance of blue, green, red, nir, swir16, swir22."""
@@ -30,6 +30,15 @@ def test_typical_spectra_are_told(label: str) -> None:
     }
     value = int(classify(rules, bands, spec.classes[-1].value)[0, 0])
     assert {item.value: item.label for item in spec.classes}[value] == label
+
+
+def test_turbid_water_is_no_snow() -> None:
+    """A river in spate, from the top of the atmosphere: its green and near infrared are those of old snow."""
+    spec, rules = spectral_classes("land")
+    spectrum = (0.155, 0.16, 0.18, 0.125, 0.04, 0.03)
+    bands = {name: np.full((1, 1), value, np.float32) for name, value in zip(BANDS, spectrum, strict=True)}
+    value = int(classify(rules, bands, spec.classes[-1].value)[0, 0])
+    assert {item.value: item.label for item in spec.classes}[value] == "water"
 
 
 def test_what_was_not_observed_is_not_told() -> None:
