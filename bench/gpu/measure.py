@@ -32,6 +32,7 @@ import re
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -83,12 +84,25 @@ class Row:
 
 
 @dataclass
+class Strips:
+    """From strips in the host's memory to classes there."""
+
+    network: str
+    how: str
+    speed: float
+    """Gigapixels a minute."""
+    busy: float | None
+    """Share of the time in which the GPU computed, as its driver says; None: it says nothing."""
+    of_network: float | None = None
+    """Speed over that of the network alone."""
+
+
+@dataclass
 class Report:
     """What was measured and what could not be."""
 
     rows: list[Row] = field(default_factory=list)
-    strips: list[tuple[str, str, float]] = field(default_factory=list)
-    """Network, how, gigapixels a minute."""
+    strips: list[Strips] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     until: float = float("inf")
     """When nothing more is begun, of `time.monotonic`."""
@@ -763,14 +777,76 @@ def measure_strips(torch: Any, name: str, network: Any, bands: int, setting: Set
     work()
     repeats = 1 if setting.quick else 8
     begun = time.perf_counter()
-    for _ in range(repeats):
-        ready.clear()
-        work()
+    with Busy(on_cuda) as busy:
+        for _ in range(repeats):
+            ready.clear()
+            work()
     seconds = time.perf_counter() - begun
     pixels = repeats * columns * stride * stride
-    how = f"torch autocast {str(kind)[6:]}, batch {batch}"
-    report.strips.append((name, how, pixels / seconds * 60 / 1e9))
+    how = f"a plain loop, torch autocast {str(kind)[6:]}, batch {batch}"
+    report.strips.append(Strips(name, how, pixels / seconds * 60 / 1e9, busy.share()))
     report.save()
+
+
+def measure_sweep(name: str, runtime: str, setting: Setting, report: Report) -> None:
+    """A shipped bundle by geoseg's own sweep, where geoseg and all that it needs are here."""
+    try:
+        import sweep
+    except ImportError as error:
+        report.skip(f"geoseg's sweep: {error}; pip install of this checkout brings what it needs")
+        return
+    busy = Busy(setting.device != "cpu")
+    with tempfile.TemporaryDirectory() as scratch:
+        found = sweep.measure(
+            name,
+            runtime,
+            setting.device,
+            tile=setting.tile,
+            seconds=setting.seconds if setting.quick else 5 * setting.seconds,
+            scratch=Path(scratch),
+            watch=busy,
+        )
+    report.strips.append(Strips(name, found.how, found.gigapixels_a_minute, busy.share(), found.of_network))
+    report.save()
+
+
+class Busy:
+    """Asks NVIDIA's driver, while it is entered, for the share of time in which the first GPU computed."""
+
+    PAUSE = 0.1
+    """Seconds between questions; the driver's own figure is of the last sixth of a second or more."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._found: list[int] = []
+        self._over = threading.Event()
+        self._library: Any = None
+        if wanted:
+            with contextlib.suppress(OSError):
+                self._library = ctypes.CDLL("libnvidia-ml.so.1")
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def __enter__(self) -> Busy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def share(self) -> float | None:
+        """The mean; None: the driver does not say."""
+        return statistics.fmean(self._found) / 100 if self._found else None
+
+    def _ask(self) -> None:
+        nvml = self._library
+        if nvml is None or nvml.nvmlInit_v2():
+            return
+        device, used = ctypes.c_void_p(), (ctypes.c_uint * 2)()
+        if not nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(device)):
+            while not self._over.wait(self.PAUSE):
+                if not nvml.nvmlDeviceGetUtilizationRates(device, ctypes.byref(used)):
+                    self._found.append(used[0])
+        nvml.nvmlShutdown()
 
 
 # ---------------------------------------------------------------- the table
@@ -826,8 +902,10 @@ def table(report: Report, peaks: dict[str, float], where: str, note: str) -> str
             f"| {row.network} | {row.how} | {row.precision} | {row.batch} | {row.rate:.4g} | "
             f"{f'{row.flop / 1e9:.3g}' if row.flop else '-'} | {share_of(row, peaks)} | {equal} | {error} |"
         )
-    lines += ["", "| network | from stored strips to classes, copies included | Gpx/min |", "|---|---|---|"]
-    lines += [f"| {name} | {how} | {speed:.3g} |" for name, how, speed in report.strips]
+    lines += ["", "| network | from stored strips to classes, copies included | Gpx/min | of the network alone | GPU busy |", "|---|---|---|---|---|"]  # noqa: E501  # fmt: skip
+    for strips in report.strips:
+        shares = ("-" if share is None else f"{share:.0%}" for share in (strips.of_network, strips.busy))
+        lines.append(f"| {strips.network} | {strips.how} | {strips.speed:.3g} | {' | '.join(shares)} |")
     if report.missing:
         lines += ["", "Not measured:", "", *(f"- {text}" for text in report.missing)]
     return "\n".join(lines) + "\n"
@@ -1040,6 +1118,10 @@ def main() -> int:
             for net in bundles:
                 work = lambda net=net: measure_bundle(torch, net, setting, report)  # noqa: E731
                 report.attempt("network", f"{net.name} by torch", work)
+            for net in bundles:
+                for runtime in ("torch", *(("tensorrt",) if cuda and find_spec("tensorrt") else ())):
+                    work = lambda net=net, by=runtime: measure_sweep(net.name, by, setting, report)  # noqa: E731
+                    report.attempt("sweep", f"{net.name} by geoseg's sweep, {runtime}", work)
             # Other work on the machine only makes a peak smaller: the greater of two is nearer to it.
             again, _ = peak_of(torch, setting, where)
             peaks.update({key: max(value, again[key]) for key, value in peaks.items()})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import runpy
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +51,16 @@ def test_a_trial_on_the_cpu(tmp_path: Path) -> None:
     for row in rows:
         assert row[7] == "100.000%" if row[2] == "fp32" else 90 < float(row[7].rstrip("%")) <= 100
     assert [row[5] for row in rows if row[0] == "flood-sar"] == ["-"] * 5, "nothing is counted of bundles"
-    assert float(strips[2].strip("|").split("|")[2]) > 0
+    maps = [[cell.strip() for cell in line.strip("|").split("|")] for line in strips[2:]]
+    assert [row[0] for row in maps] == [
+        "U-Net resnet18, 6 bands",
+        "flood-sar",
+        "flood-sar-pair",
+        "water-optical",
+    ]
+    assert [row[1].split(",")[0] for row in maps] == ["a plain loop", *["geoseg's sweep"] * 3]
+    assert all(float(row[2]) > 0 and row[4] == "-" for row in maps), "nobody says how busy a processor is"
+    assert all(float(row[3].rstrip("%")) > 0 for row in maps[1:])
     text = "\n".join(missing)
     assert "GPUs: --cpu was said" in text
     assert "TensorRT: there is no GPU here" in text
@@ -198,6 +210,26 @@ def test_a_gpu_without_torch_for_it(use_tensorrt: UseTensorRt, tmp_path: Path) -
         "fp32",
         "bf16",
     ]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_how_busy_a_gpu_is_is_asked_of_its_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, library = tmp_path / "nvml.c", tmp_path / "nvml.so"
+    source.write_text(
+        "int nvmlInit_v2(void) { return 0; } int nvmlShutdown(void) { return 0; }"
+        "int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **d) { *d = (void *)7; return i; }"
+        "int nvmlDeviceGetUtilizationRates(void *d, unsigned *u) { u[0] = 60; return d != (void *)7; }"
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    load = ctypes.CDLL
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: load(str(library)))
+    with script["Busy"](True) as busy:
+        time.sleep(0.3)
+    assert busy.share() == 0.6
+    with script["Busy"](False) as idle:
+        time.sleep(0.15)
+    assert idle.share() is None
 
 
 def test_peaks_are_of_the_whole_device_of_that_name() -> None:

@@ -1,0 +1,179 @@
+"""From strips in the host's memory to classes there, by geoseg's own sweep: what `measure.py` cannot carry.
+
+It needs geoseg with what geoseg needs, and torch; `measure.py` calls it where they are there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from geoseg.catalog.bundles import find_model
+from geoseg.device.session import DeviceSession
+from geoseg.device.sweep import DeviceSweep
+from geoseg.grid import Grid, TileGrid, Window
+from geoseg.mosaic import Highest
+from geoseg.normalise import Normaliser
+from geoseg.pixels import Pixels
+from geoseg.preview import Preview
+from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.network import NetworkSession
+from geoseg.scoring import Job
+from geoseg.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """One network's map, measured."""
+
+    how: str
+    gigapixels_a_minute: float
+    of_network: float
+    """Tiles a second of the map over those of the network alone, fed from the device in the same batch."""
+
+
+class Strips:
+    """A scene of uint16 in memory whose rows repeat, so that reading costs what a copy costs."""
+
+    name = "strips"
+
+    def __init__(self, bands: tuple[str, ...], height: int, width: int, tile: int) -> None:
+        self.band_names = bands
+        self.grid = Grid(crs=None, transform=Affine.identity(), height=height, width=width)
+        # Wider than the scene by a tile at each end: windows at its edges reach beyond it.
+        self._side = tile
+        shape = (len(bands), tile, width + 2 * tile)
+        self._data = np.random.default_rng(3).integers(1, 10000, shape, np.uint16)
+
+    def read(self, window: Window, bands: Sequence[str]) -> Pixels:
+        """Return a window of the rows that repeat, all of it observed within the scene."""
+        data = self._data[:, : window.height, window.col + self._side : window.stop_col + self._side]
+        valid: NDArray[np.bool_] = np.zeros((window.height, window.width), np.bool_)
+        valid[window.intersect(self.grid.window).slices(window)] = True
+        count = len(bands)
+        return Pixels(
+            window=window,
+            bands=tuple(bands),
+            data=data,
+            valid=valid,
+            scale=(0.0001,) * count,
+            offset=(0.0,) * count,
+        )
+
+    def cache_bytes(self, bands: Sequence[str]) -> int:  # noqa: ARG002 - of every source
+        """Nothing is decoded."""
+        return 0
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Nothing to tell."""
+        return {}
+
+
+@contextmanager
+def opened(name: str, runtime: str, device: str, tile: int) -> Iterator[tuple[NetworkSession, Any]]:
+    """A shipped bundle on a device, in half precision on a GPU, and its graph there."""
+    found = open_session(
+        find_model(name),
+        runtime=runtime,
+        device=device,
+        precision="fp32" if device == "cpu" else "fp16",
+        tile=tile,
+    )
+    session = found.session
+    assert isinstance(session, NetworkSession)
+    try:
+        yield session, session.device_graph
+    finally:
+        session.close()
+
+
+def measure(
+    name: str,
+    runtime: str,
+    device: str,
+    *,
+    tile: int,
+    seconds: float,
+    scratch: Path,
+    watch: AbstractContextManager[object],
+) -> Swept:
+    """Map a scene of strips by a shipped bundle; the second map is the one that counts.
+
+    Args:
+        name: of the bundle.
+        runtime: `torch` or `tensorrt`.
+        device: `cpu` or `cuda:N`.
+        tile: pixels a side.
+        seconds: that the map should take at least, about.
+        scratch: a folder.
+        watch: entered while the map that counts is made.
+    """
+    model = find_model(name)
+    bands = tuple(band.name for band in model.bands)
+    with opened(name, runtime, device, tile) as (session, graph):
+        on_device = DeviceSession(normaliser=Normaliser(model), session=session, network=session)
+        sweep = DeviceSweep((graph,), on_device)
+        cols, rows, taken = 8 if device == "cpu" else 48, 2, 0.0
+        for watched in (nullcontext(), watch):
+            height, width = (count * (tile - tile // 8) for count in (rows, cols))
+            source = Strips(bands, height, width, tile)
+            tiles = TileGrid(grid=source.grid, size=tile, overlap=tile // 8)
+            job = _job(model, source, tiles, session, scratch)
+            begun = time.perf_counter()
+            with watched:
+                finished = sweep(job, range(tiles.cols), Preview(source.grid, bands))
+                done = sum(len(classes) for _, classes, _ in finished)
+            taken = time.perf_counter() - begun
+            assert done == height
+            # The first map also finds the batch, so this is at most too short.
+            rows = max(rows, min(4096, int(rows * seconds / taken) + 1))
+        pixels, rate = height * width / taken, tiles.rows * tiles.cols / taken
+        (batch,) = sweep.batches
+        alone = _alone(graph, (batch, len(bands), tile, tile), seconds)
+    return Swept(
+        how=f"geoseg's sweep, {session.description}, batch {batch}",
+        gigapixels_a_minute=pixels * 60 / 1e9,
+        of_network=rate / alone,
+    )
+
+
+def _job(model: ModelSpec, source: Strips, tiles: TileGrid, session: NetworkSession, scratch: Path) -> Job:
+    values = tuple(item.value for item in model.classes)
+    return Job(
+        source=source,
+        bands=source.band_names,
+        session=session,
+        prepare=Normaliser(model),
+        tiles=tiles,
+        blend="linear",
+        decide=Highest(values=values, threshold=model.threshold),
+        column_bands=(range(tiles.cols),),
+        scratch=scratch,
+    )
+
+
+def _alone(graph: Any, shape: tuple[int, int, int, int], seconds: float) -> float:
+    """Tiles a second of a network that is fed from its device."""
+    device = torch.device(graph.device)
+    finish = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
+    given = torch.randn(shape, device=device)
+    for _ in range(6):
+        graph.on_device(given)
+    finish()
+    begun, calls = time.perf_counter(), 0
+    while time.perf_counter() - begun < seconds:
+        for _ in range(4):
+            graph.on_device(given)
+        finish()
+        calls += 4
+    return shape[0] * calls / (time.perf_counter() - begun)
