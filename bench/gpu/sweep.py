@@ -107,7 +107,7 @@ def measure(
     scratch: Path,
     watch: AbstractContextManager[object],
 ) -> Swept:
-    """Map a scene of strips by a shipped bundle; the second map is the one that counts.
+    """Map a scene of strips by a shipped bundle: a small one to find the batch, then the one that counts.
 
     Args:
         name: of the bundle.
@@ -122,9 +122,9 @@ def measure(
     bands = tuple(band.name for band in model.bands)
     with opened(name, runtime, device, tile) as (session, graph):
         on_device = DeviceSession(normaliser=Normaliser(model), session=session, network=session)
-        sweep = DeviceSweep((graph,), on_device)
-        cols, rows, taken = 8 if device == "cpu" else 48, 2, 0.0
+        cols, rows, batch, taken = 8 if device == "cpu" else 48, 2, None, 0.0
         for watched in (nullcontext(), watch):
+            sweep = DeviceSweep((graph,), on_device, batch=batch)
             height, width = (count * (tile - tile // 8) for count in (rows, cols))
             source = Strips(bands, height, width, tile)
             tiles = TileGrid(grid=source.grid, size=tile, overlap=tile // 8)
@@ -135,10 +135,10 @@ def measure(
                 done = sum(len(classes) for _, classes, _ in finished)
             taken = time.perf_counter() - begun
             assert done == height
-            # The first map also finds the batch, so this is at most too short.
+            # The first map found the batch too, so the second is a little shorter than asked.
+            (batch,) = sweep.batches
             rows = max(rows, min(4096, int(rows * seconds / taken) + 1))
         pixels, rate = height * width / taken, tiles.rows * tiles.cols / taken
-        (batch,) = sweep.batches
         alone = _alone(graph, (batch, len(bands), tile, tile), seconds)
     return Swept(
         how=f"geoseg's sweep, {session.description}, batch {batch}",

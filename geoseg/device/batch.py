@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -65,20 +65,25 @@ class Batch:
             torch.cuda.empty_cache()
 
 
-def find_batch(run: Callable[[int], object], allowed: range, device: Any) -> int:
-    """Find the batch size of a device: doubled until memory or throughput stops.
+def find_batch(run: Callable[[int], object], allowed: range, row: int, device: Any) -> int:
+    """Find the batch size of a device: doubled until memory, throughput or a row of tiles stops.
+
+    Batches do not reach beyond a row, and its last one is filled up: a row of 25 tiles is done in two batches
+    of 13 rather than of 16.
 
     Args:
         run: scores a number of tiles.
         allowed: sizes that the network takes.
+        row: tiles of a row.
         device: of torch.
 
     Raises:
         DeviceMemoryError: not even the least size fits.
     """
     best, rate = 0, 0.0
-    size = allowed.start
-    while size < allowed.stop and size <= MOST:
+    least = allowed.start
+    most = max(least, min(allowed.stop - 1, row, MOST))
+    for size in _doubled(least, most):
         try:
             found = size / _seconds(run, size, device)
         except MEMORY_ERRORS as error:
@@ -90,10 +95,18 @@ def find_batch(run: Callable[[int], object], allowed: range, device: Any) -> int
         if best and found < rate * PAYS:
             break
         best, rate = size, found
-        size *= 2
     # What larger sizes took is free for others, such as TensorRT.
     torch.cuda.empty_cache()
-    return best
+    return max(least, -(-row // -(-row // best)))
+
+
+def _doubled(least: int, most: int) -> Iterator[int]:
+    """Sizes from the least to the most, each twice the one before but for the last."""
+    size = least
+    while size < most:
+        yield size
+        size *= 2
+    yield most
 
 
 def _seconds(run: Callable[[int], object], size: int, device: Any) -> float:

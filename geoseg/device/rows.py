@@ -61,7 +61,7 @@ class RowScorer:
         self._weights: dict[tuple[bool, bool, bool, bool], Any] = {}
         allowed = graph.batches
         with self.current():
-            size = find_batch(self._try, allowed, self.device) if batch is None else batch
+            size = batch or find_batch(self._try, allowed, tiles.cols, self.device)
         self.batch = Batch(max(allowed.start, min(size, allowed.stop - 1)), least=allowed.start)
 
     @contextmanager
