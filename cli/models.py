@@ -109,7 +109,7 @@ def _tensorrt(model: str) -> dict[str, list[str]]:
     """What versions of TensorRT would not read of a model's graph: none has to be installed."""
     from geoseg.catalog.bundles import find_any
     from geoseg.catalog.onnx_operators import read_operators
-    from geoseg.runtimes.tensorrt_operators import NEWEST_OPSET, objections
+    from geoseg.runtimes.tensorrt.operators import NEWEST_OPSET, objections
 
     operators = read_operators(find_any(model).weights)
     return {f"{major}.{minor}": list(objections(operators, (major, minor))) for major, minor in NEWEST_OPSET}

@@ -1,4 +1,4 @@
-"""Runtimes: one file each; a model becomes a `Session`."""
+"""Runtimes: one file or folder each; a model becomes a `Session`."""
 
 from __future__ import annotations
 

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
-from geoseg.runtimes import onnxruntime, openvino, tensorrt, torch
+from geoseg.runtimes import onnxruntime, openvino
 from geoseg.runtimes.graph import Graph, Precision, Wanted
 from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession
+from geoseg.runtimes.tensorrt import runtime as tensorrt
+from geoseg.runtimes.torch import runtime as torch
 from geoseg.spec import ModelSpec
 
 RUNTIMES: Mapping[str, ModuleType] = MappingProxyType(
     {"openvino": openvino, "onnxruntime": onnxruntime, "torch": torch, "tensorrt": tensorrt}
 )
-"""Each has `NAME`, `status()` and `load()`; a further one is a file and a line here."""
+"""Each has `NAME`, `status()` and `load()`; a further one is a file, or a folder, and a line here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,14 @@ from geoseg.catalog.presets import sensors
 from geoseg.errors import ModelError, RuntimeMissingError, UsageError
 from geoseg.grid import Window
 from geoseg.report import Reporter
-from geoseg.runtimes import tensorrt
 from geoseg.runtimes.agreement import SAME_ON_GPU, Agreement, compare_scores, score_all
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.engines import EngineStore
 from geoseg.runtimes.graph import Precision, Wanted
 from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network import NetworkSession
-from geoseg.runtimes.tensorrt_calibration import digest_of
+from geoseg.runtimes.tensorrt import runtime as tensorrt
+from geoseg.runtimes.tensorrt.calibration import digest_of
 from geoseg.scenes import open_scene
 from geoseg.scenes.sample import sample
 from geoseg.spec import ModelSpec, SceneSpec

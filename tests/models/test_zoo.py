@@ -11,7 +11,7 @@ import pytest
 
 from geoseg.catalog.bundles import check_bundle, find_model
 from geoseg.catalog.onnx_operators import read_operators
-from geoseg.runtimes.tensorrt_operators import objections
+from geoseg.runtimes.tensorrt.operators import objections
 from tests.train.conftest import geoseg
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"

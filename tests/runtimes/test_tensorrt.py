@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes import cuda, tensorrt, tensorrt_api
+from geoseg.runtimes import cuda
 from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import OpenedSession, open_session
 from geoseg.runtimes.graph import Wanted
+from geoseg.runtimes.tensorrt import api as tensorrt_api
+from geoseg.runtimes.tensorrt import runtime as tensorrt
 from geoseg.spec import ModelSpec
 from tests.runtimes.gpu_stand_in import UseTensorRt
 from tests.runtimes.tensorrt_stand_in import Builder, ExecutionContext

@@ -18,8 +18,8 @@ from geoseg.catalog.onnx_operators import Operators, OperatorUse, read_operators
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.onnx_rewriting import halve
-from geoseg.runtimes.tensorrt_graph import graph_for
-from geoseg.runtimes.tensorrt_operators import newest_opset, objections
+from geoseg.runtimes.tensorrt.graph import graph_for
+from geoseg.runtimes.tensorrt.operators import newest_opset, objections
 from geoseg.spec import ModelSpec
 from tests.models.test_zoo import BUNDLES, ZOO
 

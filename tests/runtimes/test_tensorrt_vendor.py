@@ -19,9 +19,9 @@ import pytest
 from geoseg.catalog.bundles import find_model
 from geoseg.errors import ModelError
 from geoseg.runtimes.graph import Precision
-from geoseg.runtimes.tensorrt_api import TensorRT, make_logger
-from geoseg.runtimes.tensorrt_build import Plan, build
-from geoseg.runtimes.tensorrt_operators import known_operators
+from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
+from geoseg.runtimes.tensorrt.build import Plan, build
+from geoseg.runtimes.tensorrt.operators import known_operators
 from geoseg.spec import ModelSpec, NetworkSpec
 from tests.models.test_zoo import BUNDLES
 from tests.runtimes.conftest import MakeNetwork

@@ -22,7 +22,7 @@ from tests.models.test_zoo import BUNDLES, ZOO
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
-from geoseg.runtimes.torch_module import OnnxModule  # noqa: E402
+from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
 
 MakeNetwork = Callable[..., ModelSpec]
 

@@ -23,8 +23,8 @@ from torch._subclasses.fake_tensor import (  # noqa: E402
     unset_fake_temporarily,
 )
 
-from geoseg.runtimes import torch_operators, torch_resampling  # noqa: E402
-from geoseg.runtimes.torch_module import OnnxModule  # noqa: E402
+from geoseg.runtimes.torch import operators, resampling  # noqa: E402
+from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
 
 GPU = "cuda:0"
 
@@ -43,7 +43,7 @@ def _autocast(kind: Any) -> Iterator[None]:
 @pytest.fixture
 def real_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes are real numbers on the host; fake ones still raise."""
-    plain = torch_operators._ints
+    plain = operators._ints
 
     def ints(value: Any) -> list[int]:
         if isinstance(value, FakeTensor):
@@ -57,8 +57,8 @@ def real_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         with unset_fake_temporarily():
             return list(value.tolist())
 
-    monkeypatch.setattr(torch_operators, "_ints", ints)
-    monkeypatch.setattr(torch_resampling, "_numbers", numbers)
+    monkeypatch.setattr(operators, "_ints", ints)
+    monkeypatch.setattr(resampling, "_numbers", numbers)
 
 
 @pytest.mark.usefixtures("real_sizes")

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the extra `train` is not installed")
 from geoseg.catalog.deepness import spec_from_deepness  # noqa: E402
 from geoseg.catalog.onnx_metadata import read_header, spec_from_metadata  # noqa: E402
 from geoseg.catalog.onnx_operators import read_operators  # noqa: E402
-from geoseg.runtimes.tensorrt_operators import objections  # noqa: E402
+from geoseg.runtimes.tensorrt.operators import objections  # noqa: E402
 from geoseg.spec import ModelSpec  # noqa: E402
 from geoseg.train.export import OPSET, export  # noqa: E402
 from tests.train.conftest import Run, geoseg  # noqa: E402

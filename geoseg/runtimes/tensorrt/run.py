@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.cuda import Buffer, CapturedWork, Context, DeviceMemoryError, Event, Stream
 from geoseg.runtimes.graph import Ports
-from geoseg.runtimes.tensorrt_api import Engine
+from geoseg.runtimes.tensorrt.api import Engine
 
 SLOTS = 2
 """Parts of memory: one is copied while the other is computed."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.graph import Precision
-from geoseg.runtimes.tensorrt_api import (
+from geoseg.runtimes.tensorrt.api import (
     Config,
     Network,
     ParserError,
@@ -23,8 +23,8 @@ from geoseg.runtimes.tensorrt_api import (
     started,
     version_of,
 )
-from geoseg.runtimes.tensorrt_calibration import calibrator, quantised
-from geoseg.runtimes.tensorrt_graph import graph_for
+from geoseg.runtimes.tensorrt.calibration import calibrator, quantised
+from geoseg.runtimes.tensorrt.graph import graph_for
 
 TACTICS = "GEOSEG_TENSORRT_TACTIC_SOURCES"
 """A number: the builder's tactic sources as bits. 0 where cuBLAS and cuDNN are not installed."""

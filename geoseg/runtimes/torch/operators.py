@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from geoseg.errors import ModelError
-from geoseg.runtimes.torch_resampling import average_pool, max_pool, resize, split_pads
+from geoseg.runtimes.torch.resampling import average_pool, max_pool, resize, split_pads
 
 Attributes = Mapping[str, Any]
 Operator = Callable[..., Any]

@@ -13,7 +13,7 @@ from geoseg.catalog.onnx_operators import read_operators
 from geoseg.errors import ModelError
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.onnx_rewriting import HALF, fold_casts, halve, onnx_package
-from geoseg.runtimes.tensorrt_operators import newest_opset
+from geoseg.runtimes.tensorrt.operators import newest_opset
 
 
 def graph_for(path: Path, version: tuple[int, int], *, typed: Precision | None) -> bytes:

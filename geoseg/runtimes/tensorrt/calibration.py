@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.cuda import Buffer, Stream
-from geoseg.runtimes.tensorrt_api import TensorRT
+from geoseg.runtimes.tensorrt.api import TensorRT
 
 
 def digest_of(tiles: NDArray[np.float32] | None) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geoseg.errors import ModelError
 from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.graph import Ports, Precision
-from geoseg.runtimes.torch_module import OnnxModule
+from geoseg.runtimes.torch.module import OnnxModule
 
 COMPILE = "GEOSEG_TORCH_COMPILE"
 """Set to 1: a shape that comes again is compiled, which takes up to a minute and pays on long runs."""

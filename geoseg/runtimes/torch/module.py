@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from geoseg.errors import ModelError
-from geoseg.runtimes.torch_operators import HOST_INPUTS, OPERATORS, Operator
+from geoseg.runtimes.torch.operators import HOST_INPUTS, OPERATORS, Operator
 
 Described = tuple[str, str, tuple[int | None, ...] | None]
 """An input or output: name, element type, shape with None for free sizes (None: any rank)."""

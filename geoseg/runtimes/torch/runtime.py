@@ -81,8 +81,8 @@ def load(spec: ModelSpec, wanted: Wanted) -> DeviceGraph:
         raise RuntimeMissingError(
             f"torch has no {precision} on {device} (it has {has}); say --precision auto"
         )
-    from geoseg.runtimes.torch_graph import TorchGraph  # noqa: PLC0415 - imports torch
-    from geoseg.runtimes.torch_module import OnnxModule, ports_of, read_model  # noqa: PLC0415
+    from geoseg.runtimes.torch.graph import TorchGraph  # noqa: PLC0415 - imports torch
+    from geoseg.runtimes.torch.module import OnnxModule, ports_of, read_model  # noqa: PLC0415
 
     inputs, outputs = ports_of(read_model(spec.weights))
     ports = check_ports(spec, _ports(inputs), _ports(outputs), tile)

@@ -15,7 +15,7 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.engines import EngineKey, EngineStore
 from geoseg.runtimes.graph import DeviceGraph, Port, RuntimeStatus, Wanted, check_ports
-from geoseg.runtimes.tensorrt_api import (
+from geoseg.runtimes.tensorrt.api import (
     REMEDY,
     Engine,
     TensorRT,
@@ -24,10 +24,10 @@ from geoseg.runtimes.tensorrt_api import (
     started,
     version_of,
 )
-from geoseg.runtimes.tensorrt_build import Plan, build, precisions
-from geoseg.runtimes.tensorrt_calibration import digest_of
-from geoseg.runtimes.tensorrt_operators import OLDEST
-from geoseg.runtimes.tensorrt_run import TensorRtGraph
+from geoseg.runtimes.tensorrt.build import Plan, build, precisions
+from geoseg.runtimes.tensorrt.calibration import digest_of
+from geoseg.runtimes.tensorrt.operators import OLDEST
+from geoseg.runtimes.tensorrt.run import TensorRtGraph
 from geoseg.spec import ModelSpec
 
 NAME = "tensorrt"

@@ -1,0 +1,1 @@
+"""Torch: `runtime` loads networks, `module` and `operators` are ONNX in torch, `graph` runs it all."""
