@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from geoseg.catalog.bundles import find_model
 from tests.models.test_zoo import BUNDLES
+from tests.runtimes.test_torch import CASES
+from tests.runtimes.test_torch import _graph as graph_of_one
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
@@ -43,33 +47,25 @@ def _autocast(kind: Any) -> Iterator[None]:
 @pytest.fixture
 def real_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes are real numbers on the host; fake ones still raise."""
-    plain = operators._ints
 
-    def ints(value: Any) -> list[int]:
-        if isinstance(value, FakeTensor):
-            return plain(value)
-        with unset_fake_temporarily():
-            return plain(value)
+    def really(read: Any) -> Any:
+        def given(value: Any) -> Any:
+            if isinstance(value, FakeTensor):
+                return read(value)
+            with unset_fake_temporarily():
+                return read(value)
 
-    def numbers(value: Any) -> list[float]:
-        if isinstance(value, FakeTensor):
-            return list(value.tolist())
-        with unset_fake_temporarily():
-            return list(value.tolist())
+        return given
 
-    monkeypatch.setattr(operators, "_ints", ints)
-    monkeypatch.setattr(resampling, "_numbers", numbers)
+    for module, name in ((operators, "_ints"), (operators, "_number"), (resampling, "_numbers")):
+        monkeypatch.setattr(module, name, really(getattr(module, name)))
 
 
-@pytest.mark.usefixtures("real_sizes")
-@pytest.mark.parametrize("name", BUNDLES)
-@pytest.mark.parametrize("half", [None, torch.float16, torch.bfloat16], ids=str)
-def test_all_is_on_the_device_and_nothing_waits(name: str, half: Any) -> None:
-    model = find_model(name)
-    shape = (2, len(model.bands), 64, 96)
-    module, other = (OnnxModule(model.weights).eval().requires_grad_(False) for _ in range(2))
+def _on_fake_gpu(path: Path, shape: tuple[int, ...], dtype: Any, half: Any = None) -> Any:
+    """Run a file's graph on a GPU that is not there; the answer has no numbers."""
+    module, other = (OnnxModule(path).eval().requires_grad_(False) for _ in range(2))
     with torch.no_grad():
-        other(torch.zeros(shape))
+        other(torch.zeros(shape, dtype=dtype))
     # Sizes depend on the shape alone, and were computed when it was first seen.
     module._host = other._host
     if half is not None:
@@ -79,9 +75,30 @@ def test_all_is_on_the_device_and_nothing_waits(name: str, half: Any) -> None:
             module._buffers[key] = torch.empty_strided(
                 value.shape, value.stride(), dtype=value.dtype, device=GPU
             )
-        found = module(torch.empty(shape, device=GPU))
+        return module(torch.empty(shape, dtype=dtype, device=GPU))
+
+
+@pytest.mark.usefixtures("real_sizes")
+@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize("half", [None, torch.float16, torch.bfloat16], ids=str)
+def test_all_is_on_the_device_and_nothing_waits(name: str, half: Any) -> None:
+    model = find_model(name)
+    found = _on_fake_gpu(model.weights, (2, len(model.bands), 64, 96), torch.float32, half)
     assert (str(found.device), found.dtype) == (GPU, torch.float32)
     assert found.shape == (2, 1, 64, 96)
+
+
+@pytest.mark.usefixtures("real_sizes")
+@pytest.mark.parametrize(("kind", "inputs", "attributes"), CASES, ids=lambda value: str(value)[:24])
+def test_no_operator_leaves_the_device(
+    kind: str, inputs: list[Any], attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "graph.onnx"
+    graph_of_one(kind, inputs, attributes, path)
+    image = np.asarray(inputs[0])
+    found = _on_fake_gpu(path, image.shape, getattr(torch, image.dtype.name))
+    sizes = kind in {"Shape", "Size"}
+    assert sizes or str(found.device) == GPU
 
 
 def test_what_waits_is_found() -> None:

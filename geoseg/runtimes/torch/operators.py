@@ -7,6 +7,7 @@ Semantics are those of the ONNX operator pages for opsets 13 to 24; what torch h
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,6 +36,7 @@ DTYPES = {
 
 HOST_INPUTS: Mapping[str, tuple[int, ...]] = {
     "ConstantOfShape": (0,),
+    "Dropout": (1, 2),
     "Expand": (1,),
     "Pad": (1, 2, 3),
     "Range": (0, 1, 2),
@@ -55,6 +57,10 @@ HOST_INPUTS: Mapping[str, tuple[int, ...]] = {
 
 def _ints(value: Any) -> list[int]:
     return [int(item) for item in value.reshape(-1).tolist()]
+
+
+def _number(value: Any) -> Any:
+    return value.item()
 
 
 def _elementwise(function: Callable[[Any], Any]) -> Operator:
@@ -140,7 +146,7 @@ def _lp_norm(attributes: Attributes, x: Any) -> Any:
 
 def _dropout(_: Attributes, x: Any, ratio: Any = None, training: Any = None) -> Any:
     del ratio
-    if training is not None and bool(training):
+    if training is not None and _number(training):
         raise ModelError("Dropout in training mode; export the network with .eval()")
     return x
 
@@ -250,12 +256,12 @@ def _arg(function: Callable[..., Any]) -> Operator:
 def _cumulate(attributes: Attributes, x: Any, axis: Any) -> Any:
     if attributes.get("exclusive") or attributes.get("reverse"):
         raise ModelError("CumSum that is exclusive or reversed")
-    return torch.cumsum(x, int(axis), dtype=x.dtype)
+    return torch.cumsum(x, _number(axis), dtype=x.dtype)
 
 
 def _triangle(attributes: Attributes, x: Any, diagonal: Any = None) -> Any:
     keep = torch.triu if attributes.get("upper", 1) else torch.tril
-    return keep(x, 0 if diagonal is None else int(diagonal))
+    return keep(x, 0 if diagonal is None else _number(diagonal))
 
 
 def _modulo(attributes: Attributes, a: Any, b: Any) -> Any:
@@ -288,7 +294,9 @@ def _pad(attributes: Attributes, x: Any, pads: Any = None, value: Any = None, ax
         attributes.get("mode", "constant")
     ]
     if mode == "constant":
-        return functional.pad(x, flat, value=attributes.get("value", 0.0) if value is None else value.item())
+        return functional.pad(
+            x, flat, value=attributes.get("value", 0.0) if value is None else _number(value)
+        )
     return functional.pad(x, flat, mode=mode) if flat else x
 
 
@@ -397,7 +405,7 @@ OPERATORS: Mapping[str, Operator] = {
         if x.dtype != torch.bool
         else x.expand(torch.broadcast_shapes(x.shape, _ints(shape)))
     ),
-    "Flatten": lambda a, x: x.reshape(int(torch.tensor(x.shape[: a.get("axis", 1)]).prod()), -1),
+    "Flatten": lambda a, x: x.reshape(math.prod(x.shape[: a.get("axis", 1)]), -1),
     "Floor": _elementwise(torch.floor),
     "Gather": _gather,
     "GatherElements": lambda a, x, i: torch.gather(x, a.get("axis", 0), i.long() % x.shape[a.get("axis", 0)]),
@@ -437,7 +445,7 @@ OPERATORS: Mapping[str, Operator] = {
     "QuantizeLinear": _quantise,
     "RMSNormalization": _rms_norm,
     "Range": lambda _, start, stop, step: torch.arange(
-        start.item(), stop.item(), step.item(), dtype=start.dtype
+        _number(start), _number(stop), _number(step), dtype=start.dtype
     ),
     "Reciprocal": _elementwise(torch.reciprocal),
     "ReduceL1": _reduce(lambda x, axes, keep: torch.sum(torch.abs(x), axes, keepdim=keep)),
