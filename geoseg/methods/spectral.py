@@ -27,6 +27,8 @@ class Index:
     make: Callable[..., FloatArray]
     scale_free: bool
     """Whether a common factor of all bands falls out of it."""
+    of_air: bool = False
+    """Whether it looks for what is in the air: clouds are told from above the atmosphere."""
 
 
 def burned_area_index(red: Image, nir: Image) -> Image:
@@ -67,9 +69,9 @@ INDICES: Mapping[str, Index] = {
     "nbr": Index(bands=("nir", "swir22"), make=reflectance_difference, scale_free=True),
     "ndbi": Index(bands=("swir16", "nir"), make=reflectance_difference, scale_free=True),
     "bai": Index(bands=("red", "nir"), make=burned_area_index, scale_free=False),
-    "hot": Index(bands=("blue", "red"), make=haze_optimised, scale_free=False),
-    "brightness": Index(bands=("blue", "green", "red"), make=brightness, scale_free=False),
-    "whiteness": Index(bands=("blue", "green", "red"), make=whiteness, scale_free=True),
+    "hot": Index(bands=("blue", "red"), make=haze_optimised, scale_free=False, of_air=True),
+    "brightness": Index(bands=("blue", "green", "red"), make=brightness, scale_free=False, of_air=True),
+    "whiteness": Index(bands=("blue", "green", "red"), make=whiteness, scale_free=True, of_air=True),
 }
 """What rules may ask for besides bands."""
 
@@ -95,9 +97,15 @@ class Condition:
         index = INDICES.get(self.name)
         return index is not None and index.scale_free
 
-    def holds(self, bands: Mapping[str, Image]) -> NDArray[np.bool_]:
-        """Return where it holds, (H, W) from bands (H, W); nowhere where a band is NaN."""
+    def holds(self, bands: Mapping[str, Image], seen: Mapping[str, Image]) -> NDArray[np.bool_]:
+        """Return where it holds, (H, W) from bands (H, W); nowhere where a band is NaN.
+
+        Args:
+            bands: light of the ground.
+            seen: the same with that of the air.
+        """
         index = INDICES.get(self.name)
+        bands = seen if index and index.of_air else bands
         value = index.make(*(bands[name] for name in index.bands)) if index else bands[self.name]
         return np.asarray(value > self.limit if self.above else value < self.limit)
 
@@ -132,13 +140,19 @@ def parse_condition(text: str) -> Condition:
     return Condition(name=found[1], above=found[2] == ">", limit=float(found[3]))
 
 
-def classify(rules: Sequence[Rule], bands: Mapping[str, Image], other: int) -> NDArray[np.uint8]:
+def classify(
+    rules: Sequence[Rule],
+    bands: Mapping[str, Image],
+    other: int,
+    seen: Mapping[str, Image] | None = None,
+) -> NDArray[np.uint8]:
     """Give each pixel the class of the first rule that fits, `other` where none does.
 
     Args:
         rules: in order.
         bands: (H, W) values by common name, NaN where not observed.
         other: class value.
+        seen: the same with the light of the air, where it was taken off `bands`.
 
     Returns:
         (H, W) class values.
@@ -149,7 +163,7 @@ def classify(rules: Sequence[Rule], bands: Mapping[str, Image], other: int) -> N
     for rule in rules:
         fits = free.copy()
         for condition in rule.conditions:
-            fits &= condition.holds(bands)
+            fits &= condition.holds(bands, bands if seen is None else seen)
         classes[fits] = rule.value
         free &= ~fits
     return classes

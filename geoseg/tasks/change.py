@@ -14,7 +14,7 @@ from geoseg.report import Reporter, RunRecord
 from geoseg.scenes.sample import sample
 from geoseg.spec import ChangeSpec
 from geoseg.tasks.change_choice import Choice
-from geoseg.tasks.change_classes import transitions_of, with_classes
+from geoseg.tasks.change_classes import transitions_of, with_classes, without_air
 from geoseg.tasks.change_method import choose, fit
 from geoseg.tasks.change_network import by_network
 from geoseg.tasks.change_pair import AFTER, Pair, coregistered, dates, open_pair, units_of
@@ -71,9 +71,9 @@ def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
     choice = _with_layers(spec, choice, ledger)
     source = pair.stack(choice.bands, [*choice.pairs, *(f"{AFTER}:{name}" for name in choice.pairs)])
     channels = (*choice.channels, *(f"{AFTER}:{name}" for name in choice.channels))
-    choice = fit(
-        choice, spec, sample(source, channels, size=FIT_SIZE, most=FITS), units_of(pair, choice.bands)
-    )
+    blocks = sample(source, channels, size=FIT_SIZE, most=FITS)
+    choice = fit(choice, spec, blocks, units_of(pair, choice.bands))
+    choice = without_air(choice, pair, blocks, ledger)
     ledger.hear(choice.notes, choice.warnings)
     transitions = transitions_of(spec, choice, land)
     counter = Counter(source.grid, transitions.specs[-1].value + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from geoseg.methods import sar
@@ -127,6 +128,8 @@ class Choice:
     """Of the spectral classes that the bands allow; empty: from and to are not told."""
     other: int = 0
     """Class where no rule fits."""
+    air: tuple[Mapping[str, float], Mapping[str, float]] = (MappingProxyType({}), MappingProxyType({}))
+    """Reflectance of the air by band, of both dates, that is taken off before rules are asked."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

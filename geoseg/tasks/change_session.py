@@ -62,12 +62,13 @@ class ChangeSession:
         planes[1] = _direction(choice, measured)
         if choice.rules:
             count = len(choice.channels)
-            for plane, date in ((planes[2], tile[:count]), (planes[3], tile[count:])):
-                smooth = {
+            for plane, date, air in zip(planes[2:], (tile[:count], tile[count:]), choice.air, strict=True):
+                seen = {
                     name: smoothed(values, choice.radius)
                     for name, values in zip(choice.bands, date[: len(choice.bands)], strict=True)
                 }
-                plane[...] = classify(choice.rules, smooth, choice.other)
+                ground = {name: values - np.float32(air.get(name, 0.0)) for name, values in seen.items()}
+                plane[...] = classify(choice.rules, ground, choice.other, seen)
 
 
 def _direction(choice: Choice, measured: Measured) -> Image | int:

@@ -370,3 +370,41 @@ def test_the_record_names_dates_and_threshold(change: Change, tmp_path: Path) ->
     with sqlite3.connect(tmp_path / "map.gpkg") as file:
         (kept,) = file.execute("SELECT metadata FROM gpkg_metadata").fetchone()
     assert json.loads(kept)["tables"]["gain_loss"]
+
+
+def _classes_of(record: RunRecord) -> dict[str, float]:
+    """Hectares of each class on the first date."""
+    return {str(row["label"]): float(row["before_ha"]) for row in record.tables["gain_loss"]}
+
+
+def test_classes_go_without_the_light_of_the_air(change: Change) -> None:
+    """The same ground from above a hazy atmosphere has the classes that it has on the ground."""
+    ground, _ = _cleared(_scene())
+    # Streets in low sun: with the air's light, their green is far above their short-wave infrared.
+    ground[:, 160:210, 10:60] = np.array((0.04, 0.04, 0.045, 0.055, 0.06, 0.055))[:, None, None]
+    pair = _noisy(ground, 1), _noisy(ground, 2)
+    expected = _classes_of(change(*pair)[0])
+    wavelengths = np.array((0.4924, 0.5598, 0.6646, 0.8328, 1.6137, 2.2024))
+    air = 0.11 * (wavelengths[0] / wavelengths) ** 4
+    above = [np.asarray(date + air[:, None, None], np.float32) for date in pair]
+    record, told = change(*above, sensor="sentinel-2-l1c-harmonised")
+    found = _classes_of(record)
+    for label, area in expected.items():
+        assert found.get(label, 0.0) == pytest.approx(area, rel=0.03, abs=2), label
+    assert sum("classes go without the air's light (blue 0.1" in note for note in told.notes) == 2
+    # What is said to be the ground's own light is left as it is.
+    as_ground = _classes_of(change(*above)[0])
+    assert as_ground["water"] > expected["water"] + 20
+
+
+def test_a_city_in_winter_is_no_water(data_dir: Path, tmp_path: Path) -> None:
+    """Low sun and haze: without regard to the air, six tenths of this city are water by their spectrum."""
+    folder = data_dir / "change-s2" / "paris"
+    if not folder.is_dir():
+        pytest.skip("the Sentinel-2 pairs are not there")
+    scenes = [SceneSpec(paths=(str(folder / date),)) for date in ("before", "after")]
+    run = RunSpec(output=tmp_path / "map.gpkg")
+    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run), Told())
+    assert isinstance(record, RunRecord)
+    classes = _classes_of(record)
+    assert classes["water"] < 0.02 * sum(classes.values())

@@ -1,0 +1,52 @@
+"""The air's own light, found by the darkest ground."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoseg.methods.haze import MOST, air_reflectance
+
+WAVES = {"blue": 0.49, "green": 0.56, "red": 0.665, "nir": 0.842, "swir16": 1.61}
+
+
+def scene(seed: int, darkest: float = 0.01) -> dict[str, np.ndarray]:
+    """Ground of many reflectances, two percent of which are as dark as ground is."""
+    ground = np.random.default_rng(seed).uniform(0.05, 0.4, (100, 100))
+    ground[:2] = darkest
+    return {name: ground.copy() for name in WAVES}
+
+
+@given(strength=st.floats(0, 0.12), seed=st.integers(0, 20))
+def test_what_rayleigh_added_is_found(strength: float, seed: int) -> None:
+    added = {name: strength * (0.49 / wave) ** 4 for name, wave in WAVES.items()}
+    bands = {name: values + added[name] for name, values in scene(seed).items()}
+    found = air_reflectance(bands, WAVES)
+    assert found == pytest.approx(added, abs=1e-6)
+
+
+def test_without_dark_ground_the_least_plausible_is_taken_off() -> None:
+    found = air_reflectance(scene(1, darkest=0.3), WAVES)
+    assert found["blue"] == pytest.approx(0.04, abs=0.01), (
+        "the darkest percent is at the foot of the ground's"
+    )
+    desert = {name: np.full((10, 10), 0.35) for name in WAVES}
+    found = air_reflectance(desert, WAVES)
+    assert found["blue"] == MOST
+    assert found["nir"] == pytest.approx(MOST * (0.49 / 0.842) ** 4)
+
+
+def test_no_band_becomes_darker_than_its_darkest_ground() -> None:
+    bands = {name: values + 0.1 for name, values in scene(2).items()}
+    bands["green"] -= 0.09
+    assert air_reflectance(bands, WAVES)["green"] == pytest.approx(0.01)
+
+
+def test_what_cannot_be_told_is_zero() -> None:
+    bands = {**scene(3), "pan": np.ones((4, 4))}
+    assert air_reflectance(bands, {**WAVES})["pan"] == 0
+    assert set(air_reflectance({"nir": np.ones(5), "swir16": np.ones(5)}, WAVES).values()) == {0.0}
+    assert air_reflectance({"blue": np.full(5, np.nan)}, WAVES) == {"blue": 0.0}
+    assert air_reflectance({}, WAVES) == {}
