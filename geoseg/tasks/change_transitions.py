@@ -69,11 +69,12 @@ class Transitions:
         return tuple(rows)
 
     def type_of_code(self) -> NDArray[np.int64] | None:
-        """Return the kind of every code; None without a table."""
+        """Return the kind of every code, 0 of what did not change; None without a table."""
         if self.types is None:
             return None
-        _, first, second = self.split(np.arange(self.specs[-1].value + 1))
-        return np.asarray(self.types[first, second])
+        codes = np.arange(self.specs[-1].value + 1)
+        _, first, second = self.split(codes)
+        return np.where(codes == 0, 0, self.types[first, second])
 
     def _spec(
         self, value: int, direction: ClassSpec | None, first: ClassSpec, second: ClassSpec

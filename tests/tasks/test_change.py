@@ -13,6 +13,7 @@ import pytest
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from PIL import Image
 from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 from scipy.ndimage import gaussian_filter
@@ -153,6 +154,20 @@ def test_the_style_goes_by_kinds_of_transition(change: Change, tmp_path: Path) -
         (style,) = file.execute("SELECT styleQML FROM layer_styles WHERE f_table_name = 'change'").fetchone()
     assert 'attr="type"' in style
     assert "water gain" in style
+
+
+def test_ground_that_did_not_change_is_drawn_as_it_is(change: Change, tmp_path: Path) -> None:
+    ground = _scene()
+    after, _ = _cleared(ground)
+    pictures: list[NDArray[np.int64]] = []
+    for rules in ({}, {"rules": "land-cover"}):
+        path = tmp_path / f"{len(pictures)}.png"
+        change(_noisy(ground, 1), _noisy(after, 2), picture=path, **rules)
+        pictures.append(np.asarray(Image.open(path).convert("RGB")).astype(int))
+    height = min(len(item) for item in pictures)
+    width = min(item.shape[1] for item in pictures)
+    same = (pictures[0][:height, :width] == pictures[1][:height, :width]).all(axis=2)
+    assert same.mean() > 0.8, "only what changed, and the legend, has other colours"
 
 
 def test_the_same_image_twice_has_no_polygon(change: Change, tmp_path: Path) -> None:
