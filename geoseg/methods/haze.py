@@ -13,8 +13,21 @@ DARKEST = 1.0
 LEFT = 0.01
 """Reflectance that the darkest ground has of its own (Chavez 1996: nothing is quite black)."""
 
+BLUE, INFRARED = 0.45, 0.7
+"""Wavelengths in µm between which the band lies that tells how much air there is."""
+
 MOST = 0.13
 """Greatest reflectance of air in blue: ground without anything dark, such as a desert, would give more."""
+
+
+def bluest_of(wavelengths: Mapping[str, float]) -> str | None:
+    """Return the band that tells how much air there is; None: no band is visible.
+
+    Args:
+        wavelengths: centre wavelengths in µm, by band.
+    """
+    visible = [name for name, wavelength in wavelengths.items() if BLUE <= wavelength < INFRARED]
+    return min(visible, key=lambda name: wavelengths[name], default=None)
 
 
 def air_reflectance(
@@ -22,31 +35,31 @@ def air_reflectance(
 ) -> dict[str, float]:
     """Return the reflectance that the air adds, by band.
 
-    The darkest ground of the shortest visible band tells how much there is; other bands have what Rayleigh's
-    law leaves of it, (shortest / wavelength)⁴, at most their own darkest ground. Chavez 1988,
-    doi:10.1016/0034-4257(88)90019-3, with the relative scattering of very clear air; and Chavez 1996, PE&RS
-    62(9):1025.
+    The darkest ground of the bluest band from 0.45 µm on tells how much there is; other bands have what
+    Rayleigh's law leaves of it, (bluest / wavelength)⁴, at most their own darkest ground where that is known.
+    Chavez 1988, doi:10.1016/0034-4257(88)90019-3, with the relative scattering of very clear air; and Chavez
+    1996, PE&RS 62(9):1025.
 
     Args:
-        bands: reflectance 0..1 at the top of the atmosphere, any shape, NaN where not observed.
-        wavelengths: centre wavelength in µm, of bands that are known.
+        bands: reflectance 0..1 at the top of the atmosphere, any shape, NaN where not observed: of the bluest
+            band, and of any others.
+        wavelengths: centre wavelength in µm, by band.
 
     Returns:
-        Reflectance 0..1; zero for bands without a wavelength, and for all where none is as short as red.
+        Reflectance 0..1 of each band with a wavelength; zero for all where none of `bands` is visible.
     """
-    found = dict.fromkeys(bands, 0.0)
-    known = {name: wavelengths[name] for name in bands if name in wavelengths}
-    shortest = min(known, key=lambda name: known[name], default="")
-    if not shortest or known[shortest] > 0.7:
-        return found
-    dark = {name: _dark(bands[name]) for name in known}
-    most = min(max(dark[shortest], 0.0), MOST)
-    for name, wavelength in known.items():
-        found[name] = min(max(dark[name], 0.0), most * (known[shortest] / wavelength) ** 4)
+    bluest = bluest_of({name: wavelengths[name] for name in bands if name in wavelengths})
+    if bluest is None:
+        return dict.fromkeys(wavelengths, 0.0)
+    amount = min(_dark(bands[bluest]), MOST)
+    found = {}
+    for name, wavelength in wavelengths.items():
+        scattered = amount * (wavelengths[bluest] / wavelength) ** 4
+        found[name] = min(scattered, _dark(bands[name])) if name in bands else scattered
     return found
 
 
 def _dark(values: NDArray[np.floating]) -> float:
     """How much brighter than it should be the darkest ground is."""
     seen = values[np.isfinite(values)]
-    return float(np.percentile(seen, DARKEST)) - LEFT if seen.size else 0.0
+    return max(0.0, float(np.percentile(seen, DARKEST)) - LEFT) if seen.size else 0.0

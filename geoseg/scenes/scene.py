@@ -105,6 +105,14 @@ class Scene:
         return self.facts.geometry
 
     @property
+    def centre(self) -> tuple[float, float] | None:
+        """Longitude and latitude of the grid's centre in degrees; None without a CRS."""
+        if self.grid.crs is None:
+            return None
+        lon, lat = self.grid.lonlat(np.array([self.grid.height / 2]), np.array([self.grid.width / 2]))
+        return float(lon[0]), float(lat[0])
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was recognised, guessed and chosen, and why."""
         return self.facts.notes + tuple(self._resampling_notes())
@@ -165,6 +173,11 @@ class Scene:
             SceneError: the grids cannot be aligned (no CRS).
         """
         return Scene(self.facts, self.bands, target=grid)
+
+    def darker(self, by: Mapping[str, float]) -> Scene:
+        """Return a view whose bands have less of their physical unit; `by` says how much, by band."""
+        bands = tuple(replace(band, offset=band.offset - by.get(band.name, 0.0)) for band in self.bands)
+        return Scene(self.facts, bands, target=self._target, areas=self._areas)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window; where it leaves the grid it is padded with pixels that are not valid.

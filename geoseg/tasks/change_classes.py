@@ -13,17 +13,13 @@ from geoseg.errors import UsageError
 from geoseg.methods.haze import air_reflectance
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
-from geoseg.scenes import Scene
-from geoseg.scenes.bands import TWINS
 from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
+from geoseg.tasks.air import LEAST, wavelengths_from_above
 from geoseg.tasks.change_choice import Choice
 from geoseg.tasks.change_measure import smoothed
 from geoseg.tasks.change_pair import Pair, units_of
 from geoseg.tasks.change_transitions import NOTHING, Transitions, transitions_between
 from geoseg.tasks.mapping import Ledger
-
-LEAST_AIR = 0.0005
-"""Reflectance of air that is worth taking off."""
 
 
 def with_classes(
@@ -70,30 +66,18 @@ def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Le
     for first, (name, scene) in zip(
         (0, count), (("before", pair.before), ("after", pair.after)), strict=True
     ):
-        waves = _seen_from_above(scene, choice.bands)
+        waves = wavelengths_from_above(scene, choice.bands)
         planes = {band: [block[first + i] for block in blocks] for i, band in enumerate(choice.bands)}
         values = {
             band: np.concatenate([smoothed(plane, choice.radius).ravel() for plane in planes[band]])
             for band in waves
         }
-        air = {band: value for band, value in air_reflectance(values, waves).items() if value >= LEAST_AIR}
+        air = {band: value for band, value in air_reflectance(values, waves).items() if value >= LEAST}
         found.append(air)
         if air:
             told = ", ".join(f"{band} {value:.3f}" for band, value in air.items())
             ledger.note(f"{name}: from above the atmosphere; classes go without the air's light ({told})")
     return replace(choice, air=(found[0], found[1]))
-
-
-def _seen_from_above(scene: Scene, bands: Sequence[str]) -> dict[str, float]:
-    """Wavelengths of the bands of a scene that holds the air's light too; none of any other scene."""
-    sensor = scene.sensor
-    if sensor is None or sensor.surface or sensor.units != "reflectance":
-        return {}
-    names = {band: band if band in scene.band_names else TWINS.get(band, band) for band in bands}
-    if {scene.units(name) for name in names.values()} != {"reflectance"}:
-        return {}
-    waves = {band.name: band.wavelength for band in sensor.bands if band.wavelength is not None}
-    return {band: waves[name] for band, name in names.items() if name in waves}
 
 
 def _bands_of(rules: Iterable[Rule]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Say when clouds and their shadows may have spoiled an optical water map."""
+"""Say when clouds, or shadows of clouds and of a low sun, may have spoiled an optical water map."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from geoseg.grid import sample_windows
 from geoseg.methods.cloud import clouds, shadow_candidates
+from geoseg.methods.sun import at_local_hour, solar_zenith
 from geoseg.methods.water_index import ndwi
 from geoseg.scenes import Scene
 
@@ -15,6 +16,12 @@ BLOCKS = 16
 
 REACH_M = 1000.0
 """Metres from a cloud within which its shadow is sought."""
+
+LOW_SUN = 30.0
+"""Degrees above the horizon below which a house throws a shadow of nearly twice its height."""
+
+USUAL_HOUR = 10.5
+"""Mean local solar time at which Sentinel-2 and Landsat pass, about."""
 
 WORTH_SAYING = 0.01
 """Share of the sample from which clouds are told."""
@@ -53,4 +60,26 @@ def cloud_warning(scene: Scene) -> str | None:
     return (
         f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow{dark}: water is hidden "
         "there, or shadow is taken for water. Check the map against the scene, or mask clouds first"
+    )
+
+
+def low_sun_warning(scene: Scene) -> str | None:
+    """Say when the sun stood so low that shadows may be taken for water; None: it did not, or nobody knows.
+
+    The sun's height is the product's own, else computed for time and place. Names of files may tell the hour
+    of processing, so the hour at which satellites of land pass counts where the sun stands higher then.
+
+    Args:
+        scene: any optical scene.
+    """
+    geometry, place = scene.geometry, scene.centre
+    zenith = None if geometry is None else geometry.sun_zenith
+    if zenith is None and scene.time is not None and place is not None:
+        moments = scene.time, at_local_hour(scene.time, USUAL_HOUR, place[0])
+        zenith = min(solar_zenith(moment, *place) for moment in moments)
+    if zenith is None or 90 - zenith >= LOW_SUN:
+        return None
+    return (
+        f"{scene.name}: the sun stood {90 - zenith:.0f} degrees high: shadows of buildings, trees and slopes "
+        "look like water. Check towns and hillsides, or take a scene of another season"
     )

@@ -17,7 +17,8 @@ from geoseg.scenes.bands import TWINS
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
-from geoseg.tasks.clouds import cloud_warning
+from geoseg.tasks.air import without_air
+from geoseg.tasks.clouds import cloud_warning, low_sun_warning
 from geoseg.tasks.flood_network import by_network, convincing_model, open_dates
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
 from geoseg.tasks.recipe import Recipe
@@ -45,6 +46,8 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
         scene, before = open_dates(spec, model, stack, ledger)
+        above = scene
+        scene, before = without_air(scene, ledger), [without_air(item, ledger) for item in before]
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
         if model is not None:
@@ -52,9 +55,10 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
             stack.callback(recipe.session.close)
         else:
             recipe = _by_method(spec, scene, before, references(spec, stack, ledger), ledger)
-        clouded = cloud_warning(scene)
-        if clouded is not None:
-            ledger.warn(clouded)
+        spoiled = (cloud_warning(above), low_sun_warning(above)) if kind_of(above) == "optical" else ()
+        for warning in spoiled:
+            if warning is not None:
+                ledger.warn(warning)
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, command_of(spec), ledger)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.methods.haze import MOST, air_reflectance
+from geoseg.methods.haze import MOST, air_reflectance, bluest_of
 
 WAVES = {"blue": 0.49, "green": 0.56, "red": 0.665, "nir": 0.842, "swir16": 1.61}
 
@@ -44,9 +44,23 @@ def test_no_band_becomes_darker_than_its_darkest_ground() -> None:
     assert air_reflectance(bands, WAVES)["green"] == pytest.approx(0.01)
 
 
+def test_coastal_bands_follow_blue() -> None:
+    bands = {name: values + 0.05 for name, values in scene(4).items()}
+    bands["coastal"] = bands["blue"] + 0.03
+    found = air_reflectance(bands, {**WAVES, "coastal": 0.443})
+    assert found["blue"] == pytest.approx(0.05)
+    assert found["coastal"] == pytest.approx(0.05 * (0.49 / 0.443) ** 4)
+
+
+def test_one_band_is_enough() -> None:
+    found = air_reflectance({"blue": scene(5)["blue"] + 0.08}, WAVES)
+    assert found == pytest.approx({name: 0.08 * (0.49 / wave) ** 4 for name, wave in WAVES.items()})
+    assert bluest_of(WAVES) == "blue"
+    assert bluest_of({"nir": 0.842}) is None
+
+
 def test_what_cannot_be_told_is_zero() -> None:
-    bands = {**scene(3), "pan": np.ones((4, 4))}
-    assert air_reflectance(bands, {**WAVES})["pan"] == 0
+    assert "pan" not in air_reflectance({**scene(3), "pan": np.ones((4, 4))}, WAVES)
     assert set(air_reflectance({"nir": np.ones(5), "swir16": np.ones(5)}, WAVES).values()) == {0.0}
-    assert air_reflectance({"blue": np.full(5, np.nan)}, WAVES) == {"blue": 0.0}
-    assert air_reflectance({}, WAVES) == {}
+    assert set(air_reflectance({"blue": np.full(5, np.nan)}, WAVES).values()) == {0.0}
+    assert air_reflectance({}, {}) == {}

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
 
 from geoseg.catalog.presets import sensors
 from geoseg.report import RunRecord
 from geoseg.scenes import open_scene
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
-from geoseg.tasks.clouds import cloud_warning
+from geoseg.tasks.clouds import cloud_warning, low_sun_warning
 from geoseg.tasks.flood import map_flood
 from tests.told import Told
 
@@ -46,3 +54,28 @@ def test_a_clear_scene_is_not(data_dir: Path) -> None:
 def test_radar_has_no_clouds(data_dir: Path) -> None:
     with open_scene(SceneSpec(paths=(str(data_dir / "sar-dem" / "test_features"),)), sensors()) as scene:
         assert cloud_warning(scene) is None
+
+
+WINTER, NOON = datetime(2016, 11, 30, 11, tzinfo=UTC), datetime(2016, 6, 21, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "low"),
+    [
+        (WINTER, True),
+        (datetime(2016, 11, 30, tzinfo=UTC), True),  # the day alone
+        (NOON, False),
+        (NOON.replace(hour=20), False),  # the hour of processing
+    ],
+)
+def test_a_low_sun_is_told(moment: datetime, low: bool, tmp_path: Path) -> None:
+    path = tmp_path / "scene.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 8, "width": 8, "dtype": "uint16"}
+    place = Affine(10, 0, 450_000, 0, -10, 5_411_000)
+    with rasterio.open(path, "w", crs="EPSG:32631", transform=place, **profile) as file:
+        file.write(np.ones((1, 8, 8), np.uint16))
+    with open_scene(SceneSpec(paths=(str(path),), bands={"blue": str(path)}), sensors()) as opened:
+        opened.facts = replace(opened.facts, time=moment)
+        said = low_sun_warning(opened)
+    assert (said is not None) == low
+    assert said is None or re.search("the sun stood 1[79] degrees high", said)

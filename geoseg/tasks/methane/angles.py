@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time
 
-import numpy as np
-
 from geoseg.errors import SceneError
 from geoseg.methods.sun import air_mass_factor, at_local_hour, local_hour, solar_zenith
 from geoseg.scenes import Scene
@@ -86,7 +84,7 @@ def acquired(scene: Scene, satellite: SatelliteSpec) -> Acquired | None:
         return None
     if scene.time.timetz().replace(tzinfo=None) != time(0):
         return Acquired(time=scene.time, source=f"{scene.time:%Y-%m-%d %H:%M} UTC")
-    place = centre(scene)
+    place = scene.centre
     if satellite.node_hour is None or satellite.inclination is None or place is None:
         return None
     lon, lat = place
@@ -101,14 +99,6 @@ def acquired(scene: Scene, satellite: SatelliteSpec) -> Acquired | None:
     )
 
 
-def centre(scene: Scene) -> tuple[float, float] | None:
-    """Return longitude and latitude of a scene's centre in degrees; None without a CRS."""
-    if scene.grid.crs is None:
-        return None
-    lon, lat = scene.grid.lonlat(np.array([scene.grid.height / 2]), np.array([scene.grid.width / 2]))
-    return float(lon[0]), float(lat[0])
-
-
 def _sun(scene: Scene, satellite: SatelliteSpec, asked: float | None) -> tuple[float, str]:
     """Return the sun's zenith angle and where it was found."""
     if asked is not None:
@@ -116,7 +106,7 @@ def _sun(scene: Scene, satellite: SatelliteSpec, asked: float | None) -> tuple[f
     geometry = scene.geometry
     if geometry is not None and geometry.sun_zenith is not None:
         return geometry.sun_zenith, geometry.source
-    place, moment = centre(scene), acquired(scene, satellite)
+    place, moment = scene.centre, acquired(scene, satellite)
     if place is None or moment is None:
         lacks = "its place" if place is None else "its time of day" if scene.time else "its time"
         raise SceneError(

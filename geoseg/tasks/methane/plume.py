@@ -21,7 +21,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, outputs_of, plan
-from geoseg.tasks.methane.angles import angles_of, centre
+from geoseg.tasks.methane.angles import angles_of
 from geoseg.tasks.methane.attribution import read_facilities
 from geoseg.tasks.methane.columns import open_all, retrieve
 from geoseg.tasks.methane.cube import plan_cube, retrieve_cube
@@ -144,7 +144,7 @@ def _check_source(source: tuple[float, float], scene: Scene) -> None:
     """
     col, row = scene.grid.from_lonlat(*source)
     if not (0 <= row <= scene.grid.height and 0 <= col <= scene.grid.width):
-        lon, lat = centre(scene) or (math.nan, math.nan)
+        lon, lat = scene.centre or (math.nan, math.nan)
         raise SceneError(
             f"--source {source[0]:g},{source[1]:g} lies outside of what is mapped of {scene.name}, whose "
             f"centre is {lon:.3f},{lat:.3f}; longitude comes first"

@@ -12,7 +12,7 @@ from geoseg.scenes import Scene
 from geoseg.scenes.wind import Wind, WindFile
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.mapping import Ledger
-from geoseg.tasks.methane.angles import acquired, centre
+from geoseg.tasks.methane.angles import acquired
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class Winds:
             if not isinstance(spec.wind, float):
                 return None
             return Wind(speed=spec.wind, direction_from=spec.wind_from, source="--wind")
-        place = place or spec.source or centre(self.scene)
+        place = place or spec.source or self.scene.centre
         if place is None:
             raise SceneError(
                 f"{self.scene.name} has no CRS, so that its place in {spec.wind} is not known; give the "

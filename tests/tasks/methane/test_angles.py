@@ -13,7 +13,7 @@ from geoseg.errors import SceneError
 from geoseg.methods.sun import solar_zenith
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
-from geoseg.tasks.methane.angles import acquired, angles_of, centre
+from geoseg.tasks.methane.angles import acquired, angles_of
 from tests.satellites import write_band, write_safe
 
 S2A, EMIT = satellite("sentinel-2a"), satellite("emit")
@@ -44,7 +44,7 @@ def test_asked_for_wins(tmp_path: Path) -> None:
 def test_from_time_and_place(tmp_path: Path) -> None:
     path = write_band(tmp_path / "T32TNR_20230506T101031_B12.tif")
     with scene(path) as opened:
-        assert centre(opened) == pytest.approx((9.0015, 45.152), abs=1e-3)
+        assert opened.centre == pytest.approx((9.0015, 45.152), abs=1e-3)
         found = angles_of(opened, S2A)
     # By coarser equations: Cooper's declination of day 126, noon 3.4 minutes early in the first week of May.
     declination, lat = (
@@ -88,7 +88,7 @@ def test_nothing_is_known(tmp_path: Path) -> None:
 def test_no_place(tmp_path: Path) -> None:
     path = write_band(tmp_path / "T32TNR_20230506T101031_B12.tif", crs=None)
     with scene(path) as opened:
-        assert centre(opened) is None
+        assert opened.centre is None
         with pytest.raises(SceneError, match=r"its place is not known.*--sun-zenith"):
             angles_of(opened, S2A)
 
@@ -102,7 +102,7 @@ def test_night(tmp_path: Path) -> None:
 def test_real_landsat_agrees_with_the_computed_sun(data_dir: Path) -> None:
     with scene(data_dir / "landsat8-l1") as opened:
         told = angles_of(opened, satellite("landsat-8"))
-        place = centre(opened)
+        place = opened.centre
         assert opened.time is not None
         assert place is not None
         computed = solar_zenith(opened.time, *place)
