@@ -63,23 +63,31 @@ def cloud_warning(scene: Scene) -> str | None:
     )
 
 
+def sun_height(scene: Scene) -> float | None:
+    """Return how high the sun stood at a scene's centre, in degrees; None where nobody knows.
+
+    It is the product's own, else computed for time and place. Names of files may tell the hour of processing,
+    so the hour at which satellites of land pass counts where the sun stands higher then.
+    """
+    geometry, place = scene.geometry, scene.centre
+    if geometry is not None and geometry.sun_zenith is not None:
+        return 90 - geometry.sun_zenith
+    if scene.time is None or place is None:
+        return None
+    moments = scene.time, at_local_hour(scene.time, USUAL_HOUR, place[0])
+    return max(90 - solar_zenith(moment, *place) for moment in moments)
+
+
 def low_sun_warning(scene: Scene) -> str | None:
     """Say when the sun stood so low that shadows may be taken for water; None: it did not, or nobody knows.
-
-    The sun's height is the product's own, else computed for time and place. Names of files may tell the hour
-    of processing, so the hour at which satellites of land pass counts where the sun stands higher then.
 
     Args:
         scene: any optical scene.
     """
-    geometry, place = scene.geometry, scene.centre
-    zenith = None if geometry is None else geometry.sun_zenith
-    if zenith is None and scene.time is not None and place is not None:
-        moments = scene.time, at_local_hour(scene.time, USUAL_HOUR, place[0])
-        zenith = min(solar_zenith(moment, *place) for moment in moments)
-    if zenith is None or 90 - zenith >= LOW_SUN:
+    height = sun_height(scene)
+    if height is None or height >= LOW_SUN:
         return None
     return (
-        f"{scene.name}: the sun stood {90 - zenith:.0f} degrees high: shadows of buildings, trees and slopes "
-        "look like water. Check towns and hillsides, or take a scene of another season"
+        f"{scene.name}: the sun stood {height:.0f} degrees high: shadows of buildings, trees and slopes look "
+        "like water. Check towns and hillsides, or take a scene of another season"
     )
