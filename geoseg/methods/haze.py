@@ -16,8 +16,9 @@ LEFT = 0.01
 BLUE, INFRARED = 0.45, 0.7
 """Wavelengths in µm between which the band lies that tells how much air there is."""
 
-MOST = 0.13
-"""Greatest reflectance of air in blue: ground without anything dark, such as a desert, would give more."""
+MOST, USUAL = 0.12, 0.08
+"""Greatest reflectance of air in blue; and what a clear one has, which is taken where ground without anything
+dark, such as a desert, would give more."""
 
 
 def bluest_of(wavelengths: Mapping[str, float]) -> str | None:
@@ -51,7 +52,8 @@ def air_reflectance(
     bluest = bluest_of({name: wavelengths[name] for name in bands if name in wavelengths})
     if bluest is None:
         return dict.fromkeys(wavelengths, 0.0)
-    amount = min(_dark(bands[bluest]), MOST)
+    darkest = _dark(bands[bluest])
+    amount = darkest if darkest <= MOST else USUAL
     found = {}
     for name, wavelength in wavelengths.items():
         scattered = amount * (wavelengths[bluest] / wavelength) ** 4

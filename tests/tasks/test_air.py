@@ -56,7 +56,7 @@ def _open(spec: SceneSpec) -> Scene:
 
 def test_what_the_air_adds_is_taken_off(tmp_path: Path) -> None:
     told = Told()
-    with _open(_scene(tmp_path, ABOVE, 0.1)) as above, _open(_scene(tmp_path, GROUND, 0.0)) as ground:
+    with _open(_scene(tmp_path, ABOVE, 0.08)) as above, _open(_scene(tmp_path, GROUND, 0.0)) as ground:
         cleared = without_air(above, Ledger(told))
         window = Window(row=0, col=0, height=256, width=256)
         found, expected = (item.read(window, BANDS).physical() for item in (cleared, ground))
@@ -69,7 +69,7 @@ def test_what_the_air_adds_is_taken_off(tmp_path: Path) -> None:
 
 
 def test_what_is_of_the_ground_is_left(tmp_path: Path) -> None:
-    with _open(_scene(tmp_path, GROUND, 0.1)) as ground:
+    with _open(_scene(tmp_path, GROUND, 0.08)) as ground:
         assert wavelengths_from_above(ground, BANDS) == {}
         assert without_air(ground, Ledger(Told())) is ground
 
@@ -85,8 +85,8 @@ def _water(spec: SceneSpec, folder: Path) -> float:
 def test_streets_are_no_water_from_above(tmp_path: Path) -> None:
     lake = _water(_scene(tmp_path, GROUND, 0.0), tmp_path)
     assert lake == pytest.approx(3600, rel=0.02)
-    assert _water(_scene(tmp_path, ABOVE, 0.1), tmp_path) == pytest.approx(lake, rel=0.05)
-    assert _water(_scene(tmp_path, GROUND, 0.1), tmp_path) > 5 * lake
+    assert _water(_scene(tmp_path, ABOVE, 0.08), tmp_path) == pytest.approx(lake, rel=0.05)
+    assert _water(_scene(tmp_path, GROUND, 0.08), tmp_path) > 5 * lake
 
 
 def test_a_city_in_winter(data_dir: Path, tmp_path: Path) -> None:
