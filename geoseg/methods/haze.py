@@ -21,19 +21,17 @@ MOST, USUAL = 0.12, 0.08
 dark, such as a desert, would give more."""
 
 
-def bluest_of(wavelengths: Mapping[str, float]) -> str | None:
-    """Return the band that tells how much air there is; None: no band is visible.
+def darkest_of(values: NDArray[np.floating]) -> float:
+    """Return how much brighter than it should be the darkest ground of a band is; 0 where nothing was seen.
 
     Args:
-        wavelengths: centre wavelengths in µm, by band.
+        values: reflectance 0..1 at the top of the atmosphere, any shape, NaN where not observed.
     """
-    visible = [name for name, wavelength in wavelengths.items() if BLUE <= wavelength < INFRARED]
-    return min(visible, key=lambda name: wavelengths[name], default=None)
+    seen = values[np.isfinite(values)]
+    return max(0.0, float(np.percentile(seen, DARKEST)) - LEFT) if seen.size else 0.0
 
 
-def air_reflectance(
-    bands: Mapping[str, NDArray[np.floating]], wavelengths: Mapping[str, float]
-) -> dict[str, float]:
+def air_reflectance(darkest: Mapping[str, float], wavelengths: Mapping[str, float]) -> dict[str, float]:
     """Return the reflectance that the air adds, by band.
 
     The darkest ground of the bluest band from 0.45 µm on tells how much there is; other bands have what
@@ -42,26 +40,19 @@ def air_reflectance(
     1996, PE&RS 62(9):1025.
 
     Args:
-        bands: reflectance 0..1 at the top of the atmosphere, any shape, NaN where not observed: of the bluest
-            band, and of any others.
+        darkest: as `darkest_of` finds it: of the bluest band, and of any others.
         wavelengths: centre wavelength in µm, by band.
 
     Returns:
-        Reflectance 0..1 of each band with a wavelength; zero for all where none of `bands` is visible.
+        Reflectance 0..1 of each band with a wavelength; zero for all where none of `darkest` is visible.
     """
-    bluest = bluest_of({name: wavelengths[name] for name in bands if name in wavelengths})
-    if bluest is None:
+    visible = {name: wavelengths[name] for name in darkest if BLUE <= wavelengths.get(name, 0) < INFRARED}
+    if not visible:
         return dict.fromkeys(wavelengths, 0.0)
-    darkest = _dark(bands[bluest])
-    amount = darkest if darkest <= MOST else USUAL
+    bluest = min(visible, key=lambda name: visible[name])
+    amount = darkest[bluest] if darkest[bluest] <= MOST else USUAL
     found = {}
     for name, wavelength in wavelengths.items():
         scattered = amount * (wavelengths[bluest] / wavelength) ** 4
-        found[name] = min(scattered, _dark(bands[name])) if name in bands else scattered
+        found[name] = min(scattered, darkest.get(name, scattered))
     return found
-
-
-def _dark(values: NDArray[np.floating]) -> float:
-    """How much brighter than it should be the darkest ground is."""
-    seen = values[np.isfinite(values)]
-    return max(0.0, float(np.percentile(seen, DARKEST)) - LEFT) if seen.size else 0.0

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from geoseg.errors import OutputError
 
@@ -52,12 +51,7 @@ class locked:  # noqa: N801 - reads as a statement: with locked(path, ...)
                 f"{self._path}: cannot be locked: {error.strerror}; use a folder of another file system"
             ) from error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go."""
         _release(self._file)
         os.close(self._file)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from geoseg.methods.haze import air_reflectance
+from geoseg.methods.haze import air_reflectance, darkest_of
 from geoseg.scenes import Scene
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.sample import sample
@@ -31,24 +31,35 @@ def wavelengths_from_above(scene: Scene, bands: Sequence[str]) -> dict[str, floa
     }
 
 
-def without_air(scene: Scene, ledger: Ledger) -> Scene:
+def air_above(darkest: Mapping[str, float], wavelengths: Mapping[str, float]) -> dict[str, float]:
+    """Return what `air_reflectance` finds, of bands where it is worth taking off."""
+    found = air_reflectance(darkest, wavelengths)
+    return {band: value for band, value in found.items() if value >= LEAST}
+
+
+def tell_air(ledger: Ledger, name: str, air: Mapping[str, float], done: str) -> None:
+    """Say what was found of a scene's air, and what is done of it."""
+    told = ", ".join(f"{band} {value:.3f}" for band, value in air.items())
+    ledger.note(f"{name}: from above the atmosphere; {done} ({told})")
+
+
+def cleared(scene: Scene, ledger: Ledger) -> Scene:
     """Return a view of a scene without the light that the air adds; any other scene as it is.
 
     Args:
         scene: of any kind.
         ledger: is told what was taken off.
     """
-    waves = wavelengths_from_above(scene, scene.band_names)
-    if not waves:
-        return scene
-    blocks = sample(scene, tuple(waves))
-    values = {
-        band: np.concatenate([block.physical()[i].ravel() for block in blocks])
-        for i, band in enumerate(waves)
-    }
-    air = {band: value for band, value in air_reflectance(values, waves).items() if value >= LEAST}
+    wavelengths = wavelengths_from_above(scene, scene.band_names)
+    # Band by band: all at once would be hundreds of megabytes.
+    darkest = {band: _darkest(scene, band) for band in wavelengths}
+    air = air_above(darkest, wavelengths)
     if not air:
         return scene
-    told = ", ".join(f"{band} {value:.3f}" for band, value in air.items())
-    ledger.note(f"{scene.name}: from above the atmosphere; the air's light is taken off ({told})")
+    tell_air(ledger, scene.name, air, "the air's light is taken off")
     return scene.darker(air)
+
+
+def _darkest(scene: Scene, band: str) -> float:
+    blocks = sample(scene, (band,))
+    return darkest_of(np.concatenate([block.physical().ravel() for block in blocks]))

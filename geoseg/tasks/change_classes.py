@@ -10,11 +10,12 @@ import numpy as np
 from geoseg.catalog.presets import task
 from geoseg.catalog.tables import spectral_classes
 from geoseg.errors import UsageError
-from geoseg.methods.haze import air_reflectance
+from geoseg.methods.haze import darkest_of
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
+from geoseg.scenes import Scene
 from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
-from geoseg.tasks.air import LEAST, wavelengths_from_above
+from geoseg.tasks.air import air_above, tell_air, wavelengths_from_above
 from geoseg.tasks.change_choice import Choice
 from geoseg.tasks.change_measure import smoothed
 from geoseg.tasks.change_pair import Pair, units_of
@@ -62,22 +63,20 @@ def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Le
         return choice
     count = len(choice.channels)
     blocks = [block.physical() for block in sample]
-    found: list[dict[str, float]] = []
-    for first, (name, scene) in zip(
-        (0, count), (("before", pair.before), ("after", pair.after)), strict=True
-    ):
-        waves = wavelengths_from_above(scene, choice.bands)
-        planes = {band: [block[first + i] for block in blocks] for i, band in enumerate(choice.bands)}
-        values = {
-            band: np.concatenate([smoothed(plane, choice.radius).ravel() for plane in planes[band]])
-            for band in waves
+
+    def air_of(scene: Scene, name: str, first: int) -> dict[str, float]:
+        wavelengths = wavelengths_from_above(scene, choice.bands)
+        planes = {band: first + choice.bands.index(band) for band in wavelengths}
+        darkest = {
+            band: darkest_of(np.concatenate([smoothed(block[i], choice.radius).ravel() for block in blocks]))
+            for band, i in planes.items()
         }
-        air = {band: value for band, value in air_reflectance(values, waves).items() if value >= LEAST}
-        found.append(air)
+        air = air_above(darkest, wavelengths)
         if air:
-            told = ", ".join(f"{band} {value:.3f}" for band, value in air.items())
-            ledger.note(f"{name}: from above the atmosphere; classes go without the air's light ({told})")
-    return replace(choice, air=(found[0], found[1]))
+            tell_air(ledger, name, air, "classes go without the air's light")
+        return air
+
+    return replace(choice, air=(air_of(pair.before, "before", 0), air_of(pair.after, "after", count)))
 
 
 def _bands_of(rules: Iterable[Rule]) -> set[str]:

@@ -67,7 +67,10 @@ class ChangeSession:
                     name: smoothed(values, choice.radius)
                     for name, values in zip(choice.bands, date[: len(choice.bands)], strict=True)
                 }
-                ground = {name: values - np.float32(air.get(name, 0.0)) for name, values in seen.items()}
+                ground = {
+                    name: values - np.float32(air[name]) if name in air else values
+                    for name, values in seen.items()
+                }
                 plane[...] = classify(choice.rules, ground, choice.other, seen)
 
 

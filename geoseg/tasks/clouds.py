@@ -78,14 +78,20 @@ def sun_height(scene: Scene) -> float | None:
     return max(90 - solar_zenith(moment, *place) for moment in moments)
 
 
+def low_sun(scene: Scene) -> float | None:
+    """Return the height of a sun whose shadows may be taken for water; None: higher, or not known."""
+    height = sun_height(scene)
+    return None if height is None or height >= LOW_SUN else height
+
+
 def low_sun_warning(scene: Scene) -> str | None:
-    """Say when the sun stood so low that shadows may be taken for water; None: it did not, or nobody knows.
+    """Say that shadows of a low sun may be taken for water; None: `low_sun` tells of none.
 
     Args:
         scene: any optical scene.
     """
-    height = sun_height(scene)
-    if height is None or height >= LOW_SUN:
+    height = low_sun(scene)
+    if height is None:
         return None
     return (
         f"{scene.name}: the sun stood {height:.0f} degrees high: shadows of buildings, trees and slopes look "

@@ -17,7 +17,7 @@ from geoseg.scenes.bands import TWINS
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
-from geoseg.tasks.air import without_air
+from geoseg.tasks.air import cleared
 from geoseg.tasks.clouds import cloud_warning, low_sun_warning
 from geoseg.tasks.flood_network import by_network, convincing_model, open_dates
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
@@ -47,7 +47,7 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
         model = find_model(spec.model) if spec.model is not None else None
         scene, before = open_dates(spec, model, stack, ledger)
         above = scene
-        scene, before = without_air(scene, ledger), [without_air(item, ledger) for item in before]
+        scene, before = cleared(scene, ledger), [cleared(item, ledger) for item in before]
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
         if model is not None:

@@ -22,7 +22,7 @@ from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec, Units
-from geoseg.tasks.clouds import LOW_SUN, sun_height
+from geoseg.tasks.clouds import low_sun
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.references import References, flood_classes
@@ -137,8 +137,8 @@ def _made_for(model: ModelSpec, scene: Scene, before: Sequence[Scene], judged_in
 def _doubt(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: FloodSpec) -> str:
     """Say what about a scene a network does not know; empty where it fits."""
     radar = set(_own(model)) <= set(POLARISATIONS)
-    height = None if radar else sun_height(scene)
-    if height is not None and height < LOW_SUN:
+    height = None if radar else low_sun(scene)
+    if height is not None:
         return f"the sun stood {height:.0f} degrees high, and it takes shadows for water"
     model = _with_polarisation(model, scene, before)
     chosen = clip(scene.select(_own(model)), spec.run)

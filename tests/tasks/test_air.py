@@ -15,7 +15,7 @@ from geoseg.grid import Window
 from geoseg.report import RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
-from geoseg.tasks.air import wavelengths_from_above, without_air
+from geoseg.tasks.air import cleared, wavelengths_from_above
 from geoseg.tasks.flood import map_flood
 from geoseg.tasks.mapping import Ledger
 from tests.told import Told
@@ -57,9 +57,9 @@ def _open(spec: SceneSpec) -> Scene:
 def test_what_the_air_adds_is_taken_off(tmp_path: Path) -> None:
     told = Told()
     with _open(_scene(tmp_path, ABOVE, 0.08)) as above, _open(_scene(tmp_path, GROUND, 0.0)) as ground:
-        cleared = without_air(above, Ledger(told))
+        clear = cleared(above, Ledger(told))
         window = Window(row=0, col=0, height=256, width=256)
-        found, expected = (item.read(window, BANDS).physical() for item in (cleared, ground))
+        found, expected = (item.read(window, BANDS).physical() for item in (clear, ground))
     # Streets are the darkest: of their own blue, 0.04, all but 0.01 is taken for air too.
     assert (expected[0] - found[0]).mean() == pytest.approx(0.028, abs=0.003)
     assert (expected[0] - found[0]).std() < 1e-4
@@ -71,7 +71,7 @@ def test_what_the_air_adds_is_taken_off(tmp_path: Path) -> None:
 def test_what_is_of_the_ground_is_left(tmp_path: Path) -> None:
     with _open(_scene(tmp_path, GROUND, 0.08)) as ground:
         assert wavelengths_from_above(ground, BANDS) == {}
-        assert without_air(ground, Ledger(Told())) is ground
+        assert cleared(ground, Ledger(Told())) is ground
 
 
 def _water(spec: SceneSpec, folder: Path) -> float:
