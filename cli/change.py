@@ -38,6 +38,9 @@ def change(
     band: shared.Band = None,
     sensor: shared.Sensor = None,
     sar_units: shared.SarUnits = None,
+    clouds: shared.Clouds = None,
+    mask: shared.Mask = None,
+    mask_dilate: shared.MaskDilate = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(

@@ -21,6 +21,9 @@ def facilities(
     band: shared.Band = None,
     sensor: shared.Sensor = None,
     sar_units: shared.SarUnits = None,
+    clouds: shared.Clouds = None,
+    mask: shared.Mask = None,
+    mask_dilate: shared.MaskDilate = None,
     sensor_input: Annotated[
         str | None,
         typer.Option(

@@ -34,6 +34,9 @@ def info(
     band: shared.Band = None,
     sensor: shared.Sensor = None,
     sar_units: shared.SarUnits = None,
+    clouds: shared.Clouds = None,
+    mask: shared.Mask = None,
+    mask_dilate: shared.MaskDilate = None,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = 0,
@@ -53,7 +56,8 @@ def info(
             return
     from .request import build_scene
 
-    said = {"scene": paths, "band": band, "sensor": sensor, "sar-units": sar_units}
+    said: dict[str, object] = {"scene": paths, "band": band, "sensor": sensor, "sar-units": sar_units}
+    said |= {"clouds": clouds, "mask": mask, "mask-dilate": mask_dilate}
     _print_scene(build_scene(said), as_json, told)
 
 
@@ -104,10 +108,11 @@ def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> Non
 
     with telling(verbosity) as console, open_scene(request, sensors()) as scene:
         facts = scene.describe()
+        left_out = [{"name": item.name, "why": item.why} for item in scene.facts.left_out]
         notes, warnings = scene.notes, scene.warnings
         size = None if scene.grid.crs is None else scene.grid.pixel_size_m
         if as_json:
-            print_json({**facts, "notes": list(notes), "warnings": list(warnings)})
+            print_json({**facts, "left_out": left_out, "notes": list(notes), "warnings": list(warnings)})
             return
         for text in notes:
             console.note(text)
@@ -122,7 +127,7 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
     Raises:
         UsageError: it is no description of a scene.
     """
-    from .show import facts_text, value_text
+    from .show import facts_text, quality_texts, value_text
 
     grid, bands = facts["grid"], facts["bands"]
     if not isinstance(grid, Mapping) or not isinstance(bands, list):
@@ -141,5 +146,6 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
         ("time", value_text(facts["time"])),
         ("grid", size),
         ("crs", value_text(grid["crs"])),
+        *[("quality", text) for text in quality_texts(facts.get("quality"))],
     ]
     return facts_text(head) + "\n\n" + columns(rows)

@@ -68,6 +68,34 @@ SarUnits = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Clouds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|product|network|none",
+        help="Where clouds, cloud shadows, saturated and layover pixels are known from; they are not mapped. "
+        "auto: the product's quality layers (SCL, QA_PIXEL, Fmask, udm2, ...), else a cloud network where "
+        "geoseg[clouds] is installed.  (default: auto)",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE[:VALUES]",
+        help="Do not map inside these polygons, or where this raster has VALUES such as 3,8-11 "
+        "(without VALUES: 1 and more).",
+        rich_help_panel=INPUT,
+    ),
+]
+MaskDilate = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PIXELS",
+        help="Grow what is not mapped by so many pixels.",
+        rich_help_panel=INPUT,
+    ),
+]
 Reference = Annotated[
     list[str] | None,
     typer.Option(

@@ -44,7 +44,17 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "effective-wind": values.pair,
     "also": values.named_paths,
 }
-_SCENE = {"scene": "paths", "band": "bands", "sensor": "sensor", "sar-units": "sar_units"}
+_SCENE = {
+    "scene": "paths",
+    "band": "bands",
+    "sensor": "sensor",
+    "sar-units": "sar_units",
+    "clouds": "clouds",
+    "mask": "mask",
+    "mask-dilate": "mask_dilate",
+}
+_ALIKE = ("sensor", "sar_units", "clouds", "mask", "mask_dilate")
+"""Fields of a scene that hold for the scenes beside it too."""
 _RUN = {name.replace("_", "-"): name for name in RunSpec.model_fields}
 _FURTHER = ("before", "reference")
 """Options that name further scenes of the kind of the first."""
@@ -191,7 +201,7 @@ def _nest(options: Mapping[str, object], own: Mapping[str, str]) -> dict[str, ob
     inner: dict[str, object] = {"scene": scene}
     inner["run"] = {to: options[name] for name, to in _RUN.items() if name in options}
     inner |= {to: options[name] for name, to in own.items() if name in options}
-    like = {name: scene[name] for name in ("sensor", "sar_units") if name in scene}
+    like = {name: scene[name] for name in _ALIKE if name in scene}
     for name in _FURTHER:
         if name in inner:
             inner[name] = [{"paths": [path], **like} for path in _paths(inner[name])]
@@ -277,4 +287,7 @@ def _scene_options(scene: SceneSpec) -> dict[str, object]:
         "band": dict(scene.bands),
         "sensor": scene.sensor,
         "sar-units": scene.sar_units,
+        "clouds": scene.clouds,
+        "mask": scene.mask,
+        "mask-dilate": scene.mask_dilate,
     }

@@ -18,6 +18,11 @@ def record_text(record: RunRecord, *, detail: bool = False) -> str:
     if record.model:
         facts.append(("model", _line(record.model)))
     facts.append(("observed", f"{record.valid_share:.1%} of the scene"))
+    facts += [
+        ("quality", f"{item.get('name')}: {text}")
+        for item in record.inputs
+        for text in quality_texts(item.get("quality"))
+    ]
     facts += [("noise", _noise(row)) for row in record.tables.get("retrieval", ())]
     if detail:
         facts.append(("engine", _line(record.runtime)))
@@ -63,6 +68,32 @@ def gain_loss_table(rows: TableRows) -> str:
     head = ("", *(name.replace("_", " ") for name in names))
     lines = [(str(row["label"]), *(f"{row[name]:,.2f}" for name in names)) for row in rows]
     return columns([head, *lines], right=tuple(range(1, len(names) + 1)))
+
+
+_CONDITIONS = {
+    "cloud": "cloud",
+    "shadow": "cloud shadow",
+    "saturated": "saturated",
+    "layover": "layover or radar shadow",
+    "masked": "inside --mask",
+    "snow": "snow or ice (mapped)",
+    "haze": "thin haze (mapped)",
+    "fill": "without data",
+}
+"""What quality layers tell, as people read it."""
+
+
+def quality_texts(quality: object) -> list[str]:
+    """What hides the ground of a scene, by which layers: one line, none without layers."""
+    if not isinstance(quality, Mapping):
+        return []
+    shares, layers = quality.get("shares"), quality.get("layers")
+    if not isinstance(shares, Mapping) or not isinstance(layers, list):
+        return []
+    told = [f"{float(shares[name]):.1%} {text}" for name, text in _CONDITIONS.items() if name in shares]
+    titles = ", ".join(dict.fromkeys(str(layer["title"]) for layer in layers))
+    sampled = " of the sample" if quality.get("sampled") else ""
+    return [f"{', '.join(told) or 'nothing hidden'}{sampled} ({titles})"]
 
 
 def class_table(classes: Sequence[ClassTotal]) -> str:

@@ -52,6 +52,7 @@ WITHIN_RANK = {
     ("evaluate", "train"),
     ("models", "spec"),
     ("runtimes", "catalog"),  # what an ONNX file is made of is read in one place
+    ("scenes", "catalog"),  # sensors and quality layers are presets
     ("device", "preview"),
     ("device", "reading"),
     ("device", "scoring"),

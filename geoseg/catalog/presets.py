@@ -1,4 +1,4 @@
-"""Sensors, satellites and tasks: the YAML files of `geoseg.configs` as specs, read once."""
+"""Sensors, quality layers, satellites and tasks: the YAML files of `geoseg.configs` as specs, read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import UsageError
-from geoseg.spec import SatelliteSpec, SensorSpec, Spec, TaskSpec
+from geoseg.spec import QualitySpec, SatelliteSpec, SensorSpec, Spec, TaskSpec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 _TABLE = TypeAdapter(dict[str, JsonValue])
@@ -95,6 +95,16 @@ def satellite(name: str) -> SatelliteSpec:
     if found is None:
         raise _unknown("satellite", name, satellites())
     return found
+
+
+@cache
+def quality_layers() -> Mapping[str, QualitySpec]:
+    """Return every kind of quality layer by name.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return MappingProxyType({stem: _load("quality", stem, QualitySpec) for stem in _stems("quality")})
 
 
 @cache

@@ -9,18 +9,23 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import emit, landsat, sentinel2
 from geoseg.scenes.paths import Listing, gdal_path, is_archive, is_local, listing, looks_like_raster
 from geoseg.scenes.product import Asset, Product
+from geoseg.scenes.quality_files import Kinds, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.stac import stac_product
 
 
-def find_product(paths: tuple[str, ...]) -> Product:
+def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:
     """Return the files of a scene and what their metadata say.
+
+    Args:
+        paths: as people write them.
+        kinds: all kinds of quality layer by name.
 
     Raises:
         SceneReadError: a path does not exist or cannot be listed.
         SceneError: a folder holds no raster, several scenes, or a product that must be processed first.
     """
-    found = [_one(gdal_path(path)) for path in paths]
+    found = [_one(gdal_path(path), kinds) for path in paths]
     first = found[0]
     assets = {asset.path: asset for product in found for asset in product.assets}
     sensors = {product.sensor for product in found} - {None}
@@ -39,6 +44,8 @@ def find_product(paths: tuple[str, ...]) -> Product:
         warnings=tuple(dict.fromkeys(text for product in found for text in product.warnings)),
         platform=platforms.pop() if len(platforms) == 1 else None,
         geometry=next((product.geometry for product in found if product.geometry), None),
+        quality=tuple(dict.fromkeys(item for product in found for item in product.quality)),
+        left_out=tuple(dict.fromkeys(item for product in found for item in product.left_out)),
     )
 
 
@@ -52,7 +59,7 @@ def _common_name(names: list[str]) -> str:
     return shared if len(shared) >= 4 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _one(path: str) -> Product:
+def _one(path: str, kinds: Kinds) -> Product:
     """Return the product behind one path."""
     name = base_name(path)
     if path.lower().split("?")[0].endswith((".json", ".geojson")):
@@ -63,13 +70,13 @@ def _one(path: str) -> Product:
             raise SceneReadError(f"{path} does not exist; check the path")
         return Product(name=name, assets=(Asset(path=path),))
     if local.is_dir():
-        return _folder(listing(local), local.resolve().name)
+        return _folder(listing(local), local.resolve().name, kinds)
     if sentinel2.METADATA.search(name) or name == "manifest.safe":
-        return _folder(listing(local.parent), local.resolve().parent.name)
+        return _folder(listing(local.parent), local.resolve().parent.name, kinds)
     if name.endswith("_MTL.txt"):
         return _beside(listing(local.parent), name)
     if is_archive(local):
-        return _folder(listing(local), local.name.split(".")[0])
+        return _folder(listing(local), local.name.split(".")[0], kinds)
     return _file(local)
 
 
@@ -96,7 +103,7 @@ def _beside(files: Listing, mtl: str) -> Product:
     return _landsat(prefix.rstrip("_"), assets, files.text(mtl), files.path(mtl))
 
 
-def _folder(files: Listing, name: str) -> Product:
+def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
     """Return what a folder or archive holds."""
     safes = [item for item in files.names if sentinel2.METADATA.search(item)]
     if safes:
@@ -104,7 +111,9 @@ def _folder(files: Listing, name: str) -> Product:
         top = [item for item in safes if item.count("/") == depth]
         if len(top) > 1:
             raise SceneError(f"{files.root} holds several products ({', '.join(top[:3])}); give one of them")
-        return sentinel2.safe_product(files, top[0])
+        product = sentinel2.safe_product(files, top[0])
+        image = product.assets[0].path.removeprefix(f"{files.root}/")
+        return replace(product, quality=quality_in(files, image, kinds))
     if any(base_name(item) == "manifest.safe" for item in files.names) and any(
         "measurement/" in item for item in files.names
     ):

@@ -9,21 +9,25 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from geoseg.catalog.presets import quality_layers
 from geoseg.errors import BandError
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.bands import Band
 from geoseg.scenes.calibration import Context, calibrate, check_offset
 from geoseg.scenes.emit import open_raster
 from geoseg.scenes.files import find_product
-from geoseg.scenes.naming import Candidate, wavelength_of
+from geoseg.scenes.naming import Candidate, vocabulary, wavelength_of
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, Product, time_in_name
+from geoseg.scenes.quality import Layer, Quality
+from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
+from geoseg.scenes.quality_opening import open_mask, open_quality
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.recognition import recognise
 from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
-from geoseg.spec import SceneSpec, SensorSpec
+from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -42,9 +46,9 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         UsageError: the sensor or a `--band` is not understood.
     """
     with ExitStack() as stack:
-        remarks = Remarks()
+        remarks, kinds = Remarks(), quality_layers()
         settled = _settled_bands(request)
-        product = _product(request, {path for path, _ in settled.values()})
+        product = _product(request, {path for path, _ in settled.values()}, kinds)
         rasters = {asset.path: stack.enter_context(open_raster(asset.path)) for asset in product.assets}
         own: list[Named] = []
         for name, (path, index) in settled.items():
@@ -56,6 +60,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
             free += [item for item in found if (item.raster, item.index) not in taken]
             # Whoever names bands has looked at them: nothing is left to say of alpha.
             remarks.notes += [f"{base_name(asset.path)}: {note}" for note in notes if not settled]
+        free, flagged = set_bands_aside(free, kinds)
         verdict = recognise(request.sensor, product, free, sensors)
         named, notes = name_bands(free, verdict, sensors, lenient=bool(settled))
         named = own + [item for item in named if item.name not in settled]
@@ -73,8 +78,18 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         _georeference(bands, remarks)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
             remarks.note("bare counts: without a sensor the scale to reflectance is not known")
-        scene = Scene(_facts(product, context, sensors), bands)
-        for raster in set(rasters.values()) - {band.raster for band in bands}:
+        layers: tuple[Layer, ...] = ()
+        if request.clouds != "none":
+            layers = open_quality(product.quality, flagged, kinds, vocabulary(sensor, names=False))
+        masks = (open_mask(request.mask),) if request.mask else ()
+        quality = Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
+        stack.callback(quality.close)
+        if layers:
+            titles = ", ".join(dict.fromkeys(layer.title for layer in layers))
+            remarks.note(f"quality layers: {titles} (--clouds none maps without them)")
+        scene = Scene(_facts(product, context, sensors), bands, quality=quality)
+        kept = {band.raster for band in bands} | {item.raster for item, _ in flagged}
+        for raster in set(rasters.values()) - kept:
             raster.close()
         stack.pop_all()
         return scene
@@ -102,12 +117,12 @@ def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _product(request: SceneSpec, named: set[str]) -> Product:
-    """Return the scene's product with the files that only `--band` names."""
-    product = find_product(request.paths)
+def _product(request: SceneSpec, named: set[str], kinds: Mapping[str, QualitySpec]) -> Product:
+    """Return the scene's product with the files that only `--band` names, quality layers set aside."""
+    product = find_product(request.paths, kinds)
     known = {asset.path for asset in product.assets}
     extra = tuple(Asset(path=path, spare=True) for path in sorted(named - known))
-    return replace(product, assets=product.assets + extra)
+    return set_quality_aside(replace(product, assets=product.assets + extra), kinds, named)
 
 
 def _named(name: str, raster: Raster, index: int, product: Product) -> Named:
@@ -159,5 +174,6 @@ def _facts(product: Product, context: Context, sensors: Mapping[str, SensorSpec]
         geometry=product.geometry,
         notes=tuple(dict.fromkeys((*product.notes, *context.remarks.notes))),
         warnings=tuple(dict.fromkeys((*product.warnings, *context.remarks.warnings))),
+        left_out=product.left_out,
         centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},
     )

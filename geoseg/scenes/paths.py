@@ -105,7 +105,7 @@ def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
 
 
 def fetch_text(path: str) -> str:
-    """Return the text of a local file or of an http(s) address.
+    """Return the text of a local file, of a member of a local archive, or of an http(s) address.
 
     Raises:
         SceneReadError: it cannot be read.
@@ -115,8 +115,13 @@ def fetch_text(path: str) -> str:
         if address.startswith(("http://", "https://")):
             with urlopen(Request(address), timeout=30) as answer:  # noqa: S310 - the scheme was just checked
                 return _decode(answer.read())
+        for prefix, read in (("/vsizip/", _from_zip), ("/vsitar/", _from_tar)):
+            if path.startswith(prefix):
+                inner = Path(path.removeprefix(prefix))
+                archive = next((item for item in inner.parents if item.is_file()), inner)
+                return read(archive, inner.relative_to(archive).as_posix())
         return _decode(Path(path).read_bytes())
-    except (OSError, URLError) as error:
+    except (OSError, URLError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise SceneReadError(f"{path} cannot be read: {error}; check the address") from error
 
 

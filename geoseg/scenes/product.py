@@ -37,6 +37,25 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFile:
+    """A file of a product that says what hides the ground."""
+
+    path: str
+    kinds: tuple[str, ...]
+    """Names of the kinds of quality layer (`configs/quality`) that it may be, by its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A file or band of a product that is not mapped from."""
+
+    name: str
+    """Of the file, with its band where only one is left out."""
+    why: str
+    """What it is, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
     """Where the sun stood and from where a scene was seen, as its product says it, in degrees."""
 
@@ -75,6 +94,8 @@ class Product:
     platform: str | None = None
     """The satellite as metadata state it, such as `sentinel-2a`; None: names must tell."""
     geometry: Geometry | None = None
+    quality: tuple[QualityFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 _STAMP = re.compile(r"(?<!\d)((?:19|20)\d{2})(0[1-9]|1[0-2])([0-2]\d|3[01])T?(\d{6})?(?!\d)")

@@ -18,11 +18,12 @@ from geoseg.pixels import Pixels
 from geoseg.scenes.area import Area, box_area
 from geoseg.scenes.bands import Band, find_band
 from geoseg.scenes.polygons import PolygonMask, read_polygons
-from geoseg.scenes.product import Geometry
+from geoseg.scenes.product import Geometry, LeftOut
+from geoseg.scenes.quality import Quality
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.sampling import Placement, place
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
-from geoseg.spec import SensorSpec, Units
+from geoseg.spec import NOT_MAPPED, Condition, SensorSpec, Units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +38,8 @@ class Facts:
     geometry: Geometry | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """Files and bands of the product that are not mapped from."""
     centres: Mapping[str, float]
     """Centre wavelengths (µm) of common names."""
 
@@ -56,8 +59,11 @@ class Scene:
         *,
         target: Grid | None = None,
         areas: tuple[Area, ...] = (),
+        quality: Quality | None = None,
     ) -> None:
         """Put bands on a grid: `target`, else that of the finest band; cropped to `areas`.
+
+        What `quality` hides counts as not observed.
 
         Raises:
             SceneError: the files cannot be aligned, or the areas lie outside.
@@ -65,6 +71,7 @@ class Scene:
         self.facts = facts
         self.bands = bands
         self._target, self._areas = target, areas
+        self.quality = quality or Quality()
         grid = target or finest(bands)
         for area in areas:
             grid = area.crop(grid)
@@ -73,6 +80,7 @@ class Scene:
         self._placements: dict[Raster, Placement] = {
             raster: place(grid, raster.grid, what=base_name(raster.path)) for raster in _rasters(bands)
         }
+        self._hidden = self.quality.on(grid) if self.quality.layers else None
 
     @property
     def name(self) -> str:
@@ -141,7 +149,7 @@ class Scene:
         found = [find_band(self.bands, name, self.facts.centres) for name in bands]
         said = [note for _, note in found if note and note not in self.facts.notes]
         facts = replace(self.facts, notes=(*self.facts.notes, *said))
-        return Scene(facts, tuple(band for band, _ in found), target=self._target, areas=self._areas)
+        return self._view(facts=facts, bands=tuple(band for band, _ in found))
 
     def clip(
         self,
@@ -164,7 +172,7 @@ class Scene:
         if aoi is not None:
             shapes, crs = read_polygons(aoi)
             areas.append(Area(shapes=shapes, crs=crs, masks=True, what=f"--aoi {aoi}"))
-        return Scene(self.facts, self.bands, target=self._target, areas=tuple(areas))
+        return self._view(areas=tuple(areas))
 
     def onto(self, grid: Grid) -> Scene:
         """Return a view on another grid; pixels that the scene does not cover are not valid.
@@ -172,12 +180,41 @@ class Scene:
         Raises:
             SceneError: the grids cannot be aligned (no CRS).
         """
-        return Scene(self.facts, self.bands, target=grid)
+        return Scene(self.facts, self.bands, target=grid, quality=self.quality)
 
     def darker(self, by: Mapping[str, float]) -> Scene:
         """Return a view whose bands have less of their physical unit; `by` says how much, by band."""
         bands = tuple(replace(band, offset=band.offset - by.get(band.name, 0.0)) for band in self.bands)
-        return Scene(self.facts, bands, target=self._target, areas=self._areas)
+        return self._view(bands=bands)
+
+    def with_quality(self, quality: Quality) -> Scene:
+        """Return a view that other layers hide; closing it closes them."""
+        return self._view(quality=quality)
+
+    def _view(
+        self,
+        *,
+        facts: Facts | None = None,
+        bands: tuple[Band, ...] | None = None,
+        areas: tuple[Area, ...] | None = None,
+        quality: Quality | None = None,
+    ) -> Scene:
+        """Return a view on the same open files that differs in some ways."""
+        return Scene(
+            facts or self.facts,
+            self.bands if bands is None else bands,
+            target=self._target,
+            areas=self._areas if areas is None else areas,
+            quality=quality or self.quality,
+        )
+
+    def hidden_shares(self) -> tuple[dict[Condition, float], bool]:
+        """Return the shares (0..1) of the conditions that its quality layers tell, and whether of all pixels.
+
+        Raises:
+            SceneReadError: a layer is damaged.
+        """
+        return ({}, True) if self._hidden is None else self._hidden.shares(self.band_names)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window; where it leaves the grid it is padded with pixels that are not valid.
@@ -210,6 +247,8 @@ class Scene:
                         seen &= mask
             for polygons in self._masks:
                 seen &= polygons.read(inner)
+            if self._hidden is not None:
+                seen &= ~self._hidden.hidden(inner, bands)
         return Pixels(
             window=window,
             bands=tuple(bands),
@@ -235,7 +274,7 @@ class Scene:
             strip = READ_ROWS if same else int(np.ceil(READ_ROWS * native_rows)) + 2
             first = placement.forward.f if same else 0.5
             total += raster.cache_bytes([chosen[position].index for position in positions], first, strip)
-        return total
+        return total + (0 if self._hidden is None else self._hidden.cache_bytes())
 
     def describe(self) -> dict[str, JsonValue]:
         """Return what a run record says of it: paths, sensor, time, grid, and each band's scaling."""
@@ -253,6 +292,21 @@ class Scene:
                 "width": self.grid.width,
             },
             "bands": bands,
+            "quality": self._describe_quality(),
+        }
+
+    def _describe_quality(self) -> dict[str, JsonValue] | None:
+        """Quality layers and what they hide; None without any."""
+        if not self.quality.layers:
+            return None
+        shares, whole = self.hidden_shares()
+        rounded: dict[str, JsonValue] = {name: round(share, 4) for name, share in shares.items()}
+        return {
+            "layers": self.quality.describe(),
+            "not_mapped": [name for name in NOT_MAPPED if name in self.quality.says],
+            "dilate": self.quality.dilate,
+            "shares": rounded,
+            "sampled": not whole,
         }
 
     def _describe_band(self, band: Band) -> dict[str, JsonValue]:
@@ -291,6 +345,7 @@ class Scene:
         """Close the files, also of all views."""
         for raster in _rasters(self.bands):
             raster.close()
+        self.quality.close()
 
     def __enter__(self) -> Self:
         return self

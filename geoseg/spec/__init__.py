@@ -41,6 +41,12 @@ from geoseg.spec.models import (
     ModelSpec,
     NetworkSpec,
 )
+from geoseg.spec.quality import (
+    NOT_MAPPED,
+    Condition,
+    QualityFlag,
+    QualitySpec,
+)
 from geoseg.spec.runs import (
     ChangeSpec,
     FloodSpec,
@@ -55,6 +61,7 @@ from geoseg.spec.sensors import (
 )
 
 __all__ = [
+    "NOT_MAPPED",
     "STRIDES",
     "TWO_DATES",
     "Activation",
@@ -65,6 +72,7 @@ __all__ = [
     "ClassSpec",
     "ClassifierSpec",
     "Colour",
+    "Condition",
     "Evidence",
     "FacilitiesSpec",
     "FloodSpec",
@@ -73,6 +81,8 @@ __all__ = [
     "ModelSpec",
     "NetworkSpec",
     "PlumeSpec",
+    "QualityFlag",
+    "QualitySpec",
     "RunSpec",
     "SatelliteSpec",
     "SceneSpec",

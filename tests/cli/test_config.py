@@ -16,6 +16,7 @@ FLAGS = [
     "-o",
     "out.gpkg",
     *("--band", "green=a.tif:1", "--band", "nir=b.tif:2", "--sensor", "naip", "--sar-units", "db"),
+    *("--clouds", "product", "--mask", "clouds.tif:3,8-11", "--mask-dilate", "2"),
     *("--aoi", "area.gpkg", "--bbox", "-10.5,4,-9,5", "--bbox-crs", "EPSG:32633", "--dst-crs", "EPSG:3035"),
     *("--raster", "c.tif", "--scores", "s.tif", "--picture", "p.png", "--overwrite"),
     *("--min-area", "500", "--fill-holes", "200.5", "--simplify", "5"),

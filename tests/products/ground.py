@@ -57,11 +57,18 @@ def checks(side: int = SIDE, fields: int = 12) -> NDArray[np.bool_]:
     return np.asarray((rows + cols) % 3 == 0)
 
 
+def lake(side: int = SIDE) -> NDArray[np.uint8]:
+    """Kinds (side, side): a lake of 9,981 pixels among fields of vegetation and bare soil."""
+    kinds = np.where(checks(side), BARE, VEGETATION).astype(np.uint8)
+    kinds[disc(side, 56.37 * side / SIDE, side / 2, side / 2)] = WATER
+    return kinds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ground:
     """What lies where: a kind (WATER, VEGETATION, BARE, CLOUD) a pixel, seen with noise."""
 
-    kinds: NDArray[np.uint8] = field(default_factory=lambda: lake())
+    kinds: NDArray[np.uint8] = field(default_factory=lake)
     seed: int = 0
     noise: float = 0.004
     """Standard deviation of reflectance."""
@@ -85,13 +92,6 @@ class Ground:
         return np.asarray(self.kinds == WATER)
 
 
-def lake(side: int = SIDE) -> NDArray[np.uint8]:
-    """Kinds (side, side): a lake of 9,981 pixels among fields of vegetation and bare soil."""
-    kinds = np.where(checks(side), BARE, VEGETATION).astype(np.uint8)
-    kinds[disc(side, 56.37 * side / SIDE, side / 2, side / 2)] = WATER
-    return kinds
-
-
 def write_raster(
     path: Path,
     data: NDArray[Any],
@@ -108,7 +108,7 @@ def write_raster(
     driver: str = "GTiff",
     **profile: Any,
 ) -> Path:
-    """Write a raster (B, H, W) or (H, W); its upper left corner is (EAST, NORTH) where nothing else is said."""
+    """Write a raster (B, H, W) or (H, W); its upper left corner is (EAST, NORTH) unless `transform` says."""
     stack = data[np.newaxis] if data.ndim == 2 else data
     path.parent.mkdir(parents=True, exist_ok=True)
     place = transform or Affine(pixel, 0, EAST, 0, -pixel, NORTH)

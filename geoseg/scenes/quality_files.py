@@ -1,0 +1,121 @@
+"""Which files and bands of a product are quality layers: told by name, and never taken for bands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from geoseg.scenes.naming import Candidate
+from geoseg.scenes.paths import Listing, is_local
+from geoseg.scenes.product import Product, QualityFile
+from geoseg.scenes.raster import base_name
+from geoseg.spec import QualitySpec
+
+Kinds = Mapping[str, QualitySpec]
+
+LEAST_SHARED = 2
+"""Characters that a band file and a quality layer beside it must share at the beginning of their names."""
+
+
+def kinds_by_name(name: str, kinds: Kinds) -> tuple[str, ...]:
+    """Return the kinds of quality layer whose patterns fit a file name, without regard to case."""
+    return tuple(
+        kind
+        for kind, spec in kinds.items()
+        if any(re.search(pattern, name, re.IGNORECASE) for pattern in spec.file_patterns)
+    )
+
+
+def kinds_by_label(labels: Iterable[str], kinds: Kinds) -> tuple[str, ...]:
+    """Return the kinds of quality layer that a STAC asset's key or a band's description names."""
+    words = {label.strip().lower() for label in labels}
+    return tuple(kind for kind, spec in kinds.items() if words & {label.lower() for label in spec.labels})
+
+
+def set_quality_aside(product: Product, kinds: Kinds, named: Collection[str] = ()) -> Product:
+    """Return a product whose quality layers are no longer among its assets, but in `quality`.
+
+    Layers beside files that were named one by one count too, where their names begin alike.
+
+    Args:
+        product: the files of a scene.
+        kinds: all kinds of quality layer by name.
+        named: paths that the user calls bands, whatever their names say.
+    """
+    assets, found = [], list(product.quality)
+    for asset in product.assets:
+        labels = asset.labels[0] if len(asset.labels) == 1 else ()
+        fitting = kinds_by_name(base_name(asset.path), kinds) or kinds_by_label(labels, kinds)
+        if fitting and asset.path not in named:
+            found.append(QualityFile(path=asset.path, kinds=fitting))
+        else:
+            assets.append(asset)
+    if not assets:
+        return product
+    known = {item.path for item in found}
+    found += [item for item in _beside([asset.path for asset in assets], kinds) if item.path not in known]
+    return replace(product, assets=tuple(assets), quality=tuple(found))
+
+
+def set_bands_aside(
+    candidates: Sequence[Candidate], kinds: Kinds
+) -> tuple[list[Candidate], list[tuple[Candidate, tuple[str, ...]]]]:
+    """Split the bands of stacks into those to map from and quality layers (with their kinds)."""
+    bands: list[Candidate] = []
+    quality: list[tuple[Candidate, tuple[str, ...]]] = []
+    for item in candidates:
+        fitting = kinds_by_label(item.labels, kinds)
+        if fitting:
+            quality.append((item, fitting))
+        else:
+            bands.append(item)
+    return bands, quality
+
+
+def quality_in(files: Listing, image: str, kinds: Kinds) -> tuple[QualityFile, ...]:
+    """Return the quality layers of a SAFE product's granule.
+
+    Args:
+        files: the product's files.
+        image: the relative path of one of its images (`GRANULE/NAME/IMG_DATA/...`).
+        kinds: all kinds of quality layer by name.
+    """
+    granule = image.partition("IMG_DATA")[0]
+    return tuple(
+        QualityFile(path=files.path(name), kinds=fitting)
+        for name in files.names
+        if name.startswith(granule) and (fitting := kinds_by_name(base_name(name), kinds))
+    )
+
+
+def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
+    """Return quality layers in the folders of local files that share the beginning of their names.
+
+    A product's quality layer is named as its bands are, but for the end: what stands before the pattern must
+    begin the name of a band file.
+    """
+    found = {}
+    folders: dict[Path, list[str]] = {}
+    for path in paths:
+        place = Path(path)
+        if is_local(path) and place.is_file():
+            folders.setdefault(place.parent, []).append(place.name)
+    for folder, names in folders.items():
+        for item in sorted(folder.iterdir()):
+            fitting = [
+                kind
+                for kind in kinds_by_name(item.name, kinds)
+                if any(_begins(name, item.name, kinds[kind]) for name in names)
+            ]
+            if fitting and item.is_file():
+                found[str(item)] = QualityFile(path=str(item), kinds=tuple(fitting))
+    return list(found.values())
+
+
+def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
+    """Whether what stands before the pattern in a layer's name begins another file's name."""
+    matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
+    start = max((layer[: match.start()] for match in matches if match), key=len, default="")
+    return len(start) >= LEAST_SHARED and name.startswith(start)

@@ -1,0 +1,224 @@
+"""Open the quality layers of a scene: those of its product, bands of its stacks, and the user's masks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.grid import Grid
+from geoseg.scenes.emit import open_raster
+from geoseg.scenes.naming import Candidate
+from geoseg.scenes.paths import fetch_text, gdal_path
+from geoseg.scenes.polygons import read_polygons
+from geoseg.scenes.product import QualityFile
+from geoseg.scenes.quality import Layer, PolygonLayer, RasterLayer
+from geoseg.scenes.quality_files import Kinds
+from geoseg.scenes.raster import Raster, base_name
+from geoseg.spec import QualityFlag, QualitySpec
+
+Opened = tuple[QualitySpec, Layer]
+
+
+def open_quality(
+    files: Sequence[QualityFile],
+    candidates: Sequence[tuple[Candidate, tuple[str, ...]]],
+    kinds: Kinds,
+    names: Mapping[str, str],
+) -> tuple[Layer, ...]:
+    """Open a scene's quality layers; of several that say the same, the best is kept and the rest closed.
+
+    Args:
+        files: quality files of the product.
+        candidates: bands of stacks that are quality layers, with the kinds that they may be.
+        kinds: all kinds by name.
+        names: common names of the sensor's bands by its own (`B3`), in lower case.
+
+    Raises:
+        SceneReadError: a layer cannot be read.
+    """
+    found: list[Opened] = []
+    for file in files:
+        polygons = [kinds[kind] for kind in file.kinds if kinds[kind].polygons]
+        if polygons:
+            found.append((polygons[0], read_gml(file.path, polygons[0])))
+            continue
+        raster = open_raster(file.path)
+        spec = _kind_of(raster, None, [kinds[kind] for kind in file.kinds])
+        if spec is None:
+            raster.close()
+            continue
+        found.append((spec, _raster_layer(raster, spec, None, names)))
+    for item, fitting in candidates:
+        spec = _kind_of(item.raster, item.index, [kinds[kind] for kind in fitting])
+        if spec is not None:
+            found.append((spec, _raster_layer(item.raster, spec, item.index, names)))
+    return _best(found)
+
+
+def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) -> QualitySpec | None:
+    """Return which of the kinds that its name allows a layer is; None: it has too few bands for any."""
+    count = raster.count if index is None else 1
+    allowed = sorted((spec for spec in fitting if spec.bands <= count), key=lambda spec: -spec.least_highest)
+    if len(allowed) < 2:
+        return allowed[0] if allowed else None
+    highest = float(np.nanmax(raster.sample(index or 1)))
+    return next((spec for spec in allowed if highest >= spec.least_highest), allowed[-1])
+
+
+def _raster_layer(
+    raster: Raster, spec: QualitySpec, index: int | None, names: Mapping[str, str]
+) -> RasterLayer:
+    """Find the bands of a layer's flags: by description, else by index; `index` where it is one band."""
+    words = {_plain(text): at for at, text in enumerate(raster.descriptions, start=1) if text}
+    indexes: dict[int, tuple[QualityFlag, ...]] = {}
+    for flag in spec.flags:
+        at = index or words.get(_plain(flag.band or ""), flag.index)
+        if at <= raster.count:
+            indexes[at] = (*indexes.get(at, ()), flag)
+    return RasterLayer(raster=raster, spec=spec, indexes=indexes, names=names)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _best(found: Sequence[Opened]) -> tuple[Layer, ...]:
+    """Keep the layers that say most: no superseded kind, and of one kind over one place the finest."""
+    present = {spec.name for spec, _ in found}
+    kept: list[Opened] = []
+    for spec, layer in sorted(found, key=lambda item: _pixel(item[1])):
+        doubled = any(other is spec and _overlap(layer, known) > 0.5 for other, known in kept)
+        if doubled or present & set(spec.superseded_by):
+            layer.close()
+        else:
+            kept.append((spec, layer))
+    return tuple(layer for _, layer in kept)
+
+
+def _pixel(layer: Layer) -> float:
+    """Return the area of a pixel in CRS units; of polygons 0."""
+    return abs(layer.raster.grid.transform.determinant) if isinstance(layer, RasterLayer) else 0.0
+
+
+def _overlap(one: Layer, other: Layer) -> float:
+    """Return the share of the smaller of two rasters' extents that both cover."""
+    if not isinstance(one, RasterLayer) or not isinstance(other, RasterLayer):
+        return 0.0
+    if one.raster is other.raster:
+        return 0.0
+    boxes = [shapely.box(*_bounds(item.raster.grid)) for item in (one, other)]
+    least = min(box.area for box in boxes)
+    return float(boxes[0].intersection(boxes[1]).area / least) if least else 0.0
+
+
+def _bounds(grid: Grid) -> tuple[float, float, float, float]:
+    a, b, c, d, e, f = grid.transform[:6]
+    xs = [c, c + a * grid.width, c + b * grid.height, c + a * grid.width + b * grid.height]
+    ys = [f, f + d * grid.width, f + e * grid.height, f + d * grid.width + e * grid.height]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def read_gml(path: str, spec: QualitySpec) -> PolygonLayer:
+    """Read the polygons of a Sentinel-2 mask (GML) whose `maskType` counts; none is an empty layer.
+
+    Raises:
+        SceneReadError: it is no XML, or its coordinates are no numbers.
+        SceneError: its CRS is not understood.
+    """
+    try:
+        root = ElementTree.fromstring(fetch_text(path))  # noqa: S314 - expat bounds entity expansion
+    except ElementTree.ParseError as error:
+        raise SceneReadError(f"{path} is damaged: {error}; fetch it again, or use --clouds none") from error
+    shapes, systems = [], set()
+    for feature in _elements(root, "MaskFeature"):
+        kind = next((item.text or "" for item in _elements(feature, "maskType")), "")
+        if kind.strip().upper() not in spec.polygons:
+            continue
+        for polygon in _elements(feature, "Polygon"):
+            systems |= {item.get("srsName") for item in (polygon, feature, root)} - {None}
+            rings = [_ring(item, path) for item in _elements(polygon, "posList")]
+            shapes += [shapely.Polygon(rings[0], rings[1:])] if rings else []
+    for envelope in _elements(root, "Envelope"):
+        systems |= {envelope.get("srsName")} - {None}
+    crs = _crs(sorted(map(str, systems)), path)
+    made = shapely.make_valid(np.array(shapes, object))
+    return PolygonLayer(title=spec.title, path=path, shapes=made, crs=crs, means=spec.flags[0].means)
+
+
+def _elements(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    """Return all elements of a name below an element, whatever its namespace."""
+    return [item for item in root.iter() if item.tag.rpartition("}")[2] == tag]
+
+
+def _ring(item: ElementTree.Element, path: str) -> list[tuple[float, float]]:
+    """Return the corners of a ring: its numbers in pairs, or in threes where it says so."""
+    step = int(item.get("srsDimension", "2"))
+    try:
+        numbers = [float(word) for word in (item.text or "").split()]
+    except ValueError as error:
+        raise SceneReadError(f"{path} is damaged: {error}; fetch it again, or use --clouds none") from error
+    return [(numbers[at], numbers[at + 1]) for at in range(0, len(numbers) - step + 1, step)]
+
+
+def _crs(systems: Sequence[str], path: str) -> CRS | None:
+    """Return the CRS of a mask as its `srsName` says it."""
+    code = next((match[1] for name in systems if (match := re.search(r"(\d{4,6})$", name))), None)
+    if code is None:
+        return None
+    try:
+        return CRS.from_epsg(int(code))
+    except CRSError as error:
+        raise SceneError(f"{path}: its CRS {systems[0]!r} is not understood") from error
+
+
+def open_mask(text: str) -> Layer:
+    """Open what `--mask FILE[:VALUES]` names: a raster whose values are not mapped, or polygons.
+
+    Without VALUES every value of 1 and more counts, but the file's nodata value. VALUES are whole numbers
+    and ranges: `3,8-11`.
+
+    Raises:
+        UsageError: VALUES are not understood.
+        SceneReadError: the file is missing, or neither raster nor vector.
+        SceneError: it holds no polygons.
+    """
+    found = re.fullmatch(r"(.+):([\d,\s-]+)", text)
+    path, listed = (found[1], found[2]) if found and not Path(text).exists() else (text, "")
+    codes = _codes(listed, text) if listed else ()
+    try:
+        raster = Raster(gdal_path(path))
+    except SceneReadError:
+        if codes or not Path(path).exists():
+            raise
+        shapes, crs = read_polygons(path)
+        return PolygonLayer(title="--mask", path=path, shapes=shapes, crs=crs, means="masked")
+    if not codes:
+        nodata = raster.nodata[0]
+        unless = () if nodata is None or not float(nodata).is_integer() else (int(nodata),)
+        flag = QualityFlag(means="masked", at_least=1, unless=unless)
+    else:
+        flag = QualityFlag(means="masked", codes=codes)
+    spec = QualitySpec(name="mask", title="--mask", flags=(flag,), citation=base_name(path))
+    return RasterLayer(raster=raster, spec=spec, indexes={1: spec.flags}, names={})
+
+
+def _codes(listed: str, text: str) -> tuple[int, ...]:
+    """Return whole numbers and ranges of them."""
+    codes: set[int] = set()
+    for part in listed.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if match is None:
+            raise UsageError(f"--mask {text}: give values as whole numbers and ranges, such as 3,8-11")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last - first > 65_535:
+            raise UsageError(f"--mask {text}: {part.strip()} is no range of values")
+        codes |= set(range(first, last + 1))
+    return tuple(sorted(codes))
