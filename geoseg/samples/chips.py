@@ -76,6 +76,7 @@ def scene_spec(path: Path, image: ImageSpec) -> SceneSpec:
         bands={name: f"{path}:{index}" for name, index in image.bands.items()},
         sensor=image.sensor,
         sar_units=image.sar_units,
+        clouds=image.clouds,
     )
 
 

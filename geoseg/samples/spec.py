@@ -22,6 +22,8 @@ class ImageSpec(Spec):
     """Name to 1-based index in the file; empty: by the file's own names or its sensor's usual order."""
     sensor: str | None = None
     sar_units: Literal["auto", "db", "linear"] = "auto"
+    clouds: Literal["auto", "product", "none"] = "auto"
+    """Whether quality layers of the product mask pixels, which then are neither trained on nor judged."""
     nodata: float | None = None
     """Physical value that means "not observed" where all bands of the file hold it."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from geoseg.catalog.presets import quality_layers
-from geoseg.errors import BandError
+from geoseg.errors import BandError, SceneError
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.bands import Band
 from geoseg.scenes.calibration import Context, calibrate, check_offset
@@ -81,6 +81,11 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         layers: tuple[Layer, ...] = ()
         if request.clouds != "none":
             layers = open_quality(product.quality, flagged, kinds, vocabulary(sensor, names=False))
+        if request.clouds == "product" and not layers:
+            raise SceneError(
+                f"{product.name}: --clouds product: no quality layer of a known kind was found; give one "
+                "with --mask FILE:VALUES, or say --clouds auto"
+            )
         masks = (open_mask(request.mask),) if request.mask else ()
         quality = Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
         stack.callback(quality.close)

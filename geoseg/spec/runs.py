@@ -71,8 +71,8 @@ class SceneSpec(Spec):
     """Name of a sensor; None: recognised from the files."""
     sar_units: Literal["auto", "db", "linear"] = "auto"
     clouds: Literal["auto", "product", "network", "none"] = "auto"
-    """What masks clouds: the product's quality layers, else a cloud network where one is installed (auto); one
-    of both alone; or nothing."""
+    """What masks clouds: quality layers of the product, else a cloud network if one is installed (auto);
+    one of both alone; or nothing."""
     mask: str | None = None
     """`FILE` or `FILE:VALUES`: raster or polygons of what is not mapped."""
     mask_dilate: Annotated[int, Field(ge=0, le=500)] = 0

@@ -21,6 +21,7 @@ from geoseg.tasks.change_pair import AFTER, Pair, coregistered, dates, open_pair
 from geoseg.tasks.change_session import ChangeSession
 from geoseg.tasks.change_told import Told, extras
 from geoseg.tasks.change_transitions import Counter, FromPlanes
+from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
 from geoseg.tasks.recipe import Recipe
@@ -52,7 +53,10 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
         raise UsageError(f"--method {spec.method} and --model {spec.model}: one of both decides")
     with ExitStack() as stack:
         wanted = tuple(band.name for band in model.bands) if model is not None else ()
-        pair = coregistered(open_pair(spec, wanted, stack, ledger), spec.coregister, ledger)
+        pair = open_pair(spec, wanted, stack, ledger)
+        for date in (pair.before, pair.after):
+            tell_hidden(date, ledger)
+        pair = coregistered(pair, spec.coregister, ledger)
         if model is not None:
             recipe = by_network(spec, model, pair, ledger)
             stack.callback(recipe.session.close)

@@ -9,6 +9,8 @@ from geoseg.methods.cloud import clouds, shadow_candidates
 from geoseg.methods.sun import at_local_hour, solar_zenith
 from geoseg.methods.water_index import ndwi
 from geoseg.scenes import Scene
+from geoseg.spec import Condition
+from geoseg.tasks.mapping import Ledger
 
 VISIBLE = ("blue", "green", "red")
 BLOCKS = 16
@@ -25,6 +27,52 @@ USUAL_HOUR = 10.5
 
 WORTH_SAYING = 0.01
 """Share of the sample from which clouds are told."""
+
+
+def tell_hidden(scene: Scene, ledger: Ledger) -> None:
+    """Tell what quality layers hide of a scene; of an optical scene without them, what a screen finds.
+
+    Args:
+        scene: of any kind, clipped to what is mapped.
+        ledger: hears a note of the shares, or a warning of clouds.
+    """
+    if scene.quality.layers:
+        ledger.note(hidden_text(scene))
+    if "cloud" not in scene.quality.says and optical(scene):
+        warning = cloud_warning(scene)
+        if warning is not None:
+            ledger.warn(warning)
+
+
+def optical(scene: Scene) -> bool:
+    """Whether clouds can hide anything in a scene; without a known sensor its bands tell."""
+    if scene.sensor is not None and scene.sensor.name != "generic":
+        return scene.sensor.kind != "sar"
+    return not {"vv", "vh", "hh", "hv"} & set(scene.band_names)
+
+
+def hidden_text(scene: Scene) -> str:
+    """Say which share of a scene is not mapped, and by which quality layers."""
+    shares, whole = scene.hidden_shares()
+    titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
+    parts = [
+        f"{sum(shares.get(name, 0.0) for name in names):.0%} {words}"
+        for names, words in _TOLD
+        if any(name in scene.quality.says for name in names)
+    ]
+    of = "" if whole else " of the sample"
+    return f"{scene.name}: {', '.join(parts)}{of} ({titles})"
+
+
+_TOLD: tuple[tuple[tuple[Condition, ...], str], ...] = (
+    (("cloud", "shadow"), "cloud or cloud shadow, not mapped"),
+    (("saturated",), "saturated, not mapped"),
+    (("layover",), "layover or radar shadow, not mapped"),
+    (("masked",), "inside --mask, not mapped"),
+    (("snow",), "snow or ice, mapped"),
+    (("haze",), "thin haze, mapped"),
+    (("fill",), "without data"),
+)
 
 
 def cloud_warning(scene: Scene) -> str | None:
@@ -58,8 +106,9 @@ def cloud_warning(scene: Scene) -> str | None:
         return None
     dark = f", and {shaded / seen:.0%} like its shadow" if shaded / seen >= WORTH_SAYING else ""
     return (
-        f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow{dark}: water is hidden "
-        "there, or shadow is taken for water. Check the map against the scene, or mask clouds first"
+        f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow{dark}, and no quality "
+        "layer masks it: the ground is hidden there, and shadow looks like water. Mask it with --mask "
+        "FILE:VALUES or --clouds network, or check the map against the scene"
     )
 
 

@@ -18,7 +18,7 @@ from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
 from geoseg.tasks.air import cleared
-from geoseg.tasks.clouds import cloud_warning, low_sun_warning
+from geoseg.tasks.clouds import low_sun_warning, tell_hidden
 from geoseg.tasks.flood_network import by_network, convincing_model, open_dates
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
 from geoseg.tasks.recipe import Recipe
@@ -55,10 +55,11 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
             stack.callback(recipe.session.close)
         else:
             recipe = _by_method(spec, scene, before, references(spec, stack, ledger), ledger)
-        spoiled = (cloud_warning(above), low_sun_warning(above)) if kind_of(above) == "optical" else ()
-        for warning in spoiled:
-            if warning is not None:
-                ledger.warn(warning)
+        for item in (clip(above, spec.run), *before):
+            tell_hidden(item, ledger)
+        low = low_sun_warning(above) if kind_of(above) == "optical" else None
+        if low is not None:
+            ledger.warn(low)
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, command_of(spec), ledger)

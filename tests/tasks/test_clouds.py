@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -28,14 +29,20 @@ def test_a_cloudy_scene_is_told(data_dir: Path) -> None:
     assert "cloud" in text
 
 
-def test_a_network_does_not_see_through_clouds(data_dir: Path, tmp_path: Path) -> None:
-    scene = SceneSpec(paths=(str(data_dir / "landsat8-l1"),))
+@pytest.mark.parametrize("clouds", ["auto", "none"])
+def test_clouds_are_masked_by_the_product_or_warned_of(
+    data_dir: Path, tmp_path: Path, clouds: Literal["auto", "none"]
+) -> None:
+    scene = SceneSpec(paths=(str(data_dir / "landsat8-l1"),), clouds=clouds)
     record = map_flood(
         FloodSpec(scene=scene, model="water-optical", run=RunSpec(output=tmp_path / "a.gpkg")), Told()
     )
     assert isinstance(record, RunRecord)
     assert record.method.startswith("network water-optical: ")
-    assert any("looks like cloud" in text for text in record.warnings)
+    warned = any("looks like cloud" in text for text in record.warnings)
+    told = any("cloud or cloud shadow, not mapped" in text for text in record.notes)
+    assert (warned, told) == ((False, True) if clouds == "auto" else (True, False))
+    assert (record.valid_share < 0.7) == (clouds == "auto")
 
 
 def test_a_map_without_a_crs_is_told_once(data_dir: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Movable, Moved, Stack
 from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.tasks.change_pair import Pair, coregistered
+from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.angles import Angles
 from geoseg.tasks.methane.ratio import (
@@ -78,6 +79,7 @@ def open_all(
     pair = clip(_reflectance(scene), spec.run)
     if ledger is not None:
         ledger.hear(pair.notes, pair.warnings)
+        tell_hidden(clip(scene, spec.run), ledger)
     layers = [Layer(source=scene.select(names), required=False)] if (names := _screened(scene)) else []
     references, found = [], []
     for index, request in enumerate(spec.reference):
@@ -103,6 +105,7 @@ def _reference(
     bands = _reflectance(reference)
     if ledger is not None:
         ledger.hear(tuple(f"{reference.name}: {note}" for note in bands.notes), bands.warnings)
+        tell_hidden(reference, ledger)
         try:
             moved = coregistered(Pair(before=onto, after=bands), spec.coregister, ledger)
         except SceneError as error:

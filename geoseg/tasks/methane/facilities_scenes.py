@@ -19,6 +19,7 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.sample import sample
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec, SensorInput
+from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger
 
 FIT_SIZE, FITS = 256, 24
@@ -149,6 +150,7 @@ def _scene_of(name: str, path: str) -> SceneSpec:
 def _opened(wanted: SensorInput, request: SceneSpec, stack: ExitStack, ledger: Ledger) -> Scene:
     """The bands of a scene that an input takes, in its own pixels."""
     whole = stack.enter_context(open_scene(request, sensors()))
+    tell_hidden(whole, ledger)
     scene = whole.select(tuple(band.name for band in wanted.bands))
     _tell_pixels(scene, wanted, ledger)
     return scene

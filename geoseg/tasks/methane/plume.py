@@ -20,6 +20,7 @@ from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, outputs_of, plan
 from geoseg.tasks.methane.angles import angles_of
 from geoseg.tasks.methane.attribution import read_facilities
@@ -109,6 +110,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: boo
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     if satellite.kind == "spectrometer":
         ledger.hear(scene.notes, scene.warnings)
+        tell_hidden(clip(scene, spec.run), ledger)
         if dry_run and spec.model is None:
             return plan_cube(scene, spec, satellite, angles, ledger)
         parent = spec.run.output.resolve().parent
