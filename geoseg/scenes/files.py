@@ -8,8 +8,8 @@ from pathlib import Path
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import emit, landsat, sentinel2
 from geoseg.scenes.paths import Listing, gdal_path, is_archive, is_local, listing, looks_like_raster
-from geoseg.scenes.product import Asset, Product
-from geoseg.scenes.quality_files import Kinds, quality_in
+from geoseg.scenes.product import Asset, Product, QualityFile
+from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.stac import stac_product
 
@@ -130,7 +130,12 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
         raise SceneError(f"{files.root} holds several scenes ({', '.join(mtls[:3])}); give one MTL file")
     if mtls:
         return _landsat(name, assets, files.text(mtls[0]), files.path(mtls[0]))
-    return Product(name=name, assets=assets, hints=(name,))
+    polygons = tuple(
+        QualityFile(path=files.path(item), kinds=fitting)
+        for item in files.names
+        if item.lower().endswith(".gml") and (fitting := kinds_by_name(base_name(item), kinds))
+    )
+    return Product(name=name, assets=assets, hints=(name,), quality=polygons)
 
 
 def _assets(files: Listing, names: list[str]) -> tuple[Asset, ...]:

@@ -24,6 +24,10 @@ RASTER_SUFFIXES = tuple(
 )
 
 
+TAR_NAME = 99
+"""Characters of a tar member's name that its header holds; longer names stand where GDAL does not look."""
+
+
 def gdal_path(text: str) -> str:
     """Return a path, URL or object address as GDAL opens it."""
     if text.startswith("file://"):
@@ -79,6 +83,14 @@ def listing(path: Path) -> Listing:
             names = [member.name for member in bundle.getmembers() if member.isfile()]
     except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise SceneReadError(f"{path} cannot be listed: {error}") from error
+    long = next(
+        (name for name in names if len(name) > TAR_NAME and name.lower().endswith(RASTER_SUFFIXES)), None
+    )
+    if long is not None:
+        raise SceneReadError(
+            f"{path}: GDAL does not read members of a tar archive whose names have more than {TAR_NAME} "
+            f"characters ({long}); unpack it and give the folder"
+        )
     return Listing(
         root=f"/vsitar/{path}", names=tuple(sorted(names)), text=lambda name: _from_tar(path, name)
     )

@@ -115,7 +115,8 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
 
 
 def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
-    """Whether what stands before the pattern in a layer's name begins another file's name."""
+    """Whether what stands before the pattern in a layer's name, or its group `stem`, begins another name."""
     matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
-    start = max((layer[: match.start()] for match in matches if match), key=len, default="")
+    starts = (match.groupdict().get("stem") or layer[: match.start()] for match in matches if match)
+    start = max(starts, key=len, default="")
     return len(start) >= LEAST_SHARED and name.startswith(start)

@@ -46,7 +46,7 @@ WATER, VEGETATION, BARE, CLOUD = range(4)
 
 
 def disc(side: int = SIDE, radius: float = 56.37, row: float = 90.0, col: float = 90.0) -> NDArray[np.bool_]:
-    """A disc (side, side), True inside: 9,981 pixels by default."""
+    """A disc (side, side), True inside: 9,976 pixels by default."""
     rows, cols = np.mgrid[0:side, 0:side] + 0.5
     return np.asarray((rows - row) ** 2 + (cols - col) ** 2 < radius**2)
 
@@ -58,7 +58,7 @@ def checks(side: int = SIDE, fields: int = 12) -> NDArray[np.bool_]:
 
 
 def lake(side: int = SIDE) -> NDArray[np.uint8]:
-    """Kinds (side, side): a lake of 9,981 pixels among fields of vegetation and bare soil."""
+    """Kinds (side, side): a lake of 9,976 pixels among fields of vegetation and bare soil."""
     kinds = np.where(checks(side), BARE, VEGETATION).astype(np.uint8)
     kinds[disc(side, 56.37 * side / SIDE, side / 2, side / 2)] = WATER
     return kinds
