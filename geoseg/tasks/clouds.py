@@ -55,10 +55,12 @@ def hidden_text(scene: Scene) -> str:
     """Say which share of a scene is not mapped, and by which quality layers."""
     shares, whole = scene.hidden_shares()
     titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
+    told = [(sum(shares.get(name, 0.0) for name in names), names, words) for names, words in _TOLD]
     parts = [
-        f"{sum(shares.get(name, 0.0) for name in names):.0%} {words}"
-        for names, words in _TOLD
-        if any(name in scene.quality.says for name in names)
+        f"{share:.0%} {words}"
+        for share, names, words in told
+        # A layer that looked for clouds and saw none says so.
+        if share >= 0.005 or ({"cloud", "layover"} & {*names} & scene.quality.says)
     ]
     of = "" if whole else " of the sample"
     return f"{scene.name}: {', '.join(parts)}{of} ({titles})"
