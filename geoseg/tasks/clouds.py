@@ -63,7 +63,7 @@ def hidden_text(scene: Scene) -> str:
         if share >= 0.005 or ({"cloud", "layover"} & {*names} & scene.quality.says)
     ]
     of = "" if whole else " of the sample"
-    return f"{scene.name}: {', '.join(parts)}{of} ({titles})"
+    return f"{scene.name}: {', '.join(parts) or 'nothing hidden'}{of} ({titles})"
 
 
 _TOLD: tuple[tuple[tuple[Condition, ...], str], ...] = (
