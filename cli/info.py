@@ -108,11 +108,11 @@ def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> Non
 
     with telling(verbosity) as console, open_scene(request, sensors()) as scene:
         facts = scene.describe()
-        left_out = [{"name": item.name, "why": item.why} for item in scene.facts.left_out]
+        facts["left_out"] = [{"name": item.name, "why": item.why} for item in scene.facts.left_out]
         notes, warnings = scene.notes, scene.warnings
         size = None if scene.grid.crs is None else scene.grid.pixel_size_m
         if as_json:
-            print_json({**facts, "left_out": left_out, "notes": list(notes), "warnings": list(warnings)})
+            print_json({**facts, "notes": list(notes), "warnings": list(warnings)})
             return
         for text in notes:
             console.note(text)
@@ -127,7 +127,7 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
     Raises:
         UsageError: it is no description of a scene.
     """
-    from .show import facts_text, quality_texts, value_text
+    from .show import facts_text, left_out_texts, quality_texts, value_text
 
     grid, bands = facts["grid"], facts["bands"]
     if not isinstance(grid, Mapping) or not isinstance(bands, list):
@@ -148,4 +148,8 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
         ("crs", value_text(grid["crs"])),
         *[("quality", text) for text in quality_texts(facts.get("quality"))],
     ]
-    return facts_text(head) + "\n\n" + columns(rows)
+    left = [
+        (f"left out: {why}", names)
+        for why, names in left_out_texts(facts.get("left_out"), str(facts["name"]))
+    ]
+    return facts_text(head) + "\n\n" + columns(rows) + ("\n\n" + facts_text(left) if left else "")

@@ -96,6 +96,16 @@ def quality_texts(quality: object) -> list[str]:
     return [f"{', '.join(told) or 'nothing hidden'}{sampled} ({titles})"]
 
 
+def left_out_texts(left_out: object, scene: str) -> list[tuple[str, str]]:
+    """What a scene leaves out: a reason each with names of files or bands, without that of the scene."""
+    found: dict[str, list[str]] = {}
+    for item in left_out if isinstance(left_out, list) else []:
+        if isinstance(item, Mapping):
+            name = str(item.get("name")).removeprefix(scene).lstrip("_.")
+            found.setdefault(str(item.get("why")), []).append(name)
+    return [(why, ", ".join(names)) for why, names in found.items()]
+
+
 def class_table(classes: Sequence[ClassTotal]) -> str:
     """One line a class: polygons and area, or pixels where no CRS gives them an area."""
     if not classes:

@@ -1,4 +1,4 @@
-"""Sensors, quality layers, satellites and tasks: the YAML files of `geoseg.configs` as specs, read once."""
+"""Sensors, layers, satellites and tasks: the YAML files of `geoseg.configs` as specs, read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import UsageError
-from geoseg.spec import QualitySpec, SatelliteSpec, SensorSpec, Spec, TaskSpec
+from geoseg.spec import AuxiliarySpec, QualitySpec, SatelliteSpec, SensorSpec, Spec, TaskSpec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 _TABLE = TypeAdapter(dict[str, JsonValue])
@@ -105,6 +105,16 @@ def quality_layers() -> Mapping[str, QualitySpec]:
         UsageError: a preset is not valid.
     """
     return MappingProxyType({stem: _load("quality", stem, QualitySpec) for stem in _stems("quality")})
+
+
+@cache
+def auxiliary_layers() -> Mapping[str, AuxiliarySpec]:
+    """Return the auxiliary layers of all providers' products by provider.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return MappingProxyType({stem: _load("auxiliary", stem, AuxiliarySpec) for stem in _stems("auxiliary")})
 
 
 @cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.errors import BandError
+from geoseg.errors import BandError, SceneError
+from geoseg.scenes.lattice import are_tiles
 from geoseg.scenes.naming import (
     CUBE,
     Candidate,
@@ -16,13 +17,13 @@ from geoseg.scenes.naming import (
     fwhm_of,
     name_by_wavelength,
     name_by_words,
-    order_of,
+    orders_of,
     vocabulary,
     wavelength_of,
 )
-from geoseg.scenes.product import Asset
+from geoseg.scenes.product import Asset, LeftOut
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.recognition import Verdict, not_recognised
+from geoseg.scenes.recognition import AS_SAID, Verdict, not_recognised, sensors_of
 from geoseg.spec import SensorSpec
 
 COARSER = 1.5
@@ -72,24 +73,41 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
     ], notes
 
 
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """Bands with names, and what became of the others."""
+
+    named: list[Named]
+    notes: list[str]
+    """What was guessed, for people."""
+    left_out: list[LeftOut]
+
+
 def name_bands(
-    candidates: Sequence[Candidate], verdict: Verdict, sensors: Mapping[str, SensorSpec], *, lenient: bool
-) -> tuple[list[Named], list[str]]:
-    """Name every band that can be named; notes say what was left out and what was guessed.
+    candidates: Sequence[Candidate],
+    verdict: Verdict,
+    sensors: Mapping[str, SensorSpec],
+    *,
+    settled: Collection[str] = (),
+) -> Naming:
+    """Name every band that can be named.
 
     Args:
         candidates: the bands of all files that `--band` does not settle.
         verdict: the sensor.
         sensors: all sensors by name.
-        lenient: whether bands without a name are left out even if their file was asked for.
+        settled: names that `--band` gave to other bands; with any, bands without a name are left out even if
+            their file was asked for.
 
     Raises:
         BandError: a file asked for has no band that can be named, or two files hold the same band.
+        SceneError: files are of several sensors.
     """
     named: list[Named] = []
     notes: list[str] = []
     unknown: list[Candidate] = []
-    for group in _by_raster(candidates):
+    own, foreign = _of_product(candidates, verdict, sensors)
+    for group in _by_raster(own):
         found = _cube(group) or _by_names(group, verdict, sensors)
         if not found and (ordered := _in_order(group, verdict)):
             found, note = ordered
@@ -97,16 +115,36 @@ def name_bands(
         named += found
         have = {id(item.candidate) for item in found}
         unknown += [item for item in group if id(item) not in have]
-    settled = {item.candidate.raster for item in named}
-    wanted = [item for item in unknown if not item.asset.spare and item.raster not in settled]
-    if (wanted and not lenient) or (not named and unknown and not lenient):
+    known = {item.candidate.raster for item in named}
+    wanted = [item for item in unknown if not item.asset.spare and item.raster not in known]
+    if not settled and (wanted or (unknown and not named)):
         raise _not_named(wanted or unknown, verdict, sensors)
-    if unknown and not lenient:
-        left = list(dict.fromkeys(item.where for item in unknown))
-        more = f" and {len(left) - 6} more" if len(left) > 6 else ""
-        notes.append(f"left out, not known by name: {', '.join(left[:6])}{more}")
-    kept, doubled = _once(named)
-    return kept, notes + doubled
+    left = [LeftOut(name=item.where, why="not known by name") for item in unknown]
+    left += [LeftOut(name=item.where, why="not named as the product's files are") for item in foreign]
+    if left and not settled:
+        told = [item.name for item in left]
+        more = f" and {len(told) - 6} more" if len(told) > 6 else ""
+        notes.append(f"left out, not known by name: {', '.join(told[:6])}{more}")
+    _refuse_other_sensors(named, verdict, sensors)
+    kept, doubled = _once([item for item in named if item.name not in settled])
+    return Naming(named=kept, notes=notes + doubled, left_out=left)
+
+
+def _of_product(
+    candidates: Sequence[Candidate], verdict: Verdict, sensors: Mapping[str, SensorSpec]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Split bands into those of the product's files and those of files that merely lie in its folder.
+
+    Where some files are named as a sensor's products are, or labelled by the product's metadata, others
+    that were found beside them are none of it: a word in their names must not make them bands.
+    """
+    # Files of other sensors stay, to be refused.
+    named = {id(item) for item in candidates if item.asset.labels or sensors_of(item.file, sensors)}
+    if not named or verdict.reason == AS_SAID:
+        return list(candidates), []
+    own = [item for item in candidates if id(item) in named or not item.asset.spare]
+    taken = {id(item) for item in own}
+    return own, [item for item in candidates if id(item) not in taken]
 
 
 def _by_raster(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
@@ -148,8 +186,11 @@ def _in_order(group: Sequence[Candidate], verdict: Verdict) -> tuple[list[Named]
     sensor, file = verdict.sensor, group[0].file
     if sensor is None:
         return None
-    order = order_of(sensor, len(group))
-    if order is None and sensor.name == "generic" and verdict.reason.startswith("as --sensor"):
+    orders = orders_of(sensor, len(group))
+    order = orders[0] if orders else None
+    if len(orders) > 1:
+        order = _with_darkest(group, orders, "cirrus")
+    if order is None and sensor.name == "generic" and verdict.reason == AS_SAID:
         order = tuple(f"b{item.index}" for item in group)
     if order is None or len(group) == 1:
         return None
@@ -161,6 +202,19 @@ def _in_order(group: Sequence[Candidate], verdict: Verdict) -> tuple[list[Named]
         named,
         f"{file}: bands without names, taken in the usual order of {sensor.name}: {', '.join(order)}",
     )
+
+
+def _with_darkest(
+    group: Sequence[Candidate], orders: Sequence[tuple[str, ...]], band: str
+) -> tuple[str, ...]:
+    """Return the order in which a band stands where the darkest one does, else the first."""
+    medians = []
+    for item in group:
+        values = item.raster.sample(item.index)
+        values = values[np.isfinite(values) & (values != 0)]
+        medians.append(float(np.median(values)) if values.size else 0.0)
+    darkest = int(np.argmin(medians))
+    return next((order for order in orders if order[darkest] == band), orders[0])
 
 
 def _not_named(
@@ -185,29 +239,75 @@ def _not_named(
 
 
 def _once(named: Sequence[Named]) -> tuple[list[Named], list[str]]:
-    """Keep each band once: the finer of two files.
+    """Keep each band of the finest files that hold it; several may hold it side by side, as tiles.
 
     Raises:
-        BandError: two files, or two bands of one, hold the same band at the same resolution.
+        BandError: two files, or two bands of one, hold a band of the same ground at the same resolution.
     """
-    kept: dict[str, Named] = {}
-    notes: list[str] = []
+    groups: dict[str, list[Named]] = {}
     for item in named:
-        other = kept.setdefault(item.name, item)
-        if other is item:
+        groups.setdefault(item.name, []).append(item)
+    kept: list[Named] = []
+    notes: list[str] = []
+    for name, group in groups.items():
+        if len(group) == 1:
+            kept += group
             continue
-        ratio = _pixel(item) / _pixel(other)
-        if 1 / COARSER < ratio < COARSER:
-            raise BandError(
-                f"band {item.name} is in {other.candidate.where} and in {item.candidate.where}; "
-                f"give one scene at a time, or say which with --band {item.name}=PATH[:INDEX]"
+        finest = min(group, key=_pixel)
+        tiles: list[Named] = []
+        for item in group:
+            if _pixel(item) >= COARSER * _pixel(finest):
+                notes.append(f"{name}: {finest.candidate.where} taken, {item.candidate.where} is coarser")
+                continue
+            for other in tiles:
+                if not are_tiles(other.candidate.raster.grid, item.candidate.raster.grid):
+                    raise BandError(
+                        f"band {name} is in {other.candidate.where} and in {item.candidate.where}; "
+                        f"give one scene at a time, or say which with --band {name}=PATH[:INDEX]"
+                    )
+            tiles.append(item)
+        kept += tiles
+    return kept, notes
+
+
+def _refuse_other_sensors(
+    named: Sequence[Named], verdict: Verdict, sensors: Mapping[str, SensorSpec]
+) -> None:
+    """Refuse files whose own names are those of another sensor than the scene's.
+
+    Raises:
+        SceneError: there is one; the message names it.
+    """
+    if verdict.sensor is None or verdict.reason == AS_SAID:
+        return
+    for item in named:
+        own = sensors_of(item.candidate.file, sensors)
+        if own and not any(_alike(name, verdict.sensor.name) for name in own):
+            other = next(
+                (
+                    known.candidate.file
+                    for known in named
+                    if verdict.sensor.name in sensors_of(known.candidate.file, sensors)
+                ),
+                verdict.reason,
             )
-        finer, coarser = (other, item) if ratio > 1 else (item, other)
-        kept[item.name] = replace(finer)
-        notes.append(f"{item.name}: {finer.candidate.where} taken, {coarser.candidate.where} is coarser")
-    return list(kept.values()), notes
+            raise SceneError(
+                f"files of several sensors make no one scene: {other} is {verdict.sensor.name}, "
+                f"{item.candidate.file} is {own[0]}; give those of one, or say --sensor"
+            )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two sensors are one but for the offset of Sentinel-2."""
+    return one.removesuffix("-offset").removesuffix("-harmonised") == other.removesuffix(
+        "-offset"
+    ).removesuffix("-harmonised")
 
 
 def _pixel(item: Named) -> float:
-    """Return the side of a pixel in CRS units."""
-    return float(abs(item.candidate.raster.grid.transform.determinant) ** 0.5)
+    """Return the side of a pixel in metres, in pixel coordinates where there is no CRS."""
+    grid = item.candidate.raster.grid
+    if grid.crs is None:
+        return float(abs(grid.transform.determinant) ** 0.5)
+    down, right = grid.pixel_size_m
+    return float((down * right) ** 0.5)

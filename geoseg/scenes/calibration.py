@@ -55,7 +55,8 @@ def _band(item: Named, context: Context) -> Band:
     gain = said or _from_tags(raster, index) or _from_sensor(item, context)
     units: Units = gain.units or (sensor.units if sensor else "dn")
     if (
-        units == "dn"
+        gain.units is None
+        and units == "dn"
         and dtype.kind in "iu"
         and gain.scale <= 0.01
         and (sensor is None or sensor.kind == "optical")
@@ -106,7 +107,7 @@ def _from_sensor(item: Named, context: Context) -> Gain:
     if dtype.kind == "f":
         return _of_floats(item, context)
     if sensor.units == "reflectance" and (dtype.itemsize == 1 or sensor.scale == 1.0):
-        why = "stored in 8 bits" if dtype.itemsize == 1 else "no MTL file says the gains"
+        why = "no MTL file says the gains" if sensor.scale == 1.0 else "stored in 8 bits"
         context.remarks.warn(
             f"{item.candidate.file}: {why}, so its values are bare counts, no reflectance; "
             "indices with fixed thresholds may mislead"

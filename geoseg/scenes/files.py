@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes import emit, landsat, sentinel2
-from geoseg.scenes.paths import Listing, gdal_path, is_archive, is_local, listing, looks_like_raster
-from geoseg.scenes.product import Asset, Product, QualityFile
+from geoseg.scenes import emit, landsat, planet, sentinel2
+from geoseg.scenes.paths import (
+    ARCHIVES,
+    CONTAINERS,
+    PICTURES,
+    Listing,
+    gdal_path,
+    is_archive,
+    is_local,
+    listing,
+    looks_like_raster,
+)
+from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
 from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_in
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
 from geoseg.scenes.stac import stac_product
 
 
@@ -25,21 +37,38 @@ def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:
         SceneReadError: a path does not exist or cannot be listed.
         SceneError: a folder holds no raster, several scenes, or a product that must be processed first.
     """
-    found = [_one(gdal_path(path), kinds) for path in paths]
+    product = _merged([_one(gdal_path(path), kinds) for path in paths])
+    for asset in product.assets:
+        refuse_raw(asset.path)
+    return product
+
+
+def _merged(found: Sequence[Product]) -> Product:
+    """Return several products as one, each file with the time of its own.
+
+    Raises:
+        SceneError: they are of several sensors.
+    """
     first = found[0]
-    assets = {asset.path: asset for product in found for asset in product.assets}
-    sensors = {product.sensor for product in found} - {None}
+    if len(found) == 1:
+        return first
+    assets = {
+        asset.path: replace(asset, time=asset.time or product.time)
+        for product in found
+        for asset in product.assets
+    }
+    sensors = {product.sensor: product.name for product in reversed(found) if product.sensor}
     if len(sensors) > 1:
-        raise SceneError(
-            f"files of several sensors ({', '.join(sorted(map(str, sensors)))}) make no one scene"
-        )
+        told = ", ".join(f"{name} is {sensor}" for sensor, name in sensors.items())
+        raise SceneError(f"files of several sensors make no one scene: {told}; give those of one")
     known = next((product for product in found if product.sensor), first)
     platforms = {product.platform for product in found if product.platform}
     return replace(
         known,
-        name=first.name if len(found) == 1 else _common_name([product.name for product in found]),
+        name=_common_name([product.name for product in found]),
         assets=tuple(assets.values()),
         time=next((product.time for product in found if product.time), None),
+        hints=tuple(dict.fromkeys(hint for product in found for hint in product.hints)),
         notes=tuple(dict.fromkeys(note for product in found for note in product.notes)),
         warnings=tuple(dict.fromkeys(text for product in found for text in product.warnings)),
         platform=platforms.pop() if len(platforms) == 1 else None,
@@ -62,9 +91,12 @@ def _common_name(names: list[str]) -> str:
 def _one(path: str, kinds: Kinds) -> Product:
     """Return the product behind one path."""
     name = base_name(path)
-    if path.lower().split("?")[0].endswith((".json", ".geojson")):
-        return stac_product(path)
     local = Path(path)
+    if is_local(path) and landsat.MTL.search(name) and local.is_file():
+        return _beside(listing(local.parent), name)
+    if path.lower().split("?")[0].endswith((".json", ".geojson")):
+        item = stac_product(path)
+        return _planet(_texts(local.parent), item) if is_local(path) else item
     if not is_local(path) or not local.exists():
         if is_local(path) and ":" not in path:
             raise SceneReadError(f"{path} does not exist; check the path")
@@ -73,34 +105,42 @@ def _one(path: str, kinds: Kinds) -> Product:
         return _folder(listing(local), local.resolve().name, kinds)
     if sentinel2.METADATA.search(name) or name == "manifest.safe":
         return _folder(listing(local.parent), local.resolve().parent.name, kinds)
-    if name.endswith("_MTL.txt"):
-        return _beside(listing(local.parent), name)
     if is_archive(local):
         return _folder(listing(local), local.name.split(".")[0], kinds)
     return _file(local)
 
 
 def _file(path: Path) -> Product:
-    """Return one raster file, with the MTL file beside it that shares its name's beginning."""
+    """Return one raster file, with the metadata file beside it that shares its name's beginning."""
     asset = Asset(path=str(path))
     if emit.is_granule(str(path)):
         return emit.product(str(path))
-    for mtl in sorted(path.parent.glob("*_MTL.txt")):
-        label = landsat.band_label(path.name)
-        if label and path.name.startswith(mtl.name.removesuffix("MTL.txt")):
-            text = mtl.read_text(encoding="utf-8", errors="replace")
-            return _landsat(path.stem, (asset,), text, str(mtl))
-    return Product(name=path.stem, assets=(asset,))
+    files = _texts(path.parent)
+    if landsat.band_label(path.name):
+        for mtl in landsat.best_mtls(files.names):
+            if path.name.startswith(landsat.MTL.sub("", mtl)):
+                return replace(_landsat(files, mtl, (asset,)), name=path.stem)
+    return _planet(files, Product(name=path.stem, assets=(asset,)))
+
+
+def _texts(folder: Path) -> Listing:
+    """Return the metadata files of a folder, not of those below."""
+    names = (item.name for item in folder.iterdir() if item.suffix.lower() in {".txt", ".xml", ".json"})
+    return Listing(
+        root=str(folder),
+        names=tuple(sorted(names)),
+        text=lambda name: (folder / name).read_text(encoding="utf-8", errors="replace"),
+    )
 
 
 def _beside(files: Listing, mtl: str) -> Product:
     """Return the Landsat bands that an MTL file was given for."""
-    prefix = mtl.removesuffix("MTL.txt")
+    prefix = landsat.MTL.sub("", mtl)
     names = [name for name in files.names if name.startswith(prefix) and "/" not in name]
-    assets = _assets(files, names)
+    assets, left = _assets(files, names)
     if not assets:
-        raise SceneError(f"{files.path(mtl)} has no band files beside it ({prefix}B*.TIF)")
-    return _landsat(prefix.rstrip("_"), assets, files.text(mtl), files.path(mtl))
+        raise SceneError(f"{files.path(mtl)} has no band files beside it ({prefix}_B*.TIF)")
+    return replace(_landsat(files, mtl, assets), name=prefix.rstrip("_"), left_out=left)
 
 
 def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
@@ -108,58 +148,128 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
     safes = [item for item in files.names if sentinel2.METADATA.search(item)]
     if safes:
         depth = min(item.count("/") for item in safes)
-        top = [item for item in safes if item.count("/") == depth]
-        if len(top) > 1:
-            raise SceneError(f"{files.root} holds several products ({', '.join(top[:3])}); give one of them")
-        product = sentinel2.safe_product(files, top[0])
-        image = product.assets[0].path.removeprefix(f"{files.root}/")
-        return replace(product, quality=quality_in(files, image, kinds))
-    if any(base_name(item) == "manifest.safe" for item in files.names) and any(
-        "measurement/" in item for item in files.names
-    ):
-        raise SceneError(
-            f"{files.root} is a Sentinel-1 product that is neither calibrated nor on a map; "
-            "make backscatter of it first (SNAP, pyroSAR or an RTC service) and give that GeoTIFF"
-        )
+        return _merged([_safe(files, item, kinds) for item in safes if item.count("/") == depth])
+    if is_raw_name(files.root) or any(is_raw_name(files.path(item)) for item in files.names):
+        raise raw_error(files.root)
     own = [item for item in files.names if "/" not in item]
-    assets = _assets(files, own) or _assets(files, list(files.names))
+    assets, left = _assets(files, own)
     if not assets:
-        raise SceneError(f"{files.root} holds no raster files; give a folder of band files or a product")
-    mtls = [item for item in files.names if item.endswith("_MTL.txt")]
-    if len(mtls) > 1:
-        raise SceneError(f"{files.root} holds several scenes ({', '.join(mtls[:3])}); give one MTL file")
-    if mtls:
-        return _landsat(name, assets, files.text(mtls[0]), files.path(mtls[0]))
-    polygons = tuple(
-        QualityFile(path=files.path(item), kinds=fitting)
-        for item in files.names
-        if item.lower().endswith(".gml") and (fitting := kinds_by_name(base_name(item), kinds))
+        assets, left = _assets(files, list(files.names))
+    if not assets:
+        return _archives(files, left, kinds)
+    mtls = landsat.best_mtls(files.names)
+    if not mtls:
+        polygons = tuple(
+            QualityFile(path=files.path(item), kinds=fitting)
+            for item in files.names
+            if item.lower().endswith(".gml") and (fitting := kinds_by_name(base_name(item), kinds))
+        )
+        found = Product(name=name, assets=assets, hints=(name,), left_out=left, quality=polygons)
+        return _planet(files, found)
+    product = _landsats(files, mtls, assets)
+    return replace(product, name=name if len(mtls) == 1 else product.name, left_out=left)
+
+
+def _safe(files: Listing, metadata: str, kinds: Kinds) -> Product:
+    """Return a Sentinel-2 product with its quality layers."""
+    product = sentinel2.safe_product(files, metadata)
+    image = product.assets[0].path.removeprefix(f"{files.root}/")
+    return replace(product, quality=quality_in(files, image, kinds))
+
+
+def _archives(files: Listing, left: Sequence[LeftOut], kinds: Kinds) -> Product:
+    """Return what the archives in a folder without rasters hold, as orders are delivered."""
+    archives = [item for item in files.names if item.lower().endswith(ARCHIVES)]
+    if archives and is_local(files.root):
+        found = [
+            _folder(listing(Path(files.path(item))), base_name(item).split(".")[0], kinds)
+            for item in archives
+        ]
+        return _merged(found)
+    pictures = f", only pictures such as {left[0].name}, which are no bands" if left else ""
+    raise SceneError(
+        f"{files.root} holds no raster files{pictures}; give a folder of band files or a product"
     )
-    return Product(name=name, assets=assets, hints=(name,), quality=polygons)
 
 
-def _assets(files: Listing, names: list[str]) -> tuple[Asset, ...]:
-    """Return the rasters among files."""
+def _assets(files: Listing, names: Sequence[str]) -> tuple[tuple[Asset, ...], tuple[LeftOut, ...]]:
+    """Return the rasters among files, and what only looks like one.
+
+    Pictures are no bands, nor are HDF and netCDF files beside rasters of another format.
+    """
     siblings = frozenset(name.lower() for name in names)
-    return tuple(
-        Asset(path=files.path(name), spare=True) for name in names if looks_like_raster(name, siblings)
-    )
+    pictures = [name for name in names if name.lower().endswith(PICTURES)]
+    rasters = [name for name in names if name not in set(pictures) and looks_like_raster(name, siblings)]
+    containers = [name for name in rasters if name.lower().endswith(CONTAINERS)]
+    if len(containers) < len(rasters):
+        rasters = [name for name in rasters if name not in set(containers)]
+    else:
+        containers = []
+    left = [LeftOut(name=base_name(name), why="picture") for name in pictures]
+    left += [
+        LeftOut(name=base_name(name), why="the product in another format, or its metadata")
+        for name in containers
+    ]
+    return tuple(Asset(path=files.path(name), spare=True) for name in rasters), tuple(left)
 
 
-def _landsat(name: str, assets: tuple[Asset, ...], text: str, path: str) -> Product:
+def _landsats(files: Listing, mtls: Sequence[str], assets: tuple[Asset, ...]) -> Product:
+    """Return the Landsat scenes of a folder: files go with the MTL file that their names begin like.
+
+    Raises:
+        SceneError: the scenes are of several dates or sensors.
+    """
+    own = {mtl: tuple(asset for asset in assets if _goes_with(asset, mtl)) for mtl in mtls}
+    if len(mtls) == 1:
+        # Files that were renamed keep the only MTL file there is.
+        product = _landsat(files, mtls[0], own[mtls[0]] or assets)
+        known = {asset.path for asset in product.assets}
+        return replace(
+            product, assets=product.assets + tuple(item for item in assets if item.path not in known)
+        )
+    found = [_landsat(files, mtl, own[mtl]) for mtl in mtls if own[mtl]]
+    dates = {product.time.date() for product in found if product.time}
+    if len(dates) > 1 or len({product.sensor for product in found}) > 1:
+        raise SceneError(
+            f"{files.root} holds several scenes ({', '.join(map(base_name, mtls[:3]))}); give one MTL file"
+        )
+    taken = {asset.path for product in found for asset in product.assets}
+    rest = tuple(asset for asset in assets if asset.path not in taken)
+    return _merged([*found, Product(name=found[0].name, assets=rest)] if rest else found)
+
+
+def _goes_with(asset: Asset, mtl: str) -> bool:
+    """Whether a file's name begins like that of an MTL file."""
+    return base_name(asset.path).startswith(landsat.MTL.sub("", base_name(mtl)))
+
+
+def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
     """Return Landsat band files with what their MTL file says."""
-    metadata = landsat.parse_mtl(text, path)
+    metadata = landsat.parse_mtl(files.text(mtl), files.path(mtl))
     labelled = []
     for asset in assets:
         label = landsat.band_label(base_name(asset.path))
         gain = metadata.gain(label) if label else None
         labelled.append(replace(asset, labels=((label,),), gains=(gain,)) if label else asset)
     return Product(
-        name=name,
+        name=landsat.MTL.sub("", base_name(mtl)),
         assets=tuple(labelled),
         sensor=metadata.sensor,
-        because=base_name(path),
+        because=base_name(mtl),
         time=metadata.time,
         platform=metadata.platform,
         geometry=metadata.geometry,
+    )
+
+
+def _planet(files: Listing, product: Product) -> Product:
+    """Return PlanetScope files with what XML and JSON beside them say; other files as they are."""
+    assets, geometry, warnings = planet.with_metadata(product.assets, files.names, files.text)
+    times = [asset.time for asset in assets if asset.time]
+    return replace(
+        product,
+        assets=assets,
+        time=product.time or min(times, default=None),
+        geometry=product.geometry or geometry,
+        warnings=(*product.warnings, *warnings),
     )

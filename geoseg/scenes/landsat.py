@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from xml.etree import ElementTree
 
 from geoseg.errors import SceneError
 from geoseg.scenes.platform import as_platform
@@ -15,6 +17,15 @@ from geoseg.scenes.product import Gain, Geometry
 _SENSORS = {"4": "landsat-5", "5": "landsat-5", "7": "landsat-7", "8": "landsat-8", "9": "landsat-9"}
 _LABEL = re.compile(r"(?:^|[_.])((?:SR_|ST_)?B\d{1,2}(?:_VCID_\d)?)\.[A-Za-z0-9]+$", re.IGNORECASE)
 _LEVEL_1 = ("LEVEL1_RADIOMETRIC_RESCALING", "RADIOMETRIC_RESCALING")
+MTL = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
+
+# Exoatmospheric solar irradiance in W m-2 um-1 of bands 1 to 5 and 7: Chander et al. 2009, tables 3 and 4
+# (doi:10.1016/j.rse.2009.01.007). Needed where an MTL file of before the collections gives radiance only.
+_IRRADIANCE: Mapping[str, Mapping[str, float]] = {
+    "4": {"1": 1983, "2": 1795, "3": 1539, "4": 1028, "5": 219.8, "7": 83.49},
+    "5": {"1": 1983, "2": 1796, "3": 1536, "4": 1031, "5": 220.0, "7": 83.44},
+    "7": {"1": 1997, "2": 1812, "3": 1533, "4": 1039, "5": 230.8, "7": 84.90},
+}
 
 Groups = Mapping[str, Mapping[str, str]]
 
@@ -33,6 +44,10 @@ class Metadata:
     platform: str | None
     """The satellite, such as `landsat-8`."""
     geometry: Geometry
+    irradiance: Mapping[str, float]
+    """Of the sun above the air in W m-2 um-1, by band number; empty: not needed."""
+    sun_distance: float
+    """Of the earth, in astronomical units."""
 
     def gain(self, label: str) -> Gain | None:
         """Return how a band, as its file is labelled (`B3`, `SR_B3`, `ST_B10`), becomes physical.
@@ -48,21 +63,32 @@ class Metadata:
             return None if found is None else Gain(scale=found[0], offset=found[1], source="MTL")
         found = self._pair("REFLECTANCE", _LEVEL_1, number)
         if found is not None:
-            if self.sun_elevation is None or self.sun_elevation <= 0:
-                raise SceneError(
-                    f"the MTL file's sun elevation is {self.sun_elevation}: a night scene has no reflectance"
-                )
-            sine = math.sin(math.radians(self.sun_elevation))
-            return Gain(
-                scale=found[0] / sine,
-                offset=found[1] / sine,
-                units="reflectance",
-                source=f"MTL, sun elevation {self.sun_elevation:.2f} degrees",
-            )
+            sine = self._sine()
+            return self._reflectance(found[0] / sine, found[1] / sine)
         found = self._pair("RADIANCE", _LEVEL_1, number)
-        return (
-            None if found is None else Gain(scale=found[0], offset=found[1], units="radiance", source="MTL")
-        )
+        if found is None:
+            return None
+        if number in self.irradiance:
+            # Chander et al. 2009, equation 6, with the cosine of the zenith as the sine of the elevation.
+            factor = math.pi * self.sun_distance**2 / (self.irradiance[number] * self._sine())
+            return self._reflectance(found[0] * factor, found[1] * factor)
+        return Gain(scale=found[0], offset=found[1], units="radiance", source="MTL")
+
+    def _sine(self) -> float:
+        """Return the sine of the sun's elevation.
+
+        Raises:
+            SceneError: the sun was not above the horizon.
+        """
+        if self.sun_elevation is None or self.sun_elevation <= 0:
+            raise SceneError(
+                f"the MTL file's sun elevation is {self.sun_elevation}: a night scene has no reflectance"
+            )
+        return math.sin(math.radians(self.sun_elevation))
+
+    def _reflectance(self, scale: float, offset: float) -> Gain:
+        source = f"MTL, sun elevation {self.sun_elevation:.2f} degrees"
+        return Gain(scale=scale, offset=offset, units="reflectance", source=source)
 
     def _pair(self, quantity: str, groups: tuple[str, ...], number: str) -> tuple[float, float] | None:
         """Return multiplier and addend of a band."""
@@ -83,8 +109,21 @@ def band_label(name: str) -> str | None:
     return found[1].upper() if found else None
 
 
+def best_mtls(names: Iterable[str]) -> list[str]:
+    """Return the MTL files among names, one a scene: of several formats the text, else JSON, else XML."""
+    order = ("txt", "json", "xml")
+    found: dict[str, tuple[int, str]] = {}
+    for name in names:
+        match = MTL.search(name)
+        if match:
+            rank = (order.index(match[1].lower()), name)
+            prefix = name[: match.start()]
+            found[prefix] = min(rank, found.get(prefix, rank))
+    return [name for _, name in found.values()]
+
+
 def parse_mtl(text: str, path: str) -> Metadata:
-    """Read an MTL text, of a collection or from before them.
+    """Read an MTL file (text, JSON or XML), of a collection or from before them.
 
     Raises:
         SceneError: it is no MTL file, or of a Landsat that geoseg does not know.
@@ -94,6 +133,11 @@ def parse_mtl(text: str, path: str) -> Metadata:
     craft = re.sub(r"\D", "", flat.get("SPACECRAFT_ID", ""))
     if craft not in _SENSORS:
         raise SceneError(f"{path} names no Landsat 4 to 9 (SPACECRAFT_ID); is it an MTL file?")
+    if flat.get("SENSOR_ID", "").upper().startswith("MSS"):
+        raise SceneError(
+            f"{path} is of the Multispectral Scanner (MSS), whose bands geoseg does not know: give its files "
+            "without the MTL file and name them: --band green=PATH --band red=PATH --band nir=PATH"
+        )
     # A level 2 file repeats the level 1 groups, so only the product's own groups say which it is.
     product = groups.get(
         "PRODUCT_CONTENTS", groups.get("PRODUCT_METADATA", groups.get("METADATA_FILE_INFO", {}))
@@ -109,7 +153,22 @@ def parse_mtl(text: str, path: str) -> Metadata:
         groups=groups,
         platform=as_platform(flat["SPACECRAFT_ID"]),
         geometry=_geometry(flat, float(elevation) if elevation else None),
+        irradiance=_IRRADIANCE.get(craft, {}),
+        sun_distance=_sun_distance(flat),
     )
+
+
+def _sun_distance(flat: Mapping[str, str]) -> float:
+    """Return the earth's distance from the sun in astronomical units: as stated, else by the day of the year.
+
+    Without a statement: 1 - 0.01672 cos(0.9856 degrees (day - 4)), within 0.0003.
+    """
+    stated = flat.get("EARTH_SUN_DISTANCE")
+    if stated:
+        return float(stated)
+    time = _time(flat)
+    day = time.timetuple().tm_yday if time else 4 + 91
+    return 1 - 0.01672 * math.cos(math.radians(0.9856 * (day - 4)))
 
 
 def _geometry(flat: Mapping[str, str], sun_elevation: float | None) -> Geometry:
@@ -126,7 +185,11 @@ def _geometry(flat: Mapping[str, str], sun_elevation: float | None) -> Geometry:
 
 
 def _groups(text: str) -> Groups:
-    """Return the innermost groups of an MTL text with their keys."""
+    """Return the innermost groups of an MTL file (text, JSON or XML) with their keys."""
+    if text.lstrip().startswith("{"):
+        return _groups_of_json(text)
+    if text.lstrip().startswith("<"):
+        return _groups_of_xml(text)
     groups: dict[str, dict[str, str]] = {}
     stack = [""]
     for line in text.splitlines():
@@ -140,6 +203,24 @@ def _groups(text: str) -> Groups:
         else:
             groups.setdefault(stack[-1], {})[key] = value.strip('"')
     return groups
+
+
+def _groups_of_json(text: str) -> Groups:
+    try:
+        tables = json.loads(text)
+    except ValueError:
+        return {}
+    inner = [table for table in tables.values() if isinstance(table, dict)]
+    found = {name: table for outer in inner for name, table in outer.items() if isinstance(table, dict)}
+    return {name: {key: str(value) for key, value in table.items()} for name, table in found.items()}
+
+
+def _groups_of_xml(text: str) -> Groups:
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - expat bounds entity expansion
+    except ElementTree.ParseError:
+        return {}
+    return {group.tag: {item.tag: (item.text or "").strip() for item in group} for group in root}
 
 
 def _time(flat: Mapping[str, str]) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -112,9 +112,15 @@ def vocabulary(sensor: SensorSpec, *, names: bool) -> dict[str, str]:
 
 def name_by_words(candidate: Candidate, words: Mapping[str, str], patterns: Iterable[str]) -> str | None:
     """Return the common name that labels, description or file name say, the surest first."""
+    word = word_of(candidate, words, patterns)
+    return None if word is None else words[word]
+
+
+def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str]) -> str | None:
+    """Return which of some words (lower case) labels, description or file name hold, the surest first."""
     for label in candidate.labels:
         if label.strip().lower() in words:
-            return words[label.strip().lower()]
+            return label.strip().lower()
     for label in candidate.labels:
         found = _last_word(label, words)
         if found:
@@ -125,17 +131,17 @@ def name_by_words(candidate: Candidate, words: Mapping[str, str], patterns: Iter
         match = re.search(pattern, candidate.file, re.IGNORECASE)
         label = (match.groupdict().get("band") or "").lower() if match else ""
         if label in words:
-            return words[label]
+            return label
     return _last_word(PurePosixPath(candidate.file).stem, words)
 
 
-def _last_word(text: str, words: Mapping[str, str]) -> str | None:
-    """Return the name of the last whole word in a text that is known; of several there, the longest."""
+def _last_word(text: str, words: Collection[str]) -> str | None:
+    """Return the last whole word in a text that is known; of several there, the longest."""
     found = [match for word in words if (match := _finder(word).search(text))]
     if not found:
         return None
     best = max(found, key=lambda match: (match.end(1), len(match[1])))
-    return words[best[1].lower().replace(" ", "_").replace("-", "_")] if best else None
+    return best[1].lower().replace(" ", "_").replace("-", "_")
 
 
 @lru_cache(maxsize=1024)
@@ -169,6 +175,6 @@ def cube_names(wavelengths: Sequence[float]) -> list[str]:
     return [f"w{1000 * wavelength:.0f}_{index}" for index, wavelength in enumerate(wavelengths, start=1)]
 
 
-def order_of(sensor: SensorSpec, count: int) -> tuple[str, ...] | None:
-    """Return a sensor's usual order of so many bands."""
-    return next((order for order in (sensor.order, *sensor.orders) if order and len(order) == count), None)
+def orders_of(sensor: SensorSpec, count: int) -> list[tuple[str, ...]]:
+    """Return a sensor's usual orders of so many bands, the most usual first."""
+    return [order for order in (sensor.order, *sensor.orders) if order and len(order) == count]

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from geoseg.catalog.presets import quality_layers
-from geoseg.errors import BandError, SceneError
+from geoseg.catalog.presets import auxiliary_layers, quality_layers
+from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
+from geoseg.scenes.auxiliary import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
 from geoseg.scenes.calibration import Context, calibrate, check_offset
 from geoseg.scenes.emit import open_raster
@@ -19,7 +20,7 @@ from geoseg.scenes.files import find_product
 from geoseg.scenes.naming import Candidate, vocabulary, wavelength_of
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
-from geoseg.scenes.product import Asset, Product, time_in_name
+from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
 from geoseg.scenes.quality import Layer, Quality
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
 from geoseg.scenes.quality_opening import open_mask, open_quality
@@ -27,6 +28,7 @@ from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.recognition import recognise
 from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
+from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -49,7 +51,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         remarks, kinds = Remarks(), quality_layers()
         settled = _settled_bands(request)
         product = _product(request, {path for path, _ in settled.values()}, kinds)
-        rasters = {asset.path: stack.enter_context(open_raster(asset.path)) for asset in product.assets}
+        product, rasters = _open_files(product, remarks, stack)
         own: list[Named] = []
         for name, (path, index) in settled.items():
             own.append(_named(name, rasters[path], index, product))
@@ -61,43 +63,88 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
             # Whoever names bands has looked at them: nothing is left to say of alpha.
             remarks.notes += [f"{base_name(asset.path)}: {note}" for note in notes if not settled]
         free, flagged = set_bands_aside(free, kinds)
+        free, aside = set_auxiliary_bands_aside(free, auxiliary_layers())
+        remarks.left_out += [*product.left_out, *aside]
         verdict = recognise(request.sensor, product, free, sensors)
-        named, notes = name_bands(free, verdict, sensors, lenient=bool(settled))
-        named = own + [item for item in named if item.name not in settled]
+        naming = name_bands(free, verdict, sensors, settled=settled)
+        named = own + naming.named
         if verdict.sensor is None and {item.name for item in named} <= {"vv", "vh", "hh", "hv"}:
             verdict = replace(verdict, sensor=sensors["sentinel-1"], reason="bands named as polarisations")
         sensor = verdict.sensor or sensors["generic"]
         remarks.note(f"sensor: {sensor.title} ({verdict.reason or 'nothing gives it away'})")
-        remarks.notes += notes
+        remarks.notes += naming.notes
+        remarks.left_out += naming.left_out
         _origins(named, remarks)
         context = Context(
             sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units, remarks=remarks
         )
-        bands = calibrate(named, context)
+        joined = join_tiles(named, calibrate(named, context))
+        bands = joined.bands
+        remarks.notes += joined.notes
+        remarks.left_out += joined.left_out
         check_offset(bands, remarks)
         _georeference(bands, remarks)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
             remarks.note("bare counts: without a sensor the scale to reflectance is not known")
-        layers: tuple[Layer, ...] = ()
-        if request.clouds != "none":
-            layers = open_quality(product.quality, flagged, kinds, vocabulary(sensor, names=False))
-        if request.clouds == "product" and not layers:
-            raise SceneError(
-                f"{product.name}: --clouds product: no quality layer of a known kind was found; give one "
-                "with --mask FILE:VALUES, or say --clouds auto"
-            )
-        masks = (open_mask(request.mask),) if request.mask else ()
-        quality = Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
+        quality = _quality(request, product, flagged, context)
         stack.callback(quality.close)
-        if layers:
-            titles = ", ".join(dict.fromkeys(layer.title for layer in layers))
-            remarks.note(f"quality layers: {titles} (--clouds none maps without them)")
         scene = Scene(_facts(product, context, sensors), bands, quality=quality)
-        kept = {band.raster for band in bands} | {item.raster for item, _ in flagged}
+        kept = {file for band in bands for file in band.raster.members} | {item.raster for item, _ in flagged}
         for raster in set(rasters.values()) - kept:
             raster.close()
         stack.pop_all()
         return scene
+
+
+def _open_files(product: Product, remarks: Remarks, stack: ExitStack) -> tuple[Product, dict[str, Raster]]:
+    """Open a product's files, by path; what merely lies in its folder and is no raster is left out.
+
+    Raises:
+        SceneReadError: a file that was asked for or labelled is missing, damaged or no raster; or all are.
+        SceneError: a file holds complex values.
+    """
+    rasters: dict[str, Raster] = {}
+    errors: list[SceneReadError] = []
+    for asset in product.assets:
+        try:
+            rasters[asset.path] = stack.enter_context(open_raster(asset.path))
+        except SceneReadError as error:
+            if not asset.spare or asset.labels:
+                raise
+            errors.append(error)
+            remarks.warn(f"{error}; it is left out")
+            remarks.left_out.append(LeftOut(name=base_name(asset.path), why="cannot be read"))
+    if errors and not rasters:
+        raise errors[0]
+    return replace(product, assets=tuple(item for item in product.assets if item.path in rasters)), rasters
+
+
+def _quality(
+    request: SceneSpec,
+    product: Product,
+    flagged: Sequence[tuple[Candidate, tuple[str, ...]]],
+    context: Context,
+) -> Quality:
+    """Open what hides the ground: the product's quality layers and the user's mask.
+
+    Raises:
+        SceneReadError: a layer cannot be read.
+        SceneError: layers are asked for and there are none.
+    """
+    layers: tuple[Layer, ...] = ()
+    if request.clouds != "none" and context.sensor is not None:
+        names = vocabulary(context.sensor, names=False)
+        layers = open_quality(product.quality, flagged, quality_layers(), names)
+    if request.clouds == "product" and not layers:
+        raise SceneError(
+            f"{product.name}: --clouds product: no quality layer of a known kind was found; give one "
+            "with --mask FILE:VALUES, or say --clouds auto"
+        )
+    if layers:
+        titles = ", ".join(dict.fromkeys(layer.title for layer in layers))
+        context.remarks.note(f"quality layers: {titles} (--clouds none maps without them)")
+    masks = (open_mask(request.mask),) if request.mask else ()
+    return Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
 
 
 def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:
@@ -123,11 +170,12 @@ def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:
 
 
 def _product(request: SceneSpec, named: set[str], kinds: Mapping[str, QualitySpec]) -> Product:
-    """Return the scene's product with the files that only `--band` names, quality layers set aside."""
+    """Return the scene's product with the files that `--band` names; what is no band is set aside."""
     product = find_product(request.paths, kinds)
     known = {asset.path for asset in product.assets}
     extra = tuple(Asset(path=path, spare=True) for path in sorted(named - known))
-    return set_quality_aside(replace(product, assets=product.assets + extra), kinds, named)
+    product = set_quality_aside(replace(product, assets=product.assets + extra), kinds, named)
+    return set_auxiliary_aside(product, auxiliary_layers(), named)
 
 
 def _named(name: str, raster: Raster, index: int, product: Product) -> Named:
@@ -150,8 +198,8 @@ def _origins(named: list[Named], remarks: Remarks) -> None:
 
 
 def _time(product: Product) -> datetime | None:
-    """Return the acquisition time of the product, else the one in its own or its files' names."""
-    names = (*product.hints, product.name, *(base_name(asset.path) for asset in product.assets))
+    """Return the acquisition time of the product, else the one in its files' names, else in its own."""
+    names = (*(base_name(asset.path) for asset in product.assets), *product.hints, product.name)
     return product.time or next((time for name in names if (time := time_in_name(name))), None)
 
 
@@ -179,6 +227,6 @@ def _facts(product: Product, context: Context, sensors: Mapping[str, SensorSpec]
         geometry=product.geometry,
         notes=tuple(dict.fromkeys((*product.notes, *context.remarks.notes))),
         warnings=tuple(dict.fromkeys((*product.warnings, *context.remarks.warnings))),
-        left_out=product.left_out,
+        left_out=tuple(dict.fromkeys(context.remarks.left_out)),
         centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -22,6 +22,13 @@ RASTER_SUFFIXES = tuple(
     f".{end}"
     for end in "tif tiff jp2 vrt img png jpg jpeg bmp nc hdf h5 he5 dat bil bip bsq ntf".split()  # noqa: SIM905
 )
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".kmz")
+"""Suffixes of quicklooks: files of a folder that are never bands."""
+
+CONTAINERS = (".nc", ".hdf", ".h5", ".he5")
+"""Suffixes of files that hold a product in another way; beside rasters they are no bands."""
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 TAR_NAME = 99
@@ -69,20 +76,19 @@ def listing(path: Path) -> Listing:
         if path.is_dir():
             names = [str(item.relative_to(path)) for item in path.rglob("*") if item.is_file()]
             return Listing(
-                root=str(path),
-                names=tuple(sorted(names)),
-                text=lambda name: _decode((path / name).read_bytes()),
+                root=str(path), names=_seen(names), text=lambda name: _decode((path / name).read_bytes())
             )
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if not name.endswith("/")]
             return Listing(
-                root=f"/vsizip/{path}", names=tuple(sorted(names)), text=lambda name: _from_zip(path, name)
+                root=f"/vsizip/{path}", names=_seen(names), text=lambda name: _from_zip(path, name)
             )
         with tarfile.open(path) as bundle:
             names = [member.name for member in bundle.getmembers() if member.isfile()]
     except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise SceneReadError(f"{path} cannot be listed: {error}") from error
+    names = [name.removeprefix("./") for name in names]
     long = next(
         (name for name in names if len(name) > TAR_NAME and name.lower().endswith(RASTER_SUFFIXES)), None
     )
@@ -91,8 +97,17 @@ def listing(path: Path) -> Listing:
             f"{path}: GDAL does not read members of a tar archive whose names have more than {TAR_NAME} "
             f"characters ({long}); unpack it and give the folder"
         )
-    return Listing(
-        root=f"/vsitar/{path}", names=tuple(sorted(names)), text=lambda name: _from_tar(path, name)
+    return Listing(root=f"/vsitar/{path}", names=_seen(names), text=lambda name: _from_tar(path, name))
+
+
+def _seen(names: Iterable[str]) -> tuple[str, ...]:
+    """Return relative paths in order, without hidden files and those that macOS leaves in archives."""
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+        )
     )
 
 
@@ -148,5 +163,8 @@ def _from_zip(path: Path, name: str) -> str:
 
 def _from_tar(path: Path, name: str) -> str:
     with tarfile.open(path) as bundle:
-        member = bundle.extractfile(name)
+        try:
+            member = bundle.extractfile(name)
+        except KeyError:
+            member = bundle.extractfile(f"./{name}")
         return _decode(member.read()) if member else ""

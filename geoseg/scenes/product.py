@@ -34,6 +34,10 @@ class Asset:
     """Per band."""
     spare: bool = False
     """Whether it may be left out when its bands are unknown: it was found, not named."""
+    time: datetime | None = None
+    """When it was acquired, as its product says it; None: names must tell."""
+    key: str = ""
+    """What a STAC item calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,23 +102,27 @@ class Product:
     left_out: tuple[LeftOut, ...] = ()
 
 
-_STAMP = re.compile(r"(?<!\d)((?:19|20)\d{2})(0[1-9]|1[0-2])([0-2]\d|3[01])T?(\d{6})?(?!\d)")
+_STAMP = re.compile(
+    r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<dash>-?)(?P<month>0[1-9]|1[0-2])(?P=dash)(?P<day>[0-2]\d|3[01])"
+    r"(?:[T_]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
+)
 _DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
 _LANDSAT_OLD = re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})")
+_HLS_DAY = re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\.")
 
 
 def time_in_name(name: str) -> datetime | None:
     """Return the first time (UTC) in a file or product name; midnight where only a day is said."""
     found = _STAMP.search(name)
     if found:
-        clock = found[4] or "000000"
+        clock = found["clock"] or "000000"
         try:
-            return datetime.strptime("".join(found.group(1, 2, 3)) + clock, "%Y%m%d%H%M%S").replace(
-                tzinfo=UTC
-            )
+            return datetime.strptime(
+                "".join(found.group("year", "month", "day")) + clock, "%Y%m%d%H%M%S"
+            ).replace(tzinfo=UTC)
         except ValueError:
             return None
-    found = _DAY_OF_YEAR.search(name) or _LANDSAT_OLD.search(name)
+    found = _DAY_OF_YEAR.search(name) or _LANDSAT_OLD.search(name) or _HLS_DAY.search(name)
     if found and 1 <= int(found[2]) <= 366:
         day = datetime(int(found[1]), 1, 1, tzinfo=UTC) + timedelta(days=int(found[2]) - 1)
         clock = found[3] if found.re is _DAY_OF_YEAR else "000000"

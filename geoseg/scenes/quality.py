@@ -134,20 +134,30 @@ class PlacedRaster:
         Raises:
             SceneReadError: the file is damaged.
         """
+        return self.read_inside(window, bands)[0]
+
+    def read_inside(self, window: Window, bands: Sequence[str]) -> tuple[Bits, NDArray[np.bool_]]:
+        """Return the conditions of a window and where the layer lies, both (H, W).
+
+        Raises:
+            SceneReadError: the file is damaged.
+        """
         raster, size = self.layer.raster, self.placement.reduction
         out = np.zeros((window.height, window.width), np.uint8)
+        covered = np.zeros(out.shape, np.bool_)
         shift = self.placement.shift
         if shift is not None:
             native = replace(window, row=window.row + shift[0], col=window.col + shift[1])
             part = native.intersect(raster.grid.window)
             if not part.empty:
                 out[part.slices(native)] = self._bits(part, bands)
-            return out
+                covered[part.slices(native)] = True
+            return out, covered
         at_rows, at_cols = self.placement.positions(window)
         rows, cols = taps(at_rows, raster.grid.height, size), taps(at_cols, raster.grid.width, size)
         needed = window_of(rows, cols)
         if needed is None:
-            return out
+            return out, covered
         source = Window(
             row=needed.row * size,
             col=needed.col * size,
@@ -158,7 +168,7 @@ class PlacedRaster:
         values, inside = nearest(
             bits[None], None, rows.within(needed.row, len(bits)), cols.within(needed.col, bits.shape[1])
         )
-        return np.where(inside[0], values[0], np.uint8(0))
+        return np.where(inside[0], values[0], np.uint8(0)), np.broadcast_to(inside[0], out.shape)
 
     def _bits(self, source: Window, bands: Sequence[str]) -> Bits:
         """Return the conditions of a native window."""
@@ -172,6 +182,36 @@ class PlacedRaster:
         rows = abs(self.placement.forward.e) if self.placement.separable else float(self.placement.reduction)
         strip = int(np.ceil(READ_ROWS * max(rows, 1e-3))) + 2
         return self.layer.raster.cache_bytes(list(self.layer.indexes), 0.5, strip)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlacedTiles:
+    """Rasters of codes of one kind that tile an area: where they overlap, the first with data counts.
+
+    The bands' tiles are joined in the same order, so a pixel and what is told of it come from one tile.
+    """
+
+    tiles: tuple[PlacedRaster, ...]
+
+    def read(self, window: Window, bands: Sequence[str]) -> Bits:
+        """Return the conditions (H, W) of a window; none outside of all tiles.
+
+        Raises:
+            SceneReadError: a file is damaged.
+        """
+        out = np.zeros((window.height, window.width), np.uint8)
+        wanted = np.ones(out.shape, np.bool_)
+        for tile in self.tiles:
+            if not wanted.any():
+                break
+            bits, covered = tile.read_inside(window, bands)
+            np.copyto(out, bits, where=wanted & covered)
+            wanted &= ~covered | _any(bits, ["fill"])
+        return out
+
+    def cache_bytes(self) -> int:
+        """Bytes of decoded blocks to keep."""
+        return sum(tile.cache_bytes() for tile in self.tiles)
 
 
 def _any_of_blocks(bits: Bits, size: int) -> Bits:
@@ -290,9 +330,20 @@ class Quality:
         Raises:
             SceneError: a layer cannot be aligned.
         """
-        return PlacedQuality(
-            grid=grid, layers=tuple(item.on(grid) for item in self.layers), dilate=self.dilate
-        )
+        tiles: dict[tuple[str, ...], list[PlacedRaster]] = {}
+        single: list[Placed] = []
+        for layer in self.layers:
+            placed = layer.on(grid)
+            if isinstance(placed, PlacedRaster):
+                # Bands of one file that are of one kind are no tiles of one another.
+                key = (placed.layer.spec.name, *map(str, placed.layer.indexes))
+                tiles.setdefault(key, []).append(placed)
+            else:
+                single.append(placed)
+        joined = [
+            group[0] if len(group) == 1 else PlacedTiles(tiles=tuple(group)) for group in tiles.values()
+        ]
+        return PlacedQuality(grid=grid, layers=(*joined, *single), dilate=self.dilate)
 
     def describe(self) -> list[JsonValue]:
         """Return what a run record says of the layers."""

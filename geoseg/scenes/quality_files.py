@@ -96,7 +96,8 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
     A product's quality layer is named as its bands are, but for the end: what stands before the pattern must
     begin the name of a band file.
     """
-    found = {}
+    found: dict[str, tuple[int, QualityFile]] = {}
+    order = {Path(path).name: at for at, path in reversed([*enumerate(paths)])}
     folders: dict[Path, list[str]] = {}
     for path in paths:
         place = Path(path)
@@ -104,14 +105,16 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
             folders.setdefault(place.parent, []).append(place.name)
     for folder, names in folders.items():
         for item in sorted(folder.iterdir()):
-            fitting = [
-                kind
+            own = {
+                kind: [order[name] for name in names if _begins(name, item.name, kinds[kind])]
                 for kind in kinds_by_name(item.name, kinds)
-                if any(_begins(name, item.name, kinds[kind]) for name in names)
-            ]
+            }
+            fitting = tuple(kind for kind, places in own.items() if places)
             if fitting and item.is_file():
-                found[str(item)] = QualityFile(path=str(item), kinds=tuple(fitting))
-    return list(found.values())
+                first = min(min(own[kind]) for kind in fitting)
+                found[str(item)] = first, QualityFile(path=str(item), kinds=fitting)
+    # In the order of the files that they belong to, for of tiles the first one counts.
+    return [file for _, file in sorted(found.values(), key=lambda item: item[0])]
 
 
 def _begins(name: str, layer: str, spec: QualitySpec) -> bool:

@@ -95,7 +95,7 @@ def _best(found: Sequence[Opened]) -> tuple[Layer, ...]:
     present = {spec.name for spec, _ in found}
     kept: list[Opened] = []
     for spec, layer in sorted(found, key=lambda item: _pixel(item[1])):
-        doubled = any(other is spec and _overlap(layer, known) > 0.5 for other, known in kept)
+        doubled = any(other is spec and _same_place(layer, known) for other, known in kept)
         if doubled or present & set(spec.superseded_by):
             layer.close()
         else:
@@ -108,15 +108,17 @@ def _pixel(layer: Layer) -> float:
     return abs(layer.raster.grid.transform.determinant) if isinstance(layer, RasterLayer) else 0.0
 
 
-def _overlap(one: Layer, other: Layer) -> float:
-    """Return the share of the smaller of two rasters' extents that both cover."""
-    if not isinstance(one, RasterLayer) or not isinstance(other, RasterLayer):
-        return 0.0
-    if one.raster is other.raster:
-        return 0.0
+def _same_place(one: Layer, other: Layer) -> bool:
+    """Whether two rasters cover the same ground, at two resolutions or twice; tiles do not."""
+    if not isinstance(one, RasterLayer) or not isinstance(other, RasterLayer) or one.raster is other.raster:
+        return False
     boxes = [shapely.box(*_bounds(item.raster.grid)) for item in (one, other)]
-    least = min(box.area for box in boxes)
-    return float(boxes[0].intersection(boxes[1]).area / least) if least else 0.0
+    common = boxes[0].intersection(boxes[1]).area
+    # Tiles may overlap by much, but are of one pixel size and reach beyond each other.
+    alike = abs(_pixel(one) / _pixel(other) - 1) < 0.01
+    return bool(common > 0.5 * min(box.area for box in boxes)) and not (
+        alike and common < 0.999 * max(box.area for box in boxes)
+    )
 
 
 def _bounds(grid: Grid) -> tuple[float, float, float, float]:

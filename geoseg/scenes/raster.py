@@ -68,6 +68,11 @@ class Raster:
         self._alpha: int | None = None
 
     @property
+    def members(self) -> tuple[Raster, ...]:
+        """The files behind it: itself alone."""
+        return (self,)
+
+    @property
     def alpha_candidate(self) -> int | None:
         """1-based index of a band that calls itself alpha."""
         interpretation = self._dataset.colorinterp
@@ -127,12 +132,10 @@ class Raster:
             raise self._read_error(window, indexes, error) from error
         return np.asarray(found != 0)
 
-    def sample(self, index: int, size: int = 256) -> NDArray[Any]:
-        """Return stored values (n,) of up to 16 windows of `size`² spread over a band; all of a small one."""
-        parts = [
-            self.read(window, [index]).ravel() for window in sample_windows(self.grid, size=size, most=16)
-        ]
-        return np.concatenate(parts)
+    def sample(self, index: int, size: int = 256, most: int = 16) -> NDArray[Any]:
+        """Return stored values (n,) of up to `most` windows of `size`² over a band; all of a small one."""
+        windows = sample_windows(self.grid, size=size, most=most)
+        return np.concatenate([self.read(window, [index]).ravel() for window in windows])
 
     def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:
         """Bytes of the blocks that stretches of `strip` rows touch, counted from row `first`."""

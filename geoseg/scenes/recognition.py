@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
 
 from geoseg.errors import BandError, UsageError
-from geoseg.scenes.naming import CUBE, Candidate, name_by_words, order_of, vocabulary
+from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, vocabulary, word_of
 from geoseg.scenes.product import Product
+from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
+
+AS_SAID = "as --sensor says"
+
+HLS_FILL = -9999
+HLS_PIXEL = (25.0, 35.0)
+"""Metres between which pixels may be those of HLS, 30 m."""
 
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
 
@@ -44,7 +53,7 @@ def recognise(
         BandError: the band labels fit several sensors that differ.
     """
     if asked is not None:
-        return Verdict(sensor=_named(asked, sensors), reason="as --sensor says")
+        return Verdict(sensor=_named(asked, sensors), reason=AS_SAID)
     if product.sensor is not None:
         return Verdict(sensor=sensors[product.sensor], reason=product.because)
     found = _by_file_names(product, sensors) or _by_labels(candidates, sensors)
@@ -72,42 +81,63 @@ def _named(asked: str, sensors: Mapping[str, SensorSpec]) -> SensorSpec:
     return sensor
 
 
+def sensors_of(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
+    """Return the sensors that a file or product name gives away, without regard to case."""
+    return tuple(
+        key
+        for key, sensor in sensors.items()
+        if any(re.search(pattern, name, re.IGNORECASE) for pattern in sensor.file_patterns)
+    )
+
+
 def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Verdict | None:
-    """Return the sensor whose patterns fit most files, their folders or the product's names."""
-    best: tuple[int, str, str] | None = None
-    for name, sensor in sensors.items():
-        hits = [
-            part
-            for asset in product.assets
-            for part in (*product.hints, *reversed(PurePosixPath(asset.path).parts[-6:]))
-            if any(re.search(pattern, part) for pattern in sensor.file_patterns)
-            or (part in product.hints and part.lower() == name)
-        ]
-        if hits and (best is None or len(hits) > best[0]):
-            best = (len(hits), name, hits[0])
-    return Verdict(sensor=sensors[best[1]], reason=f"the name {best[2]}") if best else None
+    """Return the sensor that most files name; where none does, that of the product's or the folders' names.
+
+    People call a folder anything: only where all files are silent it counts.
+    """
+    levels: list[list[str]] = [[base_name(asset.path) for asset in product.assets], list(product.hints)]
+    parents = [list(reversed(PurePosixPath(asset.path).parts[-6:-1])) for asset in product.assets]
+    levels += [[parts[depth] for parts in parents if len(parts) > depth] for depth in range(5)]
+    for position, names in enumerate(levels):
+        hits = [(key, name) for name in names for key in sensors_of(name, sensors)]
+        if position > 0:
+            hits += [(name.lower(), name) for name in names if name.lower() in sensors]
+        if hits:
+            counts = Counter(key for key, _ in hits)
+            best = max(counts, key=lambda key: counts[key])
+            return Verdict(
+                sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
+            )
+    return None
 
 
 def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> Verdict | None:
     """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, where one alone does."""
+    signed = [item.raster.dtypes[item.index - 1].kind == "i" for item in candidates]
+    evidence = _hls_evidence(candidates)
     fits: dict[str, dict[int, str]] = {}
+    weights: dict[str, tuple[int, int]] = {}
     for name, sensor in sensors.items():
         if not sensor.file_patterns or name == "generic":
             continue
-        signed = sensor.nodata is not None and sensor.nodata < 0
+        # HLS is signed, with -9999 where nothing was observed; others may be stored signed by their users.
+        below = sensor.nodata is not None and sensor.nodata < 0
         words = vocabulary(sensor, names=False)
         found = {
-            position: label
+            position: word
             for position, item in enumerate(candidates)
-            if signed == (item.raster.dtypes[item.index - 1].kind == "i")
-            and (label := name_by_words(item, words, sensor.file_patterns))
+            if ((signed[position] and evidence != "against") if below else evidence != "fill")
+            and (word := word_of(item, words, sensor.file_patterns))
         }
         if found:
-            fits[name] = found
-    most = max((len(found) for found in fits.values()), default=0)
-    best = [name for name, found in fits.items() if len(found) == most]
-    if not best:
+            fits[name] = {position: words[word] for position, word in found.items()}
+            # A longer word says more: `SR_B4` is no `B4`.
+            weights[name] = (len(found), sum(map(len, found.values())))
+    if not fits:
         return None
+    best = [name for name in fits if weights[name] == max(weights.values())]
+    if evidence == "pixels":
+        best = [name for name in best if name.startswith("hls")] or best
     meanings = {
         (
             tuple(sorted(fits[name].items())),
@@ -125,6 +155,19 @@ def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec
     if len(best) > 1:
         reason += f"; {', '.join(best)} would be read alike"
     return Verdict(sensor=sensors[chosen], reason=reason)
+
+
+def _hls_evidence(candidates: Sequence[Candidate]) -> Literal["fill", "pixels", "against", "none"]:
+    """Return what tells whether signed bands are HLS: its fill value, its pixels of 30 m, or others."""
+    signed = [item for item in candidates if item.raster.dtypes[item.index - 1].kind == "i"]
+    if not signed:
+        return "none"
+    raster, index = signed[0].raster, signed[0].index
+    if raster.nodata[index - 1] == HLS_FILL or bool((raster.sample(index) == HLS_FILL).any()):
+        return "fill"
+    if raster.grid.crs is None:
+        return "none"
+    return "pixels" if HLS_PIXEL[0] <= min(raster.grid.pixel_size_m) <= HLS_PIXEL[1] else "against"
 
 
 def _looks_like_db(candidates: Sequence[Candidate]) -> bool:
@@ -154,7 +197,7 @@ def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, Sensor
         return BandError(
             f"{item.where} ({dtype}): its name does not tell which band it is; say so with {one}"
         )
-    fitting = [name for name, sensor in sensors.items() if order_of(sensor, count) and "like" not in name]
+    fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]
     could = (
         f"as one of {', '.join(fitting)}, say --sensor NAME"
         if fitting

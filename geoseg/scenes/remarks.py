@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from geoseg.scenes.product import LeftOut
+
 
 @dataclass(kw_only=True)
 class Remarks:
@@ -11,6 +13,7 @@ class Remarks:
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         """Tell what was chosen."""

@@ -281,7 +281,7 @@ class Scene:
         bands: list[JsonValue] = [self._describe_band(band) for band in self.bands]
         return {
             "name": self.name,
-            "paths": [raster.path for raster in _rasters(self.bands)],
+            "paths": [file.path for raster in _rasters(self.bands) for file in raster.members],
             "sensor": self.sensor.name if self.sensor else None,
             "platform": self.platform,
             "time": self.time.isoformat() if self.time else None,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from posixpath import dirname, join, normpath
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes.paths import fetch_text, gdal_path
+from geoseg.scenes import landsat
+from geoseg.scenes.paths import fetch_text, gdal_path, is_local
 from geoseg.scenes.platform import as_platform, platform_in
-from geoseg.scenes.product import Asset, Gain, Geometry, Product
+from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product
+from geoseg.scenes.raster import base_name
 
 Table = dict[str, JsonValue]
 _TABLE = TypeAdapter(Table)
@@ -43,16 +48,19 @@ def stac_product(path: str) -> Product:
         properties.get(key) is True
         for key in ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
     )
-    assets = tuple(_assets(_table(item["assets"]), path, harmonised=harmonised))
+    listed = [_table(band) for band in _list(properties.get("eo:bands"))]
+    assets = tuple(_assets(_table(item["assets"]), path, listed, harmonised=harmonised))
     if not assets:
         raise SceneError(
             f"{path}: no asset is a raster with named bands; give the rasters with --band NAME=URL"
         )
+    table = _table(item["assets"])
+    left = tuple(LeftOut(name=key, why="picture") for key in table if _is_picture(key, _table(table[key])))
     name = str(item.get("id") or path)
     collection = str(item.get("collection") or "")
     baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
     known = harmonised or any(gain is not None for asset in assets for gain in asset.gains)
-    return Product(
+    product = Product(
         name=name,
         assets=assets,
         time=_time(properties),
@@ -60,16 +68,55 @@ def stac_product(path: str) -> Product:
         hints=(name, f"{name}_N{baseline.replace('.', '').zfill(4)}_" if baseline else name, collection),
         notes=("the item says that the offset of baseline 04.00 is already taken off",) if harmonised else (),
         # A space station flies more than one instrument: the item's name is the surer one.
-        platform=platform_in(name) or as_platform(str(properties.get("platform") or "")),
+        platform=platform_in(name)
+        or as_platform(str(properties.get("platform") or properties.get("eo:platform") or "")),
         geometry=_geometry(properties),
+        left_out=left,
     )
+    return _with_mtl(product, table, path)
+
+
+def _with_mtl(product: Product, assets: Table, item: str) -> Product:
+    """Return a Landsat item with what its MTL file says, where that lies beside it or level 1 needs it."""
+    hrefs = [str(_table(asset).get("href") or "").split("?")[0] for asset in assets.values()]
+    names = {base_name(href): _address(href, item) for href in hrefs}
+    mtl = next((names[name] for name in landsat.best_mtls(names)), None)
+    level_1 = re.match(r"L[A-Z]\d\d_L1", product.name) is not None
+    if mtl is None or not (is_local(mtl) or level_1):
+        return product
+    try:
+        text = fetch_text(mtl)
+    except SceneReadError:
+        return product
+    metadata = landsat.parse_mtl(text, mtl)
+    own = {asset.path: landsat.band_label(base_name(asset.path)) for asset in product.assets}
+    labelled = (
+        replace(asset, labels=((label,),), gains=(metadata.gain(label) or asset.gains[0],))
+        if (label := own[asset.path])
+        else asset
+        for asset in product.assets
+    )
+    return replace(
+        product,
+        assets=tuple(labelled),
+        sensor=metadata.sensor,
+        because=base_name(mtl),
+        time=metadata.time or product.time,
+        geometry=metadata.geometry,
+    )
+
+
+def _is_picture(key: str, asset: Table) -> bool:
+    """Whether an asset is for the eye: rendered, or a quicklook."""
+    return bool({str(role) for role in _list(asset.get("roles"))} & _PICTURES) or key in _PICTURES
 
 
 def _geometry(properties: Table) -> Geometry | None:
     """Return the angles of STAC's view extension; where that at the ground is missing, the sensor's own."""
-    elevation = _number(properties.get("view:sun_elevation"))
+    # Before STAC 1.0 the angles were those of the electro-optical extension.
+    elevation = _number(properties.get("view:sun_elevation", properties.get("eo:sun_elevation")))
     incidence = _number(properties.get("view:incidence_angle"))
-    off_nadir = _number(properties.get("view:off_nadir"))
+    off_nadir = _number(properties.get("view:off_nadir", properties.get("eo:off_nadir")))
     view = off_nadir if incidence is None else incidence
     if elevation is None and view is None:
         return None
@@ -87,29 +134,37 @@ def _number(value: JsonValue) -> float | None:
     return float(str(value)) if number else None
 
 
-def _assets(assets: Table, item: str, *, harmonised: bool) -> Iterator[Asset]:
-    """Yield the raster assets whose bands have names."""
+def _assets(assets: Table, item: str, listed: list[Table], *, harmonised: bool) -> Iterator[Asset]:
+    """Yield the raster assets whose bands have names; `listed` are bands that assets name by their place."""
     for key, value in assets.items():
         asset = _table(value)
-        roles = {str(role) for role in _list(asset.get("roles"))}
         kind = str(asset.get("type") or "")
         href = str(asset.get("href") or "")
         twin = key.removesuffix("-jp2")
-        if roles & _PICTURES or key in _PICTURES or (twin != key and twin in assets):
+        if _is_picture(key, asset) or (twin != key and twin in assets):
             continue
         if not (kind.startswith(_RASTER) or href.lower().endswith((".tif", ".tiff", ".jp2"))):
             continue
-        bands = [_table(band) for band in _list(asset.get("bands") or asset.get("eo:bands"))]
+        bands = [_band(band, listed) for band in _list(asset.get("bands") or asset.get("eo:bands"))]
         values = [_table(band) for band in _list(asset.get("raster:bands"))]
         count = max(len(bands), len(values), 1)
         bands += [{}] * (count - len(bands))
         values += [{}] * (count - len(values))
-        labels = tuple(_labels(band, key if count == 1 else None) for band in bands)
+        # Some catalogues name assets by file: `SR_B1.TIF`.
+        called = re.sub(r"\.(tiff?|jp2)$", "", key, flags=re.IGNORECASE)
+        labels = tuple(_labels(band, called if count == 1 else None) for band in bands)
         gains = tuple(
             _gain({**asset, **band, **value}, harmonised=harmonised)
             for band, value in zip(bands, values, strict=True)
         )
-        yield Asset(path=_address(href, item), labels=labels, gains=gains, spare=True)
+        yield Asset(path=_address(href, item), labels=labels, gains=gains, spare=True, key=called)
+
+
+def _band(value: JsonValue, listed: list[Table]) -> Table:
+    """Return a band's table; before STAC 0.9 assets named bands by their place in the item's list."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(listed):
+        return listed[value]
+    return _table(value)
 
 
 def _labels(band: Table, key: str | None) -> tuple[str, ...]:
@@ -133,16 +188,29 @@ def _gain(values: Table, *, harmonised: bool) -> Gain | None:
         return None
     if harmonised:
         offset = 0.0
+    kelvin = str(values.get("unit", values.get("raster:unit", ""))).lower() == "kelvin"
     return Gain(
-        scale=1.0 if scale is None else scale, offset=offset or 0.0, nodata=nodata, source="STAC item"
+        scale=1.0 if scale is None else scale,
+        offset=offset or 0.0,
+        nodata=nodata,
+        units="dn" if kelvin else None,
+        source="STAC item",
     )
 
 
 def _address(href: str, item: str) -> str:
-    """Return an asset's address; a relative one is relative to the item's."""
+    """Return an asset's address; a relative one is relative to the item's.
+
+    A file of its name beside a local item is the asset: items are delivered with their files.
+    """
+    folder = dirname(item)
+    if is_local(item) and href:
+        beside = Path(folder) / base_name(href)
+        if beside.is_file():
+            return str(beside)
     if "://" in href or href.startswith("/"):
         return gdal_path(href)
-    prefix, folder = "", dirname(item)
+    prefix = ""
     if "://" in folder:
         scheme, _, rest = folder.partition("://")
         prefix, folder = f"{scheme}://", rest
@@ -152,9 +220,10 @@ def _address(href: str, item: str) -> str:
 def _time(properties: Table) -> datetime | None:
     text = properties.get("datetime") or properties.get("start_datetime")
     try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
     except ValueError:
         return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
 def _table(value: JsonValue) -> Table:

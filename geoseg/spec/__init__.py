@@ -5,6 +5,7 @@ YAML and JSON become these types at the edge (`geoseg.catalog`, `geoseg.cli`); b
 
 from __future__ import annotations
 
+from geoseg.spec.auxiliary import AuxiliaryLayer, AuxiliarySpec
 from geoseg.spec.base import (
     ClassSpec,
     Colour,
@@ -67,6 +68,8 @@ __all__ = [
     "Activation",
     "AnyModel",
     "Architecture",
+    "AuxiliaryLayer",
+    "AuxiliarySpec",
     "ChangeSpec",
     "ClassName",
     "ClassSpec",

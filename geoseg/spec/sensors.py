@@ -40,7 +40,7 @@ class SensorSpec(Spec):
     order: tuple[str, ...] = ()
     """Usual band order of an unnamed stack of this sensor."""
     orders: tuple[tuple[str, ...], ...] = ()
-    """Further usual orders, told apart by their length."""
+    """Further usual orders, told apart by their length; two of one length by where the darkest band is."""
     file_patterns: tuple[str, ...] = ()
     """Regular expressions on file names that give this sensor away; a group `band` names the band."""
     citation: str = ""

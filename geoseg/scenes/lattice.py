@@ -1,0 +1,92 @@
+"""How files lie to one another: tiles of one lattice of pixels, copies of one extent, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from affine import Affine
+
+from geoseg.errors import SceneError
+from geoseg.grid import Grid, Window
+from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.sampling import CLOSE, place, same_crs
+
+NUDGE = 0.25
+"""Pixels by which a tile may lie off the lattice of the first; it is moved onto it, not interpolated."""
+
+
+def are_tiles(one: Grid, other: Grid) -> bool:
+    """Whether two grids with pixels of one size do not cover the same ground; they are no duplicates then."""
+    if one.crs is None or other.crs is None or not same_crs(one.crs, other.crs):
+        return one.crs is not None and other.crs is not None
+    # Compared in pixels, for coordinates of one corner differ by rounding.
+    move = _corner(one, other)
+    return max(abs(move[0]), abs(move[1]), abs(one.height - other.height), abs(one.width - other.width)) >= 1
+
+
+def _corner(one: Grid, other: Grid) -> tuple[float, float]:
+    """Return the upper left corner of `other` in pixels (column, row) of `one`."""
+    back: Affine = ~one.transform
+    x, y = other.transform.c, other.transform.f
+    return back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
+
+
+def overlap(one: Grid, other: Grid) -> float:
+    """Return the share of the smaller of two grids of one CRS and pixel size that both cover, 0..1."""
+    if one.crs is None or other.crs is None or not same_crs(one.crs, other.crs):
+        return 0.0
+    col, row = _corner(one, other)
+    height = min(one.height, row + other.height) - max(0.0, row)
+    width = min(one.width, col + other.width) - max(0.0, col)
+    area = max(0.0, height) * max(0.0, width)
+    return area / min(one.height * one.width, other.height * other.width)
+
+
+def one_lattice(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]], float]:
+    """Return the grid that covers all rasters, where each begins on it (row, col), and the largest shift.
+
+    Returns:
+        The grid of the first raster, extended; places; by how many pixels a raster was moved at most.
+
+    Raises:
+        SceneError: the rasters are not of one CRS, pixel size and lattice; the message says what to do.
+    """
+    first = rasters[0].grid
+    places, nudge = [], 0.0
+    for raster in rasters:
+        grid = raster.grid
+        if grid.crs is None or first.crs is None:
+            raise SceneError(
+                f"{base_name(raster.path)} is one of {len(rasters)} files with the same bands, and not all "
+                "have a CRS: where they lie is not known; give one, or assign a CRS (gdal_edit.py -a_srs)"
+            )
+        placement = place(first, grid, what=base_name(raster.path))
+        if placement.transformer is not None:
+            raise SceneError(
+                f"{base_name(rasters[0].path)} and {base_name(raster.path)} lie in different CRSs "
+                f"({first.crs.to_string()}, {grid.crs.to_string()}): give those of one, or bring the others "
+                f"to it first: gdalwarp -t_srs {first.crs.to_string()} {_pixels(first)}-tap IN OUT"
+            )
+        move, reach = placement.forward, max(grid.height, grid.width, 1)
+        drift = max(abs(move.a - 1), abs(move.e - 1), abs(move.b), abs(move.d)) * reach
+        off = max(abs(move.c - round(move.c)), abs(move.f - round(move.f)))
+        if drift > max(CLOSE, NUDGE / 2) or off > NUDGE:
+            what = (
+                "pixels of different size" if drift > NUDGE / 2 else f"pixels that lie {off:.2f} pixel apart"
+            )
+            raise SceneError(
+                f"{base_name(rasters[0].path)} and {base_name(raster.path)} have {what}: bring them to one "
+                f"grid first: gdalwarp {_pixels(first)}-tap IN OUT"
+            )
+        nudge = max(nudge, off)
+        places.append((-round(move.f), -round(move.c)))
+    top, left = min(row for row, _ in places), min(col for _, col in places)
+    bottom = max(row + raster.grid.height for (row, _), raster in zip(places, rasters, strict=True))
+    right = max(col + raster.grid.width for (_, col), raster in zip(places, rasters, strict=True))
+    whole = first.crop(Window(row=top, col=left, height=bottom - top, width=right - left))
+    return whole, [(row - top, col - left) for row, col in places], nudge if nudge > CLOSE else 0.0
+
+
+def _pixels(grid: Grid) -> str:
+    """Return the pixel size as gdalwarp is told it."""
+    return f"-tr {abs(grid.transform.a):g} {abs(grid.transform.e):g} " if grid.north_up else ""

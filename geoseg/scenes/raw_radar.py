@@ -1,0 +1,62 @@
+"""Sentinel-1 as ESA delivers it (GRD, SLC): neither calibrated nor on a map, and refused with the remedy."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import PurePosixPath
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+from geoseg.errors import SceneError
+
+# ESA, Sentinel-1 Product Specification (S1-RS-MDA-52-7441), section 3: names of products and of measurement
+# files; `iw-vv.tiff` is how the Registry of Open Data on AWS and the Planetary Computer name them.
+_PRODUCT = re.compile(r"^S1[A-D]_(IW|EW|SM|WV|S[1-6])_(RAW|SLC|GRD|OCN)[FHM_]_.*\.SAFE$", re.IGNORECASE)
+_MEASUREMENT = re.compile(
+    r"^(s1[a-d]-(iw|ew|wv|s[1-6])\d?-(grd|slc)-(vv|vh|hh|hv)-.*|(iw|ew|s[1-6])-(vv|vh|hh|hv))\.tiff?$",
+    re.IGNORECASE,
+)
+
+
+def is_raw_name(name: str) -> bool:
+    """Whether a path is that of a Sentinel-1 product (`S1….SAFE`), or of what it holds in `measurement`."""
+    parts = PurePosixPath(name).parts
+    products = [bool(_PRODUCT.match(part)) for part in parts]
+    if "measurement" in parts:
+        return any(products) or bool(_MEASUREMENT.match(parts[-1]))
+    return bool(products) and products[-1]
+
+
+def refuse_raw(path: str) -> None:
+    """Refuse a file of a Sentinel-1 product; one of its name that is on a map and calibrated passes.
+
+    Raises:
+        SceneError: the file is as ESA delivers it.
+    """
+    name = PurePosixPath(path).name
+    if is_raw_name(path) or (_MEASUREMENT.match(name) and not _processed(path)):
+        raise raw_error(path)
+
+
+def raw_error(where: str) -> SceneError:
+    """Say what a raw product needs before it can be mapped."""
+    return SceneError(
+        f"{where} is a Sentinel-1 product that is neither calibrated nor on a map; "
+        "make backscatter of it first (SNAP, pyroSAR or an RTC service) and give that GeoTIFF"
+    )
+
+
+def _processed(path: str) -> bool:
+    """Whether a raster has a CRS and real, fractional values, as calibrated backscatter has."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            file = rasterio.open(path)
+        with file:
+            kinds = {np.dtype(name).kind for name in file.dtypes}
+            return file.crs is not None and kinds == {"f"}
+    except (RasterioIOError, TypeError):
+        return False
