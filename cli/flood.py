@@ -70,7 +70,25 @@ def flood(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Reference water (raster or polygons): mapped water inside it is not flood.",
+            help="Known water: mapped water inside it is not flood. Polygons, a 0/1 mask, or a raster of a "
+            "product known by name (JRC Global Surface Water, ESA WorldCover, OPERA DSWx, …).",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    permanent_values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Which values of --permanent-water mean permanent water.  (default: those of its product)",
+            rich_help_panel=METHOD,
+            show_default=False,
+        ),
+    ] = None,
+    permanent_above: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LIMIT",
+            help="Greater values of --permanent-water mean permanent water, such as percent of the time.",
             rich_help_panel=METHOD,
         ),
     ] = None,

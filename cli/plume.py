@@ -109,8 +109,8 @@ def plume(
         str | None,
         typer.Option(
             metavar="M/S|FILE",
-            help="Wind at 10 m: a speed, or a raster or netCDF of U10 and V10 (ERA5). Without it there are "
-            "no rates.",
+            help="Wind at 10 m: a speed, or netCDF (or its zip), GRIB or a raster of U10 and V10 (ERA5, "
+            "GEOS-FP), at most 3 h from the scene. Without it there are no rates.",
             rich_help_panel=SOURCE,
         ),
     ] = None,

@@ -42,6 +42,7 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "wind": values.wind,
     "source": values.place,
     "effective-wind": values.pair,
+    "permanent-values": values.numbers,
     "also": values.named_paths,
 }
 _SCENE = {

@@ -65,6 +65,22 @@ def pair(value: object) -> tuple[float, float]:
     return first, second
 
 
+def numbers(value: object) -> tuple[float, ...]:
+    """Read `A,B,…`, or a list of numbers.
+
+    Raises:
+        ValueError: it is no list of finite numbers.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        found = tuple(float(part) for part in (parts if isinstance(parts, list | tuple) else [str(parts)]))
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not numbers with commas between them, such as 80,90") from None
+    if not found or not all(map(math.isfinite, found)):
+        raise ValueError(f"{value!r} is not numbers with commas between them, such as 80,90")
+    return found
+
+
 def place(value: object) -> tuple[float, float]:
     """Read `LON,LAT` in degrees.
 

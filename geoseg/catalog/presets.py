@@ -13,7 +13,17 @@ import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import UsageError
-from geoseg.spec import AuxiliarySpec, QualitySpec, SatelliteSpec, SensorSpec, Spec, TaskSpec
+from geoseg.spec import (
+    AuxiliarySpec,
+    PolygonsSpec,
+    QualitySpec,
+    ReferenceSpec,
+    SatelliteSpec,
+    SensorSpec,
+    Spec,
+    TaskSpec,
+    TerrainSpec,
+)
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 _TABLE = TypeAdapter(dict[str, JsonValue])
@@ -128,3 +138,36 @@ def task(name: str) -> TaskSpec:
     if name not in known:
         raise _unknown("task", name, known)
     return _load("tasks", name, TaskSpec)
+
+
+@cache
+def water_products() -> Mapping[str, ReferenceSpec]:
+    """Return every known product of water, by the name of its file.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return MappingProxyType({stem: _load("references", stem, ReferenceSpec) for stem in _stems("references")})
+
+
+@cache
+def water_polygons() -> PolygonsSpec:
+    """Return how polygons of water are read.
+
+    Raises:
+        UsageError: the preset is not valid.
+    """
+    return _load("polygons", "water", PolygonsSpec)
+
+
+@cache
+def terrain(name: str) -> TerrainSpec:
+    """Return a layer of terrain: `hand` or `slope`.
+
+    Raises:
+        UsageError: there is none of that name, or its preset is not valid.
+    """
+    known = _stems("terrain")
+    if name not in known:
+        raise _unknown("layer of terrain", name, known)
+    return _load("terrain", name, TerrainSpec)

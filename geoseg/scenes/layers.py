@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import rasterio
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from pyproj import CRS
+from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, SceneReadError
 from geoseg.grid import Grid, Window
@@ -64,13 +67,95 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
     return Scene(Facts(name=name, notes=tuple(notes), centres={}), (band,))
 
 
+def with_nodata(layer: Scene, value: float | None) -> Scene:
+    """Return a view of a layer of one band where a stored value, or none, means "not observed"."""
+    (band,) = layer.bands
+    return Scene(layer.facts, (replace(band, nodata=nodata_as_stored(value, band.dtype)),))
+
+
 def is_raster(path: Path) -> bool:
     """Whether GDAL opens a file as a raster."""
     try:
-        with rasterio.open(gdal_path(str(path))):
-            return True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(gdal_path(str(path))):
+                return True
     except rasterio.errors.RasterioIOError:
         return False
+
+
+class Derived:
+    """A layer of one band whose values are computed from those of another, pixel by pixel.
+
+    They are taken after the other was brought to a grid, by the nearest pixel where it holds classes.
+    """
+
+    def __init__(
+        self,
+        source: Scene,
+        function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        about: Mapping[str, JsonValue],
+    ) -> None:
+        """Take a layer and what makes its values.
+
+        Args:
+            source: a layer of one band, see `open_raster_layer`.
+            function: from physical values, NaN where not observed, to values, NaN where not known.
+            about: what the run record says of it besides the layer's own description.
+        """
+        self._source, self._function, self._about = source, function, dict(about)
+
+    @property
+    def name(self) -> str:
+        """That of the layer."""
+        return self._source.name
+
+    @property
+    def grid(self) -> Grid:
+        """That of the layer."""
+        return self._source.grid
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """That of the layer."""
+        return self._source.band_names
+
+    def onto(self, grid: Grid) -> Derived:
+        """Return the layer on another grid.
+
+        Raises:
+            SceneError: the grids cannot be aligned (no CRS).
+        """
+        return Derived(self._source.onto(grid), self._function, self._about)
+
+    def read(self, window: Window, bands: Sequence[str]) -> Pixels:
+        """Read a window: float32, not valid where not known.
+
+        Raises:
+            BandError: a band other than its own is asked for.
+            SceneReadError: the file is damaged.
+        """
+        values = self._function(self._source.read(window, bands).physical())
+        return Pixels(
+            window=window,
+            bands=tuple(bands),
+            data=values,
+            valid=np.isfinite(values[0]),
+            scale=(1.0,) * len(bands),
+            offset=(0.0,) * len(bands),
+        )
+
+    def cache_bytes(self, bands: Sequence[str]) -> int:
+        """Bytes of decoded blocks to keep."""
+        return self._source.cache_bytes(bands)
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return the layer's description, and what was made of it."""
+        return {**self._source.describe(), **self._about}
+
+    def close(self) -> None:
+        """Close the layer's file."""
+        self._source.close()
 
 
 class VectorLayer:
@@ -143,12 +228,19 @@ class VectorLayer:
         """Nothing is open."""
 
 
-def open_vector_layer(path: Path | str, name: str) -> VectorLayer:
+def open_vector_layer(
+    path: Path | str, name: str, excluded: Mapping[str, Sequence[str | int]] | None = None
+) -> VectorLayer:
     """Open the polygons of any vector file as a layer of one band.
+
+    Args:
+        path: the file.
+        name: what its band is called.
+        excluded: by column, the values of polygons that are left out.
 
     Raises:
         SceneReadError: the file is missing or no vector file.
         SceneError: it holds no polygons.
     """
-    shapes, crs = read_polygons(path)
+    shapes, crs = read_polygons(path, excluded)
     return VectorLayer(str(path), name, shapes, crs)

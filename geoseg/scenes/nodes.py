@@ -36,6 +36,8 @@ def nodes_at(file: rasterio.DatasetReader, name: str, lon: float, lat: float, *,
         raise SceneError(
             f"{name} is no regular grid on the ground: it needs a CRS, or several longitudes and latitudes"
         )
+    if crs is not None and crs.is_geographic and crs.is_derived:
+        raise SceneError(f"{name} has a grid of rotated longitudes and latitudes; regrid it to plain ones")
     geographic = crs is None or crs.is_geographic
     x, y = lon, lat
     if crs is not None and not geographic:

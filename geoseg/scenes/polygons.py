@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +26,95 @@ BLOCK = 512
 """Pixels a side of the blocks that are burnt at once, aligned to the grid's first pixel."""
 
 
-def read_polygons(path: Path | str) -> tuple[NDArray[np.object_], CRS | None]:
-    """Read the polygons of the first layer of any vector file, with their CRS.
+Excluded = Mapping[str, Sequence[str | int]]
+"""By column, the values of features that are left out; text without regard to case."""
 
-    Raises:
-        SceneReadError: the file is missing or no vector file.
-        SceneError: it holds no polygons.
-    """
+
+@contextmanager
+def _reading(path: Path | str) -> Iterator[None]:
+    """Say what is wrong with a file that is no vector file."""
     try:
-        meta, _, wkb, _ = pyogrio.raw.read(path, columns=[], force_2d=True)
+        yield
     except (DataSourceError, DataLayerError) as error:
         raise SceneReadError(
             f"{path} is not a vector file that can be read ({error}); check the path"
         ) from error
-    shapes = shapely.get_parts(shapely.from_wkb(wkb if wkb is not None else []))
+
+
+def columns_of(path: Path | str) -> tuple[str, ...]:
+    """Return the names of the columns of a vector file's first layer.
+
+    Raises:
+        SceneReadError: the file is missing or no vector file.
+    """
+    with _reading(path):
+        return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
+
+
+def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
+    """Return how many features of each value are left out, by `column value`.
+
+    Raises:
+        SceneReadError: the file is missing or no vector file.
+    """
+    if not excluded:
+        return {}
+    with _reading(path):
+        meta, _, _, values = pyogrio.raw.read(path, columns=list(excluded), read_geometry=False)
+    counts: dict[str, int] = {}
+    for column, found in zip(meta["fields"], values, strict=True):
+        for text in _texts(found)[_among(found, excluded[str(column)])]:
+            counts[f"{column} {text}"] = counts.get(f"{column} {text}", 0) + 1
+    return counts
+
+
+def read_polygons(
+    path: Path | str, excluded: Excluded | None = None
+) -> tuple[NDArray[np.object_], CRS | None]:
+    """Read the polygons of the first layer of any vector file, with their CRS.
+
+    Args:
+        path: the file.
+        excluded: features that are left out; None: none.
+
+    Raises:
+        SceneReadError: the file is missing or no vector file.
+        SceneError: it holds no polygons, or none that are not left out.
+    """
+    excluded = excluded or {}
+    with _reading(path):
+        meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
+    features = shapely.from_wkb(wkb if wkb is not None else [])
+    kept = np.ones(len(features), np.bool_)
+    for column, found in zip(meta["fields"], values, strict=True):
+        kept &= ~_among(found, excluded[str(column)])
+    shapes = shapely.get_parts(features[kept])
     shapes = shapely.get_parts(shapely.make_valid(shapes))
     shapes = shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)]
     if not len(shapes):
-        raise SceneError(f"{path} holds no polygons; give a layer of polygons")
-    found = meta["crs"]
+        why = (
+            "" if kept.all() else f" besides {int((~kept).sum())} that are left out by {', '.join(excluded)}"
+        )
+        raise SceneError(f"{path} holds no polygons{why}; give a layer of polygons")
+    crs = meta["crs"]
     try:
-        return shapes, CRS.from_user_input(found) if found else None
+        return shapes, CRS.from_user_input(crs) if crs else None
     except CRSError as error:
-        raise SceneError(f"{path}: its CRS {found!r} is not understood: {error}") from error
+        raise SceneError(f"{path}: its CRS {crs!r} is not understood: {error}") from error
+
+
+def _among(values: NDArray[Any], wanted: Sequence[str | int]) -> NDArray[np.bool_]:
+    """Return which values of a column are among some."""
+    return np.isin(_texts(values), [str(item).lower() for item in wanted])
+
+
+def _texts(values: NDArray[Any]) -> NDArray[np.str_]:
+    """Return values as text in lower case, whole numbers without a point; empty where there is none."""
+    texts = [
+        f"{item:g}" if isinstance(item, int | float | np.number) else str(item).strip().lower()
+        for item in values.tolist()
+    ]
+    return np.array(texts, np.str_)
 
 
 def to_crs(

@@ -1,10 +1,11 @@
-"""The wind at 10 m at a time and place, from files of reanalyses: netCDF in ERA5's layout, or two bands."""
+"""The wind at 10 m at a time and place, from files of reanalyses and forecasts: netCDF, GRIB, two bands."""
 
 from __future__ import annotations
 
 import math
-import re
-import warnings
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,25 +14,24 @@ from pathlib import Path
 from typing import Self
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from pyproj import CRS, Transformer
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes.cube_time import Slice, slices_of
+from geoseg.scenes.cube_time import Slice
 from geoseg.scenes.nodes import Nodes, nodes_at
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.wind_parts import Component, components
 
-COMPONENTS = ("u10", "v10")
-"""Variables in netCDF: wind towards the east, towards the north, m/s."""
+MOST_APART = timedelta(hours=3)
+"""Wind of a time farther from the scene's is refused: it turns with the hour of the day."""
 
-_DESCRIBED = tuple(rf"(?i:{letter}(_?10)?m?|10m?_?{letter}|10 ?m(etre)? {letter}\b.*)$" for letter in "uv")
-"""What bands of other rasters are described as."""
+FAR = timedelta(hours=1)
+"""Wind of one time farther from the scene's than this is warned of."""
 
-BEYOND = timedelta(hours=1)
-"""So long before the first and after the last step of a file that step's wind still counts."""
-
-APART = timedelta(hours=12)
-"""Between steps farther apart wind is not interpolated: it turns with the hour of the day."""
+STEP = timedelta(hours=6)
+"""Between steps farther apart wind is not interpolated: the nearer one counts."""
 
 _REMEDY = "give a file of that time and place, or the speed with --wind"
 
@@ -46,18 +46,22 @@ class Wind:
     """Degrees clockwise from north that it comes from, 0..360; None: not known."""
     source: str
     """Where it was found, for people."""
+    warning: str = ""
+    """What may make it wrong; empty: nothing known."""
 
 
 class WindFile:
     """A file of wind, open for as many places as are asked for; a context manager."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open a file and find its components, which must point east and north.
+        """Open a file and find its components.
 
         Args:
-            path: a netCDF file with u10 and v10 on latitude and longitude, with or without time; or a raster
-                with a band of each, of one time, told by their descriptions or, where it has two bands, by
-                order.
+            path: netCDF with u10 and v10 (ERA5) or U10M and V10M (GEOS-FP, MERRA-2) on latitude and
+                longitude; GRIB with UGRD and VGRD, or 10U and 10V, 10 m above ground; a zip of either; or a
+                raster of one time with a band of each, told by their descriptions or, where it has two
+                bands, by order. Components point east and north, save where a projected grid says that they
+                follow it.
 
         Raises:
             SceneReadError: the file cannot be read.
@@ -65,13 +69,10 @@ class WindFile:
         """
         self._path, self._name = str(path), base_name(str(path))
         with ExitStack() as stack, self._reading():
-            file = stack.enter_context(_open(self._path))
-            if file.driver == "netCDF":
-                self._components = [
-                    _variable(stack.enter_context(self._opened(name)), self._name) for name in COMPONENTS
-                ]
+            if zipfile.is_zipfile(self._path):
+                self._components = _of_archive(self._path, self._name, stack)
             else:
-                self._components = _two_bands(file, self._name)
+                self._components = components(self._path, self._name, stack)
             self.close = stack.pop_all().close
 
     def at(self, time: datetime | None, lon: float, lat: float) -> Wind:
@@ -86,15 +87,20 @@ class WindFile:
 
         Raises:
             SceneReadError: the file cannot be read.
-            SceneError: the place lies outside, or has no values; or the time is needed and not known, lies
-                outside by more than an hour or between steps too far apart.
+            SceneError: the place lies outside, or has no values; or the time is needed and not known, or
+                the nearest that the file holds is more than three hours away.
         """
+        first = self._components[0]
+        step = _around(first.slices, time, self._name)
         with self._reading():
-            (u, when), (v, _) = [_value(part, self._name, time, lon, lat) for part in self._components]
+            u, v = [_value(part, self._name, step, lon, lat) for part in self._components]
+        if first.along_grid:
+            u, v = _turned(first.file, u, v, lon, lat)
         return Wind(
             speed=math.hypot(u, v),
             direction_from=math.degrees(math.atan2(-u, -v)) % 360,
-            source=f"{self._name}, {when}",
+            source=f"{self._name}, {step.told}",
+            warning=f"{self._name}: {step.doubt}" if step.doubt else "",
         )
 
     def __enter__(self) -> Self:
@@ -103,106 +109,124 @@ class WindFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _opened(self, variable: str) -> rasterio.DatasetReader:
-        """Open a variable of a netCDF file."""
-        try:
-            return _open(f'NETCDF:"{self._path}":{variable}')
-        except RasterioIOError as error:
-            raise SceneError(
-                f"{self._name} has no variable {variable}; give u10 and v10 of ERA5 (single levels), or the "
-                "speed with --wind"
-            ) from error
-
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (RasterioError, OSError) as error:
+        except (RasterioError, zipfile.BadZipFile, OSError) as error:
+            if isinstance(error, SceneReadError):
+                raise
             raise SceneReadError(f"{self._path} cannot be read as wind: {error}; {_REMEDY}") from error
 
 
+def _of_archive(path: str, name: str, stack: ExitStack) -> list[Component]:
+    """Unpack a zip, as the Climate Data Store delivers netCDF, and find the file of it that holds wind."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="geoseg-wind-")))
+    with zipfile.ZipFile(path) as archive:
+        members = [item for item in archive.infolist() if not item.is_dir()]
+        problems = []
+        for number, item in enumerate(members):
+            # A name of our own: one in the archive may point outside of the folder.
+            target = folder / f"{number}{Path(item.filename).suffix}"
+            with archive.open(item) as packed, target.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+            inner = f"{name}, {base_name(item.filename)}"
+            with ExitStack() as trial:
+                try:
+                    found = components(str(target), inner, trial)
+                except (RasterioError, SceneError) as error:
+                    problems.append(str(error))
+                    target.unlink()
+                    continue
+                stack.push(trial.pop_all())
+                return found
+    raise SceneError(
+        problems[0]
+        if len(problems) == 1
+        else f"{name}: none of its {len(members)} files holds "
+        "U and V of wind at 10 m; give netCDF or GRIB with both, or the speed with --wind"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
-class _Component:
-    """Wind towards the east, or towards the north."""
+class _Step:
+    """The times of a file around one asked for."""
 
-    file: rasterio.DatasetReader
-    slices: Sequence[Slice]
-    degrees: bool
-    """Whether a file without CRS counts degrees of longitude and latitude."""
-
-
-def _open(path: str) -> rasterio.DatasetReader:
-    with warnings.catch_warnings():
-        # Of a netCDF file with several variables, and of grids that are then refused.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
+    before: datetime | None
+    after: datetime | None
+    """None: the file has no times."""
+    share: float
+    """How far between them the time lies, 0..1."""
+    told: str
+    doubt: str = ""
 
 
-def _variable(file: rasterio.DatasetReader, name: str) -> _Component:
-    """Return a variable of a netCDF file."""
-    return _Component(file=file, slices=slices_of(file, name), degrees=True)
-
-
-def _two_bands(file: rasterio.DatasetReader, name: str) -> list[_Component]:
-    """Return both components of a raster of one time."""
-    found = [
-        [band for band, text in enumerate(file.descriptions, start=1) if re.match(pattern, text or "")]
-        for pattern in _DESCRIBED
-    ]
-    if not any(found) and file.count == 2:
-        found = [[1], [2]]
-    if [len(bands) for bands in found] != [1, 1]:
-        raise SceneError(
-            f"{name} has {file.count} band(s), and not one described as U10, one as V10; describe them so, "
-            "give a netCDF file with u10 and v10, or the speed with --wind"
-        )
-    return [_Component(file=file, slices=[Slice(band=band, time=None)], degrees=False) for (band,) in found]
-
-
-def _value(part: _Component, name: str, time: datetime | None, lon: float, lat: float) -> tuple[float, str]:
-    """Return a component at a time and place, and of when it is."""
+def _value(part: Component, name: str, step: _Step, lon: float, lat: float) -> float:
+    """Return a component at a time and place, m/s."""
     nodes = nodes_at(part.file, name, lon, lat, degrees=part.degrees)
-    before, after, share = _around(part.slices, time, name)
-    first = _known(_first(part.file, before, nodes), name, lon, lat)
-    if not share:
-        return first, _say(before)
-    second = _known(_first(part.file, after, nodes), name, lon, lat)
-    return first + share * (second - first), f"between {_say(before)} and {_say(after)}"
+    values = [
+        _known(_first(part.file, [item for item in part.slices if item.time == time], nodes), name, lon, lat)
+        for time in ((step.before, step.after) if step.share else (step.before,))
+    ]
+    return part.gain * (values[0] + step.share * (values[-1] - values[0]))
 
 
-def _around(
-    slices: Sequence[Slice], time: datetime | None, name: str
-) -> tuple[list[Slice], list[Slice], float]:
-    """Return the slices of the step before a time, of that after, and how far between them it lies, 0..1.
+def _around(slices: Sequence[Slice], time: datetime | None, name: str) -> _Step:
+    """Return the steps before and after a time.
 
     Raises:
-        SceneError: the time is not known, lies outside, or the steps lie too far apart.
+        SceneError: the time is needed and not known, or no step is near enough.
     """
     times = sorted({item.time for item in slices if item.time is not None})
-    if not times or (len(times) == 1 and time is None):
-        return list(slices), list(slices), 0.0
+    if not times:
+        doubt = "of what time its wind is, it does not tell; taken for the scene's"
+        return _Step(
+            before=None, after=None, share=0.0, told="of the one time that the file holds", doubt=doubt
+        )
     if time is None:
-        raise SceneError(
-            f"{name} holds {len(times)} times, and when the scene was seen is not known; give the speed with "
-            "--wind"
-        )
-    span = f"{times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M} UTC"
+        if len(times) > 1:
+            raise SceneError(
+                f"{name} holds {len(times)} times, and when the scene was seen is not known; give the speed "
+                "with --wind"
+            )
+        return _Step(before=times[0], after=times[0], share=0.0, told=_say(times[0]))
     moment = time.astimezone(UTC)
-    if not times[0] - BEYOND <= moment <= times[-1] + BEYOND:
-        raise SceneError(f"{name} holds {span}, not {moment:%Y-%m-%d %H:%M}; {_REMEDY}")
-    inside = min(max(moment, times[0]), times[-1])
-    before = max(item for item in times if item <= inside)
-    after = min(item for item in times if item >= inside)
-    if after - before > APART:
+    nearest = min(times, key=lambda item: abs(item - moment))
+    gap = abs(nearest - moment)
+    away = _hours(gap)
+    if gap > MOST_APART:
+        span = f"{times[0]:%Y-%m-%d %H:%M}" + (f" to {times[-1]:%Y-%m-%d %H:%M}" if len(times) > 1 else "")
         raise SceneError(
-            f"{name} has nothing between {before:%Y-%m-%d %H:%M} and {after:%Y-%m-%d %H:%M} UTC, too far "
-            f"apart for the wind at {moment:%H:%M}; give hourly values, or the speed with --wind"
+            f"{name} holds {span} UTC, not {moment:%Y-%m-%d %H:%M} (the nearest is {_say(nearest)}, "
+            f"{away} away; at most {_hours(MOST_APART)}); {_REMEDY}"
         )
-    share = 0.0 if after == before else (inside - before) / (after - before)
+    before = max((item for item in times if item <= moment), default=nearest)
+    after = min((item for item in times if item >= moment), default=nearest)
+    if before != after and after - before <= STEP:
+        share = (moment - before) / (after - before)
+        return _Step(
+            before=before, after=after, share=share, told=f"between {_say(before)} and {_say(after)}"
+        )
+    doubt = ""
+    if gap > FAR:
+        side = "before" if nearest < moment else "after"
+        doubt = f"its wind is of {_say(nearest)}, {away} {side} the scene; wind turns within hours"
+    return _Step(before=nearest, after=nearest, share=0.0, told=_say(nearest), doubt=doubt)
+
+
+def _turned(file: rasterio.DatasetReader, u: float, v: float, lon: float, lat: float) -> tuple[float, float]:
+    """Return east and north of components along the columns and rows of a projected grid."""
+    crs = CRS.from_wkt(file.crs.to_wkt())
+    step = 1e-4
+    # Along the meridian: a longitude may lie across the seam of the projection.
+    x, y = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform(
+        [lon, lon], [lat - step, lat + step]
+    )
+    # Clockwise angle from the grid's up to true north.
+    angle = math.atan2(x[1] - x[0], y[1] - y[0])
     return (
-        [item for item in slices if item.time == before],
-        [item for item in slices if item.time == after],
-        share,
+        u * math.cos(angle) - v * math.sin(angle),
+        u * math.sin(angle) + v * math.cos(angle),
     )
 
 
@@ -234,6 +258,11 @@ def _known(value: float, name: str, lon: float, lat: float) -> float:
     return value
 
 
-def _say(slices: Sequence[Slice]) -> str:
-    time = slices[0].time
-    return "of the one time that the file holds" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
+def _say(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def _hours(gap: timedelta) -> str:
+    """Say a span of time in hours, or in days where it is long."""
+    hours = round(gap / timedelta(hours=1), 1)
+    return f"{hours:g} h" if hours < 48 else f"{hours / 24:,.0f} days"

@@ -48,6 +48,12 @@ from geoseg.spec.quality import (
     QualityFlag,
     QualitySpec,
 )
+from geoseg.spec.references import (
+    PolygonColumn,
+    PolygonsSpec,
+    ReferenceSpec,
+    Values,
+)
 from geoseg.spec.runs import (
     ChangeSpec,
     FloodSpec,
@@ -59,6 +65,10 @@ from geoseg.spec.runs import (
 from geoseg.spec.sensors import (
     SensorBand,
     SensorSpec,
+)
+from geoseg.spec.terrain import (
+    TerrainSpec,
+    TerrainUnit,
 )
 
 __all__ = [
@@ -84,8 +94,11 @@ __all__ = [
     "ModelSpec",
     "NetworkSpec",
     "PlumeSpec",
+    "PolygonColumn",
+    "PolygonsSpec",
     "QualityFlag",
     "QualitySpec",
+    "ReferenceSpec",
     "RunSpec",
     "SatelliteSpec",
     "SceneSpec",
@@ -97,7 +110,10 @@ __all__ = [
     "SpectralRule",
     "SpectralSpec",
     "TaskSpec",
+    "TerrainSpec",
+    "TerrainUnit",
     "TransitionRule",
     "TransitionSpec",
     "Units",
+    "Values",
 ]

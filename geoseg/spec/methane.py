@@ -72,8 +72,8 @@ class PlumeSpec(Spec):
     source_radius: Annotated[float, Field(gt=0)] = 100.0
     """m around `source`."""
     wind: Annotated[float, Field(gt=0, le=60)] | Path | None = None
-    """m/s at 10 m above ground, or a raster or netCDF of U10 and V10 (ERA5 layout); None: not known, so that
-    plumes get no rates."""
+    """m/s at 10 m above ground, or a file of U10 and V10 (netCDF, its zip, GRIB, raster); None: not known, so
+    that plumes get no rates."""
     wind_from: Annotated[float, Field(ge=0, le=360)] | None = None
     """Degrees from north that the wind comes from; None: of the wind's file, else along the plume."""
     wind_error: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -97,6 +97,11 @@ class FloodSpec(Spec):
     model: str | None = None
     """A bundle or ONNX file instead of a method."""
     permanent_water: Path | None = None
+    """Raster of a known product or a mask, or polygons: mapped water inside it is not flood."""
+    permanent_values: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
+    """Which values of `permanent_water` mean permanent water; None: those of its product."""
+    permanent_above: float | None = None
+    """Greater values of `permanent_water` mean permanent water; None: those of its product."""
     hand: Path | None = None
     """Height above nearest drainage in m."""
     max_hand: float = 15.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Literal
 
 from geoseg.catalog.bundles import find_model
@@ -50,11 +49,12 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
         scene, before = cleared(scene, ledger), [cleared(item, ledger) for item in before]
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
+        beside = references(spec, clip(scene, spec.run).grid, stack, ledger)
         if model is not None:
-            recipe = by_network(spec, model, scene, before, references(spec, stack, ledger), ledger)
+            recipe = by_network(spec, model, scene, before, beside, ledger)
             stack.callback(recipe.session.close)
         else:
-            recipe = _by_method(spec, scene, before, references(spec, stack, ledger), ledger)
+            recipe = _by_method(spec, scene, before, beside, ledger)
         for item in (clip(above, spec.run), *before):
             tell_hidden(item, ledger)
         low = low_sun_warning(above) if kind_of(above) == "optical" else None
@@ -85,7 +85,6 @@ def _by_method(
     layers = [*_layers_before(earlier), *beside.layers]
     source: Source = Stack(chosen, layers) if layers else chosen
     choice = fix(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
-    choice = replace(choice, permanent_least=beside.permanent_least)
     ledger.hear(choice.notes, choice.warnings)
     if choice.method == "ndwi":
         ledger.warn(

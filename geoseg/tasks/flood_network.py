@@ -222,7 +222,7 @@ class Referenced(Around):
                 water = water * ~(layers[name] > most)
         if PERMANENT not in layers:
             return water
-        permanent = layers[PERMANENT] >= self._beside.permanent_least
+        permanent = layers[PERMANENT] > 0.5
         return arrays.concatenate((1 - water, water * ~permanent, water * permanent), 1)
 
 

@@ -221,8 +221,6 @@ class Choice:
     """Of the focal mean in pixels along rows and columns."""
     nir_limit: float | None = None
     """Near-infrared reflectance above which nothing is water; None: not asked."""
-    permanent_least: float = 0.5
-    """Value of the reference layer from which it means permanent water."""
     max_hand: float = math.inf
     """m."""
     max_slope: float = math.inf

@@ -201,7 +201,7 @@ def _permanent(choice: Choice, measured: Measured, layers: Layers, flood: Image)
         # The recommended practice excepts the reference layer from flood, and nothing else.
         known &= flood <= 0.5
     if PERMANENT in layers:
-        known |= layers[PERMANENT] >= choice.permanent_least
+        known |= layers[PERMANENT] > 0.5
     return np.asarray(known)
 
 

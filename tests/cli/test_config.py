@@ -24,7 +24,18 @@ FLAGS = [
     *("--device", "cpu", "--precision", "bf16", "--threads", "2", "--max-memory", "2GB"),
     *("--before", "old.tif", "--before", "older.tif", "--method", "zscore", "--threshold", "-2.5"),
     *("--thresholding", "ki", "--polarisation", "vh", "--speckle", "none"),
-    *("--permanent-water", "jrc.tif", "--hand", "hand.tif", "--max-hand", "10"),
+    *(
+        "--permanent-water",
+        "jrc.tif",
+        "--permanent-values",
+        "80,90",
+        "--permanent-above",
+        "75",
+        "--hand",
+        "hand.tif",
+        "--max-hand",
+        "10",
+    ),
     *("--slope", "slope.tif", "--max-slope", "3"),
 ]
 

@@ -136,15 +136,22 @@ def test_vectorize_tells_what_is_in_a_bare_mask(tmp_path: Path, geoseg: Geoseg) 
     assert "gdal_calc.py" in err
 
 
-def test_a_reference_without_permanent_water_is_told(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+def test_a_reference_of_unknown_values_is_asked_about(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     classes = np.full((1, 300, 300), 2, np.uint8)
+    classes[0, :150] = 5
     write_scene(tmp_path / "two.tif", classes, ("two",))
     request = ["flood", folder / "after.tif", "-o", tmp_path / "a.gpkg", "--permanent-water"]
-    _, err = geoseg(*request, tmp_path / "two.tif")
-    assert "warning: two.tif: values to 2 are taken for months of water; permanent from 10 on. None is" in err
-    write_scene(tmp_path / "ten.tif", classes * 5, ("ten",))
-    _, err = geoseg(*request, tmp_path / "ten.tif", "--overwrite")
-    assert "note: ten.tif: values to 10 are taken for months of water; permanent from 10 on" in err
+    _, err = geoseg(*request, tmp_path / "two.tif", code=3)
+    assert "It holds 2 (50%), 5 (50%). Say which of them mean permanent water: --permanent-values" in err
+    assert not (tmp_path / "a.gpkg").exists()
+    _, err = geoseg(*request, tmp_path / "two.tif", "--permanent-values", "5,7")
+    assert "note: two.tif: permanent water is 5, 7, as asked" in err
+    assert "note: two.tif: 50.0% of the scene is permanent water" in err
+    _, err = geoseg(*request, tmp_path / "two.tif", "--permanent-above", "5", "--overwrite")
+    assert "warning: two.tif: no permanent water in the scene (it holds 2 (50%), 5 (50%))" in err
+    for options in (["--permanent-values", "5", "--permanent-above", "4"], ["--permanent-values", "5,water"]):
+        _, err = geoseg(*request, tmp_path / "two.tif", *options, "--overwrite", code=2)
+        assert "--permanent-values" in err
 
 
 def test_heights_above_the_sea_are_no_heights_above_drainage(

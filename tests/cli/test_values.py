@@ -43,6 +43,14 @@ def test_memory_refuses(text: str) -> None:
         values.memory_mib(text)
 
 
+def test_numbers() -> None:
+    assert values.numbers("80,90") == values.numbers([80, 90]) == (80, 90)
+    assert values.numbers("0.5") == values.numbers(0.5) == (0.5,)
+    for wrong in ("", "80,", "80;90", "water", "nan", None):
+        with pytest.raises(ValueError, match="numbers with commas"):
+            values.numbers(wrong)
+
+
 def test_batch_size() -> None:
     assert values.batch_size("auto") is None
     assert values.batch_size("8") == values.batch_size(8) == 8

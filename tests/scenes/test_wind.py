@@ -1,10 +1,11 @@
-"""Wind from files in ERA5's layouts: packed or float, old or new time, either order of coordinates."""
+"""Wind from files as services deliver them: netCDF, its zip, GRIB, two bands; either order of coordinates."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,92 +14,28 @@ import pytest
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from scipy.io import netcdf_file
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes.wind import Wind, WindFile
-
-Field = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-
-START = datetime(2023, 5, 6, 10, tzinfo=UTC)
-LATS, LONS = np.arange(46, 44.9, -0.25), np.arange(8, 10.1, 0.25)
-OLD, NEW = "hours since 1900-01-01 00:00:00.0", "seconds since 1970-01-01"
-
-
-def u_field(
-    hour: NDArray[np.float64], lat: NDArray[np.float64], lon: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Linear in each coordinate, and of their product: what bilinear interpolation gives back exactly."""
-    return 3 + 2 * hour + 0.5 * (lat - 45) + 0.25 * (lon - 9) + (lat - 45) * (lon - 9)
-
-
-def v_field(
-    hour: NDArray[np.float64], lat: NDArray[np.float64], lon: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return -4 - hour + 0.3 * (lat - 45) - 0.2 * (lon - 9)
-
-
-def constant(value: float) -> Field:
-    return lambda hour, lat, lon: np.full(np.broadcast_shapes(hour.shape, lat.shape, lon.shape), value)
-
-
-def write_nc(
-    path: Path,
-    *,
-    lats: Sequence[float] | NDArray[np.float64] = LATS,
-    lons: Sequence[float] | NDArray[np.float64] = LONS,
-    hours: Sequence[float] = (0, 1, 2),
-    units: str = OLD,
-    packed: bool = True,
-    extra: str | None = None,
-    count: int = 1,
-    fields: dict[str, Field] | None = None,
-    holes: Sequence[tuple[int, int, int, int]] = (),
-    calendar: str = "gregorian",
-) -> Path:
-    """Write netCDF 3 as the Climate Data Store delivered it; hours count from 10:00 on 6 May 2023.
-
-    Args:
-        extra: a further dimension, of `count` values, after time.
-        holes: (time, extra, row, column) without a value.
-    """
-    name = "time" if units.startswith(OLD[:4]) else "valid_time"
-    since = datetime(1900, 1, 1, tzinfo=UTC) if name == "time" else datetime(1970, 1, 1, tzinfo=UTC)
-    step = timedelta(hours=1) if name == "time" else timedelta(seconds=1)
-    stamps = [round((START + timedelta(hours=hour) - since) / step) for hour in hours]
-    sizes = {name: len(hours), "latitude": len(lats), "longitude": len(lons)}
-    order = [name, *([extra] if extra else []), "latitude", "longitude"]
-    with netcdf_file(path, "w", version=2) as file:
-        for item in order:
-            file.createDimension(item, sizes.get(item, count))
-        for item, values, what in (
-            (name, stamps, units),
-            ("latitude", lats, "degrees_north"),
-            ("longitude", lons, "degrees_east"),
-        ):
-            variable = file.createVariable(item, "i4" if item == name else "f4", (item,))
-            variable[:] = values
-            variable.units = what
-        file.variables[name].calendar = calendar
-        if extra:
-            file.createVariable(extra, "i4", (extra,))[:] = np.arange(1, count + 1)
-        grid = np.meshgrid(np.array(hours, float), np.arange(count), lats, lons, indexing="ij")
-        for variable_name, field in (fields or {"u10": u_field, "v10": v_field}).items():
-            data = field(grid[0], grid[2], grid[3])
-            missing = np.zeros(data.shape, bool)
-            for hole in holes:
-                missing[hole] = True
-            if packed:
-                variable = file.createVariable(variable_name, "i2", order)
-                variable.scale_factor, variable.add_offset = np.float64(0.0005), np.float64(2.0)
-                variable._FillValue = variable.missing_value = np.int16(-32767)
-                stored = np.where(missing, -32767, np.rint((data - 2) / 0.0005))
-            else:
-                variable = file.createVariable(variable_name, "f4", order)
-                stored = np.where(missing, np.nan, data)
-            variable[:] = stored.reshape([sizes.get(item, count) for item in order])
-            variable.units = "m s**-1"
-    return path
+from tests.products.wind import (
+    ERA5_NEW,
+    ERA5_OLD,
+    GEOS_FP,
+    LATS,
+    LONS,
+    NEW,
+    START,
+    Field,
+    Layout,
+    Message,
+    constant,
+    u_field,
+    v_field,
+    winds,
+    write_grib,
+    write_nc,
+    write_zip,
+)
 
 
 def at(hour: float) -> datetime:
@@ -124,10 +61,10 @@ def check(wind: Wind, hour: float, lon: float, lat: float, *, tolerance: float =
 
 
 @pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("units", [OLD, NEW])
+@pytest.mark.parametrize("layout", [ERA5_OLD, ERA5_NEW, GEOS_FP])
 @pytest.mark.parametrize("extra", [None, "expver", "number"])
-def test_layouts(tmp_path: Path, packed: bool, units: str, extra: str | None) -> None:
-    path = write_nc(tmp_path / "era5.nc", packed=packed, units=units, extra=extra)
+def test_layouts(tmp_path: Path, packed: bool, layout: Layout, extra: str | None) -> None:
+    path = write_nc(tmp_path / "era5.nc", layout, packed=packed, extra=extra)
     wind = read_wind(path, at(0.4), 9.1, 45.6)
     check(wind, 0.4, 9.1, 45.6)
     assert wind.source == "era5.nc, between 2023-05-06 10:00 UTC and 2023-05-06 11:00 UTC"
@@ -190,8 +127,11 @@ def test_times_at_and_beyond_the_ends(tmp_path: Path) -> None:
     late = read_wind(path, at(2.9), 9, 45.5)
     check(late, 2, 9, 45.5)
     assert late.source == "w.nc, 2023-05-06 12:00 UTC"
-    check(read_wind(path, at(-1), 9, 45.5), 0, 9, 45.5)
-    for hour in (-1.1, 3.1, 48):
+    assert late.warning == ""
+    early = read_wind(path, at(-2.5), 9, 45.5)
+    check(early, 0, 9, 45.5)
+    assert "its wind is of 2023-05-06 10:00 UTC, 2.5 h after the scene" in early.warning
+    for hour in (-3.1, 5.1, 48):
         with pytest.raises(SceneError, match=r"holds 2023-05-06 10:00 to .* 12:00 UTC.*--wind") as caught:
             read_wind(path, at(hour), 9, 45.5)
         assert caught.value.exit_code == 3
@@ -200,8 +140,12 @@ def test_times_at_and_beyond_the_ends(tmp_path: Path) -> None:
 def test_steps_too_far_apart(tmp_path: Path) -> None:
     path = write_nc(tmp_path / "w.nc", hours=(0, 24), packed=False)
     check(read_wind(path, at(24), 9, 45.5), 24, 9, 45.5)
-    with pytest.raises(SceneError, match="nothing between 2023-05-06 10:00 and 2023-05-07 10:00"):
+    # Between steps a day apart the nearer one counts, as beyond the end of a file.
+    check(read_wind(path, at(2.5), 9, 45.5), 0, 9, 45.5)
+    with pytest.raises(SceneError, match=r"the nearest is 2023-05-06 10:00 UTC, 5 h away"):
         read_wind(path, at(5), 9, 45.5)
+    six_hours = write_nc(tmp_path / "six.nc", hours=(0, 6), packed=False)
+    check(read_wind(six_hours, at(3), 9, 45.5), 3, 9, 45.5)
 
 
 def test_time_not_known(tmp_path: Path) -> None:
@@ -319,6 +263,7 @@ def test_two_bands(tmp_path: Path, names: tuple[str, ...]) -> None:
         wind = read_wind(path, time, 9.1, 45.6)
         check(wind, 0, 9.1, 45.6)
         assert wind.source == "w.tif, of the one time that the file holds"
+        assert "of what time" in wind.warning
 
 
 def test_two_bands_in_metres(tmp_path: Path) -> None:
@@ -377,3 +322,120 @@ def test_netcdf_4_as_delivered_since_2024(tmp_path: Path) -> None:
     wind = read_wind(path, at(1.4), 9.1, 45.6)
     check(wind, 1.4, 9.1, 45.6)
     assert "11:00 UTC and 2023-05-06 12:00 UTC" in wind.source
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+@pytest.mark.parametrize("v_first", [False, True])
+def test_grib_by_its_own_metadata(tmp_path: Path, edition: int, v_first: bool) -> None:
+    messages = winds()
+    if v_first:
+        messages.reverse()
+    messages.insert(1, Message(element="t", at=constant(280)))
+    path = write_grib(tmp_path / "era5.grib", messages, edition=edition)
+    wind = read_wind(path, at(0.4), 9.1, 45.6)
+    check(wind, 0.4, 9.1, 45.6)
+    assert wind.source == "era5.grib, between 2023-05-06 10:00 UTC and 2023-05-06 11:00 UTC"
+    for hour in (-3.1, 5.1, -24 * 365):
+        with pytest.raises(SceneError, match=r"era5\.grib holds 2023-05-06 10:00 to .*--wind") as caught:
+            read_wind(path, at(hour), 9.1, 45.6)
+        assert caught.value.exit_code == 3
+    with pytest.raises(SceneError, match="does not reach"):
+        read_wind(path, at(0), 12, 45.6)
+
+
+def test_grib_keeps_its_metadata_in_a_copy(tmp_path: Path) -> None:
+    path = write_grib(tmp_path / "w.grib", list(reversed(winds([0]))))
+    with rasterio.open(path) as file:
+        profile = {**file.profile, "driver": "GTiff"}
+        with rasterio.open(tmp_path / "w.tif", "w", **profile) as copy:
+            copy.write(file.read())
+            for band in (1, 2):
+                copy.update_tags(band, **file.tags(band))
+    check(read_wind(tmp_path / "w.tif", at(0), 9.1, 45.6), 0, 9.1, 45.6)
+    with pytest.raises(SceneError, match=r"w\.tif holds 2023-05-06 10:00 UTC"):
+        read_wind(tmp_path / "w.tif", at(48), 9.1, 45.6)
+
+
+def test_grib_of_ten_metres_among_other_heights(tmp_path: Path) -> None:
+    others = [replace(item, height=100, at=constant(20)) for item in winds([0])]
+    check(read_wind(write_grib(tmp_path / "w.grib", [*others, *winds([0])]), at(0), 9, 45.5), 0, 9, 45.5)
+    with pytest.raises(SceneError, match=r"no U and V of wind 10 m above ground.*UGRD 100-HTGL"):
+        read_wind(write_grib(tmp_path / "high.grib", others), at(0), 9, 45.5)
+
+
+def test_grib_forecasts_and_ensembles(tmp_path: Path) -> None:
+    def wrong(part: Message) -> Message:
+        return replace(part, at=constant(30), hour=part.hour - 6, ahead=6)
+
+    # Of two forecasts of one time the one that started last counts.
+    path = write_grib(tmp_path / "f.grib", [item for part in winds([1]) for item in (wrong(part), part)])
+    check(read_wind(path, at(1), 9, 45.5), 1, 9, 45.5)
+    forecast = write_grib(tmp_path / "g.grib", [replace(part, hour=-2, ahead=3) for part in winds([0])])
+    check(read_wind(forecast, at(1), 9, 45.5), 1, 9, 45.5)
+    ensemble = write_grib(tmp_path / "e.grib", [*winds([0]), *winds([0])])
+    with pytest.raises(SceneError, match=r"2 messages UGRD of 2023-05-06 10:00 UTC, as ensembles"):
+        read_wind(ensemble, at(0), 9, 45.5)
+
+
+def test_grib_of_one_component(tmp_path: Path) -> None:
+    u, v = winds([0])
+    with pytest.raises(SceneError, match="no U and V"):
+        read_wind(write_grib(tmp_path / "u.grib", [u]), at(0), 9, 45.5)
+    with pytest.raises(SceneError, match="no time at which it has both"):
+        read_wind(write_grib(tmp_path / "uv.grib", [u, replace(v, hour=2)]), at(0), 9, 45.5)
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_grib_of_the_globe_counted_from_0_to_360(tmp_path: Path, edition: int) -> None:
+    lats, lons = np.arange(90, -90.1, -10), np.arange(0, 360, 10.0)
+
+    def east(hour: NDArray[np.float64], lat: NDArray[np.float64], lon: NDArray[np.float64]) -> Any:
+        return 10 * np.cos(np.radians(lon)) + 0 * lat
+
+    parts = [
+        Message(element="u", at=east, lats=lats, lons=lons),
+        Message(element="v", at=constant(0), lats=lats, lons=lons),
+    ]
+    path = write_grib(tmp_path / "w.grib", parts, edition=edition)
+    for lon in (-60, 300):
+        assert read_wind(path, at(0), lon, 5).speed == pytest.approx(5, abs=0.01)
+
+
+def test_components_along_a_projected_grid_are_turned(tmp_path: Path) -> None:
+    lats, lons = np.arange(45, 44, -0.1), np.arange(8, 20, 0.5)
+    parts = [
+        Message(element=element, at=constant(value), lats=lats, lons=lons, lambert=True)
+        for element, value in (("u", 0), ("v", 5))
+    ]
+    path = write_grib(tmp_path / "hrrr.grib2", parts)
+    # East of the central meridian, 9 E, the grid's north lies clockwise of true north by the convergence.
+    for lon in (9, 12):
+        wind = read_wind(path, at(0), lon, 45)
+        assert wind.speed == pytest.approx(5)
+        assert wind.direction_from == pytest.approx(180 + math.sin(math.radians(45)) * (lon - 9), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["era5.zip", "download.nc"])
+def test_the_zip_of_the_climate_data_store(tmp_path: Path, name: str) -> None:
+    inner = write_nc(tmp_path / "instant.nc", ERA5_NEW)
+    accumulated = write_nc(tmp_path / "accum.nc", ERA5_NEW, fields={"tp": u_field})
+    path = write_zip(
+        tmp_path / name,
+        {
+            "data_stream-oper_stepType-accum.nc": accumulated,
+            "data_stream-oper_stepType-instant.nc": inner,
+        },
+    )
+    check(read_wind(path, at(1), 9.1, 45.6), 1, 9.1, 45.6)
+    with pytest.raises(SceneError, match="none of its 2 files"):
+        read_wind(write_zip(tmp_path / "n.zip", {"a.nc": accumulated, "b.nc": accumulated}), at(1), 9, 45.5)
+
+
+def test_units_of_speed(tmp_path: Path) -> None:
+    knots = write_nc(tmp_path / "k.nc", replace(ERA5_NEW, wind_units="knots"))
+    speed, direction = expected(1, 9, 45.5)
+    wind = read_wind(knots, at(1), 9, 45.5)
+    assert wind.speed == pytest.approx(0.514444 * speed, abs=1e-3)
+    assert wind.direction_from == pytest.approx(direction, abs=0.05)
+    with pytest.raises(SceneError, match="'Pa' is not understood"):
+        read_wind(write_nc(tmp_path / "p.nc", replace(ERA5_NEW, wind_units="Pa")), at(1), 9, 45.5)

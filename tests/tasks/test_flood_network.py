@@ -189,7 +189,7 @@ class Sure:
 
 
 def known(*names: str) -> References:
-    return References(names=names, layers=(), permanent_least=10.0)
+    return References(names=names, layers=())
 
 
 LIMITS = FloodSpec(
@@ -200,7 +200,7 @@ LIMITS = FloodSpec(
 def test_each_layer_of_a_water_network() -> None:
     """At a limit ground may be wet, beyond it not; where a layer is not known it decides nothing."""
     tiles = np.ones((1, 4, 1, 7), np.float32)
-    tiles[0, 1, 0] = [9.5, 10, 10, 10, np.nan, 12, 0]  # months of water
+    tiles[0, 1, 0] = [0, 1, 1, 1, np.nan, 1, 0]  # permanent water
     tiles[0, 2, 0] = [15, 15, 15.5, 0, np.nan, np.nan, 20]  # above drainage
     tiles[0, 3, 0] = [0, 5, 5, 6, np.nan, 0, 9]  # slope
     network = Sure(0.75)

@@ -84,6 +84,8 @@ def tell_wind(winds: Winds, ledger: Ledger) -> None:
             "no wind is known: plumes get masses and no rates; say --wind M/S, or a file of U10 and V10"
         )
         return
+    if wind.warning:
+        ledger.warn(wind.warning)
     effective = effective_wind(winds.spec, winds.satellite)
     towards = "" if wind.direction_from is None else f" from {wind.direction_from:.0f} degrees"
     cited = " ".join(effective.citation.split())

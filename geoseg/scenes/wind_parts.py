@@ -1,0 +1,180 @@
+"""Where a file holds its two components of wind at 10 m: netCDF variables, GRIB messages, or bands."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+from geoseg.errors import SceneError
+from geoseg.scenes.cube_time import Slice, slices_of
+from geoseg.scenes.grib import messages, points_along_grid, winds_at_ten_metres
+
+_VARIABLES = tuple(
+    re.compile(rf"(?i){letter}_?10m?|10m?_?{letter}(_component_of_wind)?|{letter}grd_?10m(aboveground)?")
+    for letter in "uv"
+)
+"""netCDF variables: u10 (ERA5), U10M (GEOS-FP, MERRA-2), 10m_u_component_of_wind, UGRD_10maboveground."""
+
+_DESCRIBED = tuple(rf"(?i:{letter}(_?10)?m?|10m?_?{letter}|10 ?m(etre)? {letter}\b.*)$" for letter in "uv")
+"""What bands of other rasters are described as."""
+
+_SPEEDS = {
+    "": 1.0,
+    "m/s": 1.0,
+    "ms-1": 1.0,
+    "ms^-1": 1.0,
+    "ms**-1": 1.0,
+    "m.s-1": 1.0,
+    "meters/second": 1.0,
+    "metersecond-1": 1.0,
+    "kt": 0.514444,
+    "kts": 0.514444,
+    "knot": 0.514444,
+    "knots": 0.514444,
+    "km/h": 1 / 3.6,
+    "kmh-1": 1 / 3.6,
+}
+"""m/s of a unit, written without spaces and brackets."""
+
+
+_GRID_NAMES = {"x_wind", "y_wind", "grid_eastward_wind", "grid_northward_wind"}
+"""CF standard names of components along the grid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """Wind towards the east, or towards the north."""
+
+    file: rasterio.DatasetReader
+    slices: Sequence[Slice]
+    degrees: bool
+    """Whether a file without CRS counts degrees of longitude and latitude."""
+    gain: float = 1.0
+    """m/s of its unit."""
+    along_grid: bool = False
+    """Whether it points along the columns or rows of a projected grid instead of east or north."""
+
+
+def open_raster(path: str) -> rasterio.DatasetReader:
+    """Open a file or variable without GDAL's warnings about grids, which are judged later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path)
+
+
+def components(path: str, name: str, stack: ExitStack) -> list[Component]:
+    """Open a file and find wind towards the east and towards the north; `stack` closes what is open.
+
+    Args:
+        path: of one file, no archive.
+        name: of the file, for errors.
+        stack: owns the open files.
+
+    Raises:
+        RasterioError: the file cannot be read.
+        SceneError: it has no such components, or they are not told apart.
+    """
+    file = stack.enter_context(open_raster(path))
+    if file.driver in {"netCDF", "HDF5"}:
+        parts = [(part, slices_of(part, name)) for part in _variables(file, path, name, stack)]
+    elif found := messages(file):
+        parts = [(file, slices) for slices in winds_at_ten_metres(found, name)]
+    else:
+        return _two_bands(file, name)
+    common = {item.time for item in parts[0][1]} & {item.time for item in parts[1][1]}
+    if not common:
+        raise SceneError(f"{name} holds no time at which it has both U and V; give a file with both")
+    return [
+        _component(part, path, [item for item in slices if item.time in common], name)
+        for part, slices in parts
+    ]
+
+
+def _component(file: rasterio.DatasetReader, path: str, slices: Sequence[Slice], name: str) -> Component:
+    """Return a component with its unit and its direction."""
+    band = slices[0].band
+    return Component(
+        file=file,
+        slices=slices,
+        degrees=True,
+        gain=_gain(file, band, name),
+        along_grid=_along_grid(file, path, band, name),
+    )
+
+
+def _gain(file: rasterio.DatasetReader, band: int, name: str) -> float:
+    """Return how many m/s a band's unit is; 1 where it has none."""
+    tags = file.tags(band)
+    unit = tags.get("units") or tags.get("GRIB_UNIT") or file.units[band - 1] or ""
+    gain = _SPEEDS.get(re.sub(r"[\s\[\]]", "", unit).lower())
+    if gain is None:
+        raise SceneError(
+            f"{name}: wind in {unit!r} is not understood; give it in m/s, or the speed with --wind"
+        )
+    return gain
+
+
+def _along_grid(file: rasterio.DatasetReader, path: str, band: int, name: str) -> bool:
+    """Whether a component points along a projected grid; longitudes and latitudes are east and north.
+
+    Raises:
+        SceneError: the file is a copy of GRIB, which does not tell it.
+    """
+    if file.crs is None or not file.crs.is_projected:
+        return False
+    tags = file.tags(band)
+    if file.driver == "GRIB":
+        return points_along_grid(path)
+    if "GRIB_ELEMENT" in tags:
+        raise SceneError(
+            f"{name} is a copy of GRIB that does not tell whether its wind points along its grid; give the "
+            "GRIB file itself, or the speed with --wind"
+        )
+    return tags.get("standard_name", "") in _GRID_NAMES
+
+
+def _variables(
+    file: rasterio.DatasetReader, path: str, name: str, stack: ExitStack
+) -> list[rasterio.DatasetReader]:
+    """Open the two variables of a netCDF file."""
+    inner = [text.rpartition(":")[2].strip("/") for text in file.subdatasets]
+    inner = inner or [file.tags(1).get("NETCDF_VARNAME", "")]
+    found = [[item for item in inner if pattern.fullmatch(item)] for pattern in _VARIABLES]
+    for letter, variables in zip("uv", found, strict=True):
+        if len(variables) != 1:
+            what = f"several variables {', '.join(variables)}" if variables else f"no variable {letter}10"
+            raise SceneError(
+                f"{name} has {what}; it has {', '.join(inner)[:120] or 'none'}. Give u10 and v10 of ERA5 "
+                "(single levels) or U10M and V10M of GEOS-FP, or the speed with --wind"
+            )
+    return [stack.enter_context(open_raster(f'NETCDF:"{path}":{variables[0]}')) for variables in found]
+
+
+def _two_bands(file: rasterio.DatasetReader, name: str) -> list[Component]:
+    """Return both components of a raster of one time."""
+    found = [
+        [band for band, text in enumerate(file.descriptions, start=1) if re.match(pattern, text or "")]
+        for pattern in _DESCRIBED
+    ]
+    if not any(found) and file.count == 2:
+        found = [[1], [2]]
+    if [len(bands) for bands in found] != [1, 1]:
+        raise SceneError(
+            f"{name} has {file.count} band(s), and not one described as U10, one as V10; describe them so, "
+            "give GRIB, or netCDF with u10 and v10, or the speed with --wind"
+        )
+    return [
+        Component(
+            file=file,
+            slices=[Slice(band=band, time=None)],
+            degrees=False,
+            gain=_gain(file, band, name),
+        )
+        for (band,) in found
+    ]
