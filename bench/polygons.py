@@ -120,16 +120,7 @@ def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> t
         waiting.clear()
 
     def close(regions: Regions) -> None:
-        waiting.append(
-            polygoniser.close(
-                regions.ids,
-                regions.classes,
-                regions.pixels,
-                regions.area_cm2,
-                regions.score_sum,
-                regions.score_max,
-            )
-        )
+        waiting.append(polygoniser.close(regions))
         if sum(map(len, waiting)) >= BATCH:
             flush()
 

@@ -22,8 +22,8 @@ def change(
         str | None,
         typer.Argument(
             metavar="BEFORE",
-            help="The earlier scene: a raster, a folder of band files, a product, or a URL. Its grid is the "
-            "map's.",
+            help="The earlier scene: a raster, a folder of band files, a product, or a URL; or a map of "
+            "classes. Its grid is the map's.",
             show_default=False,
         ),
     ] = None,
@@ -31,7 +31,7 @@ def change(
         str | None,
         typer.Argument(
             metavar="AFTER",
-            help="The later scene; any grid and extent. Only what both saw is mapped.",
+            help="The later scene, or a map of classes; any grid and extent. Only what both saw is mapped.",
             show_default=False,
         ),
     ] = None,
@@ -54,7 +54,9 @@ def change(
     date_before: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", help="Date of BEFORE where its files do not tell.", rich_help_panel=INPUT
+            metavar="DATE",
+            help="Date of BEFORE where its files do not tell: 2018, 2018-06, 2018-06-01.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     date_after: Annotated[
@@ -67,8 +69,8 @@ def change(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="mad, irmad, cva, ndvi, nbr; logratio, mean-ratio of SAR. docs/change.md describes all."
-            "  (default: auto)",
+            help="mad, irmad, cva, ndvi, nbr; logratio, mean-ratio of SAR; classes: the values of both "
+            "rasters are classes. docs/change.md describes all.  (default: auto)",
             rich_help_panel=METHOD,
         ),
     ] = None,
@@ -127,7 +129,7 @@ def change(
         typer.Option(
             metavar="NAME|FILE",
             help="A table that turns pairs of classes into kinds of change: land-cover, alpine-habitat, or a "
-            "YAML file.",
+            "YAML file. It must know the classes.",
             rich_help_panel=METHOD,
         ),
     ] = None,
@@ -164,8 +166,8 @@ def change(
 ) -> None:
     """Map what changed between two dates: where, from what to what, how much, how sure.
 
-    The dates may differ in CRS, resolution and extent. The shift between them is measured and said;
-    --coregister undoes it.
+    The dates may differ in sensor, CRS, resolution and extent. The shift between them is measured and said;
+    --coregister undoes it. Two maps of classes are compared pixel by pixel.
     """
     said = shared.said(locals())
     from geoseg.spec import ChangeSpec

@@ -20,11 +20,11 @@ from geoseg.grid import Grid
 from geoseg.outputs import RasterSink, VectorSink, rasterise
 from geoseg.pixels import Strip, class_dtype, nodata_class
 from geoseg.preview import LONGEST, Preview
-from geoseg.regions import Regions, RegionTable
+from geoseg.regions import RegionTable
 from geoseg.report import ClassTotal, Reporter
 from geoseg.scoring import Job, score
 from geoseg.spec import ClassSpec
-from geoseg.vectorise import REGION, Cleaning, Judge, Polygoniser
+from geoseg.vectorise import REGION, Cleaning, Judge, PatchTable, Polygoniser
 
 FOOTPRINT_SIDE = 1024
 """Pixels of the longer side of the grid on which the footprint is drawn."""
@@ -95,6 +95,7 @@ class MapWriter:
         self._omit = omit
         self._describe = describe
         self._table = RegionTable(grid)
+        self._patches = PatchTable(grid) if cleaning.min_patch else None
         self._polygons = Polygoniser(grid, cleaning, self._classes, judge)
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._valid_pixels = 0
@@ -110,12 +111,15 @@ class MapWriter:
             self._raster.write(strip)
         runs, closed = self._table.add(strip)
         self._polygons.add_rows(strip.row, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
-        self._write(_features(self._polygons, closed))
+        patches = None if self._patches is None else self._patches.add(strip, runs, closed)
+        self._write(self._polygons.close(closed, patches))
 
     def finish(self, preview: Preview) -> Summary:
         """End below the last strip; what cleaning changed goes to the raster and the preview."""
         self._polygons.end_rows()
-        self._write(_features(self._polygons, self._table.finish()))
+        closed = self._table.finish()
+        patches = None if self._patches is None else self._patches.finish(closed)
+        self._write(self._polygons.close(closed, patches))
         self._write(self._polygons.finish())
         edits = self._polygons.edits
         for geometries, values in zip(edits.geometries, edits.values, strict=True):
@@ -179,17 +183,5 @@ def outline(seen: NDArray[np.bool_], grid: Grid, dst_crs: CRS | None = None) -> 
     runs, closed = table.add(Strip(row=0, classes=drawn, scores=drawn))
     polygons.add_rows(0, drawn, runs.region_at, runs.renamed_from, runs.renamed_to)
     polygons.end_rows()
-    parts = [_features(polygons, regions).geometry for regions in (closed, table.finish())]
+    parts = [polygons.close(regions).geometry for regions in (closed, table.finish())]
     return shapely.multipolygons(np.concatenate(parts))
-
-
-def _features(polygons: Polygoniser, regions: Regions) -> Features:
-    """Make features of regions that are complete."""
-    return polygons.close(
-        regions.ids,
-        regions.classes,
-        regions.pixels,
-        regions.area_cm2,
-        regions.score_sum,
-        regions.score_max,
-    )

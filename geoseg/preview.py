@@ -88,6 +88,15 @@ class Preview:
         )
         return np.stack([_stretch(self.pixels[planes[name]]) for name in order])
 
+    def painted(self, prefix: str, palette: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Red, green and blue (3, h, w) of a band of positions in a palette (K, 3): that of a date."""
+        name = next(name for name in self.bands if name.startswith(prefix))
+        band = self.pixels[self.bands.index(name)]
+        seen = np.isfinite(band)
+        drawn = palette[np.where(seen, band, 0).astype(np.intp)]
+        drawn[~seen] = np.nan
+        return np.ascontiguousarray(drawn.transpose(2, 0, 1))
+
 
 def _stretch(band: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear stretch of one band (h, w) to 0..1."""

@@ -48,6 +48,7 @@ WITHIN_RANK = {
     ("scoring", "reading"),
     ("pipeline", "preview"),
     ("pipeline", "scoring"),
+    ("vectorise", "regions"),
     ("evaluate", "tasks"),
     ("evaluate", "train"),
     ("models", "spec"),

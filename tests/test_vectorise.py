@@ -20,8 +20,8 @@ from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
-from geoseg.regions import Regions, RegionTable
-from geoseg.vectorise import Cleaning, Edits, Polygoniser
+from geoseg.regions import RegionTable
+from geoseg.vectorise import Cleaning, Edits, PatchTable, Polygoniser
 
 Classes = NDArray[np.uint8]
 LABELS = {1: "flood", 2: "permanent water"}
@@ -33,12 +33,6 @@ def _grid(classes: Classes, crs: int | None = None, transform: Affine | None = N
         transform=transform or Affine.identity(),
         height=classes.shape[0],
         width=classes.shape[1],
-    )
-
-
-def _close(polygoniser: Polygoniser, closed: Regions) -> Features:
-    return polygoniser.close(
-        closed.ids, closed.classes, closed.pixels, closed.area_cm2, closed.score_sum, closed.score_max
     )
 
 
@@ -54,15 +48,17 @@ def _map(
     grid = grid or _grid(classes)
     scores = np.full(classes.shape, 200, np.uint8) if scores is None else scores
     table, polygoniser = RegionTable(grid), Polygoniser(grid, cleaning or Cleaning(), LABELS)
+    patches = PatchTable(grid) if cleaning is not None and cleaning.min_patch else None
     batches = []
     edges = [0, *sorted(cut for cut in set(cuts or []) if 0 < cut < len(classes)), len(classes)]
     for start, stop in pairwise(edges):
         strip = Strip(row=start, classes=classes[start:stop], scores=scores[start:stop])
         runs, closed = table.add(strip)
         polygoniser.add_rows(start, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
-        batches.append(_close(polygoniser, closed))
+        batches.append(polygoniser.close(closed, patches and patches.add(strip, runs, closed)))
     polygoniser.end_rows()
-    batches.append(_close(polygoniser, table.finish()))
+    closed = table.finish()
+    batches.append(polygoniser.close(closed, patches and patches.finish(closed)))
     batches.append(polygoniser.finish())
     return (
         Features(
@@ -117,7 +113,13 @@ def test_polygons_are_the_raster(classes: Classes, cuts: list[int]) -> None:
 
 
 cleanings = st.sampled_from(
-    [Cleaning(), Cleaning(min_area=150, fill_holes=350, seed=0.3), Cleaning(fill_holes=1e6, simplify=15)]
+    [
+        Cleaning(),
+        Cleaning(min_area=150, fill_holes=350, seed=0.3),
+        Cleaning(fill_holes=1e6, simplify=15),
+        Cleaning(min_patch=450),
+        Cleaning(min_patch=650, fill_holes=150),
+    ]
 )
 
 
@@ -290,6 +292,26 @@ def test_holes_are_filled_but_never_over_nodata_or_another_class() -> None:
     assert lake.columns["score_mean"].tolist() == [round(200 / 255, 4)]
 
 
+@settings(max_examples=200)
+@given(rasters, st.lists(st.integers(0, 12), max_size=6), st.sampled_from([2, 3, 6]))
+def test_small_regions_stay_where_all_that_touches_is_large(
+    classes: Classes, cuts: list[int], least: int
+) -> None:
+    grid = _grid(classes, 32633, UTM)
+    features, edits = _map(classes, cuts, grid=grid, cleaning=Cleaning(min_patch=least * 100 - 50))
+    mapped = np.where(classes == 255, 0, classes)
+    patches, _ = ndimage.label(mapped)
+    expected = np.where(np.bincount(patches.ravel())[patches] >= least, mapped, 0)
+    pixels = shapely.transform(features.geometry, lambda xy: (xy - [500000, 5000000]) / [10, -10])
+    found = Features(geometry=np.asarray(pixels, object), columns=features.columns)
+    assert np.array_equal(_burn(classes.shape, found), expected)
+    assert sum(len(batch) for batch in edits.geometries) == _regions(mapped) - _regions(expected)
+
+
+def _regions(classes: NDArray[np.integer]) -> int:
+    return sum(int(ndimage.label(classes == value)[1]) for value in (1, 2))
+
+
 @pytest.mark.parametrize(("crs", "transform"), [(4326, Affine(9e-5, 0, 91.8, 0, -9e-5, 55.1)), (32633, UTM)])
 def test_small_is_said_in_square_metres_of_ground(crs: int, transform: Affine) -> None:
     classes = np.zeros((40, 60), np.uint8)
@@ -307,6 +329,7 @@ def test_small_is_said_in_square_metres_of_ground(crs: int, transform: Affine) -
     "cleaning",
     [
         Cleaning(min_area=1),
+        Cleaning(min_patch=1),
         Cleaning(fill_holes=1),
         Cleaning(simplify=1),
         Cleaning(dst_crs=CRS.from_epsg(4326)),

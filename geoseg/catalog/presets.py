@@ -1,4 +1,4 @@
-"""Sensors, layers, satellites and tasks: the YAML files of `geoseg.configs` as specs, read once."""
+"""Sensors, layers, map products, satellites and tasks: the YAML files of `geoseg.configs` as specs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from geoseg.errors import UsageError
 from geoseg.spec import (
     AuxiliarySpec,
+    LegendSpec,
     PolygonsSpec,
     QualitySpec,
     ReferenceSpec,
@@ -105,6 +106,16 @@ def satellite(name: str) -> SatelliteSpec:
     if found is None:
         raise _unknown("satellite", name, satellites())
     return found
+
+
+@cache
+def legends() -> Mapping[str, LegendSpec]:
+    """Return the classes of every known map product by name.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return MappingProxyType({stem: _load("classes", stem, LegendSpec) for stem in _stems("classes")})
 
 
 @cache

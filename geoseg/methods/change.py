@@ -43,16 +43,6 @@ def change_vector(before: Image, after: Image) -> Image:
     return np.asarray(np.sqrt(((after - before) ** 2).sum(axis=0)))
 
 
-def change_direction(first: Image, second: Image) -> Image:
-    """Return the direction of change in the plane of two indices: atan2(second, first), in -pi..pi.
-
-    Args:
-        first: (H, W) difference of one index, such as vegetation.
-        second: (H, W) difference of another, such as brightness.
-    """
-    return np.asarray(np.arctan2(second, first))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Spread:
     """What a difference is where nothing changed: mean and standard deviation."""

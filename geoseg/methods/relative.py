@@ -22,7 +22,7 @@ LEAST_INVARIANT = 500
 QUANTILES = 256
 """Nodes of a matched histogram."""
 GAINS = (0.2, 5.0)
-"""Slopes beyond these are no radiometry: the dates show different things."""
+"""Slopes beyond these are no radiometry: the dates show different things, or are in different units."""
 
 
 class Normalisation(Protocol):
@@ -111,7 +111,10 @@ def fit_lines(before: Matrix, after: Matrix) -> Lines:
     if kept.sum() < LEAST_INVARIANT:
         kept = weights >= np.sort(weights)[-min(LEAST_INVARIANT, weights.size)]
     x, y = after[:, kept], before[:, kept]
-    gains = np.clip(y.std(axis=1) / np.maximum(x.std(axis=1), 1e-12), *GAINS)
+    # Dates in different units (reflectance, counts) differ by one large factor in all bands.
+    ratio = float(np.median(before.std(axis=1) / np.maximum(after.std(axis=1), 1e-12)))
+    unit = 1.0 if GAINS[0] <= ratio <= GAINS[1] else ratio
+    gains = np.clip(y.std(axis=1) / np.maximum(x.std(axis=1), 1e-12), unit * GAINS[0], unit * GAINS[1])
     return Lines(
         gains=gains, offsets=y.mean(axis=1) - gains * x.mean(axis=1), pixels=int(np.count_nonzero(kept))
     )

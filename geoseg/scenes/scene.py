@@ -182,6 +182,24 @@ class Scene:
         """
         return Scene(self.facts, self.bands, target=grid, quality=self.quality)
 
+    def has(self, band: str) -> bool:
+        """Whether `select` finds a band, by its own name or one that stands in for it."""
+        try:
+            self._find(band)
+        except BandError:
+            return False
+        return True
+
+    def renamed(self, names: Mapping[str, str]) -> Scene:
+        """Return a view with some bands under other names.
+
+        Args:
+            names: the new name by the present one. A band that had the new name before is left out.
+        """
+        taken = set(names.values()) - set(names)
+        kept = (band for band in self.bands if band.name not in taken)
+        return self._view(bands=tuple(replace(band, name=names.get(band.name, band.name)) for band in kept))
+
     def darker(self, by: Mapping[str, float]) -> Scene:
         """Return a view whose bands have less of their physical unit; `by` says how much, by band."""
         bands = tuple(replace(band, offset=band.offset - by.get(band.name, 0.0)) for band in self.bands)

@@ -24,8 +24,15 @@ from geoseg.spec.classifiers import (
     ClassifierSpec,
     SensorInput,
 )
+from geoseg.spec.dates import (
+    DateText,
+    period_of,
+)
 from geoseg.spec.facilities import (
     FacilitiesSpec,
+)
+from geoseg.spec.legends import (
+    LegendSpec,
 )
 from geoseg.spec.methane import (
     PlumeSpec,
@@ -86,10 +93,12 @@ __all__ = [
     "ClassifierSpec",
     "Colour",
     "Condition",
+    "DateText",
     "Evidence",
     "FacilitiesSpec",
     "FloodSpec",
     "InputSpec",
+    "LegendSpec",
     "ModelBand",
     "ModelSpec",
     "NetworkSpec",
@@ -116,4 +125,5 @@ __all__ = [
     "TransitionSpec",
     "Units",
     "Values",
+    "period_of",
 ]

@@ -62,7 +62,7 @@ class TransitionSpec(Spec):
     name: str
     title: str = ""
     classes: tuple[ClassSpec, ...] = ()
-    """Classes that it was made for; a map's classes must have these values and may have other names."""
+    """Classes that it was made for: a map's classes must be among them by label, or by value without one."""
     types: Annotated[tuple[ClassSpec, ...], Field(min_length=1)]
     groups: dict[str, tuple[ClassName, ...]] = {}
     rules: Annotated[tuple[TransitionRule, ...], Field(min_length=1)]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from geoseg.spec.base import ClassSpec, Spec
+from geoseg.spec.dates import DateText
 
 
 class TaskSpec(Spec):
@@ -143,9 +144,9 @@ class ChangeSpec(Spec):
     """Further bands by name, `after:NAME` of the second date only: rasters of any resolution."""
     matrix: Path | None = None
     """Also write the transition matrix in hectares as CSV here."""
-    date_before: str | None = None
+    date_before: DateText | None = None
     """ISO 8601, where the files do not tell."""
-    date_after: str | None = None
+    date_after: DateText | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> ChangeSpec:

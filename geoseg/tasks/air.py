@@ -21,13 +21,13 @@ def wavelengths_from_above(scene: Scene, bands: Sequence[str]) -> dict[str, floa
     sensor = scene.sensor
     if sensor is None or sensor.kind != "optical" or sensor.surface or sensor.units != "reflectance":
         return {}
-    names = {band: band if band in scene.band_names else TWINS.get(band, band) for band in bands}
     waves = {band.name: band.wavelength for band in sensor.bands if band.wavelength is not None}
+    names = {band: band if band in waves else TWINS.get(band, band) for band in bands}
     # Thermal bands have wavelengths too.
     return {
         band: waves[name]
         for band, name in names.items()
-        if name in waves and name in scene.band_names and scene.units(name) == "reflectance"
+        if name in waves and scene.has(band) and scene.units(band) == "reflectance"
     }
 
 

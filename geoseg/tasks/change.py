@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import task
-from geoseg.errors import UsageError
+from geoseg.errors import BandError, UsageError
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
@@ -15,7 +15,8 @@ from geoseg.scenes.sample import sample
 from geoseg.spec import ChangeSpec
 from geoseg.tasks.change_choice import Choice
 from geoseg.tasks.change_classes import transitions_of, with_classes, without_air
-from geoseg.tasks.change_method import choose, fit
+from geoseg.tasks.change_maps import by_maps, maps_hint, open_maps
+from geoseg.tasks.change_method import check_method, choose, fit
 from geoseg.tasks.change_network import by_network
 from geoseg.tasks.change_pair import AFTER, Pair, coregistered, dates, open_pair, units_of
 from geoseg.tasks.change_session import ChangeSession
@@ -33,7 +34,7 @@ FIT_SIZE, FITS = 256, 24
 """Blocks of 256² pixels that methods are fitted to: 1.6 Mpx of both dates."""
 
 LEAST_PIXELS = 8
-"""Pixels of the smallest polygon that is kept where the user says nothing."""
+"""Pixels of the smallest change that is kept where the user says nothing, whatever its classes."""
 
 
 def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
@@ -47,13 +48,21 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
         OutputError: an output cannot be written.
     """
     ledger = Ledger(reporter)
+    check_method(spec.method)
     begin(spec.run, [*spec.before.paths, *spec.after.paths, *spec.layer.values()], spec.matrix)
     model = find_model(spec.model) if spec.model is not None else None
     if model is not None and spec.method != "auto":
         raise UsageError(f"--method {spec.method} and --model {spec.model}: one of both decides")
     with ExitStack() as stack:
+        maps = open_maps(spec, stack, ledger)
+        if maps is not None:
+            recipe = by_maps(spec, maps, ledger)
+            return plan(recipe, spec.run) if dry_run else make_map(recipe, spec.run, command_of(spec), ledger)
         wanted = tuple(band.name for band in model.bands) if model is not None else ()
-        pair = open_pair(spec, wanted, stack, ledger)
+        try:
+            pair = open_pair(spec, wanted, stack, ledger)
+        except BandError as error:
+            raise BandError(f"{error}{maps_hint(spec)}") from error
         for date in (pair.before, pair.after):
             tell_hidden(date, ledger)
         pair = coregistered(pair, spec.coregister, ledger)
@@ -69,6 +78,7 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
 
 def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
     """Compare the dates without weights; spectral classes say from what to what."""
+    pair = pair.one_near_infrared()
     units = units_of(pair, pair.shared)
     choice = choose(spec, kind_of(pair.before), pair.shared, units)
     land, choice = with_classes(spec, choice, pair, ledger)
@@ -95,7 +105,8 @@ def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
         overlap=2 * choice.margin,
         decide=FromPlanes(transitions=transitions, counter=counter),
         extras=extras(spec, told),
-        min_area=_least_area(pair),
+        min_area=task("change").min_area,
+        min_patch=_least_patch(pair),
         runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
         inputs=pair.describe(),
         sensor=pair.before.sensor.name if pair.before.sensor else "",
@@ -122,7 +133,8 @@ def _with_layers(spec: ChangeSpec, choice: Choice, ledger: Ledger) -> Choice:
     return replace(choice, pairs=both)
 
 
-def _least_area(pair: Pair) -> float:
-    """Smallest polygon kept, in m²: a few pixels, since single ones are mostly noise."""
+def _least_patch(pair: Pair) -> float:
+    """Smallest change kept, in m²: a few pixels, since single ones are mostly noise."""
     down, right = pair.before.grid.pixel_size_m
-    return task("change").min_area if pair.before.grid.crs is None else round(LEAST_PIXELS * down * right, 2)
+    # Half a pixel less: the area of a pixel on the ground differs from row to row.
+    return round((LEAST_PIXELS - 0.5) * down * right, 2) if pair.before.grid.crs is not None else 0.0

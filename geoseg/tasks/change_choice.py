@@ -12,7 +12,13 @@ from geoseg.methods.mad import Mad
 from geoseg.methods.relative import Normalisation, Unchanged
 from geoseg.methods.spectral import Rule
 
-Directions = Literal["none", "gain", "plane", "backscatter"]
+Directions = Literal["none", "gain", "vegetation", "backscatter"]
+
+STANDARD = ("blue", "green", "red", "nir", "swir16", "swir22")
+"""Bands that are compared where both dates have three of them or more: those of all land sensors."""
+
+LEAST_INDEX = 0.1
+"""Change of a normalised index below which seasons and view angles are at work."""
 
 RATIO_RADIUS = 3
 """Pixels: windows of 7 x 7 for the mean ratio."""
@@ -58,7 +64,7 @@ METHODS: Mapping[str, Method] = {
             kind="optical",
             measure="length of the change vector",
             normalised=True,
-            directions="plane",
+            directions="vegetation",
             citation="Malila 1980",
         ),
         Method(
@@ -102,6 +108,10 @@ METHODS: Mapping[str, Method] = {
 """Every method that `--method` knows."""
 
 
+CLASSES = "classes"
+"""What `--method` says of rasters whose values are classes."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
     """How change is measured in this pair."""
@@ -117,6 +127,8 @@ class Choice:
     mad: Mad | None = None
     middle: float = 0.0
     """Mean of an index difference where nothing changed."""
+    bare: float = 0.0
+    """NDVI up to which ground holds no vegetation."""
     threshold: float = 0.0
     scale: float = 1.0
     """Of the score: how fast it rises about the threshold."""

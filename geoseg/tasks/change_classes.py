@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from geoseg.catalog.presets import task
-from geoseg.catalog.tables import spectral_classes
+from geoseg.catalog.tables import spectral_classes, transition_table
 from geoseg.errors import UsageError
 from geoseg.methods.haze import darkest_of
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
+from geoseg.scenes.bands import TWINS
 from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
 from geoseg.tasks.air import air_above, tell_air, wavelengths_from_above
 from geoseg.tasks.change_choice import Choice
@@ -30,9 +31,10 @@ def with_classes(
     if choice.method.kind == "sar":
         return None, choice
     land, rules = spectral_classes(spec.spectral)
-    shared = set(pair.shared)
-    calibrated = units_of(pair, [name for name in pair.shared if name in _bands_of(rules)]) <= {"reflectance"}
-    kept = tuple(rule for rule in rules if rule.bands <= shared and (calibrated or rule.scale_free))
+    there = _named_by_rules(pair.shared)
+    used = {there[name] for name in _bands_of(rules) if name in there}
+    calibrated = units_of(pair, sorted(used)) <= {"reflectance"}
+    kept = tuple(rule for rule in rules if rule.bands <= there.keys() and (calibrated or rule.scale_free))
     labels = {item.value: item.label for item in land.classes}
     lost = {labels[rule.value] for rule in rules} - {labels[rule.value] for rule in kept}
     if not kept:
@@ -42,11 +44,13 @@ def with_classes(
         why = "these bands" if calibrated else "these bands and uncalibrated values"
         ledger.note(f"spectral classes without {', '.join(sorted(lost))}: {why} do not tell them")
     if not calibrated:
+        known = all(scene.sensor and scene.sensor.name != "generic" for scene in (pair.before, pair.after))
         ledger.warn(
             "the values are no reflectance: classes go by normalised indices alone, whose thresholds are for "
-            "reflectance. Take from and to as hints, or name the sensor with --sensor"
+            f"reflectance. Take from and to as hints{'' if known else ', or name the sensor with --sensor'}"
         )
-    wanted = [name for name in pair.shared if name in _bands_of(kept) and name not in choice.bands]
+    needed = {there[name] for name in _bands_of(kept)}
+    wanted = [name for name in pair.shared if name in needed and name not in choice.bands]
     return land, replace(choice, bands=(*choice.bands, *wanted), rules=kept, other=land.classes[-1].value)
 
 
@@ -79,6 +83,12 @@ def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Le
     return replace(choice, air=(air_of(pair.before, "before", 0), air_of(pair.after, "after", count)))
 
 
+def _named_by_rules(shared: Iterable[str]) -> dict[str, str]:
+    """Bands by the names that rules may call them: both names of the near infrared are one band."""
+    own = {name: name for name in shared}
+    return {**{twin: name for name, twin in TWINS.items() if name in own}, **own}
+
+
 def _bands_of(rules: Iterable[Rule]) -> set[str]:
     """Bands that rules ask for."""
     return {name for rule in rules for name in rule.bands}
@@ -95,7 +105,8 @@ def transitions_of(spec: ChangeSpec, choice: Choice, land: SpectralSpec | None) 
         if spec.rules is not None:
             raise UsageError("--rules needs classes on both dates, and this pair has none: use --model")
         return Transitions(classes=(NOTHING,), directions=directions or task("change").classes[1:2])
-    return transitions_between((NOTHING, *land.classes), spec.rules, directions)
+    table = transition_table(spec.rules) if spec.rules is not None else None
+    return transitions_between((NOTHING, *land.classes), table, directions, within=True)
 
 
 def _direction_classes(choice: Choice) -> tuple[ClassSpec, ...]:
@@ -105,10 +116,10 @@ def _direction_classes(choice: Choice) -> tuple[ClassSpec, ...]:
         "none": (),
         "gain": ((f"{name} loss", "#d7301f"), (f"{name} gain", "#31a354")),
         "backscatter": (("backscatter fell", "#2b8cff"), ("backscatter rose", "#d7301f")),
-        "plane": (
-            ("greener", "#31a354"),
+        "vegetation": (
+            ("vegetation loss", "#d7301f"),
+            ("vegetation gain", "#31a354"),
             ("brighter", "#f2c14e"),
-            ("less green", "#d7301f"),
             ("darker", "#54278f"),
         ),
     }[choice.method.directions]

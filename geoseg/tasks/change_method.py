@@ -18,7 +18,7 @@ from geoseg.methods.relative import Normalisation, Unchanged, fit_histograms, fi
 from geoseg.methods.thresholds import Unimodal, histogram, kittler_illingworth, otsu
 from geoseg.pixels import Pixels
 from geoseg.spec import ChangeSpec, Units
-from geoseg.tasks.change_choice import METHODS, Choice, Method
+from geoseg.tasks.change_choice import CLASSES, LEAST_INDEX, METHODS, STANDARD, Choice, Method
 from geoseg.tasks.change_measure import compared_bands, index_difference, measure
 
 Image = NDArray[np.float32]
@@ -33,8 +33,8 @@ INDEX_SIGMAS = 2.0
 
 LEAST_REFLECTANCE = 0.02
 """Change per band that calibration and atmosphere alone can make."""
-LEAST_INDEX = 0.1
-"""Change of a normalised index below which seasons and view angles are at work."""
+BARE_NDVI = 0.2
+"""NDVI of bare ground in reflectance (Sobrino 2004, doi:10.1016/j.rse.2004.02.003); of counts, 0 is taken."""
 LEAST_DB, MOST_DB, FALLBACK_DB = 1.5, 8.0, 3.0
 """Limits of a radar threshold that the histogram proposes, and what serves where it has one mode."""
 
@@ -47,8 +47,15 @@ SMOOTH_REWEIGHTED = 3
 """The same of irmad, whose background is the calmer one."""
 
 
-STANDARD = ("blue", "green", "red", "nir", "swir16", "swir22")
-"""Bands that are compared where both dates have three of them or more: those of all land sensors."""
+def check_method(name: str) -> None:
+    """Refuse a `--method` that is none.
+
+    Raises:
+        UsageError: it is none.
+    """
+    known = ("auto", CLASSES, *METHODS)
+    if name not in known:
+        raise UsageError(f"--method {name!r} is none of {', '.join(known)}")
 
 
 def choose(
@@ -66,14 +73,12 @@ def choose(
         units: of these bands.
 
     Raises:
-        UsageError: the method does not exist, or an option does not go with it.
+        UsageError: an option does not go with the method.
         BandError: a band is missing.
         SceneError: the method does not suit the sensor or the units.
     """
     sar_scene = kind == "sar"
     name = spec.method if spec.method != "auto" else "logratio" if sar_scene else "mad"
-    if name not in METHODS:
-        raise UsageError(f"--method {name!r} is none of auto, {', '.join(METHODS)}")
     method = METHODS[name]
     if (method.kind == "sar") != sar_scene:
         fitting = ", ".join(item.name for item in METHODS.values() if (item.kind == "sar") == sar_scene)
@@ -90,8 +95,6 @@ def choose(
     if sar_scene:
         return _radar(spec, method, shared, units)
     compared = method.bands or _standard(shared)
-    if not method.bands and len(compared) == 1 and method.name == "mad":
-        compared = tuple(shared)
     usual = SMOOTH_REWEIGHTED if name == "irmad" else SMOOTH
     smooth = spec.smooth or (1 if spec.thresholding == "chi2" else usual)
     why = "as asked" if spec.method != "auto" else "needs neither radiometric calibration nor one atmosphere"
@@ -159,6 +162,7 @@ def fit(choice: Choice, spec: ChangeSpec, sample: Sequence[Pixels], units: set[U
         looks = [float(sar.equivalent_looks(sar.to_power(block[0]))) for block in blocks[:16]]
         choice = replace(choice, looks=round(float(np.median(looks)), 2))
     else:
+        choice = replace(choice, bare=BARE_NDVI if units == {"reflectance"} else 0.0)
         choice = _fit_optical(choice, spec, blocks)
     values = np.concatenate([measure(choice, block).value.ravel() for block in blocks])
     values = values[np.isfinite(values)]

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from geoseg.catalog.presets import task
+from geoseg.catalog.tables import transition_table
 from geoseg.errors import BandError, UsageError
 from geoseg.normalise import Normaliser
 from geoseg.runtimes import Session
@@ -82,7 +83,8 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
     renamed = Renamed(source, dict(zip(bands, later, strict=True)))
     second, _ = fit_network(model, pair.after.select(own), renamed, ledger)
     classes = model.classes
-    transitions = transitions_between(classes, spec.rules)
+    table = transition_table(spec.rules) if spec.rules is not None else None
+    transitions = transitions_between(classes, table)
     counter = Counter(source.grid, len(classes) ** 2)
     told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
     return replace(
@@ -155,7 +157,7 @@ def _told_apart(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...], list
         BandError: one is neither.
     """
     beside = {name for name, _ in pair.beside}
-    own = tuple(name for name in bands if name in pair.shared)
+    own = tuple(name for name in bands if pair.has(name))
     missing = [name for name in bands if name not in own and name not in beside]
     if missing or not own:
         raise BandError(
@@ -169,4 +171,4 @@ def _second(name: str, pair: Pair) -> str:
     """What a band of the second date is called in the stack; a layer of both dates keeps its name."""
     later = f"{AFTER}:{name}"
     beside = {known for known, _ in pair.beside}
-    return name if name in beside and later not in beside and name not in pair.shared else later
+    return name if name in beside and later not in beside and not pair.has(name) else later

@@ -22,6 +22,8 @@ from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Moved, Stack
 from geoseg.scenes.terrain import open_terrain
 from geoseg.spec import ChangeSpec, Units
+from geoseg.tasks.change_choice import STANDARD
+from geoseg.tasks.change_dates import warn_of_order
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.segment import clip
@@ -65,9 +67,37 @@ class Pair:
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """Bands that both dates have, in the first one's order; near infrared stands in for its twin."""
+        """Bands that both dates have, in the first one's order; of a spectrometer also by wavelength."""
         there = set(self.after.band_names)
-        return tuple(name for name in self.before.band_names if name in there or TWINS.get(name) in there)
+        same = there & set(self.before.band_names)
+        own = tuple(
+            name
+            for name in self.before.band_names
+            # A near infrared stands in for the other only where the dates have none by one name.
+            if name in same or (self.after.has(name) and TWINS.get(name) not in same)
+        )
+        further = (name for name in STANDARD if name not in own and TWINS.get(name) not in own)
+        return (*own, *(name for name in further if self.has(name)))
+
+    def has(self, band: str) -> bool:
+        """Whether both dates have a band, or one that stands in for it."""
+        return self.before.has(band) and self.after.has(band)
+
+    def one_near_infrared(self) -> Pair:
+        """Return the pair with its near infrared called `nir` on both dates, whichever sensors made them.
+
+        Where only one date has both near infrareds, the one that the other date has too is taken.
+        """
+        scenes = (self.before, self.after)
+        there = [set(TWINS) & set(scene.band_names) for scene in scenes]
+        if not all(there) or all("nir" in names for names in there):
+            return self
+        same = all("nir08" in names for names in there)
+        first, second = (
+            scene.renamed({"nir08": "nir"}) if same or "nir" not in names else scene
+            for scene, names in zip(scenes, there, strict=True)
+        )
+        return replace(self, before=first, after=second)
 
     def describe(self) -> tuple[dict[str, JsonValue], ...]:
         """Return what a run record says of both dates."""
@@ -110,7 +140,7 @@ def open_pair(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, ledge
     before = clip(stack.enter_context(open_scene(spec.before, sensors())), spec.run)
     after = stack.enter_context(open_scene(spec.after, sensors()))
     kinds = kind_of(before), kind_of(after)
-    if kinds[0] != kinds[1]:
+    if (kinds[0] == "sar") != (kinds[1] == "sar"):
         raise SceneError(
             f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind"
         )
@@ -125,6 +155,7 @@ def open_pair(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, ledge
         ledger.hear(tuple(f"{item.name}: {note}" for note in view.notes), view.warnings)
     _compare_sizes(before, after, ledger)
     _compare_units(pair, ledger)
+    warn_of_order(dates(spec, pair), ledger)
     return pair
 
 
@@ -236,10 +267,8 @@ def _measure(pair: Pair) -> tuple[Shift, float, int] | None:
 
 def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:
     """Dates of both scenes as text, empty where they are not known."""
-    said = spec.date_before, spec.date_after
-    known = (item.time.isoformat() if item.time else "" for item in (pair.before, pair.after))
-    first, second = (own or found for own, found in zip(said, known, strict=True))
-    return first, second
+    first, second = (item.time.isoformat() if item.time else "" for item in (pair.before, pair.after))
+    return spec.date_before or first, spec.date_after or second
 
 
 def units_of(pair: Pair, bands: Sequence[str]) -> set[Units]:

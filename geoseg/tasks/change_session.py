@@ -6,23 +6,25 @@ within the method's margin, not on the tile it is in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.methods.change import change_direction
-from geoseg.methods.spectral import brightness, classify
+from geoseg.methods import sar
+from geoseg.methods.spectral import classify
 from geoseg.methods.water_index import reflectance_difference
-from geoseg.tasks.change_choice import Choice
+from geoseg.scenes.bands import TWINS
+from geoseg.tasks.change_choice import LEAST_INDEX, RATIO_RADIUS, Choice
 from geoseg.tasks.change_measure import Measured, index_difference, measure, smoothed
 from geoseg.tasks.water_session import logistic
 
 Image = NDArray[np.float32]
 
 LOSS, GAIN = 1, 2
-"""Directions of an index or of backscatter."""
-
-SECTORS = 4
-"""Directions in the plane of vegetation and brightness: greener, brighter, less green, darker."""
+"""Directions of an index, of backscatter and of vegetation."""
+BRIGHTER, DARKER = 3, 4
+"""Directions of change vector analysis where vegetation stayed the same."""
 
 
 class ChangeSession:
@@ -58,7 +60,7 @@ class ChangeSession:
         """Fill the planes of one tile."""
         choice = self.choice
         measured = measure(choice, tile)
-        planes[0] = logistic(measured.value, choice.threshold, choice.scale, below=False)
+        planes[0] = score_of(measured.value, choice)
         planes[1] = _direction(choice, measured)
         if choice.rules:
             count = len(choice.channels)
@@ -71,41 +73,61 @@ class ChangeSession:
                     name: values - np.float32(air[name]) if name in air else values
                     for name, values in seen.items()
                 }
-                plane[...] = classify(choice.rules, ground, choice.other, seen)
+                plane[...] = classify(choice.rules, _both_names(ground), choice.other, _both_names(seen))
+
+
+def _both_names(bands: Mapping[str, Image]) -> dict[str, Image]:
+    """Add the other name of the near infrared, by which rules may call it."""
+    return {**{twin: bands[name] for name, twin in TWINS.items() if name in bands}, **bands}
+
+
+def score_of(value: Image, choice: Choice) -> Image:
+    """Return the score of change (H, W), above 0.5 exactly where the value is above the threshold."""
+    score = logistic(value, choice.threshold, choice.scale, below=False)
+    half = np.float32(0.5)
+    above = np.fmax(score, np.nextafter(half, np.float32(1)))
+    return np.where(value > np.float32(choice.threshold), above, np.fmin(score, half))
 
 
 def _direction(choice: Choice, measured: Measured) -> Image | int:
-    """Which way a pixel changed: the value of one of the method's directions, 0 where it has none."""
+    """Which way a pixel changed: the value of one of the method's directions; 0 where it has none."""
     kind = choice.method.directions
     if kind == "none":
         return 0
-    if kind == "plane":
-        return _sector(choice, measured)
+    if kind == "vegetation":
+        return _vegetation_or_brightness(choice, measured)
     if kind == "backscatter":
-        fell = smoothed(measured.after[0] - measured.before[0], choice.radius) < 0
+        fell = _backscatter_difference(choice, measured) < 0
     else:
         fell = index_difference(choice, measured.before, measured.after) < choice.middle
     return np.where(fell, np.float32(LOSS), np.float32(GAIN))
 
 
-def _sector(choice: Choice, measured: Measured) -> Image | int:
-    """Sector of the change vector in the plane of vegetation and brightness, from 1."""
-    names = choice.compared
-    if not {"nir", "red"} <= set(names):
-        return 1
+def _backscatter_difference(choice: Choice, measured: Measured) -> Image:
+    """Second date less the first (H, W), of what the method compares: means of power, or dB."""
+    before, after = measured.before[0], measured.after[0]
+    if choice.method.name == "mean-ratio":
+        return smoothed(sar.to_power(after), RATIO_RADIUS) - smoothed(sar.to_power(before), RATIO_RADIUS)
+    return smoothed(after - before, choice.radius)
+
+
+def _vegetation_or_brightness(choice: Choice, measured: Measured) -> Image:
+    """Direction (H, W) of the change vector: vegetation lost or gained, else brighter or darker.
+
+    Vegetation is NDVI above that of bare ground, so that water and bare ground are alike.
+    """
+    names, dates = choice.compared, (measured.before, measured.after)
     visible = [names.index(name) for name in ("blue", "green", "red") if name in names]
+    bright = [smoothed(date[visible or slice(len(names))].mean(axis=0), choice.radius) for date in dates]
+    turned = np.where(bright[1] >= bright[0], np.float32(BRIGHTER), np.float32(DARKER))
+    if not {"nir", "red"} <= set(names):
+        return turned
     nir, red = names.index("nir"), names.index("red")
-    ndvi, bright = [], []
-    for date in (measured.before, measured.after):
-        index = reflectance_difference(date[nir], date[red])
-        ndvi.append(smoothed(np.asarray(index, np.float32), choice.radius))
-        grey = brightness(*(date[i] for i in visible)) if len(visible) == 3 else date[red]
-        bright.append(smoothed(grey, choice.radius))
-    # Brightness in units of its own level: a tenth more is as far as 0.1 of NDVI.
-    level = np.maximum((bright[0] + bright[1]) / 2, np.float32(1e-3))
-    angle = change_direction(ndvi[1] - ndvi[0], (bright[1] - bright[0]) / level)
-    turn = (
-        np.floor(np.nan_to_num(np.asarray(angle, np.float32)) / np.float32(np.pi / 2) + np.float32(0.5))
-        % SECTORS
-    )
-    return np.asarray(turn + 1, np.float32)
+    ndvi = [
+        smoothed(np.asarray(reflectance_difference(date[nir], date[red]), np.float32), choice.radius)
+        for date in dates
+    ]
+    first, second = (np.fmax(date, np.float32(choice.bare)) for date in ndvi)
+    turned[second - first < -LEAST_INDEX] = LOSS
+    turned[second - first > LEAST_INDEX] = GAIN
+    return turned

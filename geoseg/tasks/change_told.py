@@ -54,7 +54,7 @@ class Told:
         """Add the columns to a batch."""
         size = len(features)
         columns: dict[str, Column] = dict(features.columns)
-        if self.counter is None or self.transitions.count == 1:
+        if self.counter is None or not self.transitions.tells_classes:
             nothing, unnamed = np.zeros(size, np.int64), np.full(size, "", object)
             columns |= {"from_class": nothing, "from_label": unnamed}
             columns |= {"to_class": nothing, "to_label": unnamed}
@@ -80,7 +80,7 @@ class Told:
 
     def tables(self) -> dict[str, TableRows]:
         """Return the transitions that occur, and gain and loss of each class."""
-        if self.counter is None or self.transitions.count == 1:
+        if self.counter is None or not self.transitions.tells_classes:
             return {}
         return {"transitions": self._pairs(self.counter), "gain_loss": self._gain_loss(self.counter)}
 
@@ -150,7 +150,7 @@ def extras(spec: ChangeSpec, told: Told) -> Extras:
     transitions = told.transitions
     files = {}
     if spec.matrix is not None:
-        if told.counter is None or transitions.count == 1:
+        if told.counter is None or not transitions.tells_classes:
             raise UsageError("--matrix needs classes on both dates, and this map has none")
         files = {spec.matrix: told.matrix_csv}
     return Extras(

@@ -13,15 +13,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.catalog.tables import transition_table, transition_types
+from geoseg.catalog.tables import transition_types
 from geoseg.grid import Grid, Window
 from geoseg.mosaic import DECIDE_ROWS
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, class_dtype, nodata_class
-from geoseg.spec import ClassSpec
+from geoseg.spec import ClassSpec, TransitionSpec
 
 NOTHING = ClassSpec(value=0, label="", colour="#8c8c8c")
 """Stands before classes that count from 1, so that their index is their value."""
+
+NO_KIND = "not in the table"
+"""Kind of transitions that a table gives none."""
 
 FADED = 0.3
 """Share of the first date's colour in that of a transition."""
@@ -50,6 +53,11 @@ class Transitions:
         direction, pair = np.divmod(wide, self.count**2)
         first, second = np.divmod(pair, self.count)
         return direction, first, second
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether it says from what to what."""
+        return any(item.label for item in self.classes)
 
     @cached_property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
@@ -80,7 +88,7 @@ class Transitions:
         self, value: int, direction: ClassSpec | None, first: ClassSpec, second: ClassSpec
     ) -> ClassSpec:
         """Name and colour of one transition."""
-        if self.count == 1 and direction is not None:
+        if not self.tells_classes and direction is not None:
             return direction.model_copy(update={"value": value})
         label = f"{first.label} → {second.label}"
         if direction is not None:
@@ -176,6 +184,8 @@ class FromPlanes(Decided):
         """Planes: score of change (changed above 0.5), direction, from, to."""
         count = self.transitions.count
         change, (direction, first, second) = scores[0], scores[1:].astype(np.int64)
+        # A code of 0 is "no change": what changed has a direction wherever the map tells directions.
+        direction = np.maximum(direction, 1) if self.transitions.directions else np.int64(0)
         return Found(
             codes=direction * count**2 + first * count + second,
             unchanged=first * (count + 1),
@@ -210,24 +220,36 @@ class FromScores(Decided):
 
 
 def transitions_between(
-    classes: tuple[ClassSpec, ...], rules: str | None, directions: tuple[ClassSpec, ...] = ()
+    classes: tuple[ClassSpec, ...],
+    table: TransitionSpec | None,
+    directions: tuple[ClassSpec, ...] = (),
+    *,
+    within: bool = False,
+    some: bool = False,
 ) -> Transitions:
     """Say which transitions there are between classes.
 
     Args:
         classes: in the order of their index.
-        rules: name or file of a transition table; None: pairs have no kinds.
+        table: of transitions; None: pairs have no kinds.
         directions: kinds of change beside the pair.
+        within: whether the map can hold change from a class to the same class.
+        some: whether there are further classes that these two dates do not hold.
 
     Raises:
-        UsageError: there is no such table, or it is for other classes.
+        UsageError: the table is for other classes.
     """
-    if rules is None:
+    if table is None:
         return Transitions(classes=classes, directions=directions)
-    table = transition_table(rules)
-    return Transitions(
-        classes=classes,
-        directions=directions,
-        types=transition_types(table, classes),
-        type_classes=table.types,
-    )
+    types = transition_types(table, classes, some=some)
+    kinds = table.types
+    real = np.array([bool(item.label) for item in classes])
+    untold = (types == 0) & real[:, np.newaxis] & real
+    if not within:
+        np.fill_diagonal(untold, False)
+    if untold.any():
+        # What changed is in the map, so that it needs a kind to be drawn by.
+        value = max(item.value for item in kinds) + 1
+        types = np.where(untold, value, types)
+        kinds = (*kinds, ClassSpec(value=value, label=NO_KIND, colour="#969696"))
+    return Transitions(classes=classes, directions=directions, types=types, type_classes=kinds)

@@ -18,20 +18,28 @@ from geoseg.tasks.recipe import Recipe
 MOST_IN_LEGEND = 14
 """Transitions that a picture names and colours: the most frequent ones."""
 
+FADED = np.float32(0.3)
+"""Share of the colours of classes that is left under a map."""
+
 
 def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside: Beside) -> None:
     """The map over the scene, with a legend that gives areas."""
     preview = summary.preview
     second = recipe.extras.second if recipe.extras is not None else ""
-    background = preview.background(second)
+    palette = recipe.extras.palette if recipe.extras is not None else None
+    before, background = (
+        preview.background(prefix) if palette is None else preview.painted(prefix, palette)
+        for prefix in ("", second)
+    )
     labels, classes = preview.classes, recipe.classes
     areas: Sequence[ClassTotal] = record.classes
     if recipe.extras is not None:
         labels, classes, areas = _by_legend(labels, recipe, record.classes)
     draw_picture(
         path,
-        background=background,
-        panels=[("before", preview.background()), ("after", background)] if second else (),
+        # Colours of classes would hide those of the map.
+        background=background if palette is None else 1 - FADED * (1 - background),
+        panels=[("before", before), ("after", background)] if second else (),
         labels=labels,
         classes=classes,
         title=f"{recipe.source.name}: {recipe.task}",

@@ -131,7 +131,15 @@ def make_map(
     """
     started = time.monotonic()
     grid = recipe.source.grid
-    cleaning = cleaning_of(run, grid, recipe.source.name, ledger, min_area=recipe.min_area, seed=recipe.seed)
+    cleaning = cleaning_of(
+        run,
+        grid,
+        recipe.source.name,
+        ledger,
+        min_area=recipe.min_area,
+        min_patch=recipe.min_patch,
+        seed=recipe.seed,
+    )
     timed = Timed(recipe.session)
     sweep = device_sweep(recipe, run)
     job = replace(_job(replace(recipe, session=timed), run), sweep=sweep)
@@ -314,7 +322,14 @@ def _job(recipe: Recipe, run: RunSpec) -> Job:
 
 
 def cleaning_of(
-    run: RunSpec, grid: Grid, name: str, ledger: Ledger, *, min_area: float = 0.0, seed: float = 0.0
+    run: RunSpec,
+    grid: Grid,
+    name: str,
+    ledger: Ledger,
+    *,
+    min_area: float = 0.0,
+    min_patch: float = 0.0,
+    seed: float = 0.0,
 ) -> Cleaning:
     """Decide what is dropped and smoothed; areas need a CRS.
 
@@ -324,6 +339,7 @@ def cleaning_of(
         name: of the scene, for messages.
         ledger: hears of a default.
         min_area: m² where the user said nothing.
+        min_patch: the same of all that touches, whatever its classes.
         seed: score that a region must reach somewhere.
 
     Raises:
@@ -331,6 +347,7 @@ def cleaning_of(
         UsageError: `dst_crs` is no CRS.
     """
     least = min_area if run.min_area is None else run.min_area
+    patch = min_patch if run.min_area is None and grid.crs is not None else 0.0
     if grid.crs is None:
         asked = {
             "--min-area": run.min_area,
@@ -347,8 +364,11 @@ def cleaning_of(
         least = 0.0
     if least and run.min_area is None:
         ledger.note(f"polygons below {least:g} m² are left out; --min-area 0 keeps them")
+    if patch:
+        ledger.note(f"what changed on less than {patch:g} m² is left out; --min-area 0 keeps it")
     return Cleaning(
         min_area=least,
+        min_patch=patch,
         seed=seed,
         fill_holes=run.fill_holes,
         simplify=run.simplify,

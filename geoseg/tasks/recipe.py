@@ -43,6 +43,8 @@ class Extras:
     """Value of the legend by class, where there is one."""
     second: str = ""
     """What the bands of a second date begin with; pictures then show both dates beside the map."""
+    palette: NDArray[np.float32] | None = None
+    """(K, 3) red, green and blue in 0..1, where bands hold positions in a list of classes."""
     files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
     """Further text files, made once the whole scene was scored."""
     rasters: tuple[MeasureSink, ...] = ()
@@ -73,6 +75,8 @@ class Recipe:
     """Regions whose best score stays below are dropped (region growing)."""
     min_area: float = 0.0
     """m²; what `--min-area` is when not said."""
+    min_patch: float = 0.0
+    """m²; where `--min-area` is not said, what touches must have together, whatever its classes."""
     model: dict[str, JsonValue] | None = None
     runtime: dict[str, JsonValue]
     inputs: tuple[dict[str, JsonValue], ...]

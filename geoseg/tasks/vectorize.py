@@ -14,6 +14,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
+from geoseg.catalog.presets import legends
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid
 from geoseg.outputs import Beside, open_vector
@@ -22,7 +23,10 @@ from geoseg.pipeline import MapWriter
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.preview import Preview
 from geoseg.report import Reporter, RunRecord
-from geoseg.spec import ClassSpec, RunSpec
+from geoseg.scenes.class_map import open_class_map
+from geoseg.scenes.legend import read_legend
+from geoseg.scenes.paths import gdal_path
+from geoseg.spec import ClassSpec, RunSpec, SceneSpec
 from geoseg.tasks.mapping import SCHEMA, Ledger, begin, cleaning_of, footprint, found_only, outputs_of
 
 ROWS = 512
@@ -40,8 +44,8 @@ def vectorize(
     Args:
         mask: an integer raster with values 0..255; 255 and its own nodata value are "not observed".
         run: outputs and cleaning; engine options have no meaning here.
-        classes: names and colours; None: the raster's own (its colour table, tags `CLASS_1=flood`), or
-            `class 1`, ….
+        classes: names and colours; None: the raster's own or those of its product (`read_legend`,
+            `geoseg.configs.classes`), or `class 1`, ….
         reporter: hears of progress.
 
     Raises:
@@ -63,7 +67,7 @@ def vectorize(
                 f"{mask}: no CRS; the polygons are in pixel coordinates and have no area. Give the raster "
                 "its CRS (gdal_edit.py -a_srs)"
             )
-        named = classes or _classes(dataset)
+        named = classes or _classes(mask)
         cleaning = cleaning_of(run, grid, mask, ledger)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
         crs = cleaning.dst_crs or grid.crs
@@ -137,25 +141,24 @@ def _strips(dataset: rasterio.DatasetReader, mask: str, ledger: Ledger) -> Itera
         yield Strip(row=row, classes=classes, scores=np.full(classes.shape, 255, np.uint8))
 
 
-def _classes(dataset: rasterio.DatasetReader) -> tuple[ClassSpec, ...]:
-    """Classes 1 to 254 as the raster itself names and colours them."""
-    tags = {**dataset.tags(), **dataset.tags(1)}
-    try:
-        colours = dataset.colormap(1)
-    except ValueError:
-        colours = {}
-    found = []
-    for value in range(NODATA_CLASS):
-        red, green, blue = colours.get(value, (0, 0, 0))[:3]
-        given = (red, green, blue) != (0, 0, 0)
-        found.append(
-            ClassSpec(
-                value=value,
-                label=tags.get(f"CLASS_{value}", f"class {value}"),
-                colour=f"#{red:02x}{green:02x}{blue:02x}" if given else PALETTE[value % len(PALETTE)],
-            )
+def _classes(mask: str) -> tuple[ClassSpec, ...]:
+    """Classes 1 to 254 as the raster itself or its product names and colours them."""
+    legend = read_legend(gdal_path(mask))
+    found = open_class_map(SceneSpec(paths=(mask,)), legends(), asked=False)
+    known: dict[int, ClassSpec] = {}
+    if found is not None:
+        found.scene.close()
+        known = {item.value: item for item in (found.product.classes if found.product else ())}
+    labels = {**{value: item.label for value, item in known.items()}, **legend.names}
+    colours = {**{value: item.colour for value, item in known.items()}, **legend.colours}
+    return tuple(
+        ClassSpec(
+            value=value,
+            label=labels.get(value, f"class {value}"),
+            colour=colours.get(value, PALETTE[value % len(PALETTE)]),
         )
-    return tuple(found)
+        for value in range(NODATA_CLASS)
+    )
 
 
 def _command(mask: str, run: RunSpec) -> dict[str, JsonValue]:

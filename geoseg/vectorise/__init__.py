@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Classes, nodata_class
+from geoseg.regions import Regions
 from geoseg.vectorise.clean import (
     REGION,
     Cleaning,
@@ -23,10 +24,11 @@ from geoseg.vectorise.clean import (
     place,
     to_features,
 )
+from geoseg.vectorise.patches import PatchNews, PatchTable, Waiting
 from geoseg.vectorise.polygons import join, outline
 from geoseg.vectorise.trace import Tracer
 
-__all__ = ["REGION", "Cleaning", "Edits", "Judge", "Mapped", "Polygoniser"]
+__all__ = ["REGION", "Cleaning", "Edits", "Judge", "Mapped", "PatchNews", "PatchTable", "Polygoniser"]
 
 Ints = NDArray[np.int64]
 
@@ -76,6 +78,7 @@ class Polygoniser:
         self._unseen_above = np.zeros(grid.width, np.bool_)
         self.edits = Edits()
         """What cleaning changed so far, in pixel coordinates."""
+        self._waiting = Waiting(cleaning.min_patch, self.edits)
 
     def add_rows(
         self,
@@ -94,20 +97,25 @@ class Polygoniser:
         """Trace the bottom edges of the last row."""
         self._tracer.finish()
 
-    def close(
-        self, ids: Ints, classes: Ints, pixels: Ints, area_cm2: Ints, score_sum: Ints, score_max: Ints
-    ) -> Features:
-        """Make features of regions that are complete, given their statistics; dropped ones are left out."""
+    def close(self, regions: Regions, patches: PatchNews | None = None) -> Features:
+        """Make features of regions that are complete; dropped ones are left out.
+
+        Args:
+            regions: with their statistics.
+            patches: what the strip tells of patches, where a least patch was asked for.
+        """
         mapped = Mapped(
-            outlines=outline(self._tracer.take(ids), ids),
-            ids=ids,
-            classes=classes,
-            pixels=pixels,
-            area_cm2=area_cm2,
-            score_sum=score_sum,
-            scored=pixels,
-            score_max=score_max,
+            outlines=outline(self._tracer.take(regions.ids), regions.ids),
+            ids=regions.ids,
+            classes=regions.classes,
+            pixels=regions.pixels,
+            area_cm2=regions.area_cm2,
+            score_sum=regions.score_sum,
+            scored=regions.pixels,
+            score_max=regions.score_max,
         )
+        if patches is not None:
+            mapped = self._waiting.passed(mapped, regions, patches)
         mapped = drop(mapped, self._cleaning, self.edits)
         if self._judge is not None:
             mapped = judged(mapped, self._judge, self.edits)

@@ -25,6 +25,8 @@ class Cleaning:
 
     min_area: float = 0.0
     """m²; smaller regions are dropped."""
+    min_patch: float = 0.0
+    """m²; regions are dropped if all that touch, of whatever classes, are smaller together."""
     seed: float = 0.0
     """0..1; regions whose best score stays below are dropped (region growing)."""
     fill_holes: float = 0.0
@@ -45,7 +47,7 @@ class Cleaning:
         Raises:
             UsageError: metres or another CRS are asked for and the grid has no CRS.
         """
-        metric = self.min_area or self.fill_holes or self.simplify
+        metric = self.min_area or self.min_patch or self.fill_holes or self.simplify
         if grid.crs is None and (metric or self.dst_crs is not None):
             raise UsageError(
                 "a minimum area, filling, simplifying and another CRS need to know the raster's CRS, and it "

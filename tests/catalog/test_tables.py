@@ -72,11 +72,26 @@ def test_land_cover_goes_by_labels() -> None:
 
 def test_a_table_for_other_classes_is_refused() -> None:
     table = transition_table("alpine-habitat")
-    with pytest.raises(UsageError, match="class 30"):
+    with pytest.raises(UsageError, match="does not know the classes 30 x of this map"):
         transition_types(table, [ClassSpec(value=30, label="x", colour="#000000")])
+    with pytest.raises(
+        UsageError, match="2 snow, 3 cloud, 4 dense vegetation, 5 sparse vegetation and 3 more"
+    ):
+        transition_types(table, spectral_classes("land")[0].classes)
     land = transition_table("land-cover")
-    with pytest.raises(UsageError, match="no class or group"):
+    with pytest.raises(UsageError, match="no class or group dense vegetation, sparse vegetation"):
         transition_types(land, table.classes)
+
+
+def test_classes_are_known_by_label_or_without_one_by_value() -> None:
+    table = transition_table("alpine-habitat")
+    swapped = [
+        ClassSpec(value=5, label="Grassland", colour="#000000"),
+        ClassSpec(value=21, label="clearcut", colour="#000000"),
+    ]
+    assert transition_types(table, swapped).tolist() == [[0, 7], [8, 0]]
+    unnamed = [ClassSpec(value=value, label=f"class {value}", colour="#000000") for value in (21, 19)]
+    assert transition_types(table, unnamed).tolist() == [[0, 7], [8, 0]]
 
 
 @pytest.mark.parametrize(

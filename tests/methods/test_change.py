@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,6 @@ from geoseg.errors import UsageError
 from geoseg.methods.change import (
     absolute_log_ratio,
     central_spread,
-    change_direction,
     change_vector,
     mean_ratio,
     robust_spread,
@@ -32,12 +29,6 @@ def test_the_change_vector_is_as_long_as_the_difference() -> None:
 def test_dates_of_other_bands_are_refused() -> None:
     with pytest.raises(UsageError, match="cannot be compared"):
         change_vector(np.zeros((3, 2, 2)), np.zeros((2, 2, 2)))
-
-
-@pytest.mark.parametrize(("first", "second", "angle"), [(1, 0, 0), (0, 1, 90), (-1, 0, 180), (1, -1, -45)])
-def test_directions(first: float, second: float, angle: float) -> None:
-    found = change_direction(np.array([[float(first)]]), np.array([[float(second)]]))
-    assert math.degrees(found[0, 0]) == pytest.approx(angle)
 
 
 def test_the_central_spread_is_that_of_no_change() -> None:

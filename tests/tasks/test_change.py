@@ -343,7 +343,9 @@ def test_backscatter_that_fell_and_rose(method: str, change: Change, tmp_path: P
     table = pyogrio.read_dataframe(tmp_path / "map.gpkg", layer="change")
     sizes = table.groupby("label")["pixels"].max()
     assert sizes["backscatter fell"] == pytest.approx(1600, rel=0.3)
-    assert sizes["backscatter rose"] == pytest.approx(1600, rel=0.3)
+    # Means over 7 x 7 pixels carry what rose three pixels outwards.
+    most = 46 * 46 if method == "mean-ratio" else 1.3 * 1600
+    assert 0.7 * 1600 < sizes["backscatter rose"] <= most
 
 
 def test_an_unchanged_radar_pair_is_nearly_empty(change: Change, tmp_path: Path) -> None:
@@ -366,7 +368,7 @@ def test_what_cannot_be_compared_is_refused(change: Change, tmp_path: Path) -> N
             _write(tmp_path / "b.tif", scene[:1], names=("blue",)),
             _write(tmp_path / "s.tif", scene[4:5], names=("swir16",)),
         )
-    with pytest.raises(UsageError, match="none of auto, mad"):
+    with pytest.raises(UsageError, match="none of auto, classes, mad"):
         change(scene, scene, method="magic")
     with pytest.raises(SceneError, match="is for sar scenes"):
         change(scene, scene, method="logratio")

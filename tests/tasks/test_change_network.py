@@ -86,6 +86,28 @@ def test_two_maps_are_compared(change: Change, tmp_path: Path) -> None:
     assert (tmp_path / "matrix.csv").read_text().splitlines()[1].startswith("background,")
 
 
+@pytest.mark.parametrize("named", [("nir08", "nir"), ("nir", "nir08"), ("nir08", "nir08")])
+def test_a_network_takes_near_infrared_by_either_name(
+    named: tuple[str, str], change: Change, tmp_path: Path
+) -> None:
+    paths = []
+    for path, name in zip(_dates(tmp_path), named, strict=True):
+        with rasterio.open(path) as file:
+            green, second = file.read()
+        paths.append(raster(tmp_path / f"near{len(paths)}.tif", {"green": green, name: second}))
+    change(bundle(tmp_path / "models" / "water", ("green", "nir")), *paths)
+    with rasterio.open(tmp_path / "map.tif") as file:
+        np.testing.assert_array_equal(file.read(1), _water_moved())
+
+
+def test_a_table_for_other_classes_is_refused(change: Change, tmp_path: Path) -> None:
+    model = bundle(tmp_path / "models" / "water", ("green", "swir16"))
+    with pytest.raises(UsageError, match="alpine-habitat does not know the classes 0 background of this map"):
+        change(model, *_dates(tmp_path), rules="alpine-habitat")
+    with pytest.raises(UsageError, match="land-cover is for other classes"):
+        change(model, *_dates(tmp_path), rules="land-cover")
+
+
 def test_each_date_is_scored_once() -> None:
     calls = []
 

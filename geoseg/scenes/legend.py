@@ -1,0 +1,226 @@
+"""What a raster says of its classes: names and colours, wherever the format keeps them.
+
+GDAL's VRT copy of a raster holds its category names, colour table and attribute table as XML, whatever the
+driver (GeoTIFF with `.aux.xml`, Erdas Imagine, ENVI classifications); its tags hold the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from xml.etree import ElementTree
+
+import pyogrio
+import rasterio
+import rasterio.shutil
+from rasterio.errors import RasterioError
+
+from geoseg.scenes.paths import is_local
+
+_VALUE, _LEAST, _NAME, _RED, _GREEN, _BLUE = 5, 3, 2, 6, 7, 8
+"""Usages of the columns of an attribute table (GDALRATFieldUsage)."""
+_TEXT = 2
+"""Type of a column of text (GDALRATFieldType)."""
+
+_VALUES = re.compile(r"^(value|val|code|gridcode|grid_code|pixel_?value|class(_?(id|code|value))?|id)$", re.I)
+_NAMES = re.compile(r"class_?names?|category|label|legend|land_?cover|habitat|descript|name|class|type")
+"""Columns that hold values and names where no usage says so."""
+
+UNOBSERVED = re.compile(
+    r"(no[ _-]?data|null|none|fill( value)?|unclassified|not? (observed|classified|mapped|value)|"
+    r"unknown|missing|masked?|outside.*|clouds?( shadows?)?)",
+    re.IGNORECASE,
+)
+"""Names of codes that are no class of the ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Legend:
+    """Names and colours by code."""
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    colours: Mapping[int, str] = field(default_factory=dict)
+    """`#rrggbb`."""
+    transparent: frozenset[int] = frozenset()
+    """Codes that the colour table does not draw."""
+    source: str = ""
+    """Where names or colours were found, for people; empty: nowhere."""
+
+    @property
+    def unobserved(self) -> frozenset[int]:
+        """Codes whose names say that they are no class."""
+        return frozenset(code for code, name in self.names.items() if UNOBSERVED.fullmatch(name.strip()))
+
+
+def read_legend(path: str, index: int = 1) -> Legend:
+    """Read what a raster says of the classes of one of its bands; empty where it says nothing.
+
+    Args:
+        path: as GDAL opens it.
+        index: 1-based band.
+    """
+    band = _described(path, index)
+    tables = [] if band is None else [_attribute_table(band), _category_names(band)]
+    tables += [_dbf(path), _from_tags(path, index), _qgis_style(path)]
+    colours, transparent = ({}, frozenset[int]()) if band is None else _colour_table(band)
+    named = [(names, source) for names, _, source in tables if names]
+    names, source = named[0] if named else ({}, "colour table" if colours else "")
+    own = next((found for _, found, _ in tables if found), {})
+    return Legend(names=names, colours={**own, **colours}, transparent=transparent, source=source)
+
+
+Key = TypeVar("Key", int, str)
+
+Table = tuple[dict[int, str], dict[int, str], str]
+"""Names and colours by code, and where they stand."""
+
+
+def _described(path: str, index: int) -> ElementTree.Element | None:
+    """The raster band as GDAL describes it in a VRT."""
+    with tempfile.TemporaryDirectory(prefix="geoseg-") as folder:
+        target = Path(folder) / "described.vrt"
+        try:
+            rasterio.shutil.copy(path, str(target), driver="VRT")
+            root = ElementTree.parse(target).getroot()  # noqa: S314 - GDAL wrote it
+        except (RasterioError, OSError, ElementTree.ParseError):
+            return None
+    return next((band for band in root.iter("VRTRasterBand") if band.get("band") == str(index)), None)
+
+
+def _category_names(band: ElementTree.Element) -> Table:
+    """Category names, counting from 0."""
+    found = band.findall("CategoryNames/Category")
+    names = {value: item.text.strip() for value, item in enumerate(found) if item.text and item.text.strip()}
+    return names, {}, "category names"
+
+
+def _colour_table(band: ElementTree.Element) -> tuple[dict[int, str], frozenset[int]]:
+    """Colours that are no grey ramp and not black, and codes that are transparent."""
+    entries = [
+        tuple(int(entry.get(f"c{i}", "255" if i == 4 else "0")) for i in (1, 2, 3, 4))
+        for entry in band.findall("ColorTable/Entry")
+    ]
+    if all(red == green == blue for red, green, blue, _ in entries) and len({*entries}) > 32:
+        return {}, frozenset()
+    colours = {value: _hex(rgba[:3]) for value, rgba in enumerate(entries) if rgba[:3] != (0, 0, 0)}
+    return colours, frozenset(value for value, rgba in enumerate(entries) if rgba[3] == 0)
+
+
+def _attribute_table(band: ElementTree.Element) -> Table:
+    """Names and colours of a raster attribute table."""
+    table = band.find("GDALRasterAttributeTable")
+    if table is None:
+        return {}, {}, ""
+    fields = [
+        (item.findtext("Name", ""), int(item.findtext("Type", "0")), int(item.findtext("Usage", "0")))
+        for item in table.findall("FieldDefn")
+    ]
+    rows = [[cell.text or "" for cell in row.findall("F")] for row in table.findall("Row")]
+    usages = {usage: position for position, (_, _, usage) in enumerate(fields)}
+    numbers = [i for i, (name, kind, _) in enumerate(fields) if kind != _TEXT and _VALUES.match(name)]
+    texts = [i for i, (_, kind, _) in enumerate(fields) if kind == _TEXT]
+    value = usages.get(_VALUE, numbers[0] if numbers else usages.get(_LEAST))
+    name = usages.get(_NAME, _best_name({i: fields[i][0] for i in texts}))
+    names, colours = {}, {}
+    for position, row in enumerate(rows):
+        code = position if value is None else _whole(row[value])
+        if code is None:
+            continue
+        if name is not None and row[name].strip():
+            names[code] = row[name].strip()
+        if {_RED, _GREEN, _BLUE} <= usages.keys():
+            parts = [float(row[usages[usage]] or 0) for usage in (_RED, _GREEN, _BLUE)]
+            whole = all(fields[usages[usage]][1] == 0 for usage in (_RED, _GREEN, _BLUE))
+            # Erdas Imagine stores 0..1.
+            scale = 1 if whole or max(parts) > 1 else 255
+            colours[code] = _hex([min(255, max(0, round(part * scale))) for part in parts])
+    return names, colours, "raster attribute table"
+
+
+def _dbf(path: str) -> Table:
+    """Names of an attribute table that ArcGIS keeps beside a raster."""
+    beside = [Path(f"{path}.vat.dbf"), Path(path).with_suffix(".vat.dbf")] if is_local(path) else []
+    table = next((item for item in beside if item.is_file()), None)
+    if table is None:
+        return {}, {}, ""
+    try:
+        meta, _, _, columns = pyogrio.raw.read(table, read_geometry=False)
+    except pyogrio.errors.DataSourceError:
+        return {}, {}, ""
+    fields = dict(zip(map(str, meta["fields"]), columns, strict=True))
+    numbers = [name for name, values in fields.items() if values.dtype.kind in "iuf"]
+    value = next((name for name in numbers if _VALUES.match(name)), None)
+    name = _best_name({name: name for name in fields if name not in numbers})
+    if value is None or name is None:
+        return {}, {}, ""
+    names = {
+        code: str(text).strip()
+        for code, text in zip(map(_whole, fields[value].tolist()), fields[name].tolist(), strict=True)
+        if code is not None and text and str(text).strip()
+    }
+    return names, {}, table.name
+
+
+def _from_tags(path: str, index: int) -> Table:
+    """Names in tags: those of geoseg (`CLASS_1=water`), and CF's `flag_values` and `flag_meanings`."""
+    try:
+        with rasterio.open(path) as dataset:
+            tags = {**dataset.tags(), **dataset.tags(index)}
+    except RasterioError:
+        return {}, {}, ""
+    own = {int(key[6:]): text for key, text in tags.items() if re.fullmatch(r"CLASS_\d+", key)}
+    if own:
+        return own, {}, "tags CLASS_<value>"
+    flags = {key.rpartition("#")[2].lower(): text for key, text in tags.items()}
+    values = [int(part) for part in re.findall(r"-?\d+", flags.get("flag_values", ""))]
+    words = flags.get("flag_meanings", "").split()
+    if not values or len(values) != len(words):
+        return {}, {}, ""
+    # Bytes are signed there: 200 is written as -56.
+    codes = [value % 256 if min(values) >= -128 else value for value in values]
+    return dict(zip(codes, (word.replace("_", " ") for word in words), strict=True)), {}, "flag_meanings"
+
+
+def _qgis_style(path: str) -> Table:
+    """Names and colours of a QGIS style of unique values beside a raster."""
+    style = Path(path).with_suffix(".qml")
+    if not is_local(path) or not style.is_file():
+        return {}, {}, ""
+    try:
+        entries = ElementTree.parse(style).getroot().iter("paletteEntry")  # noqa: S314 - the user's own
+    except ElementTree.ParseError:
+        return {}, {}, ""
+    found = [(_whole(entry.get("value")), entry) for entry in entries]
+    names = {code: entry.get("label", "").strip() for code, entry in found if code is not None}
+    colours = {
+        code: entry.get("color", "").lower()
+        for code, entry in found
+        if code is not None and re.fullmatch(r"#[0-9a-fA-F]{6}", entry.get("color", ""))
+    }
+    return {code: name for code, name in names.items() if name}, colours, style.name
+
+
+def _best_name(columns: Mapping[Key, str]) -> Key | None:
+    """The column that holds names, of those that hold text: by the surest word first."""
+    for word in _NAMES.pattern.split("|"):
+        for key, name in columns.items():
+            if re.search(word, name, re.IGNORECASE):
+                return key
+    return next(iter(columns), None)
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, from text or number; None for anything else."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def _hex(parts: tuple[int, ...] | list[int]) -> str:
+    return "#" + "".join(f"{part:02x}" for part in parts[:3])
