@@ -18,6 +18,7 @@ import typer
 
 from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
+from geoseg.inputs import reading_inputs
 
 from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
 from .console import ReaderGoneError, Verbosity
@@ -88,7 +89,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 def _run(verbosity: Verbosity) -> int:
     """Run the command; every way it can end becomes an exit code and at most two lines."""
     try:
-        return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
+        with reading_inputs():
+            return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except (BrokenPipeError, ReaderGoneError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,23 @@ class Engine:
     precision: str
 
 
+def check_device(device: str, runtime: str = "auto") -> None:
+    """See that a device that was asked for is there, before any long work.
+
+    Raises:
+        UsageError: it is no device.
+        RuntimeMissingError: it is not there.
+    """
+    from geoseg.spec.runs import DEVICE
+
+    if not re.match(DEVICE, device):
+        raise UsageError(f"--device {device!r} is none of auto, cpu, cuda, cuda:N")
+    if device.startswith("cuda") or runtime == "tensorrt":
+        from geoseg.runtimes import cuda
+
+        cuda.require(device, runtime)
+
+
 def export_engine(source: Path, asked: Engine, told: Verbosity, *, as_json: bool) -> None:
     """Build, prove and print.
 
@@ -33,6 +51,7 @@ def export_engine(source: Path, asked: Engine, told: Verbosity, *, as_json: bool
         RuntimeMissingError: TensorRT or a GPU is missing.
     """
     from geoseg.catalog.bundles import find_model
+    from geoseg.runtimes.choose import usable_runtime
     from geoseg.tasks.engine import build_engine, scene_tiles
 
     from .request import build_scene
@@ -43,6 +62,8 @@ def export_engine(source: Path, asked: Engine, told: Verbosity, *, as_json: bool
         raise UsageError(f"--batch-size: {error}") from error
     if asked.precision not in {"auto", "fp32", "bf16", "fp16", "int8"}:
         raise UsageError(f"--precision {asked.precision!r} is none of auto, fp32, bf16, fp16, int8")
+    check_device(asked.device, "tensorrt")
+    usable_runtime("tensorrt")
     model = find_model(str(source))
     tile = asked.tile or model.tile
     with telling(told) as console:

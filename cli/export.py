@@ -11,6 +11,7 @@ from geoseg.errors import UsageError
 
 from . import options as shared
 from .console import print_json, print_text, telling
+from .engine import check_device
 from .train import Data, Set
 
 TARGETS = ("onnx", "onnx-fp16", "openvino-int8", "tensorrt")
@@ -92,6 +93,7 @@ def export(
         raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
     if to not in TARGETS:
         raise UsageError(f"--to {to!r} is none of {', '.join(TARGETS)}")
+    check_device(device or "auto")
     from geoseg.spec import ClassifierSpec
     from geoseg.train import missing_extra
 

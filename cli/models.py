@@ -119,18 +119,20 @@ def _tensorrt(model: str) -> dict[str, list[str]]:
 def pull(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="NAME", help="A bundle's name or folder.")],
+    overwrite: shared.Overwrite = None,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = 0,
 ) -> None:
     """Fetch the weights that a bundle names by address, and check their SHA-256.
 
     Small weights come with their bundle; large ones are named there by address and SHA-256. Weights of
-    another hash are refused and removed. No other command fetches weights.
+    another hash are refused and removed. No other command fetches weights. They go into the folder of the
+    bundle's id within $GEOSEG_MODELS, else ~/.local/share/geoseg/models, and nothing is written elsewhere.
     """
     from .pull import pull_bundle
 
     with telling(shared.verbosity(context, quiet, verbose)) as console:
-        folder = pull_bundle(model, console)
+        folder = pull_bundle(model, console, overwrite=bool(overwrite))
     print_text(f"--model {folder}")
 
 

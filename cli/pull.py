@@ -3,96 +3,142 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from geoseg.catalog.bundles import user_folder
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from geoseg.catalog.bundles import DESCRIPTION, description_of, user_folder
+from geoseg.catalog.description import read_table
+from geoseg.catalog.mlm import Asset
+from geoseg.catalog.onnx_metadata import first_problem
+from geoseg.catalog.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
+from geoseg.inputs import not_an_input
 
-from .fetch import fetch
+from .fetch import download, is_whole
 
 if TYPE_CHECKING:
     from geoseg.report import Reporter
 
-WEIGHT_ROLES = {"mlm:model", "mlm:weights"}
+WEIGHT_ROLES = frozenset({"mlm:model", "mlm:weights"})
 """Roles of the asset with the weights: the STAC MLM extension's, and its older name."""
-SHA256_MULTIHASH = "1220"
-"""Prefix of a SHA-256 of 32 bytes in the STAC file extension's `file:checksum`."""
+
+_ASSETS = TypeAdapter(dict[str, Asset])
 
 
-def pull_bundle(model: str, reporter: Reporter) -> Path:
+def pull_bundle(model: str, reporter: Reporter, *, overwrite: bool = False) -> Path:
     """Fetch the weights of a bundle; return the folder of the whole bundle.
 
+    Nothing is written but the description and the weights, in a folder of the bundle's id within the user's.
+
     Args:
-        model: name of a bundle in the zoo, or a bundle's folder.
+        model: name of a bundle, or a bundle's folder.
         reporter: hears of progress.
+        overwrite: whether another model of this id may be replaced.
 
     Raises:
-        ModelError: there is no such bundle, it names no address or no SHA-256, or the weights have another.
-        OutputError: the cache cannot be written.
+        ModelError: there is no such bundle, it is not valid, its id names no folder, it names no SHA-256, or
+            the weights have another.
+        FetchError: the weights cannot be fetched.
+        OutputError: another model of this id is there, or the folder cannot be written.
     """
-    text, where = _description(model)
-    item = _table(text, where)
+    where = description_of(model)
+    item = read_table(where)
     key, asset = _weights(item, where)
-    address = str(asset.get("href", ""))
-    if urlsplit(address).scheme not in {"http", "https"}:
-        reporter.note(f"{model}: its weights came with it ({address or 'no address'}); nothing to fetch")
-        return Path(where).parent
-    sha256 = _sha256(asset, where)
-    folder = user_folder() / str(item.get("id") or Path(where).parent.name)
-    name = PurePosixPath(urlsplit(address).path).name or "model.onnx"
-    fetch(address, sha256, folder / name, reporter)
-    assets = {**_mapping(item["assets"]), key: {**asset, "href": f"./{name}"}}
-    try:
-        (folder / "model.json").write_text(json.dumps({**item, "assets": assets}, indent=2), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder / 'model.json'}: cannot be written: {error.strerror}") from error
-    return folder
-
-
-def _description(model: str) -> tuple[str, str]:
-    """Text and place of a bundle's model.json."""
-    inside = files("geoseg.models").joinpath("zoo", model, "model.json")
-    for candidate in (Path(model) / "model.json", inside):
-        try:
-            return candidate.read_text(encoding="utf-8"), str(candidate)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise ModelError(f"{candidate}: cannot be read: {error.strerror}") from error
-    raise ModelError(f"no bundle {model!r}: neither a folder with a model.json nor in geoseg models list")
-
-
-def _table(text: str, where: str) -> dict[str, object]:
-    try:
-        return _mapping(json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{where}: not a JSON object: {error}") from error
-
-
-def _mapping(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{value!r} is no object")
-    return value
-
-
-def _weights(item: dict[str, object], where: str) -> tuple[str, dict[str, object]]:
-    """Key and table of the asset with the weights."""
-    assets = item.get("assets")
-    for key, asset in assets.items() if isinstance(assets, dict) else ():
-        if isinstance(asset, dict) and WEIGHT_ROLES & set(asset.get("roles") or ()):
-            return key, asset
-    raise ModelError(f"{where}: no asset has the role mlm:model, so there are no weights to fetch")
-
-
-def _sha256(asset: dict[str, object], where: str) -> str:
-    """SHA-256 that the asset states."""
-    text = str(asset.get("file:checksum") or "").lower()
-    if not (text.startswith(SHA256_MULTIHASH) and len(text) == len(SHA256_MULTIHASH) + 64):
+    if not is_remote(asset.href):
+        reporter.note(f"{model}: its weights came with it ({asset.href or 'no address'}); nothing to fetch")
+        return where.parent
+    if not asset.sha256:
         raise ModelError(
             f"{where}: the weights have an address but no SHA-256 (file:checksum, a multihash 1220…); "
             "unchecked weights are not fetched"
         )
-    return text.removeprefix(SHA256_MULTIHASH)
+    name = str(item.get("id") or where.resolve().parent.name)
+    folder = bundle_folder(user_folder(), name, where)
+    weights = folder / weights_name(asset.href)
+    text = _whole(item, key, weights.name)
+    if _is_there(folder, text, weights, asset.sha256):
+        reporter.note(f"{folder} is there already, and whole")
+        return folder
+    _check(folder, where, weights, asset.sha256, overwrite=overwrite)
+    _write(folder, text, weights, asset, reporter)
+    return folder
+
+
+def _weights(item: dict[str, JsonValue], where: Path) -> tuple[str, Asset]:
+    """Key and facts of the asset with the weights, the ONNX file where there are several."""
+    try:
+        assets = _ASSETS.validate_python(item.get("assets"))
+    except ValidationError as error:
+        raise ModelError(f"{where}: assets: {first_problem(error)}") from error
+    found = [(key, asset) for key, asset in assets.items() if WEIGHT_ROLES & set(asset.roles)]
+    if not found:
+        raise ModelError(f"{where}: no asset has the role mlm:model, so there are no weights to fetch")
+    return next((pair for pair in found if pair[1].is_onnx), found[0])
+
+
+def _whole(item: dict[str, JsonValue], key: str, name: str) -> str:
+    """Text of the description once the weights lie beside it."""
+    assets = item["assets"]
+    asset = assets[key] if isinstance(assets, dict) else None
+    if not isinstance(assets, dict) or not isinstance(asset, dict):
+        raise TypeError("assets that were validated are objects")
+    return json.dumps({**item, "assets": {**assets, key: {**asset, "href": f"./{name}"}}}, indent=2)
+
+
+def _is_there(folder: Path, text: str, weights: Path, sha256: str) -> bool:
+    """Whether this very bundle was pulled before."""
+    try:
+        same = (folder / DESCRIPTION).read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
+    return same and not weights.is_symlink() and is_whole(weights, sha256)
+
+
+def _check(folder: Path, where: Path, weights: Path, sha256: str, *, overwrite: bool) -> None:
+    """Refuse to replace another model.
+
+    Raises:
+        OutputError: one is there, or a link.
+    """
+    description = folder / DESCRIPTION
+    for path in (description, weights):
+        check_file(path)
+    # A bundle of the user's folder itself is completed in its place.
+    if description.exists() and description.samefile(where):
+        not_an_input(where)
+        replaced = [weights]
+    else:
+        replaced = [description, weights]
+    if is_whole(weights, sha256):
+        replaced.remove(weights)
+    taken = [path for path in replaced if path.exists()]
+    if taken and not overwrite:
+        raise OutputError(f"{taken[0]}: exists; add --overwrite to replace this model")
+
+
+def _write(folder: Path, text: str, weights: Path, asset: Asset, reporter: Reporter) -> None:
+    """Fetch the weights beside their place, and put them there together with the description."""
+    from geoseg.disk import writing
+    from geoseg.outputs.beside import Beside, write_texts
+
+    description = folder / DESCRIPTION
+    kept = is_whole(weights, asset.sha256)
+    with ExitStack() as stack:
+        with writing(folder):
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                stack.callback(_remove_empty, folder)
+            beside = stack.enter_context(Beside([description, *([] if kept else [weights])], overwrite=True))
+        if not kept:
+            download(asset.href, asset.sha256, beside.path(weights), reporter, size=asset.size)
+        write_texts({description: text}, beside)
+        beside.commit()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder if nothing is in it."""
+    with suppress(OSError):
+        folder.rmdir()

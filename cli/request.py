@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from geoseg import __version__
 from geoseg.errors import UsageError
+from geoseg.inputs import opened
 from geoseg.spec import (
     ChangeSpec,
     FacilitiesSpec,
@@ -96,6 +97,7 @@ def read_config(path: Path, known: set[str]) -> ConfigFile:
         UsageError: it cannot be read, is no mapping, or has an unknown or repeated key.
     """
     try:
+        opened(path)
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         table = yaml.safe_load(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,7 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
         UsageError: there is nothing to evaluate.
     """
     from geoseg.evaluate import protocol, report
+    from geoseg.scratch import scratch_folder
 
     # Of parts left out in turn, a network that learnt from all of them is no subject.
     judged = () if request.leave_one_out else request.models
@@ -49,7 +49,7 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
         keep_freed_memory()
     output = request.output
     with ExitStack() as stack:
-        folder = output / "maps" if output else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = output / "maps" if output else stack.enter_context(scratch_folder())
         results: list[protocol.Result] = []
         windows = protocol.held_out(spec, "all" if request.leave_one_out else request.on)
         if request.leave_one_out:

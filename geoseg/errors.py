@@ -41,6 +41,12 @@ class ModelError(GeosegError):
     exit_code = 4
 
 
+class FetchError(ModelError, OSError):
+    """The weights of a model cannot be fetched, or the answer is not what was announced: exit code 3."""
+
+    exit_code = 3
+
+
 class RuntimeMissingError(GeosegError):
     """A runtime, device or optional package is not there: exit code 5."""
 

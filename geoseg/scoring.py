@@ -7,9 +7,9 @@ strips and the result does not depend on timing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from geoseg.reading import TileRow, ahead, read_tile_rows
 from geoseg.report import Reporter
 from geoseg.runtimes import Session
 from geoseg.scenes import Source
+from geoseg.scratch import ColumnStore, scratch_folder
 
 SWEEP_ROWS = 256
 """Rows of the strips that are read back after a scene was scored in column bands."""
@@ -72,6 +73,7 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, reporter
 
     Raises:
         SceneReadError: the source could not be read.
+        OutputError: there is no room for scratch files.
         Exception: whatever `consume` raises.
     """
     cache = max(job.source.cache_bytes(job.bands), 16 * 2**20)
@@ -96,21 +98,23 @@ def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
             reporter.progress(done, total, "strips")
         return
     grid = job.tiles.grid
+    edges = (*(cols.start * job.tiles.stride for cols in job.column_bands), grid.width)
     done = 0
-    with tempfile.TemporaryDirectory(prefix=".geoseg-", dir=job.scratch) as folder:
-        shape = (grid.height, grid.width)
-        all_classes = np.memmap(Path(folder) / "classes", job.dtype, "w+", shape=shape)
-        all_scores = np.memmap(Path(folder) / "scores", np.uint8, "w+", shape=shape)
-        for cols in job.column_bands:
-            at = slice(cols.start * job.tiles.stride, cols.stop * job.tiles.stride)
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch_folder(job.scratch))
+        all_classes, all_scores = (
+            stack.enter_context(ColumnStore(folder / name, grid.height, edges, np.dtype(dtype)))
+            for name, dtype in (("classes", job.dtype), ("scores", np.uint8))
+        )
+        for band, cols in enumerate(job.column_bands):
             for row, classes, scores in sweep(job, cols, preview):
-                all_classes[row : row + len(classes), at] = classes
-                all_scores[row : row + len(classes), at] = scores
+                all_classes.write(band, row, classes)
+                all_scores.write(band, row, scores)
                 done += 1
                 reporter.progress(done, total, "strips")
         for row in range(0, grid.height, SWEEP_ROWS):
-            part = slice(row, row + SWEEP_ROWS)
-            yield Strip(row=row, classes=np.array(all_classes[part]), scores=np.array(all_scores[part]))
+            stop = min(row + SWEEP_ROWS, grid.height)
+            yield Strip(row=row, classes=all_classes.read(row, stop), scores=all_scores.read(row, stop))
 
 
 def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[Finished]:

@@ -13,6 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RANKS = {
     "errors": 0,
+    "disk": 1,
+    "scratch": 1,
+    "inputs": 1,
     "grid": 1,
     "pixels": 1,
     "features": 1,
@@ -42,6 +45,8 @@ RANKS = {
 }
 # Where a rank has an order of its own: values before what is made of them, parts before the whole.
 WITHIN_RANK = {
+    ("scratch", "disk"),
+    ("catalog", "outputs"),  # bundles are written as maps are: beside, then renamed
     ("pixels", "grid"),
     ("report", "spec"),
     ("scoring", "preview"),

@@ -55,10 +55,10 @@ def _map(
         strip = Strip(row=start, classes=classes[start:stop], scores=scores[start:stop])
         runs, closed = table.add(strip)
         polygoniser.add_rows(start, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
-        batches.append(polygoniser.close(closed, patches and patches.add(strip, runs, closed)))
+        batches.append(polygoniser.close(closed, patches.add(strip, runs, closed) if patches else None))
     polygoniser.end_rows()
     closed = table.finish()
-    batches.append(polygoniser.close(closed, patches and patches.finish(closed)))
+    batches.append(polygoniser.close(closed, patches.finish(closed) if patches else None))
     batches.append(polygoniser.finish())
     return (
         Features(

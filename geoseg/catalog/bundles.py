@@ -6,8 +6,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from difflib import get_close_matches
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,23 +20,15 @@ from geoseg.catalog.deepness import spec_from_deepness
 from geoseg.catalog.description import from_spec, model_asset, read_item, to_spec
 from geoseg.catalog.mlm import NAME
 from geoseg.catalog.onnx_metadata import OnnxHeader, read_header, spec_from_metadata
-from geoseg.errors import ModelError, OutputError
+from geoseg.catalog.pulled import is_remote, weights_name
+from geoseg.errors import ModelError
+from geoseg.inputs import not_an_input, opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
 AnyKind = TypeVar("AnyKind", ModelSpec, ClassifierSpec)
 
 DESCRIPTION = "model.json"
 CARD = "README.md"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteWeights:
-    """Weights that a bundle names by address."""
-
-    address: str
-    sha256: str
-    target: Path
-    """Where geoseg looks for them."""
 
 
 def user_folder() -> Path:
@@ -88,14 +80,9 @@ def find_any(name_or_path: str) -> AnyModel:
         ModelError: there is none, it is not valid, or it does not say what it needs.
     """
     path = Path(name_or_path)
-    if path.is_dir() and (path / DESCRIPTION).is_file():
-        return _from_description(path / DESCRIPTION)
-    if path.is_file():
-        return _from_description(path) if path.suffix.lower() == ".json" else _from_onnx(path)
-    for bundle in _installed():
-        if bundle.name == name_or_path:
-            return _from_description(bundle / DESCRIPTION)
-    raise _not_found(name_or_path)
+    if path.is_file() and path.suffix.lower() != ".json":
+        return _from_onnx(path)
+    return _from_description(description_of(name_or_path))
 
 
 def list_models() -> tuple[AnyModel, ...]:
@@ -136,27 +123,21 @@ def check_bundle(name_or_path: str | Path) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: finding.level))
 
 
-def remote_weights(name_or_path: str) -> RemoteWeights | None:
-    """Return where a bundle's weights come from; None where they lie beside it.
+def description_of(name_or_path: str) -> Path:
+    """Return the `model.json` of a bundle: of a folder, or of a name that is installed or the user's.
 
     Raises:
-        ModelError: there is no such bundle, or an address comes without SHA-256.
+        ModelError: there is none.
     """
-    spec = find_any(name_or_path)
     path = Path(name_or_path)
-    if spec.source != "bundle":
-        return None
-    if path.is_dir():
-        path = path / DESCRIPTION
-    elif not path.is_file():
-        path = next(bundle for bundle in _installed() if bundle.name == name_or_path) / DESCRIPTION
-    item, _ = read_item(path)
-    asset = model_asset(path, item)
-    if urlsplit(asset.href).scheme not in {"http", "https"}:
-        return None
-    if not asset.sha256:
-        raise ModelError(f"{path}: names its weights by address but not by file:checksum (SHA-256)")
-    return RemoteWeights(address=asset.href, sha256=asset.sha256, target=spec.weights)
+    if (path / DESCRIPTION).is_file():
+        return path / DESCRIPTION
+    if path.is_file() and path.suffix.lower() == ".json":
+        return path
+    for bundle in _installed():
+        if bundle.name == name_or_path:
+            return bundle / DESCRIPTION
+    raise _not_found(name_or_path)
 
 
 def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", card: str = "") -> AnyKind:
@@ -173,31 +154,54 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
 
     Raises:
         ModelError: the weights are not ONNX, or the name cannot be one.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or the network lies in it under another name; nothing is
+            changed then.
     """
     if not re.match(NAME, spec.name):
         raise ModelError(f"{spec.name!r} cannot name a model: three or more letters, digits, . _ - or spaces")
     header = read_header(spec.weights)
+    with spec.weights.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     weights = folder / spec.weights.name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if weights.resolve() != spec.weights.resolve():
-            shutil.copyfile(spec.weights, weights)
-        with weights.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        written = spec.model_copy(update={"weights": weights, "sha256": sha256, "source": "bundle"})
-        text = _describe(written, header, architecture)
-        (folder / DESCRIPTION).write_text(text, encoding="utf-8")
-        if card:
-            (folder / CARD).write_text(card, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+    written = spec.model_copy(update={"weights": weights, "sha256": sha256, "source": "bundle"})
+    size = spec.weights.stat().st_size
+    texts = {folder / DESCRIPTION: _describe(written, header, architecture, size)}
+    if card:
+        texts[folder / CARD] = card
+    _write(folder, texts, weights, spec.weights)
     return written
 
 
-def _describe(spec: AnyModel, header: OnnxHeader, architecture: str) -> str:
-    """Text of a bundle's `model.json`; the weights lie beside it."""
-    href, size = f"./{spec.weights.name}", spec.weights.stat().st_size
+def _write(folder: Path, texts: Mapping[Path, str], weights: Path, source: Path) -> None:
+    """Write the files of a bundle together, weights copied from `source` unless they are that file."""
+    from geoseg.disk import writing  # noqa: PLC0415 - imports GDAL, which naming a model does not need
+    from geoseg.outputs.beside import Beside, write_texts  # noqa: PLC0415
+
+    own = weights.resolve() == source.resolve()
+    if own:
+        # A bundle that is described anew: what was read of it is replaced.
+        for path in texts:
+            not_an_input(path)
+    with writing(folder), ExitStack() as stack:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            stack.callback(_remove_empty, folder)
+        beside = stack.enter_context(Beside([*texts, *([] if own else [weights])], overwrite=True))
+        if not own:
+            shutil.copyfile(source, beside.path(weights))
+        write_texts(texts, beside)
+        beside.commit()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder if nothing is in it."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _describe(spec: AnyModel, header: OnnxHeader, architecture: str, size: int) -> str:
+    """Text of a bundle's `model.json`; the weights, of `size` bytes, lie beside it."""
+    href = f"./{spec.weights.name}"
     if isinstance(spec, ClassifierSpec):
         return from_classifier(spec, href=href, size=size, architecture=architecture)
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
@@ -229,13 +233,13 @@ def _installed() -> Iterator[Path]:
 
 def _from_description(path: Path) -> AnyModel:
     """A `model.json` and its weights, which lie beside it or, if fetched, in the user's folder."""
+    opened(path.with_name(CARD))
     item, _ = read_item(path)
     read = to_classifier if item.classifies else to_spec
     href = model_asset(path, item).href
-    parts = urlsplit(href)
-    if parts.scheme not in {"http", "https"}:
-        return read(path, path.parent / unquote(parts.path if parts.scheme == "file" else href))
-    name = Path(unquote(parts.path)).name
+    if not is_remote(href):
+        return read(path, path.parent / unquote(re.sub(r"^file:(//)?", "", href)))
+    name = weights_name(href)
     beside = path.parent / name
     fetched = user_folder() / path.parent.name / name
     writable = os.access(path.parent, os.W_OK)

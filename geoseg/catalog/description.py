@@ -30,11 +30,34 @@ from geoseg.catalog.mlm import (
 from geoseg.catalog.onnx_metadata import first_problem, read_header
 from geoseg.catalog.palette import colour
 from geoseg.errors import ModelError
+from geoseg.inputs import opened
 from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
 
 AnyExtras = TypeVar("AnyExtras", bound=Spec)
 
+LONGEST = 16 * 2**20
+"""Bytes of a description: thousands of classes take a hundredth of it."""
+
 _TABLE = TypeAdapter(dict[str, JsonValue])
+
+
+def read_table(path: Path) -> dict[str, JsonValue]:
+    """Read the JSON object of a `model.json`.
+
+    Raises:
+        ModelError: it cannot be read, is no JSON object, or is longer than any description.
+    """
+    opened(path)
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise ModelError(f"{path}: is longer than {LONGEST // 2**20} MiB, which no description is")
+        return _TABLE.validate_json(text)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise ModelError(f"{path}: not a JSON object: {first_problem(error)}") from error
 
 
 def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
@@ -43,13 +66,11 @@ def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
     Raises:
         ModelError: it cannot be read, or is not a description of a model; the message says where.
     """
+    table = read_table(path)
     try:
-        table = _TABLE.validate_json(path.read_bytes())
         properties = _TABLE.validate_python(table.get("properties", {}))
         own = {key[len(PREFIX) :]: value for key, value in properties.items() if key.startswith(PREFIX)}
         return Item.model_validate(table), own
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error)}") from error
 
@@ -81,7 +102,7 @@ def model_asset(path: Path, item: Item) -> Asset:
     """
     models = [asset for asset in item.assets.values() if MODEL_ROLE in asset.roles]
     for asset in models:
-        if asset.href.lower().endswith(".onnx") or "onnx" in asset.artifact_type.lower():
+        if asset.is_onnx:
             return asset
     found = ", ".join(asset.href for asset in models) or "none"
     raise ModelError(f"{path}: no asset with the role {MODEL_ROLE} is an ONNX file (found: {found})")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from geoseg.errors import UsageError
+from geoseg.inputs import opened
 from geoseg.spec import Spec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
@@ -34,6 +35,7 @@ def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
     if not path.is_file() and name_or_path in shipped:
         return name_or_path, shipped[name_or_path].read_text(encoding="utf-8")
     try:
+        opened(path)
         return str(path), path.read_text(encoding="utf-8")
     except FileNotFoundError:
         near = get_close_matches(name_or_path, shipped, n=1, cutoff=0.5)

@@ -107,12 +107,19 @@ class Asset(Part):
     roles: tuple[str, ...] = ()
     artifact_type: Annotated[str, Field(alias="mlm:artifact_type")] = ""
     checksum: Annotated[str, Field(alias="file:checksum")] = ""
+    size: Annotated[int | None, Field(ge=0, alias="file:size")] = None
+    """Bytes."""
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether its name or type says that it is an ONNX file."""
+        return self.href.lower().endswith(".onnx") or "onnx" in self.artifact_type.lower()
 
     @property
     def sha256(self) -> str:
         """Hexadecimal; empty where another hash or none is stated."""
-        known = self.checksum.startswith(SHA256_MULTIHASH) and len(self.checksum) == 68
-        return self.checksum[4:].lower() if known else ""
+        found = re.fullmatch(SHA256_MULTIHASH + "([0-9a-f]{64})", self.checksum.lower())
+        return found[1] if found else ""
 
 
 class Properties(Part):

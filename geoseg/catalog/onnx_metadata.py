@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from geoseg.catalog.protobuf import LENGTH, WireError, fields, read_text, write_field
 from geoseg.errors import ModelError, OutputError
+from geoseg.inputs import opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
 KEY = "geoseg"
@@ -57,6 +58,7 @@ def read_header(path: Path) -> OnnxHeader:
         ModelError: there is no such file, or it is not ONNX.
     """
     head = b""
+    opened(path)
     try:
         with path.open("rb") as file:
             head = file.read(24)

@@ -11,9 +11,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 import geoseg
+from geoseg.disk import writing
 from geoseg.evaluate.area import AreaReport
 from geoseg.methods.area_estimate import Z95, Estimate
-from geoseg.outputs.beside import Beside, check_writable, writing
+from geoseg.outputs.beside import Beside, check_writable
 
 FILES = ("area.json", "area.csv", "matrix.csv")
 

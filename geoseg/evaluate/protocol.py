@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from geoseg.report import Reporter
 from geoseg.samples import Place, find_samples, places, split
 from geoseg.samples.chips import opened_image
 from geoseg.samples.splits import part_names
+from geoseg.scratch import scratch_folder
 from geoseg.spec import Evidence, Units
 from geoseg.train import missing_extra
 from geoseg.train.spec import TrainSpec
@@ -175,9 +175,9 @@ def _trained_and_judged(
         raise missing_extra("training", error) from error
     loop = spec.loop.model_copy(update={"keep": "last", "patience": 0})
     alone = spec.model_copy(update={"loop": loop})
-    with tempfile.TemporaryDirectory(prefix="geoseg-train-") as scratch:
-        trained = train(alone, Path(scratch) / "run", reporter, dealt=(learn, ()))
-        bundle = Path(scratch) / spec.name
+    with scratch_folder() as scratch:
+        trained = train(alone, scratch / "run", reporter, dealt=(learn, ()))
+        bundle = scratch / spec.name
         export(trained.folder, bundle)
         subject = Subject(name=spec.name, model=str(bundle))
         return list(judge(subject, windows, spec, folder, reporter))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,12 +22,14 @@ from geoseg.catalog.onnx_metadata import read_header
 from geoseg.errors import ModelError, OutputError, UsageError
 from geoseg.evaluate.maps import judge
 from geoseg.evaluate.subjects import Subject
+from geoseg.inputs import reading_inputs
 from geoseg.methods.accuracy import main_score
 from geoseg.normalise import Normaliser, fit_to_scene
 from geoseg.report import Reporter
 from geoseg.samples import Place, Sample, find_samples, places, split
 from geoseg.samples.chips import stacked_source
 from geoseg.scenes.sample import sample as sample_blocks
+from geoseg.scratch import scratch_folder, scratching
 from geoseg.spec import ModelSpec
 from geoseg.train.spec import TrainSpec
 
@@ -63,6 +64,7 @@ class _Tiles(CalibrationDataReader):  # type: ignore[misc]
         return None if tile is None else {self._name: tile[None]}
 
 
+@reading_inputs()
 def quantise(
     source: Path, bundle: Path, spec: TrainSpec, reporter: Reporter, *, overwrite: bool = False
 ) -> Quantised:
@@ -81,7 +83,7 @@ def quantise(
     Raises:
         ModelError: the int8 maps score more than half a point below those of fp32; nothing is written.
         UsageError: the split holds nothing out to judge by.
-        OutputError: the bundle exists, or cannot be written.
+        OutputError: the bundle exists, is the source itself, or cannot be written.
     """
     if bundle.exists() and not overwrite:
         raise OutputError(f"{bundle}: exists; say --overwrite to replace it")
@@ -93,34 +95,35 @@ def quantise(
     tiles = calibration_tiles(model, dealt["train"], spec)
     header = read_header(model.weights)
     name = model.input_name or header.inputs[0].name
-    with tempfile.TemporaryDirectory(prefix="geoseg-int8-") as scratch:
-        weights = Path(scratch) / "bundle" / "model.onnx"
-        weights.parent.mkdir()
+    with scratch_folder() as scratch:
+        weights = scratch / "bundle" / "model.onnx"
         logging.disable(logging.WARNING)
         try:
-            quantize_static(
-                str(model.weights),
-                str(weights),
-                _Tiles(name, tiles),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QInt8,
-                weight_type=QuantType.QInt8,
-                calibrate_method=CalibrationMethod.MinMax,
-                extra_options={
-                    "ActivationSymmetric": True,
-                    "WeightSymmetric": True,
-                    "QuantizeBias": False,
-                },
-            )
+            with scratching(scratch):
+                weights.parent.mkdir()
+                quantize_static(
+                    str(model.weights),
+                    str(weights),
+                    _Tiles(name, tiles),
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=True,
+                    activation_type=QuantType.QInt8,
+                    weight_type=QuantType.QInt8,
+                    calibrate_method=CalibrationMethod.MinMax,
+                    extra_options={
+                        "ActivationSymmetric": True,
+                        "WeightSymmetric": True,
+                        "QuantizeBias": False,
+                    },
+                )
         finally:
             logging.disable(logging.NOTSET)
         update = {"weights": weights, "name": bundle.name, "evidence": None}
         small = model.model_copy(update=update)
         architecture = architecture_of(model)
-        trial = write_bundle(Path(scratch) / "bundle", small, architecture=architecture)
+        trial = write_bundle(scratch / "bundle", small, architecture=architecture)
         fp32, int8 = (
-            _score(str(path), held, spec, Path(scratch) / path.name, reporter)
+            _score(str(path), held, spec, scratch / path.name, reporter)
             for path in (model.weights.parent, trial.weights.parent)
         )
         if int8 < fp32 - WORST_DROP:

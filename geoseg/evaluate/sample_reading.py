@@ -18,6 +18,8 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
+from geoseg.inputs import opened
+from geoseg.scenes.polygons import opened_vector
 
 _AXES = (("lon", "lat"), ("x", "y"))
 
@@ -60,6 +62,7 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
     """
     if not path.exists():  # a file geodatabase is a folder
         raise SceneReadError(f"{path} does not exist; check the path")
+    opened_vector(path)
     try:
         return _from_csv(path, column) if path.suffix.lower() == ".csv" else _from_vector(path, column)
     except (DataSourceError, DataLayerError, OSError, UnicodeDecodeError, csv.Error) as error:
@@ -134,6 +137,7 @@ def _from_csv(path: Path, column: str) -> Points:
 
 def _table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Return rows and column names; a byte order mark is what spreadsheets put first."""
+    opened(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, restval="")
         return list(reader), list(reader.fieldnames or ())

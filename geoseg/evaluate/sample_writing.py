@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pyogrio import raw
 
 import geoseg
+from geoseg.disk import writing
 from geoseg.errors import UsageError
 from geoseg.evaluate.sample_form import sample_qml
 from geoseg.evaluate.sampling import Drawn
-from geoseg.outputs.beside import Beside, check_writable, writing
+from geoseg.outputs.beside import Beside, check_writable
 
 SAMPLE_LAYER = "sample"
 STRATA_TABLE = "strata"

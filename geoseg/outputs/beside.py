@@ -7,69 +7,56 @@ stay in there too), and go to their places together. Whatever ends the run early
 
 from __future__ import annotations
 
-import errno
-import math
 import os
-import re
 import shutil
-import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-import pyogrio.errors
-import rasterio.errors
-from rasterio._err import CPLE_BaseError
-
+from geoseg.disk import explain, writing
 from geoseg.errors import OutputError
+from geoseg.inputs import input_at
 
 STALE = ("-wal", "-shm", "-journal", ".aux.xml", ".ovr", ".msk")
 """What readers leave beside a file and would wrongly apply to the one that replaces it."""
 
-NO_SPACE = 2**20
-"""Free bytes below which a failure does come from a full disk."""
-LOW_SPACE = 256 * 2**20
-"""Free bytes below which a failure is likely to come from a full disk."""
 
-FAILURES: tuple[type[Exception], ...] = (
-    OSError,
-    sqlite3.Error,
-    rasterio.errors.RasterioError,
-    CPLE_BaseError,
-    pyogrio.errors.DataSourceError,
-    pyogrio.errors.DataLayerError,
-)
-"""How GDAL, SQLite and Python say that writing failed."""
-
-
-def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[Path] = ()) -> None:
-    """Find out before any work whether files can be written.
+def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[str | Path] = ()) -> None:
+    """Find out whether files can be written: before any work, and again before they take their places.
 
     Args:
         paths: every file that will be written, `companions` included.
         overwrite: whether existing files may be replaced.
-        inputs: files that are read and must not be replaced.
+        inputs: files that will be read, besides those that this run has opened (`geoseg.inputs`).
 
     Raises:
-        OutputError: a path is given twice, is an input, exists without `overwrite`, is a folder, or its
-            folder is missing or cannot be written.
+        OutputError: a path is given twice, is an input by whatever name or link, exists without `overwrite`,
+            is a folder, or its folder is missing or cannot be written.
     """
     seen: set[Path] = set()
-    read = {Path(path).resolve() for path in inputs}
+    named = [str(path) for path in inputs]
     for path in paths:
         place = path.resolve()
         if place in seen:
             raise OutputError(f"{path}: named for two outputs; give each its own file")
-        if place in read:
-            raise OutputError(f"{path}: is an input too; write to another file")
+        for part in (path, *_stale(place)):
+            if (found := input_at(part, named)) is not None:
+                same = found.resolve() == place
+                what = "an input" if same else f"an input ({found})"
+                raise OutputError(f"{part}: is {what} of this run; write to another file")
         seen.add(place)
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
         _check_folder(path, place.parent)
         if path.exists() and not overwrite:
             raise OutputError(f"{path}: exists; add --overwrite to replace it")
+
+
+def _stale(place: Path) -> list[Path]:
+    """What readers may have left beside a place."""
+    return [place.with_name(place.name + suffix) for suffix in STALE]
 
 
 def _check_folder(path: Path, folder: Path) -> None:
@@ -83,40 +70,6 @@ def _check_folder(path: Path, folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise explain(path, error) from error
-
-
-def explain(path: Path, error: Exception) -> OutputError:
-    """Say in one line why writing `path` failed and what to do."""
-    folder = path.resolve().parent
-    code = error.errno if isinstance(error, OSError) else None
-    text = re.sub(r"/\.[^/ ]*\.partial\b", "", " ".join(str(error).split()))
-    free = _free(folder)
-    if code in {errno.ENOSPC, errno.EDQUOT} or "disk is full" in text or free < NO_SPACE:
-        return OutputError(f"{path}: the disk of {folder} is full; free some space or write elsewhere")
-    if code in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return OutputError(f"{path}: the folder {folder} is read-only for this user; write elsewhere")
-    # GDAL does not always pass the reason on.
-    hint = f"; only {free / 2**20:.1f} MiB are free in {folder}" if free < LOW_SPACE else ""
-    return OutputError(f"{path}: cannot be written: {text}{hint}")
-
-
-def _free(folder: Path) -> float:
-    """Bytes free; infinite where it cannot be told."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return math.inf
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn the failures of GDAL, SQLite and Python into an `OutputError` that names `path`."""
-    try:
-        yield
-    except OutputError:
-        raise
-    except FAILURES as error:
         raise explain(path, error) from error
 
 
@@ -182,8 +135,7 @@ def _flush(path: Path) -> None:
 
 def _exchange(new: Path, place: Path, undo: ExitStack) -> None:
     """Put a file at its place; `undo` brings back what stood there."""
-    for suffix in STALE:
-        stale = place.with_name(place.name + suffix)
+    for stale in _stale(place):
         _keep(stale, new.parent, undo)
         stale.unlink(missing_ok=True)
     _keep(place, new.parent, undo)

@@ -22,9 +22,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
+from geoseg.disk import check_blocks, writing
 from geoseg.errors import OutputError
 from geoseg.grid import Grid
-from geoseg.outputs.beside import Beside, writing
+from geoseg.outputs.beside import Beside
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.outputs.styles import colour_table
 from geoseg.pixels import Strip, class_dtype, nodata_class
@@ -189,6 +190,7 @@ class ClassRasterSink:
         with writing(path), unreferenced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             dataset.update_tags(**{RECORD_TAG: record.model_dump_json()})
             dataset.close()
+            check_blocks(work)
             rasterio.shutil.copy(
                 work,
                 target,
@@ -200,7 +202,7 @@ class ClassRasterSink:
                 bigtiff="IF_SAFER",
             )
             work.unlink()
-            _check(target)
+            check_cog(target)
 
 
 def _apply(dataset: Any, edits: Sequence[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]]) -> None:
@@ -231,7 +233,7 @@ def _close(dataset: Any) -> None:
         dataset.close()
 
 
-def _check(path: Path) -> None:
+def check_cog(path: Path) -> None:
     """Read the last block of every level: a full disk shows there at the latest.
 
     Raises:

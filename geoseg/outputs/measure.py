@@ -12,10 +12,11 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
+from geoseg.disk import check_blocks, writing
 from geoseg.errors import OutputError
 from geoseg.grid import Grid, Window
-from geoseg.outputs.beside import Beside, writing
-from geoseg.outputs.cog import BLOCK, COG_BLOCK, unreferenced
+from geoseg.outputs.beside import Beside
+from geoseg.outputs.cog import BLOCK, COG_BLOCK, check_cog, unreferenced
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.report import RunRecord
 
@@ -66,7 +67,6 @@ class MeasureSink:
                 blockxsize=BLOCK,
                 blockysize=BLOCK,
                 bigtiff="if_safer",
-                sparse_ok=True,
             )
             self._work.descriptions = self._names
             if self._unit:
@@ -101,6 +101,7 @@ class MeasureSink:
             self._work.update_tags(**{RECORD_TAG: record.model_dump_json()})
             self._work.close()
             self._work = None
+            check_blocks(work)
             rasterio.shutil.copy(
                 work,
                 target,
@@ -112,6 +113,7 @@ class MeasureSink:
                 bigtiff="IF_SAFER",
             )
             work.unlink()
+            check_cog(target)
 
 
 def write_bands(

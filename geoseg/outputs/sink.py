@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from pyogrio import raw
 
+from geoseg.disk import writing
 from geoseg.features import Features
-from geoseg.outputs.beside import Beside, writing
+from geoseg.outputs.beside import Beside
 from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.table import Table
 from geoseg.report import RunRecord

@@ -6,11 +6,14 @@ at once, with the spatial index built in bulk; larger ones are appended buffer b
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pyogrio
+import shapely
 from numpy.typing import NDArray
 from pyogrio import raw
 
@@ -35,6 +38,7 @@ class Table:
         self._bytes = 0
         self._buffered = 0
         self._created = False
+        self._placed = 0
         self.rows = 0
 
     def add(self, features: Features) -> None:
@@ -51,6 +55,7 @@ class Table:
         self._columns.append(columns)
         self._bytes += sum(map(len, wkb))
         self._buffered += len(wkb)
+        self._placed += int(np.count_nonzero(~shapely.is_empty(features.geometry)))
         if self._bytes >= BUFFER_BYTES or self._buffered >= BUFFER_ROWS:
             self._flush()
 
@@ -58,13 +63,30 @@ class Table:
         """Write what is left and check that every row arrived; without rows, an empty layer.
 
         Raises:
-            OutputError: rows are missing from the file.
+            OutputError: rows are missing from the file or its index.
         """
         if self._buffered or not self._created:
             self._flush()
         found = pyogrio.read_info(self._path, layer=self._layer.name)["features"]
         if found != self.rows:
             raise OutputError(f"{self._path.name}: only {found} of {self.rows} rows were written")
+        if self._index:
+            self._check_index()
+
+    def _check_index(self) -> None:
+        """See that the spatial index is whole: GDAL makes it as it closes the file, and tells of no failure.
+
+        Raises:
+            OutputError: it is not.
+            sqlite3.Error: it is not there.
+        """
+        with closing(sqlite3.connect(self._path)) as file:
+            query = f'SELECT count(*) FROM "rtree_{self._layer.name}_geom_rowid"'  # noqa: S608 - own names
+            (found,) = file.execute(query).fetchone()
+        if found != self._placed:
+            raise OutputError(
+                f"{self._path.name}: the spatial index holds {found} of {self._placed} rows; free some space"
+            )
 
     def _flush(self) -> None:
         """Create the layer or append to it."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from glob import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.inputs import opened
 from geoseg.runtimes import Session, cuda, onnxruntime
 from geoseg.runtimes.graph import DeviceGraph, Precision, RuntimeStatus
 from geoseg.runtimes.loading import RUNTIMES, Request
@@ -224,6 +226,9 @@ def check_weights(model: AnyModel) -> None:
     Raises:
         ModelError: they are not.
     """
+    # With the external data that exporters write beside: model.onnx.data, model.onnx_data.
+    for path in (model.weights, *model.weights.parent.glob(f"{escape(model.weights.name)}?data")):
+        opened(path)
     try:
         with model.weights.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest() if model.sha256 else ""

@@ -147,6 +147,31 @@ def gpu_of(device: str) -> Gpu:
     return found[index]
 
 
+def require(device: str, runtime: str) -> None:
+    """See that the CUDA device which a request names is there, whatever the request would run on it.
+
+    Args:
+        device: as in `--device`; `auto` and `cpu` name none.
+        runtime: as in `--runtime`; `tensorrt` needs a device whatever `device` says.
+
+    Raises:
+        RuntimeMissingError: it is not there.
+    """
+    if device.startswith("cuda"):
+        asked, instead = f"--device {device}", "--device cpu"
+    elif runtime == "tensorrt":
+        asked, instead = "--runtime tensorrt", "--runtime auto"
+    else:
+        return
+    try:
+        gpu_of(device if device.startswith("cuda") else "cuda")
+    except RuntimeMissingError as error:
+        why = str(error).removeprefix(f"{device}: ")
+        raise RuntimeMissingError(
+            f"{asked}: {why}. nvidia-smi shows what the driver finds; or say {instead}"
+        ) from error
+
+
 def _describe(index: int) -> Gpu:
     handle, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     memory, name = ctypes.c_size_t(), ctypes.create_string_buffer(256)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyogrio
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.inputs import opened
 from geoseg.samples.spec import DataSpec
 
 
@@ -123,6 +124,7 @@ def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
     Raises:
         SceneReadError: it cannot be read.
     """
+    opened(path)
     try:
         if path.suffix.lower() == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.inputs import opened
 from geoseg.samples.chips import Place
 from geoseg.samples.spec import SplitSpec
 
@@ -80,6 +81,7 @@ def _regions(places: Sequence[Place], spec: SplitSpec) -> list[str]:
 
 def _ids(path: str, known: Sequence[str]) -> set[str]:
     """A list of ids, one a line."""
+    opened(path)
     try:
         lines = Path(path).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:

@@ -13,6 +13,7 @@ from geoseg.scenes.paths import (
     CONTAINERS,
     PICTURES,
     Listing,
+    folder_text,
     gdal_path,
     is_archive,
     is_local,
@@ -129,7 +130,7 @@ def _texts(folder: Path) -> Listing:
     return Listing(
         root=str(folder),
         names=tuple(sorted(names)),
-        text=lambda name: (folder / name).read_text(encoding="utf-8", errors="replace"),
+        text=lambda name: folder_text(folder, name),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from geoseg.catalog.presets import auxiliary_layers, quality_layers
 from geoseg.errors import BandError, SceneError, SceneReadError
+from geoseg.inputs import not_an_input
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.auxiliary import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
@@ -30,6 +31,9 @@ from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
 from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
+
+MAP_TAG = "geoseg_record"
+"""Metadata of maps that geoseg itself made: in a folder of band files they are no part of the scene."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -90,7 +94,10 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         stack.callback(quality.close)
         scene = Scene(_facts(product, context, sensors), bands, quality=quality)
         kept = {file for band in bands for file in band.raster.members} | {item.raster for item, _ in flagged}
+        spare = {asset.path for asset in product.assets if asset.spare}
         for raster in set(rasters.values()) - kept:
+            if raster.path in spare and MAP_TAG in raster.tags():
+                not_an_input(raster.path)
             raster.close()
         stack.pop_all()
         return scene
@@ -208,11 +215,9 @@ def _georeference(bands: Sequence[Band], remarks: Remarks) -> None:
     for raster in dict.fromkeys(band.raster for band in bands):
         file = base_name(raster.path)
         if raster.grid.crs is None:
-            remedy = (
-                "warp it with gdalwarp first" if raster.has_gcps else "assign one with gdal_edit.py -a_srs"
-            )
-            has = "ground control points but no CRS" if raster.has_gcps else "no CRS"
-            remarks.warn(f"{file} has {has}: the map will be in pixel coordinates, without areas; {remedy}")
+            found = raster.georeference
+            told = f"{file} has {found.lack}: the map will be in pixel coordinates, without areas"
+            remarks.warn(f"{told}; {found.remedy}")
         elif not raster.grid.north_up:
             remarks.note(f"{file}: its rows do not run east; the map keeps that grid")
 

@@ -11,6 +11,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from geoseg.errors import SceneReadError
+from geoseg.inputs import opened
 
 _SCHEMES = {
     "http://": "/vsicurl/http://",
@@ -72,12 +73,12 @@ def listing(path: Path) -> Listing:
     Raises:
         SceneReadError: it cannot be listed.
     """
+    if path.is_file():
+        opened(path)
     try:
         if path.is_dir():
             names = [str(item.relative_to(path)) for item in path.rglob("*") if item.is_file()]
-            return Listing(
-                root=str(path), names=_seen(names), text=lambda name: _decode((path / name).read_bytes())
-            )
+            return Listing(root=str(path), names=_seen(names), text=lambda name: folder_text(path, name))
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if not name.endswith("/")]
@@ -147,6 +148,7 @@ def fetch_text(path: str) -> str:
                 inner = Path(path.removeprefix(prefix))
                 archive = next((item for item in inner.parents if item.is_file()), inner)
                 return read(archive, inner.relative_to(archive).as_posix())
+        opened(path)
         return _decode(Path(path).read_bytes())
     except (OSError, URLError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise SceneReadError(f"{path} cannot be read: {error}; check the address") from error
@@ -154,6 +156,12 @@ def fetch_text(path: str) -> str:
 
 def _decode(content: bytes) -> str:
     return content.decode("utf-8", errors="replace")
+
+
+def folder_text(path: Path, name: str) -> str:
+    """Return the text of a file in a folder."""
+    opened(path / name)
+    return _decode((path / name).read_bytes())
 
 
 def _from_zip(path: Path, name: str) -> str:

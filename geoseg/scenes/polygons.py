@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import glob
+import html
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +23,17 @@ from rasterio.features import rasterize
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window
+from geoseg.inputs import opened
 from geoseg.scenes.sampling import same_crs
 
 BLOCK = 512
 """Pixels a side of the blocks that are burnt at once, aligned to the grid's first pixel."""
 
+
+SHAPEFILE = frozenset({".shp", ".dbf", ".shx", ".prj", ".cpg", ".qix", ".sbn", ".sbx"})
+"""Parts of a shapefile: ESRI Shapefile Technical Description, 1998, and GDAL's driver."""
+
+_VRT_SOURCE = re.compile(r"<SrcDataSource(?:\s+relativeToVRT=\"(\d)\")?[^>]*>([^<]+)<")
 
 Excluded = Mapping[str, Sequence[str | int]]
 """By column, the values of features that are left out; text without regard to case."""
@@ -47,6 +56,7 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     Raises:
         SceneReadError: the file is missing or no vector file.
     """
+    opened_vector(path)
     with _reading(path):
         return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
 
@@ -82,6 +92,7 @@ def read_polygons(
         SceneError: it holds no polygons, or none that are not left out.
     """
     excluded = excluded or {}
+    opened_vector(path)
     with _reading(path):
         meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
     features = shapely.from_wkb(wkb if wkb is not None else [])
@@ -117,6 +128,20 @@ def _texts(values: NDArray[Any]) -> NDArray[np.str_]:
     return np.array(texts, np.str_)
 
 
+def opened_vector(path: Path | str) -> None:
+    """Note a vector file as an input of the run, with the parts of a shapefile and the sources of a VRT."""
+    opened(path)
+    place = Path(path)
+    if place.suffix.lower() == ".vrt" and place.is_file():
+        for relative, source in _VRT_SOURCE.findall(place.read_text(encoding="utf-8", errors="replace")):
+            name = html.unescape(source.strip())
+            opened_vector(place.parent / name if relative == "1" else name)
+    elif place.suffix.lower() in SHAPEFILE:
+        for part in place.parent.glob(f"{glob.escape(place.stem)}.*"):
+            if part.suffix.lower() in SHAPEFILE:
+                opened(part)
+
+
 def to_crs(
     shapes: NDArray[np.object_], source: CRS | None, target: CRS | None, what: str
 ) -> NDArray[np.object_]:
@@ -127,8 +152,9 @@ def to_crs(
     """
     if (source is None) != (target is None):
         raise SceneError(
-            f"{what} {'has no CRS' if source is None else 'has a CRS'} but the scene "
-            f"{'has none' if target is None else 'has one'}; assign the missing CRS"
+            f"{what} has no CRS but the scene has one; assign the missing CRS"
+            if source is None
+            else f"{what} has a CRS but the scene has none, or no geotransform; georeference the scene"
         )
     if source is None or target is None or same_crs(source, target):
         return shapes

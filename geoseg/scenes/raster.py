@@ -10,16 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, Interleaving, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window, sample_windows
+from geoseg.inputs import opened
+from geoseg.scenes.georeference import georeference
 
 REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 
@@ -32,7 +31,7 @@ class Raster:
 
         Raises:
             SceneReadError: it is missing or no raster that GDAL reads.
-            SceneError: it holds complex values, or only subdatasets.
+            SceneError: it holds complex values, or its geotransform puts its pixels nowhere.
         """
         self.path = path
         # Listing a remote folder can take longer than reading the scene.
@@ -43,6 +42,8 @@ class Raster:
                 self._dataset = rasterio.open(path)
         except RasterioIOError as error:
             raise SceneReadError(_open_message(path, str(error))) from error
+        if not path.startswith(REMOTE):
+            opened_dataset(self._dataset)
         self.count: int = self._dataset.count
         if not self.count:
             inner = ", ".join(self._dataset.subdatasets[:4]) or "none"
@@ -56,13 +57,12 @@ class Raster:
         self.scales: tuple[float, ...] = self._dataset.scales
         self.offsets: tuple[float, ...] = self._dataset.offsets
         self.descriptions: tuple[str | None, ...] = self._dataset.descriptions
-        self.grid = Grid(
-            crs=_crs(self._dataset.crs),
-            transform=Affine(*self._dataset.transform[:6]),
-            height=self._dataset.height,
-            width=self._dataset.width,
-        )
-        self.has_gcps = bool(self._dataset.gcps[0])
+        try:
+            self.georeference = georeference(self._dataset, path)
+        except SceneError:
+            self.close()
+            raise
+        self.grid: Grid = self.georeference.grid
         self._flags = tuple(self._dataset.mask_flag_enums)
         self._dataset_mask = MaskFlags.per_dataset in self._flags[0] and MaskFlags.alpha not in self._flags[0]
         self._alpha: int | None = None
@@ -184,6 +184,25 @@ class Raster:
         self.close()
 
 
+def opened_dataset(dataset: rasterio.DatasetReader) -> None:
+    """Note what a dataset reads as inputs of the run: its file, sidecars, and the sources of a VRT."""
+    known: set[str] = set()
+    waiting = [dataset.name, *dataset.files]
+    while waiting:
+        name = waiting.pop()
+        if name in known:
+            continue
+        known.add(name)
+        opened(name)
+        # A VRT lists its own sources, not theirs.
+        if name != dataset.name and name.lower().endswith(".vrt"):
+            try:
+                with rasterio.open(name) as inner:
+                    waiting += inner.files
+            except RasterioIOError:
+                continue
+
+
 def base_name(path: str) -> str:
     """Return the last part of a path or URL, without a query."""
     return PurePosixPath(re.sub(r"\?.*$", "", path.replace("\\", "/"))).name
@@ -191,18 +210,6 @@ def base_name(path: str) -> str:
 
 def _rio(window: Window) -> RioWindow:
     return RioWindow(window.col, window.row, window.width, window.height)
-
-
-def _crs(found: object) -> CRS | None:
-    """Return a CRS of the ground; None for none, and for engineering systems, which are nowhere."""
-    wkt = found.to_wkt() if isinstance(found, rasterio.crs.CRS) else ""
-    if not wkt:
-        return None
-    try:
-        crs = CRS.from_wkt(wkt)
-    except CRSError as error:
-        raise SceneError(f"the CRS {wkt[:60]}... is not understood: {error}") from error
-    return None if crs.is_engineering else crs
 
 
 def _open_message(path: str, cause: str) -> str:

@@ -25,6 +25,8 @@ CLOSE = 0.01
 LATTICE = 16
 """Pixels between the nodes where another CRS is computed exactly; linear in between."""
 
+ASSIGN = "assign the missing CRS, e.g. with gdal_edit.py -a_srs"
+
 Positions = NDArray[np.float64]
 
 
@@ -131,20 +133,28 @@ class Placement:
             return back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
 
 
-def place(target: Grid, native: Grid, *, what: str) -> Placement:
+def place(target: Grid, native: Grid, *, what: str, lack: str = "no CRS", remedy: str = ASSIGN) -> Placement:
     """Return how `target` lies on `native`.
 
     Grids without a CRS share pixel coordinates: they must be of one size, or `target` a crop of `native`.
+
+    Args:
+        target: the grid that is wanted.
+        native: the grid of a file.
+        what: the file, for messages.
+        lack: what it has where `native` has no CRS.
+        remedy: what mends that.
 
     Raises:
         SceneError: one grid has a CRS and the other has none, or both have none and differ in size.
     """
     if (target.crs is None) != (native.crs is None):
-        raise SceneError(
-            f"{what} {'has no CRS' if native.crs is None else 'has a CRS'} but the scene "
-            f"{'has none' if target.crs is None else 'has one'}: they cannot be aligned; "
-            "assign the missing CRS, e.g. with gdal_edit.py -a_srs"
-        )
+        if native.crs is not None:
+            raise SceneError(
+                f"{what} has a CRS but the scene has none, or no geotransform: they cannot be aligned; "
+                "georeference the scene"
+            )
+        raise SceneError(f"{what} has {lack} but the scene has one: they cannot be aligned; {remedy}")
     if target.crs is None or native.crs is None:
         return _place_pixels(target, native, what)
     if same_crs(target.crs, native.crs):
@@ -165,6 +175,12 @@ def _reduced(placement: Placement, target: Grid) -> Placement:
 
 def _place_pixels(target: Grid, native: Grid, what: str) -> Placement:
     """Place grids that have no CRS by their pixel coordinates."""
+    if _counts_pixels(target) != _counts_pixels(native):
+        has, other = ("a", "none") if _counts_pixels(target) else ("no", "one")
+        raise SceneError(
+            f"{what} has {has} geotransform but the scene has {other}, and neither has a CRS: they cannot be "
+            "aligned; georeference both"
+        )
     forward = _chain(target.transform, ~native.transform)
     placement = Placement(native=native, forward=forward)
     same_size = (target.height, target.width) == (native.height, native.width)
@@ -175,6 +191,12 @@ def _place_pixels(target: Grid, native: Grid, what: str) -> Placement:
             f"{target.width}, and neither has a CRS: they cannot be aligned; georeference both"
         )
     return placement
+
+
+def _counts_pixels(grid: Grid) -> bool:
+    """Whether coordinates count pixels from the upper left: the file has no geotransform."""
+    a, b, _, d, e, _ = grid.transform[:6]
+    return bool((a, b, d, e) == (1, 0, 0, 1))
 
 
 def _chain(first: Affine, then: Affine) -> Affine:

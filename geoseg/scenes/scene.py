@@ -78,7 +78,7 @@ class Scene:
         self.grid = grid
         self._masks: tuple[PolygonMask, ...] = tuple(area.on(grid) for area in areas if area.masks)
         self._placements: dict[Raster, Placement] = {
-            raster: place(grid, raster.grid, what=base_name(raster.path)) for raster in _rasters(bands)
+            raster: _place(grid, raster) for raster in _rasters(bands)
         }
         self._hidden = self.quality.on(grid) if self.quality.layers else None
 
@@ -383,6 +383,15 @@ def finest(bands: Sequence[Band]) -> Grid:
     return next(
         (grid for grid, size in zip(grids, sizes, strict=True) if size <= least * (1 + 1e-6)), grids[0]
     )
+
+
+def _place(grid: Grid, raster: Raster) -> Placement:
+    """Return how a grid lies on a file."""
+    found = raster.georeference
+    file = base_name(raster.path)
+    if found.lack:
+        return place(grid, raster.grid, what=file, lack=found.lack, remedy=found.remedy)
+    return place(grid, raster.grid, what=file)
 
 
 def _rasters(bands: Sequence[Band]) -> list[Raster]:

@@ -19,6 +19,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.inputs import opened
 from geoseg.scenes.cube_time import Slice
 from geoseg.scenes.nodes import Nodes, nodes_at
 from geoseg.scenes.raster import base_name
@@ -68,6 +69,7 @@ class WindFile:
             SceneError: it has no such components, or its times are not understood.
         """
         self._path, self._name = str(path), base_name(str(path))
+        opened(self._path)
         with ExitStack() as stack, self._reading():
             if zipfile.is_zipfile(self._path):
                 self._components = _of_archive(self._path, self._name, stack)

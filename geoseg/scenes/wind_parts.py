@@ -14,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from geoseg.errors import SceneError
 from geoseg.scenes.cube_time import Slice, slices_of
 from geoseg.scenes.grib import messages, points_along_grid, winds_at_ten_metres
+from geoseg.scenes.raster import opened_dataset
 
 _VARIABLES = tuple(
     re.compile(rf"(?i){letter}_?10m?|10m?_?{letter}(_component_of_wind)?|{letter}grd_?10m(aboveground)?")
@@ -65,7 +66,9 @@ def open_raster(path: str) -> rasterio.DatasetReader:
     """Open a file or variable without GDAL's warnings about grids, which are judged later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
+        file = rasterio.open(path)
+    opened_dataset(file)
+    return file
 
 
 def components(path: str, name: str, stack: ExitStack) -> list[Component]:

@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 from geoseg.spec.base import ClassSpec, Spec
 from geoseg.spec.dates import DateText
 
+DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
+"""What `--device` may be."""
+
 
 class TaskSpec(Spec):
     """What a task's maps look like."""
@@ -53,7 +56,7 @@ class RunSpec(Spec):
     tta: bool = False
     """Average the scores over flips."""
     runtime: Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"] = "auto"
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=DEVICE)] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     """None: all that the process may use."""

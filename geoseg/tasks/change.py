@@ -8,6 +8,7 @@ from dataclasses import replace
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import task
 from geoseg.errors import BandError, UsageError
+from geoseg.inputs import reading_inputs
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
@@ -37,6 +38,7 @@ LEAST_PIXELS = 8
 """Pixels of the smallest change that is kept where the user says nothing, whatever its classes."""
 
 
+@reading_inputs()
 def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
     """Map what changed between two dates.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
@@ -21,6 +19,7 @@ from geoseg.scenes.layers import open_raster_layer
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Moved, Stack
 from geoseg.scenes.terrain import open_terrain
+from geoseg.scratch import scratch_folder
 from geoseg.spec import ChangeSpec, Units
 from geoseg.tasks.change_choice import STANDARD
 from geoseg.tasks.change_dates import warn_of_order
@@ -174,8 +173,8 @@ def _layers(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack) -> list
         for quantity in QUANTITIES:
             full = f"{prefix}:{quantity}" if prefix else quantity
             if full not in found and {quantity, full} & set(wanted):
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="geoseg-"))
-                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, Path(folder)))
+                folder = stack.enter_context(scratch_folder())
+                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, folder))
     return list(found.items())
 
 

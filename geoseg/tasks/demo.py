@@ -10,8 +10,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
+from geoseg.disk import writing
 from geoseg.errors import OutputError
-from geoseg.outputs.beside import Beside, check_writable, writing
+from geoseg.outputs.beside import Beside, check_writable
 from geoseg.report import Reporter, RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood import map_flood

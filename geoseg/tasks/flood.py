@@ -8,6 +8,7 @@ from typing import Literal
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import task
+from geoseg.inputs import reading_inputs
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
@@ -30,6 +31,7 @@ TILE = 512
 """Pixels of a tile of a method."""
 
 
+@reading_inputs()
 def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
     """Map the water of a scene, and which of it is flood where that can be told.
 

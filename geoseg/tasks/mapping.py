@@ -39,7 +39,7 @@ from geoseg.pipeline import Summary, segment
 from geoseg.pixels import class_dtype
 from geoseg.plan import Plan, column_bands, make_plan
 from geoseg.report import ClassTotal, Reporter, RunRecord
-from geoseg.runtimes import Session
+from geoseg.runtimes import Session, cuda
 from geoseg.scoring import Job
 from geoseg.spec import RunSpec, Spec
 from geoseg.tasks.drawing import draw
@@ -88,7 +88,7 @@ class Ledger:
 
 
 def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> None:
-    """Refuse outputs that cannot be written before anything is read.
+    """Refuse what cannot be done before anything is read: outputs and a device that are not to be had.
 
     Args:
         run: names the outputs of every map.
@@ -98,9 +98,12 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
     Raises:
         OutputError: an output is named twice, is an input, or exists, or its folder is not there or not
             writable.
+        RuntimeMissingError: there is no such CUDA device.
     """
+    cuda.require(run.device, run.runtime)
     wanted = [*outputs_of(run), *(path for path in further if path is not None)]
-    check_writable(wanted, run.overwrite, inputs=[Path(path) for path in inputs])
+    known = [*inputs, *([] if run.aoi is None else [run.aoi])]
+    check_writable(wanted, run.overwrite, inputs=known)
 
 
 def outputs_of(run: RunSpec) -> list[Path]:

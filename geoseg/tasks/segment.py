@@ -13,6 +13,7 @@ from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors
 from geoseg.errors import UsageError
 from geoseg.grid import Window
+from geoseg.inputs import reading_inputs
 from geoseg.normalise import Normaliser, check_fit, fit_to_scene
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
@@ -32,6 +33,7 @@ CHECK_TILES = 4
 """Tiles of the scene on which a lower precision is compared with fp32."""
 
 
+@reading_inputs()
 def map_segments(spec: SegmentSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
     """Map a scene with a network.
 

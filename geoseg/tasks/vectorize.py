@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 import numpy as np
 import rasterio
 from pydantic import JsonValue
-from pyproj import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
 from geoseg.catalog.presets import legends
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.grid import Grid
+from geoseg.inputs import reading_inputs
 from geoseg.outputs import Beside, open_vector
 from geoseg.outputs.cog import unreferenced
 from geoseg.pipeline import MapWriter
@@ -24,8 +23,10 @@ from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.preview import Preview
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes.class_map import open_class_map
+from geoseg.scenes.georeference import georeference
 from geoseg.scenes.legend import read_legend
 from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.raster import opened_dataset
 from geoseg.spec import ClassSpec, RunSpec, SceneSpec
 from geoseg.tasks.mapping import SCHEMA, Ledger, begin, cleaning_of, footprint, found_only, outputs_of
 
@@ -36,6 +37,7 @@ PALETTE = ("#2b83ba", "#d7191c", "#fdae61", "#1a9641", "#7b3294", "#a6611a", "#8
 """Colours of classes whose raster gives none."""
 
 
+@reading_inputs()
 def vectorize(
     mask: str, run: RunSpec, classes: tuple[ClassSpec, ...] | None, reporter: Reporter
 ) -> RunRecord:
@@ -56,17 +58,11 @@ def vectorize(
     begin(run, (mask,))
     with ExitStack() as stack:
         dataset = _open(stack, mask)
-        grid = Grid(
-            crs=None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt()),
-            transform=dataset.transform,
-            height=dataset.height,
-            width=dataset.width,
-        )
+        found = georeference(dataset, mask)
+        grid = found.grid
         if grid.crs is None:
-            ledger.warn(
-                f"{mask}: no CRS; the polygons are in pixel coordinates and have no area. Give the raster "
-                "its CRS (gdal_edit.py -a_srs)"
-            )
+            told = f"{mask}: {found.lack}; the polygons are in pixel coordinates and have no area"
+            ledger.warn(f"{told}; {found.remedy}")
         named = classes or _classes(mask)
         cleaning = cleaning_of(run, grid, mask, ledger)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
@@ -111,6 +107,7 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     try:
         with unreferenced():
             dataset = stack.enter_context(rasterio.open(mask))
+            opened_dataset(dataset)
     except RasterioError as error:
         raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
     if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import logging
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from geoseg.catalog.deepness import deepness_entries
 from geoseg.catalog.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError
 from geoseg.models.networks.segmentation import Segmenter
+from geoseg.scratch import scratch_folder, scratching
 from geoseg.spec import AnyModel, ModelBand, ModelSpec
 from geoseg.train.module import Training
 from geoseg.train.spec import TrainSpec
@@ -127,8 +127,8 @@ def export(
     if bundle.exists() and not overwrite:
         raise OutputError(f"{bundle}: exists; say --overwrite to replace it")
     spec, network, model = load(folder, checkpoint)
-    with tempfile.TemporaryDirectory(prefix="geoseg-export-") as scratch:
-        plain = Path(scratch) / "plain.onnx"
+    with scratch_folder() as scratch, scratching(scratch):
+        plain = scratch / "plain.onnx"
         to_onnx(Scoring(network).eval(), len(model.bands), plain, model.tile if model.fixed_tile else None)
         if weights == "fp16":
             halve(plain)
@@ -138,7 +138,7 @@ def export(
                 f"the exported graph differs from torch by {parity:.2g} in its scores (at most {CLOSE:g} "
                 "is right); nothing was written"
             )
-        final = Path(scratch) / "model.onnx"
+        final = scratch / "model.onnx"
         embed(plain, final, model, extra=deepness_entries(model))
         text = card or default_card(spec, model, parity)
         written = write_bundle(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from torch import nn
 from geoseg.catalog.bundles import write_bundle
 from geoseg.catalog.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError
+from geoseg.scratch import scratch_folder, scratching
 from geoseg.spec import ClassifierSpec
 from geoseg.train.export import CLOSE, Exported, halve, write_graph
 from geoseg.train.scene_module import build_network
@@ -73,8 +73,8 @@ def export_classifier(
     load_weights(network, folder, spec.loop, checkpoint)
     scoring = SceneScoring(network).eval()
     model = describe_classifier(spec, statistics)
-    with tempfile.TemporaryDirectory(prefix="geoseg-export-") as scratch:
-        plain = Path(scratch) / "plain.onnx"
+    with scratch_folder() as scratch, scratching(scratch):
+        plain = scratch / "plain.onnx"
         names = tuple(given.name for given in model.inputs)
         # Two footprints: a size of 1 would be taken for fixed.
         examples = tuple(torch.zeros(2, *shape) for shape in _shapes(model))
@@ -89,7 +89,7 @@ def export_classifier(
                 f"the exported graph differs from torch by {parity:.2g} in its scores (at most {CLOSE:g} "
                 "is right); nothing was written"
             )
-        final = Path(scratch) / "model.onnx"
+        final = scratch / "model.onnx"
         embed(plain, final, model)
         written = write_bundle(
             bundle,

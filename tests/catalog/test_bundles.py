@@ -24,7 +24,6 @@ from geoseg.catalog.bundles import (
     find_model,
     list_models,
     model_names,
-    remote_weights,
     write_bundle,
 )
 from geoseg.catalog.onnx_metadata import embed, read_header
@@ -503,23 +502,16 @@ def test_check_of_what_is_not_there(bundle: Path) -> None:
 
 
 def test_weights_by_address(bundle: Path, no_own_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert remote_weights(str(bundle)) is None
     address = "https://example.com/models/made.onnx?download=1"
     edited(bundle, lambda item: item["assets"]["model"].update(href=address, **{"mlm:artifact_type": "onnx"}))
     beside = bundle / "made.onnx"
-    sha256 = hashlib.sha256(beside.read_bytes()).hexdigest()
     beside.unlink()
-    remote = remote_weights(str(bundle))
-    assert remote is not None
-    assert (remote.address, remote.sha256, remote.target) == (address, sha256, beside)
+    assert find_model(str(bundle)).weights == beside
     # Weights that were fetched into the user's folder are found too.
     fetched = no_own_models / bundle.name / "made.onnx"
     fetched.parent.mkdir(parents=True)
     save_network(fetched)
     assert find_model(str(bundle)).weights == fetched
-    edited(bundle, lambda item: item["assets"]["model"].pop("file:checksum"))
-    with pytest.raises(ModelError, match="not by file:checksum"):
-        remote_weights(str(bundle))
 
 
 def test_writing_refused(weights: Path, tmp_path: Path) -> None:

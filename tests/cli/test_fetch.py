@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from geoseg.cli import fetch as fetch_module
 from geoseg.cli.console import Console, Verbosity
-from geoseg.cli.fetch import fetch
+from geoseg.cli.fetch import download, is_whole
 
-from geoseg.errors import ModelError, OutputError
+from geoseg.errors import FetchError, ModelError, OutputError
+from tests.disks import small_disk
 
 WEIGHTS = bytes(range(256)) * 5000
 SHA = hashlib.sha256(WEIGHTS).hexdigest()
@@ -20,65 +22,211 @@ CONSOLE = Console(Verbosity(level=-1))
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Answers as the path asks for: well, badly, or not as a web server does."""
+
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
-        if self.path == "/none":
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(WEIGHTS)))
+        self.close_connection = True
+        name = self.path.strip("/").split("?")[0]
+        answer: Callable[[], None] = getattr(self, f"_{name}", self._none)
+        answer()
+
+    def _send(self, body: bytes, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(WEIGHTS[: len(WEIGHTS) // 2] if self.path == "/half" else WEIGHTS)
+        self.wfile.write(body)
+
+    def _none(self) -> None:
+        self.send_error(404)
+
+    def _model(self) -> None:
+        self._send(WEIGHTS, Content_Length=str(len(WEIGHTS)))
+
+    def _unsized(self) -> None:
+        self._send(WEIGHTS)
+
+    def _chunked(self) -> None:
+        parts = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (WEIGHTS[:1000], WEIGHTS[1000:]))
+        self._send(parts + b"0\r\n\r\n", Transfer_Encoding="chunked")
+
+    def _half(self) -> None:
+        self._send(WEIGHTS[: len(WEIGHTS) // 2], Content_Length=str(len(WEIGHTS)))
+
+    def _half_chunk(self) -> None:
+        self._send(b"ffff\r\n" + WEIGHTS[:100], Transfer_Encoding="chunked")
+
+    def _no_chunk(self) -> None:
+        self._send(b"no number\r\n" + WEIGHTS, Transfer_Encoding="chunked")
+
+    def _no_length(self) -> None:
+        self._send(WEIGHTS, Content_Length="many")
+
+    def _negative(self) -> None:
+        self._send(WEIGHTS, Content_Length="-5")
+
+    def _huge(self) -> None:
+        self._send(WEIGHTS[:100], Content_Length=str(10**15))
+
+    def _part(self) -> None:
+        self._send(WEIGHTS, 206, Content_Length=str(len(WEIGHTS)))
+
+    def _packed(self) -> None:
+        self._send(WEIGHTS, Content_Length=str(len(WEIGHTS)), Content_Encoding="gzip")
+
+    def _garbage(self) -> None:
+        self.wfile.write(b"\x1b[31mnot http\r\n\r\n")
+
+    def _long_line(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10**6 + b"\r\n\r\n")
+
+    def _silent(self) -> None:
+        pass
+
+    def _here(self) -> None:
+        self._send(b"", 302, Location="/model", Content_Length="0")
+
+    def _loop(self) -> None:
+        self._send(b"", 302, Location="/loop", Content_Length="0")
+
+    def _nowhere(self) -> None:
+        self._send(b"", 302, Content_Length="0")
+
+    def _file(self) -> None:
+        self._send(b"", 302, Location="file:///etc/hostname", Content_Length="0")
+
+    def _ftp(self) -> None:
+        self._send(b"", 302, Location="ftp://127.0.0.1/model", Content_Length="0")
+
+    def _port(self) -> None:
+        self._send(b"", 302, Location="http://127.0.0.1:99999999/", Content_Length="0")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that hang up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as httpd:
+    with _Server(("127.0.0.1", 0), _Handler) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_address[1]}"
         httpd.shutdown()
 
 
-def test_fetched_and_kept(server: str, tmp_path: Path) -> None:
-    target = tmp_path / "deep" / "model.onnx"
-    fetch(f"{server}/model", SHA.upper(), target, CONSOLE)
+@pytest.mark.parametrize("path", ["model", "unsized", "chunked", "here", "model?a=../b"])
+@pytest.mark.parametrize("size", [None, len(WEIGHTS)])
+def test_fetched(path: str, size: int | None, server: str, tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    download(f"{server}/{path}", SHA.upper(), target, CONSOLE, size=size)
     assert target.read_bytes() == WEIGHTS
-    fetch(f"{server}/none", SHA, target, CONSOLE)  # it is there: the address is not asked
-    assert [path.name for path in target.parent.iterdir()] == ["model.onnx"]
+    assert is_whole(target, SHA.upper())
+    assert [item.name for item in tmp_path.iterdir()] == ["model.onnx"]
+    assert not is_whole(target, "0" * 64)
+    assert not is_whole(tmp_path, SHA)
+
+
+BROKEN = {
+    "none": "404 Not Found",
+    "half": "broke off after 640,000 of 1,280,000",
+    "half_chunk": "broke off",
+    "no_chunk": "broke off",
+    "no_length": "Content-Length 'many'",
+    "negative": "Content-Length '-5'",
+    "huge": "more than 2,147,483,648 are not taken",
+    "part": "status 206",
+    "packed": "gzip",
+    "garbage": r"web server .*\?\[31mnot http",
+    "long_line": "web server",
+    "silent": "web server",
+    "loop": "loop",
+    "nowhere": "302",
+    "file": "file:///etc/hostname",
+    "ftp": "ftp://",
+    "port": "cannot be fetched|web server",
+}
+
+
+@pytest.mark.parametrize("path", BROKEN)
+def test_broken_answers_are_exit_3_with_the_address(path: str, server: str, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=BROKEN[path]) as caught:
+        download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE)
+    assert caught.value.exit_code == 3
+    assert str(caught.value).startswith("http://127.0.0.1:")
+    assert str(caught.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["model", "unsized", "chunked"])
+@pytest.mark.parametrize("size", [len(WEIGHTS) - 1, len(WEIGHTS) + 1, 0])
+def test_the_size_is_that_of_the_bundle(path: str, size: int, server: str, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"holds|gives more than|broke off") as caught:
+        download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE, size=size)
+    assert caught.value.exit_code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_size_there_is_a_ceiling(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch_module, "CEILING", 1000)
+    for path in ("unsized", "chunked", "model"):
+        with pytest.raises(FetchError, match="1,000"):
+            download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_hash_is_refused_and_removed(server: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"SHA-256 is .*nothing was kept") as caught:
+        download(f"{server}/model", "0" * 64, tmp_path / "model.onnx", CONSOLE)
+    assert caught.value.exit_code == 4
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("path", "sha", "told"),
-    [("/model", "0" * 64, "SHA-256 is"), ("/none", SHA, "Not Found"), ("/half", SHA, "broke off|SHA-256")],
+    "address",
+    ["file:///etc/hostname", "ftp://127.0.0.1/a", "data:,a", "/etc/hostname", "http//a", "http://[::1"],
 )
-def test_refused_and_removed(path: str, sha: str, told: str, server: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=told):
-        fetch(server + path, sha, tmp_path / "model.onnx", CONSOLE)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_old_file_stays_where_the_new_one_is_refused(server: str, tmp_path: Path) -> None:
-    target = tmp_path / "model.onnx"
-    target.write_bytes(b"old")
-    with pytest.raises(ModelError, match="nothing was kept"):
-        fetch(f"{server}/model", "0" * 64, target, CONSOLE)
-    assert target.read_bytes() == b"old"
-
-
-def test_only_http(tmp_path: Path) -> None:
+def test_only_http(address: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="http"):
-        fetch("file:///etc/hostname", SHA, tmp_path / "a", CONSOLE)
-
-
-def test_nobody_there(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be fetched"):
-        fetch("http://127.0.0.1:9/model", SHA, tmp_path / "a", CONSOLE)
+        download(address, SHA, tmp_path / "a", CONSOLE)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made(server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:9/model",
+        "http:///model",
+        "http://127.0.0.1:port/model",
+        "http://" + "a" * 300 + ".invalid/model",
+        "http://127.0.0.1:9/mo del",
+        "http://127.0.0.1:9/\nmodel",
+    ],
+)
+def test_nobody_there(address: str, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"cannot be fetched|web server"):
+        download(address, SHA, tmp_path / "a", CONSOLE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written(server: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
-        fetch(f"{server}/model", SHA, tmp_path / "file" / "model.onnx", CONSOLE)
+        download(f"{server}/model", SHA, tmp_path / "file" / "model.onnx", CONSOLE)
+
+
+@pytest.mark.parametrize("path", ["model", "unsized"])
+def test_a_full_disk(path: str, server: str, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 256) as disk:
+        with pytest.raises(OutputError, match="is full"):
+            download(f"{server}/{path}", SHA, disk / "model.onnx", CONSOLE)
+        assert list(disk.iterdir()) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from unittest.mock import patch
@@ -19,6 +18,7 @@ from geoseg.outputs.beside import Beside
 from geoseg.outputs.layer import Kind
 from geoseg.report import RunRecord
 from geoseg.spec import ClassSpec
+from tests.disks import small_disk
 from tests.together import refused, together
 
 
@@ -162,20 +162,10 @@ def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = os.geteuid() == 0 and (
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], check=False, capture_output=True
-        ).returncode
-        == 0
-    )
-    if not mounted:
-        pytest.skip("only root of a whole machine can mount a small disk")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", 256) as folder:
+        yield folder
 
 
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -193,7 +183,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet", ".geojson"])
 def test_a_full_disk_is_told_and_left_clean(
     suffix: str,
-    small_disk: Path,
+    disk: Path,
     classes: tuple[ClassSpec, ...],
     schema: Mapping[str, Kind],
     crs: CRS,
@@ -201,7 +191,7 @@ def test_a_full_disk_is_told_and_left_clean(
     footprint: Features,
     record: RunRecord,
 ) -> None:
-    old = small_disk / f"map{suffix}"
+    old = disk / f"map{suffix}"
     old.write_bytes(b"the old map")
 
     def run() -> None:
@@ -213,5 +203,5 @@ def test_a_full_disk_is_told_and_left_clean(
     with pytest.raises(OutputError, match="free") as caught:
         run()
     assert caught.value.exit_code == 6
-    assert [item.name for item in small_disk.iterdir()] == [old.name]
+    assert [item.name for item in disk.iterdir()] == [old.name]
     assert old.read_bytes() == b"the old map"

@@ -11,6 +11,7 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+from pyogrio import raw
 from pyproj import CRS
 
 from geoseg.errors import OutputError, RuntimeMissingError, UsageError
@@ -281,4 +282,27 @@ def test_a_batch_that_does_not_fit_is_refused(tmp_path: Path, open_flood: Open, 
     for features in wrong:
         with pytest.raises(OutputError, match="flood"):
             run(features)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spatial_index_that_is_not_whole_is_told(
+    tmp_path: Path, open_flood: Open, make_features: Make, record: RunRecord, footprint: Features
+) -> None:
+    """GDAL makes it as it closes the file; where the disk is full then, it says nothing."""
+    write = raw.write
+
+    def without_index(*arguments: object, layer_options: object, **options: object) -> None:
+        write(*arguments, layer_options=layer_options and {"SPATIAL_INDEX": "NO"}, **options)
+
+    path = tmp_path / "map.gpkg"
+
+    def run() -> None:
+        with open_flood(path) as sink:
+            sink.write(make_features(3))
+            sink.finish(record, footprint)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw, "write", without_index)
+        with pytest.raises(OutputError, match=r"map\.gpkg"):
+            run()
     assert list(tmp_path.iterdir()) == []

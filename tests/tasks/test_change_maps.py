@@ -442,7 +442,8 @@ def test_a_stac_item_gives_its_map(compare: Compare, tmp_path: Path) -> None:
             key: {"href": f"./{name.replace('Map', kind)}", "type": "image/tiff; application=geotiff"}
             for key, kind in (("map", "Map"), ("input_quality", "InputQuality"))
         }
-        item = {"type": "Feature", "stac_version": "1.0.0", "id": name[:-8], "assets": assets, "links": []}
+        item: dict[str, object] = {"type": "Feature", "stac_version": "1.0.0", "id": name[:-8]}
+        item |= {"assets": assets, "links": []}
         item |= {"properties": {"datetime": None}, "geometry": None}
         items.append(folder / "item.json")
         items[-1].write_text(json.dumps(item))

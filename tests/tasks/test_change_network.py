@@ -90,7 +90,7 @@ def test_two_maps_are_compared(change: Change, tmp_path: Path) -> None:
 def test_a_network_takes_near_infrared_by_either_name(
     named: tuple[str, str], change: Change, tmp_path: Path
 ) -> None:
-    paths = []
+    paths: list[Path] = []
     for path, name in zip(_dates(tmp_path), named, strict=True):
         with rasterio.open(path) as file:
             green, second = file.read()

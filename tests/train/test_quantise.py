@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from geoseg.errors import ModelError  # noqa: E402
+from geoseg.errors import ModelError, OutputError  # noqa: E402
 from geoseg.evaluate.quantise import quantise  # noqa: E402
 from geoseg.train.config import read_config  # noqa: E402
 from tests.told import Told  # noqa: E402
@@ -42,6 +43,19 @@ def test_what_is_less_right_is_refused(run: Run, tmp_path: Path, monkeypatch: py
     with pytest.raises(ModelError, match="was not written"):
         quantise(run.bundle, tmp_path / "small", read_config(str(run.config)), Told())
     assert not (tmp_path / "small").exists()
+
+
+def test_the_source_is_not_replaced(run: Run, tmp_path: Path) -> None:
+    """Not even by --overwrite: the bundle in int8 goes to a folder of its own."""
+    bundle = tmp_path / run.bundle.name
+    shutil.copytree(run.bundle, bundle)
+    before = (bundle / "model.onnx").read_bytes()
+    (tmp_path / "link").symlink_to(bundle)
+    spec = read_config(str(run.config))
+    for output in (bundle, tmp_path / "link"):
+        with pytest.raises(OutputError, match="is an input"):
+            quantise(bundle, output, spec, Told(), overwrite=True)
+    assert (bundle / "model.onnx").read_bytes() == before
 
 
 def test_a_judge_is_needed(run: Run, tmp_path: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from geoseg.errors import UsageError
 from geoseg.evaluate.methane.ground import write_ground
@@ -13,6 +11,7 @@ from geoseg.evaluate.methane.places import find_site
 from geoseg.evaluate.methane.runs import Control, Run, count_runs, run_controls, run_site
 from geoseg.evaluate.methane.trial import ScenePair, Trial
 from geoseg.report import Reporter
+from geoseg.scratch import scratch_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +44,7 @@ def evaluate(
         )
     runs: list[Run] = []
     controls: list[Control] = []
-    with tempfile.TemporaryDirectory(prefix="geoseg-inject-") as folder:
-        scratch = Path(folder)
+    with scratch_folder() as scratch:
         made = [
             write_ground(scratch / f"ground-{index}", noise, trial.seed + index)
             for index, noise in enumerate(grounds)

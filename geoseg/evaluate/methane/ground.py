@@ -11,9 +11,9 @@ import numpy as np
 import rasterio
 from affine import Affine
 
+from geoseg.disk import writing
 from geoseg.errors import UsageError
 from geoseg.evaluate.methane.trial import ScenePair
-from geoseg.outputs.beside import writing
 from geoseg.spec import SceneSpec
 
 SIDE = 320

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from geoseg.catalog.gases import methane
 from geoseg.catalog.presets import sensors
+from geoseg.disk import writing
 from geoseg.errors import OutputError, SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid, Window
 from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
-from geoseg.outputs.beside import writing
 from geoseg.scenes import open_scene
 from geoseg.scenes.bands import Band
 from geoseg.spec import SatelliteSpec, SceneSpec

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import logging
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.cuda import Buffer, Stream
 from geoseg.runtimes.tensorrt.api import TensorRT
+from geoseg.scratch import scratch_folder, scratching
 
 
 def digest_of(tiles: NDArray[np.float32] | None) -> str:
@@ -126,8 +126,8 @@ def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) ->
             tile = next(self._left, None)
             return None if tile is None else {name: tile[None]}
 
-    with tempfile.TemporaryDirectory(prefix="geoseg-int8-") as folder:
-        target = Path(folder) / "model.onnx"
+    with scratch_folder() as folder, scratching(folder):
+        target = folder / "model.onnx"
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:

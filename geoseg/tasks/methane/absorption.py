@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geoseg.catalog.gases import methane
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.inputs import opened
 from geoseg.methods.matched_filter import UNIT
 from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.unit_absorption import convolved, unit_absorption
@@ -148,6 +149,7 @@ def _table(path: Path) -> tuple[Matrix, Matrix]:
         SceneReadError: it cannot be read as such.
     """
     try:
+        opened(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SceneReadError(f"--absorption {path} cannot be read: {error}; give a CSV file") from error

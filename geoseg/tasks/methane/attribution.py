@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.scenes.polygons import opened_vector
 
 LAYER = "facilities"
 """Layer of points in a map of facilities; other files are read by their first layer."""
@@ -66,6 +67,7 @@ def read_facilities(path: Path) -> Facilities:
         SceneReadError: the file is missing or no vector file.
         SceneError: it has no CRS.
     """
+    opened_vector(path)
     try:
         layers = [str(name) for name, _ in pyogrio.list_layers(path)]
         frame = geopandas.read_file(path, layer=LAYER if LAYER in layers else layers[0])

@@ -15,9 +15,9 @@ import shapely
 import geoseg
 from geoseg.catalog.bundles import find_classifier
 from geoseg.errors import UsageError
+from geoseg.inputs import reading_inputs
 from geoseg.outputs import (
     Beside,
-    check_writable,
     companions,
     draw_picture,
     open_layers,
@@ -30,7 +30,7 @@ from geoseg.preview import Preview
 from geoseg.report import ClassTotal, Reporter, RunRecord
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
 from geoseg.spec import ClassifierSpec, ClassSpec, FacilitiesSpec, RunSpec
-from geoseg.tasks.mapping import Ledger, command_of, footprint, parse_crs
+from geoseg.tasks.mapping import Ledger, begin, command_of, footprint, outputs_of, parse_crs
 from geoseg.tasks.methane.facilities_peaks import (
     FOOTPRINTS,
     Peaks,
@@ -46,6 +46,7 @@ UNUSED = ("raster", "min_area", "fill_holes", "simplify", "tile", "overlap", "tt
 """Options of other maps that mean nothing here."""
 
 
+@reading_inputs()
 def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
     """Map facilities of a scene with a scene classifier.
 
@@ -59,8 +60,7 @@ def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = 
     ledger = Ledger(reporter)
     run = spec.run
     _check(run)
-    inputs = [*spec.scene.paths, *spec.also.values()]
-    check_writable(_outputs(run), run.overwrite, inputs=[Path(path) for path in inputs])
+    begin(run, [*spec.scene.paths, *spec.also.values()], *(set(_outputs(run)) - set(outputs_of(run))))
     model = find_classifier(spec.model)
     with ExitStack() as stack:
         given = open_inputs(model, spec, stack, ledger)

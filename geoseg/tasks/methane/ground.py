@@ -9,13 +9,14 @@ from typing import Self
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RioWindow
 
-from geoseg.errors import OutputError
+from geoseg.disk import check_blocks
 from geoseg.grid import Grid, Window
 from geoseg.scenes.emit import Granule
 from geoseg.scenes.raster import Raster
+from geoseg.scratch import scratching
 
 TILE = 256
 CACHE = 48 * 2**20
@@ -37,12 +38,12 @@ class ColumnsFile:
         self._env = rasterio.Env(GDAL_CACHEMAX=CACHE)
         self._env.__enter__()
         try:
-            with warnings.catch_warnings():
+            with scratching(path.parent), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 self._file = rasterio.open(path, "r+") if again else _create(path, grid, names)
-        except (RasterioError, OSError) as error:
+        except BaseException:
             self._env.__exit__(None, None, None)
-            raise _cannot(path, error) from error
+            raise
 
     def write(self, window: Window, index: int, values: Plane) -> None:
         """Write a window of a band, 1-based.
@@ -51,19 +52,18 @@ class ColumnsFile:
             OutputError: there is no room.
         """
         place = RioWindow(window.col, window.row, window.width, window.height)
-        try:
+        with scratching(self._path.parent):
             self._file.write(values, index, window=place)
-        except (RasterioError, OSError) as error:
-            raise _cannot(self._path, error) from error
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            self._file.close()
-        except (RasterioError, OSError) as failure:
-            raise _cannot(self._path, failure) from failure
+            with scratching(self._path.parent):
+                self._file.close()
+                if kind is None:
+                    check_blocks(self._path)
         finally:
             self._env.__exit__(None, None, None)
 
@@ -129,11 +129,3 @@ def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> rasterio.io.Datas
     )
     file.descriptions = names
     return file
-
-
-def _cannot(path: Path, error: Exception) -> OutputError:
-    """Say that a scratch file cannot be written."""
-    return OutputError(
-        f"{path.parent}: the methane columns cannot be kept there ({error.__cause__ or error}); free some "
-        "space, or write the output to another disk"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +16,7 @@ from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
 from geoseg.scenes.bands import missing
+from geoseg.scratch import scratch_folder
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.ground import CACHE, ColumnsFile
 from geoseg.tasks.methane.retrieved import CH4, Retrieved
@@ -38,10 +38,10 @@ def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, ledger: Ledger) 
         SceneReadError: the scene is damaged.
         OutputError: there is no room.
     """
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".geoseg-", dir=scratch))
+    folder = stack.enter_context(scratch_folder(scratch))
     source, grid = retrieved.source, retrieved.source.grid
     bands = tuple(dict.fromkeys((retrieved.searched, CH4)))
-    path = Path(folder) / "columns.tif"
+    path = folder / "columns.tif"
     cache = max(source.cache_bytes(bands), CACHE)
     with ColumnsFile(path, grid, bands) as file, rasterio.Env(GDAL_CACHEMAX=cache):
         for row in range(0, grid.height, ROWS):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,14 @@ import numpy as np
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import sensors, task
 from geoseg.errors import ModelError, SceneError, UsageError
+from geoseg.inputs import reading_inputs
 from geoseg.methods.plume_search import MARGIN, Background
 from geoseg.outputs import Beside
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
+from geoseg.scratch import scratch_folder
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, outputs_of, plan
@@ -45,6 +46,7 @@ TILE = 256
 """Pixels of a tile of columns."""
 
 
+@reading_inputs()
 def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
     """Map methane plumes with their rates.
 
@@ -114,8 +116,8 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: boo
         if dry_run and spec.model is None:
             return plan_cube(scene, spec, satellite, angles, ledger)
         parent = spec.run.output.resolve().parent
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".geoseg-", dir=parent))
-        return retrieve_cube(scene, spec, satellite, Path(folder), stack, ledger, angles)
+        folder = stack.enter_context(scratch_folder(parent))
+        return retrieve_cube(scene, spec, satellite, folder, stack, ledger, angles)
     opened = open_all(spec, stack, ledger)
     return retrieve(spec, satellite, opened, angles, ledger)
 

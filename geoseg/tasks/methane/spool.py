@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.errors import OutputError
 from geoseg.grid import Window
 from geoseg.methods.matched_filter import Chunk, InMemory, Matrix
+from geoseg.scratch import ScratchFile
 
 CHUNK = 8192
 """Pixels of a group that are worked on at once."""
@@ -35,9 +36,17 @@ class Spool:
             rows: of the image.
             bounds: first column of each group and the one after its last; together they are all columns.
             bands: of the radiance.
+
+        Raises:
+            OutputError: there is no room.
         """
-        self._radiance, self._found = _Scratch(folder / "radiance.f4"), _Scratch(folder / "found.f8")
-        self._signal = _Scratch(folder / "signal.f8")
+        pixels = rows * bounds[-1][1]
+        with ExitStack() as made:
+            self._radiance, self._found, self._signal = (
+                made.enter_context(ScratchFile(folder / name, pixels * size))
+                for name, size in (("radiance.f4", bands * 4), ("found.f8", 8), ("signal.f8", 8))
+            )
+            self._files = made.pop_all()
         self._rows, self.bounds, self._bands = rows, tuple(bounds), bands
         self.counts = [0] * len(bounds)
         """Valid pixels of each group."""
@@ -91,7 +100,7 @@ class Spool:
         """Return rows of the signal, likewise."""
         return self._rows_of(self._signal, row, stop)
 
-    def _rows_of(self, file: _Scratch, row: int, stop: int) -> NDArray[np.float32]:
+    def _rows_of(self, file: ScratchFile, row: int, stop: int) -> NDArray[np.float32]:
         """Bring numbers from the order of groups to that of the image."""
         out = np.empty((stop - row, self.bounds[-1][1]), np.float32)
         for group, (left, right) in enumerate(self.bounds):
@@ -123,9 +132,7 @@ class Spool:
 
     def close(self) -> None:
         """Remove the files."""
-        self._radiance.close()
-        self._signal.close()
-        self._found.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -193,47 +200,3 @@ class _Held(InMemory):
         for chunk, amounts, above in zip(self._chunks, found, signal, strict=True):
             chunk.keep(amounts)
             chunk.keep_signal(above)
-
-
-class _Scratch:
-    """A file of numbers."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = path.open("x+b", buffering=0)
-        except OSError as error:
-            raise _cannot(path, error) from error
-
-    def write(self, values: NDArray[np.floating[Any]], offset: int) -> None:
-        """Write all of an array."""
-        data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
-        try:
-            self._file.seek(offset)
-            while data:
-                data = data[self._file.write(data) :]
-        except OSError as error:
-            raise _cannot(self._path, error) from error
-
-    def read(self, out: NDArray[np.floating[Any]], offset: int) -> None:
-        """Fill an array."""
-        data = out.reshape(-1).view(np.uint8).data
-        self._file.seek(offset)
-        while data:
-            count = self._file.readinto(data)
-            if not count:
-                raise OutputError(f"{self._path}: the scratch file was cut short while it was in use")
-            data = data[count:]
-
-    def close(self) -> None:
-        """Remove it."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
-def _cannot(path: Path, error: OSError) -> OutputError:
-    """Say that there is no room."""
-    return OutputError(
-        f"{path.parent}: the cube's bands cannot be kept there ({error.strerror}); free some space, or write "
-        "the output to another disk"
-    )

@@ -1,0 +1,169 @@
+"""Where a raster lies on the ground: its grid, or why that is not known and what mends it.
+
+GDAL gives the identity for a file without a geotransform. A CRS does not help then: the pixels would lie at
+the origin of the CRS, one unit wide.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass, replace
+
+import numpy as np
+import rasterio
+from affine import Affine
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from geoseg.errors import SceneError
+from geoseg.grid import Grid
+
+CORNERS = "gdal_translate -a_ullr ULX ULY LRX LRY"
+"""Says where the corners of a raster lie; unlike gdal_edit.py it works on every format."""
+
+ASSIGN = "assign one with gdal_edit.py -a_srs"
+
+HALF = 0.5
+"""Pixels by which coordinates of centres and of corners differ."""
+
+MANY_GCPS = 10
+"""Ground control points from which a thin plate spline is steadier than one plane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Georeference:
+    """The grid of a raster, and what it lacks to lie on the ground."""
+
+    grid: Grid
+    """Without a CRS where the place is not known."""
+    lack: str = ""
+    """What the file has instead of a place, to be said after `has`; empty: it has a place."""
+    remedy: str = ""
+    """What mends it."""
+
+
+def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
+    """Return where an open raster lies.
+
+    Args:
+        dataset: the raster.
+        path: as the user knows it, for messages and remedies.
+
+    Raises:
+        SceneError: its geotransform gives pixels no size, or is not finite; or its CRS is not understood.
+    """
+    crs = ground_crs(dataset.crs)
+    grid = Grid(crs=crs, transform=Affine(*dataset.transform[:6]), height=dataset.height, width=dataset.width)
+    _check(dataset, grid, path)
+    lack = remedy = ""
+    if _is_identity(grid):
+        lack, remedy = _without_transform(dataset, crs, path)
+    elif crs is None:
+        lack, remedy = "no CRS", ASSIGN
+        if dataset.gcps[0]:
+            lack, remedy = "ground control points but no CRS", _warp(dataset, path)
+    else:
+        lack = _mixed_units(grid, crs)
+        remedy = "assign the right one with gdal_edit.py -a_srs" if lack else ""
+    return Georeference(grid=replace(grid, crs=None) if lack else grid, lack=lack, remedy=remedy)
+
+
+def ground_crs(found: object) -> CRS | None:
+    """Return a CRS of the ground; None for none, and for engineering systems, which are nowhere.
+
+    Raises:
+        SceneError: it is not understood.
+    """
+    wkt = found.to_wkt() if isinstance(found, rasterio.crs.CRS) else ""
+    if not wkt:
+        return None
+    try:
+        crs = CRS.from_wkt(wkt)
+    except CRSError as error:
+        raise SceneError(f"the CRS {wkt[:60]}... is not understood: {error}") from error
+    return None if crs.is_engineering else crs
+
+
+def _check(dataset: rasterio.DatasetReader, grid: Grid, path: str) -> None:
+    """Raise `SceneError` for a geotransform that puts pixels nowhere."""
+    a, b, _, d, e, _ = numbers = grid.transform[:6]
+    size = a * e - b * d
+    text = ", ".join(f"{value:g}" for value in grid.transform.to_gdal())
+    if not (np.isfinite(numbers).all() and math.isfinite(size)):
+        raise SceneError(f"{path}: its geotransform ({text}) is not finite; set it with {CORNERS}")
+    if size == 0:
+        raise SceneError(f"{path}: its geotransform ({text}) gives pixels no size; set it with {CORNERS}")
+    # GDAL takes a pixel scale of 0 for none, and leaves the tie point.
+    if grid.transform == Affine.identity() and len(dataset.gcps[0]) == 1:
+        raise SceneError(
+            f"{path}: has a tie point but no size of pixels; set its geotransform with {CORNERS}"
+        )
+
+
+def _is_identity(grid: Grid) -> bool:
+    """Whether coordinates are those of pixels.
+
+    Rows downwards from 0 are what GDAL gives where there is no geotransform. Rows upwards, from 0 or from
+    their number, are how ENVI (`map info` 1, 1, 0, 0, 1, 1) and others write that; with a CRS that counts
+    degrees, or one made for a site, such a grid may be meant.
+    """
+    a, b, c, d, e, f = grid.transform[:6]
+    if (a, b, d) != (1, 0, 0) or abs(e) != 1 or abs(c) > HALF:
+        return False
+    if e == 1:
+        return bool(abs(f) <= HALF)
+    if min(abs(f), abs(f - grid.height)) > HALF or grid.crs is None:
+        return False
+    return not _in_degrees(grid) if grid.crs.is_geographic else grid.crs.to_authority() is not None
+
+
+def _without_transform(dataset: rasterio.DatasetReader, crs: CRS | None, path: str) -> tuple[str, str]:
+    """What a raster without a geotransform has, and what makes a map of it."""
+    file = f"{shlex.quote(path)} OUT.tif"
+    points = len(dataset.gcps[0])
+    # Beside RPCs, a few points are the corners alone.
+    if points and (points >= MANY_GCPS or dataset.rpcs is None):
+        known = "" if dataset.gcps[1] else " and no CRS"
+        return f"ground control points but no geotransform{known}", _warp(dataset, path)
+    if dataset.rpcs is not None:
+        return (
+            "rational polynomial coefficients (RPCs) but no geotransform",
+            f"orthorectify it first: gdalwarp -rpc -to RPC_DEM=DEM.tif {file}",
+        )
+    if dataset.tags(ns="GEOLOCATION"):
+        return "geolocation arrays (a swath) but no geotransform", f"warp it first: gdalwarp -geoloc {file}"
+    if crs is not None:
+        return "a CRS but no geotransform", f"say where its corners lie: {CORNERS} {file}"
+    return "no CRS", f"georeference it: {CORNERS} -a_srs EPSG:CODE {file}"
+
+
+def _warp(dataset: rasterio.DatasetReader, path: str) -> str:
+    """How ground control points become a geotransform."""
+    points, crs = dataset.gcps
+    fit = "-tps" if len(points) >= MANY_GCPS else "-order 1"
+    source = "" if crs else " -s_srs EPSG:CODE"
+    return f"warp it first: gdalwarp {fit}{source} {shlex.quote(path)} OUT.tif"
+
+
+def _mixed_units(grid: Grid, crs: CRS) -> str:
+    """What is wrong where coordinates are in other units than those of the CRS; empty: nothing."""
+    name = crs.to_string() if crs.to_authority() is not None else crs.name
+    if crs.is_geographic and not _in_degrees(grid):
+        return f"the CRS {name}, which counts degrees, and coordinates that are none"
+    pixel = math.sqrt(abs(grid.transform.determinant))
+    # A system that no authority lists may be made for a site, and have its origin there.
+    if crs.is_projected and crs.to_authority() is not None and pixel < 1 and _in_degrees(grid):
+        return f"the CRS {name}, which counts metres, and coordinates that look like degrees"
+    return ""
+
+
+def _in_degrees(grid: Grid) -> bool:
+    """Whether all corners could be longitudes (to 360) and latitudes, with a pixel beyond the poles."""
+    a, b, c, d, e, f = grid.transform[:6]
+    ends = [(col, row) for col in (0, grid.width) for row in (0, grid.height)]
+    spare = max(map(abs, (a, b, d, e)))
+    return all(
+        -180 - spare <= a * col + b * row + c <= 360 + spare and abs(d * col + e * row + f) <= 90 + spare
+        for col, row in ends
+    )

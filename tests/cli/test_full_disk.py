@@ -1,0 +1,194 @@
+"""A full disk, under outputs or scratch files, is exit 6 with nothing left, never the end by a signal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geoseg.catalog.bundles import find_model, write_bundle
+from geoseg.disk import check_blocks
+from geoseg.errors import OutputError
+from geoseg.plan import WIDEST
+from geoseg.scenes.terrain import open_terrain
+from geoseg.scratch import ColumnStore, ScratchFile, scratch_folder
+from tests import plumes
+from tests.disks import small_disk
+from tests.products.ground import Ground, lake, write_raster
+from tests.spectrometer import simulate, write_granule
+
+Geoseg = Callable[..., tuple[str, str]]
+
+BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
+BANDED = ("--max-memory", "64", "--tile", "128")
+"""Many column bands."""
+SENSOR = ("--sensor", "sentinel-2-l2a-harmonised")
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene of two dates, one wider than a column band, and its classes."""
+    root = tmp_path_factory.mktemp("scenes")
+    kinds = np.tile(lake(120), (3, 4))
+    for seed, name in enumerate(("before.tif", "after.tif")):
+        ground = Ground(kinds=kinds, seed=seed)
+        bands = np.stack([(ground.reflectance(band) * 10_000).round() for band in BANDS])
+        write_raster(root / name, bands.astype(np.uint16), descriptions=BANDS, nodata=0)
+    wide = np.tile(lake(80), (1, WIDEST // 80 + 8))
+    ground = Ground(kinds=wide)
+    bands = np.stack([(ground.reflectance(band) * 10_000).round() for band in ("green", "swir16")])
+    write_raster(root / "wide.tif", bands.astype(np.uint16), descriptions=("green", "swir16"), nodata=0)
+    noise = np.random.default_rng(0).integers(0, 4, (300, 400)).astype(np.uint8)
+    write_raster(root / "classes.tif", noise)
+    return root
+
+
+def _refused(geoseg: Geoseg, words: Sequence[object], disk: Path, told: str) -> None:
+    """Expect exit 6, its message, and an empty disk."""
+    _, err = geoseg(*words, code=6)
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert told in line
+    assert list(disk.iterdir()) == []
+
+
+COMMANDS = {
+    "flood in column bands": (
+        "flood",
+        "after.tif",
+        *SENSOR,
+        "--method",
+        "classical",
+        "--max-memory",
+        "64",
+        "--tile",
+        "128",
+    ),
+    "flood of a wide scene": ("flood", "wide.tif", *SENSOR, "--method", "classical"),
+    "change": ("change", "before.tif", "after.tif", *SENSOR, *BANDED),
+    "segment": (
+        "segment",
+        "after.tif",
+        *SENSOR,
+        "--model",
+        "water-optical",
+        "--max-memory",
+        "64",
+        "--tile",
+        "128",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_scratch_files_beside_the_output(command: str, scenes: Path, tmp_path: Path) -> None:
+    """In a process of its own, which a signal would end."""
+    words = [scenes / word if word.endswith(".tif") else word for word in COMMANDS[command]]
+    with small_disk(tmp_path / "disk", 96) as disk:
+        call = [sys.executable, "-m", "geoseg", *map(str, words), "-o", str(disk / "map.gpkg")]
+        done = subprocess.run(call, check=False, capture_output=True, text=True)
+        assert done.returncode == 6, (done.returncode, done.stderr)
+        assert "scratch files cannot be kept there" in done.stderr
+        assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("kib", [64, 160, 320, 640])
+@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson"])
+def test_outputs(suffix: str, kib: int, scenes: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    with small_disk(tmp_path / "disk", kib) as disk:
+        words = ("vectorize", scenes / "classes.tif", "-o", disk / f"map{suffix}")
+        _refused(geoseg, words, disk, f"map{suffix}")
+
+
+def test_rasters(scenes: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    """The old map stays where the new one does not fit; what does not fit is written nowhere."""
+    words = ["flood", scenes / "after.tif", *SENSOR, "--method", "classical", "-o", tmp_path / "map.gpkg"]
+    with small_disk(tmp_path / "disk", 4) as disk:
+        for option in ("--raster", "--scores", "--picture"):
+            _refused(geoseg, [*words, option, disk / "map.tif"], disk, "map.tif")
+            assert not (tmp_path / "map.gpkg").exists()
+
+
+def test_methane_of_two_bands(tmp_path: Path, geoseg: Geoseg) -> None:
+    scene = plumes.write(tmp_path / "day", plumes.ground(2))
+    calm = plumes.write(tmp_path / "calm", plumes.ground(1), "S2A_MSIL1C_20210626T065621")
+    with small_disk(tmp_path / "disk", 256) as disk:
+        words = ("methane", "plume", scene, "--reference", calm, "--wind", 3, "-o", disk / "p.gpkg")
+        _refused(geoseg, words, disk, "scratch files cannot be kept there")
+
+
+def test_methane_of_a_cube(tmp_path: Path, geoseg: Geoseg) -> None:
+    granule = write_granule(tmp_path / "EMIT_L1B_RAD_001_20230506T101031_2312607_014.nc", simulate(60, 40))
+    with small_disk(tmp_path / "disk", 512) as disk:
+        words = ("methane", "plume", granule, "-o", disk / "p.gpkg")
+        _refused(geoseg, words, disk, "scratch files cannot be kept there")
+
+
+def test_slope_in_the_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heights = np.random.default_rng(0).normal(300, 50, (400, 400)).astype(np.float32)
+    path = write_raster(tmp_path / "dem.tif", heights)
+    with small_disk(tmp_path / "disk", 128) as disk:
+        monkeypatch.setattr("tempfile.tempdir", str(disk))
+        with pytest.raises(OutputError, match="TMPDIR"), scratch_folder() as folder:
+            open_terrain(path, "slope", "slope", folder)
+        assert list(disk.iterdir()) == []
+        (disk / "fill").write_bytes(bytes(128 * 1024))
+        with pytest.raises(OutputError, match="TMPDIR"), scratch_folder() as folder:
+            open_terrain(path, "slope", "slope", folder)
+    with pytest.raises(OutputError, match="cannot be kept there"), scratch_folder(tmp_path / "nowhere"):
+        pytest.fail("entered")
+
+
+def test_a_bundle(tmp_path: Path) -> None:
+    model = find_model("water-optical")
+    with small_disk(tmp_path / "disk", 64) as disk:
+        with pytest.raises(OutputError, match="is full"):
+            write_bundle(disk / "bundle", model, card="a card")
+        assert list(disk.iterdir()) == []
+        (disk / "bundle").mkdir()
+        (disk / "bundle" / "model.json").write_text("the old one")
+        with pytest.raises(OutputError, match="is full"):
+            write_bundle(disk / "bundle", model, card="a card")
+        assert [path.read_text() for path in (disk / "bundle").iterdir()] == ["the old one"]
+
+
+def test_a_scratch_file_that_does_not_fit_is_told_before_it_is_filled(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        with pytest.raises(OutputError, match="the disk is full"):
+            ScratchFile(disk / "numbers", 128 * 1024)
+        with ScratchFile(disk / "numbers") as file:
+            with pytest.raises(OutputError, match="the disk is full"):
+                file.write(np.zeros(128 * 1024, np.uint8), 0)
+            with pytest.raises(OutputError, match="cut short"):
+                file.read(np.zeros(128 * 1024, np.uint8), 0)
+        assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_column_store_gives_back_what_it_took(dtype: type[np.generic], tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 250, (50, 90)).astype(dtype)
+    edges = (0, 30, 31, 90)
+    with ColumnStore(tmp_path / "store", 50, edges, np.dtype(dtype)) as store:
+        for group, (left, right) in enumerate(pairwise(edges)):
+            for row in range(0, 50, 20):
+                store.write(group, row, image[row : row + 20, left:right])
+        for row, stop in ((0, 50), (0, 1), (7, 33), (49, 50)):
+            assert np.array_equal(store.read(row, stop), image[row:stop])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"compress": "deflate"}, {"count": 3}], ids=str)
+def test_blocks_that_are_not_in_a_file_are_found(options: dict[str, Any], tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 250, (3, 512, 512)).astype(np.uint8)
+    path = write_raster(tmp_path / "a.tif", data, tiled=True, blockxsize=256, blockysize=256, **options)
+    check_blocks(path)
+    size = path.stat().st_size
+    with path.open("rb+") as file:
+        file.truncate(size - 100)
+    with pytest.raises(OSError, match="cut short"):
+        check_blocks(path)
