@@ -73,7 +73,7 @@ class Mosaic(Raster):
         self.nodata = tuple(_shared_nodata(column) for column in columns)
         self.scales, self.offsets = (1.0,) * self.count, (0.0,) * self.count
         self.descriptions = tuple(band.raster.descriptions[band.index - 1] for band in first)
-        self.has_gcps = False
+        self.georeference = replace(rasters[0].georeference, grid=self.grid)
         self._last: tuple[Window, tuple[int, ...], NDArray[np.bool_]] | None = None
 
     @property
