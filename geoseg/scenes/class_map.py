@@ -42,6 +42,8 @@ class ClassMap:
     """One band, `CLASS`, of codes as they are stored; other grids see its nearest pixels."""
     legend: Legend
     """What the raster itself says of them."""
+    described: bool = False
+    """Whether its band is called a classification, a label or the like."""
     product: LegendSpec | None = None
     """The published product that it is of."""
     version: str = ""
@@ -56,8 +58,8 @@ class ClassMap:
 
     @property
     def certain(self) -> bool:
-        """Whether names, colours or the product say that the values are classes."""
-        return bool(self.legend.source) or self.product is not None
+        """Whether names, colours, the band's description or the product say that the values are classes."""
+        return bool(self.legend.source) or self.described or self.product is not None
 
 
 def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, asked: bool) -> ClassMap | None:
@@ -161,6 +163,7 @@ def _class_map(
     return ClassMap(
         scene=Scene(Facts(name=product.name, time=product.time, centres={}), (band,)),
         legend=own,
+        described=_called_classes(raster.descriptions[index - 1]),
         product=known,
         version=groups.get("version") or tags.get("product_version", ""),
         date=str(groups.get("year") or "") or _date_of(product, base_name(raster.path), tags),
@@ -174,12 +177,13 @@ def _band_of_classes(raster: Raster) -> int | None:
     if raster.count == 2 and raster.alpha_candidate == 2:
         raster.trust_alpha(2)
         return 1
-    called = [
-        index
-        for index, text in enumerate(raster.descriptions, start=1)
-        if text and _BANDS.fullmatch(text.strip())
-    ]
+    called = [index for index, text in enumerate(raster.descriptions, start=1) if _called_classes(text)]
     return called[0] if len(called) == 1 else None
+
+
+def _called_classes(description: str | None) -> bool:
+    """Whether a band's description says that it holds classes."""
+    return description is not None and _BANDS.fullmatch(description.strip()) is not None
 
 
 def _product_of(
@@ -187,7 +191,8 @@ def _product_of(
 ) -> tuple[LegendSpec | None, re.Match[str] | None]:
     """The published product that names or tags tell and the values fit."""
     tags = raster.tags()
-    texts = (base_name(raster.path), product.name, *product.hints, tags.get("title", ""))
+    described = raster.descriptions[index - 1] or ""
+    texts = (base_name(raster.path), product.name, *product.hints, tags.get("title", ""), described)
     values: set[float] | None = None
     for legend in products.values():
         match = next((found for text in texts if (found := legend.match(text))), None)

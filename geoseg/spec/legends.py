@@ -23,8 +23,8 @@ class LegendSpec(Spec):
     name: str
     title: str
     file_patterns: tuple[str, ...]
-    """Regular expressions on file names and titles in tags that give the product away; without regard to
-    case. A group `year` is the year mapped, a group `version` that of the algorithm."""
+    """Regular expressions on file names, titles in tags and bands' descriptions that give the product away;
+    without regard to case. A group `year` is the year mapped, a group `version` that of the algorithm."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
     unobserved: tuple[UnobservedSpec, ...] = ()
     """Codes that are no class, such as fill and clouds."""

@@ -109,3 +109,15 @@ def test_matched_histograms_are_equal() -> None:
     np.testing.assert_allclose(
         np.quantile(brought, shares, axis=1), np.quantile(before, shares, axis=1), atol=0.05
     )
+
+
+def test_dates_in_different_units_are_brought_together() -> None:
+    """Counts against reflectance: gains far from one are the unit, not the radiometry."""
+    rng = np.random.default_rng(3)
+    before = rng.uniform(0.05, 0.4, (3, 4000))
+    after = 1e4 * (0.9 * before + 0.01) + rng.normal(0, 5, before.shape)
+    for first, second in ((before, after), (after, before)):
+        lines = fit_lines(first, second)
+        np.testing.assert_allclose(
+            lines(second.astype(np.float32)), first, rtol=0.03, atol=0.003 * first.max()
+        )

@@ -106,6 +106,27 @@ def test_a_product_is_known_by_its_title_too(tmp_path: Path) -> None:
         assert found.date == "2021"
 
 
+@pytest.mark.parametrize(
+    ("description", "product"),
+    [("label", None), ("Map", None), ("LC_Type1", "modis-igbp"), ("discrete_classification", None)],
+)
+def test_a_band_may_be_called_classes(description: str, product: str | None, tmp_path: Path) -> None:
+    """As Earth Engine exports them."""
+    path = write_raster(tmp_path / "export.tif", CODES, descriptions=(description,))
+    found = open_class_map(SceneSpec(paths=(str(path),)), legends(), asked=False)
+    assert found is not None
+    with found.scene:
+        assert found.certain
+        assert (found.product.name if found.product else None) == product
+    stack = np.stack([np.zeros(CODES.shape), CODES, np.ones(CODES.shape)])
+    names = ("trees", description, "built")
+    path = write_raster(tmp_path / "stack.tif", stack, descriptions=names)
+    found = open_class_map(SceneSpec(paths=(str(path),)), legends(), asked=True)
+    assert found is not None
+    with found.scene:
+        assert count_codes(found.scene).pixels.keys() == {1, 2, 3, 4}
+
+
 def test_imagery_is_no_map_of_classes(tmp_path: Path) -> None:
     for name, data in (
         ("rgb.tif", np.zeros((3, 9, 9), np.uint8)),
