@@ -122,7 +122,9 @@ def _check(group: Sequence[tuple[Named, Band]]) -> None:
     times = [time_of(item) for item in items]
     known = [time for time in times if time is not None]
     if known and not _of_one_pass(known):
-        early, late = (items[times.index(pick(known))].candidate.file for pick in (min, max))
+        pair = [items[times.index(pick(known))].candidate for pick in (min, max)]
+        alike = pair[0].file == pair[1].file
+        early, late = (item.raster.path if alike else item.file for item in pair)
         raise SceneError(
             f"files of different dates make no one scene: {early} is of {min(known):{_FORMAT}}, {late} of "
             f"{max(known):{_FORMAT}}; give one of them at a time"

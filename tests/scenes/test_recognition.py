@@ -216,6 +216,7 @@ def test_a_package_of_hyp3(tmp_path: Path, packed: str) -> None:
         with zipfile.ZipFile(path, "w") as file:
             for item in folder.iterdir():
                 file.write(item, f"{HYP3}/{item.name}")
+                file.writestr(f"__MACOSX/{HYP3}/._{item.name}", b"\x00\x05\x16\x07")
     with scene(path) as opened:
         assert set(opened.band_names) == {"vv", "vh"}
         assert opened.sensor is not None

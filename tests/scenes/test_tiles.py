@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,38 @@ def test_blocks_of_tiles_that_a_stretch_of_rows_does_not_reach_need_no_cache(tmp
         with Mosaic(tiles) as mosaic:
             found.append(mosaic.cache_bytes([1], 0, 512))
     assert found == [found[0], 2 * found[0], found[0]]
+
+
+@pytest.mark.parametrize("day", [1, 2])
+def test_stac_items_of_tiles(tmp_path: Path, day: int) -> None:
+    items = []
+    for number, tile in enumerate((UP, DOWN)):
+        folder = tmp_path / f"{number}"
+        counts = (1e4 * part(WHOLE, *tile).reflectance("green")).round().astype(np.uint16)
+        write_raster(folder / "B03.tif", counts, transform=at(tile[0].start, 0, 10))
+        band = {
+            "href": "B03.tif",
+            "type": "image/tiff",
+            "eo:bands": [{"name": "B03", "common_name": "green"}],
+        }
+        item = {
+            "type": "Feature",
+            "id": f"S2A_33UX{'PQ'[number]}_20200704_0_L2A",
+            "collection": "sentinel-2-l2a",
+            # The files' names tell no date: the items do.
+            "properties": {"datetime": f"2020-07-0{1 + number * (day - 1)}T10:00:31Z"},
+            "assets": {"green": band},
+        }
+        items.append(folder / "item.json")
+        items[-1].write_text(json.dumps(item))
+    if day == 2:
+        with pytest.raises(SceneError, match="different dates"):
+            scene(*items)
+        return
+    with scene(*items) as opened:
+        assert opened.grid.height == SIDE
+        assert opened.sensor is not None
+        assert opened.sensor.name == "sentinel-2-l2a"
 
 
 def test_angles_of_tiles_are_no_bands(tmp_path: Path) -> None:
