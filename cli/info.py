@@ -137,7 +137,10 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
         size += f" of {pixel_size_m[1]:.3g} x {pixel_size_m[0]:.3g} m"
     rows: list[tuple[str, ...]] = [("band", "from", "units", "scale", "offset", "nodata", "named by")]
     for band in bands:
-        cells = [band[key] for key in ("name", "source", "units", "scale", "offset", "nodata", "named_by")]
+        stored = "" if band["stored_as"] == band["units"] else f" of {band['stored_as']}"
+        units = f"{band['units']}{stored}"
+        cells = [band[key] for key in ("name", "source", "scale", "offset", "nodata", "named_by")]
+        cells.insert(2, units)
         rows.append(tuple(map(value_text, cells)))
     head = [
         ("scene", str(facts["name"])),

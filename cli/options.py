@@ -63,8 +63,8 @@ Sensor = Annotated[
 SarUnits = Annotated[
     str | None,
     typer.Option(
-        metavar="auto|db|linear",
-        help="Units of SAR backscatter. auto: any negative value means dB.",
+        metavar="auto|db|power|amplitude",
+        help="How SAR backscatter is stored (linear is power). auto: by product name, tags and values.",
         rich_help_panel=INPUT,
     ),
 ]

@@ -32,7 +32,7 @@ OTHER_RESOLUTION = 1.5
 
 REMEDY: Mapping[Units, str] = {
     "reflectance": "name the sensor with --sensor, so that its scale and offset are applied",
-    "db": "say --sar-units linear if the values are linear power",
+    "db": "say --sar-units power or amplitude if the values are that",
     "linear": "say --sar-units db if the values are in dB",
     "radiance": "give the radiance product, or name it with --sensor",
     "dn": "say --sensor generic if stored values are to be taken as they are",

@@ -239,7 +239,7 @@ def test_decibels_must_be_negative_somewhere() -> None:
     spec = make_spec({"vv": (-12.0, 4.0), "vh": (-19.0, 4.0)}, units="db")
     assert fit(spec, scene(spec), "db") == Fit()
     power = [make_pixels(10 ** (block.data.astype(float) / 10), block.bands) for block in scene(spec)]
-    with pytest.raises(ModelError, match=r"no negative value.*--sar-units linear"):
+    with pytest.raises(ModelError, match=r"no negative value.*--sar-units power"):
         fit(spec, power, "db")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.spec import Spec
+from geoseg.spec import SarUnits, Spec
 
 
 class ImageSpec(Spec):
@@ -21,7 +21,7 @@ class ImageSpec(Spec):
     bands: dict[str, int] = {}
     """Name to 1-based index in the file; empty: by the file's own names or its sensor's usual order."""
     sensor: str | None = None
-    sar_units: Literal["auto", "db", "linear"] = "auto"
+    sar_units: SarUnits = "auto"
     clouds: Literal["auto", "product", "none"] = "auto"
     """Whether quality layers of the product mask pixels, which then are neither trained on nor judged."""
     nodata: float | None = None

@@ -18,6 +18,9 @@ from geoseg.spec import Units
 
 Resampling = Literal["bilinear", "nearest"]
 
+FLOOR_DB = -50.0
+"""Of backscatter whose power is not above 0; the noise of Sentinel-1 is at -22 dB or below."""
+
 TWINS = {"nir": "nir08", "nir08": "nir"}
 """Names that stand for each other where only one is there: both are near infrared."""
 
@@ -36,8 +39,11 @@ class Band:
     units: Units = "dn"
     nodata: float | None = None
     """Stored value that means "not observed"."""
-    to_db: bool = False
-    """Whether physical values are linear power, turned into dB as they are read; units are then dB."""
+    db_factor: Literal[0, 10, 20] = 0
+    """dB = factor * log10(physical), made as values are read: 10 for power, 20 for amplitude; 0: not made.
+
+    Then 0 was not observed, and what is below it, as where noise was subtracted, is `FLOOR_DB`.
+    """
     zero_with: tuple[tuple[Raster, int], ...] = ()
     """0 means "not observed" only where all these bands (file, index) are 0, this one among them."""
     wavelength: float | None = None
@@ -89,9 +95,9 @@ def observed(
             mask = _and(mask, np.not_equal(values, band.nodata))
         if values.dtype.kind == "f":
             mask = _and(mask, np.isfinite(values))
-        if band.to_db:
+        if band.db_factor:
             with np.errstate(invalid="ignore"):
-                mask = _and(mask, np.greater(values * band.scale + band.offset, 0))
+                mask = _and(mask, np.not_equal(values * band.scale + band.offset, 0))
         if band.zero_with and zero is not None:
             mask = _and(mask, ~zero)
         masks.append(mask)

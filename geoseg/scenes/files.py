@@ -24,6 +24,7 @@ from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
 from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
+from geoseg.scenes.sentinel2_tile import tile_offset
 from geoseg.scenes.stac import stac_product
 
 
@@ -166,6 +167,8 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
             for item in files.names
             if item.lower().endswith(".gml") and (fitting := kinds_by_name(base_name(item), kinds))
         )
+        if (facts := tile_offset(files)) is not None:
+            assets = tuple(replace(asset, offset=facts) for asset in assets)
         found = Product(name=name, assets=assets, hints=(name,), left_out=left, quality=polygons)
         return _planet(files, found)
     product = _landsats(files, mtls, assets)

@@ -15,7 +15,7 @@ from geoseg.inputs import not_an_input
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.auxiliary import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
-from geoseg.scenes.calibration import Context, calibrate, check_offset
+from geoseg.scenes.calibration import Context, calibrate
 from geoseg.scenes.emit import open_raster
 from geoseg.scenes.files import find_product
 from geoseg.scenes.naming import Candidate, vocabulary, wavelength_of
@@ -86,7 +86,6 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         bands = joined.bands
         remarks.notes += joined.notes
         remarks.left_out += joined.left_out
-        check_offset(bands, remarks)
         _georeference(bands, remarks)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
             remarks.note("bare counts: without a sensor the scale to reflectance is not known")
@@ -205,9 +204,13 @@ def _origins(named: list[Named], remarks: Remarks) -> None:
 
 
 def _time(product: Product) -> datetime | None:
-    """Return the acquisition time of the product, else the one in its files' names, else in its own."""
-    names = (*(base_name(asset.path) for asset in product.assets), *product.hints, product.name)
-    return product.time or next((time for name in names if (time := time_in_name(name))), None)
+    """Return the acquisition time of the product, else the one in most files' names, else in its own."""
+    if product.time is not None:
+        return product.time
+    files = [time for asset in product.assets if (time := time_in_name(base_name(asset.path)))]
+    if files:
+        return max(files, key=files.count)
+    return next((time for name in (product.name, *product.hints) if (time := time_in_name(name))), None)
 
 
 def _georeference(bands: Sequence[Band], remarks: Remarks) -> None:

@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from geoseg.spec import Units
 
+STAC_ITEM, FILE_TAGS = "STAC item", "file tags"
+"""Sources of gains that are no product's metadata."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
@@ -24,6 +27,22 @@ class Gain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetFacts:
+    """What the metadata of a Sentinel-2 product say of the offset that came with baseline 04.00."""
+
+    baseline: float | None = None
+    """Processing baseline, such as 5.09."""
+    source: str
+    """Where that was read, for people."""
+    listed: bool = False
+    """Whether the product's XML lists the offsets of all bands, or none because there are none."""
+    taken_off: bool | None = None
+    """Whether the provider says that it subtracted the offset; None: it does not say."""
+    statement: str = ""
+    """The provider's statement, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """A raster file of a scene."""
 
@@ -32,12 +51,16 @@ class Asset:
     """Per band what the product calls it, the surest first; empty: names must tell."""
     gains: tuple[Gain | None, ...] = ()
     """Per band."""
+    units: tuple[str, ...] = ()
+    """Per band the unit as a catalogue states it; empty where it does not."""
     spare: bool = False
     """Whether it may be left out when its bands are unknown: it was found, not named."""
     time: datetime | None = None
     """When it was acquired, as its product says it; None: names must tell."""
     key: str = ""
     """What a STAC item calls it."""
+    offset: OffsetFacts | None = None
+    """Of Sentinel-2 products with metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +112,6 @@ class Product:
     because: str = ""
     """Why this sensor."""
     time: datetime | None = None
-    offset_known: bool = False
-    """Whether the product itself settles the offset of Sentinel-2's baseline 04.00."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     hints: tuple[str, ...] = field(default=())
@@ -108,6 +129,9 @@ _STAMP = re.compile(
 )
 _DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
 _LANDSAT_OLD = re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})")
+_BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
+_OWN_BASELINES = (1.0, 90.0)
+"""Between them lie ESA's own; Sen2Cor by users writes 99.99, which tells nothing."""
 _HLS_DAY = re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\.")
 
 
@@ -128,3 +152,13 @@ def time_in_name(name: str) -> datetime | None:
         clock = found[3] if found.re is _DAY_OF_YEAR else "000000"
         return day + timedelta(hours=int(clock[:2]), minutes=int(clock[2:4]), seconds=int(clock[4:]))
     return None
+
+
+def baseline_in(path: str) -> float | None:
+    """Return the processing baseline in a product's name (`_N0509_` is 5.09), None where it has none.
+
+    The last one counts, which in a path is that of the file.
+    """
+    found = [float(f"{major}.{minor}") for major, minor in _BASELINE.findall(path)]
+    found = [value for value in found if _OWN_BASELINES[0] < value < _OWN_BASELINES[1]]
+    return found[-1] if found else None

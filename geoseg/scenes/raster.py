@@ -26,8 +26,12 @@ REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 class Raster:
     """An open file; a context manager. One thread at a time may read."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, overview: int | None = None) -> None:
         """Open a raster.
+
+        Args:
+            path: as GDAL opens it.
+            overview: 0-based number of an overview to open instead of the full resolution.
 
         Raises:
             SceneReadError: it is missing or no raster that GDAL reads.
@@ -39,7 +43,8 @@ class Raster:
         try:
             with rasterio.Env(**options), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._dataset = rasterio.open(path)
+                level = {} if overview is None else {"OVERVIEW_LEVEL": overview}
+                self._dataset = rasterio.open(path, **level)
         except RasterioIOError as error:
             raise SceneReadError(_open_message(path, str(error))) from error
         if not path.startswith(REMOTE):
@@ -131,6 +136,22 @@ class Raster:
         except (RasterioError, OSError) as error:
             raise self._read_error(window, indexes, error) from error
         return np.asarray(found != 0)
+
+    def overview(self, side: int) -> Raster | None:
+        """Open the coarsest overview whose longer side has `side` pixels or more; None: there is none.
+
+        Raises:
+            SceneReadError: as opening the file.
+        """
+        longer = max(self.grid.height, self.grid.width)
+        fitting = [
+            number for number, factor in enumerate(self._dataset.overviews(1)) if longer / factor >= side
+        ]
+        if not fitting:
+            return None
+        found = Raster(self.path, max(fitting))
+        found._alpha = self._alpha
+        return found
 
     def sample(self, index: int, size: int = 256, most: int = 16) -> NDArray[Any]:
         """Return stored values (n,) of up to `most` windows of `size`² over a band; all of a small one."""

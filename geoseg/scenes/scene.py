@@ -339,7 +339,7 @@ class Scene:
             "nodata": band.nodata,
             "wavelength_um": band.wavelength,
             "fwhm_um": band.fwhm,
-            "linear_to_db": band.to_db,
+            "stored_as": _stored_as(band),
             "resampling": None if self._placements[band.raster].shift is not None else band.resampling,
         }
 
@@ -370,6 +370,11 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _stored_as(band: Band) -> str:
+    """Return how a band's values are stored: as its units say, or as power or amplitude of its dB."""
+    return {10: "power", 20: "amplitude"}.get(band.db_factor, band.units)
 
 
 def finest(bands: Sequence[Band]) -> Grid:

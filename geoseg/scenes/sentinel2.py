@@ -1,24 +1,20 @@
-"""Sentinel-2: SAFE products, and the offset that came with processing baseline 04.00."""
+"""Sentinel-2: SAFE products."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes.paths import Listing
 from geoseg.scenes.platform import as_platform
-from geoseg.scenes.product import Asset, Gain, Product, time_in_name
+from geoseg.scenes.product import Asset, Gain, OffsetFacts, Product, time_in_name
 from geoseg.scenes.sentinel2_tile import tile_geometry
 
 METADATA = re.compile(r"(^|/)(MTD_MSIL(1C|2A)|S2[A-D]_OPER_MTD_SAFL(1C|2A)_[^/]*)\.xml$")
 _IMAGE = re.compile(r"_(B\d[\dA])(?:_(\d{2})m)?\.(?:jp2|tif)$", re.IGNORECASE)
-_BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
-OFFSET_SINCE = datetime(2022, 1, 25, tzinfo=UTC)
-"""First acquisitions with baseline 04.00, whose digital numbers carry 1000 more."""
 
 # The metadata number bands 0 to 12 in this order.
 BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
@@ -49,6 +45,7 @@ def safe_product(files: Listing, metadata: str) -> Product:
         raise SceneError(
             f"{files.root} holds no band images (GRANULE/*/IMG_DATA/*.jp2); fetch the whole product"
         )
+    facts = OffsetFacts(baseline=_baseline(baseline), source="the product's XML", listed=True)
     assets = []
     for label, name in sorted(images.items()):
         gain = Gain(
@@ -57,9 +54,9 @@ def safe_product(files: Listing, metadata: str) -> Product:
             source=f"XML, baseline {baseline}",
             nodata=0.0,
         )
-        assets.append(Asset(path=files.path(name), labels=((label,),), gains=(gain,), spare=True))
-    applied = sorted({int(value) for value in offsets.values() if value})
-    what = f"offset {', '.join(map(str, applied))} applied" if applied else "no offset"
+        assets.append(
+            Asset(path=files.path(name), labels=((label,),), gains=(gain,), spare=True, offset=facts)
+        )
     geometry, warnings = tile_geometry(files, next(iter(images.values())), BAND_IDS)
     safe = next((part for part in reversed(PurePosixPath(path).parts[:-1]) if part.endswith(".SAFE")), None)
     return Product(
@@ -68,42 +65,10 @@ def safe_product(files: Listing, metadata: str) -> Product:
         sensor=f"sentinel-2-l{level}",
         because="product metadata",
         time=_time(root) or time_in_name(metadata),
-        offset_known=True,
-        notes=(f"Sentinel-2 baseline {baseline}: {what}, as the product's XML says",),
         warnings=warnings,
         platform=as_platform(_text(root, "SPACECRAFT_NAME") or ""),
         geometry=geometry,
     )
-
-
-def baseline_in(path: str) -> float | None:
-    """Return the processing baseline in a product's name (`_N0509_` is 5.09), None where it has none."""
-    found = _BASELINE.findall(path)
-    return float(f"{found[-1][0]}.{found[-1][1]}") if found else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class OffsetGuess:
-    """What is guessed of a product without metadata."""
-
-    offset: float
-    """Reflectance."""
-    why: str
-    """For people."""
-    grounded: bool
-    """Whether it is more than a guess without any ground."""
-
-
-def guess_offset(path: str, time: datetime | None) -> OffsetGuess:
-    """Guess the offset of a product that comes without metadata, by what its names and its date tell."""
-    baseline = baseline_in(path)
-    if baseline is not None:
-        why = f"baseline {baseline:05.2f} in its name"
-        return OffsetGuess(offset=-0.1 if baseline >= 4 else 0.0, why=why, grounded=True)
-    if time is None:
-        return OffsetGuess(offset=0.0, why="neither baseline nor date is known", grounded=False)
-    why = f"acquired {time:%Y-%m-%d}, baseline 04.00 came on 2022-01-25"
-    return OffsetGuess(offset=-0.1 if time >= OFFSET_SINCE else 0.0, why=why, grounded=True)
 
 
 def _images(files: Listing, folder: str) -> dict[str, str]:
@@ -131,6 +96,13 @@ def _text(root: ElementTree.Element, tag: str) -> str | None:
         if item.tag.rpartition("}")[2] == tag:
             return (item.text or "").strip()
     return None
+
+
+def _baseline(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _number(root: ElementTree.Element, tag: str, path: str) -> float:

@@ -1,4 +1,4 @@
-"""Sentinel-2's tile metadata (MTD_TL.xml): where the sun stood and from where each band was seen."""
+"""Sentinel-2's tile metadata (MTD_TL.xml): sun, view of each band, processing baseline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from geoseg.scenes.paths import Listing
-from geoseg.scenes.product import Geometry
+from geoseg.scenes.product import Geometry, OffsetFacts, baseline_in
 
 METADATA = re.compile(r"(^|/)(MTD_TL|S2[A-D]_OPER_MTD_L(1C|2A)_TL_[^/]*)\.xml$")
 
@@ -48,6 +48,17 @@ def tile_geometry(
     if sun is None and not views:
         return None, ()
     return Geometry(sun_zenith=sun, view_zeniths=views, source=PurePosixPath(name).name), ()
+
+
+def tile_offset(files: Listing) -> OffsetFacts | None:
+    """Return the processing baseline that the tile metadata of a granule's folder name; None: they do not."""
+    for name in files.names:
+        if METADATA.search(name):
+            text = re.search(r"<TILE_ID[^>]*>([^<]*)<", files.text(name))
+            baseline = baseline_in(text[1].strip()) if text else None
+            if baseline is not None:
+                return OffsetFacts(baseline=baseline, source=PurePosixPath(name).name)
+    return None
 
 
 def _all(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:

@@ -17,12 +17,23 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import landsat
 from geoseg.scenes.paths import fetch_text, gdal_path, is_local
 from geoseg.scenes.platform import as_platform, platform_in
-from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product
+from geoseg.scenes.product import STAC_ITEM, Asset, Gain, Geometry, LeftOut, OffsetFacts, Product, baseline_in
 from geoseg.scenes.raster import base_name
 
 Table = dict[str, JsonValue]
 _TABLE = TypeAdapter(Table)
 _RASTER = ("image/tiff", "image/jp2", "application/vnd.nasa", "image/vnd.stac.geotiff")
+_BASELINE = re.compile(r"0\d\.\d\d")
+_BASELINES = (
+    "s2:processing_baseline",
+    "sentinel:processing_baseline",
+    "processing:version",
+    "s2:product_uri",
+    "sentinel:product_id",
+    "s2:datatake_id",
+)
+"""Properties that hold the processing baseline of Sentinel-2, alone or in a product's name."""
+_TAKEN_OFF = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 _PICTURES = {"visual", "overview", "thumbnail"}
 
 
@@ -43,13 +54,9 @@ def stac_product(path: str) -> Product:
             f"{path} is no STAC item (its type is {json.dumps(kind)}); give one item of the catalogue"
         )
     properties = _table(item.get("properties"))
-    # The provider has already taken the offset off, whatever raster:bands says.
-    harmonised = any(
-        properties.get(key) is True
-        for key in ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-    )
     listed = [_table(band) for band in _list(properties.get("eo:bands"))]
-    assets = tuple(_assets(_table(item["assets"]), path, listed, harmonised=harmonised))
+    facts = _offset(properties)
+    assets = tuple(replace(asset, offset=facts) for asset in _assets(_table(item["assets"]), path, listed))
     if not assets:
         raise SceneError(
             f"{path}: no asset is a raster with named bands; give the rasters with --band NAME=URL"
@@ -58,15 +65,11 @@ def stac_product(path: str) -> Product:
     left = tuple(LeftOut(name=key, why="picture") for key in table if _is_picture(key, _table(table[key])))
     name = str(item.get("id") or path)
     collection = str(item.get("collection") or "")
-    baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
-    known = harmonised or any(gain is not None for asset in assets for gain in asset.gains)
     product = Product(
         name=name,
         assets=assets,
         time=_time(properties),
-        offset_known=known,
-        hints=(name, f"{name}_N{baseline.replace('.', '').zfill(4)}_" if baseline else name, collection),
-        notes=("the item says that the offset of baseline 04.00 is already taken off",) if harmonised else (),
+        hints=(name, collection),
         # A space station flies more than one instrument: the item's name is the surer one.
         platform=platform_in(name)
         or as_platform(str(properties.get("platform") or properties.get("eo:platform") or "")),
@@ -111,6 +114,25 @@ def _is_picture(key: str, asset: Table) -> bool:
     return bool({str(role) for role in _list(asset.get("roles"))} & _PICTURES) or key in _PICTURES
 
 
+def _offset(properties: Table) -> OffsetFacts | None:
+    """Return what an item of Sentinel-2 says of baseline and offset; None where it says neither."""
+    baseline, source, statement, taken_off = None, "the STAC item", "", None
+    for key in _BASELINES:
+        text = str(properties.get(key) or "")
+        found = float(text) if _BASELINE.fullmatch(text) else baseline_in(text)
+        if found is not None:
+            baseline, source = found, f"{key} of the STAC item"
+            break
+    for key in _TAKEN_OFF:
+        if isinstance(properties.get(key), bool):
+            taken_off = properties[key] is True
+            statement = f"{key} of the STAC item: the provider took it off"
+            break
+    if baseline is None and taken_off is None:
+        return None
+    return OffsetFacts(baseline=baseline, source=source, taken_off=taken_off, statement=statement)
+
+
 def _geometry(properties: Table) -> Geometry | None:
     """Return the angles of STAC's view extension; where that at the ground is missing, the sensor's own."""
     # Before STAC 1.0 the angles were those of the electro-optical extension.
@@ -134,7 +156,7 @@ def _number(value: JsonValue) -> float | None:
     return float(str(value)) if number else None
 
 
-def _assets(assets: Table, item: str, listed: list[Table], *, harmonised: bool) -> Iterator[Asset]:
+def _assets(assets: Table, item: str, listed: list[Table]) -> Iterator[Asset]:
     """Yield the raster assets whose bands have names; `listed` are bands that assets name by their place."""
     for key, value in assets.items():
         asset = _table(value)
@@ -153,11 +175,15 @@ def _assets(assets: Table, item: str, listed: list[Table], *, harmonised: bool) 
         # Some catalogues name assets by file: `SR_B1.TIF`.
         called = re.sub(r"\.(tiff?|jp2)$", "", key, flags=re.IGNORECASE)
         labels = tuple(_labels(band, called if count == 1 else None) for band in bands)
-        gains = tuple(
-            _gain({**asset, **band, **value}, harmonised=harmonised)
-            for band, value in zip(bands, values, strict=True)
+        said = [{**asset, **band, **value} for band, value in zip(bands, values, strict=True)]
+        yield Asset(
+            path=_address(href, item),
+            labels=labels,
+            gains=tuple(_gain(table) for table in said),
+            units=tuple(str(table.get("unit") or "") for table in said),
+            spare=True,
+            key=called,
         )
-        yield Asset(path=_address(href, item), labels=labels, gains=gains, spare=True, key=called)
 
 
 def _band(value: JsonValue, listed: list[Table]) -> Table:
@@ -173,8 +199,8 @@ def _labels(band: Table, key: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(label) for label in found if label))
 
 
-def _gain(values: Table, *, harmonised: bool) -> Gain | None:
-    """Return scale, offset and nodata where the item says them."""
+def _gain(values: Table) -> Gain | None:
+    """Return scale, offset and nodata where the item says them; a scale of 1 without offset says nothing."""
 
     def number(name: str) -> float | None:
         value = values.get(f"raster:{name}", values.get(name))
@@ -184,18 +210,11 @@ def _gain(values: Table, *, harmonised: bool) -> Gain | None:
             return None
 
     scale, offset, nodata = number("scale"), number("offset"), number("nodata")
-    if scale is None and offset is None:
-        return None
-    if harmonised:
-        offset = 0.0
+    scale, offset = 1.0 if scale is None else scale, offset or 0.0
     kelvin = str(values.get("unit", values.get("raster:unit", ""))).lower() == "kelvin"
-    return Gain(
-        scale=1.0 if scale is None else scale,
-        offset=offset or 0.0,
-        nodata=nodata,
-        units="dn" if kelvin else None,
-        source="STAC item",
-    )
+    if (scale, offset) == (1.0, 0.0) and not kelvin:
+        return None
+    return Gain(scale=scale, offset=offset, nodata=nodata, units="dn" if kelvin else None, source=STAC_ITEM)
 
 
 def _address(href: str, item: str) -> str:

@@ -85,7 +85,9 @@ def join_tiles(named: Sequence[Named], bands: Sequence[Band]) -> Joined:
 def _band(mosaic: Mosaic, index: int, column: Sequence[Band]) -> Band:
     """Return a band of a mosaic; what was not observed its mask says."""
     first = column[0]
-    other = next((band for band in column if (band.units, band.to_db) != (first.units, first.to_db)), None)
+    other = next(
+        (band for band in column if (band.units, band.db_factor) != (first.units, first.db_factor)), None
+    )
     if other is not None:
         raise SceneError(
             f"band {first.name} has other units in {base_name(other.raster.path)} ({other.units}) than in "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.grid import Window
-from geoseg.scenes.bands import Band, observed
+from geoseg.scenes.bands import FLOOR_DB, Band, observed
 from geoseg.scenes.sampling import Placement, bilinear, mean_blocks, nearest, taps, window_of
 
 Read = tuple[NDArray[Any], Sequence[NDArray[np.bool_] | None]]
@@ -94,15 +94,17 @@ def as_physical(band: Band, values: NDArray[Any]) -> NDArray[np.float32]:
     """Return physical values, float32; what is not finite, and was not observed, as NaN."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         found = values * np.float32(band.scale) + np.float32(band.offset)
-        if band.to_db:
-            found = 10 * np.log10(found)
+        if band.db_factor:
+            found[found == 0] = np.nan
+            least = np.float32(10 ** (FLOOR_DB / band.db_factor))
+            found = np.float32(band.db_factor) * np.log10(np.maximum(found, least))
     return np.where(np.isfinite(found), found, np.nan).astype(np.float32)
 
 
 def stored_dtype(bands: Sequence[Band]) -> np.dtype[Any] | None:
     """Return the dtype that all bands are stored in; None where values must be made physical to be one."""
     dtypes = {band.dtype for band in bands}
-    if len(dtypes) != 1 or any(band.to_db for band in bands):
+    if len(dtypes) != 1 or any(band.db_factor for band in bands):
         return None
     found = dtypes.pop()
     return np.dtype(np.float32) if found.kind == "f" else found

@@ -9,6 +9,8 @@ from geoseg.spec.auxiliary import AuxiliaryLayer, AuxiliarySpec
 from geoseg.spec.base import (
     ClassSpec,
     Colour,
+    RadarUnits,
+    SarUnits,
     Spec,
     Units,
 )
@@ -70,6 +72,7 @@ from geoseg.spec.runs import (
     TaskSpec,
 )
 from geoseg.spec.sensors import (
+    ProviderSpec,
     SensorBand,
     SensorSpec,
 )
@@ -105,10 +108,13 @@ __all__ = [
     "PlumeSpec",
     "PolygonColumn",
     "PolygonsSpec",
+    "ProviderSpec",
     "QualityFlag",
     "QualitySpec",
+    "RadarUnits",
     "ReferenceSpec",
     "RunSpec",
+    "SarUnits",
     "SatelliteSpec",
     "SceneSpec",
     "SegmentSpec",

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
 """What a band's physical values are: reflectance 0..1, dB, linear power, W m⁻² sr⁻¹ µm⁻¹, or a bare count."""
+
+RadarUnits = Literal["db", "power", "amplitude"]
+"""How backscatter is stored: decibels, linear power (intensity), or its square root."""
+
+SarUnits = Annotated[
+    Literal["auto", "db", "power", "amplitude"],
+    BeforeValidator(lambda value: "power" if value == "linear" else value),
+]
+"""What `--sar-units` takes; `linear` is a synonym of `power`."""
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.spec.base import ClassSpec, Spec
+from geoseg.spec.base import ClassSpec, SarUnits, Spec
 from geoseg.spec.dates import DateText
 
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
@@ -73,7 +73,8 @@ class SceneSpec(Spec):
     """Common name to `PATH` or `PATH:INDEX` (1-based), from `--band`."""
     sensor: str | None = None
     """Name of a sensor; None: recognised from the files."""
-    sar_units: Literal["auto", "db", "linear"] = "auto"
+    sar_units: SarUnits = "auto"
+    """How radar backscatter is stored; auto: by product name, tags and values."""
     clouds: Literal["auto", "product", "network", "none"] = "auto"
     """What masks clouds: quality layers of the product, else a cloud network if one is installed (auto);
     one of both alone; or nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from geoseg.spec.base import Spec, Units
+from geoseg.spec.base import RadarUnits, Spec, Units
 
 
 class SensorBand(Spec):
@@ -18,6 +18,21 @@ class SensorBand(Spec):
     """Centre wavelength in µm."""
     resolution: float | None = None
     """Ground sampling distance in m."""
+
+
+class ProviderSpec(Spec):
+    """How a provider stores a sensor's values, known by the names of its products."""
+
+    pattern: str
+    """Regular expression, without regard to case, on names of files, folders, products and collections."""
+    title: str
+    """Who provides it, for people."""
+    radar_units: RadarUnits | None = None
+    """Of radar backscatter; None: the name does not tell."""
+    offset: bool | None = None
+    """Whether counts of Sentinel-2 hold the offset of baseline 04.00; None: the name does not tell."""
+    citation: str
+    """Where that is said."""
 
 
 class SensorSpec(Spec):
@@ -43,6 +58,8 @@ class SensorSpec(Spec):
     """Further usual orders, told apart by their length; two of one length by where the darkest band is."""
     file_patterns: tuple[str, ...] = ()
     """Regular expressions on file names that give this sensor away; a group `band` names the band."""
+    providers: tuple[ProviderSpec, ...] = ()
+    """Products whose names say how their values are stored; the first that fits counts."""
     citation: str = ""
     """Where scale, offset and wavelengths come from."""
 

@@ -133,7 +133,7 @@ def _radar(spec: ChangeSpec, method: Method, shared: Sequence[str], units: set[U
         )
     if units != {"db"}:
         raise SceneError(
-            "backscatter without a unit cannot be compared: say --sar-units db or --sar-units linear"
+            "backscatter without a unit cannot be compared: say --sar-units db, power or amplitude"
         )
     return Choice(
         method=method,

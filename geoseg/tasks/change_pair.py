@@ -151,7 +151,7 @@ def open_pair(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, ledge
         )
     for item in (before, after):
         view = item.select(pair.shared)
-        ledger.hear(tuple(f"{item.name}: {note}" for note in view.notes), view.warnings)
+        ledger.hear(view.notes, view.warnings, of=item.name)
     _compare_sizes(before, after, ledger)
     _compare_units(pair, ledger)
     warn_of_order(dates(spec, pair), ledger)

@@ -84,6 +84,8 @@ def _by_method(
     chosen = clip(scene.select(own), spec.run)
     ledger.hear(chosen.notes, chosen.warnings)
     earlier = [item.select(_bands_before(candidates, index)) for index, item in enumerate(before)]
+    for item in earlier:
+        ledger.hear(item.notes, item.warnings, of=item.name)
     layers = [*_layers_before(earlier), *beside.layers]
     source: Source = Stack(chosen, layers) if layers else chosen
     choice = fix(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)

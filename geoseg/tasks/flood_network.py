@@ -256,6 +256,8 @@ def by_network(
     chosen = clip(scene.select(_own(model)), spec.run)
     ledger.hear(chosen.notes, chosen.warnings)
     earlier = [item.select(_earlier(model)) for item in before]
+    for item in earlier:
+        ledger.hear(item.notes, item.warnings, of=item.name)
     dates = [Layer(source=item, prefix=BEFORE) for item in earlier]
     recipe = network_recipe(model, chosen, _beside(chosen, dates), spec.run, ledger)
     preset = task("flood")

@@ -79,12 +79,13 @@ class Ledger:
             self.warnings.append(text)
             self._reporter.warn(text)
 
-    def hear(self, notes: Sequence[str], warnings: Sequence[str]) -> None:
-        """Pass on what a scene, method or runtime had to say."""
+    def hear(self, notes: Sequence[str], warnings: Sequence[str], of: str = "") -> None:
+        """Pass on what a scene, method or runtime had to say; `of` names which of several."""
+        prefix = f"{of}: " if of else ""
         for text in notes:
-            self.note(text)
+            self.note(prefix + text)
         for text in warnings:
-            self.warn(text)
+            self.warn(prefix + text)
 
 
 def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> None:

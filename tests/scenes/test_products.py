@@ -137,58 +137,6 @@ def test_zipped_safe(tmp_path: Path) -> None:
         assert opened.name.startswith("S2A_MSIL2A")
 
 
-@pytest.mark.parametrize(
-    ("name", "offset", "told"),
-    [
-        ("T32TQM_20220124T101031_B03_10m.tif", 0.0, "2022-01-24"),
-        ("T32TQM_20220125T101031_B03_10m.tif", -0.1, "2022-01-25"),
-        ("S2A_MSIL2A_20180101T101031_N0500_R022_T32TQM_B03.tif", -0.1, "baseline 05.00"),
-    ],
-)
-def test_offset_without_metadata_goes_by_baseline_then_date(
-    tmp_path: Path, name: str, offset: float, told: str
-) -> None:
-    path = write(tmp_path / name)
-    with scene(path) as opened:
-        assert first(opened, "green") == pytest.approx(0.2 + offset)
-        assert any(told in note for note in opened.notes)
-
-
-@pytest.mark.parametrize(
-    ("counts", "said", "level"),
-    [
-        ((2000, 3000, 4000), "to 3 bands, but neither baseline nor date is known", "warnings"),
-        ((2000, 300, 4000), "to 3 bands (neither baseline nor date is known; 100% of green is", "notes"),
-        ((0, 0, 4000), "to 3 bands, but", "warnings"),
-    ],
-)
-def test_a_guessed_offset_is_told_once_a_scene(
-    tmp_path: Path, counts: tuple[int, ...], said: str, level: str
-) -> None:
-    for band, value in zip(("B02", "B03", "B8A"), counts, strict=True):
-        write(tmp_path / f"s2_{band}.tif", value)
-    with scene(tmp_path, sensor="sentinel-2-l2a") as opened:
-        told = [text for text in (*opened.notes, *opened.warnings) if text.startswith("Sentinel-2: ")]
-        assert len(told) == 1
-        assert said in told[0]
-        assert "--sensor sentinel-2-l2a-offset" in told[0]
-        assert told[0] in getattr(opened, level)
-        assert {band.offset for band in opened.bands} == {0.0}
-
-
-@pytest.mark.parametrize(("suffix", "expected"), [("offset", 0.1), ("harmonised", 0.2)])
-def test_sensor_settles_the_offset(tmp_path: Path, suffix: str, expected: float) -> None:
-    path = write(tmp_path / "T32TQM_20230125T101031_B03_10m.tif")
-    with scene(path, sensor=f"sentinel-2-l2a-{suffix}") as opened:
-        assert first(opened, "green") == pytest.approx(expected)
-
-
-def test_offset_taken_off_twice_is_suspected(tmp_path: Path) -> None:
-    path = write(tmp_path / "T32TQM_20230125T101031_B03_10m.tif", 300)
-    with scene(path) as opened:
-        assert any("harmonised" in text for text in opened.warnings)
-
-
 MTL_C2 = """GROUP = LANDSAT_METADATA_FILE
   GROUP = PRODUCT_CONTENTS
     LANDSAT_PRODUCT_ID = "LC09_{level}_193029_20230506_20230508_02_T1"
@@ -305,13 +253,6 @@ def test_stac_item(tmp_path: Path, new: bool) -> None:
         assert opened.name == "S2B_32TQM_20230506_0_L2A"
         assert opened.time == datetime(2023, 5, 6, 10, 10, 31, tzinfo=UTC)
         assert first(opened, "green") == pytest.approx(0.2)
-
-
-def test_stac_item_whose_provider_took_the_offset_off(tmp_path: Path) -> None:
-    path = item(tmp_path, new=False, properties={"earthsearch:boa_offset_applied": True}, offset=-0.1)
-    with scene(path) as opened:
-        assert first(opened, "green") == pytest.approx(0.3)
-        assert any("already taken off" in note for note in opened.notes)
 
 
 def test_names_in_descriptions_and_words(tmp_path: Path) -> None:

@@ -237,20 +237,6 @@ def test_zero_decibels_is_legal(tmp_path: Path, bands: Sequence[str], split: boo
     assert pixels.valid.sum() == 35
 
 
-def test_linear_power_becomes_decibels(tmp_path: Path) -> None:
-    data = np.full((2, 4, 4), 0.01, np.float32)
-    data[:, 0, 0] = 0
-    path = write(tmp_path / "S1A_IW_GRDH_1SDV_20200101T000000_x.tif", data)
-    with scene(path) as opened:
-        assert opened.units("vh") == "db"
-        assert any("linear" in note for note in opened.notes)
-        pixels = opened.read(opened.grid.window, ["vv", "vh"])
-    assert not pixels.valid[0, 0]
-    np.testing.assert_allclose(pixels.physical()[:, pixels.valid], -20, rtol=1e-6)
-    with scene(path, sar_units="db") as opened:
-        np.testing.assert_allclose(opened.read(opened.grid.window, ["vv"]).data[0, 1, 1], 0.01)
-
-
 def test_eight_bit_zero_is_dark_unless_all_bands_are(tmp_path: Path) -> None:
     data = np.full((4, 5, 5), 50, np.uint8)
     data[3, 1, 1] = 0

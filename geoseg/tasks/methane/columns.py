@@ -104,7 +104,7 @@ def _reference(
     refuse_surface(reference)
     bands = _reflectance(reference)
     if ledger is not None:
-        ledger.hear(tuple(f"{reference.name}: {note}" for note in bands.notes), bands.warnings)
+        ledger.hear(bands.notes, bands.warnings, of=reference.name)
         tell_hidden(reference, ledger)
         try:
             moved = coregistered(Pair(before=onto, after=bands), spec.coregister, ledger)
