@@ -70,7 +70,6 @@ def _merged(found: Sequence[Product]) -> Product:
         name=_common_name([product.name for product in found]),
         assets=tuple(assets.values()),
         time=next((product.time for product in found if product.time), None),
-        offset_known=all(product.offset_known for product in found),
         hints=tuple(dict.fromkeys(hint for product in found for hint in product.hints)),
         notes=tuple(dict.fromkeys(note for product in found for note in product.notes)),
         warnings=tuple(dict.fromkeys(text for product in found for text in product.warnings)),
