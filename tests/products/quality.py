@@ -197,7 +197,7 @@ LAYOUTS: tuple[Layout, ...] = (
         folder=_HYP3,
         bands=_radar(_HYP3),
         layer=f"{_HYP3}_ls_map.tif",
-        codes={"clear": 1, "layover": 17},
+        codes={"clear": 1, "fill": 0, "layover": 17},
     ),
     Layout(
         kind="opera-rtc-mask",
