@@ -7,7 +7,7 @@ driver (GeoTIFF with `.aux.xml`, Erdas Imagine, ENVI classifications); its tags 
 from __future__ import annotations
 
 import re
-import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,9 @@ from xml.etree import ElementTree
 import pyogrio
 import rasterio
 import rasterio.shutil
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from geoseg.inputs import opened
 from geoseg.scenes.paths import is_local
 
 _VALUE, _LEAST, _NAME, _RED, _GREEN, _BLUE = 5, 3, 2, 6, 7, 8
@@ -63,9 +64,13 @@ def read_legend(path: str, index: int = 1) -> Legend:
         path: as GDAL opens it.
         index: 1-based band.
     """
-    band = _described(path, index)
+    with warnings.catch_warnings():
+        # Where it lies is judged by whoever maps it.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        band = _described(path, index)
+        tagged = _from_tags(path, index)
     tables = [] if band is None else [_attribute_table(band), _category_names(band)]
-    tables += [_dbf(path), _from_tags(path, index), _qgis_style(path)]
+    tables += [_dbf(path), tagged, _qgis_style(path)]
     colours, transparent = ({}, frozenset[int]()) if band is None else _colour_table(band)
     named = [(names, source) for names, _, source in tables if names]
     names, source = named[0] if named else ({}, "colour table" if colours else "")
@@ -81,11 +86,10 @@ Table = tuple[dict[int, str], dict[int, str], str]
 
 def _described(path: str, index: int) -> ElementTree.Element | None:
     """The raster band as GDAL describes it in a VRT."""
-    with tempfile.TemporaryDirectory(prefix="geoseg-") as folder:
-        target = Path(folder) / "described.vrt"
+    with rasterio.MemoryFile(ext=".vrt") as memory:
         try:
-            rasterio.shutil.copy(path, str(target), driver="VRT")
-            root = ElementTree.parse(target).getroot()  # noqa: S314 - GDAL wrote it
+            rasterio.shutil.copy(path, memory.name, driver="VRT")
+            root = ElementTree.fromstring(memory.read())  # noqa: S314 - GDAL wrote it
         except (RasterioError, OSError, ElementTree.ParseError):
             return None
     return next((band for band in root.iter("VRTRasterBand") if band.get("band") == str(index)), None)
@@ -147,6 +151,7 @@ def _dbf(path: str) -> Table:
     table = next((item for item in beside if item.is_file()), None)
     if table is None:
         return {}, {}, ""
+    opened(table)
     try:
         meta, _, _, columns = pyogrio.raw.read(table, read_geometry=False)
     except pyogrio.errors.DataSourceError:

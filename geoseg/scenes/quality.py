@@ -19,8 +19,8 @@ from scipy.ndimage import maximum_filter
 from geoseg.grid import READ_ROWS, Grid, Window, sample_windows
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.polygons import PolygonMask, to_crs
-from geoseg.scenes.raster import Raster, base_name
-from geoseg.scenes.sampling import Placement, nearest, place, taps, window_of
+from geoseg.scenes.raster import Raster, place_on
+from geoseg.scenes.sampling import Placement, nearest, taps, window_of
 from geoseg.spec import NOT_MAPPED, Condition, QualityFlag, QualitySpec
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -97,8 +97,7 @@ class RasterLayer:
         Raises:
             SceneError: the grids cannot be aligned.
         """
-        placement = place(grid, self.raster.grid, what=base_name(self.raster.path))
-        return PlacedRaster(layer=self, placement=placement)
+        return PlacedRaster(layer=self, placement=place_on(grid, self.raster))
 
     def table(self, index: int, bands: Sequence[str]) -> Callable[[NDArray[Any]], Bits]:
         """Return what turns the values of a band into conditions, for some bands of the scene."""

@@ -19,6 +19,7 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window, sample_windows
 from geoseg.inputs import opened
 from geoseg.scenes.georeference import georeference
+from geoseg.scenes.sampling import Placement, place
 
 REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 
@@ -203,6 +204,18 @@ class Raster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def place_on(grid: Grid, raster: Raster) -> Placement:
+    """Return how a grid lies on a raster.
+
+    Raises:
+        SceneError: one of both has no place on the ground; or neither has, and they differ in size.
+    """
+    file, found = base_name(raster.path), raster.georeference
+    if found.lack:
+        return place(grid, raster.grid, what=file, lack=found.lack, remedy=found.remedy)
+    return place(grid, raster.grid, what=file)
 
 
 def opened_dataset(dataset: rasterio.DatasetReader) -> None:

@@ -20,8 +20,8 @@ from geoseg.scenes.bands import Band, find_band
 from geoseg.scenes.polygons import PolygonMask, read_polygons
 from geoseg.scenes.product import Geometry, LeftOut
 from geoseg.scenes.quality import Quality
-from geoseg.scenes.raster import Raster, base_name
-from geoseg.scenes.sampling import Placement, place
+from geoseg.scenes.raster import Raster, base_name, place_on
+from geoseg.scenes.sampling import Placement
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
 from geoseg.spec import NOT_MAPPED, Condition, SensorSpec, Units
 
@@ -78,7 +78,7 @@ class Scene:
         self.grid = grid
         self._masks: tuple[PolygonMask, ...] = tuple(area.on(grid) for area in areas if area.masks)
         self._placements: dict[Raster, Placement] = {
-            raster: _place(grid, raster) for raster in _rasters(bands)
+            raster: place_on(grid, raster) for raster in _rasters(bands)
         }
         self._hidden = self.quality.on(grid) if self.quality.layers else None
 
@@ -388,15 +388,6 @@ def finest(bands: Sequence[Band]) -> Grid:
     return next(
         (grid for grid, size in zip(grids, sizes, strict=True) if size <= least * (1 + 1e-6)), grids[0]
     )
-
-
-def _place(grid: Grid, raster: Raster) -> Placement:
-    """Return how a grid lies on a file."""
-    found = raster.georeference
-    file = base_name(raster.path)
-    if found.lack:
-        return place(grid, raster.grid, what=file, lack=found.lack, remedy=found.remedy)
-    return place(grid, raster.grid, what=file)
 
 
 def _rasters(bands: Sequence[Band]) -> list[Raster]:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from geoseg.grid import Grid, Window, sample_windows
 from geoseg.scenes.bands import Band, observed
-from geoseg.scenes.raster import base_name
-from geoseg.scenes.sampling import place
+from geoseg.scenes.raster import place_on
 
 MOST_PIXELS = 2**27
 """Pixels of the raster under a scene that are all read; of more, windows spread evenly."""
@@ -188,7 +187,7 @@ def _under(band: Band, grid: Grid) -> Window:
         SceneError: one has a CRS and the other has none.
     """
     native = band.raster.grid
-    placement = place(grid, native, what=base_name(band.raster.path))
+    placement = place_on(grid, band.raster)
     cols, rows = np.meshgrid(np.linspace(0, grid.width, _NODES), np.linspace(0, grid.height, _NODES))
     x, y = placement.exact(cols, rows)
     known = np.isfinite(x) & np.isfinite(y)

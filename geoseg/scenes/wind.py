@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import math
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import rasterio
 from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.errors import GeosegError, SceneError, SceneReadError
 from geoseg.inputs import opened
 from geoseg.scenes.cube_time import Slice
 from geoseg.scenes.nodes import Nodes, nodes_at
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.wind_parts import Component, components
+from geoseg.scratch import scratch_folder, scratching
 
 MOST_APART = timedelta(hours=3)
 """Wind of a time farther from the scene's is refused: it turns with the hour of the day."""
@@ -67,6 +67,7 @@ class WindFile:
         Raises:
             SceneReadError: the file cannot be read.
             SceneError: it has no such components, or its times are not understood.
+            OutputError: there is no room to unpack a zip.
         """
         self._path, self._name = str(path), base_name(str(path))
         opened(self._path)
@@ -116,22 +117,33 @@ class WindFile:
         try:
             yield
         except (RasterioError, zipfile.BadZipFile, OSError) as error:
-            if isinstance(error, SceneReadError):
+            if isinstance(error, GeosegError):
                 raise
             raise SceneReadError(f"{self._path} cannot be read as wind: {error}; {_REMEDY}") from error
 
 
+def _unpack(packed: IO[bytes], target: Path) -> None:
+    """Copy a file of an archive to a scratch file.
+
+    Raises:
+        OutputError: there is no room.
+        BadZipFile: the archive is damaged.
+    """
+    with scratching(target.parent), target.open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked)
+
+
 def _of_archive(path: str, name: str, stack: ExitStack) -> list[Component]:
     """Unpack a zip, as the Climate Data Store delivers netCDF, and find the file of it that holds wind."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="geoseg-wind-")))
+    folder = stack.enter_context(scratch_folder())
     with zipfile.ZipFile(path) as archive:
         members = [item for item in archive.infolist() if not item.is_dir()]
         problems = []
         for number, item in enumerate(members):
             # A name of our own: one in the archive may point outside of the folder.
             target = folder / f"{number}{Path(item.filename).suffix}"
-            with archive.open(item) as packed, target.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
+            with archive.open(item) as packed:
+                _unpack(packed, target)
             inner = f"{name}, {base_name(item.filename)}"
             with ExitStack() as trial:
                 try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from geoseg.disk import check_blocks
 from geoseg.errors import OutputError
 from geoseg.plan import WIDEST
 from geoseg.scenes.terrain import open_terrain
+from geoseg.scenes.wind import WindFile
 from geoseg.scratch import ColumnStore, ScratchFile, scratch_folder
 from tests import plumes
 from tests.disks import small_disk
@@ -142,6 +144,19 @@ def test_slope_in_the_folder_for_temporary_files(tmp_path: Path, monkeypatch: py
             open_terrain(path, "slope", "slope", folder)
     with pytest.raises(OutputError, match="cannot be kept there"), scratch_folder(tmp_path / "nowhere"):
         pytest.fail("entered")
+
+
+def test_wind_unpacked_in_the_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "era5.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data_stream-oper.nc", np.random.default_rng(0).bytes(300_000))
+    with small_disk(tmp_path / "disk", 128) as disk:
+        monkeypatch.setattr("tempfile.tempdir", str(disk))
+        with pytest.raises(OutputError, match="TMPDIR"):
+            WindFile(path)
+        assert list(disk.iterdir()) == []
 
 
 def test_a_bundle(tmp_path: Path) -> None:

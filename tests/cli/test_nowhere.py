@@ -68,7 +68,7 @@ def _pictures(folder: Path) -> tuple[object, ...]:
         path = folder / "bands" / f"{name}.png"
         _scene_band(path, band)
         path.with_suffix(".pgw").write_text(f"10\n0\n0\n-10\n{EAST + 5}\n{NORTH - 5}\n")
-    return (folder / "bands",)
+    return tuple(folder / "bands" / f"{name}.png" for name in BANDS)
 
 
 def _scene_band(path: Path, band: np.ndarray) -> None:
@@ -166,7 +166,7 @@ def test_what_lies_beside_a_scene_is_refused(
         _scene(tmp_path / "b.tif", _counts(1), nodata=0, **profile)
     else:
         water = disc(SIDE, 10, 30, 30).astype(np.uint16)
-        _scene(tmp_path / "b.tif", np.stack([water] * 6), **profile)
+        _scene(tmp_path / "b.tif", water[np.newaxis], **profile)
     words = ("flood", scene, *SENSOR, "--method", "classical", "-o", tmp_path / "w.gpkg")
     _, err = geoseg(*words, option, tmp_path / "b.tif", code=3)
     assert "b.tif has" in err
@@ -195,7 +195,8 @@ NO_PLACE = {
 def test_geotransforms_of_no_place_are_refused(
     command: str, place: str, tmp_path: Path, geoseg: Geoseg
 ) -> None:
-    data = _counts()[:1] % 3 if command == "vectorize" else _counts()
+    one = command in {"vectorize", "--hand", "--permanent-water"}
+    data = _counts()[:1] % 3 if one else _counts()
     bad = _scene(tmp_path / "b.tif", data, crs=UTM, transform=NO_PLACE[place])
     good = write_raster(tmp_path / "a.tif", _counts(), descriptions=BANDS, nodata=0)
     words: tuple[object, ...] = ("flood", good, *SENSOR, "--method", "classical", command, bad)

@@ -474,6 +474,18 @@ def test_the_same_map_twice_holds_no_change(compare: Compare, tmp_path: Path) ->
     assert (tmp_path / "m.csv").read_text().splitlines()[1].startswith("class 7,")
 
 
+def test_maps_without_a_crs_are_compared_pixel_by_pixel(compare: Compare, tmp_path: Path) -> None:
+    before, after = two_dates(CLASSES)
+    paths = []
+    for name, codes in (("b.png", before), ("a.png", after)):
+        paths.append(tmp_path / name)
+        image = Image.fromarray(codes)
+        image.putpalette([part for code in range(256) for part in classmaps.COLOURS.get(code, (0, 0, 0))])
+        image.save(paths[-1])
+    compare(*paths)
+    np.testing.assert_array_equal(mapped(tmp_path) > 0, before != after)
+
+
 def test_tiles_do_not_matter(compare: Compare, tmp_path: Path) -> None:
     paths = [classmaps.with_tags(tmp_path / f"{i}.tif", data) for i, data in enumerate(two_dates(CLASSES))]
     maps = []
