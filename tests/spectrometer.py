@@ -15,6 +15,7 @@ from pyproj import CRS
 
 from geoseg.catalog.gases import methane
 from geoseg.methods.unit_absorption import unit_absorption
+from tests.products.ground import Ground
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -41,17 +42,27 @@ class Cube:
     """(rows, cols)"""
 
 
-def simulate(rows: int, cols: int, plume: Mask | None = None, seed: int = 0) -> Cube:
+def simulate(
+    rows: int,
+    cols: int,
+    plume: Mask | None = None,
+    seed: int = 0,
+    *,
+    centres: NDArray[np.float64] = CENTRES,
+    widths: NDArray[np.float64] = WIDTHS,
+) -> Cube:
     """Make ground as of the golden values: albedo sd 15 %, three modes of 1 %, noise 0.3 %."""
     rng = np.random.default_rng(seed)
     plume = np.zeros((rows, cols), bool) if plume is None else plume
-    spectrum = 50 * np.exp(-1.5 * np.linspace(0, 1, len(CENTRES)))
+    spectrum = 50 * np.exp(-1.5 * np.linspace(0, 1, len(centres)))
     albedo = np.maximum(rng.normal(1, 0.15, (rows, cols, 1)), 0.3)
-    modes = rng.normal(size=(3, len(CENTRES)))
+    modes = rng.normal(size=(3, len(centres)))
     data = albedo * spectrum * (1 + 0.01 * rng.normal(size=(rows, cols, 3)) @ modes)
     data *= 1 + 0.003 * rng.normal(size=data.shape)
-    first = len(CENTRES) - len(WINDOW)
-    data[plume, first:] *= np.exp(unit_absorption(methane(), WINDOW, WIDTHS[first:]) * PPM_M / 1e5)
+    sees = (centres >= WINDOW[0]) & (centres <= WINDOW[-1])
+    darker = np.ones(len(centres))
+    darker[sees] = np.exp(unit_absorption(methane(), centres[sees], widths[sees]) * PPM_M / 1e5)
+    data[plume] *= darker
     return Cube(data=data.astype(np.float32), plume=plume)
 
 
@@ -125,8 +136,25 @@ def lookup_table(cube: Cube) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return (np.where(inside, col + 1, 0).astype(np.int32), np.where(inside, row + 1, 0).astype(np.int32))
 
 
-def write_granule(path: Path, cube: Cube, *, bad: tuple[int, ...] = ()) -> Path:
-    """Write a netCDF as EMIT's level 1B is laid out; `bad`: positions of bands that are called bad."""
+def write_granule(
+    path: Path,
+    cube: Cube,
+    *,
+    bad: tuple[int, ...] = (),
+    variable: str = "radiance",
+    centres: NDArray[np.float64] = CENTRES,
+    widths: NDArray[np.float64] = WIDTHS,
+) -> Path:
+    """Write a netCDF as EMIT's are laid out.
+
+    Args:
+        path: where.
+        cube: what `variable` holds.
+        bad: positions of bands that are called bad.
+        variable: `radiance` of level 1B, `reflectance` or another of level 2A.
+        centres: nm, (B,).
+        widths: nm, (B,).
+    """
     rows, cols, bands = cube.data.shape
     glt_x, glt_y = lookup_table(cube)
     with netCDF4.Dataset(path, "w") as file:
@@ -134,16 +162,16 @@ def write_granule(path: Path, cube: Cube, *, bad: tuple[int, ...] = ()) -> Path:
         for name, size in [("downtrack", rows), ("crosstrack", cols), ("bands", bands), *sizes]:
             file.createDimension(name, size)
         frame = file.createVariable(
-            "radiance", "f4", ("downtrack", "crosstrack", "bands"), fill_value=-9999.0, zlib=True,
-            chunksizes=(min(64, rows), min(32, cols), 20),
+            variable, "f4", ("downtrack", "crosstrack", "bands"), fill_value=-9999.0, zlib=True,
+            chunksizes=(min(64, rows), min(32, cols), min(20, bands)),
         )  # fmt: skip
-        frame.units = "uW/cm^2/SR/nm"
+        frame.units = "uW/cm^2/SR/nm" if variable == "radiance" else "unitless"
         frame[:] = cube.data
         parameters = file.createGroup("sensor_band_parameters")
         good = np.array([index not in bad for index in range(bands)])
         for name, values, kind in (
-            ("wavelengths", CENTRES, "f4"),
-            ("fwhm", WIDTHS, "f4"),
+            ("wavelengths", centres, "f4"),
+            ("fwhm", widths, "f4"),
             ("good_wavelengths", good, "u1"),
         ):
             parameters.createVariable(name, kind, ("bands",))[:] = values
@@ -154,3 +182,14 @@ def write_granule(path: Path, cube: Cube, *, bad: tuple[int, ...] = ()) -> Path:
         file.spatial_ref = CRS.from_epsg(4326).to_wkt("WKT1_GDAL")
         file.time_coverage_start = "2022-08-15T04:28:38+0000"
     return path
+
+
+def ground_cube(ground: Ground, centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Reflectance (B, H, W) of made ground at wavelengths in nm, straight between its bands."""
+    names = ["blue", "green", "red", "nir", "nir08", "swir16", "swir22"]
+    nm = np.array([490, 560, 660, 835, 865, 1610, 2200], float)
+    known = np.stack([ground.reflectance(name) for name in names])
+    place = np.clip(np.interp(centres, nm, np.arange(len(nm))), 0, len(nm) - 1)
+    low = np.minimum(place.astype(int), len(nm) - 2)
+    share = (place - low)[:, None, None]
+    return np.asarray(known[low] * (1 - share) + known[low + 1] * share)

@@ -13,13 +13,13 @@ from geoseg.scenes.naming import (
     CUBE,
     Candidate,
     bad_bands,
+    centre_of,
     cube_names,
     fwhm_of,
     name_by_wavelength,
     name_by_words,
     orders_of,
     vocabulary,
-    wavelength_of,
 )
 from geoseg.scenes.product import Asset, LeftOut
 from geoseg.scenes.raster import Raster
@@ -45,6 +45,9 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
 
     A band that calls itself alpha is one if its values are only 0 and the highest of the dtype; else it
     holds data, as the near infrared of NAIP does.
+
+    Raises:
+        SceneError: the product's metadata describe another number of bands than the file has.
     """
     indexes, notes = list(range(1, raster.count + 1)), []
     alpha = raster.alpha_candidate
@@ -57,14 +60,19 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
             indexes.remove(alpha)
         else:
             notes.append(f"band {alpha} calls itself alpha but its values vary: taken for data")
-    wavelengths = {index: wavelength_of(raster, index) for index in indexes}
+    if asset.wavelengths and len(asset.wavelengths) != raster.count:
+        raise SceneError(
+            f"{raster.path} has {raster.count} bands, and its metadata describe {len(asset.wavelengths)}; "
+            "fetch both again"
+        )
+    wavelengths = {index: centre_of(asset, raster, index) for index in indexes}
     widths: list[float | None] = [None] * raster.count
-    if len(indexes) >= CUBE and all(wavelengths.values()):
-        widths = fwhm_of(raster)
-        bad = sorted(bad_bands(raster))
+    if asset.wavelengths or (len(indexes) >= CUBE and all(wavelengths.values())):
+        widths = list(asset.widths) or fwhm_of(raster)
+        bad = bad_bands(raster) | {index for index, centre in wavelengths.items() if centre is None}
         if bad:
             indexes = [index for index in indexes if index not in bad]
-            notes.append(f"{len(bad)} bands that it calls bad are left out")
+            notes.append(f"left out: {len(bad)} bands that the product calls bad or did not acquire")
     return [
         Candidate(
             asset=asset, raster=raster, index=index, wavelength=wavelengths[index], fwhm=widths[index - 1]
@@ -157,7 +165,8 @@ def _by_raster(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
 def _cube(group: Sequence[Candidate]) -> list[Named]:
     """Name a spectrometer's bands by wavelength."""
     wavelengths = [item.wavelength for item in group if item.wavelength]
-    if len(group) < CUBE or len(wavelengths) < len(group):
+    spectrometer = len(group) >= CUBE or bool(group[0].asset.wavelengths)
+    if not spectrometer or len(wavelengths) < len(group):
         return []
     pairs = zip(cube_names(wavelengths), group, strict=True)
     return [Named(name=name, candidate=item, origin="wavelength") for name, item in pairs]
@@ -223,12 +232,15 @@ def _not_named(
     """Say why bands have no names."""
     sensor, first = verdict.sensor, unknown[0]
     count = sum(item.raster is first.raster for item in unknown)
+    if first.asset.unnamed:
+        return BandError(f"{first.file}: {first.asset.unnamed}")
     if sensor is None or count == 1:
         return not_recognised(unknown, sensors)
     if sensor.kind == "hyperspectral":
         return BandError(
-            f"{first.file} has {count} bands without wavelengths; {sensor.name} cubes are read from ENVI or "
-            "GeoTIFF with a wavelength a band, of EMIT from netCDF: convert products in HDF5 to one of them"
+            f"{first.file} has {count} bands without wavelengths; {sensor.name} cubes are read from the "
+            "product as delivered (EnMAP with METADATA.XML beside it, PRISMA .he5, EMIT .nc), or from ENVI "
+            "or GeoTIFF with a wavelength a band"
         )
     orders = [str(len(order)) for order in (sensor.order, *sensor.orders) if order]
     usual = f"its usual stacks have {' or '.join(orders)}" if orders else "it has no usual order"

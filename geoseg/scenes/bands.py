@@ -161,6 +161,24 @@ def find_band(bands: Sequence[Band], name: str, centres: Mapping[str, float]) ->
     raise missing([name], list(known))
 
 
+def common_names(bands: Sequence[Band], centres: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the common names that `find_band` knows: of bands, and those that they stand in for.
+
+    Args:
+        bands: what there is.
+        centres: centre wavelengths (µm) of common names.
+    """
+    own = [band.name for band in bands if not re.match(r"w\d", band.name)]
+    others = []
+    for name in dict.fromkeys((*TWINS, *centres)):
+        try:
+            find_band(bands, name, centres)
+        except BandError:
+            continue
+        others.append(name)
+    return tuple(dict.fromkeys((*own, *others)))
+
+
 def missing(names: Sequence[str], there: Sequence[str]) -> BandError:
     """Say which bands are missing, which there are, and how to name one."""
     near = [match for name in names for match in get_close_matches(name, there, n=1, cutoff=0.75)]

@@ -152,12 +152,12 @@ def _from_sensor(item: Named, context: Context) -> Gain:
 def _of_floats(item: Named, context: Context) -> Gain:
     """Return the scale of floats: a reflectance sensor's are reflectance already if they look like it."""
     sensor, raster = context.sensor, item.candidate.raster
-    if sensor is not None and sensor.kind == "hyperspectral":
+    if sensor is not None and sensor.kind == "hyperspectral" and sensor.units != "reflectance":
         return Gain(scale=sensor.scale, offset=0.0, source=f"sensor {sensor.name}, stored as floats")
-    if is_cube_name(item.name):
+    if is_cube_name(item.name) and not (sensor and sensor.kind == "hyperspectral"):
         scale, units = _cube(raster, context).gain
         return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
-    if sensor is not None and sensor.units in {"reflectance", "dn"} and sensor.kind == "optical":
+    if sensor is not None and sensor.units in {"reflectance", "dn"} and sensor.kind != "sar":
         if 0 < context.brightest <= 2:
             context.remarks.note("float values of 0..1 are taken for reflectance as they are")
             return Gain(scale=1.0, offset=0.0, units="reflectance", source="values are reflectance")

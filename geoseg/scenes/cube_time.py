@@ -12,7 +12,7 @@ import rasterio
 from geoseg.errors import SceneError
 
 _DIMENSION = "NETCDF_DIM_"
-_SINCE = re.compile(
+SINCE = re.compile(
     r"^(second|minute|hour|day)s? since (\d{1,4})-(\d{1,2})-(\d{1,2})(?:[T ](.*))?$", re.IGNORECASE
 )
 _CLOCK = re.compile(
@@ -45,7 +45,7 @@ def slices_of(file: rasterio.DatasetReader, name: str) -> list[Slice]:
     """
     units = {key.removesuffix("#units"): text for key, text in file.tags().items() if key.endswith("#units")}
     places = [_places(file.tags(band)) for band in range(1, file.count + 1)]
-    times = [key for key in places[0] if _SINCE.match(units.get(key, ""))]
+    times = [key for key in places[0] if SINCE.match(units.get(key, ""))]
     for key in places[0].keys() - set(times[:1]) - {_VERSIONS}:
         values = {place.get(key) for place in places}
         if len(values) > 1:
@@ -58,7 +58,7 @@ def slices_of(file: rasterio.DatasetReader, name: str) -> list[Slice]:
     calendar = file.tags().get(f"{times[0]}#calendar", "").lower()
     if calendar not in _CALENDARS:
         raise SceneError(f"{name} counts time in a calendar {calendar}; give a file in the standard one")
-    step, start = _since(units[times[0]], name)
+    step, start = since(units[times[0]], name)
     return [
         Slice(band=band, time=start + float(place[times[0]]) * step)
         for band, place in enumerate(places, start=1)
@@ -70,13 +70,13 @@ def _places(tags: Mapping[str, str]) -> dict[str, str]:
     return {key.removeprefix(_DIMENSION): text for key, text in tags.items() if key.startswith(_DIMENSION)}
 
 
-def _since(units: str, name: str) -> tuple[timedelta, datetime]:
+def since(units: str, name: str) -> tuple[timedelta, datetime]:
     """Return the step and the start of units such as `hours since 1900-01-01 00:00:00.0`.
 
     Raises:
         SceneError: they are no such units, or not in universal time.
     """
-    found = _SINCE.match(units)
+    found = SINCE.match(units)
     clock = _CLOCK.match((found[5] or "00:00").strip()) if found else None
     if found is None or clock is None:
         raise SceneError(

@@ -1,16 +1,15 @@
-"""EMIT granules (level 1B radiance, netCDF): in the geometry of the detector, and on the ground by their GLT.
+"""EMIT granules (netCDF): in the geometry of the detector, and on the ground by their lookup table (GLT).
 
-GDAL's netCDF driver gives bands of (downtrack, crosstrack). The geographic lookup table (GLT) names, for each
+GDAL's netCDF driver gives bands of (downtrack, crosstrack). The geographic lookup table names, for each
 pixel of a map grid in longitude and latitude, the nearest pixel of the frame, counted from 1; 0: none.
+Layout: NASA LP DAAC, EMIT L1B and L2A user guides.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import rasterio
@@ -18,69 +17,126 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window
-from geoseg.scenes.product import Asset, Product
-from geoseg.scenes.raster import Raster
-from geoseg.scenes.scene import Scene
-
-LINES = 64
-"""Lines of the frame that are read at once to fill a window of the map grid."""
+from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile, iso_time
+from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.subdatasets import contents_of, spelled
+from geoseg.scenes.swath import Granule, Positions
 
 CHUNKED = 12 * 2**20
 """Bytes of a window: of EMIT's 50 bands it touches at most four chunks then."""
 
 FILL = -9999.0
 
+SENSORS = {"radiance": "emit", "reflectance": "emit-l2a"}
+"""Variables that are mapped, and the sensor whose units they have."""
+
+MASK_BANDS = {
+    8: (
+        "Cloud flag",
+        "Cirrus flag",
+        "Water flag",
+        "Spacecraft Flag",
+        "Dilated Cloud Flag",
+        "AOD550",
+        "H2O",
+        "Aggregate Flag",
+    ),
+    7: (
+        "Cloud flag",
+        "Cirrus flag",
+        "Water flag",
+        "Dilated Cloud Flag",
+        "SpecTf-Cloud Probability",
+        "SpecTf-Cloud Flag",
+        "SpecTf-Buffer Distance",
+    ),
+}
+"""Bands of the variable `mask` by their number: of versions 001 and 003."""
+
+_STAMP = re.compile(r"_(\d{8}T\d{6}_\d{7}_\d{3})\.nc$", re.IGNORECASE)
+"""Time, orbit and scene in a file's name."""
+
+LAYERS = {"reflectance_uncertainty", "mask", "obs"}
+"""Variables of a granule's other files: EMIT_L2A_RFLUNCERT, EMIT_L2A_MASK, EMIT_L1B_OBS."""
+
+
+def variable_of(path: str) -> str | None:
+    """Return which variable a granule holds, `radiance` or one of its siblings; None for other files."""
+    if not path.lower().endswith(".nc"):
+        return None
+    contents = contents_of(path)
+    parts = set(contents.parts) if contents else set()
+    if not {"location/glt_x", "location/glt_y"} <= parts:
+        return None
+    return next((name for name in (*SENSORS, *sorted(LAYERS)) if name in parts), None)
+
 
 def is_granule(path: str) -> bool:
-    """Whether a file is a netCDF of radiance with a GLT, by what is in it."""
-    if not path.lower().endswith(".nc"):
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            file = rasterio.open(path)
-        with file:
-            parts = {name.rsplit(":", 1)[-1].strip("/") for name in file.subdatasets}
-    except RasterioIOError:
-        return False
-    return {"radiance", "location/glt_x", "location/glt_y"} <= parts
+    """Whether a file is a granule of EMIT, by what is in it."""
+    return variable_of(path) is not None
 
 
-def open_raster(path: str) -> Raster:
-    """Open any raster file; a granule on its map grid.
+def siblings(path: str) -> list[str]:
+    """Return the other files of a local granule's acquisition in its folder."""
+    stamp, place = _STAMP.search(path), Path(path)
+    if stamp is None or not place.is_file():
+        return []
+    near = sorted(str(item) for item in place.parent.glob(f"EMIT_L*_{stamp[1]}.nc"))
+    return [item for item in near if Path(item) != place and variable_of(item) in LAYERS]
 
-    Raises:
-        SceneReadError: it is missing, damaged or no raster that GDAL reads.
-        SceneError: it holds complex values.
-    """
-    return Granule(path) if is_granule(path) else Raster(path)
 
-
-def product(path: str) -> Product:
+def emit_product(path: str, beside: Sequence[str] = ()) -> Product:
     """Return what a granule says of itself.
+
+    Args:
+        path: the granule.
+        beside: its other files: the mask is its quality layer, others are left out.
 
     Raises:
         SceneReadError: it cannot be read.
+        SceneError: it holds neither radiance nor reflectance.
     """
-    with Raster(_part(path, "location/glt_x")) as file:
+    variable = variable_of(path)
+    if variable not in SENSORS:
+        raise SceneError(
+            f"{path} holds {variable or 'no variable'} of EMIT, no bands to map; give the EMIT_L1B_RAD or "
+            "EMIT_L2A_RFL file"
+        )
+    with Raster(spelled("netcdf", path, "location/glt_x")) as file:
         begun = file.tags().get("nc_global#time_coverage_start", "")
-    name = re.sub(r"\.nc$", "", path.replace("\\", "/").rsplit("/", 1)[-1], flags=re.IGNORECASE)
+    centres, widths = _series(path, "wavelengths") / 1000, _series(path, "fwhm") / 1000
+    good = _series(path, "good_wavelengths") if _has(path, "good_wavelengths") else np.ones(len(centres))
+    stamp = _STAMP.search(path)
+    masks = [
+        item
+        for item in beside
+        if stamp and (own := _STAMP.search(item)) and own[1] == stamp[1] and variable_of(item) == "mask"
+    ]
+    name = re.sub(r"\.nc$", "", base_name(path), flags=re.IGNORECASE)
+    asset = Asset(
+        path=path,
+        wavelengths=tuple(float(um) if used else None for um, used in zip(centres, good, strict=True)),
+        widths=tuple(map(float, widths)),
+    )
     return Product(
         name=name,
-        assets=(Asset(path=path),),
-        sensor="emit",
-        because="a netCDF of radiance with a lookup table, as EMIT's are",
-        time=_time(begun),
+        assets=(asset,),
+        sensor=SENSORS[variable],
+        because=f"a netCDF of {variable} with a lookup table, as EMIT's are",
+        time=iso_time(begun),
         notes=(f"{name}: put on the ground by its lookup table (nearest pixel of the detector)",),
+        quality=tuple(QualityFile(path=item, kinds=("emit-mask",)) for item in masks),
+        left_out=tuple(
+            LeftOut(name=base_name(item), why="no bands to map") for item in beside if item not in masks
+        ),
     )
 
 
 class Frame(Raster):
-    """The radiance in the geometry of the detector: rows along the track, columns are detectors."""
+    """All bands in the geometry of the detector: rows along the track, columns are detectors."""
 
     def __init__(self, path: str) -> None:
         """Open a granule.
@@ -88,18 +144,20 @@ class Frame(Raster):
         Raises:
             SceneReadError: it cannot be read, or its parts do not fit together.
         """
+        variable = variable_of(path) or "radiance"
         # Else GDAL takes rows for counted from the south, and turns them.
         with rasterio.Env(GDAL_NETCDF_BOTTOMUP="NO"):
-            super().__init__(_part(path, "radiance"))
+            super().__init__(spelled("netcdf", path, variable))
         self.path = path
-        self._wavelengths = _series(path, "wavelengths")
-        self._widths = _series(path, "fwhm")
-        self._good = _series(path, "good_wavelengths") if _has(path, "good_wavelengths") else None
-        if not self.count == len(self._wavelengths) == len(self._widths):
+        if variable not in SENSORS:
+            self.descriptions = MASK_BANDS.get(self.count, (None,) * self.count)
+            return
+        expected = len(_series(path, "wavelengths"))
+        if self.count != expected:
             self.close()
             raise SceneReadError(
-                f"{path}: {self.count} layers of radiance for {len(self._wavelengths)} wavelengths; EMIT's "
-                f"files need GDAL 3.7 or newer, and this is {rasterio.__gdal_version__}"
+                f"{path}: {self.count} layers for {expected} wavelengths; EMIT's files need GDAL 3.7 or "
+                f"newer, and this is {rasterio.__gdal_version__}"
             )
 
     def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
@@ -108,21 +166,8 @@ class Frame(Raster):
         # of them than the netCDF library keeps, or each band would decode them all anew.
         return super().stretch(indexes, min(most, CHUNKED))
 
-    def tags(self, index: int = 0) -> dict[str, str]:
-        """Metadata of the file; of a band its wavelength and width."""
-        if not index:
-            found = super().tags()
-            if self._good is not None:
-                found["bbl"] = ",".join("1" if good else "0" for good in self._good)
-            return found
-        return {
-            "wavelength": repr(float(self._wavelengths[index - 1])),
-            "fwhm": repr(float(self._widths[index - 1])),
-            "wavelength_units": "nanometers",
-        }
 
-
-class Granule(Raster):
+class EmitGranule(Granule):
     """The same on the map grid that the granule's lookup table describes."""
 
     def __init__(self, path: str) -> None:
@@ -131,95 +176,28 @@ class Granule(Raster):
         Raises:
             SceneReadError: it cannot be read, or its parts do not fit together.
         """
+        frame = Frame(path)
         with rasterio.Env(GDAL_NETCDF_BOTTOMUP="NO"):
-            super().__init__(_part(path, "location/glt_x"))
-            self._rows = Raster(_part(path, "location/glt_y"))
-        self.path = path
-        self.frame = Frame(path)
-        self.count, self.dtypes = self.frame.count, self.frame.dtypes
-        self.scales, self.offsets = self.frame.scales, self.frame.offsets
-        self.descriptions = self.frame.descriptions
-        self.nodata = tuple(FILL if value is None else value for value in self.frame.nodata)
-        self.grid = _map_grid(path, super().tags(), self.grid)
+            super().__init__(path, spelled("netcdf", path, "location/glt_x"), frame)
+            self._rows = Raster(spelled("netcdf", path, "location/glt_y"))
+        self.nodata = tuple(FILL if value is None else value for value in frame.nodata)
+        self.grid = _map_grid(path, Raster.tags(self), self.grid)
 
-    @property
-    def alpha_candidate(self) -> int | None:
-        """There is none."""
-        return None
-
-    @property
-    def mask_source(self) -> str | None:
-        """None: the fill value alone says where nothing was observed."""
-        return None
-
-    def tags(self, index: int = 0) -> dict[str, str]:
-        """Those of the frame."""
-        return self.frame.tags(index)
-
-    def lookup(self, window: Window) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return rows and columns of the frame for a window of the grid, both (height, width); -1: none.
+    def table(self, window: Window) -> tuple[Positions, Positions]:
+        """Return rows and columns of the frame for a window of the grid, both (height, width); below 0: none.
 
         Raises:
-            SceneReadError: the table is damaged.
+            SceneReadError: the table cannot be read.
         """
         # Some tables count pixels that fill gaps between others as negative.
-        cols = np.abs(super().read(window, [1])[0].astype(np.intp)) - 1
+        cols = np.abs(Raster.read(self, window, [1])[0].astype(np.intp)) - 1
         rows = np.abs(self._rows.read(window, [1])[0].astype(np.intp)) - 1
-        if cols.max(initial=-1) >= self.frame.grid.width or rows.max(initial=-1) >= self.frame.grid.height:
-            raise SceneReadError(f"{self.path}: its lookup table points beyond the frame; fetch it again")
-        none = (rows < 0) | (cols < 0)
-        rows[none] = cols[none] = -1
         return rows, cols
-
-    def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
-        """Return stored values (bands, height, width) of a window, each of the nearest detector pixel.
-
-        Raises:
-            SceneReadError: the file is damaged there.
-        """
-        rows, cols = self.lookup(window)
-        fill = np.array([self.nodata[index - 1] for index in indexes], self.dtypes[0])
-        out = np.broadcast_to(fill[:, None, None], (len(indexes), *rows.shape)).copy()
-        seen = rows >= 0
-        if not seen.any():
-            return out
-        left, right = int(cols[seen].min()), int(cols[seen].max()) + 1
-        for top in range(int(rows[seen].min()), int(rows[seen].max()) + 1, LINES):
-            here = seen & (rows >= top) & (rows < top + LINES)
-            lines = Window(row=top, col=left, height=LINES, width=right - left)
-            part = self.frame.read(lines.intersect(self.frame.grid.window), indexes)
-            out[:, here] = part[:, rows[here] - top, cols[here] - left]
-        return out
-
-    def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:  # noqa: ARG002
-        """There is none."""
-        return None
-
-    def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:  # noqa: ARG002
-        """Bytes of the blocks of one stretch of lines; the map grid's rows do not run along the frame's."""
-        return self.frame.cache_bytes(indexes, 0.0, LINES)
 
     def close(self) -> None:
         """Close the file."""
         super().close()
         self._rows.close()
-        self.frame.close()
-
-
-def in_sensor_geometry(scene: Scene) -> tuple[Scene, Granule] | None:
-    """Return a scene's bands in the geometry of the detector, and what puts them on its grid.
-
-    None where the scene's files are on the ground already, or nowhere.
-    """
-    granule = scene.bands[0].raster
-    if not isinstance(granule, Granule) or any(band.raster is not granule for band in scene.bands):
-        return None
-    return Scene(scene.facts, tuple(replace(band, raster=granule.frame) for band in scene.bands)), granule
-
-
-def _part(path: str, variable: str) -> str:
-    """Return a variable of a netCDF as GDAL opens it."""
-    return f'NETCDF:"{path}":{variable if "/" not in variable else "/" + variable}'
 
 
 def _has(path: str, name: str) -> bool:
@@ -233,7 +211,7 @@ def _has(path: str, name: str) -> bool:
 
 def _series(path: str, name: str) -> NDArray[np.float64]:
     """Return a parameter of the bands."""
-    with Raster(_part(path, f"sensor_band_parameters/{name}")) as file:
+    with Raster(spelled("netcdf", path, f"sensor_band_parameters/{name}")) as file:
         return file.read(file.grid.window, [1]).astype(np.float64).ravel()
 
 
@@ -255,12 +233,3 @@ def _map_grid(path: str, tags: dict[str, str], size: Grid) -> Grid:
             "without them its pixels are nowhere on the ground"
         )
     return Grid(crs=crs, transform=Affine.from_gdal(*numbers), height=size.height, width=size.width)
-
-
-def _time(text: str) -> datetime | None:
-    """Return a time (UTC) as EMIT writes it: 2022-08-10T03:41:03+0000."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

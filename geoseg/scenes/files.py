@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes import emit, landsat, planet, sentinel2
+from geoseg.scenes import containers, enmap, landsat, planet, sentinel2
 from geoseg.scenes.paths import (
     ARCHIVES,
     CONTAINERS,
@@ -21,11 +21,13 @@ from geoseg.scenes.paths import (
     looks_like_raster,
 )
 from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
-from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_in
+from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_beside, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
+from geoseg.scenes.remote import may_be_folder, remote_listing
 from geoseg.scenes.sentinel2_tile import tile_offset
 from geoseg.scenes.stac import stac_product
+from geoseg.scenes.subdatasets import subdataset_of
 
 
 def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:
@@ -93,36 +95,104 @@ def _common_name(names: list[str]) -> str:
 def _one(path: str, kinds: Kinds) -> Product:
     """Return the product behind one path."""
     name = base_name(path)
+    part = subdataset_of(path)
+    if part is not None:
+        # GDAL opens such a part without its offset and its date; the product's metadata say both.
+        safe = part.driver.startswith("sentinel2")
+        return _one(part.file, kinds) if safe else containers.subdataset_product(path, part)
     local = Path(path)
     if is_local(path) and landsat.MTL.search(name) and local.is_file():
         return _beside(listing(local.parent), name)
+    if not is_local(path) and _describes(name):
+        return _described(path, name, kinds)
     if path.lower().split("?")[0].endswith((".json", ".geojson")):
         item = stac_product(path)
         return _planet(_texts(local.parent), item) if is_local(path) else item
-    if not is_local(path) or not local.exists():
-        if is_local(path) and ":" not in path:
-            raise SceneReadError(f"{path} does not exist; check the path")
-        return Product(name=name, assets=(Asset(path=path),))
+    if not is_local(path):
+        return _remote(path, name, kinds)
+    if not local.exists():
+        raise SceneReadError(f"{path} does not exist; check the path")
+    if local.is_dir() and containers.is_store(local):
+        return containers.store_product(local)
     if local.is_dir():
         return _folder(listing(local), local.resolve().name, kinds)
     if sentinel2.METADATA.search(name) or name == "manifest.safe":
         return _folder(listing(local.parent), local.resolve().parent.name, kinds)
+    if enmap.METADATA.search(name) and enmap.is_metadata(near := _around(local), name):
+        return _enmap(near, name, kinds)
     if is_archive(local):
         return _folder(listing(local), local.name.split(".")[0], kinds)
-    return _file(local)
+    return _file(local, kinds)
 
 
-def _file(path: Path) -> Product:
+def _describes(name: str) -> bool:
+    """Whether a file describes the product in whose folder it lies, by its name."""
+    patterns = (landsat.MTL, sentinel2.METADATA, enmap.METADATA)
+    return any(pattern.search(name) for pattern in patterns)
+
+
+def _described(path: str, name: str, kinds: Kinds) -> Product:
+    """Return the product that a metadata file at an address describes.
+
+    Raises:
+        SceneReadError: what lies beside it cannot be listed.
+    """
+    folder = path.rpartition("/")[0]
+    files = remote_listing(folder)
+    if files is None:
+        raise SceneReadError(
+            f"{folder} is not listed by its server, so that the files beside {name} are not known; give a "
+            "STAC item, or the band files"
+        )
+    return _beside(files, name) if landsat.MTL.search(name) else _folder(files, base_name(folder), kinds)
+
+
+def _remote(path: str, name: str, kinds: Kinds) -> Product:
+    """Return the product behind an address: a file, a store or a folder.
+
+    Raises:
+        SceneReadError: it is an archive, or cannot be reached.
+    """
+    container = containers.container_product(path)
+    if container is not None:
+        return container
+    if name.lower().endswith(ARCHIVES):
+        raise SceneReadError(f"{path.removeprefix('/vsicurl/')} is an archive at an address; fetch it first")
+    files = remote_listing(path) if may_be_folder(path) else None
+    return _folder(files, name, kinds) if files else Product(name=name, assets=(Asset(path=path),))
+
+
+def _file(path: Path, kinds: Kinds) -> Product:
     """Return one raster file, with the metadata file beside it that shares its name's beginning."""
     asset = Asset(path=str(path))
-    if emit.is_granule(str(path)):
-        return emit.product(str(path))
+    container = containers.container_product(str(path))
+    if container is not None:
+        return container
+    if enmap.IMAGE.search(path.name):
+        near = _around(path)
+        metadata = enmap.metadata_beside(near, path.name)
+        if metadata is not None:
+            return _enmap(near, metadata, kinds, path.name)
     files = _texts(path.parent)
     if landsat.band_label(path.name):
         for mtl in landsat.best_mtls(files.names):
             if path.name.startswith(landsat.MTL.sub("", mtl)):
                 return replace(_landsat(files, mtl, (asset,)), name=path.stem)
     return _planet(files, Product(name=path.stem, assets=(asset,)))
+
+
+def _around(path: Path) -> Listing:
+    """Return the files of the folder that a file is in, not of those below."""
+    return listing(path.parent, deep=False)
+
+
+def _enmap(files: Listing, metadata: str, kinds: Kinds, image: str | None = None) -> Product:
+    """Return an EnMAP product with its quality layers."""
+    product = enmap.enmap_product(files, metadata, image)
+    quality = quality_beside(files, metadata, kinds)
+    known = {base_name(item.path) for item in quality}
+    left = tuple(item for item in product.left_out if item.name not in known)
+    return replace(product, quality=quality, left_out=left)
 
 
 def _texts(folder: Path) -> Listing:
@@ -153,7 +223,15 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
         return _merged([_safe(files, item, kinds) for item in safes if item.count("/") == depth])
     if is_raw_name(files.root) or any(is_raw_name(files.path(item)) for item in files.names):
         raise raw_error(files.root)
-    own = [item for item in files.names if "/" not in item]
+    described = [item for item in files.names if enmap.is_metadata(files, item)]
+    if described:
+        return _enmap(files, _one_of(described, files.root), kinds)
+    container = containers.contained(files)
+    if container is not None:
+        return container
+    # Without METADATA.XML the image may still carry wavelengths; its quality layers are no bands of it.
+    own = [item for item in files.names if enmap.IMAGE.search(item)]
+    own = own or [item for item in files.names if "/" not in item]
     assets, left = _assets(files, own)
     if not assets:
         assets, left = _assets(files, list(files.names))
@@ -174,10 +252,22 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
     return replace(product, name=name if len(mtls) == 1 else product.name, left_out=left)
 
 
+def _one_of(metadata: list[str], root: str) -> str:
+    """Return the only metadata file.
+
+    Raises:
+        SceneError: there are several, of one product each.
+    """
+    if len(metadata) > 1:
+        few = ", ".join(metadata[:3])
+        raise SceneError(f"{root} holds {len(metadata)} products ({few}); give one of these files")
+    return metadata[0]
+
+
 def _safe(files: Listing, metadata: str, kinds: Kinds) -> Product:
     """Return a Sentinel-2 product with its quality layers."""
     product = sentinel2.safe_product(files, metadata)
-    image = product.assets[0].path.removeprefix(f"{files.root}/")
+    image = files.name(product.assets[0].path)
     return replace(product, quality=quality_in(files, image, kinds))
 
 
@@ -204,17 +294,16 @@ def _assets(files: Listing, names: Sequence[str]) -> tuple[tuple[Asset, ...], tu
     siblings = frozenset(name.lower() for name in names)
     pictures = [name for name in names if name.lower().endswith(PICTURES)]
     rasters = [name for name in names if name not in set(pictures) and looks_like_raster(name, siblings)]
-    containers = [name for name in rasters if name.lower().endswith(CONTAINERS)]
-    if len(containers) < len(rasters):
-        rasters = [name for name in rasters if name not in set(containers)]
+    others = [name for name in rasters if name.lower().endswith(CONTAINERS)]
+    if len(others) < len(rasters):
+        rasters = [name for name in rasters if name not in set(others)]
     else:
-        containers = []
+        others = []
     left = [LeftOut(name=base_name(name), why="picture") for name in pictures]
     left += [
-        LeftOut(name=base_name(name), why="the product in another format, or its metadata")
-        for name in containers
+        LeftOut(name=base_name(name), why="the product in another format, or its metadata") for name in others
     ]
-    return tuple(Asset(path=files.path(name), spare=True) for name in rasters), tuple(left)
+    return tuple(asset for name in rasters for asset in containers.assets_of(files.path(name))), tuple(left)
 
 
 def _landsats(files: Listing, mtls: Sequence[str], assets: tuple[Asset, ...]) -> Product:

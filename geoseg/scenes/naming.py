@@ -48,6 +48,11 @@ class Candidate:
         return (*own, description) if description else own
 
 
+def centre_of(asset: Asset, raster: Raster, index: int) -> float | None:
+    """Return a band's centre wavelength in µm as its product says it, else its file."""
+    return asset.wavelengths[index - 1] if asset.wavelengths else wavelength_of(raster, index)
+
+
 def wavelength_of(raster: Raster, index: int) -> float | None:
     """Return a band's centre wavelength in µm from its tags or description."""
     tags = raster.tags(index)

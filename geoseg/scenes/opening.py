@@ -16,9 +16,8 @@ from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.auxiliary import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
 from geoseg.scenes.calibration import Context, calibrate
-from geoseg.scenes.emit import open_raster
 from geoseg.scenes.files import find_product
-from geoseg.scenes.naming import Candidate, vocabulary, wavelength_of
+from geoseg.scenes.naming import Candidate, centre_of, vocabulary
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
@@ -26,6 +25,7 @@ from geoseg.scenes.quality import Layer, Quality
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
 from geoseg.scenes.quality_opening import open_mask, open_quality
 from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.readers import open_raster
 from geoseg.scenes.recognition import recognise
 from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
@@ -64,6 +64,8 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         for asset in product.assets:
             found, notes = candidates_of(asset, rasters[asset.path])
             free += [item for item in found if (item.raster, item.index) not in taken]
+            for text in rasters[asset.path].remarks:
+                remarks.note(text)
             # Whoever names bands has looked at them: nothing is left to say of alpha.
             remarks.notes += [f"{base_name(asset.path)}: {note}" for note in notes if not settled]
         free, flagged = set_bands_aside(free, kinds)
@@ -189,7 +191,8 @@ def _named(name: str, raster: Raster, index: int, product: Product) -> Named:
     if index > raster.count:
         raise BandError(f"--band {name}={raster.path}:{index}: the file has {raster.count} band(s)")
     asset = next(asset for asset in product.assets if asset.path == raster.path)
-    candidate = Candidate(asset=asset, raster=raster, index=index, wavelength=wavelength_of(raster, index))
+    centre = centre_of(asset, raster, index)
+    candidate = Candidate(asset=asset, raster=raster, index=index, wavelength=centre)
     return Named(name=name, candidate=candidate, origin="--band")
 
 

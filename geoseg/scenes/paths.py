@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from geoseg.errors import SceneReadError
 from geoseg.inputs import opened
+from geoseg.scenes import objects
+from geoseg.scenes.tar import long_members
 
 _SCHEMES = {
     "http://": "/vsicurl/http://",
@@ -30,10 +32,6 @@ CONTAINERS = (".nc", ".hdf", ".h5", ".he5")
 """Suffixes of files that hold a product in another way; beside rasters they are no bands."""
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-
-
-TAR_NAME = 99
-"""Characters of a tar member's name that its header holds; longer names stand where GDAL does not look."""
 
 
 def gdal_path(text: str) -> str:
@@ -61,14 +59,21 @@ class Listing:
     """Relative paths, sorted."""
     text: Callable[[str], str]
     """Reads one of them."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Where GDAL opens files that it does not find by root and name."""
 
     def path(self, name: str) -> str:
         """Return the path of a file as GDAL opens it."""
-        return f"{self.root}/{name}"
+        return self.elsewhere.get(name, f"{self.root}/{name}")
+
+    def name(self, path: str) -> str:
+        """Return the relative path of a file by that as GDAL opens it."""
+        own = {there: name for name, there in self.elsewhere.items()}
+        return own.get(path, path.removeprefix(f"{self.root}/"))
 
 
-def listing(path: Path) -> Listing:
-    """List a folder (its own files and those below), or a zip or tar archive.
+def listing(path: Path, *, deep: bool = True) -> Listing:
+    """List a folder (its own files and, `deep`, those below), or a zip or tar archive.
 
     Raises:
         SceneReadError: it cannot be listed.
@@ -77,7 +82,8 @@ def listing(path: Path) -> Listing:
         opened(path)
     try:
         if path.is_dir():
-            names = [str(item.relative_to(path)) for item in path.rglob("*") if item.is_file()]
+            inside = path.rglob("*") if deep else path.iterdir()
+            names = [str(item.relative_to(path)) for item in inside if item.is_file()]
             return Listing(root=str(path), names=_seen(names), text=lambda name: folder_text(path, name))
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -86,19 +92,16 @@ def listing(path: Path) -> Listing:
                 root=f"/vsizip/{path}", names=_seen(names), text=lambda name: _from_zip(path, name)
             )
         with tarfile.open(path) as bundle:
-            names = [member.name for member in bundle.getmembers() if member.isfile()]
+            members = [member for member in bundle.getmembers() if member.isfile()]
     except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise SceneReadError(f"{path} cannot be listed: {error}") from error
-    names = [name.removeprefix("./") for name in names]
-    long = next(
-        (name for name in names if len(name) > TAR_NAME and name.lower().endswith(RASTER_SUFFIXES)), None
+    names = [member.name.removeprefix("./") for member in members]
+    return Listing(
+        root=f"/vsitar/{path}",
+        names=_seen(names),
+        text=lambda name: _from_tar(path, name),
+        elsewhere=long_members(path, members),
     )
-    if long is not None:
-        raise SceneReadError(
-            f"{path}: GDAL does not read members of a tar archive whose names have more than {TAR_NAME} "
-            f"characters ({long}); unpack it and give the folder"
-        )
-    return Listing(root=f"/vsitar/{path}", names=_seen(names), text=lambda name: _from_tar(path, name))
 
 
 def _seen(names: Iterable[str]) -> tuple[str, ...]:
@@ -133,11 +136,13 @@ def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
 
 
 def fetch_text(path: str) -> str:
-    """Return the text of a local file, of a member of a local archive, or of an http(s) address.
+    """Return the text of a local file, of a member of a local archive, or of an address (http(s), S3).
 
     Raises:
         SceneReadError: it cannot be read.
     """
+    if path.startswith(objects.PREFIX):
+        return _decode(objects.read_object(path))
     address = path.removeprefix("/vsicurl/")
     try:
         if address.startswith(("http://", "https://")):

@@ -51,10 +51,17 @@ class Asset:
     """Per band what the product calls it, the surest first; empty: names must tell."""
     gains: tuple[Gain | None, ...] = ()
     """Per band."""
+    wavelengths: tuple[float | None, ...] = ()
+    """Per band of an imaging spectrometer its centre in µm, None where it was not acquired; empty: the file
+    must tell."""
+    widths: tuple[float | None, ...] = ()
+    """Per band the full width at half maximum in µm; empty: the file must tell."""
     units: tuple[str, ...] = ()
     """Per band the unit as a catalogue states it; empty where it does not."""
     spare: bool = False
     """Whether it may be left out when its bands are unknown: it was found, not named."""
+    unnamed: str = ""
+    """Why its bands have no names and what to do, for people; empty: nothing is known."""
     time: datetime | None = None
     """When it was acquired, as its product says it; None: names must tell."""
     key: str = ""
@@ -133,6 +140,15 @@ _BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
 _OWN_BASELINES = (1.0, 90.0)
 """Between them lie ESA's own; Sen2Cor by users writes 99.99, which tells nothing."""
 _HLS_DAY = re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\.")
+
+
+def iso_time(text: str) -> datetime | None:
+    """Return a time in ISO 8601 in UTC, which is meant where no zone is said; None for what is none."""
+    try:
+        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def time_in_name(name: str) -> datetime | None:

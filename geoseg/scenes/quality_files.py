@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from posixpath import dirname
 
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import Listing, is_local
@@ -87,6 +88,16 @@ def quality_in(files: Listing, image: str, kinds: Kinds) -> tuple[QualityFile, .
         QualityFile(path=files.path(name), kinds=fitting)
         for name in files.names
         if name.startswith(granule) and (fitting := kinds_by_name(base_name(name), kinds))
+    )
+
+
+def quality_beside(files: Listing, name: str, kinds: Kinds) -> tuple[QualityFile, ...]:
+    """Return the quality layers in the folder of one file of a product, named as it is but for the end."""
+    folder = dirname(name)
+    return tuple(
+        QualityFile(path=files.path(item), kinds=fitting)
+        for item in files.names
+        if dirname(item) == folder and (fitting := kinds_by_name(base_name(item), kinds))
     )
 
 

@@ -14,7 +14,6 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid
-from geoseg.scenes.emit import open_raster
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import fetch_text, gdal_path
 from geoseg.scenes.polygons import read_polygons
@@ -22,6 +21,7 @@ from geoseg.scenes.product import QualityFile
 from geoseg.scenes.quality import Layer, PolygonLayer, RasterLayer
 from geoseg.scenes.quality_files import Kinds
 from geoseg.scenes.raster import Raster, base_name
+from geoseg.scenes.readers import open_raster
 from geoseg.spec import QualityFlag, QualitySpec
 
 Opened = tuple[QualitySpec, Layer]

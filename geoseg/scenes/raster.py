@@ -20,6 +20,10 @@ from geoseg.grid import Grid, Window, sample_windows
 from geoseg.inputs import opened
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.sampling import Placement, place
+from geoseg.scenes.subdatasets import subdataset_of
+
+RAW = (".bsq", ".bil", ".bip", ".img", ".dat")
+"""Suffixes of files that a header beside them (`.hdr`) describes."""
 
 REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 
@@ -39,8 +43,9 @@ class Raster:
             SceneError: it holds complex values, or its geotransform puts its pixels nowhere.
         """
         self.path = path
-        # Listing a remote folder can take longer than reading the scene.
-        options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} if path.startswith(REMOTE) else {}
+        # Listing a remote folder can take longer than reading the scene. Raw values need their header.
+        beside = "TRUE" if path.lower().endswith(RAW) else "EMPTY_DIR"
+        options = {"GDAL_DISABLE_READDIR_ON_OPEN": beside} if path.startswith(REMOTE) else {}
         try:
             with rasterio.Env(**options), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -63,6 +68,8 @@ class Raster:
         self.scales: tuple[float, ...] = self._dataset.scales
         self.offsets: tuple[float, ...] = self._dataset.offsets
         self.descriptions: tuple[str | None, ...] = self._dataset.descriptions
+        self.remarks: tuple[str, ...] = ()
+        """What was assumed on opening, for people."""
         try:
             self.georeference = georeference(self._dataset, path)
         except SceneError:
@@ -159,9 +166,21 @@ class Raster:
         windows = sample_windows(self.grid, size=size, most=most)
         return np.concatenate([self.read(window, [index]).ravel() for window in windows])
 
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of the blocks that the file is stored in."""
+        height, width = self._dataset.block_shapes[0]
+        return height, width
+
+    def decoded(self, indexes: Sequence[int]) -> int:
+        """Bytes a pixel of what is decoded for some bands: all of them where they are stored together."""
+        together = self._dataset.interleaving == Interleaving.pixel
+        stored = range(1, self.count + 1) if together else indexes
+        return sum(self.dtypes[index - 1].itemsize for index in stored)
+
     def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:
         """Bytes of the blocks that stretches of `strip` rows touch, counted from row `first`."""
-        block_height, block_width = self._dataset.block_shapes[0]
+        block_height, block_width = self.block
         # One block more than a row: the cache evicts before it takes in the next.
         across = (-(-self.grid.width // block_width) + 1) * block_width
         fits = strip % block_height == 0 or block_height % strip == 0
@@ -169,19 +188,15 @@ class Raster:
         beside = 0 if fits and first % min(strip, block_height) == 0 else 1
         rows = (-(-strip // block_height) + beside) * block_height
         rows = min(rows, -(-self.grid.height // block_height) * block_height)
-        interleaved = self._dataset.interleaving == Interleaving.pixel
-        stored = range(1, self.count + 1) if interleaved else indexes
-        return sum(rows * across * self.dtypes[index - 1].itemsize for index in stored)
+        return rows * across * self.decoded(indexes)
 
     def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
         """Rows and columns of windows that hold whole blocks, and their bytes with all that is decoded.
 
         These are some `most` bytes, but one block at least, whatever its size.
         """
-        block_height, block_width = self._dataset.block_shapes[0]
-        interleaved = self._dataset.interleaving == Interleaving.pixel
-        stored = range(1, self.count + 1) if interleaved else indexes
-        pixel = sum(self.dtypes[index - 1].itemsize for index in stored)
+        block_height, block_width = self.block
+        pixel = self.decoded(indexes)
         rows = max(block_height, 64 // block_height * block_height)
         cols = min(max(most // pixel // rows // block_width, 1) * block_width, self.grid.width)
         rows = min(max(most // pixel // cols // block_height, 1) * block_height, self.grid.height)
@@ -238,7 +253,10 @@ def opened_dataset(dataset: rasterio.DatasetReader) -> None:
 
 
 def base_name(path: str) -> str:
-    """Return the last part of a path or URL, without a query."""
+    """Return the last part of a path or URL, without a query; of a subdataset `file:part`."""
+    part = subdataset_of(path)
+    if part is not None:
+        return ":".join(filter(None, (base_name(part.file), part.variable)))
     return PurePosixPath(re.sub(r"\?.*$", "", path.replace("\\", "/"))).name
 
 

@@ -193,6 +193,10 @@ def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, Sensor
     count = sum(other.raster is item.raster for other in candidates)
     dtype = item.raster.dtypes[item.index - 1]
     one = f"--band NAME={item.raster.path}" + (f":{item.index}" if item.raster.count > 1 else "")
+    single = list(dict.fromkeys(other.where for other in candidates if other.raster.count == 1))
+    if count == 1 and len(single) > 1:
+        few = ", ".join(single[:8]) + (f" and {len(single) - 8} more" if len(single) > 8 else "")
+        return BandError(f"no name tells which band is which of {few}; say so of each with {one}")
     if count == 1:
         return BandError(
             f"{item.where} ({dtype}): its name does not tell which band it is; say so with {one}"

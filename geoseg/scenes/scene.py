@@ -16,7 +16,7 @@ from geoseg.errors import BandError
 from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes.area import Area, box_area
-from geoseg.scenes.bands import Band, find_band
+from geoseg.scenes.bands import Band, common_names, find_band
 from geoseg.scenes.polygons import PolygonMask, read_polygons
 from geoseg.scenes.product import Geometry, LeftOut
 from geoseg.scenes.quality import Quality
@@ -91,6 +91,11 @@ class Scene:
     def band_names(self) -> tuple[str, ...]:
         """Names of the bands, in order."""
         return tuple(band.name for band in self.bands)
+
+    @property
+    def common_names(self) -> tuple[str, ...]:
+        """Common names that `select` knows: of its bands, and those that others stand in for."""
+        return common_names(self.bands, self.facts.centres)
 
     @property
     def sensor(self) -> SensorSpec | None:

@@ -8,12 +8,12 @@ from typing import Literal
 
 from geoseg.catalog.bundles import find_model
 from geoseg.catalog.presets import task
+from geoseg.errors import SceneError
 from geoseg.inputs import reading_inputs
 from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes import Scene, Source
-from geoseg.scenes.bands import TWINS
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
@@ -119,11 +119,20 @@ def _by_method(
 
 
 def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candidates:
-    """Which methods the bands allow; a band counts where every scene has it."""
-    names = [scene.band_names, *(earlier.band_names for earlier in before)]
+    """Which methods the bands allow; a band counts where every scene has it.
+
+    Raises:
+        SceneError: a scene is the radiance cube of a spectrometer.
+    """
+    for item in (scene, *before):
+        held = {item.units(band) for band in item.band_names}
+        if kind_of(item) == "hyperspectral" and held == {"radiance"}:
+            raise SceneError(
+                f"{item.name} holds radiance at the sensor, and water is told by reflectance; give the "
+                "level 2 product of the same scene"
+            )
+    names = [scene.common_names, *(earlier.common_names for earlier in before)]
     available = [band for band in names[0] if all(band in other for other in names)]
-    # `select` takes one near infrared for the other.
-    available += [twin for band, twin in TWINS.items() if band in available and twin not in available]
     units = {scene.units(band) for band in available} or {"dn"}
     return candidate_bands(
         spec,

@@ -10,19 +10,22 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 
 from geoseg.catalog.presets import sensors
-from geoseg.errors import BandError, SceneReadError
+from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.emit import in_sensor_geometry
+from geoseg.scenes.swath import in_sensor_geometry
 from geoseg.spec import SceneSpec
+from tests.products.emit import write_emit
 from tests.spectrometer import (
     CENTRES,
     EAST,
     NORTH,
     STEP,
     WIDTHS,
+    Cube,
     lookup_table,
     simulate,
     to_ground,
@@ -57,7 +60,7 @@ def test_a_header_may_call_bands_bad_or_leave_widths_out(tmp_path: Path) -> None
         assert len(opened.bands) == len(CENTRES) - 1
         assert "w660" not in opened.band_names
         assert all(band.fwhm is None for band in opened.bands)
-        assert any("1 bands that it calls bad" in note for note in opened.notes)
+        assert any("left out: 1 bands that the product calls bad" in note for note in opened.notes)
 
 
 def test_tags_of_a_tiff_tell_widths(tmp_path: Path) -> None:
@@ -101,7 +104,9 @@ def test_a_stack_without_wavelengths_is_told_what_is_read(tmp_path: Path) -> Non
     place = {"crs": 32640, "transform": Affine(30, 0, 500_000, 0, -30, 4_000_000)}
     with rasterio.open(tmp_path / "cube.tif", "w", **profile, **place) as file:
         file.write(np.ones((12, 8, 8), np.uint16))
-    with pytest.raises(BandError, match=r"12 bands without wavelengths; prisma .*ENVI or GeoTIFF.*HDF5"):
+    with pytest.raises(
+        BandError, match=r"12 bands without wavelengths; prisma .*METADATA.XML.*ENVI or GeoTIFF"
+    ):
         scene(tmp_path / "cube.tif", "prisma")
 
 
@@ -169,6 +174,75 @@ def test_a_granule_that_is_nowhere_or_torn_is_refused(tmp_path: Path) -> None:
         scene(path)
 
 
+def spectrum() -> NDArray[np.float64]:
+    """(40, 60, 50): reflectance of each band and pixel."""
+    return np.asarray(0.01 + np.arange(40 * 60 * 50).reshape(40, 60, 50) / 150_000)
+
+
+RFL = np.linspace(400, 2480, 40)
+
+
+@pytest.mark.parametrize("way", ["file", "folder", "GDAL's name"])
+def test_reflectance_of_level_2a_lies_on_the_ground(tmp_path: Path, way: str) -> None:
+    made = spectrum()
+    path = write_emit(tmp_path, made, RFL)
+    given = {"file": str(path), "folder": str(tmp_path), "GDAL's name": f'NETCDF:"{path}":reflectance'}[way]
+    with open_scene(SceneSpec(paths=(given,)), sensors()) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == "emit-l2a"
+        assert opened.sensor.surface
+        assert {band.units for band in opened.bands} == {"reflectance"}
+        pixels = opened.read(opened.grid.window, [opened.band_names[7]])
+        glt_x, glt_y = lookup_table(
+            Cube(data=np.zeros((60, 50, 1), np.float32), plume=np.zeros((60, 50), bool))
+        )
+        np.testing.assert_array_equal(pixels.valid, glt_x > 0)
+        expected = made[7, glt_y - 1, glt_x - 1][pixels.valid]
+        np.testing.assert_allclose(pixels.physical()[0][pixels.valid], expected, rtol=1e-5)
+        if way == "folder":
+            assert [item.name[:16] for item in opened.facts.left_out] == ["EMIT_L2A_RFLUNCE"]
+
+
+@pytest.mark.parametrize("kind", ["EMIT_L2A_RFL", "EMIT_L1B_RAD"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_mask_of_the_acquisition_hides_clouds(tmp_path: Path, kind: str, whole: bool) -> None:
+    cloud = np.zeros((60, 50), bool)
+    cloud[10:30, 5:25] = True
+    path = write_emit(tmp_path, spectrum(), RFL, kind=kind, cloud=cloud)
+    with scene(tmp_path if whole else path) as opened:
+        valid = opened.read(opened.grid.window, [opened.band_names[3]]).valid
+        glt_x, glt_y = lookup_table(Cube(data=np.zeros((60, 50, 1), np.float32), plume=cloud))
+        np.testing.assert_array_equal(valid, (glt_x > 0) & ~cloud[glt_y - 1, glt_x - 1])
+        raw = in_sensor_geometry(opened)
+        assert raw is not None
+        frame, _ = raw
+        np.testing.assert_array_equal(frame.read(frame.grid.window, [frame.band_names[3]]).valid, ~cloud)
+        assert any("EMIT_L2A_MASK" in note for note in opened.notes)
+
+
+def test_a_folder_of_level_1b_is_the_radiance(tmp_path: Path) -> None:
+    write_emit(tmp_path, spectrum(), RFL, kind="EMIT_L1B_RAD")
+    with scene(tmp_path) as opened:
+        assert {band.units for band in opened.bands} == {"radiance"}
+        assert [item.name[:12] for item in opened.facts.left_out] == ["EMIT_L1B_OBS"]
+
+
+def test_layers_of_a_granule_alone_are_refused(tmp_path: Path) -> None:
+    path = write_emit(tmp_path, spectrum(), RFL)
+    mask = next(tmp_path.glob("EMIT_L2A_MASK*"))
+    path.unlink()
+    for given in (mask, tmp_path):
+        with pytest.raises(SceneError, match=r"no bands to map; give the EMIT_L1B_RAD or EMIT_L2A_RFL"):
+            scene(given)
+
+
+def test_two_granules_in_a_folder_are_asked_about(tmp_path: Path) -> None:
+    write_emit(tmp_path, spectrum(), RFL)
+    write_emit(tmp_path, spectrum(), RFL, kind="EMIT_L1B_RAD")
+    with pytest.raises(SceneError, match="2 products"):
+        scene(tmp_path)
+
+
 def test_a_netcdf_of_another_kind_names_its_parts(tmp_path: Path) -> None:
     path = tmp_path / "other.nc"
     with netCDF4.Dataset(path, "w") as file:
@@ -176,7 +250,7 @@ def test_a_netcdf_of_another_kind_names_its_parts(tmp_path: Path) -> None:
         file.createDimension("x", 5)
         for name in ("one", "two"):
             file.createVariable(name, "f4", ("y", "x"))[:] = 1
-    with pytest.raises(SceneReadError, match="subdatasets"):
+    with pytest.raises(BandError, match=r"of other\.nc:one, other\.nc:two; .*--band NAME=NETCDF:.*:one"):
         scene(path)
 
 

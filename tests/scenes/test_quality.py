@@ -83,13 +83,22 @@ def test_layers_are_found_in_archives(kind: str, suffix: str, tmp_path: Path) ->
     np.testing.assert_array_equal(valid(opened(path)), ~hidden(conditions(layout.names)))
 
 
-def test_names_that_gdal_does_not_read_in_a_tar_are_told(tmp_path: Path) -> None:
-    layout = BY_KIND["hyp3-ls-map"]
-    folder = layout.write(tmp_path, Ground(), conditions(()))
-    with tarfile.open(tmp_path / "a.tar", "w") as bundle:
-        bundle.add(folder, f"{folder.name}/{folder.name}")
+@pytest.mark.parametrize("kind", ["hyp3-ls-map", "sentinel-2-scl"])
+@pytest.mark.parametrize("compression", ["", "gz"])
+def test_long_names_in_a_tar_are_read(kind: str, compression: str, tmp_path: Path) -> None:
+    layout = BY_KIND[kind]
+    folder = layout.write(tmp_path, Ground(), conditions(layout.names))
+    with tarfile.open(tmp_path / "a.tar", "w:gz" if compression else "w") as bundle:
+        bundle.add(folder, f"{'long' * 20}/{folder.name}")
+    np.testing.assert_array_equal(valid(opened(tmp_path / "a.tar")), ~hidden(conditions(layout.names)))
+
+
+def test_archives_that_gdal_does_not_read_are_told(tmp_path: Path) -> None:
+    folder = BY_KIND["hyp3-ls-map"].write(tmp_path, Ground(), conditions(()))
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as bundle:
+        bundle.add(folder, f"{'long' * 20}/{folder.name}")
     with pytest.raises(SceneReadError, match="unpack it"):
-        opened(tmp_path / "a.tar")
+        opened(tmp_path / "a.tar.xz")
 
 
 def _item(folder: Path, layout: Layout, key: str) -> Path:
@@ -310,10 +319,10 @@ def test_every_kind_of_layer_is_tried_here() -> None:
 
 
 OTHERS = {
-    "enmap-cirrus", "enmap-cloud", "enmap-cloudshadow", "enmap-haze", "enmap-snow",
+    "emit-mask", "enmap-cirrus", "enmap-cloud", "enmap-cloudshadow", "enmap-haze", "enmap-snow",
     "landsat-ledaps-cloud", "sentinel-2-qa60", "sentinel-hub-clm", "sentinel-hub-datamask",
 }  # fmt: skip
-"""Kinds whose codes only `test_codes_of_other_kinds` looks at."""
+"""Kinds whose codes only `test_codes_of_other_kinds` and `test_cubes.py` (EMIT) look at."""
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,13 @@ class CubeColumns:
             for index, name in enumerate(raster.descriptions, start=1)
         )
         try:
-            whole = Scene(Facts(name=cube.name, centres={}), bands)
+            # What hides the ground on the map does so whatever geometry the columns were retrieved in.
+            whole = Scene(Facts(name=cube.name, centres={}), bands, quality=cube.quality)
             self._scene = whole.clip(run.bbox, run.bbox_crs, run.aoi)
         except BaseException:
             raster.close()
             raise
-        self._cube = cube
+        self._cube, self._raster = cube, raster
 
     @property
     def name(self) -> str:
@@ -91,8 +92,8 @@ class CubeColumns:
         return self._cube.describe()
 
     def close(self) -> None:
-        """Close the file."""
-        self._scene.close()
+        """Close the file; quality layers are the cube's to close."""
+        self._raster.close()
 
     def __enter__(self) -> Self:
         return self

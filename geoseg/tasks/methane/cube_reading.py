@@ -14,7 +14,7 @@ from geoseg.errors import BandError
 from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
-from geoseg.scenes.emit import Granule, in_sensor_geometry
+from geoseg.scenes.swath import Granule, in_sensor_geometry
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.absorption import Absorption, absorption_of

@@ -14,8 +14,8 @@ from rasterio.windows import Window as RioWindow
 
 from geoseg.disk import check_blocks
 from geoseg.grid import Grid, Window
-from geoseg.scenes.emit import Granule
 from geoseg.scenes.raster import Raster
+from geoseg.scenes.swath import Granule
 from geoseg.scratch import scratching
 
 TILE = 256

@@ -1,0 +1,179 @@
+"""PRISMA products (HDF-EOS5, `.he5`): radiance of level 1, surface reflectance of levels 2C and 2D.
+
+Layout: ASI, PRISMA Products Specification Document, issue 2.3. Cubes are stored as (rows, bands, columns),
+the visible (VNIR) apart from the shortwave infrared (SWIR). Level 2D lies on a map, the others in the
+geometry of the detector with arrays of latitude and longitude.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product, iso_time
+from geoseg.scenes.raster import base_name
+from geoseg.scenes.subdatasets import Contents, contents_of
+
+_CUBE = re.compile(
+    r"SWATHS/PRS_(?P<level>L1|L2B|L2C|L2D)_(?P<kind>HCO|HRC)/Data.Fields/(?P<detector>VNIR|SWIR)_Cube$"
+)
+_SUFFIXES = (".he5", ".h5", ".hdf5")
+FULL = 65535
+"""Stored value at which level 2 reaches its upper limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """One cube of a product."""
+
+    name: str
+    """`vnir` or `swir`."""
+    part: str
+    """As GDAL opens it."""
+    wavelengths: tuple[float | None, ...]
+    """µm; None: not acquired."""
+    widths: tuple[float | None, ...]
+    gain: Gain
+
+
+def is_prisma(path: str) -> bool:
+    """Whether a file is a PRISMA product, by what is in it."""
+    return path.lower().endswith(_SUFFIXES) and _swath(contents_of(path)) is not None
+
+
+def prisma_product(path: str) -> Product:
+    """Return what a product says of itself.
+
+    Raises:
+        SceneReadError: it is damaged.
+        SceneError: it is of a level that is not mapped.
+    """
+    contents, level, detectors = read_prisma(path)
+    name = re.sub(r"\.\w+$", "", base_name(path))
+    place = "on its map grid"
+    if level != "L2D":
+        place = (
+            "put on the ground by its arrays of latitude and longitude (nearest pixel); they may be off by "
+            "up to 200 m where no ground control points were used"
+        )
+    others = sorted(
+        {part.rsplit("/", 1)[-1] for part in contents.parts if "Data" in part and not _CUBE.search(part)}
+    )
+    asset = Asset(
+        path=path,
+        wavelengths=tuple(um for detector in detectors for um in detector.wavelengths),
+        widths=tuple(um for detector in detectors for um in detector.widths),
+        gains=tuple(detector.gain for detector in detectors for _ in detector.wavelengths),
+    )
+    sun = number(contents.tags, "sun_zenith_angle")
+    return Product(
+        name=name,
+        assets=(asset,),
+        sensor="prisma" if level == "L1" else "prisma-l2",
+        because=f"a PRISMA {level} product",
+        time=iso_time(contents.tags.get("product_starttime", "")),
+        notes=(f"{name}: {place}",),
+        left_out=tuple(LeftOut(name=item, why="panchromatic, quality or other layer") for item in others),
+        platform="prisma",
+        geometry=None if sun is None else Geometry(sun_zenith=sun, source="Sun_zenith_angle of the product"),
+    )
+
+
+def read_prisma(path: str) -> tuple[Contents, str, list[Detector]]:
+    """Return what a product holds, its level and its cubes.
+
+    Raises:
+        SceneReadError: it is none, or lacks what describes its bands.
+        SceneError: it is level 2B, radiance at the ground.
+    """
+    contents = contents_of(path)
+    found = _swath(contents)
+    if contents is None or found is None:
+        raise SceneReadError(f"{path} is no PRISMA product that can be read; fetch it again")
+    level, cubes = found
+    if level == "L2B":
+        raise SceneError(
+            f"{path} is PRISMA level 2B, radiance at the ground; give level 2D or 2C (surface reflectance), "
+            "or level 1 for methane"
+        )
+    return (
+        contents,
+        level,
+        [_detector(path, contents.tags, level, name, part) for name, part in cubes.items()],
+    )
+
+
+def _swath(contents: Contents | None) -> tuple[str, dict[str, str]] | None:
+    """Return the level and, by detector, the cubes: the coregistered ones (HCO) where there are any."""
+    found = (
+        [(match, part) for name, part in contents.parts.items() if (match := _CUBE.search(name))]
+        if contents
+        else []
+    )
+    kind = min((match["kind"] for match, _ in found), default=None)
+    own = {match["detector"].lower(): part for match, part in found if match["kind"] == kind}
+    level = next((match["level"] for match, _ in found), None)
+    return None if level is None else (level, dict(sorted(own.items(), reverse=True)))
+
+
+def _detector(path: str, tags: Mapping[str, str], level: str, name: str, part: str) -> Detector:
+    """Return a cube with what the product's attributes say of its bands."""
+    centres = _list(tags, f"list_cw_{name}")
+    flags = _list(tags, f"list_cw_{name}_flags") or [1.0] * len(centres)
+    widths = _list(tags, f"list_fwhm_{name}") or [0.0] * len(centres)
+    if not centres or not len(centres) == len(flags) == len(widths):
+        raise SceneReadError(
+            f"{path}: its attributes List_Cw_{name.title()} and List_Fwhm_{name.title()} do not describe its "
+            "bands; fetch it again"
+        )
+    return Detector(
+        name=name,
+        part=part,
+        wavelengths=tuple(
+            nm / 1000 if nm > 0 and flag else None for nm, flag in zip(centres, flags, strict=True)
+        ),
+        widths=tuple(nm / 1000 if nm > 0 else None for nm in widths),
+        gain=_gain(path, tags, level, name),
+    )
+
+
+def _gain(path: str, tags: Mapping[str, str], level: str, name: str) -> Gain:
+    """Return how stored values become radiance (W m-2 sr-1 um-1) or reflectance.
+
+    Level 1: stored / ScaleFactor - Offset. Level 2: Min + stored (Max - Min) / 65535.
+
+    Raises:
+        SceneReadError: the product does not say it.
+    """
+    keys = (
+        [f"ScaleFactor_{name.title()}"]
+        if level == "L1"
+        else [f"L2Scale{name.title()}{end}" for end in ("Min", "Max")]
+    )
+    values = [number(tags, key.lower()) for key in keys]
+    known = [value for value in values if value is not None]
+    if len(known) < len(keys) or known[-1] == 0:
+        raise SceneReadError(f"{path}: its attribute {' or '.join(keys)} is missing; fetch it again")
+    if level == "L1":
+        offset = number(tags, f"offset_{name}") or 0.0
+        return Gain(scale=1 / known[0], offset=-offset, source=keys[0], units="radiance")
+    low, high = known
+    return Gain(scale=(high - low) / FULL, offset=low, source=keys[1], units="reflectance", nodata=0.0)
+
+
+def _list(tags: Mapping[str, str], key: str) -> list[float]:
+    """Return an attribute's numbers; empty where it is none."""
+    try:
+        return [float(text) for text in re.split(r"[,\s]+", tags.get(key, "").strip("{} ")) if text]
+    except ValueError:
+        return []
+
+
+def number(tags: Mapping[str, str], key: str) -> float | None:
+    """Return an attribute's one finite number; None where it holds none or several."""
+    found = _list(tags, key)
+    return found[0] if len(found) == 1 and np.isfinite(found[0]) else None

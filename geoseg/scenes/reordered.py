@@ -1,0 +1,122 @@
+"""Arrays of three dimensions that GDAL takes for bands, rows and columns in an order that they do not have.
+
+GDAL takes the last two dimensions of an array for rows and columns. PRISMA stores (rows, bands, columns), and
+netCDF files of spectra are often (rows, columns, bands).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RioWindow
+
+from geoseg.grid import Grid, Window
+from geoseg.scenes.georeference import ASSIGN, Georeference
+from geoseg.scenes.raster import Raster
+
+Axis = Literal["band", "row", "col"]
+Axes = tuple[Axis, Axis, Axis]
+"""What GDAL's bands, rows and columns are."""
+
+IN_ORDER: Axes = ("band", "row", "col")
+
+GAP = 8
+"""Bands that lie no further apart are read at once, with those between."""
+
+
+class Reordered(Raster):
+    """Such an array as a raster; without a place on the ground, unless its `grid` is set."""
+
+    def __init__(self, path: str, axes: Axes) -> None:
+        """Open an array.
+
+        Raises:
+            SceneReadError: it cannot be read.
+        """
+        super().__init__(path)
+        self._axes = axes
+        sizes = dict(zip(axes, (self.count, self.grid.height, self.grid.width), strict=True))
+        self.count = sizes["band"]
+        self.dtypes = (self.dtypes[0],) * self.count
+        self.nodata = (self.nodata[0],) * self.count
+        self.scales, self.offsets = (self.scales[0],) * self.count, (self.offsets[0],) * self.count
+        self.descriptions = (None,) * self.count
+        self.grid = Grid(crs=None, transform=Affine.identity(), height=sizes["row"], width=sizes["col"])
+        self.georeference = Georeference(grid=self.grid, lack="no CRS", remedy=ASSIGN)
+
+    @property
+    def alpha_candidate(self) -> int | None:
+        """None: an array has no alpha band."""
+        return None
+
+    @property
+    def mask_source(self) -> str | None:
+        """None: an array has no mask beside its nodata value."""
+        return None
+
+    def tags(self, index: int = 0) -> dict[str, str]:
+        """Metadata of the array; none of single bands."""
+        return {} if index else super().tags()
+
+    def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
+        """Return stored values (bands, height, width) of a window that lies on the raster.
+
+        Raises:
+            SceneReadError: the file is damaged there.
+        """
+        out = np.empty((len(indexes), window.height, window.width), self.dtypes[0])
+        for first, last in _runs(indexes):
+            part = self._part(window, first, last)
+            for position, index in enumerate(indexes):
+                if first <= index <= last:
+                    out[position] = part[index - first]
+        return out
+
+    def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:  # noqa: ARG002
+        """There is none."""
+        return None
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of what is decoded at once."""
+        sizes = self._block()
+        return sizes["row"], sizes["col"]
+
+    def decoded(self, indexes: Sequence[int]) -> int:
+        """Bytes a pixel of what is decoded for some bands."""
+        deep = self._block()["band"]
+        blocks = {(index - 1) // deep for first, last in _runs(indexes) for index in range(first, last + 1)}
+        return min(len(blocks) * deep, self.count) * self.dtypes[0].itemsize
+
+    def _block(self) -> dict[Axis, int]:
+        """Return the size of a block along each axis."""
+        return dict(zip(self._axes, (1, *self._dataset.block_shapes[0]), strict=True))
+
+    def _part(self, window: Window, first: int, last: int) -> NDArray[np.generic]:
+        """Return neighbouring bands (1-based, both inclusive), as (bands, height, width)."""
+        spans: dict[Axis, tuple[int, int]] = {
+            "band": (first - 1, last),
+            "row": (window.row, window.stop_row),
+            "col": (window.col, window.stop_col),
+        }
+        deep, down, right = (spans[axis] for axis in self._axes)
+        place = RioWindow(right[0], down[0], right[1] - right[0], down[1] - down[0])
+        try:
+            data = self._dataset.read(list(range(deep[0] + 1, deep[1] + 1)), window=place)
+        except (RasterioError, OSError) as error:
+            raise self._read_error(window, range(first, last + 1), error) from error
+        return np.asarray(data.transpose([self._axes.index(axis) for axis in IN_ORDER]))
+
+
+def _runs(indexes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return first and last of each group of bands that are read at once."""
+    ordered = sorted(set(indexes))
+    ends = [a for a, b in itertools.pairwise(ordered) if b - a > GAP]
+    starts = [b for a, b in itertools.pairwise(ordered) if b - a > GAP]
+    return list(zip([*ordered[:1], *starts], [*ends, *ordered[-1:]], strict=True))

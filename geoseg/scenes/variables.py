@@ -1,0 +1,194 @@
+"""Variables of netCDF, HDF5 and Zarr files as bands of one scene."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from geoseg.catalog.presets import quality_layers
+from geoseg.errors import SceneError
+from geoseg.scenes.arrays import Dimension, dimensions, open_array, series
+from geoseg.scenes.cube_time import SINCE, since
+from geoseg.scenes.product import Asset, LeftOut, Product, iso_time
+from geoseg.scenes.quality_files import kinds_by_label
+from geoseg.scenes.raster import Raster
+from geoseg.scenes.subdatasets import Contents, spelled
+
+_AUXILIARY = re.compile(
+    r"(?:^|[/_.-])(?:uncert(?:ainty)?|std(?:dev)?|stdev|err(?:or)?|counts?|nobs|masks?|flags?|quality|qa|qc"
+    r"|clouds?|conf(?:idence)?|prob(?:ability)?|angles?|zenith|azimuth|[sv][az]a|lat|lon|latitude|longitude"
+    r"|weights?|conditions|detfoo|spatial_ref|crs)(?:$|[/_.-])",
+    re.IGNORECASE,
+)
+"""Words in names of variables that describe others, and are no bands."""
+
+_COORDINATES = re.compile(
+    r"(?:^|/)(?:lat|lon|latitude|longitude|spatial_ref|crs|x|y|time|angle)$", re.IGNORECASE
+)
+
+_WAVES = re.compile(r"^(?:wave_?len(?:gth)?s?|wvl|wl|lambda|spectral)$", re.IGNORECASE)
+_NANOMETRES, _MICROMETRES = (
+    re.compile(r"^(?:nm|nano)", re.IGNORECASE),
+    re.compile(r"^(?:[uµμ]m|micro)", re.IGNORECASE),
+)
+_WIDTHS = ("fwhm", "fwhms", "bandwidth")
+_ONE = "write one of them to a file of its own"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Variable:
+    """One array with rows and columns."""
+
+    asset: Asset
+    time: datetime | None
+
+
+def variables_product(path: str, contents: Contents, name: str) -> Product:
+    """Return a file whose variables are bands.
+
+    Args:
+        path: for messages.
+        contents: what it holds.
+        name: of the scene.
+
+    Raises:
+        SceneError: it holds no array of rows and columns.
+    """
+    parts = dict(sorted(contents.parts.items())) or _alone(path)
+    # Layers that say what hides the ground are known by their own names, wherever they are.
+    kinds = quality_layers()
+    aside = [
+        variable
+        for variable in parts
+        if _AUXILIARY.search(variable) and not kinds_by_label([variable.rsplit("/", 1)[-1]], kinds)
+    ]
+    looked = [_look(variable, part) for variable, part in parts.items() if variable not in aside]
+    found = [variable for variable in looked if variable is not None]
+    if not found:
+        listed = ", ".join(list(parts.values())[:8])
+        raise SceneError(f"{path} holds no bands, only {listed}; give one of these as SCENE if it is a band")
+    times = {variable.time for variable in found} - {None}
+    begun = next((text for key, text in contents.tags.items() if key.endswith("time_coverage_start")), "")
+    aside = [variable for variable in aside if not _COORDINATES.search(variable)]
+    return Product(
+        name=name,
+        assets=tuple(replace(variable.asset, spare=True) for variable in found),
+        time=times.pop() if len(times) == 1 else iso_time(begun),
+        left_out=tuple(LeftOut(name=variable, why="auxiliary variable") for variable in aside),
+        hints=(name,),
+    )
+
+
+def variable_product(path: str, variable: str, name: str) -> Product:
+    """Return one variable that was asked for by GDAL's name of it.
+
+    Raises:
+        SceneReadError: it is missing or damaged.
+        SceneError: it holds complex values.
+    """
+    found = _variable(variable, path)
+    return Product(name=name, assets=(found.asset,), time=found.time, hints=(name,))
+
+
+def _alone(path: str) -> dict[str, str]:
+    """Return a file's only array by its name; without a name where GDAL does not tell it."""
+    with open_array(path) as raster:
+        name = Raster.tags(raster, 1).get("netcdf_varname", "")
+    return {name: spelled("netcdf", path, name)} if name else {"": path}
+
+
+def _look(variable: str, part: str) -> _Variable | None:
+    """Return a variable that may hold bands; None for lists, and for what GDAL does not open."""
+    try:
+        with open_array(part) as raster:
+            flat = min(raster.grid.height, raster.grid.width) < 2
+        return None if flat else _variable(variable, part)
+    except SceneError:
+        return None
+
+
+def _variable(variable: str, part: str) -> _Variable:
+    """Return an array with what is known of its bands."""
+    with open_array(part) as raster:
+        tags, count = {**raster.tags(), **raster.tags(1)}, raster.count
+        along = dimensions(raster)
+    label = variable.rsplit("/", 1)[-1]
+    told = tags.get("long_name") or tags.get(f"{label.lower()}#long_name") or ""
+    asset = _bands(part, label, told, [item for item in along if len(set(item.values)) > 1], count)
+    return _Variable(asset=asset, time=next((time for item in along if (time := _time(item))), None))
+
+
+def _bands(part: str, label: str, told: str, along: Sequence[Dimension], count: int) -> Asset:
+    """Return an array with names or wavelengths of its bands.
+
+    Args:
+        part: as GDAL opens it.
+        label: what it is called.
+        told: its `long_name`; rioxarray keeps one for each band there.
+        along: its dimensions of more than one value, beside rows and columns.
+        count: of bands.
+    """
+    if count == 1:
+        return Asset(path=part, labels=(tuple(filter(None, (label, told))),))
+    if len(along) > 1:
+        sizes = " and ".join(f"{len(set(item.values))} of {item.name}" for item in along)
+        return Asset(path=part, unnamed=f"it holds {sizes}, and a scene is of one; {_ONE}")
+    found = along[0] if along else Dimension(name="", values=())
+    if SINCE.match(found.units):
+        return Asset(
+            path=part,
+            unnamed=f"it holds {count} times, and a scene is of one; {_ONE}, or say which with "
+            f"--band NAME={part}:INDEX",
+        )
+    waves = _micrometres(found)
+    if len(waves) == count:
+        known = (_lengths(series(part, name), found.units) for name in _WIDTHS)
+        widths = next((widths for widths in known if len(widths) == count), ())
+        return Asset(path=part, wavelengths=tuple(waves), widths=tuple(widths))
+    names = [text.strip() for text in told.strip("{} ").split(",")]
+    if len(names) != count:
+        names = [value for value in found.values if not _is_number(value)]
+    return Asset(path=part, labels=tuple((name,) for name in names) if len(names) == count else ())
+
+
+def _micrometres(dimension: Dimension) -> Sequence[float]:
+    """Return the values of a dimension of wavelengths in µm; empty for other dimensions."""
+    units = dimension.units.strip()
+    if not (_WAVES.match(dimension.name) or _NANOMETRES.match(units) or _MICROMETRES.match(units)):
+        return ()
+    if not all(map(_is_number, dimension.values)):
+        return ()
+    return _lengths([float(value) for value in dimension.values], units)
+
+
+def _lengths(values: Sequence[float], units: str) -> Sequence[float]:
+    """Return lengths in µm; without units those of wavelengths above 100 are nm; empty where one is none."""
+    if not values or min(values) <= 0:
+        return ()
+    if _MICROMETRES.match(units):
+        return list(values)
+    return (
+        [value / 1000 for value in values] if _NANOMETRES.match(units) or max(values) > 100 else list(values)
+    )
+
+
+def _time(dimension: Dimension) -> datetime | None:
+    """Return the one time of a dimension of time; None for other dimensions, and for several."""
+    if not SINCE.match(dimension.units) or len(set(dimension.values)) != 1:
+        return None
+    try:
+        step, start = since(dimension.units, dimension.name)
+        return start + float(dimension.values[0]) * step
+    except (SceneError, ValueError, OverflowError):
+        return None
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
