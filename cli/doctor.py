@@ -18,7 +18,12 @@ from . import options as shared
 from .console import columns, print_json, print_text
 
 PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "geopandas", "pydantic", "pillow")
-OPTIONAL = {"pyarrow": "GeoParquet output: pip install 'geoseg[parquet]'"}
+OPTIONAL = {
+    "pyarrow": "GeoParquet output: pip install 'geoseg[parquet]'",
+    "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
+}
+IMPORTED = {"pillow": "PIL", "ukis-csmask": "ukis_csmask"}
+"""What packages are called in Python, where that is not their name."""
 DRIVERS = {
     "GTiff": "scenes and rasters",
     "COG": "class and score rasters",
@@ -80,7 +85,7 @@ def _packages() -> list[Check]:
         needed = name not in OPTIONAL
         try:
             number = version(name)
-            import_module("PIL" if name == "pillow" else name)
+            import_module(IMPORTED.get(name, name))
         except PackageNotFoundError:
             remedy = f"pip install {name}" if needed else OPTIONAL[name]
             found.append((name, "not installed", "missing" if needed else "optional", remedy))

@@ -12,6 +12,12 @@ from .console import columns, print_json, print_text, telling
 if TYPE_CHECKING:
     from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
+ATMOSPHERES = {
+    "surface": "surface reflectance",
+    "toa": "top-of-atmosphere reflectance",
+    "any": "surface and top-of-atmosphere reflectance",
+    None: "not said whether surface or top-of-atmosphere reflectance",
+}
 app = typer.Typer()
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundle's name or folder, or an ONNX file.")]
 
@@ -148,17 +154,26 @@ def model_text(model: ModelSpec) -> str:
         ("resolution", "any" if model.resolution is None else f"{model.resolution:g} m"),
         ("tile", f"{size}; {model.overlap} shared"),
         ("output", model.activation),
+        ("axes", _axes(model)),
+        ("background", model.classes[0].label if model.has_background else "none: every class is mapped"),
         ("weights", str(model.weights)),
         ("sha256", model.sha256 or "not stated"),
         ("held out", _evidence(model)),
         ("licence", model.licence),
         ("described by", model.source),
     ]
+    if model.units == "reflectance":
+        facts.insert(3, ("trained on", ATMOSPHERES[model.atmosphere]))
     bands: list[tuple[str, ...]] = [("band", "mean", "std")]
     bands += [(band.name, f"{band.mean:g}", f"{band.std:g}") for band in model.bands]
     classes: list[tuple[str, ...]] = [("class", "label", "colour")]
     classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
     return "\n\n".join((facts_text(facts), columns(bands, right=(1, 2)), columns(classes)))
+
+
+def _axes(model: ModelSpec) -> str:
+    given, found = (", ".join(order) for order in (model.dim_order, model.output_dim_order))
+    return given if given == found else f"{given}; of the output {found}"
 
 
 def classifier_text(model: ClassifierSpec) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
@@ -29,6 +30,8 @@ from geoseg.vectorise import REGION, Cleaning, Judge, PatchTable, Polygoniser
 FOOTPRINT_SIDE = 1024
 """Pixels of the longer side of the grid on which the footprint is drawn."""
 
+
+AnyInt = TypeVar("AnyInt", bound=np.integer[Any])
 
 Describe = Callable[[Features], Features]
 """Adds a task's own columns to those of every map; where regions are judged, it finds their ids in the
@@ -58,23 +61,52 @@ def segment(  # noqa: PLR0913 - a map's inputs, sinks and hooks
     picture: bool = True,
     describe: Describe | None = None,
     judge: Judge | None = None,
+    background: int | None = 0,
 ) -> Summary:
     """Map a scene into open sinks; the caller finishes or discards them.
 
     Without `picture` the preview holds one pixel. `describe` adds a task's own columns, `judge` looks at
-    regions first; both are called on the thread that writes.
+    regions first; both are called on the thread that writes. `background` is the class without polygons.
     """
     grid = job.source.grid
     preview = Preview(grid, job.bands, longest=LONGEST if picture else 1, dtype=job.dtype)
-    writer = MapWriter(grid, classes, cleaning, vector, raster, describe=describe, judge=judge)
+    writer = MapWriter(
+        grid, classes, cleaning, vector, raster, describe=describe, judge=judge, background=background
+    )
     score(job, writer.add, preview, reporter)
     return writer.finish(preview)
+
+
+class Codes:
+    """Class values as regions and polygons know them: the background is 0 there, whatever its value.
+
+    Where another class is 0, it takes the background's value; without a background, one that no class has.
+    """
+
+    def __init__(self, background: int | None, classes: Sequence[ClassSpec]) -> None:
+        """Take the background's value; None, or a value that no class has: there is none."""
+        given = {item.value for item in classes}
+        unused = next(value for value in range(len(given) + 1) if value not in given)
+        self._other = background if background is not None and background in given else unused
+
+    def exchanged(self, values: NDArray[AnyInt]) -> NDArray[AnyInt]:
+        """Return codes of class values, or class values of codes: two of them change places."""
+        if self._other == 0:
+            return values
+        exchanged = values.copy()
+        exchanged[values == 0] = self._other
+        exchanged[values == self._other] = 0
+        return exchanged
+
+    def code(self, value: int) -> int:
+        """Return the code of one class value."""
+        return {0: self._other, self._other: 0}.get(value, value)
 
 
 class MapWriter:
     """Turns finished strips into polygons and rasters, and counts what is in the map."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a map's sinks and hooks
         self,
         grid: Grid,
         classes: Sequence[ClassSpec],
@@ -85,18 +117,33 @@ class MapWriter:
         omit: tuple[str, ...] = (),
         describe: Describe | None = None,
         judge: Judge | None = None,
+        background: int | None = 0,
     ) -> None:
-        """Write to open sinks; `omit` names columns that the map cannot fill, `describe` adds others."""
+        """Write to open sinks.
+
+        Args:
+            grid: of the map.
+            classes: that it may hold.
+            cleaning: what is dropped, filled, smoothed.
+            vector: takes the polygons.
+            raster: takes classes and scores; None: not wanted.
+            omit: columns that the map cannot fill.
+            describe: adds others.
+            judge: looks at regions first.
+            background: value of the class that gets no polygons; None, or one that no class has: none.
+        """
         self._grid = grid
-        self._classes = {item.value: item.label for item in classes if item.value}
+        self._codes = Codes(background, classes)
+        self._classes = {item.value: item.label for item in classes if item.value != background}
         self._cleaning = cleaning
         self._vector = vector
         self._raster = raster
         self._omit = omit
         self._describe = describe
         self._table = RegionTable(grid)
+        labels = {self._codes.code(value): label for value, label in self._classes.items()}
         self._patches = PatchTable(grid) if cleaning.min_patch else None
-        self._polygons = Polygoniser(grid, cleaning, self._classes, judge)
+        self._polygons = Polygoniser(grid, cleaning, labels, judge)
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._valid_pixels = 0
         self._footprint = Preview(
@@ -109,9 +156,10 @@ class MapWriter:
         self._footprint.add_classes(strip.row, strip.classes)
         if self._raster is not None:
             self._raster.write(strip)
-        runs, closed = self._table.add(strip)
-        self._polygons.add_rows(strip.row, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
-        patches = None if self._patches is None else self._patches.add(strip, runs, closed)
+        coded = replace(strip, classes=self._codes.exchanged(strip.classes))
+        runs, closed = self._table.add(coded)
+        self._polygons.add_rows(coded.row, coded.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
+        patches = None if self._patches is None else self._patches.add(coded, runs, closed)
         self._write(self._polygons.close(closed, patches))
 
     def finish(self, preview: Preview) -> Summary:
@@ -123,9 +171,10 @@ class MapWriter:
         self._write(self._polygons.finish())
         edits = self._polygons.edits
         for geometries, values in zip(edits.geometries, edits.values, strict=True):
-            rasterise(geometries, values, out=preview.classes, scale=preview.step)
+            plain = self._codes.exchanged(np.asarray(values))
+            rasterise(geometries, plain, out=preview.classes, scale=preview.step)
             if self._raster is not None:
-                self._raster.burn(geometries, values)
+                self._raster.burn(geometries, plain)
         drawn = self._footprint.classes
         seen = np.not_equal(drawn, nodata_class(drawn.dtype))
         return Summary(
@@ -140,6 +189,7 @@ class MapWriter:
         if len(features) == 0:
             return
         columns = features.columns
+        columns["class"] = self._codes.exchanged(columns["class"])
         for value in np.unique(columns["class"]).tolist():
             own = columns["class"] == value
             count, pixels, area = self._counts[value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.catalog.bundles import write_bundle
 from geoseg.spec import ClassifierSpec, ClassSpec
+from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, from_graph
 
 LABELS = (
     "concentrated animal feeding operations", "coal mines", "landfills", "natural-gas processing plants",
@@ -40,15 +42,18 @@ def write_mean_network(
     sides: Mapping[str, tuple[int, int]],
     gains: Sequence[float] = (1,) * 6,
     biases: Sequence[float] = (0,) * 6,
+    orders: Mapping[str, tuple[Axis, Axis, Axis, Axis]] = MappingProxyType({}),
 ) -> Path:
     """Write a graph whose scores are the window's mean of band 1, summed over inputs, times gain plus bias.
 
-    sides: bands and pixels a side, by input.
+    sides: bands and pixels a side, by input; orders: of its axes, where channels do not stand first.
     """
     nodes, parts = [], []
     for index, name in enumerate(sides):
+        perm = from_graph(orders.get(name, CHANNELS_FIRST))
         nodes += [
-            helper.make_node("Slice", [name, "zero", "one", "axis"], [f"band{index}"]),
+            helper.make_node("Transpose", [name], [f"first{index}"], perm=perm),
+            helper.make_node("Slice", [f"first{index}", "zero", "one", "axis"], [f"band{index}"]),
             helper.make_node("ReduceMean", [f"band{index}", "axes"], [f"mean{index}"], keepdims=0),
         ]
         parts.append(f"mean{index}")
@@ -63,7 +68,11 @@ def write_mean_network(
         nodes,
         "mean",
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", bands, side, side])
+            helper.make_tensor_value_info(
+                name,
+                TensorProto.FLOAT,
+                as_ordered([None, bands, side, side], orders.get(name, CHANNELS_FIRST)),
+            )
             for name, (bands, side) in sides.items()
         ],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(gains)])],
@@ -101,7 +110,8 @@ def mean_classifier(
         }
     )
     sides = {given.name: (len(given.bands), spec.side(given)) for given in spec.inputs}
-    write_mean_network(folder / "model.onnx", sides, gains, biases)
+    orders = {given.name: given.dim_order for given in spec.inputs}
+    write_mean_network(folder / "model.onnx", sides, gains, biases, orders)
     return write_bundle(folder, spec, architecture="mean", card="# A mean\n")
 
 

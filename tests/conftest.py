@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests import cloud_networks
+
 # A busy machine is no defect of the code.
 settings.register_profile("geoseg", deadline=None)
 settings.load_profile("geoseg")
+
+cloud_networks.hide()
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,3 +27,15 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real rasters at {folder}; set GEOSEG_TEST_DATA")
     return folder
+
+
+@pytest.fixture
+def real_cloud_networks() -> Iterator[None]:
+    """The networks of the extra `clouds`; the test is skipped where they are not installed."""
+    cloud_networks.show()
+    try:
+        if not cloud_networks.installed():
+            pytest.skip("ukis-csmask is not installed: pip install 'geoseg[clouds]'")
+        yield
+    finally:
+        cloud_networks.hide()

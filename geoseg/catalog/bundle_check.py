@@ -13,6 +13,7 @@ import numpy as np
 from geoseg.catalog.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
+from geoseg.spec.layouts import Axis, as_ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +66,23 @@ def _check_hash(spec: AnyModel) -> None:
 def _check_inputs(spec: AnyModel, header: OnnxHeader) -> None:
     """See that the graph has the inputs that are described, with as many channels."""
     names = [port.name for port in header.inputs]
-    for name, bands in _described(spec, names).items():
+    for name, (bands, order) in _described(spec, names).items():
         if name not in names:
             raise ModelError(f"{spec.weights}: has no input {name!r}; there is {', '.join(names)}")
         port = next(port for port in header.inputs if port.name == name)
-        channels = port.shape[1] if port.shape and len(port.shape) == 4 else None
+        channels = port.shape[order.index("channel")] if port.shape and len(port.shape) == 4 else None
         if channels not in {None, bands}:
             raise ModelError(
-                f"{spec.weights}: takes {channels} channels, its description names {bands} bands"
+                f"{spec.weights}: takes {channels} channels, its description names {bands} bands, and the "
+                f"order of axes {', '.join(order)}"
             )
 
 
-def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, int]:
-    """Bands of each input of the description, by the name that the graph should have for it."""
+def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, tuple[int, tuple[Axis, ...]]]:
+    """Number of bands and order of axes of each input, by the name that the graph should have for it."""
     if isinstance(spec, ClassifierSpec):
-        return {given.name: len(given.bands) for given in spec.inputs}
-    return {spec.input_name or names[0]: len(spec.bands)}
+        return {given.name: (len(given.bands), given.dim_order) for given in spec.inputs}
+    return {spec.input_name or names[0]: (len(spec.bands), spec.dim_order)}
 
 
 def _check_run(spec: AnyModel) -> None:
@@ -98,8 +100,8 @@ def _check_run(spec: AnyModel) -> None:
         halves = {port.name for port in session.get_inputs() if "float16" in port.type}
         output = spec.output_name or session.get_outputs()[0].name
         feed = {
-            name: np.zeros((batch, *shape), np.float16 if name in halves else np.float32)
-            for name, shape in _shapes(spec, session.get_inputs()[0].name).items()
+            name: np.zeros(shape, np.float16 if name in halves else np.float32)
+            for name, shape in _shapes(spec, session.get_inputs()[0].name, batch).items()
         }
         (scores,) = session.run([output], feed)
     except _errors(state) as error:
@@ -110,11 +112,17 @@ def _check_run(spec: AnyModel) -> None:
         _check_planes(spec, scores.shape, batch)
 
 
-def _shapes(spec: AnyModel, first: str) -> dict[str, tuple[int, int, int]]:
-    """(C, H, W) that each input is given."""
+def _shapes(spec: AnyModel, first: str, batch: int) -> dict[str, tuple[int, ...]]:
+    """What each input is given, in its own order of axes."""
     if isinstance(spec, ClassifierSpec):
-        return {given.name: (len(given.bands), spec.side(given), spec.side(given)) for given in spec.inputs}
-    return {spec.input_name or first: (len(spec.bands), spec.tile, spec.tile)}
+        return {
+            given.name: as_ordered(
+                (batch, len(given.bands), spec.side(given), spec.side(given)), given.dim_order
+            )
+            for given in spec.inputs
+        }
+    sizes = (batch, len(spec.bands), spec.tile, spec.tile)
+    return {spec.input_name or first: as_ordered(sizes, spec.dim_order)}
 
 
 def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> None:
@@ -128,13 +136,15 @@ def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> 
 def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
     one = len(spec.classes) == 2 and spec.activation != "softmax"
     planes = {len(spec.classes)} | ({1} if one else set())
-    given = (batch, len(spec.bands), spec.tile, spec.tile)
-    fits = len(shape) == 4 and shape[1] in planes and shape[::2] == given[::2]
-    if not fits or shape[3] != spec.tile:
-        wanted = " or ".join(map(str, sorted(planes)))
+    wanted = [
+        as_ordered((batch, count, spec.tile, spec.tile), spec.output_dim_order) for count in sorted(planes)
+    ]
+    if shape not in wanted:
+        given = as_ordered((batch, len(spec.bands), spec.tile, spec.tile), spec.dim_order)
+        expected = " or ".join(f"(N, {', '.join(map(str, sizes[1:]))})" for sizes in wanted)
         raise ModelError(
-            f"{spec.weights}: {given} gives {shape}; expected (N, {wanted}, {spec.tile}, {spec.tile}) "
-            f"for {len(spec.classes)} classes"
+            f"{spec.weights}: {given} gives {shape}; expected {expected} for {len(spec.classes)} classes "
+            f"(order of axes: {', '.join(spec.output_dim_order)})"
         )
 
 

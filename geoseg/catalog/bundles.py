@@ -206,7 +206,7 @@ def _describe(spec: AnyModel, header: OnnxHeader, architecture: str, size: int) 
         return from_classifier(spec, href=href, size=size, architecture=architecture)
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
     shape = shape or header.outputs[0].shape or ()
-    planes = (shape[1] or -1) if len(shape) == 4 else -1
+    planes = (shape[spec.output_dim_order.index("channel")] or -1) if len(shape) == 4 else -1
     return from_spec(spec, href=href, size=size, planes=planes, architecture=architecture)
 
 

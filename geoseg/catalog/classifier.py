@@ -26,6 +26,7 @@ from geoseg.catalog.mlm import PREFIX, ClassifierExtras, Input, InputExtras
 from geoseg.catalog.onnx_metadata import first_problem
 from geoseg.errors import ModelError
 from geoseg.spec import ClassifierSpec, SensorInput
+from geoseg.spec.layouts import as_ordered
 
 TASKS = ("scene-classification",)
 
@@ -83,6 +84,8 @@ def _input(path: Path, given: Input, extras: InputExtras) -> SensorInput:
         fill=extras.fill,
         statistics_known=stated if extras.statistics_known is None else extras.statistics_known,
         resolution=extras.resolution,
+        atmosphere=extras.atmosphere,
+        dim_order=given.order,
     )
 
 
@@ -101,8 +104,12 @@ def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture:
             "name": given.name,
             "bands": [band.name for band in given.bands],
             "input": {
-                "shape": [batch, len(given.bands), spec.side(given), spec.side(given)],
-                "dim_order": ["batch", "channel", "height", "width"],
+                "shape": [
+                    *as_ordered(
+                        (batch, len(given.bands), spec.side(given), spec.side(given)), given.dim_order
+                    )
+                ],
+                "dim_order": [*given.dim_order],
                 "data_type": "float32",
             },
             "value_scaling": [
@@ -147,4 +154,5 @@ def _extras(given: SensorInput) -> InputExtras:
         clip=given.clip,
         fill=given.fill,
         statistics_known=given.statistics_known,
+        atmosphere=given.atmosphere,
     )

@@ -18,6 +18,7 @@ from geoseg.catalog.onnx_metadata import OnnxHeader, Port, first_problem
 from geoseg.catalog.palette import colour
 from geoseg.errors import ModelError
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
+from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST, Axis, channels_first
 
 ORDERS = {3: ("red", "green", "blue"), 4: ("red", "green", "blue", "nir")}
 """Bands by position, for the channel counts of which only one order is usual."""
@@ -37,12 +38,15 @@ def spec_from_deepness(path: Path, header: OnnxHeader) -> ModelSpec | None:
         raise ModelError(f"{path}: is a {kind} of Deepness; only Segmentor networks make maps here")
     if len(header.inputs) != 1:
         raise ModelError(f"{path}: has {len(header.inputs)} inputs; a Deepness network has one")
+    order, result = _orders(header)
     shape = header.inputs[0].shape or ()
-    batch, channels, rows, cols = shape if len(shape) == 4 else (None, None, None, None)
+    batch, channels, rows, cols = (
+        channels_first(shape, order) if len(shape) == 4 else (None, None, None, None)
+    )
     if rows != cols:
         raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
     tile = _tile(path, rows, said)
-    classes = _classes(path, said, header.outputs[0])
+    classes = _classes(path, said, header.outputs[0], result)
     overlap = _number(path, said, "tiles_overlap", 10.0)
     resolution = _number(path, said, "resolution", math.nan)
     try:
@@ -64,12 +68,34 @@ def spec_from_deepness(path: Path, header: OnnxHeader) -> ModelSpec | None:
             activation="none",
             threshold=_number(path, said, "seg_thresh", 0.5),
             classes=classes,
+            dim_order=order,
+            output_dim_order=result,
             weights=path,
             source="deepness",
         )
     except ValidationError as error:
         problem = first_problem(error)
         raise ModelError(f"{path}: Deepness's keys do not describe a network: {problem}") from error
+
+
+Order = tuple[Axis, Axis, Axis, Axis]
+
+
+def _orders(header: OnnxHeader) -> tuple[Order, Order]:
+    """Order of the axes of input and output; the keys do not say it, the graph's sizes do.
+
+    Channels stand last where only the last axis has as many as images have; then rows of the output stand
+    where rows of the input do, unless its sizes tell otherwise.
+    """
+    given = header.inputs[0].shape or ()
+    last = len(given) == 4 and given[3] in ORDERS and given[1] not in ORDERS
+    order = CHANNELS_LAST if last else CHANNELS_FIRST
+    found = header.outputs[0].shape or ()
+    rows = given[order.index("height")] if len(given) == 4 else None
+    if not last or len(found) != 4:
+        return order, CHANNELS_FIRST
+    first = found[1] is not None and found[1] != rows and found[3] in {None, rows}
+    return order, CHANNELS_FIRST if first else CHANNELS_LAST
 
 
 def deepness_entries(spec: ModelSpec) -> dict[str, str]:
@@ -154,14 +180,14 @@ def _list(path: Path, said: dict[str, JsonValue], key: str, length: int) -> list
     return numbers
 
 
-def _classes(path: Path, said: dict[str, JsonValue], output: Port) -> tuple[ClassSpec, ...]:
+def _classes(path: Path, said: dict[str, JsonValue], output: Port, order: Order) -> tuple[ClassSpec, ...]:
     """`class_names`, or `names` in older files: a table from class number to name, or a list."""
     names = said.get("class_names", said.get("names"))
     if isinstance(names, list):
         names = {str(index): name for index, name in enumerate(names)}
     if not isinstance(names, dict) or not names:
         raise ModelError(f"{path}: lacks Deepness's key 'class_names'; add it, or a model.json beside it")
-    planes = output.shape[1] if output.shape and len(output.shape) == 4 else None
+    planes = output.shape[order.index("channel")] if output.shape and len(output.shape) == 4 else None
     if not all(key.isdigit() for key in names):
         raise ModelError(f"{path}: its metadata 'class_names' is not keyed by class number: {names}")
     labels = [str(names[key]) for key in sorted(names, key=int)]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from math import gcd
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from geoseg.catalog.background import arrange, guessed_background, stated_background
 from geoseg.catalog.mlm import (
     EXTENSIONS,
     MODEL_ROLE,
@@ -25,6 +27,7 @@ from geoseg.catalog.mlm import (
     Input,
     Item,
     NamedBand,
+    Output,
     Scaling,
 )
 from geoseg.catalog.onnx_metadata import first_problem, read_header
@@ -32,6 +35,7 @@ from geoseg.catalog.palette import colour
 from geoseg.errors import ModelError
 from geoseg.inputs import opened
 from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
+from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first
 
 AnyExtras = TypeVar("AnyExtras", bound=Spec)
 
@@ -130,14 +134,18 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
     (given,) = said.input
     extras = read_extras(path, own, Extras, f"{PREFIX}units and {PREFIX}activation")
     bands = input_bands(path, given)
-    batch, _, rows, cols = given.input.shape
+    batch, _, rows, cols = channels_first(given.input.shape, given.order)
     if rows != cols:
         raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
     if extras.fixed_tile is None and weights.is_file():
-        batch, rows = _graph_sizes(weights)
+        batch, rows = _graph_sizes(weights, given.order)
     fixed = extras.fixed_tile if extras.fixed_tile is not None else rows > 0
     tile = extras.tile or (rows if rows > 0 else 512)
     stated = given.value_scaling is not None and all(part.type == "z-score" for part in given.value_scaling)
+    arranged = arrange(
+        [class_of(index, entry) for index, entry in enumerate(result.classes)],
+        _background(path, result, extras),
+    )
     try:
         return ModelSpec(
             name=said.name,
@@ -156,11 +164,17 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             fixed_tile=fixed,
             fixed_batch=batch if batch > 0 else None,
             resolution=extras.resolution if extras.resolution is not None else said.gsd,
+            atmosphere=extras.atmosphere,
+            dim_order=given.order,
+            output_dim_order=result_order(path, result),
             activation=extras.activation,
             temperature=extras.temperature,
             threshold=extras.threshold,
             evidence=extras.evidence,
-            classes=tuple(class_of(index, entry) for index, entry in enumerate(result.classes)),
+            classes=arranged.classes,
+            background=arranged.background,
+            nodata=next((entry.value for entry in result.classes if entry.nodata), None),
+            planes=arranged.planes,
             weights=weights,
             sha256=model_asset(path, item).sha256,
             input_name=port_name(given.name),
@@ -169,6 +183,29 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
         )
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error)}") from error
+
+
+def _background(path: Path, result: Output, extras: Extras) -> int | None:
+    """Value of the class that gets no polygons: as the item says, else by names and values."""
+    names = {entry.value: entry.names for entry in result.classes if not entry.nodata}
+    if "background" in extras.model_fields_set:
+        return stated_background(names, extras.background, f"{path}: properties.{PREFIX}background")
+    return guessed_background(names)
+
+
+def result_order(path: Path, result: Output) -> tuple[Axis, Axis, Axis, Axis]:
+    """Return the order of an output's axes.
+
+    Raises:
+        ModelError: it has four axes that are not those of an image.
+    """
+    order = result.result.order
+    if order is None and len(result.result.dim_order) == 4:
+        raise ModelError(
+            f"{path}: result.dim_order of output {result.name} is {list(result.result.dim_order)}; geoseg "
+            "reads batch, then channel (or class), height and width in any order"
+        )
+    return order or CHANNELS_FIRST
 
 
 def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architecture: str) -> str:
@@ -183,7 +220,10 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
     """
     rows = spec.tile if spec.fixed_tile else -1
     batch = spec.fixed_batch or -1
-    order, tasks = ["batch", "channel", "height", "width"], ["semantic-segmentation"]
+    tasks = ["semantic-segmentation"]
+    listed = [*spec.classes]
+    for plane, entry in zip(spec.planes, spec.classes, strict=False):
+        listed[plane] = entry
     properties: dict[str, JsonValue] = {
         "mlm:tasks": [*tasks],
         "mlm:input": [
@@ -191,8 +231,8 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
                 "name": spec.input_name or UNNAMED,
                 "bands": [band.name for band in spec.bands],
                 "input": {
-                    "shape": [batch, len(spec.bands), rows, rows],
-                    "dim_order": [*order],
+                    "shape": [*as_ordered((batch, len(spec.bands), rows, rows), spec.dim_order)],
+                    "dim_order": [*spec.dim_order],
                     "data_type": "float32",
                 },
                 "value_scaling": [
@@ -205,17 +245,21 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
                 "name": spec.output_name or UNNAMED,
                 "tasks": [*tasks],
                 "result": {
-                    "shape": [batch, planes, rows, rows],
-                    "dim_order": [*order],
+                    "shape": [*as_ordered((batch, planes, rows, rows), spec.output_dim_order)],
+                    "dim_order": [*spec.output_dim_order],
                     "data_type": "float32",
                 },
-                "classification:classes": [from_class(entry) for entry in spec.classes],
+                "classification:classes": [
+                    {**from_class(entry), **({"nodata": True} if entry.value == spec.nodata else {})}
+                    for entry in listed
+                ],
             }
         ],
         "bands": [{"name": band.name} for band in spec.bands],
     }
     kept = json.loads(spec.model_dump_json(include=set(Extras.model_fields)))
     properties |= {PREFIX + key: value for key, value in kept.items() if value is not None}
+    properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
     return item_text(spec, properties, href=href, size=size, architecture=architecture)
 
 
@@ -282,8 +326,9 @@ def input_bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
         if isinstance(band, NamedBand) and band.expression is not None:
             raise ModelError(f"{path}: band {band.name} is an expression; geoseg reads bands only")
     names = [band if isinstance(band, str) else band.name for band in given.bands]
-    if given.input.shape[1] not in {-1, len(names)}:
-        raise ModelError(f"{path}: names {len(names)} bands for {given.input.shape[1]} channels")
+    channels = given.input.shape[given.order.index("channel")]
+    if channels not in {-1, len(names)}:
+        raise ModelError(f"{path}: names {len(names)} bands for {channels} channels")
     scaling = given.value_scaling or (Scaling(type="z-score"),)
     if len(scaling) == 1:
         scaling = scaling * len(names)
@@ -325,9 +370,10 @@ def from_class(entry: ClassSpec) -> dict[str, JsonValue]:
     }
 
 
-def _graph_sizes(weights: Path) -> tuple[int, int]:
+def _graph_sizes(weights: Path, order: Sequence[Axis]) -> tuple[int, int]:
     """Batch and rows of the first input; -1 where free."""
     shape = next((port.shape for port in read_header(weights).inputs), None)
     if shape is None or len(shape) != 4:
         return -1, -1
-    return shape[0] or -1, shape[2] or -1
+    batch, _, rows, _ = channels_first(shape, order)
+    return batch or -1, rows or -1

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-from geoseg.spec import Activation, Evidence, Spec, Units
+from geoseg.spec import Activation, Atmosphere, Evidence, Spec, Units
+from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
 
 PREFIX = "geoseg:"
 EXTENSIONS = (
@@ -29,7 +30,6 @@ NAME = r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$"
 CLASSIFICATION = frozenset({"scene-classification", "classification"})
 """MLM's words for networks that tell what a whole image shows."""
 
-ROW_ORDER = ("height", "width")
 Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -56,6 +56,11 @@ class Structure(Part):
     dim_order: tuple[str, ...]
     data_type: str
 
+    @property
+    def order(self) -> tuple[Axis, Axis, Axis, Axis] | None:
+        """Order of its axes; None where they are not those of images."""
+        return dim_order(self.dim_order) if len(self.shape) == 4 else None
+
 
 class NamedBand(Part):
     """A band given as an object."""
@@ -75,10 +80,17 @@ class Input(Part):
     @field_validator("input")
     @classmethod
     def _planes(cls, value: Structure) -> Structure:
-        order = value.dim_order
-        if len(value.shape) != 4 or len(order) != 4 or order[0] != "batch" or order[2:] != ROW_ORDER:
-            raise ValueError(f"is {list(order)}; geoseg feeds [batch, channel, height, width]")
+        if value.order is None:
+            raise ValueError(
+                f"is {list(value.dim_order)}; geoseg feeds images: batch, then channel, height and width in "
+                "any order"
+            )
         return value
+
+    @property
+    def order(self) -> tuple[Axis, Axis, Axis, Axis]:
+        """Order of its axes."""
+        return self.input.order or CHANNELS_FIRST
 
 
 class Class(Part):
@@ -89,6 +101,13 @@ class Class(Part):
     title: str = ""
     description: str = ""
     color_hint: Annotated[str, Field(pattern=r"^#?[0-9A-Fa-f]{6}$")] | None = None
+    nodata: bool = False
+    """Whether it stands for pixels that were not observed."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called: for people, then for programs."""
+        return tuple(text for text in (self.title, self.name) if text) or (self.description,)
 
 
 class Output(Part):
@@ -144,6 +163,7 @@ class InputExtras(Spec):
     clip: tuple[float, float] | None = None
     fill: float = 0.0
     statistics_known: bool | None = None
+    atmosphere: Atmosphere | None = None
 
 
 class ClassifierExtras(Spec):
@@ -173,6 +193,9 @@ class Extras(Spec):
     multiple: int | None = None
     fixed_tile: bool | None = None
     resolution: float | None = None
+    atmosphere: Atmosphere | None = None
+    background: int | str | None = None
+    """Value or name of a class; said to be null: all are mapped."""
     temperature: float = 1.0
     threshold: float = 0.5
     evidence: Evidence | None = None

@@ -1,4 +1,4 @@
-"""Sensors, layers, map products, satellites and tasks: the YAML files of `geoseg.configs` as specs."""
+"""Sensors, layers, map products, cloud networks, satellites and tasks: YAML of `geoseg.configs` as specs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from geoseg.errors import UsageError
 from geoseg.spec import (
     AuxiliarySpec,
+    CloudSpec,
     LegendSpec,
     PolygonsSpec,
     QualitySpec,
@@ -126,6 +127,16 @@ def quality_layers() -> Mapping[str, QualitySpec]:
         UsageError: a preset is not valid.
     """
     return MappingProxyType({stem: _load("quality", stem, QualitySpec) for stem in _stems("quality")})
+
+
+@cache
+def cloud_networks() -> tuple[CloudSpec, ...]:
+    """Return the packages of cloud networks that are known, whether installed or not.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return tuple(_load("clouds", stem, CloudSpec) for stem in _stems("clouds"))
 
 
 @cache

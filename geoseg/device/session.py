@@ -38,8 +38,10 @@ class DeviceSession:
             batch: tensor of float32; it is not changed.
         """
         activation, temperature = self.network.activation
+        order = self.network.plane_order
 
         def network(tiles: Any) -> Any:
-            return activate(activation, graph.on_device(tiles), temperature)
+            raw = graph.on_device(tiles)
+            return activate(activation, raw[:, order] if order else raw, temperature)
 
         return score_by(self.session, network, batch, torch)

@@ -31,6 +31,7 @@ from geoseg.samples.chips import stacked_source
 from geoseg.scenes.sample import sample as sample_blocks
 from geoseg.scratch import scratch_folder, scratching
 from geoseg.spec import ModelSpec
+from geoseg.spec.layouts import to_graph
 from geoseg.train.spec import TrainSpec
 
 MOST_TILES = 64
@@ -54,14 +55,14 @@ class _Tiles(CalibrationDataReader):  # type: ignore[misc]
     """Hands calibration tiles to the quantiser, one by one."""
 
     def __init__(self, name: str, tiles: Sequence[NDArray[np.float32]]) -> None:
-        """Take tiles (C, H, W) for an input."""
+        """Take tiles for an input, each a batch of one in the graph's order of axes."""
         self._name = name
         self._left: Iterator[NDArray[np.float32]] = iter(tiles)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Return the next, as a batch of one."""
+        """Return the next."""
         tile = next(self._left, None)
-        return None if tile is None else {self._name: tile[None]}
+        return None if tile is None else {self._name: np.ascontiguousarray(tile)}
 
 
 @reading_inputs()
@@ -104,7 +105,7 @@ def quantise(
                 quantize_static(
                     str(model.weights),
                     str(weights),
-                    _Tiles(name, tiles),
+                    _Tiles(name, [tile[None].transpose(to_graph(model.dim_order)) for tile in tiles]),
                     quant_format=QuantFormat.QDQ,
                     per_channel=True,
                     activation_type=QuantType.QInt8,
@@ -144,7 +145,7 @@ def calibration_tiles(
     fitted: dict[Sample, Normaliser] = {}
     found = []
     for place in windows[::step][:MOST_TILES]:
-        with stacked_source(place.sample, spec.data, bands) as source:
+        with stacked_source(place.sample, spec.data, bands, model.atmosphere) as source:
             if place.sample not in fitted:
                 fitted[place.sample] = Normaliser(fit_to_scene(model, sample_blocks(source, bands)))
             longest = max(place.window.height, place.window.width)

@@ -163,7 +163,7 @@ def _fill(
         path = site.files[index]
         if path is not None:
             names = [band.name for band in given.bands]
-            pixels = read_site(path, image, names, model.side(given), site)
+            pixels = read_site(path, image, names, model.side(given), site, given.atmosphere)
             Normaliser(given)(pixels, batch[given.name][place])
             seen = True
     return seen

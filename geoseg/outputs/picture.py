@@ -88,8 +88,8 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     Args:
         path: where to.
         background: (3, h, w) or (h, w), 0..1, NaN where nothing was observed; decimated by the caller.
-        labels: (h, w) class values; 0 shows the scene, the nodata class was not observed.
-        classes: of the map; those other than 0 stand in the legend.
+        labels: (h, w) class values; the nodata class was not observed.
+        classes: what is drawn and stands in the legend; any other value shows the scene.
         panels: further pictures of the same size as the background, with their names, left of the map.
         title: one line.
         caption: scene and method; wrapped.
@@ -133,11 +133,10 @@ def _compose(
     edge[1:] |= labels[1:] != labels[:-1]
     edge[:-1] |= labels[1:] != labels[:-1]
     for spec in classes:
-        if spec.value:
-            inside = labels == spec.value
-            colour = np.array(rgb(spec.colour), float)
-            image[inside] = (1 - _FILL) * image[inside] + _FILL * colour
-            image[inside & edge] = colour
+        inside = labels == spec.value
+        colour = np.array(rgb(spec.colour), float)
+        image[inside] = (1 - _FILL) * image[inside] + _FILL * colour
+        image[inside & edge] = colour
     return np.asarray(np.rint(image), np.uint8)
 
 
@@ -185,8 +184,6 @@ def _legend(
     """Draw one entry a class and one for what was not observed; return where it ends."""
     x, y = place
     for spec in classes:
-        if not spec.value:
-            continue
         # Not blended: of what lies under a class on the map, dark water is as likely as bright ground.
         draw.rectangle((x, y + 2, x + 26, y + 20), fill=rgb(spec.colour))
         draw.text((x + _LABEL, y), _fit(spec.label, fonts.text, width - _LABEL), _INK, fonts.text)

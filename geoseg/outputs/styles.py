@@ -28,14 +28,14 @@ def colour_table(classes: Sequence[ClassSpec]) -> dict[int, tuple[int, int, int,
 def classes_qml(
     classes: Sequence[ClassSpec], column: str = "class", shape: Literal["polygon", "point"] = "polygon"
 ) -> str:
-    """Return a QGIS style: one category a class (background is not drawn), by a column of values."""
+    """Return a QGIS style: one category for each of the classes that are drawn, by a column of values."""
     document = _document()
     renderer = ElementTree.SubElement(
         document, "renderer-v2", type="categorizedSymbol", attr=column, enableorderby="0", symbollevels="0"
     )
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
-    for index, spec in enumerate(spec for spec in classes if spec.value):
+    for index, spec in enumerate(classes):
         ElementTree.SubElement(
             categories,
             "category",

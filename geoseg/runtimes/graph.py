@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
+from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first, from_graph, to_graph
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
@@ -61,7 +62,23 @@ class Port:
     dtype: str
     """Element type as numpy calls it, or as the runtime does where numpy has none."""
     shape: tuple[int | None, ...] | None
-    """None for free sizes; None as a whole: the rank is free."""
+    """None for free sizes; None as a whole: the rank is free. Of images, once checked, (N, C, H, W)."""
+    order: tuple[Axis, Axis, Axis, Axis] = CHANNELS_FIRST
+    """Of the axes in the graph."""
+
+    def sizes(self, batch: int, channels: int, side: int) -> tuple[int, int, int, int]:
+        """Return the graph's sizes for tiles."""
+        return as_ordered((batch, channels, side, side), self.order)
+
+    def given(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Return tiles (N, C, H, W) as the graph takes them: its order of axes, its type, in one piece."""
+        return np.ascontiguousarray(batch.transpose(to_graph(self.order)), np.dtype(self.dtype))
+
+    def found(self, raw: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return what the graph gave as (N, C, H, W), in one piece; the array itself where it is that."""
+        if self.order == CHANNELS_FIRST or raw.ndim != len(self.order):
+            return raw
+        return np.ascontiguousarray(raw.transpose(from_graph(self.order)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +163,7 @@ class ManyPorts:
 
     def feed(self, batch: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
         """Return what each input takes, (batch, C, side, side) by name, in the graph's own type."""
-        return {
-            port.name: np.ascontiguousarray(batch[port.name], np.dtype(port.dtype)) for port in self.inputs
-        }
+        return {port.name: port.given(batch[port.name]) for port in self.inputs}
 
 
 class ManyInputGraph(Protocol):
@@ -188,7 +203,7 @@ def check_many_ports(spec: ClassifierSpec, inputs: list[Port], outputs: list[Por
         )
     found = []
     for given in spec.inputs:
-        port = _find(spec, inputs, given.name, "input")
+        port = _arranged(_find(spec, inputs, given.name, "input"), given.dim_order)
         _check_input(spec.weights, given, port, spec.side(given))
         found.append(port)
     output = _find(spec, outputs, spec.output_name, "output")
@@ -220,8 +235,8 @@ def check_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port], tile: 
             f"{spec.weights}: has inputs {_names(inputs)}; geoseg feeds one (N, C, H, W) image. Export the "
             "network with its other inputs fixed"
         )
-    given = _find(spec, inputs, spec.input_name, "input")
-    wanted = _find(spec, outputs, spec.output_name, "output")
+    given = _arranged(_find(spec, inputs, spec.input_name, "input"), spec.dim_order)
+    wanted = _arranged(_find(spec, outputs, spec.output_name, "output"), spec.output_dim_order)
     _check_input(spec.weights, spec, given, tile)
     _check_output(spec, wanted)
     return Ports(input=given, output=wanted, batch=_batch(spec, given))
@@ -240,6 +255,12 @@ def _find(spec: AnyModel, ports: list[Port], name: str, kind: str) -> Port:
     return found
 
 
+def _arranged(port: Port, order: tuple[Axis, Axis, Axis, Axis]) -> Port:
+    """A port whose axes stand in an order, its sizes as (N, C, H, W)."""
+    known = port.shape is not None and len(port.shape) == len(order)
+    return replace(port, order=order, shape=channels_first(port.shape or (), order) if known else port.shape)
+
+
 def _names(ports: list[Port]) -> str:
     return ", ".join(port.name for port in ports) or "none"
 
@@ -253,15 +274,17 @@ def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None
     if len(port.shape) != 4:
         raise ModelError(f"{weights}: input {port.name} is {_shape(port)}, not (N, C, H, W)")
     _, channels, *sides = port.shape
+    order = order_hint(port.shape, {len(given.bands)}, "the input's dim_order")
     if channels not in {None, len(given.bands)}:
         bands = ", ".join(band.name for band in given.bands)
         raise ModelError(
-            f"{weights}: takes {channels} channels, its description names {len(given.bands)}: {bands}"
+            f"{weights}: takes {channels} channels, its description names {len(given.bands)}: {bands}{order}"
         )
     if any(size not in {None, side} for size in sides):
         tiles = isinstance(given, ModelSpec)
         hint = f"say --tile {sides[0]}, not {side}" if tiles else f"its description says {side}"
-        raise ModelError(f"{weights}: input {port.name} takes {sides[0]} x {sides[1]} pixels only; {hint}")
+        only = " x ".join("?" if size is None else str(size) for size in sides)
+        raise ModelError(f"{weights}: input {port.name} takes {only} pixels only{order or f'; {hint}'}")
 
 
 def _check_output(spec: ModelSpec, port: Port) -> None:
@@ -270,7 +293,7 @@ def _check_output(spec: ModelSpec, port: Port) -> None:
         return
     if len(port.shape) != 4:
         raise ModelError(f"{spec.weights}: output {port.name} is {_shape(port)}, not (N, K, H, W)")
-    check_planes(spec, port.shape[1])
+    check_planes(spec, port.shape[1], order_hint(port.shape, planes_allowed(spec), "the output's dim_order"))
 
 
 def _check_floats(spec: AnyModel, port: Port) -> None:
@@ -281,8 +304,28 @@ def _check_floats(spec: AnyModel, port: Port) -> None:
         )
 
 
-def check_planes(spec: ModelSpec, planes: int | None) -> None:
+def order_hint(shape: Sequence[int | None], wanted: Container[int | None], where: str) -> str:
+    """Say which order of axes would fit, where channels stand last and first is expected, or the reverse.
+
+    Args:
+        shape: (N, C, H, W) as the description orders the axes.
+        wanted: what the channels may be.
+        where: what states the order.
+    """
+    if len(shape) == 4 and any(size is not None and size in wanted for size in shape[2:]):
+        return (
+            f"; its channels may stand elsewhere: see {where} (channels last: batch, height, width, channel)"
+        )
+    return ""
+
+
+def check_planes(spec: ModelSpec, planes: int | None, otherwise: str = "") -> None:
     """See that the output planes fit the classes.
+
+    Args:
+        spec: the model.
+        planes: of the output; None: free.
+        otherwise: what may be wrong instead, for the message.
 
     Raises:
         ModelError: they do not.
@@ -294,7 +337,7 @@ def check_planes(spec: ModelSpec, planes: int | None) -> None:
     hint = "; one plane needs activation sigmoid" if planes == 1 and len(spec.classes) == 2 else ""
     raise ModelError(
         f"{spec.weights}: gives {planes} planes, its description names {len(spec.classes)} classes "
-        f"({labels}){hint}"
+        f"({labels}){hint}{otherwise}"
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.activation import activate, score_planes
-from geoseg.runtimes.graph import DeviceGraph, Graph, check_planes
+from geoseg.runtimes.graph import DeviceGraph, Graph, check_planes, order_hint, planes_allowed
 from geoseg.spec import Activation, ModelSpec
 
 OUT_OF_SCORES = 0.01
@@ -56,6 +56,8 @@ class NetworkSession:
             blank = np.zeros((graph.batch, len(spec.bands), tile, tile), np.float32)
             raw_planes = self._run(graph, blank).shape[1]
         self._raw_planes = raw_planes
+        # One plane for two classes is that of the second, wherever the description lists it.
+        self._order = list(spec.planes) if raw_planes == len(spec.planes) else []
         self._told = graph.description
         self._others: list[Graph] = []
 
@@ -80,6 +82,11 @@ class NetworkSession:
     def activation(self) -> tuple[Activation, float]:
         """What turns raw output into scores: an activation and its temperature."""
         return self._activation, self._temperature
+
+    @property
+    def plane_order(self) -> list[int]:
+        """Where each class stands among the planes of the raw output; empty: in the order of the classes."""
+        return self._order
 
     @property
     def batch(self) -> int:
@@ -148,12 +155,14 @@ class NetworkSession:
         if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._tile, self._tile):
             raise ModelError(
                 f"{self._spec.weights}: gives {raw.shape} for {batch.shape}; scores of every pixel are needed"
+                + order_hint(raw.shape, planes_allowed(self._spec), "the output's dim_order")
             )
         check_planes(self._spec, raw.shape[1])
         return raw
 
     def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        scores = activate(self._activation, self._run(graph, batch), self._temperature)
+        raw = self._run(graph, batch)
+        scores = activate(self._activation, raw[:, self._order] if self._order else raw, self._temperature)
         if np.isnan(scores.min()):
             raise self.no_number(graph.description)
         return scores

@@ -185,10 +185,9 @@ class _Graph:
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
         """Run (batch, C, tile, tile)."""
-        dtype = np.dtype(self.ports.input.dtype)
-        feed = {self.ports.input.name: np.ascontiguousarray(batch, dtype)}
+        feed = {self.ports.input.name: self.ports.input.given(batch)}
         (raw,) = self._with_errors(lambda: self._session.run([self.ports.output.name], feed))
-        return np.asarray(raw)
+        return self.ports.output.found(np.asarray(raw))
 
     def close(self) -> None:
         """Release the session and its threads."""

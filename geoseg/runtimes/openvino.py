@@ -66,7 +66,7 @@ def load(spec: ModelSpec, wanted: Wanted) -> Graph:
     with _reading(spec.weights, wanted.device, wanted.precision) as model:
         ports = check_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names), tile)
         size = ports.batch or 1
-        model.reshape({ports.input.name: [size, len(spec.bands), tile, tile]})
+        model.reshape({ports.input.name: [*ports.input.sizes(size, len(spec.bands), tile)]})
         place = [port.name for port in _ports(model.outputs, names)].index(ports.output.name)
         compiled = _compile(model, wanted.precision, wanted.threads)
     # Now that the input is fixed, so is the output.
@@ -91,8 +91,8 @@ def load_classifier(
         size = ports.batch or 1
         model.reshape(
             {
-                given.name: [size, len(given.bands), spec.side(given), spec.side(given)]
-                for given in spec.inputs
+                port.name: [*port.sizes(size, len(given.bands), spec.side(given))]
+                for port, given in zip(ports.inputs, spec.inputs, strict=True)
             }
         )
         wanted = [port.name for port in _ports(model.outputs, names)].index(ports.output.name)
@@ -170,12 +170,12 @@ class _Graph:
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
         """Run (batch, C, tile, tile); the answer is OpenVINO's own memory."""
-        feed = np.ascontiguousarray(batch, np.dtype(self.ports.input.dtype))
+        feed = self.ports.input.given(batch)
         try:
             outputs = self._request.infer([feed], share_inputs=True, share_outputs=True)
         except RuntimeError as error:
             raise _error(self._weights, error) from error
-        return np.asarray(outputs[self._wanted])
+        return self.ports.output.found(np.asarray(outputs[self._wanted]))
 
     def close(self) -> None:
         """Release the request and its threads."""

@@ -17,9 +17,10 @@ from geoseg.methods.accuracy import IGNORE
 from geoseg.samples.finding import Sample
 from geoseg.samples.spec import DataSpec, ImageSpec, LabelSpec
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.atmosphere import as_trained
 from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
 from geoseg.scenes.stack import Layer, Stack
-from geoseg.spec import SceneSpec
+from geoseg.spec import Atmosphere, SceneSpec
 
 PLACE = 1024
 """Pixels a side of the windows that a large image is cut into."""
@@ -87,20 +88,23 @@ def opened_image(path: Path, image: ImageSpec) -> Iterator[Scene]:
         yield scene
 
 
-def read_chip(place: Place, data: DataSpec, bands: Sequence[str]) -> Chip:
+def read_chip(
+    place: Place, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
+) -> Chip:
     """Read a window with its label.
 
     Args:
         place: what to read.
         data: how files are opened and codes understood.
         bands: names in the network's order; those of a further image carry its prefix.
+        atmosphere: which reflectance the network is to know; see `geoseg.scenes.atmosphere.as_trained`.
 
     Raises:
         SceneReadError: a file cannot be read.
         BandError: a band is missing.
         SceneError: the label cannot be brought to the image's grid, or holds a code that nothing explains.
     """
-    with stacked_source(place.sample, data, bands) as source:
+    with stacked_source(place.sample, data, bands, atmosphere) as source:
         values = source.read(place.window, bands).physical()
         _hide(values, bands, data)
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
@@ -109,8 +113,10 @@ def read_chip(place: Place, data: DataSpec, bands: Sequence[str]) -> Chip:
 
 
 @contextmanager
-def stacked_source(sample: Sample, data: DataSpec, bands: Sequence[str]) -> Iterator[Source]:
-    """Open all images of a sample on the grid of the first.
+def stacked_source(
+    sample: Sample, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
+) -> Iterator[Source]:
+    """Open all images of a sample on the grid of the first; see `read_chip`.
 
     Raises:
         SceneReadError: a file cannot be read.
@@ -121,7 +127,7 @@ def stacked_source(sample: Sample, data: DataSpec, bands: Sequence[str]) -> Iter
             stack.enter_context(opened_image(path, image))
             for path, image in zip(sample.images, data.images, strict=True)
         ]
-        yield _stacked(scenes, data, bands)
+        yield _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands)
 
 
 def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> Source:

@@ -24,8 +24,9 @@ from geoseg.pixels import Pixels
 from geoseg.samples.finding import table_rows
 from geoseg.samples.splits import Role
 from geoseg.scenes import open_scene
+from geoseg.scenes.atmosphere import as_trained
 from geoseg.scenes.footprints import centred, metric_grid
-from geoseg.spec import ClassSpec, SceneSpec, Spec, Units
+from geoseg.spec import Atmosphere, ClassSpec, SceneSpec, Spec, Units
 
 ROLES: Mapping[str, Role] = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -214,7 +215,14 @@ def _flag(
     return text in TRUE
 
 
-def read_site(path: Path, image: SiteImage, bands: Sequence[str], side: int, site: Site) -> Pixels:
+def read_site(
+    path: Path,
+    image: SiteImage,
+    bands: Sequence[str],
+    side: int,
+    site: Site,
+    atmosphere: Atmosphere | None = None,
+) -> Pixels:
     """Read the footprint of a site.
 
     It is the middle of the site's own image, brought to the sensor's pixel size, or the place around the
@@ -226,6 +234,7 @@ def read_site(path: Path, image: SiteImage, bands: Sequence[str], side: int, sit
         bands: names, in order.
         side: pixels a side of the footprint.
         site: whose image it is.
+        atmosphere: which reflectance the network is to know; see `geoseg.scenes.atmosphere.as_trained`.
 
     Raises:
         SceneReadError: the file cannot be read.
@@ -238,7 +247,7 @@ def read_site(path: Path, image: SiteImage, bands: Sequence[str], side: int, sit
         sensor=image.sensor,
     )
     with open_scene(request, sensors()) as whole:
-        scene = whole.select(tuple(bands))
+        scene = as_trained(whole, atmosphere).select(tuple(bands))
         wrong = [name for name in bands if scene.units(name) != image.units]
         if wrong:
             raise SceneError(

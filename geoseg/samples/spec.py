@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.spec import SarUnits, Spec
+from geoseg.catalog.presets import sensors
+from geoseg.spec import Atmosphere, SarUnits, Spec
 
 
 class ImageSpec(Spec):
@@ -100,3 +102,15 @@ class SplitSpec(Spec):
         if self.kind == "files" and max(len(self.val), len(self.test)) > 1:
             raise ValueError("name one file of ids for val and one for test")
         return self
+
+
+def atmosphere_of(names: Iterable[str | None]) -> Atmosphere | None:
+    """Return which reflectance sensors give, by name; None where one is not named, or gives no reflectance.
+
+    Sensors of both kinds together give `any`.
+    """
+    known = [sensors().get(name or "") for name in names]
+    if not known or any(item is None or item.units != "reflectance" for item in known):
+        return None
+    levels: set[Atmosphere] = {"surface" if item and item.surface else "toa" for item in known}
+    return levels.pop() if len(levels) == 1 else "any"

@@ -23,7 +23,7 @@ from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
 from geoseg.scenes.quality import Layer, Quality
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
-from geoseg.scenes.quality_opening import open_mask, open_quality
+from geoseg.scenes.quality_opening import open_mask, open_quality, without_clouds
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
 from geoseg.scenes.recognition import recognise
@@ -143,6 +143,9 @@ def _quality(
     if request.clouds != "none" and context.sensor is not None:
         names = vocabulary(context.sensor, names=False)
         layers = open_quality(product.quality, flagged, quality_layers(), names)
+    if request.clouds == "network":
+        # A network tells clouds anew; saturation and layover it cannot.
+        layers = without_clouds(layers, {item.raster for item, _ in flagged})
     if request.clouds == "product" and not layers:
         raise SceneError(
             f"{product.name}: --clouds product: no quality layer of a known kind was found; give one "

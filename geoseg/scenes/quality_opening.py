@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -60,7 +60,21 @@ def open_quality(
         spec = _kind_of(item.raster, item.index, [kinds[kind] for kind in fitting])
         if spec is not None:
             found.append((spec, _raster_layer(item.raster, spec, item.index, names)))
-    return _best(found)
+    return _best(found, {item.raster for item, _ in candidates})
+
+
+def without_clouds(layers: Sequence[Layer], shared: Collection[Raster]) -> tuple[Layer, ...]:
+    """Return the layers that do not tell cloud or cloud shadow; the others are closed.
+
+    Args:
+        layers: all of a scene.
+        shared: rasters that hold the scene's bands too, and stay open.
+    """
+    kept = tuple(layer for layer in layers if not layer.says & {"cloud", "shadow"})
+    for layer in set(layers) - set(kept):
+        if not isinstance(layer, RasterLayer) or layer.raster not in shared:
+            layer.close()
+    return kept
 
 
 def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) -> QualitySpec | None:
@@ -90,16 +104,19 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _best(found: Sequence[Opened]) -> tuple[Layer, ...]:
-    """Keep the layers that say most: no superseded kind, and of one kind over one place the finest."""
+def _best(found: Sequence[Opened], stacks: Collection[Raster]) -> tuple[Layer, ...]:
+    """Keep the layers that say most: no superseded kind, and of one kind over one place the finest.
+
+    Rasters of `stacks` hold bands of the scene too, and stay open.
+    """
     present = {spec.name for spec, _ in found}
     kept: list[Opened] = []
     for spec, layer in sorted(found, key=lambda item: _pixel(item[1])):
         doubled = any(other is spec and _same_place(layer, known) for other, known in kept)
-        if doubled or present & set(spec.superseded_by):
-            layer.close()
-        else:
+        if not doubled and not present & set(spec.superseded_by):
             kept.append((spec, layer))
+        elif not isinstance(layer, RasterLayer) or layer.raster not in stacks:
+            layer.close()
     return tuple(layer for _, layer in kept)
 
 

@@ -179,6 +179,10 @@ class Scene:
             areas.append(Area(shapes=shapes, crs=crs, masks=True, what=f"--aoi {aoi}"))
         return self._view(areas=tuple(areas))
 
+    def whole(self) -> Scene:
+        """Return a view that is not cropped."""
+        return self._view(areas=()) if self._areas else self
+
     def onto(self, grid: Grid) -> Scene:
         """Return a view on another grid; pixels that the scene does not cover are not valid.
 

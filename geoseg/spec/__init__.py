@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from geoseg.spec.auxiliary import AuxiliaryLayer, AuxiliarySpec
 from geoseg.spec.base import (
+    Atmosphere,
     ClassSpec,
     Colour,
     RadarUnits,
@@ -25,6 +26,10 @@ from geoseg.spec.classifiers import (
     AnyModel,
     ClassifierSpec,
     SensorInput,
+)
+from geoseg.spec.clouds import (
+    CloudNetworkSpec,
+    CloudSpec,
 )
 from geoseg.spec.dates import (
     DateText,
@@ -88,12 +93,15 @@ __all__ = [
     "Activation",
     "AnyModel",
     "Architecture",
+    "Atmosphere",
     "AuxiliaryLayer",
     "AuxiliarySpec",
     "ChangeSpec",
     "ClassName",
     "ClassSpec",
     "ClassifierSpec",
+    "CloudNetworkSpec",
+    "CloudSpec",
     "Colour",
     "Condition",
     "DateText",

@@ -9,6 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
 """What a band's physical values are: reflectance 0..1, dB, linear power, W m⁻² sr⁻¹ µm⁻¹, or a bare count."""
 
+Atmosphere = Literal["surface", "toa", "any"]
+"""Which reflectance a model was trained on: of the surface (level 2, atmospherically corrected), at the top
+of the atmosphere (level 1), or both alike."""
 RadarUnits = Literal["db", "power", "amplitude"]
 """How backscatter is stored: decibels, linear power (intensity), or its square root."""
 
@@ -31,8 +34,8 @@ class ClassSpec(Spec):
     """One class of a map: the only place where its value, name and colour are said."""
 
     value: Annotated[int, Field(ge=0, le=65_534)]
-    """Value in class rasters (of two bytes beyond 254) and in the `class` column; 0 is background and gets no
-    polygons."""
+    """Value in class rasters (of two bytes beyond 254) and in the `class` column; 0 is the
+    background, which gets no polygons, unless a model says otherwise."""
     label: str
     """Name that people read."""
     colour: Colour

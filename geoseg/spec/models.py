@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.spec.base import ClassSpec, Spec, Units
+from geoseg.spec.base import Atmosphere, ClassSpec, Spec, Units
+from geoseg.spec.layouts import CHANNELS_FIRST, DimOrder
 
 Activation = Literal["none", "softmax", "sigmoid"]
 
@@ -125,6 +126,8 @@ class InputSpec(Spec):
     """In channel order."""
     units: Units
     """Physical units that the input is made from."""
+    atmosphere: Atmosphere | None = None
+    """Which reflectance it was trained on; None: not said, so that a scene's is used as it is."""
     scale: float = 1.0
     """Model units = physical * scale (10000 for a network trained on reflectance x 10000)."""
     clip: tuple[float, float] | None = None
@@ -137,6 +140,8 @@ class InputSpec(Spec):
     """False: mean and std say nothing of training data, so the scene's range cannot be judged."""
     resolution: float | None = None
     """Pixel size in m that it was trained at."""
+    dim_order: DimOrder = CHANNELS_FIRST
+    """Order of the axes of the graph's input."""
 
 
 class ModelSpec(InputSpec):
@@ -159,7 +164,13 @@ class ModelSpec(InputSpec):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Of one-plane sigmoid models: a pixel is class 1 above it."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
-    """In output order; the first is background. A one-plane model lists two."""
+    """The background first, where there is one. A one-plane model lists two: its plane scores the second."""
+    background: int | None = 0
+    """Value of the class that gets no polygons; None, or a value that no class has: all of them get some."""
+    nodata: int | None = None
+    """Value of a class by which the network says that nothing was observed; None: it has none."""
+    planes: tuple[int, ...] = ()
+    """Which of the graph's output planes is that of each class; empty: they stand in this order."""
     weights: Path
     """The ONNX file."""
     sha256: str = ""
@@ -168,6 +179,8 @@ class ModelSpec(InputSpec):
     """Graph input; empty: the only one."""
     output_name: str = ""
     """Graph output; empty: the first."""
+    output_dim_order: DimOrder = CHANNELS_FIRST
+    """Order of the axes of the graph's output."""
     licence: str = "unknown"
     evidence: Evidence | None = None
     source: Literal["bundle", "onnx", "deepness"] = "bundle"
@@ -178,3 +191,19 @@ class ModelSpec(InputSpec):
         if self.tile % self.multiple:
             raise ValueError(f"tile {self.tile} is not a multiple of {self.multiple}")
         return self
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> ModelSpec:
+        values = [entry.value for entry in self.classes]
+        if len(set(values)) < len(values):
+            raise ValueError(f"two classes have the same value: {', '.join(map(str, values))}")
+        if self.background in values[1:]:
+            raise ValueError(f"the background, class {self.background}, is not the first of the classes")
+        if self.planes and sorted(self.planes) != list(range(len(values))):
+            raise ValueError(f"planes {self.planes} do not name each of {len(values)} output planes once")
+        return self
+
+    @property
+    def has_background(self) -> bool:
+        """Whether the first class is one that gets no polygons."""
+        return self.background is not None and self.background == self.classes[0].value

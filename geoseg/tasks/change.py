@@ -62,7 +62,7 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
             return plan(recipe, spec.run) if dry_run else make_map(recipe, spec.run, command_of(spec), ledger)
         wanted = tuple(band.name for band in model.bands) if model is not None else ()
         try:
-            pair = open_pair(spec, wanted, stack, ledger)
+            pair = open_pair(spec, wanted, stack, ledger, dry_run=dry_run)
         except BandError as error:
             raise BandError(f"{error}{maps_hint(spec)}") from error
         for date in (pair.before, pair.after):

@@ -10,13 +10,14 @@ import numpy as np
 from geoseg.catalog.presets import task
 from geoseg.catalog.tables import spectral_classes, transition_table
 from geoseg.errors import UsageError
-from geoseg.methods.haze import darkest_of
+from geoseg.methods.dark_object import dark_object
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
+from geoseg.scenes.atmosphere import toa_wavelengths, worth_subtracting
 from geoseg.scenes.bands import TWINS
 from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
-from geoseg.tasks.air import air_above, tell_air, wavelengths_from_above
+from geoseg.tasks.atmosphere import tell_path
 from geoseg.tasks.change_choice import Choice
 from geoseg.tasks.change_measure import smoothed
 from geoseg.tasks.change_pair import Pair, units_of
@@ -55,7 +56,7 @@ def with_classes(
 
 
 def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Ledger) -> Choice:
-    """Find what the air adds to each date from above the atmosphere: rules are for the light of the ground.
+    """Find the path reflectance of each top-of-atmosphere date: rules are for reflectance of the surface.
 
     Args:
         choice: with its rules.
@@ -69,15 +70,14 @@ def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Le
     blocks = [block.physical() for block in sample]
 
     def air_of(scene: Scene, name: str, first: int) -> dict[str, float]:
-        wavelengths = wavelengths_from_above(scene, choice.bands)
+        wavelengths = toa_wavelengths(scene, choice.bands)
         planes = {band: first + choice.bands.index(band) for band in wavelengths}
         darkest = {
-            band: darkest_of(np.concatenate([smoothed(block[i], choice.radius).ravel() for block in blocks]))
+            band: dark_object(np.concatenate([smoothed(block[i], choice.radius).ravel() for block in blocks]))
             for band, i in planes.items()
         }
-        air = air_above(darkest, wavelengths)
-        if air:
-            tell_air(ledger, name, air, "classes go without the air's light")
+        air = worth_subtracting(darkest, wavelengths)
+        tell_path(ledger, name, air, " for the spectral classes")
         return air
 
     return replace(choice, air=(air_of(pair.before, "before", 0), air_of(pair.after, "after", count)))

@@ -25,8 +25,8 @@ from geoseg.tasks.change_transitions import Counter, Decided, Found, transitions
 from geoseg.tasks.class_legends import join_legends
 from geoseg.tasks.clouds import hidden_text
 from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.network import clip
 from geoseg.tasks.recipe import Recipe
-from geoseg.tasks.segment import clip
 
 TILE = 1024
 """Pixels of a tile: a comparison of codes needs little memory."""

@@ -15,12 +15,13 @@ from geoseg.runtimes import Session
 from geoseg.runtimes.around import Around, Score
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ModelSpec
+from geoseg.tasks.atmosphere import for_model
 from geoseg.tasks.change_pair import AFTER, Pair, dates
 from geoseg.tasks.change_told import Told, extras
 from geoseg.tasks.change_transitions import Counter, FromScores, Transitions, transitions_between
 from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.network import decided_by, fit_network, network_recipe
 from geoseg.tasks.recipe import Recipe
-from geoseg.tasks.segment import fit_network, network_recipe
 
 
 def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
@@ -31,6 +32,9 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -
         ModelError: it does not fit a date.
         BandError: a band or layer is missing.
     """
+    pair = replace(
+        pair, before=for_model(pair.before, model, ledger), after=for_model(pair.after, model, ledger)
+    )
     if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
         return _direct(spec, model, pair, ledger)
     if any(":" in band.name for band in model.bands):
@@ -92,6 +96,7 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
         task="change",
         layer=task("change").layer,
         classes=transitions.specs,
+        background=0,
         source=source,
         # A layer of both dates is read once.
         bands=tuple(dict.fromkeys((*bands, *later))),
@@ -101,6 +106,7 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger:
             transitions=transitions,
             counter=counter,
             threshold=0.5 if spec.threshold is None else spec.threshold,
+            nodata=next((i for i, item in enumerate(classes) if item.value == model.nodata), None),
         ),
         extras=extras(spec, told),
         inputs=pair.describe(),
@@ -144,6 +150,7 @@ def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> R
         task="change",
         layer=task("change").layer,
         threshold=threshold,
+        decide=decided_by(model, threshold),
         extras=extras(spec, told),
         inputs=pair.describe(),
         acquired=told.acquired,

@@ -23,9 +23,10 @@ from geoseg.scratch import scratch_folder
 from geoseg.spec import ChangeSpec, Units
 from geoseg.tasks.change_choice import STANDARD
 from geoseg.tasks.change_dates import warn_of_order
+from geoseg.tasks.cloud_mask import with_cloud_mask
 from geoseg.tasks.flood import kind_of
 from geoseg.tasks.mapping import Ledger
-from geoseg.tasks.segment import clip
+from geoseg.tasks.network import clip
 
 AFTER = "after"
 """Prefix of the second date's bands."""
@@ -122,7 +123,14 @@ class Pair:
         return Stack(self.before.select(bands), [*dates, *named])
 
 
-def open_pair(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, ledger: Ledger) -> Pair:
+def open_pair(
+    spec: ChangeSpec,
+    wanted: Collection[str],
+    stack: ExitStack,
+    ledger: Ledger,
+    *,
+    dry_run: bool = False,
+) -> Pair:
     """Open two dates and the layers; `stack` closes them.
 
     Args:
@@ -130,14 +138,20 @@ def open_pair(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, ledge
         wanted: bands of a network; slope and its kin are computed where they are among them.
         stack: closes the files.
         ledger: hears what was recognised.
+        dry_run: whether a cloud network is told of only.
 
     Raises:
         SceneReadError: a file cannot be read.
         SceneError: the dates show different things or different places.
         BandError: they have no band in common.
     """
-    before = clip(stack.enter_context(open_scene(spec.before, sensors())), spec.run)
-    after = stack.enter_context(open_scene(spec.after, sensors()))
+    before, after = (
+        with_cloud_mask(
+            stack.enter_context(open_scene(item, sensors())), item, spec.run, stack, ledger, dry_run=dry_run
+        )
+        for item in (spec.before, spec.after)
+    )
+    before = clip(before, spec.run)
     kinds = kind_of(before), kind_of(after)
     if (kinds[0] == "sar") != (kinds[1] == "sar"):
         raise SceneError(

@@ -142,6 +142,8 @@ class Found:
     change: NDArray[np.float32]
     """Score of change, 0..1."""
     changed: NDArray[np.bool_]
+    observed: NDArray[np.bool_] | None = None
+    """Where neither date was found to be "no data"; None: everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,6 +168,8 @@ class Decided(ABC):
         for row in range(0, len(valid), DECIDE_ROWS):
             part = slice(row, row + DECIDE_ROWS)
             found, seen = self.find(scores[:, part]), valid[part]
+            if found.observed is not None:
+                seen = seen & found.observed
             changed = found.changed & seen
             counted = np.where(changed, found.codes, found.unchanged)
             self.counter.add(counted, seen, replace(window, row=window.row + row, height=len(seen)))
@@ -203,6 +207,8 @@ class FromScores(Decided):
     """
 
     threshold: float = 0.5
+    nodata: int | None = None
+    """Position of the class that says that nothing was observed; None: the network has none."""
 
     def find(self, scores: NDArray[np.float32]) -> Found:
         """Compare the dates."""
@@ -216,6 +222,7 @@ class FromScores(Decided):
             unchanged=first * (count + 1),
             change=change,
             changed=(first != second) & (change > np.float32(self.threshold)),
+            observed=None if self.nodata is None else (first != self.nodata) & (second != self.nodata),
         )
 
 

@@ -145,6 +145,6 @@ def low_sun_warning(scene: Scene) -> str | None:
     if height is None:
         return None
     return (
-        f"{scene.name}: the sun stood {height:.0f} degrees high: shadows of buildings, trees and slopes look "
-        "like water. Check towns and hillsides, or take a scene of another season"
+        f"{scene.name}: the sun stood {height:.0f} degrees high: shadows of buildings, trees and slopes are "
+        "long and look like water. Check towns and hillsides, or take a scene of another season"
     )

@@ -31,7 +31,7 @@ def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside
         preview.background(prefix) if palette is None else preview.painted(prefix, palette)
         for prefix in ("", second)
     )
-    labels, classes = preview.classes, recipe.classes
+    labels, classes = preview.classes, recipe.mapped
     areas: Sequence[ClassTotal] = record.classes
     if recipe.extras is not None:
         labels, classes, areas = _by_legend(labels, recipe, record.classes)
@@ -78,4 +78,4 @@ def _by_legend(
         return drawn, tuple(spec for spec in extras.legend if spec.value in listed), merged
     found = sorted(totals, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
     listed = {item.value for item in found}
-    return labels, tuple(item for item in recipe.classes if item.value in listed), totals
+    return labels, tuple(item for item in recipe.mapped if item.value in listed), totals

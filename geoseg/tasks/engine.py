@@ -24,8 +24,9 @@ from geoseg.runtimes.tensorrt.calibration import digest_of
 from geoseg.scenes import open_scene
 from geoseg.scenes.sample import sample
 from geoseg.spec import ModelSpec, SceneSpec
+from geoseg.tasks.atmosphere import for_model
 from geoseg.tasks.mapping import Ledger
-from geoseg.tasks.segment import fit_network
+from geoseg.tasks.network import fit_network
 
 MOST_TILES = 64
 """Tiles of the scene that calibrate and judge."""
@@ -56,7 +57,7 @@ def scene_tiles(model: ModelSpec, scene: SceneSpec, tile: int, reporter: Reporte
     ledger = Ledger(reporter)
     bands = tuple(band.name for band in model.bands)
     with open_scene(scene, sensors()) as whole:
-        chosen = whole.select(bands)
+        chosen = for_model(whole, model, ledger).select(bands)
         ledger.hear(chosen.notes, chosen.warnings)
         normalise, _ = fit_network(model, chosen, chosen, ledger)
         blocks = sample(chosen, bands, size=tile, most=MOST_TILES)

@@ -17,13 +17,13 @@ from geoseg.scenes import Scene, Source
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec
-from geoseg.tasks.air import cleared
-from geoseg.tasks.clouds import low_sun_warning, tell_hidden
+from geoseg.tasks.atmosphere import for_method, for_model
+from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.flood_network import by_network, convincing_model, open_dates
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, plan
+from geoseg.tasks.network import clip
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.references import References, flood_classes, references
-from geoseg.tasks.segment import clip
 from geoseg.tasks.water import Candidates, Choice, WaterSession, candidate_bands, fix
 from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
 
@@ -46,22 +46,20 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
     begin(spec.run, [*spec.scene.paths, *layers, *(path for scene in spec.before for path in scene.paths)])
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
-        scene, before = open_dates(spec, model, stack, ledger)
-        above = scene
-        scene, before = cleared(scene, ledger), [cleared(item, ledger) for item in before]
+        scene, before = open_dates(spec, model, stack, ledger, dry_run=dry_run)
+        for item in (clip(scene, spec.run), *before):
+            tell_hidden(item, ledger)
         if model is None and spec.method == "auto":
             model = convincing_model(spec, scene, before, ledger)
         beside = references(spec, clip(scene, spec.run).grid, stack, ledger)
         if model is not None:
-            recipe = by_network(spec, model, scene, before, beside, ledger)
+            own = model
+            suited, *earlier = (for_model(item, own, ledger) for item in (scene, *before))
+            recipe = by_network(spec, model, suited, earlier, beside, ledger)
             stack.callback(recipe.session.close)
         else:
-            recipe = _by_method(spec, scene, before, beside, ledger)
-        for item in (clip(above, spec.run), *before):
-            tell_hidden(item, ledger)
-        low = low_sun_warning(above) if kind_of(above) == "optical" else None
-        if low is not None:
-            ledger.warn(low)
+            suited, *earlier = (for_method(item, ledger) for item in (scene, *before))
+            recipe = _by_method(spec, suited, earlier, beside, ledger)
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, command_of(spec), ledger)

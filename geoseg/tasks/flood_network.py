@@ -18,15 +18,17 @@ from geoseg.pixels import Pixels
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import Around, Score
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.atmosphere import as_trained
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec, Units
+from geoseg.tasks.cloud_mask import with_cloud_mask
 from geoseg.tasks.clouds import low_sun
 from geoseg.tasks.mapping import Ledger
+from geoseg.tasks.network import FIT_SIZE, FITS, clip, network_recipe
 from geoseg.tasks.recipe import Recipe
 from geoseg.tasks.references import References, flood_classes
-from geoseg.tasks.segment import FIT_SIZE, FITS, clip, network_recipe
 from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
 
 BEFORE = "before"
@@ -36,7 +38,7 @@ POLARISATIONS = ("vv", "vh", "hh", "hv")
 
 
 def open_dates(
-    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, ledger: Ledger
+    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, ledger: Ledger, *, dry_run: bool = False
 ) -> tuple[Scene, list[Scene]]:
     """Open the scene and those before; `stack` closes them.
 
@@ -48,10 +50,15 @@ def open_dates(
         SceneError: a scene cannot be read.
     """
     wanted = {_plain(band.name) for band in model.bands} if model is not None else set()
-    scene = stack.enter_context(_open(spec.scene, wanted, ledger))
+
+    def opened(request: SceneSpec) -> Scene:
+        scene = stack.enter_context(_open(request, wanted, ledger))
+        return with_cloud_mask(scene, request, spec.run, stack, ledger, dry_run=dry_run)
+
+    scene = opened(spec.scene)
     if len(scene.band_names) == 1:
         wanted = set(scene.band_names)
-    return scene, [stack.enter_context(_open(item, wanted, ledger)) for item in spec.before]
+    return scene, [opened(item) for item in spec.before]
 
 
 def _open(request: SceneSpec, wanted: set[str], ledger: Ledger) -> Scene:
@@ -141,7 +148,7 @@ def _doubt(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: FloodS
     if height is not None:
         return f"the sun stood {height:.0f} degrees high, and it takes shadows for water"
     model = _with_polarisation(model, scene, before)
-    chosen = clip(scene.select(_own(model)), spec.run)
+    chosen = clip(as_trained(scene, model.atmosphere).select(_own(model)), spec.run)
     if model.statistics == "scene":
         blocks: list[Pixels] = []
     else:
@@ -246,6 +253,12 @@ def by_network(
             f"{model.name} has {len(model.classes)} classes; flood takes networks of two (land, water): "
             "use geoseg segment"
         )
+    if not model.has_background:
+        names = " or ".join(entry.label for entry in model.classes)
+        raise UsageError(
+            f"{model.name} does not say which of its classes ({names}) is not water: add geoseg:background "
+            "to its model.json"
+        )
     if _two_dates(model) and len(before) != 1:
         raise UsageError(f"{model.name} maps flood from two dates: give one --before SCENE")
     if before and not _two_dates(model):
@@ -269,6 +282,8 @@ def by_network(
         task="flood",
         layer=preset.layer,
         classes=classes,
+        background=0,
+        decide=None,
         source=_beside(chosen, [*dates, *beside.layers]),
         bands=(*network, *beside.names),
         session=Referenced(recipe.session, len(network), beside, spec),

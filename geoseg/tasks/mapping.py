@@ -156,7 +156,9 @@ def make_map(
         vector = open_vector(
             run.output,
             layer=recipe.layer,
-            classes=extras.legend if extras and extras.legend else recipe.classes[1:],
+            classes=[item for item in extras.legend if item.value]
+            if extras and extras.legend
+            else recipe.mapped,
             schema={**SCHEMA, **(extras.schema if extras else {})},
             crs=crs,
             beside=beside,
@@ -186,6 +188,7 @@ def make_map(
             picture=run.picture is not None,
             describe=extras.describe if extras else None,
             judge=extras.judge if extras else None,
+            background=recipe.background,
         )
         if summary.valid_pixels == 0:
             ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")

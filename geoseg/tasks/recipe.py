@@ -58,7 +58,7 @@ class Recipe:
     task: str
     layer: str
     classes: tuple[ClassSpec, ...]
-    """In the order of the session's planes; the first is background."""
+    """In the order of the session's planes; the background first, where there is one."""
     source: Source
     bands: tuple[str, ...]
     """In the session's channel order."""
@@ -67,6 +67,8 @@ class Recipe:
     blend: Blend
     tile: int
     overlap: int
+    background: int | None = 0
+    """Value of the class that gets no polygons; None, or a value that no class has: all get some."""
     threshold: float = 0.5
     decide: Decide | None = None
     """How scores become classes; None: the highest wins, or one plane above the threshold."""
@@ -85,6 +87,11 @@ class Recipe:
     """ISO 8601, or empty."""
     session_mib: int = 0
     """Memory that a network takes, for the plan."""
+
+    @property
+    def mapped(self) -> tuple[ClassSpec, ...]:
+        """The classes that get polygons."""
+        return tuple(entry for entry in self.classes if entry.value != self.background)
 
 
 @dataclass(frozen=True, kw_only=True)

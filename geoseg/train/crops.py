@@ -42,7 +42,7 @@ class Windows:
         """
         chip = self._kept.pop(place, None)
         if chip is None:
-            chip = read_chip(place, self._spec.data, self._bands)
+            chip = read_chip(place, self._spec.data, self._bands, self._spec.trained_on)
             self._bytes += chip.pixels.nbytes + chip.label.nbytes
         self._kept[place] = chip
         while self._bytes > CACHE_BYTES and len(self._kept) > 1:
@@ -60,7 +60,8 @@ class Windows:
         if self._spec.statistics == "training":
             return training
         if sample not in self._scenes:
-            with stacked_source(sample, self._spec.data, self._bands) as source:
+            spec = self._spec
+            with stacked_source(sample, spec.data, self._bands, spec.trained_on) as source:
                 blocks = sample_blocks(source, self._bands)
                 self._scenes[sample] = scene_statistics(blocks, self._bands, self._spec.scale)
         return self._scenes[sample]

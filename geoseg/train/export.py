@@ -161,6 +161,7 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
             for band, (mean, std) in zip(spec.bands, statistics, strict=True)
         ),
         units=spec.units,
+        atmosphere=spec.trained_on,
         scale=spec.scale,
         clip=spec.clip,
         statistics=spec.statistics,

@@ -47,7 +47,8 @@ class Footprints:
         values = self._kept.pop(key, None)
         if values is None:
             sensor = self._spec.sensors[index]
-            values = read_site(path, sensor, sensor.names, self._spec.side(sensor), site).physical()
+            side = self._spec.side(sensor)
+            values = read_site(path, sensor, sensor.names, side, site, sensor.trained_on).physical()
             self._bytes += values.nbytes
         self._kept[key] = values
         while self._bytes > CACHE_BYTES and len(self._kept) > 1:

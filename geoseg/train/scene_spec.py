@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from geoseg.samples.sites import SiteClass, SiteImage, SitesSpec
-from geoseg.spec import ClassifierSpec, Spec
+from geoseg.samples.spec import atmosphere_of
+from geoseg.spec import Atmosphere, ClassifierSpec, Spec
 from geoseg.train.spec import AugmentSpec, PaceSpec, Share, TrainBand
 
 SCENE_CLASSIFICATION = "scene-classification"
@@ -19,6 +20,8 @@ class SceneSensor(SiteImage):
 
     bands: Annotated[tuple[TrainBand, ...], Field(min_length=1)]
     """In channel order."""
+    atmosphere: Atmosphere | None = None
+    """Which reflectance the classifier is to know; None: that of the sensor, where it is named."""
     scale: float = 1.0
     """Model units = physical * scale."""
     clip: tuple[float, float] | None = None
@@ -26,6 +29,11 @@ class SceneSensor(SiteImage):
     """Of this sensor: gain and noise mean something else in dB than in reflectance."""
     drop: Share = 0.0
     """Share of sites that are shown without it, so that the classifier does without where it is missing."""
+
+    @property
+    def trained_on(self) -> Atmosphere | None:
+        """Which reflectance the bundle says it was trained on."""
+        return self.atmosphere or atmosphere_of([self.sensor])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,6 +146,7 @@ def describe_classifier(spec: SceneTrainSpec, statistics: SceneStatistics) -> Cl
                         for name, (mean, std) in zip(sensor.names, own, strict=True)
                     ],
                     "units": sensor.units,
+                    "atmosphere": sensor.trained_on,
                     "scale": sensor.scale,
                     "clip": sensor.clip,
                     "resolution": sensor.resolution,

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.samples.spec import DataSpec, SplitSpec
-from geoseg.spec import TWO_DATES, ClassSpec, NetworkSpec, Spec, Units
+from geoseg.samples.spec import DataSpec, SplitSpec, atmosphere_of
+from geoseg.spec import TWO_DATES, Atmosphere, ClassSpec, NetworkSpec, Spec, Units
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -113,6 +113,9 @@ class TrainSpec(Spec):
     split: SplitSpec = SplitSpec()
     bands: Annotated[tuple[TrainBand, ...], Field(min_length=1)]
     units: Units
+    atmosphere: Atmosphere | None = None
+    """Which reflectance the network is to know; None: that of the images' sensors, where they are named.
+    `surface`: images of the top of the atmosphere are corrected by dark-object subtraction."""
     scale: float = 1.0
     """Model units = physical * scale."""
     clip: tuple[float, float] | None = None
@@ -131,6 +134,11 @@ class TrainSpec(Spec):
     loop: LoopSpec = LoopSpec()
     baselines: tuple[str, ...] = ()
     """Classical methods that the network is compared with: `mndwi`, `sar-vh --threshold -20`, …"""
+
+    @property
+    def trained_on(self) -> Atmosphere | None:
+        """Which reflectance the bundle says it was trained on."""
+        return self.atmosphere or atmosphere_of(image.sensor for image in self.data.images)
 
     @model_validator(mode="after")
     def _values_fit(self) -> TrainSpec:

@@ -29,6 +29,9 @@ from geoseg.catalog.bundles import (
 from geoseg.catalog.onnx_metadata import embed, read_header
 from geoseg.errors import ModelError, OutputError
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
+from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST
+from tests.products.ground import BARE, VEGETATION, WATER
+from tests.third_party import Order, write_item, write_network
 
 SCHEMA = json.loads(files("geoseg.configs").joinpath("schemas", "bundle.json").read_text(encoding="utf-8"))
 Edit = Callable[[dict[str, Any]], object]
@@ -135,6 +138,11 @@ SPECS = st.fixed_dictionaries(
         "title": st.text(max_size=20),
         "input_name": st.sampled_from(["", "image"]),
         "output_name": st.sampled_from(["", "logits"]),
+        "atmosphere": st.sampled_from(["surface", "toa", "any", None]),
+        "background": st.sampled_from([0, None]),
+        "nodata": st.sampled_from([1, None]),
+        "dim_order": st.sampled_from([CHANNELS_FIRST, CHANNELS_LAST]),
+        "output_dim_order": st.sampled_from([CHANNELS_FIRST, CHANNELS_LAST]),
     },
 )
 
@@ -183,10 +191,14 @@ BROKEN: dict[str, tuple[Edit, str]] = {
     "no input": (lambda item: item["properties"].update({"mlm:input": []}), "mlm:input"),
     "two inputs": (lambda item: item["properties"]["mlm:input"].append(_input(item)), "mlm:input"),
     "no bands": (lambda item: _input(item).update(bands=[]), "bands"),
-    "channels last": (
-        lambda item: _input(item)["input"].update(dim_order=["batch", "height", "width", "channel"]),
-        "batch, channel, height, width",
+    "several dates": (
+        lambda item: _input(item)["input"].update(
+            shape=[-1, 3, 2, -1, -1], dim_order=["batch", "channel", "time", "height", "width"]
+        ),
+        "batch, then channel, height and width",
     ),
+    "background": (lambda item: item["properties"].update({"geoseg:background": [0]}), "background"),
+    "atmosphere": (lambda item: item["properties"].update({"geoseg:atmosphere": "l1c"}), "atmosphere"),
     "no deviation": (lambda item: _input(item)["value_scaling"][0].update(stddev=0), "stddev"),
     "no classes": (lambda item: _classes(item).clear(), "classes"),
     "class of nodata": (lambda item: _classes(item)[0].update(value=255), "value"),
@@ -227,6 +239,17 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         ),
         "object-detection",
     ),
+    "axes of the output": (
+        lambda item: item["properties"]["mlm:output"][0]["result"].update(
+            dim_order=["batch", "time", "height", "width"]
+        ),
+        r"result.dim_order of output the only one is \['batch', 'time'",
+    ),
+    "a background that is no class": (
+        lambda item: item["properties"].update({"geoseg:background": "ocean"}),
+        "geoseg:background names 'ocean', which is none of the classes: 0 land, 1 open water",
+    ),
+    "values twice": (lambda item: _classes(item)[1].update(value=0), "two classes have the same value: 0, 0"),
     "oblong": (lambda item: _input(item)["input"].update(shape=[-1, 3, 64, 32]), "square"),
     "weights": (
         lambda item: item["assets"]["model"].update({"href": "m.pt", "mlm:artifact_type": "torch"}),
@@ -430,6 +453,55 @@ def test_deepness_variants(tmp_path: Path) -> None:
     assert [entry.label for entry in spec.classes] == ["background", "field"]
     assert (spec.tile, spec.multiple, spec.fixed_tile) == (100, 4, False)
     assert spec.statistics_known
+
+
+@pytest.mark.parametrize("tile", [None, 512])
+@pytest.mark.parametrize(
+    ("order", "output_order"),
+    [
+        (CHANNELS_LAST, CHANNELS_LAST),
+        (CHANNELS_LAST, CHANNELS_FIRST),
+        (CHANNELS_FIRST, CHANNELS_FIRST),
+    ],
+)
+def test_deepness_with_channels_last(
+    order: Order, output_order: Order, tile: int | None, tmp_path: Path
+) -> None:
+    """The keys do not say it; the sizes of the graph do."""
+    path = tmp_path / "deep.onnx"
+    write_network(
+        path,
+        [BARE, VEGETATION, WATER],
+        order=order,
+        output_order=output_order,
+        tile=tile,
+        bands=("red", "green", "blue"),
+    )
+    model = onnx.load(path)
+    helper.set_model_props(model, DEEPNESS)
+    onnx.save(model, path)
+    spec = find_model(str(path))
+    assert [band.name for band in spec.bands] == ["red", "green", "blue"]
+    assert (spec.dim_order, spec.output_dim_order) == (order, output_order)
+    assert (spec.tile, spec.fixed_tile) == (512, tile is not None)
+    assert not [item for item in check_bundle(path) if item.level == "error"]
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+@pytest.mark.parametrize("order", [CHANNELS_FIRST, CHANNELS_LAST])
+def test_an_order_of_axes_that_is_not_the_graphs_is_found(
+    order: Order, tile: int | None, tmp_path: Path
+) -> None:
+    bundle = write_item(tmp_path / "net", [WATER, BARE], [{"value": 1}, {"value": 0}], order=order, tile=tile)
+    assert not [item for item in check_bundle(bundle) if item.level == "error"]
+    other = CHANNELS_LAST if order == CHANNELS_FIRST else CHANNELS_FIRST
+
+    def turned(item: dict[str, Any]) -> None:
+        _input(item)["input"].update(dim_order=[*other], shape=[-1, -1, -1, -1])
+
+    edited(bundle, turned)
+    (finding,) = [item for item in check_bundle(bundle) if item.level == "error"]
+    assert "the order of axes" in finding.text or "does not run" in finding.text
 
 
 @pytest.mark.parametrize(

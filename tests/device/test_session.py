@@ -18,6 +18,7 @@ from geoseg.normalise import Normaliser
 from geoseg.runtimes import Session
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec
+from geoseg.spec.layouts import CHANNELS_LAST
 from geoseg.tasks.change_network import BothDates
 from geoseg.tasks.change_transitions import Counter, FromScores, transitions_between
 from geoseg.tasks.flood_network import Referenced
@@ -55,6 +56,28 @@ def test_answers_of_one_place_are_kept_apart(make_network: Callable[..., ModelSp
     expected = map_of(model.classes, source, tmp_path, session=session, **given_to)
     sweep = sweep_of(session, Normaliser(model))
     alike(map_of(model.classes, source, tmp_path, session=session, sweep=sweep, **given_to), expected)
+
+
+@pytest.mark.parametrize("planes", [2, 3])
+def test_axes_and_planes_in_any_order(
+    planes: int, make_network: Callable[..., ModelSpec], tmp_path: Path
+) -> None:
+    """Channels last, and the background's plane the last: as on the host, and as first in every way."""
+    made = {"kernel": 3, "gain": 3}
+    plain = make_network(planes, **made, name="plain")
+    last = make_network(planes, **made, name="last", order=CHANNELS_LAST, output_order=CHANNELS_LAST)
+    turned = last.model_copy(update={"planes": (planes - 1, *range(planes - 1))})
+    maps = []
+    for number, model in enumerate((plain, last, turned)):
+        source, session = Stored(model, 150, 200), open_network(model)
+        given_to: Any = {"normaliser": Normaliser(model)}
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        maps.append(map_of(model.classes, source, folder, session=session, **given_to))
+        sweep = sweep_of(session, Normaliser(model))
+        alike(map_of(model.classes, source, folder, session=session, sweep=sweep, **given_to), maps[-1])
+    alike(maps[1], maps[0])
+    assert not np.array_equal(maps[2][0], maps[0][0])
 
 
 class Change:

@@ -31,8 +31,9 @@ Make = Callable[[int], Features]
 
 @pytest.fixture
 def layers(classes: tuple[ClassSpec, ...], schema: dict[str, Kind], crs: CRS) -> tuple[Layer, Layer]:
-    points = Layer(name="sites", schema=schema, classes=classes, crs=crs, shape="point")
-    return points, Layer(name="squares", schema=schema, classes=classes, crs=crs)
+    drawn = classes[1:]
+    points = Layer(name="sites", schema=schema, classes=drawn, crs=crs, shape="point")
+    return points, Layer(name="squares", schema=schema, classes=drawn, crs=crs)
 
 
 def points_of(features: Features) -> Features:

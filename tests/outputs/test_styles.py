@@ -21,15 +21,14 @@ lists = st.lists(
 
 
 @given(lists)
-def test_every_class_but_background_has_its_category_and_colour(classes: list[ClassSpec]) -> None:
+def test_every_class_drawn_has_its_category_and_colour(classes: list[ClassSpec]) -> None:
     document = ElementTree.fromstring(classes_qml(classes))
     categories = list(document.iter("category"))
-    shown = [spec for spec in classes if spec.value]
     assert [(c.get("value"), c.get("label")) for c in categories] == [
-        (str(spec.value), spec.label) for spec in shown
+        (str(spec.value), spec.label) for spec in classes
     ]
     symbols = {symbol.get("name"): symbol for symbol in document.iter("symbol")}
-    for category, spec in zip(categories, shown, strict=True):
+    for category, spec in zip(categories, classes, strict=True):
         options = {o.get("name"): o.get("value") for o in symbols[category.get("symbol")].iter("Option")}
         assert options["color"] == ",".join(map(str, (*rgb(spec.colour), FILL_ALPHA)))
 

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.spec import Activation, ClassSpec, ModelBand, ModelSpec
+from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, from_graph, to_graph
 from tests.runtimes.gpu_stand_in import driver_library, stand_in_gpu, use_tensorrt  # noqa: F401 - fixtures
 
 MakeNetwork = Callable[..., ModelSpec]
@@ -30,7 +31,7 @@ def make_network(tmp_path: Path) -> MakeNetwork:
 
     planes, kernel: of the convolution; tail: an operator after it (`Sigmoid`, `Softmax`, `ArgMax`,
     `MaxPool`, `Celu`). batch, tile: sizes baked in, None for free ones; bands: input channels; gain: size of
-    weights; balanced: weights sum to zero over the bands.
+    weights; balanced: weights sum to zero over the bands. order, output_order: of the axes.
     """
 
     def make(
@@ -47,6 +48,8 @@ def make_network(tmp_path: Path) -> MakeNetwork:
         balanced: bool = False,
         name: str = "network",
         state_planes: bool = True,
+        order: tuple[Axis, Axis, Axis, Axis] = CHANNELS_FIRST,
+        output_order: tuple[Axis, Axis, Axis, Axis] = CHANNELS_FIRST,
     ) -> ModelSpec:
         random = np.random.default_rng(planes * 100 + kernel)
         weight = random.normal(0, gain, (planes, bands, kernel, kernel)).astype(np.float32)
@@ -68,11 +71,18 @@ def make_network(tmp_path: Path) -> MakeNetwork:
                 dtype, shape[1] = TensorProto.INT64, 1
             if tail == "MaxPool":
                 shape[2:] = ["half", "half"]
+        if order != CHANNELS_FIRST:
+            nodes[0].input[0] = "first"
+            nodes.insert(0, helper.make_node("Transpose", ["image"], ["first"], perm=from_graph(order)))
+        if output_order != CHANNELS_FIRST:
+            nodes.append(helper.make_node("Transpose", [out], ["last"], perm=to_graph(output_order)))
+            out = "last"
+        taken = as_ordered((batch or "n", bands, size, size), order)
         graph = helper.make_graph(
             nodes,
             "g",
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch or "n", bands, size, size])],
-            [helper.make_tensor_value_info(out, dtype, shape)],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, taken)],
+            [helper.make_tensor_value_info(out, dtype, as_ordered(shape, output_order))],
             [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(bias, "b")],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -90,6 +100,8 @@ def make_network(tmp_path: Path) -> MakeNetwork:
             fixed_batch=batch,
             activation=activation,
             classes=_classes(classes or max(planes, 2)),
+            dim_order=order,
+            output_dim_order=output_order,
             weights=path,
         )
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from geoseg.catalog.bundles import check_bundle, find_classifier
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import ON_CPU, available
 from geoseg.runtimes.classify import at_once, open_classifier
 from geoseg.spec import ClassifierSpec
+from geoseg.spec.layouts import CHANNELS_LAST
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
 
 RUNTIMES = [status.name for status in available() if status.usable and status.name in ON_CPU]
@@ -53,6 +55,20 @@ def test_scores(
     opened.classifier.close()
     with pytest.raises(ModelError, match="closed"):
         opened.classifier(batch)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_inputs_with_channels_last(
+    runtime: str, tmp_path: Path, batch: dict[str, NDArray[np.float32]]
+) -> None:
+    """One input each way; what is written of the order is read again."""
+    inputs = SENTINEL_2, {**SMALL, "dim_order": CHANNELS_LAST}
+    model = mean_classifier(tmp_path / "two", inputs, gains=[0.1] * 6, biases=[0.5] * 6)
+    assert find_classifier(str(tmp_path / "two")) == model
+    assert not [item for item in check_bundle(tmp_path / "two") if item.level == "error"]
+    sums = batch["sentinel-2"][:, 0].mean(axis=(1, 2)) + batch["naip"][:, 0].mean(axis=(1, 2))
+    found = open_classifier(model, runtime=runtime, device="cpu").classifier(batch)
+    np.testing.assert_allclose(found, np.repeat(0.1 * sums[:, None] + 0.5, 6, axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -394,10 +394,10 @@ def _classes_of(record: RunRecord) -> dict[str, float]:
     return {str(row["label"]): float(row["before_ha"]) for row in record.tables["gain_loss"]}
 
 
-def test_classes_go_without_the_light_of_the_air(change: Change) -> None:
-    """The same ground from above a hazy atmosphere has the classes that it has on the ground."""
+def test_classes_of_top_of_atmosphere_reflectance_are_those_of_the_surface(change: Change) -> None:
+    """The same ground through a hazy atmosphere has the classes that it has below it."""
     ground, _ = _cleared(_scene())
-    # Streets in low sun: with the air's light, their green is far above their short-wave infrared.
+    # Streets in low sun: with path reflectance, their green is far above their short-wave infrared.
     ground[:, 160:210, 10:60] = np.array((0.04, 0.04, 0.045, 0.055, 0.06, 0.055))[:, None, None]
     pair = _noisy(ground, 1), _noisy(ground, 2)
     expected = _classes_of(change(*pair)[0])
@@ -408,7 +408,8 @@ def test_classes_go_without_the_light_of_the_air(change: Change) -> None:
     found = _classes_of(record)
     for label, area in expected.items():
         assert found.get(label, 0.0) == pytest.approx(area, rel=0.03, abs=2), label
-    assert sum("classes go without the air's light (blue 0." in note for note in told.notes) == 2
+    subtracted = "dark-object subtraction for the spectral classes (Chavez 1988): blue 0."
+    assert sum(subtracted in note for note in told.notes) == 2
     # What is said to be the ground's own light is left as it is.
     as_ground = _classes_of(change(*above)[0])
     assert as_ground["water"] > expected["water"] + 20

@@ -25,9 +25,10 @@ from geoseg.tasks.change import map_change
 from geoseg.tasks.demo import write_scene
 from geoseg.tasks.flood import map_flood
 from geoseg.tasks.mapping import Ledger, Timed
+from geoseg.tasks.network import network_recipe
 from geoseg.tasks.on_device import device_sweep
 from geoseg.tasks.recipe import NetworkRecipe, Recipe
-from geoseg.tasks.segment import map_segments, network_recipe
+from geoseg.tasks.segment import map_segments
 from geoseg.tasks.simulate import BANDS, simulate
 from tests.tasks.test_flood_network import SIDE, bundle, pair, raster
 from tests.told import Told

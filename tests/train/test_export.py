@@ -37,6 +37,7 @@ def test_the_file_describes_itself_also_to_deepness(run: Run) -> None:
     assert isinstance(own, ModelSpec)
     assert own.name == "simulated-water"
     assert own.units == "reflectance"
+    assert own.atmosphere == "surface"
     assert {"model_type", "class_names", "tile_size", "standardization_mean"} <= header.metadata.keys()
     assert header.metadata["model_type"] == '"Segmentor"'
     assert spec_from_deepness.__name__

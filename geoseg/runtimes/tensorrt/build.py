@@ -42,14 +42,13 @@ class Plan:
     """Empty: the only one."""
     output_name: str
     """Empty: the first."""
-    channels: int
-    tile: int
-    """Pixels a side."""
+    shape: tuple[int, int, int]
+    """Of one tile, in the graph's order of axes."""
     profile: tuple[int, int, int]
     """Least, usual and most tiles a call."""
     precision: Precision
     calibration: NDArray[np.float32] | None = None
-    """Tiles (N, C, tile, tile) for int8."""
+    """Tiles (N, ...) for int8, in the graph's order of axes."""
     timing_cache: Path
     """Of measured kernels, shared by all engines of a device; need not be there."""
 
@@ -89,7 +88,7 @@ def build(trt: TensorRT, plan: Plan) -> bytes:
     if tactics is not None:
         config.set_tactic_sources(int(tactics, 0))
     profile = builder.create_optimization_profile()
-    shapes = [(count, plan.channels, plan.tile, plan.tile) for count in plan.profile]
+    shapes = [(count, *plan.shape) for count in plan.profile]
     profile.set_shape(network.get_input(0).name, *shapes)
     config.add_optimization_profile(profile)
     if hasattr(config, "set_calibration_profile"):

@@ -14,6 +14,7 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.cuda import Buffer, CapturedWork, Context, DeviceMemoryError, Event, Stream
 from geoseg.runtimes.graph import Ports
 from geoseg.runtimes.tensorrt.api import Engine
+from geoseg.spec.layouts import from_graph, to_graph
 
 SLOTS = 2
 """Parts of memory: one is copied while the other is computed."""
@@ -63,7 +64,7 @@ class TensorRtGraph:
             ports: of the engine.
             device: `cuda:N`.
             profile: least, usual and most tiles of a run.
-            shapes: (C, H, W) of input and (K, H, W) of output.
+            shapes: of one tile of input and of output, in the graph's order of axes.
             description: runtime, device and precision in one line.
 
         Raises:
@@ -109,6 +110,7 @@ class TensorRtGraph:
             RuntimeMissingError: the device failed.
         """
         self._context.use()
+        batch = batch.transpose(to_graph(self.ports.input.order))
         out = np.empty((len(batch), *self._shapes[1]), self._dtypes[1])
         parts = [batch[start : start + self._part] for start in range(0, len(batch), self._part)]
         self._upload(0, parts[0])
@@ -121,20 +123,21 @@ class TensorRtGraph:
             self._download(index, len(part))
         for index in range(max(0, len(parts) - SLOTS), len(parts)):
             self._take(index, out)
-        return out
+        return self.ports.output.found(out)
 
     def on_device(self, batch: Any) -> Any:
         """Run a torch tensor (N, C, tile, tile) of the device; the answer lies there too, in float32."""
         import torch  # noqa: PLC0415 - callers have it, TensorRT alone does not need it
 
         self._context.use()
-        given = batch.to(getattr(torch, self._dtypes[0].name)).contiguous()
+        ordered = batch.permute(to_graph(self.ports.input.order))
+        given = ordered.to(getattr(torch, self._dtypes[0].name)).contiguous()
         dtype = getattr(torch, self._dtypes[1].name)
         out = torch.empty((len(given), *self._shapes[1]), dtype=dtype, device=given.device)
         stream = torch.cuda.current_stream(given.device).cuda_stream if given.is_cuda else 0
         self._bind(len(given), given.data_ptr(), out.data_ptr())
         self._enqueue(stream)
-        return out.float()
+        return out.permute(from_graph(self.ports.output.order)).float().contiguous()
 
     def keep(self, owner: Any, remember: Callable[[dict[str, JsonValue]], None]) -> None:
         """Keep alive what the engine was loaded with, and know how to add to its record."""

@@ -9,6 +9,7 @@ import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 from pydantic import JsonValue
 
 from geoseg.errors import ModelError, RuntimeMissingError
@@ -29,6 +30,7 @@ from geoseg.runtimes.tensorrt.calibration import digest_of
 from geoseg.runtimes.tensorrt.operators import OLDEST
 from geoseg.runtimes.tensorrt.run import TensorRtGraph
 from geoseg.spec import ModelSpec
+from geoseg.spec.layouts import as_ordered, to_graph
 
 NAME = "tensorrt"
 USUAL_BATCH, MOST_BATCH = 4, 16
@@ -115,11 +117,12 @@ def load_with_record(spec: ModelSpec, wanted: Wanted) -> tuple[DeviceGraph, Engi
         weights=spec.weights,
         input_name=spec.input_name,
         output_name=spec.output_name,
-        channels=len(spec.bands),
-        tile=wanted.tile,
+        shape=as_ordered((1, len(spec.bands), wanted.tile, wanted.tile), spec.dim_order)[1:],
         profile=profile,
         precision=wanted.precision,
-        calibration=tiles,
+        calibration=None
+        if tiles is None
+        else np.ascontiguousarray(tiles.transpose(to_graph(spec.dim_order))),
         timing_cache=store.folder / f"timing-{trt.__version__}-sm{major}{minor}.cache",
     )
     engine, record = store.open(
@@ -164,7 +167,10 @@ def _graph(
         ports,
         device=f"cuda:{index}",
         profile=profile,
-        shapes=((len(spec.bands), side, side), (planes, side, side)),
+        shapes=(
+            ports.input.sizes(1, len(spec.bands), side)[1:],
+            ports.output.sizes(1, planes, side)[1:],
+        ),
         description=text,
     )
 

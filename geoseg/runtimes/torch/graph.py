@@ -17,6 +17,7 @@ from geoseg.errors import ModelError
 from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.graph import Ports, Precision
 from geoseg.runtimes.torch.module import OnnxModule
+from geoseg.spec.layouts import CHANNELS_FIRST, from_graph, to_graph
 
 COMPILE = "GEOSEG_TORCH_COMPILE"
 """Set to 1: a shape that comes again is compiled, which takes up to a minute and pays on long runs."""
@@ -141,23 +142,37 @@ class TorchGraph:
                 stack.enter_context(torch.cuda.device(self._place))
             if self._half is not None:
                 stack.enter_context(torch.autocast(self._place.type, self._half))
-            given = batch.to(self._input).contiguous(memory_format=torch.channels_last)
+            given = self._given(batch.to(self._input))
             shape = tuple(given.shape)
             if self._captured is not None and self._captured[0] != shape:
                 # It holds the memory of a whole run, which this shape may need.
                 self._captured = None
             self._calls[shape] = self._calls.get(shape, 0) + 1
             if self._calls[shape] <= WARM:
-                return self._module(given).float().contiguous()
+                return self._found(self._module(given).float().contiguous())
             if self._place.type == "cuda":
-                return self._replay(given)
-            return self._network(given)(given).float().contiguous()
+                return self._found(self._replay(given))
+            return self._found(self._network(given)(given).float().contiguous())
 
     def close(self) -> None:
         """Release the network and what was captured of it."""
         self._captured = self._compiled = self._module = self._staging = None
         # Other runtimes cannot have what torch keeps for itself.
         torch.cuda.empty_cache()
+
+    def _given(self, batch: Any) -> Any:
+        """Tiles (N, C, H, W) in the graph's order of axes and the layout that convolutions like."""
+        order = self.ports.input.order
+        if order == CHANNELS_FIRST:
+            return batch.contiguous(memory_format=torch.channels_last)
+        return batch.permute(to_graph(order)).contiguous()
+
+    def _found(self, raw: Any) -> Any:
+        """What the graph gave as (N, K, H, W)."""
+        order = self.ports.output.order
+        if order == CHANNELS_FIRST or raw.dim() != len(order):
+            return raw
+        return raw.permute(from_graph(order)).contiguous()
 
     def _fits(self, shape: tuple[int, int, int], least: int) -> bool:
         """Run a batch of nothing; whether memory was enough for it."""

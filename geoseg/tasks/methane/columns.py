@@ -19,6 +19,7 @@ from geoseg.scenes.sample import sample
 from geoseg.scenes.stack import Layer, Movable, Moved, Stack
 from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.tasks.change_pair import Pair, coregistered
+from geoseg.tasks.cloud_mask import CloudMask, make_cloud_mask, masked_by
 from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger
 from geoseg.tasks.methane.angles import Angles
@@ -35,7 +36,7 @@ from geoseg.tasks.methane.ratio import (
 )
 from geoseg.tasks.methane.retrieved import SIGNAL, Retrieved
 from geoseg.tasks.methane.satellite import known_satellite, refuse_surface
-from geoseg.tasks.segment import clip
+from geoseg.tasks.network import clip
 
 PAIR = (STRONG, WEAK)
 SCREENED = (*VISIBLE, "nir", "nir08", "cirrus")
@@ -58,24 +59,33 @@ class Opened:
     stack: Source
     shifts: tuple[tuple[float, float], ...]
     """Rows and columns by which each reference is read elsewhere."""
+    masks: tuple[CloudMask | None, ...]
+    """Clouds by a network, of the scene and of each reference."""
 
 
 def open_all(
-    spec: PlumeSpec, stack: ExitStack, ledger: Ledger | None, shifts: Sequence[tuple[float, float]] = ()
+    spec: PlumeSpec,
+    stack: ExitStack,
+    ledger: Ledger | None,
+    settled: Opened | None = None,
+    *,
+    dry_run: bool = False,
 ) -> Opened:
     """Open the scene and its references and lay them on one grid.
 
     Args:
         spec: the request.
         stack: closes the files.
-        ledger: hears what was recognised and how far the references lie off; None: nobody does.
-        shifts: of the references, where they were measured before.
+        ledger: hears what was recognised and how far the references lie off; None: all is settled.
+        settled: opened before, whose shifts and masks hold.
+        dry_run: whether a cloud network is told of only.
 
     Raises:
         SceneError: a file cannot be read, is no reflectance, or shows another place.
         BandError: a short-wave infrared band is missing.
     """
-    scene = stack.enter_context(open_scene(spec.scene, sensors()))
+    masks = _Masks(spec, stack, ledger, settled, dry_run)
+    scene = masks.over(stack.enter_context(open_scene(spec.scene, sensors())), spec.scene)
     pair = clip(_reflectance(scene), spec.run)
     if ledger is not None:
         ledger.hear(pair.notes, pair.warnings)
@@ -83,24 +93,54 @@ def open_all(
     layers = [Layer(source=scene.select(names), required=False)] if (names := _screened(scene)) else []
     references, found = [], []
     for index, request in enumerate(spec.reference):
-        reference, layer, shift = _reference(request, index, pair, stack, spec, ledger, shifts)
+        opened = masks.over(stack.enter_context(open_scene(request, sensors())), request)
+        known = settled.shifts[index] if settled is not None else None
+        reference, layer, shift = _reference(opened, index, pair, spec, ledger, known)
         references.append(reference)
         layers.append(layer)
         found.append(shift)
-    return Opened(scene=scene, references=tuple(references), stack=Stack(pair, layers), shifts=tuple(found))
+    return Opened(
+        scene=scene,
+        references=tuple(references),
+        stack=Stack(pair, layers),
+        shifts=tuple(found),
+        masks=tuple(masks.made),
+    )
+
+
+class _Masks:
+    """Hides clouds of one scene after the other, by masks that are made now or were made before."""
+
+    def __init__(
+        self, spec: PlumeSpec, stack: ExitStack, ledger: Ledger | None, settled: Opened | None, dry_run: bool
+    ) -> None:
+        self._run, self._stack, self._ledger, self._dry_run = spec.run, stack, ledger, dry_run
+        self._settled = None if settled is None else list(settled.masks)
+        self.made: list[CloudMask | None] = []
+
+    def over(self, scene: Scene, request: SceneSpec) -> Scene:
+        """Return a view of the next scene that its mask hides."""
+        if self._settled is not None:
+            mask = self._settled[len(self.made)]
+        elif self._ledger is not None:
+            mask = make_cloud_mask(
+                scene, request, self._run, self._stack, self._ledger, dry_run=self._dry_run
+            )
+        else:
+            mask = None
+        self.made.append(mask)
+        return scene if mask is None else masked_by(scene, mask, self._stack)
 
 
 def _reference(
-    request: SceneSpec,
+    reference: Scene,
     index: int,
     onto: Scene,
-    stack: ExitStack,
     spec: PlumeSpec,
     ledger: Ledger | None,
-    shifts: Sequence[tuple[float, float]],
+    known: tuple[float, float] | None,
 ) -> tuple[Scene, Layer, tuple[float, float]]:
-    """Open one reference, and see where it lies."""
-    reference = stack.enter_context(open_scene(request, sensors()))
+    """See where one reference lies."""
     refuse_surface(reference)
     bands = _reflectance(reference)
     if ledger is not None:
@@ -115,7 +155,7 @@ def _reference(
             ) from error
         shift = moved.rows, moved.cols
     else:
-        shift = shifts[index]
+        shift = known or (0.0, 0.0)
     view: Movable = reference.select((*PAIR, *_screened(reference)))
     if any(shift):
         view = Moved(source=view, rows=shift[0], cols=shift[1])
@@ -180,7 +220,7 @@ def retrieve(
     @contextmanager
     def again() -> Iterator[Source]:
         with ExitStack() as files:
-            yield RatioColumns(open_all(spec, files, None, opened.shifts).stack, fit)
+            yield RatioColumns(open_all(spec, files, None, opened).stack, fit)
 
     dates = f" against {len(opened.references)} reference(s)" if opened.references else ""
     return Retrieved(

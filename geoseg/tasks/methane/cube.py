@@ -27,7 +27,7 @@ from geoseg.tasks.methane.retrieved import CH4, SIGNAL, Retrieved
 from geoseg.tasks.methane.spool import Spool
 from geoseg.tasks.methane.stripes import Stripes
 from geoseg.tasks.methane.sunlight import SCREENS
-from geoseg.tasks.segment import clip
+from geoseg.tasks.network import clip
 
 WELL_KNOWN = 50
 """Pixels a band of a group of detector columns, by default.

@@ -63,7 +63,7 @@ def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = 
     begin(run, [*spec.scene.paths, *spec.also.values()], *(set(_outputs(run)) - set(outputs_of(run))))
     model = find_classifier(spec.model)
     with ExitStack() as stack:
-        given = open_inputs(model, spec, stack, ledger)
+        given = open_inputs(model, spec, stack, ledger, dry_run=dry_run)
         opened = open_classifier(
             model,
             runtime=run.runtime,

@@ -19,6 +19,8 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.sample import sample
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec, SensorInput
+from geoseg.tasks.atmosphere import for_model
+from geoseg.tasks.cloud_mask import with_cloud_mask
 from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger
 
@@ -103,7 +105,12 @@ class Inner:
 
 
 def open_inputs(
-    model: ClassifierSpec, spec: FacilitiesSpec, stack: ExitStack, ledger: Ledger
+    model: ClassifierSpec,
+    spec: FacilitiesSpec,
+    stack: ExitStack,
+    ledger: Ledger,
+    *,
+    dry_run: bool = False,
 ) -> tuple[Given, ...]:
     """Open the scenes that are given for a classifier's inputs; the first is the one that is mapped.
 
@@ -112,6 +119,7 @@ def open_inputs(
         spec: the request.
         stack: closes the scenes.
         ledger: hears what was recognised, and which inputs are missing.
+        dry_run: whether a cloud network is told of only.
 
     Raises:
         UsageError: an input is named that the model does not have, or twice.
@@ -128,9 +136,9 @@ def open_inputs(
         raise UsageError(
             f"input {first} is the SCENE already; --also names the others, --sensor-input says which SCENE is"
         )
-    mapped = _mapped(model, known[first], spec.scene, spec.run, stack, ledger)
+    mapped = _mapped(model, known[first], spec.scene, spec.run, stack, ledger, dry_run=dry_run)
     others = [
-        _other(model, known[name], _scene_of(name, path), mapped, stack, ledger)
+        _other(model, known[name], _scene_of(name, path), mapped, spec.run, stack, ledger, dry_run=dry_run)
         for name, path in spec.also.items()
     ]
     missing = [name for name in known if name != first and name not in spec.also]
@@ -147,11 +155,21 @@ def _scene_of(name: str, path: str) -> SceneSpec:
     return SceneSpec(paths=(path,), sensor=name if name in sensors() else None)
 
 
-def _opened(wanted: SensorInput, request: SceneSpec, stack: ExitStack, ledger: Ledger) -> Scene:
+def _opened(
+    wanted: SensorInput,
+    request: SceneSpec,
+    run: RunSpec,
+    stack: ExitStack,
+    ledger: Ledger,
+    *,
+    dry_run: bool,
+) -> Scene:
     """The bands of a scene that an input takes, in its own pixels."""
-    whole = stack.enter_context(open_scene(request, sensors()))
+    opened = stack.enter_context(open_scene(request, sensors()))
+    whole = with_cloud_mask(opened, request, run, stack, ledger, dry_run=dry_run)
     tell_hidden(whole, ledger)
-    scene = whole.select(tuple(band.name for band in wanted.bands))
+    suited = for_model(whole, wanted, ledger)
+    scene = suited.select(tuple(band.name for band in wanted.bands))
     _tell_pixels(scene, wanted, ledger)
     return scene
 
@@ -163,9 +181,11 @@ def _mapped(
     run: RunSpec,
     stack: ExitStack,
     ledger: Ledger,
+    *,
+    dry_run: bool,
 ) -> Given:
     """The scene that is mapped, in the input's pixels, clipped."""
-    scene = _opened(wanted, request, stack, ledger)
+    scene = _opened(wanted, request, run, stack, ledger, dry_run=dry_run)
     grid = metric_grid(scene.grid, wanted.resolution, scene.name)
     if grid is not scene.grid:
         scene = scene.onto(grid)
@@ -187,11 +207,14 @@ def _other(
     wanted: SensorInput,
     request: SceneSpec,
     mapped: Given,
+    run: RunSpec,
     stack: ExitStack,
     ledger: Ledger,
+    *,
+    dry_run: bool,
 ) -> Given:
     """A further scene, in its own pixels over the ground of the one that is mapped."""
-    scene = _opened(wanted, request, stack, ledger)
+    scene = _opened(wanted, request, run, stack, ledger, dry_run=dry_run)
     times = mapped.side / model.side(wanted)
     moved = scene.onto(stretched(mapped.grid, times, times))
     try:

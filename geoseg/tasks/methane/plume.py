@@ -21,6 +21,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.scratch import scratch_folder
 from geoseg.spec import PlumeSpec, SatelliteSpec
+from geoseg.tasks.cloud_mask import with_cloud_mask
 from geoseg.tasks.clouds import tell_hidden
 from geoseg.tasks.mapping import Ledger, begin, command_of, make_map, outputs_of, plan
 from geoseg.tasks.methane.angles import angles_of
@@ -36,8 +37,8 @@ from geoseg.tasks.methane.satellite import satellite_of
 from geoseg.tasks.methane.search import PlumeSession, Search, find_threshold
 from geoseg.tasks.methane.told import extras
 from geoseg.tasks.methane.wind import Winds, effective_wind, open_wind, tell_wind
+from geoseg.tasks.network import clip, network_recipe
 from geoseg.tasks.recipe import Recipe
-from geoseg.tasks.segment import clip, network_recipe
 
 OTHER_TASKS = frozenset({"flood", "change"})
 """What networks may be made for that draw no plumes."""
@@ -112,13 +113,14 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: boo
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     if satellite.kind == "spectrometer":
         ledger.hear(scene.notes, scene.warnings)
+        scene = with_cloud_mask(scene, spec.scene, spec.run, stack, ledger, dry_run=dry_run)
         tell_hidden(clip(scene, spec.run), ledger)
         if dry_run and spec.model is None:
             return plan_cube(scene, spec, satellite, angles, ledger)
         parent = spec.run.output.resolve().parent
         folder = stack.enter_context(scratch_folder(parent))
         return retrieve_cube(scene, spec, satellite, folder, stack, ledger, angles)
-    opened = open_all(spec, stack, ledger)
+    opened = open_all(spec, stack, ledger, dry_run=dry_run)
     return retrieve(spec, satellite, opened, angles, ledger)
 
 

@@ -1,4 +1,4 @@
-"""The air's own light, found by the darkest ground."""
+"""Path reflectance, found by the dark object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.methods.haze import USUAL, air_reflectance, darkest_of
+from geoseg.methods.dark_object import USUAL, dark_object, path_reflectance
 
 WAVES = {"blue": 0.49, "green": 0.56, "red": 0.665, "nir": 0.842, "swir16": 1.61}
 
@@ -19,25 +19,25 @@ def scene(seed: int, darkest: float = 0.01) -> dict[str, np.ndarray]:
     return {name: ground.copy() for name in WAVES}
 
 
-def air(bands: dict[str, np.ndarray], waves: dict[str, float]) -> dict[str, float]:
-    return air_reflectance({name: darkest_of(values) for name, values in bands.items()}, waves)
+def path(bands: dict[str, np.ndarray], waves: dict[str, float]) -> dict[str, float]:
+    return path_reflectance({name: dark_object(values) for name, values in bands.items()}, waves)
 
 
 @given(strength=st.floats(0, 0.11), seed=st.integers(0, 20))
 def test_what_rayleigh_added_is_found(strength: float, seed: int) -> None:
     added = {name: strength * (0.49 / wave) ** 4 for name, wave in WAVES.items()}
     bands = {name: values + added[name] for name, values in scene(seed).items()}
-    found = air(bands, WAVES)
+    found = path(bands, WAVES)
     assert found == pytest.approx(added, abs=1e-6)
 
 
-def test_without_dark_ground_a_clear_air_is_taken_off() -> None:
-    found = air(scene(1, darkest=0.3), WAVES)
+def test_without_a_dark_object_a_clear_atmosphere_is_subtracted() -> None:
+    found = path(scene(1, darkest=0.3), WAVES)
     assert found["blue"] == pytest.approx(0.04, abs=0.01), (
         "the darkest percent is at the foot of the ground's"
     )
     desert = {name: np.full((10, 10), 0.35) for name in WAVES}
-    found = air(desert, WAVES)
+    found = path(desert, WAVES)
     assert found["blue"] == USUAL
     assert found["nir"] == pytest.approx(USUAL * (0.49 / 0.842) ** 4)
 
@@ -45,24 +45,24 @@ def test_without_dark_ground_a_clear_air_is_taken_off() -> None:
 def test_no_band_becomes_darker_than_its_darkest_ground() -> None:
     bands = {name: values + 0.1 for name, values in scene(2).items()}
     bands["green"] -= 0.09
-    assert air(bands, WAVES)["green"] == pytest.approx(0.01)
+    assert path(bands, WAVES)["green"] == pytest.approx(0.01)
 
 
 def test_coastal_bands_follow_blue() -> None:
     bands = {name: values + 0.05 for name, values in scene(4).items()}
     bands["coastal"] = bands["blue"] + 0.03
-    found = air(bands, {**WAVES, "coastal": 0.443})
+    found = path(bands, {**WAVES, "coastal": 0.443})
     assert found["blue"] == pytest.approx(0.05)
     assert found["coastal"] == pytest.approx(0.05 * (0.49 / 0.443) ** 4)
 
 
 def test_one_band_is_enough() -> None:
-    found = air({"blue": scene(5)["blue"] + 0.08}, WAVES)
+    found = path({"blue": scene(5)["blue"] + 0.08}, WAVES)
     assert found == pytest.approx({name: 0.08 * (0.49 / wave) ** 4 for name, wave in WAVES.items()})
 
 
 def test_what_cannot_be_told_is_zero() -> None:
-    assert "pan" not in air({**scene(3), "pan": np.ones((4, 4))}, WAVES)
-    assert set(air({"nir": np.ones(5), "swir16": np.ones(5)}, WAVES).values()) == {0.0}
-    assert set(air({"blue": np.full(5, np.nan)}, WAVES).values()) == {0.0}
-    assert air({}, {}) == {}
+    assert "pan" not in path({**scene(3), "pan": np.ones((4, 4))}, WAVES)
+    assert set(path({"nir": np.ones(5), "swir16": np.ones(5)}, WAVES).values()) == {0.0}
+    assert set(path({"blue": np.full(5, np.nan)}, WAVES).values()) == {0.0}
+    assert path({}, {}) == {}
