@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
+from geoseg.catalog.background import arrange, guessed_background
 from geoseg.catalog.onnx_metadata import OnnxHeader, Port, first_problem
 from geoseg.catalog.palette import colour
 from geoseg.errors import ModelError
@@ -46,7 +47,8 @@ def spec_from_deepness(path: Path, header: OnnxHeader) -> ModelSpec | None:
     if rows != cols:
         raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
     tile = _tile(path, rows, said)
-    classes = _classes(path, said, header.outputs[0], result)
+    listed = _classes(path, said, header.outputs[0], result)
+    arranged = arrange(listed, guessed_background({entry.value: [entry.label] for entry in listed}))
     overlap = _number(path, said, "tiles_overlap", 10.0)
     resolution = _number(path, said, "resolution", math.nan)
     try:
@@ -67,7 +69,9 @@ def spec_from_deepness(path: Path, header: OnnxHeader) -> ModelSpec | None:
             resolution=None if math.isnan(resolution) else resolution / 100,
             activation="none",
             threshold=_number(path, said, "seg_thresh", 0.5),
-            classes=classes,
+            classes=arranged.classes,
+            background=arranged.background,
+            planes=arranged.planes,
             dim_order=order,
             output_dim_order=result,
             weights=path,

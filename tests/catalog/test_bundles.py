@@ -455,6 +455,27 @@ def test_deepness_variants(tmp_path: Path) -> None:
     assert spec.statistics_known
 
 
+@pytest.mark.parametrize(
+    ("names", "background"),
+    [
+        ({0: "_background", 1: "building", 2: "water"}, 0),
+        ({0: "building", 1: "water", 2: "background"}, 2),
+        ({0: "building", 1: "water", 2: "tree"}, None),
+        ({0: "not_building", 1: "building"}, 0),
+        ({0: "building", 1: "other"}, 1),
+        ({0: "class 0", 1: "class 1", 2: "class 2"}, 0),
+    ],
+)
+def test_the_background_of_deepness(names: dict[int, str], background: int | None, tmp_path: Path) -> None:
+    metadata = {**DEEPNESS, "class_names": json.dumps(names)}
+    path = save_network(tmp_path / "deep.onnx", planes=len(names), metadata=metadata)
+    spec = find_model(str(path))
+    assert spec.background == background
+    assert {entry.value: entry.label for entry in spec.classes} == names
+    planes = spec.planes or tuple(range(len(names)))
+    assert [entry.value for entry in spec.classes] == list(planes)
+
+
 @pytest.mark.parametrize("tile", [None, 512])
 @pytest.mark.parametrize(
     ("order", "output_order"),

@@ -19,6 +19,7 @@ from geoseg.runtimes.graph import Wanted
 from geoseg.runtimes.tensorrt import api as tensorrt_api
 from geoseg.runtimes.tensorrt import runtime as tensorrt
 from geoseg.spec import ModelSpec
+from geoseg.spec.layouts import CHANNELS_LAST, Axis
 from tests.runtimes.gpu_stand_in import UseTensorRt
 from tests.runtimes.tensorrt_stand_in import Builder, ExecutionContext
 
@@ -58,6 +59,37 @@ def test_scores_come_through_streams_and_copies(
     for part in (tiles, tiles[::-1].copy(), tiles[:3]):
         np.testing.assert_allclose(session(part), by_onnxruntime(spec, part), atol=1e-6)
     session.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("order", [CHANNELS_LAST, ("batch", "channel", "width", "height")])
+def test_axes_in_any_order(
+    version: str,
+    order: tuple[Axis, Axis, Axis, Axis],
+    use_tensorrt: UseTensorRt,
+    make_network: MakeNetwork,
+) -> None:
+    """From the host's memory, and for tensors of the device."""
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    use_tensorrt(version)
+    plain = make_network(3, kernel=3, name="plain")
+    spec = make_network(3, kernel=3, name="turned", order=order, output_order=CHANNELS_LAST)
+    tiles = np.random.default_rng(2).normal(size=(9, 3, 32, 32)).astype(np.float32)
+    found = opened(spec, batch=2)
+    expected = by_onnxruntime(plain, tiles)
+    np.testing.assert_allclose(found.session(tiles), expected, atol=1e-6)
+    raw = found.on_device[0].on_device(torch.from_numpy(tiles[:2])).numpy()
+    np.testing.assert_allclose(activate("softmax", raw), expected[:2], atol=1e-6)
+
+
+@pytest.mark.parametrize("version", ["8.5.3", "11.4.0"])
+def test_int8_is_calibrated_on_tiles_in_the_order_of_the_graph(
+    version: str, use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray
+) -> None:
+    use_tensorrt(version)
+    spec = make_network(2, kernel=3, order=CHANNELS_LAST, output_order=CHANNELS_LAST)
+    scores = opened(spec, precision="int8", check=tiles).session(tiles)
+    assert np.abs(scores - by_onnxruntime(spec, tiles)).mean() < 0.02
 
 
 def test_what_is_built(use_tensorrt: UseTensorRt, make_network: MakeNetwork, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,16 @@ def open_inputs(
         )
     mapped = _mapped(model, known[first], spec.scene, spec.run, stack, ledger, dry_run=dry_run)
     others = [
-        _other(model, known[name], _scene_of(name, path), mapped, spec.run, stack, ledger, dry_run=dry_run)
+        _other(
+            model,
+            known[name],
+            _scene_of(name, path, spec.scene),
+            mapped,
+            spec.run,
+            stack,
+            ledger,
+            dry_run=dry_run,
+        )
         for name, path in spec.also.items()
     ]
     missing = [name for name in known if name != first and name not in spec.also]
@@ -150,9 +160,10 @@ def open_inputs(
     return (mapped, *others)
 
 
-def _scene_of(name: str, path: str) -> SceneSpec:
+def _scene_of(name: str, path: str, mapped: SceneSpec) -> SceneSpec:
     """A further scene; an input that is called like a sensor is of this sensor."""
-    return SceneSpec(paths=(path,), sensor=name if name in sensors() else None)
+    clouds: Literal["auto", "none"] = "none" if mapped.clouds == "none" else "auto"
+    return SceneSpec(paths=(path,), sensor=name if name in sensors() else None, clouds=clouds)
 
 
 def _opened(
