@@ -36,7 +36,10 @@ _LINES = {
 }
 """Dimensions of rows, and what those of columns are called beside them."""
 
-_SPECTRAL = ("wavelength", "wavelengths", "wavelen", "wvl", "wl", "band", "bands", "spectral")
+WAVELENGTHS = ("wavelength", "wavelengths", "wavelen", "wvl", "wl", "spectral")
+"""What a list of wavelengths is called."""
+
+_SPECTRAL = (*WAVELENGTHS, "band", "bands")
 """What the dimension of bands is called."""
 
 

@@ -140,6 +140,10 @@ def _from_sensor(item: Named, context: Context) -> Gain:
             "indices with fixed thresholds may mislead"
         )
         return Gain(scale=1.0, offset=0.0, units="dn", source=why)
+    if sensor.kind == "hyperspectral" and sensor.units == "radiance" and sensor.scale == 1.0:
+        why = "no metadata say the gains"
+        context.remarks.note(f"{item.candidate.file}: {why}, so its whole numbers are bare counts")
+        return Gain(scale=1.0, offset=0.0, units="dn", source=why)
     if item.name.startswith("lwir"):
         return Gain(scale=1.0, offset=0.0, units="dn", source="thermal band, bare counts")
     if sensor.name.startswith("landsat") and sensor.name.endswith("-l1"):

@@ -24,10 +24,10 @@ from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
 from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_beside, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
-from geoseg.scenes.remote import may_be_folder, remote_listing
+from geoseg.scenes.remote import is_listed, may_be_folder, remote_listing
 from geoseg.scenes.sentinel2_tile import tile_offset
 from geoseg.scenes.stac import stac_product
-from geoseg.scenes.subdatasets import subdataset_of
+from geoseg.scenes.subdatasets import contents_of, subdataset_of
 
 
 def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:
@@ -158,6 +158,10 @@ def _remote(path: str, name: str, kinds: Kinds) -> Product:
         return container
     if name.lower().endswith(ARCHIVES):
         raise SceneReadError(f"{path.removeprefix('/vsicurl/')} is an archive at an address; fetch it first")
+    if may_be_folder(path) and not is_listed(path) and contents_of(path) is None:
+        raise SceneReadError(
+            f"{path}: folders are listed of s3:// and http(s):// only; give the files themselves"
+        )
     files = remote_listing(path) if may_be_folder(path) else None
     return _folder(files, name, kinds) if files else Product(name=name, assets=(Asset(path=path),))
 

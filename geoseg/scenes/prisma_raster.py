@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.scenes.geolocation import Geolocation, geolocation
+from geoseg.scenes.georeference import Georeference
 from geoseg.scenes.prisma import Detector, number, read_prisma
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.reordered import IN_ORDER, Axes, Axis, Reordered
@@ -28,18 +29,28 @@ BRIGHT = {"vnir": 0.56, "swir": 1.6}
 
 
 def open_prisma(path: str) -> Raster:
-    """Open a product: both cubes as one raster on a map grid.
+    """Open a product: both cubes as one raster, on a map grid where the product says one.
 
     Raises:
         SceneReadError: it is damaged.
-        SceneError: it is of a level that is not mapped, or lies nowhere.
+        SceneError: it is of a level that is not mapped.
     """
     contents, level, detectors = read_prisma(path)
-    if level == "L2D":
-        frame = Frame(path, detectors, turned=False)
-        frame.grid = _map_grid(path, contents.tags, frame.grid)
+    placed = [_field(contents, name) for name in ("Longitude", "Latitude")]
+    lon, lat = placed
+    if level != "L2D" and lon is not None and lat is not None:
+        return PrismaGranule(path, lon, lat, detectors)
+    frame = Frame(path, detectors, turned=False)
+    grid = _map_grid(contents.tags, frame.grid) if level == "L2D" else None
+    if grid is None and lon is not None and lat is not None:
+        frame.close()
+        return PrismaGranule(path, lon, lat, detectors)
+    if grid is not None:
+        frame.grid = grid
         return frame
-    return PrismaGranule(path, contents, detectors)
+    lack = "no map grid and no arrays of latitude and longitude"
+    frame.georeference = Georeference(grid=frame.grid, lack=lack, remedy="fetch it again, or its level 2D")
+    return frame
 
 
 class Frame(Raster):
@@ -132,14 +143,19 @@ class Frame(Raster):
 class PrismaGranule(Granule):
     """The same on a map grid, by the product's arrays of latitude and longitude."""
 
-    def __init__(self, path: str, contents: Contents, detectors: Sequence[Detector]) -> None:
+    def __init__(self, path: str, lon: str, lat: str, detectors: Sequence[Detector]) -> None:
         """Open a product that lies on no map.
+
+        Args:
+            path: the product.
+            lon: its array of longitude, as GDAL opens it.
+            lat: its array of latitude.
+            detectors: its cubes.
 
         Raises:
             SceneReadError: it is damaged.
-            SceneError: it has no such arrays.
+            SceneError: the arrays hold no places.
         """
-        lon, lat = (_field(path, contents, name) for name in ("Longitude", "Latitude"))
         self._places = _places(path, lon, lat)
         frame = Frame(path, detectors, turned=self._places.turned)
         if self._places.turned:
@@ -196,28 +212,18 @@ def _places(path: str, lon: str, lat: str) -> Geolocation:
     return geolocation(arrays[0], arrays[1], path)
 
 
-def _field(path: str, contents: Contents, name: str) -> str:
-    """Return a geolocation array, as GDAL opens it.
-
-    Raises:
-        SceneError: there is none.
-    """
+def _field(contents: Contents, name: str) -> str | None:
+    """Return a geolocation array, as GDAL opens it; None: there is none."""
     for ending in ("_VNIR", "_SWIR", ""):
         for swath in ("HCO", "HRC"):
             for variable, part in contents.parts.items():
                 if re.search(rf"_{swath}/Geolocation.Fields/{name}{ending}$", variable):
                     return part
-    raise SceneError(
-        f"{path} has no array {name}, so that its pixels lie nowhere on the ground; give the level 2D product"
-    )
+    return None
 
 
-def _map_grid(path: str, tags: Mapping[str, str], size: Grid) -> Grid:
-    """Return the grid of level 2D by its corners, which are centres of pixels.
-
-    Raises:
-        SceneError: they or the projection are missing.
-    """
+def _map_grid(tags: Mapping[str, str], size: Grid) -> Grid | None:
+    """Return the grid of level 2D by its corners, which are centres of pixels; None: they are not told."""
     edges = {
         side: [
             value
@@ -229,19 +235,13 @@ def _map_grid(path: str, tags: Mapping[str, str], size: Grid) -> Grid:
     try:
         crs = CRS.from_epsg(int(number(tags, "epsg_code") or 0))
     except CRSError:
-        crs = None
-    if crs is None or not edges["easting"] or not edges["northing"]:
-        raise SceneError(
-            f"{path}: its attributes Epsg_Code and Product_ULcorner_easting/northing do not say where it "
-            "lies; fetch it again"
-        )
+        return None
+    if not edges["easting"] or not edges["northing"]:
+        return None
     step_x, west = _span(min(edges["easting"]), max(edges["easting"]), size.width)
     step_y, south = _span(min(edges["northing"]), max(edges["northing"]), size.height)
-    top = (
-        south + step_y * size.height
-        if len(set(edges["northing"])) > 1
-        else max(edges["northing"]) + step_y / 2
-    )
+    several = len(set(edges["northing"])) > 1
+    top = south + step_y * size.height if several else max(edges["northing"]) + step_y / 2
     return Grid(
         crs=crs, transform=Affine(step_x, 0, west, 0, -step_y, top), height=size.height, width=size.width
     )

@@ -16,13 +16,21 @@ HTTP = "/vsicurl/"
 PAGES = 60
 """Pages that are read of one directory with all below it."""
 
+_UNLISTED = ("/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
+
 _FILES = (*RASTER_SUFFIXES, *ARCHIVES, ".zarr", ".nc4", ".hdf5", ".json", ".geojson", ".xml", ".txt", ".gz")
 
 
 def may_be_folder(path: str) -> bool:
     """Whether a remote path is spelled as that of a folder: without suffix of a file, and without query."""
     last = path.rsplit("/", 1)[-1].lower()
-    return path.startswith((PREFIX, HTTP)) and "?" not in path and not last.endswith(_FILES)
+    remote = path.startswith((PREFIX, HTTP, *_UNLISTED))
+    return remote and "?" not in path and not last.endswith(_FILES)
+
+
+def is_listed(path: str) -> bool:
+    """Whether folders of a remote path's protocol can be listed."""
+    return path.startswith((PREFIX, HTTP))
 
 
 def remote_listing(path: str) -> Listing | None:

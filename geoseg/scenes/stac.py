@@ -15,6 +15,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import landsat
+from geoseg.scenes.naming import CUBE
 from geoseg.scenes.paths import fetch_text, gdal_path, is_local
 from geoseg.scenes.platform import as_platform, platform_in
 from geoseg.scenes.product import STAC_ITEM, Asset, Gain, Geometry, LeftOut, OffsetFacts, Product, baseline_in
@@ -181,9 +182,17 @@ def _assets(assets: Table, item: str, listed: list[Table]) -> Iterator[Asset]:
             labels=labels,
             gains=tuple(_gain(table) for table in said),
             units=tuple(str(table.get("unit") or "") for table in said),
+            wavelengths=_spectral(said, "center_wavelength"),
+            widths=_spectral(said, "full_width_half_max"),
             spare=True,
             key=called,
         )
+
+
+def _spectral(bands: list[Table], name: str) -> tuple[float | None, ...]:
+    """Return wavelengths or widths (µm) of the bands of a spectrometer's cube; empty for other assets."""
+    found = tuple(_number(band.get(f"eo:{name}", band.get(name))) for band in bands)
+    return found if len(found) >= CUBE and all(found) else ()
 
 
 def _band(value: JsonValue, listed: list[Table]) -> Table:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from geoseg.catalog.presets import quality_layers
 from geoseg.errors import SceneError
-from geoseg.scenes.arrays import Dimension, dimensions, open_array, series
+from geoseg.scenes.arrays import WAVELENGTHS, Dimension, dimensions, open_array, series
 from geoseg.scenes.cube_time import SINCE, since
 from geoseg.scenes.product import Asset, LeftOut, Product, iso_time
 from geoseg.scenes.quality_files import kinds_by_label
@@ -115,9 +115,30 @@ def _variable(variable: str, part: str) -> _Variable:
         tags, count = {**raster.tags(), **raster.tags(1)}, raster.count
         along = dimensions(raster)
     label = variable.rsplit("/", 1)[-1]
-    told = tags.get("long_name") or tags.get(f"{label.lower()}#long_name") or ""
-    asset = _bands(part, label, told, [item for item in along if len(set(item.values)) > 1], count)
+    several = [item for item in along if len(set(item.values)) > 1]
+    asset = _bands(part, label, _said(tags, label), several, count)
+    if count > 1 and not (asset.labels or asset.wavelengths or asset.unnamed):
+        asset = _by_lists(part, tags, count)
     return _Variable(asset=asset, time=next((time for item in along if (time := _time(item))), None))
+
+
+def _said(tags: Mapping[str, str], label: str) -> str:
+    """Return what a variable says of its bands; rioxarray keeps a `long_name` for each."""
+    keys = ("long_name", "band_names", "bands", "names", "description")
+    found = (tags.get(key) or tags.get(f"{label.lower()}#{key}") for key in keys)
+    return next((text for text in found if text), "")
+
+
+def _by_lists(part: str, tags: Mapping[str, str], count: int) -> Asset:
+    """Return an array whose bands are numbered, with wavelengths of a list beside it, if there is one."""
+    for name in WAVELENGTHS:
+        units = tags.get(f"{name}#units", "")
+        waves = _lengths(series(part, name), units)
+        if len(waves) == count:
+            known = (_lengths(series(part, width), units) for width in _WIDTHS)
+            widths = next((widths for widths in known if len(widths) == count), ())
+            return Asset(path=part, wavelengths=tuple(waves), widths=tuple(widths))
+    return Asset(path=part)
 
 
 def _bands(part: str, label: str, told: str, along: Sequence[Dimension], count: int) -> Asset:
@@ -126,7 +147,7 @@ def _bands(part: str, label: str, told: str, along: Sequence[Dimension], count: 
     Args:
         part: as GDAL opens it.
         label: what it is called.
-        told: its `long_name`; rioxarray keeps one for each band there.
+        told: what it says of them, for one a name or a text.
         along: its dimensions of more than one value, beside rows and columns.
         count: of bands.
     """

@@ -99,6 +99,26 @@ def test_bands_of_a_stack_have_names(tmp_path: Path, how: Any) -> None:
         check(opened)
 
 
+@pytest.mark.parametrize("attribute", ["band_names", "names", "description"])
+def test_names_of_bands_in_other_attributes(tmp_path: Path, attribute: str) -> None:
+    path = write_stack(tmp_path / "a.nc", np.stack(list(bands().values())), NAMES, "none")
+    with netCDF4.Dataset(path, "a") as file:
+        file["reflectance"].setncattr_string(attribute, list(NAMES))
+    with scene(path) as opened:
+        check(opened)
+
+
+def test_numbered_bands_take_wavelengths_of_a_list_beside_them(tmp_path: Path) -> None:
+    centres = np.linspace(420, 2450, 40)
+    cube = np.full((40, HEIGHT, WIDTH), 0.2, np.float32)
+    path = write_stack(tmp_path / "a.nc", cube, [str(n) for n in range(40)], "none")
+    with netCDF4.Dataset(path, "a") as file:
+        file.createVariable("wavelength", "f8", ("band",))[:] = centres
+    with scene(path) as opened:
+        assert [1000 * (band.wavelength or 0) for band in opened.bands] == pytest.approx(centres)
+        assert {band.units for band in opened.bands} == {"reflectance"}
+
+
 def test_a_stack_without_names_is_asked_about(tmp_path: Path) -> None:
     path = write_stack(tmp_path / "a.nc", np.stack(list(bands().values())), NAMES, "none")
     with pytest.raises(BandError, match="3 float32 bands without names"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from numpy.typing import NDArray
 
 from geoseg.catalog import sensors
@@ -152,6 +154,45 @@ def test_damaged_metadata_are_said(tmp_path: Path) -> None:
                    "</bandCharacterisation></specific></level_X>")  # fmt: skip
     with pytest.raises(SceneError, match="no wavelength for band"):
         scene(folder)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_stac_item_tells_wavelengths(tmp_path: Path, version: str) -> None:
+    folder = write_enmap(tmp_path, np.full((224, 9, 8), 0.2), level="L2A")
+    prefix = "eo:" if version == "1.1" else ""
+    bands = [
+        {
+            "name": f"band {n}",
+            f"{prefix}center_wavelength": nm / 1000,
+            f"{prefix}full_width_half_max": w / 1000,
+        }
+        for n, (nm, w) in enumerate(zip(CENTRES, WIDTHS, strict=True), start=1)
+    ]
+    image = {
+        "href": f"./{folder.name}-SPECTRAL_IMAGE.TIF",
+        "type": "image/tiff; application=geotiff",
+        ("bands" if version == "1.1" else "eo:bands"): bands,
+    }
+    assets = {
+        "image": image,
+        "cloud": {"href": f"./{folder.name}-QL_QUALITY_CLOUD.TIF", "type": "image/tiff"},
+    }
+    item = {"type": "Feature", "id": folder.name, "properties": {}, "assets": assets}
+    (folder / "item.json").write_text(json.dumps(item))
+    with scene(folder / "item.json") as opened:
+        check(opened, np.full((9, 8), 0.2)[None].repeat(224, axis=0), 1e-4)
+        assert opened.sensor is not None
+        assert opened.sensor.name == "enmap-l2a"
+
+
+def test_whole_numbers_without_gains_are_bare_counts(tmp_path: Path) -> None:
+    folder = write_enmap(tmp_path, radiance())
+    with rasterio.open(folder / f"{folder.name}-SPECTRAL_IMAGE.TIF", "r+") as file:
+        for index, nm in enumerate(CENTRES, start=1):
+            file.update_tags(index, wavelength=f"{nm:g}", wavelength_units="nm")
+    (folder / f"{folder.name}-METADATA.XML").unlink()
+    with scene(folder / f"{folder.name}-SPECTRAL_IMAGE.TIF") as opened:
+        assert {band.units for band in opened.bands} == {"dn"}
 
 
 def test_two_products_in_one_folder_are_asked_about(tmp_path: Path) -> None:

@@ -196,9 +196,28 @@ def test_missing_attributes_are_named(tmp_path: Path, attribute: str, message: s
         scene(path)
 
 
-def test_a_swath_without_places_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    path = write_prisma(tmp_path / "a.he5", cube(), CENTRES)
+@pytest.mark.parametrize("level", ["L1", "L2D"])
+def test_a_product_without_places_is_in_pixel_coordinates(tmp_path: Path, level: str) -> None:
+    made = cube(20, 30) / (60 if level == "L2D" else 1)
+    path = write_prisma(tmp_path / "a.he5", made, CENTRES, level=level)
     with h5py.File(path, "a") as file:
-        del file["HDFEOS/SWATHS/PRS_L1_HCO/Geolocation Fields"]
-    with pytest.raises(SceneError, match=r"nowhere on the ground; give the level 2D product"):
-        scene(path)
+        if level == "L1":
+            del file["HDFEOS/SWATHS/PRS_L1_HCO/Geolocation Fields"]
+        else:
+            del file.attrs["Epsg_Code"]
+    with scene(path) as opened:
+        assert opened.grid.crs is None
+        assert any("no map grid" in text and "level 2D" in text for text in opened.warnings)
+        found = opened.read(opened.grid.window, ["w560"]).physical()[0]
+        np.testing.assert_allclose(found if level == "L2D" else found.T, made[3], atol=1e-3)
+
+
+def test_level_2d_without_corners_is_placed_by_its_arrays(tmp_path: Path) -> None:
+    made = cube() / 60
+    path = write_prisma(tmp_path / "c.he5", made, CENTRES, level="L2C")
+    with h5py.File(path, "a") as file:
+        file.move("HDFEOS/SWATHS/PRS_L2C_HCO", "HDFEOS/SWATHS/PRS_L2D_HCO")
+    with scene(path) as opened:
+        assert opened.grid.crs == CRS.from_epsg(EPSG)
+        found = opened.read(opened.grid.window, ["red"]).physical()[0]
+        assert on_ground(opened, found, 30, 12) == pytest.approx(made[4, 30, 12], abs=2e-5)

@@ -171,6 +171,11 @@ def test_an_archive_is_to_be_fetched(http: str, folder: Path) -> None:
         scene(f"{http}/one.zip")
 
 
+def test_folders_that_are_not_listed_are_told() -> None:
+    with pytest.raises(SceneReadError, match=r"s3:// and http\(s\):// only; give the files"):
+        scene("gs://bucket/folder")
+
+
 def test_keys_that_are_refused_are_said(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
     with pytest.raises(SceneError, match=r"may not be read.*AWS_NO_SIGN_REQUEST"):
@@ -202,7 +207,9 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, s3: str) ->
         ("/vsicurl/https://h/a.tif", False),
         ("/vsicurl/https://h/a.tar.gz", False),
         ("/vsicurl/https://h/tile?z=1", False),
-        ("/vsigs/b/folder", False),
+        ("/vsigs/b/folder", True),
+        ("/vsigs/b/a.tif", False),
+        ("/vsimem/folder", False),
     ],
 )
 def test_what_may_be_a_folder(path: str, expected: bool) -> None:
