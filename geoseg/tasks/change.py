@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -13,9 +14,10 @@ from geoseg.pixels import Pixels
 from geoseg.plan import Plan
 from geoseg.report import Reporter, RunRecord
 from geoseg.scenes.sample import sample
-from geoseg.spec import ChangeSpec
+from geoseg.spec import ChangeSpec, SpectralSpec
 from geoseg.tasks.change_choice import Choice
 from geoseg.tasks.change_classes import transitions_of, with_classes, without_air
+from geoseg.tasks.change_doubt import PlainChange, plain_change
 from geoseg.tasks.change_maps import by_maps, maps_hint, open_maps
 from geoseg.tasks.change_method import check_method, choose, fit
 from geoseg.tasks.change_network import by_network
@@ -36,6 +38,10 @@ FIT_SIZE, FITS = 256, 24
 
 LEAST_PIXELS = 8
 """Pixels of the smallest change that is kept where the user says nothing, whatever its classes."""
+
+
+INSTEAD = ("irmad", "cva")
+"""Methods tried in turn where the default misses change that the classes of both dates show."""
 
 
 @reading_inputs()
@@ -81,16 +87,11 @@ def map_change(spec: ChangeSpec, reporter: Reporter, *, dry_run: bool = False) -
 def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
     """Compare the dates without weights; spectral classes say from what to what."""
     pair = pair.one_near_infrared()
-    units = units_of(pair, pair.shared)
-    choice = choose(spec, kind_of(pair.before), pair.shared, units)
-    land, choice = with_classes(spec, choice, pair, ledger)
-    choice = _with_layers(spec, choice, ledger)
+    choice, land = _prepared(spec, pair, ledger)
     source = pair.stack(choice.bands, [*choice.pairs, *(f"{AFTER}:{name}" for name in choice.pairs)])
     channels = (*choice.channels, *(f"{AFTER}:{name}" for name in choice.channels))
     blocks = sample(source, channels, size=FIT_SIZE, most=FITS)
-    choice = fit(choice, spec, blocks, units_of(pair, choice.bands))
-    choice = without_air(choice, pair, blocks, ledger)
-    ledger.hear(choice.notes, choice.warnings)
+    choice = _fitted(spec, choice, pair, blocks, land, ledger)
     transitions = transitions_of(spec, choice, land)
     counter = Counter(source.grid, transitions.specs[-1].value + 1)
     told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
@@ -114,6 +115,53 @@ def _by_method(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> Recipe:
         sensor=pair.before.sensor.name if pair.before.sensor else "",
         acquired=told.acquired,
     )
+
+
+def _prepared(spec: ChangeSpec, pair: Pair, ledger: Ledger) -> tuple[Choice, SpectralSpec | None]:
+    """Choose method and bands, classes and layers."""
+    choice = choose(spec, kind_of(pair.before), pair.shared, units_of(pair, pair.shared))
+    land, choice = with_classes(spec, choice, pair, ledger)
+    return _with_layers(spec, choice, ledger), land
+
+
+def _fitted(
+    spec: ChangeSpec,
+    choice: Choice,
+    pair: Pair,
+    blocks: Sequence[Pixels],
+    land: SpectralSpec | None,
+    ledger: Ledger,
+) -> Choice:
+    """Fit a method to a sample; by default another one where it misses change that the classes show."""
+
+    def made(prepared: Choice, request: ChangeSpec) -> tuple[Choice, PlainChange]:
+        fitted = fit(prepared, request, blocks, units_of(pair, prepared.bands))
+        fitted = without_air(fitted, pair, blocks, ledger)
+        return fitted, plain_change(fitted, blocks, land)
+
+    fitted, doubt = made(choice, spec)
+    if doubt.missed and (spec.method, spec.threshold, spec.thresholding) == ("auto", None, "auto"):
+        first = doubt
+        for name in INSTEAD:
+            request = spec.model_copy(update={"method": name})
+            other, instead = _prepared(request, pair, ledger)[0], doubt
+            if other.channels == choice.channels and fitted.method.name != name:
+                trial, instead = made(other, request)
+                if instead.found > doubt.found:
+                    fitted, doubt = trial, instead
+            if not doubt.missed:
+                break
+        if doubt is not first:
+            ledger.note(
+                f"{first.text} by {choice.method.name}: {fitted.method.name} finds more of it, and is used"
+            )
+    ledger.hear(fitted.notes, fitted.warnings)
+    if doubt.missed:
+        ledger.warn(
+            f"{doubt.text} ({fitted.method.name}): where much of a scene changes, change is taken for usual. "
+            "Compare with other methods (--method irmad, cva), or set --threshold"
+        )
+    return fitted
 
 
 def _with_layers(spec: ChangeSpec, choice: Choice, ledger: Ledger) -> Choice:

@@ -26,6 +26,9 @@ Image = NDArray[np.float32]
 FIT_PIXELS = 400_000
 """Pixels, evenly taken from the sample, that normalisation and transforms are fitted to."""
 
+ALIKE_GAINS = (0.5, 2.0)
+"""Gains between two dates of reflectance that a normalisation may have by default."""
+
 SIGMAS = 4.0
 """Robust standard deviations above the median from which `robust` takes a pixel for changed."""
 INDEX_SIGMAS = 2.0
@@ -163,7 +166,7 @@ def fit(choice: Choice, spec: ChangeSpec, sample: Sequence[Pixels], units: set[U
         choice = replace(choice, looks=round(float(np.median(looks)), 2))
     else:
         choice = replace(choice, bare=BARE_NDVI if units == {"reflectance"} else 0.0)
-        choice = _fit_optical(choice, spec, blocks)
+        choice = _fit_optical(choice, spec, blocks, units)
     values = np.concatenate([measure(choice, block).value.ravel() for block in blocks])
     values = values[np.isfinite(values)]
     if not values.size:
@@ -171,7 +174,7 @@ def fit(choice: Choice, spec: ChangeSpec, sample: Sequence[Pixels], units: set[U
     return _cut(choice, spec, values, units)
 
 
-def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image]) -> Choice:
+def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image], units: set[Units]) -> Choice:
     """Fit normalisation and, where needed, the transforms and the index's mean."""
     count = len(choice.channels)
     compared = [choice.channels.index(band) for band in (*choice.compared, *choice.pairs)]
@@ -184,7 +187,16 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image]) -> C
         wanted = "irmad" if spec.normalise == "auto" else spec.normalise
         made: Normalisation = Unchanged()
         if wanted == "irmad":
-            made = fit_lines(before, after)
+            lines = fit_lines(before, after)
+            made = lines
+            beyond = ((lines.gains < ALIKE_GAINS[0]) | (lines.gains > ALIKE_GAINS[1])).any()
+            if spec.normalise == "auto" and units == {"reflectance"} and beyond:
+                # Two dates of reflectance differ by haze and sun; a gain of 0.2 is a line through change.
+                gains = ", ".join(f"{gain:.3g}" for gain in lines.gains)
+                made = Unchanged(
+                    description="no normalisation: lines through the pixels that changed least have gains "
+                    f"{gains}, which no two dates of reflectance have (--normalise irmad applies them)"
+                )
         elif wanted == "histogram":
             made = fit_histograms(before, after)
         choice = replace(choice, normalisation=made)
