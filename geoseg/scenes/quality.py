@@ -41,6 +41,9 @@ class Placed(Protocol):
     def read(self, window: Window, bands: Sequence[str]) -> Bits:
         """Return the conditions (H, W) of a window of the grid, for some bands of the scene."""
 
+    def covered(self, window: Window) -> NDArray[np.bool_]:
+        """Return which pixels (H, W) of a window the layer tells of."""
+
     def cache_bytes(self) -> int:
         """Bytes of decoded blocks to keep so that strips read in order decode each once."""
 
@@ -176,6 +179,14 @@ class PlacedRaster:
         found = [self.layer.table(index, bands)(values) for index, values in zip(indexes, data, strict=True)]
         return np.asarray(np.bitwise_or.reduce(found))
 
+    def covered(self, window: Window) -> NDArray[np.bool_]:
+        """Return which pixels (H, W) of a window lie on the raster.
+
+        Raises:
+            SceneReadError: the file is damaged.
+        """
+        return self.read_inside(window, ())[1]
+
     def cache_bytes(self) -> int:
         """Bytes of decoded blocks to keep, as of a scene's own bands."""
         rows = abs(self.placement.forward.e) if self.placement.separable else float(self.placement.reduction)
@@ -207,6 +218,10 @@ class PlacedTiles:
             np.copyto(out, bits, where=wanted & covered)
             wanted &= ~covered | _any(bits, ["fill"])
         return out
+
+    def covered(self, window: Window) -> NDArray[np.bool_]:
+        """Return which pixels (H, W) of a window lie on a tile."""
+        return np.asarray(np.logical_or.reduce([tile.covered(window) for tile in self.tiles]))
 
     def cache_bytes(self) -> int:
         """Bytes of decoded blocks to keep."""
@@ -263,6 +278,10 @@ class PlacedPolygons:
     def read(self, window: Window, bands: Sequence[str]) -> Bits:  # noqa: ARG002 - a Placed's signature
         """Return the conditions (H, W) of a window."""
         return self.mask.read(window).astype(np.uint8) * np.uint8(self.bit)
+
+    def covered(self, window: Window) -> NDArray[np.bool_]:
+        """Polygons tell of every pixel."""
+        return np.ones((window.height, window.width), np.bool_)
 
     def cache_bytes(self) -> int:
         """No blocks are decoded: 0."""
@@ -404,6 +423,15 @@ class PlacedQuality:
             if share > 0:
                 found[name] = share
         return found, total == self.grid.height * self.grid.width
+
+    def covered_share(self) -> float:
+        """Return the share (0..1) of the grid that the layer which tells least of it covers, by a sample."""
+        windows = sample_windows(self.grid, size=SAMPLE_SIZE, most=SAMPLES)
+        total = sum(window.height * window.width for window in windows)
+        return min(
+            sum(int(np.count_nonzero(layer.covered(window))) for window in windows) / max(total, 1)
+            for layer in self.layers
+        )
 
     def cache_bytes(self) -> int:
         """Bytes of decoded blocks to keep."""

@@ -76,6 +76,11 @@ def _as_asked(
     bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits, remarks: Remarks
 ) -> list[Band]:
     """Take the units that `--sar-units` says, and warn where values speak against them."""
+    if spreads and units != "db" and looks_like(spreads) == "db" and plausible(spreads, "db"):
+        raise SceneError(
+            f"{_ranges(spreads)} is dB, and --sar-units says {units}, which is never below 0; leave it out, "
+            "or say --sar-units db"
+        )
     remarks.note(f"SAR units: {_TITLES[units]}, as --sar-units says")
     if spreads and not (_alike(spreads, units) and plausible(spreads, units)):
         remarks.warn(

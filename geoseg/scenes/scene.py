@@ -243,6 +243,14 @@ class Scene:
         """
         return ({}, True) if self._hidden is None else self._hidden.shares(self.band_names)
 
+    def quality_covers(self) -> float:
+        """Return the share (0..1) of the scene that all its quality layers tell of; 0 without any.
+
+        Raises:
+            SceneReadError: a layer is damaged.
+        """
+        return 0.0 if self._hidden is None else self._hidden.covered_share()
+
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window; where it leaves the grid it is padded with pixels that are not valid.
 

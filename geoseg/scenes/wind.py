@@ -34,6 +34,9 @@ FAR = timedelta(hours=1)
 STEP = timedelta(hours=6)
 """Between steps farther apart wind is not interpolated: the nearer one counts."""
 
+MOST_SPEED = 60.0
+"""m/s; faster wind than this is an error of units or of bands, as for a speed given by hand."""
+
 _REMEDY = "give a file of that time and place, or the speed with --wind"
 
 
@@ -99,6 +102,11 @@ class WindFile:
             u, v = [_value(part, self._name, step, lon, lat) for part in self._components]
         if first.along_grid:
             u, v = _turned(first.file, u, v, lon, lat)
+        if math.hypot(u, v) > MOST_SPEED:
+            raise SceneError(
+                f"{self._name}: U {u:.4g} and V {v:.4g} make wind of {math.hypot(u, v):.0f} m/s, which no "
+                "place has; are its bands U and V at 10 m in m/s? Say the speed with --wind"
+            )
         return Wind(
             speed=math.hypot(u, v),
             direction_from=math.degrees(math.atan2(-u, -v)) % 360,

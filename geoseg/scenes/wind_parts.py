@@ -159,18 +159,24 @@ def _variables(
     return [stack.enter_context(open_raster(f'NETCDF:"{path}":{variables[0]}')) for variables in found]
 
 
+def _described(file: rasterio.DatasetReader) -> str:
+    """What the bands of a file are described as, for messages."""
+    texts = [text for text in file.descriptions if text]
+    return f" described as {', '.join(texts[:6])}" if texts else ""
+
+
 def _two_bands(file: rasterio.DatasetReader, name: str) -> list[Component]:
     """Return both components of a raster of one time."""
     found = [
         [band for band, text in enumerate(file.descriptions, start=1) if re.match(pattern, text or "")]
         for pattern in _DESCRIBED
     ]
-    if not any(found) and file.count == 2:
+    if not any(found) and file.count == 2 and not any(file.descriptions):
         found = [[1], [2]]
     if [len(bands) for bands in found] != [1, 1]:
         raise SceneError(
-            f"{name} has {file.count} band(s), and not one described as U10, one as V10; describe them so, "
-            "give GRIB, or netCDF with u10 and v10, or the speed with --wind"
+            f"{name} has {file.count} band(s){_described(file)}, and not one described as U10, one as V10; "
+            "describe them so, give GRIB, or netCDF with u10 and v10, or the speed with --wind"
         )
     return [
         Component(

@@ -29,6 +29,10 @@ WORTH_SAYING = 0.01
 """Share of the sample from which clouds are told."""
 
 
+COVERED = 0.99
+"""Share of a scene that quality layers must cover, or it is warned of."""
+
+
 def tell_hidden(scene: Scene, ledger: Ledger) -> None:
     """Tell what quality layers hide of a scene; of an optical scene without them, what a screen finds.
 
@@ -38,6 +42,13 @@ def tell_hidden(scene: Scene, ledger: Ledger) -> None:
     """
     if scene.quality.layers:
         ledger.note(hidden_text(scene))
+        covered = scene.quality_covers()
+        if covered < COVERED:
+            titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
+            ledger.warn(
+                f"{scene.name}: {titles}: a layer covers only {covered:.0%} of the scene; beyond it nothing "
+                "is masked. Check that it belongs to this scene"
+            )
     if "cloud" not in scene.quality.says and optical(scene):
         warning = cloud_warning(scene)
         if warning is not None:

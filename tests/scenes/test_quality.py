@@ -320,7 +320,9 @@ def test_every_kind_of_layer_is_tried_here() -> None:
 
 OTHERS = {
     "emit-mask", "enmap-cirrus", "enmap-cloud", "enmap-cloudshadow", "enmap-haze", "enmap-snow",
-    "landsat-ledaps-cloud", "sentinel-2-qa60", "sentinel-hub-clm", "sentinel-hub-datamask",
+    "landsat-ledaps-cloud", "landsat-pixel-qa",
+    "sentinel-2-qa60", "sentinel-hub-clm", "sentinel-hub-datamask",
+    "ukis-csmask",
 }  # fmt: skip
 """Kinds whose codes only `test_codes_of_other_kinds` and `test_cubes.py` (EMIT) look at."""
 
@@ -335,6 +337,11 @@ OTHERS = {
         ("sentinel-hub-datamask", 0, {"fill"}),
         ("landsat-ledaps-cloud", 2, {"cloud"}),
         ("landsat-ledaps-cloud", 4, {"shadow"}),
+        ("landsat-pixel-qa", 322, set()),
+        ("landsat-pixel-qa", 352, {"cloud"}),
+        ("landsat-pixel-qa", 328, {"shadow"}),
+        ("landsat-pixel-qa", 336, {"snow"}),
+        ("landsat-pixel-qa", 834, {"cloud"}),
         ("enmap-cirrus", 3, {"cloud"}),
         ("enmap-cirrus", 1, set()),
         ("enmap-cloud", 1, {"cloud"}),

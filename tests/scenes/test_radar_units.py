@@ -248,11 +248,18 @@ def test_whole_numbers_without_a_scale_are_bare_counts(tmp_path: Path, dtype: An
         assert any("does not look like" in text for text in opened.warnings)
 
 
-def test_people_win_and_are_warned(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", ["power", "amplitude"])
+def test_units_that_values_rule_out_are_refused(tmp_path: Path, asked: str) -> None:
     path = hyp3(tmp_path, Sentinel1(stored="db"))
-    with scene(path, sar_units="power") as opened:
-        assert {band.db_factor for band in opened.bands} == {10}
-        assert any("does not look like calibrated power" in text for text in opened.warnings)
+    with pytest.raises(SceneError, match="is dB, and --sar-units says"), scene(path, sar_units=asked):
+        pass
+
+
+def test_people_win_and_are_warned(tmp_path: Path) -> None:
+    path = hyp3(tmp_path, Sentinel1(stored="power"))
+    with scene(path, sar_units="db") as opened:
+        assert {band.db_factor for band in opened.bands} == {0}
+        assert any("does not look like calibrated dB" in text for text in opened.warnings)
 
 
 def test_linear_is_a_synonym_of_power() -> None:

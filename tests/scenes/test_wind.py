@@ -276,13 +276,24 @@ def test_two_bands_in_metres(tmp_path: Path) -> None:
 
 
 def test_bands_that_are_not_told(tmp_path: Path) -> None:
-    for names, count in ((("U10", "gust"), 2), ((), 3), (("u", "u"), 2)):
+    named = (("U10", "gust"), ("u", "u"), ("speed", "direction"), ("u100", "v100"), ("ws10", "wd10"))
+    for names, count in (*((pair, 2) for pair in named), ((), 3)):
         path = write_tif(tmp_path / "w.tif", names, count=count)
         with pytest.raises(SceneError, match=r"described as U10.*--wind"):
             read_wind(path, None, 9, 45.5)
     path = write_tif(tmp_path / "nowhere.tif", crs=None)
     with pytest.raises(SceneError, match="needs a CRS"):
         read_wind(path, None, 9, 45.5)
+
+
+@pytest.mark.parametrize(("u", "v"), [(300.0, 400.0), (5.0, 217.0), (-61.0, 0.0)])
+def test_wind_that_no_place_has_is_refused(u: float, v: float, tmp_path: Path) -> None:
+    place = Affine(0.25, 0, 7.875, 0, -0.25, 46.125)
+    options = {"driver": "GTiff", "dtype": "float32", "count": 2, "height": 5, "width": 9}
+    with rasterio.open(tmp_path / "w.tif", "w", crs="EPSG:4326", transform=place, **options) as file:
+        file.write(np.stack([np.full((5, 9), value, np.float32) for value in (u, v)]))
+    with pytest.raises(SceneError, match="m/s, which no place has"):
+        read_wind(tmp_path / "w.tif", None, 9, 45.5)
 
 
 def test_netcdf_4_as_delivered_since_2024(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 
 from geoseg.grid import Window
@@ -19,7 +20,7 @@ from geoseg.spec import NOT_MAPPED, ChangeSpec, FloodSpec, RunSpec, SceneSpec, S
 from geoseg.tasks.change import map_change
 from geoseg.tasks.flood import map_flood
 from geoseg.tasks.segment import map_segments
-from tests.products.ground import CLOUD, SIDE, WATER, Ground, lake, write_raster
+from tests.products.ground import CLOUD, EAST, NORTH, SIDE, WATER, Ground, lake, write_raster
 from tests.products.quality import LAYOUTS, Layout, Says, conditions
 from tests.told import Told
 
@@ -85,7 +86,7 @@ def test_radar_layover_is_not_observed(tmp_path: Path) -> None:
     told = Told()
     map_flood(FloodSpec(scene=scene, run=run(tmp_path)), told)
     np.testing.assert_array_equal(classes(tmp_path)[1], ~hidden(says))
-    assert any("layover or radar shadow, not mapped (ls_map)" in note for note in told.notes)
+    assert any("layover or radar shadow, not mapped" in note for note in told.notes)
 
 
 def test_clouds_do_not_move_the_threshold(tmp_path: Path) -> None:
@@ -166,3 +167,19 @@ def test_hidden_pixels_are_neither_trained_on_nor_judged(tmp_path: Path) -> None
         place = Place(sample=sample, window=Window(row=0, col=0, height=SIDE, width=SIDE), centre=(0.0, 0.0))
         chip = read_chip(place, data, ("green", "swir16"))
         np.testing.assert_array_equal(chip.label != 255, expected)
+
+
+@pytest.mark.parametrize(("east", "covered"), [(400_000.0, "0%"), (90 * 30.0, "50%"), (0.0, "")])
+def test_a_layer_that_does_not_cover_the_scene_is_warned_of(
+    east: float, covered: str, tmp_path: Path
+) -> None:
+    layout = BY_KIND["landsat-qa-pixel"]
+    folder = layout.write(tmp_path, Ground(), conditions(()))
+    codes = np.full((SIDE, SIDE), layout.codes["clear"], np.uint16)
+    place = Affine(30, 0, EAST + east, 0, -30, NORTH)
+    write_raster(folder / layout.layer, codes, transform=place)
+    told = Told()
+    map_flood(FloodSpec(scene=SceneSpec(paths=(str(folder),)), method="mndwi", run=run(tmp_path)), told)
+    warned = [text for text in told.warnings if "QA_PIXEL: a layer covers only" in text]
+    assert len(warned) == bool(covered)
+    assert all(f"only {covered} of the scene" in text for text in warned)
