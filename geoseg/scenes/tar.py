@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from geoseg.errors import SceneReadError
@@ -26,7 +26,8 @@ def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, st
     Raises:
         SceneReadError: it is compressed in another way, or links cannot be made here.
     """
-    long = [member for member in members if len(member.name) > NAME]
+    # A name that leads out of the archive is no file of a product.
+    long = [member for member in members if len(member.name) > NAME and _inside(member.name)]
     if not long:
         return {}
     with path.open("rb") as file:
@@ -51,6 +52,12 @@ def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, st
         inner = str(link) if plain else f"/vsigzip/{link}"
         found[name] = f"/vsisubfile/{member.offset_data}_{member.size},{inner}"
     return found
+
+
+def _inside(name: str) -> bool:
+    """Whether a member's name stays below the folder that an archive is unpacked into."""
+    place = PurePosixPath(name)
+    return not place.is_absolute() and ".." not in place.parts
 
 
 def _is_plain(path: Path) -> bool:

@@ -93,6 +93,16 @@ def test_long_names_in_a_tar_are_read(kind: str, compression: str, tmp_path: Pat
     np.testing.assert_array_equal(valid(opened(tmp_path / "a.tar")), ~hidden(conditions(layout.names)))
 
 
+def test_names_that_lead_out_of_a_tar_are_not_followed(tmp_path: Path) -> None:
+    folder = BY_KIND["hyp3-ls-map"].write(tmp_path / "made", Ground(), conditions(()))
+    with tarfile.open(tmp_path / "a.tar", "w") as bundle:
+        bundle.add(folder, "product")
+        bundle.add(folder, f"../../../{tmp_path}/{'long' * 30}")
+    before = set(tmp_path.iterdir())
+    opened(tmp_path / "a.tar").close()
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_archives_that_gdal_does_not_read_are_told(tmp_path: Path) -> None:
     folder = BY_KIND["hyp3-ls-map"].write(tmp_path, Ground(), conditions(()))
     with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as bundle:
@@ -324,7 +334,7 @@ OTHERS = {
     "sentinel-2-qa60", "sentinel-hub-clm", "sentinel-hub-datamask",
     "ukis-csmask",
 }  # fmt: skip
-"""Kinds whose codes only `test_codes_of_other_kinds` and `test_cubes.py` (EMIT) look at."""
+"""Kinds that other tests look at: `test_codes_of_other_kinds`, `test_cubes.py` and `test_ukis_csmask.py`."""
 
 
 @pytest.mark.parametrize(
