@@ -26,6 +26,8 @@ RIDGE = 1e-6
 """Of the mean variance: added to a covariance that cannot be inverted."""
 LEAST_UNLIKE = 1e-9
 """Least 1 - correlation: two dates that are equal differ by nothing, not by 0 / 0."""
+FLOOR = 0.1
+"""Of each band's spread: differences that sensors and ground show anyway."""
 SINGULAR = 1e-10
 """Reciprocal condition number below which a covariance is taken for singular."""
 
@@ -82,18 +84,24 @@ class Mad:
         return np.asarray(transform.T @ (flat - mean[:, np.newaxis]))
 
 
-def fit_mad(before: Matrix, after: Matrix, *, rounds: int = ROUNDS, calibrate: bool = True) -> Mad:
+def fit_mad(
+    before: Matrix, after: Matrix, *, rounds: int = ROUNDS, calibrate: bool = True, floor: float = 0.0
+) -> Mad:
     """Fit MAD to a sample of pixels.
 
     With rounds, each pixel is weighted by the probability that it did not change, until the correlations
     settle. These weights shrink the variances, so that most of an unchanged scene would exceed a chi-square
     limit: Z is therefore scaled to have chi-square's median, which holds while less than half has changed.
 
+    Where some ground is noisier than the rest, the weights would settle on the calmer ground and call all
+    other changed. A floor regularises both covariances, as Nielsen 2007 does.
+
     Args:
         before: (N, n) float64, all finite.
         after: (N, n).
         rounds: most iterations; 0: plain MAD.
         calibrate: whether Z is scaled.
+        floor: noise of both dates that is taken for granted, in standard deviations of each band.
 
     Raises:
         SceneError: too few pixels, or a band that does not vary.
@@ -108,7 +116,7 @@ def fit_mad(before: Matrix, after: Matrix, *, rounds: int = ROUNDS, calibrate: b
     correlations = np.full(count, np.inf)
     done = 0
     for done in range(rounds + 1):
-        previous, fitted = correlations, _canonical(x, y, weights)
+        previous, fitted = correlations, _canonical(x, y, weights, floor)
         correlations = fitted.correlations
         z = fitted.z(x, y)
         if done == rounds or np.abs(correlations - previous).max() < SETTLED:
@@ -148,13 +156,15 @@ def _scale(values: Matrix) -> Matrix:
     return np.asarray(scale)
 
 
-def _canonical(x: Matrix, y: Matrix, weights: Matrix) -> Mad:
+def _canonical(x: Matrix, y: Matrix, weights: Matrix, floor: float) -> Mad:
     """One weighted canonical correlation analysis; Z is not calibrated."""
     total = weights.sum()
     mean_x, mean_y = x @ weights / total, y @ weights / total
     dx, dy = x - mean_x[:, np.newaxis], y - mean_y[:, np.newaxis]
     s11, s22 = _regular((dx * weights) @ dx.T / total), _regular((dy * weights) @ dy.T / total)
     s12 = (dx * weights) @ dy.T / total
+    noise = floor**2 * np.eye(len(s11))
+    s11, s22 = s11 + noise, s22 + noise
     inner = s12 @ solve(s22, s12.T, assume_a="pos")
     squares, a = eigh((inner + inner.T) / 2, s11)
     rho = np.sqrt(np.clip(squares, 0, 1))

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.methods.mad import Matrix, fit_mad, no_change_weights
+from geoseg.methods.mad import FLOOR, Matrix, fit_mad, no_change_weights
 
 INVARIANT = 0.95
 """Probability of no change from which a pixel is taken for invariant."""
@@ -106,7 +106,7 @@ def fit_lines(before: Matrix, after: Matrix) -> Lines:
     Raises:
         SceneError: too few pixels, or a band without variation.
     """
-    weights = no_change_weights(fit_mad(before, after), before, after)
+    weights = no_change_weights(fit_mad(before, after, floor=FLOOR), before, after)
     kept = weights > INVARIANT
     if kept.sum() < LEAST_INVARIANT:
         kept = weights >= np.sort(weights)[-min(LEAST_INVARIANT, weights.size)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -125,6 +126,10 @@ class Choice:
     """Those of `bands` that the measure is made of."""
     normalisation: Normalisation = field(default_factory=Unchanged)
     mad: Mad | None = None
+    unmasked: bool = False
+    """Whether it was fitted without what changed beyond doubt, whose measure then has no bound."""
+    most: float = math.inf
+    """What a pixel counts at most in the mean of its window, so that a change is no larger than it is."""
     middle: float = 0.0
     """Mean of an index difference where nothing changed."""
     bare: float = 0.0

@@ -48,7 +48,7 @@ def measure(choice: Choice, tile: Image) -> Measured:
         return Measured(value=value, before=before, after=after)
     if choice.mad is not None:
         z = choice.mad.z(before.astype(np.float64), after.astype(np.float64))
-        value = np.asarray(np.sqrt(z), np.float32)
+        value = np.minimum(np.sqrt(z), choice.most).astype(np.float32)
     else:
         value = np.asarray(change_vector(before, after), np.float32)
     return Measured(value=smoothed(value, choice.radius), before=before, after=after)

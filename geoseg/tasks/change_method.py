@@ -13,9 +13,10 @@ from scipy.special import chdtri
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.methods import sar
 from geoseg.methods.change import Spread, central_spread, robust_spread
-from geoseg.methods.mad import ROUNDS, fit_mad
+from geoseg.methods.mad import FLOOR, Matrix, fit_mad
 from geoseg.methods.relative import Normalisation, Unchanged, fit_histograms, fit_lines
 from geoseg.methods.thresholds import Unimodal, histogram, kittler_illingworth, otsu
+from geoseg.methods.unmasked import SIGMAS, fit_unmasked
 from geoseg.pixels import Pixels
 from geoseg.spec import ChangeSpec, Units
 from geoseg.tasks.change_choice import CLASSES, LEAST_INDEX, METHODS, STANDARD, Choice, Method
@@ -29,8 +30,6 @@ FIT_PIXELS = 400_000
 ALIKE_GAINS = (0.5, 2.0)
 """Gains between two dates of reflectance that a normalisation may have by default."""
 
-SIGMAS = 4.0
-"""Robust standard deviations above the median from which `robust` takes a pixel for changed."""
 INDEX_SIGMAS = 2.0
 """The same for a difference of indices, about its mean (the usual k = 2)."""
 
@@ -40,6 +39,9 @@ BARE_NDVI = 0.2
 """NDVI of bare ground in reflectance (Sobrino 2004, doi:10.1016/j.rse.2004.02.003); of counts, 0 is taken."""
 LEAST_DB, MOST_DB, FALLBACK_DB = 1.5, 8.0, 3.0
 """Limits of a radar threshold that the histogram proposes, and what serves where it has one mode."""
+
+WINDOW_SHARE = 0.45
+"""Share of a window that must have changed, where the measure of what changed has no bound."""
 
 ALIKE = 0.82
 """Greatest canonical correlation below which most has changed, and plain MAD has no background."""
@@ -206,18 +208,8 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image], unit
             f"--normalise {spec.normalise} changes nothing: {choice.method.name} does not depend on it"
         )
     if choice.method.name in {"mad", "irmad"}:
-        mad = fit_mad(before, after, rounds=0 if choice.method.name == "mad" else ROUNDS)
-        if spec.method == "auto" and mad.correlations[-1] < ALIKE:
-            notes.append(
-                f"the dates resemble each other little (greatest correlation {mad.correlations[-1]:.2f}): "
-                "irmad, which looks for what did not change"
-            )
-            mad = fit_mad(before, after)
-            radius = choice.radius if spec.smooth else SMOOTH_REWEIGHTED // 2
-            choice = replace(choice, method=METHODS["irmad"], radius=radius)
-        choice = replace(choice, mad=mad)
-        rho = ", ".join(f"{value:.2f}" for value in mad.correlations)
-        notes.append(f"canonical correlations {rho}" + (f" after {mad.rounds} rounds" if mad.rounds else ""))
+        choice, told = _fit_mad(choice, spec, before, after)
+        notes += told
     if choice.method.directions == "gain":
         pairs = (compared_bands(choice, block) for block in blocks)
         differences = [index_difference(choice, *pair).ravel() for pair in pairs]
@@ -225,6 +217,35 @@ def _fit_optical(choice: Choice, spec: ChangeSpec, blocks: Sequence[Image], unit
         choice = replace(choice, middle=spread.mean)
         notes.append(f"mean difference of the index {spread.mean:+.3f}, standard deviation {spread.std:.3f}")
     return replace(choice, notes=(*choice.notes, *notes))
+
+
+def _fit_mad(
+    choice: Choice, spec: ChangeSpec, before: Matrix, after: Matrix
+) -> tuple[Choice, tuple[str, ...]]:
+    """Fit MAD or IR-MAD to the pixels (B, n) of both dates; also notes."""
+    plain = fit_mad(before, after, rounds=0)
+    notes = []
+    if spec.method == "auto" and plain.correlations[-1] < ALIKE:
+        notes.append(
+            f"the dates resemble each other little (greatest correlation {plain.correlations[-1]:.2f}): "
+            "irmad, which looks for what did not change"
+        )
+        radius = choice.radius if spec.smooth else SMOOTH_REWEIGHTED // 2
+        choice = replace(choice, method=METHODS["irmad"], radius=radius)
+    if choice.method.name == "irmad":
+        mad = fit_mad(before, after, floor=FLOOR)
+    else:
+        unmasked = fit_unmasked(before, after, plain)
+        mad = unmasked.mad
+        choice = replace(choice, unmasked=unmasked.left_out > 0)
+        if choice.unmasked:
+            notes.append(
+                f"{unmasked.left_out:.1%} of the sample changed beyond doubt, and so alike that it would "
+                "hide itself: mad is fitted to the rest"
+            )
+    rho = ", ".join(f"{value:.2f}" for value in mad.correlations)
+    notes.append(f"canonical correlations {rho}" + (f" after {mad.rounds} rounds" if mad.rounds else ""))
+    return replace(choice, mad=mad), tuple(notes)
 
 
 def _cut(choice: Choice, spec: ChangeSpec, values: NDArray[np.floating], units: set[Units]) -> Choice:
@@ -272,9 +293,11 @@ def _cut(choice: Choice, spec: ChangeSpec, values: NDArray[np.floating], units: 
             f"{share:.0%} of the sample is above the threshold: seasons, haze or clouds change the whole "
             "scene. Compare dates of one season, or set --threshold"
         )
+    bounded = choice.unmasked and threshold > spread.mean
     return replace(
         choice,
         threshold=threshold,
+        most=spread.mean + (threshold - spread.mean) / WINDOW_SHARE if bounded else np.inf,
         scale=max(spread.std, abs(threshold) / 20, 1e-6),
         notes=tuple(notes),
         warnings=tuple(warnings),

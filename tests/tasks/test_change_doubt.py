@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 from geoseg.tasks.change import map_change
@@ -49,17 +50,21 @@ def test_large_change_is_mapped_by_default(kind: int, radius: float, tmp_path: P
     recall = (found & truth).sum() / truth.sum()
     warned = any("is taken for usual" in text for text in told.warnings)
     assert recall > 0.8 or warned or radius == 20
-    assert (found & ~truth).sum() < 0.25 * truth.sum()
+    # Measures are means of windows, so that a rim of pixels outside may be mapped.
+    assert (found & ~binary_dilation(truth, iterations=5)).mean() < 0.005
     if kind == WATER and radius > 20:
         assert recall > 0.95
 
 
-def test_a_method_that_was_asked_for_is_kept_and_warned_of(tmp_path: Path) -> None:
-    kinds, truth = new(WATER, 56)
+@pytest.mark.parametrize("kind", [WATER, BARE], ids=["flooded", "cleared"])
+@pytest.mark.parametrize("method", ["mad", "irmad", "ndvi"])
+def test_a_method_that_was_asked_for_is_kept_and_warned_of(kind: int, method: str, tmp_path: Path) -> None:
+    kinds, truth = new(kind, 64)
     told = Told()
-    found = changed(tmp_path, kinds, told, "mad")
-    assert (found & truth).sum() < 0.5 * truth.sum()
-    assert any("is above the threshold (mad)" in text for text in told.warnings)
+    found = changed(tmp_path, kinds, told, method)
+    assert not any("finds more of it" in text for text in told.notes)
+    warned = any(f"is above the threshold ({method})" in text for text in told.warnings)
+    assert warned or (found & truth).sum() > 0.5 * truth.sum()
 
 
 def test_nothing_is_doubted_where_nothing_changed(tmp_path: Path) -> None:

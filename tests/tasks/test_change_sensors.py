@@ -186,6 +186,23 @@ def test_a_made_change_is_mapped(method: str, pair: tuple[str, str], tmp_path: P
         assert [f"{method.upper()} loss" in labels[0], f"{method.upper()} gain" in labels[1]] == [True, True]
 
 
+@pytest.mark.parametrize("side", [8, 30, 50, 64])
+@pytest.mark.parametrize("method", ["auto", "irmad", "cva"])
+def test_a_clearing_is_mapped_whatever_its_size(method: str, side: int, tmp_path: Path) -> None:
+    """Up to a fifth of the scene: what changed alike does not hide itself."""
+    before = lake(SIDE)
+    place = np.s_[80 : 80 + side, 70 : 70 + side]
+    before[place] = VEGETATION
+    after = before.copy()
+    after[place] = BARE
+    pair = ("landsat-8-l2", "landsat-8-l2")
+    dates = Ground(kinds=before, seed=1), Ground(kinds=after, seed=2)
+    found, _, told = compare(tmp_path, scenes_of(tmp_path, pair, dates), method=method)
+    check(found, before != after)
+    refitted = any("changed beyond doubt" in note for note in told.notes)
+    assert refitted == (method == "auto" and side > 8)
+
+
 BOTH = ("green", "red", "nir", "nir08", "swir22")
 BROAD = ("swir22", "nir", "red", "green")
 NARROW = ("nir08", "green", "swir22", "red")
