@@ -102,9 +102,19 @@ MADE = {
     "GTiff": _crs_only,
     "identity": _identity,
     "ENVI": _envi,
-    "netCDF": _netcdf,
     "PNG and world file": _pictures,
 }
+
+
+def test_coordinates_of_netcdf_without_attributes_give_the_place(tmp_path: Path, geoseg: Geoseg) -> None:
+    """GDAL finds a CRS and no geotransform there, but the coordinates themselves tell it."""
+    (tmp_path / "in").mkdir()
+    scene = _netcdf(tmp_path / "in")
+    out, _ = geoseg("flood", *scene, *SENSOR, "--method", "classical", "-o", tmp_path / "w.gpkg", "--json")
+    record = json.loads(out)
+    assert not any(NOWHERE in text for text in record["warnings"])
+    assert record["inputs"][0]["grid"]["transform"] == [10.0, 0.0, EAST, 0.0, -10.0, NORTH]
+    assert CRS.from_user_input(record["crs"]) == CRS.from_user_input(UTM)
 
 
 @pytest.mark.parametrize("kind", MADE)

@@ -153,6 +153,19 @@ def test_a_band_of_a_stack_is_a_layer_too(kind: str, label: str, dtype: str, tmp
     np.testing.assert_array_equal(valid(scene), ~hidden(says))
 
 
+def test_of_two_layers_in_one_stack_the_better_one_counts(tmp_path: Path) -> None:
+    layout = BY_KIND["sentinel-2-scl"]
+    says = conditions(layout.names)
+    names = ("blue", "green", "red", "nir", "swir16")
+    codes = np.array([layout.codes[name] for name in says.ravel()]).reshape(says.shape)
+    bands = [1e4 * Ground().reflectance(name) for name in names]
+    stack = np.stack([*bands, codes, np.full(says.shape, 1 << 10)]).astype(np.uint16)
+    path = write_raster(tmp_path / "stack.tif", stack, descriptions=(*names, "SCL", "QA60"))
+    scene = opened(path, sensor="sentinel-2-l2a-harmonised")
+    assert [layer.title for layer in scene.quality.layers] == ["SCL"]
+    np.testing.assert_array_equal(valid(scene), ~hidden(says))
+
+
 @pytest.mark.parametrize("factor", [2, 6])
 def test_a_coarser_layer_hides_the_pixels_below_it(factor: int, tmp_path: Path) -> None:
     layout = BY_KIND["sentinel-2-scl"]
