@@ -144,13 +144,12 @@ def _fitted(
         first = doubt
         for name in INSTEAD:
             request = spec.model_copy(update={"method": name})
-            other, instead = _prepared(request, pair, ledger)[0], doubt
+            other = _prepared(request, pair, ledger)[0]
             if other.channels == choice.channels and fitted.method.name != name:
                 trial, instead = made(other, request)
-                if instead.found > doubt.found:
+                if not instead.missed:
                     fitted, doubt = trial, instead
-            if not doubt.missed:
-                break
+                    break
         if doubt is not first:
             ledger.note(
                 f"{first.text} by {choice.method.name}: {fitted.method.name} finds more of it, and is used"

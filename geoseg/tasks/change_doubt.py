@@ -20,8 +20,9 @@ from geoseg.tasks.change_session import ChangeSession
 PLAIN = (("water", "dense vegetation"), ("water", "bare or built"), ("dense vegetation", "bare or built"))
 """Pairs of classes between which ground does not pass with the season or the light."""
 
-WORTH_DOUBT = 0.02
-"""Share of a sample that must change plainly before a comparison is doubted."""
+WORTH_DOUBT = 0.05
+"""Share of a sample that must change plainly before a comparison is doubted: in cities, shadows of another
+sun make 3 % of a scene pass for water."""
 
 LEAST_FOUND = 0.5
 """Share of plain change that a comparison must find."""
