@@ -180,12 +180,11 @@ class PlacedRaster:
         return np.asarray(np.bitwise_or.reduce(found))
 
     def covered(self, window: Window) -> NDArray[np.bool_]:
-        """Return which pixels (H, W) of a window lie on the raster.
-
-        Raises:
-            SceneReadError: the file is damaged.
-        """
-        return self.read_inside(window, ())[1]
+        """Return which pixels (H, W) of a window lie on the raster; nothing is read."""
+        native, size = self.layer.raster.grid, self.placement.reduction
+        at_rows, at_cols = self.placement.positions(window)
+        inside = taps(at_rows, native.height, size).inside & taps(at_cols, native.width, size).inside
+        return np.broadcast_to(inside, (window.height, window.width))
 
     def cache_bytes(self) -> int:
         """Bytes of decoded blocks to keep, as of a scene's own bands."""

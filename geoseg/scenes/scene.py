@@ -244,11 +244,7 @@ class Scene:
         return ({}, True) if self._hidden is None else self._hidden.shares(self.band_names)
 
     def quality_covers(self) -> float:
-        """Return the share (0..1) of the scene that all its quality layers tell of; 0 without any.
-
-        Raises:
-            SceneReadError: a layer is damaged.
-        """
+        """Return the share (0..1) of the scene that all its quality layers tell of; 0 without any."""
         return 0.0 if self._hidden is None else self._hidden.covered_share()
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
