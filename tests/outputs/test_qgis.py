@@ -62,7 +62,9 @@ def opened(
     ) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]:
         path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
         with together(path, overwrite=True) as beside:
-            sink = open_vector(path, layer="flood", classes=classes, schema=schema, crs=crs, beside=beside)
+            sink = open_vector(
+                path, layer="flood", classes=classes[1:], schema=schema, crs=crs, beside=beside
+            )
             sink.write(make_features(count))
             sink.finish(record, footprint)
         done = subprocess.run(
@@ -95,13 +97,12 @@ def test_polygons_open_styled(known: bool, opened: Opened, crs: CRS, classes: tu
     if known:
         assert facts["crs"] == "EPSG:32633"
     assert facts["renderer"] == "categorizedSymbol"
-    assert facts["categories"] == [[str(c.value), c.label, c.colour] for c in classes if c.value]
-    for spec in classes:
-        if spec.value:
-            share = FILL_ALPHA / 255
-            fill = tuple(255 * (1 - share) + part * share for part in rgb(spec.colour))
-            assert near(image, fill) > 100, f"{spec.label} is not filled with its colour"
-            assert near(image, rgb(spec.colour)) > 20, f"{spec.label} has no outline of its colour"
+    assert facts["categories"] == [[str(c.value), c.label, c.colour] for c in classes[1:]]
+    for spec in classes[1:]:
+        share = FILL_ALPHA / 255
+        fill = tuple(255 * (1 - share) + part * share for part in rgb(spec.colour))
+        assert near(image, fill) > 100, f"{spec.label} is not filled with its colour"
+        assert near(image, rgb(spec.colour)) > 20, f"{spec.label} has no outline of its colour"
 
 
 def test_an_empty_map_opens_styled(opened: Opened, crs: CRS) -> None:
@@ -131,7 +132,7 @@ def test_points_open_styled(
     tmp_path: Path,
 ) -> None:
     path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
-    layer = Layer(name="sites", schema=schema, classes=classes, crs=crs, shape="point")
+    layer = Layer(name="sites", schema=schema, classes=classes[1:], crs=crs, shape="point")
     squares = make_features(40)
     with together(path) as beside:
         sink = open_layers(path, [layer], beside=beside)
@@ -144,9 +145,8 @@ def test_points_open_styled(
     facts = json.loads(done.stdout.splitlines()[-1])
     assert facts["valid"]
     assert facts["features"] == 40
-    assert facts["categories"] == [[str(c.value), c.label, c.colour] for c in classes if c.value]
+    assert facts["categories"] == [[str(c.value), c.label, c.colour] for c in classes[1:]]
     with Image.open(picture) as image:
         drawn = np.asarray(image.convert("RGB"))
-    for spec in classes:
-        if spec.value:
-            assert near(drawn, rgb(spec.colour)) > 20, f"{spec.label} is not drawn in its colour"
+    for spec in classes[1:]:
+        assert near(drawn, rgb(spec.colour)) > 20, f"{spec.label} is not drawn in its colour"
