@@ -1,0 +1,94 @@
+"""Count the functions that run and the classes that exist for one map: how much code a reader walks through.
+
+    python bench/calls.py [--write before.json] [--against before.json]
+
+Runs each command in a process of its own under `sys.setprofile` (threads included) and counts the distinct
+functions of geoseg that were entered, the files they lie in, the classes of the modules that were imported,
+and these modules.
+Rasters are read from `GEOSEG_TEST_DATA` (default `../shared/data`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fingerprint import DATA, LANDSAT, pair
+
+COMMANDS = {
+    "flood": ["flood", f"products/{LANDSAT}"],
+    "segment": ["segment", pair("paris")[0], "--model", "water-optical"],
+    "change": ["change", *pair("bercy")],
+    "methane plume": [
+        "methane", "plume", pair("abudhabi")[1], "--reference", pair("abudhabi")[0], "--wind", "4",
+        "--satellite", "sentinel-2a",
+    ],
+}  # fmt: skip
+FIGURES = ("functions", "files", "classes", "modules")
+
+TRACED = """
+import inspect, json, sys, threading
+seen = set()
+def look(frame, event, argument):
+    code = frame.f_code
+    if event == "call" and ("/geoseg/" in code.co_filename or "/cli/" in code.co_filename):
+        seen.add((code.co_filename, code.co_qualname))
+threading.setprofile(look)
+sys.setprofile(look)
+from geoseg.cli import main
+try:
+    main()
+except SystemExit as end:
+    code = end.code or 0
+else:
+    code = 0
+sys.setprofile(None)
+modules = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "geoseg" and module}
+seen = {(path, name) for path, name in seen
+        if "site-packages" not in path and path[0] != "<" and not name.split(".")[-1].startswith("<")}
+classes = {value for name, module in modules.items() for value in vars(module).values()
+           if inspect.isclass(value) and value.__module__ == name}
+with open(report, "w") as file:
+    json.dump({"exit": code, "functions": len(seen), "files": len({path for path, _ in seen}),
+               "classes": len(classes), "modules": len(modules)}, file)
+"""
+
+
+def count(arguments: list[str]) -> dict[str, int]:
+    """Run a command under the profiler and return its figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "calls.json"
+        command = [*arguments, "-o", str(Path(folder) / "map.gpkg"), "-q"]
+        code = f"import sys\nreport = {str(report)!r}\nsys.argv = ['geoseg', *{command!r}]\n{TRACED}"
+        subprocess.run([sys.executable, "-c", code], cwd=DATA, check=True, stdout=subprocess.DEVNULL)
+        found: dict[str, int] = json.loads(report.read_text())
+    return found
+
+
+def main() -> None:
+    """Print one row a command, with the share of before where that is given."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", type=Path, help="JSON file for the figures")
+    parser.add_argument("--against", type=Path, help="JSON file of figures to compare with")
+    asked = parser.parse_args()
+    before = json.loads(asked.against.read_text()) if asked.against else {}
+    made = {name: count(arguments) for name, arguments in COMMANDS.items()}
+    print(f"{'command':15}" + "".join(f"{name:>20}" for name in FIGURES))
+    for name, found in made.items():
+        cells = [
+            f"{found[key]}" + (f" ({found[key] / before[name][key]:.2f}x)" if name in before else "")
+            for key in FIGURES
+        ]
+        print(f"{name:15}" + "".join(f"{cell:>20}" for cell in cells))
+    if asked.write:
+        asked.write.write_text(json.dumps(made, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
