@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.evaluate.protocol import evaluate, held_out, subjects_of
-from geoseg.train.config import read_config
+from geoseg.learn.evaluate.protocol import evaluate, held_out, subjects_of
+from geoseg.learn.train.config import read_config
 
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ALIGNED = [

@@ -22,9 +22,9 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.report import Silent
+from geoseg.change.change_map import map_change
+from geoseg.run_record import Silent
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
-from geoseg.tasks.change import map_change
 
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TRIED: dict[str, dict[str, object]] = {

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from geoseg.catalog.bundles import write_bundle
+from geoseg.bundles.find import write_bundle
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 
 BANDS = {

@@ -33,8 +33,8 @@ from pyproj import CRS
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
-from geoseg.regions import Regions, RegionTable
-from geoseg.vectorise import Cleaning, Polygoniser
+from geoseg.polygons import Cleaning, Polygoniser
+from geoseg.polygons.regions import Regions, RegionTable
 
 Classes = NDArray[np.uint8]
 LABELS = {1: "water", 2: "permanent water"}

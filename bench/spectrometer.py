@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 from memory import resident
 
-from geoseg.catalog.gases import methane
-from geoseg.catalog.presets import sensors
+from geoseg.engine.make_map import Ledger
 from geoseg.grid import Window
+from geoseg.methane.cube import retrieve_cube
+from geoseg.methods.gas_absorption import methane
 from geoseg.methods.unit_absorption import unit_absorption
 from geoseg.scenes import open_scene
 from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec, SceneSpec
-from geoseg.tasks.mapping import Ledger
-from geoseg.tasks.methane.cube import retrieve_cube
+from geoseg.spec.presets import sensors
 
 BANDS = 285
 PLUME_PPM_M = 2000

@@ -130,8 +130,8 @@ def run(target: str, request: Request, console: Console) -> None:
 
 
 def _draw(target: str, number: int, output: Path, request: Request, console: Console) -> None:
-    from geoseg.evaluate.sample_writing import check_sample, strata_rows, write_sample
-    from geoseg.evaluate.sampling import draw_sample
+    from geoseg.learn.evaluate.sample_drawing import draw_sample
+    from geoseg.learn.evaluate.sample_writing import check_sample, strata_rows, write_sample
 
     from .accuracy_text import strata_text
 
@@ -148,9 +148,9 @@ def _draw(target: str, number: int, output: Path, request: Request, console: Con
 
 
 def _judge(target: str, sample: Path, request: Request, console: Console) -> None:
-    from geoseg.evaluate import area_report
-    from geoseg.evaluate.area import judge_area
-    from geoseg.evaluate.sample_writing import REFERENCE
+    from geoseg.learn.evaluate import area_report
+    from geoseg.learn.evaluate.map_accuracy import judge_area
+    from geoseg.learn.evaluate.sample_writing import REFERENCE
 
     from .accuracy_text import area_text
 

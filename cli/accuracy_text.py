@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from geoseg.evaluate.area import AreaReport
-from geoseg.evaluate.sampling import Drawn
+from geoseg.learn.evaluate.map_accuracy import AreaReport
+from geoseg.learn.evaluate.sample_drawing import Drawn
 from geoseg.methods.area_estimate import Estimate
 
 from .console import columns

@@ -18,7 +18,7 @@ import typer
 
 from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
-from geoseg.inputs import reading_inputs
+from geoseg.files.inputs import reading_inputs
 
 from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
 from .console import ReaderGoneError, Verbosity

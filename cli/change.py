@@ -11,8 +11,8 @@ from . import options as shared
 from .options import INPUT, METHOD, OUTPUT
 
 if TYPE_CHECKING:
-    from geoseg.plan import Plan
-    from geoseg.report import Reporter, RunRecord
+    from geoseg.engine.plan import Plan
+    from geoseg.run_record import Reporter, RunRecord
     from geoseg.spec import ChangeSpec
 
 
@@ -175,7 +175,7 @@ def change(
     from .mapping import run
 
     def work(request: ChangeSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
-        from geoseg.tasks.change import map_change
+        from geoseg.change.change_map import map_change
 
         return map_change(request, reporter, dry_run=dry)
 

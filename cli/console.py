@@ -35,7 +35,7 @@ class Verbosity:
 
 
 class Console:
-    """Shows a run on stderr: what `geoseg.report.Reporter` asks for."""
+    """Shows a run on stderr: what `geoseg.run_record.Reporter` asks for."""
 
     def __init__(self, verbosity: Verbosity) -> None:
         """Choose a bar for terminals and lines for everything else."""

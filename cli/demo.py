@@ -25,7 +25,7 @@ def demo(
 
     The scene is made up, and says so; nothing is downloaded.
     """
-    from geoseg.tasks.demo import run_demo
+    from geoseg.demo.flood_demo import run_demo
 
     from .show import record_text
 

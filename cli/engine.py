@@ -50,9 +50,9 @@ def export_engine(source: Path, asked: Engine, told: Verbosity, *, as_json: bool
         ModelError: the precision asked for is not as right as float32.
         RuntimeMissingError: TensorRT or a GPU is missing.
     """
-    from geoseg.catalog.bundles import find_model
+    from geoseg.bundles.find import find_model
     from geoseg.runtimes.choose import usable_runtime
-    from geoseg.tasks.engine import build_engine, scene_tiles
+    from geoseg.segment.tensorrt_engine import build_engine, scene_tiles
 
     from .request import build_scene
 

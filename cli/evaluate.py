@@ -185,8 +185,8 @@ def evaluate(
         raise UsageError("--record writes into one bundle: give one --model")
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output}: exists; say --overwrite to replace it")
-    from geoseg.train.config import read_any_config
-    from geoseg.train.scene_spec import SceneTrainSpec
+    from geoseg.learn.train.config import read_any_config
+    from geoseg.learn.train.scene_spec import SceneTrainSpec
 
     spec = read_any_config(config, data, settings(change or ()))
     if isinstance(spec, SceneTrainSpec):

@@ -94,16 +94,16 @@ def export(
     if to not in TARGETS:
         raise UsageError(f"--to {to!r} is none of {', '.join(TARGETS)}")
     check_device(device or "auto")
+    from geoseg.learn.train import missing_extra
     from geoseg.spec import ClassifierSpec
-    from geoseg.train import missing_extra
 
     text = card.read_text(encoding="utf-8") if card is not None else ""
     try:
         if to == "openvino-int8":
             if judge_by is None:
                 raise UsageError("--to openvino-int8 needs --judge-by CONFIG, to calibrate and to judge")
-            from geoseg.evaluate.quantise import quantise
-            from geoseg.train.config import read_config
+            from geoseg.learn.evaluate.quantize import quantise
+            from geoseg.learn.train.config import read_config
 
             from .values import settings
 
@@ -118,7 +118,7 @@ def export(
                 f"wrote {output}: {done.mib:.1f} MiB, score {done.score:.4f} (fp32 {done.score_fp32:.4f})"
             )
             return
-        from geoseg.train.kinds import export_any as work
+        from geoseg.learn.train.kinds import export_any as work
 
         weights: Literal["fp16", "fp32"] = "fp16" if to == "onnx-fp16" else "fp32"
         made = work(

@@ -10,8 +10,8 @@ from . import options as shared
 from .options import INPUT, METHOD
 
 if TYPE_CHECKING:
-    from geoseg.plan import Plan
-    from geoseg.report import Reporter, RunRecord
+    from geoseg.engine.plan import Plan
+    from geoseg.run_record import Reporter, RunRecord
     from geoseg.spec import FacilitiesSpec
 
 
@@ -84,7 +84,7 @@ def facilities(
     from .mapping import run
 
     def work(request: FacilitiesSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
-        from geoseg.tasks.methane.facilities import map_facilities
+        from geoseg.methane.facility_map import map_facilities
 
         return map_facilities(request, reporter, dry_run=dry)
 

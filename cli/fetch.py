@@ -21,14 +21,14 @@ from urllib.request import (
 )
 
 from geoseg import __version__
-from geoseg.catalog.pulled import is_remote
+from geoseg.bundles.pulled import is_remote
 from geoseg.errors import FetchError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from geoseg.report import Reporter
+    from geoseg.run_record import Reporter
 
 CHUNK = 2**20
 TIMEOUT_S = 30.0
@@ -71,7 +71,7 @@ def download(address: str, sha256: str, target: Path, reporter: Reporter, *, siz
         ModelError: what it gives has another hash.
         OutputError: the file cannot be written.
     """
-    from geoseg.disk import writing
+    from geoseg.files.disk import writing
 
     if not is_remote(address):
         raise ModelError(f"{_plain(address)}: weights are fetched by http or https only")
@@ -169,7 +169,7 @@ def _check_room(target: Path, total: int | None) -> None:
     """Raise `OSError` where the disk has not so many bytes."""
     import errno
 
-    from geoseg.disk import free_bytes
+    from geoseg.files.disk import free_bytes
 
     if total is not None and free_bytes(target.parent) < total:
         raise OSError(errno.ENOSPC, f"{total:,} bytes are needed")

@@ -11,8 +11,8 @@ from . import options as shared
 from .options import METHOD
 
 if TYPE_CHECKING:
-    from geoseg.plan import Plan
-    from geoseg.report import Reporter, RunRecord
+    from geoseg.engine.plan import Plan
+    from geoseg.run_record import Reporter, RunRecord
     from geoseg.spec import FloodSpec
 
 
@@ -146,7 +146,7 @@ def flood(
     from .mapping import run
 
     def work(request: FloodSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
-        from geoseg.tasks.flood import map_flood
+        from geoseg.flood.flood_map import map_flood
 
         return map_flood(request, reporter, dry_run=dry)
 

@@ -14,7 +14,7 @@ from . import options as shared
 from .console import Verbosity, columns, print_json, print_text, telling
 
 if TYPE_CHECKING:
-    from geoseg.report import RunRecord
+    from geoseg.run_record import RunRecord
     from geoseg.spec import SceneSpec
 
 MAPS = {".gpkg", ".fgb", ".parquet", ".geojson", ".json"}
@@ -68,7 +68,7 @@ def _is_model(path: str) -> bool:
         return True
     if place.exists() or place.suffix or "/" in path or "\\" in path:
         return False
-    from geoseg.catalog.bundles import list_models
+    from geoseg.bundles.find import list_models
 
     return any(model.name == path for model in list_models())
 
@@ -103,8 +103,8 @@ def _print_record(record: RunRecord, as_json: bool, verbosity: Verbosity) -> Non
 
 def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> None:
     """Open a scene and say what was recognised."""
-    from geoseg.catalog.presets import sensors
     from geoseg.scenes import open_scene
+    from geoseg.spec.presets import sensors
 
     with telling(verbosity) as console, open_scene(request, sensors()) as scene:
         facts = scene.describe()

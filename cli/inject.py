@@ -14,7 +14,7 @@ from geoseg.errors import OutputError, UsageError
 from .console import Console, columns, print_json, print_text
 
 if TYPE_CHECKING:
-    from geoseg.evaluate.methane.trial import Method, ScenePair, Trial
+    from geoseg.learn.evaluate.methane.trial import Method, ScenePair, Trial
     from geoseg.methods.plume_model import Stability
 
 INJECT = "Simulated plumes: evaluate methane --inject (docs/methane-evaluation.md)"
@@ -177,7 +177,7 @@ class Request:
         Raises:
             SceneError: the folder holds none.
         """
-        from geoseg.evaluate.methane.trial import ScenePair, pairs_in
+        from geoseg.learn.evaluate.methane.trial import ScenePair, pairs_in
         from geoseg.spec import SceneSpec
 
         if self.data is not None:
@@ -194,7 +194,7 @@ class Request:
         Raises:
             UsageError: a value is not understood.
         """
-        from geoseg.evaluate.methane.trial import METHODS, Trial
+        from geoseg.learn.evaluate.methane.trial import METHODS, Trial
         from geoseg.methods.plume_model import Stability
 
         usual = Trial()
@@ -239,8 +239,8 @@ def numbers(option: str, text: str | None) -> tuple[float, ...]:
 
 def run(request: Request, console: Console) -> None:
     """Put plumes in, search them, and tell."""
-    from geoseg.evaluate.methane import report
-    from geoseg.evaluate.methane.evaluation import evaluate
+    from geoseg.learn.evaluate.methane import trial_report as report
+    from geoseg.learn.evaluate.methane.evaluation import evaluate
 
     found = evaluate(request.pairs(), request.ground or (), request.trial(), console)
     if request.output is not None:

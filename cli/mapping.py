@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from geoseg.plan import Plan
-from geoseg.report import Reporter, RunRecord
+from geoseg.engine.plan import Plan
+from geoseg.run_record import Reporter, RunRecord
 
 from .console import Verbosity, print_json, print_text, telling
 from .memory import return_freed_memory

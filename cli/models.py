@@ -38,7 +38,7 @@ def list_all(
 ) -> None:
     """List the models that a name finds: those installed with geoseg, then the user's."""
     shared.verbosity(context, quiet, verbose)
-    from geoseg.catalog.bundles import list_models
+    from geoseg.bundles.find import list_models
 
     models = list_models()
     if as_json:
@@ -66,7 +66,7 @@ def show(
 
 def print_model(name: str, as_json: bool) -> None:
     """Find a model and print its description."""
-    from geoseg.catalog.bundles import find_any
+    from geoseg.bundles.find import find_any
     from geoseg.spec import ModelSpec
 
     found = find_any(name)
@@ -85,7 +85,7 @@ def check(
     verbose: shared.Verbose = 0,
 ) -> None:
     """Check a model: its description, its weights' SHA-256, and that the network fits what is said of it."""
-    from geoseg.catalog.bundles import check_bundle
+    from geoseg.bundles.find import check_bundle
     from geoseg.errors import ModelError
 
     with telling(shared.verbosity(context, quiet, verbose)):
@@ -113,9 +113,9 @@ def check(
 
 def _tensorrt(model: str) -> dict[str, list[str]]:
     """What versions of TensorRT would not read of a model's graph: none has to be installed."""
-    from geoseg.catalog.bundles import find_any
-    from geoseg.catalog.onnx_operators import read_operators
-    from geoseg.runtimes.tensorrt.operators import NEWEST_OPSET, objections
+    from geoseg.bundles.find import find_any
+    from geoseg.bundles.onnx_operators import read_operators
+    from geoseg.runtimes.tensorrt.tensorrt_operators import NEWEST_OPSET, objections
 
     operators = read_operators(find_any(model).weights)
     return {f"{major}.{minor}": list(objections(operators, (major, minor))) for major, minor in NEWEST_OPSET}

@@ -11,8 +11,8 @@ from . import options as shared
 from .options import METHOD, OUTPUT
 
 if TYPE_CHECKING:
-    from geoseg.plan import Plan
-    from geoseg.report import Reporter, RunRecord
+    from geoseg.engine.plan import Plan
+    from geoseg.run_record import Reporter, RunRecord
     from geoseg.spec import PlumeSpec
 
 SOURCE = "Source and wind"
@@ -186,7 +186,7 @@ def plume(
     from .mapping import run
 
     def work(request: PlumeSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
-        from geoseg.tasks.methane.plume import map_plumes
+        from geoseg.methane.plume_map import map_plumes
 
         return map_plumes(request, reporter, dry_run=dry)
 

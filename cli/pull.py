@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from geoseg.catalog.bundles import DESCRIPTION, description_of, user_folder
-from geoseg.catalog.description import read_table
-from geoseg.catalog.mlm import Asset
-from geoseg.catalog.onnx_metadata import first_problem
-from geoseg.catalog.pulled import bundle_folder, check_file, is_remote, weights_name
+from geoseg.bundles.description import read_table
+from geoseg.bundles.find import DESCRIPTION, description_of, user_folder
+from geoseg.bundles.mlm import Asset
+from geoseg.bundles.onnx_metadata import first_problem
+from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
-from geoseg.inputs import not_an_input
+from geoseg.files.inputs import not_an_input
 
 from .fetch import download, is_whole
 
 if TYPE_CHECKING:
-    from geoseg.report import Reporter
+    from geoseg.run_record import Reporter
 
 WEIGHT_ROLES = frozenset({"mlm:model", "mlm:weights"})
 """Roles of the asset with the weights: the STAC MLM extension's, and its older name."""
@@ -121,8 +121,8 @@ def _check(folder: Path, where: Path, weights: Path, sha256: str, *, overwrite: 
 
 def _write(folder: Path, text: str, weights: Path, asset: Asset, reporter: Reporter) -> None:
     """Fetch the weights beside their place, and put them there together with the description."""
-    from geoseg.disk import writing
-    from geoseg.outputs.beside import Beside, write_texts
+    from geoseg.files.beside import Beside, write_texts
+    from geoseg.files.disk import writing
 
     description = folder / DESCRIPTION
     kept = is_whole(weights, asset.sha256)

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from geoseg import __version__
 from geoseg.errors import UsageError
-from geoseg.inputs import opened
+from geoseg.files.inputs import opened
 from geoseg.spec import (
     ChangeSpec,
     FacilitiesSpec,

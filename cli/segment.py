@@ -10,8 +10,8 @@ from . import options as shared
 from .options import METHOD
 
 if TYPE_CHECKING:
-    from geoseg.plan import Plan
-    from geoseg.report import Reporter, RunRecord
+    from geoseg.engine.plan import Plan
+    from geoseg.run_record import Reporter, RunRecord
     from geoseg.spec import SegmentSpec
 
 
@@ -71,7 +71,7 @@ def segment(
     from .mapping import run
 
     def work(request: SegmentSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
-        from geoseg.tasks.segment import map_segments
+        from geoseg.segment.segmentation_map import map_segments
 
         return map_segments(request, reporter, dry_run=dry)
 

@@ -13,7 +13,7 @@ from .console import Console, print_json, print_text
 from .memory import keep_freed_memory
 
 if TYPE_CHECKING:
-    from geoseg.train.spec import TrainSpec
+    from geoseg.learn.train.training_spec import TrainSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,9 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
     Raises:
         UsageError: there is nothing to evaluate.
     """
-    from geoseg.evaluate import protocol, report
-    from geoseg.scratch import scratch_folder
+    from geoseg.files.scratch import scratch_folder
+    from geoseg.learn.evaluate import maps_report as report
+    from geoseg.learn.evaluate import protocol
 
     # Of parts left out in turn, a network that learnt from all of them is no subject.
     judged = () if request.leave_one_out else request.models

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from geoseg.plan import Plan
-from geoseg.report import ClassTotal, RunRecord, TableRows
+from geoseg.engine.plan import Plan
+from geoseg.run_record import ClassTotal, RunRecord, TableRows
 
 from .console import columns
 

@@ -12,7 +12,7 @@ from geoseg.errors import UsageError
 from .console import Console, print_json, print_text
 
 if TYPE_CHECKING:
-    from geoseg.train.scene_spec import SceneTrainSpec
+    from geoseg.learn.train.scene_spec import SceneTrainSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,8 @@ def check(config: str, models: Sequence[str], others: Sequence[str]) -> None:
 
 def run(spec: SceneTrainSpec, request: Request, console: Console) -> None:
     """Rank the sites of a part of the split with every model, and report."""
-    from geoseg.evaluate import sites_report
-    from geoseg.evaluate.sites import rank, sites_of
+    from geoseg.learn.evaluate import sites_report
+    from geoseg.learn.evaluate.site_ranking import rank, sites_of
 
     sites = sites_of(spec, request.on)
     rankings = []

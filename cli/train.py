@@ -15,8 +15,8 @@ from .memory import keep_freed_memory
 from .values import settings
 
 if TYPE_CHECKING:
-    from geoseg.train.scene_spec import SceneTrainSpec
-    from geoseg.train.spec import TrainSpec
+    from geoseg.learn.train.scene_spec import SceneTrainSpec
+    from geoseg.learn.train.training_spec import TrainSpec
 
 TRAINING = "Training"
 Config = Annotated[
@@ -72,8 +72,8 @@ def train(
     Checkpoints, logs and plots go to the folder of --output, or to runs/NAME.
     """
     told = shared.verbosity(context, quiet, verbose)
-    from geoseg.train import missing_extra
-    from geoseg.train.config import read_any_config
+    from geoseg.learn.train import missing_extra
+    from geoseg.learn.train.config import read_any_config
 
     spec = read_any_config(config, data, settings(change or ()))
     folder = output or Path("runs") / spec.name
@@ -85,7 +85,7 @@ def train(
     if overwrite and resume:
         raise UsageError("--resume goes on and --overwrite begins again: say one of them")
     try:
-        from geoseg.train.kinds import train_any as work
+        from geoseg.learn.train.kinds import train_any as work
     except ImportError as error:
         raise missing_extra("training", error) from error
     keep_freed_memory()
@@ -108,14 +108,14 @@ def train(
 
 def _counts(spec: TrainSpec | SceneTrainSpec) -> str:
     """How many windows or sites each part of the split holds."""
-    from geoseg.train.scene_spec import SceneTrainSpec
+    from geoseg.learn.train.scene_spec import SceneTrainSpec
 
     if isinstance(spec, SceneTrainSpec):
-        from geoseg.samples.sites import by_role, find_sites
+        from geoseg.learn.samples.labelled_sites import by_role, find_sites
 
         sites = find_sites(spec.data, spec.sensors, spec.classes)
         return ", ".join(f"{len(by_role(sites, role))} {role}" for role in ("train", "val", "test"))
-    from geoseg.samples import find_samples, places, split
+    from geoseg.learn.samples import find_samples, places, split
 
     roles = split(places(find_samples(spec.data), spec.data), spec.split)
     return ", ".join(f"{len(own)} {name}" for name, own in roles.items())

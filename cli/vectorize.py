@@ -53,7 +53,7 @@ def vectorize(
 
     run = build_run({name: value for name, value in said.items() if name not in {"mask", "classes"}})
     named = _classes(classes or ())
-    from geoseg.tasks.vectorize import vectorize as work
+    from geoseg.segment.vectorize_raster import vectorize as work
 
     from .show import record_text
 
@@ -78,8 +78,8 @@ def _classes(entries: Sequence[str]) -> tuple[ClassSpec, ...] | None:
         read[value] = (label, colour)
     if not read:
         return None
+    from geoseg.segment.vectorize_raster import PALETTE
     from geoseg.spec import ClassSpec
-    from geoseg.tasks.vectorize import PALETTE
 
     return tuple(
         ClassSpec(value=value, label=label, colour=colour or PALETTE[value % len(PALETTE)])

@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from geoseg.catalog.bundles import write_bundle
+from geoseg.bundles.find import write_bundle
 from geoseg.spec import ClassifierSpec, ClassSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, from_graph
 

@@ -14,7 +14,7 @@ from pyproj import CRS
 from geoseg.grid import Grid
 from geoseg.outputs import open_raster
 from geoseg.pixels import Strip
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 

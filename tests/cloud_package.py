@@ -73,7 +73,7 @@ def cloud_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> CloudSpec:
         ),
         networks=tuple(networks),
     )
-    monkeypatch.setattr("geoseg.tasks.cloud_network.cloud_networks", lambda: (spec,))
+    monkeypatch.setattr("geoseg.atmosphere.cloud_network.cloud_networks", lambda: (spec,))
     return spec
 
 

@@ -9,7 +9,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-from geoseg.catalog.gases import methane
+from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import TABLE_AIR_MASS
 
 EAST, NORTH = 500_000.0, 3_500_000.0

@@ -8,7 +8,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from geoseg.samples import DataSpec
+from geoseg.learn.samples import DataSpec
 
 SIDE = 96
 EAST, NORTH = 500000.0, 4600000.0

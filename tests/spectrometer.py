@@ -13,7 +13,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geoseg.catalog.gases import methane
+from geoseg.methods.gas_absorption import methane
 from geoseg.methods.unit_absorption import unit_absorption
 from tests.products.ground import Ground
 

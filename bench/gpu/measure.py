@@ -595,7 +595,7 @@ def graph_of(trt: Any, path: Path, precision: str) -> bytes:
     if typed and precision == "int8":
         raise RuntimeError("from 11 on it stands in the graph; geoseg export writes it")
     try:
-        from geoseg.runtimes.tensorrt.graph import graph_for
+        from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
     except ImportError as error:
         if typed and precision != "fp32":
             raise RuntimeError(
@@ -936,7 +936,7 @@ def files_of(folder: Path) -> list[Net]:
 def measure_bundle(torch: Any, net: Net, setting: Setting, report: Report) -> None:
     """A shipped bundle by geoseg's own torch runtime, node by node."""
     try:
-        from geoseg.runtimes.torch.module import OnnxModule
+        from geoseg.runtimes.torch.torch_module import OnnxModule
     except ImportError as error:
         report.skip(f"shipped bundles by torch: {error}")
         return
@@ -946,7 +946,7 @@ def measure_bundle(torch: Any, net: Net, setting: Setting, report: Report) -> No
 def export_bundles(nets: list[Net], target: Path, report: Report) -> None:
     """Write the shipped bundles as TensorRT 8.5 reads them beside the networks."""
     try:
-        from geoseg.runtimes.tensorrt.graph import graph_for
+        from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
     except ImportError as error:
         report.skip(f"shipped bundles for TensorRT 8.5: {error}")
         return

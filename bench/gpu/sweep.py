@@ -18,17 +18,17 @@ from affine import Affine
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from geoseg.catalog.bundles import find_model
-from geoseg.device.session import DeviceSession
-from geoseg.device.sweep import DeviceSweep
+from geoseg.bundles.find import find_model
+from geoseg.engine.blend import Highest
+from geoseg.engine.device.device_session import DeviceSession
+from geoseg.engine.device.device_sweep import DeviceSweep
+from geoseg.engine.normalize import Normaliser
+from geoseg.engine.preview import Preview
+from geoseg.engine.scoring import Job
 from geoseg.grid import Grid, TileGrid, Window
-from geoseg.mosaic import Highest
-from geoseg.normalise import Normaliser
 from geoseg.pixels import Pixels
-from geoseg.preview import Preview
 from geoseg.runtimes.choose import open_session
-from geoseg.runtimes.network import NetworkSession
-from geoseg.scoring import Job
+from geoseg.runtimes.network_session import NetworkSession
 from geoseg.spec import ModelSpec
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from geoseg.methods.change import robust_spread
+from geoseg.methods.change_statistics import robust_spread
 from geoseg.methods.mad import FLOOR, Mad, Matrix, fit_mad
 from geoseg.methods.relative import fit_lines
 

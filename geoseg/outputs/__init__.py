@@ -12,8 +12,8 @@ from pyproj import CRS
 
 from geoseg.errors import UsageError
 from geoseg.features import Features
+from geoseg.files.beside import Beside, check_writable, write_report, write_texts
 from geoseg.grid import Grid
-from geoseg.outputs.beside import Beside, check_writable, write_report, write_texts
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.fgb import FlatGeobufSink
 from geoseg.outputs.geojson import GeoJsonSink
@@ -25,7 +25,7 @@ from geoseg.outputs.picture import draw_picture, rasterise
 from geoseg.outputs.record import read_record
 from geoseg.outputs.sink import StagedSink
 from geoseg.pixels import Strip
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 
 __all__ = [

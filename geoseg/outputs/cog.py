@@ -22,14 +22,14 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
-from geoseg.disk import check_blocks, writing
 from geoseg.errors import OutputError
+from geoseg.files.beside import Beside
+from geoseg.files.disk import check_blocks, writing
 from geoseg.grid import Grid
-from geoseg.outputs.beside import Beside
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.outputs.styles import colour_table
 from geoseg.pixels import Strip, class_dtype, nodata_class
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 
 BLOCK = 256

@@ -9,7 +9,7 @@ import pyogrio
 from geoseg.errors import OutputError
 from geoseg.outputs.record import RECORD_KEY
 from geoseg.outputs.sink import StagedSink, convert
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 
 
 class FlatGeobufSink(StagedSink):

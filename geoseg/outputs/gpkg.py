@@ -11,7 +11,7 @@ from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.record import RECORD_URI
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.styles import classes_qml, footprint_qml
-from geoseg.report import RunRecord, TableRows
+from geoseg.run_record import RunRecord, TableRows
 
 # OGC 12-128r17 (GeoPackage 1.3), F.8: the metadata extension.
 _METADATA = """

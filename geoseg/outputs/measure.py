@@ -12,13 +12,13 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
-from geoseg.disk import check_blocks, writing
 from geoseg.errors import OutputError
+from geoseg.files.beside import Beside
+from geoseg.files.disk import check_blocks, writing
 from geoseg.grid import Grid, Window
-from geoseg.outputs.beside import Beside
 from geoseg.outputs.cog import BLOCK, COG_BLOCK, check_cog, unreferenced
 from geoseg.outputs.record import RECORD_TAG
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 
 
 class MeasureSink:

@@ -11,11 +11,11 @@ import pyogrio
 from pyogrio import raw
 
 from geoseg.errors import RuntimeMissingError
-from geoseg.outputs.beside import Beside
+from geoseg.files.beside import Beside
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.record import RECORD_KEY
 from geoseg.outputs.sink import StagedSink
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 
 _GROUP_ROWS = 2**16
 _COLUMN = "geometry"

@@ -13,9 +13,9 @@ import rasterio.features
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from geoseg.disk import writing
 from geoseg.errors import OutputError
-from geoseg.outputs.beside import Beside
+from geoseg.files.beside import Beside
+from geoseg.files.disk import writing
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, nodata_class
 from geoseg.spec import ClassSpec

@@ -16,7 +16,7 @@ import rasterio.errors
 from pydantic import ValidationError
 
 from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 
 RECORD_KEY = "geoseg"
 """Under which a record stands in the metadata of FlatGeobuf, GeoParquet and GeoJSON."""

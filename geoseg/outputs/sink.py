@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from pyogrio import raw
 
-from geoseg.disk import writing
 from geoseg.features import Features
-from geoseg.outputs.beside import Beside
+from geoseg.files.beside import Beside
+from geoseg.files.disk import writing
 from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.table import Table
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 
 STAGED = "staged.gpkg"
 """Name of the file that rows are staged in; only what is finished takes the name of its target."""

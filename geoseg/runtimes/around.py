@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.runtimes import Session
-from geoseg.runtimes.network import NetworkSession
+from geoseg.runtimes.network_session import NetworkSession
 
 Score = Callable[[Any], Any]
 """Tiles (N, C, H, W) to their scores (N, K, H, W) in 0..1: arrays of numpy or of torch, float32."""

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.inputs import opened
+from geoseg.files.inputs import opened
 from geoseg.runtimes import Session, cuda, onnxruntime
 from geoseg.runtimes.graph import DeviceGraph, Precision, RuntimeStatus
 from geoseg.runtimes.loading import RUNTIMES, Request
 from geoseg.runtimes.machine import bf16_flags, usable_threads
-from geoseg.runtimes.network import is_device_graph
+from geoseg.runtimes.network_session import is_device_graph
 from geoseg.runtimes.precision import Chosen, choose_precision
 from geoseg.spec import AnyModel, ModelSpec
 

@@ -21,7 +21,7 @@ from geoseg.runtimes.choose import (
 from geoseg.runtimes.graph import ManyInputGraph, Precision, RuntimeStatus
 from geoseg.runtimes.loading import RUNTIMES
 from geoseg.runtimes.machine import usable_threads
-from geoseg.runtimes.network import OUT_OF_SCORES
+from geoseg.runtimes.network_session import OUT_OF_SCORES
 from geoseg.runtimes.precision import no_precision
 from geoseg.spec import ClassifierSpec
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from geoseg.errors import ModelError
 from geoseg.runtimes import onnxruntime, openvino
 from geoseg.runtimes.graph import Graph, Precision, Wanted
-from geoseg.runtimes.network import OUT_OF_SCORES, NetworkSession
-from geoseg.runtimes.tensorrt import runtime as tensorrt
-from geoseg.runtimes.torch import runtime as torch
+from geoseg.runtimes.network_session import OUT_OF_SCORES, NetworkSession
+from geoseg.runtimes.tensorrt import tensorrt_runtime as tensorrt
+from geoseg.runtimes.torch import torch_runtime as torch
 from geoseg.spec import ModelSpec
 
 RUNTIMES: Mapping[str, ModuleType] = MappingProxyType(

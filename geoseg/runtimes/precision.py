@@ -15,8 +15,8 @@ from geoseg.runtimes.agreement import SAME_AREA, SAME_ON_GPU, Agreement, compare
 from geoseg.runtimes.graph import Precision, RuntimeStatus
 from geoseg.runtimes.loading import Request
 from geoseg.runtimes.machine import bf16_is_fast
-from geoseg.runtimes.network import NetworkSession
-from geoseg.runtimes.tensorrt.run import TensorRtGraph
+from geoseg.runtimes.network_session import NetworkSession
+from geoseg.runtimes.tensorrt.tensorrt_run import TensorRtGraph
 
 LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
     {"tensorrt": ("fp16", "bf16"), "torch": ("fp16", "bf16"), "onnxruntime": ()}

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from geoseg.catalog.presets import quality_layers
 from geoseg.errors import SceneError, UsageError
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.files import find_product
@@ -16,12 +15,13 @@ from geoseg.scenes.legend import Legend, read_legend
 from geoseg.scenes.mosaic import Mosaic
 from geoseg.scenes.paths import is_local
 from geoseg.scenes.product import Product, time_in_name
-from geoseg.scenes.quality import Quality
+from geoseg.scenes.quality_layers import Quality
 from geoseg.scenes.quality_opening import open_mask
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.scene import Facts, Scene
 from geoseg.scenes.tiles import MAY_OVERLAP
 from geoseg.spec import LegendSpec, SceneSpec
+from geoseg.spec.presets import quality_layers
 
 CLASS = "class"
 """Name of the band of a map of classes."""

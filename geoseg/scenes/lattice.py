@@ -9,7 +9,7 @@ from affine import Affine
 from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
 from geoseg.scenes.raster import Raster, base_name
-from geoseg.scenes.sampling import CLOSE, place, same_crs
+from geoseg.scenes.resampling import CLOSE, place, same_crs
 
 NUDGE = 0.25
 """Pixels by which a tile may lie off the lattice of the first; it is moved onto it, not interpolated."""

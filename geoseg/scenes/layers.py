@@ -20,7 +20,7 @@ from geoseg.pixels import Pixels
 from geoseg.scenes.bands import Band, missing, nodata_as_stored
 from geoseg.scenes.cubes import SENTINELS
 from geoseg.scenes.paths import gdal_path
-from geoseg.scenes.polygons import PolygonMask, read_polygons, to_crs
+from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.scene import Facts, Scene
 

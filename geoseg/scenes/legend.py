@@ -19,7 +19,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from geoseg.inputs import opened
+from geoseg.files.inputs import opened
 from geoseg.scenes.paths import is_local
 
 _VALUE, _LEAST, _NAME, _RED, _GREEN, _BLUE = 5, 3, 2, 6, 7, 8

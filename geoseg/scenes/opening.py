@@ -9,21 +9,20 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from geoseg.catalog.presets import auxiliary_layers, quality_layers
 from geoseg.errors import BandError, SceneError, SceneReadError
-from geoseg.inputs import not_an_input
+from geoseg.files.inputs import not_an_input
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
-from geoseg.scenes.auxiliary import set_auxiliary_aside, set_auxiliary_bands_aside
+from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
-from geoseg.scenes.calibration import Context, calibrate
 from geoseg.scenes.files import find_product
 from geoseg.scenes.naming import Candidate, centre_of, vocabulary
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
-from geoseg.scenes.quality import Layer, Quality
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
+from geoseg.scenes.quality_layers import Layer, Quality
 from geoseg.scenes.quality_opening import open_mask, open_quality, without_clouds
+from geoseg.scenes.radiometric_calibration import Context, calibrate
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
 from geoseg.scenes.recognition import recognise
@@ -31,6 +30,7 @@ from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
 from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
+from geoseg.spec.presets import auxiliary_layers, quality_layers
 
 MAP_TAG = "geoseg_record"
 """Metadata of maps that geoseg itself made: in a folder of band files they are no part of the scene."""

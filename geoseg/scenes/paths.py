@@ -11,7 +11,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from geoseg.errors import SceneReadError
-from geoseg.inputs import opened
+from geoseg.files.inputs import opened
 from geoseg.scenes import objects
 from geoseg.scenes.tar import long_members
 

@@ -16,10 +16,10 @@ from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import fetch_text, gdal_path
-from geoseg.scenes.polygons import read_polygons
+from geoseg.scenes.polygon_files import read_polygons
 from geoseg.scenes.product import QualityFile
-from geoseg.scenes.quality import Layer, PolygonLayer, RasterLayer
 from geoseg.scenes.quality_files import Kinds
+from geoseg.scenes.quality_layers import Layer, PolygonLayer, RasterLayer
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
 from geoseg.spec import QualityFlag, QualitySpec

@@ -16,10 +16,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window, sample_windows
-from geoseg.inputs import opened
 from geoseg.scenes.georeference import georeference
-from geoseg.scenes.sampling import Placement, place
+from geoseg.scenes.resampling import Placement, place
 from geoseg.scenes.subdatasets import subdataset_of
 
 RAW = (".bsq", ".bil", ".bip", ".img", ".dat")

@@ -15,13 +15,13 @@ from pydantic import JsonValue
 from geoseg.errors import BandError
 from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.pixels import Pixels
-from geoseg.scenes.area import Area, box_area
+from geoseg.scenes.area_of_interest import Area, box_area
 from geoseg.scenes.bands import Band, common_names, find_band
-from geoseg.scenes.polygons import PolygonMask, read_polygons
+from geoseg.scenes.polygon_files import PolygonMask, read_polygons
 from geoseg.scenes.product import Geometry, LeftOut
-from geoseg.scenes.quality import Quality
+from geoseg.scenes.quality_layers import Quality
 from geoseg.scenes.raster import Raster, base_name, place_on
-from geoseg.scenes.sampling import Placement
+from geoseg.scenes.resampling import Placement
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
 from geoseg.spec import NOT_MAPPED, Condition, SensorSpec, Units
 

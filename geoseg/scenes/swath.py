@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import SceneReadError
 from geoseg.grid import Window
-from geoseg.scenes.quality import Quality, RasterLayer
+from geoseg.scenes.quality_layers import Quality, RasterLayer
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.scene import Scene
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from geoseg.catalog.presets import quality_layers
 from geoseg.errors import SceneError
 from geoseg.scenes.arrays import WAVELENGTHS, Dimension, dimensions, open_array, series
 from geoseg.scenes.cube_time import SINCE, since
@@ -15,6 +14,7 @@ from geoseg.scenes.product import Asset, LeftOut, Product, iso_time
 from geoseg.scenes.quality_files import kinds_by_label
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.subdatasets import Contents, spelled
+from geoseg.spec.presets import quality_layers
 
 _AUXILIARY = re.compile(
     r"(?:^|[/_.-])(?:uncert(?:ainty)?|std(?:dev)?|stdev|err(?:or)?|counts?|nobs|masks?|flags?|quality|qa|qc"

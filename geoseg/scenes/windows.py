@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.grid import Window
 from geoseg.scenes.bands import FLOOR_DB, Band, observed
-from geoseg.scenes.sampling import Placement, bilinear, mean_blocks, nearest, taps, window_of
+from geoseg.scenes.resampling import Placement, bilinear, mean_blocks, nearest, taps, window_of
 
 Read = tuple[NDArray[Any], Sequence[NDArray[np.bool_] | None]]
 """Values (B, H, W) and masks (H, W), True = observed, None = everywhere; one mask a band, or one for all."""

@@ -16,7 +16,7 @@ import rasterio
 from pydantic import JsonValue
 
 from geoseg.errors import SceneReadError
-from geoseg.inputs import opened
+from geoseg.files.inputs import opened
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.subdatasets import spelled, subdataset_of
 

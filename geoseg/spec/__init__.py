@@ -1,6 +1,6 @@
 """What describes a sensor, a model, a task and a run: frozen, validated, said once.
 
-YAML and JSON become these types at the edge (`geoseg.catalog`, `geoseg.cli`); below it nobody parses.
+YAML and JSON become these types at the edge (`geoseg.bundles`, `geoseg.cli`); below it nobody parses.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class FloodSpec(Spec):
     before: tuple[SceneSpec, ...] = ()
     """One earlier scene, or several for the z-score."""
     method: str = "auto"
-    """A name from `geoseg.tasks.flood.METHODS`."""
+    """A name from `geoseg.flood.flood_map.METHODS`."""
     threshold: float | None = None
     """Fixes the threshold in the method's own unit; None: found from the scene."""
     thresholding: Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"] = "auto"
@@ -124,7 +124,7 @@ class ChangeSpec(Spec):
     after: SceneSpec
     run: RunSpec
     method: str = "auto"
-    """A name from `geoseg.tasks.change_choice.METHODS`."""
+    """A name from `geoseg.change.change_choice.METHODS`."""
     model: str | None = None
     """A network instead: of one date (both are classified and compared), or of two."""
     threshold: float | None = None

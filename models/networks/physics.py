@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from geoseg.models.networks.change.dates import dates_of
+from geoseg.models.networks.change.two_dates import dates_of
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import segmentation_models_pytorch as smp
 import torch
-from geoseg.models.networks.change.build import build_change
+from geoseg.models.networks.change.build_change_network import build_change
 from geoseg.models.networks.change.changevit import ChangeViT
 from geoseg.models.networks.physics import Backscatter, Denormalise, Differences, TwoDates, WaterIndices
 from torch import Tensor, nn

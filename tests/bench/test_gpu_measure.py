@@ -15,9 +15,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from geoseg.catalog.bundles import find_model
-from geoseg.catalog.onnx_operators import read_operators
-from geoseg.runtimes.tensorrt.operators import objections
+from geoseg.bundles.find import find_model
+from geoseg.bundles.onnx_operators import read_operators
+from geoseg.runtimes.tensorrt.tensorrt_operators import objections
 from tests.runtimes.gpu_stand_in import (
     UseTensorRt,
     driver_library,  # noqa: F401 - a fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from geoseg.demo.flood_demo import write_scene
+from geoseg.demo.simulated_flood import BANDS, simulate
 from geoseg.runtimes import cuda
-from geoseg.tasks.demo import write_scene
-from geoseg.tasks.simulate import BANDS, simulate
 from tests.runtimes.gpu_stand_in import driver_library, stand_in_gpu  # noqa: F401 - fixtures
 
 Geoseg = Callable[..., tuple[str, str]]

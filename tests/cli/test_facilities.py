@@ -13,8 +13,8 @@ import typer
 import yaml
 from geoseg.cli import methane
 
+from geoseg.methane.facility_map import UNUSED
 from geoseg.spec import FacilitiesSpec, RunSpec
-from geoseg.tasks.methane.facilities import UNUSED
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier, write_scene
 
 Geoseg = Callable[..., tuple[str, str]]

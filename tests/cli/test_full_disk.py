@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoseg.catalog.bundles import find_model, write_bundle
-from geoseg.disk import check_blocks
+from geoseg.bundles.find import find_model, write_bundle
+from geoseg.engine.plan import WIDEST
 from geoseg.errors import OutputError
-from geoseg.plan import WIDEST
-from geoseg.scenes.terrain import open_terrain
-from geoseg.scenes.wind import WindFile
-from geoseg.scratch import ColumnStore, ScratchFile, scratch_folder
+from geoseg.files.disk import check_blocks
+from geoseg.files.scratch import ColumnStore, ScratchFile, scratch_folder
+from geoseg.scenes.elevation import open_terrain
+from geoseg.scenes.wind_fields import WindFile
 from tests import plumes
 from tests.disks import small_disk
 from tests.products.ground import Ground, lake, write_raster

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluate.methane.pairs import write_pair
+from tests.learn.evaluate.methane.pairs import write_pair
 
 Geoseg = Callable[..., tuple[str, str]]
 INJECT = ("evaluate", "methane", "--inject")

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from geoseg.tasks.demo import write_scene
-from geoseg.tasks.simulate import BANDS, simulate
+from geoseg.demo.flood_demo import write_scene
+from geoseg.demo.simulated_flood import BANDS, simulate
 from tests.together import refused
 
 Geoseg = Callable[..., tuple[str, str]]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import rasterio
 
+from geoseg.demo.flood_demo import write_scene
+from geoseg.demo.simulated_flood import BANDS, simulate
 from geoseg.runtimes import cuda
-from geoseg.tasks.demo import write_scene
-from geoseg.tasks.simulate import BANDS, simulate
 from tests.runtimes import tensorrt_stand_in
 from tests.runtimes.gpu_stand_in import (
     UseTensorRt,

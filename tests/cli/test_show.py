@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from geoseg.cli.show import area_text, duration_text, plan_text, record_text, value_text
 
-from geoseg.plan import Plan
-from geoseg.report import ClassTotal, RunRecord
+from geoseg.engine.plan import Plan
+from geoseg.run_record import ClassTotal, RunRecord
 
 
 def _record(area: float | None) -> RunRecord:

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import pytest
 import typer
 
-from geoseg.tasks.water_choice import METHODS
+from geoseg.flood.water_choice import METHODS
 
 Geoseg = Callable[..., tuple[str, str]]
 SCENE = ["a.tif", "-o", "x.gpkg"]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import cho_factor, cho_solve
 
-from geoseg.catalog.gases import methane
 from geoseg.errors import SceneError
+from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import (
     InMemory,
     Matrix,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geoseg.catalog.gases import methane
 from geoseg.errors import SceneError, UsageError
+from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import mag1c, matched_filter
 from geoseg.methods.methane_column import (
     enhancement,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geoseg.catalog.tables import spectral_classes
 from geoseg.errors import UsageError
 from geoseg.methods.spectral import INDICES, classify, parse_condition
+from geoseg.spec.tables import spectral_classes
 
 SPECTRA = {
     "water": (0.06, 0.05, 0.03, 0.02, 0.01, 0.01),

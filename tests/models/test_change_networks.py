@@ -12,15 +12,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from geoseg.models.networks.change.changevit import ChangeViT  # noqa: E402
-from geoseg.models.networks.change.dates import dates_of  # noqa: E402
+from geoseg.models.networks.change.two_dates import dates_of  # noqa: E402
 from geoseg.models.networks.segmentation import build  # noqa: E402
 
-from geoseg.catalog.onnx_operators import read_operators  # noqa: E402
+from geoseg.bundles.onnx_operators import read_operators  # noqa: E402
 from geoseg.errors import UsageError  # noqa: E402
-from geoseg.runtimes.tensorrt.operators import objections  # noqa: E402
-from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
+from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: E402
+from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
+from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 from geoseg.spec import TWO_DATES, NetworkSpec  # noqa: E402
-from geoseg.train.export import Scoring, to_onnx  # noqa: E402
 
 ENCODERS = {"bit": "tu-resnet10t", "changeformer": "mit_b0", "changevit": "tu-test_vit"}
 """Small ones; `test_vit` is a whole transformer of timm with 64 channels."""

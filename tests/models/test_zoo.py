@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from geoseg.catalog.bundles import check_bundle, find_model
-from geoseg.catalog.onnx_operators import read_operators
-from geoseg.runtimes.tensorrt.operators import objections
-from tests.train.conftest import geoseg
+from geoseg.bundles.find import check_bundle, find_model
+from geoseg.bundles.onnx_operators import read_operators
+from geoseg.runtimes.tensorrt.tensorrt_operators import objections
+from tests.learn.train.conftest import geoseg
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 BUNDLES = sorted(path.parent.name for path in ZOO.glob("*/model.json"))

@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from geoseg.features import Features
 from geoseg.outputs.layer import Kind
-from geoseg.report import ClassTotal, RunRecord
+from geoseg.run_record import ClassTotal, RunRecord
 from geoseg.spec import ClassSpec
 
 

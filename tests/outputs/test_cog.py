@@ -22,7 +22,7 @@ from geoseg.grid import Grid
 from geoseg.outputs import cog as cog_module
 from geoseg.outputs import open_raster, read_record
 from geoseg.pixels import NODATA_CLASS, Strip
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 

@@ -20,7 +20,7 @@ from pyproj import CRS
 from geoseg.features import Features
 from geoseg.outputs import open_vector
 from geoseg.outputs.layer import Kind
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 

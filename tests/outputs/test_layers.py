@@ -22,7 +22,7 @@ from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.outputs import FORMATS, Beside, Layer, companions, open_layers, read_record, write_bands
 from geoseg.outputs.layer import Kind
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 

@@ -19,7 +19,7 @@ from geoseg.features import Features
 from geoseg.outputs import Layer, open_layers, open_vector
 from geoseg.outputs.layer import Kind
 from geoseg.outputs.styles import FILL_ALPHA, rgb
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 

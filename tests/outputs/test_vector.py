@@ -20,7 +20,7 @@ from geoseg.outputs import FORMATS, VectorSink, companions, open_vector, read_re
 from geoseg.outputs import parquet as parquet_module
 from geoseg.outputs import table as table_module
 from geoseg.outputs.layer import Kind
-from geoseg.report import RunRecord
+from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from geoseg.change.change_network import BothDates
+from geoseg.engine.make_map import Timed
+from geoseg.flood.flood_network import Referenced
+from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import Around, network_of, score_by
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ModelSpec
-from geoseg.tasks.change_network import BothDates
-from geoseg.tasks.flood_network import Referenced
-from geoseg.tasks.mapping import Timed
-from geoseg.tasks.water_choice import HAND, PERMANENT, SLOPE
-from tests.tasks.test_flood_network import LIMITS, known
+from tests.flood.test_flood_network import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geoseg.catalog.bundles import check_bundle, find_classifier
+from geoseg.bundles.find import check_bundle, find_classifier
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import ON_CPU, available
 from geoseg.runtimes.classify import at_once, open_classifier

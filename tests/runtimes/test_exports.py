@@ -13,11 +13,11 @@ pytest.importorskip("segmentation_models_pytorch", reason="the extra `train` is 
 
 from geoseg.models.networks.segmentation import build  # noqa: E402
 
-from geoseg.catalog.onnx_operators import read_operators  # noqa: E402
-from geoseg.runtimes.tensorrt.operators import objections  # noqa: E402
-from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
+from geoseg.bundles.onnx_operators import read_operators  # noqa: E402
+from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: E402
+from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
+from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 from geoseg.spec import NetworkSpec  # noqa: E402
-from geoseg.train.export import Scoring, to_onnx  # noqa: E402
 
 BANDS = ("blue", "green", "red")
 OTHERS = ("unetplusplus", "manet", "linknet", "fpn", "deeplabv3", "deeplabv3plus", "segformer")

@@ -17,7 +17,7 @@ from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import OpenedSession, open_session
 from geoseg.runtimes.graph import Wanted
 from geoseg.runtimes.tensorrt import api as tensorrt_api
-from geoseg.runtimes.tensorrt import runtime as tensorrt
+from geoseg.runtimes.tensorrt import tensorrt_runtime as tensorrt
 from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import CHANNELS_LAST, Axis
 from tests.runtimes.gpu_stand_in import UseTensorRt

@@ -13,13 +13,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from geoseg.catalog.bundles import find_model
-from geoseg.catalog.onnx_operators import Operators, OperatorUse, read_operators
+from geoseg.bundles.find import find_model
+from geoseg.bundles.onnx_operators import Operators, OperatorUse, read_operators
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.onnx_rewriting import halve
-from geoseg.runtimes.tensorrt.graph import graph_for
-from geoseg.runtimes.tensorrt.operators import newest_opset, objections
+from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
+from geoseg.runtimes.tensorrt.tensorrt_operators import newest_opset, objections
 from geoseg.spec import ModelSpec
 from tests.models.test_zoo import BUNDLES, ZOO
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoseg.catalog.bundles import find_model
+from geoseg.bundles.find import find_model
 from geoseg.errors import ModelError
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
-from geoseg.runtimes.tensorrt.build import Plan, build
-from geoseg.runtimes.tensorrt.operators import known_operators
+from geoseg.runtimes.tensorrt.engine_build import Plan, build
+from geoseg.runtimes.tensorrt.tensorrt_operators import known_operators
 from geoseg.spec import ModelSpec, NetworkSpec
 from tests.models.test_zoo import BUNDLES
 from tests.runtimes.conftest import MakeNetwork
@@ -98,7 +98,7 @@ def test_networks_that_are_exported_here_are_built(
     pytest.importorskip("segmentation_models_pytorch", reason="the extra `train` is not installed")
     from geoseg.models.networks.segmentation import build as network_of  # noqa: PLC0415
 
-    from geoseg.train.export import Scoring, to_onnx  # noqa: PLC0415
+    from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: PLC0415
 
     path = tmp_path / "net.onnx"
     model = find_model("water-optical").model_copy(

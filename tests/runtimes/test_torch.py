@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from geoseg.catalog.bundles import find_model
+from geoseg.bundles.find import find_model
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import open_session
 from geoseg.spec import ModelSpec
@@ -22,7 +22,7 @@ from tests.models.test_zoo import BUNDLES, ZOO
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
-from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
+from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 
 MakeNetwork = Callable[..., ModelSpec]
 

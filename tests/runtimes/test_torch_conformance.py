@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 cases_of_nodes = pytest.importorskip("onnx.backend.test.case.node")
 onnxruntime = pytest.importorskip("onnxruntime")
-from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402 - imports torch
-from geoseg.runtimes.torch.operators import OPERATORS  # noqa: E402
+from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402 - imports torch
+from geoseg.runtimes.torch.torch_operators import OPERATORS  # noqa: E402
 
 WITHOUT_NUMBERS = {"Cast", "CastLike"}
 """Operators whose cases are no numpy arrays; `test_torch.py` has others."""

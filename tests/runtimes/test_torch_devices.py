@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoseg.catalog.bundles import find_model
+from geoseg.bundles.find import find_model
 from tests.models.test_zoo import BUNDLES
 from tests.runtimes.test_torch import CASES
 from tests.runtimes.test_torch import _graph as graph_of_one
@@ -27,8 +27,9 @@ from torch._subclasses.fake_tensor import (  # noqa: E402
     unset_fake_temporarily,
 )
 
-from geoseg.runtimes.torch import operators, resampling  # noqa: E402
-from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
+from geoseg.runtimes.torch import torch_operators as operators  # noqa: E402
+from geoseg.runtimes.torch import torch_resampling as resampling  # noqa: E402
+from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 
 GPU = "cuda:0"
 

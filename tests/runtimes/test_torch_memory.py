@@ -18,8 +18,8 @@ from tests.models.test_zoo import BUNDLES, ZOO
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
-from geoseg.runtimes.torch.graph import TorchGraph  # noqa: E402
-from geoseg.runtimes.torch.module import OnnxModule  # noqa: E402
+from geoseg.runtimes.torch.torch_graph import TorchGraph  # noqa: E402
+from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 
 PORTS = Ports(
     input=Port(name="image", dtype="float32", shape=(None, 3, None, None)),

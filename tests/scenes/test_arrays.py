@@ -15,12 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geoseg.catalog import sensors
 from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.subdatasets import Subdataset, spelled, subdataset_of
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.ground import CRS as GROUND
 from tests.products.ground import EAST, NORTH
 from tests.products.netcdf import write_spectra, write_stack, write_variables

@@ -12,12 +12,12 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-from geoseg.catalog.presets import sensors
 from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.swath import in_sensor_geometry
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.emit import write_emit
 from tests.spectrometer import (
     CENTRES,

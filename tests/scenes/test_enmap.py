@@ -13,10 +13,10 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.catalog import sensors
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.enmap import CENTRES, LAYERS, WIDTHS, enmap_name, tarred, write_enmap, zipped
 
 

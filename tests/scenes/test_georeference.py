@@ -22,7 +22,7 @@ from rasterio.rpc import RPC
 from geoseg.errors import SceneError
 from geoseg.scenes.layers import open_raster_layer
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.sampling import place
+from geoseg.scenes.resampling import place
 from tests.products.ground import EAST, NORTH
 
 UTM = "EPSG:32633"

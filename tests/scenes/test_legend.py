@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoseg.catalog.presets import legends
 from geoseg.errors import SceneError
 from geoseg.scenes.class_map import CLASS, open_class_map
 from geoseg.scenes.coded import count_codes
 from geoseg.scenes.legend import read_legend
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import legends
 from tests.products import classmaps
 from tests.products.classmaps import COLOURS, NAMES, patches
 from tests.products.ground import write_raster

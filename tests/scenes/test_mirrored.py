@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoseg.catalog.presets import sensors
 from geoseg.grid import Window
 from geoseg.scenes import open_scene
 from geoseg.scenes.mirrored import Mirrored
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.ground import write_raster
 
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from geoseg.catalog import sensors
 from geoseg.errors import BandError, SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products import hls, planetscope
 from tests.products.ground import Ground, disc, write_raster
 from tests.products.planetscope import EIGHT, FOUR, planet_item, write_planetscope

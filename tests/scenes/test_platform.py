@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from geoseg.catalog import sensors
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.platform import as_platform, platform_in
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.satellites import TILE, VIEW, write_band, write_safe
 
 MTL = """GROUP = LANDSAT_METADATA_FILE

@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geoseg.catalog import sensors
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.swath import in_sensor_geometry
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.prisma import EAST, EPSG, NORTH, PIXEL, detector_name, to_map, write_prisma
 
 CENTRES = np.concatenate([[410.0, 450, 490, 560, 660, 835, 970], np.arange(1010, 2490, 55.0)])

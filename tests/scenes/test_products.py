@@ -17,11 +17,11 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
-from geoseg.catalog import sensors
 from geoseg.errors import BandError, GeosegError, SceneError, SceneReadError, UsageError
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.product import time_in_name
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 
 
 def write(

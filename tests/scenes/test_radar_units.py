@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from geoseg.catalog import sensors
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.ground import BARE, WATER, Ground, write_raster
 from tests.products.sentinel1 import Sentinel1, Stored, hyp3, opera, planetary_computer, stack
 

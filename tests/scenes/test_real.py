@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoseg.catalog import sensors
 from geoseg.errors import BandError
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.layers import open_raster_layer
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 
 
 def scene(*paths: Path, **request: Any) -> Scene:

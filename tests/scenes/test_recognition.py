@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoseg.catalog import sensors
 from geoseg.errors import BandError, SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.ground import REFLECTANCE, Ground, disc, write_raster
 
 SMALL = Ground(kinds=disc(24, 7, 12, 12).astype(np.uint8), noise=0.0005)

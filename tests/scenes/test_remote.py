@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoseg.catalog.presets import sensors
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.objects import Keys, list_objects, signed
 from geoseg.scenes.remote import may_be_folder
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.enmap import CENTRES, write_enmap
 from tests.products.ground import write_raster
 from tests.products.netcdf import write_variables

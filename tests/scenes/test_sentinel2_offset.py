@@ -14,11 +14,11 @@ import pytest
 import rasterio
 from rasterio.enums import Resampling
 
-from geoseg.catalog import sensors
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.offset_counts import judge
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products.ground import BARE, CLOUD, VEGETATION, WATER, Ground, write_raster
 from tests.products.sentinel2 import (
     JP2,

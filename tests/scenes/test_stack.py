@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from geoseg.catalog import sensors
 from geoseg.errors import BandError, SceneError, SceneReadError, UsageError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.layers import open_raster_layer, open_vector_layer
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 
 WEST, NORTH = 500_000.0, 5_000_000.0
 CRS = "EPSG:32632"

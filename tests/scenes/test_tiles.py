@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geoseg.catalog import sensors
 from geoseg.errors import GeosegError, SceneError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
@@ -23,6 +22,7 @@ from geoseg.scenes.bands import Band
 from geoseg.scenes.mosaic import Mosaic
 from geoseg.scenes.raster import Raster
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 from tests.products import hls
 from tests.products.ground import EAST, NORTH, Ground, lake, write_raster
 from tests.products.hls import write_hls

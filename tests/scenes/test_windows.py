@@ -18,12 +18,12 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
 
-from geoseg.catalog import sensors
+from geoseg.engine.reading import read_tile_rows
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, TileGrid, Window
-from geoseg.reading import read_tile_rows
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
 
 UTM = "EPSG:32632"
 ORIGIN = (500_000.0, 5_000_000.0)

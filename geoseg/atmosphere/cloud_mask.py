@@ -1,0 +1,297 @@
+"""A mask of clouds and cloud shadow by a network: made once over a scene, then used like a quality layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import rasterio
+from pydantic import JsonValue
+
+from geoseg.atmosphere.cloud_network import cloud_network_for
+from geoseg.engine.blend import Highest
+from geoseg.engine.make_map import Ledger
+from geoseg.engine.network_on_scene import clip, describe_model, network_recipe
+from geoseg.engine.on_device import device_sweep
+from geoseg.engine.plan import column_bands
+from geoseg.engine.preview import Preview
+from geoseg.engine.recipe import NetworkRecipe
+from geoseg.engine.scoring import Job, score
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.files.disk import check_blocks
+from geoseg.files.scratch import scratch_folder, scratching
+from geoseg.grid import Grid, TileGrid, Window
+from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.scenes import Scene
+from geoseg.scenes.dark_object_scene import level_of
+from geoseg.scenes.mirrored import Mirrored
+from geoseg.scenes.quality_layers import Quality, RasterLayer
+from geoseg.scenes.raster import Raster
+from geoseg.spec import ModelSpec, RunSpec, SceneSpec
+from geoseg.spec.presets import quality_layers
+
+MARGIN = 128
+"""Pixels of the mask around a cropped area that it is made of too: clouds beyond throw shadows into it."""
+
+MASK = "clouds.tif"
+"""Name of the mask's file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudMask:
+    """A mask on disk."""
+
+    path: Path
+    """uint8: values of the network's classes; 255 where nothing was observed."""
+    quality: str
+    """Kind of quality layer that tells what the values mean."""
+    network: dict[str, JsonValue]
+    """What a record keeps of the network."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkLayer(RasterLayer):
+    """A mask by a network as a quality layer."""
+
+    network: dict[str, JsonValue]
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return kind, title and network; the mask itself is gone when the map is there."""
+        return {"kind": self.spec.name, "title": self.title, "network": self.network}
+
+
+def with_cloud_mask(
+    scene: Scene,
+    request: SceneSpec,
+    run: RunSpec,
+    stack: ExitStack,
+    ledger: Ledger,
+    *,
+    dry_run: bool = False,
+) -> Scene:
+    """Return a view of a scene that a cloud network hides, where `--clouds` asks for one.
+
+    `auto` asks where no quality layer tells clouds and a network is installed; a scene that none fits, or
+    that is too small, stays as it is, and that is told. `network` asks in any case.
+
+    Args:
+        scene: with all its bands, not cropped.
+        request: says what masks clouds.
+        run: runtime, device and memory; and the area that is mapped, beyond which no mask is made.
+        stack: closes and removes the mask.
+        ledger: hears which network masks clouds, or why none does.
+        dry_run: only tell that a network would mask clouds.
+
+    Raises:
+        RuntimeMissingError: `network`, and none is installed; or the runtime or device is missing.
+        ModelError: `network`, and none fits the scene.
+        SceneReadError: a file is damaged.
+        OutputError: the mask cannot be written.
+    """
+    mask = make_cloud_mask(scene, request, run, stack, ledger, dry_run=dry_run)
+    return scene if mask is None else masked_by(scene, mask, stack)
+
+
+def make_cloud_mask(
+    scene: Scene,
+    request: SceneSpec,
+    run: RunSpec,
+    stack: ExitStack,
+    ledger: Ledger,
+    *,
+    dry_run: bool = False,
+) -> CloudMask | None:
+    """Make the mask that `with_cloud_mask` uses; None: none is asked for, or in `auto` none can be made.
+
+    Arguments and errors are those of `with_cloud_mask`. The mask is there until `stack` is closed.
+    """
+    asked = request.clouds == "network"
+    wanted = asked or (request.clouds == "auto" and "cloud" not in scene.quality.says)
+    if not wanted or (level_of(scene) is None and not asked):
+        return None
+    try:
+        package, model = cloud_network_for(scene)
+    except (RuntimeMissingError, ModelError) as error:
+        if asked:
+            raise
+        if isinstance(error, ModelError):
+            ledger.note(f"clouds are not masked by a network: {error}")
+        return None
+    # What hides the ground is looked for in all that was seen, whatever else hides it.
+    seen = scene.with_quality(Quality()).whole().select([band.name for band in model.bands])
+    grid = mask_grid(seen.grid, clip(seen, run).grid, package.pixel)
+    if not asked and min(grid.height, grid.width) < package.least:
+        ledger.note(
+            f"{scene.name}: {grid.height} x {grid.width} pixels of about {package.pixel:g} m are too few for "
+            "the cloud network to be sure, so that it was not asked; --clouds network asks it all the same"
+        )
+        return None
+    if dry_run:
+        ledger.note(f"{scene.name}: {package.title} masks clouds first; the plan does not count it")
+        return None
+    path = stack.enter_context(scratch_folder()) / MASK
+    view = seen.onto(grid)
+    try:
+        _write(path, view, model, run, ledger)
+    except ModelError as error:
+        if asked:
+            raise
+        ledger.warn(f"clouds are not masked by the network {model.name}: {error}")
+        return None
+    ledger.note(
+        f"{scene.name}: clouds and cloud shadow by {package.title}, {model.name}, on pixels of "
+        f"{view.grid.pixel_size_m[1]:.3g} m (--clouds none maps without)"
+    )
+    return CloudMask(path=path, quality=package.quality, network=describe_model(model))
+
+
+def masked_by(scene: Scene, mask: CloudMask, stack: ExitStack) -> Scene:
+    """Return a view of a scene that a mask hides; `stack` closes the mask's file."""
+    kind = quality_layers()[mask.quality]
+    layer = NetworkLayer(
+        raster=stack.enter_context(Raster(str(mask.path))),
+        spec=kind,
+        indexes={1: kind.flags},
+        names=MappingProxyType({}),
+        network=mask.network,
+    )
+    quality = Quality(layers=(*scene.quality.layers, layer), dilate=scene.quality.dilate)
+    return scene.with_quality(quality)
+
+
+def mask_grid(whole: Grid, part: Grid, pixel: float) -> Grid:
+    """Return the grid of a mask: blocks of a scene's pixels near to a size, around a part of the scene.
+
+    Args:
+        whole: of the scene.
+        part: of what is mapped, a crop of it.
+        pixel: m.
+    """
+    down, right = (_block(pixel / size) for size in whole.pixel_size_m)
+    back = ~whole.transform
+    a, b, c, d, e, f = part.transform[:6]
+    col, row = round(back.a * c + back.b * f + back.c), round(back.d * c + back.e * f + back.f)
+    a, b, c, d, e, f = whole.transform[:6]
+    coarse = Grid(
+        crs=whole.crs,
+        transform=rasterio.Affine(a * right, b * down, c, d * right, e * down, f),
+        height=-(-whole.height // down),
+        width=-(-whole.width // right),
+    )
+    window = Window(
+        row=row // down,
+        col=col // right,
+        height=-(-(row + part.height) // down) - row // down,
+        width=-(-(col + part.width) // right) - col // right,
+    )
+    return coarse.crop(window.pad(MARGIN).intersect(coarse.window))
+
+
+def _block(ratio: float) -> int:
+    """Return the whole number, at least 1, that is nearest to a ratio as a factor."""
+    low = max(1, math.floor(ratio))
+    return low if ratio / low <= (low + 1) / ratio else low + 1
+
+
+class _Heard:
+    """A reporter that passes on what is told of a cloud network as such."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def note(self, text: str) -> None:
+        """Pass a note on."""
+        self._ledger.note(f"clouds: {text}")
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on."""
+        self._ledger.warn(f"clouds: {text}")
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Pass on how far it is."""
+        self._ledger.progress(done, total, f"{unit} of the cloud mask")
+
+
+def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, ledger: Ledger) -> None:
+    """Run a network over a scene in tiles, and write its classes."""
+    reporter = _Heard(ledger)
+    recipe = network_recipe(model, view, Mirrored(view), _run_of(run), Ledger(reporter))
+    try:
+        job = _job(recipe, run, path.parent)
+        with scratching(path.parent):
+            file = _open(path, view.grid)
+        with file:
+            score(job, _writer(file, path.parent), Preview(view.grid, job.bands, longest=1), reporter)
+        with scratching(path.parent):
+            check_blocks(path)
+    finally:
+        recipe.session.close()
+
+
+def _run_of(run: RunSpec) -> RunSpec:
+    """How the network is run: as the map's own, as far as it can be, but in tiles of its own."""
+    # On processors torch takes a hundred times as long for weights of half precision, which these have.
+    slow = run.runtime == "torch" and run.device in {"auto", "cpu"}
+    return run.model_copy(
+        update={
+            "runtime": "auto" if slow else run.runtime,
+            "precision": "auto" if slow or run.precision == "int8" else run.precision,
+            "tile": None,
+            "overlap": None,
+            "batch_size": None,
+            "tta": False,
+        }
+    )
+
+
+def _job(recipe: NetworkRecipe, run: RunSpec, scratch: Path) -> Job:
+    """What is scored, and how."""
+    tiles = TileGrid(grid=recipe.source.grid, size=recipe.tile, overlap=recipe.overlap)
+    ranges = column_bands(
+        tiles, bands=len(recipe.bands), itemsize=4, planes=recipe.session.planes, limit_mib=run.max_memory
+    )
+    return Job(
+        source=recipe.source,
+        bands=recipe.bands,
+        session=recipe.session,
+        prepare=recipe.prepare,
+        tiles=tiles,
+        blend=recipe.blend,
+        decide=Highest(values=tuple(item.value for item in recipe.classes)),
+        column_bands=tuple(ranges),
+        scratch=scratch,
+        sweep=device_sweep(recipe, run),
+    )
+
+
+def _open(path: Path, grid: Grid) -> rasterio.io.DatasetWriter:
+    """Open a raster of one byte a pixel on a grid."""
+    return rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        dtype="uint8",
+        count=1,
+        height=grid.height,
+        width=grid.width,
+        crs=None if grid.crs is None else grid.crs.to_wkt(),
+        transform=grid.transform,
+        nodata=NODATA_CLASS,
+        compress="deflate",
+        bigtiff="if_safer",
+    )
+
+
+def _writer(file: rasterio.io.DatasetWriter, folder: Path) -> Callable[[Strip], None]:
+    """Return what writes finished rows into a file of a scratch folder."""
+
+    def write(strip: Strip) -> None:
+        height, width = strip.classes.shape
+        with scratching(folder):
+            file.write(strip.classes, 1, window=rasterio.windows.Window(0, strip.row, width, height))
+
+    return write

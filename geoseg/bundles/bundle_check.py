@@ -1,0 +1,154 @@
+"""Whether a network is what its description says: found out by hashing and running it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+
+from geoseg.bundles.onnx_metadata import OnnxHeader, read_header
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
+from geoseg.spec.layouts import Axis, as_ordered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a model."""
+
+    level: Literal["error", "warning"]
+    """`error`: it cannot be used, or would map wrongly."""
+    text: str
+    """What, where, what to do."""
+
+
+def check_spec(spec: AnyModel) -> list[Finding]:
+    """Check licence, SHA-256, and inputs and outputs of the network by running one tile or footprint.
+
+    Raises:
+        RuntimeMissingError: onnxruntime is not installed.
+    """
+    found: list[Finding] = []
+    if spec.licence == "unknown":
+        found.append(_warning(f"{spec.name}: states no licence, so nobody may rely on using it"))
+    if not spec.sha256:
+        found.append(_warning(f"{spec.name}: states no SHA-256, so damaged weights go unnoticed"))
+    inputs: tuple[InputSpec, ...] = spec.inputs if isinstance(spec, ClassifierSpec) else (spec,)
+    if not all(given.statistics_known for given in inputs):
+        found.append(_warning(f"{spec.name}: states no training mean and std; scenes' ranges go unjudged"))
+    try:
+        header = read_header(spec.weights)
+        _check_hash(spec)
+        _check_inputs(spec, header)
+        _check_run(spec)
+    except ModelError as error:
+        found.append(Finding(level="error", text=str(error)))
+    return found
+
+
+def _warning(text: str) -> Finding:
+    return Finding(level="warning", text=text)
+
+
+def _check_hash(spec: AnyModel) -> None:
+    if not spec.sha256:
+        return
+    with spec.weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != spec.sha256.lower():
+        raise ModelError(f"{spec.weights}: SHA-256 is {found}, its description says {spec.sha256.lower()}")
+
+
+def _check_inputs(spec: AnyModel, header: OnnxHeader) -> None:
+    """See that the graph has the inputs that are described, with as many channels."""
+    names = [port.name for port in header.inputs]
+    for name, (bands, order) in _described(spec, names).items():
+        if name not in names:
+            raise ModelError(f"{spec.weights}: has no input {name!r}; there is {', '.join(names)}")
+        port = next(port for port in header.inputs if port.name == name)
+        channels = port.shape[order.index("channel")] if port.shape and len(port.shape) == 4 else None
+        if channels not in {None, bands}:
+            raise ModelError(
+                f"{spec.weights}: takes {channels} channels, its description names {bands} bands, and the "
+                f"order of axes {', '.join(order)}"
+            )
+
+
+def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, tuple[int, tuple[Axis, ...]]]:
+    """Number of bands and order of axes of each input, by the name that the graph should have for it."""
+    if isinstance(spec, ClassifierSpec):
+        return {given.name: (len(given.bands), given.dim_order) for given in spec.inputs}
+    return {spec.input_name or names[0]: (len(spec.bands), spec.dim_order)}
+
+
+def _check_run(spec: AnyModel) -> None:
+    """Run one tile or footprint of zeros and look at what comes out."""
+    try:
+        import onnxruntime  # noqa: PLC0415 - optional and slow to import
+        from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
+    except ImportError as error:
+        raise RuntimeMissingError("onnxruntime is not installed: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    batch = spec.fixed_batch or 1
+    try:
+        session = onnxruntime.InferenceSession(spec.weights, options, providers=["CPUExecutionProvider"])
+        halves = {port.name for port in session.get_inputs() if "float16" in port.type}
+        output = spec.output_name or session.get_outputs()[0].name
+        feed = {
+            name: np.zeros(shape, np.float16 if name in halves else np.float32)
+            for name, shape in _shapes(spec, session.get_inputs()[0].name, batch).items()
+        }
+        (scores,) = session.run([output], feed)
+    except _errors(state) as error:
+        raise ModelError(f"{spec.weights}: does not run: {str(error).splitlines()[0]}") from error
+    if isinstance(spec, ClassifierSpec):
+        _check_classes(spec, scores.shape, batch)
+    else:
+        _check_planes(spec, scores.shape, batch)
+
+
+def _shapes(spec: AnyModel, first: str, batch: int) -> dict[str, tuple[int, ...]]:
+    """What each input is given, in its own order of axes."""
+    if isinstance(spec, ClassifierSpec):
+        return {
+            given.name: as_ordered(
+                (batch, len(given.bands), spec.side(given), spec.side(given)), given.dim_order
+            )
+            for given in spec.inputs
+        }
+    sizes = (batch, len(spec.bands), spec.tile, spec.tile)
+    return {spec.input_name or first: as_ordered(sizes, spec.dim_order)}
+
+
+def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> None:
+    if shape != (batch, len(spec.classes)):
+        raise ModelError(
+            f"{spec.weights}: gives {shape} for {batch} footprint; expected (N, {len(spec.classes)}) for "
+            f"{len(spec.classes)} classes"
+        )
+
+
+def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
+    one = len(spec.classes) == 2 and spec.activation != "softmax"
+    planes = {len(spec.classes)} | ({1} if one else set())
+    wanted = [
+        as_ordered((batch, count, spec.tile, spec.tile), spec.output_dim_order) for count in sorted(planes)
+    ]
+    if shape not in wanted:
+        given = as_ordered((batch, len(spec.bands), spec.tile, spec.tile), spec.dim_order)
+        expected = " or ".join(f"(N, {', '.join(map(str, sizes[1:]))})" for sizes in wanted)
+        raise ModelError(
+            f"{spec.weights}: {given} gives {shape}; expected {expected} for {len(spec.classes)} classes "
+            f"(order of axes: {', '.join(spec.output_dim_order)})"
+        )
+
+
+def _errors(state: ModuleType) -> tuple[type[Exception], ...]:
+    """The exceptions that onnxruntime defines; they share no base but `Exception`."""
+    own = (item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
+    return (*own, RuntimeError, ValueError)

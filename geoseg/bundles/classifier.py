@@ -1,0 +1,158 @@
+"""Descriptions of scene classifiers (`geoseg.bundles.mlm`) to and from `ClassifierSpec`.
+
+MLM says which inputs there are, their bands and value_scaling; units, pixel size and the side of a footprint
+stand under `geoseg:inputs` and `geoseg:footprint`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+
+from geoseg.bundles.description import (
+    UNNAMED,
+    class_of,
+    from_class,
+    input_bands,
+    item_text,
+    model_asset,
+    port_name,
+    read_extras,
+    read_item,
+)
+from geoseg.bundles.mlm import PREFIX, ClassifierExtras, Input, InputExtras
+from geoseg.bundles.onnx_metadata import first_problem
+from geoseg.errors import ModelError
+from geoseg.spec import ClassifierSpec, SensorInput
+from geoseg.spec.layouts import as_ordered
+
+TASKS = ("scene-classification",)
+
+
+def to_classifier(path: Path, weights: Path) -> ClassifierSpec:
+    """Return what the `model.json` of a scene classifier describes.
+
+    Args:
+        path: the `model.json`.
+        weights: where its ONNX file is, or will be once fetched.
+
+    Raises:
+        ModelError: it is not valid, or asks for what geoseg cannot do.
+    """
+    item, own = read_item(path)
+    needed = (
+        f"{PREFIX}activation, {PREFIX}footprint and {PREFIX}inputs with units and resolution of each input"
+    )
+    extras = read_extras(path, own, ClassifierExtras, needed)
+    said, (result,) = item.properties, item.properties.output
+    names = [given.name for given in said.input]
+    if set(extras.inputs) != set(names):
+        raise ModelError(
+            f"{path}: {PREFIX}inputs describes {', '.join(extras.inputs)}; mlm:input names {', '.join(names)}"
+        )
+    batch = said.input[0].input.shape[0]
+    try:
+        return ClassifierSpec(
+            name=said.name,
+            title=said.title,
+            task=extras.task,
+            inputs=tuple(_input(path, given, extras.inputs[given.name]) for given in said.input),
+            footprint=extras.footprint,
+            classes=tuple(class_of(index + 1, entry) for index, entry in enumerate(result.classes)),
+            activation=extras.activation,
+            threshold=extras.threshold,
+            fixed_batch=batch if batch > 0 else None,
+            weights=weights,
+            sha256=model_asset(path, item).sha256,
+            output_name=port_name(result.name),
+            licence=said.licence,
+        )
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error)}") from error
+
+
+def _input(path: Path, given: Input, extras: InputExtras) -> SensorInput:
+    stated = given.value_scaling is not None and all(part.type == "z-score" for part in given.value_scaling)
+    return SensorInput(
+        name=given.name,
+        bands=input_bands(path, given),
+        units=extras.units,
+        scale=extras.scale,
+        clip=extras.clip,
+        fill=extras.fill,
+        statistics_known=stated if extras.statistics_known is None else extras.statistics_known,
+        resolution=extras.resolution,
+        atmosphere=extras.atmosphere,
+        dim_order=given.order,
+    )
+
+
+def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture: str) -> str:
+    """Return the `model.json` that describes a scene classifier.
+
+    Args:
+        spec: what the network needs; `sha256` must be known.
+        href: of the ONNX file, as seen from the `model.json`.
+        size: of the ONNX file in bytes.
+        architecture: its name in the literature.
+    """
+    batch = spec.fixed_batch or -1
+    inputs: list[JsonValue] = [
+        {
+            "name": given.name,
+            "bands": [band.name for band in given.bands],
+            "input": {
+                "shape": [
+                    *as_ordered(
+                        (batch, len(given.bands), spec.side(given), spec.side(given)), given.dim_order
+                    )
+                ],
+                "dim_order": [*given.dim_order],
+                "data_type": "float32",
+            },
+            "value_scaling": [
+                {"type": "z-score", "mean": band.mean, "stddev": band.std} for band in given.bands
+            ],
+        }
+        for given in spec.inputs
+    ]
+    properties: dict[str, JsonValue] = {
+        "mlm:tasks": [*TASKS],
+        "mlm:input": inputs,
+        "mlm:output": [
+            {
+                "name": spec.output_name or UNNAMED,
+                "tasks": [*TASKS],
+                "result": {
+                    "shape": [batch, len(spec.classes)],
+                    "dim_order": ["batch", "class"],
+                    "data_type": "float32",
+                },
+                "classification:classes": [from_class(entry) for entry in spec.classes],
+            }
+        ],
+    }
+    extras = ClassifierExtras(
+        activation=spec.activation,
+        footprint=spec.footprint,
+        inputs={given.name: _extras(given) for given in spec.inputs},
+        threshold=spec.threshold,
+        task=spec.task,
+    )
+    kept = json.loads(extras.model_dump_json(exclude_none=True))
+    properties |= {PREFIX + key: value for key, value in kept.items()}
+    return item_text(spec, properties, href=href, size=size, architecture=architecture)
+
+
+def _extras(given: SensorInput) -> InputExtras:
+    return InputExtras(
+        units=given.units,
+        resolution=given.resolution,
+        scale=given.scale,
+        clip=given.clip,
+        fill=given.fill,
+        statistics_known=given.statistics_known,
+        atmosphere=given.atmosphere,
+    )

@@ -1,0 +1,379 @@
+"""Bundle descriptions (`geoseg.bundles.mlm`) to and from `ModelSpec`.
+
+Items made by others are read too, once `geoseg:units` and `geoseg:activation` are added to them: neither can
+be guessed. What else they do not say is taken from the graph itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from math import gcd
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from geoseg.bundles.background import arrange, guessed_background, stated_background
+from geoseg.bundles.mlm import (
+    EXTENSIONS,
+    MODEL_ROLE,
+    PREFIX,
+    SHA256_MULTIHASH,
+    Asset,
+    Class,
+    Extras,
+    Input,
+    Item,
+    NamedBand,
+    Output,
+    Scaling,
+)
+from geoseg.bundles.onnx_metadata import first_problem, read_header
+from geoseg.bundles.palette import colour
+from geoseg.errors import ModelError
+from geoseg.files.inputs import opened
+from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
+from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first
+
+AnyExtras = TypeVar("AnyExtras", bound=Spec)
+
+LONGEST = 16 * 2**20
+"""Bytes of a description: thousands of classes take a hundredth of it."""
+
+_TABLE = TypeAdapter(dict[str, JsonValue])
+
+
+def read_table(path: Path) -> dict[str, JsonValue]:
+    """Read the JSON object of a `model.json`.
+
+    Raises:
+        ModelError: it cannot be read, is no JSON object, or is longer than any description.
+    """
+    opened(path)
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise ModelError(f"{path}: is longer than {LONGEST // 2**20} MiB, which no description is")
+        return _TABLE.validate_json(text)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise ModelError(f"{path}: not a JSON object: {first_problem(error)}") from error
+
+
+def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
+    """Read a `model.json` and what stands under `geoseg:` in it.
+
+    Raises:
+        ModelError: it cannot be read, or is not a description of a model; the message says where.
+    """
+    table = read_table(path)
+    try:
+        properties = _TABLE.validate_python(table.get("properties", {}))
+        own = {key[len(PREFIX) :]: value for key, value in properties.items() if key.startswith(PREFIX)}
+        return Item.model_validate(table), own
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error)}") from error
+
+
+def read_extras(path: Path, own: dict[str, JsonValue], kind: type[AnyExtras], needed: str) -> AnyExtras:
+    """Validate what stands under `geoseg:`.
+
+    Args:
+        path: of the `model.json`, for messages.
+        own: as read.
+        kind: of network.
+        needed: the keys that cannot be guessed, in words.
+
+    Raises:
+        ModelError: a key is missing, unknown or has a value that makes no sense.
+    """
+    try:
+        return kind.model_validate(own)
+    except ValidationError as error:
+        text = f"properties.{PREFIX}* {first_problem(error)}; add {needed}"
+        raise ModelError(f"{path}: {text}") from error
+
+
+def model_asset(path: Path, item: Item) -> Asset:
+    """Return the asset that is the ONNX file.
+
+    Raises:
+        ModelError: there is none.
+    """
+    models = [asset for asset in item.assets.values() if MODEL_ROLE in asset.roles]
+    for asset in models:
+        if asset.is_onnx:
+            return asset
+    found = ", ".join(asset.href for asset in models) or "none"
+    raise ModelError(f"{path}: no asset with the role {MODEL_ROLE} is an ONNX file (found: {found})")
+
+
+def to_spec(path: Path, weights: Path) -> ModelSpec:
+    """Return what the `model.json` of a segmentation network describes.
+
+    Args:
+        path: the `model.json`.
+        weights: where its ONNX file is, or will be once fetched.
+
+    Raises:
+        ModelError: it is not valid, or asks for what geoseg cannot do.
+    """
+    item, own = read_item(path)
+    said, (result,) = item.properties, item.properties.output
+    if not {"segmentation", "semantic-segmentation"} & {*said.tasks, *result.tasks}:
+        raise ModelError(
+            f"{path}: is for {', '.join(said.tasks)}; geoseg runs semantic-segmentation and "
+            "scene-classification"
+        )
+    if len(said.input) != 1:
+        raise ModelError(f"{path}: properties.mlm:input names {len(said.input)} inputs; one image is fed")
+    (given,) = said.input
+    extras = read_extras(path, own, Extras, f"{PREFIX}units and {PREFIX}activation")
+    bands = input_bands(path, given)
+    batch, _, rows, cols = channels_first(given.input.shape, given.order)
+    if rows != cols:
+        raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
+    if extras.fixed_tile is None and weights.is_file():
+        batch, rows = _graph_sizes(weights, given.order)
+    fixed = extras.fixed_tile if extras.fixed_tile is not None else rows > 0
+    tile = extras.tile or (rows if rows > 0 else 512)
+    stated = given.value_scaling is not None and all(part.type == "z-score" for part in given.value_scaling)
+    arranged = arrange(
+        [class_of(index, entry) for index, entry in enumerate(result.classes)],
+        _background(path, result, extras),
+    )
+    try:
+        return ModelSpec(
+            name=said.name,
+            title=said.title,
+            task=extras.task,
+            bands=bands,
+            units=extras.units,
+            scale=extras.scale,
+            clip=extras.clip,
+            fill=extras.fill,
+            statistics=extras.statistics,
+            statistics_known=stated if extras.statistics_known is None else extras.statistics_known,
+            tile=tile,
+            overlap=min(64, tile // 4 * 2) if extras.overlap is None else extras.overlap,
+            multiple=extras.multiple or (1 if fixed else gcd(tile, 32)),
+            fixed_tile=fixed,
+            fixed_batch=batch if batch > 0 else None,
+            resolution=extras.resolution if extras.resolution is not None else said.gsd,
+            atmosphere=extras.atmosphere,
+            dim_order=given.order,
+            output_dim_order=result_order(path, result),
+            activation=extras.activation,
+            temperature=extras.temperature,
+            threshold=extras.threshold,
+            evidence=extras.evidence,
+            classes=arranged.classes,
+            background=arranged.background,
+            nodata=next((entry.value for entry in result.classes if entry.nodata), None),
+            planes=arranged.planes,
+            weights=weights,
+            sha256=model_asset(path, item).sha256,
+            input_name=port_name(given.name),
+            output_name=port_name(result.name),
+            licence=said.licence,
+        )
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error)}") from error
+
+
+def _background(path: Path, result: Output, extras: Extras) -> int | None:
+    """Value of the class that gets no polygons: as the item says, else by names and values."""
+    names = {entry.value: entry.names for entry in result.classes if not entry.nodata}
+    if "background" in extras.model_fields_set:
+        return stated_background(names, extras.background, f"{path}: properties.{PREFIX}background")
+    return guessed_background(names)
+
+
+def result_order(path: Path, result: Output) -> tuple[Axis, Axis, Axis, Axis]:
+    """Return the order of an output's axes.
+
+    Raises:
+        ModelError: it has four axes that are not those of an image.
+    """
+    order = result.result.order
+    if order is None and len(result.result.dim_order) == 4:
+        raise ModelError(
+            f"{path}: result.dim_order of output {result.name} is {list(result.result.dim_order)}; geoseg "
+            "reads batch, then channel (or class), height and width in any order"
+        )
+    return order or CHANNELS_FIRST
+
+
+def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architecture: str) -> str:
+    """Return the `model.json` that describes a segmentation network.
+
+    Args:
+        spec: what the network needs; `sha256` must be known.
+        href: of the ONNX file, as seen from the `model.json`.
+        size: of the ONNX file in bytes.
+        planes: K of the graph's output; -1 where it is not stated.
+        architecture: its name in the literature.
+    """
+    rows = spec.tile if spec.fixed_tile else -1
+    batch = spec.fixed_batch or -1
+    tasks = ["semantic-segmentation"]
+    listed = [*spec.classes]
+    for plane, entry in zip(spec.planes, spec.classes, strict=False):
+        listed[plane] = entry
+    properties: dict[str, JsonValue] = {
+        "mlm:tasks": [*tasks],
+        "mlm:input": [
+            {
+                "name": spec.input_name or UNNAMED,
+                "bands": [band.name for band in spec.bands],
+                "input": {
+                    "shape": [*as_ordered((batch, len(spec.bands), rows, rows), spec.dim_order)],
+                    "dim_order": [*spec.dim_order],
+                    "data_type": "float32",
+                },
+                "value_scaling": [
+                    {"type": "z-score", "mean": band.mean, "stddev": band.std} for band in spec.bands
+                ],
+            }
+        ],
+        "mlm:output": [
+            {
+                "name": spec.output_name or UNNAMED,
+                "tasks": [*tasks],
+                "result": {
+                    "shape": [*as_ordered((batch, planes, rows, rows), spec.output_dim_order)],
+                    "dim_order": [*spec.output_dim_order],
+                    "data_type": "float32",
+                },
+                "classification:classes": [
+                    {**from_class(entry), **({"nodata": True} if entry.value == spec.nodata else {})}
+                    for entry in listed
+                ],
+            }
+        ],
+        "bands": [{"name": band.name} for band in spec.bands],
+    }
+    kept = json.loads(spec.model_dump_json(include=set(Extras.model_fields)))
+    properties |= {PREFIX + key: value for key, value in kept.items() if value is not None}
+    properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
+    return item_text(spec, properties, href=href, size=size, architecture=architecture)
+
+
+def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int, architecture: str) -> str:
+    """Return a STAC item around what is particular to a kind of network.
+
+    Args:
+        spec: what the network needs; `sha256` must be known.
+        own: further properties.
+        href: of the ONNX file, as seen from the `model.json`.
+        size: of the ONNX file in bytes.
+        architecture: its name in the literature.
+    """
+    properties: dict[str, JsonValue] = {
+        "title": spec.title,
+        "datetime": None,
+        "start_datetime": "1900-01-01T00:00:00Z",
+        "end_datetime": "9999-12-31T23:59:59Z",
+        "mlm:name": spec.name,
+        "mlm:architecture": architecture,
+        "mlm:framework": "ONNX",
+        **own,
+    }
+    if spec.licence != "unknown":
+        properties["license"] = spec.licence
+    item: dict[str, JsonValue] = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [*EXTENSIONS],
+        "id": spec.name,
+        "geometry": None,
+        "properties": properties,
+        "links": [],
+        "assets": {
+            "model": {
+                "href": href,
+                "type": "application/octet-stream",
+                "roles": [MODEL_ROLE, "mlm:weights"],
+                "mlm:artifact_type": "onnx",
+                "file:checksum": SHA256_MULTIHASH + spec.sha256,
+                "file:size": size,
+            }
+        },
+    }
+    return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
+
+
+UNNAMED = "the only one"
+"""MLM wants a name; a spec may leave the graph's only input or first output unnamed."""
+
+
+def port_name(name: str) -> str:
+    """Return the name of a graph's port; names of graph inputs hold no space; what does is prose."""
+    return "" if " " in name else name
+
+
+def input_bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
+    """Return the bands of an input by name, with their scaling.
+
+    Raises:
+        ModelError: they do not fit the input's channels, or are scaled in a way that geoseg does not know.
+    """
+    for band in given.bands:
+        if isinstance(band, NamedBand) and band.expression is not None:
+            raise ModelError(f"{path}: band {band.name} is an expression; geoseg reads bands only")
+    names = [band if isinstance(band, str) else band.name for band in given.bands]
+    channels = given.input.shape[given.order.index("channel")]
+    if channels not in {-1, len(names)}:
+        raise ModelError(f"{path}: names {len(names)} bands for {channels} channels")
+    scaling = given.value_scaling or (Scaling(type="z-score"),)
+    if len(scaling) == 1:
+        scaling = scaling * len(names)
+    if len(scaling) != len(names):
+        raise ModelError(f"{path}: has {len(scaling)} value_scaling objects for {len(names)} bands")
+    return tuple(_band(path, name, part) for name, part in zip(names, scaling, strict=True))
+
+
+def _band(path: Path, name: str, scaling: Scaling) -> ModelBand:
+    if scaling.type == "z-score":
+        return ModelBand(name=name, mean=scaling.mean, std=scaling.stddev)
+    if scaling.type == "min-max" and scaling.maximum > scaling.minimum:
+        return ModelBand(name=name, mean=scaling.minimum, std=scaling.maximum - scaling.minimum)
+    raise ModelError(
+        f"{path}: value_scaling {scaling.type!r} of band {name} is not supported; z-score and min-max are, "
+        f"on top of {PREFIX}scale and {PREFIX}clip"
+    )
+
+
+def class_of(index: int, entry: Class) -> ClassSpec:
+    """Return one class; a colour of its own where the item names none."""
+    hint = entry.color_hint
+    return ClassSpec(
+        value=entry.value,
+        label=entry.title or entry.name or entry.description or f"class {entry.value}",
+        colour=f"#{hint.removeprefix('#').lower()}" if hint else colour(index),
+    )
+
+
+def from_class(entry: ClassSpec) -> dict[str, JsonValue]:
+    """Return one of `classification:classes`."""
+    slug = re.sub(r"[^0-9A-Za-z]+", "-", entry.label).strip("-").lower()
+    return {
+        "value": entry.value,
+        "name": slug or f"class-{entry.value}",
+        "title": entry.label,
+        "description": entry.label,
+        "color_hint": entry.colour[1:].upper(),
+    }
+
+
+def _graph_sizes(weights: Path, order: Sequence[Axis]) -> tuple[int, int]:
+    """Batch and rows of the first input; -1 where free."""
+    shape = next((port.shape for port in read_header(weights).inputs), None)
+    if shape is None or len(shape) != 4:
+        return -1, -1
+    batch, _, rows, _ = channels_first(shape, order)
+    return batch or -1, rows or -1

@@ -1,0 +1,1 @@
+"""Change between two dates: methods, networks, pairs of class maps, transitions and attributes."""

@@ -1,0 +1,181 @@
+"""Change by networks: of one date, whose maps of both dates are compared; or of two dates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from geoseg.atmosphere.reflectance import for_model
+from geoseg.change.change_attributes import Told, extras
+from geoseg.change.image_pair import AFTER, Pair, dates
+from geoseg.change.transitions import Counter, FromScores, Transitions, transitions_between
+from geoseg.engine.make_map import Ledger
+from geoseg.engine.network_on_scene import decided_by, fit_network, network_recipe
+from geoseg.engine.normalize import Normaliser
+from geoseg.engine.recipe import Recipe
+from geoseg.errors import BandError, UsageError
+from geoseg.runtimes import Session
+from geoseg.runtimes.around import Around, Score
+from geoseg.scenes.stack import Renamed
+from geoseg.spec import ChangeSpec, ModelSpec
+from geoseg.spec.presets import task
+from geoseg.spec.tables import transition_table
+
+
+def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+    """Map change with a network.
+
+    Raises:
+        UsageError: an option does not go with it.
+        ModelError: it does not fit a date.
+        BandError: a band or layer is missing.
+    """
+    pair = replace(
+        pair, before=for_model(pair.before, model, ledger), after=for_model(pair.after, model, ledger)
+    )
+    if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
+        return _direct(spec, model, pair, ledger)
+    if any(":" in band.name for band in model.bands):
+        raise UsageError(f"{model.name} takes a scene before: use geoseg flood SCENE --before SCENE")
+    return _post_classification(spec, model, pair, ledger)
+
+
+class BothDates(Around):
+    """A network of one date over two: each date of a tile is scored once."""
+
+    def __init__(self, session: Session, channels: int, classes: int) -> None:
+        """Wrap a session.
+
+        Args:
+            session: of one date.
+            channels: of one date; the first date's come first.
+            classes: K, two where the session has one plane.
+        """
+        super().__init__(session)
+        self._channels = channels
+        self._classes = classes
+
+    @property
+    def planes(self) -> int:
+        """2 K: a plane for each class of each date."""
+        return 2 * self._classes
+
+    @property
+    def description(self) -> str:
+        """The session's, and that dates are compared."""
+        return f"both dates classified by {self.session.description}, then compared"
+
+    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+        """Score (N, 2 C, H, W) as (N, 2 K, H, W): the first date's classes, then the second's."""
+        planes = []
+        for date in (batch[:, : self._channels], batch[:, self._channels :]):
+            scores = score(date)
+            planes += [scores] if scores.shape[1] == self._classes else [1 - scores, scores]
+        return arrays.concatenate(planes, 1)
+
+
+def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+    """Classify both dates and compare."""
+    bands = tuple(band.name for band in model.bands)
+    own, layers = _told_apart(bands, pair)
+    later = tuple(_second(name, pair) for name in bands)
+    source = pair.stack(own, [*layers, *(name for name in later if name not in bands)])
+    first = network_recipe(model, pair.before.select(own), source, spec.run, ledger)
+    # The second date has statistics and doubts of its own.
+    renamed = Renamed(source, dict(zip(bands, later, strict=True)))
+    second, _ = fit_network(model, pair.after.select(own), renamed, ledger)
+    classes = model.classes
+    table = transition_table(spec.rules) if spec.rules is not None else None
+    transitions = transitions_between(classes, table)
+    counter = Counter(source.grid, len(classes) ** 2)
+    told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
+    return replace(
+        first,
+        task="change",
+        layer=task("change").layer,
+        classes=transitions.specs,
+        background=0,
+        source=source,
+        # A layer of both dates is read once.
+        bands=tuple(dict.fromkeys((*bands, *later))),
+        session=BothDates(first.session, len(bands), len(classes)),
+        prepare=_of_both(first.prepare, second, later),
+        decide=FromScores(
+            transitions=transitions,
+            counter=counter,
+            threshold=0.5 if spec.threshold is None else spec.threshold,
+            nodata=next((i for i, item in enumerate(classes) if item.value == model.nodata), None),
+        ),
+        extras=extras(spec, told),
+        inputs=pair.describe(),
+        acquired=told.acquired,
+    )
+
+
+def _of_both(first: Normaliser, second: Normaliser, later: Sequence[str]) -> Normaliser:
+    """Normalise both dates of a stack, each by its own statistics; the first one's channels come first.
+
+    Args:
+        first: of the first date.
+        second: of the second, by the names of the first.
+        later: what the second date's bands are called in the stack.
+    """
+    named = (
+        band.model_copy(update={"name": name}) for band, name in zip(second.spec.bands, later, strict=True)
+    )
+    return Normaliser(first.spec.model_copy(update={"bands": (*first.spec.bands, *named)}))
+
+
+def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+    """Score both dates at once."""
+    if spec.rules is not None or spec.matrix is not None:
+        raise UsageError(
+            f"{model.name} says where something changed, not from what to what: --rules and --matrix go with "
+            "a network of one date or a method"
+        )
+    bands = tuple(band.name for band in model.bands)
+    plain = tuple(name for name in bands if ":" not in name)
+    own, layers = _told_apart(plain, pair)
+    source = pair.stack(own, [*layers, *(name for name in bands if name not in plain)])
+    recipe = network_recipe(model, pair.before.select(own), source, spec.run, ledger)
+    told = Told(
+        transitions=Transitions(classes=model.classes[:1]),
+        dates=dates(spec, pair),
+    )
+    threshold = model.threshold if spec.threshold is None else spec.threshold
+    return replace(
+        recipe,
+        task="change",
+        layer=task("change").layer,
+        threshold=threshold,
+        decide=decided_by(model, threshold),
+        extras=extras(spec, told),
+        inputs=pair.describe(),
+        acquired=told.acquired,
+    )
+
+
+def _told_apart(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...], list[str]]:
+    """Bands of the dates, and those that are layers.
+
+    Raises:
+        BandError: one is neither.
+    """
+    beside = {name for name, _ in pair.beside}
+    own = tuple(name for name in bands if pair.has(name))
+    missing = [name for name in bands if name not in own and name not in beside]
+    if missing or not own:
+        raise BandError(
+            f"the network needs {', '.join(bands)} on both dates; {', '.join(missing) or 'all'} is missing: "
+            "name it with --band NAME=PATH or --sensor, or give a layer with --layer NAME=PATH"
+        )
+    return own, [name for name in bands if name not in own]
+
+
+def _second(name: str, pair: Pair) -> str:
+    """What a band of the second date is called in the stack; a layer of both dates keeps its name."""
+    later = f"{AFTER}:{name}"
+    beside = {known for known, _ in pair.beside}
+    return name if name in beside and later not in beside and not pair.has(name) else later

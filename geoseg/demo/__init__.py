@@ -1,0 +1,1 @@
+"""The demonstration: a simulated flood through the flood task, compared with its truth."""

@@ -1,0 +1,118 @@
+"""The demonstration: a simulated scene through the flood task, compared with what is true of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+
+from geoseg.demo.simulated_flood import BANDS, simulate
+from geoseg.errors import OutputError
+from geoseg.files.beside import Beside, check_writable
+from geoseg.files.disk import writing
+from geoseg.flood.flood_map import map_flood
+from geoseg.flood.water_choice import CLASSICAL
+from geoseg.run_record import Reporter, RunRecord
+from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+
+CRS = "EPSG:32633"
+ORIGIN = (500_000.0, 5_350_000.0)
+"""Easting and northing of the corner: a place on the map, not the place of any flood."""
+PIXEL_M = 10.0
+
+
+def run_demo(folder: Path, reporter: Reporter, *, overwrite: bool, size: int = 1500) -> RunRecord:
+    """Simulate a flood, map it, and write scenes, truth, map and picture into a folder.
+
+    Args:
+        folder: made where it is missing.
+        reporter: hears of the run, and at its end of the agreement with the truth.
+        overwrite: whether existing files may be replaced.
+        size: pixels a side.
+
+    Raises:
+        OutputError: the folder or a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}; name another folder") from error
+    scenes = [folder / f"simulated_{name}.tif" for name in ("before", "after", "truth")]
+    maps = [folder / name for name in ("flood.gpkg", "flood_classes.tif", "flood.png")]
+    check_writable([*scenes, *maps], overwrite)
+    reporter.note("this scene is simulated: land, river, lake, flood and clouds are made up")
+    made = simulate(size=size)
+    write_scene(scenes[0], made.before, BANDS, overwrite=overwrite)
+    write_scene(scenes[1], made.after, BANDS, overwrite=overwrite)
+    write_scene(scenes[2], made.truth[np.newaxis], ("truth",), overwrite=overwrite)
+    record = map_flood(
+        FloodSpec(
+            # What was learnt from real pixels is not judged by made-up ones.
+            method=CLASSICAL,
+            scene=SceneSpec(paths=(str(scenes[1]),)),
+            before=(SceneSpec(paths=(str(scenes[0]),)),),
+            run=RunSpec(output=maps[0], raster=maps[1], picture=maps[2], overwrite=overwrite),
+        ),
+        reporter,
+    )
+    if not isinstance(record, RunRecord):
+        raise TypeError("a run that is not dry gives a record")
+    with rasterio.open(maps[1]) as dataset:
+        mapped = dataset.read(1)
+    for value, label in ((1, "flood"), (2, "permanent water")):
+        agreement = overlap(mapped == value, made.truth == value)
+        reporter.note(f"{label}: {agreement:.1%} agreement (IoU) with the simulated truth, clouds included")
+    return record
+
+
+def overlap(mapped: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union of two masks; 1 where both are empty."""
+    union = int((mapped | truth).sum())
+    return int((mapped & truth).sum()) / union if union else 1.0
+
+
+def write_scene(
+    path: Path, data: NDArray[np.integer], names: tuple[str, ...], *, overwrite: bool = False
+) -> None:
+    """Write a simulated raster as a COG that says it is simulated.
+
+    Args:
+        path: where to.
+        data: (B, H, W); uint16 is reflectance x 10,000 with nodata 0, uint8 are classes.
+        names: of the bands.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    optical = data.dtype == np.uint16
+    with Beside([path], overwrite=overwrite) as beside:
+        with (
+            writing(path),
+            rasterio.open(
+                beside.path(path),
+                "w",
+                driver="COG",
+                count=data.shape[0],
+                height=data.shape[1],
+                width=data.shape[2],
+                dtype=data.dtype,
+                crs=CRS,
+                transform=Affine(PIXEL_M, 0, ORIGIN[0], 0, -PIXEL_M, ORIGIN[1]),
+                nodata=0 if optical else None,
+                compress="DEFLATE",
+                level=1,
+                predictor="YES" if optical else "NO",
+                overview_resampling=Resampling.nearest.name,
+            ) as dataset,
+        ):
+            dataset.write(data)
+            dataset.descriptions = names
+            if optical:
+                dataset.scales = (1e-4,) * len(names)
+            dataset.update_tags(TITLE="simulated by geoseg demo; not an observation")
+        beside.commit()

@@ -1,0 +1,1 @@
+"""The engine: read, normalize, score, blend, decide, polygons, write; the same on CPU and GPU."""

@@ -1,0 +1,122 @@
+"""Stored pixels to a network's input, on a device: what `engine.normalize.Normaliser` does with numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from geoseg.engine.normalize import Normaliser
+from geoseg.pixels import Pixels
+
+SAME_BITS = {np.dtype(np.uint16): np.int16, np.dtype(np.uint32): np.int32, np.dtype(np.uint64): np.int64}
+"""Types that torch computes with only in part, and those that carry their bits to the device."""
+
+EXACT_IN_FLOAT32 = frozenset({"uint8", "int8", "uint16", "int16", "float16", "float32"})
+"""Types whose values float32 holds; the others are normalised in float64, as on the host."""
+
+
+class DevicePixels:
+    """The pixels of one tile row on a device."""
+
+    def __init__(self, normaliser: Normaliser, pixels: Pixels, device: Any) -> None:
+        """Send a tile row over, as it is stored; on CUDA the host goes on meanwhile.
+
+        Args:
+            normaliser: says what becomes of which bands.
+            pixels: stored values (B, H, W) that hold them.
+            device: of torch.
+
+        Raises:
+            ModelError: a band is missing.
+        """
+        order = list(normaliser.order(pixels.bands))
+        data = pixels.data if order == list(range(len(pixels.bands))) else pixels.data[order]
+        self._dtype = data.dtype
+        self._device = device
+        exact = data.dtype.name in EXACT_IN_FLOAT32
+        self._working = torch.float32 if exact else torch.float64
+        # Before the pixels: the host waits for small copies, and would wait for the pixels with them.
+        self._affine(
+            normaliser, [pixels.scale[index] for index in order], [pixels.offset[index] for index in order]
+        )
+        self._data = _send(data, device)
+        self._valid = _send(pixels.valid, device)
+        self._fill = normaliser.spec.fill
+        self._sent = torch.cuda.current_stream(device).record_event() if device.type == "cuda" else None
+
+    def _affine(self, normaliser: Normaliser, scales: list[float], offsets: list[float]) -> None:
+        """One factor and one shift a channel; limits of the network's channels in its own units."""
+        spec, count = normaliser.spec, len(normaliser.spec.bands)
+        pairs = list(zip(spec.bands, scales, offsets, strict=False))
+        factors = [scale * spec.scale / band.std for band, scale, _ in pairs]
+        shifts = [(offset * spec.scale - band.mean) / band.std for band, _, offset in pairs]
+        self._factor = self._column(factors + scales[count:])
+        self._shift = self._column(shifts + offsets[count:])
+        self._limits: tuple[Any, Any] | None = None
+        if spec.clip is not None:
+            ends = [[(limit - band.mean) / band.std for band in spec.bands] for limit in spec.clip]
+            self._limits = (self._column(ends[0], torch.float32), self._column(ends[1], torch.float32))
+
+    def _column(self, values: list[float], dtype: Any = None) -> Any:
+        return torch.tensor(values, dtype=dtype or self._working, device=self._device).reshape(1, -1, 1, 1)
+
+    def arrive(self, stream: Any) -> None:
+        """Let a stream of the device wait for the pixels, which then belong to it.
+
+        Args:
+            stream: of torch; None: the device has none.
+        """
+        if stream is None or self._sent is None:
+            return
+        stream.wait_event(self._sent)
+        for tensor in (self._data, self._valid, self._factor, self._shift, *(self._limits or ())):
+            tensor.record_stream(stream)
+
+    def tiles(self, lefts: list[int], side: int, count: int) -> Any:
+        """Normalise tiles of the row: (count, C, side, side) float32.
+
+        Args:
+            lefts: first column of each tile, within the row.
+            side: pixels of a tile; the row is as high.
+            count: tiles of the batch; those beyond `lefts` are zero.
+        """
+        stored = torch.stack([self._data[:, :, left : left + side] for left in lefts])
+        values = _unsigned(stored, self._dtype).to(self._working)
+        values.mul_(self._factor).add_(self._shift)
+        values = values.float()
+        if self._limits is not None:
+            values[:, : self._limits[0].shape[1]].clamp_(*self._limits)
+        valid = torch.stack([self._valid[:, left : left + side] for left in lefts])
+        values.masked_fill_(~valid.unsqueeze(1), self._fill)
+        if count > len(lefts):
+            values = torch.cat([values, values.new_zeros((count - len(lefts), *values.shape[1:]))])
+        return values
+
+    def valid(self, rows: slice, cols: slice) -> Any:
+        """Which pixels of the row were observed, (H, W)."""
+        return self._valid[rows, cols]
+
+
+def _send(array: NDArray[np.generic], device: Any) -> Any:
+    """Copy an array to a device; through pinned memory where the device can fetch it itself."""
+    same = SAME_BITS.get(array.dtype)
+    plain = np.ascontiguousarray(array if same is None else array.view(same))
+    tensor = torch.from_numpy(plain)
+    if device.type != "cuda":
+        return tensor.clone()
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _unsigned(stored: Any, dtype: np.dtype[np.generic]) -> Any:
+    """Undo what `_send` did to the sign."""
+    if dtype == np.uint16:
+        return stored.to(torch.int32).bitwise_and_(0xFFFF)
+    if dtype == np.uint32:
+        return stored.to(torch.int64).bitwise_and_(0xFFFFFFFF)
+    if dtype == np.uint64:
+        values = stored.to(torch.float64)
+        return torch.where(stored < 0, values + 2.0**64, values)
+    return stored

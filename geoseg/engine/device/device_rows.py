@@ -1,0 +1,147 @@
+"""One device's work: the tiles of a tile row become the row's blended sums, which stay on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from geoseg.engine.blend import Blend, profile
+from geoseg.engine.device.device_batch import Batch, find_batch
+from geoseg.engine.device.device_pixels import DevicePixels
+from geoseg.engine.device.device_session import DeviceSession
+from geoseg.engine.reading import TileRow
+from geoseg.grid import Tile, TileGrid
+from geoseg.runtimes.graph import DeviceGraph
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSums:
+    """The blended scores of one tile row on a device, before its neighbours' share."""
+
+    sums: Any
+    """(K, size, width) float32."""
+    pixels: DevicePixels
+
+
+class RowScorer:
+    """Scores tile rows on one device.
+
+    A row's sums are made from zero in tile order, whatever the device and the batch; the share of the row
+    before is added later. So it does not matter which device had which row.
+    """
+
+    def __init__(
+        self,
+        graph: DeviceGraph,
+        session: DeviceSession,
+        tiles: TileGrid,
+        blend: Blend,
+        *,
+        batch: int | None,
+    ) -> None:
+        """Take a network on its device.
+
+        Args:
+            graph: of the network.
+            session: what is done with tiles.
+            tiles: how the grid is cut.
+            blend: how overlapping tiles are joined.
+            batch: tiles a call; None: found by trying.
+        """
+        self.device = torch.device(graph.device)
+        self._graph, self._session = graph, session
+        self._tiles, self._blend = tiles, blend
+        on_cuda = self.device.type == "cuda"
+        self._stream = torch.cuda.Stream(self.device) if on_cuda else None
+        self._copying = torch.cuda.Stream(self.device) if on_cuda else None
+        self._weights: dict[tuple[bool, bool, bool, bool], Any] = {}
+        allowed = graph.batches
+        with self.current():
+            size = batch or find_batch(self._try, allowed, tiles.cols, self.device)
+        self.batch = Batch(max(allowed.start, min(size, allowed.stop - 1)), least=allowed.start)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Queue work on this device's own stream, beside what others queue."""
+        with torch.inference_mode():
+            if self._stream is None:
+                yield
+                return
+            with torch.cuda.device(self.device), torch.cuda.stream(self._stream):
+                yield
+
+    def send(self, row: TileRow) -> DevicePixels:
+        """Send a row's pixels to the device; on CUDA they travel while the row before is scored."""
+        with torch.inference_mode():
+            if self._copying is None:
+                return DevicePixels(self._session.normaliser, row.pixels, self.device)
+            with torch.cuda.device(self.device), torch.cuda.stream(self._copying):
+                return DevicePixels(self._session.normaliser, row.pixels, self.device)
+
+    def score(self, pixels: DevicePixels, wanted: list[Tile], span: range) -> RowSums:
+        """Score the tiles of a row.
+
+        Args:
+            pixels: of the row, sent before.
+            wanted: tiles that hold any observed pixel, from left to right.
+            span: tile columns of the row.
+
+        Raises:
+            ModelError: the network gives what is no number.
+            DeviceMemoryError: not even the least batch fits.
+        """
+        tiles = self._tiles
+        with self.current():
+            pixels.arrive(self._stream)
+            width = len(span) * tiles.stride + tiles.overlap
+            sums = torch.zeros((self._session.planes, tiles.size, width), device=self.device)
+            whole = torch.ones((), dtype=torch.bool, device=self.device)
+
+            def work(first: int, count: int) -> None:
+                part = wanted[first : first + count]
+                if self._blend != "crop":
+                    # All of them before the first tile is added: a call without memory is done again.
+                    for tile in part:
+                        self._weight(tile)
+                lefts = [(tile.col - span.start) * tiles.stride for tile in part]
+                # A last batch is filled up, so that every call has one shape and one set of kernels.
+                batch = pixels.tiles(lefts, tiles.size, self.batch.size)
+                scores = self._session(self._graph, batch)[:count]
+                whole.logical_and_(~torch.isnan(scores.amin()))
+                for tile, left, own in zip(part, lefts, scores, strict=True):
+                    self._add(sums, tile, left, own)
+
+            self.batch.run(len(wanted), work)
+            # Asked once a row: each question makes the device wait.
+            if not bool(whole):
+                raise self._session.network.no_number(self._graph.description)
+        return RowSums(sums=sums, pixels=pixels)
+
+    def _try(self, count: int) -> object:
+        side = self._tiles.size
+        blank = torch.zeros((count, self._session.normaliser.channels, side, side), device=self.device)
+        return self._session(self._graph, blank)
+
+    def _add(self, sums: Any, tile: Tile, left: int, scores: Any) -> None:
+        """Blend one tile into its row."""
+        if self._blend == "crop":
+            rows, cols = tile.core.slices(tile.halo)
+            into = slice(left + cols.start, left + cols.stop)
+            sums[:, rows, into] = scores[:, rows, cols]
+            return
+        # In place, so that nothing can run out of memory between two tiles of a batch.
+        sums[:, :, left : left + self._tiles.size].addcmul_(scores, self._weight(tile))
+
+    def _weight(self, tile: Tile) -> Any:
+        """Blend weights (size, size) of a tile: they differ at the scene's borders only."""
+        tiles = self._tiles
+        ends = (tile.row == 0, tile.row == tiles.rows - 1, tile.col == 0, tile.col == tiles.cols - 1)
+        if ends not in self._weights:
+            down = profile(tiles.size, tiles.overlap, first=ends[0], last=ends[1])
+            right = profile(tiles.size, tiles.overlap, first=ends[2], last=ends[3])
+            self._weights[ends] = torch.from_numpy(down[:, None] * right).to(self.device)
+        return self._weights[ends]

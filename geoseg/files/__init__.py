@@ -1,0 +1,1 @@
+"""Files of the operating system: what a run has opened, scratch files, errors of a full disk."""

@@ -1,0 +1,1 @@
+"""Flood and surface water: methods, networks, reference layers."""

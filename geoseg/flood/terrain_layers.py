@@ -1,0 +1,170 @@
+"""Height above drainage and slope beside a scene: told from other heights, brought to metres and degrees."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.engine.make_map import Ledger
+from geoseg.errors import SceneError
+from geoseg.grid import Grid
+from geoseg.scenes.labels import Labels, labels_of
+from geoseg.scenes.layers import Derived, open_raster_layer, with_nodata
+from geoseg.scenes.stored_values import StoredValues, stored_values
+from geoseg.spec import TerrainSpec, TerrainUnit
+from geoseg.spec.presets import terrain
+
+DRAINAGE = 2.0
+"""m: ground this near to drainage is in every scene; where none is, heights may be above the sea."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert:
+    """From stored physical values to metres or degrees."""
+
+    unit: TerrainUnit
+    fill: tuple[float, ...] = ()
+    """Values that were not observed, where the file's own nodata is another."""
+
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return values in the layer's own unit, NaN where not known."""
+        found = values * np.float32(self.unit.scale)
+        if self.unit.tangent:
+            found = np.degrees(np.arctan(found))
+        found[np.isin(values, self.fill)] = np.nan
+        return found
+
+
+def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str, ledger: Ledger) -> Derived:
+    """Open a layer of terrain and check that it is what it is given for.
+
+    Args:
+        path: a raster.
+        kind: `hand` or `slope`: the name of its preset, and of its band.
+        grid: the scene's.
+        limit: what is greater is no water, in the layer's own unit.
+        option: that sets the limit, for messages.
+        ledger: hears what was found.
+
+    Raises:
+        SceneReadError: the file cannot be read.
+        SceneError: it is something else, its unit is not known, or it has no CRS where the scene has one.
+        BandError: it has several bands that are not told apart.
+    """
+    spec = terrain(kind)
+    labels = labels_of(str(path))
+    index = _band(spec, labels)
+    _refuse_others(spec, labels, index)
+    layer = open_raster_layer(path, kind, categorical=False, index=index + 1)
+    try:
+        (band,) = layer.bands
+        found = stored_values(band, grid)
+        fill = found.untagged_fill()
+        if fill:
+            named = ", ".join(f"{item:g}" for item in fill)
+            ledger.note(f"{labels.name}: {named} without a nodata tag, taken for not observed")
+        ledger.hear(layer.facts.notes, ())
+        if fill and band.nodata is None:
+            layer = with_nodata(layer, fill[0])
+        rest = found.without(fill).physical(band.scale, band.offset)
+        unit, source = _unit(spec, labels, index, rest, is_float=band.dtype.kind == "f")
+        if unit is not spec.units[0]:
+            ledger.note(f"{labels.name}: {spec.title} in {unit.name} ({source}), turned into {spec.unit}")
+        _check(spec, labels, rest, unit, limit, option, ledger)
+    except Exception:
+        layer.close()
+        raise
+    gone = tuple(item * band.scale + band.offset for item in fill)
+    return Derived(layer, Convert(unit=unit, fill=gone), {"unit": unit.name})
+
+
+def _band(spec: TerrainSpec, labels: Labels) -> int:
+    """Return the position of the band that is meant."""
+    if len(labels.descriptions) <= 1:
+        return 0
+    mine = [index for index, text in enumerate(labels.descriptions) if _any(spec.own, text)]
+    if len(mine) == 1:
+        return mine[0]
+    raise labels.which_band(f"is {spec.title}")
+
+
+def _refuse_others(spec: TerrainSpec, labels: Labels, index: int) -> None:
+    """Refuse what calls itself something else."""
+    names = (labels.name, *labels.sources)
+    if any(_any(spec.own, text) for text in (*names, labels.descriptions[index])):
+        return
+    for name in names:
+        for pattern, what in spec.others.items():
+            if re.search(pattern, name, re.IGNORECASE):
+                raise SceneError(f"{labels.name} is not {spec.title} but, by its name, {what}")
+
+
+def _unit(
+    spec: TerrainSpec, labels: Labels, index: int, rest: StoredValues, *, is_float: bool
+) -> tuple[TerrainUnit, str]:
+    """Return the unit of a layer's values, and what tells it.
+
+    Raises:
+        SceneError: nothing tells it, and the values may be in several.
+    """
+    text = labels.units[index]
+    for unit in spec.units:
+        if text and re.fullmatch(unit.tags, text, re.IGNORECASE):
+            return unit, f"its unit is {text}"
+    for unit in spec.units:
+        for name in (labels.descriptions[index], labels.name):
+            if unit.files is not None and re.search(unit.files, name, re.IGNORECASE):
+                return unit, f"by the name {name}"
+    own = spec.units[0]
+    if not rest.values.size:
+        return own, ""
+    most = float(rest.values[-1])
+    remedy = f"say the unit with gdal_edit.py -units NAME ({', '.join(unit.name for unit in spec.units)})"
+    if most > spec.most:
+        raise SceneError(
+            f"{labels.name}: its values reach {most:g}, {spec.beyond}? Convert it to {spec.unit}, or {remedy}"
+        )
+    if is_float and spec.doubtful is not None and spec.doubtful[0] < most <= spec.doubtful[1]:
+        raise SceneError(f"{labels.name}: its greatest value is {most:.3g}: {spec.doubt}? Please {remedy}")
+    return own, ""
+
+
+def _check(
+    spec: TerrainSpec,
+    labels: Labels,
+    rest: StoredValues,
+    unit: TerrainUnit,
+    limit: float,
+    option: str,
+    ledger: Ledger,
+) -> None:
+    """Refuse values that cannot be, and warn where the layer does nothing, or leaves no water."""
+    if not rest.pixels:
+        ledger.warn(f"{labels.name} covers nothing of the scene, so that {spec.title} rules nothing out")
+    if not rest.values.size:
+        return
+    ends = Convert(unit=unit)(np.array([rest.values[0], rest.values[-1]], np.float32))
+    least, most = float(ends[0]), float(ends[1])
+    if least < spec.least - 0.5 or most > spec.most:
+        raise SceneError(
+            f"{labels.name}: its values, {least:g} to {most:g} {spec.unit}, are no {spec.title}; set its "
+            "nodata value with gdal_edit.py -a_nodata, or give another file"
+        )
+    if least > limit:
+        ledger.warn(
+            f"{labels.name}: its least value, {least:g}, is above {option} {limit:g}, so no water is left; "
+            f"its values should be {spec.title} in {spec.unit}"
+        )
+    elif spec.unit == "m" and least > DRAINAGE:
+        ledger.warn(
+            f"{labels.name}: its least value is {least:g} m, and every scene has ground at its drainage: are "
+            "these heights above the sea?"
+        )
+
+
+def _any(patterns: tuple[str, ...], text: str) -> bool:
+    return any(re.search(pattern, text, re.IGNORECASE) for pattern in patterns)

@@ -1,0 +1,1 @@
+"""Learning: labelled rasters to a bundle, and how right maps are."""

@@ -1,0 +1,63 @@
+"""What is evaluated: a bundle, or a classical method with its options."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from geoseg.change.change_choice import METHODS as CHANGE_METHODS
+from geoseg.errors import UsageError
+from geoseg.flood.water_choice import CLASSICAL, METHODS
+
+CHANGE_OPTIONS = {
+    "--threshold": "threshold",
+    "--thresholding": "thresholding",
+    "--smooth": "smooth",
+    "--normalise": "normalise",
+    "--alpha": "alpha",
+    "--coregister": "coregister",
+    "--speckle": "speckle",
+    "--polarisation": "polarisation",
+}
+OPTIONS = {
+    "--threshold": "threshold",
+    "--thresholding": "thresholding",
+    "--polarisation": "polarisation",
+    "--speckle": "speckle",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Something that makes maps."""
+
+    name: str
+    """What people call it."""
+    model: str | None = None
+    """Name or path of a bundle."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Fields of a `FloodSpec` or `ChangeSpec` of a classical method."""
+
+
+def method_subject(text: str, task: str = "flood") -> Subject:
+    """Read a method with options as they stand on the command line: `sar-vh --threshold -20`.
+
+    Every option has a value: `mad --coregister true`.
+
+    Raises:
+        UsageError: there is no such method or option.
+    """
+    name, *words = shlex.split(text) or [""]
+    known = tuple(CHANGE_METHODS) if task == "change" else (CLASSICAL, *METHODS)
+    if name not in known:
+        what = "change" if task == "change" else "water"
+        raise UsageError(f"no {what} method {name!r}; there are {', '.join(known)}")
+    allowed = CHANGE_OPTIONS if task == "change" else OPTIONS
+    options = {"method": name}
+    for option, value in zip(words[::2], words[1::2], strict=False):
+        if option not in allowed:
+            raise UsageError(f"--method {text!r}: {option} is none of {', '.join(allowed)}")
+        options[allowed[option]] = value
+    if len(words) % 2:
+        raise UsageError(f"--method {text!r}: {words[-1]} has no value")
+    return Subject(name=text, options=options)

@@ -1,0 +1,137 @@
+"""Image and label files become samples."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyogrio
+
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.inputs import opened
+from geoseg.learn.samples.sample_spec import DataSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One labelled image: one file a date, and what labels it."""
+
+    id: str
+    images: tuple[Path, ...]
+    """In the order of `DataSpec.images`."""
+    label: Path
+    region: str = ""
+    split: str = ""
+    """`train`, `val` or `test` where a table says so."""
+    doubtful: bool = False
+    """Whether the label contradicts the image: not to be trained on."""
+
+
+def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Key that sorts `10` after `9`."""
+    parts = re.split(r"(\d+)", text)
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+
+
+def find_samples(data: DataSpec) -> tuple[Sample, ...]:
+    """Find images with their labels, in natural order of their ids.
+
+    Raises:
+        SceneReadError: a table cannot be read.
+        SceneError: nothing is found, or an image has no label.
+    """
+    found: dict[str, Sample] = {}
+    for sample in _from_table(data) if data.table else _from_patterns(data):
+        if sample.id in found:
+            raise SceneError(
+                f"{sample.images[0]} and {found[sample.id].images[0]} are both called {sample.id}"
+            )
+        found[sample.id] = sample
+    for name in (*data.only, *data.without, *data.doubtful):
+        if name not in found:
+            raise SceneError(f"{data.root}: no sample is called {name!r}, as only, without or doubtful say")
+    kept = [s for s in found.values() if s.id not in data.without and (not data.only or s.id in data.only)]
+    if not kept:
+        where = data.table or data.root / data.images[0].files
+        raise SceneError(f"{where}: no labelled image is found; check data.root, or say --data FOLDER")
+    kept = [replace(s, doubtful=s.id in data.doubtful) for s in kept]
+    return tuple(sorted(kept, key=lambda sample: natural(sample.id)))
+
+
+def _from_patterns(data: DataSpec) -> Iterator[Sample]:
+    """Match every pattern; what `{id}` and `{region}` stand for joins the files."""
+    images = [_matches(data.root, image.files) for image in data.images]
+    labels = _matches(data.root, data.labels.files)
+    for key, first in images[0].items():
+        others = [found.get(key) for found in images[1:]]
+        label = labels.get(key) or (labels.get(("", "")) if len(labels) == 1 else None)
+        region, name = key
+        if label is None or None in others:
+            what = "label" if label is None else "second image"
+            raise SceneError(f"{first}: has no {what} ({data.labels.files}); list it under data.without")
+        paths = (first, *(other for other in others if other is not None))
+        yield Sample(id=name, images=paths, label=label, region=region)
+
+
+def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:
+    """Files that fit a pattern, by what stands for `{region}` and `{id}`."""
+    parts = re.split(r"(\{id\}|\{region\}|\*\*/|\*)", pattern)
+    seen: set[str] = set()
+    expression = ""
+    for part in parts:
+        if part in {"{id}", "{region}"}:
+            name = part[1:-1]
+            expression += f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+)"
+            seen.add(name)
+        else:
+            expression += {"**/": "(?:.*/)?", "*": "[^/]*"}.get(part, re.escape(part))
+    glob = pattern.replace("{id}", "*").replace("{region}", "*")
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(root.glob(glob)):
+        match = re.fullmatch(expression, path.relative_to(root).as_posix())
+        if match is not None:
+            groups = match.groupdict()
+            key = (groups.get("region", ""), groups.get("id", ""))
+            if key in found:
+                raise SceneError(f"{path} and {found[key]} are both {'/'.join(filter(None, key))}")
+            found[key] = path
+    return found
+
+
+def _from_table(data: DataSpec) -> Iterator[Sample]:
+    """Rows of a CSV or of any vector file; paths are relative to the root."""
+    path = data.root / (data.table or "")
+    for number, row in enumerate(table_rows(path), start=1):
+        try:
+            names = ["image", *(f"image:{image.prefix}" for image in data.images[1:])]
+            yield Sample(
+                id=row.get("id") or Path(row["image"]).stem,
+                images=tuple(data.root / row[name] for name in names),
+                label=data.root / row["label"],
+                region=row.get("region", ""),
+                split=row.get("split", ""),
+            )
+        except KeyError as error:
+            raise SceneError(f"{path}, row {number}: there is no column {error.args[0]!r}") from error
+
+
+def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
+    """Yield the rows of a CSV or of any vector file as text; what is missing is empty.
+
+    Raises:
+        SceneReadError: it cannot be read.
+    """
+    opened(path)
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                yield from csv.DictReader(file)
+            return
+        table = pyogrio.read_dataframe(path, read_geometry=False)
+    except (OSError, UnicodeDecodeError, pyogrio.errors.DataSourceError) as error:
+        raise SceneReadError(f"{path}: the table of samples cannot be read: {error}") from error
+    for row in table.fillna("").astype(str).to_dict("records"):
+        yield {str(key): str(value) for key, value in row.items()}

@@ -1,0 +1,110 @@
+"""What training pixels go through so that a network meets more sensors, seasons and noise than its set has.
+
+Geometry and smoothing are albumentations'; what is done to values is right for reflectance and backscatter,
+which libraries for photographs do not know.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.learn.samples import IGNORE
+from geoseg.learn.train.training_spec import AugmentSpec
+from geoseg.spec import Units
+
+# It would ask the network for a newer version at every import.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+import albumentations
+
+Image = NDArray[np.float32]
+
+LEAST_LOOKS, MOST_LOOKS = 2.0, 16.0
+"""Equivalent looks of the speckle that is added."""
+
+
+class Augment:
+    """Changes a crop at random; the same generator gives the same change."""
+
+    def __init__(self, spec: AugmentSpec, units: Units, bands: tuple[str, ...], size: int) -> None:
+        """Take what to do.
+
+        Args:
+            spec: which steps, how strong.
+            units: of the physical values.
+            bands: names, those of other dates with their prefix.
+            size: pixels a side of a crop.
+        """
+        self._spec, self._units, self._bands = spec, units, bands
+        self._dates = sorted({band.rpartition(":")[0] for band in bands})
+        steps: list[albumentations.BasicTransform] = [albumentations.Resize(size, size)]
+        if spec.flips:
+            steps.append(albumentations.D4(p=1.0))
+        if spec.blur:
+            steps.append(albumentations.GaussianBlur(blur_limit=0, sigma_limit=(0.4, 1.5), p=spec.blur))
+        self._geometry = albumentations.Compose(steps)
+
+    def scale(self, rng: np.random.Generator) -> float:
+        """Draw how many times larger pixels become."""
+        low, high = self._spec.scale
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    def __call__(
+        self, pixels: Image, label: NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[Image, NDArray[np.uint8], int | None]:
+        """Change a crop.
+
+        Args:
+            pixels: (B, h, w) physical, NaN where not observed.
+            label: (h, w).
+            rng: draws everything.
+
+        Returns:
+            (B, size, size), (size, size), and the band that is to be hidden, if any.
+        """
+        lost = ~np.isfinite(pixels).all(axis=0)
+        values = self._values(np.nan_to_num(pixels), rng)
+        self._geometry.set_random_seed(int(rng.integers(2**31)))
+        done = self._geometry(
+            image=np.ascontiguousarray(values.transpose(1, 2, 0)),
+            masks=[label, lost.astype(np.uint8)],
+        )
+        image = np.ascontiguousarray(done["image"].transpose(2, 0, 1), dtype=np.float32)
+        label, hidden = np.array(done["masks"][0]), done["masks"][1] > 0
+        if rng.random() < self._spec.hide:
+            hidden = hidden | _rectangles(hidden.shape, rng)
+        image[:, hidden] = np.nan
+        label[hidden] = IGNORE
+        band = int(rng.integers(len(self._bands))) if rng.random() < self._spec.drop_band else None
+        return image, label, band
+
+    def _values(self, pixels: Image, rng: np.random.Generator) -> Image:
+        """What sensors, air and speckle change."""
+        spec = self._spec
+        count = len(self._bands)
+        own = rng.normal(0, spec.gain, count)
+        shared = dict(zip(self._dates, rng.normal(0, spec.shared_gain, len(self._dates)), strict=True))
+        change = (own + [shared[band.rpartition(":")[0]] for band in self._bands])[:, None, None]
+        out = pixels + change if self._units == "db" else pixels * np.exp(change)
+        if spec.haze:
+            weights = np.linspace(1, 0, count)[:, None, None] ** 2
+            out = out + rng.uniform(-spec.haze / 4, spec.haze) * weights
+        if spec.speckle and rng.random() < spec.speckle:
+            looks = np.exp(rng.uniform(np.log(LEAST_LOOKS), np.log(MOST_LOOKS)))
+            grain = rng.gamma(looks, 1 / looks, pixels.shape)
+            out = out + 10 * np.log10(grain) if self._units == "db" else out * grain
+        if spec.noise:
+            out = out + rng.normal(0, spec.noise * rng.random(), pixels.shape)
+        return np.asarray(out, np.float32)
+
+
+def _rectangles(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """One to three rectangles of up to a third of a side."""
+    mask = np.zeros(shape, np.bool_)
+    for _ in range(int(rng.integers(1, 4))):
+        height, width = (int(rng.integers(side // 16, side // 3 + 1)) for side in shape)
+        row, col = (int(rng.integers(0, side)) for side in shape)
+        mask[row : row + height, col : col + width] = True
+    return mask

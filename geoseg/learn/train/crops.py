@@ -1,0 +1,233 @@
+"""Labelled windows become normalised crops: what a training step is given."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from geoseg.engine.normalize import scene_statistics
+from geoseg.learn.samples import IGNORE, Chip, Place, Sample, read_chip
+from geoseg.learn.samples.chips import stacked_source
+from geoseg.learn.train.augment import Augment
+from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.scenes.threshold_sample import sample as sample_blocks
+
+CACHE_BYTES = 4 * 2**30
+"""Of windows that are kept in memory; those used least recently give way."""
+
+Statistics = tuple[tuple[float, float], ...]
+"""Mean and std per band, in model units."""
+
+
+class Windows:
+    """Reads windows, keeps them, and normalises them."""
+
+    def __init__(self, spec: TrainSpec, bands: Sequence[str]) -> None:
+        """Take how files are opened and what the bands are called."""
+        self._spec, self._bands = spec, tuple(bands)
+        self._kept: OrderedDict[Place, Chip] = OrderedDict()
+        self._bytes = 0
+        self._scenes: dict[Sample, Statistics] = {}
+
+    def read(self, place: Place) -> Chip:
+        """Return a window.
+
+        Raises:
+            SceneError: it cannot be read.
+        """
+        chip = self._kept.pop(place, None)
+        if chip is None:
+            chip = read_chip(place, self._spec.data, self._bands, self._spec.trained_on)
+            self._bytes += chip.pixels.nbytes + chip.label.nbytes
+        self._kept[place] = chip
+        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
+            _, old = self._kept.popitem(last=False)
+            self._bytes -= old.pixels.nbytes + old.label.nbytes
+        return chip
+
+    def training_statistics(self, places: Sequence[Place]) -> Statistics:
+        """Mean and std of each band over the observed pixels of all windows, in model units."""
+        pixels = (self.read(place).pixels for place in places)
+        return measured(pixels, len(self._bands), self._spec.scale, self._spec.clip)
+
+    def statistics_of(self, sample: Sample, training: Statistics) -> Statistics:
+        """What an image is normalised with: the training set's statistics, or its own."""
+        if self._spec.statistics == "training":
+            return training
+        if sample not in self._scenes:
+            spec = self._spec
+            with stacked_source(sample, spec.data, self._bands, spec.trained_on) as source:
+                blocks = sample_blocks(source, self._bands)
+                self._scenes[sample] = scene_statistics(blocks, self._bands, self._spec.scale)
+        return self._scenes[sample]
+
+    def normalise(self, pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
+        """(B, H, W) physical to the network's input; 0 where not observed."""
+        return normalised(pixels, statistics, self._spec.scale, self._spec.clip)
+
+
+def measured(
+    images: Iterable[NDArray[np.float32]], bands: int, scale: float, clip: tuple[float, float] | None
+) -> Statistics:
+    """Return mean and std of each band over the observed pixels of (B, H, W) images, in model units."""
+    count = np.zeros(bands)
+    total, squares = count.copy(), count.copy()
+    for image in images:
+        values = image.astype(np.float64) * scale
+        if clip is not None:
+            values = np.clip(values, *clip)
+        count += np.isfinite(values).sum(axis=(1, 2))
+        total += np.nansum(values, axis=(1, 2))
+        squares += np.nansum(values**2, axis=(1, 2))
+    mean = total / np.maximum(count, 1)
+    std = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
+    return tuple((float(m), float(s) or 1.0) for m, s in zip(mean, std, strict=True))
+
+
+def normalised(
+    pixels: NDArray[np.float32], statistics: Statistics, scale: float, clip: tuple[float, float] | None
+) -> NDArray[np.float32]:
+    """Return a network's input of (B, H, W) physical values; 0 where not observed."""
+    values = pixels * np.float32(scale)
+    if clip is not None:
+        values = np.clip(values, *clip)
+    mean = np.array([m for m, _ in statistics], np.float32)[:, None, None]
+    std = np.array([s for _, s in statistics], np.float32)[:, None, None]
+    return np.nan_to_num((values - mean) / std).astype(np.float32)
+
+
+class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Random crops; which one, and what happens to it, depends on its number and the seed only."""
+
+    def __init__(
+        self, spec: TrainSpec, windows: Windows, places: Sequence[Place], statistics: Statistics
+    ) -> None:
+        """Take windows; larger ones are drawn from more often."""
+        self._spec, self._windows, self._places, self._training = spec, windows, places, statistics
+        self._area = np.cumsum([place.window.height * place.window.width for place in places])
+        bands = tuple(band.name for band in spec.bands)
+        self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop)
+        self._marked: list[tuple[int, NDArray[np.int64]]] = []
+        if spec.loop.changed:
+            labels = ((at, windows.read(place).label) for at, place in enumerate(places))
+            found = ((at, np.flatnonzero((label > 0) & (label != IGNORE))) for at, label in labels)
+            self._marked = [(at, pixels) for at, pixels in found if pixels.size]
+        self._marks = np.cumsum([pixels.size for _, pixels in self._marked])
+
+    @property
+    def per_epoch(self) -> int:
+        """Crops that cover all windows once."""
+        return max(1, round(int(self._area[-1]) / self._spec.loop.crop**2))
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (C, crop, crop) normalised pixels and (crop, crop) classes."""
+        rng = np.random.default_rng((self._spec.loop.seed, number))
+        at, middle = self._draw(rng)
+        place = self._places[at]
+        chip = self._windows.read(place)
+        side = max(8, round(self._spec.loop.crop / self._augment.scale(rng)))
+        pixels, label = cut(chip, side, rng, middle)
+        image, label, lost = self._augment(pixels, label, rng)
+        normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
+        if lost is not None:
+            normal[lost] = 0
+        return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
+
+    def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
+        """Return a window by its number, and the pixel that the crop must hold, where it must hold one."""
+        if self._marked and rng.random() < self._spec.loop.changed:
+            pick = int(rng.integers(int(self._marks[-1])))
+            number = int(np.searchsorted(self._marks, pick, side="right"))
+            at, pixels = self._marked[number]
+            row, col = divmod(int(pixels[pick - int(self._marks[number])]), self._places[at].window.width)
+            return at, (row, col)
+        return int(np.searchsorted(self._area, rng.integers(int(self._area[-1])), side="right")), None
+
+
+class Wholes(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Whole windows, padded to what networks take; for validation."""
+
+    def __init__(
+        self, windows: Windows, places: Sequence[Place], statistics: Statistics, multiple: int
+    ) -> None:
+        """Take windows, and what sides are padded to multiples of."""
+        self._multiple = multiple
+        self._windows, self._places, self._training = windows, places, statistics
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (C, H, W) normalised pixels and (H, W) classes; both sides are multiples."""
+        place = self._places[number]
+        chip = self._windows.read(place)
+        normal = self._windows.normalise(
+            chip.pixels, self._windows.statistics_of(place.sample, self._training)
+        )
+        down, right = (-side % self._multiple for side in chip.label.shape)
+        normal = np.pad(normal, ((0, 0), (0, down), (0, right)))
+        label = np.pad(chip.label, ((0, down), (0, right)), constant_values=IGNORE)
+        return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
+
+
+class Counting(Sampler[int]):
+    """Numbers that go on from epoch to epoch, so that no crop is drawn twice and a resumed run goes on."""
+
+    def __init__(self, per_epoch: int) -> None:
+        """Give so many an epoch."""
+        self._per_epoch = per_epoch
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start at an epoch; Lightning calls this."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        first = self._epoch * self._per_epoch
+        # Where several GPUs share the numbers, a wrapper stands between Lightning and this sampler.
+        self._epoch += 1
+        yield from range(first, first + self._per_epoch)
+
+    def __len__(self) -> int:
+        return self._per_epoch
+
+
+def cut(
+    chip: Chip, side: int, rng: np.random.Generator, middle: tuple[int, int] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Cut a square at random; what lies outside the window was not observed.
+
+    Args:
+        chip: the window.
+        side: of the square.
+        rng: draws its place.
+        middle: (row, column) of a pixel that lies in the square, anywhere; None: any square.
+    """
+    height, width = chip.label.shape
+    starts = []
+    for axis, size in enumerate((height, width)):
+        low, high = min(0, size - side), max(0, size - side)
+        if middle is not None:
+            low, high = max(low, middle[axis] - side + 1), min(high, middle[axis])
+        starts.append(int(rng.integers(low, high + 1)))
+    row, col = starts
+    pixels = np.full((len(chip.pixels), side, side), np.nan, np.float32)
+    label = np.full((side, side), IGNORE, np.uint8)
+    rows, cols = slice(max(row, 0), min(row + side, height)), slice(max(col, 0), min(col + side, width))
+    there = slice(rows.start - row, rows.stop - row), slice(cols.start - col, cols.stop - col)
+    pixels[:, *there] = chip.pixels[:, rows, cols]
+    label[there] = chip.label[rows, cols]
+    return pixels, label
+
+
+def class_shares(windows: Windows, places: Sequence[Place], classes: int) -> NDArray[np.float64]:
+    """Share of each class among the labelled pixels."""
+    count = np.zeros(256)
+    for place in places:
+        count += np.bincount(windows.read(place).label.ravel(), minlength=256)
+    return np.asarray(count[:classes] / max(count[:classes].sum(), 1))

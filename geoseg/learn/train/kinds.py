@@ -1,0 +1,39 @@
+"""Training and export of whatever a config describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from geoseg.learn.train.bundle_export import Exported, export
+from geoseg.learn.train.scene_export import export_classifier
+from geoseg.learn.train.scene_run import train_classifier
+from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
+from geoseg.learn.train.stored import task_of
+from geoseg.learn.train.trainer import Trained
+from geoseg.learn.train.training_run import train
+from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.run_record import Reporter
+
+
+def train_any(
+    spec: TrainSpec | SceneTrainSpec, folder: Path, reporter: Reporter, *, resume: bool = False
+) -> Trained:
+    """Train a segmentation network or a scene classifier; see `train` and `train_classifier`."""
+    if isinstance(spec, SceneTrainSpec):
+        return train_classifier(spec, folder, reporter, resume=resume)
+    return train(spec, folder, reporter, resume=resume)
+
+
+def export_any(
+    folder: Path,
+    bundle: Path,
+    *,
+    checkpoint: Path | None = None,
+    weights: Literal["fp32", "fp16"] = "fp32",
+    card: str = "",
+    overwrite: bool = False,
+) -> Exported:
+    """Write the network of a training as a bundle, whatever it is; see `export` and `export_classifier`."""
+    work = export_classifier if task_of(folder) == SCENE_CLASSIFICATION else export
+    return work(folder, bundle, checkpoint=checkpoint, weights=weights, card=card, overwrite=overwrite)

@@ -1,0 +1,106 @@
+"""Pictures of a training: how loss and score went, and the windows that the network does worst on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+from torch.utils.data import Dataset
+
+from geoseg.learn.samples import IGNORE
+from geoseg.learn.train.losses import as_classes
+from geoseg.outputs.chart import Line, line_chart
+from geoseg.outputs.styles import rgb
+from geoseg.spec import ClassSpec
+
+WORST = 6
+"""Windows that are drawn."""
+
+SIDE = 256
+"""Pixels of a panel at most."""
+
+
+SCORES = {"val_iou": "IoU on val", "val_ap": "Mean average precision on val"}
+
+
+def draw_curves(logs: Sequence[Path], path: Path) -> None:
+    """Draw training loss, validation loss and validation score of CSV logs, as SVG."""
+    rows: list[dict[str, str]] = []
+    for log in logs:
+        with log.open(encoding="utf-8", newline="") as file:
+            rows += csv.DictReader(file)
+
+    def series(name: str) -> list[tuple[float, float]]:
+        return sorted((float(row["epoch"]), float(row[name])) for row in rows if row.get(name))
+
+    losses = [Line(name=name, points=series(name)) for name in ("train_loss", "val_loss") if series(name)]
+    charts = [line_chart(losses, title="Loss", x_label="epoch", y_label="")] if losses else []
+    for name, title in SCORES.items():
+        if series(name):
+            lines = [Line(name=name, points=series(name))]
+            charts.append(line_chart(lines, title=title, x_label="epoch", y_label=""))
+    moved = [chart.replace("<svg ", f'<svg y="{index * 290}" ', 1) for index, chart in enumerate(charts)]
+    size = f'width="420" height="{max(len(charts), 1) * 290}"'
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>' + "".join(moved) + "</svg>", encoding="utf-8"
+    )
+
+
+def draw_worst(
+    network: nn.Module,
+    windows: Dataset[tuple[torch.Tensor, torch.Tensor]],
+    count: int,
+    classes: tuple[ClassSpec, ...],
+    path: Path,
+) -> None:
+    """Draw the windows with the largest share of wrong pixels: input, label, map; as PNG.
+
+    Args:
+        network: gives logits.
+        windows: normalised, whole.
+        count: of them.
+        classes: in order.
+        path: where to.
+    """
+    found: list[tuple[float, NDArray[np.uint8]]] = []
+    network.eval()
+    for index in range(count):
+        planes, label = windows[index]
+        with torch.inference_mode():
+            mapped = as_classes(network(planes[None]))[0].argmax(dim=0).numpy()
+        truth = label.numpy()
+        known = truth != IGNORE
+        wrong = float((mapped != truth)[known].mean()) if known.any() else 0.0
+        found.append((wrong, _panels(planes.numpy(), truth, np.where(known, mapped, IGNORE), classes)))
+        found = sorted(found, key=lambda item: -item[0])[:WORST]
+    if not found:
+        return
+    width = max(panel.shape[1] for _, panel in found)
+    rows = [np.pad(p, ((0, 6), (0, width - p.shape[1]), (0, 0)), constant_values=255) for _, p in found]
+    Image.fromarray(np.concatenate(rows)).save(path)
+
+
+def _panels(
+    planes: NDArray[np.float32],
+    label: NDArray[np.int64],
+    mapped: NDArray[np.int64],
+    classes: tuple[ClassSpec, ...],
+) -> NDArray[np.uint8]:
+    """Input (first band, two standard deviations wide), label and map side by side."""
+    step = max(1, -(-max(label.shape) // SIDE))
+    grey = np.clip((planes[0] + 2) / 4, 0, 1) * 255
+    image = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+    drawn = [image[::step, ::step]]
+    for values in (label, mapped):
+        picture = np.full((*values.shape, 3), 222, np.uint8)
+        for index, entry in enumerate(classes):
+            picture[values == index] = rgb(entry.colour)
+        drawn.append(picture[::step, ::step])
+    gap = np.full((drawn[0].shape[0], 6, 3), 255, np.uint8)
+    return np.concatenate([drawn[0], gap, drawn[1], gap, drawn[2]], axis=1)

@@ -1,0 +1,90 @@
+"""What a training has left in its folder: its config, what was measured, its weights."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from torch import nn
+
+from geoseg.errors import ModelError, SceneReadError
+from geoseg.learn.train.trainer import CHECKPOINTS, DESCRIPTION, LAST
+from geoseg.learn.train.training_spec import PaceSpec
+from geoseg.spec import Spec
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+Measured = TypeVar("Measured")
+
+_TABLE = TypeAdapter(dict[str, JsonValue])
+
+
+def read_description(
+    folder: Path, kind: type[AnySpec], measured: TypeAdapter[Measured]
+) -> tuple[AnySpec, Measured]:
+    """Read the config of a training as used, and its statistics.
+
+    Args:
+        folder: of the training.
+        kind: of the config.
+        measured: validates the statistics.
+
+    Raises:
+        SceneReadError: it is no folder of a training of this kind.
+    """
+    table = _described(folder)
+    try:
+        return kind.model_validate(table["spec"]), measured.validate_python(table["statistics"])
+    except (KeyError, ValidationError) as error:
+        raise SceneReadError(f"{folder / DESCRIPTION}: does not describe a training") from error
+
+
+def task_of(folder: Path) -> str:
+    """Return the task of a training.
+
+    Raises:
+        SceneReadError: it is no folder of a training.
+    """
+    spec = _described(folder).get("spec")
+    return str(spec.get("task", "")) if isinstance(spec, dict) else ""
+
+
+def _described(folder: Path) -> dict[str, JsonValue]:
+    path = folder / DESCRIPTION
+    try:
+        return _TABLE.validate_json(path.read_bytes())
+    except OSError as error:
+        raise SceneReadError(f"{folder}: is no folder of geoseg train: {DESCRIPTION} is not there") from error
+    except ValidationError as error:
+        raise SceneReadError(f"{path}: does not describe a training") from error
+
+
+def load_weights(network: nn.Module, folder: Path, loop: PaceSpec, checkpoint: Path | None = None) -> None:
+    """Load the weights that a training keeps into a network.
+
+    Args:
+        network: as the config describes it.
+        folder: of the training.
+        loop: says which checkpoint is kept.
+        checkpoint: instead of that one.
+
+    Raises:
+        SceneReadError: the checkpoint cannot be read.
+        ModelError: it is of another network.
+    """
+    own = folder / CHECKPOINTS / f"{loop.keep}.ckpt"
+    path = checkpoint or (own if own.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SceneReadError(f"{path}: the checkpoint cannot be read: {first}") from error
+    weights = {
+        name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")
+    }
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: holds another network than {DESCRIPTION} says: {error}") from error

@@ -1,0 +1,96 @@
+"""The network in Lightning's hands: steps, scores, learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from geoseg.learn.samples import IGNORE
+from geoseg.learn.train.losses import Loss, as_classes
+from geoseg.learn.train.training_spec import PaceSpec, TrainSpec
+from geoseg.models.networks.segmentation import build
+
+
+class Training(lightning.LightningModule):
+    """One training."""
+
+    def __init__(
+        self,
+        spec: TrainSpec,
+        statistics: Sequence[tuple[float, float]],
+        shares: Sequence[float],
+        *,
+        fetch: bool = True,
+    ) -> None:
+        """Build network and loss.
+
+        Args:
+            spec: of the training.
+            statistics: mean and std per band.
+            shares: of the classes among the training pixels.
+            fetch: whether pretrained weights are wanted.
+        """
+        super().__init__()
+        self.spec = spec
+        network = spec.network if fetch else spec.network.model_copy(update={"pretrained": None})
+        self.network = build(
+            network,
+            bands=[band.name for band in spec.bands],
+            classes=len(spec.classes),
+            statistics=statistics,
+            scale=spec.scale,
+        )
+        self.loss = Loss(spec.loss, shares)
+        self.confusion = MulticlassConfusionMatrix(len(spec.classes), ignore_index=IGNORE)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
+        """Return the loss of a batch."""
+        planes, label = batch
+        prior = self.network.prior_logit(planes) if self.spec.loss.trust_prior else None
+        loss: Tensor = self.loss(self.network(planes), label, prior)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(label))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
+        """Count right and wrong pixels."""
+        planes, label = batch
+        logits = self.network(planes)
+        self.log("val_loss", self.loss(logits, label, None), on_epoch=True, batch_size=len(label))
+        self.confusion.update(as_classes(logits).argmax(dim=1), label)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log IoU over all pixels of the set: of the second of two classes, else the mean."""
+        matrix = self.confusion.compute().double()
+        self.confusion.reset()
+        right = matrix.diagonal()
+        union = matrix.sum(0) + matrix.sum(1) - right
+        iou = right / union.clamp(min=1)
+        score = iou[1] if len(iou) == 2 else iou[union > 0].mean()
+        self.log("val_iou", score.float())
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the rate rises, then falls as a cosine."""
+        return optimisers(self, self.spec.loop)
+
+
+def optimisers(module: lightning.LightningModule, loop: PaceSpec) -> dict[str, Any]:
+    """Return AdamW over a module's `network`, with a rate that rises, then falls as a cosine."""
+    optimiser = torch.optim.AdamW(
+        module.network.parameters(), lr=loop.learning_rate, weight_decay=loop.weight_decay
+    )
+    steps = max(int(module.trainer.estimated_stepping_batches), 1)
+    rising = max(round(steps * loop.warm_up), 1)
+
+    def rate(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(steps - rising, 1), 1)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,313 @@
+"""A scene and its references become methane columns by the ratio of two short-wave infrared bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.atmosphere.cloud_mask import CloudMask, make_cloud_mask, masked_by
+from geoseg.atmosphere.cloud_warnings import tell_hidden
+from geoseg.change.image_pair import Pair, coregistered
+from geoseg.engine.make_map import Ledger
+from geoseg.engine.network_on_scene import clip
+from geoseg.errors import SceneError, UsageError
+from geoseg.methane.band_ratio import (
+    STRONG,
+    VISIBLE,
+    WEAK,
+    Fit,
+    RatioColumns,
+    RatioMethod,
+    clear_ground,
+    mean_known,
+    reference_prefix,
+)
+from geoseg.methane.retrieval import SIGNAL, Retrieved
+from geoseg.methane.satellite_bands import known_satellite, refuse_surface
+from geoseg.methane.view_angles import Angles
+from geoseg.methods.gas_absorption import methane
+from geoseg.methods.methane_column import fit_ratio, response
+from geoseg.pixels import Pixels
+from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.stack import Layer, Movable, Moved, Stack
+from geoseg.scenes.threshold_sample import sample
+from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
+from geoseg.spec.presets import sensors
+
+PAIR = (STRONG, WEAK)
+SCREENED = (*VISIBLE, "nir", "nir08", "cirrus")
+"""Bands by which clouds are told, where a scene has them."""
+
+NAMES = {
+    "sbmp": "single band, multi-pass",
+    "mbsp": "multi-band, single pass",
+    "mbmp": "multi-band, multi-pass",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Opened:
+    """A scene with its references on the grid of its short-wave infrared bands."""
+
+    scene: Scene
+    """All bands, as opened."""
+    references: tuple[Scene, ...]
+    stack: Source
+    shifts: tuple[tuple[float, float], ...]
+    """Rows and columns by which each reference is read elsewhere."""
+    masks: tuple[CloudMask | None, ...]
+    """Clouds by a network, of the scene and of each reference."""
+
+
+def open_all(
+    spec: PlumeSpec,
+    stack: ExitStack,
+    ledger: Ledger | None,
+    settled: Opened | None = None,
+    *,
+    dry_run: bool = False,
+) -> Opened:
+    """Open the scene and its references and lay them on one grid.
+
+    Args:
+        spec: the request.
+        stack: closes the files.
+        ledger: hears what was recognised and how far the references lie off; None: all is settled.
+        settled: opened before, whose shifts and masks hold.
+        dry_run: whether a cloud network is told of only.
+
+    Raises:
+        SceneError: a file cannot be read, is no reflectance, or shows another place.
+        BandError: a short-wave infrared band is missing.
+    """
+    masks = _Masks(spec, stack, ledger, settled, dry_run)
+    scene = masks.over(stack.enter_context(open_scene(spec.scene, sensors())), spec.scene)
+    pair = clip(_reflectance(scene), spec.run)
+    if ledger is not None:
+        ledger.hear(pair.notes, pair.warnings)
+        tell_hidden(clip(scene, spec.run), ledger)
+    layers = [Layer(source=scene.select(names), required=False)] if (names := _screened(scene)) else []
+    references, found = [], []
+    for index, request in enumerate(spec.reference):
+        opened = masks.over(stack.enter_context(open_scene(request, sensors())), request)
+        known = settled.shifts[index] if settled is not None else None
+        reference, layer, shift = _reference(opened, index, pair, spec, ledger, known)
+        references.append(reference)
+        layers.append(layer)
+        found.append(shift)
+    return Opened(
+        scene=scene,
+        references=tuple(references),
+        stack=Stack(pair, layers),
+        shifts=tuple(found),
+        masks=tuple(masks.made),
+    )
+
+
+class _Masks:
+    """Hides clouds of one scene after the other, by masks that are made now or were made before."""
+
+    def __init__(
+        self, spec: PlumeSpec, stack: ExitStack, ledger: Ledger | None, settled: Opened | None, dry_run: bool
+    ) -> None:
+        self._run, self._stack, self._ledger, self._dry_run = spec.run, stack, ledger, dry_run
+        self._settled = None if settled is None else list(settled.masks)
+        self.made: list[CloudMask | None] = []
+
+    def over(self, scene: Scene, request: SceneSpec) -> Scene:
+        """Return a view of the next scene that its mask hides."""
+        if self._settled is not None:
+            mask = self._settled[len(self.made)]
+        elif self._ledger is not None:
+            mask = make_cloud_mask(
+                scene, request, self._run, self._stack, self._ledger, dry_run=self._dry_run
+            )
+        else:
+            mask = None
+        self.made.append(mask)
+        return scene if mask is None else masked_by(scene, mask, self._stack)
+
+
+def _reference(
+    reference: Scene,
+    index: int,
+    onto: Scene,
+    spec: PlumeSpec,
+    ledger: Ledger | None,
+    known: tuple[float, float] | None,
+) -> tuple[Scene, Layer, tuple[float, float]]:
+    """See where one reference lies."""
+    refuse_surface(reference)
+    bands = _reflectance(reference)
+    if ledger is not None:
+        ledger.hear(bands.notes, bands.warnings, of=reference.name)
+        tell_hidden(reference, ledger)
+        try:
+            moved = coregistered(Pair(before=onto, after=bands), spec.coregister, ledger)
+        except SceneError as error:
+            raise SceneError(
+                f"reference {reference.name} has no observed pixel in common with {onto.name}: give a scene "
+                f"of the same place ({error})"
+            ) from error
+        shift = moved.rows, moved.cols
+    else:
+        shift = known or (0.0, 0.0)
+    view: Movable = reference.select((*PAIR, *_screened(reference)))
+    if any(shift):
+        view = Moved(source=view, rows=shift[0], cols=shift[1])
+    return reference, Layer(source=view, prefix=reference_prefix(index), required=False), shift
+
+
+def _reflectance(scene: Scene) -> Scene:
+    """Return a view of the two bands, which must be reflectance.
+
+    Raises:
+        SceneError: they are something else.
+    """
+    view = scene.select(PAIR)
+    units = {view.units(name) for name in PAIR}
+    if units != {"reflectance"}:
+        raise SceneError(
+            f"{scene.name}: {STRONG} and {WEAK} are {', '.join(sorted(units))}, no top-of-atmosphere "
+            "reflectance; give a Sentinel-2 L1C or Landsat level 1 product, or name the sensor with --sensor"
+        )
+    return view
+
+
+def _screened(scene: Scene) -> tuple[str, ...]:
+    return tuple(name for name in SCREENED if name in scene.band_names)
+
+
+def retrieve(
+    spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: Angles, ledger: Ledger
+) -> Retrieved:
+    """Fit a scene and give its methane columns.
+
+    Raises:
+        UsageError: the method does not go with what is there.
+        SceneError: no pixel is clear on all dates.
+    """
+    method = _method(spec)
+    fit = fit_scene(method, opened.stack, len(opened.references), satellite, angles)
+    ledger.note(
+        f"{satellite.title}: the table of methane for its pass-bands "
+        f"({_limits(satellite.swir22)} and {_limits(satellite.swir16)} nm)"
+    )
+    ledger.note(f"air-mass factor {fit.air_mass:.3f} ({angles.source})")
+    for reference in opened.references:
+        other = known_satellite(reference)
+        if other is not None and other != satellite:
+            ledger.warn(
+                f"reference {reference.name} is of {other.title}, not of {satellite.title}: in other "
+                "pass-bands coloured ground looks like gas; better a day of the same satellite"
+            )
+    if not _screened(opened.scene):
+        ledger.warn(
+            f"{opened.scene.name}: no visible and near-infrared bands, so that clouds are not screened; give "
+            "all bands of the product"
+        )
+    if method == "mbsp" and not opened.references:
+        ledger.warn(
+            "one day alone: roofs, soils and clearings of another colour look like gas, more often than the "
+            "false alarms say; give --reference SCENE, the same place on a day without plume"
+        )
+    source = RatioColumns(opened.stack, fit)
+
+    @contextmanager
+    def again() -> Iterator[Source]:
+        with ExitStack() as files:
+            yield RatioColumns(open_all(spec, files, None, opened).stack, fit)
+
+    dates = f" against {len(opened.references)} reference(s)" if opened.references else ""
+    return Retrieved(
+        source=source,
+        searched=SIGNAL,
+        beside=source.band_names[2:],
+        again=again,
+        method=f"{method.upper()} ({NAMES[method]}){dates}, {satellite.title}, c {fit.c:.4f}",
+        scene=opened.scene,
+        satellite=satellite,
+        inputs=opened.references,
+        most_ppm_m=fit.most_ppm_m,
+    )
+
+
+def _method(spec: PlumeSpec) -> RatioMethod:
+    """The retrieval asked for, or the best that the references allow."""
+    if spec.method in {"matched-filter", "mag1c"}:
+        raise UsageError(
+            f"--method {spec.method} needs the cube of an imaging spectrometer; of two bands there are sbmp, "
+            "mbsp and mbmp"
+        )
+    if spec.method in {"sbmp", "mbmp"} and not spec.reference:
+        raise UsageError(f"--method {spec.method} compares two days: give --reference SCENE, without plume")
+    if spec.method == "auto":
+        return "mbmp" if spec.reference else "mbsp"
+    return "sbmp" if spec.method == "sbmp" else "mbmp" if spec.method == "mbmp" else "mbsp"
+
+
+def fit_scene(
+    method: RatioMethod, stack: Source, references: int, satellite: SatelliteSpec, angles: Angles
+) -> Fit:
+    """Fit the slopes between bands on clear pixels all over a scene.
+
+    Args:
+        method: of the retrieval.
+        stack: the scene with its references.
+        references: how many there are.
+        satellite: whose pass-bands count.
+        angles: of sun and view.
+
+    Raises:
+        SceneError: no pixel is clear on all dates.
+        UsageError: the satellite has no such bands.
+    """
+    if satellite.swir22 is None or satellite.swir16 is None:
+        raise UsageError(f"--satellite {satellite.name}: an imaging spectrometer has no two bands to compare")
+    blocks = sample(stack, stack.band_names)
+    strong, weak = _clear(blocks, "")
+    if not (np.isfinite(strong) & np.isfinite(weak)).any():
+        raise SceneError(
+            f"{stack.name}: no pixel is clear land, all is cloud, water, deep shadow or nodata; give "
+            "another day"
+        )
+    before = [_clear(blocks, f"{reference_prefix(index)}:") for index in range(references)]
+    for index, (other, _) in enumerate(before):
+        if not (np.isfinite(other) & np.isfinite(strong)).any():
+            raise SceneError(
+                f"reference {index + 1}: no pixel is clear land on both dates: another place, or cloud"
+            )
+        if np.array_equal(other, strong, equal_nan=True):
+            raise SceneError(f"reference {index + 1} is {stack.name} itself: give a day without the plume")
+    table = methane()
+    weak_limits = None if method == "sbmp" else satellite.swir16
+    against = mean_known([other for other, _ in before]) if method == "sbmp" else weak
+    return Fit(
+        method=method,
+        c=fit_ratio(strong, against),
+        reference_c=tuple(fit_ratio(first, second) for first, second in before),
+        ppm_m=table.ppm_m,
+        response=response(table, satellite.swir22, weak_limits),
+        air_mass=angles.air_mass_factor,
+    )
+
+
+def _clear(blocks: Sequence[Pixels], prefix: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Both bands of a date over the clear land of some blocks, NaN elsewhere."""
+    strong: list[NDArray[np.float32]] = []
+    weak: list[NDArray[np.float32]] = []
+    for block in blocks:
+        values = dict(zip(block.bands, block.physical(), strict=True))
+        water, cloud = clear_ground(values, prefix)
+        here = (water == 0) & ~(cloud == 1)
+        for into, name in ((strong, STRONG), (weak, WEAK)):
+            into.append(np.where(here, values[prefix + name], np.float32(np.nan)).ravel())
+    return np.concatenate(strong), np.concatenate(weak)
+
+
+def _limits(interval: tuple[float, float] | None) -> str:
+    return f"{interval[0]:g}-{interval[1]:g}" if interval else "none"

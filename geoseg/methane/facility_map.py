@@ -1,0 +1,246 @@
+"""Facilities that may emit methane, by a scene classifier over sliding windows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+import geoseg
+from geoseg.bundles.find import find_classifier
+from geoseg.engine.make_map import Ledger, begin, command_of, footprint, outputs_of, parse_crs
+from geoseg.engine.pipeline import Summary, outline
+from geoseg.engine.plan import Plan
+from geoseg.engine.preview import Preview
+from geoseg.errors import UsageError
+from geoseg.files.inputs import reading_inputs
+from geoseg.methane.facility_peaks import (
+    FOOTPRINTS,
+    Peaks,
+    features_of,
+    find_peaks,
+    layers_of,
+    window_areas,
+)
+from geoseg.methane.facility_scenes import Given, open_inputs
+from geoseg.methane.facility_scoring import Scored, plan_windows, score_windows
+from geoseg.outputs import (
+    Beside,
+    companions,
+    draw_picture,
+    open_layers,
+    rasterise,
+    write_bands,
+)
+from geoseg.run_record import ClassTotal, Reporter, RunRecord
+from geoseg.runtimes.classify import OpenedClassifier, open_classifier
+from geoseg.spec import ClassifierSpec, ClassSpec, FacilitiesSpec, RunSpec
+
+UNUSED = ("raster", "min_area", "fill_holes", "simplify", "tile", "overlap", "tta")
+"""Options of other maps that mean nothing here."""
+
+
+@reading_inputs()
+def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+    """Map facilities of a scene with a scene classifier.
+
+    Raises:
+        UsageError: an option makes no sense here, or names an input that the model does not have.
+        ModelError: the model is no scene classifier, is not usable, or does not fit a scene.
+        RuntimeMissingError: the runtime, device or precision asked for is not there.
+        SceneError: a scene cannot be read, lacks a band or a CRS, or is smaller than a footprint.
+        OutputError: an output cannot be written.
+    """
+    ledger = Ledger(reporter)
+    run = spec.run
+    _check(run)
+    begin(run, [*spec.scene.paths, *spec.also.values()], *(set(_outputs(run)) - set(outputs_of(run))))
+    model = find_classifier(spec.model)
+    with ExitStack() as stack:
+        given = open_inputs(model, spec, stack, ledger, dry_run=dry_run)
+        opened = open_classifier(
+            model,
+            runtime=run.runtime,
+            device=run.device,
+            precision=run.precision,
+            threads=run.threads,
+            batch=run.batch_size,
+        )
+        stack.callback(opened.classifier.close)
+        ledger.hear(opened.notes, ())
+        if dry_run:
+            return plan_windows(model, opened.classifier, given, run.max_memory)
+        return _make(_Job(spec=spec, model=model, given=given, opened=opened), ledger)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    """What a map is made from."""
+
+    spec: FacilitiesSpec
+    model: ClassifierSpec
+    given: tuple[Given, ...]
+    opened: OpenedClassifier
+
+    @property
+    def threshold(self) -> float:
+        """Least score of a facility."""
+        return self.model.threshold if self.spec.threshold is None else self.spec.threshold
+
+    @property
+    def method(self) -> str:
+        """One line for people."""
+        side = self.model.footprint
+        return (
+            f"{self.model.name}: score of {self.threshold:g} or more in windows of {side:g} m every "
+            f"{side / 2:g} m, the best of each class within {side:g} m; {self.opened.classifier.description}"
+        )
+
+
+def _check(run: RunSpec) -> None:
+    """Refuse what would be silently ignored."""
+    plain = RunSpec(output=run.output)
+    said = [name for name in UNUSED if getattr(run, name) != getattr(plain, name)]
+    if said:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in said)
+        raise UsageError(f"{options}: means nothing for facilities, which are windows of a fixed size")
+
+
+def _outputs(run: RunSpec) -> list[Path]:
+    """Every file that a run writes."""
+    wanted = (run.output, *companions(run.output, [FOOTPRINTS]), run.scores, run.picture)
+    return [path for path in wanted if path is not None]
+
+
+def _make(job: _Job, ledger: Ledger) -> RunRecord:
+    """Score, find the best windows, write."""
+    started = time.monotonic()
+    run, scene = job.spec.run, job.given[0].scene
+    dst_crs = None if run.dst_crs is None else parse_crs(run.dst_crs)
+    preview = Preview(scene.grid, job.given[0].bands)
+    scored = score_windows(
+        job.model,
+        job.opened.classifier,
+        job.given,
+        progress=ledger.progress,
+        preview=preview,
+        max_memory=run.max_memory,
+    )
+    if np.isnan(scored.scores).all():
+        ledger.warn(f"{scene.name}: no window was observed by half; the map is empty")
+    peaks = find_peaks(scored.scores, job.threshold)
+    crs = dst_crs or scene.grid.crs
+    points, squares = features_of(peaks, scored.scores, scored.grid, job.model.classes, dst_crs)
+    seen = np.isfinite(preview.pixels[0])
+    summary = Summary(
+        totals=_totals(job, peaks, scored),
+        valid_pixels=int(seen.sum()),
+        preview=preview,
+        footprint=outline(seen, scene.grid, dst_crs),
+    )
+    record = _record(job, ledger, scored, summary, crs.to_string() if crs is not None else None, started)
+    with Beside(_outputs(run), overwrite=run.overwrite) as beside:
+        sink = open_layers(run.output, layers_of(job.model.classes, crs), beside=beside)
+        sink.write(points)
+        sink.write(squares, FOOTPRINTS)
+        if run.scores is not None:
+            names = [item.label for item in job.model.classes]
+            write_bands(run.scores, scored.scores, names, grid=scored.grid, record=record, beside=beside)
+        if run.picture is not None:
+            _draw(run.picture, job, peaks, summary, record, beside)
+        sensor = scene.sensor.name if scene.sensor else ""
+        acquired = scene.time.isoformat() if scene.time else ""
+        sink.finish(record, footprint(summary, record, sensor, acquired))
+        beside.commit()
+    return record
+
+
+def _totals(job: _Job, peaks: Peaks, scored: Scored) -> tuple[ClassTotal, ...]:
+    """Per class: facilities, windows at or above the threshold, area of the footprints."""
+    areas = window_areas(peaks, scored.grid)
+    totals = []
+    for index, item in enumerate(job.model.classes):
+        own = peaks.kind == index
+        above = scored.scores[index] >= np.float32(job.threshold)
+        totals.append(
+            ClassTotal(
+                value=item.value,
+                label=item.label,
+                polygons=int(own.sum()),
+                pixels=int(above.sum()),
+                area_m2=round(float(areas[own].sum()), 2),
+            )
+        )
+    return tuple(totals)
+
+
+def _record(
+    job: _Job, ledger: Ledger, scored: Scored, summary: Summary, crs: str | None, started: float
+) -> RunRecord:
+    opened, model = job.opened, job.model
+    return RunRecord(
+        geoseg=geoseg.__version__,
+        task="facilities",
+        command=command_of(job.spec),
+        inputs=tuple({"input": item.name, **item.scene.describe()} for item in job.given),
+        method=job.method,
+        model={
+            "name": model.name,
+            "sha256": model.sha256,
+            "licence": model.licence,
+            "source": model.source,
+            "weights": model.weights.name,
+        },
+        runtime={
+            "name": opened.runtime,
+            "version": opened.version,
+            "device": opened.device,
+            "precision": opened.precision,
+            "threads": opened.threads,
+            "scoring_seconds": round(scored.seconds, 3),
+            "windows": int(np.isfinite(scored.scores[0]).sum()),
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        crs=crs,
+        valid_share=summary.valid_pixels / summary.preview.pixels[0].size,
+        classes=summary.totals,
+        notes=tuple(ledger.notes),
+        warnings=tuple(ledger.warnings),
+        outputs=tuple(_outputs(job.spec.run)),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _draw(path: Path, job: _Job, peaks: Peaks, summary: Summary, record: RunRecord, beside: Beside) -> None:
+    """The footprints over the scene, the best on top."""
+    preview = summary.preview
+    side = job.given[0].side
+    step = side // 2
+    worst_first = slice(None, None, -1)
+    top, left = peaks.row[worst_first] * step, peaks.col[worst_first] * step
+    squares = np.asarray(shapely.box(left, top, left + side, top + side), object)
+    labels = np.where(np.isfinite(preview.pixels[0]), 0, 255).astype(np.uint8)
+    values = np.array([item.value for item in job.model.classes])[peaks.kind[worst_first]]
+    rasterise(squares, values, out=labels, scale=preview.step)
+    draw_picture(
+        path,
+        background=preview.background(),
+        labels=labels,
+        classes=_found(job.model.classes, peaks),
+        title=f"{job.given[0].scene.name}: facilities",
+        caption=record.method,
+        areas_m2={item.value: item.area_m2 for item in record.classes},
+        pixel_size_m=job.given[0].grid.pixel_size_m[1] * preview.step,
+        beside=beside,
+    )
+
+
+def _found(classes: Sequence[ClassSpec], peaks: Peaks) -> list[ClassSpec]:
+    """The classes that there is a facility of."""
+    return [item for index, item in enumerate(classes) if (peaks.kind == index).any()]

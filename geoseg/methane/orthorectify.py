@@ -1,0 +1,131 @@
+"""Retrieved columns as a raster with the bands beside them, and on the ground."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.windows import Window as RioWindow
+
+from geoseg.files.disk import check_blocks
+from geoseg.files.scratch import scratching
+from geoseg.grid import Grid, Window
+from geoseg.scenes.raster import Raster
+from geoseg.scenes.swath import Granule
+
+TILE = 256
+CACHE = 48 * 2**20
+"""Bytes of decoded blocks while a file is written by windows that are not its tiles."""
+
+Plane = NDArray[np.float32]
+
+
+class ColumnsFile:
+    """A float32 GeoTIFF in tiles, NaN where not valid, one band a name; a context manager."""
+
+    def __init__(self, path: Path, grid: Grid, names: tuple[str, ...], *, again: bool = False) -> None:
+        """Begin a file, or go on with it (`again`).
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._path = path
+        self._env = rasterio.Env(GDAL_CACHEMAX=CACHE)
+        self._env.__enter__()
+        try:
+            with scratching(path.parent), warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                self._file = rasterio.open(path, "r+") if again else _create(path, grid, names)
+        except BaseException:
+            self._env.__exit__(None, None, None)
+            raise
+
+    def write(self, window: Window, index: int, values: Plane) -> None:
+        """Write a window of a band, 1-based.
+
+        Raises:
+            OutputError: there is no room.
+        """
+        place = RioWindow(window.col, window.row, window.width, window.height)
+        with scratching(self._path.parent):
+            self._file.write(values, index, window=place)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            with scratching(self._path.parent):
+                self._file.close()
+                if kind is None:
+                    check_blocks(self._path)
+        finally:
+            self._env.__exit__(None, None, None)
+
+
+def on_ground(columns: Path, target: Path, granule: Granule) -> Path:
+    """Put a file in the geometry of the detector on the granule's map grid, each pixel by the nearest one.
+
+    Returns:
+        `target`.
+
+    Raises:
+        SceneReadError: the granule's lookup table is damaged.
+        OutputError: there is no room.
+    """
+    with Raster(str(columns)) as source:
+        names = tuple(name or "" for name in source.descriptions)
+        with ColumnsFile(target, granule.grid, names) as file:
+            for row in range(0, granule.grid.height, TILE):
+                for col in range(0, granule.grid.width, TILE):
+                    window = Window(row=row, col=col, height=TILE, width=TILE)
+                    window = window.intersect(granule.grid.window)
+                    for index, plane in enumerate(_gathered(source, granule, window), start=1):
+                        file.write(window, index, plane)
+    return target
+
+
+def _gathered(source: Raster, granule: Granule, window: Window) -> Plane:
+    """Return all bands (B, h, w) of a window of the map grid; NaN where it has no pixel of the detector."""
+    rows, cols = granule.lookup(window)
+    out = np.full((source.count, *rows.shape), np.nan, np.float32)
+    seen = rows >= 0
+    if seen.any():
+        top, left = int(rows[seen].min()), int(cols[seen].min())
+        part = Window(
+            row=top,
+            col=left,
+            height=int(rows[seen].max()) + 1 - top,
+            width=int(cols[seen].max()) + 1 - left,
+        )
+        for index in range(source.count):
+            out[index, seen] = source.read(part, [index + 1])[0][rows[seen] - top, cols[seen] - left]
+    return out
+
+
+def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> rasterio.io.DatasetWriter:
+    """Create the file."""
+    file = rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=grid.width,
+        height=grid.height,
+        count=len(names),
+        dtype="float32",
+        nodata=np.nan,
+        crs=None if grid.crs is None else rasterio.crs.CRS.from_wkt(grid.crs.to_wkt()),
+        transform=grid.transform,
+        tiled=True,
+        blockxsize=TILE,
+        blockysize=TILE,
+        interleave="band",
+        bigtiff="IF_SAFER",
+    )
+    file.descriptions = names
+    return file

@@ -1,0 +1,282 @@
+"""What is dropped, filled, smoothed and moved before polygons are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from geoseg.errors import UsageError
+from geoseg.features import Features
+from geoseg.grid import Grid
+from geoseg.polygons.outlines import Outlines, Polygons, join, noded, polygons
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaning:
+    """Options of the cleaning; the defaults change nothing."""
+
+    min_area: float = 0.0
+    """m²; smaller regions are dropped."""
+    min_patch: float = 0.0
+    """m²; regions are dropped if all that touch, of whatever classes, are smaller together."""
+    seed: float = 0.0
+    """0..1; regions whose best score stays below are dropped (region growing)."""
+    fill_holes: float = 0.0
+    """m²; holes of background up to this size are filled, with any region of the same class inside."""
+    simplify: float = 0.0
+    """Tolerance in m; edges that neighbours share stay shared."""
+    dst_crs: CRS | None = None
+    """CRS of the result; None: the grid's."""
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether all polygons must be at hand at once."""
+        return bool(self.fill_holes or self.simplify)
+
+    def check(self, grid: Grid) -> None:
+        """Refuse what cannot be done on a grid.
+
+        Raises:
+            UsageError: metres or another CRS are asked for and the grid has no CRS.
+        """
+        metric = self.min_area or self.min_patch or self.fill_holes or self.simplify
+        if grid.crs is None and (metric or self.dst_crs is not None):
+            raise UsageError(
+                "a minimum area, filling, simplifying and another CRS need to know the raster's CRS, and it "
+                "has none; leave them out, or give the raster its CRS"
+            )
+
+
+class Edits:
+    """What cleaning changed, so that a class raster can be made to agree.
+
+    Outlines are kept as integers and become polygons when they are asked for.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no edits."""
+        self._outlines: list[Outlines] = []
+        self.values: list[Ints] = []
+        """The class that the pixels of each polygon become, batch by batch."""
+
+    @property
+    def geometries(self) -> Iterator[Polygons]:
+        """Polygons in pixel coordinates (column, row), batch by batch; later ones win."""
+        return (polygons(outlines) for outlines in self._outlines)
+
+    def add(self, outlines: Outlines, values: Ints) -> None:
+        """Remember a batch."""
+        if len(outlines):
+            self._outlines.append(outlines)
+            self.values.append(values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """A batch of regions with their outlines and statistics."""
+
+    outlines: Outlines
+    ids: Ints
+    """What the regions are called while the map is made."""
+    classes: Ints
+    pixels: Ints
+    area_cm2: Ints
+    score_sum: Ints
+    """255ths, over the scored pixels."""
+    scored: Ints
+    """Pixels that the scores are of; fewer than `pixels` where holes were filled."""
+    score_max: Ints
+    """255ths."""
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def take(self, index: Ints) -> Mapped:
+        """Return the regions at some positions."""
+        return Mapped(**{name: getattr(self, name).take(index) for name in self.__slots__})
+
+
+def join_mapped(parts: Sequence[Mapped]) -> Mapped:
+    """Return all regions of several batches, in their order."""
+    statistics = [name for name in Mapped.__slots__ if name != "outlines"]
+    return Mapped(
+        outlines=join([part.outlines for part in parts]),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in statistics},
+    )
+
+
+REGION = "region"
+"""Column of the region's id, where somebody judges regions and describes them later."""
+
+
+class Judge(Protocol):
+    """Looks at regions that are complete and not too small, before they become polygons."""
+
+    def __call__(self, regions: Mapped) -> Ints:
+        """Return a class for each region: its own, another one, or 0, which drops it."""
+
+
+def judged(mapped: Mapped, judge: Judge, edits: Edits) -> Mapped:
+    """Let somebody give regions other classes, or drop them."""
+    if not len(mapped):
+        return mapped
+    classes = judge(mapped)
+    changed = np.flatnonzero(classes != mapped.classes)
+    edits.add(mapped.outlines.take(changed), classes[changed])
+    return replace(mapped, classes=classes).take(np.flatnonzero(classes != 0))
+
+
+def drop(mapped: Mapped, cleaning: Cleaning, edits: Edits) -> Mapped:
+    """Leave out regions that are too small or nowhere sure enough."""
+    small = mapped.area_cm2 < cleaning.min_area * 1e4
+    unsure = mapped.score_max < np.floor(cleaning.seed * 255 + 0.5)
+    gone = small | unsure
+    if not gone.any():
+        return mapped
+    dropped = mapped.outlines.take(np.flatnonzero(gone))
+    edits.add(dropped, np.zeros(len(dropped), np.int64))
+    return mapped.take(np.flatnonzero(~gone))
+
+
+def fill(mapped: Mapped, grid: Grid, limit: float, unseen: NDArray[np.float64], edits: Edits) -> Mapped:
+    """Fill small holes of background, and swallow the regions of the same class inside them.
+
+    A hole that holds nodata or a region of another class, wherever in it, stays open: what was not
+    observed is never mapped, and no region is drawn over another.
+
+    Args:
+        mapped: all regions of a map.
+        grid: of the map.
+        limit: m²; greater holes stay open.
+        unseen: (n, 2) column and row of at least one point in every patch of nodata.
+        edits: hears of the holes filled.
+    """
+    outlines = mapped.outlines
+    is_hole = np.ones(len(outlines.rings) - 1, np.bool_)
+    is_hole[outlines.regions[:-1]] = False
+    rings = np.flatnonzero(is_hole)
+    shapes = polygons(outlines.as_regions(rings))
+    pixels = np.rint(shapely.area(shapes)).astype(np.int64)
+    middles = shapely.get_coordinates(shapely.centroid(shapes))
+    area_cm2 = np.rint(grid.pixel_areas(middles[:, 1], middles[:, 0]) * pixels * 1e4).astype(np.int64)
+    small = area_cm2 <= limit * 1e4
+    rings, shapes, pixels, area_cm2 = rings[small], shapes[small], pixels[small], area_cm2[small]
+    owners = outlines.owners[rings]
+
+    # One point decides where a region lies: regions do not cross the outline of a hole.
+    firsts = outlines.rings[outlines.regions[:-1]]
+    inner = np.stack((outlines.cols[firsts], outlines.rows[firsts]), axis=1) + 0.5
+    points = shapely.points(np.concatenate((inner, unseen)))
+    classes = np.concatenate((mapped.classes, np.full(len(unseen), -1)))
+    hole, point = shapely.STRtree(points).query(shapes, predicate="contains")
+    filled = np.ones(len(rings), np.bool_)
+    filled[hole[classes[point] != mapped.classes[owners[hole]]]] = False
+    gone = np.zeros(len(mapped), np.bool_)
+    gone[point[filled[hole]]] = True
+    # Holes of a region that is itself swallowed are filled with what swallows it.
+    filled &= ~gone[owners]
+    swallower, swallowed = owners[hole[filled[hole]]], point[filled[hole]]
+
+    edits.add(outlines.as_regions(rings[filled]), mapped.classes[owners[filled]])
+    return replace(
+        mapped,
+        outlines=outlines.without(rings[filled]),
+        pixels=_plus(mapped.pixels, owners[filled], pixels[filled]),
+        area_cm2=_plus(mapped.area_cm2, owners[filled], area_cm2[filled]),
+        score_sum=_plus(mapped.score_sum, swallower, mapped.score_sum[swallowed]),
+        scored=_plus(mapped.scored, swallower, mapped.scored[swallowed]),
+    ).take(np.flatnonzero(~gone))
+
+
+def _plus(values: Ints, at: Ints, more: Ints) -> Ints:
+    """Values with some added at positions, which may repeat."""
+    total = values.copy()
+    np.add.at(total, at, more)
+    return total
+
+
+def simplify(outlines: Outlines, grid: Grid, tolerance: float) -> Polygons:
+    """Simplify all regions as a coverage, in pixel coordinates: neighbours keep their common edge.
+
+    Corners are removed by the area that they span (Visvalingam & Whyatt 1993,
+    doi:10.1179/000870493786962263), but none at which more than two edges meet. The tolerance in metres is
+    the side of the square that a removed corner may span; it is turned into pixels, so that it means the
+    same in degrees.
+    """
+    size = float(np.sqrt(np.prod(grid.pixel_size_m)))
+    smooth = shapely.coverage_simplify(polygons(noded(outlines)), tolerance / size, simplify_boundary=True)
+    return np.asarray(smooth, object)
+
+
+def place(mapped: Mapped, grid: Grid, cleaning: Cleaning) -> Polygons:
+    """Return the polygons in the CRS of the result, shells counter-clockwise."""
+    source, target = grid.crs, cleaning.dst_crs
+    if not cleaning.simplify or not len(mapped):
+        shapes = polygons(mapped.outlines, grid.transform)
+    else:
+        a, b, c, d, e, f = grid.transform[:6]
+        shapes = shapely.transform(
+            simplify(mapped.outlines, grid, cleaning.simplify),
+            lambda xy: np.stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f), axis=1),
+        )
+        shapes = np.asarray(shapely.orient_polygons(shapes), object)
+    if source is None or target is None or source == target:
+        return shapes
+    return reproject(shapes, source, target)
+
+
+def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
+    """Move polygons to another CRS, corner by corner.
+
+    Raises:
+        UsageError: a corner has no place there.
+    """
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    moved = np.asarray(
+        shapely.transform(shapes, lambda xy: np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)),
+        object,
+    )
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise UsageError(f"parts of the map have no place in {target.to_string()}; choose another target CRS")
+    bad = ~shapely.is_valid(moved)
+    if bad.any():
+        moved[bad] = shapely.make_valid(moved[bad], method="structure", keep_collapsed=False)
+    return np.asarray(shapely.orient_polygons(moved), object)
+
+
+def to_features(
+    mapped: Mapped, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, named: bool = False
+) -> Features:
+    """Give polygons their attributes.
+
+    Args:
+        mapped: regions.
+        shapes: their polygons in the CRS of the result; empty ones are left out.
+        grid: where they are.
+        labels: name of each class.
+        named: whether there is a column `REGION`.
+    """
+    area = mapped.area_cm2 / 1e4 if grid.crs is not None else np.full(len(mapped), np.nan)
+    values, which = np.unique(mapped.classes, return_inverse=True)
+    names = np.array([labels[value] for value in values.tolist()], object)
+    features = Features(
+        geometry=shapes,
+        columns={
+            "class": mapped.classes,
+            "label": names[which] if len(names) else np.empty(0, object),
+            "area_m2": area,
+            "pixels": mapped.pixels,
+            "score_mean": np.round(mapped.score_sum / (255.0 * np.maximum(mapped.scored, 1)), 4),
+            **({REGION: mapped.ids} if named else {}),
+        },
+    )
+    empty = shapely.is_empty(shapes)
+    return features.take(~empty) if empty.any() else features

@@ -1,0 +1,65 @@
+"""What a scene is clipped to: a bounding box crops the grid, polygons also mask it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.grid import Grid
+from geoseg.scenes.polygon_files import PolygonMask, to_crs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Area:
+    """Where to look."""
+
+    shapes: NDArray[np.object_]
+    crs: CRS | None
+    masks: bool
+    """Whether pixels outside the shapes, but inside their bounding box, count as not observed."""
+    what: str
+    """Path or words for messages."""
+
+    def crop(self, grid: Grid) -> Grid:
+        """Return the part of a grid under the bounding box of the shapes.
+
+        Raises:
+            SceneError: the area lies outside the grid.
+        """
+        window = self.on(grid).window
+        if window.empty:
+            raise SceneError(f"{self.what} lies outside the scene; check its place and its CRS")
+        return grid.crop(window)
+
+    def on(self, grid: Grid) -> PolygonMask:
+        """Return the shapes as a mask on a grid."""
+        return PolygonMask(to_crs(self.shapes, self.crs, grid.crs, self.what), grid)
+
+
+def box_area(bbox: tuple[float, float, float, float], crs: str) -> Area:
+    """Return the area of a bounding box (west, south, east, north).
+
+    A geographic box whose west exceeds its east crosses the antimeridian.
+
+    Raises:
+        UsageError: the box is empty, or its CRS is unknown.
+    """
+    try:
+        known = CRS.from_user_input(crs)
+    except CRSError as error:
+        raise UsageError(f"--bbox-crs {crs!r} is no CRS: {error}") from error
+    west, south, east, north = bbox
+    what = f"bbox {west:g},{south:g},{east:g},{north:g} ({crs})"
+    if not np.isfinite(bbox).all() or south >= north or (west >= east and not known.is_geographic):
+        raise UsageError(f"{what} is empty; give west, south, east, north")
+    if west < east:
+        boxes = [shapely.box(west, south, east, north)]
+    else:
+        boxes = [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
+    return Area(shapes=np.array(boxes, dtype=object), crs=known, masks=False, what=what)

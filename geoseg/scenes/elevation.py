@@ -1,0 +1,74 @@
+"""Slope and its kin as layers: computed on the heights' own grid, then brought to a scene's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window as RasterWindow
+
+from geoseg.errors import SceneError
+from geoseg.files.disk import check_blocks
+from geoseg.files.scratch import scratching
+from geoseg.grid import Window
+from geoseg.methods.terrain_shape import MARGIN, QUANTITIES
+from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.scene import Scene
+
+ROWS = 512
+"""Rows that are computed at once."""
+
+
+def open_terrain(heights: Path | str, quantity: str, name: str, folder: Path) -> Scene:
+    """Open a quantity of `geoseg.methods.terrain_shape.QUANTITIES` as a layer.
+
+    It is computed strip by strip into a file on disk, on the grid of the heights, in metres of ground.
+
+    Args:
+        heights: a raster of heights in m.
+        quantity: such as `slope`.
+        name: what the layer's band is called.
+        folder: where the file may lie until the layer is closed.
+
+    Raises:
+        SceneReadError: the heights cannot be read.
+        SceneError: they have no CRS, so that no steepness is known.
+        OutputError: there is no room in `folder`.
+    """
+    target = folder / f"{name.replace(':', '-')}.tif"
+    with open_raster_layer(heights, "heights", categorical=False) as layer:
+        grid = layer.grid
+        if grid.crs is None:
+            raise SceneError(
+                f"{heights}: heights without a CRS have no {quantity}: the pixel size is not known"
+            )
+        with scratching(folder):
+            file = rasterio.open(
+                target,
+                "w",
+                driver="GTiff",
+                dtype="float32",
+                count=1,
+                height=grid.height,
+                width=grid.width,
+                crs=grid.crs.to_wkt(),
+                transform=grid.transform,
+                nodata=np.nan,
+                tiled=True,
+                compress="deflate",
+                zlevel=1,
+                bigtiff="if_safer",
+            )
+        with file:
+            for row in range(0, grid.height, ROWS):
+                rows = min(ROWS, grid.height - row)
+                window = Window(row=row, col=0, height=rows, width=grid.width)
+                pixels = layer.read(window.pad(MARGIN), ("heights",)).physical()[0]
+                values = QUANTITIES[quantity](pixels.astype(np.float64), grid.pixel_size_m)
+                inner = values[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
+                with scratching(folder):
+                    file.write(inner, 1, window=RasterWindow(0, row, grid.width, rows))
+        with scratching(folder):
+            check_blocks(target)
+    return open_raster_layer(target, name, categorical=False)

@@ -1,0 +1,53 @@
+"""Any segmentation network over any scene that has its bands."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_warnings import tell_hidden
+from geoseg.atmosphere.reflectance import for_model
+from geoseg.bundles.find import find_model
+from geoseg.engine.make_map import Ledger, begin, command_of, make_map, plan
+from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.plan import Plan
+from geoseg.errors import UsageError
+from geoseg.files.inputs import reading_inputs
+from geoseg.run_record import Reporter, RunRecord
+from geoseg.scenes import open_scene
+from geoseg.spec import SegmentSpec
+from geoseg.spec.presets import sensors, task
+
+
+@reading_inputs()
+def map_segments(spec: SegmentSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+    """Map a scene with a network.
+
+    Raises:
+        UsageError: the model needs more than one scene.
+        ModelError: the model is not usable, or does not fit the scene.
+        RuntimeMissingError: the runtime, device or precision asked for is not there.
+        SceneError: the scene cannot be read, or lacks a band.
+        OutputError: an output cannot be written.
+    """
+    ledger = Ledger(reporter)
+    begin(spec.run, spec.scene.paths)
+    model = find_model(spec.model)
+    if any(":" in band.name for band in model.bands):
+        raise UsageError(f"{model.name} maps from two dates: use geoseg flood SCENE --before SCENE")
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_scene(spec.scene, sensors()))
+        whole = with_cloud_mask(opened, spec.scene, spec.run, stack, ledger, dry_run=dry_run)
+        tell_hidden(clip(whole, spec.run), ledger)
+        suited = for_model(whole, model, ledger)
+        scene = clip(suited.select(tuple(band.name for band in model.bands)), spec.run)
+        ledger.hear(scene.notes, scene.warnings)
+        recipe = network_recipe(model, scene, scene, spec.run, ledger)
+        stack.callback(recipe.session.close)
+        if model.task == "flood":
+            # The map that geoseg flood makes.
+            recipe = replace(recipe, min_area=task("flood").min_area)
+        if dry_run:
+            return plan(recipe, spec.run)
+        return make_map(recipe, spec.run, command_of(spec), ledger)

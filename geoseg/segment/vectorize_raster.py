@@ -1,0 +1,163 @@
+"""A class raster to polygons: the second half of the pipeline alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import numpy as np
+import rasterio
+from pydantic import JsonValue
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+import geoseg
+from geoseg.engine.make_map import SCHEMA, Ledger, begin, cleaning_of, footprint, found_only, outputs_of
+from geoseg.engine.pipeline import MapWriter
+from geoseg.engine.preview import Preview
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.inputs import reading_inputs
+from geoseg.outputs import Beside, open_vector
+from geoseg.outputs.cog import unreferenced
+from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.run_record import Reporter, RunRecord
+from geoseg.scenes.class_map import open_class_map
+from geoseg.scenes.georeference import georeference
+from geoseg.scenes.legend import read_legend
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.raster import opened_dataset
+from geoseg.spec import ClassSpec, RunSpec, SceneSpec
+from geoseg.spec.presets import legends
+
+ROWS = 512
+"""Rows of a strip."""
+
+PALETTE = ("#2b83ba", "#d7191c", "#fdae61", "#1a9641", "#7b3294", "#a6611a", "#80cdc1", "#dfc27d")
+"""Colours of classes whose raster gives none."""
+
+
+@reading_inputs()
+def vectorize(
+    mask: str, run: RunSpec, classes: tuple[ClassSpec, ...] | None, reporter: Reporter
+) -> RunRecord:
+    """Turn the classes of a raster into polygons; 0 and nodata get none.
+
+    Args:
+        mask: an integer raster with values 0..255; 255 and its own nodata value are "not observed".
+        run: outputs and cleaning; engine options have no meaning here.
+        classes: names and colours; None: the raster's own or those of its product (`read_legend`,
+            `geoseg.configs.classes`), or `class 1`, ….
+        reporter: hears of progress.
+
+    Raises:
+        SceneError: the raster cannot be read or does not hold classes.
+        OutputError: the output cannot be written.
+    """
+    ledger = Ledger(reporter)
+    begin(run, (mask,))
+    with ExitStack() as stack:
+        dataset = _open(stack, mask)
+        found = georeference(dataset, mask)
+        grid = found.grid
+        if grid.crs is None:
+            told = f"{mask}: {found.lack}; the polygons are in pixel coordinates and have no area"
+            ledger.warn(f"{told}; {found.remedy}")
+        named = classes or _classes(mask)
+        cleaning = cleaning_of(run, grid, mask, ledger)
+        schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
+        crs = cleaning.dst_crs or grid.crs
+        outputs = outputs_of(run)
+        beside = stack.enter_context(Beside(outputs, overwrite=run.overwrite))
+        vector = open_vector(
+            run.output,
+            layer="segments",
+            classes=[item for item in named if item.value],
+            schema=schema,
+            crs=crs,
+            beside=beside,
+        )
+        writer = MapWriter(grid, named, cleaning, vector, None, omit=("score_mean",))
+        preview = Preview(grid, ())
+        for strip in _strips(dataset, mask, ledger):
+            writer.add(strip)
+            reporter.progress(strip.stop_row, grid.height, "rows")
+        summary = writer.finish(preview)
+        record = RunRecord(
+            geoseg=geoseg.__version__,
+            task="vectorize",
+            command=_command(mask, run),
+            inputs=({"paths": [mask]},),
+            method="class raster to polygons",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            crs=None if crs is None else crs.to_string(),
+            valid_share=summary.valid_pixels / (grid.height * grid.width),
+            classes=summary.totals if classes else found_only(summary.totals),
+            notes=tuple(ledger.notes),
+            warnings=tuple(ledger.warnings),
+            outputs=tuple(outputs),
+        )
+        vector.finish(record, footprint(summary, record, "", ""))
+        beside.commit()
+        return record
+
+
+def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
+    """Open a raster of classes."""
+    try:
+        with unreferenced():
+            dataset = stack.enter_context(rasterio.open(mask))
+            opened_dataset(dataset)
+    except RasterioError as error:
+        raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
+    if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:
+        raise SceneError(
+            f"{mask}: {dataset.count} bands of {dataset.dtypes[0]} are no class raster; "
+            "give one integer band with values 0..255"
+        )
+    return dataset
+
+
+def _strips(dataset: rasterio.DatasetReader, mask: str, ledger: Ledger) -> Iterator[Strip]:
+    """Strips of classes from top to bottom; every score is 1."""
+    for row in range(0, dataset.height, ROWS):
+        window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
+        try:
+            values = dataset.read(1, window=window)
+            valid = dataset.read_masks(1, window=window) > 0
+        except RasterioError as error:
+            raise SceneReadError(f"{mask}: rows {row} to {row + ROWS} cannot be read: {error}") from error
+        if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
+            raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are no classes")
+        if (values[valid] == NODATA_CLASS).any():
+            ledger.warn(
+                f"{mask}: {NODATA_CLASS} is taken for not observed, though no nodata tag says so; if it is a "
+                f"class, make it 1: gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif"
+            )
+        classes = np.where(valid, values, NODATA_CLASS).astype(np.uint8)
+        yield Strip(row=row, classes=classes, scores=np.full(classes.shape, 255, np.uint8))
+
+
+def _classes(mask: str) -> tuple[ClassSpec, ...]:
+    """Classes 1 to 254 as the raster itself or its product names and colours them."""
+    legend = read_legend(gdal_path(mask))
+    found = open_class_map(SceneSpec(paths=(mask,)), legends(), asked=False)
+    known: dict[int, ClassSpec] = {}
+    if found is not None:
+        found.scene.close()
+        known = {item.value: item for item in (found.product.classes if found.product else ())}
+    labels = {**{value: item.label for value, item in known.items()}, **legend.names}
+    colours = {**{value: item.colour for value, item in known.items()}, **legend.colours}
+    return tuple(
+        ClassSpec(
+            value=value,
+            label=labels.get(value, f"class {value}"),
+            colour=colours.get(value, PALETTE[value % len(PALETTE)]),
+        )
+        for value in range(NODATA_CLASS)
+    )
+
+
+def _command(mask: str, run: RunSpec) -> dict[str, JsonValue]:
+    """The request as JSON values."""
+    return {"mask": mask, "run": run.model_dump(mode="json")}

@@ -1,0 +1,137 @@
+"""YAML documents become specs; what is wrong is said with its line and the nearest name that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from geoseg.errors import UsageError
+from geoseg.files.inputs import opened
+from geoseg.spec import Spec
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
+    """Return name and text of a YAML document: a file, or one that is installed with geoseg by its name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = Path(name_or_path)
+    shipped = {
+        item.name.removesuffix(".yaml"): item
+        for item in files("geoseg.configs").joinpath(folder).iterdir()
+        if item.name.endswith(".yaml")
+    }
+    if not path.is_file() and name_or_path in shipped:
+        return name_or_path, shipped[name_or_path].read_text(encoding="utf-8")
+    try:
+        opened(path)
+        return str(path), path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = get_close_matches(name_or_path, shipped, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(shipped))}"
+        raise UsageError(f"{name_or_path}: there is no such config: {hint}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: cannot be read: it is not UTF-8 text") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str, object]) -> AnySpec:
+    """Validate a YAML document.
+
+    Args:
+        name: for messages.
+        text: YAML.
+        kind: what it describes.
+        changes: values that replace those of the document, by dotted name (`loop.epochs`).
+
+    Raises:
+        UsageError: it is not YAML, or a key is unknown, missing or has a value that makes no sense; the
+            message gives the line.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        table = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{name}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{name}: not a table of names and values")
+    for dotted, value in changes.items():
+        *outer, last = dotted.split(".")
+        inner = table
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        raise UsageError(_explain(name, node, kind, error.errors(include_url=False)[0])) from error
+
+
+def _explain(name: str, node: yaml.Node | None, kind: type[BaseModel], first: ErrorDetails) -> str:
+    """Say what is wrong, where."""
+    place = [part for part in first["loc"] if not (isinstance(part, str) and "[" in part)]
+    dotted = ".".join(str(part) for part in place)
+    line = _line(node, place)
+    where = f"{name}{f', line {line}' if line else ''}"
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(str(place[-1]), _names(kind, place[:-1]), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_names(kind, place[:-1]))}"
+        return f"{where}: unknown key {dotted!r}; {hint}"
+    if first["type"] == "missing":
+        return f"{where}: {dotted} is missing"
+    text = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    return f"{where}: {dotted + ': ' if dotted else ''}{text}"
+
+
+def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int | None:
+    """Line of a key, from 1; of the innermost that is there."""
+    line = None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if str(key.value) == str(part)]
+            if not found:
+                break
+            key, node = found[0]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _names(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """Keys that are known at a place of a document."""
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = kind.model_fields.get(str(part))
+        inner = _model_in(field.annotation) if field is not None else None
+        if inner is None:
+            return []
+        kind = inner
+    return list(kind.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The model inside `tuple[Model, ...]`, `Model | None` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in {tuple, list, Union, UnionType, Annotated}:
+        return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return None

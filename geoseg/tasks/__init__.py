@@ -1,1 +1,0 @@
-"""Tasks: what a flood map or a change map is composed of, and what it adds to the pipeline."""

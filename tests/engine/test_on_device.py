@@ -1,0 +1,162 @@
+"""Which maps are scored on their device, and that they are the same maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+
+from geoseg.bundles.find import find_model
+from geoseg.change.change_map import map_change
+from geoseg.demo.flood_demo import write_scene
+from geoseg.demo.simulated_flood import BANDS, simulate
+from geoseg.engine.make_map import Ledger, Timed
+from geoseg.engine.network_on_scene import network_recipe
+from geoseg.engine.on_device import device_sweep
+from geoseg.engine.recipe import NetworkRecipe, Recipe
+from geoseg.flood.flood_map import map_flood
+from geoseg.pixels import Pixels
+from geoseg.run_record import RunRecord
+from geoseg.runtimes import choose
+from geoseg.runtimes.network_session import NetworkSession
+from geoseg.scenes import open_scene
+from geoseg.segment.segmentation_map import map_segments
+from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
+from geoseg.spec.presets import sensors
+from tests.flood.test_flood_network import SIDE, bundle, pair, raster
+from tests.told import Told
+
+pytest.importorskip("torch", reason="the extra `torch` is not installed")
+
+
+def _run(folder: Path, name: str, **options: Any) -> RunSpec:
+    return RunSpec(
+        output=folder / f"{name}.gpkg",
+        raster=folder / f"{name}.tif",
+        tile=128,
+        runtime="torch",
+        device="cpu",
+        precision="fp32",
+        batch_size=2,
+        min_area=0,
+        **options,
+    )
+
+
+def _optical(folder: Path) -> tuple[SceneSpec, SceneSpec]:
+    """Two dates of a flood."""
+    made = simulate(size=300)
+    for name, data in (("before", made.before), ("after", made.after)):
+        if not (folder / f"{name}.tif").exists():
+            write_scene(folder / f"{name}.tif", data, BANDS)
+    before, after = (SceneSpec(paths=(str(folder / f"{name}.tif"),)) for name in ("before", "after"))
+    return before, after
+
+
+def _radar(folder: Path) -> dict[str, Any]:
+    """A pair of radar scenes and the network for it."""
+    after, before = (SceneSpec(paths=(str(path),)) for path in pair(folder, "vv"))
+    return {"scene": after, "before": (before,), "model": "flood-sar-pair"}
+
+
+def _segments(folder: Path, run: RunSpec) -> Any:
+    return map_segments(SegmentSpec(scene=_optical(folder)[1], run=run, model="water-optical"), Told())
+
+
+def _flood(folder: Path, run: RunSpec) -> Any:
+    return map_flood(FloodSpec(run=run.model_copy(update={"tile": 64}), **_radar(folder)), Told())
+
+
+def _flood_beside_layers(folder: Path, run: RunSpec) -> Any:
+    given = _radar(folder)
+    half = np.arange(SIDE * SIDE).reshape(SIDE, SIDE) < 40 * SIDE
+    known = raster(folder / "known.tif", {"water": half})
+    hand = raster(folder / "hand.tif", {"hand": np.where(half.T, 5.0, 50.0)})
+    given |= {"permanent_water": known, "hand": hand}
+    return map_flood(FloodSpec(run=run.model_copy(update={"tile": 64}), **given), Told())
+
+
+def _change_of_maps(folder: Path, run: RunSpec) -> Any:
+    before, after = _optical(folder)
+    return map_change(ChangeSpec(before=before, after=after, run=run, model="water-optical"), Told())
+
+
+def _change_at_once(folder: Path, run: RunSpec) -> Any:
+    before, after = _optical(folder)
+    model = folder / "models" / "drier"
+    if not model.exists():
+        bundle(model, ("swir16", "after:swir16"), task="change", mean=0.2)
+    return map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), Told())
+
+
+@pytest.mark.parametrize(
+    ("make", "layer", "tta"),
+    [
+        (_segments, "segments", False),
+        (_segments, "segments", True),
+        (_flood, "flood", False),
+        (_flood_beside_layers, "flood", True),
+        (_change_of_maps, "change", False),
+        (_change_of_maps, "change", True),
+        (_change_at_once, "change", False),
+    ],
+)
+def test_the_map_and_its_polygons_are_the_same(
+    make: Callable[[Path, RunSpec], RunRecord],
+    layer: str,
+    tta: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A network in torch on the CPU, which is then taken for a GPU."""
+    records = [make(tmp_path, _run(tmp_path, "host", tta=tta))]
+    monkeypatch.setattr(
+        choose, "_on_each", lambda request, status, device, chosen: ((chosen.session.device_graph,), [])
+    )
+    records.append(make(tmp_path, _run(tmp_path, "device", tta=tta)))
+    rasters = [rasterio.open(tmp_path / f"{name}.tif").read(1) for name in ("host", "device")]
+    assert len(np.unique(rasters[0])) > 1
+    assert (rasters[0] == rasters[1]).all()
+    tables = [pyogrio.read_dataframe(tmp_path / f"{name}.gpkg", layer=layer) for name in ("host", "device")]
+    assert len(tables[0]) > 0
+    assert (tables[0].geometry.area == tables[1].geometry.area).all()
+    assert abs(tables[0].score_mean - tables[1].score_mean).max() < 1 / 255
+    assert records[0].tables == records[1].tables
+    assert records[0].method == records[1].method
+    assert records[1].runtime["batches"] == [2]
+    assert "batches" not in records[0].runtime
+    seconds = records[1].runtime["scoring_seconds"]
+    assert isinstance(seconds, float)
+    assert seconds > 0
+
+
+def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> NetworkRecipe:
+    """A network in torch on the CPU, which is taken for a GPU."""
+    model = find_model("water-optical")
+    whole = stack.enter_context(open_scene(_optical(folder)[1], sensors()))
+    scene = whole.select(tuple(band.name for band in model.bands))
+    recipe = network_recipe(model, scene, scene, run, Ledger(Told()))
+    assert isinstance(recipe.session, NetworkSession)
+    graph = recipe.session.device_graph
+    assert graph is not None
+    return replace(recipe, on_device=(graph,))
+
+
+def test_what_works_on_the_hosts_arrays_stays_there(tmp_path: Path) -> None:
+    run = _run(tmp_path, "map")
+    with ExitStack() as stack:
+        recipe = _recipe(tmp_path, run, stack)
+        assert device_sweep(recipe, run) is not None
+        assert device_sweep(replace(recipe, on_device=()), run) is None
+        unknown = replace(recipe, session=Timed(recipe.session))
+        assert device_sweep(unknown, run) is None, "what it does with scores is not known"
+        fields = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+        method = Recipe(**{**fields, "prepare": Pixels.physical})
+        assert device_sweep(method, run) is None

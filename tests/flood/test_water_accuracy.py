@@ -1,0 +1,68 @@
+"""The methods that are chosen by themselves reach on labelled chips what a fixed rule reaches."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from scipy import ndimage
+
+from geoseg.flood.water import WaterSession, candidate_bands, fix
+from geoseg.learn.samples import find_samples, places, read_chip
+from geoseg.learn.train.config import read_config
+from geoseg.methods.accuracy import count, main_score
+from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+
+ALIGNED = tuple(
+    f"BGD_{name}"
+    for name in ("40_119", "45_90", "50_67", "50_83", "52_67", "52_81", "53_80", "59_27", "62_23")
+)
+"""Bangladesh chips whose label agrees with the image."""
+
+
+def mapped(pixels: NDArray[np.float32], bands: Sequence[str], kind: str, method: str) -> NDArray[np.bool_]:
+    """Water of a chip that is a scene of its own, regions grown as the pipeline does."""
+    spec = FloodSpec(scene=SceneSpec(paths=("chip",)), run=RunSpec(output=Path("none")), method=method)
+    radar = kind == "sar"
+    found = candidate_bands(spec, bands, "sar" if radar else "optical", 0, "db" if radar else "reflectance")
+    layers = dict(zip(bands, pixels, strict=True))
+    choice = fix(spec, found, [np.stack([layers[name] for name in found.bands])], (10.0, 10.0))
+    scores = WaterSession(choice)(np.stack([layers[name] for name in choice.bands])[np.newaxis])[0, 0]
+    labels, count = ndimage.label(scores > 0.5)
+    best = ndimage.maximum(scores, labels, np.arange(count + 1))
+    keep = best >= (choice.seed or 0.0)
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def score(config: str, data: Path, kind: str, method: str, only: Sequence[str] = ()) -> tuple[float, int]:
+    """IoU of water over all chips of a set, and how many there are."""
+    spec = read_config(config, data, {"data.only": list(only), "data.doubtful": []})
+    bands = tuple(band.name for band in spec.bands)
+    counts = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for place in places(find_samples(spec.data), spec.data):
+            chip = read_chip(place, spec.data, bands)
+            water = mapped(chip.pixels, bands, kind, method).astype(np.uint8)
+            counts.append(count(chip.label, water, 2))
+    return main_score(np.sum(counts, axis=0)), len(counts)
+
+
+@pytest.mark.parametrize(("method", "floor"), [("auto", 0.50), ("sar-vh", 0.45), ("sar-vv", 0.50)])
+def test_radar_floods(data_dir: Path, method: str, floor: float) -> None:
+    iou, chips = score("flood-sar", data_dir / "flood-s1", "sar", method, ALIGNED)
+    assert chips == 9
+    assert iou >= floor
+
+
+@pytest.mark.parametrize(("method", "floor"), [("auto", 0.61), ("ndwi", 0.58)])
+def test_optical_water(data_dir: Path, method: str, floor: float) -> None:
+    iou, chips = score("water-optical", data_dir / "water-hls", "optical", method)
+    assert chips >= 200
+    assert iou >= floor

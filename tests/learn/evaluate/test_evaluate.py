@@ -1,0 +1,145 @@
+"""The command: what it scores is what `geoseg flood` maps."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from geoseg.methods.accuracy import count, main_score
+from tests.learn.train.conftest import geoseg
+from tests.simulated import CONFIG, SIDE, disc, write_set
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("evaluation")
+    write_set(root / "set")
+    path = root / "water.yaml"
+    path.write_text(CONFIG.format(root=root / "set"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "report"
+    ran = geoseg("evaluate", config, "--method", "mndwi --threshold 0.1", "--on", "all", "-o", out)
+    assert ran.returncode == 0, ran.stderr
+    assert "mndwi --threshold 0.1" in ran.stdout
+    return out
+
+
+def test_maps_are_those_of_the_command(config: Path, done: Path, tmp_path: Path) -> None:
+    image = config.parent / "set" / "west" / "image" / "chip_4.tif"
+    ran = geoseg(
+        "flood", image, "--sensor", "sentinel-2-l2a", "--method", "mndwi", "--threshold", 0.1,
+        "-o", tmp_path / "map.gpkg", "--raster", tmp_path / "map.tif",
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    with (
+        rasterio.open(tmp_path / "map.tif") as one,
+        rasterio.open(done / "maps" / "0" / "chip_4.tif") as other,
+    ):
+        mine = one.read(1)
+        np.testing.assert_array_equal(mine, other.read(1))
+    label = disc(SIDE, 30 + 4 * 4, 48, 14 + 4).astype(np.uint8)
+    label[-2:] = 255
+    rows = {
+        row["id"]: row
+        for row in csv.DictReader((done / "chips.csv").read_text().splitlines())
+        if "0.1" in row["subject"]
+    }
+    assert float(rows["chip_4"]["score"]) == pytest.approx(main_score(count(label, mine, 2)), abs=1e-5)
+
+
+def test_the_report_holds_numbers_and_pictures(done: Path) -> None:
+    report = json.loads((done / "scores.json").read_text())
+    first = report["results"][0]
+    assert [result["name"] for result in report["results"]] == ["mndwi --threshold 0.1", "mndwi"]
+    assert first["chips"] == 8
+    assert first["interval"][0] <= first["score"] <= first["interval"][1]
+    assert first["score"] > 0.9
+    assert sum(map(sum, first["confusion"])) == 8 * SIDE * (SIDE - 2)
+    page = (done / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 8
+    assert page.count("<svg") == 2
+
+
+def test_only_the_part_held_out_is_judged(config: Path) -> None:
+    ran = geoseg("evaluate", config, "--on", "test", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["results"][0]["chips"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--method", "mndvi"), 2, "no water method 'mndvi'"),
+        (("--method", "mndwi --threshhold 1"), 2, "--threshhold"),
+        (("--on", "tests"), 2, "--on 'tests'"),
+        (("--model", "no-such-model"), 4, "no-such-model"),
+        (("--record",), 2, "--model"),
+        (("--set", "baselines=[]"), 2, "nothing to evaluate"),
+        (("--data", "/nowhere"), 3, "--data FOLDER"),
+    ],
+)
+def test_what_is_wrong_is_said(config: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+    ran = geoseg("evaluate", config, *arguments)
+    assert ran.returncode == code, ran.stderr
+    assert message in ran.stderr
+
+
+def test_labels_against_their_image_are_not_forgiven(config: Path, tmp_path: Path) -> None:
+    """A label turned around scores near nothing: the score is not made from the image alone."""
+    ran = geoseg("evaluate", config, "--set", "data.labels.codes={1: 1, 2: 0}", "--on", "all", "--json")
+    assert json.loads(ran.stdout)["results"][0]["score"] < 0.05
+
+
+QUICK = ("--set", "loop.epochs=2", "--set", "loop.samples_per_epoch=16", "--json")
+
+
+def test_few_shots_train_on_so_many(config: Path) -> None:
+    pytest.importorskip("lightning", reason="the extra `train` is not installed")
+    ran = geoseg("evaluate", config, "--shots", 3, *QUICK)
+    assert ran.returncode == 0, ran.stderr
+    shot, floor = json.loads(ran.stdout)["results"]
+    assert shot["name"] == "simulated-water, 3 shots"
+    assert shot["chips"] == floor["chips"] == 2
+    assert shot["score"] is not None
+    ran = geoseg("evaluate", config, "--shots", 99, *QUICK)
+    assert ran.returncode == 2
+    assert "there are 4 windows" in ran.stderr
+
+
+@pytest.mark.slow
+def test_every_region_is_left_out_once(config: Path) -> None:
+    pytest.importorskip("lightning", reason="the extra `train` is not installed")
+    ran = geoseg("evaluate", config, "--leave-one-out", "--set", "split={kind: region}", *QUICK)
+    assert ran.returncode == 0, ran.stderr
+    left_out, floor = json.loads(ran.stdout)["results"]
+    assert set(left_out["parts"]) == {"east", "west"}
+    assert left_out["chips"] == floor["chips"] == 8
+    assert "without east: 4 windows to train on, 4 to judge" in ran.stderr
+
+
+def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> None:
+    """The temperature is applied to maps from then on; the map itself does not change."""
+    onnx = pytest.importorskip("onnx")
+    from tests.flood.test_flood_network import bundle  # noqa: PLC0415
+
+    assert onnx
+    path = bundle(tmp_path / "more", ("green", "swir16"), evidence=None)
+    ran = geoseg("evaluate", config, "--model", path, "--record", "--on", "all", "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)["results"][0]
+    kept = json.loads((path / "model.json").read_text())["properties"]
+    assert kept["geoseg:evidence"]["score"] == pytest.approx(found["score"], abs=1e-4)
+    assert kept["geoseg:evidence"]["rival"] == "mndwi"
+    assert kept["geoseg:evidence"]["units"] == "reflectance"
+    assert kept["geoseg:temperature"] == found["temperature"]
+    again = geoseg("evaluate", config, "--model", path, "--on", "all", "--json")
+    assert json.loads(again.stdout)["results"][0]["confusion"] == found["confusion"]
