@@ -16,7 +16,7 @@ from geoseg.methane.plume_rates import Measured, Measurer, Patch
 from geoseg.methane.retrieval import CH4
 from geoseg.methods.plume_search import FalseAlarms
 from geoseg.outputs import Kind, rasterise
-from geoseg.polygons import REGION, Mapped
+from geoseg.polygons import REGION, Regions
 from geoseg.polygons.outlines import polygons
 from geoseg.scenes import Source
 from geoseg.scenes.wind_fields import Wind
@@ -70,7 +70,7 @@ class PlumeJudge:
     found: dict[int, tuple[Measured, float]] = field(default_factory=dict)
     """Measurements and expected false alarms by region."""
 
-    def __call__(self, regions: Mapped) -> Ints:
+    def __call__(self, regions: Regions) -> Ints:
         """Return 1 of plumes, 2 of suspects, 0 of what chance or another place explains."""
         expected = self._expected(regions)
         shapes = polygons(regions.outlines)
@@ -106,7 +106,7 @@ class PlumeJudge:
         )
         return Features(geometry=features.geometry, columns=columns)
 
-    def _expected(self, regions: Mapped) -> NDArray[np.float64]:
+    def _expected(self, regions: Regions) -> NDArray[np.float64]:
         """False spots of each region's strength or more that chance makes where plumes are looked for."""
         if self.alarms is None:
             return np.full(len(regions), np.nan)

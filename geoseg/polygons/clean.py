@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from pyproj import CRS, Transformer
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.polygons.outlines import Outlines, Polygons, join, noded, polygons
+from geoseg.polygons.outlines import Outlines, Polygons, noded, polygons
+from geoseg.polygons.regions import Regions
 
 Ints = NDArray[np.int64]
 
@@ -79,40 +80,6 @@ class Edits:
             self.values.append(values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
-    """A batch of regions with their outlines and statistics."""
-
-    outlines: Outlines
-    ids: Ints
-    """What the regions are called while the map is made."""
-    classes: Ints
-    pixels: Ints
-    area_cm2: Ints
-    score_sum: Ints
-    """255ths, over the scored pixels."""
-    scored: Ints
-    """Pixels that the scores are of; fewer than `pixels` where holes were filled."""
-    score_max: Ints
-    """255ths."""
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def take(self, index: Ints) -> Mapped:
-        """Return the regions at some positions."""
-        return Mapped(**{name: getattr(self, name).take(index) for name in self.__slots__})
-
-
-def join_mapped(parts: Sequence[Mapped]) -> Mapped:
-    """Return all regions of several batches, in their order."""
-    statistics = [name for name in Mapped.__slots__ if name != "outlines"]
-    return Mapped(
-        outlines=join([part.outlines for part in parts]),
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in statistics},
-    )
-
-
 REGION = "region"
 """Column of the region's id, where somebody judges regions and describes them later."""
 
@@ -120,46 +87,46 @@ REGION = "region"
 class Judge(Protocol):
     """Looks at regions that are complete and not too small, before they become polygons."""
 
-    def __call__(self, regions: Mapped) -> Ints:
+    def __call__(self, regions: Regions) -> Ints:
         """Return a class for each region: its own, another one, or 0, which drops it."""
 
 
-def judged(mapped: Mapped, judge: Judge, edits: Edits) -> Mapped:
+def judged(regions: Regions, judge: Judge, edits: Edits) -> Regions:
     """Let somebody give regions other classes, or drop them."""
-    if not len(mapped):
-        return mapped
-    classes = judge(mapped)
-    changed = np.flatnonzero(classes != mapped.classes)
-    edits.add(mapped.outlines.take(changed), classes[changed])
-    return replace(mapped, classes=classes).take(np.flatnonzero(classes != 0))
+    if not len(regions):
+        return regions
+    classes = judge(regions)
+    changed = np.flatnonzero(classes != regions.classes)
+    edits.add(regions.outlines.take(changed), classes[changed])
+    return replace(regions, classes=classes).take(np.flatnonzero(classes != 0))
 
 
-def drop(mapped: Mapped, cleaning: Cleaning, edits: Edits) -> Mapped:
+def drop(regions: Regions, cleaning: Cleaning, edits: Edits) -> Regions:
     """Leave out regions that are too small or nowhere sure enough."""
-    small = mapped.area_cm2 < cleaning.min_area * 1e4
-    unsure = mapped.score_max < np.floor(cleaning.seed * 255 + 0.5)
+    small = regions.area_cm2 < cleaning.min_area * 1e4
+    unsure = regions.score_max < np.floor(cleaning.seed * 255 + 0.5)
     gone = small | unsure
     if not gone.any():
-        return mapped
-    dropped = mapped.outlines.take(np.flatnonzero(gone))
+        return regions
+    dropped = regions.outlines.take(np.flatnonzero(gone))
     edits.add(dropped, np.zeros(len(dropped), np.int64))
-    return mapped.take(np.flatnonzero(~gone))
+    return regions.take(np.flatnonzero(~gone))
 
 
-def fill(mapped: Mapped, grid: Grid, limit: float, unseen: NDArray[np.float64], edits: Edits) -> Mapped:
+def fill(regions: Regions, grid: Grid, limit: float, unseen: NDArray[np.float64], edits: Edits) -> Regions:
     """Fill small holes of background, and swallow the regions of the same class inside them.
 
     A hole that holds nodata or a region of another class, wherever in it, stays open: what was not
-    observed is never mapped, and no region is drawn over another.
+    observed is never regions, and no region is drawn over another.
 
     Args:
-        mapped: all regions of a map.
+        regions: all regions of a map.
         grid: of the map.
         limit: m²; greater holes stay open.
         unseen: (n, 2) column and row of at least one point in every patch of nodata.
         edits: hears of the holes filled.
     """
-    outlines = mapped.outlines
+    outlines = regions.outlines
     is_hole = np.ones(len(outlines.rings) - 1, np.bool_)
     is_hole[outlines.regions[:-1]] = False
     rings = np.flatnonzero(is_hole)
@@ -175,24 +142,24 @@ def fill(mapped: Mapped, grid: Grid, limit: float, unseen: NDArray[np.float64], 
     firsts = outlines.rings[outlines.regions[:-1]]
     inner = np.stack((outlines.cols[firsts], outlines.rows[firsts]), axis=1) + 0.5
     points = shapely.points(np.concatenate((inner, unseen)))
-    classes = np.concatenate((mapped.classes, np.full(len(unseen), -1)))
+    classes = np.concatenate((regions.classes, np.full(len(unseen), -1)))
     hole, point = shapely.STRtree(points).query(shapes, predicate="contains")
     filled = np.ones(len(rings), np.bool_)
-    filled[hole[classes[point] != mapped.classes[owners[hole]]]] = False
-    gone = np.zeros(len(mapped), np.bool_)
+    filled[hole[classes[point] != regions.classes[owners[hole]]]] = False
+    gone = np.zeros(len(regions), np.bool_)
     gone[point[filled[hole]]] = True
     # Holes of a region that is itself swallowed are filled with what swallows it.
     filled &= ~gone[owners]
     swallower, swallowed = owners[hole[filled[hole]]], point[filled[hole]]
 
-    edits.add(outlines.as_regions(rings[filled]), mapped.classes[owners[filled]])
+    edits.add(outlines.as_regions(rings[filled]), regions.classes[owners[filled]])
     return replace(
-        mapped,
+        regions,
         outlines=outlines.without(rings[filled]),
-        pixels=_plus(mapped.pixels, owners[filled], pixels[filled]),
-        area_cm2=_plus(mapped.area_cm2, owners[filled], area_cm2[filled]),
-        score_sum=_plus(mapped.score_sum, swallower, mapped.score_sum[swallowed]),
-        scored=_plus(mapped.scored, swallower, mapped.scored[swallowed]),
+        pixels=_plus(regions.pixels, owners[filled], pixels[filled]),
+        area_cm2=_plus(regions.area_cm2, owners[filled], area_cm2[filled]),
+        score_sum=_plus(regions.score_sum, swallower, regions.score_sum[swallowed]),
+        scored=_plus(regions.scored, swallower, regions.scored[swallowed]),
     ).take(np.flatnonzero(~gone))
 
 
@@ -216,15 +183,15 @@ def simplify(outlines: Outlines, grid: Grid, tolerance: float) -> Polygons:
     return np.asarray(smooth, object)
 
 
-def place(mapped: Mapped, grid: Grid, cleaning: Cleaning) -> Polygons:
+def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons:
     """Return the polygons in the CRS of the result, shells counter-clockwise."""
     source, target = grid.crs, cleaning.dst_crs
-    if not cleaning.simplify or not len(mapped):
-        shapes = polygons(mapped.outlines, grid.transform)
+    if not cleaning.simplify or not len(regions):
+        shapes = polygons(regions.outlines, grid.transform)
     else:
         a, b, c, d, e, f = grid.transform[:6]
         shapes = shapely.transform(
-            simplify(mapped.outlines, grid, cleaning.simplify),
+            simplify(regions.outlines, grid, cleaning.simplify),
             lambda xy: np.stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f), axis=1),
         )
         shapes = np.asarray(shapely.orient_polygons(shapes), object)
@@ -253,29 +220,29 @@ def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
 
 
 def to_features(
-    mapped: Mapped, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, named: bool = False
+    regions: Regions, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, named: bool = False
 ) -> Features:
     """Give polygons their attributes.
 
     Args:
-        mapped: regions.
+        regions: regions.
         shapes: their polygons in the CRS of the result; empty ones are left out.
         grid: where they are.
         labels: name of each class.
         named: whether there is a column `REGION`.
     """
-    area = mapped.area_cm2 / 1e4 if grid.crs is not None else np.full(len(mapped), np.nan)
-    values, which = np.unique(mapped.classes, return_inverse=True)
+    area = regions.area_cm2 / 1e4 if grid.crs is not None else np.full(len(regions), np.nan)
+    values, which = np.unique(regions.classes, return_inverse=True)
     names = np.array([labels[value] for value in values.tolist()], object)
     features = Features(
         geometry=shapes,
         columns={
-            "class": mapped.classes,
+            "class": regions.classes,
             "label": names[which] if len(names) else np.empty(0, object),
             "area_m2": area,
-            "pixels": mapped.pixels,
-            "score_mean": np.round(mapped.score_sum / (255.0 * np.maximum(mapped.scored, 1)), 4),
-            **({REGION: mapped.ids} if named else {}),
+            "pixels": regions.pixels,
+            "score_mean": np.round(regions.score_sum / (255.0 * np.maximum(regions.scored, 1)), 4),
+            **({REGION: regions.ids} if named else {}),
         },
     )
     empty = shapely.is_empty(shapes)

@@ -64,6 +64,12 @@ class Outlines:
         return {"cols": self.cols[corners], "rows": self.rows[corners], "rings": offsets}
 
 
+def untraced(count: int) -> Outlines:
+    """Return the outlines of regions that were not traced: no rings."""
+    none = np.empty(0, np.int32)
+    return Outlines(cols=none, rows=none, rings=np.zeros(1, np.int64), regions=np.zeros(count + 1, np.int64))
+
+
 def join(parts: Sequence[Outlines]) -> Outlines:
     """Return all outlines of several batches, in their order."""
     lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.rings) for part in parts)])

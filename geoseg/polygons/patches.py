@@ -5,15 +5,15 @@ A map of many classes (transitions) cuts one place that changed into many region
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.grid import Grid
 from geoseg.pixels import Strip, nodata_class
-from geoseg.polygons.clean import Edits, Mapped, join_mapped
-from geoseg.polygons.regions import Regions, RegionTable, Runs
+from geoseg.polygons.clean import Edits
+from geoseg.polygons.regions import Regions, RegionTable, Runs, join_regions
 
 Ints = NDArray[np.int64]
 
@@ -88,28 +88,25 @@ class Waiting:
         """
         self._least_cm2 = least * 1e4
         self._edits = edits
-        self._small: Mapped | None = None
-        self._patches, self._first = _NONE, _NONE
+        self._small = join_regions([])
+        self._patches = _NONE
 
-    def passed(self, mapped: Mapped, regions: Regions, news: PatchNews) -> Mapped:
+    def passed(self, regions: Regions, news: PatchNews) -> Regions:
         """Return the regions that stay, of those that ended now and of those that waited.
 
         Their order does not depend on how the map was cut into strips: large ones come with their last row,
         small ones with that of their patch.
 
         Args:
-            mapped: regions that ended now.
-            regions: the same, with their places.
+            regions: that ended now.
             news: of their patches.
         """
-        small = mapped.area_cm2 < self._least_cm2
+        small = regions.area_cm2 < self._least_cm2
         patches = self._patches
         if len(news.renamed_from) and len(patches):
             patches = news.renamed_to[np.searchsorted(news.renamed_from, patches)]
-        waiting = mapped.take(np.flatnonzero(small))
-        waiting = waiting if self._small is None else join_mapped([self._small, waiting])
+        waiting = join_regions([self._small, regions.take(small)])
         patches = np.concatenate((patches, news.of_regions[small]))
-        first = np.concatenate((self._first, regions.first[small]))
 
         ended = news.ended.take(np.argsort(news.ended.ids))
         at = np.minimum(np.searchsorted(ended.ids, patches), max(len(ended) - 1, 0))
@@ -117,15 +114,11 @@ class Waiting:
         gone = done.copy()
         gone[done] = ended.area_cm2[at[done]] < self._least_cm2
         stays = done & ~gone
-        small_ones = np.flatnonzero(gone)
-        in_order = np.lexsort((first[gone], ended.last_row[at[gone]]))
-        dropped = waiting.outlines.take(small_ones[in_order])
-        self._edits.add(dropped, np.zeros(len(dropped), np.int64))
-        released = waiting.take(np.flatnonzero(stays))
-        self._small = waiting.take(np.flatnonzero(~done))
-        self._patches, self._first = patches[~done], first[~done]
+        dropped = waiting.take(gone)
+        in_order = np.lexsort((dropped.first, ended.last_row[at[gone]]))
+        self._edits.add(dropped.outlines.take(in_order), np.zeros(len(dropped), np.int64))
+        released = replace(waiting.take(stays), last_row=ended.last_row[at[stays]])
+        self._small, self._patches = waiting.take(~done), patches[~done]
 
-        large = mapped.take(np.flatnonzero(~small))
-        rows = np.concatenate((regions.last_row[~small], ended.last_row[at[stays]]))
-        firsts = np.concatenate((regions.first[~small], first[stays]))
-        return join_mapped([large, released]).take(np.lexsort((firsts, rows)))
+        stay = join_regions([regions.take(~small), released])
+        return stay.take(np.lexsort((stay.first, stay.last_row)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,32 +15,18 @@ from geoseg.polygons.clean import (
     Cleaning,
     Edits,
     Judge,
-    Mapped,
     drop,
     fill,
-    join_mapped,
     judged,
     place,
     to_features,
 )
-from geoseg.polygons.outlines import join, outline
+from geoseg.polygons.outlines import outline
 from geoseg.polygons.patches import PatchNews, Waiting
-from geoseg.polygons.regions import Regions
+from geoseg.polygons.regions import Regions, join_regions
 from geoseg.polygons.trace import Tracer
 
 Ints = NDArray[np.int64]
-
-_NO_INTS = np.empty(0, np.int64)
-_NOTHING = Mapped(
-    outlines=join([]),
-    ids=_NO_INTS,
-    classes=_NO_INTS,
-    pixels=_NO_INTS,
-    area_cm2=_NO_INTS,
-    score_sum=_NO_INTS,
-    scored=_NO_INTS,
-    score_max=_NO_INTS,
-)
 
 
 class Polygoniser:
@@ -70,7 +57,7 @@ class Polygoniser:
         self._labels = labels
         self._judge = judge
         self._tracer = Tracer(grid.width)
-        self._held: list[Mapped] = []
+        self._held: list[Regions] = []
         self._unseen: list[NDArray[np.float64]] = []
         self._unseen_above = np.zeros(grid.width, np.bool_)
         self.edits = Edits()
@@ -101,39 +88,30 @@ class Polygoniser:
             regions: with their statistics.
             patches: what the strip tells of patches, where a least patch was asked for.
         """
-        mapped = Mapped(
-            outlines=outline(self._tracer.take(regions.ids), regions.ids),
-            ids=regions.ids,
-            classes=regions.classes,
-            pixels=regions.pixels,
-            area_cm2=regions.area_cm2,
-            score_sum=regions.score_sum,
-            scored=regions.pixels,
-            score_max=regions.score_max,
-        )
+        regions = replace(regions, outlines=outline(self._tracer.take(regions.ids), regions.ids))
         if patches is not None:
-            mapped = self._waiting.passed(mapped, regions, patches)
-        mapped = drop(mapped, self._cleaning, self.edits)
+            regions = self._waiting.passed(regions, patches)
+        regions = drop(regions, self._cleaning, self.edits)
         if self._judge is not None:
-            mapped = judged(mapped, self._judge, self.edits)
+            regions = judged(regions, self._judge, self.edits)
         if self._cleaning.needs_all:
-            self._held.append(mapped)
-            mapped = _NOTHING
-        return self._features(mapped)
+            self._held.append(regions)
+            regions = join_regions([])
+        return self._features(regions)
 
     def finish(self) -> Features:
         """Make the features that had to wait for all others."""
-        mapped = join_mapped([_NOTHING, *self._held])
+        regions = join_regions(self._held)
         self._held = []
         if self._cleaning.fill_holes:
             unseen = np.concatenate([np.empty((0, 2)), *self._unseen])
-            mapped = fill(mapped, self._grid, self._cleaning.fill_holes, unseen, self.edits)
-        return self._features(mapped)
+            regions = fill(regions, self._grid, self._cleaning.fill_holes, unseen, self.edits)
+        return self._features(regions)
 
-    def _features(self, mapped: Mapped) -> Features:
+    def _features(self, regions: Regions) -> Features:
         """Make features of cleaned regions."""
-        shapes = place(mapped, self._grid, self._cleaning)
-        return to_features(mapped, shapes, self._grid, self._labels, named=self._judge is not None)
+        shapes = place(regions, self._grid, self._cleaning)
+        return to_features(regions, shapes, self._grid, self._labels, named=self._judge is not None)
 
     def _mark_unseen(self, row: int, classes: Classes) -> None:
         """Remember where patches of nodata begin: pixels with none above and none to the left."""

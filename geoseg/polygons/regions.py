@@ -8,6 +8,7 @@ the scene was cut.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.pixels import Strip, nodata_class
+from geoseg.polygons.outlines import Outlines, join, untraced
 
 Ints = NDArray[np.int64]
 
@@ -47,27 +49,42 @@ class Runs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regions:
-    """Statistics of regions, one entry each; in order of last row, then of first pixel."""
+    """Regions with their statistics, one entry each; in order of last row, then of first pixel."""
 
     ids: Ints
+    """Identifiers while the map is made."""
     classes: Ints
     pixels: Ints
     area_cm2: Ints
     """Geodesic; 0 without a CRS."""
     score_sum: Ints
-    """255ths."""
+    """255ths, over the scored pixels."""
+    scored: Ints
+    """Pixels that have a score; fewer than `pixels` where holes were filled."""
     score_max: Ints
     """255ths."""
     first: Ints
     """row * width + column of the first pixel in reading order."""
     last_row: Ints
+    outlines: Outlines
+    """Without rings while regions are still open."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, index: NDArray[np.generic]) -> Regions:
         """Return the regions that a mask or positions select."""
-        return Regions(**{name: getattr(self, name)[index] for name in self.__slots__})
+        at = np.flatnonzero(index) if index.dtype == np.bool_ else index.astype(np.int64, copy=False)
+        return Regions(**{name: getattr(self, name).take(at) for name in self.__slots__})
+
+
+def join_regions(parts: Sequence[Regions]) -> Regions:
+    """Return all regions of several batches, in their order."""
+    statistics = [name for name in Regions.__slots__ if name != "outlines"]
+    return Regions(
+        outlines=join([part.outlines for part in parts]),
+        **{name: np.concatenate([_NONE, *(getattr(part, name) for part in parts)]) for name in statistics},
+    )
 
 
 _NONE = np.empty(0, np.int64)
@@ -80,7 +97,7 @@ class RegionTable:
         """Start above the first row of a grid."""
         self._grid = grid
         self._next_id = 0
-        self._open = Regions(**dict.fromkeys(Regions.__slots__, _NONE))
+        self._open = join_regions([])
         self._row_starts = _NONE
         self._row_stops = _NONE
         self._row_classes = _NONE
@@ -161,15 +178,18 @@ class RegionTable:
         ids[fresh] = self._next_id + np.arange(int(fresh.sum()))
         self._next_id += int(fresh.sum())
         lengths = stops - starts
+        pixels = total(self._open.pixels, lengths, np.add)
         merged = Regions(
             ids=ids,
             classes=total(self._open.classes, classes, np.maximum),
-            pixels=total(self._open.pixels, lengths, np.add),
+            pixels=pixels,
             area_cm2=total(self._open.area_cm2, self._areas(rows, starts % width, lengths), np.add),
             score_sum=total(self._open.score_sum, sums, np.add),
+            scored=pixels,
             score_max=total(self._open.score_max, tops, np.maximum),
             first=total(self._open.first, row * width + starts, np.minimum),
             last_row=total(self._open.last_row, rows, np.maximum),
+            outlines=untraced(len(ids)),
         )
         return merged, ids
 
