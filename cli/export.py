@@ -102,7 +102,7 @@ def export(
         if to == "openvino-int8":
             if judge_by is None:
                 raise UsageError("--to openvino-int8 needs --judge-by CONFIG, to calibrate and to judge")
-            from geoseg.learn.evaluate.quantize import quantise
+            from geoseg.learn.evaluate.quantise import quantise
             from geoseg.learn.train.config import read_config
 
             from .values import settings

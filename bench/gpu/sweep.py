@@ -22,7 +22,7 @@ from geoseg.bundles.find import find_model
 from geoseg.engine.blend import Highest
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.device.device_sweep import DeviceSweep
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.engine.preview import Preview
 from geoseg.engine.scoring import Job
 from geoseg.grid import Grid, TileGrid, Window

@@ -13,7 +13,7 @@ from geoseg.change.image_pair import AFTER, Pair, dates
 from geoseg.change.transitions import Counter, FromScores, Transitions, transitions_between
 from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import decided_by, fit_network, network_recipe
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, UsageError
 from geoseg.runtimes import Session

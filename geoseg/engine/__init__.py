@@ -1,1 +1,1 @@
-"""The engine: read, normalize, score, blend, decide, polygons, write; the same on CPU and GPU."""
+"""The engine: read, normalise, score, blend, decide, polygons, write; the same on CPU and GPU."""

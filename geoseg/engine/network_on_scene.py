@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from geoseg.engine.blend import Decide, Highest
 from geoseg.engine.make_map import Ledger
-from geoseg.engine.normalize import Normaliser, check_fit, fit_to_scene
+from geoseg.engine.normalise import Normaliser, check_fit, fit_to_scene
 from geoseg.engine.recipe import NetworkRecipe
 from geoseg.grid import Window
 from geoseg.pixels import Pixels, class_dtype, nodata_class

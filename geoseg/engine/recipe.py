@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.engine.blend import Blend, Decide
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.engine.pipeline import Describe
 from geoseg.outputs import Kind, MeasureSink
 from geoseg.pixels import Pixels

@@ -15,7 +15,7 @@ from geoseg.atmosphere.cloud_warnings import low_sun
 from geoseg.bundles.find import list_models
 from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import FIT_SIZE, FITS, clip, network_recipe
-from geoseg.engine.normalize import Normaliser, check_fit
+from geoseg.engine.normalise import Normaliser, check_fit
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, ModelError, SceneError, UsageError
 from geoseg.flood.reference_layers import References, flood_classes

@@ -15,7 +15,7 @@ from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import tell_hidden
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.make_map import Ledger
-from geoseg.engine.normalize import Normaliser, check_fit
+from geoseg.engine.normalise import Normaliser, check_fit
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.pixels import Pixels

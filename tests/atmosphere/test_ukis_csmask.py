@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter
 from geoseg.atmosphere.cloud_mask import make_cloud_mask
 from geoseg.atmosphere.cloud_network import cloud_network_for
 from geoseg.engine.make_map import Ledger
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Grid
 from geoseg.run_record import RunRecord, Silent

@@ -1,4 +1,4 @@
-"""Stored pixels to a network's input, on a device: what `engine.normalize.Normaliser` does with numpy."""
+"""Stored pixels to a network's input, on a device: what `engine.normalise.Normaliser` does with numpy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.pixels import Pixels
 
 SAME_BITS = {np.dtype(np.uint16): np.int16, np.dtype(np.uint32): np.int32, np.dtype(np.uint64): np.int64}

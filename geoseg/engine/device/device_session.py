@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from geoseg.engine.device.device_scores import activate
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import score_by
 from geoseg.runtimes.graph import DeviceGraph

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.bundles.find import find_classifier
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.learn.samples.labelled_sites import Site, SiteImage, by_role, find_sites, read_site, truth_of
 from geoseg.learn.train.scene_spec import SceneTrainSpec

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from geoseg.engine.normalize import scene_statistics
+from geoseg.engine.normalise import scene_statistics
 from geoseg.learn.samples import IGNORE, Chip, Place, Sample, read_chip
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment

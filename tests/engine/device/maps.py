@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.engine.blend import Decide, Highest
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.engine.preview import Preview
 from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError

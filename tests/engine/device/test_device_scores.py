@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.engine.blend import decide as decide_on_host
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.grid import Window
 from geoseg.pixels import Pixels
 from geoseg.runtimes.activation import activate as activate_on_host

@@ -15,7 +15,7 @@ from geoseg.bundles.find import find_model
 from geoseg.change.change_network import BothDates
 from geoseg.change.transitions import Counter, FromScores, transitions_between
 from geoseg.engine.blend import Decide
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
 from geoseg.flood.flood_network import Referenced
 from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from geoseg.bundles.find import find_model
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError, SceneReadError
 from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.network_session import NetworkSession

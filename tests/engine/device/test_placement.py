@@ -18,7 +18,7 @@ import pytest
 from geoseg.bundles.find import find_model
 from geoseg.change.change_network import BothDates
 from geoseg.engine.blend import Blend, Highest
-from geoseg.engine.normalize import Normaliser
+from geoseg.engine.normalise import Normaliser
 from geoseg.engine.reading import read_tile_rows
 from geoseg.engine.scoring import observed
 from geoseg.flood.flood_network import Referenced

@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from geoseg.errors import ModelError, OutputError  # noqa: E402
-from geoseg.learn.evaluate.quantize import quantise  # noqa: E402
+from geoseg.learn.evaluate.quantise import quantise  # noqa: E402
 from geoseg.learn.train.config import read_config  # noqa: E402
 from tests.learn.train.conftest import Run, geoseg  # noqa: E402
 from tests.told import Told  # noqa: E402
@@ -39,7 +39,7 @@ def test_int8_is_smaller_and_as_right(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_is_less_right_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoseg.learn.evaluate.quantize.WORST_DROP", -1.0)
+    monkeypatch.setattr("geoseg.learn.evaluate.quantise.WORST_DROP", -1.0)
     with pytest.raises(ModelError, match="was not written"):
         quantise(run.bundle, tmp_path / "small", read_config(str(run.config)), Told())
     assert not (tmp_path / "small").exists()

@@ -19,7 +19,7 @@ onnx = pytest.importorskip("onnx")
 from geoseg.models.networks.classification import build_classifier  # noqa: E402
 
 from geoseg.bundles.find import find_classifier  # noqa: E402
-from geoseg.engine.normalize import Normaliser  # noqa: E402
+from geoseg.engine.normalise import Normaliser  # noqa: E402
 from geoseg.errors import UsageError  # noqa: E402
 from geoseg.learn.samples.labelled_sites import by_role, find_sites, read_site  # noqa: E402
 from geoseg.learn.train.config import read_any_config, read_config  # noqa: E402

@@ -124,7 +124,7 @@ def test_normalisation_of_training_is_that_of_maps(run: Run) -> None:
     """The same chip through the training's own code and through the pipeline's `Normaliser`."""
     torch = pytest.importorskip("torch")
     from geoseg.bundles.find import find_model  # noqa: PLC0415
-    from geoseg.engine.normalize import Normaliser  # noqa: PLC0415
+    from geoseg.engine.normalise import Normaliser  # noqa: PLC0415
     from geoseg.learn.samples import find_samples, places  # noqa: PLC0415
     from geoseg.learn.samples.chips import stacked_source  # noqa: PLC0415
     from geoseg.learn.train.bundle_export import read_training  # noqa: PLC0415

@@ -19,7 +19,7 @@ from onnxruntime.quantization import (
 
 from geoseg.bundles.find import CARD, architecture_of, find_model, write_bundle
 from geoseg.bundles.onnx_metadata import read_header
-from geoseg.engine.normalize import Normaliser, fit_to_scene
+from geoseg.engine.normalise import Normaliser, fit_to_scene
 from geoseg.errors import ModelError, OutputError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import scratch_folder, scratching

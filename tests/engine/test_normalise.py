@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.engine.normalize import Fit, Normaliser, check_fit
+from geoseg.engine.normalise import Fit, Normaliser, check_fit
 from geoseg.errors import ModelError
 from geoseg.grid import Window
 from geoseg.pixels import Pixels
