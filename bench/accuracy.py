@@ -12,6 +12,7 @@ held out only; the one that learnt from both radar regions by `geoseg evaluate f
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -58,18 +59,10 @@ CASES = {
 }
 
 
-class Progress:
-    """Tells on stderr."""
-
-    def note(self, text: str) -> None:
-        print(text, file=sys.stderr)
-
-    def warn(self, text: str) -> None:
-        print(text, file=sys.stderr)
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        if done == total:
-            print(f"{done} {unit}", file=sys.stderr)
+def progress(done: int, total: int, unit: str) -> None:
+    """Print the end of each part."""
+    if done == total:
+        print(f"{done} {unit}", file=sys.stderr)
 
 
 def main() -> None:
@@ -77,6 +70,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", default=",".join(CASES))
     asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     print("| set | scenes | map by | IoU | 95 % interval | median scene |")
     print("|---|---|---|---|---|---|")
     for name, case in CASES.items():
@@ -86,7 +80,7 @@ def main() -> None:
         spec = read_config(case.config, asked.data / case.folder, changes)
         subjects = subjects_of(spec, case.models, case.methods)
         with tempfile.TemporaryDirectory() as scratch:
-            for result in evaluate(spec, subjects, held_out(spec, case.on), Path(scratch), Progress()):
+            for result in evaluate(spec, subjects, held_out(spec, case.on), Path(scratch), progress):
                 low, high = result.interval
                 print(
                     f"| {name} | {len(result.verdicts)} | {result.subject.name} | {result.score:.3f} "

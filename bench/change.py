@@ -23,7 +23,6 @@ import rasterio
 from numpy.typing import NDArray
 
 from geoseg.change.change_map import map_change
-from geoseg.run_record import Silent
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -93,7 +92,7 @@ def judge(
                 **options,
             }
         )
-        map_change(spec, Silent())
+        map_change(spec)
         with rasterio.open(raster) as dataset:
             mapped = dataset.read(1)
             known = known & (dataset.read_masks(1) > 0)

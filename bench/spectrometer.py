@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from memory import resident
 
-from geoseg.engine.make_map import Ledger
 from geoseg.grid import Window
 from geoseg.methane.cube import retrieve_cube
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.unit_absorption import unit_absorption
+from geoseg.run_record import no_progress
 from geoseg.scenes import open_scene
 from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
@@ -33,18 +34,6 @@ from geoseg.spec.presets import sensors
 BANDS = 285
 PLUME_PPM_M = 2000
 ROWS_AT_ONCE = 20
-
-
-class Quiet:
-    """Tells what a run has to say on stderr, without progress."""
-
-    def note(self, text: str) -> None:
-        print(f"  {text}", file=sys.stderr)
-
-    warn = note
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        pass
 
 
 def make_cube(path: Path, rows: int, cols: int, interleave: str) -> None:
@@ -95,7 +84,7 @@ def retrieve(path: Path, group: int | None, method: str) -> dict[str, float]:
         ExitStack() as stack,
         open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene,
     ):
-        found = retrieve_cube(scene, spec, satellite, Path(folder), stack, Ledger(Quiet()))
+        found = retrieve_cube(scene, spec, satellite, Path(folder), stack, no_progress)
         seconds = time.monotonic() - begun
         grid = found.source.grid
         near = Window(row=grid.height // 2 - 10, col=grid.width // 2 - 10, height=20, width=20)
@@ -117,6 +106,7 @@ def main() -> None:
     parser.add_argument("--method", choices=["mag1c", "matched-filter"], default="mag1c")
     parser.add_argument("--only", action="store_true", help="retrieve FOLDER/cube.img in this process")
     options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="  %(message)s")
     path = options.folder / "cube.img"
     if options.only:
         print(json.dumps(retrieve(path, options.group, options.method)))

@@ -136,7 +136,7 @@ def _draw(target: str, number: int, output: Path, request: Request, console: Con
     from .accuracy_text import strata_text
 
     check_sample(output, target, overwrite=request.overwrite)
-    drawn = draw_sample(target, number, console, seed=request.seed or 0, minimum=request.minimum)
+    drawn = draw_sample(target, number, seed=request.seed or 0, minimum=request.minimum)
     paths = [str(path) for path in write_sample(drawn, output, overwrite=request.overwrite)]
     if request.as_json:
         told = {"map": target, "seed": drawn.seed, "strata": strata_rows(drawn), "outputs": paths}
@@ -157,7 +157,7 @@ def _judge(target: str, sample: Path, request: Request, console: Console) -> Non
     folder = request.output
     if folder is not None:
         area_report.check_folder(folder, (Path(target), sample), overwrite=request.overwrite)
-    report = judge_area(target, sample, console, column=request.column or REFERENCE)
+    report = judge_area(target, sample, column=request.column or REFERENCE)
     if folder is not None:
         for path in area_report.write(report, folder, overwrite=request.overwrite):
             console.note(f"wrote {path}")

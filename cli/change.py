@@ -12,7 +12,7 @@ from .options import INPUT, METHOD, OUTPUT
 
 if TYPE_CHECKING:
     from geoseg.engine.plan import Plan
-    from geoseg.run_record import Reporter, RunRecord
+    from geoseg.run_record import Progress, RunRecord
     from geoseg.spec import ChangeSpec
 
 
@@ -174,10 +174,10 @@ def change(
 
     from .mapping import run
 
-    def work(request: ChangeSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
+    def work(request: ChangeSpec, progress: Progress, dry: bool) -> RunRecord | Plan:
         from geoseg.change.change_map import map_change
 
-        return map_change(request, reporter, dry_run=dry)
+        return map_change(request, progress, dry_run=dry)
 
     run(
         ChangeSpec,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 import warnings
@@ -35,7 +36,7 @@ class Verbosity:
 
 
 class Console:
-    """Shows a run on stderr: what `geoseg.run_record.Reporter` asks for."""
+    """Shows notes, warnings and progress on stderr."""
 
     def __init__(self, verbosity: Verbosity) -> None:
         """Choose a bar for terminals and lines for everything else."""
@@ -104,10 +105,28 @@ class Console:
             self.close()
 
 
+class _Printing(logging.Handler):
+    """Prints what the package logs on a console: notes at level INFO, warnings above it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        show = self._console.warn if record.levelno >= logging.WARNING else self._console.note
+        show(record.getMessage())
+
+
 @contextmanager
 def telling(verbosity: Verbosity) -> Iterator[Console]:
-    """Give a console for one run; what libraries warn of in Python's own way is a detail."""
+    """Give a console for one run, on which all loggers of the package print.
+
+    What libraries warn of in Python's own way is a detail.
+    """
     console = Console(verbosity)
+    log, printing = logging.getLogger("geoseg"), _Printing(console)
+    level = log.level
 
     def show(  # the signature of warnings.showwarning
         message: Warning | str,
@@ -121,9 +140,13 @@ def telling(verbosity: Verbosity) -> Iterator[Console]:
 
     with warnings.catch_warnings():
         warnings.showwarning = show
+        log.addHandler(printing)
+        log.setLevel(logging.INFO)
         try:
             yield console
         finally:
+            log.removeHandler(printing)
+            log.setLevel(level)
             console.close()
 
 

@@ -31,7 +31,7 @@ def demo(
 
     told = shared.verbosity(context, quiet, verbose)
     with telling(told) as console:
-        record = run_demo(folder, console, overwrite=bool(overwrite))
+        record = run_demo(folder, console.progress, overwrite=bool(overwrite))
     if as_json:
         print_json(record)
     else:

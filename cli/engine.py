@@ -66,13 +66,13 @@ def export_engine(source: Path, asked: Engine, told: Verbosity, *, as_json: bool
     usable_runtime("tensorrt")
     model = find_model(str(source))
     tile = asked.tile or model.tile
-    with telling(told) as console:
+    with telling(told):
         tiles = None
         if asked.scene:
             scene = build_scene({"scene": list(asked.scene), "sensor": asked.sensor})
-            tiles = scene_tiles(model, scene, tile, console)
+            tiles = scene_tiles(model, scene, tile)
         built = build_engine(
-            model, tiles, console, device=asked.device, precision=asked.precision, tile=tile, batch=batch
+            model, tiles, device=asked.device, precision=asked.precision, tile=tile, batch=batch
         )
     if as_json:
         print_json({"engine": str(built.engine), "precision": built.precision, "record": built.record})

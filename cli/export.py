@@ -109,7 +109,7 @@ def export(
 
             spec = read_config(judge_by, data, settings(change or ()))
             with telling(told) as console:
-                done = quantise(source, output, spec, console, overwrite=bool(overwrite))
+                done = quantise(source, output, spec, console.progress, overwrite=bool(overwrite))
             numbers = {"score": done.score, "score_fp32": done.score_fp32, "mib": done.mib}
             if as_json:
                 print_json({"bundle": str(output), **numbers})

@@ -11,7 +11,7 @@ from .options import INPUT, METHOD
 
 if TYPE_CHECKING:
     from geoseg.engine.plan import Plan
-    from geoseg.run_record import Reporter, RunRecord
+    from geoseg.run_record import Progress, RunRecord
     from geoseg.spec import FacilitiesSpec
 
 
@@ -83,10 +83,10 @@ def facilities(
 
     from .mapping import run
 
-    def work(request: FacilitiesSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
+    def work(request: FacilitiesSpec, progress: Progress, dry: bool) -> RunRecord | Plan:
         from geoseg.methane.facility_map import map_facilities
 
-        return map_facilities(request, reporter, dry_run=dry)
+        return map_facilities(request, progress, dry_run=dry)
 
     run(
         FacilitiesSpec,

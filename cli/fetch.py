@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from geoseg.run_record import Reporter
+    from geoseg.run_record import Progress
 
 CHUNK = 2**20
 TIMEOUT_S = 30.0
@@ -56,14 +56,14 @@ class _WebOnly(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def download(address: str, sha256: str, target: Path, reporter: Reporter, *, size: int | None = None) -> None:
+def download(address: str, sha256: str, target: Path, progress: Progress, *, size: int | None = None) -> None:
     """Fetch a file; a part of it never stays.
 
     Args:
         address: http or https.
         sha256: of the file, hexadecimal; another hash is refused.
         target: where to; no file may be there, and its folder must.
-        reporter: hears of progress in MiB.
+        progress: is told how far it is.
         size: of the file in bytes, where it is known; else at most `CEILING` are taken.
 
     Raises:
@@ -77,7 +77,7 @@ def download(address: str, sha256: str, target: Path, reporter: Reporter, *, siz
         raise ModelError(f"{_plain(address)}: weights are fetched by http or https only")
     with writing(target), target.open("xb") as file:
         try:
-            found = _stream(address, file, target, size, reporter)
+            found = _stream(address, file, target, size, progress)
             said = sha256.lower()
             if found != said:
                 raise ModelError(
@@ -96,7 +96,7 @@ def is_whole(path: Path, sha256: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
 
 
-def _stream(address: str, file: IO[bytes], target: Path, size: int | None, reporter: Reporter) -> str:
+def _stream(address: str, file: IO[bytes], target: Path, size: int | None, progress: Progress) -> str:
     """Copy what an address gives into an open file; return its SHA-256."""
     digest, done = hashlib.sha256(), 0
     with _telling(address):
@@ -120,7 +120,7 @@ def _stream(address: str, file: IO[bytes], target: Path, size: int | None, repor
             digest.update(part)
             file.write(part)
             if total:
-                reporter.progress(done // CHUNK, max(total // CHUNK, 1), "MiB")
+                progress(done // CHUNK, max(total // CHUNK, 1), "MiB")
             if time.monotonic() - mark > WATCHED_S:
                 if done - marked < LEAST:
                     raise FetchError(f"{address}: gives {done - marked} bytes a minute, too few; try later")

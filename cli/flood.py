@@ -12,7 +12,7 @@ from .options import METHOD
 
 if TYPE_CHECKING:
     from geoseg.engine.plan import Plan
-    from geoseg.run_record import Reporter, RunRecord
+    from geoseg.run_record import Progress, RunRecord
     from geoseg.spec import FloodSpec
 
 
@@ -145,10 +145,10 @@ def flood(
 
     from .mapping import run
 
-    def work(request: FloodSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
+    def work(request: FloodSpec, progress: Progress, dry: bool) -> RunRecord | Plan:
         from geoseg.flood.flood_map import map_flood
 
-        return map_flood(request, reporter, dry_run=dry)
+        return map_flood(request, progress, dry_run=dry)
 
     run(
         FloodSpec,

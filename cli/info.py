@@ -96,28 +96,29 @@ def _print_record(record: RunRecord, as_json: bool, verbosity: Verbosity) -> Non
         return
     from .show import facts_text, record_text
 
-    remarks = [("warning", text) for text in record.warnings] + [("note", text) for text in record.notes]
+    remarks = [("warning", item.text) for item in record.warnings] + [("note", text) for text in record.notes]
     text = f"{record.task} map\n\n" + record_text(record, detail=True)
     print_text(text + ("\n\n" + facts_text(remarks) if remarks and verbosity.level >= 0 else ""))
 
 
 def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> None:
     """Open a scene and say what was recognised."""
+    from geoseg.messages import replay
     from geoseg.scenes import open_scene
     from geoseg.spec.presets import sensors
 
-    with telling(verbosity) as console, open_scene(request, sensors()) as scene:
+    with telling(verbosity), open_scene(request, sensors()) as scene:
         facts = scene.describe()
         facts["left_out"] = [{"name": item.name, "why": item.why} for item in scene.facts.left_out]
-        notes, warnings = scene.notes, scene.warnings
         size = None if scene.grid.crs is None else scene.grid.pixel_size_m
         if as_json:
-            print_json({**facts, "notes": list(notes), "warnings": list(warnings)})
+            notes = [message.text for message in scene.messages if not message.code]
+            warnings = [
+                {"code": message.code, "text": message.text} for message in scene.messages if message.code
+            ]
+            print_json({**facts, "notes": notes, "warnings": warnings})
             return
-        for text in notes:
-            console.note(text)
-        for text in warnings:
-            console.warn(text)
+        replay(scene.messages)
     print_text(scene_text(facts, size))
 
 

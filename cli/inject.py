@@ -242,7 +242,7 @@ def run(request: Request, console: Console) -> None:
     from geoseg.learn.evaluate.methane import trial_report as report
     from geoseg.learn.evaluate.methane.evaluation import evaluate
 
-    found = evaluate(request.pairs(), request.ground or (), request.trial(), console)
+    found = evaluate(request.pairs(), request.ground or (), request.trial(), console.progress)
     if request.output is not None:
         for path in report.write(found, request.output):
             console.note(f"wrote {path}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from geoseg.engine.plan import Plan
-from geoseg.run_record import Reporter, RunRecord
+from geoseg.run_record import Progress, RunRecord
 
 from .console import Verbosity, print_json, print_text, telling
 from .memory import return_freed_memory
@@ -17,7 +17,7 @@ from .show import plan_text, record_text
 def run(
     kind: type[Request],
     said: Mapping[str, object],
-    work: Callable[[Request, Reporter, bool], RunRecord | Plan],
+    work: Callable[[Request, Progress, bool], RunRecord | Plan],
     asked: Asked,
     verbosity: Verbosity,
 ) -> None:
@@ -36,7 +36,7 @@ def run(
         return
     return_freed_memory()
     with telling(verbosity) as console:
-        result = work(request, console, asked.dry_run)
+        result = work(request, console.progress, asked.dry_run)
     if asked.as_json:
         print_json(result)
     elif isinstance(result, Plan):

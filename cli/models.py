@@ -138,7 +138,7 @@ def pull(
     from .pull import pull_bundle
 
     with telling(shared.verbosity(context, quiet, verbose)) as console:
-        folder = pull_bundle(model, console, overwrite=bool(overwrite))
+        folder = pull_bundle(model, console.progress, overwrite=bool(overwrite))
     print_text(f"--model {folder}")
 
 

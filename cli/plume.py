@@ -12,7 +12,7 @@ from .options import METHOD, OUTPUT
 
 if TYPE_CHECKING:
     from geoseg.engine.plan import Plan
-    from geoseg.run_record import Reporter, RunRecord
+    from geoseg.run_record import Progress, RunRecord
     from geoseg.spec import PlumeSpec
 
 SOURCE = "Source and wind"
@@ -185,10 +185,10 @@ def plume(
 
     from .mapping import run
 
-    def work(request: PlumeSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
+    def work(request: PlumeSpec, progress: Progress, dry: bool) -> RunRecord | Plan:
         from geoseg.methane.plume_map import map_plumes
 
-        return map_plumes(request, reporter, dry_run=dry)
+        return map_plumes(request, progress, dry_run=dry)
 
     run(
         PlumeSpec,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,14 @@ from geoseg.bundles.onnx_metadata import first_problem
 from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.inputs import not_an_input
+from geoseg.messages import note
 
 from .fetch import download, is_whole
 
 if TYPE_CHECKING:
-    from geoseg.run_record import Reporter
+    from geoseg.run_record import Progress
+
+LOG = logging.getLogger(__name__)
 
 WEIGHT_ROLES = frozenset({"mlm:model", "mlm:weights"})
 """Roles of the asset with the weights: the STAC MLM extension's, and its older name."""
@@ -28,14 +32,14 @@ WEIGHT_ROLES = frozenset({"mlm:model", "mlm:weights"})
 _ASSETS = TypeAdapter(dict[str, Asset])
 
 
-def pull_bundle(model: str, reporter: Reporter, *, overwrite: bool = False) -> Path:
+def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> Path:
     """Fetch the weights of a bundle; return the folder of the whole bundle.
 
     Nothing is written but the description and the weights, in a folder of the bundle's id within the user's.
 
     Args:
         model: name of a bundle, or a bundle's folder.
-        reporter: hears of progress.
+        progress: is told how far it is.
         overwrite: whether another model of this id may be replaced.
 
     Raises:
@@ -48,7 +52,7 @@ def pull_bundle(model: str, reporter: Reporter, *, overwrite: bool = False) -> P
     item = read_table(where)
     key, asset = _weights(item, where)
     if not is_remote(asset.href):
-        reporter.note(f"{model}: its weights came with it ({asset.href or 'no address'}); nothing to fetch")
+        note(LOG, f"{model}: its weights came with it ({asset.href or 'no address'}); nothing to fetch")
         return where.parent
     if not asset.sha256:
         raise ModelError(
@@ -60,10 +64,10 @@ def pull_bundle(model: str, reporter: Reporter, *, overwrite: bool = False) -> P
     weights = folder / weights_name(asset.href)
     text = _whole(item, key, weights.name)
     if _is_there(folder, text, weights, asset.sha256):
-        reporter.note(f"{folder} is there already, and whole")
+        note(LOG, f"{folder} is there already, and whole")
         return folder
     _check(folder, where, weights, asset.sha256, overwrite=overwrite)
-    _write(folder, text, weights, asset, reporter)
+    _write(folder, text, weights, asset, progress)
     return folder
 
 
@@ -119,7 +123,7 @@ def _check(folder: Path, where: Path, weights: Path, sha256: str, *, overwrite: 
         raise OutputError(f"{taken[0]}: exists; add --overwrite to replace this model")
 
 
-def _write(folder: Path, text: str, weights: Path, asset: Asset, reporter: Reporter) -> None:
+def _write(folder: Path, text: str, weights: Path, asset: Asset, progress: Progress) -> None:
     """Fetch the weights beside their place, and put them there together with the description."""
     from geoseg.files.beside import Beside, write_texts
     from geoseg.files.disk import writing
@@ -133,7 +137,7 @@ def _write(folder: Path, text: str, weights: Path, asset: Asset, reporter: Repor
                 stack.callback(_remove_empty, folder)
             beside = stack.enter_context(Beside([description, *([] if kept else [weights])], overwrite=True))
         if not kept:
-            download(asset.href, asset.sha256, beside.path(weights), reporter, size=asset.size)
+            download(asset.href, asset.sha256, beside.path(weights), progress, size=asset.size)
         write_texts({description: text}, beside)
         beside.commit()
 

@@ -11,7 +11,7 @@ from .options import METHOD
 
 if TYPE_CHECKING:
     from geoseg.engine.plan import Plan
-    from geoseg.run_record import Reporter, RunRecord
+    from geoseg.run_record import Progress, RunRecord
     from geoseg.spec import SegmentSpec
 
 
@@ -70,10 +70,10 @@ def segment(
 
     from .mapping import run
 
-    def work(request: SegmentSpec, reporter: Reporter, dry: bool) -> RunRecord | Plan:
+    def work(request: SegmentSpec, progress: Progress, dry: bool) -> RunRecord | Plan:
         from geoseg.segment.segmentation_map import map_segments
 
-        return map_segments(request, reporter, dry_run=dry)
+        return map_segments(request, progress, dry_run=dry)
 
     run(
         SegmentSpec,

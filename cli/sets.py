@@ -54,16 +54,18 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
         results: list[protocol.Result] = []
         windows = protocol.held_out(spec, "all" if request.leave_one_out else request.on)
         if request.leave_one_out:
-            results.append(protocol.leave_one_out(spec, folder / "left-out", console))
-        results += [protocol.few_shots(spec, number, windows, folder, console) for number in request.shots]
-        results += protocol.evaluate(spec, subjects, windows, folder, console)
+            results.append(protocol.leave_one_out(spec, folder / "left-out", console.progress))
+        results += [
+            protocol.few_shots(spec, number, windows, folder, console.progress) for number in request.shots
+        ]
+        results += protocol.evaluate(spec, subjects, windows, folder, console.progress)
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
         said = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
         if output:
             for path in report.write(results, spec, said, output):
                 console.note(f"wrote {path}")
         if request.record:
-            protocol.record(request.models[0], results, spec, said, console)
+            protocol.record(request.models[0], results, spec, said)
         if request.as_json:
             print_json(report.as_json(results, spec, said))
         else:

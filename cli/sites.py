@@ -46,7 +46,7 @@ def run(spec: SceneTrainSpec, request: Request, console: Console) -> None:
     rankings = []
     for model in request.models:
         console.note(model)
-        rankings.append(rank(model, spec, sites, console))
+        rankings.append(rank(model, spec, sites, console.progress))
     said = f"the {request.on} part" if request.on != "all" else "all of the set"
     if request.output is not None:
         for path in sites_report.write(rankings, sites, spec, said, request.output):

@@ -94,7 +94,7 @@ def train(
             import torch
 
             torch.set_num_threads(threads)
-        done = work(spec, folder, console, resume=resume)
+        done = work(spec, folder, console.progress, resume=resume)
     if as_json:
         result = {"folder": str(done.folder), "checkpoint": str(done.checkpoint), "score": done.score}
         print_json({**result, "epochs": done.epochs, "train": done.train, "val": done.val})

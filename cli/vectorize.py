@@ -58,7 +58,7 @@ def vectorize(
     from .show import record_text
 
     with telling(told) as console:
-        record = work(mask, run, named, console)
+        record = work(mask, run, named, console.progress)
     if as_json:
         print_json(record)
     else:

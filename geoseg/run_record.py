@@ -1,39 +1,26 @@
-"""What a run tells its caller: notes and warnings on the way, one record at the end."""
+"""What a run tells its caller: how far it is, and one record at the end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import JsonValue
+from pydantic import JsonValue, field_validator
 
+from geoseg.messages import Message
 from geoseg.spec import Spec
 
 
-class Reporter(Protocol):
-    """Hears of a run; the command line shows it on stderr."""
+class Progress(Protocol):
+    """Is told how far a run is."""
 
-    def note(self, text: str) -> None:
-        """Tell what was recognised, chosen or guessed, and why."""
-
-    def warn(self, text: str) -> None:
-        """Tell what may make the map wrong: what, where, what to do."""
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Tell how far it is; `done == total` closes the bar."""
+    def __call__(self, done: int, total: int, unit: str) -> None:
+        """Take a state; `done == total` is the last."""
 
 
-class Silent:
-    """Hears nothing: for maps whose notes are not for the reader of what is made of them."""
-
-    def note(self, text: str) -> None:
-        """Leave it."""
-
-    def warn(self, text: str) -> None:
-        """Leave it."""
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Leave it."""
+def no_progress(done: int, total: int, unit: str) -> None:
+    """Do nothing: for callers that show no progress."""
 
 
 TableRows = tuple[dict[str, int | float | str], ...]
@@ -49,6 +36,14 @@ class ClassTotal(Spec):
     pixels: int
     area_m2: float | None
     """Geodesic; None without a CRS."""
+
+
+class RunWarning(Spec):
+    """What may make a map wrong."""
+
+    code: str
+    """A slug that stays the same between versions; empty in records written before codes existed."""
+    text: str
 
 
 class RunRecord(Spec):
@@ -77,6 +72,19 @@ class RunRecord(Spec):
     tables: dict[str, TableRows] = {}
     """Further tables of the map by name, a list of rows each: transitions, gain and loss."""
     notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
     outputs: tuple[Path, ...] = ()
     seconds: float = 0.0
+
+    @field_validator("warnings", mode="before")
+    @classmethod
+    def _without_codes(cls, value: object) -> object:
+        """Take warnings that are plain strings, as older records have them."""
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"code": "", "text": item} if isinstance(item, str) else item for item in value)
+
+
+def run_warnings(messages: Iterable[Message]) -> tuple[RunWarning, ...]:
+    """Return logged warnings as a record has them."""
+    return tuple(RunWarning(code=message.code, text=message.text) for message in messages)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests import cloud_networks
+from tests.messages import Messages, listening
 
 # A busy machine is no defect of the code.
 settings.register_profile("geoseg", deadline=None)
@@ -27,6 +28,13 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real rasters at {folder}; set GEOSEG_TEST_DATA")
     return folder
+
+
+@pytest.fixture
+def messages() -> Iterator[Messages]:
+    """Notes and warnings that the package logs during a test."""
+    with listening() as found:
+        yield found
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    ("errors", "features"),
+    ("errors", "features", "messages"),
     ("grid",),
     ("pixels",),
     ("files", "methods"),

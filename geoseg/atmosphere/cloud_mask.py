@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,7 +15,6 @@ from pydantic import JsonValue
 
 from geoseg.atmosphere.cloud_network import cloud_network_for
 from geoseg.engine.blend import Highest
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import clip, describe_model, network_recipe
 from geoseg.engine.on_device import device_sweep
 from geoseg.engine.plan import column_bands
@@ -25,7 +25,9 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.disk import check_blocks
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.grid import Grid, TileGrid, Window
+from geoseg.messages import note, prefixed, warn
 from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.scenes.dark_object_scene import level_of
 from geoseg.scenes.mirrored import Mirrored
@@ -33,6 +35,8 @@ from geoseg.scenes.quality_layers import Quality, RasterLayer
 from geoseg.scenes.raster import Raster
 from geoseg.spec import ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import quality_layers
+
+LOG = logging.getLogger(__name__)
 
 MARGIN = 128
 """Pixels of the mask around a cropped area that it is made of too: clouds beyond throw shadows into it."""
@@ -69,7 +73,7 @@ def with_cloud_mask(
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     *,
     dry_run: bool = False,
 ) -> Scene:
@@ -83,7 +87,7 @@ def with_cloud_mask(
         request: says what masks clouds.
         run: runtime, device and memory; and the area that is mapped, beyond which no mask is made.
         stack: closes and removes the mask.
-        ledger: hears which network masks clouds, or why none does.
+        progress: is told how far it is.
         dry_run: only tell that a network would mask clouds.
 
     Raises:
@@ -92,7 +96,7 @@ def with_cloud_mask(
         SceneReadError: a file is damaged.
         OutputError: the mask cannot be written.
     """
-    mask = make_cloud_mask(scene, request, run, stack, ledger, dry_run=dry_run)
+    mask = make_cloud_mask(scene, request, run, stack, progress, dry_run=dry_run)
     return scene if mask is None else masked_by(scene, mask, stack)
 
 
@@ -101,7 +105,7 @@ def make_cloud_mask(
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     *,
     dry_run: bool = False,
 ) -> CloudMask | None:
@@ -119,32 +123,34 @@ def make_cloud_mask(
         if asked:
             raise
         if isinstance(error, ModelError):
-            ledger.note(f"clouds are not masked by a network: {error}")
+            note(LOG, f"clouds are not masked by a network: {error}")
         return None
     # What hides the ground is looked for in all that was seen, whatever else hides it.
     seen = scene.with_quality(Quality()).whole().select([band.name for band in model.bands])
     grid = mask_grid(seen.grid, clip(seen, run).grid, package.pixel)
     if not asked and min(grid.height, grid.width) < package.least:
-        ledger.note(
+        note(
+            LOG,
             f"{scene.name}: {grid.height} x {grid.width} pixels of about {package.pixel:g} m are too few for "
-            "the cloud network to be sure, so that it was not asked; --clouds network asks it all the same"
+            "the cloud network to be sure, so that it was not asked; --clouds network asks it all the same",
         )
         return None
     if dry_run:
-        ledger.note(f"{scene.name}: {package.title} masks clouds first; the plan does not count it")
+        note(LOG, f"{scene.name}: {package.title} masks clouds first; the plan does not count it")
         return None
     path = stack.enter_context(scratch_folder()) / MASK
     view = seen.onto(grid)
     try:
-        _write(path, view, model, run, ledger)
+        _write(path, view, model, run, progress)
     except ModelError as error:
         if asked:
             raise
-        ledger.warn(f"clouds are not masked by the network {model.name}: {error}")
+        warn(LOG, "clouds-not-masked", f"clouds are not masked by the network {model.name}: {error}")
         return None
-    ledger.note(
+    note(
+        LOG,
         f"{scene.name}: clouds and cloud shadow by {package.title}, {model.name}, on pixels of "
-        f"{view.grid.pixel_size_m[1]:.3g} m (--clouds none maps without)"
+        f"{view.grid.pixel_size_m[1]:.3g} m (--clouds none maps without)",
     )
     return CloudMask(path=path, quality=package.quality, network=describe_model(model))
 
@@ -197,35 +203,20 @@ def _block(ratio: float) -> int:
     return low if ratio / low <= (low + 1) / ratio else low + 1
 
 
-class _Heard:
-    """A reporter that passes on what is told of a cloud network as such."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def note(self, text: str) -> None:
-        """Pass a note on."""
-        self._ledger.note(f"clouds: {text}")
-
-    def warn(self, text: str) -> None:
-        """Pass a warning on."""
-        self._ledger.warn(f"clouds: {text}")
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Pass on how far it is."""
-        self._ledger.progress(done, total, f"{unit} of the cloud mask")
-
-
-def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, ledger: Ledger) -> None:
+def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Progress) -> None:
     """Run a network over a scene in tiles, and write its classes."""
-    reporter = _Heard(ledger)
-    recipe = network_recipe(model, view, Mirrored(view), _run_of(run), Ledger(reporter))
+    with prefixed("clouds: "):
+        recipe = network_recipe(model, view, Mirrored(view), _run_of(run))
+
+    def mask_progress(done: int, total: int, unit: str) -> None:
+        progress(done, total, f"{unit} of the cloud mask")
+
     try:
         job = _job(recipe, run, path.parent)
         with scratching(path.parent):
             file = _open(path, view.grid)
         with file:
-            score(job, _writer(file, path.parent), Preview(view.grid, job.bands, longest=1), reporter)
+            score(job, _writer(file, path.parent), Preview(view.grid, job.bands, longest=1), mask_progress)
         with scratching(path.parent):
             check_blocks(path)
     finally:

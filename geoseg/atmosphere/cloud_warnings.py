@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
-from geoseg.engine.make_map import Ledger
 from geoseg.grid import sample_windows
+from geoseg.messages import note, warn
 from geoseg.methods.cloud import clouds, shadow_candidates
 from geoseg.methods.sun import at_local_hour, solar_zenith
 from geoseg.methods.water_index import ndwi
 from geoseg.scenes import Scene
 from geoseg.spec import Condition
+
+LOG = logging.getLogger(__name__)
 
 VISIBLE = ("blue", "green", "red")
 BLOCKS = 16
@@ -33,26 +37,27 @@ COVERED = 0.99
 """Share of a scene that quality layers must cover, or it is warned of."""
 
 
-def tell_hidden(scene: Scene, ledger: Ledger) -> None:
+def tell_hidden(scene: Scene) -> None:
     """Tell what quality layers hide of a scene; of an optical scene without them, what a screen finds.
 
     Args:
         scene: of any kind, clipped to what is mapped.
-        ledger: hears a note of the shares, or a warning of clouds.
     """
     if scene.quality.layers:
-        ledger.note(hidden_text(scene))
+        note(LOG, hidden_text(scene))
         covered = scene.quality_covers()
         if covered < COVERED:
             titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
-            ledger.warn(
+            warn(
+                LOG,
+                "quality-layer-incomplete",
                 f"{scene.name}: {titles}: a layer covers only {covered:.0%} of the scene; beyond it nothing "
-                "is masked. Check that it belongs to this scene"
+                "is masked. Check that it belongs to this scene",
             )
     if "cloud" not in scene.quality.says and optical(scene):
         warning = cloud_warning(scene)
         if warning is not None:
-            ledger.warn(warning)
+            warn(LOG, "clouds-not-masked", warning)
 
 
 def optical(scene: Scene) -> bool:

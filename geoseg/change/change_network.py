@@ -11,7 +11,6 @@ from geoseg.atmosphere.reflectance import for_model
 from geoseg.change.change_attributes import Told, extras
 from geoseg.change.image_pair import AFTER, Pair, dates
 from geoseg.change.transitions import Counter, FromScores, Transitions, transitions_between
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import decided_by, fit_network, network_recipe
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.recipe import Recipe
@@ -24,7 +23,7 @@ from geoseg.spec.presets import task
 from geoseg.spec.tables import transition_table
 
 
-def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Map change with a network.
 
     Raises:
@@ -32,14 +31,12 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -
         ModelError: it does not fit a date.
         BandError: a band or layer is missing.
     """
-    pair = replace(
-        pair, before=for_model(pair.before, model, ledger), after=for_model(pair.after, model, ledger)
-    )
+    pair = replace(pair, before=for_model(pair.before, model), after=for_model(pair.after, model))
     if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
-        return _direct(spec, model, pair, ledger)
+        return _direct(spec, model, pair)
     if any(":" in band.name for band in model.bands):
         raise UsageError(f"{model.name} takes a scene before: use geoseg flood SCENE --before SCENE")
-    return _post_classification(spec, model, pair, ledger)
+    return _post_classification(spec, model, pair)
 
 
 class BothDates(Around):
@@ -76,16 +73,16 @@ class BothDates(Around):
         return arrays.concatenate(planes, 1)
 
 
-def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Classify both dates and compare."""
     bands = tuple(band.name for band in model.bands)
     own, layers = _told_apart(bands, pair)
     later = tuple(_second(name, pair) for name in bands)
     source = pair.stack(own, [*layers, *(name for name in later if name not in bands)])
-    first = network_recipe(model, pair.before.select(own), source, spec.run, ledger)
+    first = network_recipe(model, pair.before.select(own), source, spec.run)
     # The second date has statistics and doubts of its own.
     renamed = Renamed(source, dict(zip(bands, later, strict=True)))
-    second, _ = fit_network(model, pair.after.select(own), renamed, ledger)
+    second, _ = fit_network(model, pair.after.select(own), renamed)
     classes = model.classes
     table = transition_table(spec.rules) if spec.rules is not None else None
     transitions = transitions_between(classes, table)
@@ -128,7 +125,7 @@ def _of_both(first: Normaliser, second: Normaliser, later: Sequence[str]) -> Nor
     return Normaliser(first.spec.model_copy(update={"bands": (*first.spec.bands, *named)}))
 
 
-def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> Recipe:
+def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Score both dates at once."""
     if spec.rules is not None or spec.matrix is not None:
         raise UsageError(
@@ -139,7 +136,7 @@ def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair, ledger: Ledger) -> R
     plain = tuple(name for name in bands if ":" not in name)
     own, layers = _told_apart(plain, pair)
     source = pair.stack(own, [*layers, *(name for name in bands if name not in plain)])
-    recipe = network_recipe(model, pair.before.select(own), source, spec.run, ledger)
+    recipe = network_recipe(model, pair.before.select(own), source, spec.run)
     told = Told(
         transitions=Transitions(classes=model.classes[:1]),
         dates=dates(spec, pair),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError
+from geoseg.messages import note, warn
 from geoseg.scenes.class_map import ClassMap
 from geoseg.scenes.coded import Counts
 from geoseg.scenes.legend import UNOBSERVED
 from geoseg.segment.vectorize_raster import PALETTE
 from geoseg.spec import ClassSpec
 from geoseg.spec.tables import plain_label
+
+LOG = logging.getLogger(__name__)
 
 MOST_CLASSES = 255
 """Classes whose pairs fit into two bytes."""
@@ -51,10 +54,7 @@ class _Read:
 
 
 def join_legends(
-    maps: tuple[ClassMap, ClassMap],
-    counts: tuple[Counts, Counts],
-    further: Sequence[ClassSpec],
-    ledger: Ledger,
+    maps: tuple[ClassMap, ClassMap], counts: tuple[Counts, Counts], further: Sequence[ClassSpec]
 ) -> Joint:
     """Settle the classes of two maps.
 
@@ -62,18 +62,17 @@ def join_legends(
         maps: the earlier one first.
         counts: of the codes of each, on one grid.
         further: names that a transition table gives, for maps that have none.
-        ledger: hears which names were taken, and which codes are not observed.
 
     Raises:
         SceneError: the maps have different legends, or too many classes.
     """
     named = {item.value: item.label for item in further}
     first, second = (
-        _settle(item, own, other, named, ledger)
+        _settle(item, own, other, named)
         for item, own, other in zip(maps, counts, reversed(counts), strict=True)
     )
-    first, second = _lend_names(first, second, ledger)
-    moved = _same_labels(first, second, ledger)
+    first, second = _lend_names(first, second)
+    moved = _same_labels(first, second)
     names = {**second.names, **first.names}
     codes = {*first.codes, *(moved.get(code, code) for code in second.codes)}
     own = (code for code in first.names if 0 <= code <= MOST_CODE)
@@ -95,34 +94,38 @@ def join_legends(
     )
 
 
-def _settle(item: ClassMap, own: Counts, other: Counts, further: Names, ledger: Ledger) -> _Read:
+def _settle(item: ClassMap, own: Counts, other: Counts, further: Names) -> _Read:
     """Say which codes of a map are classes."""
     counts = own.pixels
     product = item.product
     known = {spec.value: spec.label for spec in product.classes} if product else {}
     names = {**known, **item.legend.names} or dict(further)
     if product is not None:
-        ledger.note(f"{item.name}: classes of {product.title}")
+        note(LOG, f"{item.name}: classes of {product.title}")
     elif item.legend.names:
-        ledger.note(f"{item.name}: classes named by its {item.legend.source}")
+        note(LOG, f"{item.name}: classes named by its {item.legend.source}")
     gone = {code: text for code, text in _unobserved(item).items() if code in counts}
     gone |= {code: text for code, text in names.items() if code in counts and UNOBSERVED.fullmatch(text)}
     if gone:
         told = ", ".join(f"{code} ({text})" for code, text in sorted(gone.items()))
-        ledger.note(f"{item.name}: not observed are {told}")
+        note(LOG, f"{item.name}: not observed are {told}")
     free = [code for code in counts if code not in gone]
     for code in sorted(free):
         why = "" if code in names else _fill(code, free, item, bool(names)) or _zero(code, free, own, other)
         if why:
             gone[code] = why
-            ledger.warn(
+            warn(
+                LOG,
+                "class-taken-for-nodata",
                 f"{item.name}: {code} {why}: taken for not observed ({own.share(code):.1%} of the map). If "
-                "it is a class, give it a name; else say so in the file (gdal_edit.py -a_nodata)"
+                "it is a class, give it a name; else say so in the file (gdal_edit.py -a_nodata)",
             )
         elif code == 0 and code not in names:
-            ledger.warn(
+            warn(
+                LOG,
+                "zero-taken-for-class",
                 f"{item.name}: 0 is taken for a class. If it means not observed, say so in the file "
-                "(gdal_edit.py -a_nodata 0)"
+                "(gdal_edit.py -a_nodata 0)",
             )
     return _Read(
         map=item,
@@ -171,17 +174,17 @@ def _zero(code: int, codes: Sequence[int], own: Counts, other: Counts) -> str:
     return ""
 
 
-def _lend_names(first: _Read, second: _Read, ledger: Ledger) -> tuple[_Read, _Read]:
+def _lend_names(first: _Read, second: _Read) -> tuple[_Read, _Read]:
     """Let a map without names take those of the other."""
     if bool(first.names) == bool(second.names):
         return first, second
     lender, taker = (first, second) if first.names else (second, first)
-    ledger.note(f"{taker.map.name} names no classes: its codes are those of {lender.map.name}")
+    note(LOG, f"{taker.map.name} names no classes: its codes are those of {lender.map.name}")
     taker = _Read(map=taker.map, names=lender.names, codes=taker.codes)
     return (first, taker) if lender is first else (taker, second)
 
 
-def _same_labels(first: _Read, second: _Read, ledger: Ledger) -> dict[int, int]:
+def _same_labels(first: _Read, second: _Read) -> dict[int, int]:
     """Codes of the second map whose class has another code in the first.
 
     Raises:
@@ -216,11 +219,17 @@ def _same_labels(first: _Read, second: _Read, ledger: Ledger) -> dict[int, int]:
     if moved:
         told = ", ".join(f"{code} to {to} ({first.names[to]})" for code, to in list(moved.items())[:4])
         more = f" and {len(moved) - 4} more" if len(moved) > 4 else ""
-        ledger.warn(f"{second.map.name} has other codes for the same classes, matched by name: {told}{more}")
+        warn(
+            LOG,
+            "class-codes-differ",
+            f"{second.map.name} has other codes for the same classes, matched by name: {told}{more}",
+        )
     for code in clash:
-        ledger.warn(
+        warn(
+            LOG,
+            "class-names-differ",
             f"class {code} is {first.names[code]!r} in {first.map.name} and {second.names[code]!r} in "
-            f"{second.map.name}: taken for one class"
+            f"{second.map.name}: taken for one class",
         )
     return moved
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -15,10 +16,10 @@ from geoseg.change.class_legends import join_legends
 from geoseg.change.date_order import warn_of_order
 from geoseg.change.image_pair import AFTER, FAR_APART
 from geoseg.change.transitions import Counter, Decided, Found, transitions_between
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import note, replay, warn
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Pixels
 from geoseg.scenes.class_map import CLASS, ClassMap, open_class_map, sample_values
@@ -27,6 +28,8 @@ from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import ChangeSpec
 from geoseg.spec.presets import legends, task
 from geoseg.spec.tables import transition_table
+
+LOG = logging.getLogger(__name__)
 
 TILE = 1024
 """Pixels of a tile: a comparison of codes needs little memory."""
@@ -37,13 +40,12 @@ UNUSED = ("layer", "threshold", "coregister", "smooth")
 Maps = tuple[ClassMap, ClassMap]
 
 
-def open_maps(spec: ChangeSpec, stack: ExitStack, ledger: Ledger) -> Maps | None:
+def open_maps(spec: ChangeSpec, stack: ExitStack) -> Maps | None:
     """Open two maps of classes; None where the dates are scenes.
 
     Args:
         spec: the request.
         stack: closes the files.
-        ledger: hears why a raster without names is taken for a map of classes.
 
     Raises:
         SceneReadError: a file is missing or no raster.
@@ -76,7 +78,7 @@ def open_maps(spec: ChangeSpec, stack: ExitStack, ledger: Ledger) -> Maps | None
             "the scene first, geoseg segment --model), or two scenes"
         )
     if len(certain) < 2:
-        _check_doubtful(certain[0], next(item for item in there if item is not certain[0]), ledger)
+        _check_doubtful(certain[0], next(item for item in there if item is not certain[0]))
     return there[0], there[1]
 
 
@@ -89,7 +91,7 @@ def maps_hint(spec: ChangeSpec) -> str:
     return f"; if both are maps of classes, say --method {CLASSES}" if all(found) else ""
 
 
-def _check_doubtful(sure: ClassMap, doubtful: ClassMap, ledger: Ledger) -> None:
+def _check_doubtful(sure: ClassMap, doubtful: ClassMap) -> None:
     """Let a raster of whole numbers without names pass for a map of classes that the other map knows.
 
     Raises:
@@ -107,35 +109,35 @@ def _check_doubtful(sure: ClassMap, doubtful: ClassMap, ledger: Ledger) -> None:
             f"{sure.name} does not know, such as {strange[0]:g}: if it is a map of classes too, say "
             f"--method {CLASSES}"
         )
-    ledger.note(f"{doubtful.name} holds whole numbers that {sure.name} knows as classes: taken for classes")
+    note(LOG, f"{doubtful.name} holds whole numbers that {sure.name} knows as classes: taken for classes")
 
 
-def by_maps(spec: ChangeSpec, maps: Maps, ledger: Ledger) -> Recipe:
+def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
     """Compare two maps of classes, pixel by pixel, on the grid of the earlier one.
 
     Raises:
         SceneError: the maps have different legends, too many classes, or no observed pixel in common.
         UsageError: the transition table does not know their classes.
     """
-    _tell_unused(spec, ledger)
+    _tell_unused(spec)
     before = replace(maps[0], scene=clip(maps[0].scene, spec.run))
     # Nearest neighbour: the mean of two codes would be a third class.
     after = replace(maps[1], scene=maps[1].scene.onto(before.scene.grid))
     for item in (before.scene, after.scene):
-        ledger.hear(item.facts.notes, ())
+        replay(item.facts.messages)
         if item.quality.layers:
-            ledger.note(hidden_text(item))
-    _tell_sizes(maps, ledger)
-    _tell_versions(maps, ledger)
+            note(LOG, hidden_text(item))
+    _tell_sizes(maps)
+    _tell_versions(maps)
     dates = spec.date_before or maps[0].date, spec.date_after or maps[1].date
-    warn_of_order(dates, ledger)
+    warn_of_order(dates)
     table = transition_table(spec.rules) if spec.rules is not None else None
     counts = count_codes(before.scene), count_codes(after.scene)
     if not all(item.pixels for item in counts):
         raise SceneError(
             f"{before.name} and {after.name} have no observed pixel in common: do they show one place?"
         )
-    joint = join_legends((before, after), counts, table.classes if table else (), ledger)
+    joint = join_legends((before, after), counts, table.classes if table else ())
     transitions = transitions_between(joint.classes, table, some=True)
     first = Coded(before.scene, joint.positions[0])
     second = Coded(maps[1].scene, joint.positions[1])
@@ -198,7 +200,7 @@ class FromPositions(Decided):
         )
 
 
-def _tell_unused(spec: ChangeSpec, ledger: Ledger) -> None:
+def _tell_unused(spec: ChangeSpec) -> None:
     """Warn of options that mean nothing here."""
     plain = type(spec).model_fields
     unused = [
@@ -207,24 +209,30 @@ def _tell_unused(spec: ChangeSpec, ledger: Ledger) -> None:
     if spec.before.sensor is not None:
         unused.append("sensor")
     if unused:
-        ledger.warn(f"{', '.join(f'--{name}' for name in unused)}: not used between maps of classes")
-
-
-def _tell_sizes(maps: Maps, ledger: Ledger) -> None:
-    """Warn where one map is much coarser than the other."""
-    first, second = (item.scene.grid.pixel_size_m[0] for item in maps)
-    if max(first, second) > FAR_APART * min(first, second):
-        ledger.warn(
-            f"{maps[1].name} has pixels of {second:.3g} m, {maps[0].name} of {first:.3g} m: each pixel is "
-            "compared with the nearest one, so that edges show as change. Bring the finer map to the coarser "
-            "pixels first (gdalwarp -tr -r mode)"
+        warn(
+            LOG,
+            "options-not-used",
+            f"{', '.join(f'--{name}' for name in unused)}: not used between maps of classes",
         )
 
 
-def _tell_versions(maps: Maps, ledger: Ledger) -> None:
+def _tell_sizes(maps: Maps) -> None:
+    """Warn where one map is much coarser than the other."""
+    first, second = (item.scene.grid.pixel_size_m[0] for item in maps)
+    if max(first, second) > FAR_APART * min(first, second):
+        warn(
+            LOG,
+            "pixel-sizes-differ",
+            f"{maps[1].name} has pixels of {second:.3g} m, {maps[0].name} of {first:.3g} m: each pixel is "
+            "compared with the nearest one, so that edges show as change. Bring the finer map to the coarser "
+            "pixels first (gdalwarp -tr -r mode)",
+        )
+
+
+def _tell_versions(maps: Maps) -> None:
     """Warn where two maps of a product were made in different ways."""
     first, second = maps
     if first.product is None or first.product is not second.product or not first.product.versions_differ:
         return
     if first.version != second.version:
-        ledger.warn(f"{first.product.title}: {first.product.versions_differ}")
+        warn(LOG, "product-versions-differ", f"{first.product.title}: {first.product.versions_differ}")

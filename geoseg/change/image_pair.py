@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,13 +13,14 @@ from pydantic import JsonValue
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.change.change_choice import STANDARD
 from geoseg.change.date_order import warn_of_order
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.files.scratch import scratch_folder
 from geoseg.flood.flood_map import kind_of
+from geoseg.messages import note, replay, warn
 from geoseg.methods.shift import Shift, combine, measure_shift
 from geoseg.methods.terrain_shape import QUANTITIES
+from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.elevation import open_terrain
@@ -27,6 +29,8 @@ from geoseg.scenes.stack import Layer, Moved, Stack
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ChangeSpec, Units
 from geoseg.spec.presets import sensors
+
+LOG = logging.getLogger(__name__)
 
 AFTER = "after"
 """Prefix of the second date's bands."""
@@ -124,12 +128,7 @@ class Pair:
 
 
 def open_pair(
-    spec: ChangeSpec,
-    wanted: Collection[str],
-    stack: ExitStack,
-    ledger: Ledger,
-    *,
-    dry_run: bool = False,
+    spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, progress: Progress, *, dry_run: bool = False
 ) -> Pair:
     """Open two dates and the layers; `stack` closes them.
 
@@ -137,7 +136,7 @@ def open_pair(
         spec: the request.
         wanted: bands of a network; slope and its kin are computed where they are among them.
         stack: closes the files.
-        ledger: hears what was recognised.
+        progress: is told how far it is.
         dry_run: whether a cloud network is told of only.
 
     Raises:
@@ -147,7 +146,7 @@ def open_pair(
     """
     before, after = (
         with_cloud_mask(
-            stack.enter_context(open_scene(item, sensors())), item, spec.run, stack, ledger, dry_run=dry_run
+            stack.enter_context(open_scene(item, sensors())), item, spec.run, stack, progress, dry_run=dry_run
         )
         for item in (spec.before, spec.after)
     )
@@ -165,10 +164,10 @@ def open_pair(
         )
     for item in (before, after):
         view = item.select(pair.shared)
-        ledger.hear(view.notes, view.warnings, of=item.name)
-    _compare_sizes(before, after, ledger)
-    _compare_units(pair, ledger)
-    warn_of_order(dates(spec, pair), ledger)
+        replay(view.messages, of=item.name)
+    _compare_sizes(before, after)
+    _compare_units(pair)
+    warn_of_order(dates(spec, pair))
     return pair
 
 
@@ -192,31 +191,35 @@ def _layers(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack) -> list
     return list(found.items())
 
 
-def _compare_sizes(before: Scene, after: Scene, ledger: Ledger) -> None:
+def _compare_sizes(before: Scene, after: Scene) -> None:
     """Say where one date is much coarser than the other."""
     sizes = before.grid.pixel_size_m[0], after.grid.pixel_size_m[0]
     if not np.isfinite(sizes).all():
         return
     if sizes[1] > FAR_APART * sizes[0]:
-        ledger.warn(
+        warn(
+            LOG,
+            "pixel-sizes-differ",
             f"{after.name} has pixels of {sizes[1]:.3g} m, {before.name} of {sizes[0]:.3g} m: edges of the "
-            "finer date show as change. Average it to the coarser pixels first (gdalwarp -tr -r average)"
+            "finer date show as change. Average it to the coarser pixels first (gdalwarp -tr -r average)",
         )
     elif sizes[0] > FAR_APART * sizes[1]:
-        ledger.note(f"{after.name} is averaged to the pixels of {before.name} ({sizes[0]:.3g} m)")
+        note(LOG, f"{after.name} is averaged to the pixels of {before.name} ({sizes[0]:.3g} m)")
 
 
-def _compare_units(pair: Pair, ledger: Ledger) -> None:
+def _compare_units(pair: Pair) -> None:
     """Say where units differ: then nothing absolute can be compared."""
     first, second = (_units(item, pair.shared) for item in (pair.before, pair.after))
     if first != second:
-        ledger.warn(
+        warn(
+            LOG,
+            "units-differ",
             f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
-            "they are compared after radiometric normalisation only. Name the sensor with --sensor"
+            "they are compared after radiometric normalisation only. Name the sensor with --sensor",
         )
 
 
-def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
+def coregistered(pair: Pair, undo: bool) -> Pair:
     """Measure the shift between the dates, say it, and undo it where that is asked for.
 
     Raises:
@@ -224,21 +227,26 @@ def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
     """
     found = _measure(pair)
     if found is None or found[1] > TRUSTED_SCATTER:
-        ledger.warn(
+        warn(
+            LOG,
+            "shift-unknown",
             f"{pair.before.name} and {pair.after.name}: no shift could be measured, so that it is not known "
-            "whether they lie on each other. Look at the edges of fields and roads"
+            "whether they lie on each other. Look at the edges of fields and roads",
         )
         return pair
     shift, scatter, windows = found
-    ledger.note(
+    note(
+        LOG,
         f"shift: {pair.after.name} lies {shift.rows:+.2f} px down and {shift.cols:+.2f} px right of "
-        f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)"
+        f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)",
     )
     if not undo:
         if np.hypot(shift.rows, shift.cols) > WORTH_UNDOING:
-            ledger.warn(
+            warn(
+                LOG,
+                "dates-shifted",
                 f"the dates lie {np.hypot(shift.rows, shift.cols):.1f} px apart, which shows as change along "
-                "edges: --coregister undoes it"
+                "edges: --coregister undoes it",
             )
         return pair
     rows, cols = (
@@ -247,9 +255,7 @@ def coregistered(pair: Pair, undo: bool, ledger: Ledger) -> Pair:
     moved = replace(pair, rows=float(rows), cols=float(cols))
     left = _measure(moved)
     rest = "not measured" if left is None else f"{np.hypot(left[0].rows, left[0].cols):.2f} px are left"
-    ledger.note(
-        f"shift undone: {pair.after.name} is read {rows:+.2f} px down and {cols:+.2f} px right; {rest}"
-    )
+    note(LOG, f"shift undone: {pair.after.name} is read {rows:+.2f} px down and {cols:+.2f} px right; {rest}")
     return moved
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -12,8 +13,8 @@ from geoseg.change.change_choice import Choice
 from geoseg.change.change_measure import smoothed
 from geoseg.change.image_pair import Pair, units_of
 from geoseg.change.transitions import NOTHING, Transitions, transitions_between
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import UsageError
+from geoseg.messages import note, warn
 from geoseg.methods.dark_object import dark_object
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
@@ -24,10 +25,10 @@ from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
 from geoseg.spec.presets import task
 from geoseg.spec.tables import spectral_classes, transition_table
 
+LOG = logging.getLogger(__name__)
 
-def with_classes(
-    spec: ChangeSpec, choice: Choice, pair: Pair, ledger: Ledger
-) -> tuple[SpectralSpec | None, Choice]:
+
+def with_classes(spec: ChangeSpec, choice: Choice, pair: Pair) -> tuple[SpectralSpec | None, Choice]:
     """Add the spectral classes that the bands allow, and the bands that they need."""
     if choice.method.kind == "sar":
         return None, choice
@@ -39,30 +40,31 @@ def with_classes(
     labels = {item.value: item.label for item in land.classes}
     lost = {labels[rule.value] for rule in rules} - {labels[rule.value] for rule in kept}
     if not kept:
-        ledger.note(f"from what to what is not told: the rules of {land.name} need other bands")
+        note(LOG, f"from what to what is not told: the rules of {land.name} need other bands")
         return None, choice
     if lost:
         why = "these bands" if calibrated else "these bands and uncalibrated values"
-        ledger.note(f"spectral classes without {', '.join(sorted(lost))}: {why} do not tell them")
+        note(LOG, f"spectral classes without {', '.join(sorted(lost))}: {why} do not tell them")
     if not calibrated:
         known = all(scene.sensor and scene.sensor.name != "generic" for scene in (pair.before, pair.after))
-        ledger.warn(
+        warn(
+            LOG,
+            "classes-without-reflectance",
             "the values are no reflectance: classes go by normalised indices alone, whose thresholds are for "
-            f"reflectance. Take from and to as hints{'' if known else ', or name the sensor with --sensor'}"
+            f"reflectance. Take from and to as hints{'' if known else ', or name the sensor with --sensor'}",
         )
     needed = {there[name] for name in _bands_of(kept)}
     wanted = [name for name in pair.shared if name in needed and name not in choice.bands]
     return land, replace(choice, bands=(*choice.bands, *wanted), rules=kept, other=land.classes[-1].value)
 
 
-def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Ledger) -> Choice:
+def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels]) -> Choice:
     """Find the path reflectance of each top-of-atmosphere date: rules are for reflectance of the surface.
 
     Args:
         choice: with its rules.
         pair: both dates.
         sample: blocks of the first date's channels, then the second's.
-        ledger: is told what was found.
     """
     if not choice.rules:
         return choice
@@ -77,7 +79,7 @@ def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels], ledger: Le
             for band, i in planes.items()
         }
         air = worth_subtracting(darkest, wavelengths)
-        tell_path(ledger, name, air, " for the spectral classes")
+        tell_path(name, air, " for the spectral classes")
         return air
 
     return replace(choice, air=(air_of(pair.before, "before", 0), air_of(pair.after, "after", count)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ from geoseg.files.beside import Beside, check_writable
 from geoseg.files.disk import writing
 from geoseg.flood.flood_map import map_flood
 from geoseg.flood.water_choice import CLASSICAL
-from geoseg.run_record import Reporter, RunRecord
+from geoseg.messages import note
+from geoseg.run_record import Progress, RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+
+LOG = logging.getLogger(__name__)
 
 CRS = "EPSG:32633"
 ORIGIN = (500_000.0, 5_350_000.0)
@@ -25,12 +29,12 @@ ORIGIN = (500_000.0, 5_350_000.0)
 PIXEL_M = 10.0
 
 
-def run_demo(folder: Path, reporter: Reporter, *, overwrite: bool, size: int = 1500) -> RunRecord:
+def run_demo(folder: Path, progress: Progress, *, overwrite: bool, size: int = 1500) -> RunRecord:
     """Simulate a flood, map it, and write scenes, truth, map and picture into a folder.
 
     Args:
         folder: made where it is missing.
-        reporter: hears of the run, and at its end of the agreement with the truth.
+        progress: is told how far it is.
         overwrite: whether existing files may be replaced.
         size: pixels a side.
 
@@ -44,7 +48,7 @@ def run_demo(folder: Path, reporter: Reporter, *, overwrite: bool, size: int = 1
     scenes = [folder / f"simulated_{name}.tif" for name in ("before", "after", "truth")]
     maps = [folder / name for name in ("flood.gpkg", "flood_classes.tif", "flood.png")]
     check_writable([*scenes, *maps], overwrite)
-    reporter.note("this scene is simulated: land, river, lake, flood and clouds are made up")
+    note(LOG, "this scene is simulated: land, river, lake, flood and clouds are made up")
     made = simulate(size=size)
     write_scene(scenes[0], made.before, BANDS, overwrite=overwrite)
     write_scene(scenes[1], made.after, BANDS, overwrite=overwrite)
@@ -57,7 +61,7 @@ def run_demo(folder: Path, reporter: Reporter, *, overwrite: bool, size: int = 1
             before=(SceneSpec(paths=(str(scenes[0]),)),),
             run=RunSpec(output=maps[0], raster=maps[1], picture=maps[2], overwrite=overwrite),
         ),
-        reporter,
+        progress,
     )
     if not isinstance(record, RunRecord):
         raise TypeError("a run that is not dry gives a record")
@@ -65,7 +69,7 @@ def run_demo(folder: Path, reporter: Reporter, *, overwrite: bool, size: int = 1
         mapped = dataset.read(1)
     for value, label in ((1, "flood"), (2, "permanent water")):
         agreement = overlap(mapped == value, made.truth == value)
-        reporter.note(f"{label}: {agreement:.1%} agreement (IoU) with the simulated truth, clouds included")
+        note(LOG, f"{label}: {agreement:.1%} agreement (IoU) with the simulated truth, clouds included")
     return record
 
 

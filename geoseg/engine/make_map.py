@@ -7,6 +7,7 @@ all maps are made alike.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ from geoseg.engine.scoring import Job
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid, TileGrid
+from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
     Beside,
     Kind,
@@ -43,9 +45,11 @@ from geoseg.outputs import (
 )
 from geoseg.pixels import class_dtype
 from geoseg.polygons import Cleaning
-from geoseg.run_record import ClassTotal, Reporter, RunRecord
+from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.runtimes import Session, cuda
 from geoseg.spec import RunSpec, Spec
+
+LOG = logging.getLogger(__name__)
 
 SCHEMA: Mapping[str, Kind] = {
     "class": "int",
@@ -55,37 +59,6 @@ SCHEMA: Mapping[str, Kind] = {
     "score_mean": "float",
 }
 """Columns of every polygon layer."""
-
-
-class Ledger:
-    """Passes a run's notes and warnings on and keeps them for its record."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        """Listen on behalf of `reporter`."""
-        self._reporter = reporter
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.progress = reporter.progress
-
-    def note(self, text: str) -> None:
-        """Pass a note on, once."""
-        if text not in self.notes:
-            self.notes.append(text)
-            self._reporter.note(text)
-
-    def warn(self, text: str) -> None:
-        """Pass a warning on, once."""
-        if text not in self.warnings:
-            self.warnings.append(text)
-            self._reporter.warn(text)
-
-    def hear(self, notes: Sequence[str], warnings: Sequence[str], of: str = "") -> None:
-        """Pass on what a scene, method or runtime had to say; `of` names which of several."""
-        prefix = f"{of}: " if of else ""
-        for text in notes:
-            self.note(prefix + text)
-        for text in warnings:
-            self.warn(prefix + text)
 
 
 def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> None:
@@ -117,7 +90,7 @@ def make_map(
     recipe: Recipe,
     run: RunSpec,
     command: dict[str, JsonValue],
-    ledger: Ledger,
+    progress: Progress,
     beside: Beside | None = None,
 ) -> RunRecord:
     """Score the scene and write every output that was asked for: all of them, or none.
@@ -126,7 +99,7 @@ def make_map(
         recipe: what the task decided.
         run: names the outputs of every map.
         command: the request, for the record.
-        ledger: hears notes and warnings.
+        progress: is told how far it is.
         beside: of all outputs, where the task has begun to write some; else they are opened here.
 
     Raises:
@@ -136,13 +109,7 @@ def make_map(
     started = time.monotonic()
     grid = recipe.source.grid
     cleaning = cleaning_of(
-        run,
-        grid,
-        recipe.source.name,
-        ledger,
-        min_area=recipe.min_area,
-        min_patch=recipe.min_patch,
-        seed=recipe.seed,
+        run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch, seed=recipe.seed
     )
     timed = Timed(recipe.session)
     sweep = device_sweep(recipe, run)
@@ -184,14 +151,14 @@ def make_map(
             cleaning,
             vector,
             raster,
-            ledger,
+            progress,
             picture=run.picture is not None,
             describe=extras.describe if extras else None,
             judge=extras.judge if extras else None,
             background=recipe.background,
         )
         if summary.valid_pixels == 0:
-            ledger.warn(f"{recipe.source.name}: no pixel was observed; the map is empty")
+            warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the map is empty")
         runtime = {**recipe.runtime, "scoring_seconds": round(timed.seconds, 3)}
         if sweep is not None:
             runtime |= {"scoring_seconds": round(sweep.seconds, 3), "batches": list(sweep.batches)}
@@ -208,8 +175,8 @@ def make_map(
             valid_share=summary.valid_pixels / (grid.height * grid.width),
             classes=found_only(summary.totals) if extras else summary.totals,
             tables=extras.tables() if extras else {},
-            notes=tuple(ledger.notes),
-            warnings=tuple(ledger.warnings),
+            notes=collected().notes,
+            warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),
             seconds=round(time.monotonic() - started, 3),
         )
@@ -329,14 +296,7 @@ def _job(recipe: Recipe, run: RunSpec) -> Job:
 
 
 def cleaning_of(
-    run: RunSpec,
-    grid: Grid,
-    name: str,
-    ledger: Ledger,
-    *,
-    min_area: float = 0.0,
-    min_patch: float = 0.0,
-    seed: float = 0.0,
+    run: RunSpec, grid: Grid, name: str, *, min_area: float = 0.0, min_patch: float = 0.0, seed: float = 0.0
 ) -> Cleaning:
     """Decide what is dropped and smoothed; areas need a CRS.
 
@@ -344,7 +304,6 @@ def cleaning_of(
         run: what the user said.
         grid: of the map.
         name: of the scene, for messages.
-        ledger: hears of a default.
         min_area: m² where the user said nothing.
         min_patch: the same of all that touches, whatever its classes.
         seed: score that a region must reach somewhere.
@@ -370,9 +329,9 @@ def cleaning_of(
             )
         least = 0.0
     if least and run.min_area is None:
-        ledger.note(f"polygons below {least:g} m² are left out; --min-area 0 keeps them")
+        note(LOG, f"polygons below {least:g} m² are left out; --min-area 0 keeps them")
     if patch:
-        ledger.note(f"what changed on less than {patch:g} m² is left out; --min-area 0 keeps it")
+        note(LOG, f"what changed on less than {patch:g} m² is left out; --min-area 0 keeps it")
     return Cleaning(
         min_area=least,
         min_patch=patch,

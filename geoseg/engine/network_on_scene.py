@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.engine.blend import Decide, Highest
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.normalise import Normaliser, check_fit, fit_to_scene
 from geoseg.engine.recipe import NetworkRecipe
 from geoseg.grid import Window
@@ -34,9 +33,7 @@ def clip(scene: Scene, run: RunSpec) -> Scene:
     return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
 
 
-def network_recipe(
-    model: ModelSpec, scene: Scene, source: Source, run: RunSpec, ledger: Ledger
-) -> NetworkRecipe:
+def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec) -> NetworkRecipe:
     """Fit a network to a scene: units and value range checked, runtime and precision chosen.
 
     Args:
@@ -44,10 +41,9 @@ def network_recipe(
         scene: whose units, sensor and time count.
         source: what is read: the scene, or a stack on its grid.
         run: options.
-        ledger: hears what was chosen and what may be wrong.
     """
     bands = tuple(band.name for band in model.bands)
-    normaliser, blocks = fit_network(model, scene, source, ledger)
+    normaliser, blocks = fit_network(model, scene, source)
     tile, overlap = _tiling(model, source, run)
     opened = open_session(
         model,
@@ -58,9 +54,7 @@ def network_recipe(
         batch=run.batch_size,
         tile=tile,
         check=_check_tiles(source, bands, normaliser, blocks, tile),
-        tell=ledger.note,
     )
-    ledger.hear(opened.notes, opened.warnings)
     session = Flipped(opened.session) if run.tta else opened.session
     return NetworkRecipe(
         task="segment",
@@ -112,29 +106,25 @@ def decided_by(model: ModelSpec, threshold: float) -> Decide | None:
     )
 
 
-def fit_network(
-    model: ModelSpec, scene: Scene, source: Source, ledger: Ledger
-) -> tuple[Normaliser, list[Pixels]]:
+def fit_network(model: ModelSpec, scene: Scene, source: Source) -> tuple[Normaliser, list[Pixels]]:
     """Check units and value range of a scene, and say how its pixels become a network's input.
 
     Args:
         model: what the network needs.
         scene: whose units and pixel size count.
         source: what is read.
-        ledger: hears what may be wrong.
 
     Returns:
         The normaliser, and the sample of the source that it was fitted to.
     """
     bands = tuple(band.name for band in model.bands)
     blocks = sample(source, bands, size=FIT_SIZE, most=FITS)
-    fit = check_fit(
+    check_fit(
         model,
         {band: scene.units(band) for band in bands if band in scene.band_names},
         blocks,
         None if scene.grid.crs is None else scene.grid.pixel_size_m[0],
     )
-    ledger.hear(fit.notes, fit.warnings)
     return Normaliser(fit_to_scene(model, blocks)), blocks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
+from geoseg.messages import held, note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.spec import InputSpec, ModelBand, Units
+
+LOG = logging.getLogger(__name__)
 
 AnyInput = TypeVar("AnyInput", bound=InputSpec)
 
@@ -190,14 +194,6 @@ def scene_statistics(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """What a comparison of a model with a scene has shown."""
-
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Range:
     """A band of the scene in model units."""
 
@@ -227,8 +223,8 @@ def check_fit(
     units: Mapping[str, Units],
     sample: Sequence[Pixels],
     resolution_m: float | None,
-) -> Fit:
-    """Compare a scene with what a model was trained on.
+) -> None:
+    """Compare a scene with what a model was trained on; differences that are no error are logged.
 
     Args:
         spec: the model.
@@ -240,24 +236,27 @@ def check_fit(
         ModelError: units differ, or a band's values cannot be what the model was trained on; the message
             says which band, by how much, and what to do.
     """
-    _check_units(spec, units)
-    notes: list[str] = []
-    warnings = _check_resolution(spec, resolution_m)
+    with held() as messages:
+        _check_units(spec, units)
+        _check_resolution(spec, resolution_m)
+        _check_values(spec, sample)
+    replay(messages)
+
+
+def _check_values(spec: InputSpec, sample: Sequence[Pixels]) -> None:
     if spec.statistics == "scene":
-        return Fit(
-            notes=("values are normalised by the whole scene's mean and spread",), warnings=tuple(warnings)
-        )
+        note(LOG, "values are normalised by the whole scene's mean and spread")
+        return
     ranges = _ranges(spec, sample)
     if not ranges:
-        notes.append("no observed pixel was sampled, so the values could not be compared with the model's")
+        note(LOG, "no observed pixel was sampled, so the values could not be compared with the model's")
     else:
         _check_sign(spec, ranges)
-        warnings += _check_clip(spec, ranges)
+        _check_clip(spec, ranges)
         if spec.statistics_known:
-            warnings += _check_ranges(spec, ranges)
+            _check_ranges(spec, ranges)
     if not spec.statistics_known:
-        notes.append(f"model {spec.name} does not say what values it was trained on; check the map by eye")
-    return Fit(notes=tuple(notes), warnings=tuple(warnings))
+        note(LOG, f"model {spec.name} does not say what values it was trained on; check the map by eye")
 
 
 def _check_units(spec: InputSpec, units: Mapping[str, Units]) -> None:
@@ -273,16 +272,17 @@ def _check_units(spec: InputSpec, units: Mapping[str, Units]) -> None:
         )
 
 
-def _check_resolution(spec: InputSpec, resolution_m: float | None) -> list[str]:
+def _check_resolution(spec: InputSpec, resolution_m: float | None) -> None:
     if spec.resolution is None or resolution_m is None or not resolution_m > 0:
-        return []
+        return
     ratio = max(resolution_m / spec.resolution, spec.resolution / resolution_m)
-    if ratio <= OTHER_RESOLUTION:
-        return []
-    return [
-        f"pixels are {resolution_m:.3g} m, model {spec.name} was trained at {spec.resolution:.3g} m "
-        f"({ratio:.1f} times); resample the scene first, for instance with gdalwarp -tr"
-    ]
+    if ratio > OTHER_RESOLUTION:
+        warn(
+            LOG,
+            "pixel-size-unlike-training",
+            f"pixels are {resolution_m:.3g} m, model {spec.name} was trained at {spec.resolution:.3g} m "
+            f"({ratio:.1f} times); resample the scene first, for instance with gdalwarp -tr",
+        )
 
 
 def _ranges(spec: InputSpec, sample: Sequence[Pixels]) -> list[_Range]:
@@ -317,8 +317,7 @@ def _check_sign(spec: InputSpec, ranges: Sequence[_Range]) -> None:
         )
 
 
-def _check_clip(spec: InputSpec, ranges: Sequence[_Range]) -> list[str]:
-    found = []
+def _check_clip(spec: InputSpec, ranges: Sequence[_Range]) -> None:
     for item in ranges:
         text = (
             f"{item.clipped:.0%} of band {item.band.name} lies outside {spec.clip}, all that {spec.name} sees"
@@ -326,11 +325,10 @@ def _check_clip(spec: InputSpec, ranges: Sequence[_Range]) -> list[str]:
         if item.clipped > TOO_CLIPPED:
             raise ModelError(f"{text} (median {item.median:.4g}): {REMEDY[spec.units]}")
         if item.clipped > CLIPPED:
-            found.append(f"{text}; the map there rests on saturated values")
-    return found
+            warn(LOG, "values-clipped", f"{text}; the map there rests on saturated values")
 
 
-def _check_ranges(spec: InputSpec, ranges: Sequence[_Range]) -> list[str]:
+def _check_ranges(spec: InputSpec, ranges: Sequence[_Range]) -> None:
     """Refuse a lost scale and what is very far, warn of a lost offset and of what is far."""
     for factor, looks in FACTORS.items():
         if all(_off_by(item, factor) for item in ranges):
@@ -345,13 +343,16 @@ def _check_ranges(spec: InputSpec, ranges: Sequence[_Range]) -> list[str]:
             f"the scene does not fit model {spec.name}: {worst}, {abs(worst.distance):.0f} standard "
             f"deviations off: {offset or REMEDY[spec.units]}"
         )
-    far = [item for item in ranges if abs(item.distance) > FAR]
-    warnings = [
-        f"values are unlike those model {spec.name} was trained on: {item}, "
-        f"{abs(item.distance):.1f} standard deviations off; check the map by eye"
-        for item in far
-    ]
-    return [f"{offset} ({worst})", *warnings] if offset else warnings
+    if offset:
+        warn(LOG, "reflectance-offset-doubtful", f"{offset} ({worst})")
+    for item in ranges:
+        if abs(item.distance) > FAR:
+            warn(
+                LOG,
+                "values-unlike-training",
+                f"values are unlike those model {spec.name} was trained on: {item}, "
+                f"{abs(item.distance):.1f} standard deviations off; check the map by eye",
+            )
 
 
 def _physical(spec: InputSpec, item: _Range) -> bool:

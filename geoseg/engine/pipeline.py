@@ -24,7 +24,7 @@ from geoseg.outputs import RasterSink, VectorSink, rasterise
 from geoseg.pixels import Strip, class_dtype, nodata_class
 from geoseg.polygons import REGION, Cleaning, Judge, PatchTable, Polygoniser
 from geoseg.polygons.regions import RegionTable
-from geoseg.run_record import ClassTotal, Reporter
+from geoseg.run_record import ClassTotal, Progress
 from geoseg.spec import ClassSpec
 
 FOOTPRINT_SIDE = 1024
@@ -56,7 +56,7 @@ def segment(  # noqa: PLR0913 - a map's inputs, sinks and hooks
     cleaning: Cleaning,
     vector: VectorSink,
     raster: RasterSink | None,
-    reporter: Reporter,
+    progress: Progress,
     *,
     picture: bool = True,
     describe: Describe | None = None,
@@ -73,7 +73,7 @@ def segment(  # noqa: PLR0913 - a map's inputs, sinks and hooks
     writer = MapWriter(
         grid, classes, cleaning, vector, raster, describe=describe, judge=judge, background=background
     )
-    score(job, writer.add, preview, reporter)
+    score(job, writer.add, preview, progress)
     return writer.finish(preview)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -94,8 +95,12 @@ def _empty_like(part: Pixels, window: Window) -> Pixels:
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """Iterate on another thread, one item ahead; errors come out where the item would have."""
+
+    def following() -> Item | None:
+        return next(items, None)
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="geoseg-read") as pool:
-        pending = pool.submit(next, items, None)
+        pending = pool.submit(copy_context().run, following)
         while (item := pending.result()) is not None:
-            pending = pool.submit(next, items, None)
+            pending = pool.submit(copy_context().run, following)
             yield item

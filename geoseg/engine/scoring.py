@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from geoseg.engine.reading import TileRow, ahead, read_tile_rows
 from geoseg.files.scratch import ColumnStore, scratch_folder
 from geoseg.grid import Tile, TileGrid
 from geoseg.pixels import Classes, Pixels, Strip
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 from geoseg.runtimes import Session
 from geoseg.scenes import Source
 
@@ -68,7 +69,7 @@ class Job:
     """What scores in the session's place, on its device; None: the session, on the host."""
 
 
-def score(job: Job, consume: Callable[[Strip], None], preview: Preview, reporter: Reporter) -> None:
+def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress: Progress) -> None:
     """Score a scene and hand its finished strips, from top to bottom, to `consume` on one other thread.
 
     Raises:
@@ -79,23 +80,23 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, reporter
     cache = max(job.source.cache_bytes(job.bands), 16 * 2**20)
     with rasterio.Env(GDAL_CACHEMAX=cache), ThreadPoolExecutor(1, "geoseg-write") as pool:
         pending: Future[None] | None = None
-        for strip in _strips(job, preview, reporter):
+        for strip in _strips(job, preview, progress):
             if pending is not None:
                 pending.result()
             preview.add_classes(strip.row, strip.classes)
-            pending = pool.submit(consume, strip)
+            pending = pool.submit(copy_context().run, consume, strip)
         if pending is not None:
             pending.result()
 
 
-def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
+def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
     """Finished strips of the full width, through a class raster on disk where there are column bands."""
     total = job.tiles.rows * len(job.column_bands)
     sweep: Sweep = job.sweep or _sweep
     if len(job.column_bands) == 1:
         for done, (row, classes, scores) in enumerate(sweep(job, job.column_bands[0], preview), start=1):
             yield Strip(row=row, classes=classes, scores=scores)
-            reporter.progress(done, total, "strips")
+            progress(done, total, "strips")
         return
     grid = job.tiles.grid
     edges = (*(cols.start * job.tiles.stride for cols in job.column_bands), grid.width)
@@ -111,7 +112,7 @@ def _strips(job: Job, preview: Preview, reporter: Reporter) -> Iterator[Strip]:
                 all_classes.write(band, row, classes)
                 all_scores.write(band, row, scores)
                 done += 1
-                reporter.progress(done, total, "strips")
+                progress(done, total, "strips")
         for row in range(0, grid.height, SWEEP_ROWS):
             stop = min(row + SWEEP_ROWS, grid.height)
             yield Strip(row=row, classes=all_classes.read(row, stop), scores=all_scores.read(row, stop))

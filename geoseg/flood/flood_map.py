@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from geoseg.atmosphere.cloud_warnings import tell_hidden
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
-from geoseg.engine.make_map import Ledger, begin, command_of, make_map, plan
+from geoseg.engine.make_map import begin, command_of, make_map, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
@@ -19,20 +20,26 @@ from geoseg.flood.flood_network import by_network, convincing_model, open_dates
 from geoseg.flood.reference_layers import References, flood_classes, references
 from geoseg.flood.water import Candidates, Choice, WaterSession, candidate_bands, fix
 from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
+from geoseg.messages import collecting, note, replay, warn
 from geoseg.pixels import Pixels
-from geoseg.run_record import Reporter, RunRecord
+from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, Source
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec
 from geoseg.spec.presets import task
 
+LOG = logging.getLogger(__name__)
+
 TILE = 512
 """Pixels of a tile of a method."""
 
 
 @reading_inputs()
-def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+@collecting()
+def map_flood(
+    spec: FloodSpec, progress: Progress = no_progress, *, dry_run: bool = False
+) -> RunRecord | Plan:
     """Map the water of a scene, and which of it is flood where that can be told.
 
     Raises:
@@ -41,28 +48,27 @@ def map_flood(spec: FloodSpec, reporter: Reporter, *, dry_run: bool = False) -> 
         ModelError: the network does not fit the scene.
         OutputError: an output cannot be written.
     """
-    ledger = Ledger(reporter)
     layers = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
     begin(spec.run, [*spec.scene.paths, *layers, *(path for scene in spec.before for path in scene.paths)])
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
-        scene, before = open_dates(spec, model, stack, ledger, dry_run=dry_run)
+        scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
         for item in (clip(scene, spec.run), *before):
-            tell_hidden(item, ledger)
+            tell_hidden(item)
         if model is None and spec.method == "auto":
-            model = convincing_model(spec, scene, before, ledger)
-        beside = references(spec, clip(scene, spec.run).grid, stack, ledger)
+            model = convincing_model(spec, scene, before)
+        beside = references(spec, clip(scene, spec.run).grid, stack)
         if model is not None:
             own = model
-            suited, *earlier = (for_model(item, own, ledger) for item in (scene, *before))
-            recipe = by_network(spec, model, suited, earlier, beside, ledger)
+            suited, *earlier = (for_model(item, own) for item in (scene, *before))
+            recipe = by_network(spec, model, suited, earlier, beside)
             stack.callback(recipe.session.close)
         else:
-            suited, *earlier = (for_method(item, ledger) for item in (scene, *before))
-            recipe = _by_method(spec, suited, earlier, beside, ledger)
+            suited, *earlier = (for_method(item) for item in (scene, *before))
+            recipe = _by_method(spec, suited, earlier, beside)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), ledger)
+        return make_map(recipe, spec.run, command_of(spec), progress)
 
 
 def kind_of(scene: Scene) -> Literal["optical", "sar", "hyperspectral"]:
@@ -72,29 +78,35 @@ def kind_of(scene: Scene) -> Literal["optical", "sar", "hyperspectral"]:
     return "sar" if {"vv", "vh", "hh", "hv"} & set(scene.band_names) else "optical"
 
 
-def _by_method(
-    spec: FloodSpec, scene: Scene, before: Sequence[Scene], beside: References, ledger: Ledger
-) -> Recipe:
+def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], beside: References) -> Recipe:
     """Choose a method by the scene and fix its threshold on a sample of it."""
     candidates = _candidates(spec, scene, before)
-    ledger.hear(candidates.notes, candidates.warnings)
+    for text in candidates.notes:
+        note(LOG, text)
+    for text in candidates.warnings:
+        warn(LOG, "water-method-doubtful", text)
     own = tuple(band for band in candidates.bands if ":" not in band and band not in (PERMANENT, HAND, SLOPE))
     chosen = clip(scene.select(own), spec.run)
-    ledger.hear(chosen.notes, chosen.warnings)
+    replay(chosen.messages)
     earlier = [item.select(_bands_before(candidates, index)) for index, item in enumerate(before)]
     for item in earlier:
-        ledger.hear(item.notes, item.warnings, of=item.name)
+        replay(item.messages, of=item.name)
     layers = [*_layers_before(earlier), *beside.layers]
     source: Source = Stack(chosen, layers) if layers else chosen
     choice = fix(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
-    ledger.hear(choice.notes, choice.warnings)
+    for text in choice.notes:
+        note(LOG, text)
+    for text in choice.warnings:
+        warn(LOG, "water-method-doubtful", text)
     if choice.method == "ndwi":
-        ledger.warn(
+        warn(
+            LOG,
+            "ndwi-in-towns",
             "NDWI takes bright roofs and bare ground for water in towns; with a SWIR band MNDWI tells them "
-            "apart. Look at built-up areas"
+            "apart. Look at built-up areas",
         )
     session = WaterSession(choice)
-    classes = flood_classes(choice.three_classes, ledger)
+    classes = flood_classes(choice.three_classes)
     preset = task("flood")
     return Recipe(
         task="flood",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,14 +14,15 @@ import rasterio
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import low_sun
 from geoseg.bundles.find import list_models
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import FIT_SIZE, FITS, clip, network_recipe
 from geoseg.engine.normalise import Normaliser, check_fit
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, ModelError, SceneError, UsageError
 from geoseg.flood.reference_layers import References, flood_classes
 from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
+from geoseg.messages import held, note, replay
 from geoseg.pixels import Pixels
+from geoseg.run_record import Progress
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import Around, Score
 from geoseg.scenes import Scene, Source, open_scene
@@ -31,6 +33,8 @@ from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec, Units
 from geoseg.spec.presets import sensors, task
 
+LOG = logging.getLogger(__name__)
+
 BEFORE = "before"
 """Prefix of a network's bands of the scene before."""
 
@@ -38,7 +42,7 @@ POLARISATIONS = ("vv", "vh", "hh", "hv")
 
 
 def open_dates(
-    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, ledger: Ledger, *, dry_run: bool = False
+    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, progress: Progress, *, dry_run: bool = False
 ) -> tuple[Scene, list[Scene]]:
     """Open the scene and those before; `stack` closes them.
 
@@ -52,8 +56,8 @@ def open_dates(
     wanted = {_plain(band.name) for band in model.bands} if model is not None else set()
 
     def opened(request: SceneSpec) -> Scene:
-        scene = stack.enter_context(_open(request, wanted, ledger))
-        return with_cloud_mask(scene, request, spec.run, stack, ledger, dry_run=dry_run)
+        scene = stack.enter_context(_open(request, wanted))
+        return with_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
 
     scene = opened(spec.scene)
     if len(scene.band_names) == 1:
@@ -61,7 +65,7 @@ def open_dates(
     return scene, [opened(item) for item in spec.before]
 
 
-def _open(request: SceneSpec, wanted: set[str], ledger: Ledger) -> Scene:
+def _open(request: SceneSpec, wanted: set[str]) -> Scene:
     """Open a scene whose only band may be nameless."""
     try:
         return open_scene(request, sensors())
@@ -69,7 +73,7 @@ def _open(request: SceneSpec, wanted: set[str], ledger: Ledger) -> Scene:
         if len(wanted) != 1 or request.bands or len(request.paths) != 1 or _count(request.paths[0]) != 1:
             raise
         (name,) = wanted
-        ledger.note(f"{request.paths[0]}: its one band has no name; taken for {name}, which is wanted")
+        note(LOG, f"{request.paths[0]}: its one band has no name; taken for {name}, which is wanted")
         return open_scene(request.model_copy(update={"bands": {name: request.paths[0]}}), sensors())
 
 
@@ -87,9 +91,7 @@ def _plain(band: str) -> str:
     return band.rpartition(":")[2]
 
 
-def convincing_model(
-    spec: FloodSpec, scene: Scene, before: Sequence[Scene], ledger: Ledger
-) -> ModelSpec | None:
+def convincing_model(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> ModelSpec | None:
     """Return the network that `auto` takes: one that beat every method on data it was not trained on.
 
     None where no network is for such a scene, where options ask for a method, or where the scene's values
@@ -110,17 +112,18 @@ def convincing_model(
             continue
         said = f"{proof.score:.2f} against {proof.rival_score:.2f} of {proof.rival}, on {proof.data}"
         if not proof.convinces:
-            ledger.note(
+            note(
+                LOG,
                 f"mapped by a method: the network {model.name} was not surely better on labelled scenes (IoU "
-                f"{said}); --model {model.name} takes it all the same"
+                f"{said}); --model {model.name} takes it all the same",
             )
             continue
         doubt = _doubt(model, scene, before, spec)
         if doubt:
-            ledger.note(f"mapped by a method: the network {model.name} does not fit this scene: {doubt}")
+            note(LOG, f"mapped by a method: the network {model.name} does not fit this scene: {doubt}")
             continue
-        ledger.note(
-            f"mapped by the network {model.name}: IoU {said}; --method classical maps without a network"
+        note(
+            LOG, f"mapped by the network {model.name}: IoU {said}; --method classical maps without a network"
         )
         return model
     return None
@@ -155,10 +158,11 @@ def _doubt(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: FloodS
         blocks = sample(chosen, _own(model), size=FIT_SIZE, most=FITS)
     size = None if chosen.grid.crs is None else chosen.grid.pixel_size_m[0]
     try:
-        fit = check_fit(model, {}, blocks, size)
+        with held() as messages:
+            check_fit(model, {}, blocks, size)
     except ModelError as error:
         return str(error)
-    return fit.warnings[0] if fit.warnings else ""
+    return next((message.text for message in messages if message.code), "")
 
 
 def _two_dates(model: ModelSpec) -> bool:
@@ -234,12 +238,7 @@ class Referenced(Around):
 
 
 def by_network(
-    spec: FloodSpec,
-    model: ModelSpec,
-    scene: Scene,
-    before: Sequence[Scene],
-    beside: References,
-    ledger: Ledger,
+    spec: FloodSpec, model: ModelSpec, scene: Scene, before: Sequence[Scene], beside: References
 ) -> Recipe:
     """Map water with a network; reference layers split its water into flood and permanent water.
 
@@ -267,15 +266,15 @@ def by_network(
         )
     model = _with_polarisation(model, scene, before, spec.polarisation)
     chosen = clip(scene.select(_own(model)), spec.run)
-    ledger.hear(chosen.notes, chosen.warnings)
+    replay(chosen.messages)
     earlier = [item.select(_earlier(model)) for item in before]
     for item in earlier:
-        ledger.hear(item.notes, item.warnings, of=item.name)
+        replay(item.messages, of=item.name)
     dates = [Layer(source=item, prefix=BEFORE) for item in earlier]
-    recipe = network_recipe(model, chosen, _beside(chosen, dates), spec.run, ledger)
+    recipe = network_recipe(model, chosen, _beside(chosen, dates), spec.run)
     preset = task("flood")
     told_apart = PERMANENT in beside.names
-    classes = preset.classes[:2] if earlier and not told_apart else flood_classes(told_apart, ledger)
+    classes = preset.classes[:2] if earlier and not told_apart else flood_classes(told_apart)
     network = tuple(band.name for band in model.bands)
     return replace(
         recipe,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError, UsageError
 from geoseg.flood.permanent_water import asked_rule, choose_band, rule_of, values_text
 from geoseg.flood.terrain_layers import open_terrain
 from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.grid import Grid, sample_windows
+from geoseg.messages import note, replay, warn
 from geoseg.scenes import Source
 from geoseg.scenes.labels import labels_of
 from geoseg.scenes.layers import (
@@ -33,6 +34,8 @@ from geoseg.scenes.stored_values import stored_values
 from geoseg.spec import ClassSpec, FloodSpec
 from geoseg.spec.presets import task, water_polygons
 
+LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class References:
@@ -46,14 +49,13 @@ class References:
     layers: tuple[Layer, ...]
 
 
-def references(spec: FloodSpec, grid: Grid, stack: ExitStack, ledger: Ledger) -> References:
+def references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References:
     """Open the layers that a request names; `stack` closes them.
 
     Args:
         spec: the request.
         grid: the scene's.
         stack: owns the open files.
-        ledger: hears what the layers were taken for.
 
     Raises:
         UsageError: the options of permanent water do not go together.
@@ -63,11 +65,11 @@ def references(spec: FloodSpec, grid: Grid, stack: ExitStack, ledger: Ledger) ->
     _check_options(spec)
     found: dict[str, Derived | VectorLayer] = {}
     if spec.permanent_water is not None:
-        found[PERMANENT] = _permanent_water(spec.permanent_water, spec, grid, ledger)
+        found[PERMANENT] = _permanent_water(spec.permanent_water, spec, grid)
         stack.callback(found[PERMANENT].close)
     for kind, path, limit in ((HAND, spec.hand, spec.max_hand), (SLOPE, spec.slope, spec.max_slope)):
         if path is not None:
-            found[kind] = open_terrain(path, kind, grid, limit, f"--max-{kind}", ledger)
+            found[kind] = open_terrain(path, kind, grid, limit, f"--max-{kind}")
             stack.callback(found[kind].close)
     return References(
         names=tuple(found),
@@ -95,29 +97,37 @@ def _check_options(spec: FloodSpec) -> None:
         raise UsageError(f"{given[0]} goes with a raster; all polygons of {spec.permanent_water} are water")
 
 
-def _permanent_water(path: Path, spec: FloodSpec, grid: Grid, ledger: Ledger) -> Derived | VectorLayer:
+def _permanent_water(path: Path, spec: FloodSpec, grid: Grid) -> Derived | VectorLayer:
     """Open known water, polygons or a raster, as 1 and 0."""
     layer: Derived | VectorLayer
     if is_raster(path) or path.suffix.lower() in RASTER_SUFFIXES:
-        layer, holds = _raster(path, spec, grid, ledger)
+        layer, holds = _raster(path, spec, grid)
     else:
-        layer, holds = _polygons(path, ledger), ""
+        layer, holds = _polygons(path), ""
     try:
         known, permanent = _shares(layer.onto(grid))
     except Exception:
         layer.close()
         raise
     if not known:
-        ledger.warn(f"{path.name} covers nothing of the scene, so that all water counts as flood")
+        warn(
+            LOG,
+            "permanent-water-elsewhere",
+            f"{path.name} covers nothing of the scene, so that all water counts as flood",
+        )
     elif not permanent:
-        ledger.warn(f"{path.name}: no permanent water in the scene{holds}, so that all water counts as flood")
+        warn(
+            LOG,
+            "no-permanent-water",
+            f"{path.name}: no permanent water in the scene{holds}, so that all water counts as flood",
+        )
     else:
         where = "" if known > 0.995 else f"; it covers {known:.0%} of it, and elsewhere all water is flood"
-        ledger.note(f"{path.name}: {permanent:.1%} of the scene is permanent water{where}")
+        note(LOG, f"{path.name}: {permanent:.1%} of the scene is permanent water{where}")
     return layer
 
 
-def _raster(path: Path, spec: FloodSpec, grid: Grid, ledger: Ledger) -> tuple[Derived, str]:
+def _raster(path: Path, spec: FloodSpec, grid: Grid) -> tuple[Derived, str]:
     """Open a raster of known water, whatever product it is; also say what it holds."""
     labels = labels_of(str(path))
     index = choose_band(labels)
@@ -149,10 +159,10 @@ def _raster(path: Path, spec: FloodSpec, grid: Grid, ledger: Ledger) -> tuple[De
     except Exception:
         layer.close()
         raise
-    ledger.hear(layer.facts.notes, ())
-    ledger.note(f"{path.name}: {rule.meaning}")
+    replay(layer.facts.messages)
+    note(LOG, f"{path.name}: {rule.meaning}")
     if rule.warning:
-        ledger.warn(f"{path.name}: {rule.warning}")
+        warn(LOG, "permanent-water-doubtful", f"{path.name}: {rule.warning}")
     return Derived(layer, rule, {"permanent": rule.meaning}), f" (it holds {values_text(found)})"
 
 
@@ -160,7 +170,7 @@ def _one(value: float) -> NDArray[np.float32]:
     return np.array([value], np.float32)
 
 
-def _polygons(path: Path, ledger: Ledger) -> VectorLayer:
+def _polygons(path: Path) -> VectorLayer:
     """Open polygons of known water, without those that their attributes call something else."""
     spec = water_polygons()
     for pattern, why in spec.refused.items():
@@ -170,7 +180,7 @@ def _polygons(path: Path, ledger: Ledger) -> VectorLayer:
     excluded = {there[item.column]: item.excluded for item in spec.columns if item.column in there}
     layer = open_vector_layer(path, PERMANENT, excluded)
     for what, count in left_out(path, excluded).items():
-        ledger.note(f"{path.name}: left out as no permanent water: {count} with {what}")
+        note(LOG, f"{path.name}: left out as no permanent water: {count} with {what}")
     return layer
 
 
@@ -188,14 +198,16 @@ def _shares(source: Source) -> tuple[float, float]:
     return known / max(pixels, 1), permanent / max(pixels, 1)
 
 
-def flood_classes(told_apart: bool, ledger: Ledger) -> tuple[ClassSpec, ...]:
+def flood_classes(told_apart: bool) -> tuple[ClassSpec, ...]:
     """The classes of the map: flood and permanent water, or just water."""
     preset = task("flood")
     if told_apart:
         return preset.classes
-    ledger.warn(
+    warn(
+        LOG,
+        "flood-not-separated",
         "flood and permanent water are not told apart: class 1 is all water. "
-        "Give --permanent-water FILE or --before SCENE"
+        "Give --permanent-water FILE or --before SCENE",
     )
     background, flood = preset.classes[:2]
     return background, flood.model_copy(update={"label": "water"})

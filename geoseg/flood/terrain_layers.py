@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
+from geoseg.messages import note, replay, warn
 from geoseg.scenes.labels import Labels, labels_of
 from geoseg.scenes.layers import Derived, open_raster_layer, with_nodata
 from geoseg.scenes.stored_values import StoredValues, stored_values
 from geoseg.spec import TerrainSpec, TerrainUnit
 from geoseg.spec.presets import terrain
+
+LOG = logging.getLogger(__name__)
 
 DRAINAGE = 2.0
 """m: ground this near to drainage is in every scene; where none is, heights may be above the sea."""
@@ -39,7 +42,7 @@ class Convert:
         return found
 
 
-def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str, ledger: Ledger) -> Derived:
+def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -> Derived:
     """Open a layer of terrain and check that it is what it is given for.
 
     Args:
@@ -48,7 +51,6 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str, l
         grid: the scene's.
         limit: what is greater is no water, in the layer's own unit.
         option: that sets the limit, for messages.
-        ledger: hears what was found.
 
     Raises:
         SceneReadError: the file cannot be read.
@@ -66,15 +68,15 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str, l
         fill = found.untagged_fill()
         if fill:
             named = ", ".join(f"{item:g}" for item in fill)
-            ledger.note(f"{labels.name}: {named} without a nodata tag, taken for not observed")
-        ledger.hear(layer.facts.notes, ())
+            note(LOG, f"{labels.name}: {named} without a nodata tag, taken for not observed")
+        replay(layer.facts.messages)
         if fill and band.nodata is None:
             layer = with_nodata(layer, fill[0])
         rest = found.without(fill).physical(band.scale, band.offset)
         unit, source = _unit(spec, labels, index, rest, is_float=band.dtype.kind == "f")
         if unit is not spec.units[0]:
-            ledger.note(f"{labels.name}: {spec.title} in {unit.name} ({source}), turned into {spec.unit}")
-        _check(spec, labels, rest, unit, limit, option, ledger)
+            note(LOG, f"{labels.name}: {spec.title} in {unit.name} ({source}), turned into {spec.unit}")
+        _check(spec, labels, rest, unit, limit, option)
     except Exception:
         layer.close()
         raise
@@ -134,17 +136,15 @@ def _unit(
 
 
 def _check(
-    spec: TerrainSpec,
-    labels: Labels,
-    rest: StoredValues,
-    unit: TerrainUnit,
-    limit: float,
-    option: str,
-    ledger: Ledger,
+    spec: TerrainSpec, labels: Labels, rest: StoredValues, unit: TerrainUnit, limit: float, option: str
 ) -> None:
     """Refuse values that cannot be, and warn where the layer does nothing, or leaves no water."""
     if not rest.pixels:
-        ledger.warn(f"{labels.name} covers nothing of the scene, so that {spec.title} rules nothing out")
+        warn(
+            LOG,
+            "terrain-elsewhere",
+            f"{labels.name} covers nothing of the scene, so that {spec.title} rules nothing out",
+        )
     if not rest.values.size:
         return
     ends = Convert(unit=unit)(np.array([rest.values[0], rest.values[-1]], np.float32))
@@ -155,14 +155,18 @@ def _check(
             "nodata value with gdal_edit.py -a_nodata, or give another file"
         )
     if least > limit:
-        ledger.warn(
+        warn(
+            LOG,
+            "terrain-excludes-all",
             f"{labels.name}: its least value, {least:g}, is above {option} {limit:g}, so no water is left; "
-            f"its values should be {spec.title} in {spec.unit}"
+            f"its values should be {spec.title} in {spec.unit}",
         )
     elif spec.unit == "m" and least > DRAINAGE:
-        ledger.warn(
+        warn(
+            LOG,
+            "terrain-not-above-drainage",
             f"{labels.name}: its least value is {least:g} m, and every scene has ground at its drainage: are "
-            "these heights above the sea?"
+            "these heights above the sea?",
         )
 
 

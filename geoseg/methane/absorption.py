@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.inputs import opened
+from geoseg.messages import note
 from geoseg.methane.view_angles import Angles
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import UNIT
@@ -21,6 +22,8 @@ from geoseg.methods.unit_absorption import convolved, unit_absorption
 from geoseg.scenes import Scene
 from geoseg.scenes.bands import Band
 from geoseg.scenes.cubes import is_cube_name
+
+LOG = logging.getLogger(__name__)
 
 Matrix = NDArray[np.float64]
 
@@ -47,14 +50,13 @@ class Absorption:
     """Where it was taken from, for people."""
 
 
-def absorption_of(scene: Scene, path: Path | None, angles: Angles | None, ledger: Ledger) -> Absorption:
+def absorption_of(scene: Scene, path: Path | None, angles: Angles | None) -> Absorption:
     """Return the bands of a scene within the window and their unit absorption.
 
     Args:
         scene: with bands named by wavelength.
         path: of a table of the user's, taken as it is; None: geoseg's own.
         angles: whose air-mass factor geoseg's own is brought to; None: sun and sensor overhead.
-        ledger: hears of widths that the file does not say.
 
     Raises:
         SceneError: the scene is no cube, does not reach into the window, or holds reflectance; the table
@@ -63,13 +65,13 @@ def absorption_of(scene: Scene, path: Path | None, angles: Angles | None, ledger
     """
     bands = _in_window(scene)
     centres = np.array([1000 * (band.wavelength or np.nan) for band in bands])
-    widths = _widths(scene, bands, centres, ledger)
+    widths = _widths(scene, bands, centres)
     if path is None:
         air_mass = TABLE_AIR_MASS if angles is None else angles.air_mass_factor
         unit = unit_absorption(methane(), centres, widths) * (air_mass / TABLE_AIR_MASS)
         source = f"geoseg's table at air-mass factor {air_mass:.3f}"
         if angles is not None:
-            ledger.note(f"air-mass factor {air_mass:.3f} ({angles.source})")
+            note(LOG, f"air-mass factor {air_mass:.3f} ({angles.source})")
     else:
         unit, source = _of_file(path, centres, widths) * UNIT, path.name
     return Absorption(bands=tuple(band.name for band in bands), centres=centres, unit=unit, source=source)
@@ -105,14 +107,15 @@ def _in_window(scene: Scene) -> list[Band]:
     return sorted(inside, key=lambda band: band.wavelength or 0)
 
 
-def _widths(scene: Scene, bands: Sequence[Band], centres: Matrix, ledger: Ledger) -> Matrix:
+def _widths(scene: Scene, bands: Sequence[Band], centres: Matrix) -> Matrix:
     """Return full widths at half maximum in nm, (B,); the spacing of the bands where the file says none."""
     spacing = np.gradient(centres)
     unknown = sum(band.fwhm is None for band in bands)
     if unknown:
-        ledger.note(
+        note(
+            LOG,
             f"{scene.name}: {unknown} bands without width (fwhm); taken to be as wide as they lie apart, "
-            f"{float(np.median(spacing)):.3g} nm"
+            f"{float(np.median(spacing)):.3g} nm",
         )
     return np.array(
         [step if band.fwhm is None else 1000 * band.fwhm for band, step in zip(bands, spacing, strict=True)]

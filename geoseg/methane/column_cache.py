@@ -12,12 +12,12 @@ import rasterio
 from pydantic import JsonValue
 from rasterio.windows import Window as RasterWindow
 
-from geoseg.engine.make_map import Ledger
 from geoseg.files.scratch import scratch_folder
 from geoseg.grid import Grid, Window
 from geoseg.methane.orthorectify import CACHE, ColumnsFile
 from geoseg.methane.retrieval import CH4, Retrieved
 from geoseg.pixels import Pixels
+from geoseg.run_record import Progress
 from geoseg.scenes import Source
 from geoseg.scenes.bands import missing
 
@@ -25,14 +25,14 @@ ROWS, COLS = 256, 1024
 """Window that is computed at once."""
 
 
-def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, ledger: Ledger) -> Retrieved:
+def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, progress: Progress) -> Retrieved:
     """Compute the columns of a scene into a file, 8 bytes a pixel, and read them from there.
 
     Args:
         retrieved: columns that are computed where they are read.
         scratch: folder for the file.
         stack: removes it.
-        ledger: hears how far it is.
+        progress: is told how far it is.
 
     Raises:
         SceneReadError: the scene is damaged.
@@ -50,7 +50,7 @@ def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, ledger: Ledger) 
                 window = Window(row=row, col=col, height=rows, width=min(COLS, grid.width - col))
                 for index, plane in enumerate(source.read(window, bands).physical(), start=1):
                     file.write(window, index, plane)
-            ledger.progress(row + rows, grid.height, "rows of columns")
+            progress(row + rows, grid.height, "rows of columns")
     dataset = stack.enter_context(rasterio.open(path))
     return replace(retrieved, source=Kept(dataset, bands, source))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from geoseg.atmosphere.cloud_mask import CloudMask, make_cloud_mask, masked_by
 from geoseg.atmosphere.cloud_warnings import tell_hidden
 from geoseg.change.image_pair import Pair, coregistered
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import note, replay, warn
 from geoseg.methane.band_ratio import (
     STRONG,
     VISIBLE,
@@ -32,11 +33,14 @@ from geoseg.methane.view_angles import Angles
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import fit_ratio, response
 from geoseg.pixels import Pixels
+from geoseg.run_record import Progress, no_progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.stack import Layer, Movable, Moved, Stack
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
+
+LOG = logging.getLogger(__name__)
 
 PAIR = (STRONG, WEAK)
 SCREENED = (*VISIBLE, "nir", "nir08", "cirrus")
@@ -66,7 +70,7 @@ class Opened:
 def open_all(
     spec: PlumeSpec,
     stack: ExitStack,
-    ledger: Ledger | None,
+    progress: Progress,
     settled: Opened | None = None,
     *,
     dry_run: bool = False,
@@ -76,7 +80,7 @@ def open_all(
     Args:
         spec: the request.
         stack: closes the files.
-        ledger: hears what was recognised and how far the references lie off; None: all is settled.
+        progress: is told how far it is.
         settled: opened before, whose shifts and masks hold.
         dry_run: whether a cloud network is told of only.
 
@@ -84,18 +88,18 @@ def open_all(
         SceneError: a file cannot be read, is no reflectance, or shows another place.
         BandError: a short-wave infrared band is missing.
     """
-    masks = _Masks(spec, stack, ledger, settled, dry_run)
+    masks = _Masks(spec, stack, progress, settled, dry_run)
     scene = masks.over(stack.enter_context(open_scene(spec.scene, sensors())), spec.scene)
     pair = clip(_reflectance(scene), spec.run)
-    if ledger is not None:
-        ledger.hear(pair.notes, pair.warnings)
-        tell_hidden(clip(scene, spec.run), ledger)
+    if settled is None:
+        replay(pair.messages)
+        tell_hidden(clip(scene, spec.run))
     layers = [Layer(source=scene.select(names), required=False)] if (names := _screened(scene)) else []
     references, found = [], []
     for index, request in enumerate(spec.reference):
         opened = masks.over(stack.enter_context(open_scene(request, sensors())), request)
         known = settled.shifts[index] if settled is not None else None
-        reference, layer, shift = _reference(opened, index, pair, spec, ledger, known)
+        reference, layer, shift = _reference(opened, index, pair, spec, known)
         references.append(reference)
         layers.append(layer)
         found.append(shift)
@@ -112,9 +116,9 @@ class _Masks:
     """Hides clouds of one scene after the other, by masks that are made now or were made before."""
 
     def __init__(
-        self, spec: PlumeSpec, stack: ExitStack, ledger: Ledger | None, settled: Opened | None, dry_run: bool
+        self, spec: PlumeSpec, stack: ExitStack, progress: Progress, settled: Opened | None, dry_run: bool
     ) -> None:
-        self._run, self._stack, self._ledger, self._dry_run = spec.run, stack, ledger, dry_run
+        self._run, self._stack, self._progress, self._dry_run = spec.run, stack, progress, dry_run
         self._settled = None if settled is None else list(settled.masks)
         self.made: list[CloudMask | None] = []
 
@@ -122,32 +126,25 @@ class _Masks:
         """Return a view of the next scene that its mask hides."""
         if self._settled is not None:
             mask = self._settled[len(self.made)]
-        elif self._ledger is not None:
-            mask = make_cloud_mask(
-                scene, request, self._run, self._stack, self._ledger, dry_run=self._dry_run
-            )
         else:
-            mask = None
+            mask = make_cloud_mask(
+                scene, request, self._run, self._stack, self._progress, dry_run=self._dry_run
+            )
         self.made.append(mask)
         return scene if mask is None else masked_by(scene, mask, self._stack)
 
 
 def _reference(
-    reference: Scene,
-    index: int,
-    onto: Scene,
-    spec: PlumeSpec,
-    ledger: Ledger | None,
-    known: tuple[float, float] | None,
+    reference: Scene, index: int, onto: Scene, spec: PlumeSpec, known: tuple[float, float] | None
 ) -> tuple[Scene, Layer, tuple[float, float]]:
     """See where one reference lies."""
     refuse_surface(reference)
     bands = _reflectance(reference)
-    if ledger is not None:
-        ledger.hear(bands.notes, bands.warnings, of=reference.name)
-        tell_hidden(reference, ledger)
+    if known is None:
+        replay(bands.messages, of=reference.name)
+        tell_hidden(reference)
         try:
-            moved = coregistered(Pair(before=onto, after=bands), spec.coregister, ledger)
+            moved = coregistered(Pair(before=onto, after=bands), spec.coregister)
         except SceneError as error:
             raise SceneError(
                 f"reference {reference.name} has no observed pixel in common with {onto.name}: give a scene "
@@ -155,7 +152,7 @@ def _reference(
             ) from error
         shift = moved.rows, moved.cols
     else:
-        shift = known or (0.0, 0.0)
+        shift = known
     view: Movable = reference.select((*PAIR, *_screened(reference)))
     if any(shift):
         view = Moved(source=view, rows=shift[0], cols=shift[1])
@@ -182,9 +179,7 @@ def _screened(scene: Scene) -> tuple[str, ...]:
     return tuple(name for name in SCREENED if name in scene.band_names)
 
 
-def retrieve(
-    spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: Angles, ledger: Ledger
-) -> Retrieved:
+def retrieve(spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: Angles) -> Retrieved:
     """Fit a scene and give its methane columns.
 
     Raises:
@@ -193,34 +188,41 @@ def retrieve(
     """
     method = _method(spec)
     fit = fit_scene(method, opened.stack, len(opened.references), satellite, angles)
-    ledger.note(
+    note(
+        LOG,
         f"{satellite.title}: the table of methane for its pass-bands "
-        f"({_limits(satellite.swir22)} and {_limits(satellite.swir16)} nm)"
+        f"({_limits(satellite.swir22)} and {_limits(satellite.swir16)} nm)",
     )
-    ledger.note(f"air-mass factor {fit.air_mass:.3f} ({angles.source})")
+    note(LOG, f"air-mass factor {fit.air_mass:.3f} ({angles.source})")
     for reference in opened.references:
         other = known_satellite(reference)
         if other is not None and other != satellite:
-            ledger.warn(
+            warn(
+                LOG,
+                "reference-of-other-satellite",
                 f"reference {reference.name} is of {other.title}, not of {satellite.title}: in other "
-                "pass-bands coloured ground looks like gas; better a day of the same satellite"
+                "pass-bands coloured ground looks like gas; better a day of the same satellite",
             )
     if not _screened(opened.scene):
-        ledger.warn(
+        warn(
+            LOG,
+            "clouds-not-masked",
             f"{opened.scene.name}: no visible and near-infrared bands, so that clouds are not screened; give "
-            "all bands of the product"
+            "all bands of the product",
         )
     if method == "mbsp" and not opened.references:
-        ledger.warn(
+        warn(
+            LOG,
+            "no-reference",
             "one day alone: roofs, soils and clearings of another colour look like gas, more often than the "
-            "false alarms say; give --reference SCENE, the same place on a day without plume"
+            "false alarms say; give --reference SCENE, the same place on a day without plume",
         )
     source = RatioColumns(opened.stack, fit)
 
     @contextmanager
     def again() -> Iterator[Source]:
         with ExitStack() as files:
-            yield RatioColumns(open_all(spec, files, None, opened).stack, fit)
+            yield RatioColumns(open_all(spec, files, no_progress, opened).stack, fit)
 
     dates = f" against {len(opened.references)} reference(s)" if opened.references else ""
     return Retrieved(

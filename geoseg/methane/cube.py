@@ -8,15 +8,16 @@ where that is the detector's, put on the ground.
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import SceneError
 from geoseg.grid import Window
+from geoseg.messages import note, warn
 from geoseg.methane.cube_columns import CubeColumns
 from geoseg.methane.cube_reading import Cube, look_at_cube, read_into
 from geoseg.methane.orthorectify import ColumnsFile, on_ground
@@ -26,8 +27,11 @@ from geoseg.methane.stripes import Stripes
 from geoseg.methane.surface_brightness import SCREENS
 from geoseg.methane.view_angles import Angles
 from geoseg.methods.matched_filter import Chunk, Matrix, filter_group, mag1c_group
+from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.spec import PlumeSpec, SatelliteSpec
+
+LOG = logging.getLogger(__name__)
 
 WELL_KNOWN = 50
 """Pixels a band of a group of detector columns, by default.
@@ -51,7 +55,7 @@ def retrieve_cube(
     satellite: SatelliteSpec,
     folder: Path,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     angles: Angles | None = None,
 ) -> Retrieved:
     """Retrieve the methane columns of a cube.
@@ -65,7 +69,7 @@ def retrieve_cube(
         folder: for scratch files: once the cube's bands within the window as float32 and twice the result.
             It is the caller's to remove, after `stack` is closed.
         stack: closes the result.
-        ledger: hears of progress (unit "columns"), notes and warnings.
+        progress: is told how far it is.
         angles: of sun and view, whose air-mass factor geoseg's own table is brought to, and which screens for
             water and cloud need. None: columns count as with sun and sensor overhead, and these screens are
             left out.
@@ -82,15 +86,15 @@ def retrieve_cube(
         OutputError: there is no room for scratch files.
     """
     method = _method(scene, spec)
-    cube = look_at_cube(scene, spec, angles, ledger)
+    cube = look_at_cube(scene, spec, angles)
     bounds = column_groups(cube, spec.column_group)
     columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
     with Spool(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as spool:
         with ColumnsFile(columns, cube.grid, names) as file:
-            read_into(spool, file, cube, ledger)
-        _retrieve(spool, method, cube, ledger)
+            read_into(spool, file, cube, progress)
+        _retrieve(spool, method, cube, progress)
         with ColumnsFile(columns, cube.grid, names, again=True) as file:
-            _write_result(spool, file, cube, ledger)
+            _write_result(spool, file, cube)
     if cube.granule is not None:
         columns = on_ground(columns, folder / "ground.tif", cube.granule)
     open_it: Callable[[], CubeColumns] = partial(CubeColumns, columns, cube.used, spec.run)
@@ -109,9 +113,7 @@ def retrieve_cube(
     )
 
 
-def plan_cube(
-    scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: Angles, ledger: Ledger
-) -> Retrieved:
+def plan_cube(scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: Angles) -> Retrieved:
     """Return what stands for a cube's columns in a plan: one of its bands, so that none are retrieved.
 
     Raises:
@@ -120,7 +122,7 @@ def plan_cube(
         SceneReadError: the cube or `absorption` cannot be read.
     """
     _method(scene, spec)
-    cube = look_at_cube(scene, spec, angles, ledger)
+    cube = look_at_cube(scene, spec, angles)
     band = clip(cube.used.select(cube.absorption.bands[:1]), spec.run)
     return Retrieved(
         source=band,
@@ -169,7 +171,7 @@ def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
     return list(itertools.pairwise(starts))
 
 
-def _retrieve(spool: Spool, method: str, cube: Cube, ledger: Ledger) -> None:
+def _retrieve(spool: Spool, method: str, cube: Cube, progress: Progress) -> None:
     """Retrieve each group; those with too few pixels are left out.
 
     Raises:
@@ -187,22 +189,26 @@ def _retrieve(spool: Spool, method: str, cube: Cube, ledger: Ledger) -> None:
             left_out.append(group)
             chunks = spool.skip(group)
         spool.finish(chunks)
-        ledger.progress(width + stop, 2 * width, "columns")
+        progress(width + stop, 2 * width, "columns")
     if len(left_out) == len(spool.bounds):
         raise SceneError(
             f"{cube.scene.name}: no group of columns has {TOO_FEW * bands} valid pixels ({TOO_FEW} a band) "
             "whose radiance varies; give a larger scene, or wider groups (--column-group 0: all columns)"
         )
     if left_out:
-        ledger.warn(
+        warn(
+            LOG,
+            "columns-left-out",
             f"{cube.scene.name}: {len(left_out)} of {len(spool.bounds)} groups of columns have too few valid "
-            "pixels, or radiance that does not vary, and are left out; --column-group makes groups wider"
+            "pixels, or radiance that does not vary, and are left out; --column-group makes groups wider",
         )
     fewest = min(count for group, count in enumerate(spool.counts) if group not in set(left_out))
     if fewest < SCARCE * bands:
-        ledger.warn(
+        warn(
+            LOG,
+            "columns-with-few-pixels",
             f"{cube.scene.name}: groups of columns with {fewest} pixels for {bands} bands; methane may "
-            "come out too small: --column-group makes groups wider"
+            "come out too small: --column-group makes groups wider",
         )
 
 
@@ -216,7 +222,7 @@ def _enough(pixels: int, bands: int) -> None:
         raise SceneError(f"{pixels} pixels are too few for {bands} bands")
 
 
-def _write_result(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> None:
+def _write_result(spool: Spool, file: ColumnsFile, cube: Cube) -> None:
     """Bring the enhancement from the order of groups to that of the image; look for stripes on the way."""
     stripes = Stripes(cube.grid.width)
     for row in range(0, cube.grid.height, 256):
@@ -227,7 +233,8 @@ def _write_result(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -
         stripes.add(signal)
     found = stripes.found() if cube.detectors else None
     if found is not None:
-        ledger.note(
+        note(
+            LOG,
             f"{cube.scene.name}: stripes: neighbouring detector columns differ by {found:.0f} ppm·m, more "
-            "than their noise explains; a smaller --column-group levels them, if groups keep enough pixels"
+            "than their noise explains; a smaller --column-group levels them, if groups keep enough pixels",
         )

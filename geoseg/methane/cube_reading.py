@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +11,21 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import BandError
 from geoseg.grid import Grid, Window
+from geoseg.messages import replay, warn
 from geoseg.methane.absorption import Absorption, absorption_of
 from geoseg.methane.orthorectify import ColumnsFile
 from geoseg.methane.scratch_store import Spool
 from geoseg.methane.surface_brightness import Sunlight, sunlight
 from geoseg.methane.view_angles import Angles
 from geoseg.pixels import Pixels
+from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.scenes.swath import Granule, in_sensor_geometry
 from geoseg.spec import PlumeSpec
+
+LOG = logging.getLogger(__name__)
 
 COMMON = ("red", "green", "blue", "nir", "cirrus", "swir16", "swir22")
 """Common names of bands that come along where the cube has them: for screens, and for networks."""
@@ -53,22 +57,24 @@ class Cube:
         return self.scene.grid
 
 
-def look_at_cube(scene: Scene, spec: PlumeSpec, angles: Angles | None, ledger: Ledger) -> Cube:
+def look_at_cube(scene: Scene, spec: PlumeSpec, angles: Angles | None) -> Cube:
     """Look at a scene as a cube."""
-    absorption = absorption_of(scene, spec.absorption, angles, ledger)
+    absorption = absorption_of(scene, spec.absorption, angles)
     common = _common(scene)
     used = scene.select([*absorption.bands, *common])
     light = sunlight(used, common, angles)
     if not light.factors:
-        ledger.warn(
+        warn(
+            LOG,
+            "water-and-clouds-not-masked",
             f"{scene.name}: water and clouds are not screened: "
             + (
                 "the sun's height is not known"
                 if angles is None
                 else "the scale of its radiance is not known"
-            )
+            ),
         )
-    ledger.hear([note for note in used.notes if note not in scene.notes], ())
+    replay(message for message in used.messages if message not in scene.messages)
     raw = in_sensor_geometry(used)
     return Cube(
         used=used,
@@ -104,7 +110,7 @@ def _windows(cube: Cube) -> tuple[list[Window], int]:
     ], size
 
 
-def read_into(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> None:
+def read_into(spool: Spool, file: ColumnsFile, cube: Cube, progress: Progress) -> None:
     """Copy the window's bands to the spool, and those beside to the file."""
     width, (windows, size) = cube.grid.width, _windows(cube)
     with rasterio.Env(GDAL_CACHEMAX=max(2 * size, 4 * STRETCH)):
@@ -118,7 +124,7 @@ def read_into(spool: Spool, file: ColumnsFile, cube: Cube, ledger: Ledger) -> No
             planes = [*cube.light.screens(beside), *(beside[name] for name in cube.common)]
             for index, plane in enumerate(planes, start=3):
                 file.write(window, index, plane)
-            ledger.progress(width * done // len(windows), 2 * width, "columns")
+            progress(width * done // len(windows), 2 * width, "columns")
 
 
 def usable(pixels: Pixels, radiance: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from geoseg.engine.make_map import Ledger
+from geoseg.messages import note, warn
 from geoseg.methane.column_threshold import Search, share_at_source, survey
 from geoseg.methane.plume_wind import effective_wind
 from geoseg.methane.retrieval import Retrieved
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
 from geoseg.methods.plume_search import FalseAlarms
 from geoseg.outputs import Beside, MeasureSink
+from geoseg.run_record import Progress
 from geoseg.spec import PlumeSpec
+
+LOG = logging.getLogger(__name__)
 
 USUAL_PIXELS = 60
 """Pixels of a plume of usual size."""
@@ -35,7 +39,12 @@ class Found:
 
 
 def look(
-    spec: PlumeSpec, retrieved: Retrieved, search: Search, beside: Beside, stack: ExitStack, ledger: Ledger
+    spec: PlumeSpec,
+    retrieved: Retrieved,
+    search: Search,
+    beside: Beside,
+    stack: ExitStack,
+    progress: Progress,
 ) -> Found:
     """Find out what chance makes in a scene, and write its columns where they are wanted.
 
@@ -44,16 +53,19 @@ def look(
         OutputError: the columns cannot be written.
     """
     background = search.background
-    ledger.note(
+    note(
+        LOG,
         f"noise of the columns outside plumes: {background.pixel_std:.0f} ppm·m a pixel "
         f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.noise:.0f} after the median "
-        f"filter; threshold {search.told}"
+        f"filter; threshold {search.told}",
     )
     if search.typical > retrieved.most_ppm_m:
-        ledger.warn(
+        warn(
+            LOG,
+            "threshold-beyond-table",
             f"the threshold ({search.typical:.0f} ppm·m) lies beyond the table of absorption, which ends at "
             f"{retrieved.most_ppm_m:.0f}: the ground is too uneven, or the reference too different, to weigh "
-            "methane here; give a reference of the same season, or several"
+            "methane here; give a reference of the same season, or several",
         )
     sink = None
     if spec.columns is not None:
@@ -67,12 +79,13 @@ def look(
                 beside=beside,
             )
         )
-    alarms, known = survey(retrieved, search, None if sink is None else sink.write, ledger.progress)
+    alarms, known = survey(retrieved, search, None if sink is None else sink.write, progress)
     found = Found(search=search, alarms=alarms if spec.model is None else None, known=known, sink=sink)
     if found.alarms is not None:
-        ledger.note(
+        note(
+            LOG,
             f"{len(alarms.strengths)} spots of {spec.min_pixels} pixels or more lie as far below the "
-            f"background as plumes lie above: chance makes so many; {_limit(spec, found, alarms, retrieved)}"
+            f"background as plumes lie above: chance makes so many; {_limit(spec, found, alarms, retrieved)}",
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,12 +15,13 @@ import shapely
 
 import geoseg
 from geoseg.bundles.find import find_classifier
-from geoseg.engine.make_map import Ledger, begin, command_of, footprint, outputs_of, parse_crs
+from geoseg.engine.make_map import begin, command_of, footprint, outputs_of, parse_crs
 from geoseg.engine.pipeline import Summary, outline
 from geoseg.engine.plan import Plan
 from geoseg.engine.preview import Preview
 from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
+from geoseg.messages import collected, collecting, warn
 from geoseg.methane.facility_peaks import (
     FOOTPRINTS,
     Peaks,
@@ -38,16 +40,21 @@ from geoseg.outputs import (
     rasterise,
     write_bands,
 )
-from geoseg.run_record import ClassTotal, Reporter, RunRecord
+from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
 from geoseg.spec import ClassifierSpec, ClassSpec, FacilitiesSpec, RunSpec
+
+LOG = logging.getLogger(__name__)
 
 UNUSED = ("raster", "min_area", "fill_holes", "simplify", "tile", "overlap", "tta")
 """Options of other maps that mean nothing here."""
 
 
 @reading_inputs()
-def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+@collecting()
+def map_facilities(
+    spec: FacilitiesSpec, progress: Progress = no_progress, *, dry_run: bool = False
+) -> RunRecord | Plan:
     """Map facilities of a scene with a scene classifier.
 
     Raises:
@@ -57,13 +64,12 @@ def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = 
         SceneError: a scene cannot be read, lacks a band or a CRS, or is smaller than a footprint.
         OutputError: an output cannot be written.
     """
-    ledger = Ledger(reporter)
     run = spec.run
     _check(run)
     begin(run, [*spec.scene.paths, *spec.also.values()], *(set(_outputs(run)) - set(outputs_of(run))))
     model = find_classifier(spec.model)
     with ExitStack() as stack:
-        given = open_inputs(model, spec, stack, ledger, dry_run=dry_run)
+        given = open_inputs(model, spec, stack, progress, dry_run=dry_run)
         opened = open_classifier(
             model,
             runtime=run.runtime,
@@ -73,10 +79,9 @@ def map_facilities(spec: FacilitiesSpec, reporter: Reporter, *, dry_run: bool = 
             batch=run.batch_size,
         )
         stack.callback(opened.classifier.close)
-        ledger.hear(opened.notes, ())
         if dry_run:
             return plan_windows(model, opened.classifier, given, run.max_memory)
-        return _make(_Job(spec=spec, model=model, given=given, opened=opened), ledger)
+        return _make(_Job(spec=spec, model=model, given=given, opened=opened), progress)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,7 +123,7 @@ def _outputs(run: RunSpec) -> list[Path]:
     return [path for path in wanted if path is not None]
 
 
-def _make(job: _Job, ledger: Ledger) -> RunRecord:
+def _make(job: _Job, progress: Progress) -> RunRecord:
     """Score, find the best windows, write."""
     started = time.monotonic()
     run, scene = job.spec.run, job.given[0].scene
@@ -128,12 +133,12 @@ def _make(job: _Job, ledger: Ledger) -> RunRecord:
         job.model,
         job.opened.classifier,
         job.given,
-        progress=ledger.progress,
+        progress=progress,
         preview=preview,
         max_memory=run.max_memory,
     )
     if np.isnan(scored.scores).all():
-        ledger.warn(f"{scene.name}: no window was observed by half; the map is empty")
+        warn(LOG, "nothing-observed", f"{scene.name}: no window was observed by half; the map is empty")
     peaks = find_peaks(scored.scores, job.threshold)
     crs = dst_crs or scene.grid.crs
     points, squares = features_of(peaks, scored.scores, scored.grid, job.model.classes, dst_crs)
@@ -144,7 +149,7 @@ def _make(job: _Job, ledger: Ledger) -> RunRecord:
         preview=preview,
         footprint=outline(seen, scene.grid, dst_crs),
     )
-    record = _record(job, ledger, scored, summary, crs.to_string() if crs is not None else None, started)
+    record = _record(job, scored, summary, crs.to_string() if crs is not None else None, started)
     with Beside(_outputs(run), overwrite=run.overwrite) as beside:
         sink = open_layers(run.output, layers_of(job.model.classes, crs), beside=beside)
         sink.write(points)
@@ -180,9 +185,7 @@ def _totals(job: _Job, peaks: Peaks, scored: Scored) -> tuple[ClassTotal, ...]:
     return tuple(totals)
 
 
-def _record(
-    job: _Job, ledger: Ledger, scored: Scored, summary: Summary, crs: str | None, started: float
-) -> RunRecord:
+def _record(job: _Job, scored: Scored, summary: Summary, crs: str | None, started: float) -> RunRecord:
     opened, model = job.opened, job.model
     return RunRecord(
         geoseg=geoseg.__version__,
@@ -210,8 +213,8 @@ def _record(
         crs=crs,
         valid_share=summary.valid_pixels / summary.preview.pixels[0].size,
         classes=summary.totals,
-        notes=tuple(ledger.notes),
-        warnings=tuple(ledger.warnings),
+        notes=collected().notes,
+        warnings=run_warnings(collected().warnings),
         outputs=tuple(_outputs(job.spec.run)),
         seconds=round(time.monotonic() - started, 3),
     )

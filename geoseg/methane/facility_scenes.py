@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,16 +15,19 @@ from pydantic import JsonValue
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import tell_hidden
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.normalise import Normaliser, check_fit
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid, TileGrid, Window
+from geoseg.messages import note, replay, warn
 from geoseg.pixels import Pixels
+from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec, SensorInput
 from geoseg.spec.presets import sensors
+
+LOG = logging.getLogger(__name__)
 
 FIT_SIZE, FITS = 256, 24
 """Blocks of 256² pixels on which the value range is compared with the model's."""
@@ -109,7 +113,7 @@ def open_inputs(
     model: ClassifierSpec,
     spec: FacilitiesSpec,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     *,
     dry_run: bool = False,
 ) -> tuple[Given, ...]:
@@ -119,7 +123,7 @@ def open_inputs(
         model: the classifier.
         spec: the request.
         stack: closes the scenes.
-        ledger: hears what was recognised, and which inputs are missing.
+        progress: is told how far it is.
         dry_run: whether a cloud network is told of only.
 
     Raises:
@@ -137,7 +141,7 @@ def open_inputs(
         raise UsageError(
             f"input {first} is the SCENE already; --also names the others, --sensor-input says which SCENE is"
         )
-    mapped = _mapped(model, known[first], spec.scene, spec.run, stack, ledger, dry_run=dry_run)
+    mapped = _mapped(model, known[first], spec.scene, spec.run, stack, progress, dry_run=dry_run)
     others = [
         _other(
             model,
@@ -146,16 +150,17 @@ def open_inputs(
             mapped,
             spec.run,
             stack,
-            ledger,
+            progress,
             dry_run=dry_run,
         )
         for name, path in spec.also.items()
     ]
     missing = [name for name in known if name != first and name not in spec.also]
     for name in missing:
-        ledger.note(
+        note(
+            LOG,
             f"input {name} is missing: the model is given zeros for it, as in training; --also {name}=PATH "
-            "gives a scene of it"
+            "gives a scene of it",
         )
     return (mapped, *others)
 
@@ -171,17 +176,17 @@ def _opened(
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     *,
     dry_run: bool,
 ) -> Scene:
     """The bands of a scene that an input takes, in its own pixels."""
     opened = stack.enter_context(open_scene(request, sensors()))
-    whole = with_cloud_mask(opened, request, run, stack, ledger, dry_run=dry_run)
-    tell_hidden(whole, ledger)
-    suited = for_model(whole, wanted, ledger)
+    whole = with_cloud_mask(opened, request, run, stack, progress, dry_run=dry_run)
+    tell_hidden(whole)
+    suited = for_model(whole, wanted)
     scene = suited.select(tuple(band.name for band in wanted.bands))
-    _tell_pixels(scene, wanted, ledger)
+    _tell_pixels(scene, wanted)
     return scene
 
 
@@ -191,12 +196,12 @@ def _mapped(
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     *,
     dry_run: bool,
 ) -> Given:
     """The scene that is mapped, in the input's pixels, clipped."""
-    scene = _opened(wanted, request, run, stack, ledger, dry_run=dry_run)
+    scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
     grid = metric_grid(scene.grid, wanted.resolution, scene.name)
     if grid is not scene.grid:
         scene = scene.onto(grid)
@@ -210,7 +215,7 @@ def _mapped(
             f"{model.footprint:g} x {model.footprint:g} m at once; give a larger scene, or a larger --bbox"
         )
     shape = windows_along(scene.grid.height, side), windows_along(scene.grid.width, side)
-    return _given(model, wanted, scene, shape, ledger)
+    return _given(model, wanted, scene, shape)
 
 
 def _other(
@@ -220,16 +225,16 @@ def _other(
     mapped: Given,
     run: RunSpec,
     stack: ExitStack,
-    ledger: Ledger,
+    progress: Progress,
     *,
     dry_run: bool,
 ) -> Given:
     """A further scene, in its own pixels over the ground of the one that is mapped."""
-    scene = _opened(wanted, request, run, stack, ledger, dry_run=dry_run)
+    scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
     times = mapped.side / model.side(wanted)
     moved = scene.onto(stretched(mapped.grid, times, times))
     try:
-        return _given(model, wanted, moved, mapped.shape, ledger)
+        return _given(model, wanted, moved, mapped.shape)
     except SceneReadError:
         raise
     except SceneError as error:
@@ -238,17 +243,14 @@ def _other(
         ) from error
 
 
-def _given(
-    model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tuple[int, int], ledger: Ledger
-) -> Given:
+def _given(model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tuple[int, int]) -> Given:
     """An input with its values compared with the model's."""
     bands = tuple(band.name for band in wanted.bands)
-    ledger.hear(scene.notes, scene.warnings)
+    replay(scene.messages)
     named = wanted.model_copy(update={"name": f"{model.name}, input {wanted.name}"})
     blocks = sample(scene, bands, size=FIT_SIZE, most=FITS)
     units = {band: scene.units(band) for band in bands}
-    fit = check_fit(named, units, blocks, None)
-    ledger.hear(fit.notes, fit.warnings)
+    check_fit(named, units, blocks, None)
     return Given(
         name=wanted.name,
         scene=scene,
@@ -260,19 +262,21 @@ def _given(
     )
 
 
-def _tell_pixels(scene: Scene, wanted: SensorInput, ledger: Ledger) -> None:
+def _tell_pixels(scene: Scene, wanted: SensorInput) -> None:
     """Say where pixels are resampled, and warn where they are too coarse to show what the model looks for."""
     if scene.grid.crs is None:
         return
     down, right = scene.grid.pixel_size_m
     if max(down, right) > COARSE * wanted.resolution:
-        ledger.warn(
+        warn(
+            LOG,
+            "pixels-too-coarse",
             f"{scene.name}: pixels are {right:.3g} x {down:.3g} m, the model was trained at "
-            f"{wanted.resolution:g} m; what is interpolated shows no more, so scores may be wrong"
+            f"{wanted.resolution:g} m; what is interpolated shows no more, so scores may be wrong",
         )
     elif metric_grid(scene.grid, wanted.resolution, scene.name) is not scene.grid:
-        ledger.note(
-            f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are brought to {wanted.resolution:g} m"
+        note(
+            LOG, f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are brought to {wanted.resolution:g} m"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,13 +13,14 @@ import numpy as np
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import tell_hidden
 from geoseg.bundles.find import find_model
-from geoseg.engine.make_map import Ledger, begin, command_of, make_map, outputs_of, plan
+from geoseg.engine.make_map import begin, command_of, make_map, outputs_of, plan
 from geoseg.engine.network_on_scene import clip, network_recipe
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import scratch_folder
+from geoseg.messages import collecting, replay, warn
 from geoseg.methane.column_cache import keep
 from geoseg.methane.column_threshold import PlumeSession, Search, find_threshold
 from geoseg.methane.columns import open_all, retrieve
@@ -34,11 +36,13 @@ from geoseg.methane.screening import PlumeJudge
 from geoseg.methane.view_angles import angles_of
 from geoseg.methods.plume_search import MARGIN, Background
 from geoseg.outputs import Beside
-from geoseg.run_record import Reporter, RunRecord
+from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.spec.presets import sensors, task
+
+LOG = logging.getLogger(__name__)
 
 OTHER_TASKS = frozenset({"flood", "change"})
 """What networks may be made for that draw no plumes."""
@@ -48,7 +52,10 @@ TILE = 256
 
 
 @reading_inputs()
-def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) -> RunRecord | Plan:
+@collecting()
+def map_plumes(
+    spec: PlumeSpec, progress: Progress = no_progress, *, dry_run: bool = False
+) -> RunRecord | Plan:
     """Map methane plumes with their rates.
 
     Raises:
@@ -58,28 +65,31 @@ def map_plumes(spec: PlumeSpec, reporter: Reporter, *, dry_run: bool = False) ->
         ModelError: the network does not fit.
         OutputError: an output cannot be written.
     """
-    ledger = Ledger(reporter)
     begin(spec.run, _inputs(spec), spec.columns)
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
     if facilities is not None and not facilities.labels:
-        ledger.warn(f"{facilities.path}: holds no facility, so that plumes are attributed to none")
+        warn(
+            LOG,
+            "no-facilities",
+            f"{facilities.path}: holds no facility, so that plumes are attributed to none",
+        )
     with ExitStack() as stack:
         wind = open_wind(spec, stack)
-        retrieved = _retrieve(spec, stack, ledger, dry_run=dry_run)
+        retrieved = _retrieve(spec, stack, progress, dry_run=dry_run)
         if dry_run:
-            return _plan(spec, retrieved, stack, ledger)
+            return _plan(spec, retrieved, stack)
         if not retrieved.stored:
-            retrieved = keep(retrieved, spec.run.output.resolve().parent, stack, ledger)
+            retrieved = keep(retrieved, spec.run.output.resolve().parent, stack, progress)
         search = find_threshold(retrieved, spec)
-        recipe = _recipe(spec, retrieved, search, stack, ledger)
+        recipe = _recipe(spec, retrieved, search, stack)
         winds = Winds(spec=spec, file=wind, scene=retrieved.scene, satellite=retrieved.satellite)
-        tell_wind(winds, ledger)
+        tell_wind(winds)
         outputs = [*outputs_of(spec.run), *([] if spec.columns is None else [spec.columns])]
         beside = stack.enter_context(Beside(outputs, overwrite=spec.run.overwrite))
-        found = look(spec, retrieved, search, beside, stack, ledger)
+        found = look(spec, retrieved, search, beside, stack, progress)
         judge = _judge(spec, retrieved, found, winds, stack)
         recipe = replace(recipe, extras=extras(spec, retrieved, found, judge, facilities))
-        return make_map(recipe, spec.run, command_of(spec), ledger, beside)
+        return make_map(recipe, spec.run, command_of(spec), progress, beside)
 
 
 def _inputs(spec: PlumeSpec) -> list[str | Path]:
@@ -88,17 +98,17 @@ def _inputs(spec: PlumeSpec) -> list[str | Path]:
     return [*spec.scene.paths, *(path for scene in spec.reference for path in scene.paths), *beside]
 
 
-def _plan(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger: Ledger) -> Plan:
+def _plan(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack) -> Plan:
     """Say what drawing the map would take, without looking at the whole scene."""
     even = Background(mean=np.zeros((1, 1)), std=np.ones((1, 1)), pixel_std=1.0)
     search = Search(background=even, sigmas=spec.sigma, min_pixels=spec.min_pixels)
-    found = plan(_recipe(spec, retrieved, search, stack, ledger), spec.run)
+    found = plan(_recipe(spec, retrieved, search, stack), spec.run)
     seconds = None if spec.model is None else found.seconds
     note = "columns are computed first, into scratch files beside the output; that is not counted here"
     return found.model_copy(update={"seconds": seconds, "notes": (*found.notes, note)})
 
 
-def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: bool) -> Retrieved:
+def _retrieve(spec: PlumeSpec, stack: ExitStack, progress: Progress, *, dry_run: bool) -> Retrieved:
     """Columns of the scene, by what kind of instrument saw it; of a cube without them where they can wait."""
     scene = stack.enter_context(open_scene(spec.scene, sensors()))
     if scene.grid.crs is None:
@@ -112,16 +122,16 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, ledger: Ledger, *, dry_run: boo
     _check_options(spec, satellite)
     angles = angles_of(scene, satellite, sun_zenith=spec.sun_zenith, view_zenith=spec.view_zenith)
     if satellite.kind == "spectrometer":
-        ledger.hear(scene.notes, scene.warnings)
-        scene = with_cloud_mask(scene, spec.scene, spec.run, stack, ledger, dry_run=dry_run)
-        tell_hidden(clip(scene, spec.run), ledger)
+        replay(scene.messages)
+        scene = with_cloud_mask(scene, spec.scene, spec.run, stack, progress, dry_run=dry_run)
+        tell_hidden(clip(scene, spec.run))
         if dry_run and spec.model is None:
-            return plan_cube(scene, spec, satellite, angles, ledger)
+            return plan_cube(scene, spec, satellite, angles)
         parent = spec.run.output.resolve().parent
         folder = stack.enter_context(scratch_folder(parent))
-        return retrieve_cube(scene, spec, satellite, folder, stack, ledger, angles)
-    opened = open_all(spec, stack, ledger, dry_run=dry_run)
-    return retrieve(spec, satellite, opened, angles, ledger)
+        return retrieve_cube(scene, spec, satellite, folder, stack, progress, angles)
+    opened = open_all(spec, stack, progress, dry_run=dry_run)
+    return retrieve(spec, satellite, opened, angles)
 
 
 def _check_options(spec: PlumeSpec, satellite: SatelliteSpec) -> None:
@@ -180,18 +190,12 @@ def _judge(spec: PlumeSpec, retrieved: Retrieved, found: Found, winds: Winds, st
     )
 
 
-def _recipe(
-    spec: PlumeSpec,
-    retrieved: Retrieved,
-    search: Search,
-    stack: ExitStack,
-    ledger: Ledger,
-) -> Recipe:
+def _recipe(spec: PlumeSpec, retrieved: Retrieved, search: Search, stack: ExitStack) -> Recipe:
     """What is scored: columns above a threshold, or whatever a network makes of them."""
     preset = task("plume")
     inputs = (retrieved.source.describe(), *(scene.describe() for scene in retrieved.inputs))
     if spec.model is not None:
-        recipe = _by_network(spec, retrieved, stack, ledger)
+        recipe = _by_network(spec, retrieved, stack)
         return replace(
             recipe, task="methane plume", layer=preset.layer, classes=preset.classes, inputs=inputs
         )
@@ -214,7 +218,7 @@ def _recipe(
     )
 
 
-def _by_network(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger: Ledger) -> Recipe:
+def _by_network(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack) -> Recipe:
     """Let a network draw the mask from columns and bands."""
     model = find_model(spec.model or "")
     scene = retrieved.scene
@@ -225,6 +229,6 @@ def _by_network(spec: PlumeSpec, retrieved: Retrieved, stack: ExitStack, ledger:
         raise ModelError(f"{model.name} is a network for {model.task}; methane needs one trained on plumes")
     if len(model.classes) != 2:
         raise ModelError(f"{model.name}: a network of plumes has two classes, not {len(model.classes)}")
-    recipe = network_recipe(model, scene, source, spec.run, ledger)
+    recipe = network_recipe(model, scene, source, spec.run)
     stack.callback(recipe.session.close)
     return recipe

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError
+from geoseg.messages import note, warn
 from geoseg.methane.view_angles import acquired
 from geoseg.methods.methane_rate import EffectiveWind
 from geoseg.scenes import Scene
 from geoseg.scenes.wind_fields import Wind, WindFile
 from geoseg.spec import PlumeSpec, SatelliteSpec
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +75,7 @@ def open_wind(spec: PlumeSpec, stack: ExitStack) -> WindFile | None:
     return stack.enter_context(WindFile(spec.wind)) if isinstance(spec.wind, Path) else None
 
 
-def tell_wind(winds: Winds, ledger: Ledger) -> None:
+def tell_wind(winds: Winds) -> None:
     """Say what wind plumes will be given; a file of another day or place is refused before mapping.
 
     Raises:
@@ -80,18 +83,21 @@ def tell_wind(winds: Winds, ledger: Ledger) -> None:
     """
     wind = winds.at()
     if wind is None:
-        ledger.warn(
-            "no wind is known: plumes get masses and no rates; say --wind M/S, or a file of U10 and V10"
+        warn(
+            LOG,
+            "no-wind",
+            "no wind is known: plumes get masses and no rates; say --wind M/S, or a file of U10 and V10",
         )
         return
     if wind.warning:
-        ledger.warn(wind.warning)
+        warn(LOG, "wind-doubtful", wind.warning)
     effective = effective_wind(winds.spec, winds.satellite)
     towards = "" if wind.direction_from is None else f" from {wind.direction_from:.0f} degrees"
     cited = " ".join(effective.citation.split())
-    ledger.note(
+    note(
+        LOG,
         f"wind {wind.speed:.1f} m/s{towards} ({wind.source}), effective "
-        f"{float(effective(wind.speed)):.2f} m/s: {effective.slope:g} x U10 {effective.offset:+g} ({cited})"
+        f"{float(effective(wind.speed)):.2f} m/s: {effective.slope:g} x U10 {effective.offset:+g} ({cited})",
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import logging
+from contextvars import copy_context
+from dataclasses import dataclass
 from glob import escape
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.inputs import opened
+from geoseg.messages import held, note, replay
 from geoseg.runtimes import Session, cuda, onnxruntime
 from geoseg.runtimes.graph import DeviceGraph, Precision, RuntimeStatus
 from geoseg.runtimes.loading import RUNTIMES, Request
@@ -19,6 +21,8 @@ from geoseg.runtimes.machine import bf16_flags, usable_threads
 from geoseg.runtimes.network_session import is_device_graph
 from geoseg.runtimes.precision import Chosen, choose_precision
 from geoseg.spec import AnyModel, ModelSpec
+
+LOG = logging.getLogger(__name__)
 
 ON_CPU = ("openvino", "onnxruntime")
 """What `auto` chooses from on processors: torch is slower there, and seconds to import."""
@@ -32,10 +36,6 @@ class OpenedSession:
     """A network ready to run, and what was chosen for it."""
 
     session: Session
-    notes: tuple[str, ...]
-    """What was chosen and why, for people."""
-    warnings: tuple[str, ...] = ()
-    """What may make its maps differ from those of float32."""
     runtime: str
     version: str
     device: str
@@ -62,7 +62,6 @@ def open_session(
     batch: int | None = None,
     tile: int,
     check: NDArray[np.float32] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
 ) -> OpenedSession:
     """Load a network in the runtime that suits.
 
@@ -77,7 +76,6 @@ def open_session(
         batch: tiles a call; None: what suits.
         tile: pixels a side.
         check: normalised tiles (N, C, tile, tile) of the scene itself; None: nothing is compared.
-        tell: hears what takes long before it begins.
 
     Raises:
         ModelError: the weights are missing, damaged or not what the description says.
@@ -87,8 +85,19 @@ def open_session(
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
         wanted = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
         raise ModelError(f"model {model.name} takes tiles of {wanted}, not {tile}; say --tile accordingly")
+    context = copy_context()
+
+    def tell(text: str) -> None:
+        """Log what takes long before it begins, also where other messages are held back."""
+        context.run(note, LOG, text)
+
     request = Request(
-        spec=model, threads=threads or usable_threads(), batch=batch, tile=tile, check=check, tell=tell
+        spec=model,
+        threads=threads or usable_threads(),
+        batch=batch,
+        tile=tile,
+        check=check,
+        tell=tell,
     )
     if runtime != "auto" and runtime not in RUNTIMES:
         raise RuntimeMissingError(f"no runtime is called {runtime}; there are {', '.join(RUNTIMES)}")
@@ -98,14 +107,12 @@ def open_session(
         return _on_cuda(request, runtime, device, precision)
     if runtime == "tensorrt":
         return _on_cuda(request, runtime, "cuda", precision)
-    notes: list[str] = []
     if (runtime == "auto" or runtime in ON_CUDA) and _may_have_cuda(runtime):
         try:
             return _on_cuda(request, runtime, "cuda", precision)
         except RuntimeMissingError as error:
-            notes.append(f"the CPU is used, since {error}")
-    opened = _on_cpu(request, runtime, precision)
-    return replace(opened, notes=(*notes, *opened.notes))
+            note(LOG, f"the CPU is used, since {error}")
+    return _on_cpu(request, runtime, precision)
 
 
 def _may_have_cuda(runtime: str) -> bool:
@@ -128,11 +135,15 @@ def _on_cuda(request: Request, runtime: str, device: str, precision: str) -> Ope
             refusals.append(f"{name} has no {precision} there")
             continue
         try:
-            opened = _open(request, status, device, precision, "")
+            with held() as messages:
+                opened = _open(request, status, device, precision, "")
+                for text in refusals:
+                    note(LOG, f"not on {text}")
         except (RuntimeMissingError, ModelError) as error:
             refusals.append(f"{name} cannot: {error}")
             continue
-        return replace(opened, notes=(*opened.notes, *(f"not on {text}" for text in refusals)))
+        replay(messages)
+        return opened
     raise RuntimeMissingError(f"{device}: no runtime can use it: {'; '.join(refusals)}; or say --device cpu")
 
 
@@ -173,13 +184,14 @@ def _open(request: Request, status: RuntimeStatus, device: str, precision: str, 
     """Load on one device, which is not replaced by another; on `cuda`, also on the further ones."""
     if device.startswith("cuda"):
         check_cuda(status, device)
-    chosen = choose_precision(request, status, device, precision)
-    graphs, left_out = _on_each(request, status, device, chosen)
+    with held() as messages:
+        chosen = choose_precision(request, status, device, precision)
+        graphs = _on_each(request, status, device, chosen)
     several = f" and {len(graphs) - 1} more of its kind" if len(graphs) > 1 else ""
+    note(LOG, f"network runs on {chosen.session.description}{several}{why}")
+    replay(messages)
     return OpenedSession(
         session=chosen.session,
-        notes=(f"network runs on {chosen.session.description}{several}{why}", *chosen.notes, *left_out),
-        warnings=chosen.warnings,
         runtime=status.name,
         version=status.version,
         device=device,
@@ -190,34 +202,31 @@ def _open(request: Request, status: RuntimeStatus, device: str, precision: str, 
     )
 
 
-def _on_each(
-    request: Request, status: RuntimeStatus, device: str, chosen: Chosen
-) -> tuple[tuple[DeviceGraph, ...], list[str]]:
+def _on_each(request: Request, status: RuntimeStatus, device: str, chosen: Chosen) -> tuple[DeviceGraph, ...]:
     """The network on every device in use: `cuda` means all that are like the first.
 
     A further one that fails, such as one that is full of another's work, is left out and named.
     """
     first = chosen.session.device_graph
     if first is None or not device.startswith("cuda"):
-        return (), []
+        return ()
     if device != "cuda":
-        return (first,), []
+        return (first,)
     found = cuda.gpus()
     alike = [
         gpu.index for gpu in found[1:] if (gpu.name, gpu.capability) == (found[0].name, found[0].capability)
     ]
     graphs: list[DeviceGraph] = []
-    left_out: list[str] = []
     for index in alike:
         try:
             graph = request.graph(status.name, f"cuda:{index}", chosen.precision)
         except (ModelError, RuntimeMissingError) as error:
-            left_out.append(f"cuda:{index} is left out, since {error}")
+            note(LOG, f"cuda:{index} is left out, since {error}")
             continue
         if is_device_graph(graph):
             graphs.append(graph)
     chosen.session.close_with(graphs)
-    return (first, *graphs), left_out
+    return (first, *graphs)
 
 
 def check_weights(model: AnyModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.messages import note
 from geoseg.runtimes import Classifier, cuda
 from geoseg.runtimes.activation import activate
 from geoseg.runtimes.choose import (
@@ -25,6 +27,8 @@ from geoseg.runtimes.network_session import OUT_OF_SCORES
 from geoseg.runtimes.precision import no_precision
 from geoseg.spec import ClassifierSpec
 
+LOG = logging.getLogger(__name__)
+
 MOST, MOST_BYTES = 64, 64 * 2**20
 """Footprints that are gathered before they are scored, and what they weigh, where nothing else is said."""
 
@@ -40,8 +44,6 @@ class OpenedClassifier:
     """A scene classifier ready to run, and what was chosen for it."""
 
     classifier: Classifier
-    notes: tuple[str, ...]
-    """What was chosen and why, for people."""
     runtime: str
     version: str
     device: str
@@ -75,10 +77,7 @@ def open_classifier(
     check_weights(model)
     count, size = threads or usable_threads(), batch or at_once(model)
     asked = "fp32" if precision == "auto" else precision
-    tried: tuple[str, ...] = ()
-    where = device
-    if device == "auto":
-        where, tried = _device(runtime, asked)
+    where = _device(runtime, asked) if device == "auto" else device
     status, why = _runtime(runtime, where, asked)
     known = next((own for own in status.precisions_on(where) if own == asked), None)
     if known is None:
@@ -87,9 +86,9 @@ def open_classifier(
         model, device=where, precision=known, threads=count, batch=size
     )
     session = ClassifierSession(graph, model, batch=size)
+    note(LOG, f"classifier runs on {session.description}{why}")
     return OpenedClassifier(
         classifier=session,
-        notes=(*tried, f"classifier runs on {session.description}{why}"),
         runtime=status.name,
         version=status.version,
         device=where,
@@ -98,15 +97,16 @@ def open_classifier(
     )
 
 
-def _device(runtime: str, precision: str) -> tuple[str, tuple[str, ...]]:
-    """CUDA where onnxruntime has it, else the CPU; and why it is the CPU where CUDA was worth a try."""
+def _device(runtime: str, precision: str) -> str:
+    """CUDA where onnxruntime has it, else the CPU; logs why, where there is a GPU."""
     if runtime not in {"auto", "onnxruntime"} or precision != "fp32":
-        return "cpu", ()
+        return "cpu"
     status: RuntimeStatus = RUNTIMES["onnxruntime"].status()
     if status.has_cuda:
-        return "cuda", ()
-    worth = cuda.any_gpu()
-    return "cpu", (f"the CPU is used, since {status.why_no_cuda}: {status.cuda_remedy}",) if worth else ()
+        return "cuda"
+    if cuda.any_gpu():
+        note(LOG, f"the CPU is used, since {status.why_no_cuda}: {status.cuda_remedy}")
+    return "cpu"
 
 
 def _runtime(runtime: str, device: str, precision: str) -> tuple[RuntimeStatus, str]:

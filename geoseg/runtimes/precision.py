@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.messages import held, note, replay, warn
 from geoseg.runtimes.agreement import SAME_AREA, SAME_ON_GPU, Agreement, compare_scores, score_all
 from geoseg.runtimes.graph import Precision, RuntimeStatus
 from geoseg.runtimes.loading import Request
 from geoseg.runtimes.machine import bf16_is_fast
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.runtimes.tensorrt.tensorrt_run import TensorRtGraph
+
+LOG = logging.getLogger(__name__)
 
 LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
     {"tensorrt": ("fp16", "bf16"), "torch": ("fp16", "bf16"), "onnxruntime": ()}
@@ -32,8 +36,6 @@ class Chosen:
     session: NetworkSession
     precision: Precision
     agreement: Agreement | None = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def choose_precision(request: Request, status: RuntimeStatus, device: str, precision: str) -> Chosen:
@@ -51,39 +53,38 @@ def choose_precision(request: Request, status: RuntimeStatus, device: str, preci
     elif lower and (request.check is None or not len(request.check)):
         reason = f"precision fp32: there was no tile to try {lower[0]} on"
     if reason or not lower:
-        session, told = request.load(status.name, device, "fp32")
-        return Chosen(session=session, precision="fp32", notes=(*told, *([reason] if reason else [])))
+        session = request.load(status.name, device, "fp32")
+        if reason:
+            note(LOG, reason)
+        return Chosen(session=session, precision="fp32")
     return _prove(request, status, device, lower)
 
 
 def _as_asked(request: Request, status: RuntimeStatus, device: str, precision: Precision) -> Chosen:
     """Load in a precision that is taken whatever it gives, and say what it gives beside float32."""
-    session, told = request.load(status.name, device, precision)
+    session = request.load(status.name, device, precision)
     if precision == "bf16" and device == "cpu" and not bf16_is_fast():
-        told = (*told, "bf16 is slower than fp32 on a processor without AMX")
+        note(LOG, "bf16 is slower than fp32 on a processor without AMX")
     if precision == "fp32" or request.check is None or not len(request.check):
-        return Chosen(session=session, precision=precision, notes=told)
+        return Chosen(session=session, precision=precision)
     try:
-        reference, _ = _reference(request, status, device)
+        with held():
+            reference = _reference(request, status, device)
         with closing(reference):
             expected = score_all(reference, request.check)
     except (ModelError, RuntimeMissingError) as error:
-        why = f"precision {precision}: not compared with fp32, since {error}"
-        return Chosen(session=session, precision=precision, notes=(*told, why))
+        note(LOG, f"precision {precision}: not compared with fp32, since {error}")
+        return Chosen(session=session, precision=precision)
     agreement = _compared(request, device, expected, score_all(session, request.check))
     why = f"precision {precision}: {_told(request.check, agreement)}"
-    return Chosen(
-        session=session,
-        precision=precision,
-        agreement=agreement,
-        notes=(*told, why) if agreement.enough else told,
-        warnings=() if agreement.enough else (f"{why}; --precision auto would not take it",),
-    )
+    if agreement.enough:
+        note(LOG, why)
+    else:
+        warn(LOG, "precision-changes-map", f"{why}; --precision auto would not take it")
+    return Chosen(session=session, precision=precision, agreement=agreement)
 
 
-def _reference(
-    request: Request, status: RuntimeStatus, device: str
-) -> tuple[NetworkSession, tuple[str, ...]]:
+def _reference(request: Request, status: RuntimeStatus, device: str) -> NetworkSession:
     """Load in float32. TensorRT's reference is another runtime's: its own would be one engine more."""
     own = status.name != "tensorrt"
     return request.load(status.name if own else "onnxruntime", device if own else "cpu", "fp32")
@@ -104,14 +105,16 @@ def _told(check: NDArray[np.float32], agreement: Agreement) -> str:
 def _prove(request: Request, status: RuntimeStatus, device: str, lower: list[Precision]) -> Chosen:
     """Take the first precision that gives what float32 gives on tiles of the scene, else float32."""
     check = request.check if request.check is not None else np.empty((0,), np.float32)
-    reference, told = _reference(request, status, device)
+    with held() as messages:
+        reference = _reference(request, status, device)
     expected = score_all(reference, check)
     failures: list[str] = []
     agreement: Agreement | None = None
     for name in lower:
         candidate: NetworkSession | None = None
         try:
-            candidate, _ = request.load(status.name, device, name)
+            with held():
+                candidate = request.load(status.name, device, name)
             found = score_all(candidate, check)
         except (ModelError, RuntimeMissingError) as error:
             failures.append(f"{name} failed: {error}")
@@ -124,17 +127,19 @@ def _prove(request: Request, status: RuntimeStatus, device: str, lower: list[Pre
             reference.close()
             if isinstance(candidate.device_graph, TensorRtGraph):
                 candidate.device_graph.remember({"agreement": agreement.numbers(len(check))})
-            why = f"precision {name}: {tiles}"
-            return Chosen(
-                session=candidate, precision=name, agreement=agreement, notes=(*told, *failures, why)
-            )
+            replay(messages)
+            for text in (*failures, f"precision {name}: {tiles}"):
+                note(LOG, text)
+            return Chosen(session=candidate, precision=name, agreement=agreement)
         candidate.close()
         failures.append(f"{name} gave only {tiles}")
     if status.name == "tensorrt":
         reference.close()
-        reference, told = request.load(status.name, device, "fp32")
-    why = f"precision fp32: {'; '.join(failures)}"
-    return Chosen(session=reference, precision="fp32", agreement=agreement, notes=(*told, why))
+        with held() as messages:
+            reference = request.load(status.name, device, "fp32")
+    replay(messages)
+    note(LOG, f"precision fp32: {'; '.join(failures)}")
+    return Chosen(session=reference, precision="fp32", agreement=agreement)
 
 
 def no_precision(status: RuntimeStatus, device: str, precision: str) -> str:

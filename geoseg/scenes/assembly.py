@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from geoseg.errors import BandError, SceneError
+from geoseg.messages import note
 from geoseg.scenes.lattice import are_tiles
 from geoseg.scenes.naming import (
     CUBE,
@@ -26,6 +28,8 @@ from geoseg.scenes.raster import Raster
 from geoseg.scenes.recognition import AS_SAID, Verdict, not_recognised, sensors_of
 from geoseg.spec import SensorSpec
 
+LOG = logging.getLogger(__name__)
+
 COARSER = 1.5
 """A band found twice is taken from the file whose pixels are so many times smaller; else it is an error."""
 
@@ -40,8 +44,8 @@ class Named:
     """How the name was found, for people."""
 
 
-def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[str]]:
-    """Return a file's bands without a true alpha band, and notes.
+def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
+    """Return a file's bands without a true alpha band.
 
     A band that calls itself alpha is one if its values are only 0 and the highest of the dtype; else it
     holds data, as the near infrared of NAIP does.
@@ -49,7 +53,7 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
     Raises:
         SceneError: the product's metadata describe another number of bands than the file has.
     """
-    indexes, notes = list(range(1, raster.count + 1)), []
+    indexes = list(range(1, raster.count + 1))
     alpha = raster.alpha_candidate
     if alpha is not None:
         kinds = np.unique(raster.sample(alpha))
@@ -59,7 +63,7 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
             raster.trust_alpha(alpha)
             indexes.remove(alpha)
         else:
-            notes.append(f"band {alpha} calls itself alpha but its values vary: taken for data")
+            note(LOG, f"band {alpha} calls itself alpha but its values vary: taken for data")
     if asset.wavelengths and len(asset.wavelengths) != raster.count:
         raise SceneError(
             f"{raster.path} has {raster.count} bands, and its metadata describe {len(asset.wavelengths)}; "
@@ -72,13 +76,13 @@ def candidates_of(asset: Asset, raster: Raster) -> tuple[list[Candidate], list[s
         bad = bad_bands(raster) | {index for index, centre in wavelengths.items() if centre is None}
         if bad:
             indexes = [index for index in indexes if index not in bad]
-            notes.append(f"left out: {len(bad)} bands that the product calls bad or did not acquire")
+            note(LOG, f"left out: {len(bad)} bands that the product calls bad or did not acquire")
     return [
         Candidate(
             asset=asset, raster=raster, index=index, wavelength=wavelengths[index], fwhm=widths[index - 1]
         )
         for index in indexes
-    ], notes
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +90,6 @@ class Naming:
     """Bands with names, and what became of the others."""
 
     named: list[Named]
-    notes: list[str]
-    """What was guessed, for people."""
     left_out: list[LeftOut]
 
 
@@ -112,14 +114,13 @@ def name_bands(
         SceneError: files are of several sensors.
     """
     named: list[Named] = []
-    notes: list[str] = []
     unknown: list[Candidate] = []
     own, foreign = _of_product(candidates, verdict, sensors)
     for group in _by_raster(own):
         found = _cube(group) or _by_names(group, verdict, sensors)
         if not found and (ordered := _in_order(group, verdict)):
-            found, note = ordered
-            notes.append(note)
+            found, guess = ordered
+            note(LOG, guess)
         named += found
         have = {id(item.candidate) for item in found}
         unknown += [item for item in group if id(item) not in have]
@@ -132,10 +133,9 @@ def name_bands(
     if left and not settled:
         told = [item.name for item in left]
         more = f" and {len(told) - 6} more" if len(told) > 6 else ""
-        notes.append(f"left out, not known by name: {', '.join(told[:6])}{more}")
+        note(LOG, f"left out, not known by name: {', '.join(told[:6])}{more}")
     _refuse_other_sensors(named, verdict, sensors)
-    kept, doubled = _once([item for item in named if item.name not in settled])
-    return Naming(named=kept, notes=notes + doubled, left_out=left)
+    return Naming(named=_once([item for item in named if item.name not in settled]), left_out=left)
 
 
 def _of_product(
@@ -250,7 +250,7 @@ def _not_named(
     )
 
 
-def _once(named: Sequence[Named]) -> tuple[list[Named], list[str]]:
+def _once(named: Sequence[Named]) -> list[Named]:
     """Keep each band of the finest files that hold it; several may hold it side by side, as tiles.
 
     Raises:
@@ -260,7 +260,6 @@ def _once(named: Sequence[Named]) -> tuple[list[Named], list[str]]:
     for item in named:
         groups.setdefault(item.name, []).append(item)
     kept: list[Named] = []
-    notes: list[str] = []
     for name, group in groups.items():
         if len(group) == 1:
             kept += group
@@ -269,7 +268,7 @@ def _once(named: Sequence[Named]) -> tuple[list[Named], list[str]]:
         tiles: list[Named] = []
         for item in group:
             if _pixel(item) >= COARSER * _pixel(finest):
-                notes.append(f"{name}: {finest.candidate.where} taken, {item.candidate.where} is coarser")
+                note(LOG, f"{name}: {finest.candidate.where} taken, {item.candidate.where} is coarser")
                 continue
             for other in tiles:
                 if not are_tiles(other.candidate.raster.grid, item.candidate.raster.grid):
@@ -279,7 +278,7 @@ def _once(named: Sequence[Named]) -> tuple[list[Named], list[str]]:
                     )
             tiles.append(item)
         kept += tiles
-    return kept, notes
+    return kept
 
 
 def _refuse_other_sensors(

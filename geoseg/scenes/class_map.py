@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.messages import Message, held
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.files import find_product
 from geoseg.scenes.lattice import overlap
@@ -78,7 +79,8 @@ def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, as
         SceneError: there are several maps of classes, or none where the user says so.
         UsageError: `--mask` is not understood, or bands are named.
     """
-    product = find_product(request.paths, quality_layers())
+    with held():
+        product = find_product(request.paths, quality_layers())
     most = MOST_FILES if all(is_local(asset.path) for asset in product.assets) else MOST_REMOTE
     found: list[ClassMap] = []
     if product.sensor is None and len(product.assets) <= most and not request.bands:
@@ -132,8 +134,8 @@ def _joined(found: Sequence[ClassMap], product: Product) -> ClassMap:
         raise SceneError(f"{product.name} holds several maps of classes ({names}): give those of one date")
     mosaic = Mosaic([item.scene.bands for item in found])
     band = replace(first.scene.bands[0], raster=mosaic, index=1, nodata=mosaic.nodata[0])
-    note = f"{len(found)} files tile the area and are read as one"
-    facts = replace(first.scene.facts, name=product.name, notes=(note,))
+    tiled = Message(logger=__name__, text=f"{len(found)} files tile the area and are read as one")
+    facts = replace(first.scene.facts, name=product.name, messages=(tiled,))
     return replace(first, scene=Scene(facts, (band,)))
 
 

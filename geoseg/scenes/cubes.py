@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import cached_property
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from geoseg.messages import note
 from geoseg.scenes.naming import wavelength_of
 from geoseg.scenes.raster import Raster, base_name
-from geoseg.scenes.remarks import Remarks
 from geoseg.spec import Units
+
+LOG = logging.getLogger(__name__)
 
 SENTINELS = (-9999.0, -32768.0, -99999.0)
 """Values that mean "not observed" in float files whose authors forgot the nodata tag."""
@@ -38,9 +41,9 @@ BRIGHTEST = 2.0
 class Cube:
     """What holds for all bands of a spectrometer's file of floats; looked at once, when it is wanted."""
 
-    def __init__(self, raster: Raster, remarks: Remarks) -> None:
-        """Take a file; remarks hear what was found."""
-        self._raster, self._remarks = raster, remarks
+    def __init__(self, raster: Raster) -> None:
+        """Take a file."""
+        self._raster = raster
         self._file = base_name(raster.path)
 
     @cached_property
@@ -49,7 +52,7 @@ class Cube:
         values = _sample(self._raster, self._raster.count)
         nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
         if nodata is not None:
-            self._remarks.note(f"{self._file}: {nodata:g} without a nodata tag, taken for not observed")
+            note(LOG, f"{self._file}: {nodata:g} without a nodata tag, taken for not observed")
         return nodata
 
     @cached_property
@@ -62,18 +65,19 @@ class Cube:
         units = " ".join([*(tags.get(key, "") for key in _TOLD), self._raster.tags(1).get("units", "")])
         told = f"{self._file} {units}".replace("_", " ")
         if found := _REFLECTANCE.search(told):
-            self._remarks.note(f"{self._file}: taken for reflectance ({found[0]} in its name or tags)")
+            note(LOG, f"{self._file}: taken for reflectance ({found[0]} in its name or tags)")
             return 1.0, "reflectance"
         if found := _WATTS.search(units):
             scale = _POWER[found[1].lower()] * (1e4 if "cm" in units else 1) * (1e3 if "nm" in units else 1)
-            self._remarks.note(f"{self._file}: radiance in {units.strip()}, x {scale:g} in W m-2 sr-1 um-1")
+            note(LOG, f"{self._file}: radiance in {units.strip()}, x {scale:g} in W m-2 sr-1 um-1")
             return scale, "radiance"
         if found := _RADIANCE.search(told):
-            self._remarks.note(f"{self._file}: taken for radiance of unknown scale ({found[0]} in its name)")
+            note(LOG, f"{self._file}: taken for radiance of unknown scale ({found[0]} in its name)")
             return 1.0, "dn"
         if _as_dark_as_reflectance(self._raster):
-            self._remarks.note(
-                f"{self._file}: float values of 0..1 in visible light are taken for reflectance as they are"
+            note(
+                LOG,
+                f"{self._file}: float values of 0..1 in visible light are taken for reflectance as they are",
             )
             return 1.0, "reflectance"
         return 1.0, "dn"

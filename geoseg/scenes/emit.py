@@ -7,6 +7,7 @@ Layout: NASA LP DAAC, EMIT L1B and L2A user guides.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,13 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window
+from geoseg.messages import note
 from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile, iso_time
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.subdatasets import contents_of, spelled
 from geoseg.scenes.swath import Granule, Positions
+
+LOG = logging.getLogger(__name__)
 
 CHUNKED = 12 * 2**20
 """Bytes of a window: of EMIT's 50 bands it touches at most four chunks then."""
@@ -121,13 +125,13 @@ def emit_product(path: str, beside: Sequence[str] = ()) -> Product:
         wavelengths=tuple(float(um) if used else None for um, used in zip(centres, good, strict=True)),
         widths=tuple(map(float, widths)),
     )
+    note(LOG, f"{name}: put on the ground by its lookup table (nearest pixel of the detector)")
     return Product(
         name=name,
         assets=(asset,),
         sensor=SENSORS[variable],
         because=f"a netCDF of {variable} with a lookup table, as EMIT's are",
         time=iso_time(begun),
-        notes=(f"{name}: put on the ground by its lookup table (nearest pixel of the detector)",),
         quality=tuple(QualityFile(path=item, kinds=("emit-mask",)) for item in masks),
         left_out=tuple(
             LeftOut(name=base_name(item), why="no bands to map") for item in beside if item not in masks

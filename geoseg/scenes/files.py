@@ -73,8 +73,6 @@ def _merged(found: Sequence[Product]) -> Product:
         assets=tuple(assets.values()),
         time=next((product.time for product in found if product.time), None),
         hints=tuple(dict.fromkeys(hint for product in found for hint in product.hints)),
-        notes=tuple(dict.fromkeys(note for product in found for note in product.notes)),
-        warnings=tuple(dict.fromkeys(text for product in found for text in product.warnings)),
         platform=platforms.pop() if len(platforms) == 1 else None,
         geometry=next((product.geometry for product in found if product.geometry), None),
         quality=tuple(dict.fromkeys(item for product in found for item in product.quality)),
@@ -361,12 +359,11 @@ def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
 
 def _planet(files: Listing, product: Product) -> Product:
     """Return PlanetScope files with what XML and JSON beside them say; other files as they are."""
-    assets, geometry, warnings = planet.with_metadata(product.assets, files.names, files.text)
+    assets, geometry = planet.with_metadata(product.assets, files.names, files.text)
     times = [asset.time for asset in assets if asset.time]
     return replace(
         product,
         assets=assets,
         time=product.time or min(times, default=None),
         geometry=product.geometry or geometry,
-        warnings=(*product.warnings, *warnings),
     )

@@ -16,6 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, SceneReadError
 from geoseg.grid import Grid, Window
+from geoseg.messages import Message
 from geoseg.pixels import Pixels
 from geoseg.scenes.bands import Band, missing, nodata_as_stored
 from geoseg.scenes.cubes import SENTINELS
@@ -47,12 +48,13 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         count = raster.count
         raster.close()
         raise BandError(f"{path} has {count} band(s), not band {index}")
-    nodata, notes = raster.nodata[index - 1], []
+    nodata, messages = raster.nodata[index - 1], list[Message]()
     if nodata is None and raster.dtypes[index - 1].kind == "f":
         values = raster.sample(index)
         nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
         if nodata is not None:
-            notes.append(f"{base_name(raster.path)}: {nodata:g} without a nodata tag, taken for not observed")
+            text = f"{base_name(raster.path)}: {nodata:g} without a nodata tag, taken for not observed"
+            messages.append(Message(logger=__name__, text=text))
     band = Band(
         name=name,
         raster=raster,
@@ -64,7 +66,7 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         origin="layer",
         scaling="file tags",
     )
-    return Scene(Facts(name=name, notes=tuple(notes), centres={}), (band,))
+    return Scene(Facts(name=name, messages=tuple(messages), centres={}), (band,))
 
 
 def with_nodata(layer: Scene, value: float | None) -> Scene:

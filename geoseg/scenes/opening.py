@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.files.inputs import not_an_input
+from geoseg.messages import Message, held, note, replay, warn
 from geoseg.scenes.assembly import Named, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
@@ -26,11 +28,12 @@ from geoseg.scenes.radiometric_calibration import Context, calibrate
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
 from geoseg.scenes.recognition import recognise
-from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.scene import Facts, Scene
 from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
 from geoseg.spec.presets import auxiliary_layers, quality_layers
+
+LOG = logging.getLogger(__name__)
 
 MAP_TAG = "geoseg_record"
 """Metadata of maps that geoseg itself made: in a folder of band files they are no part of the scene."""
@@ -51,49 +54,47 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         SceneError: the files make no one scene.
         UsageError: the sensor or a `--band` is not understood.
     """
-    with ExitStack() as stack:
-        remarks, kinds = Remarks(), quality_layers()
+    with held() as messages, ExitStack() as stack:
+        kinds = quality_layers()
         settled = _settled_bands(request)
         product = _product(request, {path for path, _ in settled.values()}, kinds)
-        product, rasters = _open_files(product, remarks, stack)
+        product, rasters, unread = _open_files(product, stack)
         own: list[Named] = []
         for name, (path, index) in settled.items():
             own.append(_named(name, rasters[path], index, product))
         free: list[Candidate] = []
         taken = {(item.candidate.raster, item.candidate.index) for item in own}
         for asset in product.assets:
-            found, notes = candidates_of(asset, rasters[asset.path])
+            with held() as about_file:
+                found = candidates_of(asset, rasters[asset.path])
             free += [item for item in found if (item.raster, item.index) not in taken]
             for text in rasters[asset.path].remarks:
-                remarks.note(text)
+                note(LOG, text)
             # Whoever names bands has looked at them: nothing is left to say of alpha.
-            remarks.notes += [f"{base_name(asset.path)}: {note}" for note in notes if not settled]
+            if not settled:
+                replay(about_file, of=base_name(asset.path))
         free, flagged = set_bands_aside(free, kinds)
         free, aside = set_auxiliary_bands_aside(free, auxiliary_layers())
-        remarks.left_out += [*product.left_out, *aside]
         verdict = recognise(request.sensor, product, free, sensors)
-        naming = name_bands(free, verdict, sensors, settled=settled)
+        with held() as guesses:
+            naming = name_bands(free, verdict, sensors, settled=settled)
         named = own + naming.named
         if verdict.sensor is None and {item.name for item in named} <= {"vv", "vh", "hh", "hv"}:
             verdict = replace(verdict, sensor=sensors["sentinel-1"], reason="bands named as polarisations")
         sensor = verdict.sensor or sensors["generic"]
-        remarks.note(f"sensor: {sensor.title} ({verdict.reason or 'nothing gives it away'})")
-        remarks.notes += naming.notes
-        remarks.left_out += naming.left_out
-        _origins(named, remarks)
-        context = Context(
-            sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units, remarks=remarks
-        )
+        note(LOG, f"sensor: {sensor.title} ({verdict.reason or 'nothing gives it away'})")
+        replay(guesses)
+        _origins(named)
+        context = Context(sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units)
         joined = join_tiles(named, calibrate(named, context))
         bands = joined.bands
-        remarks.notes += joined.notes
-        remarks.left_out += joined.left_out
-        _georeference(bands, remarks)
+        left_out = (*unread, *product.left_out, *aside, *naming.left_out, *joined.left_out)
+        _georeference(bands)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
-            remarks.note("bare counts: without a sensor the scale to reflectance is not known")
+            note(LOG, "bare counts: without a sensor the scale to reflectance is not known")
         quality = _quality(request, product, flagged, context)
         stack.callback(quality.close)
-        scene = Scene(_facts(product, context, sensors), bands, quality=quality)
+        scene = Scene(_facts(product, context, sensors, messages, left_out), bands, quality=quality)
         kept = {file for band in bands for file in band.raster.members} | {item.raster for item, _ in flagged}
         spare = {asset.path for asset in product.assets if asset.spare}
         for raster in set(rasters.values()) - kept:
@@ -104,8 +105,11 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         return scene
 
 
-def _open_files(product: Product, remarks: Remarks, stack: ExitStack) -> tuple[Product, dict[str, Raster]]:
+def _open_files(product: Product, stack: ExitStack) -> tuple[Product, dict[str, Raster], tuple[LeftOut, ...]]:
     """Open a product's files, by path; what merely lies in its folder and is no raster is left out.
+
+    Returns:
+        The product without the files that are left out, the rasters by path, and the files that are left out.
 
     Raises:
         SceneReadError: a file that was asked for or labelled is missing, damaged or no raster; or all are.
@@ -113,6 +117,7 @@ def _open_files(product: Product, remarks: Remarks, stack: ExitStack) -> tuple[P
     """
     rasters: dict[str, Raster] = {}
     errors: list[SceneReadError] = []
+    unread: list[LeftOut] = []
     for asset in product.assets:
         try:
             rasters[asset.path] = stack.enter_context(open_raster(asset.path))
@@ -120,11 +125,12 @@ def _open_files(product: Product, remarks: Remarks, stack: ExitStack) -> tuple[P
             if not asset.spare or asset.labels:
                 raise
             errors.append(error)
-            remarks.warn(f"{error}; it is left out")
-            remarks.left_out.append(LeftOut(name=base_name(asset.path), why="cannot be read"))
+            warn(LOG, "file-unreadable", f"{error}; it is left out")
+            unread.append(LeftOut(name=base_name(asset.path), why="cannot be read"))
     if errors and not rasters:
         raise errors[0]
-    return replace(product, assets=tuple(item for item in product.assets if item.path in rasters)), rasters
+    there = tuple(item for item in product.assets if item.path in rasters)
+    return replace(product, assets=there), rasters, tuple(unread)
 
 
 def _quality(
@@ -153,7 +159,7 @@ def _quality(
         )
     if layers:
         titles = ", ".join(dict.fromkeys(layer.title for layer in layers))
-        context.remarks.note(f"quality layers: {titles} (--clouds none maps without them)")
+        note(LOG, f"quality layers: {titles} (--clouds none maps without them)")
     masks = (open_mask(request.mask),) if request.mask else ()
     return Quality(layers=(*layers, *masks), dilate=request.mask_dilate)
 
@@ -199,14 +205,14 @@ def _named(name: str, raster: Raster, index: int, product: Product) -> Named:
     return Named(name=name, candidate=candidate, origin="--band")
 
 
-def _origins(named: list[Named], remarks: Remarks) -> None:
+def _origins(named: list[Named]) -> None:
     """Note names that were found by wavelength or by a word, which is less sure than a label."""
     for origin in ("wavelength", "word in its name"):
         names = [f"{item.name} = {item.candidate.where}" for item in named if item.origin == origin]
         if names:
             few = len(names) <= 8
             told = ", ".join(names) if few else f"{len(names)} bands, {names[0]} to {names[-1]}"
-            remarks.note(f"named by {origin}: {told}")
+            note(LOG, f"named by {origin}: {told}")
 
 
 def _time(product: Product) -> datetime | None:
@@ -219,19 +225,25 @@ def _time(product: Product) -> datetime | None:
     return next((time for name in (product.name, *product.hints) if (time := time_in_name(name))), None)
 
 
-def _georeference(bands: Sequence[Band], remarks: Remarks) -> None:
+def _georeference(bands: Sequence[Band]) -> None:
     """Say where the grid is nowhere on the ground, or turned."""
     for raster in dict.fromkeys(band.raster for band in bands):
         file = base_name(raster.path)
         if raster.grid.crs is None:
             found = raster.georeference
             told = f"{file} has {found.lack}: the map will be in pixel coordinates, without areas"
-            remarks.warn(f"{told}; {found.remedy}")
+            warn(LOG, "no-georeference", f"{told}; {found.remedy}")
         elif not raster.grid.north_up:
-            remarks.note(f"{file}: its rows do not run east; the map keeps that grid")
+            note(LOG, f"{file}: its rows do not run east; the map keeps that grid")
 
 
-def _facts(product: Product, context: Context, sensors: Mapping[str, SensorSpec]) -> Facts:
+def _facts(
+    product: Product,
+    context: Context,
+    sensors: Mapping[str, SensorSpec],
+    messages: Sequence[Message],
+    left_out: Sequence[LeftOut],
+) -> Facts:
     """Return what is known of the scene as a whole."""
     return Facts(
         name=product.name,
@@ -239,8 +251,7 @@ def _facts(product: Product, context: Context, sensors: Mapping[str, SensorSpec]
         time=context.time,
         platform=platform_of(product),
         geometry=product.geometry,
-        notes=tuple(dict.fromkeys((*product.notes, *context.remarks.notes))),
-        warnings=tuple(dict.fromkeys((*product.warnings, *context.remarks.warnings))),
-        left_out=tuple(dict.fromkeys(context.remarks.left_out)),
+        messages=tuple(dict.fromkeys(messages)),
+        left_out=tuple(dict.fromkeys(left_out)),
         centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,8 +12,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
+from geoseg.messages import warn
 from geoseg.scenes.product import Asset, Gain, Geometry
 from geoseg.scenes.raster import base_name
+
+LOG = logging.getLogger(__name__)
 
 # Radiance (`…_AnalyticMS_8b_clip.tif`, of tiles `…_BGRN_Analytic.tif`) and the XML of its name.
 _RADIANCE = re.compile(
@@ -37,7 +41,7 @@ def is_radiance(name: str) -> bool:
 
 def with_metadata(
     assets: Sequence[Asset], names: Iterable[str], text: Callable[[str], str]
-) -> tuple[tuple[Asset, ...], Geometry | None, tuple[str, ...]]:
+) -> tuple[tuple[Asset, ...], Geometry | None]:
     """Give radiance its reflectance coefficients, and scenes the time that their JSON says.
 
     Args:
@@ -46,12 +50,11 @@ def with_metadata(
         text: reads one of them.
 
     Returns:
-        The assets; the angles of the first scene, where they are known; warnings.
+        The assets; the angles of the first scene, where they are known.
     """
     beside = {PurePosixPath(name).name.lower(): name for name in names}
     found: list[Asset] = []
     geometry: Geometry | None = None
-    warnings: list[str] = []
     for asset in assets:
         name = base_name(asset.path)
         item = _ITEM.match(name)
@@ -66,12 +69,14 @@ def with_metadata(
             if metadata.coefficients:
                 moved = replace(moved, gains=_gains(metadata.coefficients, base_name(xml or "")))
             else:
-                warnings.append(
+                warn(
+                    LOG,
+                    "no-reflectance-coefficients",
                     f"{name} is radiance, and no metadata.xml beside it says its reflectance coefficients: "
-                    "thresholds meant for reflectance may mislead; give the XML or surface reflectance"
+                    "thresholds meant for reflectance may mislead; give the XML or surface reflectance",
                 )
         found.append(moved)
-    return tuple(found), geometry, tuple(dict.fromkeys(warnings))
+    return tuple(found), geometry
 
 
 def _gains(coefficients: Mapping[int, float], source: str) -> tuple[Gain | None, ...]:

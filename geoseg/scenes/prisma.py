@@ -7,6 +7,7 @@ geometry of the detector with arrays of latitude and longitude.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.messages import note
 from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product, iso_time
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.subdatasets import Contents, contents_of
+
+LOG = logging.getLogger(__name__)
 
 _CUBE = re.compile(
     r"SWATHS/PRS_(?P<level>L1|L2B|L2C|L2D)_(?P<kind>HCO|HRC)/Data.Fields/(?P<detector>VNIR|SWIR)_Cube$"
@@ -70,13 +74,13 @@ def prisma_product(path: str) -> Product:
         gains=tuple(detector.gain for detector in detectors for _ in detector.wavelengths),
     )
     sun = number(contents.tags, "sun_zenith_angle")
+    note(LOG, f"{name}: {place}")
     return Product(
         name=name,
         assets=(asset,),
         sensor="prisma" if level == "L1" else "prisma-l2",
         because=f"a PRISMA {level} product",
         time=iso_time(contents.tags.get("product_starttime", "")),
-        notes=(f"{name}: {place}",),
         left_out=tuple(LeftOut(name=item, why="panchromatic, quality or other layer") for item in others),
         platform="prisma",
         geometry=None if sun is None else Geometry(sun_zenith=sun, source="Sun_zenith_angle of the product"),

@@ -119,8 +119,6 @@ class Product:
     because: str = ""
     """Why this sensor."""
     time: datetime | None = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
     hints: tuple[str, ...] = field(default=())
     """Further names that may give the sensor away: the folder's, the product's."""
     platform: str | None = None

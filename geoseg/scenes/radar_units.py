@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from geoseg.errors import SceneError
+from geoseg.messages import note, warn
 from geoseg.scenes.bands import FLOOR_DB, Band
 from geoseg.scenes.product import Product
 from geoseg.scenes.radar_said import Said, units_said
 from geoseg.scenes.radar_values import Spread, db_divisor, looks_like, plausible, spread_of
 from geoseg.scenes.raster import base_name
-from geoseg.scenes.remarks import Remarks
 from geoseg.spec import RadarUnits, SarUnits, SensorSpec
+
+LOG = logging.getLogger(__name__)
 
 _TITLES: Mapping[RadarUnits, str] = {
     "db": "dB",
@@ -25,7 +28,7 @@ _ASK = "say --sar-units db, power or amplitude"
 
 
 def settle_units(
-    bands: Sequence[Band], *, sensor: SensorSpec, product: Product, asked: SarUnits, remarks: Remarks
+    bands: Sequence[Band], *, sensor: SensorSpec, product: Product, asked: SarUnits
 ) -> list[Band]:
     """Return the bands with units, alike for all: dB, or bare counts where they are not calibrated.
 
@@ -34,7 +37,6 @@ def settle_units(
         sensor: the scene's.
         product: the scene's files.
         asked: `--sar-units`.
-        remarks: takes the units and the reason, as a warning where sources contradict each other.
 
     Raises:
         SceneError: values are none that backscatter has, or the bands are in different units.
@@ -43,7 +45,7 @@ def settle_units(
     most = max(2, 32 // max(len(bands), 1))
     spreads = [spread for band in bands if (spread := spread_of(band, most))]
     if asked != "auto":
-        return _as_asked(bands, spreads, asked, remarks)
+        return _as_asked(bands, spreads, asked)
     if not spreads:
         raise SceneError(
             f"{_listed(bands)}: nothing but 0 and nodata in a sample, so the units cannot be told; check the "
@@ -55,9 +57,11 @@ def settle_units(
             f"{_listed(bands)}: {_ranges(spreads)} are not of the same units; give all in dB, or all in power"
         )
     if look == "linear" and (bare := _bare(bands)):
-        remarks.warn(
+        warn(
+            LOG,
+            "sar-not-calibrated",
             f"{', '.join(band.name for band in bare)}: whole numbers without a scale are not calibrated; "
-            "they are taken as bare counts (say --sar-units power, amplitude or db if they are that)"
+            "they are taken as bare counts (say --sar-units power, amplitude or db if they are that)",
         )
         return [replace(band, units="dn") for band in bands]
     said = _said(bands, sensor, product)
@@ -68,26 +72,26 @@ def settle_units(
             f"{_listed(bands)}: {_ranges(spreads)} is no calibrated backscatter; calibrate it first (SNAP, "
             f"pyroSAR or an RTC service), or {_ASK}"
         )
-    _tell(units, fitting, said, spreads, remarks)
-    return _converted(bands, spreads, units, remarks)
+    _tell(units, fitting, said, spreads)
+    return _converted(bands, spreads, units)
 
 
-def _as_asked(
-    bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits, remarks: Remarks
-) -> list[Band]:
+def _as_asked(bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits) -> list[Band]:
     """Take the units that `--sar-units` says, and warn where values speak against them."""
     if spreads and units != "db" and looks_like(spreads) == "db" and plausible(spreads, "db"):
         raise SceneError(
             f"{_ranges(spreads)} is dB, and --sar-units says {units}, which is never below 0; leave it out, "
             "or say --sar-units db"
         )
-    remarks.note(f"SAR units: {_TITLES[units]}, as --sar-units says")
+    note(LOG, f"SAR units: {_TITLES[units]}, as --sar-units says")
     if spreads and not (_alike(spreads, units) and plausible(spreads, units)):
-        remarks.warn(
+        warn(
+            LOG,
+            "sar-units-unlikely",
             f"{_ranges(spreads)} does not look like calibrated {_short(units)}, as --sar-units says; "
-            "thresholds in dB may mislead"
+            "thresholds in dB may mislead",
         )
-    return _converted(bands, spreads, units, remarks)
+    return _converted(bands, spreads, units)
 
 
 def _alike(spreads: Sequence[Spread], units: RadarUnits) -> bool:
@@ -115,45 +119,41 @@ def _said(bands: Sequence[Band], sensor: SensorSpec, product: Product) -> list[S
     return found
 
 
-def _tell(
-    units: RadarUnits,
-    fitting: Said | None,
-    said: Sequence[Said],
-    spreads: Sequence[Spread],
-    remarks: Remarks,
-) -> None:
+def _tell(units: RadarUnits, fitting: Said | None, said: Sequence[Said], spreads: Sequence[Spread]) -> None:
     """Say which units were chosen and why."""
     what = f"SAR units: {_TITLES[units]}"
     if fitting is not None:
-        remarks.note(f"{what} ({fitting.why}); --sar-units says otherwise")
+        note(LOG, f"{what} ({fitting.why}); --sar-units says otherwise")
     elif said:
-        remarks.warn(
+        warn(
+            LOG,
+            "sar-units-contradict",
             f"{what}, for {_ranges(spreads)} is no {_short(said[0].units)} ({said[0].why}); if that is "
-            f"wrong, say --sar-units {said[0].units}"
+            f"wrong, say --sar-units {said[0].units}",
         )
     elif units == "db":
-        remarks.note(f"{what} ({_ranges(spreads)}); --sar-units says otherwise")
+        note(LOG, f"{what} ({_ranges(spreads)}); --sar-units says otherwise")
     else:
-        remarks.note(
-            f"{what} ({_ranges(spreads)}); amplitude looks alike: say --sar-units amplitude if it is that"
+        note(
+            LOG,
+            f"{what} ({_ranges(spreads)}); amplitude looks alike: say --sar-units amplitude if it is that",
         )
 
 
-def _converted(
-    bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits, remarks: Remarks
-) -> list[Band]:
+def _converted(bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits) -> list[Band]:
     """Return the bands in dB, or turned into it as they are read."""
     if units != "db":
         for spread in spreads:
             if spread.negative >= 0.01:
-                remarks.note(
+                note(
+                    LOG,
                     f"{spread.band}: {spread.negative:.0%} of the values is below 0, as where noise was "
-                    f"subtracted: taken for {FLOOR_DB:g} dB"
+                    f"subtracted: taken for {FLOOR_DB:g} dB",
                 )
         return [replace(band, units="db", db_factor=_FACTORS[units]) for band in bands]
     divisor = db_divisor(spreads) or 1
     if divisor > 1:
-        remarks.note(f"SAR values are dB x {divisor}, and are divided by it")
+        note(LOG, f"SAR values are dB x {divisor}, and are divided by it")
     return [
         replace(band, units="db", scale=band.scale / divisor, offset=band.offset / divisor) for band in bands
     ]

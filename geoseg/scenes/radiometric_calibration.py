@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -9,15 +10,17 @@ from functools import cached_property
 
 import numpy as np
 
+from geoseg.messages import note, warn
 from geoseg.scenes.assembly import Named
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.radar_units import settle_units
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.remarks import Remarks
 from geoseg.scenes.sentinel2_offset import settle_offset
 from geoseg.spec import SarUnits, SensorSpec, Units
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,6 @@ class Context:
     product: Product
     time: datetime | None
     sar_units: SarUnits
-    remarks: Remarks
     named: Sequence[Named] = ()
     """All bands."""
     cubes: dict[Raster, Cube] = field(default_factory=dict)
@@ -51,25 +53,23 @@ class Context:
 
 
 def calibrate(named: Sequence[Named], context: Context) -> tuple[Band, ...]:
-    """Return bands with scale, offset, units and nodata; guesses are noted in `context.remarks`.
+    """Return bands with scale, offset, units and nodata; guesses are logged.
 
     Raises:
         SceneError: what is said of offset or units contradicts itself or the values.
         SceneReadError: a file is damaged.
     """
     context = replace(context, named=named)
-    sensor, remarks = context.sensor, context.remarks
+    sensor = context.sensor
     bands = [_band(item, context) for item in named]
     if sensor is None:
-        return tuple(_eight_bit(band, bands, remarks) for band in bands)
+        return tuple(_eight_bit(band, bands) for band in bands)
     if sensor.kind == "sar":
         asked = context.sar_units
-        bands = settle_units(bands, sensor=sensor, product=context.product, asked=asked, remarks=remarks)
+        bands = settle_units(bands, sensor=sensor, product=context.product, asked=asked)
         return tuple(_zeros(band, bands) for band in bands)
-    bands = [_eight_bit(band, bands, remarks) for band in bands]
-    return tuple(
-        settle_offset(bands, sensor=sensor, product=context.product, time=context.time, remarks=remarks)
-    )
+    bands = [_eight_bit(band, bands) for band in bands]
+    return tuple(settle_offset(bands, sensor=sensor, product=context.product, time=context.time))
 
 
 def _band(item: Named, context: Context) -> Band:
@@ -109,13 +109,13 @@ def _band(item: Named, context: Context) -> Band:
         return band
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
-    return _forgotten_nodata(band, context.remarks)
+    return _forgotten_nodata(band)
 
 
 def _cube(raster: Raster, context: Context) -> Cube:
     """Return what is found out of a spectrometer's file, once for all its bands."""
     if raster not in context.cubes:
-        context.cubes[raster] = Cube(raster, context.remarks)
+        context.cubes[raster] = Cube(raster)
     return context.cubes[raster]
 
 
@@ -135,20 +135,24 @@ def _from_sensor(item: Named, context: Context) -> Gain:
         return _of_floats(item, context)
     if sensor.units == "reflectance" and (dtype.itemsize == 1 or sensor.scale == 1.0):
         why = "no MTL file says the gains" if sensor.scale == 1.0 else "stored in 8 bits"
-        context.remarks.warn(
+        warn(
+            LOG,
+            "bare-counts",
             f"{item.candidate.file}: {why}, so its values are bare counts, no reflectance; "
-            "indices with fixed thresholds may mislead"
+            "indices with fixed thresholds may mislead",
         )
         return Gain(scale=1.0, offset=0.0, units="dn", source=why)
     if sensor.kind == "hyperspectral" and sensor.units == "radiance" and sensor.scale == 1.0:
         why = "no metadata say the gains"
-        context.remarks.note(f"{item.candidate.file}: {why}, so its whole numbers are bare counts")
+        note(LOG, f"{item.candidate.file}: {why}, so its whole numbers are bare counts")
         return Gain(scale=1.0, offset=0.0, units="dn", source=why)
     if item.name.startswith("lwir"):
         return Gain(scale=1.0, offset=0.0, units="dn", source="thermal band, bare counts")
     if sensor.name.startswith("landsat") and sensor.name.endswith("-l1"):
-        context.remarks.warn(
-            "no MTL file beside the bands: reflectance is not corrected for the sun's elevation"
+        warn(
+            LOG,
+            "no-sun-correction",
+            "no MTL file beside the bands: reflectance is not corrected for the sun's elevation",
         )
     return Gain(scale=sensor.scale, offset=sensor.offset, source=f"sensor {sensor.name}")
 
@@ -163,7 +167,7 @@ def _of_floats(item: Named, context: Context) -> Gain:
         return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
     if sensor is not None and sensor.units in {"reflectance", "dn"} and sensor.kind != "sar":
         if 0 < context.brightest <= 2:
-            context.remarks.note("float values of 0..1 are taken for reflectance as they are")
+            note(LOG, "float values of 0..1 are taken for reflectance as they are")
             return Gain(scale=1.0, offset=0.0, units="reflectance", source="values are reflectance")
         if sensor.units == "reflectance":
             return Gain(
@@ -172,17 +176,17 @@ def _of_floats(item: Named, context: Context) -> Gain:
     return Gain(scale=sensor.scale if sensor else 1.0, offset=0.0, source="stored values")
 
 
-def _forgotten_nodata(band: Band, remarks: Remarks) -> Band:
+def _forgotten_nodata(band: Band) -> Band:
     """Mask a value that means "not observed" by custom, where floats hold it and no tag says so."""
     values = band.raster.sample(band.index)
     for value in SENTINELS:
         if bool((values == value).any()):
-            remarks.note(f"{band.name}: {value:g} without a nodata tag, taken for not observed")
+            note(LOG, f"{band.name}: {value:g} without a nodata tag, taken for not observed")
             return replace(band, nodata=value)
     return band
 
 
-def _eight_bit(band: Band, bands: Sequence[Band], remarks: Remarks) -> Band:
+def _eight_bit(band: Band, bands: Sequence[Band]) -> Band:
     """Let 0 in 8-bit pictures mean "not observed" only where all bands of the file are 0.
 
     One dark band is 0 often there: near infrared over water is.
@@ -191,7 +195,7 @@ def _eight_bit(band: Band, bands: Sequence[Band], remarks: Remarks) -> Band:
         return band
     together = tuple((other.raster, other.index) for other in bands if other.raster is band.raster)
     if len(together) > 1:
-        remarks.note("8-bit values: 0 means not observed only where all bands of the file are 0")
+        note(LOG, "8-bit values: 0 means not observed only where all bands of the file are 0")
     return replace(band, nodata=None, zero_with=together)
 
 

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from geoseg.errors import BandError
 from geoseg.grid import READ_ROWS, Grid, Window
+from geoseg.messages import Message
 from geoseg.pixels import Pixels
 from geoseg.scenes.area_of_interest import Area, box_area
 from geoseg.scenes.bands import Band, common_names, find_band
@@ -36,8 +37,8 @@ class Facts:
     platform: str | None = None
     """The satellite, such as `sentinel-2a`."""
     geometry: Geometry | None = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    """Notes and warnings of the opening, kept until a task replays those of the view that it maps."""
     left_out: tuple[LeftOut, ...] = ()
     """Files and bands of the product that are not mapped from."""
     centres: Mapping[str, float]
@@ -126,14 +127,12 @@ class Scene:
         return float(lon[0]), float(lat[0])
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was recognised, guessed and chosen, and why."""
-        return self.facts.notes + tuple(self._resampling_notes())
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What may make a map wrong, and what to do."""
-        return self.facts.warnings
+    def messages(self) -> tuple[Message, ...]:
+        """Notes and warnings of opening, selecting and resampling this view; `replay` logs them."""
+        return (
+            *self.facts.messages,
+            *(Message(logger=__name__, text=text) for text in self._resampling_notes()),
+        )
 
     def units(self, band: str) -> Units:
         """Return the units of a band's physical values.
@@ -152,8 +151,8 @@ class Scene:
         if len(set(bands)) < len(bands):
             raise BandError(f"bands are asked for twice: {', '.join(bands)}")
         found = [find_band(self.bands, name, self.facts.centres) for name in bands]
-        said = [note for _, note in found if note and note not in self.facts.notes]
-        facts = replace(self.facts, notes=(*self.facts.notes, *said))
+        said = (Message(logger=__name__, text=text) for _, text in found if text)
+        facts = replace(self.facts, messages=tuple(dict.fromkeys((*self.facts.messages, *said))))
         return self._view(facts=facts, bands=tuple(band for band, _ in found))
 
     def clip(

@@ -57,7 +57,7 @@ def safe_product(files: Listing, metadata: str) -> Product:
         assets.append(
             Asset(path=files.path(name), labels=((label,),), gains=(gain,), spare=True, offset=facts)
         )
-    geometry, warnings = tile_geometry(files, next(iter(images.values())), BAND_IDS)
+    geometry = tile_geometry(files, next(iter(images.values())), BAND_IDS)
     safe = next((part for part in reversed(PurePosixPath(path).parts[:-1]) if part.endswith(".SAFE")), None)
     return Product(
         name=(safe or PurePosixPath(path).parent.name).removesuffix(".SAFE"),
@@ -65,7 +65,6 @@ def safe_product(files: Listing, metadata: str) -> Product:
         sensor=f"sentinel-2-l{level}",
         because="product metadata",
         time=_time(root) or time_in_name(metadata),
-        warnings=warnings,
         platform=as_platform(_text(root, "SPACECRAFT_NAME") or ""),
         geometry=geometry,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,13 +10,15 @@ from datetime import datetime
 import numpy as np
 
 from geoseg.errors import SceneError
+from geoseg.messages import note, warn
 from geoseg.scenes.bands import Band
 from geoseg.scenes.offset_counts import Judgement, look
 from geoseg.scenes.offset_evidence import Evidence, Trust, collect, facts_of
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
-from geoseg.scenes.remarks import Remarks
 from geoseg.spec import SensorSpec
+
+LOG = logging.getLogger(__name__)
 
 OFFSET = -0.1
 """Reflectance."""
@@ -38,12 +41,7 @@ class Decision:
 
 
 def settle_offset(
-    bands: Sequence[Band],
-    *,
-    sensor: SensorSpec,
-    product: Product,
-    time: datetime | None,
-    remarks: Remarks,
+    bands: Sequence[Band], *, sensor: SensorSpec, product: Product, time: datetime | None
 ) -> list[Band]:
     """Return the bands with the offset, alike for all bands of a tile of Sentinel-2 that are in reflectance.
 
@@ -52,7 +50,6 @@ def settle_offset(
         sensor: the scene's.
         product: the scene's files.
         time: of the acquisition, None where it is not known.
-        remarks: takes the decision and its reason, as a warning where sources contradict each other.
 
     Raises:
         SceneError: sources contradict each other and the values do not tell; or the values fit no offset.
@@ -68,7 +65,7 @@ def settle_offset(
         if stated <= {0.0, OFFSET} and not (facts and facts.listed and len(stated) > 1):
             decision = _decide(tile, sensor, product, time, base)
             decisions |= dict.fromkeys(tile, decision)
-    _tell(decisions, base, remarks)
+    _tell(decisions, base)
     return [_with_offset(band, decisions.get(band)) for band in bands]
 
 
@@ -221,7 +218,7 @@ def _weigh_scaled(said: Sequence[Evidence], counts: Judgement, base: str) -> Dec
     return Decision(held=False, why=f"{what}, taken as they are")
 
 
-def _tell(decisions: Mapping[Band, Decision], base: str, remarks: Remarks) -> None:
+def _tell(decisions: Mapping[Band, Decision], base: str) -> None:
     """Say what was decided: once where it is alike for all tiles."""
     alike: dict[tuple[bool, bool], list[Band]] = {}
     for band, decision in decisions.items():
@@ -232,6 +229,6 @@ def _tell(decisions: Mapping[Band, Decision], base: str, remarks: Remarks) -> No
         what = f"Sentinel-2: {'offset -1000' if held else 'no offset'} applied to {count}{of}"
         why, other = decisions[bands[0]].why, f"--sensor {base}{_SUFFIXES[held]}"
         if sure:
-            remarks.note(f"{what} ({why}); {other} says otherwise")
+            note(LOG, f"{what} ({why}); {other} says otherwise")
         else:
-            remarks.warn(f"{what}: {why}; if that is wrong, say {other}")
+            warn(LOG, "sentinel2-offset-doubtful", f"{what}: {why}; if that is wrong, say {other}")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
+from geoseg.messages import warn
 from geoseg.scenes.paths import Listing
 from geoseg.scenes.product import Geometry, OffsetFacts, baseline_in
+
+LOG = logging.getLogger(__name__)
 
 METADATA = re.compile(r"(^|/)(MTD_TL|S2[A-D]_OPER_MTD_L(1C|2A)_TL_[^/]*)\.xml$")
 
 
-def tile_geometry(
-    files: Listing, image: str, labels: Sequence[str]
-) -> tuple[Geometry | None, tuple[str, ...]]:
+def tile_geometry(files: Listing, image: str, labels: Sequence[str]) -> Geometry | None:
     """Read the mean angles of the tile that an image belongs to.
 
     Args:
@@ -25,7 +27,7 @@ def tile_geometry(
         labels: the bands that the metadata number from 0.
 
     Returns:
-        The angles, None where no tile metadata lie above the image; and warnings.
+        The angles, None where no tile metadata lie above the image.
     """
     found = [
         name
@@ -33,12 +35,17 @@ def tile_geometry(
         if METADATA.search(name) and PurePosixPath(name).parent in PurePosixPath(image).parents
     ]
     if not found:
-        return None, ()
+        return None
     name = max(found, key=len)
     try:
         root = ElementTree.fromstring(files.text(name))  # noqa: S314 - expat bounds entity expansion
     except ElementTree.ParseError as error:
-        return None, (f"{files.path(name)} is damaged ({error}): the angles of sun and view are not known",)
+        warn(
+            LOG,
+            "angles-unknown",
+            f"{files.path(name)} is damaged ({error}): the angles of sun and view are not known",
+        )
+        return None
     views = {}
     for item in _all(root, "Mean_Viewing_Incidence_Angle"):
         number, zenith = item.get("bandId", ""), _zenith(item)
@@ -46,8 +53,8 @@ def tile_geometry(
             views[labels[int(number)]] = zenith
     sun = next((zenith for item in _all(root, "Mean_Sun_Angle") if (zenith := _zenith(item))), None)
     if sun is None and not views:
-        return None, ()
-    return Geometry(sun_zenith=sun, view_zeniths=views, source=PurePosixPath(name).name), ()
+        return None
+    return Geometry(sun_zenith=sun, view_zeniths=views, source=PurePosixPath(name).name)
 
 
 def tile_offset(files: Listing) -> OffsetFacts | None:

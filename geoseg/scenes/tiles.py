@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from geoseg.errors import BandError, SceneError
+from geoseg.messages import note
 from geoseg.scenes.assembly import Named
 from geoseg.scenes.bands import Band
 from geoseg.scenes.lattice import overlap
 from geoseg.scenes.mosaic import Mosaic
 from geoseg.scenes.product import LeftOut, time_in_name
 from geoseg.scenes.raster import Raster, base_name
+
+LOG = logging.getLogger(__name__)
 
 ONE_PASS = timedelta(hours=3)
 """Tiles of one scene were seen within so long; tiles whose names tell only a day, on one day."""
@@ -29,7 +33,6 @@ class Joined:
     """Bands after tiles were joined."""
 
     bands: tuple[Band, ...]
-    notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     """Bands that not all tiles hold."""
 
@@ -65,15 +68,14 @@ def join_tiles(named: Sequence[Named], bands: Sequence[Band]) -> Joined:
         key = tuple(band.raster for _, band in group)
         mosaics.setdefault(key, {})[name] = [band for _, band in group]
     found: dict[str, Band] = {}
-    notes = []
-    for columns in mosaics.values():
+    for position, columns in enumerate(mosaics.values()):
         mosaic = Mosaic(list(zip(*columns.values(), strict=True)))
         for index, (name, column) in enumerate(columns.items(), start=1):
             found[name] = _band(mosaic, index, column)
-        notes.append(_told(mosaic, len(mosaics)))
+        if position == 0:
+            note(LOG, _told(mosaic, len(mosaics)))
     return Joined(
         bands=tuple(found[name] for name in whole),
-        notes=tuple(notes[:1]),
         left_out=tuple(
             LeftOut(name=f"{name} of {item.candidate.where}", why="not all tiles have this band")
             for name, group in few.items()

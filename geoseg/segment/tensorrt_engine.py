@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,10 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.network_on_scene import fit_network
 from geoseg.errors import ModelError, RuntimeMissingError, UsageError
 from geoseg.grid import Window
-from geoseg.run_record import Reporter
+from geoseg.messages import collecting, held, note, replay
 from geoseg.runtimes.agreement import SAME_ON_GPU, Agreement, compare_scores, score_all
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.engines import EngineStore
@@ -27,6 +28,8 @@ from geoseg.scenes import open_scene
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ModelSpec, SceneSpec
 from geoseg.spec.presets import sensors
+
+LOG = logging.getLogger(__name__)
 
 MOST_TILES = 64
 """Tiles of the scene that calibrate and judge."""
@@ -47,19 +50,19 @@ class BuiltEngine:
     """What is written beside it."""
 
 
-def scene_tiles(model: ModelSpec, scene: SceneSpec, tile: int, reporter: Reporter) -> NDArray[np.float32]:
+@collecting()
+def scene_tiles(model: ModelSpec, scene: SceneSpec, tile: int) -> NDArray[np.float32]:
     """Read normalised tiles (N, C, tile, tile) from all over a scene.
 
     Raises:
         SceneError: the scene cannot be read, or lacks a band.
         ModelError: it does not fit the model.
     """
-    ledger = Ledger(reporter)
     bands = tuple(band.name for band in model.bands)
     with open_scene(scene, sensors()) as whole:
-        chosen = for_model(whole, model, ledger).select(bands)
-        ledger.hear(chosen.notes, chosen.warnings)
-        normalise, _ = fit_network(model, chosen, chosen, ledger)
+        chosen = for_model(whole, model).select(bands)
+        replay(chosen.messages)
+        normalise, _ = fit_network(model, chosen, chosen)
         blocks = sample(chosen, bands, size=tile, most=MOST_TILES)
         places = [block.window for block in blocks]
         windows = [Window(row=place.row, col=place.col, height=tile, width=tile) for place in places]
@@ -69,7 +72,6 @@ def scene_tiles(model: ModelSpec, scene: SceneSpec, tile: int, reporter: Reporte
 def build_engine(
     model: ModelSpec,
     tiles: NDArray[np.float32] | None,
-    reporter: Reporter,
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -81,7 +83,6 @@ def build_engine(
     Args:
         model: the network.
         tiles: (N, C, tile, tile) normalised; None: only float32 can be built.
-        reporter: hears of builds.
         device: `auto` and `cuda` are the first.
         precision: `auto`: the first of `AUTO` that agrees.
         tile: pixels a side.
@@ -110,26 +111,27 @@ def build_engine(
         if name not in status.cuda_precisions:
             continue
         try:
-            built = _build(
-                model, tiles, expected, reporter, device=where, precision=name, tile=tile, batch=batch
-            )
+            built = _build(model, tiles, expected, device=where, precision=name, tile=tile, batch=batch)
         except ModelError as error:
             if precision != "auto":
                 raise
-            reporter.note(f"{name} failed: {error}")
+            note(LOG, f"{name} failed: {error}")
             continue
         if built.agreement is None or built.agreement.enough:
             return built
         text = _numbers(name, built.agreement, tiles)
         if precision != "auto":
             raise ModelError(f"{model.name}: {text}; its engine was removed")
-        reporter.note(text)
+        note(LOG, text)
     raise ModelError(f"{model.name}: no precision of TensorRT gives what onnxruntime gives in float32")
 
 
 def _reference(model: ModelSpec, tiles: NDArray[np.float32], tile: int) -> NDArray[np.float32]:
     """Scores in float32 by onnxruntime on the CPU."""
-    session = open_session(model, runtime="onnxruntime", device="cpu", precision="fp32", tile=tile).session
+    with held():
+        session = open_session(
+            model, runtime="onnxruntime", device="cpu", precision="fp32", tile=tile
+        ).session
     try:
         return score_all(session, tiles)
     finally:
@@ -140,7 +142,6 @@ def _build(
     model: ModelSpec,
     tiles: NDArray[np.float32] | None,
     expected: NDArray[np.float32] | None,
-    reporter: Reporter,
     *,
     device: str,
     precision: Precision,
@@ -156,7 +157,7 @@ def _build(
         batch=batch,
         tile=tile,
         check=tiles,
-        tell=reporter.note,
+        tell=partial(note, LOG),
     )
     graph, key, record = tensorrt.load_with_record(model, wanted)
     if precision == "int8" and record.get("calibration") != digest_of(tiles):

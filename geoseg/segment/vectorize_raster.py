@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -13,15 +14,16 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
-from geoseg.engine.make_map import SCHEMA, Ledger, begin, cleaning_of, footprint, found_only, outputs_of
+from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, found_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.preview import Preview
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.inputs import reading_inputs
+from geoseg.messages import collected, collecting, warn
 from geoseg.outputs import Beside, open_vector
 from geoseg.outputs.cog import unreferenced
 from geoseg.pixels import NODATA_CLASS, Strip
-from geoseg.run_record import Reporter, RunRecord
+from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
 from geoseg.scenes.class_map import open_class_map
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.legend import read_legend
@@ -29,6 +31,8 @@ from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.raster import opened_dataset
 from geoseg.spec import ClassSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import legends
+
+LOG = logging.getLogger(__name__)
 
 ROWS = 512
 """Rows of a strip."""
@@ -38,8 +42,9 @@ PALETTE = ("#2b83ba", "#d7191c", "#fdae61", "#1a9641", "#7b3294", "#a6611a", "#8
 
 
 @reading_inputs()
+@collecting()
 def vectorize(
-    mask: str, run: RunSpec, classes: tuple[ClassSpec, ...] | None, reporter: Reporter
+    mask: str, run: RunSpec, classes: tuple[ClassSpec, ...] | None, progress: Progress = no_progress
 ) -> RunRecord:
     """Turn the classes of a raster into polygons; 0 and nodata get none.
 
@@ -48,13 +53,12 @@ def vectorize(
         run: outputs and cleaning; engine options have no meaning here.
         classes: names and colours; None: the raster's own or those of its product (`read_legend`,
             `geoseg.configs.classes`), or `class 1`, ….
-        reporter: hears of progress.
+        progress: is told how far it is.
 
     Raises:
         SceneError: the raster cannot be read or does not hold classes.
         OutputError: the output cannot be written.
     """
-    ledger = Ledger(reporter)
     begin(run, (mask,))
     with ExitStack() as stack:
         dataset = _open(stack, mask)
@@ -62,9 +66,9 @@ def vectorize(
         grid = found.grid
         if grid.crs is None:
             told = f"{mask}: {found.lack}; the polygons are in pixel coordinates and have no area"
-            ledger.warn(f"{told}; {found.remedy}")
+            warn(LOG, "no-georeference", f"{told}; {found.remedy}")
         named = classes or _classes(mask)
-        cleaning = cleaning_of(run, grid, mask, ledger)
+        cleaning = cleaning_of(run, grid, mask)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
         crs = cleaning.dst_crs or grid.crs
         outputs = outputs_of(run)
@@ -79,9 +83,9 @@ def vectorize(
         )
         writer = MapWriter(grid, named, cleaning, vector, None, omit=("score_mean",))
         preview = Preview(grid, ())
-        for strip in _strips(dataset, mask, ledger):
+        for strip in _strips(dataset, mask):
             writer.add(strip)
-            reporter.progress(strip.stop_row, grid.height, "rows")
+            progress(strip.stop_row, grid.height, "rows")
         summary = writer.finish(preview)
         record = RunRecord(
             geoseg=geoseg.__version__,
@@ -93,8 +97,8 @@ def vectorize(
             crs=None if crs is None else crs.to_string(),
             valid_share=summary.valid_pixels / (grid.height * grid.width),
             classes=summary.totals if classes else found_only(summary.totals),
-            notes=tuple(ledger.notes),
-            warnings=tuple(ledger.warnings),
+            notes=collected().notes,
+            warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),
         )
         vector.finish(record, footprint(summary, record, "", ""))
@@ -118,7 +122,7 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     return dataset
 
 
-def _strips(dataset: rasterio.DatasetReader, mask: str, ledger: Ledger) -> Iterator[Strip]:
+def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
     """Strips of classes from top to bottom; every score is 1."""
     for row in range(0, dataset.height, ROWS):
         window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
@@ -130,9 +134,11 @@ def _strips(dataset: rasterio.DatasetReader, mask: str, ledger: Ledger) -> Itera
         if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
             raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are no classes")
         if (values[valid] == NODATA_CLASS).any():
-            ledger.warn(
+            warn(
+                LOG,
+                "nodata-without-tag",
                 f"{mask}: {NODATA_CLASS} is taken for not observed, though no nodata tag says so; if it is a "
-                f"class, make it 1: gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif"
+                f"class, make it 1: gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif",
             )
         classes = np.where(valid, values, NODATA_CLASS).astype(np.uint8)
         yield Strip(row=row, classes=classes, scores=np.full(classes.shape, 255, np.uint8))

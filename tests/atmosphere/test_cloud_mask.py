@@ -18,7 +18,6 @@ from pyproj import CRS
 from geoseg.atmosphere.cloud_mask import mask_grid, with_cloud_mask
 from geoseg.atmosphere.cloud_network import cloud_network_for
 from geoseg.change.change_map import map_change
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.plan import Plan
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.flood.flood_map import map_flood
@@ -31,9 +30,9 @@ from geoseg.spec import ChangeSpec, CloudSpec, FacilitiesSpec, FloodSpec, RunSpe
 from geoseg.spec.presets import sensors
 from tests.classifiers import SENTINEL_2, mean_classifier
 from tests.cloud_package import FOUR, PACKAGE, SHADOW, SIX, SURFACE, TOA, cloud_package, cloudy, cloudy_scene
+from tests.messages import Messages, progress
 from tests.products.ground import BARE, CLOUD, VEGETATION, WATER, write_raster
 from tests.third_party import write_item
-from tests.told import Told
 
 SIDE = 120
 
@@ -72,43 +71,42 @@ def _unseen(folder: Path) -> NDArray[np.bool_]:
         return np.asarray(file.read(1) == file.nodata)
 
 
-def _masked(scene: Path, folder: Path, told: Told | None = None, **options: Any) -> NDArray[np.bool_]:
+def _masked(scene: Path, folder: Path, **options: Any) -> NDArray[np.bool_]:
     """Where a scene is observed once a network has masked it."""
     run = {key: options.pop(key) for key in ("bbox", "bbox_crs", "max_memory", "aoi") if key in options}
     request = _request(scene, **options)
     with ExitStack() as stack:
         opened = stack.enter_context(open_scene(request, sensors()))
-        ledger = Ledger(told or Told())
-        view = with_cloud_mask(opened, request, _run(folder, **run), stack, ledger)
+        view = with_cloud_mask(opened, request, _run(folder, **run), stack, progress)
         return np.array(view.read(view.grid.window, ("green",)).valid)
 
 
 @pytest.mark.parametrize("command", ["flood by a method", "flood", "segment", "change", "change by a method"])
 def test_every_command_leaves_out_what_the_network_hides(
-    command: str, package: CloudSpec, tmp_path: Path
+    command: str, package: CloudSpec, tmp_path: Path, messages: Messages
 ) -> None:
     kinds = cloudy(SIDE)
-    scene, run, told = _request(cloudy_scene(tmp_path, kinds)), _run(tmp_path), Told()
+    scene, run = _request(cloudy_scene(tmp_path, kinds)), _run(tmp_path)
     classes = [{"value": 0, "name": "land"}, {"value": 1, "name": "water"}]
     item = {"geoseg:atmosphere": "toa"}
     model = str(write_item(tmp_path / "model", [(VEGETATION, BARE, CLOUD), WATER], classes, said=item))
     later = cloudy_scene(tmp_path, np.where(kinds == WATER, WATER, VEGETATION), name="later", seed=1)
     if command == "flood":
-        record = map_flood(FloodSpec(scene=scene, run=run, model=model), told)
+        record = map_flood(FloodSpec(scene=scene, run=run, model=model), progress)
     elif command == "flood by a method":
-        record = map_flood(FloodSpec(scene=scene, run=run, method="mndwi"), told)
+        record = map_flood(FloodSpec(scene=scene, run=run, method="mndwi"), progress)
     elif command == "segment":
-        record = map_segments(SegmentSpec(scene=scene, run=run, model=model), told)
+        record = map_segments(SegmentSpec(scene=scene, run=run, model=model), progress)
     else:
         own = {"model": model} if command == "change" else {"method": "cva"}
         spec = ChangeSpec.model_validate({"before": scene, "after": _request(later), "run": run, **own})
-        record = map_change(spec, told)
+        record = map_change(spec, progress)
     assert isinstance(record, RunRecord)
     np.testing.assert_array_equal(_unseen(tmp_path), _hidden(kinds))
     assert record.valid_share == pytest.approx(1 - _hidden(kinds).mean())
-    assert any("clouds and cloud shadow by Made clouds, 6-toa" in text for text in told.notes)
+    assert any("clouds and cloud shadow by Made clouds, 6-toa" in text for text in messages.notes)
     share = f"{_hidden(kinds).mean():.0%} cloud or cloud shadow, not mapped (UKIS-CSMASK)"
-    assert any(share in text for text in told.notes)
+    assert any(share in text for text in messages.notes)
     quality: Any = record.inputs[0]["quality"]
     assert quality["layers"][0]["network"]["sha256"] == package.networks[0].sha256
     assert quality["shares"]["cloud"] == pytest.approx((kinds == CLOUD).mean(), abs=1e-4)
@@ -121,7 +119,7 @@ def test_facilities_leave_out_windows_under_clouds(package: CloudSpec, tmp_path:
     model = mean_classifier(tmp_path / "mean", [{**SENTINEL_2, "bands": [{"name": "blue"}]}], gains=[1.0] * 6)
     run = RunSpec(output=tmp_path / "map.gpkg", scores=tmp_path / "scores.tif", overwrite=True)
     scene = _request(cloudy_scene(tmp_path, kinds, pixel=10), sensor=TOA)
-    map_facilities(FacilitiesSpec(scene=scene, run=run, model=str(model.weights.parent)), Told())
+    map_facilities(FacilitiesSpec(scene=scene, run=run, model=str(model.weights.parent)), progress)
     with rasterio.open(tmp_path / "scores.tif") as file:
         scores = file.read(1)
     assert np.isnan(scores[:2]).all()
@@ -133,14 +131,14 @@ def test_facilities_leave_out_windows_under_clouds(package: CloudSpec, tmp_path:
     [(SIX, TOA, "6-toa"), (SIX, SURFACE, "6-surface"), (FOUR, TOA, "4-toa"), (FOUR, SURFACE, "4-surface")],
 )
 def test_bands_and_level_choose_the_network(
-    bands: tuple[str, ...], sensor: str, file: str, package: CloudSpec, tmp_path: Path
+    bands: tuple[str, ...], sensor: str, file: str, package: CloudSpec, tmp_path: Path, messages: Messages
 ) -> None:
-    kinds, told = cloudy(SIDE), Told()
-    found = _masked(cloudy_scene(tmp_path, kinds, bands=bands), tmp_path, told, sensor=sensor)
+    kinds = cloudy(SIDE)
+    found = _masked(cloudy_scene(tmp_path, kinds, bands=bands), tmp_path, sensor=sensor)
     # Those of the surface call nothing a shadow.
     hidden = _hidden(kinds) if sensor == TOA else kinds == CLOUD
     np.testing.assert_array_equal(found, ~hidden)
-    assert any(f"Made clouds, {file}, on pixels of 30 m" in text for text in told.notes)
+    assert any(f"Made clouds, {file}, on pixels of 30 m" in text for text in messages.notes)
 
 
 def test_one_near_infrared_stands_for_the_other(package: CloudSpec, tmp_path: Path) -> None:
@@ -152,15 +150,14 @@ def test_one_near_infrared_stands_for_the_other(package: CloudSpec, tmp_path: Pa
 
 @pytest.mark.parametrize(("pixel", "block"), [(10.0, 3), (3.0, 10), (20.0, 2), (60.0, 1), (15.0, 2)])
 def test_pixels_are_brought_near_to_those_of_the_network(
-    pixel: float, block: int, package: CloudSpec, tmp_path: Path
+    pixel: float, block: int, package: CloudSpec, tmp_path: Path, messages: Messages
 ) -> None:
     """A cloud of whole blocks is masked to the pixel."""
     kinds = np.full((20 * block + 1, 31 * block), VEGETATION, np.uint8)
     kinds[5 * block : 12 * block, 3 * block : 9 * block] = CLOUD
-    told = Told()
     scene = cloudy_scene(tmp_path, kinds, pixel=pixel)
-    np.testing.assert_array_equal(_masked(scene, tmp_path, told, clouds="network"), kinds != CLOUD)
-    assert any(f"on pixels of {pixel * block:.3g} m" in text for text in told.notes)
+    np.testing.assert_array_equal(_masked(scene, tmp_path, clouds="network"), kinds != CLOUD)
+    assert any(f"on pixels of {pixel * block:.3g} m" in text for text in messages.notes)
 
 
 def test_blocks_follow_the_size_of_pixels_along_each_axis() -> None:
@@ -198,7 +195,9 @@ def test_memory_does_not_change_the_mask(package: CloudSpec, tmp_path: Path) -> 
     np.testing.assert_array_equal(_masked(scene, tmp_path, max_memory=64), kinds != CLOUD)
 
 
-def test_auto_asks_no_network_where_the_product_tells_clouds(package: CloudSpec, tmp_path: Path) -> None:
+def test_auto_asks_no_network_where_the_product_tells_clouds(
+    package: CloudSpec, tmp_path: Path, messages: Messages
+) -> None:
     """And `network` asks it all the same: what the product says of clouds is left out."""
     kinds = cloudy(SIDE)
     scene = cloudy_scene(tmp_path, kinds, name="S2A_scene_B")
@@ -208,10 +207,10 @@ def test_auto_asks_no_network_where_the_product_tells_clouds(package: CloudSpec,
     paths = (str(scene), str(tmp_path / "S2A_scene_SCL.tif"))
     expected = {"auto": scl != 9, "product": scl != 9, "network": ~_hidden(kinds), "none": scl > 0}
     for clouds, observed in expected.items():
-        told = Told()
-        found = _masked(scene, tmp_path, told, clouds=clouds, paths=paths)
+        messages.clear()
+        found = _masked(scene, tmp_path, clouds=clouds, paths=paths)
         np.testing.assert_array_equal(found, observed)
-        assert any("Made clouds" in text for text in told.notes) == (clouds == "network")
+        assert any("Made clouds" in text for text in messages.notes) == (clouds == "network")
 
 
 def test_masks_of_the_user_are_kept_beside_the_network(package: CloudSpec, tmp_path: Path) -> None:
@@ -228,11 +227,13 @@ def test_masks_of_the_user_are_kept_beside_the_network(package: CloudSpec, tmp_p
     np.testing.assert_array_equal(found, ~grown[1:-1, 1:-1])
 
 
-def test_small_scenes_are_not_left_to_a_network_unasked(package: CloudSpec, tmp_path: Path) -> None:
-    kinds, told = cloudy(60), Told()
+def test_small_scenes_are_not_left_to_a_network_unasked(
+    package: CloudSpec, tmp_path: Path, messages: Messages
+) -> None:
+    kinds = cloudy(60)
     path = cloudy_scene(tmp_path, kinds)
-    assert _masked(path, tmp_path, told).all()
-    assert any("60 x 60 pixels of about 30 m are too few" in text for text in told.notes)
+    assert _masked(path, tmp_path).all()
+    assert any("60 x 60 pixels of about 30 m are too few" in text for text in messages.notes)
     np.testing.assert_array_equal(_masked(path, tmp_path, clouds="network"), ~_hidden(kinds))
 
 
@@ -245,76 +246,81 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", UNFIT)
-def test_scenes_that_no_network_fits(case: str, package: CloudSpec, tmp_path: Path) -> None:
+def test_scenes_that_no_network_fits(
+    case: str, package: CloudSpec, tmp_path: Path, messages: Messages
+) -> None:
     options, what = dict(UNFIT[case][0]), UNFIT[case][1]
     sensor = options.pop("sensor", TOA)
     path = cloudy_scene(tmp_path, cloudy(SIDE), **options)
     with pytest.raises(ModelError, match=what) as caught:
         _masked(path, tmp_path, clouds="network", sensor=sensor)
     assert caught.value.exit_code == 4
-    told = Told()
-    assert _masked(path, tmp_path, told, sensor=sensor).all()
+    messages.clear()
+    assert _masked(path, tmp_path, sensor=sensor).all()
     # Of a scene that clouds may hide it is said why the network does not mask them.
-    assert any(what in text for text in told.notes) == (sensor == TOA)
+    assert any(what in text for text in messages.notes) == (sensor == TOA)
 
 
-def test_radar_has_no_clouds(package: CloudSpec, tmp_path: Path) -> None:
+def test_radar_has_no_clouds(package: CloudSpec, tmp_path: Path, messages: Messages) -> None:
     path = write_raster(tmp_path / "sar.tif", np.full((1, 64, 64), -12, np.float32), descriptions=["vv"])
     request = _request(path, sensor="sentinel-1")
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(request, sensors()))
-        told = Told()
-        assert with_cloud_mask(scene, request, _run(tmp_path), stack, Ledger(told)) is scene
-        assert not told.notes
+        messages.clear()
+        assert with_cloud_mask(scene, request, _run(tmp_path), stack, progress) is scene
+        assert not messages.notes
 
 
-def test_without_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages) -> None:
     spec = cloud_package(tmp_path / "site", monkeypatch)
     missing = spec.model_copy(update={"package": f"{PACKAGE}_that_is_not_there"})
     monkeypatch.setattr("geoseg.atmosphere.cloud_network.cloud_networks", lambda: (missing,))
-    path, told = cloudy_scene(tmp_path, cloudy(SIDE)), Told()
+    path = cloudy_scene(tmp_path, cloudy(SIDE))
     with pytest.raises(RuntimeMissingError, match=r"pip install 'geoseg\[clouds\]'") as caught:
         _masked(path, tmp_path, clouds="network")
     assert caught.value.exit_code == 5
-    assert _masked(path, tmp_path, told).all()
-    assert not told.notes
+    assert _masked(path, tmp_path).all()
+    assert not messages.notes
     # Then the plain screen warns.
-    map_flood(FloodSpec(scene=_request(path), run=_run(tmp_path), method="mndwi"), told)
-    assert any("looks like cloud or snow" in text for text in told.warnings)
+    map_flood(FloodSpec(scene=_request(path), run=_run(tmp_path), method="mndwi"), progress)
+    assert any("looks like cloud or snow" in text for text in messages.warnings)
 
 
 @pytest.mark.parametrize("fault", ["another file", "no file"])
-def test_a_package_that_holds_something_else(fault: str, package: CloudSpec, tmp_path: Path) -> None:
+def test_a_package_that_holds_something_else(
+    fault: str, package: CloudSpec, tmp_path: Path, messages: Messages
+) -> None:
     file = tmp_path / "site" / PACKAGE / "6-toa.onnx"
     file.unlink()
     if fault == "another file":
         file.write_bytes((tmp_path / "site" / PACKAGE / "6-surface.onnx").read_bytes())
     what = "SHA-256 is" if fault == "another file" else "pip install 'geoseg-made-clouds>=1'"
-    path, told = cloudy_scene(tmp_path, cloudy(SIDE)), Told()
+    path = cloudy_scene(tmp_path, cloudy(SIDE))
     with pytest.raises(ModelError, match=what):
         _masked(path, tmp_path, clouds="network")
-    assert _masked(path, tmp_path, told).all()
-    assert any(what in text for text in (*told.notes, *told.warnings))
+    assert _masked(path, tmp_path).all()
+    assert any(what in text for text in (*messages.notes, *messages.warnings))
 
 
-def test_a_dry_run_makes_no_mask(package: CloudSpec, tmp_path: Path) -> None:
-    told = Told()
+def test_a_dry_run_makes_no_mask(package: CloudSpec, tmp_path: Path, messages: Messages) -> None:
     spec = FloodSpec(scene=_request(cloudy_scene(tmp_path, cloudy(SIDE))), run=_run(tmp_path))
-    assert isinstance(map_flood(spec, told, dry_run=True), Plan)
-    assert any("Made clouds masks clouds first; the plan does not count it" in text for text in told.notes)
-    assert not any("network runs on" in text and text.startswith("clouds:") for text in told.notes)
+    assert isinstance(map_flood(spec, progress, dry_run=True), Plan)
+    assert any(
+        "Made clouds masks clouds first; the plan does not count it" in text for text in messages.notes
+    )
+    assert not any("network runs on" in text and text.startswith("clouds:") for text in messages.notes)
 
 
 def test_a_mask_is_gone_when_the_map_fails(package: CloudSpec, tmp_path: Path) -> None:
     """The fixture looks at what is left."""
     scene = _request(cloudy_scene(tmp_path, cloudy(SIDE)))
     with pytest.raises(ModelError):
-        map_segments(SegmentSpec(scene=scene, run=_run(tmp_path), model="no-such-model-at-all"), Told())
+        map_segments(SegmentSpec(scene=scene, run=_run(tmp_path), model="no-such-model-at-all"), progress)
     wrong = write_item(
         tmp_path / "model", [WATER, VEGETATION], [{"value": 0}, {"value": 1}], said={"geoseg:units": "db"}
     )
     with pytest.raises(ModelError):
-        map_segments(SegmentSpec(scene=scene, run=_run(tmp_path), model=str(wrong)), Told())
+        map_segments(SegmentSpec(scene=scene, run=_run(tmp_path), model=str(wrong)), progress)
 
 
 def test_the_code_of_the_package_is_not_imported(package: CloudSpec, tmp_path: Path) -> None:

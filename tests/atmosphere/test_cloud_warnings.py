@@ -19,7 +19,7 @@ from geoseg.run_record import RunRecord
 from geoseg.scenes import open_scene
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
-from tests.told import Told
+from tests.messages import Messages, progress
 
 
 def test_a_cloudy_scene_is_told(data_dir: Path) -> None:
@@ -35,21 +35,20 @@ def test_clouds_are_masked_by_the_product_or_warned_of(
 ) -> None:
     scene = SceneSpec(paths=(str(data_dir / "landsat8-l1"),), clouds=clouds)
     record = map_flood(
-        FloodSpec(scene=scene, model="water-optical", run=RunSpec(output=tmp_path / "a.gpkg")), Told()
+        FloodSpec(scene=scene, model="water-optical", run=RunSpec(output=tmp_path / "a.gpkg")), progress
     )
     assert isinstance(record, RunRecord)
     assert record.method.startswith("network water-optical: ")
-    warned = any("looks like cloud" in text for text in record.warnings)
+    warned = any("looks like cloud" in item.text for item in record.warnings)
     told = any("cloud or cloud shadow, not mapped" in text for text in record.notes)
     assert (warned, told) == ((False, True) if clouds == "auto" else (True, False))
     assert (record.valid_share < 0.7) == (clouds == "auto")
 
 
-def test_a_map_without_a_crs_is_told_once(data_dir: Path, tmp_path: Path) -> None:
+def test_a_map_without_a_crs_is_told_once(data_dir: Path, tmp_path: Path, messages: Messages) -> None:
     scene = SceneSpec(paths=(str(data_dir / "water-hls" / "image" / "0.tif"),), sensor="hls")
-    told = Told()
-    map_flood(FloodSpec(scene=scene, run=RunSpec(output=tmp_path / "a.gpkg")), told)
-    assert sum("no CRS" in text for text in told.warnings) == 1
+    map_flood(FloodSpec(scene=scene, run=RunSpec(output=tmp_path / "a.gpkg")), progress)
+    assert sum("no CRS" in text for text in messages.warnings) == 1
 
 
 def test_a_clear_scene_is_not(data_dir: Path) -> None:

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
 from geoseg.change.change_map import map_change
-from geoseg.engine.make_map import Ledger
 from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Window
 from geoseg.learn.samples import find_samples, places, read_chip
 from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.methane.facility_map import map_facilities
-from geoseg.run_record import RunRecord, Silent
+from geoseg.run_record import RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.dark_object_scene import as_trained, corrected, level_of, measured_path
 from geoseg.segment.segmentation_map import map_segments
@@ -36,8 +35,8 @@ from geoseg.spec import (
 from geoseg.spec.presets import sensors
 from tests.classifiers import SENTINEL_2, mean_classifier
 from tests.flood.test_flood_network import bundle
+from tests.messages import Messages, progress
 from tests.products.ground import CRS, write_raster
-from tests.told import Told
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 WAVES = np.array((0.4924, 0.5598, 0.6646, 0.8328, 1.6137, 2.2024))
@@ -85,17 +84,16 @@ def _model(folder: Path, atmosphere: Atmosphere | None) -> str:
     return str(path if path.exists() else bundle(path, ("green", "swir16"), atmosphere=atmosphere))
 
 
-def test_path_reflectance_is_subtracted(tmp_path: Path) -> None:
-    told = Told()
+def test_path_reflectance_is_subtracted(tmp_path: Path, messages: Messages) -> None:
     with _open(_scene(tmp_path, TOA, 0.08)) as above, _open(_scene(tmp_path, SURFACE, 0.0)) as surface:
-        clear = for_method(above, Ledger(told))
+        clear = for_method(above)
         window = Window(row=0, col=0, height=256, width=256)
         found, expected = (item.read(window, BANDS).physical() for item in (clear, surface))
     # Streets are the dark object: of their own blue, 0.04, all but 0.01 is subtracted too.
     assert (expected[0] - found[0]).mean() == pytest.approx(0.028, abs=0.003)
     assert (expected[0] - found[0]).std() < 1e-4
     np.testing.assert_allclose(found[3:], expected[3:], atol=0.006)
-    (note,) = told.notes
+    (note,) = messages.notes
     assert "top-of-atmosphere reflectance, dark-object subtraction (Chavez 1988): blue 0.1" in note
 
 
@@ -104,7 +102,7 @@ def test_surface_reflectance_stays_as_it_is(tmp_path: Path) -> None:
         assert level_of(scene) == "surface"
         assert measured_path(scene) == {}
         assert corrected(scene) is scene
-        assert for_method(scene, Ledger(Told())) is scene
+        assert for_method(scene) is scene
 
 
 def test_what_is_subtracted_is_that_of_the_whole_scene(tmp_path: Path) -> None:
@@ -129,17 +127,17 @@ COMMANDS = ("segment", "flood", "change")
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_maps_alike(command: str, case: str, tmp_path: Path) -> None:
+def test_every_command_maps_alike(command: str, case: str, tmp_path: Path, messages: Messages) -> None:
     sensor, atmosphere, dry, what = CASES[case]
-    scene, model, told = _scene(tmp_path, sensor, 0.08), _model(tmp_path, atmosphere), Told()
+    scene, model = _scene(tmp_path, sensor, 0.08), _model(tmp_path, atmosphere)
     run = _run(tmp_path)
     if command == "segment":
-        record = map_segments(SegmentSpec(scene=scene, run=run, model=model), told)
+        record = map_segments(SegmentSpec(scene=scene, run=run, model=model), progress)
     elif command == "flood":
-        record = map_flood(FloodSpec(scene=scene, run=run, model=model), told)
+        record = map_flood(FloodSpec(scene=scene, run=run, model=model), progress)
     else:
         later = _scene(tmp_path, sensor, 0.08, "later")
-        record = map_change(ChangeSpec(before=scene, after=later, run=run, model=model), told)
+        record = map_change(ChangeSpec(before=scene, after=later, run=run, model=model), progress)
     assert isinstance(record, RunRecord)
     if command == "change":
         (water,) = (row for row in record.tables["gain_loss"] if row["label"] == "water")
@@ -148,7 +146,7 @@ def test_every_command_maps_alike(command: str, case: str, tmp_path: Path) -> No
     else:
         pixels = float(record.classes[0].pixels)
     assert pixels == pytest.approx(LAKE if dry else LAKE + 256 * 128, rel=0.02)
-    texts = [*told.notes, *told.warnings]
+    texts = [*messages.notes, *messages.warnings]
     wanted = 2 if command == "change" and what else 1
     if what:
         assert sum(what in text for text in texts) == wanted
@@ -163,9 +161,9 @@ def test_segment_and_flood_draw_the_same_polygons(
     """Whole and cropped, with the defaults of both commands."""
     scene, model = _scene(tmp_path, TOA, 0.08), _model(tmp_path, "surface")
     run = RunSpec(output=tmp_path / "map.gpkg", overwrite=True, bbox=bbox, bbox_crs=CRS)
-    map_segments(SegmentSpec(scene=scene, run=run, model=model), Silent())
+    map_segments(SegmentSpec(scene=scene, run=run, model=model), progress)
     one = geopandas.read_file(run.output, layer="segments")
-    map_flood(FloodSpec(scene=scene, run=run, model=model), Silent())
+    map_flood(FloodSpec(scene=scene, run=run, model=model), progress)
     other = geopandas.read_file(run.output, layer="flood")
     assert len(one) == 1
     assert one.geometry.geom_equals(other.geometry).all()
@@ -179,7 +177,7 @@ def test_the_network_that_auto_takes_is_given_what_model_gives_it(
     monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "own"))
     bundle(tmp_path / "own" / "made", ("green", "swir16"), mean=0.02, atmosphere="surface")
     scene = _scene(tmp_path, TOA, 0.08, bands=("green", "swir16"))
-    record = map_flood(FloodSpec(scene=scene, run=_run(tmp_path)), Silent())
+    record = map_flood(FloodSpec(scene=scene, run=_run(tmp_path)), progress)
     assert isinstance(record, RunRecord)
     assert record.model is not None
     assert record.model["name"] == "made"
@@ -187,7 +185,9 @@ def test_the_network_that_auto_takes_is_given_what_model_gives_it(
 
 
 @pytest.mark.parametrize("atmosphere", ["surface", "toa"])
-def test_facilities_are_scored_by_what_the_model_knows(atmosphere: Atmosphere, tmp_path: Path) -> None:
+def test_facilities_are_scored_by_what_the_model_knows(
+    atmosphere: Atmosphere, tmp_path: Path, messages: Messages
+) -> None:
     given = {**SENTINEL_2, "atmosphere": atmosphere, "bands": [{"name": "blue"}]}
     model = mean_classifier(tmp_path / "mean", [given], gains=[1.0] * 6)
     spec = FacilitiesSpec(
@@ -195,14 +195,13 @@ def test_facilities_are_scored_by_what_the_model_knows(atmosphere: Atmosphere, t
         run=RunSpec(output=tmp_path / "map.gpkg", scores=tmp_path / "scores.tif", overwrite=True),
         model=str(model.weights.parent),
     )
-    told = Told()
-    map_facilities(spec, told)
+    map_facilities(spec, progress)
     with rasterio.open(tmp_path / "scores.tif") as file:
         mean = float(np.nanmean(file.read(1)))
     blue = _cube()[0, :220, :220].mean()
     expected = blue + 0.08 - (0.108 if atmosphere == "surface" else 0)
     assert mean == pytest.approx(expected, abs=0.004)
-    assert any("dark-object" in text for text in told.notes) == (atmosphere == "surface")
+    assert any("dark-object" in text for text in messages.notes) == (atmosphere == "surface")
 
 
 def test_chips_are_read_as_maps_are_made(tmp_path: Path) -> None:
@@ -234,7 +233,7 @@ def test_the_zoo_says_what_it_was_trained_on() -> None:
 def _water(spec: SceneSpec, folder: Path) -> float:
     """Pixels of water by MNDWI above zero."""
     run = RunSpec(output=folder / "map.gpkg", overwrite=True)
-    record = map_flood(FloodSpec(scene=spec, method="mndwi", threshold=0.0, run=run), Silent())
+    record = map_flood(FloodSpec(scene=spec, method="mndwi", threshold=0.0, run=run), progress)
     assert isinstance(record, RunRecord)
     return float(record.classes[0].pixels)
 
@@ -246,45 +245,45 @@ def test_methods_take_streets_for_streets(tmp_path: Path) -> None:
     assert _water(_scene(tmp_path, SURFACE, 0.08), tmp_path) > 5 * lake
 
 
-def test_a_low_sun_is_told_by_every_command(tmp_path: Path) -> None:
+def test_a_low_sun_is_told_by_every_command(tmp_path: Path, messages: Messages) -> None:
     """The time in the file's name gives the sun's height: December at 45 degrees north."""
     scene = _scene(tmp_path, TOA, 0.08, "S2A_MSIL1C_20231221T103451_x")
     model = find_model(_model(tmp_path, "surface"))
     with _open(scene) as opened:
-        told = Told()
-        for_model(opened, model, Ledger(told))
-        assert any("the sun stood" in text for text in told.warnings)
-        told = Told()
-        for_method(opened, Ledger(told))
-        assert any("the sun stood" in text for text in told.warnings)
+        messages.clear()
+        for_model(opened, model)
+        assert any("the sun stood" in text for text in messages.warnings)
+        messages.clear()
+        for_method(opened)
+        assert any("the sun stood" in text for text in messages.warnings)
 
 
 @pytest.mark.parametrize("command", ["flood", "segment"])
-def test_a_city_in_winter(command: str, data_dir: Path, tmp_path: Path) -> None:
+def test_a_city_in_winter(command: str, data_dir: Path, tmp_path: Path, messages: Messages) -> None:
     """There is hardly any water; without the subtraction the network floods a quarter of it."""
     folder = data_dir / "change-s2" / "paris" / "before"
     if not folder.is_dir():
         pytest.skip("the Sentinel-2 pairs are not there")
-    told = Told()
     scene, run = SceneSpec(paths=(str(folder),), clouds="none"), RunSpec(output=tmp_path / "map.gpkg")
     if command == "flood":
-        record = map_flood(FloodSpec(scene=scene, run=run, model="water-optical"), told)
+        record = map_flood(FloodSpec(scene=scene, run=run, model="water-optical"), progress)
     else:
-        record = map_segments(SegmentSpec(scene=scene, run=run, model="water-optical"), told)
+        record = map_segments(SegmentSpec(scene=scene, run=run, model="water-optical"), progress)
     assert isinstance(record, RunRecord)
-    assert any("the sun stood 17 degrees high: shadows" in text for text in record.warnings)
+    assert any("the sun stood 17 degrees high: shadows" in item.text for item in record.warnings)
     assert record.classes[0].area_m2 == pytest.approx(0.95e6, rel=0.02)
 
 
-def test_auto_leaves_a_city_in_winter_to_a_method(data_dir: Path, tmp_path: Path) -> None:
+def test_auto_leaves_a_city_in_winter_to_a_method(data_dir: Path, tmp_path: Path, messages: Messages) -> None:
     folder = data_dir / "change-s2" / "paris" / "before"
     if not folder.is_dir():
         pytest.skip("the Sentinel-2 pairs are not there")
-    told = Told()
     run = RunSpec(output=tmp_path / "map.gpkg")
-    record = map_flood(FloodSpec(scene=SceneSpec(paths=(str(folder),), clouds="none"), run=run), told)
+    record = map_flood(FloodSpec(scene=SceneSpec(paths=(str(folder),), clouds="none"), run=run), progress)
     assert isinstance(record, RunRecord)
     assert record.model is None
-    assert any("the sun stood 17 degrees high, and it takes shadows for water" in text for text in told.notes)
+    assert any(
+        "the sun stood 17 degrees high, and it takes shadows for water" in text for text in messages.notes
+    )
     assert record.classes[0].area_m2 is not None
     assert record.classes[0].area_m2 < 2e5

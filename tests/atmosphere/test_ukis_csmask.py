@@ -19,18 +19,17 @@ from scipy.ndimage import gaussian_filter
 
 from geoseg.atmosphere.cloud_mask import make_cloud_mask
 from geoseg.atmosphere.cloud_network import cloud_network_for
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.normalise import Normaliser
 from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Grid
-from geoseg.run_record import RunRecord, Silent
+from geoseg.run_record import RunRecord
 from geoseg.runtimes.choose import open_session
 from geoseg.scenes import open_scene
 from geoseg.spec import CloudSpec, FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import cloud_networks, sensors
 from tests.cloud_package import SIX, SURFACE, TOA
+from tests.messages import progress
 from tests.products.ground import write_raster
-from tests.told import Told
 
 pytestmark = pytest.mark.usefixtures("real_cloud_networks")
 
@@ -64,7 +63,7 @@ def test_files_are_those_that_are_described() -> None:
 
 def _flood(folder: Path, scene: SceneSpec) -> tuple[RunRecord, NDArray[np.uint8]]:
     run = RunSpec(output=folder / "map.gpkg", raster=folder / "map.tif", overwrite=True)
-    record = map_flood(FloodSpec(scene=scene, run=run, method="mndwi"), Told())
+    record = map_flood(FloodSpec(scene=scene, run=run, method="mndwi"), progress)
     assert isinstance(record, RunRecord)
     with rasterio.open(folder / "map.tif") as file:
         classes: NDArray[np.uint8] = file.read(1)
@@ -107,7 +106,7 @@ def test_a_mask_is_that_of_the_package_itself(data_dir: Path, tmp_path: Path) ->
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(request, sensors()))
         run = RunSpec(output=tmp_path / "map.gpkg")
-        mask = make_cloud_mask(scene, request, run, stack, Ledger(Silent()))
+        mask = make_cloud_mask(scene, request, run, stack, progress)
         assert mask is not None
         with rasterio.open(mask.path) as file:
             ours = file.read(1)

@@ -15,10 +15,10 @@ import rasterio
 from geoseg.change.change_map import map_change
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
+from tests.messages import progress
 from tests.products.ground import BARE, CRS, SIDE, VEGETATION, Ground, lake
 from tests.products.hls import write_hls
 from tests.products.landsat import write_landsat
-from tests.told import Told
 
 CLEARED = np.s_[20:44, 16:46]
 
@@ -48,7 +48,7 @@ def test_a_clearing_between_two_deliveries(first: str, second: str, tmp_path: Pa
         for seed, (name, kinds) in enumerate(((first, before), (second, after)))
     ]
     run = RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif")
-    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run, method="cva"), Told())
+    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run, method="cva"), progress)
     assert isinstance(record, RunRecord)
     with rasterio.open(tmp_path / "map.tif") as file:
         found, seen = file.read(1), file.read_masks(1) > 0

@@ -12,8 +12,8 @@ from scipy.ndimage import binary_dilation
 
 from geoseg.change.change_map import map_change
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
+from tests.messages import Messages, progress
 from tests.products.ground import BARE, SIDE, VEGETATION, WATER, Ground, checks, disc, write_raster
-from tests.told import Told
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 FIELDS = np.where(checks(), BARE, VEGETATION).astype(np.uint8)
@@ -26,10 +26,10 @@ def date(root: Path, name: str, kinds: NDArray[np.uint8], seed: int) -> SceneSpe
     return SceneSpec(paths=(str(path),), sensor="sentinel-2-l2a-harmonised")
 
 
-def changed(root: Path, after: NDArray[np.uint8], told: Told, method: str = "auto") -> NDArray[np.bool_]:
+def changed(root: Path, after: NDArray[np.uint8], method: str = "auto") -> NDArray[np.bool_]:
     run = RunSpec(output=root / "map.gpkg", raster=root / "map.tif", min_area=0, overwrite=True)
     before, second = date(root, "before", FIELDS, 1), date(root, "after", after, 2)
-    map_change(ChangeSpec(before=before, after=second, run=run, method=method), told)
+    map_change(ChangeSpec(before=before, after=second, run=run, method=method), progress)
     with rasterio.open(root / "map.tif") as file:
         return np.asarray(file.read(1) > 0)
 
@@ -43,12 +43,13 @@ def new(kind: int, radius: float) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 @pytest.mark.parametrize("kind", [WATER, BARE], ids=["flooded", "cleared"])
 @pytest.mark.parametrize("radius", [20, 40, 56, 70])
-def test_large_change_is_mapped_by_default(kind: int, radius: float, tmp_path: Path) -> None:
+def test_large_change_is_mapped_by_default(
+    kind: int, radius: float, tmp_path: Path, messages: Messages
+) -> None:
     kinds, truth = new(kind, radius)
-    told = Told()
-    found = changed(tmp_path, kinds, told)
+    found = changed(tmp_path, kinds)
     recall = (found & truth).sum() / truth.sum()
-    warned = any("is taken for usual" in text for text in told.warnings)
+    warned = any("is taken for usual" in text for text in messages.warnings)
     assert recall > 0.8 or warned or radius == 20
     # Measures are means of windows, so that a rim of pixels outside may be mapped.
     assert (found & ~binary_dilation(truth, iterations=5)).mean() < 0.005
@@ -58,26 +59,27 @@ def test_large_change_is_mapped_by_default(kind: int, radius: float, tmp_path: P
 
 @pytest.mark.parametrize("kind", [WATER, BARE], ids=["flooded", "cleared"])
 @pytest.mark.parametrize("method", ["mad", "irmad", "ndvi"])
-def test_a_method_that_was_asked_for_is_kept_and_warned_of(kind: int, method: str, tmp_path: Path) -> None:
+def test_a_method_that_was_asked_for_is_kept_and_warned_of(
+    kind: int, method: str, tmp_path: Path, messages: Messages
+) -> None:
     kinds, truth = new(kind, 64)
-    told = Told()
-    found = changed(tmp_path, kinds, told, method)
-    assert not any("finds more of it" in text for text in told.notes)
-    warned = any(f"is above the threshold ({method})" in text for text in told.warnings)
+    found = changed(tmp_path, kinds, method)
+    assert not any("finds more of it" in text for text in messages.notes)
+    warned = any(f"is above the threshold ({method})" in text for text in messages.warnings)
     assert warned or (found & truth).sum() > 0.5 * truth.sum()
 
 
-def test_nothing_is_doubted_where_nothing_changed(tmp_path: Path) -> None:
-    told = Told()
-    found = changed(tmp_path, FIELDS, told)
+def test_nothing_is_doubted_where_nothing_changed(tmp_path: Path, messages: Messages) -> None:
+    found = changed(tmp_path, FIELDS)
     assert found.mean() < 0.002
-    assert not any("taken for usual" in text for text in told.warnings)
-    assert not any("finds more of it" in text for text in told.notes)
+    assert not any("taken for usual" in text for text in messages.warnings)
+    assert not any("finds more of it" in text for text in messages.notes)
 
 
 @pytest.mark.parametrize("radius", [48, 56])
-def test_normalisation_does_not_take_change_for_radiometry(radius: float, tmp_path: Path) -> None:
+def test_normalisation_does_not_take_change_for_radiometry(
+    radius: float, tmp_path: Path, messages: Messages
+) -> None:
     kinds, truth = new(WATER, radius)
-    told = Told()
-    found = changed(tmp_path, kinds, told, "cva")
+    found = changed(tmp_path, kinds, "cva")
     assert (found & truth).sum() > 0.9 * truth.sum()

@@ -22,7 +22,7 @@ from geoseg.change.change_map import map_change
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
-from tests.told import Told
+from tests.messages import Messages, listening, progress
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 FOREST = (0.03, 0.06, 0.04, 0.40, 0.18, 0.08)
@@ -66,10 +66,10 @@ def _write(
 
 
 @pytest.fixture
-def change(tmp_path: Path) -> Callable[..., tuple[RunRecord, Told]]:
+def change(tmp_path: Path) -> Callable[..., tuple[RunRecord, Messages]]:
     """Map two cubes or files."""
 
-    def run(before: Cube | str, after: Cube | str, **options: object) -> tuple[RunRecord, Told]:
+    def run(before: Cube | str, after: Cube | str, **options: object) -> tuple[RunRecord, Messages]:
         paths = [
             item if isinstance(item, str) else _write(tmp_path / f"{name}.tif", item)
             for name, item in (("before", before), ("after", after))
@@ -78,18 +78,18 @@ def change(tmp_path: Path) -> Callable[..., tuple[RunRecord, Told]]:
         outputs = {"output": tmp_path / "map.gpkg", "raster": tmp_path / "map.tif", "overwrite": True}
         sensor = options.pop("sensor", "sentinel-2-l2a-harmonised")
         scenes = [SceneSpec.model_validate({"paths": (path,), "sensor": sensor}) for path in paths]
-        told = Told()
         spec = ChangeSpec.model_validate(
             {"before": scenes[0], "after": scenes[1], "run": {**outputs, **own}, **options}
         )
-        record = map_change(spec, told)
+        with listening() as told:
+            record = map_change(spec, progress)
         assert isinstance(record, RunRecord)
         return record, told
 
     return run
 
 
-Change = Callable[..., tuple[RunRecord, Told]]
+Change = Callable[..., tuple[RunRecord, Messages]]
 
 
 def _cleared(cube: Cube) -> tuple[Cube, NDArray[np.bool_]]:
@@ -422,7 +422,7 @@ def test_a_city_in_winter_is_no_water(data_dir: Path, tmp_path: Path) -> None:
         pytest.skip("the Sentinel-2 pairs are not there")
     scenes = [SceneSpec(paths=(str(folder / date),)) for date in ("before", "after")]
     run = RunSpec(output=tmp_path / "map.gpkg")
-    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run), Told())
+    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run), progress)
     assert isinstance(record, RunRecord)
     classes = _classes_of(record)
     assert classes["water"] < 0.02 * sum(classes.values())

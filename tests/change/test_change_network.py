@@ -17,7 +17,7 @@ from geoseg.errors import BandError, UsageError
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, ClassSpec, RunSpec, SceneSpec
 from tests.flood.test_flood_network import CLASSES, SIDE, bundle, raster
-from tests.told import Told
+from tests.messages import progress
 
 Change = Callable[..., RunRecord]
 
@@ -39,7 +39,7 @@ def change(tmp_path: Path) -> Change:
         spec = ChangeSpec.model_validate(
             {**scenes, "run": RunSpec.model_validate(run), "model": str(model), **options}
         )
-        record = map_change(spec, Told())
+        record = map_change(spec, progress)
         assert isinstance(record, RunRecord)
         return record
 

@@ -21,8 +21,8 @@ from geoseg.change.change_session import score_of
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec, SensorSpec
 from geoseg.spec.presets import sensors
+from tests.messages import Messages, listening, progress
 from tests.products.ground import BARE, REFLECTANCE, VEGETATION, WATER, Ground, lake, write_raster
-from tests.told import Told
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[Any]
@@ -94,12 +94,12 @@ def seen_by(path: Path, sensor: SensorSpec, ground: Ground, bands: Sequence[str]
 
 def compare(
     folder: Path, scenes: tuple[SceneSpec, SceneSpec], **options: object
-) -> tuple[Codes, RunRecord, Told]:
+) -> tuple[Codes, RunRecord, Messages]:
     """Map the change between two scenes; returns the class raster too."""
     run = RunSpec(output=folder / "map.gpkg", raster=folder / "map.tif", overwrite=True)
-    told = Told()
     spec = ChangeSpec.model_validate({"before": scenes[0], "after": scenes[1], "run": run, **options})
-    record = map_change(spec, told)
+    with listening() as told:
+        record = map_change(spec, progress)
     assert isinstance(record, RunRecord)
     with rasterio.open(folder / "map.tif") as file:
         return np.asarray(file.read(1)), record, told

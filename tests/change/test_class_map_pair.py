@@ -20,13 +20,13 @@ from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 from tests.classmaps import write_map
+from tests.messages import Messages, listening, progress
 from tests.products import classmaps
 from tests.products.classmaps import NAMES, NEW_LAKE, NEW_TOWN, SIDE, two_dates
 from tests.products.ground import EAST, NORTH, write_raster
-from tests.told import Told
 
 Codes = NDArray[Any]
-Compare = Callable[..., tuple[RunRecord, Told]]
+Compare = Callable[..., tuple[RunRecord, Messages]]
 
 CLASSES = {"water": 1, "forest": 2, "meadow": 3, "town": 4}
 WORLDCOVER = {"tree": 10, "grass": 30, "town": 50, "water": 80}
@@ -37,10 +37,9 @@ FIRST, SECOND = "ESA_WorldCover_10m_2020_v100_N48E012_Map.tif", "ESA_WorldCover_
 def compare(tmp_path: Path) -> Compare:
     """Map the change between two files."""
 
-    def run(before: Path, after: Path, **options: object) -> tuple[RunRecord, Told]:
+    def run(before: Path, after: Path, **options: object) -> tuple[RunRecord, Messages]:
         own = {name: options.pop(name) for name in list(options) if name in RunSpec.model_fields}
         outputs = {"output": tmp_path / "map.gpkg", "raster": tmp_path / "map.tif", "overwrite": True}
-        told = Told()
         spec = ChangeSpec.model_validate(
             {
                 "before": SceneSpec(paths=(str(before),)),
@@ -49,7 +48,8 @@ def compare(tmp_path: Path) -> Compare:
                 **options,
             }
         )
-        record = map_change(spec, told)
+        with listening() as told:
+            record = map_change(spec, progress)
         assert isinstance(record, RunRecord)
         return record, told
 
@@ -459,7 +459,7 @@ def test_what_a_mask_covers_is_not_observed(tmp_path: Path) -> None:
     hidden = str(write_raster(tmp_path / "mask.tif", mask))
     scenes = [SceneSpec(paths=(str(path),), mask=hidden) for path in paths]
     run = RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif")
-    map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run), Told())
+    map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run), progress)
     found = mapped(tmp_path)
     assert (found[25:35] == 255).all()
     np.testing.assert_array_equal(found[35:] > 0, (before != after)[35:])

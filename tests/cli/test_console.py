@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 
 import pytest
 from geoseg.cli.console import Verbosity, columns, print_json, telling
+
+from geoseg.messages import note, warn
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,17 @@ def test_levels(level: int, told: list[str], capsys: pytest.CaptureFixture[str])
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == told
+
+
+@pytest.mark.parametrize(("level", "told"), [(-1, ["warning: w"]), (0, ["note: n", "warning: w"])])
+def test_what_is_logged_is_printed(level: int, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("geoseg.scenes")
+    for _ in range(2):
+        with telling(Verbosity(level=level)):
+            note(log, "n")
+            warn(log, "a-code", "w")
+    note(log, "after the run")
+    assert capsys.readouterr().err.splitlines() == 2 * told
 
 
 def test_python_warnings_are_details(capsys: pytest.CaptureFixture[str]) -> None:

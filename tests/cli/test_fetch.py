@@ -18,7 +18,7 @@ from tests.disks import small_disk
 
 WEIGHTS = bytes(range(256)) * 5000
 SHA = hashlib.sha256(WEIGHTS).hexdigest()
-CONSOLE = Console(Verbosity(level=-1))
+CONSOLE = Console(Verbosity(level=-1)).progress
 
 
 class _Handler(BaseHTTPRequestHandler):

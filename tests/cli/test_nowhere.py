@@ -112,7 +112,7 @@ def test_coordinates_of_netcdf_without_attributes_give_the_place(tmp_path: Path,
     scene = _netcdf(tmp_path / "in")
     out, _ = geoseg("flood", *scene, *SENSOR, "--method", "classical", "-o", tmp_path / "w.gpkg", "--json")
     record = json.loads(out)
-    assert not any(NOWHERE in text for text in record["warnings"])
+    assert not any(NOWHERE in item["text"] for item in record["warnings"])
     assert record["inputs"][0]["grid"]["transform"] == [10.0, 0.0, EAST, 0.0, -10.0, NORTH]
     assert CRS.from_user_input(record["crs"]) == CRS.from_user_input(UTM)
 
@@ -124,7 +124,7 @@ def test_a_scene_is_mapped_in_pixels_and_told(kind: str, tmp_path: Path, geoseg:
     words = ("flood", *scene, *SENSOR, "--method", "classical", "--min-area", 0)
     out, err = geoseg(*words, "-o", tmp_path / "w.gpkg", "--raster", tmp_path / "w.tif", "--json")
     record = json.loads(out)
-    assert any(NOWHERE in text for text in record["warnings"])
+    assert any(NOWHERE in item["text"] for item in record["warnings"])
     assert record["crs"] is None
     assert [item["area_m2"] for item in record["classes"]] == [None]
     water = geopandas.read_file(tmp_path / "w.gpkg", layer="flood")
@@ -159,7 +159,7 @@ def test_both_dates_of_a_change(lost: str, tmp_path: Path, geoseg: Geoseg) -> No
         assert "georeference" in err or "gdal_translate -a_ullr" in err
         return
     record = json.loads(out)
-    assert sum(NOWHERE in text for text in record["warnings"]) == 2
+    assert sum(NOWHERE in item["text"] for item in record["warnings"]) == 2
     assert {item["area_m2"] for item in record["classes"]} == {None}
     assert sum(item["pixels"] for item in record["classes"]) > 100
 

@@ -11,17 +11,18 @@ import rasterio
 from geoseg.demo.flood_demo import overlap, run_demo
 from geoseg.errors import OutputError
 from geoseg.run_record import RunRecord
-from tests.told import Told
+from tests.messages import Messages, listening, progress
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunRecord, Told]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunRecord, Messages]:
     folder = tmp_path_factory.mktemp("demo") / "new"
-    told = Told()
-    return folder, run_demo(folder, told, overwrite=False, size=400), told
+    with listening() as told:
+        record = run_demo(folder, progress, overwrite=False, size=400)
+    return folder, record, told
 
 
-def test_the_truth_is_recovered(demo: tuple[Path, RunRecord, Told]) -> None:
+def test_the_truth_is_recovered(demo: tuple[Path, RunRecord, Messages]) -> None:
     folder, record, _ = demo
     with rasterio.open(folder / "simulated_truth.tif") as dataset:
         truth = dataset.read(1)
@@ -33,7 +34,7 @@ def test_the_truth_is_recovered(demo: tuple[Path, RunRecord, Told]) -> None:
     assert record.valid_share == 1
 
 
-def test_simulated_is_said(demo: tuple[Path, RunRecord, Told]) -> None:
+def test_simulated_is_said(demo: tuple[Path, RunRecord, Messages]) -> None:
     folder, record, told = demo
     assert "simulated" in told.notes[0]
     assert all("simulated" in str(path) for item in record.inputs for path in [item["name"]])
@@ -42,22 +43,22 @@ def test_simulated_is_said(demo: tuple[Path, RunRecord, Told]) -> None:
             assert "simulated" in dataset.tags()["TITLE"]
 
 
-def test_everything_is_there(demo: tuple[Path, RunRecord, Told]) -> None:
+def test_everything_is_there(demo: tuple[Path, RunRecord, Messages]) -> None:
     folder, record, _ = demo
     names = {path.name for path in folder.iterdir()}
     assert names >= {"flood.gpkg", "flood_classes.tif", "flood.png", "simulated_after.tif"}
     assert all(path.exists() for path in record.outputs)
 
 
-def test_nothing_is_overwritten_unasked(demo: tuple[Path, RunRecord, Told]) -> None:
+def test_nothing_is_overwritten_unasked(demo: tuple[Path, RunRecord, Messages]) -> None:
     with pytest.raises(OutputError, match="exists"):
-        run_demo(demo[0], Told(), overwrite=False, size=400)
+        run_demo(demo[0], progress, overwrite=False, size=400)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
-        run_demo(tmp_path / "file" / "folder", Told(), overwrite=False, size=64)
+        run_demo(tmp_path / "file" / "folder", progress, overwrite=False, size=64)
 
 
 def test_overlap() -> None:

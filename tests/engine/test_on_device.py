@@ -17,7 +17,7 @@ from geoseg.bundles.find import find_model
 from geoseg.change.change_map import map_change
 from geoseg.demo.flood_demo import write_scene
 from geoseg.demo.simulated_flood import BANDS, simulate
-from geoseg.engine.make_map import Ledger, Timed
+from geoseg.engine.make_map import Timed
 from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.on_device import device_sweep
 from geoseg.engine.recipe import NetworkRecipe, Recipe
@@ -31,7 +31,7 @@ from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.presets import sensors
 from tests.flood.test_flood_network import SIDE, bundle, pair, raster
-from tests.told import Told
+from tests.messages import progress
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
@@ -67,11 +67,11 @@ def _radar(folder: Path) -> dict[str, Any]:
 
 
 def _segments(folder: Path, run: RunSpec) -> Any:
-    return map_segments(SegmentSpec(scene=_optical(folder)[1], run=run, model="water-optical"), Told())
+    return map_segments(SegmentSpec(scene=_optical(folder)[1], run=run, model="water-optical"), progress)
 
 
 def _flood(folder: Path, run: RunSpec) -> Any:
-    return map_flood(FloodSpec(run=run.model_copy(update={"tile": 64}), **_radar(folder)), Told())
+    return map_flood(FloodSpec(run=run.model_copy(update={"tile": 64}), **_radar(folder)), progress)
 
 
 def _flood_beside_layers(folder: Path, run: RunSpec) -> Any:
@@ -80,12 +80,12 @@ def _flood_beside_layers(folder: Path, run: RunSpec) -> Any:
     known = raster(folder / "known.tif", {"water": half})
     hand = raster(folder / "hand.tif", {"hand": np.where(half.T, 5.0, 50.0)})
     given |= {"permanent_water": known, "hand": hand}
-    return map_flood(FloodSpec(run=run.model_copy(update={"tile": 64}), **given), Told())
+    return map_flood(FloodSpec(run=run.model_copy(update={"tile": 64}), **given), progress)
 
 
 def _change_of_maps(folder: Path, run: RunSpec) -> Any:
     before, after = _optical(folder)
-    return map_change(ChangeSpec(before=before, after=after, run=run, model="water-optical"), Told())
+    return map_change(ChangeSpec(before=before, after=after, run=run, model="water-optical"), progress)
 
 
 def _change_at_once(folder: Path, run: RunSpec) -> Any:
@@ -93,7 +93,7 @@ def _change_at_once(folder: Path, run: RunSpec) -> Any:
     model = folder / "models" / "drier"
     if not model.exists():
         bundle(model, ("swir16", "after:swir16"), task="change", mean=0.2)
-    return map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), Told())
+    return map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), progress)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> NetworkRecipe:
     model = find_model("water-optical")
     whole = stack.enter_context(open_scene(_optical(folder)[1], sensors()))
     scene = whole.select(tuple(band.name for band in model.bands))
-    recipe = network_recipe(model, scene, scene, run, Ledger(Told()))
+    recipe = network_recipe(model, scene, scene, run)
     assert isinstance(recipe.session, NetworkSession)
     graph = recipe.session.device_graph
     assert graph is not None

@@ -18,6 +18,7 @@ from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.pixels import NODATA_CLASS, Pixels, Strip
+from geoseg.run_record import Progress, no_progress
 
 Scores = NDArray[np.float32]
 
@@ -76,20 +77,6 @@ class Neighbourhood:
         pass
 
 
-class Silent:
-    """Hears nothing but how far it is."""
-
-    def __init__(self) -> None:
-        self.steps: list[tuple[int, int]] = []
-
-    def note(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...
-
-    def progress(self, done: int, total: int, unit: str) -> None:
-        self.steps.append((done, total))
-
-
 def _scene(height: int = 83, width: int = 131) -> Scores:
     rng = np.random.default_rng(3)
     data = rng.random((height, width), np.float32)
@@ -107,7 +94,7 @@ def _map(
     overlap: int = 2,
     blend: Blend = "crop",
     widest: int | None = None,
-    reporter: Silent | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Preview]:
     tiles = TileGrid(grid=source.grid, size=size, overlap=overlap)
     ranges = column_bands(tiles, bands=1, itemsize=4, planes=1, limit_mib=None)
@@ -126,7 +113,7 @@ def _map(
     )
     strips: list[Strip] = []
     preview = Preview(source.grid, ("green",), longest=40)
-    score(job, strips.append, preview, reporter or Silent())
+    score(job, strips.append, preview, progress)
     rows = [strip.row for strip in strips]
     assert rows == sorted(rows)
     assert [strip.stop_row for strip in strips] == [*rows[1:], source.grid.height]
@@ -185,9 +172,13 @@ def test_preview_samples_what_was_mapped(tmp_path: Path) -> None:
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
-    reporter = Silent()
-    _map(ArraySource(_scene()), Neighbourhood(), tmp_path, size=16, reporter=reporter)
-    assert reporter.steps[-1][0] == reporter.steps[-1][1]
+    steps: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int, unit: str) -> None:
+        steps.append((done, total))
+
+    _map(ArraySource(_scene()), Neighbourhood(), tmp_path, size=16, progress=progress)
+    assert steps[-1][0] == steps[-1][1]
 
 
 def test_a_damaged_row_is_told_and_nothing_hangs(tmp_path: Path) -> None:
@@ -214,4 +205,4 @@ def test_an_error_of_the_consumer_comes_out(tmp_path: Path) -> None:
         raise OSError(f"no room for row {strip.row}")
 
     with pytest.raises(OSError, match="no room for row 0"):
-        score(job, refuse, Preview(source.grid, ("green",)), Silent())
+        score(job, refuse, Preview(source.grid, ("green",)), no_progress)

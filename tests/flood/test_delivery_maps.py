@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from geoseg.flood.flood_map import map_flood
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+from tests.messages import progress
 from tests.products.ground import EAST, NORTH, Ground
 from tests.products.hls import write_hls
 from tests.products.landsat import L8, write_landsat
 from tests.products.naip import write_naip
 from tests.products.planetscope import FOUR, write_planetscope
-from tests.told import Told
 
 GROUND = Ground(noise=0.001)
 
@@ -28,7 +28,7 @@ def flood(path: Path, folder: Path, method: str = "classical", **more: object) -
     folder.mkdir(exist_ok=True)
     run = RunSpec(output=folder / "map.gpkg", raster=folder / "map.tif", min_area=0)
     scene = SceneSpec(paths=(str(path),))
-    map_flood(FloodSpec.model_validate({"scene": scene, "method": method, "run": run, **more}), Told())
+    map_flood(FloodSpec.model_validate({"scene": scene, "method": method, "run": run, **more}), progress)
     with rasterio.open(folder / "map.tif") as file:
         return np.asarray(file.read(1))
 

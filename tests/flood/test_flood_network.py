@@ -18,7 +18,7 @@ from geoseg.flood.reference_layers import References
 from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec, Evidence, FloodSpec, ModelBand, ModelSpec, RunSpec, SceneSpec
-from tests.told import Told
+from tests.messages import Messages, progress
 
 onnx = pytest.importorskip("onnx")
 SIDE = 96
@@ -112,24 +112,23 @@ def scene(tmp_path: Path) -> Path:
     return raster(tmp_path / "scene.tif", {"green": green, "swir16": swir})
 
 
-def run(tmp_path: Path, path: Path, told: Told, **options: Any) -> tuple[RunRecord, np.ndarray]:
+def run(tmp_path: Path, path: Path, **options: Any) -> tuple[RunRecord, np.ndarray]:
     out = RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif", overwrite=True, min_area=0.0)
     spec = FloodSpec(
         scene=SceneSpec(paths=(str(path),), sensor=options.pop("sensor", None)), run=out, **options
     )
-    record = map_flood(spec, told)
+    record = map_flood(spec, progress)
     assert isinstance(record, RunRecord)
     with rasterio.open(tmp_path / "map.tif") as file:
         return record, file.read(1)
 
 
-def test_auto_takes_a_network_that_convinces(tmp_path: Path, zoo: Path) -> None:
+def test_auto_takes_a_network_that_convinces(tmp_path: Path, zoo: Path, messages: Messages) -> None:
     bundle(zoo / "proven", ("green", "swir16"))
-    told = Told()
-    record, mapped = run(tmp_path, scene(tmp_path), told, sensor="sentinel-2-l2a")
+    record, mapped = run(tmp_path, scene(tmp_path), sensor="sentinel-2-l2a")
     assert record.model is not None
     assert record.model["name"] == "proven"
-    assert any("the network proven: IoU 0.80 against 0.60 of mndwi" in note for note in told.notes)
+    assert any("the network proven: IoU 0.80 against 0.60 of mndwi" in note for note in messages.notes)
     assert (mapped == 1).sum() == 1600
 
 
@@ -138,7 +137,7 @@ def test_a_network_may_give_both_classes(tmp_path: Path, zoo: Path) -> None:
     model = bundle(zoo / "both", ("green", "swir16"), planes=2)
     known = raster(tmp_path / "known.tif", {"water": np.arange(SIDE * SIDE).reshape(SIDE, SIDE) < 40 * SIDE})
     for options, counts in (({}, [1600]), ({"permanent_water": known}, [800, 800])):
-        _, mapped = run(tmp_path, scene(tmp_path), Told(), model=str(model), **options)
+        _, mapped = run(tmp_path, scene(tmp_path), model=str(model), **options)
         assert np.unique(mapped[mapped > 0], return_counts=True)[1].tolist() == counts
 
 
@@ -155,22 +154,27 @@ def test_a_network_may_give_both_classes(tmp_path: Path, zoo: Path) -> None:
     ],
 )
 def test_auto_keeps_the_method(
-    tmp_path: Path, zoo: Path, changes: dict[str, Any], options: dict[str, Any], reason: str
+    tmp_path: Path,
+    zoo: Path,
+    changes: dict[str, Any],
+    options: dict[str, Any],
+    reason: str,
+    messages: Messages,
 ) -> None:
     bundle(zoo / "other", ("green", "swir16"), **changes)
-    told = Told()
-    record, _ = run(tmp_path, scene(tmp_path), told, sensor="sentinel-2-l2a", **options)
+    record, _ = run(tmp_path, scene(tmp_path), sensor="sentinel-2-l2a", **options)
     assert record.model is None
     assert record.runtime["method"] == "mndwi"
-    assert not reason or any(reason in note for note in told.notes)
+    assert not reason or any(reason in note for note in messages.notes)
 
 
-def test_auto_keeps_the_method_where_values_are_strange(tmp_path: Path, zoo: Path) -> None:
+def test_auto_keeps_the_method_where_values_are_strange(
+    tmp_path: Path, zoo: Path, messages: Messages
+) -> None:
     bundle(zoo / "bright", ("green", "swir16"), mean=0.9)
-    told = Told()
-    record, _ = run(tmp_path, scene(tmp_path), told, sensor="sentinel-2-l2a")
+    record, _ = run(tmp_path, scene(tmp_path), sensor="sentinel-2-l2a")
     assert record.model is None
-    assert any("mapped by a method: the network bright" in note for note in told.notes)
+    assert any("mapped by a method: the network bright" in note for note in messages.notes)
 
 
 class Sure:
@@ -238,7 +242,7 @@ def two_dates(zoo: Path) -> Path:
 def test_two_dates_of_any_one_polarisation(tmp_path: Path, zoo: Path, band: str) -> None:
     after, before = pair(tmp_path, band)
     options = {"before": (SceneSpec(paths=(str(before),)),), "model": str(two_dates(zoo))}
-    record, mapped = run(tmp_path, after, Told(), **options)
+    record, mapped = run(tmp_path, after, **options)
     assert (mapped == 1)[30:50, 30:70].all()
     assert record.classes[0].label == "flood"
     assert len(record.inputs) == 2
@@ -248,24 +252,24 @@ def test_a_gain_and_an_offset_of_one_date_change_nothing(tmp_path: Path, zoo: Pa
     """The whole scene's mean and spread take them away; so 8-bit stretches of it give the same map."""
     after, before = pair(tmp_path, "vv")
     options = {"before": (SceneSpec(paths=(str(before),)),), "model": str(two_dates(zoo))}
-    _, first = run(tmp_path, after, Told(), **options)
+    _, first = run(tmp_path, after, **options)
     with rasterio.open(after, "r+") as file:
         file.write(file.read() * 1.7 - 4)
-    _, second = run(tmp_path, after, Told(), **options)
+    _, second = run(tmp_path, after, **options)
     np.testing.assert_array_equal(first, second)
 
 
 def test_auto_takes_the_network_of_two_dates_for_a_pair(tmp_path: Path, zoo: Path) -> None:
     after, before = pair(tmp_path, "vv")
     two_dates(zoo)
-    record, _ = run(tmp_path, after, Told(), before=(SceneSpec(paths=(str(before),)),))
+    record, _ = run(tmp_path, after, before=(SceneSpec(paths=(str(before),)),))
     assert record.model is not None
-    record, _ = run(tmp_path, after, Told())
+    record, _ = run(tmp_path, after)
     assert record.model is None
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_nameless_pictures_are_what_the_network_takes(tmp_path: Path, zoo: Path) -> None:
+def test_nameless_pictures_are_what_the_network_takes(tmp_path: Path, zoo: Path, messages: Messages) -> None:
     rng = np.random.default_rng(2)
     paths = []
     for name, low in (("after", 60), ("before", 140)):
@@ -276,11 +280,10 @@ def test_nameless_pictures_are_what_the_network_takes(tmp_path: Path, zoo: Path)
         ) as file:
             file.write(values.astype(np.uint8), 1)
         paths.append(tmp_path / f"{name}.png")
-    told = Told()
     before = (SceneSpec(paths=(str(paths[1]),)),)
-    _, mapped = run(tmp_path, paths[0], told, before=before, model=str(two_dates(zoo)))
+    _, mapped = run(tmp_path, paths[0], before=before, model=str(two_dates(zoo)))
     assert (mapped == 1)[40:60, 40:60].all()
-    assert any("its one band has no name; taken for vv" in note for note in told.notes)
+    assert any("its one band has no name; taken for vv" in note for note in messages.notes)
 
 
 @pytest.mark.parametrize(
@@ -293,4 +296,4 @@ def test_the_number_of_dates_must_fit(
     after, before = pair(tmp_path, "vv")
     path = bundle(zoo / "net", bands, units="db")
     with pytest.raises(UsageError, match=message):
-        run(tmp_path, after, Told(), model=str(path), before=(SceneSpec(paths=(str(before),)),) * befores)
+        run(tmp_path, after, model=str(path), before=(SceneSpec(paths=(str(before),)),) * befores)

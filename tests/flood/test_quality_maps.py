@@ -20,9 +20,9 @@ from geoseg.learn.samples.finding import find_samples
 from geoseg.run_record import RunRecord
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import NOT_MAPPED, ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
+from tests.messages import Messages, progress
 from tests.products.ground import CLOUD, EAST, NORTH, SIDE, WATER, Ground, lake, write_raster
 from tests.products.quality import LAYOUTS, Layout, Says, conditions
-from tests.told import Told
 
 BY_KIND = {layout.kind: layout for layout in LAYOUTS}
 MASKED = ("landsat-qa-pixel", "sentinel-2-scl", "hls-fmask", "planet-udm2", "landsat-bqa")
@@ -60,33 +60,33 @@ def classes(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 @pytest.mark.parametrize("kind", MASKED)
 @pytest.mark.parametrize("clouds", ["auto", "product"])
-def test_water_under_clouds_is_not_observed(kind: str, clouds: str, tmp_path: Path) -> None:
+def test_water_under_clouds_is_not_observed(
+    kind: str, clouds: str, tmp_path: Path, messages: Messages
+) -> None:
     layout = BY_KIND[kind]
     says = conditions(layout.names)
     scene = SceneSpec.model_validate(
         {"paths": (str(layout.write(tmp_path, clouded(says), says)),), "clouds": clouds}
     )
-    told = Told()
-    record = map_flood(FloodSpec(scene=scene, method="classical", run=run(tmp_path)), told)
+    record = map_flood(FloodSpec(scene=scene, method="classical", run=run(tmp_path)), progress)
     assert isinstance(record, RunRecord)
     found, seen = classes(tmp_path)
     np.testing.assert_array_equal(seen, ~hidden(says))
     assert record.valid_share == pytest.approx(1 - hidden(says).mean())
     water = (lake() == WATER) & seen
     assert ((found == 1) & water).sum() >= 0.98 * ((found == 1) & seen | water).sum()
-    assert any("cloud or cloud shadow, not mapped" in note for note in told.notes)
-    assert not any("looks like cloud" in text for text in told.warnings)
+    assert any("cloud or cloud shadow, not mapped" in note for note in messages.notes)
+    assert not any("looks like cloud" in text for text in messages.warnings)
     assert record.inputs[0]["quality"]["shares"]["cloud"] == pytest.approx(400 / SIDE**2, abs=1e-4)  # type: ignore[index,call-overload]
 
 
-def test_radar_layover_is_not_observed(tmp_path: Path) -> None:
+def test_radar_layover_is_not_observed(tmp_path: Path, messages: Messages) -> None:
     layout = BY_KIND["hyp3-ls-map"]
     says = conditions(layout.names)
     scene = SceneSpec(paths=(str(layout.write(tmp_path, Ground(), says)),))
-    told = Told()
-    map_flood(FloodSpec(scene=scene, run=run(tmp_path)), told)
+    map_flood(FloodSpec(scene=scene, run=run(tmp_path)), progress)
     np.testing.assert_array_equal(classes(tmp_path)[1], ~hidden(says))
-    assert any("layover or radar shadow, not mapped" in note for note in told.notes)
+    assert any("layover or radar shadow, not mapped" in note for note in messages.notes)
 
 
 def test_clouds_do_not_move_the_threshold(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_clouds_do_not_move_the_threshold(tmp_path: Path) -> None:
         ("cloudy", clouded(says), says),
     ):
         scene = SceneSpec(paths=(str(layout.write(tmp_path / name, ground, mask)),))
-        record = map_flood(FloodSpec(scene=scene, method="mndwi", run=run(tmp_path)), Told())
+        record = map_flood(FloodSpec(scene=scene, method="mndwi", run=run(tmp_path)), progress)
         assert isinstance(record, RunRecord)
         thresholds.append(float(str(record.runtime["threshold"])))
     assert thresholds[0] == pytest.approx(thresholds[1], abs=0.03)
@@ -111,7 +111,7 @@ def change(root: Path, layout: Layout, *says: Says) -> RunRecord:
         SceneSpec(paths=(str(layout.write(root / str(seed), clouded(mask, seed), mask)),))
         for seed, mask in enumerate(says)
     ]
-    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run(root)), Told())
+    record = map_change(ChangeSpec(before=scenes[0], after=scenes[1], run=run(root)), progress)
     assert isinstance(record, RunRecord)
     return record
 
@@ -143,12 +143,12 @@ def test_networks_do_not_see_through_clouds(kind: str, tmp_path: Path) -> None:
     stack = layout.write(tmp_path, clouded(says), says)
     scene = SceneSpec(paths=(str(stack),))
     with pytest.raises(Exception, match="swir22"):
-        map_segments(SegmentSpec(scene=scene, model="water-optical", run=run(tmp_path)), Told())
+        map_segments(SegmentSpec(scene=scene, model="water-optical", run=run(tmp_path)), progress)
     for path in stack.iterdir():
         if "B6." in path.name or "B11" in path.name:
             name = path.name.replace("B6.", "B7.").replace("B11", "B12")
             (stack / name).write_bytes(path.read_bytes())
-    map_segments(SegmentSpec(scene=scene, model="water-optical", run=run(tmp_path)), Told())
+    map_segments(SegmentSpec(scene=scene, model="water-optical", run=run(tmp_path)), progress)
     np.testing.assert_array_equal(classes(tmp_path)[1], ~hidden(says))
 
 
@@ -171,15 +171,14 @@ def test_hidden_pixels_are_neither_trained_on_nor_judged(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("east", "covered"), [(400_000.0, "0%"), (90 * 30.0, "50%"), (0.0, "")])
 def test_a_layer_that_does_not_cover_the_scene_is_warned_of(
-    east: float, covered: str, tmp_path: Path
+    east: float, covered: str, tmp_path: Path, messages: Messages
 ) -> None:
     layout = BY_KIND["landsat-qa-pixel"]
     folder = layout.write(tmp_path, Ground(), conditions(()))
     codes = np.full((SIDE, SIDE), layout.codes["clear"], np.uint16)
     place = Affine(30, 0, EAST + east, 0, -30, NORTH)
     write_raster(folder / layout.layer, codes, transform=place)
-    told = Told()
-    map_flood(FloodSpec(scene=SceneSpec(paths=(str(folder),)), method="mndwi", run=run(tmp_path)), told)
-    warned = [text for text in told.warnings if "QA_PIXEL: a layer covers only" in text]
+    map_flood(FloodSpec(scene=SceneSpec(paths=(str(folder),)), method="mndwi", run=run(tmp_path)), progress)
+    warned = [text for text in messages.warnings if "QA_PIXEL: a layer covers only" in text]
     assert len(warned) == bool(covered)
     assert all(f"only {covered} of the scene" in text for text in warned)

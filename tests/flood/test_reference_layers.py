@@ -16,7 +16,6 @@ from pyproj import CRS as ProjCRS
 from pyproj import Transformer
 from shapely.geometry import box
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import BandError, SceneError, SceneReadError, UsageError
 from geoseg.flood.flood_map import map_flood
 from geoseg.flood.reference_layers import references
@@ -25,6 +24,7 @@ from geoseg.run_record import RunRecord
 from geoseg.scenes.stack import Layer
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import water_products
+from tests.messages import Messages, listening, progress
 from tests.products.ground import CRS, EAST, NORTH, SIDE, Ground, write_raster
 from tests.products.references import (
     DYNAMIC_WORLD,
@@ -39,7 +39,6 @@ from tests.products.references import (
     Reference,
     kinds,
 )
-from tests.told import Told
 
 GRID = Grid(
     crs=ProjCRS.from_user_input(CRS),
@@ -55,17 +54,16 @@ def request(**options: Any) -> FloodSpec:
     return FloodSpec(scene=SceneSpec(paths=("scene.tif",)), run=run, **options)
 
 
-def layer(grid: Grid = GRID, /, **options: Any) -> tuple[NDArray[np.float32], Told]:
+def layer(grid: Grid = GRID, /, **options: Any) -> tuple[NDArray[np.float32], Messages]:
     """Values of the one layer that a request names, on a grid, NaN where not known."""
-    heard = Told()
-    with ExitStack() as stack:
-        found = references(request(**options), grid, stack, Ledger(heard))
+    with listening() as heard, ExitStack() as stack:
+        found = references(request(**options), grid, stack)
         (one,) = found.layers
         assert isinstance(one, Layer)
         return one.source.onto(grid).read(grid.window, found.names).physical()[0], heard
 
 
-def water(path: Path, **options: Any) -> tuple[NDArray[np.float32], Told]:
+def water(path: Path, **options: Any) -> tuple[NDArray[np.float32], Messages]:
     return layer(permanent_water=path, **options)
 
 
@@ -364,7 +362,7 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
         {"permanent_water": polygons(tmp_path / "w.gpkg"), "permanent_above": 5},
     ):
         with pytest.raises(UsageError, match="--permanent-"), ExitStack() as stack:
-            references(request(**options), GRID, stack, Ledger(Told()))
+            references(request(**options), GRID, stack)
 
 
 def polygons(path: Path, **columns: list[Any]) -> Path:
@@ -413,7 +411,7 @@ def test_flood_is_what_is_not_permanent_by_method(tmp_path: Path) -> None:
             method="classical",
             permanent_water=product.write(tmp_path),
         )
-        assert isinstance(map_flood(spec, Told()), RunRecord)
+        assert isinstance(map_flood(spec, progress), RunRecord)
         with rasterio.open(tmp_path / "a.tif") as file:
             mapped = file.read(1)
         np.testing.assert_array_equal(mapped == 2, GROUND == RIVER)

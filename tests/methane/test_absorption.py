@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import GeosegError, SceneError, SceneReadError
 from geoseg.methane.absorption import Absorption, absorption_of
 from geoseg.methane.view_angles import Angles
@@ -18,7 +17,6 @@ from geoseg.scenes import open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 from tests.spectrometer import WIDTHS, WINDOW, simulate, write_tiff
-from tests.told import Told
 
 OWN = unit_absorption(methane(), WINDOW, WIDTHS[-len(WINDOW) :])
 
@@ -31,7 +29,7 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def of(cube: Path, table: Path | None, angles: Angles | None = None) -> Absorption:
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(SceneSpec(paths=(str(cube),)), sensors()))
-        return absorption_of(scene, table, angles, Ledger(Told()))
+        return absorption_of(scene, table, angles)
 
 
 def write(path: Path, wavelength: np.ndarray, slope: np.ndarray, head: str = "wavelength_nm,slope\n") -> Path:

@@ -14,7 +14,6 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError
 from geoseg.methane import cube_reading
 from geoseg.methane import scratch_store as spool_module
@@ -27,6 +26,7 @@ from geoseg.methods.unit_absorption import unit_absorption
 from geoseg.scenes import open_scene
 from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import Messages, progress
 from tests.spectrometer import (
     CENTRES,
     EAST,
@@ -43,7 +43,6 @@ from tests.spectrometer import (
     write_granule,
     write_tiff,
 )
-from tests.told import Told
 
 EMIT = SatelliteSpec(
     name="emit", title="EMIT", kind="spectrometer", wind_slope=0.34, wind_offset=0.44, wind_citation="none"
@@ -53,9 +52,7 @@ Columns = NDArray[np.float32]
 
 
 @contextmanager
-def retrieved(
-    path: Path, told: Told | None = None, angles: Angles | None = None, **options: object
-) -> Iterator[Retrieved]:
+def retrieved(path: Path, angles: Angles | None = None, **options: object) -> Iterator[Retrieved]:
     """Retrieve a file's columns."""
     run = {"output": path.with_suffix(".gpkg"), "bbox": options.pop("bbox", None)}
     spec = PlumeSpec.model_validate({"scene": {"paths": (str(path),)}, "run": run, **options})
@@ -64,7 +61,7 @@ def retrieved(
         open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene,
         ExitStack() as stack,
     ):
-        yield retrieve_cube(scene, spec, EMIT, Path(folder), stack, Ledger(told or Told()), angles)
+        yield retrieve_cube(scene, spec, EMIT, Path(folder), stack, progress, angles)
 
 
 def columns(found: Retrieved) -> Columns:
@@ -124,11 +121,10 @@ def test_how_a_cube_is_cut_does_not_matter(
         np.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-4)
 
 
-def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path) -> None:
+def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path, messages: Messages) -> None:
     made = simulate(160, 110, disc(160, 110, 50.5, 30.5, 7))
     path = write_granule(tmp_path / "granule.nc", made)
-    told = Told()
-    with retrieved(path, told) as found:
+    with retrieved(path) as found:
         ground = columns(found)
         grid = found.source.grid
         assert grid.crs is not None
@@ -169,7 +165,7 @@ def test_without_a_plume_little_is_found(tmp_path: Path) -> None:
         assert np.nanstd(columns(found)) < 200
 
 
-def test_groups_of_columns_take_stripes_away(tmp_path: Path) -> None:
+def test_groups_of_columns_take_stripes_away(tmp_path: Path, messages: Messages) -> None:
     rng = np.random.default_rng(5)
     made = simulate(600, 150, disc(600, 150, 300, 75, 9))
     gain = 1 + 0.02 * rng.normal(size=(150, len(CENTRES)))
@@ -177,12 +173,12 @@ def test_groups_of_columns_take_stripes_away(tmp_path: Path) -> None:
     path = write_envi(tmp_path / "cube.img", made)
     noise, wrong = {}, {}
     for group in (0, 1):
-        told = Told()
-        with retrieved(path, told, method="matched-filter", column_group=group) as found:
+        messages.clear()
+        with retrieved(path, method="matched-filter", column_group=group) as found:
             values = columns(found)
         noise[group] = float(values[~made.plume].std())
         wrong[group] = abs(float(values[made.plume].mean()) - PPM_M)
-        assert any("stripes" in note for note in told.notes) == (group == 0)
+        assert any("stripes" in note for note in messages.notes) == (group == 0)
     assert noise[1] < 0.5 * noise[0]
     assert wrong[1] < 0.15 * PPM_M
 
@@ -210,16 +206,15 @@ def test_pixels_that_were_not_seen_well_have_no_columns(tmp_path: Path) -> None:
     assert seen.sum() == 60 * 50 - 2
 
 
-def test_groups_with_too_few_pixels_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_groups_with_too_few_pixels_are_left_out_and_counted(tmp_path: Path, messages: Messages) -> None:
     made = simulate(120, 40)
     made.data[:, 20:30] = np.nan
     made.data[:5, 20:30] = 1
-    told = Told()
-    with retrieved(write_envi(tmp_path / "cube.img", made), told, column_group=10) as found:
+    with retrieved(write_envi(tmp_path / "cube.img", made), column_group=10) as found:
         seen = np.isfinite(columns(found))
     assert not seen[:, 20:30].any()
     assert seen[:, :20].all()
-    assert any("1 of 4 groups" in text for text in told.warnings)
+    assert any("1 of 4 groups" in text for text in messages.warnings)
     with (
         pytest.raises(SceneError, match=r"98 valid pixels.*--column-group 0"),
         retrieved(write_envi(tmp_path / "few.img", simulate(60, 40)), column_group=1),
@@ -227,11 +222,10 @@ def test_groups_with_too_few_pixels_are_left_out_and_counted(tmp_path: Path) -> 
         pass
 
 
-def test_narrow_groups_are_warned_of(tmp_path: Path) -> None:
-    told = Told()
-    with retrieved(write_envi(tmp_path / "cube.img", simulate(120, 20)), told, column_group=2):
+def test_narrow_groups_are_warned_of(tmp_path: Path, messages: Messages) -> None:
+    with retrieved(write_envi(tmp_path / "cube.img", simulate(120, 20)), column_group=2):
         pass
-    assert any("240 pixels for 49 bands" in text for text in told.warnings)
+    assert any("240 pixels for 49 bands" in text for text in messages.warnings)
 
 
 def test_the_area_clips_the_map_but_not_the_background(tmp_path: Path) -> None:
@@ -299,20 +293,22 @@ def test_water_and_cloud_are_told_by_the_suns_light(tmp_path: Path) -> None:
     np.testing.assert_allclose(albedo, np.pi * band / (246.0 * np.cos(np.radians(40))), rtol=0.03)
 
 
-def test_without_sun_or_scale_there_is_no_water_or_cloud_but_columns(tmp_path: Path) -> None:
+def test_without_sun_or_scale_there_is_no_water_or_cloud_but_columns(
+    tmp_path: Path, messages: Messages
+) -> None:
     made = simulate(60, 50)
     for units, angles, said in (
         ("counts", SUN, "scale of its radiance"),
         ("W/m2/sr/um", None, "sun's height"),
     ):
-        told = Told()
+        messages.clear()
         path = write_tiff(tmp_path / f"{len(units)}.tif", made, units=units)
-        with retrieved(path, told, angles) as found:
+        with retrieved(path, angles) as found:
             pixels = found.source.read(found.source.grid.window, (CH4, "water", "cloud", "albedo"))
         assert pixels.valid.all()
         assert np.isnan(pixels.data[1:3]).all()
         assert np.isfinite(pixels.data[3]).all()
-        assert any(said in text for text in told.warnings)
+        assert any(said in text for text in messages.warnings)
 
 
 def test_columns_count_for_the_light_path(tmp_path: Path) -> None:
@@ -341,12 +337,13 @@ def test_plumes_are_searched_in_a_signal_of_either_sign(tmp_path: Path) -> None:
         assert signal[made.plume].mean() == pytest.approx(PPM_M, rel=0.02)
 
 
-def test_widths_that_the_file_does_not_say_are_taken_from_the_spacing(tmp_path: Path) -> None:
+def test_widths_that_the_file_does_not_say_are_taken_from_the_spacing(
+    tmp_path: Path, messages: Messages
+) -> None:
     made = simulate(60, 50, disc(60, 50, 30, 20, 4))
-    told = Told()
-    with retrieved(write_envi(tmp_path / "cube.img", made, fwhm=False), told, column_group=0) as found:
+    with retrieved(write_envi(tmp_path / "cube.img", made, fwhm=False), column_group=0) as found:
         values = columns(found)
-    assert any("49 bands without width" in note and "7.5 nm" in note for note in told.notes)
+    assert any("49 bands without width" in note and "7.5 nm" in note for note in messages.notes)
     assert values[made.plume].mean() == pytest.approx(PPM_M, rel=0.05)
 
 

@@ -15,7 +15,6 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.engine.plan import Plan
 from geoseg.errors import SceneError, UsageError
 from geoseg.methane.facility_map import map_facilities
@@ -24,7 +23,7 @@ from geoseg.methane.facility_scoring import Scored, score_windows
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec
 from tests.classifiers import CLASSES, NAIP, SENTINEL_2, mean_classifier, positions, write_scene
-from tests.told import Told
+from tests.messages import Messages, progress
 
 SENSOR = "sentinel-2-l2a-harmonised"
 SIDE, STRIDE = 72, 36
@@ -61,7 +60,7 @@ def request(path: Path, model: ClassifierSpec, out: Path, **changes: Any) -> Fac
 
 
 def mapped(path: Path, model: ClassifierSpec, out: Path, **changes: Any) -> RunRecord:
-    done = map_facilities(request(path, model, out, **changes), Told())
+    done = map_facilities(request(path, model, out, **changes), progress)
     assert isinstance(done, RunRecord)
     return done
 
@@ -73,7 +72,7 @@ def scored(
     """Scores by a stub."""
     spec = request(scene, model, tmp_path / "unused.gpkg", **changes)
     with ExitStack() as stack:
-        given = open_inputs(model, spec, stack, Ledger(Told()))
+        given = open_inputs(model, spec, stack, progress)
         return score_windows(model, stub, given, progress=lambda *_: None, max_memory=max_memory)
 
 
@@ -173,13 +172,14 @@ def test_a_real_scene(data_dir: Path, tmp_path: Path, model: ClassifierSpec) -> 
     assert along.min() >= 1
 
 
-def test_a_real_scene_in_degrees(data_dir: Path, tmp_path: Path, model: ClassifierSpec) -> None:
+def test_a_real_scene_in_degrees(
+    data_dir: Path, tmp_path: Path, model: ClassifierSpec, messages: Messages
+) -> None:
     """Windows are 720 m on the ground whatever the CRS."""
     scene = {"paths": (str(data_dir / "change-s2" / "bordeaux" / "before"),)}
-    told = Told()
     spec = request(tmp_path, model, tmp_path / "map.gpkg", threshold=0.05, scene=scene)
-    map_facilities(spec, told)
-    assert any("are brought to 10 m" in note for note in told.notes)
+    map_facilities(spec, progress)
+    assert any("are brought to 10 m" in note for note in messages.notes)
     squares = geopandas.read_file(tmp_path / "map.gpkg", layer="footprints")
     assert squares.crs.to_epsg() == 4326
     metric = squares.to_crs(squares.estimate_utm_crs())
@@ -209,7 +209,7 @@ def test_memory_does_not_grow_with_height(tmp_path: Path, model: ClassifierSpec)
         del values
         with ExitStack() as stack:
             spec = request(path, model, tmp_path / "unused.gpkg")
-            given = open_inputs(model, spec, stack, Ledger(Told()))
+            given = open_inputs(model, spec, stack, progress)
             tracemalloc.start()
             score_windows(model, Mean(), given, progress=lambda *_: None)
             peaks.append(tracemalloc.get_traced_memory()[1])
@@ -231,24 +231,23 @@ def test_unobserved_pixels_are_the_mean_and_half_is_needed(
 
 
 def test_several_sensors_each_in_its_own_pixels(
-    counts: NDArray[np.uint16], scene: Path, tmp_path: Path
+    counts: NDArray[np.uint16], scene: Path, tmp_path: Path, messages: Messages
 ) -> None:
     """A footprint has 72 pixels of Sentinel-2 and 720 of NAIP; the graph adds their means."""
     model = mean_classifier(tmp_path / "two", (SENTINEL_2, NAIP), gains=[0.5] * 6)
     rng = np.random.default_rng(2)
     fine = rng.integers(0, 255, (2, 1500, 1500), dtype=np.uint8)
     naip = write_scene(tmp_path / "naip.tif", fine, ["red", "nir"], pixel=1, scale=1)
-    told = Told()
     spec = request(scene, model, tmp_path / "a.gpkg", scores=tmp_path / "a.tif", threshold=0.2)
-    map_facilities(spec, told)
-    assert any("input naip is missing" in note for note in told.notes)
+    map_facilities(spec, progress)
+    assert any("input naip is missing" in note for note in messages.notes)
     both = spec.model_copy(
         update={
             "also": {"naip": str(naip)},
             "run": spec.run.model_copy(update={"output": tmp_path / "b.gpkg", "scores": tmp_path / "b.tif"}),
         }
     )
-    record = map_facilities(both, Told())
+    record = map_facilities(both, progress)
     assert isinstance(record, RunRecord)
     assert [item["input"] for item in record.inputs] == ["sentinel-2", "naip"]
     with rasterio.open(tmp_path / "a.tif") as one, rasterio.open(tmp_path / "b.tif") as other:
@@ -323,7 +322,7 @@ def test_another_crs_and_a_smaller_area(scene: Path, model: ClassifierSpec, tmp_
 
 
 def test_a_plan_counts_windows(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
-    plan = map_facilities(request(scene, model, tmp_path / "a.gpkg"), Told(), dry_run=True)
+    plan = map_facilities(request(scene, model, tmp_path / "a.gpkg"), progress, dry_run=True)
     assert isinstance(plan, Plan)
     assert (plan.tiles, plan.tile, plan.overlap) == (48, SIDE, STRIDE)
     assert not (tmp_path / "a.gpkg").exists()
@@ -345,7 +344,7 @@ def test_coarse_pixels_are_warned_of(
 ) -> None:
     coarse = write_scene(tmp_path / "coarse.tif", counts[None], ["green"], pixel=30)
     done = mapped(coarse, model, tmp_path / "a.gpkg", threshold=0.01)
-    assert any("pixels are 30 x 30 m" in text for text in done.warnings)
+    assert any("pixels are 30 x 30 m" in item.text for item in done.warnings)
 
 
 def test_options_of_other_maps_are_refused(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ from geoseg.methane.plume_map import map_plumes
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS
 from geoseg.run_record import RunRecord
 from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
+from tests.messages import Messages, listening, progress
 from tests.plumes import EAST, NORTH, SIDE, darken, ground, plume, write
 from tests.simulated import disc
-from tests.told import Told
 
 AIR_MASS = 1 / np.cos(np.radians(30)) + 1
-Run = Callable[..., tuple[RunRecord, Told]]
+Run = Callable[..., tuple[RunRecord, Messages]]
 
 
 def place(row: float, col: float) -> tuple[float, float]:
@@ -56,7 +56,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def run(tmp_path: Path, scenes: dict[str, str]) -> Run:
     """Map plumes of a scene by its name."""
 
-    def work(scene: str, *references: str, **options: object) -> tuple[RunRecord, Told]:
+    def work(scene: str, *references: str, **options: object) -> tuple[RunRecord, Messages]:
         own = {name: options.pop(name) for name in list(options) if name in RunSpec.model_fields}
         request = PlumeSpec.model_validate(
             {
@@ -68,8 +68,8 @@ def run(tmp_path: Path, scenes: dict[str, str]) -> Run:
                 **options,
             }
         )
-        told = Told()
-        record = map_plumes(request, told)
+        with listening() as told:
+            record = map_plumes(request, progress)
         assert isinstance(record, RunRecord)
         return record, told
 
@@ -265,7 +265,7 @@ def test_what_is_refused(run: Run, scenes: dict[str, str], tmp_path: Path) -> No
                 scene=SceneSpec(paths=(scenes["plume"],), sensor="sentinel-2-l2a-harmonised"),
                 run=RunSpec(output=tmp_path / "map.gpkg", overwrite=True),
             ),
-            Told(),
+            progress,
         )
     nothing = {name: np.zeros((SIDE, SIDE)) for name in ("B11", "B12")}
     scenes["nothing"] = write(tmp_path / "nothing", nothing)

@@ -16,8 +16,8 @@ from geoseg.errors import ModelError
 from geoseg.methane.plume_map import map_plumes
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec, PlumeSpec, RunSpec, SceneSpec
+from tests.messages import progress
 from tests.plumes import EAST, NORTH, darken, ground, plume, write
-from tests.told import Told
 
 CLASSES = (
     ClassSpec(value=0, label="background", colour="#000000"),
@@ -71,7 +71,7 @@ def _map(folder: Path, model: str) -> tuple[RunRecord, geopandas.GeoDataFrame]:
         wind=3.0,
         model=model,
     )
-    record = map_plumes(request, Told())
+    record = map_plumes(request, progress)
     assert isinstance(record, RunRecord)
     return record, geopandas.read_file(folder / "map.gpkg", layer="plume")
 

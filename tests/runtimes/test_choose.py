@@ -22,6 +22,7 @@ from geoseg.runtimes.choose import OpenedSession, open_session
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.loading import RUNTIMES, Request
 from geoseg.spec import ModelSpec
+from tests.messages import Messages
 
 MakeNetwork = Callable[..., ModelSpec]
 NAMES = ("onnxruntime", "openvino", "torch")
@@ -141,16 +142,16 @@ def test_closed_sessions_refuse(runtime: str, make_network: MakeNetwork, tiles: 
         session(tiles)
 
 
-def test_what_was_chosen_is_said(make_network: MakeNetwork) -> None:
+def test_what_was_chosen_is_said(make_network: MakeNetwork, messages: Messages) -> None:
     found = open_session(make_network(), tile=32)
     status = RUNTIMES[found.runtime].status()
     assert found.version == status.version
-    assert found.version in found.notes[0]
+    assert found.version in messages.notes[0]
     assert found.precision == "fp32"
     assert found.threads == machine.usable_threads()
     if machine.bf16_flags():
         assert found.runtime == "openvino"
-        assert machine.bf16_flags()[0] in found.notes[0]
+        assert machine.bf16_flags()[0] in messages.notes[0]
 
 
 def test_auto_takes_onnxruntime_without_bf16(
@@ -170,30 +171,35 @@ def fast_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precisions, "bf16_is_fast", lambda: True)
 
 
-def test_a_precision_that_is_asked_for_is_compared(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+def test_a_precision_that_is_asked_for_is_compared(
+    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
+) -> None:
     """It is taken whatever it gives; what it gives is told, and warned of where `auto` would not take it."""
     options: Any = {"runtime": "torch", "device": "cpu", "precision": "bf16", "tile": 32}
     good = open_session(make_network(2, gain=5), check=tiles, **options)
     assert good.agreement is not None
     assert good.agreement > 0.99
-    assert good.warnings == ()
-    assert "precision bf16: " in " ".join(good.notes)
-    assert "to fp32 on 5 tiles of this scene" in " ".join(good.notes)
+    assert messages.warnings == []
+    assert "precision bf16: " in " ".join(messages.notes)
+    assert "to fp32 on 5 tiles of this scene" in " ".join(messages.notes)
     # Small differences between large numbers are what eight bits of mantissa lose.
     check = tiles + np.float32(1000)
+    messages.clear()
     bad = open_session(make_network(2, gain=5, balanced=True), check=check, **options)
     assert bad.precision == "bf16"
     assert bad.agreement is not None
     assert bad.agreement < 0.99
-    (warning,) = bad.warnings
+    (warning,) = messages.warnings
     assert warning.startswith("precision bf16: ")
     assert warning.endswith("--precision auto would not take it")
+    assert messages.codes == ["precision-changes-map"]
+    messages.clear()
     untold = open_session(make_network(2), **options)
-    assert (untold.agreement, untold.warnings) == (None, ())
+    assert (untold.agreement, messages.warnings) == (None, [])
 
 
 def test_without_a_reference_a_precision_is_not_compared(
-    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     load = Request.load
 
@@ -203,32 +209,34 @@ def test_without_a_reference_a_precision_is_not_compared(
         return load(self, runtime, device, precision)
 
     monkeypatch.setattr(Request, "load", refuse)
-    found = open_session(
-        make_network(), runtime="torch", device="cpu", precision="bf16", tile=32, check=tiles
-    )
-    assert "precision bf16: not compared with fp32, since there is no memory for two" in found.notes
+    open_session(make_network(), runtime="torch", device="cpu", precision="bf16", tile=32, check=tiles)
+    assert "precision bf16: not compared with fp32, since there is no memory for two" in messages.notes
 
 
 @pytest.mark.usefixtures("fast_bf16")
-def test_bf16_is_taken_where_it_agrees(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+def test_bf16_is_taken_where_it_agrees(
+    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
+) -> None:
     spec = make_network(2, gain=5)
     found = open_session(spec, tile=32, check=tiles)
     assert found.precision == "bf16"
     assert found.agreement is not None
     assert found.agreement >= 0.995
     assert "bf16" in found.session.description
-    assert "5 tiles of this scene" in found.notes[-1]
+    assert "5 tiles of this scene" in messages.notes[-1]
 
 
 @pytest.mark.usefixtures("fast_bf16")
-def test_bf16_is_left_where_it_does_not(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+def test_bf16_is_left_where_it_does_not(
+    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
+) -> None:
     # Small differences between large numbers are what eight bits of mantissa lose.
     check = tiles + np.float32(1000)
     found = open_session(make_network(2, gain=5, balanced=True), tile=32, check=check)
     assert found.precision == "fp32"
     assert found.agreement is not None
     assert found.agreement < 0.995
-    assert "bf16 gave only" in found.notes[-1]
+    assert "bf16 gave only" in messages.notes[-1]
     assert "fp32" in found.session.description
 
 
@@ -239,12 +247,12 @@ def test_bf16_is_not_taken_untried(make_network: MakeNetwork) -> None:
 
 
 def test_bf16_without_amx_is_not_tried(
-    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
     found = open_session(make_network(), tile=32, check=tiles)
     assert (found.runtime, found.precision) == ("openvino", "fp32")
-    assert "AMX" in found.notes[-1]
+    assert "AMX" in messages.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -372,13 +380,15 @@ def test_hash(runtime: str, make_network: MakeNetwork) -> None:
         opened(spec.model_copy(update={"sha256": "0" * 64}), runtime)
 
 
-def test_logits_that_were_promised_to_be_scores(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+def test_logits_that_were_promised_to_be_scores(
+    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
+) -> None:
     spec = make_network(2, activation="none")
     with pytest.raises(ModelError, match="logits want softmax or sigmoid"):
         open_session(spec, tile=32, check=tiles)
     # Deepness's keys cannot say, so its networks are looked at.
     found = open_session(spec.model_copy(update={"source": "deepness"}), tile=32, check=tiles)
-    assert any("taken for logits" in note for note in found.notes)
+    assert any("taken for logits" in note for note in messages.notes)
     plain = open_session(spec.model_copy(update={"activation": "softmax"}), tile=32, check=tiles)
     np.testing.assert_array_equal(found.session(tiles), plain.session(tiles))
 
@@ -414,6 +424,7 @@ def test_a_provider_that_does_not_start_is_no_cpu_session(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    messages: Messages,
 ) -> None:
     """As of onnxruntime-gpu without its libraries: it makes a session on the CPU, which is refused."""
     import onnxruntime as library  # noqa: PLC0415
@@ -429,7 +440,7 @@ def test_a_provider_that_does_not_start_is_no_cpu_session(
     assert engines.is_dir() == (precision == "fp16"), "its TensorRT provider makes no folder above its own"
     found = open_session(make_network(), tile=32, runtime="onnxruntime", precision="fp32")
     assert found.device == "cpu"
-    assert "the CPU is used, since" in found.notes[0]
+    assert "the CPU is used, since" in messages.notes[0]
 
 
 @pytest.mark.usefixtures("stand_in_gpu")
@@ -467,9 +478,9 @@ def test_half_precision_is_in_the_graph_and_the_provider_is_named(
 
 
 @pytest.mark.usefixtures("stand_in_gpu")
-def test_auto_says_what_kept_it_from_a_gpu(make_network: MakeNetwork) -> None:
+def test_auto_says_what_kept_it_from_a_gpu(make_network: MakeNetwork, messages: Messages) -> None:
     found = open_session(make_network(), tile=32)
     assert found.device == "cpu"
-    assert "no runtime can use it" in found.notes[0]
+    assert "no runtime can use it" in messages.notes[0]
     for name in ("tensorrt", "torch", "onnxruntime"):
-        assert name in found.notes[0]
+        assert name in messages.notes[0]

@@ -20,6 +20,7 @@ from geoseg.runtimes.tensorrt import api as tensorrt_api
 from geoseg.runtimes.tensorrt import tensorrt_runtime as tensorrt
 from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import CHANNELS_LAST, Axis
+from tests.messages import Messages
 from tests.runtimes.gpu_stand_in import UseTensorRt
 from tests.runtimes.tensorrt_stand_in import Builder, ExecutionContext
 
@@ -106,15 +107,14 @@ def test_what_is_built(use_tensorrt: UseTensorRt, make_network: MakeNetwork, tmp
 
 
 def test_an_engine_is_built_once_and_anew_for_another_key(
-    use_tensorrt: UseTensorRt, make_network: MakeNetwork
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, messages: Messages
 ) -> None:
     use_tensorrt("10.3.0")
     spec = make_network()
-    told: list[str] = []
     for _ in range(2):
-        opened(spec, tell=told.append)
+        opened(spec)
     assert len(Builder.builds) == 1
-    assert sum("building an engine" in line for line in told) == 1
+    assert sum("building an engine" in line for line in messages.notes) == 1
     opened(spec, batch=2)
     opened(spec, precision="fp16")
     opened(spec, tile=64)
@@ -182,13 +182,17 @@ def test_int8_stands_in_the_graph_from_11_on(
 
 
 def test_auto_proves_itself_against_another_runtime(
-    use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray, tmp_path: Path
+    use_tensorrt: UseTensorRt,
+    make_network: MakeNetwork,
+    tiles: np.ndarray,
+    tmp_path: Path,
+    messages: Messages,
 ) -> None:
     use_tensorrt("10.3.0")
     found = opened(make_network(2, gain=5), precision="auto", check=tiles)
     assert (found.runtime, found.precision) == ("tensorrt", "fp16")
     assert found.agreement is not None
-    assert "5 tiles of this scene" in found.notes[-1]
+    assert "5 tiles of this scene" in messages.notes[-1]
     record = json.loads(next((tmp_path / "engines").glob("*fp16*.json")).read_text())
     assert record["agreement"]["tiles"] == 5
     assert record["agreement"]["equal"] == found.agreement
@@ -196,12 +200,12 @@ def test_auto_proves_itself_against_another_runtime(
 
 
 def test_auto_goes_back_to_fp32_with_the_numbers(
-    use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
 ) -> None:
     use_tensorrt("8.5.3")
     found = opened(make_network(2, gain=5, balanced=True), precision="auto", check=tiles + np.float32(1000))
     assert found.precision == "fp32"
-    assert "fp16 gave only" in found.notes[-1]
+    assert "fp16 gave only" in messages.notes[-1]
 
 
 def test_auto_takes_tensorrt_where_it_can(use_tensorrt: UseTensorRt, make_network: MakeNetwork) -> None:
@@ -215,6 +219,7 @@ def test_cuda_alone_means_all_gpus_of_a_kind(
     make_network: MakeNetwork,
     tiles: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
+    messages: Messages,
 ) -> None:
     monkeypatch.setenv("CUDA_STAND_IN_GPUS", "3")
     use_tensorrt("10.3.0")
@@ -222,7 +227,7 @@ def test_cuda_alone_means_all_gpus_of_a_kind(
     found = opened(spec, device="cuda")
     assert [graph.device for graph in found.on_device] == ["cuda:0", "cuda:1", "cuda:2"]
     assert len(Builder.builds) == 1, "they share an engine"
-    assert "and 2 more of its kind" in found.notes[0]
+    assert any("and 2 more of its kind" in note for note in messages.notes)
     for graph in found.on_device:
         logits = graph(tiles[:4]).astype(np.float64)
         scores = 1 / (1 + np.exp(logits[:, :1] - logits[:, 1:]))
@@ -232,7 +237,7 @@ def test_cuda_alone_means_all_gpus_of_a_kind(
 
 
 def test_a_further_gpu_that_is_full_is_left_out(
-    use_tensorrt: UseTensorRt, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+    use_tensorrt: UseTensorRt, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     monkeypatch.setenv("CUDA_STAND_IN_GPUS", "3")
     use_tensorrt("10.3.0")
@@ -246,7 +251,7 @@ def test_a_further_gpu_that_is_full_is_left_out(
     monkeypatch.setattr(tensorrt, "load", full)
     found = opened(make_network(), device="cuda")
     assert [graph.device for graph in found.on_device] == ["cuda:0", "cuda:2"]
-    assert found.notes[-1] == "cuda:1 is left out, since the GPU has too little memory"
+    assert messages.notes[-1] == "cuda:1 is left out, since the GPU has too little memory"
     found.session.close()
 
 

@@ -21,6 +21,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.subdatasets import Subdataset, spelled, subdataset_of
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 from tests.products.ground import CRS as GROUND
 from tests.products.ground import EAST, NORTH
 from tests.products.netcdf import write_spectra, write_stack, write_variables
@@ -60,7 +61,7 @@ def check(opened: Scene, names: tuple[str, ...] = NAMES, crs: str | None = GROUN
 def test_variables_are_bands(tmp_path: Path, told: Any, upward: bool, group: str) -> None:
     with scene(write_variables(tmp_path / "a.nc", bands(), told=told, upward=upward, group=group)) as opened:
         check(opened)
-        assert any("name no CRS" in note for note in opened.notes) == (told == "beside")
+        assert any("name no CRS" in note for note in notes_of(opened)) == (told == "beside")
 
 
 def test_scaled_integers_are_reflectance(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_scaled_integers_are_reflectance(tmp_path: Path) -> None:
 def test_degrees_without_a_crs_are_said_to_be_taken(tmp_path: Path) -> None:
     with scene(write_variables(tmp_path / "a.nc", bands(), told="none", degrees=True)) as opened:
         check(opened, crs="EPSG:4326")
-        assert any("degrees" in note for note in opened.notes)
+        assert any("degrees" in note for note in notes_of(opened))
 
 
 def test_one_time_is_the_scene_s_and_several_are_asked_about(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_auxiliary_variables_are_no_bands(tmp_path: Path) -> None:
     more |= {"count": more["cloud_mask"], "elevation": bands()["green"]}
     with scene(write_variables(tmp_path / "a.nc", bands() | more)) as opened:
         check(opened)
-        told = " ".join((*(item.name for item in opened.facts.left_out), *opened.notes))
+        told = " ".join((*(item.name for item in opened.facts.left_out), *notes_of(opened)))
         assert all(name in told for name in more)
 
 
@@ -243,7 +244,7 @@ def test_hdf5_of_plain_arrays(tmp_path: Path) -> None:
             file[f"sr/{name}"] = values
     with scene(path) as opened:
         check(opened, crs=None)
-        assert any("no CRS" in text for text in opened.warnings)
+        assert any("no CRS" in text for text in warnings_of(opened))
 
 
 def test_hdf4_is_refused_with_the_remedy(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.swath import in_sensor_geometry
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 from tests.products.emit import write_emit
 from tests.spectrometer import (
     CENTRES,
@@ -50,7 +51,7 @@ def test_envi_headers_tell_widths_and_units(tmp_path: Path, interleave: str) -> 
         assert opened.bands[0].scale == pytest.approx(10)
         pixels = opened.read(opened.grid.window, opened.band_names)
         np.testing.assert_array_equal(pixels.data, np.moveaxis(cube.data, -1, 0))
-        assert any("no CRS" in text for text in opened.warnings)
+        assert any("no CRS" in text for text in warnings_of(opened))
 
 
 def test_a_header_may_call_bands_bad_or_leave_widths_out(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_a_header_may_call_bands_bad_or_leave_widths_out(tmp_path: Path) -> None
         assert len(opened.bands) == len(CENTRES) - 1
         assert "w660" not in opened.band_names
         assert all(band.fwhm is None for band in opened.bands)
-        assert any("left out: 1 bands that the product calls bad" in note for note in opened.notes)
+        assert any("left out: 1 bands that the product calls bad" in note for note in notes_of(opened))
 
 
 def test_tags_of_a_tiff_tell_widths(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_fill_without_a_tag_is_found_once_for_all_bands(tmp_path: Path) -> None:
     cube.data[3, 4] = -9999
     with scene(write_tiff(tmp_path / "cube.tif", cube)) as opened:
         assert not opened.read(opened.grid.window, ["w490"]).valid[3, 4]
-        assert sum("-9999" in note for note in opened.notes) == 1
+        assert sum("-9999" in note for note in notes_of(opened)) == 1
 
 
 def test_a_stack_without_wavelengths_is_told_what_is_read(tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_the_mask_of_the_acquisition_hides_clouds(tmp_path: Path, kind: str, who
         assert raw is not None
         frame, _ = raw
         np.testing.assert_array_equal(frame.read(frame.grid.window, [frame.band_names[3]]).valid, ~cloud)
-        assert any("EMIT_L2A_MASK" in note for note in opened.notes)
+        assert any("EMIT_L2A_MASK" in note for note in notes_of(opened))
 
 
 def test_a_folder_of_level_1b_is_the_radiance(tmp_path: Path) -> None:

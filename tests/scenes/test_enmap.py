@@ -17,6 +17,7 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 from tests.products.enmap import CENTRES, LAYERS, WIDTHS, enmap_name, tarred, write_enmap, zipped
 
 
@@ -58,7 +59,7 @@ def test_a_folder_of_level_1c_is_radiance_at_the_wavelengths_of_its_metadata(tmp
         aside = {item.name for item in opened.facts.left_out}
         masks = {"QUALITY_CLOUD", "QUALITY_CLOUDSHADOW", "QUALITY_SNOW"}
         assert aside == {f"{opened.name}-QL_{layer}.TIF" for layer in set(LAYERS) - masks}
-        assert any(all(f"QL_{mask}" in note for mask in masks) for note in opened.notes)
+        assert any(all(f"QL_{mask}" in note for mask in masks) for note in notes_of(opened))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_bands_that_the_product_does_not_hold_are_left_out(tmp_path: Path) -> No
     with scene(write_enmap(tmp_path, radiance(), expected=range(4, 220))) as opened:
         assert len(opened.bands) == 216
         assert opened.bands[0].wavelength == pytest.approx(CENTRES[3] / 1000, abs=1e-6)
-        assert any("8 bands" in note and "left out" in note for note in opened.notes)
+        assert any("8 bands" in note and "left out" in note for note in notes_of(opened))
 
 
 def test_level_1b_is_refused_with_the_remedy(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_one_detector_of_level_1b_has_its_own_wavelengths(tmp_path: Path) -> Non
         found = [1000 * (band.wavelength or 0) for band in opened.bands]
         np.testing.assert_allclose(found, CENTRES[91:], atol=1e-3)
         assert opened.units("w2445") == "radiance"
-        assert any("no CRS" in text for text in opened.warnings)
+        assert any("no CRS" in text for text in warnings_of(opened))
 
 
 def test_an_image_without_metadata_says_what_is_missing(tmp_path: Path) -> None:

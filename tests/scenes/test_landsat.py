@@ -16,6 +16,7 @@ from geoseg.errors import BandError, SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import warnings_of
 from tests.products.ground import Ground, disc, write_raster
 from tests.products.landsat import L8, planetary_item, write_landsat, write_tar
 
@@ -77,7 +78,7 @@ def test_any_format_of_the_metadata_file(tmp_path: Path, name: str, mtl: str) ->
     made = write_landsat(tmp_path, SMALL, name=name, mtl=[mtl] if mtl else [])
     if not mtl and "_L1" in name:
         with scene(made.folder) as opened:
-            assert any("MTL" in text for text in opened.warnings)
+            assert any("MTL" in text for text in warnings_of(opened))
             assert made.common <= set(opened.band_names)
         return
     given = [made.folder, made.file(f"MTL.{mtl}")] if mtl else [made.folder]

@@ -16,6 +16,7 @@ from geoseg.errors import BandError, SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import warnings_of
 from tests.products import hls, planetscope
 from tests.products.ground import Ground, disc, write_raster
 from tests.products.planetscope import EIGHT, FOUR, planet_item, write_planetscope
@@ -99,14 +100,14 @@ def test_an_order(tmp_path: Path, bands: tuple[str, ...], kind: planetscope.Kind
             assert opened.time == datetime(2023, 6, 14, 18, 15, 20, 120_000, tzinfo=UTC)
             assert opened.geometry is not None
             assert opened.geometry.sun_zenith == pytest.approx(90 - planetscope.SUN_ELEVATION)
-            assert not opened.warnings
+            assert not warnings_of(opened)
 
 
 def test_radiance_without_its_metadata_file_is_warned_of(tmp_path: Path) -> None:
     made = write_planetscope(tmp_path, SMALL, bands=FOUR, kind="radiance", xml=False)
     with scene(made.folder) as opened:
         assert opened.units("nir") == "radiance"
-        assert any("reflectance coefficients" in text for text in opened.warnings)
+        assert any("reflectance coefficients" in text for text in warnings_of(opened))
 
 
 @pytest.mark.parametrize("packed", ["zip", "item", "composite"])
@@ -164,4 +165,4 @@ def test_damaged_metadata_files_do_not_stop_an_order(tmp_path: Path) -> None:
         path.write_text("<no>" if path.suffix == ".xml" else json.dumps({"properties": {}}))
     with scene(made.folder) as opened:
         assert opened.time == datetime(2023, 6, 14, 18, 15, 20, tzinfo=UTC)
-        assert any("reflectance coefficients" in text for text in opened.warnings)
+        assert any("reflectance coefficients" in text for text in warnings_of(opened))

@@ -12,6 +12,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.platform import as_platform, platform_in
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import warnings_of
 from tests.satellites import TILE, VIEW, write_band, write_safe
 
 MTL = """GROUP = LANDSAT_METADATA_FILE
@@ -96,7 +97,7 @@ def test_safe_says_satellite_and_angles(tmp_path: Path, letter: str) -> None:
         assert opened.geometry.view_zenith(["B12"]) == 7
         assert opened.geometry.view_zenith(["B11", "B12"]) == 6
         assert opened.select(["swir22"]).platform == opened.platform
-        assert not opened.warnings
+        assert not warnings_of(opened)
 
 
 def test_band_ids_count_8a(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_damaged_tile_metadata_do_not_stop_a_scene(tmp_path: Path) -> None:
     with scene(write_safe(tmp_path, tile="<broken")) as opened:
         assert opened.platform == "sentinel-2a"
         assert opened.geometry is None
-        assert any("MTD_TL.xml is damaged" in text for text in opened.warnings)
+        assert any("MTD_TL.xml is damaged" in text for text in warnings_of(opened))
 
 
 @pytest.mark.parametrize(("pointing", "view"), [("NADIR", 0.0), ("OFFNADIR", 12.5)])

@@ -19,6 +19,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.swath import in_sensor_geometry
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 from tests.products.prisma import EAST, EPSG, NORTH, PIXEL, detector_name, to_map, write_prisma
 
 CENTRES = np.concatenate([[410.0, 450, 490, 560, 660, 835, 970], np.arange(1010, 2490, 55.0)])
@@ -181,7 +182,7 @@ def test_channels_that_are_not_used_are_left_out(tmp_path: Path) -> None:
     centres[:2] = 0
     with scene(write_prisma(tmp_path / "a.he5", cube(), centres)) as opened:
         assert len(opened.bands) == len(CENTRES) - 2
-        assert any("left out: 2 bands" in note for note in opened.notes)
+        assert any("left out: 2 bands" in note for note in notes_of(opened))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_a_product_without_places_is_in_pixel_coordinates(tmp_path: Path, level:
             del file.attrs["Epsg_Code"]
     with scene(path) as opened:
         assert opened.grid.crs is None
-        assert any("no map grid" in text and "level 2D" in text for text in opened.warnings)
+        assert any("no map grid" in text and "level 2D" in text for text in warnings_of(opened))
         found = opened.read(opened.grid.window, ["w560"]).physical()[0]
         np.testing.assert_allclose(found if level == "L2D" else found.T, made[3], atol=1e-3)
 

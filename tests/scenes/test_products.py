@@ -22,6 +22,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.product import time_in_name
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 
 
 def write(
@@ -114,7 +115,7 @@ def test_safe_applies_the_offset_of_its_xml(tmp_path: Path, level: str, baseline
         assert opened.time == datetime(2023, 5, 6, 10, 10, 31, 24000, tzinfo=UTC)
         assert first(opened, "green") == pytest.approx(0.2)
         assert opened.grid.height == 60
-        assert any(baseline in note and "-1000" in note for note in opened.notes)
+        assert any(baseline in note and "-1000" in note for note in notes_of(opened))
         if level == "2A":
             assert opened.band_names == ("green", "nir08")
             assert opened.select(["nir08"]).grid.height == 30
@@ -194,7 +195,7 @@ def test_level_1_counts_without_mtl_are_no_reflectance(tmp_path: Path) -> None:
     path = write(tmp_path / "LT05_L1TP_193029_20000506_20230508_02_T1_B4.TIF", 80)
     with scene(path) as opened:
         assert opened.units("nir08") == "dn"
-        assert any("MTL" in text for text in opened.warnings)
+        assert any("MTL" in text for text in warnings_of(opened))
 
 
 @pytest.mark.parametrize(("product", "band"), [("L30", "nir08"), ("S30", "rededge071")])
@@ -259,12 +260,12 @@ def test_names_in_descriptions_and_words(tmp_path: Path) -> None:
     path = write(tmp_path / "stack.tif", count=3, names=("B8A", "B11", "cloud probability"))
     with scene(path) as opened:
         assert opened.band_names == ("nir08", "swir16")
-        assert any("left out" in note for note in opened.notes)
+        assert any("left out" in note for note in notes_of(opened))
     one, two = write(tmp_path / "lake_green.tif"), write(tmp_path / "lake_nir.tif")
     with scene(one, two) as opened:
         assert opened.band_names == ("green", "nir")
         assert opened.units("green") == "dn"
-        assert any("scale" in note for note in opened.notes)
+        assert any("scale" in note for note in notes_of(opened))
 
 
 def test_a_cube_is_named_by_wavelength(tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_a_cube_is_named_by_wavelength(tmp_path: Path) -> None:
         assert opened.time == datetime(2022, 8, 15, 4, 28, 38, tzinfo=UTC)
         near = opened.select(["swir22"])
         assert near.bands[0].wavelength == pytest.approx(2.2, abs=0.02)
-        assert any("taken for swir22" in note for note in near.notes)
+        assert any("taken for swir22" in note for note in notes_of(near))
 
 
 def test_a_stack_without_names_asks_for_the_sensor(tmp_path: Path) -> None:
@@ -288,7 +289,7 @@ def test_a_stack_without_names_asks_for_the_sensor(tmp_path: Path) -> None:
         scene(path)
     with scene(path, sensor="HLS") as opened:
         assert opened.band_names == ("blue", "green", "red", "nir08", "swir16", "swir22")
-        assert any("usual order of hls" in note for note in opened.notes)
+        assert any("usual order of hls" in note for note in notes_of(opened))
         assert first(opened, "red") == pytest.approx(0.1)
     with pytest.raises(BandError, match="usual stacks have 2"):
         scene(path, sensor="sentinel-1")

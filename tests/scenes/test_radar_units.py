@@ -15,6 +15,7 @@ from geoseg.errors import SceneError
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 from tests.products.ground import BARE, WATER, Ground, write_raster
 from tests.products.sentinel1 import Sentinel1, Stored, hyp3, opera, planetary_computer, stack
 
@@ -35,7 +36,8 @@ def decibels(opened: Scene) -> dict[str, float]:
 
 def told(opened: Scene, level: str = "notes") -> str:
     """What it says of its units."""
-    return "; ".join(text for text in getattr(opened, level) if "SAR" in text)
+    texts = notes_of(opened) if level == "notes" else warnings_of(opened)
+    return "; ".join(text for text in texts if "SAR" in text)
 
 
 def expected() -> dict[str, float]:
@@ -112,7 +114,7 @@ def test_descriptions_tags_and_file_names_say(
 def test_values_say(tmp_path: Path, stored: Stored, dtype: Any) -> None:
     with scene(stack(tmp_path / NAME, Sentinel1(stored=stored, dtype=dtype))) as opened:
         is_right(opened)
-        assert not opened.warnings
+        assert not warnings_of(opened)
 
 
 def test_a_scale_in_the_tags_counts_first(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ def test_a_few_negative_values_do_not_make_decibels(tmp_path: Path) -> None:
 
     with scene(edited(resampled)(tmp_path / NAME)) as opened:
         is_right(opened)
-        assert not opened.warnings
+        assert not warnings_of(opened)
 
 
 def test_power_less_its_noise_stays_observed(tmp_path: Path) -> None:
@@ -173,7 +175,7 @@ def test_power_less_its_noise_stays_observed(tmp_path: Path) -> None:
         assert pixels.valid.all()
         values = pixels.physical()
         assert values.min() == pytest.approx(-50)
-        assert any("% of the values is below 0" in note for note in opened.notes)
+        assert any("% of the values is below 0" in note for note in notes_of(opened))
         water = Ground().water
         assert np.median(values[1][water]) < np.median(values[1][~water]) - 15
 
@@ -242,10 +244,10 @@ def test_whole_numbers_without_a_scale_are_bare_counts(tmp_path: Path, dtype: An
     path = write(tmp_path / NAME)
     with scene(path) as opened:
         assert opened.units("vv") == "dn"
-        assert any("not calibrated" in text for text in opened.warnings)
+        assert any("not calibrated" in text for text in warnings_of(opened))
     with scene(path, sar_units="db") as opened:
         assert {band.scale for band in opened.bands} == {1.0}
-        assert any("does not look like" in text for text in opened.warnings)
+        assert any("does not look like" in text for text in warnings_of(opened))
 
 
 @pytest.mark.parametrize("asked", ["power", "amplitude"])
@@ -259,7 +261,7 @@ def test_people_win_and_are_warned(tmp_path: Path) -> None:
     path = hyp3(tmp_path, Sentinel1(stored="power"))
     with scene(path, sar_units="db") as opened:
         assert {band.db_factor for band in opened.bands} == {0}
-        assert any("does not look like calibrated dB" in text for text in opened.warnings)
+        assert any("does not look like calibrated dB" in text for text in warnings_of(opened))
 
 
 def test_linear_is_a_synonym_of_power() -> None:
@@ -275,4 +277,4 @@ def test_real_backscatter_in_decibels(data_dir: Path) -> None:
     for paths in places:
         with scene(*paths) as opened:
             assert {(band.units, band.scale, band.db_factor) for band in opened.bands} == {("db", 1.0, 0)}
-            assert not opened.warnings
+            assert not warnings_of(opened)

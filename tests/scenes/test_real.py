@@ -14,6 +14,7 @@ from geoseg.scenes.layers import open_raster_layer
 from geoseg.scenes.stack import Layer, Stack
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of
 
 
 def scene(*paths: Path, **request: Any) -> Scene:
@@ -97,7 +98,7 @@ def test_sentinel_1_chips(data_dir: Path) -> None:
         with scene(path) as opened:
             assert opened.band_names == ("vv", "vh")
             middle = medians(opened)
-            assert any("VV, VH" in note for note in opened.notes)
+            assert any("VV, VH" in note for note in notes_of(opened))
         assert -25 < middle["vh"] < middle["vv"] < -3
 
 

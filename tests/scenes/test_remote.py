@@ -17,6 +17,7 @@ from geoseg.scenes.objects import Keys, list_objects, signed
 from geoseg.scenes.remote import may_be_folder
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of
 from tests.products.enmap import CENTRES, write_enmap
 from tests.products.ground import write_raster
 from tests.products.netcdf import write_variables
@@ -110,7 +111,7 @@ def test_a_folder_of_bands(address: str, name: str) -> None:
     with scene(f"{address}/{name}", sensor="sentinel-2-l2a") as opened:
         assert set(opened.band_names) == {"green", "nir", "swir16"}
         check(opened, "swir16", 0.1502)
-        assert any("SCL" in note for note in opened.notes)
+        assert any("SCL" in note for note in notes_of(opened))
 
 
 @pytest.mark.parametrize("name", ["none.tif", "none.json", "none/folder", "scenes/empty/"])
@@ -135,7 +136,7 @@ def test_an_enmap_product(address: str, folder: Path, way: str) -> None:
     with scene(f"{address}/products/{name}") as opened:
         assert len(opened.bands) == len(CENTRES)
         check(opened, opened.band_names[50], 0.2)
-        assert any("QL_QUALITY_CLOUD" in note for note in opened.notes)
+        assert any("QL_QUALITY_CLOUD" in note for note in notes_of(opened))
 
 
 def test_a_zarr_store(address: str, folder: Path) -> None:

@@ -19,6 +19,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.offset_counts import judge
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 from tests.products.ground import BARE, CLOUD, VEGETATION, WATER, Ground, write_raster
 from tests.products.sentinel2 import (
     JP2,
@@ -42,7 +43,8 @@ def scene(*paths: Path, **request: Any) -> Scene:
 
 
 def said(opened: Scene, level: str) -> list[str]:
-    return [text for text in getattr(opened, level) if text.startswith("Sentinel-2: ")]
+    texts = notes_of(opened) if level == "notes" else warnings_of(opened)
+    return [text for text in texts if text.startswith("Sentinel-2: ")]
 
 
 def found(opened: Scene) -> tuple[bool, str]:

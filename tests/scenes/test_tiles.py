@@ -23,6 +23,7 @@ from geoseg.scenes.mosaic import Mosaic
 from geoseg.scenes.raster import Raster
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of
 from tests.products import hls
 from tests.products.ground import EAST, NORTH, Ground, lake, write_raster
 from tests.products.hls import write_hls
@@ -142,7 +143,7 @@ def test_products_that_tile_an_area(tmp_path: Path, kind: str) -> None:
         expected = whole.read(whole.grid.window, bands)
         np.testing.assert_array_equal(found.valid, expected.valid)
         np.testing.assert_allclose(found.physical(), expected.physical(), rtol=1e-6)
-        note = next(text for text in joined.notes if "tile the area" in text)
+        note = next(text for text in notes_of(joined) if "tile the area" in text)
         assert "2 files" in note
         paths = joined.describe()["paths"]
         assert isinstance(paths, list)
@@ -227,7 +228,7 @@ def test_tiles_a_little_off_the_lattice_are_moved_and_told(tmp_path: Path) -> No
         write_raster(tmp_path / f"tile{number}_nir.tif", np.full((9, 20), 7, np.uint16), transform=place)
     with scene(tmp_path) as opened:
         assert (opened.grid.height, opened.grid.width) == (9, 40)
-        assert any("moved by up to 0.20 pixel" in text for text in opened.notes)
+        assert any("moved by up to 0.20 pixel" in text for text in notes_of(opened))
 
 
 def _files(folder: Path, names: Sequence[str], places: Sequence[Affine], **profile: Any) -> Path:

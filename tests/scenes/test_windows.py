@@ -24,6 +24,7 @@ from geoseg.grid import Grid, TileGrid, Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from tests.messages import notes_of, warnings_of
 
 UTM = "EPSG:32632"
 ORIGIN = (500_000.0, 5_000_000.0)
@@ -116,7 +117,7 @@ def test_coarser_bands_are_interpolated_between_pixel_centres(tmp_path: Path) ->
     other = write(tmp_path / "x_nir.tif", coarse, pixel=20.0)
     with scene(fine, other) as opened:
         pixels = opened.read(opened.grid.window, ["nir"])
-        assert any("nir: brought to the grid by bilinear" in note for note in opened.notes)
+        assert any("nir: brought to the grid by bilinear" in note for note in notes_of(opened))
     centre = np.meshgrid((np.arange(24) + 0.5) / 2 - 0.5, (np.arange(28) + 0.5) / 2 - 0.5, indexing="ij")
     expected = ndimage.map_coordinates(coarse.astype(float), centre, order=1, mode="nearest")
     assert pixels.data.dtype == np.uint16
@@ -186,7 +187,7 @@ def test_masks_nan_infinity_and_true_alpha(tmp_path: Path) -> None:
     path = write(tmp_path / "x_nir.tif", data)
     with scene(path) as opened:
         pixels = opened.read(opened.grid.window, ["nir"])
-        assert any("-9999" in note for note in opened.notes)
+        assert any("-9999" in note for note in notes_of(opened))
     assert not pixels.valid[[0, 1, 2], [0, 1, 2]].any()
     assert pixels.valid.sum() == 33
     assert not np.isinf(pixels.data).any()
@@ -206,7 +207,7 @@ def test_alpha_that_varies_is_a_band(tmp_path: Path) -> None:
         file.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
     with scene(path) as opened:
         assert opened.band_names == ("red", "green", "blue", "nir")
-        assert any("alpha" in note for note in opened.notes)
+        assert any("alpha" in note for note in notes_of(opened))
         assert opened.read(opened.grid.window, ["nir"]).valid.all()
 
 
@@ -288,7 +289,7 @@ def test_no_crs_sizes_must_agree(tmp_path: Path) -> None:
     two = write(tmp_path / "a_nir.tif", noise((8, 8)), crs=None)
     with scene(one, two) as opened:
         assert opened.grid.crs is None
-        assert any("no CRS" in text for text in opened.warnings)
+        assert any("no CRS" in text for text in warnings_of(opened))
         assert opened.read(opened.grid.window, opened.band_names).valid.all()
     three = write(tmp_path / "b_nir.tif", noise((4, 4)), crs=None)
     with pytest.raises(SceneError, match="neither has a CRS"):

@@ -21,9 +21,9 @@ from geoseg.runtimes.loading import RUNTIMES
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST
+from tests.messages import progress
 from tests.products.ground import BARE, CLOUD, CRS, VEGETATION, WATER, Ground, lake, write_raster
 from tests.third_party import BANDS, Order, write_item
-from tests.told import Told
 
 LAND = (VEGETATION, BARE, CLOUD)
 
@@ -35,13 +35,13 @@ def scene(folder: Path, ground: Ground | None = None, name: str = "scene") -> Pa
     return write_raster(folder / f"{name}.tif", values.astype(np.float32), descriptions=BANDS, crs=CRS)
 
 
-def segment(scene: Path, model: Path, folder: Path, told: Told | None = None, **options: Any) -> RunRecord:
+def segment(scene: Path, model: Path, folder: Path, **options: Any) -> RunRecord:
     run = RunSpec(
         output=folder / "map.gpkg", raster=folder / "map.tif", overwrite=True, min_area=0, **options
     )
     sensor = "sentinel-2-l2a-harmonised"
     spec = SegmentSpec(scene=SceneSpec(paths=(str(scene),), sensor=sensor), run=run, model=str(model))
-    record = map_segments(spec, told or Told())
+    record = map_segments(spec, progress)
     assert isinstance(record, RunRecord)
     return record
 
@@ -175,7 +175,7 @@ def test_a_class_that_means_no_data_is_not_observed(at: int, tmp_path: Path) -> 
     run = RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif", overwrite=True, min_area=0)
     scenes = [scene(tmp_path, item, name) for item, name in ((ground, "a"), (Ground(seed=1), "b"))]
     before, after = (SceneSpec(paths=(str(path),), sensor="sentinel-2-l2a-harmonised") for path in scenes)
-    map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), Told())
+    map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), progress)
     np.testing.assert_array_equal(mapped(tmp_path), np.where(kinds == CLOUD, 255, 0))
 
 
@@ -199,11 +199,11 @@ def test_flood_takes_the_class_that_is_not_the_background(tmp_path: Path) -> Non
     run = RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif", overwrite=True, min_area=0)
     for number, listed in enumerate((named((1, "water"), (2, "land")), named((0, "water"), (1, "other")))):
         model = write_item(tmp_path / f"model-{number}", [WATER, LAND], listed)
-        map_flood(FloodSpec(scene=place, run=run, model=str(model)), Told())
+        map_flood(FloodSpec(scene=place, run=run, model=str(model)), progress)
         np.testing.assert_array_equal(mapped(tmp_path) == 1, ground.water)
     unsaid = write_item(tmp_path / "unsaid", [WATER, LAND], named((1, "a"), (2, "b")))
     with pytest.raises(UsageError, match="does not say which of its classes \\(a or b\\) is not water"):
-        map_flood(FloodSpec(scene=place, run=run, model=str(unsaid)), Told())
+        map_flood(FloodSpec(scene=place, run=run, model=str(unsaid)), progress)
 
 
 def test_change_compares_classes_in_any_order(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_change_compares_classes_in_any_order(tmp_path: Path) -> None:
     before, after = (SceneSpec(paths=(str(path),), sensor="sentinel-2-l2a-harmonised") for path in scenes)
     run = RunSpec(output=tmp_path / "map.gpkg", overwrite=True, min_area=0)
     model = write_item(tmp_path / "model", [WATER, LAND], named((0, "water"), (3, "land")))
-    map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), Told())
+    map_change(ChangeSpec(before=before, after=after, run=run, model=str(model)), progress)
     (row,) = polygons(tmp_path, "change").to_dict("records")
     assert (row["from_class"], row["from_label"], row["to_class"], row["to_label"]) == (3, "land", 0, "water")
     assert row["pixels"] == Ground().water.sum()

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import copy_context
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ class DeviceSweep:
                 wanted = list(observed(job.tiles, row, span))
                 turn = index % len(scorers)
                 pixels = scorers[turn].send(row)
-                sums = threads[turn].submit(scorers[turn].score, pixels, wanted, span)
+                sums = threads[turn].submit(copy_context().run, scorers[turn].score, pixels, wanted, span)
                 waiting.append((row, scorers[turn], sums))
                 if len(waiting) > len(scorers):
                     yield self._finished(finish, *waiting.popleft())

@@ -55,7 +55,7 @@ def as_json(report: AreaReport) -> dict[str, JsonValue]:
         "overall": _numbers(found.overall, (), 1.0, "accuracy"),
         "classes": classes,
         "matrix": report.counts.tolist(),
-        "warnings": list(report.warnings),
+        "warnings": [item.model_dump() for item in report.warnings],
     }
 
 

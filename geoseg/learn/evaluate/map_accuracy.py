@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from geoseg.learn.evaluate.finished_map import NOT_SEEN, ClassMap, Stratum
 from geoseg.learn.evaluate.pairing import EMPTY, mapped_classes, reference_classes
 from geoseg.learn.evaluate.sample_reading import KnownStratum, read_points
 from geoseg.learn.evaluate.sample_writing import REFERENCE
+from geoseg.messages import collecting, warn
 from geoseg.methods.area_estimate import FEWEST, AreaEstimate, estimate
-from geoseg.run_record import Reporter
+from geoseg.run_record import RunWarning, run_warnings
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +38,7 @@ class AreaReport:
     """Points that do not count, by why."""
     drawn_here: bool
     """Whether the sample is a stratified random one of this map, as far as can be told."""
-    warnings: tuple[str, ...]
+    warnings: tuple[RunWarning, ...]
 
     @property
     def located(self) -> bool:
@@ -42,13 +46,12 @@ class AreaReport:
         return self.classes[0].area_m2 is not None
 
 
-def judge_area(path: str, sample: Path, reporter: Reporter, *, column: str = REFERENCE) -> AreaReport:
+def judge_area(path: str, sample: Path, *, column: str = REFERENCE) -> AreaReport:
     """Compare a map with a sample and estimate areas.
 
     Args:
         path: a class raster.
         sample: points; see `read_points`.
-        reporter: hears what is left out, and what makes intervals doubtful.
         column: of the sample: class numbers or labels; empty: not known.
 
     Raises:
@@ -79,14 +82,15 @@ def judge_area(path: str, sample: Path, reporter: Reporter, *, column: str = REF
     np.add.at(counts, (np.searchsorted(values, mapped[used]), np.searchsorted(values, truth[used])), 1)
     _need_points(own, counts, sample)
     reason = _not_drawn_here(points.strata, own, counts)
-    warnings = _warnings(left_out, reason, own, counts, sample)
-    if uneven:
-        warnings.append(
-            f"{path}: its pixels differ in area by more than a tenth, but points count as if drawn evenly"
-            " over the ground; warp the map to an equal-area CRS first"
-        )
-    for text in warnings:
-        reporter.warn(text)
+    with collecting() as found:
+        _warn(left_out, reason, own, counts, sample)
+        if uneven:
+            warn(
+                LOG,
+                "pixels-of-unequal-area",
+                f"{path}: its pixels differ in area by more than a tenth, but points count as if drawn evenly"
+                " over the ground; warp the map to an equal-area CRS first",
+            )
     return AreaReport(
         map=path,
         sample=str(sample),
@@ -95,7 +99,7 @@ def judge_area(path: str, sample: Path, reporter: Reporter, *, column: str = REF
         estimate=estimate(counts, np.array([item.size for item in own])),
         left_out=left_out,
         drawn_here=not reason,
-        warnings=tuple(warnings),
+        warnings=run_warnings(found.warnings),
     )
 
 
@@ -143,20 +147,23 @@ def _not_drawn_here(
     return "it holds more points than were drawn" if (counts.sum(axis=1) > drawn).any() else ""
 
 
-def _warnings(
+def _warn(
     left_out: Mapping[str, int],
     reason: str,
     classes: Sequence[Stratum],
     counts: NDArray[np.int64],
     sample: Path,
-) -> list[str]:
-    found = []
+) -> None:
     if any(left_out.values()):
-        found.append(f"{sample}: {sum(left_out.values())} points left out: {_listed(left_out)}")
+        warn(
+            LOG, "points-left-out", f"{sample}: {sum(left_out.values())} points left out: {_listed(left_out)}"
+        )
     if reason:
-        found.append(
+        warn(
+            LOG,
+            "sample-not-of-this-map",
             f"{sample}: was not drawn from this map by --draw-sample ({reason}); intervals hold only for a"
-            " random sample within each mapped class"
+            " random sample within each mapped class",
         )
     few = [
         f"{item.label} ({item.value})"
@@ -164,11 +171,12 @@ def _warnings(
         if item.pixels and number < FEWEST
     ]
     if few:
-        found.append(
+        warn(
+            LOG,
+            "too-few-points",
             f"{sample}: only one point lies on {', '.join(few)} of the map: intervals cannot be told; add"
-            " points"
+            " points",
         )
-    return found
 
 
 def _listed(left_out: Mapping[str, int]) -> str:

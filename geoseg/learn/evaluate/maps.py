@@ -20,9 +20,10 @@ from geoseg.learn.evaluate.subjects import Subject
 from geoseg.learn.samples import IGNORE, Place, Sample
 from geoseg.learn.samples.chips import opened_image, read_label, scene_spec
 from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.messages import held
 from geoseg.methods.accuracy import Counts, count
 from geoseg.pixels import Classes, nodata_class
-from geoseg.run_record import Reporter, Silent
+from geoseg.run_record import Progress
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec
 
@@ -41,7 +42,7 @@ class Verdict:
 
 
 def judge(
-    subject: Subject, places: Sequence[Place], spec: TrainSpec, folder: Path, reporter: Reporter
+    subject: Subject, places: Sequence[Place], spec: TrainSpec, folder: Path, progress: Progress
 ) -> tuple[Verdict, ...]:
     """Map every scene with a subject and compare the maps with the labels.
 
@@ -50,7 +51,7 @@ def judge(
         places: windows that count; the scenes are mapped whole.
         spec: says how scenes are opened and what labels mean.
         folder: for the maps.
-        reporter: hears how far it is.
+        progress: is told how far it is.
 
     Raises:
         GeosegError: a scene cannot be mapped.
@@ -64,7 +65,7 @@ def judge(
         path = folder / f"{sample.id.replace('/', '_')}.tif"
         draw(subject, sample, spec, path)
         found.append(_compare(sample, own, spec, path))
-        reporter.progress(done, len(by_sample), "scenes")
+        progress(done, len(by_sample), "scenes")
     return tuple(found)
 
 
@@ -76,16 +77,16 @@ def draw(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> Non
     run = RunSpec(
         output=raster.with_suffix(".gpkg"), raster=raster, scores=scores_path(raster), overwrite=True
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), held():
         warnings.simplefilter("ignore")
         if spec.task == "flood":
             request = {"scene": scene, "run": run, "before": tuple(before), "model": subject.model}
-            map_flood(FloodSpec.model_validate({**request, **subject.options}), Silent())
+            map_flood(FloodSpec.model_validate({**request, **subject.options}))
         elif spec.task == "change":
             request = {"before": scene, "after": before[0], "run": run, "model": subject.model}
-            map_change(ChangeSpec.model_validate({**request, **subject.options}), Silent())
+            map_change(ChangeSpec.model_validate({**request, **subject.options}))
         elif subject.model is not None and not before:
-            map_segments(SegmentSpec(scene=scene, run=run, model=subject.model), Silent())
+            map_segments(SegmentSpec(scene=scene, run=run, model=subject.model))
         else:
             raise UsageError(f"task {spec.task}: only networks of one date are evaluated; say --model")
     run.output.unlink()

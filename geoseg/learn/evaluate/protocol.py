@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,12 @@ from geoseg.learn.samples.chips import opened_image
 from geoseg.learn.samples.splits import part_names
 from geoseg.learn.train import missing_extra
 from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.messages import note
 from geoseg.methods.accuracy import Counts, interval, main_score
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 from geoseg.spec import Evidence, Units
+
+LOG = logging.getLogger(__name__)
 
 ROLES = ("test", "val", "train", "all")
 """Parts of a split."""
@@ -102,11 +106,7 @@ def held_out(spec: TrainSpec, on: str) -> tuple[Place, ...]:
 
 
 def evaluate(
-    spec: TrainSpec,
-    subjects: Sequence[Subject],
-    windows: Sequence[Place],
-    folder: Path,
-    reporter: Reporter,
+    spec: TrainSpec, subjects: Sequence[Subject], windows: Sequence[Place], folder: Path, progress: Progress
 ) -> tuple[Result, ...]:
     """Judge subjects on the same windows.
 
@@ -115,13 +115,13 @@ def evaluate(
     """
     found = []
     for index, subject in enumerate(subjects):
-        reporter.note(f"{subject.name}")
-        verdicts = judge(subject, windows, spec, folder / f"{index}", reporter)
+        note(LOG, f"{subject.name}")
+        verdicts = judge(subject, windows, spec, folder / f"{index}", progress)
         found.append(Result(subject=subject, verdicts=verdicts))
     return tuple(found)
 
 
-def leave_one_out(spec: TrainSpec, folder: Path, reporter: Reporter) -> Result:
+def leave_one_out(spec: TrainSpec, folder: Path, progress: Progress) -> Result:
     """Train once for every part of the split, without it, and judge each network on the part left out.
 
     Raises:
@@ -138,8 +138,8 @@ def leave_one_out(spec: TrainSpec, folder: Path, reporter: Reporter) -> Result:
         alone = spec.split.model_copy(update={"val": (), "test": (name,)})
         dealt = split(everything, alone)
         counts = f"{len(dealt['train'])} windows to train on, {len(dealt['test'])} to judge"
-        reporter.note(f"without {name}: {counts}")
-        own = _trained_and_judged(spec, dealt["train"], dealt["test"], folder / name, reporter)
+        note(LOG, f"without {name}: {counts}")
+        own = _trained_and_judged(spec, dealt["train"], dealt["test"], folder / name, progress)
         parts[name] = tuple(range(len(verdicts), len(verdicts) + len(own)))
         verdicts += own
     subject = Subject(name=f"{spec.name}, trained without the part it is judged on")
@@ -147,7 +147,7 @@ def leave_one_out(spec: TrainSpec, folder: Path, reporter: Reporter) -> Result:
 
 
 def few_shots(
-    spec: TrainSpec, shots: int, windows: Sequence[Place], folder: Path, reporter: Reporter
+    spec: TrainSpec, shots: int, windows: Sequence[Place], folder: Path, progress: Progress
 ) -> Result:
     """Train on so many windows, drawn by the split's seed, and judge on others.
 
@@ -160,12 +160,12 @@ def few_shots(
         raise UsageError(f"--shots {shots}: there are {len(learn)} windows to train on")
     drawn = np.random.default_rng(spec.split.seed).choice(len(learn), shots, replace=False)
     chosen = [learn[int(index)] for index in sorted(drawn)]
-    verdicts = _trained_and_judged(spec, chosen, windows, folder / f"shots-{shots}", reporter)
+    verdicts = _trained_and_judged(spec, chosen, windows, folder / f"shots-{shots}", progress)
     return Result(subject=Subject(name=f"{spec.name}, {shots} shots"), verdicts=tuple(verdicts))
 
 
 def _trained_and_judged(
-    spec: TrainSpec, learn: Sequence[Place], windows: Sequence[Place], folder: Path, reporter: Reporter
+    spec: TrainSpec, learn: Sequence[Place], windows: Sequence[Place], folder: Path, progress: Progress
 ) -> list[Verdict]:
     """Train, export, map."""
     try:
@@ -176,11 +176,11 @@ def _trained_and_judged(
     loop = spec.loop.model_copy(update={"keep": "last", "patience": 0})
     alone = spec.model_copy(update={"loop": loop})
     with scratch_folder() as scratch:
-        trained = train(alone, scratch / "run", reporter, dealt=(learn, ()))
+        trained = train(alone, scratch / "run", progress, dealt=(learn, ()))
         bundle = scratch / spec.name
         export(trained.folder, bundle)
         subject = Subject(name=spec.name, model=str(bundle))
-        return list(judge(subject, windows, spec, folder, reporter))
+        return list(judge(subject, windows, spec, folder, progress))
 
 
 def evidence(result: Result, rivals: Sequence[Result], data: str, units: Units) -> Evidence:
@@ -205,7 +205,7 @@ def _rounded(pair: tuple[float, float]) -> tuple[float, float]:
     return round(pair[0], 4), round(pair[1], 4)
 
 
-def record(bundle: str, results: Sequence[Result], spec: TrainSpec, said: str, reporter: Reporter) -> None:
+def record(bundle: str, results: Sequence[Result], spec: TrainSpec, said: str) -> None:
     """Write the first result's score, its best rival and its temperature into a bundle.
 
     Raises:
@@ -228,4 +228,4 @@ def record(bundle: str, results: Sequence[Result], spec: TrainSpec, said: str, r
     verdict = (
         "flood --method auto will take it" if proof.convinces else "flood --method auto keeps the method"
     )
-    reporter.note(f"recorded in {folder / DESCRIPTION}: temperature {found:g}; {verdict}")
+    note(LOG, f"recorded in {folder / DESCRIPTION}: temperature {found:g}; {verdict}")

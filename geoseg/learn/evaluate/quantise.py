@@ -29,7 +29,7 @@ from geoseg.learn.samples import Place, Sample, find_samples, places, split
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.accuracy import main_score
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 from geoseg.scenes.threshold_sample import sample as sample_blocks
 from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import to_graph
@@ -67,7 +67,7 @@ class _Tiles(CalibrationDataReader):  # type: ignore[misc]
 
 @reading_inputs()
 def quantise(
-    source: Path, bundle: Path, spec: TrainSpec, reporter: Reporter, *, overwrite: bool = False
+    source: Path, bundle: Path, spec: TrainSpec, progress: Progress, *, overwrite: bool = False
 ) -> Quantised:
     """Write a bundle's network in int8 (static, QDQ, symmetric, weights per channel).
 
@@ -78,7 +78,7 @@ def quantise(
         source: the bundle.
         bundle: folder to write.
         spec: training config: its train part calibrates; its test part, else val, judges.
-        reporter: hears how far it is.
+        progress: is told how far it is.
         overwrite: whether a bundle there may be replaced.
 
     Raises:
@@ -124,7 +124,7 @@ def quantise(
         architecture = architecture_of(model)
         trial = write_bundle(scratch / "bundle", small, architecture=architecture)
         fp32, int8 = (
-            _score(str(path), held, spec, scratch / path.name, reporter)
+            _score(str(path), held, spec, scratch / path.name, progress)
             for path in (model.weights.parent, trial.weights.parent)
         )
         if int8 < fp32 - WORST_DROP:
@@ -155,8 +155,8 @@ def calibration_tiles(
     return found
 
 
-def _score(model: str, held: Sequence[Place], spec: TrainSpec, folder: Path, reporter: Reporter) -> float:
-    verdicts = judge(Subject(name=model, model=model), held, spec, folder / "maps", reporter)
+def _score(model: str, held: Sequence[Place], spec: TrainSpec, folder: Path, progress: Progress) -> float:
+    verdicts = judge(Subject(name=model, model=model), held, spec, folder / "maps", progress)
     return main_score(np.sum([verdict.counts for verdict in verdicts], axis=0))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,10 @@ from pyproj import CRS, Transformer
 from geoseg.errors import UsageError
 from geoseg.grid import Grid
 from geoseg.learn.evaluate.finished_map import NOT_SEEN, ClassMap, Stratum
+from geoseg.messages import warn
 from geoseg.methods.area_estimate import allocate
-from geoseg.run_record import Reporter
+
+LOG = logging.getLogger(__name__)
 
 Positions = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]
 """Rows, columns and classes (n,) of pixels."""
@@ -61,9 +64,7 @@ class Drawn:
         return np.asarray(lon), np.asarray(lat)
 
 
-def draw_sample(
-    path: str, number: int, reporter: Reporter, *, seed: int = 0, minimum: int | None = None
-) -> Drawn:
+def draw_sample(path: str, number: int, *, seed: int = 0, minimum: int | None = None) -> Drawn:
     """Draw pixels of a class raster, every class a stratum, without replacement.
 
     The map is read twice, strip by strip: to count, and to find the pixels whose numbers were drawn.
@@ -71,7 +72,6 @@ def draw_sample(
     Args:
         path: a class raster.
         number: of points in all.
-        reporter: hears what makes the sample less than random.
         seed: the same map and seed give the same points.
         minimum: points of each class, see `allocate`.
 
@@ -85,9 +85,11 @@ def draw_sample(
         pixels = np.array([stratum.pixels for stratum in strata], np.int64)
         numbers = allocate(number, sizes, pixels, minimum=minimum)
         if classes.uneven:
-            reporter.warn(
+            warn(
+                LOG,
+                "pixels-of-unequal-area",
                 f"{path}: its pixels differ in area by more than a tenth, so that small ones are drawn too"
-                " often; warp the map to an equal-area CRS (nearest neighbour) first"
+                " often; warp the map to an equal-area CRS (nearest neighbour) first",
             )
         rows, cols, values = draw_positions(classes, strata, numbers, seed)
         # In raster order, neighbours in the list would be neighbours on the ground, mostly of one class.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,14 @@ from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.learn.samples.labelled_sites import Site, SiteImage, by_role, find_sites, read_site, truth_of
 from geoseg.learn.train.scene_spec import SceneTrainSpec
+from geoseg.messages import held, note
 from geoseg.methods.ranking import Intervals, intervals, macro, per_class
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 from geoseg.runtimes import Classifier
 from geoseg.runtimes.classify import open_classifier
 from geoseg.spec import ClassifierSpec, SensorInput
+
+LOG = logging.getLogger(__name__)
 
 ROLES = ("test", "val", "train", "all")
 """Parts of a split."""
@@ -65,14 +69,14 @@ def sites_of(spec: SceneTrainSpec, role: str) -> tuple[Site, ...]:
     return found
 
 
-def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], reporter: Reporter) -> Ranking:
+def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], progress: Progress) -> Ranking:
     """Score sites with a bundle, as `geoseg methane facilities` scores windows.
 
     Args:
         model: name or path of a scene classifier.
         spec: says where each sensor's images lie.
         sites: that are judged.
-        reporter: hears how far it is.
+        progress: is told how far it is.
 
     Raises:
         ModelError: the model is no scene classifier, or has other classes than the config.
@@ -80,10 +84,11 @@ def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], reporter: Repo
     """
     found = find_classifier(model)
     columns = _columns(found, spec)
-    sources = _sources(found, spec, reporter)
-    opened = open_classifier(found)
+    sources = _sources(found, spec)
+    with held():
+        opened = open_classifier(found)
     try:
-        scores = _score(found, opened.classifier, sites, sources, reporter)
+        scores = _score(found, opened.classifier, sites, sources, progress)
     finally:
         opened.classifier.close()
     truth, scores = truth_of(sites), scores[:, columns]
@@ -106,14 +111,14 @@ Sources = tuple[tuple[SensorInput, int, SiteImage] | None, ...]
 """Of each input: the input, the sensor's position in the config, how its images are opened."""
 
 
-def _sources(model: ClassifierSpec, spec: SceneTrainSpec, reporter: Reporter) -> Sources:
+def _sources(model: ClassifierSpec, spec: SceneTrainSpec) -> Sources:
     """Find the config's sensor of each input of a model; what the model says of pixels and units counts."""
     places = {sensor.name: index for index, sensor in enumerate(spec.sensors)}
     found: list[tuple[SensorInput, int, SiteImage] | None] = []
     for given in model.inputs:
         index = places.get(given.name)
         if index is None:
-            reporter.note(f"input {given.name} of {model.name} is no sensor of the config: it is given zeros")
+            note(LOG, f"input {given.name} of {model.name} is no sensor of the config: it is given zeros")
             found.append(None)
             continue
         image = spec.sensors[index].model_copy(update={"units": given.units, "resolution": given.resolution})
@@ -127,11 +132,7 @@ def _sources(model: ClassifierSpec, spec: SceneTrainSpec, reporter: Reporter) ->
 
 
 def _score(
-    model: ClassifierSpec,
-    classifier: Classifier,
-    sites: Sequence[Site],
-    sources: Sources,
-    reporter: Reporter,
+    model: ClassifierSpec, classifier: Classifier, sites: Sequence[Site], sources: Sources, progress: Progress
 ) -> NDArray[np.float32]:
     """(N, K) scores, batch by batch."""
     parts = []
@@ -147,7 +148,7 @@ def _score(
             if not _fill(batch, place, site, model, sources):
                 raise SceneError(f"site {site.id} has no image of a sensor that {model.name} looks through")
         parts.append(classifier(batch))
-        reporter.progress(min(start + classifier.batch, len(sites)), len(sites), "sites")
+        progress(min(start + classifier.batch, len(sites)), len(sites), "sites")
     return np.concatenate(parts)
 
 

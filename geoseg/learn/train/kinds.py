@@ -13,16 +13,16 @@ from geoseg.learn.train.stored import task_of
 from geoseg.learn.train.trainer import Trained
 from geoseg.learn.train.training_run import train
 from geoseg.learn.train.training_spec import TrainSpec
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 
 
 def train_any(
-    spec: TrainSpec | SceneTrainSpec, folder: Path, reporter: Reporter, *, resume: bool = False
+    spec: TrainSpec | SceneTrainSpec, folder: Path, progress: Progress, *, resume: bool = False
 ) -> Trained:
     """Train a segmentation network or a scene classifier; see `train` and `train_classifier`."""
     if isinstance(spec, SceneTrainSpec):
-        return train_classifier(spec, folder, reporter, resume=resume)
-    return train(spec, folder, reporter, resume=resume)
+        return train_classifier(spec, folder, progress, resume=resume)
+    return train(spec, folder, progress, resume=resume)
 
 
 def export_any(

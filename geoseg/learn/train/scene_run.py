@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from geoseg.learn.train.scene_module import SceneTraining
 from geoseg.learn.train.scene_sites import Footprints, SceneSites
 from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.learn.train.trainer import LOGS, Trained, check_start, describe, fit, make_trainer, what_was_kept
-from geoseg.run_record import Reporter
+from geoseg.messages import note, warn
+from geoseg.run_record import Progress
+
+LOG = logging.getLogger(__name__)
 
 SCORE = "val_ap"
 """What is best when greatest: mean average precision."""
@@ -27,14 +31,14 @@ HEAVIEST = 100.0
 
 
 def train_classifier(
-    spec: SceneTrainSpec, folder: Path, reporter: Reporter, *, resume: bool = False
+    spec: SceneTrainSpec, folder: Path, progress: Progress, *, resume: bool = False
 ) -> Trained:
     """Train a scene classifier.
 
     Args:
         spec: everything about it.
         folder: for checkpoints, logs and plots; made if need be.
-        reporter: hears how far it is.
+        progress: is told how far it is.
         resume: go on from the last checkpoint there.
 
     Raises:
@@ -48,7 +52,7 @@ def train_classifier(
     learn, check = by_role(sites, "train"), by_role(sites, "val")
     if not learn:
         raise SceneError(f"{spec.data.root / spec.data.table}: no site is to be trained on (split: train)")
-    _tell(spec, sites, learn, check, reporter)
+    _tell(spec, sites, learn, check)
     footprints = Footprints(spec)
     statistics = footprints.statistics(learn)
     describe(spec, statistics, folder)
@@ -56,7 +60,7 @@ def train_classifier(
     module = SceneTraining(spec, positive_weights(spec, learn))
     # Without a positive there is nothing to rank, so no weights are better than others.
     judged = bool(truth_of(check).any())
-    trainer, keeper = make_trainer(spec.loop, folder, reporter, score=SCORE, validated=judged, resume=resume)
+    trainer, keeper = make_trainer(spec.loop, folder, progress, score=SCORE, validated=judged, resume=resume)
     per_epoch = spec.loop.samples_per_epoch or len(learn)
     batches = DataLoader(
         SceneSites(spec, footprints, learn, statistics, augmented=True),
@@ -91,23 +95,21 @@ def positive_weights(spec: SceneTrainSpec, learn: Sequence[Site]) -> tuple[float
     return tuple(float(value) for value in np.clip(ratio, 1 / HEAVIEST, HEAVIEST))
 
 
-def _tell(
-    spec: SceneTrainSpec,
-    sites: Sequence[Site],
-    learn: Sequence[Site],
-    check: Sequence[Site],
-    reporter: Reporter,
-) -> None:
+def _tell(spec: SceneTrainSpec, sites: Sequence[Site], learn: Sequence[Site], check: Sequence[Site]) -> None:
     """Say what there is to learn from, and warn of what is missing."""
     held = len(sites) - len(learn) - len(check)
-    reporter.note(f"sites: {len(learn)} train, {len(check)} val, {held} test")
+    note(LOG, f"sites: {len(learn)} train, {len(check)} val, {held} test")
     for index, sensor in enumerate(spec.sensors):
         images = sum(site.files[index] is not None for site in learn)
         if images < len(learn):
-            reporter.note(f"{sensor.name}: {images} of {len(learn)} training sites have an image of it")
+            note(LOG, f"{sensor.name}: {images} of {len(learn)} training sites have an image of it")
     for entry, count in zip(spec.classes, truth_of(learn).sum(axis=0), strict=True):
         if not count:
-            reporter.warn(f"no training site is of class {entry.label!r}: it cannot be learnt")
+            warn(
+                LOG,
+                "class-without-samples",
+                f"no training site is of class {entry.label!r}: it cannot be learnt",
+            )
     if not truth_of(check).any() and spec.loop.keep == "best":
         what = "no site held out for validation is of any class" if check else "no site is held out"
-        reporter.warn(f"{what}: the last weights are kept, unjudged")
+        warn(LOG, "not-validated", f"{what}: the last weights are kept, unjudged")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from geoseg.errors import OutputError, RuntimeMissingError
 from geoseg.learn.train.training_spec import PaceSpec
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 from geoseg.spec import Spec
 
 CHECKPOINTS, LOGS = "checkpoints", "logs"
@@ -47,15 +47,15 @@ class Trained:
 
 
 class Telling(Callback):
-    """Tells a reporter how far a training is."""
+    """Tells how far a training is."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, progress: Progress) -> None:
         """Tell this one."""
-        self._reporter = reporter
+        self._progress = progress
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """One step further."""
-        self._reporter.progress(trainer.global_step, int(trainer.estimated_stepping_batches), "steps")
+        self._progress(trainer.global_step, int(trainer.estimated_stepping_batches), "steps")
 
 
 def check_start(loop: PaceSpec, folder: Path, *, resume: bool) -> None:
@@ -134,14 +134,14 @@ def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
 
 
 def make_trainer(
-    loop: PaceSpec, folder: Path, reporter: Reporter, *, score: str, validated: bool, resume: bool
+    loop: PaceSpec, folder: Path, progress: Progress, *, score: str, validated: bool, resume: bool
 ) -> tuple[lightning.Trainer, ModelCheckpoint]:
     """Return Lightning's loop with what a config asks for, and what keeps the best weights.
 
     Args:
         loop: how long and how fast.
         folder: for checkpoints and logs.
-        reporter: hears how far it is.
+        progress: is told how far it is.
         score: what is logged on `val`, best when greatest.
         validated: whether there is a `val`.
         resume: whether the training goes on, so that it gets logs of its own.
@@ -160,7 +160,7 @@ def make_trainer(
         )
         for name in ((BEST, LAST) if validated else (LAST,))
     ]
-    callbacks: list[Callback] = [Telling(reporter), *keepers]
+    callbacks: list[Callback] = [Telling(progress), *keepers]
     if loop.average:
         callbacks.append(WeightAveraging(use_buffers=True, avg_fn=_average(loop.average)))
     if loop.patience and validated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from geoseg.learn.train.plots import draw_curves, draw_worst
 from geoseg.learn.train.trainer import LOGS, Trained, check_start, describe, fit, make_trainer, what_was_kept
 from geoseg.learn.train.training_module import Training
 from geoseg.learn.train.training_spec import TrainSpec
-from geoseg.run_record import Reporter
+from geoseg.messages import note, warn
+from geoseg.run_record import Progress
+
+LOG = logging.getLogger(__name__)
 
 PLOTTED = 100
 """Windows among which the worst are looked for."""
@@ -27,7 +31,7 @@ SCORE = "val_iou"
 def train(
     spec: TrainSpec,
     folder: Path,
-    reporter: Reporter,
+    progress: Progress,
     *,
     resume: bool = False,
     dealt: tuple[Sequence[Place], Sequence[Place]] | None = None,
@@ -37,7 +41,7 @@ def train(
     Args:
         spec: everything about it.
         folder: for checkpoints, logs and plots; made if need be.
-        reporter: hears how far it is.
+        progress: is told how far it is.
         resume: go on from the last checkpoint there.
         dealt: windows to train on and to validate with instead of the split's.
 
@@ -48,7 +52,7 @@ def train(
         OutputError: the folder cannot be written, or there is nothing to resume.
     """
     check_start(spec.loop, folder, resume=resume)
-    learn, check = dealt or _dealt(spec, reporter)
+    learn, check = dealt or _dealt(spec)
     windows = Windows(spec, [band.name for band in spec.bands])
     statistics = _statistics(spec, windows, learn)
     shares = class_shares(windows, learn, len(spec.classes))
@@ -59,7 +63,7 @@ def train(
     module = Training(spec, statistics, [float(share) for share in shares])
     crops = Crops(spec, windows, learn, statistics)
     trainer, keeper = make_trainer(
-        spec.loop, folder, reporter, score=SCORE, validated=bool(check), resume=resume
+        spec.loop, folder, progress, score=SCORE, validated=bool(check), resume=resume
     )
     batches = DataLoader(
         crops,
@@ -88,14 +92,14 @@ def _draw(folder: Path, module: Training, wholes: Wholes, spec: TrainSpec) -> No
     draw_worst(module.network.cpu(), wholes, min(len(wholes), PLOTTED), spec.classes, folder / "worst.png")
 
 
-def _dealt(spec: TrainSpec, reporter: Reporter) -> tuple[Sequence[Place], Sequence[Place]]:
+def _dealt(spec: TrainSpec) -> tuple[Sequence[Place], Sequence[Place]]:
     """Find and split the set."""
     found = places(find_samples(spec.data), spec.data)
     roles = split(found, spec.split)
     counts = ", ".join(f"{len(own)} {name}" for name, own in roles.items())
-    reporter.note(f"windows: {counts} (split: {spec.split.kind})")
+    note(LOG, f"windows: {counts} (split: {spec.split.kind})")
     if not roles["val"] and spec.loop.keep == "best":
-        reporter.warn("no part is held out for validation: the last weights are kept, unjudged")
+        warn(LOG, "not-validated", "no part is held out for validation: the last weights are kept, unjudged")
     return roles["train"], roles["val"]
 
 

@@ -26,12 +26,12 @@ from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec
-from tests.engine.test_scoring import Silent
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.device.device_sweep import DeviceSweep
+from geoseg.run_record import no_progress
 
 Maps = tuple[Classes, NDArray[np.uint8]]
 
@@ -166,7 +166,7 @@ def map_of(
         sweep=sweep,
     )
     strips: list[Strip] = []
-    score(job, strips.append, Preview(source.grid, source.band_names, longest=40), Silent())
+    score(job, strips.append, Preview(source.grid, source.band_names, longest=40), no_progress)
     return (
         np.concatenate([strip.classes for strip in strips]),
         np.concatenate([strip.scores for strip in strips]),

@@ -23,7 +23,7 @@ from geoseg.learn.evaluate.sample_drawing import Drawn, draw_positions, draw_sam
 from geoseg.learn.evaluate.sample_writing import write_sample
 from geoseg.methods.area_estimate import allocate, estimate
 from tests.classmaps import LABELS, TENS, UTM, grid_of, write_map
-from tests.told import Told
+from tests.messages import Messages
 
 SHAPE = (160, 200)
 
@@ -110,16 +110,16 @@ def test_intervals_hold_the_truth_as_often_as_they_say(mapped: Path) -> None:
     assert np.mean(naive) < 0.9
 
 
-def test_a_sample_drawn_and_filled_in(mapped: Path, tmp_path: Path) -> None:
-    drawn = draw_sample(str(mapped), 400, Told(), seed=2)
+def test_a_sample_drawn_and_filled_in(mapped: Path, tmp_path: Path, messages: Messages) -> None:
+    drawn = draw_sample(str(mapped), 400, seed=2)
     path = tmp_path / "points.gpkg"
     write_sample(drawn, path, overwrite=False)
     layer = geopandas.read_file(path, layer="sample")
     layer["reference"] = interpreted(drawn)
     layer.to_file(path, layer="sample")
-    told = Told()
-    report = judge_area(str(mapped), path, told)
-    assert told.warnings == []
+    messages.clear()
+    report = judge_area(str(mapped), path)
+    assert messages.warnings == []
     assert report.drawn_here
     counts = np.zeros((3, 3), np.int64)
     np.add.at(counts, (drawn.classes, np.array(interpreted(drawn))), 1)
@@ -131,7 +131,9 @@ def test_a_sample_drawn_and_filled_in(mapped: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p.gpkg", "p.geojson", "p.shp", "p.csv"])
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32634", None])
-def test_any_file_and_crs(mapped: Path, tmp_path: Path, name: str, crs: str | None) -> None:
+def test_any_file_and_crs(
+    mapped: Path, tmp_path: Path, name: str, crs: str | None, messages: Messages
+) -> None:
     rows, cols = np.arange(10, 150, 5), np.arange(5, 200, 7)[:28]
     real, found = truth()[rows, cols], with_errors()[rows, cols]
     if name == "p.csv":
@@ -142,13 +144,13 @@ def test_any_file_and_crs(mapped: Path, tmp_path: Path, name: str, crs: str | No
     else:
         to = "EPSG:4326" if name == "p.geojson" else crs
         write_points(tmp_path / name, rows, cols, {"class": real}, to=to)
-    told = Told()
+    messages.clear()
     counts = np.zeros((3, 3), np.int64)
     np.add.at(counts, (found, real), 1)
-    report = judge_area(str(mapped), tmp_path / name, told, column="class")
+    report = judge_area(str(mapped), tmp_path / name, column="class")
     np.testing.assert_array_equal(report.counts, counts)
     assert not report.drawn_here
-    assert "was not drawn from this map by --draw-sample (it has no table of strata)" in told.warnings[0]
+    assert "was not drawn from this map by --draw-sample (it has no table of strata)" in messages.warnings[0]
 
 
 def pixels_of(*values: int) -> tuple[list[int], list[int]]:
@@ -164,22 +166,21 @@ def test_labels_and_numbers_mean_the_same(mapped: Path, tmp_path: Path) -> None:
     said = ["background", " BACKGROUND ", "2", "permanent water", "Flood", "1.0", "0", "flood"]
     words = write_points(tmp_path / "a.gpkg", ROWS, COLS, {"reference": said})
     numbers = write_points(tmp_path / "b.gpkg", ROWS, COLS, {"reference": [0, 0, 2, 2, 1, 1, 0, 1]})
-    one, other = (judge_area(str(mapped), path, Told()) for path in (words, numbers))
+    one, other = (judge_area(str(mapped), path) for path in (words, numbers))
     np.testing.assert_array_equal(one.counts, other.counts)
     assert one.counts.sum() == 8
 
 
-def test_what_is_left_out_is_counted(mapped: Path, tmp_path: Path) -> None:
+def test_what_is_left_out_is_counted(mapped: Path, tmp_path: Path, messages: Messages) -> None:
     rows, cols = [*ROWS, 2, -3, 500, 30, 31], [*COLS, 10, 10, 10, 20, 21]
     said = ["0", "0", "2", "2", "1", "1", "0", "0", "0", "0", None, None, ""]
     path = write_points(tmp_path / "p.gpkg", rows, cols, {"reference": said})
-    told = Told()
-    report = judge_area(str(mapped), path, told)
+    report = judge_area(str(mapped), path)
     assert report.counts.sum() == 8
     assert list(report.left_out.values()) == [2, 1, 2]
     assert (
         "5 points left out: 2 outside the map, 1 where the map observed nothing, 2 without reference"
-        in (told.warnings[0])
+        in (messages.warnings[0])
     )
 
 
@@ -187,16 +188,16 @@ def test_points_without_a_place_are_left_out(mapped: Path, tmp_path: Path) -> No
     lines = ["lon,lat,reference", ",,1", *["15.0001,45.1500,0"] * 2]
     (tmp_path / "p.csv").write_text("\n".join(lines))
     with pytest.raises(SceneError, match="no point with a reference lies on"):
-        judge_area(str(mapped), tmp_path / "p.csv", Told())
+        judge_area(str(mapped), tmp_path / "p.csv")
     path = write_map(tmp_path / "one.tif", np.zeros((200, 200), np.uint8))
-    report = judge_area(str(path), tmp_path / "p.csv", Told())
+    report = judge_area(str(path), tmp_path / "p.csv")
     assert report.left_out["outside the map"] == 1
 
 
 def test_a_class_that_the_map_names_but_lacks(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif", np.zeros(SHAPE, np.uint8))
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": [0, 0, 0, 0, 0, 0, 1, 1]})
-    report = judge_area(str(path), points, Told())
+    report = judge_area(str(path), points)
     assert [(item.value, item.pixels) for item in report.classes] == [(0, SHAPE[0] * SHAPE[1]), (1, 0)]
     whole = report.classes[0].size
     np.testing.assert_allclose(report.estimate.area.value, [whole * 0.75, whole * 0.25])
@@ -204,20 +205,19 @@ def test_a_class_that_the_map_names_but_lacks(tmp_path: Path) -> None:
     assert json.loads(json.dumps(told, allow_nan=False))["classes"][1]["users_accuracy"] is None
 
 
-def test_one_point_of_a_class_gives_no_interval(mapped: Path, tmp_path: Path) -> None:
+def test_one_point_of_a_class_gives_no_interval(mapped: Path, tmp_path: Path, messages: Messages) -> None:
     points = write_points(tmp_path / "p.gpkg", ROWS[:5], COLS[:5], {"reference": [0, 0, 2, 2, 1]})
-    told = Told()
-    report = judge_area(str(mapped), points, told)
+    report = judge_area(str(mapped), points)
     assert np.isnan(report.estimate.area.se).all()
-    assert "only one point lies on flood (1)" in told.warnings[-1]
+    assert "only one point lies on flood (1)" in messages.warnings[-1]
     area_report.write(report, tmp_path / "new" / "report", overwrite=False)
     rows = list(csv.DictReader((tmp_path / "new" / "report" / "area.csv").read_text().splitlines()))
     assert rows[1]["se_m2"] == ""
 
 
-def test_a_sample_of_another_map_is_told(mapped: Path, tmp_path: Path) -> None:
+def test_a_sample_of_another_map_is_told(mapped: Path, tmp_path: Path, messages: Messages) -> None:
     other = write_map(tmp_path / "other.tif", with_errors(6))
-    drawn = draw_sample(str(other), 100, Told())
+    drawn = draw_sample(str(other), 100)
     for name in ("p.gpkg", "p.csv"):
         path = tmp_path / name
         write_sample(drawn, path, overwrite=False)
@@ -227,41 +227,41 @@ def test_a_sample_of_another_map_is_told(mapped: Path, tmp_path: Path) -> None:
             layer = geopandas.read_file(path, layer="sample")
             layer["reference"] = 0
             layer.to_file(path, layer="sample")
-        assert judge_area(str(other), path, Told()).drawn_here
-        told = Told()
-        assert not judge_area(str(mapped), path, told).drawn_here
-        assert "its strata are those of another map" in told.warnings[0]
+        assert judge_area(str(other), path).drawn_here
+        messages.clear()
+        assert not judge_area(str(mapped), path).drawn_here
+        assert "its strata are those of another map" in messages.warnings[0]
 
 
-def test_added_points_are_told(mapped: Path, tmp_path: Path) -> None:
-    drawn = draw_sample(str(mapped), 100, Told())
+def test_added_points_are_told(mapped: Path, tmp_path: Path, messages: Messages) -> None:
+    drawn = draw_sample(str(mapped), 100)
     path = write_sample(drawn, tmp_path / "p.csv", overwrite=False)[0]
     text = path.read_text().replace(",,\n", ",0,\n")
     path.write_text(text + text.split("\n")[1] + "\n")
-    told = Told()
-    assert not judge_area(str(mapped), path, told).drawn_here
-    assert "more points than were drawn" in told.warnings[0]
+    messages.clear()
+    assert not judge_area(str(mapped), path).drawn_here
+    assert "more points than were drawn" in messages.warnings[0]
 
 
 def test_a_map_without_crs_counts_pixels(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif", with_errors(), crs=None, transform=Affine.identity())
-    drawn = draw_sample(str(path), 200, Told())
+    drawn = draw_sample(str(path), 200)
     points = write_sample(drawn, tmp_path / "p.csv", overwrite=False)[0]
     lines = points.read_text().splitlines()
     filled = [line[:-1] + f"{value}," for line, value in zip(lines[1:], interpreted(drawn), strict=True)]
     points.write_text("\n".join([lines[0], *filled]))
-    report = judge_area(str(path), points, Told())
+    report = judge_area(str(path), points)
     assert report.drawn_here
     assert not report.located
     assert report.estimate.area.value.sum() == pytest.approx((with_errors() != 255).sum())
     with pytest.raises(SceneError, match=r"map.tif has no CRS but .* has one"):
-        judge_area(str(path), write_points(tmp_path / "q.gpkg", ROWS, COLS, {"reference": [0] * 8}), Told())
+        judge_area(str(path), write_points(tmp_path / "q.gpkg", ROWS, COLS, {"reference": [0] * 8}))
 
 
 def test_files_of_a_report(mapped: Path, tmp_path: Path) -> None:
     said = [0, 0, 2, 2, 1, 1, 0, 1]
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": said})
-    report, folder = judge_area(str(mapped), points, Told()), tmp_path / "report"
+    report, folder = judge_area(str(mapped), points), tmp_path / "report"
     paths = area_report.write(report, folder, overwrite=False)
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths)
     told = json.loads((folder / "area.json").read_text())
@@ -287,7 +287,7 @@ def test_what_does_not_fit_is_said(mapped: Path, tmp_path: Path) -> None:
 
     def failing(path: Path, column: str = "reference", map_path: Path = mapped) -> str:
         with pytest.raises(SceneError) as caught:
-            judge_area(str(map_path), path, Told(), column=column)
+            judge_area(str(map_path), path, column=column)
         return str(caught.value)
 
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, good)
@@ -319,7 +319,7 @@ def test_what_does_not_fit_is_said(mapped: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         assert told in failing(tmp_path / name), name
     with pytest.raises(SceneReadError, match="map of polygons; give the class raster"):
-        judge_area(str(points), points, Told())
+        judge_area(str(points), points)
 
 
 def test_labels_that_two_classes_share_must_be_numbers(tmp_path: Path) -> None:
@@ -329,4 +329,4 @@ def test_labels_that_two_classes_share_must_be_numbers(tmp_path: Path) -> None:
     )
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": ["land"] * 7 + ["water"]})
     with pytest.raises(SceneError, match=r"'water' \(1 points\)"):
-        judge_area(str(path), points, Told())
+        judge_area(str(path), points)

@@ -21,7 +21,7 @@ from geoseg.learn.evaluate.sample_drawing import Drawn, draw_positions, draw_sam
 from geoseg.learn.evaluate.sample_reading import read_points
 from geoseg.learn.evaluate.sample_writing import write_sample
 from tests.classmaps import LABELS, TENS, grid_of, patchy, write_map
-from tests.told import Told
+from tests.messages import Messages
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def draw(path: Path, number: int = 300, seed: int = 0) -> Drawn:
-    return draw_sample(str(path), number, Told(), seed=seed)
+    return draw_sample(str(path), number, seed=seed)
 
 
 def test_the_census_is_the_map(mapped: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_map_without_crs_is_counted_in_pixels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(points.y, drawn.rows + 0.5)
         assert points.strata is not None
     with pytest.raises(SceneError, match="no point can be used: 300 without reference"):
-        judge_area(str(path), tmp_path / "points.gpkg", Told())
+        judge_area(str(path), tmp_path / "points.gpkg")
 
 
 def test_nothing_is_overwritten_unasked(mapped: Path, tmp_path: Path) -> None:
@@ -192,12 +192,11 @@ def test_nothing_is_overwritten_unasked(mapped: Path, tmp_path: Path) -> None:
     assert (tmp_path / "points.strata.csv").read_text().startswith("class,")
 
 
-def test_uneven_pixels_are_warned_of(tmp_path: Path) -> None:
-    told = Told()
+def test_uneven_pixels_are_warned_of(tmp_path: Path, messages: Messages) -> None:
     degrees = Affine(0.1, 0, 10, 0, -0.1, 60)
     path = write_map(tmp_path / "map.tif", patchy(), crs=CRS.from_epsg(4326), transform=degrees)
-    draw_sample(str(path), 100, told)
-    assert "equal-area" in told.warnings[0]
+    draw_sample(str(path), 100)
+    assert "equal-area" in messages.warnings[0]
 
 
 def raster(path: Path, data: np.ndarray[tuple[int, ...], np.dtype[np.generic]], **options: object) -> Path:

@@ -12,7 +12,6 @@ import pytest
 from geoseg.learn.evaluate.sample_drawing import draw_sample
 from geoseg.learn.evaluate.sample_writing import write_sample
 from tests.classmaps import LABELS, patchy, write_map
-from tests.told import Told
 
 PYTHON = "/usr/bin/python3"
 SCRIPT = Path(__file__).with_name("qgis_form.py")
@@ -33,7 +32,7 @@ def test_the_form_asks_and_does_not_tell(tmp_path: Path) -> None:
         pytest.skip("no PyQGIS (apt-get install python3-qgis)")
     path = tmp_path / "points.gpkg"
     mapped = write_map(tmp_path / "map.tif", patchy())
-    write_sample(draw_sample(str(mapped), 120, Told()), path, overwrite=False)
+    write_sample(draw_sample(str(mapped), 120), path, overwrite=False)
     done = subprocess.run(
         [PYTHON, str(SCRIPT), str(path)], env=clean, check=True, capture_output=True, text=True
     )

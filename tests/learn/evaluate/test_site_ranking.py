@@ -16,7 +16,7 @@ from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.methods.ranking import average_precision
 from geoseg.spec.documents import parse_document
 from tests.classifiers import COLOURS, LABELS, NAIP, SENTINEL_2, mean_classifier, write_scene
-from tests.told import Told
+from tests.messages import Messages, progress
 
 VALUES = (500, 4000, 1500, 3500, 2500, 3000)
 """Reflectance x 10000 of each site."""
@@ -63,8 +63,8 @@ def spec(tmp_path: Path) -> SceneTrainSpec:
     return parse_document("sites.yaml", text, SceneTrainSpec, {})
 
 
-def ranked(spec: SceneTrainSpec, model: Path, on: str = "all", told: Told | None = None) -> Ranking:
-    return rank(str(model), spec, sites_of(spec, on), told or Told())
+def ranked(spec: SceneTrainSpec, model: Path, on: str = "all") -> Ranking:
+    return rank(str(model), spec, sites_of(spec, on), progress)
 
 
 def test_scores_go_to_the_classes_of_their_name(spec: SceneTrainSpec, tmp_path: Path) -> None:
@@ -120,7 +120,9 @@ def test_a_class_without_positives_has_no_number(spec: SceneTrainSpec, tmp_path:
     assert "none" in as_text(found, spec, "the val part")
 
 
-def test_sensors_that_a_site_lacks_are_zeros(spec: SceneTrainSpec, tmp_path: Path) -> None:
+def test_sensors_that_a_site_lacks_are_zeros(
+    spec: SceneTrainSpec, tmp_path: Path, messages: Messages
+) -> None:
     """Only the first site has NAIP: 51 of 255 is added to its mean."""
     mean_classifier(tmp_path / "two", (SENTINEL_2, NAIP))
     found = ranked(spec, tmp_path / "two")
@@ -129,9 +131,9 @@ def test_sensors_that_a_site_lacks_are_zeros(spec: SceneTrainSpec, tmp_path: Pat
     np.testing.assert_allclose(found.scores[:, 0], expected, atol=2e-4)
     radar = {**SENTINEL_2, "name": "sentinel-1", "units": "db"}
     mean_classifier(tmp_path / "radar", (SENTINEL_2, radar))
-    told = Told()
-    ranked(spec, tmp_path / "radar", told=told)
-    assert any("input sentinel-1 of radar is no sensor of the config" in note for note in told.notes)
+    messages.clear()
+    ranked(spec, tmp_path / "radar")
+    assert any("input sentinel-1 of radar is no sensor of the config" in note for note in messages.notes)
 
 
 def test_what_does_not_fit_is_refused(spec: SceneTrainSpec, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from geoseg.errors import ModelError, OutputError  # noqa: E402
 from geoseg.learn.evaluate.quantise import quantise  # noqa: E402
 from geoseg.learn.train.config import read_config  # noqa: E402
 from tests.learn.train.conftest import Run, geoseg  # noqa: E402
-from tests.told import Told  # noqa: E402
+from tests.messages import progress  # noqa: E402
 
 
 def test_int8_is_smaller_and_as_right(run: Run, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_int8_is_smaller_and_as_right(run: Run, tmp_path: Path) -> None:
 def test_what_is_less_right_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geoseg.learn.evaluate.quantise.WORST_DROP", -1.0)
     with pytest.raises(ModelError, match="was not written"):
-        quantise(run.bundle, tmp_path / "small", read_config(str(run.config)), Told())
+        quantise(run.bundle, tmp_path / "small", read_config(str(run.config)), progress)
     assert not (tmp_path / "small").exists()
 
 
@@ -54,7 +54,7 @@ def test_the_source_is_not_replaced(run: Run, tmp_path: Path) -> None:
     spec = read_config(str(run.config))
     for output in (bundle, tmp_path / "link"):
         with pytest.raises(OutputError, match="is an input"):
-            quantise(bundle, output, spec, Told(), overwrite=True)
+            quantise(bundle, output, spec, progress, overwrite=True)
     assert (bundle / "model.onnx").read_bytes() == before
 
 

@@ -29,9 +29,9 @@ from geoseg.learn.train.scene_sites import Footprints, SceneSites  # noqa: E402
 from geoseg.learn.train.scene_spec import SceneTrainSpec  # noqa: E402
 from tests.classifiers import write_scene  # noqa: E402
 from tests.learn.train.conftest import Run, geoseg  # noqa: E402
+from tests.messages import Messages, progress  # noqa: E402
 from tests.simulated import disc  # noqa: E402
 from tests.sites import CONFIG, write_sites  # noqa: E402
-from tests.told import Told  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -178,7 +178,9 @@ def test_every_site_comes_before_any_comes_again(sites_run: Run) -> None:
     assert [other._drawn(number) for number in (12, 3, 12)] == [turns[2][2], turns[0][3], turns[2][2]]
 
 
-def test_without_positives_to_validate_by_the_last_weights_are_kept(sites_run: Run, tmp_path: Path) -> None:
+def test_without_positives_to_validate_by_the_last_weights_are_kept(
+    sites_run: Run, tmp_path: Path, messages: Messages
+) -> None:
     rows = list(csv.DictReader((sites_run.data / "sites.csv").read_text().splitlines()))
     for row in rows:
         if row["split"] == "validation":
@@ -191,12 +193,11 @@ def test_without_positives_to_validate_by_the_last_weights_are_kept(sites_run: R
     spec = spec_of(sites_run.config)
     loop = spec.loop.model_copy(update={"epochs": 1, "samples_per_epoch": 12})
     data = spec.data.model_copy(update={"table": table})
-    told = Told()
-    done = train_classifier(spec.model_copy(update={"loop": loop, "data": data}), tmp_path / "run", told)
+    done = train_classifier(spec.model_copy(update={"loop": loop, "data": data}), tmp_path / "run", progress)
     assert done.score is None
     assert done.checkpoint.name == "last.ckpt"
     assert done.checkpoint.is_file()
-    assert any("no site held out for validation is of any class" in text for text in told.warnings)
+    assert any("no site held out for validation is of any class" in text for text in messages.warnings)
 
 
 def test_positives_weigh_as_many_as_there_are_others(sites_run: Run) -> None:

@@ -19,8 +19,8 @@ from geoseg.learn.train.training_module import Training  # noqa: E402
 from geoseg.learn.train.training_run import train  # noqa: E402
 from geoseg.learn.train.training_spec import TrainSpec  # noqa: E402
 from geoseg.spec import TWO_DATES  # noqa: E402
+from tests.messages import progress  # noqa: E402
 from tests.simulated import write_pairs  # noqa: E402
-from tests.told import Told  # noqa: E402
 
 ENCODERS = {"bit": "tu-resnet10t", "changeformer": "tu-resnet10t", "changevit": "tu-test_vit"}
 BANDS = ("green", "swir16", "after:green", "after:swir16")
@@ -135,7 +135,7 @@ def test_five_steps_lower_the_loss(architecture: str, pairs: DataSpec) -> None:
 
 
 def _trained(spec: TrainSpec, folder: Path) -> Any:
-    trained = train(spec, folder / "run", Told())
+    trained = train(spec, folder / "run", progress)
     return trained, export(folder / "run", folder / "drained")
 
 

@@ -11,7 +11,7 @@ from geoseg.learn.evaluate.methane.simulated_ground import write_ground
 from geoseg.learn.evaluate.methane.source_places import find_site
 from geoseg.learn.evaluate.methane.trial import ScenePair, Trial
 from geoseg.learn.evaluate.methane.trial_runs import Control, Run, count_runs, run_controls, run_site
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Evaluation:
 
 
 def evaluate(
-    pairs: Sequence[ScenePair], grounds: Sequence[float], trial: Trial, reporter: Reporter
+    pairs: Sequence[ScenePair], grounds: Sequence[float], trial: Trial, progress: Progress
 ) -> Evaluation:
     """Put simulated plumes into scenes and search them.
 
@@ -32,7 +32,7 @@ def evaluate(
         pairs: of scenes.
         grounds: noises of simulated even ground, which come after them; see `write_ground`.
         trial: what is tried.
-        reporter: hears of scenes and of progress, counted in plumes of one pair.
+        progress: is told how far it is.
 
     Raises:
         UsageError: there is neither a pair nor a ground.
@@ -50,11 +50,11 @@ def evaluate(
             for index, noise in enumerate(grounds)
         ]
         for pair in (*pairs, *made):
-            site = find_site(pair, trial, scratch, reporter)
+            site = find_site(pair, trial, scratch, progress)
             own = run_controls(site, trial, scratch)
             controls += own.values()
             total = count_runs(site, trial)
             for done, run in enumerate(run_site(site, trial, own, scratch), 1):
                 runs.append(run)
-                reporter.progress(done, total, f"plumes in {pair.name}")
+                progress(done, total, f"plumes in {pair.name}")
     return Evaluation(trial=trial, runs=tuple(runs), controls=tuple(controls))

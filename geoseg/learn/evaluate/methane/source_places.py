@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,19 +11,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.engine.make_map import Ledger
 from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
 from geoseg.learn.evaluate.methane.trial import Method, ScenePair, Trial
+from geoseg.messages import collecting, warn
 from geoseg.methane.columns import open_all, retrieve
 from geoseg.methane.retrieval import SIGNAL, Retrieved
 from geoseg.methane.satellite_bands import satellite_of
 from geoseg.methane.view_angles import angles_of
 from geoseg.methods.plume_search import centre_and_spread
-from geoseg.run_record import Reporter
+from geoseg.run_record import Progress
 from geoseg.scenes import open_scene
 from geoseg.spec import SatelliteSpec
 from geoseg.spec.presets import sensors
+
+LOG = logging.getLogger(__name__)
 
 AROUND = 16
 """Pixels around a source that are inside the scene and known, and whose noise is its ground's."""
@@ -61,14 +64,14 @@ class Site:
     places: tuple[Place, ...]
 
 
-def find_site(pair: ScenePair, trial: Trial, scratch: Path, reporter: Reporter) -> Site:
+def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) -> Site:
     """Open a pair as the search does and draw places for sources.
 
     Args:
         pair: of scenes.
         trial: says how many places, and how scenes are read.
         scratch: a folder, of which only a name is made up.
-        reporter: hears what was recognised.
+        progress: is told how far it is.
 
     Raises:
         SceneError: the scenes do not serve, or too little of them is clear land.
@@ -83,10 +86,10 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, reporter: Reporter) 
         angles = angles_of(scene, satellite, sun_zenith=trial.sun_zenith, view_zenith=trial.view_zenith)
         maps: dict[Method, Retrieved] = {}
         for method in methods:
-            ledger = Ledger(reporter)
             request = trial.request(pair, method, scratch / "none.gpkg")
-            opened = open_all(request, stack, ledger)
-            maps[method] = retrieve(request, satellite, opened, angles, ledger)
+            with collecting():
+                opened = open_all(request, stack, progress)
+                maps[method] = retrieve(request, satellite, opened, angles)
         # Of one scene the same places whatever the other scenes are.
         rng = np.random.default_rng([trial.seed, zlib.crc32(pair.name.encode())])
         return Site(
@@ -94,12 +97,12 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, reporter: Reporter) 
             satellite=satellite,
             air_mass=angles.air_mass_factor,
             grid=maps[methods[0]].source.grid,
-            places=tuple(_draw(pair, maps, trial, rng, reporter)),
+            places=tuple(_draw(pair, maps, trial, rng)),
         )
 
 
 def _draw(
-    pair: ScenePair, maps: dict[Method, Retrieved], trial: Trial, rng: np.random.Generator, reporter: Reporter
+    pair: ScenePair, maps: dict[Method, Retrieved], trial: Trial, rng: np.random.Generator
 ) -> list[Place]:
     """Draw places one after the other until there are enough; a warning tells of fewer.
 
@@ -126,7 +129,7 @@ def _draw(
     )
     if not found:
         raise SceneError(f"{pair.name}: no place for a source was found {where}; give a larger scene")
-    reporter.warn(f"{pair.name}: only {len(found)} of {trial.places} places were found {where}")
+    warn(LOG, "few-places", f"{pair.name}: only {len(found)} of {trial.places} places were found {where}")
     return found
 
 

@@ -17,10 +17,11 @@ from geoseg.grid import Grid
 from geoseg.learn.evaluate.methane.plume_injection import Release, dimming, inject
 from geoseg.learn.evaluate.methane.source_places import Place, Site
 from geoseg.learn.evaluate.methane.trial import Method, Trial
+from geoseg.messages import held
 from geoseg.methane.plume_map import map_plumes
 from geoseg.methane.screening import PLUME, SUSPECT
 from geoseg.methods.plume_model import GaussianPlume, core
-from geoseg.run_record import RunRecord, Silent
+from geoseg.run_record import RunRecord
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import task
 
@@ -229,7 +230,8 @@ class _Seeker:
         request = self.trial.request(
             self.site.pair, method, self.output, scene=scene, wind=wind, source=source
         )
-        record = map_plumes(request, Silent())
+        with held():
+            record = map_plumes(request)
         if not isinstance(record, RunRecord):
             raise UsageError("a plan was made and no map")
         return geopandas.read_file(self.output, layer=task("plume").layer), record

@@ -13,22 +13,12 @@ from geoseg.errors import SceneError
 from geoseg.learn.evaluate.methane.simulated_ground import write_ground
 from geoseg.learn.evaluate.methane.source_places import AROUND, Site, find_site
 from geoseg.learn.evaluate.methane.trial import ScenePair, Trial, pairs_in
-from geoseg.run_record import Silent
 from tests.learn.evaluate.methane.pairs import SIDE, write_pair
+from tests.messages import Messages, progress
 
 
-class Hearing(Silent):
-    """Keeps warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-
-def site(pair: ScenePair, tmp_path: Path, hearing: Silent | None = None, **options: Any) -> Site:
-    return find_site(pair, Trial(satellite="sentinel-2a", **options), tmp_path, hearing or Silent())
+def site(pair: ScenePair, tmp_path: Path, **options: Any) -> Site:
+    return find_site(pair, Trial(satellite="sentinel-2a", **options), tmp_path, progress)
 
 
 def flood(folder: Path, part: tuple[slice, slice]) -> None:
@@ -67,18 +57,17 @@ def test_water_is_no_place(tmp_path: Path) -> None:
     assert min(single.grid.from_lonlat(place.lon, place.lat)[0] for place in single.places) < SIDE // 2
 
 
-def test_too_little_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages) -> None:
     root = write_pair(tmp_path / "pairs")
     (pair,) = pairs_in(root)
-    hearing = Hearing()
     flood(root / "dunes" / "after", (slice(0, 30), slice(None)))
     monkeypatch.setattr("geoseg.learn.evaluate.methane.source_places.TRIES", 1)
-    found = site(pair, tmp_path, hearing, places=30)
+    found = site(pair, tmp_path, places=30)
     assert 0 < len(found.places) < 30
-    assert any(f"only {len(found.places)} of 30 places" in text for text in hearing.warnings)
+    assert any(f"only {len(found.places)} of 30 places" in text for text in messages.warnings)
     flood(root / "dunes" / "after", (slice(0, 66), slice(None)))
     with pytest.raises(SceneError, match="no place for a source"):
-        site(pair, tmp_path, hearing, places=30)
+        site(pair, tmp_path, places=30)
 
 
 def test_simulated_ground_is_as_noisy_as_asked(tmp_path: Path) -> None:

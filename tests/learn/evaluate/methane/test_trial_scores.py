@@ -22,7 +22,7 @@ from geoseg.learn.evaluate.methane.plume_injection import Release
 from geoseg.learn.evaluate.methane.trial import REAL, Method, Trial
 from geoseg.learn.evaluate.methane.trial_runs import Control, Hit, Run, Target
 from geoseg.methods.plume_model import GaussianPlume
-from geoseg.run_record import Silent
+from tests.messages import progress
 
 RUN = Run(
     scene="a",
@@ -177,4 +177,4 @@ def test_trials_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         Trial(**wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--ground"):
-        evaluate((), (), Trial(), Silent())
+        evaluate((), (), Trial(), progress)

@@ -1,0 +1,156 @@
+"""Notes and warnings: standard logging, gathered for the record of a run.
+
+A module logs under its own name: `LOG = logging.getLogger(__name__)`, then `note(LOG, text)` for what was
+recognised, chosen or guessed, and `warn(LOG, code, text)` for what may make a map wrong. The codes are
+listed in docs/warnings.md. Without a handler nothing is printed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+logging.getLogger("geoseg").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A note or a warning."""
+
+    logger: str
+    """Name of the logger."""
+    text: str
+    code: str = ""
+    """Of a warning: a slug that stays the same between versions. Empty: this is a note."""
+
+
+@dataclass(slots=True)
+class Collected:
+    """Notes and warnings of one run in order, each text once."""
+
+    messages: list[Message] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Texts of the notes."""
+        return tuple(message.text for message in self.messages if not message.code)
+
+    @property
+    def warnings(self) -> tuple[Message, ...]:
+        """The warnings."""
+        return tuple(message for message in self.messages if message.code)
+
+    def add(self, message: Message) -> bool:
+        """Append a message; False: the same text is there already."""
+        with self._lock:
+            known = [other.text for other in self.messages if bool(other.code) == bool(message.code)]
+            if message.text in known:
+                return False
+            self.messages.append(message)
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What happens to a message in the current context."""
+
+    run: Collected | None = None
+    held: list[Message] | None = None
+    prefix: str = ""
+
+
+_state: ContextVar[_State] = ContextVar("geoseg_messages", default=_State())  # noqa: B039 - frozen
+
+
+def note(log: logging.Logger, text: str) -> None:
+    """Log what was recognised, chosen or guessed, and why, at level INFO."""
+    _emit(Message(logger=log.name, text=text))
+
+
+def warn(log: logging.Logger, code: str, text: str) -> None:
+    """Log what may make a map wrong (what, where, what to do) at level WARNING.
+
+    Args:
+        log: the logger of the module.
+        code: a slug from docs/warnings.md; log records have it as `code`.
+        text: the message.
+    """
+    _emit(Message(logger=log.name, text=text, code=code))
+
+
+def replay(messages: Iterable[Message], *, of: str = "") -> None:
+    """Log messages that `held` kept, notes first.
+
+    Args:
+        messages: in order.
+        of: the name of the scene that they are about, put before each text.
+    """
+    with prefixed(f"{of}: " if of else ""):
+        for message in sorted(messages, key=lambda item: bool(item.code)):
+            _emit(message)
+
+
+def _emit(message: Message) -> None:
+    state = _state.get()
+    message = replace(message, text=state.prefix + message.text) if state.prefix else message
+    if state.run is not None and not state.run.add(message):
+        return
+    if state.held is not None:
+        state.held.append(message)
+        return
+    log = logging.getLogger(message.logger)
+    if message.code:
+        log.warning("%s", message.text, extra={"code": message.code})
+    else:
+        log.info("%s", message.text)
+
+
+@contextmanager
+def _in(state: _State) -> Iterator[None]:
+    token = _state.set(state)
+    try:
+        yield
+    finally:
+        _state.reset(token)
+
+
+@contextmanager
+def collecting() -> Iterator[Collected]:
+    """Gather the notes and warnings of a run, whatever levels and handlers are set; also a decorator.
+
+    Within it a text is logged once. Runs within runs and in other threads or tasks gather their own; a thread
+    that works for a run is started in a copy of its context (`contextvars.copy_context().run`).
+    """
+    run = Collected()
+    with _in(replace(_state.get(), run=run)):
+        yield run
+
+
+def collected() -> Collected:
+    """Return what the current run has gathered; outside of a run, nothing."""
+    return _state.get().run or Collected()
+
+
+@contextmanager
+def prefixed(prefix: str) -> Iterator[None]:
+    """Put a text before every message, such as the name of one of several scenes."""
+    state = _state.get()
+    with _in(replace(state, prefix=state.prefix + prefix)):
+        yield
+
+
+@contextmanager
+def held() -> Iterator[list[Message]]:
+    """Keep messages in a list and neither log nor gather them; `replay` does both.
+
+    For work whose result may be dropped, and for scenes, which are opened before it is known which of their
+    bands are used.
+    """
+    messages: list[Message] = []
+    with _in(_State(held=messages)):
+        yield messages
