@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint docs bench clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "geoseg needs Python 3.11 or newer; say make PYTHON=python3.12")'
@@ -26,6 +26,9 @@ test: lint
 
 test-all: lint
 	$(BIN)/pytest -n auto
+
+docs: $(STAMP)
+	$(BIN)/python docs/method_tables.py
 
 bench: $(STAMP)
 	$(BIN)/python bench/run.py

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoseg.flood.methods import method_names
+
 from . import options as shared
 from .options import METHOD
 
@@ -42,8 +44,8 @@ def flood(
         typer.Option(
             metavar="NAME",
             help="How water is told from land: auto (a network where that is surely better), classical "
-            "(never a network), ndwi, mndwi, awei-nsh, awei-sh; of radar sar-vv, sar-vh, and with "
-            "--before logratio, unspider, zscore.  (default: auto)",
+            f"(never a network), {', '.join(method_names())}; docs/flood.md says what each needs.  "
+            "(default: auto)",
             rich_help_panel=METHOD,
         ),
     ] = None,

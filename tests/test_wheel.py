@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from geoseg.flood.methods import method_names
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -83,6 +85,13 @@ def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for place in done.stdout.split():
         assert str(installed.parents[1]) in place
+
+
+def test_methods_of_the_wheel_are_found(installed: Path, tmp_path: Path) -> None:
+    code = "from geoseg.flood.methods import water_methods; print(*sorted(water_methods()))"
+    done = _run(installed.parent / "python", "-c", code, at=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == list(method_names())
 
 
 def test_help_runs_from_elsewhere(installed: Path, tmp_path: Path) -> None:

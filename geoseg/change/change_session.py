@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from geoseg.change.change_choice import LEAST_INDEX, RATIO_RADIUS, Choice
 from geoseg.change.change_measure import Measured, index_difference, measure, smoothed
-from geoseg.flood.water_session import logistic
 from geoseg.methods import sar
+from geoseg.methods.logistic import logistic
 from geoseg.methods.spectral import classify
 from geoseg.methods.water_index import reflectance_difference
 from geoseg.scenes.bands import TWINS

@@ -15,8 +15,8 @@ from geoseg.demo.simulated_flood import BANDS, simulate
 from geoseg.errors import OutputError
 from geoseg.files.beside import Beside, check_writable
 from geoseg.files.disk import writing
+from geoseg.flood.choice import CLASSICAL
 from geoseg.flood.flood_map import map_flood
-from geoseg.flood.water_choice import CLASSICAL
 from geoseg.messages import note
 from geoseg.run_record import Progress, RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec

@@ -1,1 +1,1 @@
-"""Flood and surface water: methods, networks, reference layers."""
+"""Water and flood without a network: methods, their thresholds, and the session that maps them."""

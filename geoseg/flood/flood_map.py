@@ -16,10 +16,11 @@ from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import SceneError
 from geoseg.files.inputs import reading_inputs
+from geoseg.flood.choice import Candidates, Choice, before_prefix
+from geoseg.flood.choose import choose_method, find_candidates
 from geoseg.flood.flood_network import by_network, convincing_model, open_dates
 from geoseg.flood.reference_layers import References, flood_classes, references
-from geoseg.flood.water import Candidates, Choice, WaterSession, candidate_bands, fix
-from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
+from geoseg.flood.session import WaterSession
 from geoseg.messages import collecting, note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
@@ -83,28 +84,20 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], beside: R
     candidates = _candidates(spec, scene, before)
     for text in candidates.notes:
         note(LOG, text)
-    for text in candidates.warnings:
-        warn(LOG, "water-method-doubtful", text)
-    own = tuple(band for band in candidates.bands if ":" not in band and band not in (PERMANENT, HAND, SLOPE))
-    chosen = clip(scene.select(own), spec.run)
+    chosen = clip(scene.select(candidates.scene_bands), spec.run)
     replay(chosen.messages)
-    earlier = [item.select(_bands_before(candidates, index)) for index, item in enumerate(before)]
+    earlier = [item.select(candidates.before_bands) for item in before[: candidates.before]]
     for item in earlier:
         replay(item.messages, of=item.name)
-    layers = [*_layers_before(earlier), *beside.layers]
+    # A pixel counts where all scenes saw it.
+    dates = [Layer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
+    layers = [*dates, *beside.layers]
     source: Source = Stack(chosen, layers) if layers else chosen
-    choice = fix(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
+    choice = choose_method(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
     for text in choice.notes:
         note(LOG, text)
     for text in choice.warnings:
         warn(LOG, "water-method-doubtful", text)
-    if choice.method == "ndwi":
-        warn(
-            LOG,
-            "ndwi-in-towns",
-            "NDWI takes bright roofs and bare ground for water in towns; with a SWIR band MNDWI tells them "
-            "apart. Look at built-up areas",
-        )
     session = WaterSession(choice)
     classes = flood_classes(choice.three_classes)
     preset = task("flood")
@@ -121,7 +114,7 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], beside: R
         overlap=2 * choice.margin,
         seed=choice.seed or 0.0,
         min_area=max(preset.min_area, _least_area(choice, chosen)),
-        runtime={"method": choice.method, "threshold": round(choice.threshold, 6)},
+        runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
         sensor=chosen.sensor.name if chosen.sensor else "",
         acquired=chosen.time.isoformat() if chosen.time else "",
@@ -144,7 +137,7 @@ def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candi
     names = [scene.common_names, *(earlier.common_names for earlier in before)]
     available = [band for band in names[0] if all(band in other for other in names)]
     units = {scene.units(band) for band in available} or {"dn"}
-    return candidate_bands(
+    return find_candidates(
         spec,
         available,
         kind_of(scene),
@@ -153,25 +146,7 @@ def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candi
     )
 
 
-def _bands_before(candidates: Candidates, index: int) -> tuple[str, ...]:
-    """Bands that the candidates read of one scene before."""
-    prefix = _prefix(index) + ":"
-    return tuple(band.removeprefix(prefix) for band in candidates.bands if band.startswith(prefix))
-
-
-def _prefix(index: int) -> str:
-    """What the bands of a scene before are called by."""
-    return "before" if index == 0 else f"before{index + 1}"
-
-
-def _layers_before(earlier: Sequence[Scene]) -> list[Layer]:
-    """Earlier scenes beside the scene: a pixel counts where all of them saw it."""
-    return [
-        Layer(source=scene, prefix=_prefix(index)) for index, scene in enumerate(earlier) if scene.band_names
-    ]
-
-
 def _least_area(choice: Choice, scene: Scene) -> float:
     """Smallest region that the method itself keeps, in m²; 0 where pixels have no size."""
     down, right = scene.grid.pixel_size_m
-    return choice.least_pixels * down * right if scene.grid.crs is not None else 0.0
+    return choice.method.least_pixels * down * right if scene.grid.crs is not None else 0.0

@@ -18,8 +18,8 @@ from geoseg.engine.network_on_scene import FIT_SIZE, FITS, clip, network_recipe
 from geoseg.engine.normalise import Normaliser, check_fit
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, ModelError, SceneError, UsageError
+from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.reference_layers import References, flood_classes
-from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.messages import held, note, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress

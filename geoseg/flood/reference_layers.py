@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.permanent_water import asked_rule, choose_band, rule_of, values_text
 from geoseg.flood.terrain_layers import open_terrain
-from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.grid import Grid, sample_windows
 from geoseg.messages import note, replay, warn
 from geoseg.scenes import Source

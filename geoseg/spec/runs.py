@@ -92,7 +92,7 @@ class FloodSpec(Spec):
     before: tuple[SceneSpec, ...] = ()
     """One earlier scene, or several for the z-score."""
     method: str = "auto"
-    """A name from `geoseg.flood.flood_map.METHODS`."""
+    """`auto`, `classical`, or a method of `geoseg.flood.methods`."""
     threshold: float | None = None
     """Fixes the threshold in the method's own unit; None: found from the scene."""
     thresholding: Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"] = "auto"

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import pytest
 import typer
 
-from geoseg.flood.water_choice import METHODS
+from geoseg.flood.methods import method_names
 
 Geoseg = Callable[..., tuple[str, str]]
 SCENE = ["a.tif", "-o", "x.gpkg"]
@@ -63,7 +63,7 @@ def test_help_names_every_water_method(geoseg: Geoseg, monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "200")
     out, _ = geoseg("flood", "--help")
     words = set(re.findall(r"[a-z][a-z-]*", out))
-    assert words >= {"auto", "classical", *METHODS}
+    assert words >= {"auto", "classical", *method_names()}
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

@@ -12,10 +12,10 @@ from affine import Affine
 
 from geoseg.bundles.find import write_bundle
 from geoseg.errors import UsageError
+from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_map import map_flood
 from geoseg.flood.flood_network import Referenced
 from geoseg.flood.reference_layers import References
-from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec, Evidence, FloodSpec, ModelBand, ModelSpec, RunSpec, SceneSpec
 from tests.messages import Messages, progress

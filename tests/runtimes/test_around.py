@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from geoseg.change.change_network import BothDates
 from geoseg.engine.make_map import Timed
+from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_network import Referenced
-from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import Around, network_of, score_by
 from geoseg.runtimes.choose import open_session

@@ -17,8 +17,8 @@ from geoseg.change.transitions import Counter, FromScores, transitions_between
 from geoseg.engine.blend import Decide
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
+from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_network import Referenced
-from geoseg.flood.water_choice import HAND, PERMANENT, SLOPE
 from geoseg.runtimes import Session
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec

@@ -21,8 +21,8 @@ from geoseg.engine.blend import Blend, Highest
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.reading import read_tile_rows
 from geoseg.engine.scoring import observed
+from geoseg.flood.choice import HAND, PERMANENT
 from geoseg.flood.flood_network import Referenced
-from geoseg.flood.water_choice import HAND, PERMANENT
 from geoseg.grid import TileGrid
 from geoseg.runtimes import Session
 from geoseg.runtimes.graph import DeviceGraph

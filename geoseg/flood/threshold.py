@@ -8,9 +8,8 @@ from functools import reduce
 from operator import add
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geoseg.flood.water_choice import Method
+from geoseg.flood.method import Image, Threshold, WaterMethod
 from geoseg.methods.sar_water import BlockThreshold, bmax_otsu, edge_otsu, hsba
 from geoseg.methods.thresholds import (
     Histogram,
@@ -22,11 +21,14 @@ from geoseg.methods.thresholds import (
     otsu,
 )
 
-Image = NDArray[np.float32]
+LEAST_SIDE = 256
+"""Pixels of the side of the smallest tile that two modes are looked for in."""
+MINOR = 0.1
+"""Least share of the smaller mode in a tile."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class FoundThreshold:
     """A threshold with its grounds."""
 
     threshold: float
@@ -36,11 +38,13 @@ class Cut:
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     found: bool = True
-    """Whether the scene itself showed two classes (or the user said)."""
+    """Whether the scene itself showed two classes (or the user gave the threshold)."""
 
 
-def find_cut(method: Method, blocks: Sequence[Image], thresholding: str, pixel_m: float) -> Cut:
-    """Find where to cut the measure of a method.
+def find_threshold(
+    method: WaterMethod, blocks: Sequence[Image], thresholding: str, pixel_m: float
+) -> FoundThreshold:
+    """Find the threshold of a method's measure.
 
     `auto` looks for tiles in which two normal modes show (Chini 2017), cuts their pooled histogram by
     minimum error and keeps the result within the method's guard; where no tile has two modes, the method's
@@ -52,96 +56,88 @@ def find_cut(method: Method, blocks: Sequence[Image], thresholding: str, pixel_m
         thresholding: `auto`, `otsu`, `ki`, `bmax-otsu`, `edge-otsu` or `hsba`.
         pixel_m: pixel size in m; NaN where unknown.
     """
-    whole = reduce(add, [histogram(block, method.limits) for block in blocks])
+    rule = method.threshold
+    whole = reduce(add, [histogram(block, rule.limits) for block in blocks])
     if thresholding == "auto":
         found = hsba(
             blocks,
-            limits=method.limits,
+            limits=rule.limits,
             minor=MINOR,
             least_side=LEAST_SIDE,
-            plausible=lambda modes, cut: _water_and_land(method, modes, cut),
+            plausible=lambda modes, cut: _water_and_land(rule, modes, cut),
         )
         name = "two modes, minimum error"
     else:
-        found = _explicit(method, blocks, whole, thresholding, pixel_m)
+        found = _by_name(rule, blocks, whole, thresholding, pixel_m)
         name = thresholding
     if isinstance(found, Unimodal):
         return _fixed(method, whole, name, found.reason)
-    low, high = method.guard if thresholding == "auto" else method.bounds
+    low, high = rule.guard if thresholding == "auto" else rule.bounds or rule.guard
     threshold = found.threshold
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
     elif not low <= threshold <= high:
         reason = f"{threshold:.3g} lies outside {low:.3g} to {high:.3g}, where water and land can part"
         return _fixed(method, whole, name, reason)
-    scale, evidence = _spread(method, found)
-    share = _share(method, whole, threshold)
-    note = f"threshold {threshold:.4g} ({method.measure}) by {name}: {evidence}; {share}"
+    scale, evidence = _spread(rule, found)
+    share = _share(rule, whole, threshold)
+    note = f"threshold {threshold:.4g} ({method.measured}) by {name}: {evidence}; {share}"
     strict = None
-    if thresholding == "auto" and method.kind == "sar" and not method.needs_before:
-        threshold, strict = _grow(method, threshold)
+    if thresholding == "auto" and rule.grow:
+        threshold, strict = _tolerant_and_strict(rule, threshold)
         note += f"; regions grow to {threshold:.4g} from cores beyond {strict:.4g}"
-    return Cut(threshold=threshold, scale=scale, strict=strict, notes=(note,))
+    return FoundThreshold(threshold=threshold, scale=scale, strict=strict, notes=(note,))
 
 
-def _water_and_land(method: Method, modes: TwoGaussians, cut: float) -> bool:
-    """Whether two modes can be water and land, and not two kinds of land or of water.
-
-    Backscatter and its changes are calibrated, so the cut itself says. Indices of water spread widely and
-    pull the cut about, but zero, where both bands are equal, lies between water and land.
-    """
-    if method.water_below:
-        return method.guard[0] <= cut <= method.guard[1]
-    return modes.means[0] < method.fallback < modes.means[1]
+def _water_and_land(rule: Threshold, modes: TwoGaussians, cut: float) -> bool:
+    """Whether two modes can be water and land, and not two kinds of land or of water."""
+    if rule.between is None:
+        return rule.guard[0] <= cut <= rule.guard[1]
+    return modes.means[0] < rule.between < modes.means[1]
 
 
-LEAST_SIDE = 256
-"""Pixels of the smallest tile that may speak for a scene."""
-MINOR = 0.1
-"""Least share of the smaller mode in a tile."""
-GROW_DB = 1.0
-"""dB around the minimum-error threshold between the core of a water region and its rim."""
+def _tolerant_and_strict(rule: Threshold, threshold: float) -> tuple[float, float]:
+    """Thresholds of the rim of a water region, kept within the guard, and of its core."""
+    low, high = rule.guard
+    if rule.water_below:
+        return min(threshold + rule.grow, high), threshold - rule.grow
+    return max(threshold - rule.grow, low), threshold + rule.grow
 
 
-def _grow(method: Method, threshold: float) -> tuple[float, float]:
-    """Tolerant and strict thresholds around one of backscatter."""
-    return min(threshold + GROW_DB, method.guard[1]), threshold - GROW_DB
-
-
-def _explicit(
-    method: Method, blocks: Sequence[Image], whole: Histogram, thresholding: str, pixel_m: float
+def _by_name(
+    rule: Threshold, blocks: Sequence[Image], whole: Histogram, thresholding: str, pixel_m: float
 ) -> BlockThreshold | Unimodal:
-    """The thresholding that the user named."""
+    """The threshold by the algorithm that the user named."""
     if thresholding == "bmax-otsu":
-        return bmax_otsu(blocks, limits=method.limits)
+        return bmax_otsu(blocks, limits=rule.limits)
     if thresholding == "hsba":
-        return hsba(blocks, limits=method.limits)
+        return hsba(blocks, limits=rule.limits)
     if thresholding == "edge-otsu":
-        return edge_otsu(blocks, method.fallback, pixel_m, limits=method.limits)
+        return edge_otsu(blocks, rule.fixed, pixel_m, limits=rule.limits)
     cut = otsu(whole) if thresholding == "otsu" else kittler_illingworth(whole)
     if isinstance(cut, Unimodal):
         return cut
     return BlockThreshold(threshold=cut, pooled=whole, used=len(blocks), seen=len(blocks))
 
 
-def _fixed(method: Method, whole: Histogram, name: str, reason: str) -> Cut:
+def _fixed(method: WaterMethod, whole: Histogram, name: str, reason: str) -> FoundThreshold:
     """Fall back to the threshold from the literature."""
-    threshold = method.fallback
-    what = "change" if method.needs_before else "water"
-    return Cut(
-        threshold=threshold,
-        scale=method.scale,
-        notes=(f"threshold {threshold:.4g} ({method.measure}), fixed; {_share(method, whole, threshold)}",),
+    rule, measured = method.threshold, method.measured
+    what = "change" if method.needs.scenes_before else "water"
+    return FoundThreshold(
+        threshold=rule.fixed,
+        scale=rule.scale,
+        notes=(f"threshold {rule.fixed:.4g} ({measured}), fixed; {_share(rule, whole, rule.fixed)}",),
         warnings=(
             f"unimodal: no reliable {what} threshold in this scene ({name}: {reason}); the fixed "
-            f"{method.measure} {'<' if method.water_below else '>'} {threshold:.4g} is used "
-            f"({method.citation}). Check the map, or set --threshold",
+            f"{measured} {rule.side} {rule.fixed:.4g} is used ({method.citation}). "
+            "Check the map, or set --threshold",
         ),
         found=False,
     )
 
 
-def _spread(method: Method, found: BlockThreshold) -> tuple[float, str]:
+def _spread(rule: Threshold, found: BlockThreshold) -> tuple[float, str]:
     """Scale of the score and the evidence in words, from the modes of the chosen pixels.
 
     Where two normal classes of equal spread meet, the odds of one grow as exp(x |mu0 - mu1| / s²).
@@ -149,16 +145,16 @@ def _spread(method: Method, found: BlockThreshold) -> tuple[float, str]:
     modes = fit_two_gaussians(found.pooled)
     words = found.evidence
     if isinstance(modes, Unimodal):
-        return method.scale, words
+        return rule.scale, words
     gap = max(modes.means[1] - modes.means[0], 1e-6)
     scale = (modes.sigmas[0] ** 2 + modes.sigmas[1] ** 2) / 2 / gap
     words += (
         f", Ashman D {modes.separation:.1f} between modes at {modes.means[0]:.3g} and {modes.means[1]:.3g}"
     )
-    return float(np.clip(scale, method.scale / 2, method.scale * 2)), words
+    return float(np.clip(scale, rule.scale / 2, rule.scale * 2)), words
 
 
-def _share(method: Method, whole: Histogram, threshold: float) -> str:
+def _share(rule: Threshold, whole: Histogram, threshold: float) -> str:
     """How much of the sample lies on the water side."""
     below = whole.share_below(threshold)
-    return f"{(below if method.water_below else 1 - below):.1%} of the sample is on the water side"
+    return f"{(below if rule.water_below else 1 - below):.1%} of the sample is on the water side"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
 
-from geoseg.flood.water import WaterSession, candidate_bands, fix
+from geoseg.flood.choose import choose_method, find_candidates
+from geoseg.flood.session import WaterSession
 from geoseg.learn.samples import find_samples, places, read_chip
 from geoseg.learn.train.config import read_config
 from geoseg.methods.accuracy import count, main_score
@@ -29,9 +30,9 @@ def mapped(pixels: NDArray[np.float32], bands: Sequence[str], kind: str, method:
     """Water of a chip that is a scene of its own, regions grown as the pipeline does."""
     spec = FloodSpec(scene=SceneSpec(paths=("chip",)), run=RunSpec(output=Path("none")), method=method)
     radar = kind == "sar"
-    found = candidate_bands(spec, bands, "sar" if radar else "optical", 0, "db" if radar else "reflectance")
+    found = find_candidates(spec, bands, "sar" if radar else "optical", 0, "db" if radar else "reflectance")
     layers = dict(zip(bands, pixels, strict=True))
-    choice = fix(spec, found, [np.stack([layers[name] for name in found.bands])], (10.0, 10.0))
+    choice = choose_method(spec, found, [np.stack([layers[name] for name in found.bands])], (10.0, 10.0))
     scores = WaterSession(choice)(np.stack([layers[name] for name in choice.bands])[np.newaxis])[0, 0]
     labels, count = ndimage.label(scores > 0.5)
     best = ndimage.maximum(scores, labels, np.arange(count + 1))

@@ -1,0 +1,116 @@
+"""Write the tables of methods in docs/*.md from the classes of the methods: `python docs/method_tables.py`.
+
+A table stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; what is between them is replaced.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoseg.flood.method import WaterMethod
+from geoseg.flood.methods import water_methods
+
+DOCS = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of a page."""
+
+    page: str
+    """File name in docs/."""
+    name: str
+    """Of the markers around it."""
+    header: tuple[str, ...]
+    methods: Callable[[], Iterable[Any]]
+    """The methods that get a row each, in order."""
+    row: Callable[[Any], Sequence[str]]
+    """The cells of a method."""
+
+    def text(self) -> str:
+        """The table as Markdown."""
+        head, *rows = (
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+            for cells in (self.header, *map(self.row, self.methods()))
+        )
+        return "\n".join((head, "|---" * len(self.header) + "|", *rows)) + "\n"
+
+    def put_in(self, page: str) -> str:
+        """Return the text of the page with this table in its place.
+
+        Raises:
+            ValueError: the page has no such place.
+        """
+        begin, end = f"<!-- {self.name}:begin -->\n", f"<!-- {self.name}:end -->"
+        found = re.search(re.escape(begin) + r"(.*?)" + re.escape(end), page, re.DOTALL)
+        if found is None:
+            raise ValueError(f"{self.page} has no place for a table: {begin.strip()} … {end}")
+        return page[: found.start(1)] + self.text() + page[found.end(1) :]
+
+
+def _water_row(method: WaterMethod) -> tuple[str, ...]:
+    """A water method: what it reads, compares and takes for water."""
+    between = {"all": ", ", "first": " or ", "each": " and/or "}[method.bands_used]
+    least = method.needs.scenes_before
+    rule = method.threshold
+    return (
+        f"`{method.name}`",
+        between.join(method.bands),
+        f"{least}{' or more' if method.needs.all_before else ''}" if least else "",
+        method.formula,
+        "below" if rule.water_below else "above",
+        f"{rule.fixed:.3g}".replace("-", "−"),
+        "scene" if rule.from_scene else "fixed",
+        method.citation,
+    )
+
+
+def _automatic() -> list[WaterMethod]:
+    """Water methods that `auto` takes, preferred first for each kind of sensor."""
+    automatic = [method for method in water_methods().values() if method.preference < math.inf]
+    return sorted(automatic, key=lambda method: (method.needs.kind, method.preference))
+
+
+TABLES = (
+    Table(
+        page="flood.md",
+        name="auto",
+        header=("scene", "method", "where that shows no two classes"),
+        methods=_automatic,
+        row=lambda method: (method.suits, f"`{method.name}`", ", ".join(f"`{n}`" for n in method.fallbacks)),
+    ),
+    Table(
+        page="flood.md",
+        name="methods",
+        header=(
+            "method",
+            "bands",
+            "scenes before",
+            "compares",
+            "water",
+            "fixed threshold",
+            "`auto` threshold",
+            "source",
+        ),
+        methods=lambda: water_methods().values(),
+        row=_water_row,
+    ),
+)
+
+
+def main() -> None:
+    """Write all tables."""
+    for table in TABLES:
+        path = DOCS / table.page
+        path.write_text(table.put_in(path.read_text(encoding="utf-8")), encoding="utf-8")
+        sys.stderr.write(f"{path}: {table.name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Backscatter in VV."""
+
+from __future__ import annotations
+
+from geoseg.flood.radar import Backscatter, backscatter_threshold
+
+
+class SarVv(Backscatter):
+    """VV in dB."""
+
+    name = "sar-vv"
+    title = "VV backscatter"
+    measured = "VV dB"
+    formula = "VV in dB"
+    bands = ("vv",)
+    threshold = backscatter_threshold("vv")
+    preference = 4
+    suits = "radar without VH (or `--polarisation vv`), no scene before"

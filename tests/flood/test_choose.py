@@ -1,0 +1,161 @@
+"""Which method is chosen for which scene, with what warnings, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.flood.choose import choose_method, find_candidates
+from geoseg.flood.session import WaterSession
+from geoseg.grid import Window
+from geoseg.pixels import Pixels
+from tests.flood.water_scenes import (
+    SIDE,
+    WATER,
+    agreement,
+    choose,
+    disc,
+    earlier,
+    optical,
+    radar,
+    request,
+    score,
+    stack,
+)
+
+
+def test_the_other_polarisation_stands_in() -> None:
+    scene = {"vh": radar(np.zeros_like(WATER))["vh"], "vv": radar(WATER)["vv"]}
+    choice = choose(scene, request())
+    assert choice.method.name == "sar-vv"
+    assert choice.bands == ("vv",)
+    assert any("shows no two classes" in text for text in choice.notes)
+
+
+def test_what_is_chosen_for_what_there_is() -> None:
+    def best(bands: list[str], before: int = 0) -> str:
+        radar_bands = set(bands) <= {"vv", "vh"}
+        found = find_candidates(request(), bands, "sar" if radar_bands else "optical", before)
+        return found.choices[0].method.name
+
+    assert best(["green", "nir", "swir16"]) == "mndwi"
+    assert best(["green", "nir"]) == "ndwi"
+    assert best(["vv"]) == "sar-vv"
+    assert best(["vv", "vh"]) == "sar-vh"
+    assert best(["vv", "vh"], 1) == "logratio"
+    assert best(["vv", "vh"], 3) == "zscore"
+
+
+def test_choices_say_why() -> None:
+    choice = choose(radar(WATER), request())
+    text = " ".join(choice.notes)
+    for word in ("sar-vh", "Ashman D", "Bmax", "of the sample", "threshold", "looks"):
+        assert word in text
+    assert "VH" in WaterSession(choice).description
+    assert f"{choice.threshold:.4g}" in WaterSession(choice).description
+
+
+def test_the_threshold_given_wins() -> None:
+    scene = radar(WATER)
+    choice = choose(scene, request(threshold=-23.5))
+    assert choice.threshold == -23.5
+    assert choice.seed is None
+    assert not choice.warnings
+
+
+def test_clouds_and_snow_are_not_water() -> None:
+    scene = dict(optical(WATER))
+    cloud = np.zeros_like(WATER)
+    cloud[:60, :60] = True
+    for name, value in (("green", 0.6), ("nir", 0.55), ("swir16", 0.3)):
+        scene[name] = np.where(cloud, value, scene[name]).astype(np.float32)
+    choice = choose(scene, request())
+    assert not (score(scene, choice)[0] > 0.5)[cloud].any()
+    assert any("cloud or snow" in text for text in choice.warnings)
+    assert agreement(score(scene, choice)[0] > 0.5, WATER & ~cloud) > 0.98
+
+
+def test_indices_work_on_digital_numbers_but_sums_do_not() -> None:
+    scene = {name: values * 10000 for name, values in optical(WATER).items()}
+    choice = choose(scene, request(), units="dn")
+    assert choice.nir_limit is None
+    assert agreement(score(scene, choice)[0] > 0.5, WATER) > 0.99
+    with pytest.raises(SceneError, match="reflectance"):
+        choose(scene, request(method="awei-sh"), units="dn")
+
+
+def test_pixels_are_taken_as_well_as_arrays() -> None:
+    scene = optical(WATER)
+    found = find_candidates(request(), list(scene), "optical", 0)
+    stored = np.round(stack(scene, found.bands) * 10000 + 1000).astype(np.uint16)
+    pixels = Pixels(
+        window=Window(row=0, col=0, height=SIDE, width=SIDE),
+        bands=found.bands,
+        data=stored,
+        valid=np.ones((SIDE, SIDE), np.bool_),
+        scale=(1e-4,) * 3,
+        offset=(-0.1,) * 3,
+    )
+    assert choose_method(request(), found, [pixels]).threshold == pytest.approx(
+        choose_method(request(), found, [stack(scene, found.bands)]).threshold, abs=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "bands", "kind", "before", "error", "words"),
+    [
+        ({"method": "magic"}, ["vv"], "sar", 0, UsageError, "there are auto"),
+        ({"method": "mndwi"}, ["vv"], "sar", 0, SceneError, "optical"),
+        ({"method": "mndwi"}, ["green", "nir"], "optical", 0, BandError, "swir16"),
+        ({"method": "logratio"}, ["vv"], "sar", 0, UsageError, "--before"),
+        ({"method": "zscore"}, ["vv"], "sar", 1, UsageError, "2 scene"),
+        ({}, ["red", "blue"], "optical", 0, BandError, "--band"),
+        ({}, ["hh"], "sar", 0, BandError, "vv"),
+        ({"polarisation": "vh"}, ["vv"], "sar", 0, BandError, "vh"),
+    ],
+)
+def test_what_cannot_be(
+    options: dict[str, object],
+    bands: list[str],
+    kind: str,
+    before: int,
+    error: type[Exception],
+    words: str,
+) -> None:
+    with pytest.raises(error, match=words):
+        find_candidates(request(**options), bands, "sar" if kind == "sar" else "optical", before)
+
+
+def test_linear_power_is_refused() -> None:
+    with pytest.raises(SceneError, match="linear"):
+        find_candidates(request(), ["vv"], "sar", 0, "linear")
+
+
+def test_focal_mean_of_fifty_metres_needs_pixels_of_that_order() -> None:
+    spec = request(method="unspider")
+    found = find_candidates(spec, ["vh"], "sar", 1, "db")
+    sample = np.full((2, 8, 8), -10, np.float32)
+    with pytest.raises(SceneError, match="resample"):
+        choose_method(spec, found, [sample], (0.3, 0.3))
+    assert choose_method(spec, found, [sample], (10.0, 20.0)).margin == 5
+    assert any("pixel size" in text for text in choose_method(spec, found, [sample]).warnings)
+
+
+def test_few_scenes_before_are_warned_about() -> None:
+    for count, warned in ((2, True), (5, False)):
+        scene = dict(radar(WATER))
+        for index in range(count):
+            scene |= earlier(radar(disc(0.05), seed=20 + index), index)
+        choice = choose(scene, request(), before=count)
+        assert choice.method.name == "zscore"
+        assert any("relative orbit" in text for text in choice.warnings) == warned
+
+
+def test_methods_of_one_scene_before_leave_further_ones_unread() -> None:
+    scene = dict(radar(WATER))
+    for index in range(3):
+        scene |= earlier(radar(disc(0.05), seed=20 + index), index)
+    choice = choose(scene, request(method="logratio"), before=3)
+    assert choice.bands == ("vh", "before:vh")
+    assert any("first of 3 scenes" in text for text in choice.notes)

@@ -1,0 +1,66 @@
+"""Thresholds found in a sample, and when none is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from geoseg.flood.methods import water_methods
+from geoseg.flood.optical import NormalisedDifference, index_threshold
+from geoseg.flood.threshold import find_threshold
+from tests.flood.water_scenes import SIDE, WATER, Scene, choose, optical, radar, request, score
+
+
+@pytest.mark.parametrize(("land", "share"), [(-9.0, 0), (-22.0, 1)])
+def test_one_kind_of_ground_is_not_split_by_radar(land: float, share: int) -> None:
+    scene = radar(np.zeros((SIDE, SIDE), np.bool_), land=land)
+    choice = choose(scene, request())
+    assert any(text.startswith("unimodal") for text in choice.warnings)
+    assert choice.threshold == -20
+    assert (score(scene, choice)[0] > 0.5).mean() == pytest.approx(share, abs=0.001)
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_one_kind_of_ground_is_not_split_by_an_index(share: int) -> None:
+    scene = optical(np.full((SIDE, SIDE), share == 1))
+    choice = choose(scene, request())
+    assert any(text.startswith("unimodal") for text in choice.warnings)
+    assert choice.threshold == 0
+    assert (score(scene, choice)[0] > 0.5).mean() == share
+
+
+def test_two_kinds_of_land_are_not_water_and_land() -> None:
+    rng = np.random.default_rng(0)
+    for low, high, name in ((-0.7, -0.35, "mndwi"), (-17.0, -9.0, "sar-vh")):
+        values = np.where(WATER, low, high) + rng.normal(0, 0.02 * abs(low), WATER.shape)
+        scene: Scene = (
+            {"green": (1 + values).astype(np.float32), "swir16": (1 - values).astype(np.float32)}
+            if name == "mndwi"
+            else {"vh": values.astype(np.float32)}
+        )
+        choice = choose(scene, request(method=name, speckle="none"))
+        assert any(text.startswith("unimodal") for text in choice.warnings), name
+        assert not (score(scene, choice)[0] > 0.5).any(), name
+
+
+def test_region_growing_has_a_seed_beyond_the_threshold() -> None:
+    choice = choose(radar(WATER), request())
+    assert choice.seed is not None
+    assert 0.5 < choice.seed <= 1
+    assert -30 <= choice.threshold <= -18
+
+
+def test_regions_of_an_index_grow_downwards_within_the_guard() -> None:
+    class Growing(NormalisedDifference):
+        name = measured = formula = title = citation = "growing"
+        bands = ("green", "swir16")
+        threshold = replace(index_threshold(lowest=-0.2), grow=0.15)
+
+    rng = np.random.default_rng(0)
+    values = (np.where(WATER, 0.3, -0.3) + rng.normal(0, 0.1, WATER.shape)).astype(np.float32)
+    plain = find_threshold(water_methods()["mndwi"], [values], "auto", 10.0)
+    found = find_threshold(Growing(), [values], "auto", 10.0)
+    assert found.strict == pytest.approx(plain.threshold + 0.15)
+    assert found.threshold == pytest.approx(max(plain.threshold - 0.15, -0.2))
