@@ -1,4 +1,7 @@
-"""The house: packages listed as they stand, imports pointing down, nothing heavy at start-up."""
+"""The packages in pyproject.toml, and what importing the command line may load.
+
+Which module may import which is held by the import-linter contracts in pyproject.toml (`make lint`).
+"""
 
 from __future__ import annotations
 
@@ -11,83 +14,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = (
-    ("errors", "features", "messages"),
-    ("grid",),
-    ("pixels",),
-    ("files", "methods"),
-    ("spec",),
-    ("run_record", "models"),
-    ("polygons", "scenes", "bundles"),
-    ("outputs", "runtimes"),
-    ("engine",),
-    ("atmosphere",),
-    ("flood", "change", "methane", "segment"),
-    ("demo", "learn"),
-    ("cli",),
-)
-"""Rooms from the values up; a room imports those of lower layers only."""
-BESIDE = {
-    ("change", "flood"),
-    ("change", "segment"),
-    ("methane", "change"),
-}
-"""Imports between tasks that are still to go."""
-RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-IMPORT_TORCH = (
-    "learn/train/", "models/networks/", "runtimes/torch/", "runtimes/tensorrt/tensorrt_run.py",
-    "engine/device/",
-)  # fmt: skip
-"""Files that import torch when they are imported, or, of the runtimes, when a network is loaded."""
 HEAVY = ("torch", "onnxruntime", "openvino", "rasterio", "geopandas", "pyogrio", "scipy", "shapely")
 
 
-def _modules() -> list[tuple[str, Path]]:
-    """Every module of the library with the room it belongs to."""
-    found = []
-    for path in sorted((ROOT / "geoseg").rglob("*.py")):
-        parts = path.relative_to(ROOT / "geoseg").parts
-        room = parts[0].removesuffix(".py")
-        if room not in {"__init__", "__main__"}:
-            found.append((room, path))
-    found += [("models", path) for path in sorted((ROOT / "models").rglob("*.py"))]
-    return found + [("cli", path) for path in sorted((ROOT / "cli").rglob("*.py"))]
-
-
-def _imports(path: Path) -> set[str]:
-    """Rooms of geoseg that a module imports, anywhere in it."""
-    rooms = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = [node.module]
-            if node.module == "geoseg":
-                names = [f"geoseg.{alias.name}" for alias in node.names]
-        rooms |= {name.split(".")[1] for name in names if name.startswith("geoseg.")}
-    return rooms - {"__version__"}
-
-
-@pytest.mark.parametrize(("room", "path"), _modules(), ids=lambda value: getattr(value, "stem", value))
-def test_imports_point_to_a_lower_rank(room: str, path: Path) -> None:
-    assert room in RANKS, f"{path} stands in no room of the design"
-    for other in _imports(path) - {room}:
-        allowed = RANKS[other] < RANKS[room] or (room, other) in BESIDE
-        assert allowed, f"{path.relative_to(ROOT)} ({room}) imports geoseg.{other}"
-
-
-def test_torch_is_imported_where_it_computes() -> None:
-    """Mapping on processors needs no torch: only training, networks and what runs on GPUs import it."""
-    allowed = (*IMPORT_TORCH, "cli/train.py")
-    for _, path in _modules():
-        parts = path.relative_to(ROOT).as_posix().removeprefix("geoseg/")
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.level == 0:
-                names = [node.module or ""]
-            if any(name.split(".")[0] == "torch" for name in names):
-                assert parts.startswith(allowed), f"{parts} imports torch"
+def _modules() -> list[Path]:
+    """Every module that is installed."""
+    return [path for folder in ("geoseg", "models", "cli") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def test_packages_are_listed() -> None:
@@ -101,6 +33,13 @@ def test_packages_are_listed() -> None:
     assert listed == found
 
 
+def test_the_oldest_versions_are_the_lower_bounds() -> None:
+    """constraints/oldest.txt is made from pyproject.toml by `make constraints`."""
+    script = ROOT / "constraints" / "oldest.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert (ROOT / "constraints" / "oldest.txt").read_text() == done.stdout
+
+
 def test_tests_import_the_installed_name() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -109,7 +48,7 @@ def test_tests_import_the_installed_name() -> None:
 
 
 def test_library_has_no_assert() -> None:
-    for _, path in _modules():
+    for path in _modules():
         asserts = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
         assert not asserts, f"{path}:{asserts[0].lineno} would vanish under python -O"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -15,12 +17,8 @@ from geoseg.features import Features
 from geoseg.files.beside import Beside, check_writable, write_report, write_texts
 from geoseg.grid import Grid
 from geoseg.outputs.cog import ClassRasterSink
-from geoseg.outputs.fgb import FlatGeobufSink
-from geoseg.outputs.geojson import GeoJsonSink
-from geoseg.outputs.gpkg import GeoPackageSink
 from geoseg.outputs.layer import Kind, Layer
 from geoseg.outputs.measure import MeasureSink, write_bands
-from geoseg.outputs.parquet import GeoParquetSink
 from geoseg.outputs.picture import draw_picture, rasterise
 from geoseg.outputs.record import read_record
 from geoseg.outputs.sink import StagedSink
@@ -49,13 +47,15 @@ __all__ = [
     "write_texts",
 ]
 
-FORMATS: Mapping[str, type[StagedSink]] = {
-    ".gpkg": GeoPackageSink,
-    ".fgb": FlatGeobufSink,
-    ".parquet": GeoParquetSink,
-    ".geojson": GeoJsonSink,
-    ".json": GeoJsonSink,
-}
+
+def _find_formats() -> dict[str, type[StagedSink]]:
+    """Find the sinks that the modules of this folder define."""
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return {suffix: sink for sink in StagedSink.__subclasses__() for suffix in sink.suffixes}
+
+
+FORMATS: Mapping[str, type[StagedSink]] = _find_formats()
 """The vector format of each suffix."""
 
 

@@ -15,6 +15,8 @@ from geoseg.run_record import RunRecord
 class FlatGeobufSink(StagedSink):
     """`NAME.fgb`, with `NAME.scene.fgb` beside."""
 
+    suffixes = (".fgb",)
+
     def publish(self, staged: Path, record: RunRecord) -> None:
         """Sort the staged rows along the Hilbert curve into the file."""
         metadata = {RECORD_KEY: record.model_dump_json()}

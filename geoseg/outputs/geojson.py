@@ -18,6 +18,8 @@ class GeoJsonSink(StagedSink):
     without a CRS keeps its pixel coordinates, which the format has no way to say.
     """
 
+    suffixes = (".geojson", ".json")
+
     def publish(self, staged: Path, record: RunRecord) -> None:
         """Write every layer to its file and add the record to all but `scene`."""
         # Without a CRS it would drop what lies outside the range of longitude and latitude.

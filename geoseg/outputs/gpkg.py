@@ -69,6 +69,7 @@ MANY = 24
 class GeoPackageSink(StagedSink):
     """A GeoPackage 1.3 that holds everything."""
 
+    suffixes = (".gpkg",)
     index: ClassVar[bool] = True
     self_contained: ClassVar[bool] = True
 

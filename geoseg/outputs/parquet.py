@@ -24,6 +24,8 @@ _COLUMN = "geometry"
 class GeoParquetSink(StagedSink):
     """`NAME.parquet`, with `NAME.scene.parquet` beside."""
 
+    suffixes = (".parquet",)
+
     def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: Beside) -> None:
         """Refuse at once where pyarrow is missing.
 

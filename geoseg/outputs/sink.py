@@ -24,6 +24,8 @@ STAGED = "staged.gpkg"
 class StagedSink(ABC):
     """A vector output on its way to its place."""
 
+    suffixes: ClassVar[tuple[str, ...]]
+    """Of the files in this format, in lower case with the dot; a sink with suffixes is a format of `-o`."""
     index: ClassVar[bool] = False
     """Whether the staged layers need a spatial index."""
     self_contained: ClassVar[bool] = False

@@ -65,6 +65,7 @@ def test_cuda_without_a_gpu_is_exit_5(
 
 
 def test_torch_maps_as_onnxruntime_does(scene: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     maps = []
     for runtime in ("onnxruntime", "torch"):
         folder = tmp_path / runtime
@@ -165,6 +166,7 @@ def test_doctor_names_gpus_and_remedies(
     use_tensorrt: UseTensorRt,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     use_tensorrt("10.3.0")
     out, _ = geoseg("doctor")
     lines = {line.split()[1]: line for line in out.splitlines() if len(line.split()) > 1}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -257,12 +259,33 @@ def test_geoparquet_without_pyarrow_names_the_extra(
 @pytest.mark.parametrize("name", ["map.shp", "map", "map.tif"])
 def test_unknown_suffixes_name_the_known(name: str, tmp_path: Path, open_flood: Open) -> None:
     with (
-        pytest.raises(UsageError, match=r"\.gpkg, \.fgb, \.parquet, \.geojson"),
+        pytest.raises(UsageError, match=r"\.fgb, \.geojson, \.json, \.gpkg, \.parquet"),
         open_flood(tmp_path / name),
     ):
         pytest.fail("opened")
     with pytest.raises(UsageError):
         companions(tmp_path / name)
+
+
+def test_a_module_of_the_folder_is_a_format(tmp_path: Path) -> None:
+    """In a process of its own, since classes cannot be forgotten."""
+    (tmp_path / "lines.py").write_text(
+        "from geoseg.outputs.geojson import GeoJsonSink\n"
+        "from geoseg.outputs.sink import StagedSink\n"
+        "class LinesSink(StagedSink):\n"
+        "    suffixes = ('.geojsonl',)\n"
+        "    publish = GeoJsonSink.publish\n"
+    )
+    code = (
+        "import sys, geoseg.outputs as outputs\n"
+        "outputs.__path__.append(sys.argv[1])\n"
+        "print(*outputs._find_formats())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert ".geojsonl" in done.stdout.split()
+    assert ".gpkg" in done.stdout.split()
 
 
 def test_a_batch_that_does_not_fit_is_refused(tmp_path: Path, open_flood: Open, make_features: Make) -> None:

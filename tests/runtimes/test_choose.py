@@ -128,6 +128,7 @@ def test_planes_found_by_running(make_network: MakeNetwork, tiles: np.ndarray) -
 
 
 def test_runtimes_agree(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     spec = make_network(3, kernel=3)
     ours, *others = (opened(spec, name).session(tiles) for name in NAMES)
     for theirs in others:
@@ -175,6 +176,7 @@ def test_a_precision_that_is_asked_for_is_compared(
     make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
 ) -> None:
     """It is taken whatever it gives; what it gives is told, and warned of where `auto` would not take it."""
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     options: Any = {"runtime": "torch", "device": "cpu", "precision": "bf16", "tile": 32}
     good = open_session(make_network(2, gain=5), check=tiles, **options)
     assert good.agreement is not None
@@ -201,6 +203,7 @@ def test_a_precision_that_is_asked_for_is_compared(
 def test_without_a_reference_a_precision_is_not_compared(
     make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     load = Request.load
 
     def refuse(self: Request, runtime: str, device: str, precision: Precision) -> Any:

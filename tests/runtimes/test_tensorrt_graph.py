@@ -52,7 +52,8 @@ def test_8_5_gets_opset_17_with_the_same_scores(name: str, tmp_path: Path) -> No
     (tmp_path / "model.onnx").write_bytes(content)
     assert read_operators(tmp_path / "model.onnx").opset == 17
     given = _tile(len(find_model(name).bands))
-    np.testing.assert_array_equal(_run(content, given), _run(path.read_bytes(), given))
+    # Equal up to float32 rounding: older releases of ONNX Runtime fuse the two opsets differently.
+    np.testing.assert_allclose(_run(content, given), _run(path.read_bytes(), given), rtol=0, atol=1e-6)
     newer = onnx.load_from_string(graph_for(path, (10, 0), typed=None))
     weights = {item.name for item in newer.graph.initializer}
     assert newer.opset_import[0].version == 18

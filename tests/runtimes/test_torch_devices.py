@@ -16,8 +16,6 @@ import pytest
 
 from geoseg.bundles.find import find_model
 from tests.models.test_zoo import BUNDLES
-from tests.runtimes.test_torch import CASES
-from tests.runtimes.test_torch import _graph as graph_of_one
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
@@ -30,6 +28,8 @@ from torch._subclasses.fake_tensor import (  # noqa: E402
 from geoseg.runtimes.torch import torch_operators as operators  # noqa: E402
 from geoseg.runtimes.torch import torch_resampling as resampling  # noqa: E402
 from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
+from tests.runtimes.test_torch import CASES  # noqa: E402
+from tests.runtimes.test_torch import _graph as graph_of_one  # noqa: E402
 
 GPU = "cuda:0"
 
