@@ -12,6 +12,7 @@ import typer
 from geoseg.errors import UsageError
 
 from .console import Console, print_json, print_text
+from .report import finish
 
 MAP = "A finished map (docs/accuracy.md)"
 RASTERS = {".tif", ".tiff", ".vrt"}
@@ -152,16 +153,10 @@ def _judge(target: str, sample: Path, request: Request, console: Console) -> Non
     from geoseg.learn.evaluate.map_accuracy import judge_area
     from geoseg.learn.evaluate.sample_writing import REFERENCE
 
-    from .accuracy_text import area_text
-
     folder = request.output
     if folder is not None:
         area_report.check_folder(folder, (Path(target), sample), overwrite=request.overwrite)
-    report = judge_area(target, sample, column=request.column or REFERENCE)
-    if folder is not None:
-        for path in area_report.write(report, folder, overwrite=request.overwrite):
-            console.note(f"wrote {path}")
-    if request.as_json:
-        print_json(area_report.as_json(report))
-    else:
-        print_text(area_text(report))
+    found = judge_area(target, sample, column=request.column or REFERENCE)
+    finish(
+        area_report.report_of(found), folder, console, as_json=request.as_json, overwrite=request.overwrite
+    )

@@ -20,6 +20,7 @@ from .console import columns, print_json, print_text
 PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "geopandas", "pydantic", "pillow")
 OPTIONAL = {
     "pyarrow": "GeoParquet output: pip install 'geoseg[parquet]'",
+    "matplotlib": "charts in reports: pip install 'geoseg[report]'",
     "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
 }
 IMPORTED = {"pillow": "PIL", "ukis-csmask": "ukis_csmask"}

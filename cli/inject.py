@@ -11,7 +11,8 @@ import typer
 
 from geoseg.errors import OutputError, UsageError
 
-from .console import Console, columns, print_json, print_text
+from .console import Console
+from .report import finish
 
 if TYPE_CHECKING:
     from geoseg.learn.evaluate.methane.trial import Method, ScenePair, Trial
@@ -239,20 +240,8 @@ def numbers(option: str, text: str | None) -> tuple[float, ...]:
 
 def run(request: Request, console: Console) -> None:
     """Put plumes in, search them, and tell."""
-    from geoseg.learn.evaluate.methane import trial_report as report
     from geoseg.learn.evaluate.methane.evaluation import evaluate
+    from geoseg.learn.evaluate.methane.trial_report import report_of
 
     found = evaluate(request.pairs(), request.ground or (), request.trial(), console.progress)
-    if request.output is not None:
-        for path in report.write(found, request.output):
-            console.note(f"wrote {path}")
-    if request.as_json:
-        print_json(report.as_json(found))
-        return
-    parts = []
-    for ground in report.grounds(found):
-        for title, head, rows in report.tables(found, ground):
-            if rows:
-                right = tuple(range(1, len(head)))
-                parts += [title, "", columns([head, *rows], right=right), ""]
-    print_text("\n".join([*parts, report.CRITERION]))
+    finish(report_of(found), request.output, console, as_json=request.as_json)

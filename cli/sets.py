@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from geoseg.errors import UsageError
 
-from .console import Console, print_json, print_text
+from .console import Console
 from .memory import keep_freed_memory
+from .report import finish
 
 if TYPE_CHECKING:
     from geoseg.learn.train.training_spec import TrainSpec
@@ -38,8 +39,8 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
         UsageError: there is nothing to evaluate.
     """
     from geoseg.files.scratch import scratch_folder
-    from geoseg.learn.evaluate import maps_report as report
     from geoseg.learn.evaluate import protocol
+    from geoseg.learn.evaluate.maps_report import report_of
 
     # Of parts left out in turn, a network that learnt from all of them is no subject.
     judged = () if request.leave_one_out else request.models
@@ -61,12 +62,7 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
         results += protocol.evaluate(spec, subjects, windows, folder, console.progress)
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
         said = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
-        if output:
-            for path in report.write(results, spec, said, output):
-                console.note(f"wrote {path}")
+        report = report_of(results, spec, said, pictures=output is not None)
+        finish(report, output, console, as_json=request.as_json)
         if request.record:
             protocol.record(request.models[0], results, spec, said)
-        if request.as_json:
-            print_json(report.as_json(results, spec, said))
-        else:
-            print_text(report.as_text(results, spec, said))

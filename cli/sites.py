@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from geoseg.errors import UsageError
 
-from .console import Console, print_json, print_text
+from .console import Console
+from .report import finish
 
 if TYPE_CHECKING:
     from geoseg.learn.train.scene_spec import SceneTrainSpec
@@ -39,8 +40,8 @@ def check(config: str, models: Sequence[str], others: Sequence[str]) -> None:
 
 def run(spec: SceneTrainSpec, request: Request, console: Console) -> None:
     """Rank the sites of a part of the split with every model, and report."""
-    from geoseg.learn.evaluate import sites_report
     from geoseg.learn.evaluate.site_ranking import rank, sites_of
+    from geoseg.learn.evaluate.sites_report import report_of
 
     sites = sites_of(spec, request.on)
     rankings = []
@@ -48,10 +49,4 @@ def run(spec: SceneTrainSpec, request: Request, console: Console) -> None:
         console.note(model)
         rankings.append(rank(model, spec, sites, console.progress))
     said = f"the {request.on} part" if request.on != "all" else "all of the set"
-    if request.output is not None:
-        for path in sites_report.write(rankings, sites, spec, said, request.output):
-            console.note(f"wrote {path}")
-    if request.as_json:
-        print_json(sites_report.as_json(rankings, spec, said))
-    else:
-        print_text(sites_report.as_text(rankings, spec, said))
+    finish(report_of(rankings, sites, spec, said), request.output, console, as_json=request.as_json)

@@ -14,7 +14,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "onnxruntime", "openvino", "rasterio", "geopandas", "pyogrio", "scipy", "shapely")
+HEAVY = (
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "rasterio",
+    "geopandas",
+    "pyogrio",
+    "scipy",
+    "shapely",
+    "jinja2",
+    "matplotlib",
+)
 
 
 def _modules() -> list[Path]:

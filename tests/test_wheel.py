@@ -71,6 +71,7 @@ def test_one_import_name(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"geoseg"}
     assert "geoseg/py.typed" in names
     assert "geoseg/configs/tasks/flood.yaml" in names
+    assert "geoseg/outputs/report.html.jinja" in names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     tracked = {
         f"geoseg/configs/{path.relative_to(ROOT / 'configs').as_posix()}"

@@ -172,18 +172,21 @@ def write_texts(texts: Mapping[Path, str], beside: Beside) -> None:
             beside.path(path).write_text(text, encoding="utf-8")
 
 
-def write_report(folder: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
-    """Write text files of a report into a folder, which is made where it is not there; return their paths.
+def write_report(folder: Path, texts: Mapping[str, str], *, overwrite: bool = True) -> tuple[Path, ...]:
+    """Write text files of a report into a folder, which is made where it does not exist; return their paths.
 
-    Files that are there are replaced.
+    Args:
+        folder: for all files.
+        texts: by file name.
+        overwrite: whether existing files are replaced.
 
     Raises:
-        OutputError: one cannot be written; none is then left behind.
+        OutputError: one cannot be written, or exists without `overwrite`; then none is written.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     named = {folder / name: text for name, text in texts.items()}
-    with Beside(list(named), overwrite=True) as beside:
+    with Beside(list(named), overwrite=overwrite) as beside:
         write_texts(named, beside)
         beside.commit()
     return tuple(named)

@@ -1,280 +1,237 @@
-"""An evaluation as JSON, as CSV (a row a scene) and as one page of HTML with pictures."""
+"""The report of an evaluation on a labelled set: scores of models and methods, charts, the worst scenes."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 from collections.abc import Sequence
-from html import escape
-from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
 
 import geoseg
 from geoseg.learn.evaluate.maps import Verdict
-from geoseg.learn.evaluate.pictures import as_data_uri, panels
+from geoseg.learn.evaluate.pictures import as_png, panels
 from geoseg.learn.evaluate.protocol import Result
 from geoseg.learn.evaluate.score_calibration import calibration_error, curve
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.accuracy import accuracy, class_scores, interval, main_score, mean_iou
-from geoseg.outputs import write_report
-from geoseg.outputs.chart import Line, line_chart
+from geoseg.outputs.report import (
+    Cell,
+    Chart,
+    Column,
+    Picture,
+    Report,
+    Section,
+    Series,
+    Table,
+    columns,
+    json_value,
+)
 
 SHOWN = 4
-"""Scenes in each row of pictures: the worst, and the middling."""
+"""Scenes in each row of pictures: the worst, and those around the median."""
+CHARTED = 6
+"""Models and methods in a chart at most."""
+SCORE_COLUMNS = (
+    Column("model or method"),
+    Column("score", form=".3f"),
+    Column("95 % interval"),
+    Column("F1", form=".3f"),
+    Column("precision", form=".3f"),
+    Column("recall", form=".3f"),
+    Column("median of scenes", form=".3f"),
+    Column("ECE", form=".3f"),
+    Column("temperature", form=".2f"),
+)
+CHIP_COLUMNS = columns(
+    "subject", "id", "region", "score", "accuracy", "pixels", "unseen", "calibration_error"
+)
 
-PAGE, SCORES, CHIPS = "report.html", "scores.json", "chips.csv"
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; color: #212529 }
-table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .25rem .7rem; text-align: right }
-th { border-bottom: 1px solid #adb5bd } td:first-child, th:first-child { text-align: left }
-figure { margin: 1rem 0 } img { image-rendering: pixelated; max-width: 100% }
-.charts { display: flex; flex-wrap: wrap }
-"""
+def report_of(results: Sequence[Result], spec: TrainSpec, protocol: str, *, pictures: bool = True) -> Report:
+    """Compare what models and methods map with the labels.
 
-
-def as_json(results: Sequence[Result], spec: TrainSpec, protocol: str) -> dict[str, JsonValue]:
-    """Return all numbers; NaN, of nothing, is null."""
-    return {
-        "geoseg": geoseg.__version__,
-        "config": spec.name,
-        "protocol": protocol,
-        "main_score": main_name(spec),
-        "results": [_result(result, spec, results) for result in results],
-    }
+    Args:
+        results: at least one; the first is shown in detail.
+        spec: of the labelled set.
+        protocol: which scenes were held out.
+        pictures: whether scenes are drawn, which reads them again.
+    """
+    first, score = results[0], main_name(spec)
+    charts = [_reliability(results), _spread(results, score)]
+    sections = [Section(tables=[_scores(results)]), Section(tables=[_confusion(first, spec)], charts=charts)]
+    return Report(
+        title=spec.title or spec.name,
+        summary=f"{score}, pixels of all {len(first.verdicts)} scenes together ({protocol})",
+        facts={"labelled set": spec.name, "held out": protocol, "intervals": "95 %, scenes resampled"},
+        sections=[*sections, *(_scenes(first, spec) if pictures else ())],
+        notes=["ECE: expected calibration error. Temperature: what logits are to be divided by."],
+        data={
+            "geoseg": geoseg.__version__,
+            "config": spec.name,
+            "protocol": protocol,
+            "main_score": score,
+            "results": [_numbers(result, first, spec) for result in results],
+        },
+        csv={"chips.csv": _chips(results)},
+    )
 
 
 def main_name(spec: TrainSpec) -> str:
-    """What the one number is."""
+    """Name the main score."""
     return f"IoU of {spec.classes[1].label}" if len(spec.classes) == 2 else "mean IoU"
 
 
-def _number(value: float) -> JsonValue:
-    return None if math.isnan(value) else round(value, 5)
-
-
-def _pair(pair: tuple[float, float]) -> list[JsonValue]:
-    return [_number(pair[0]), _number(pair[1])]
-
-
-def _result(result: Result, spec: TrainSpec, others: Sequence[Result]) -> dict[str, JsonValue]:
-    counts, chips = result.counts, [verdict.counts for verdict in result.verdicts]
-    classes: list[JsonValue] = [
-        {
-            "class": entry.label,
-            "iou": _number(score.iou),
-            "f1": _number(score.f1),
-            "precision": _number(score.precision),
-            "recall": _number(score.recall),
-            "pixels": score.support,
-        }
-        for entry, score in zip(spec.classes, class_scores(counts), strict=True)
-    ]
+def _numbers(result: Result, first: Result, spec: TrainSpec) -> JsonValue:
+    """Return all numbers of a result; of all but the first also how much better the first is."""
+    chips = [verdict.counts for verdict in result.verdicts]
     per_chip = result.per_chip or [float("nan")]
-    first = others[0]
-    gain: list[JsonValue] | None = None
+    gain = None
     if result is not first and len(first.verdicts) == len(result.verdicts):
-        gain = _pair(interval([verdict.counts for verdict in first.verdicts], against=chips))
-    parts: dict[str, JsonValue] = {
-        name: {
-            "chips": len(own),
-            "score": _number(main_score(np.sum([chips[index] for index in own], axis=0))),
-            "interval": _pair(interval([chips[index] for index in own])),
+        gain = interval([verdict.counts for verdict in first.verdicts], against=chips)
+    return json_value(
+        {
+            "name": result.subject.name,
+            "chips": len(chips),
+            "score": result.score,
+            "interval": result.interval,
+            "first_is_better_by": gain,
+            "mean_iou": mean_iou(result.counts),
+            "accuracy": accuracy(result.counts),
+            "classes": [
+                {
+                    "class": entry.label,
+                    "iou": own.iou,
+                    "f1": own.f1,
+                    "precision": own.precision,
+                    "recall": own.recall,
+                    "pixels": own.support,
+                }
+                for entry, own in zip(spec.classes, class_scores(result.counts), strict=True)
+            ],
+            "confusion": result.counts.tolist(),
+            "per_chip": {
+                name: float(np.quantile(per_chip, share))
+                for name, share in (("min", 0), ("q25", 0.25), ("median", 0.5), ("q75", 0.75), ("max", 1))
+            },
+            "calibration_error": result.calibration_error,
+            "temperature": result.temperature,
+            "reliability": curve(result.reliability),
+            "unseen_pixels": sum(verdict.unseen for verdict in result.verdicts),
+            "parts": {
+                name: {"chips": len(own), "score": result.score_of(own), "interval": result.interval_of(own)}
+                for name, own in (result.parts or {}).items()
+            },
         }
-        for name, own in (result.parts or {}).items()
-    }
-    return {
-        "name": result.subject.name,
-        "chips": len(chips),
-        "score": _number(result.score),
-        "interval": _pair(result.interval),
-        "first_is_better_by": gain,
-        "mean_iou": _number(mean_iou(counts)),
-        "accuracy": _number(accuracy(counts)),
-        "classes": classes,
-        "confusion": [[int(value) for value in row] for row in counts],
-        "per_chip": {
-            name: _number(float(np.quantile(per_chip, share)))
-            for name, share in (("min", 0), ("q25", 0.25), ("median", 0.5), ("q75", 0.75), ("max", 1))
-        },
-        "calibration_error": _number(result.calibration_error),
-        "temperature": result.temperature,
-        "reliability": [
-            [_number(mean), _number(right), pixels] for mean, right, pixels in curve(result.reliability)
-        ],
-        "unseen_pixels": sum(verdict.unseen for verdict in result.verdicts),
-        "parts": parts,
-    }
+    )
 
 
-def as_text(results: Sequence[Result], spec: TrainSpec, protocol: str) -> str:
-    """Return the table that the command prints."""
-    lines = [
-        f"{main_name(spec)}, pixels of all {len(results[0].verdicts)} scenes together ({protocol})",
-        "",
-        f"  {'':<38} {'score':>6}  {'95 % interval':<14} {'F1':>6} {'prec.':>6} {'recall':>6} "
-        f"{'median':>7} {'ECE':>6}",
-    ]
+def _scores(results: Sequence[Result]) -> Table:
+    """Return a row for each model and method, followed by one for each part left out."""
+    rows: list[list[Cell]] = []
     for result in results:
-        low, high = result.interval
         second = class_scores(result.counts)[1]
-        median = float(np.median(result.per_chip)) if result.per_chip else float("nan")
-        span = f"{low:.3f}–{high:.3f}"
-        lines.append(
-            f"  {result.subject.name[:38]:<38} {result.score:>6.3f}  {span:<14} {second.f1:>6.3f} "
-            f"{second.precision:>6.3f} {second.recall:>6.3f} {median:>7.3f} {result.calibration_error:>6.3f}"
+        rows.append(
+            [
+                result.subject.name,
+                result.score,
+                _span(result.interval),
+                second.f1,
+                second.precision,
+                second.recall,
+                float(np.median(result.per_chip)) if result.per_chip else None,
+                result.calibration_error,
+                result.temperature,
+            ]
         )
         for name, own in (result.parts or {}).items():
-            counts = [result.verdicts[index].counts for index in own]
-            low, high = interval(counts)
-            part = main_score(np.sum(counts, axis=0))
-            lines.append(f"    without {name[:28]:<28} {part:>6.3f}  {low:.3f}–{high:.3f}")
-    return "\n".join(lines)
+            score, span = result.score_of(own), _span(result.interval_of(own))
+            rows.append([f"  without {name}", score, span, *[""] * (len(SCORE_COLUMNS) - 3)])
+    return Table(columns=SCORE_COLUMNS, rows=rows)
 
 
-def write(results: Sequence[Result], spec: TrainSpec, protocol: str, folder: Path) -> tuple[Path, ...]:
-    """Write `report.html`, `scores.json` and `chips.csv`.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    texts = {
-        SCORES: json.dumps(as_json(results, spec, protocol), indent=1),
-        CHIPS: _csv(results),
-        PAGE: _page(results, spec, protocol),
-    }
-    return write_report(folder, texts)
+def _span(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.3f}–{interval[1]:.3f}"
 
 
-def _csv(results: Sequence[Result]) -> str:
-    """A row a scene and subject."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["subject", "id", "region", "score", "accuracy", "pixels", "unseen", "calibration_error"])
-    for result in results:
-        for verdict in result.verdicts:
-            writer.writerow(
-                [
-                    result.subject.name,
-                    verdict.sample.id,
-                    verdict.sample.region,
-                    f"{main_score(verdict.counts):.5f}",
-                    f"{accuracy(verdict.counts):.5f}",
-                    int(verdict.counts.sum()),
-                    verdict.unseen,
-                    f"{calibration_error(verdict.reliability):.5f}",
-                ]
-            )
-    return file.getvalue()
-
-
-def _page(results: Sequence[Result], spec: TrainSpec, protocol: str) -> str:
-    """One page that needs nothing else."""
-    first = results[0]
-    head = (
-        "",
-        "score",
-        "95 % interval",
-        "F1",
-        "precision",
-        "recall",
-        "median of scenes",
-        "ECE",
-        "temperature",
-    )
-    rows = []
-    for result in results:
-        second = class_scores(result.counts)[1]
-        low, high = result.interval
-        median = float(np.median(result.per_chip)) if result.per_chip else float("nan")
-        values = (
-            result.score,
-            None,
-            second.f1,
-            second.precision,
-            second.recall,
-            median,
-            result.calibration_error,
-        )
-        cells = [f"{low:.3f}–{high:.3f}" if value is None else f"{value:.3f}" for value in values]
-        rows.append([result.subject.name, *cells, f"{result.temperature:.2f}"])
+def _confusion(result: Result, spec: TrainSpec) -> Table:
     names = [entry.label for entry in spec.classes]
-    confusion = [[name, *(f"{int(v):,}" for v in row)] for name, row in zip(names, first.counts, strict=True)]
-    reliable = line_chart(
+    return Table(
+        title=f"{result.subject.name}: confusion matrix, pixels",
+        columns=[Column("label \\ map"), *(Column(name, form=",") for name in names)],
+        rows=[[name, *counts] for name, counts in zip(names, result.counts.tolist(), strict=True)],
+    )
+
+
+def _chips(results: Sequence[Result]) -> Table:
+    """Return a row for each scene of each model and method."""
+    rows: list[list[Cell]] = [
         [
-            Line(name="right as said", points=[(0, 0), (1, 1)]),
-            *(
-                Line(
-                    name=result.subject.name,
-                    points=[(mean, right) for mean, right, _ in curve(result.reliability)],
-                    marks=True,
-                )
-                for result in results[:3]
-            ),
-        ],
+            result.subject.name,
+            verdict.sample.id,
+            verdict.sample.region,
+            f"{main_score(verdict.counts):.5f}",
+            f"{accuracy(verdict.counts):.5f}",
+            int(verdict.counts.sum()),
+            verdict.unseen,
+            f"{calibration_error(verdict.reliability):.5f}",
+        ]
+        for result in results
+        for verdict in result.verdicts
+    ]
+    return Table(columns=CHIP_COLUMNS, rows=rows)
+
+
+def _reliability(results: Sequence[Result]) -> Chart:
+    lines = [
+        Series(
+            name=result.subject.name,
+            points=[(mean, right) for mean, right, _ in curve(result.reliability)],
+            markers=True,
+        )
+        for result in results[:CHARTED]
+    ]
+    return Chart(
         title="Reliability",
-        x_label="score of the class given",
-        y_label="share that is right",
+        x_label="mean score of the mapped class",
+        y_label="share of pixels that are right",
+        series=[Series(name="perfect calibration", points=[(0, 0), (1, 1)], guide=True), *lines],
         x_range=(0, 1),
         y_range=(0, 1),
     )
-    spread = line_chart(
-        [
-            Line(
-                name=result.subject.name,
-                points=list(
-                    zip(np.linspace(0, 1, len(result.per_chip)), sorted(result.per_chip), strict=True)
-                ),
-            )
-            for result in results[:3]
-        ],
+
+
+def _spread(results: Sequence[Result], score: str) -> Chart:
+    lines = []
+    for result in results[:CHARTED]:
+        ranks = np.linspace(0, 1, len(result.per_chip)).tolist()
+        points = list(zip(ranks, sorted(result.per_chip), strict=True))
+        lines.append(Series(name=result.subject.name, points=points))
+    return Chart(
         title="Scenes, from worst to best",
         x_label="share of scenes",
-        y_label=main_name(spec),
+        y_label=score,
+        series=lines,
+        x_range=(0, 1),
         y_range=(0, 1),
     )
-    return "\n".join(
-        [
-            "<!doctype html><html lang='en'><meta charset='utf-8'>",
-            f"<title>{escape(spec.name)}: evaluation</title><style>{STYLE}</style>",
-            f"<h1>{escape(spec.title or spec.name)}</h1>",
-            f"<p>{escape(main_name(spec))}, pixels of all {len(first.verdicts)} scenes together; "
-            f"{escape(protocol)}. Intervals: 95 %, scenes drawn anew. geoseg {geoseg.__version__}.</p>",
-            table(head, rows),
-            f"<h2>{escape(first.subject.name)}: confusion (rows: label, columns: map)</h2>",
-            table(("", *names), confusion),
-            f"<div class='charts'>{reliable}{spread}</div>",
-            *_pictures(first, spec),
-            "</html>",
-        ]
-    )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as HTML."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{top}</tr>{body}</table>"
-
-
-def _pictures(result: Result, spec: TrainSpec) -> list[str]:
-    """Image, label and errors of the worst scenes and of middling ones."""
+def _scenes(result: Result, spec: TrainSpec) -> list[Section]:
+    """Draw image, label and errors of the worst scenes and of those around the median."""
     scored = [verdict for verdict in result.verdicts if not np.isnan(main_score(verdict.counts))]
     scored.sort(key=lambda verdict: main_score(verdict.counts))
     middle = max(0, len(scored) // 2 - SHOWN // 2)
-    groups = {"Worst scenes": scored[:SHOWN], "Middling scenes": scored[middle : middle + SHOWN]}
-    parts = ["<p>Image, label, errors: blue is right, orange missed, red wrongly mapped.</p>"]
-    for title, own in groups.items():
-        parts.append(f"<h2>{title}</h2>")
-        parts += [_figure(verdict, spec) for verdict in own]
-    return parts
+    groups = {"Worst scenes": scored[:SHOWN], "Median scenes": scored[middle : middle + SHOWN]}
+    return [
+        Section(
+            title=title,
+            text="Image, label, errors: blue is right, orange is missed, red is mapped wrongly.",
+            pictures=[_picture(verdict, spec) for verdict in own],
+        )
+        for title, own in groups.items()
+    ]
 
 
-def _figure(verdict: Verdict, spec: TrainSpec) -> str:
-    caption = f"{escape(verdict.sample.id)}: {main_score(verdict.counts):.3f}"
-    picture = as_data_uri(panels(verdict, spec))
-    return f"<figure><img src='{picture}'><figcaption>{caption}</figcaption></figure>"
+def _picture(verdict: Verdict, spec: TrainSpec) -> Picture:
+    caption = f"{verdict.sample.id}: {main_score(verdict.counts):.3f}"
+    return Picture(png=as_png(panels(verdict, spec)), caption=caption)

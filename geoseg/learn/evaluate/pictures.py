@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 
 import numpy as np
@@ -32,11 +31,11 @@ def panels(verdict: Verdict, spec: TrainSpec) -> NDArray[np.uint8]:
     return np.concatenate([image, gap, _classes(label, spec), gap, _errors(label, mapped)], axis=1)
 
 
-def as_data_uri(picture: NDArray[np.uint8]) -> str:
-    """Return a picture as an address that a page can hold."""
+def as_png(picture: NDArray[np.uint8]) -> bytes:
+    """Encode a picture, (h, w, 3), as PNG."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
 def _image(verdict: Verdict, spec: TrainSpec) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,12 @@ class Result:
     parts: Mapping[str, tuple[int, ...]] | None = None
     """Where parts were left out in turn: indices of the verdicts of each."""
 
-    @property
+    @cached_property
     def counts(self) -> Counts:
         """Pixels over the whole set."""
         return np.asarray(np.sum([verdict.counts for verdict in self.verdicts], axis=0), np.int64)
 
-    @property
+    @cached_property
     def reliability(self) -> Reliability:
         """Scores over the whole set."""
         return sum((verdict.reliability for verdict in self.verdicts), start=nothing())
@@ -55,10 +56,18 @@ class Result:
         """The main score."""
         return main_score(self.counts)
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float]:
         """95 % interval of the main score over draws of chips."""
-        return interval([verdict.counts for verdict in self.verdicts])
+        return self.interval_of(range(len(self.verdicts)))
+
+    def score_of(self, chips: Sequence[int]) -> float:
+        """Return the main score over some chips, given by their indices."""
+        return main_score(np.sum([self.verdicts[index].counts for index in chips], axis=0))
+
+    def interval_of(self, chips: Sequence[int]) -> tuple[float, float]:
+        """Return its 95 % interval over draws of these chips."""
+        return interval([self.verdicts[index].counts for index in chips])
 
     @property
     def per_chip(self) -> list[float]:

@@ -1,186 +1,136 @@
-"""Rankings of sites as JSON, as CSV (a row a site) and as one page of HTML."""
+"""The report of scene classifiers: average precision over sites."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Sequence
-from html import escape
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.learn.evaluate.maps_report import PAGE, SCORES, STYLE, table
 from geoseg.learn.evaluate.site_ranking import Ranking
 from geoseg.learn.samples.labelled_sites import Site
 from geoseg.learn.train.scene_spec import SceneTrainSpec
-from geoseg.outputs import write_report
-from geoseg.outputs.chart import Line, line_chart
+from geoseg.outputs.report import Cell, Chart, Column, Report, Section, Series, Table, columns, json_value
 
-SITES = "sites.csv"
 MEAN = "mean over the classes"
+MARKED = 60
+"""Sites up to which each is a marker on the curves."""
 
 
-def as_json(rankings: Sequence[Ranking], spec: SceneTrainSpec, protocol: str) -> dict[str, JsonValue]:
-    """Return all numbers; NaN, of nothing, is null."""
-    published: JsonValue = None
+def report_of(
+    rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec, protocol: str
+) -> Report:
+    """Report how well classifiers rank sites.
+
+    Args:
+        rankings: at least one.
+        sites: that they ranked, in the order of their scores.
+        spec: of the labelled sites.
+        protocol: which sites were held out.
+    """
+    published, citation = None, []
     if spec.published is not None:
         published = {
             "not_ours": f"published by others, on {spec.published.what}",
             "citation": spec.published.citation,
-            "average_precision": dict(spec.published.average_precision),
+            "average_precision": spec.published.average_precision,
         }
-    return {
-        "geoseg": geoseg.__version__,
-        "config": spec.name,
-        "protocol": protocol,
-        "main_score": "mean average precision",
-        "results": [_ranking(item, spec) for item in rankings],
-        "published": published,
-    }
+        citation = [f"* not ours: published for {spec.published.what} ({spec.published.citation})"]
+    charts = [_precision_recall(rankings, index, entry.label) for index, entry in enumerate(spec.classes)]
+    return Report(
+        title=spec.title or spec.name,
+        summary=f"average precision over {len(sites)} sites ({protocol}), 95 % intervals",
+        facts={"labelled sites": spec.name, "held out": protocol, "intervals": "95 %, sites resampled"},
+        sections=[Section(tables=[_table(rankings, spec)], charts=charts)],
+        notes=citation,
+        data={
+            "geoseg": geoseg.__version__,
+            "config": spec.name,
+            "protocol": protocol,
+            "main_score": "mean average precision",
+            "results": [_numbers(item, spec) for item in rankings],
+            "published": json_value(published, None),
+        },
+        csv={"sites.csv": _scores(rankings, sites, spec)},
+    )
 
 
-def _ranking(item: Ranking, spec: SceneTrainSpec) -> dict[str, JsonValue]:
-    classes: list[JsonValue] = [
+def _numbers(item: Ranking, spec: SceneTrainSpec) -> JsonValue:
+    own = zip(spec.classes, item.average_precision, item.intervals.classes, item.positives, strict=True)
+    return json_value(
         {
-            "class": entry.label,
-            "average_precision": _number(value),
-            "interval": _pair(span),
-            "positives": count,
-            "prevalence": _number(count / len(item.truth)),
+            "name": item.name,
+            "sites": len(item.truth),
+            "score": item.macro,
+            "interval": item.intervals.macro,
+            "classes": [
+                {
+                    "class": entry.label,
+                    "average_precision": value,
+                    "interval": span,
+                    "positives": count,
+                    "prevalence": count / len(item.truth),
+                }
+                for entry, value, span, count in own
+            ],
         }
-        for entry, value, span, count in zip(
-            spec.classes, item.average_precision, item.intervals.classes, item.positives, strict=True
-        )
-    ]
-    return {
-        "name": item.name,
-        "sites": len(item.truth),
-        "score": _number(item.macro),
-        "interval": _pair(item.intervals.macro),
-        "classes": classes,
-    }
+    )
 
 
-def _number(value: float) -> JsonValue:
-    return None if math.isnan(value) else round(value, 5)
-
-
-def _pair(pair: tuple[float, float]) -> list[JsonValue]:
-    return [_number(pair[0]), _number(pair[1])]
-
-
-def as_text(rankings: Sequence[Ranking], spec: SceneTrainSpec, protocol: str) -> str:
-    """Return the table that the command prints."""
-    head, rows = _rows(rankings, spec)
-    widths = [max(len(row[index]) for row in (head, *rows)) for index in range(len(head))]
-    lines = [f"average precision over {len(rankings[0].truth)} sites ({protocol}), 95 % intervals", ""]
-    for row in (head, *rows):
-        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return "\n".join([*lines, *_published_note(spec)])
-
-
-def _rows(rankings: Sequence[Ranking], spec: SceneTrainSpec) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table: a row a class, a column a classifier, published numbers last."""
-    others = spec.published.average_precision if spec.published else {}
-    head = ["", "positives", *(item.name for item in rankings), *(["published*"] if others else [])]
-    rows = []
+def _table(rankings: Sequence[Ranking], spec: SceneTrainSpec) -> Table:
+    """Return a row for each class, a column for each classifier; published numbers last."""
+    published = spec.published.average_precision if spec.published else {}
+    heads = [*columns("class", "positives", *(item.name for item in rankings))]
+    rows: list[list[Cell]] = []
     for index, entry in enumerate(spec.classes):
-        cells = [
+        own = (
             _with_interval(item.average_precision[index], item.intervals.classes[index]) for item in rankings
-        ]
-        row = [entry.label, str(rankings[0].positives[index]), *cells]
-        rows.append([*row, *([_three(others.get(entry.label))] if others else [])])
-    means = [_with_interval(item.macro, item.intervals.macro) for item in rankings]
-    rows.append([MEAN, "", *means, *([""] if others else [])])
-    return head, rows
-
-
-def _published_note(spec: SceneTrainSpec) -> list[str]:
-    """Whose the published numbers are."""
-    if spec.published is None:
-        return []
-    return ["", f"* not ours: published for {spec.published.what} ({spec.published.citation})"]
-
-
-def _three(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+        )
+        rows.append([entry.label, rankings[0].positives[index], *own])
+    rows.append([MEAN, "", *(_with_interval(item.macro, item.intervals.macro) for item in rankings)])
+    if published:
+        heads.append(Column("published*", form=".3f"))
+        for row, label in zip(rows, [*(entry.label for entry in spec.classes), MEAN], strict=True):
+            row.append(published.get(label, ""))
+    return Table(columns=heads, rows=rows)
 
 
 def _with_interval(value: float, span: tuple[float, float]) -> str:
     return "none" if math.isnan(value) else f"{value:.3f} ({span[0]:.3f}–{span[1]:.3f})"
 
 
-def write(
-    rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec, protocol: str, folder: Path
-) -> tuple[Path, ...]:
-    """Write the reports and return their paths.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
-    texts = {
-        PAGE: _page(rankings, spec, protocol),
-        SCORES: json.dumps(as_json(rankings, spec, protocol), indent=2) + "\n",
-        SITES: _csv(rankings, sites, spec),
-    }
-    return write_report(folder, texts)
-
-
-def _csv(rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec) -> str:
-    """A row a site and classifier: what stands there, and the scores."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+def _scores(rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec) -> Table:
+    """Return a row for each site and classifier: the classes present, and the scores."""
     labels = [entry.label for entry in spec.classes]
-    writer.writerow(["subject", "id", "split", *labels, *(f"score: {label}" for label in labels)])
+    names = ["subject", "id", "split", *labels, *(f"score: {label}" for label in labels)]
+    rows: list[list[Cell]] = []
     for item in rankings:
-        for site, truth, scores in zip(sites, item.truth, item.scores, strict=True):
-            numbers = [*(int(value) for value in truth), *(f"{value:.6f}" for value in scores)]
-            writer.writerow([item.name, site.id, site.role, *numbers])
-    return file.getvalue()
+        for site, truth, scores in zip(sites, item.truth.astype(int).tolist(), item.scores, strict=True):
+            rows.append([item.name, site.id, site.role, *truth, *(f"{score:.6f}" for score in scores)])
+    return Table(columns=columns(*names), rows=rows)
 
 
-def _page(rankings: Sequence[Ranking], spec: SceneTrainSpec, protocol: str) -> str:
-    """One page that needs nothing else."""
-    head, rows = _rows(rankings, spec)
-    charts = [_curves(rankings, index, entry.label) for index, entry in enumerate(spec.classes)]
-    return "\n".join(
-        [
-            "<!doctype html><html lang='en'><meta charset='utf-8'>",
-            f"<title>{escape(spec.name)}: evaluation</title><style>{STYLE}</style>",
-            f"<h1>{escape(spec.title or spec.name)}</h1>",
-            f"<p>Average precision over {len(rankings[0].truth)} sites; {escape(protocol)}. Intervals: 95 %, "
-            f"sites drawn anew. geoseg {geoseg.__version__}.</p>",
-            table(head, rows),
-            *(f"<p>{escape(line)}</p>" for line in _published_note(spec) if line),
-            f"<div class='charts'>{''.join(charts)}</div>",
-            "</html>",
-        ]
-    )
-
-
-def _curves(rankings: Sequence[Ranking], index: int, label: str) -> str:
-    """Precision over recall of one class."""
-    lines = []
-    for item in rankings:
-        truth, scores = item.truth[:, index], item.scores[:, index]
-        if truth.any():
-            lines.append(Line(name=item.name, points=_curve(truth, scores), marks=len(truth) < 60))
-    if not lines:
-        return ""
-    return line_chart(
-        lines, title=label, x_label="recall", y_label="precision", x_range=(0, 1), y_range=(0, 1)
+def _precision_recall(rankings: Sequence[Ranking], index: int, label: str) -> Chart:
+    """Draw precision over recall for one class; a classifier without positives has no line."""
+    lines = [
+        Series(
+            name=item.name,
+            points=_curve(item.truth[:, index], item.scores[:, index]),
+            markers=len(item.truth) < MARKED,
+        )
+        for item in rankings
+        if item.truth[:, index].any()
+    ]
+    return Chart(
+        title=label, x_label="recall", y_label="precision", series=lines, x_range=(0, 1), y_range=(0, 1)
     )
 
 
 def _curve(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[tuple[float, float]]:
-    """Recall and precision from the greatest score down."""
+    """Return recall and precision from the greatest score down."""
     order = np.argsort(-scores, kind="stable")
     right = np.cumsum(truth[order])
     recall, precision = right / right[-1], right / np.arange(1, len(truth) + 1)

@@ -15,7 +15,8 @@ from torch.utils.data import Dataset
 
 from geoseg.learn.samples import IGNORE
 from geoseg.learn.train.losses import as_classes
-from geoseg.outputs.chart import Line, line_chart
+from geoseg.outputs.charts import draw_svg
+from geoseg.outputs.report import Chart, Series
 from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
 
@@ -25,12 +26,16 @@ WORST = 6
 SIDE = 256
 """Pixels of a panel at most."""
 
-
-SCORES = {"val_iou": "IoU on val", "val_ap": "Mean average precision on val"}
+CURVES = {
+    "Loss": {"train_loss": "training", "val_loss": "validation"},
+    "IoU on val": {"val_iou": "validation"},
+    "Mean average precision on val": {"val_ap": "validation"},
+}
+"""Charts: the columns of the log that they show, and what those are called."""
 
 
 def draw_curves(logs: Sequence[Path], path: Path) -> None:
-    """Draw training loss, validation loss and validation score of CSV logs, as SVG."""
+    """Draw training loss, validation loss and validation score of CSV logs, as SVG; nothing of empty logs."""
     rows: list[dict[str, str]] = []
     for log in logs:
         with log.open(encoding="utf-8", newline="") as file:
@@ -39,17 +44,12 @@ def draw_curves(logs: Sequence[Path], path: Path) -> None:
     def series(name: str) -> list[tuple[float, float]]:
         return sorted((float(row["epoch"]), float(row[name])) for row in rows if row.get(name))
 
-    losses = [Line(name=name, points=series(name)) for name in ("train_loss", "val_loss") if series(name)]
-    charts = [line_chart(losses, title="Loss", x_label="epoch", y_label="")] if losses else []
-    for name, title in SCORES.items():
-        if series(name):
-            lines = [Line(name=name, points=series(name))]
-            charts.append(line_chart(lines, title=title, x_label="epoch", y_label=""))
-    moved = [chart.replace("<svg ", f'<svg y="{index * 290}" ', 1) for index, chart in enumerate(charts)]
-    size = f'width="420" height="{max(len(charts), 1) * 290}"'
-    path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>' + "".join(moved) + "</svg>", encoding="utf-8"
-    )
+    charts = []
+    for title, columns in CURVES.items():
+        lines = [Series(name=name, points=series(column)) for column, name in columns.items()]
+        charts.append(Chart(title=title, x_label="epoch", y_label="", series=lines, integer_x=True))
+    if known := [chart for chart in charts if not chart.empty]:
+        path.write_text(draw_svg(known), encoding="utf-8")
 
 
 def draw_worst(

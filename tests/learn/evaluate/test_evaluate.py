@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 
+from geoseg.learn.evaluate import protocol
+from geoseg.learn.evaluate.maps_report import report_of
+from geoseg.learn.train.config import read_any_config
+from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.accuracy import count, main_score
+from geoseg.outputs.report import to_text
+from geoseg.run_record import no_progress
 from tests.learn.train.conftest import geoseg
 from tests.simulated import CONFIG, SIDE, disc, write_set
 
@@ -66,7 +73,25 @@ def test_the_report_holds_numbers_and_pictures(done: Path) -> None:
     assert sum(map(sum, first["confusion"])) == 8 * SIDE * (SIDE - 2)
     page = (done / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 8
-    assert page.count("<svg") == 2
+    assert page.count("data:image/svg+xml;base64,") == 2
+
+
+def test_parts_left_out_have_rows_of_their_own(config: Path, tmp_path: Path) -> None:
+    spec = read_any_config(str(config))
+    assert isinstance(spec, TrainSpec)
+    windows = protocol.held_out(spec, "all")
+    subjects = protocol.subjects_of(spec, (), ())
+    (found,) = protocol.evaluate(spec, subjects, windows, tmp_path, no_progress)
+    found = replace(found, parts={"east": (0, 1, 2), "west": (3, 4, 5, 6, 7)})
+    report = report_of([found], spec, "each part left out in turn", pictures=False)
+    rows = report.sections[0].tables[0].rows
+    assert [row[0] for row in rows] == [found.subject.name, "  without east", "  without west"]
+    assert rows[1][1] == main_score(np.sum([verdict.counts for verdict in found.verdicts[:3]], axis=0))
+    (numbers,) = json.loads(json.dumps(report.data["results"]))
+    assert [part["chips"] for part in numbers["parts"].values()] == [3, 5]
+    assert numbers["parts"]["east"]["score"] == pytest.approx(rows[1][1], abs=1e-5)
+    assert "  without west" in to_text(report)
+    assert not any(section.pictures for section in report.sections)
 
 
 def test_only_the_part_held_out_is_judged(config: Path) -> None:

@@ -22,6 +22,7 @@ from geoseg.learn.evaluate.map_accuracy import judge_area
 from geoseg.learn.evaluate.sample_drawing import Drawn, draw_positions, draw_sample
 from geoseg.learn.evaluate.sample_writing import write_sample
 from geoseg.methods.area_estimate import allocate, estimate
+from geoseg.outputs.report import write
 from tests.classmaps import LABELS, TENS, UTM, grid_of, write_map
 from tests.messages import Messages
 
@@ -201,7 +202,7 @@ def test_a_class_that_the_map_names_but_lacks(tmp_path: Path) -> None:
     assert [(item.value, item.pixels) for item in report.classes] == [(0, SHAPE[0] * SHAPE[1]), (1, 0)]
     whole = report.classes[0].size
     np.testing.assert_allclose(report.estimate.area.value, [whole * 0.75, whole * 0.25])
-    told = area_report.as_json(report)
+    told = area_report.report_of(report).data
     assert json.loads(json.dumps(told, allow_nan=False))["classes"][1]["users_accuracy"] is None
 
 
@@ -210,7 +211,7 @@ def test_one_point_of_a_class_gives_no_interval(mapped: Path, tmp_path: Path, me
     report = judge_area(str(mapped), points)
     assert np.isnan(report.estimate.area.se).all()
     assert "only one point lies on flood (1)" in messages.warnings[-1]
-    area_report.write(report, tmp_path / "new" / "report", overwrite=False)
+    write(area_report.report_of(report), tmp_path / "new" / "report", overwrite=False)
     rows = list(csv.DictReader((tmp_path / "new" / "report" / "area.csv").read_text().splitlines()))
     assert rows[1]["se_m2"] == ""
 
@@ -261,11 +262,13 @@ def test_a_map_without_crs_counts_pixels(tmp_path: Path) -> None:
 def test_files_of_a_report(mapped: Path, tmp_path: Path) -> None:
     said = [0, 0, 2, 2, 1, 1, 0, 1]
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": said})
-    report, folder = judge_area(str(mapped), points), tmp_path / "report"
-    paths = area_report.write(report, folder, overwrite=False)
+    found, folder = judge_area(str(mapped), points), tmp_path / "report"
+    report = area_report.report_of(found)
+    area_report.check_folder(folder, (), overwrite=False)
+    paths = write(report, folder, overwrite=False)
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths)
     told = json.loads((folder / "area.json").read_text())
-    assert told == json.loads(json.dumps(area_report.as_json(report)))
+    assert told == json.loads(json.dumps(report.data))
     assert told["points"] == 8
     rows = list(csv.DictReader((folder / "area.csv").read_text().splitlines()))
     assert [row["label"] for row in rows] == list(LABELS.values())
@@ -276,10 +279,18 @@ def test_files_of_a_report(mapped: Path, tmp_path: Path) -> None:
         assert 0 <= item["low_m2"] <= item["adjusted_m2"] <= item["high_m2"] <= whole * (1 + 1e-12)
     matrix = list(csv.reader((folder / "matrix.csv").read_text().splitlines()))
     assert matrix[0] == ["map", "0 background", "1 flood", "2 permanent water"]
-    assert [list(map(int, row[1:])) for row in matrix[1:]] == report.counts.tolist()
+    assert [list(map(int, row[1:])) for row in matrix[1:]] == found.counts.tolist()
+    page = (folder / "report.html").read_text()
+    assert "<td>permanent water (2)</td>" in page
+    assert f"{found.counts.sum()} points used" in page
+    for path in paths:
+        with pytest.raises(OutputError, match=rf"{path.name}.*--overwrite"):
+            area_report.check_folder(folder, (), overwrite=False)
+        path.unlink()
+    write(report, folder)
     with pytest.raises(OutputError, match="--overwrite"):
-        area_report.write(report, folder, overwrite=False)
-    area_report.write(report, folder, overwrite=True)
+        write(report, folder, overwrite=False)
+    write(report, folder, overwrite=True)
 
 
 def test_what_does_not_fit_is_said(mapped: Path, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.learn.evaluate.site_ranking import Ranking, rank, sites_of
-from geoseg.learn.evaluate.sites_report import as_json, as_text, write
+from geoseg.learn.evaluate.sites_report import report_of
 from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.methods.ranking import average_precision
+from geoseg.outputs.report import to_text, write
 from geoseg.spec.documents import parse_document
 from tests.classifiers import COLOURS, LABELS, NAIP, SENTINEL_2, mean_classifier, write_scene
 from tests.messages import Messages, progress
@@ -86,19 +87,20 @@ def test_scores_go_to_the_classes_of_their_name(spec: SceneTrainSpec, tmp_path: 
 def test_what_is_reported(spec: SceneTrainSpec, tmp_path: Path) -> None:
     mean_classifier(tmp_path / "mean")
     found = [ranked(spec, tmp_path / "mean", "test")]
-    said = as_json(found, spec, "the test part")
+    report = report_of(found, sites_of(spec, "test"), spec, "the test part")
+    said = report.data
     assert said["published"] == {
         "not_ours": "published by others, on other sites",
         "citation": "Nobody 2020",
         "average_precision": {"coal mines": 0.9},
     }
-    text = as_text(found, spec, "the test part")
+    text = to_text(report)
     row = next(line for line in text.splitlines() if "coal mines" in line)
     assert row.split()[2] == "1"
     assert row.endswith("0.900")
     assert "published*" in text
     assert "* not ours: published for other sites (Nobody 2020)" in text
-    paths = write(found, sites_of(spec, "test"), spec, "the test part", tmp_path / "report")
+    paths = write(report, tmp_path / "report")
     assert [path.name for path in paths] == ["report.html", "scores.json", "sites.csv"]
     assert json.loads(paths[1].read_text()) == said
     rows = list(csv.DictReader(paths[2].read_text().splitlines()))
@@ -108,16 +110,17 @@ def test_what_is_reported(spec: SceneTrainSpec, tmp_path: Path) -> None:
     assert float(rows[1]["score: landfills"]) == pytest.approx(0.4, abs=1e-5)
     page = paths[0].read_text()
     assert "not ours" in page
-    assert page.count("<svg") == 2
+    assert page.count("data:image/svg+xml;base64,") == 2
 
 
 def test_a_class_without_positives_has_no_number(spec: SceneTrainSpec, tmp_path: Path) -> None:
     mean_classifier(tmp_path / "mean")
     found = [ranked(spec, tmp_path / "mean", "val")]
-    classes = as_json(found, spec, "the val part")["results"]
+    report = report_of(found, sites_of(spec, "val"), spec, "the val part")
+    classes = report.data["results"]
     assert isinstance(classes, list)
     assert json.dumps(classes).count('"average_precision": null') == 2
-    assert "none" in as_text(found, spec, "the val part")
+    assert "none" in to_text(report)
 
 
 def test_sensors_that_a_site_lacks_are_zeros(

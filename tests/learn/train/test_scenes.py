@@ -85,7 +85,7 @@ def test_sites_held_out_are_ranked_far_better_than_by_chance(sites_run: Run, tmp
     assert "published by others" in said["published"]["not_ours"]
     page = (out / "report.html").read_text()
     assert "not ours: published for another set" in page
-    assert page.count("<svg") == 2
+    assert page.count("data:image/svg+xml;base64,") == 2
     rows = list(csv.DictReader((out / "sites.csv").read_text().splitlines()))
     assert len(rows) == 12
     assert {row["split"] for row in rows} == {"test"}

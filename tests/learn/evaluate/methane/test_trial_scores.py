@@ -78,9 +78,9 @@ def test_limits_lie_where_half_is_found() -> None:
     assert 2 < limit.blind[0] < 4
     assert limit.blind[0] < limit.blind[1] < 10
     assert limit.targeted == (0, 0)
-    assert report.limit_cells(limit)[4:] == ("< 2", "< 2")
+    assert report.limits_table([limit]).rows[0][4:] == ("< 2", "< 2")
     lost = [replace(run, blind=Hit()) for run in runs()]
-    assert report.limit_cells(scores.limits(lost)[0])[2:4] == ("> 10", "> 10")
+    assert report.limits_table(scores.limits(lost)).rows[0][2:4] == ("> 10", "> 10")
 
 
 def test_noisy_ground_hides_plumes() -> None:
@@ -152,14 +152,15 @@ def evaluation() -> Evaluation:
 
 
 def test_what_is_written() -> None:
-    whole = report.as_json(evaluation())
+    made = report.report_of(evaluation())
+    whole = made.data
     told = json.loads(json.dumps(whole, allow_nan=False))
     assert told == whole
     assert told["label"] == "simulated plumes in real pixels"
     assert told["rows"][1]["plume"] == {"found": 3, "tried": 6, "value": 0.5, "interval": [0.18762, 0.81238]}
     (false,) = told["false_plumes"]
     assert (false["plumes"], false["scenes"], false["unreachable"]) == (1, 1, ["a"])
-    head, *lines = report.as_csv(evaluation().runs).splitlines()
+    head, *lines = made.csv["runs.csv"].to_csv().splitlines()
     assert len(lines) == 18
     assert dict(zip(head.split(","), lines[1].split(","), strict=True))["targeted_rate_kg_h"] == "1500"
 

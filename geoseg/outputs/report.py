@@ -1,0 +1,261 @@
+"""A report: tables, charts and pictures; as text, and as one HTML page with JSON and CSV beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import jinja2
+from pydantic import JsonValue
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+import geoseg
+from geoseg.files.beside import write_report
+
+PAGE = "report.html"
+TEMPLATE = "report.html.jinja"
+UNKNOWN = "–"
+"""What stands for a number that is not known."""
+NO_CHARTS = "The charts are left out, since matplotlib is not installed: pip install 'geoseg[report]'"
+WIDEST = 10_000
+"""Characters of a text table at most: lines are not wrapped."""
+
+Cell = str | int | float | None
+"""NaN and None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    unit: str = ""
+    form: str = ""
+    """Format specification of its numbers, as of `format()`."""
+
+    @property
+    def heading(self) -> str:
+        """The name with its unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    def text(self, cell: Cell) -> str:
+        """Format a cell for reading."""
+        if isinstance(cell, str):
+            return cell
+        if cell is None or math.isnan(cell):
+            return UNKNOWN
+        return format(cell, self.form)
+
+
+def columns(*names: str) -> tuple[Column, ...]:
+    """Return columns without unit, for text and for numbers that need no format."""
+    return tuple(Column(name) for name in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under headings; the first column names the row."""
+
+    title: str = ""
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+
+    def formatted(self) -> list[list[str]]:
+        """Return the cells as they are read."""
+        return [[col.text(cell) for col, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+
+    def to_csv(self) -> str:
+        """Return names and unformatted cells as CSV; empty where a cell is None."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([column.name for column in self.columns])
+        writer.writerows(self.rows)
+        return file.getvalue()
+
+    def to_text(self) -> str:
+        """Return aligned lines for a terminal."""
+        table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for index, column in enumerate(self.columns):
+            table.add_column(Text(column.heading), justify="right" if index else "left", no_wrap=True)
+        for row in self.formatted():
+            table.add_row(*map(Text, row))
+        console = Console(file=io.StringIO(), width=WIDEST, color_system=None, legacy_windows=False)
+        with console.capture() as capture:
+            console.print(table)
+        return "\n".join(f"  {line}".rstrip() for line in capture.get().splitlines())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A line of a chart."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    """x and y in order of x; points that are not finite are left out."""
+    markers: bool = False
+    """Whether each point is marked."""
+    guide: bool = False
+    """Whether it is a guide to the eye, drawn in grey, and not data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Lines over common axes."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    x_range: tuple[float, float] | None = None
+    """None: that of the points."""
+    y_range: tuple[float, float] | None = None
+    log_x: bool = False
+    """Whether the x axis is logarithmic; every x is then above 0."""
+    integer_x: bool = False
+    """Whether x is a count, so that ticks are whole numbers."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no point to draw."""
+        return not any(math.isfinite(x + y) for line in self.series for x, y in line.points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image with a caption."""
+
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a report under one heading; tables without rows and charts without points are left out."""
+
+    title: str = ""
+    text: str = ""
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
+    pictures: Sequence[Picture] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an evaluation, or a map, has to show."""
+
+    title: str
+    summary: str
+    """One paragraph: what was measured, and on what."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Inputs and parameters by name."""
+    warnings: Sequence[str] = ()
+    sections: Sequence[Section] = ()
+    notes: Sequence[str] = ()
+    """Footnotes: definitions and citations."""
+    json_name: str = "scores.json"
+    data: Mapping[str, JsonValue]
+    """Every number, for programs; null where one is not known."""
+    csv: Mapping[str, Table] = field(default_factory=dict)
+    """Tables that are written as CSV, by file name."""
+
+    @property
+    def lacks_charts(self) -> bool:
+        """Whether the page leaves charts out, since matplotlib is not installed."""
+        charts = any(not chart.empty for section in self.sections for chart in section.charts)
+        return charts and find_spec("matplotlib") is None
+
+
+def to_text(report: Report) -> str:
+    """Return summary, tables and notes for a terminal."""
+    parts = [report.summary]
+    for section in report.sections:
+        if tables := [table for table in section.tables if table.rows]:
+            parts.append(section.title)
+            for table in tables:
+                parts += [table.title, table.to_text()]
+    return "\n\n".join(part for part in (*parts, *report.notes) if part)
+
+
+def to_html(report: Report) -> str:
+    """Return one page that needs no other file, no network and no script."""
+    charts = not report.lacks_charts
+    return _template().render(
+        report=report,
+        version=geoseg.__version__,
+        no_charts="" if charts else NO_CHARTS,
+        charts_of=_chart_images if charts else lambda _: (),
+        png_uri=lambda picture: _data_uri("image/png", picture.png),
+    )
+
+
+def write(report: Report, folder: Path, *, overwrite: bool = True) -> tuple[Path, ...]:
+    """Write `report.html`, and the numbers as JSON and CSV, into a folder; return the paths.
+
+    Args:
+        report: what to write.
+        folder: is made where it does not exist.
+        overwrite: whether existing files are replaced.
+
+    Raises:
+        OutputError: a file cannot be written, or exists without `overwrite`; then none is.
+    """
+    texts = {
+        PAGE: to_html(report),
+        report.json_name: json.dumps(dict(report.data), indent=2, allow_nan=False) + "\n",
+        **{name: table.to_csv() for name, table in report.csv.items()},
+    }
+    return write_report(folder, texts, overwrite=overwrite)
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("geoseg", "outputs"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(TEMPLATE)
+
+
+def _chart_images(section: Section) -> Iterator[tuple[str, str]]:
+    """Yield the address and the alternative text of each chart."""
+    from geoseg.outputs.charts import draw_svg  # noqa: PLC0415 - matplotlib, an optional package
+
+    for chart in section.charts:
+        if not chart.empty:
+            yield _data_uri("image/svg+xml", draw_svg([chart]).encode()), f"Chart: {chart.title}"
+
+
+def json_value(value: object, digits: int | None = 5) -> JsonValue:
+    """Return a value of JSON: tuples become lists, floats are rounded to `digits` decimals, NaN becomes null.
+
+    Raises:
+        TypeError: JSON has no such value.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item, digits) for item in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return float(value) if digits is None else round(float(value), digits)
+    if value is None or isinstance(value, int | str):
+        return value
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def _data_uri(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{b64encode(content).decode()}"
