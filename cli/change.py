@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoseg.change.methods import method_names
+
 from . import options as shared
 from .options import INPUT, METHOD, OUTPUT
 
@@ -69,8 +71,8 @@ def change(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="mad, irmad, cva, ndvi, nbr; logratio, mean-ratio of SAR; classes: the values of both "
-            "rasters are classes. docs/change.md describes all.  (default: auto)",
+            help=f"{', '.join(method_names())}; classes: the values of both rasters are classes. "
+            "docs/change.md describes all.  (default: auto)",
             rich_help_panel=METHOD,
         ),
     ] = None,
@@ -110,7 +112,7 @@ def change(
         int | None,
         typer.Option(
             metavar="PX",
-            help="Average change over a window of this side, odd.  (default: 5; irmad 3; chi2 and SAR 1)",
+            help="Average change over a window of this side, odd.  (default: by the method; 1 with chi2)",
             rich_help_panel=METHOD,
         ),
     ] = None,

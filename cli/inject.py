@@ -15,7 +15,7 @@ from .console import Console
 from .report import finish
 
 if TYPE_CHECKING:
-    from geoseg.learn.evaluate.methane.trial import Method, ScenePair, Trial
+    from geoseg.learn.evaluate.methane.trial import ScenePair, Trial
     from geoseg.methods.plume_model import Stability
 
 INJECT = "Simulated plumes: evaluate methane --inject (docs/methane-evaluation.md)"
@@ -55,7 +55,7 @@ Methods = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,...",
-        help="Of mbmp, mbsp, sbmp.  (default: mbmp,mbsp; without reference mbsp)",
+        help="Methods for two bands.  (default: mbmp,mbsp; without reference mbsp)",
         rich_help_panel=INJECT,
     ),
 ]
@@ -195,20 +195,18 @@ class Request:
         Raises:
             UsageError: a value is not understood.
         """
-        from geoseg.learn.evaluate.methane.trial import METHODS, Trial
+        from geoseg.learn.evaluate.methane.trial import Trial
         from geoseg.methods.plume_model import Stability
 
         usual = Trial()
         methods = usual.methods if self.methods is None else tuple(self.methods.lower().split(","))
-        if unknown := next((name for name in methods if name not in METHODS), None):
-            raise UsageError(f"--methods {unknown}: there are {', '.join(METHODS)}")
         stability = None if self.stability is None else self.stability.upper()
         if stability is not None and stability not in get_args(Stability):
             raise UsageError(f"--stability {stability}: there are {', '.join(get_args(Stability))}")
         return Trial(
             rates_t_h=numbers("--rates", self.rates) or usual.rates_t_h,
             winds_m_s=numbers("--winds", self.winds) or usual.winds_m_s,
-            methods=cast("tuple[Method, ...]", methods),
+            methods=methods,
             satellite=self.satellite or ("sentinel-2a" if not (self.data or self.scene) else None),
             coregister=bool(self.coregister),
             sun_zenith=self.sun_zenith,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoseg.methane.methods import method_names
+
 from . import options as shared
 from .options import METHOD, OUTPUT
 
@@ -38,8 +40,8 @@ def plume(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="sbmp, mbsp, mbmp of two bands; matched-filter, mag1c of spectrometers.  (default: mbmp "
-            "with a reference, else mbsp; mag1c)",
+            help=f"{', '.join(method_names())}. docs/methane.md describes all.  (default: by the instrument "
+            "and whether there is a reference)",
             rich_help_panel=METHOD,
         ),
     ] = None,

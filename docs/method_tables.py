@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geoseg.change.choose import default_method
+from geoseg.change.method import ChangeMethod
+from geoseg.change.methods import change_methods
 from geoseg.flood.method import WaterMethod
 from geoseg.flood.methods import water_methods
+from geoseg.methane.method import MethaneMethod
+from geoseg.methane.methods import methane_methods
 
 DOCS = Path(__file__).parent
 
@@ -77,6 +82,47 @@ def _automatic() -> list[WaterMethod]:
     return sorted(automatic, key=lambda method: (method.needs.kind, method.preference))
 
 
+THRESHOLDS = {
+    "robust": "spread of most pixels",
+    "ki": "minimum error",
+    "otsu": "Otsu",
+    "chi2": "chi-square at `--alpha`",
+}
+"""Algorithms that fix a threshold of change, in words."""
+
+
+def _summary(method: object) -> str:
+    """The first line of the docstring of a method's class, without the full stop."""
+    return (type(method).__doc__ or "").splitlines()[0].removesuffix(".")
+
+
+def _change_row(method: ChangeMethod) -> tuple[str, ...]:
+    """A method of change: what it compares, and its defaults."""
+    kind = method.needs.kind
+    default = f" (`auto` for {kind})" if method == default_method(kind) else ""
+    return (
+        f"`{method.name}`{default}",
+        _summary(method),
+        ", ".join(method.bands) or ("one polarisation" if kind == "sar" else "all"),
+        "" if method.normalisation == "none" else f"`{method.normalisation}`",
+        f"{method.smooth} × {method.smooth}",
+        THRESHOLDS[method.thresholding[0]],
+        method.citation,
+    )
+
+
+def _methane_row(method: MethaneMethod) -> tuple[str, ...]:
+    """A retrieval of methane columns: what it compares and needs."""
+    return (
+        f"`{method.name}`",
+        method.needs.kind,
+        _summary(method),
+        ", ".join(method.bands) or "2122 to 2488 nm",
+        "`--reference`" if method.needs.reference else "",
+        method.citation,
+    )
+
+
 TABLES = (
     Table(
         page="flood.md",
@@ -100,6 +146,20 @@ TABLES = (
         ),
         methods=lambda: water_methods().values(),
         row=_water_row,
+    ),
+    Table(
+        page="change.md",
+        name="methods",
+        header=("method", "compares", "bands", "`--normalise`", "`--smooth`", "threshold (`auto`)", "source"),
+        methods=lambda: change_methods().values(),
+        row=_change_row,
+    ),
+    Table(
+        page="methane.md",
+        name="methods",
+        header=("method", "instrument", "compares", "bands", "needs", "source"),
+        methods=lambda: methane_methods().values(),
+        row=_methane_row,
     ),
 )
 

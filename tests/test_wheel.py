@@ -107,3 +107,14 @@ def test_the_demonstration_runs_from_elsewhere(installed: Path, tmp_path: Path) 
     assert "flood" in done.stdout
     assert (tmp_path / "out" / "flood.gpkg").is_file()
     assert (tmp_path / "out" / "flood.png").is_file()
+
+
+def test_methods_are_found_by_their_files(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "from geoseg.change.methods import change_methods\n"
+        "from geoseg.methane.methods import methane_methods\n"
+        "print(*change_methods(), *methane_methods())\n"
+    )
+    done = _run(installed.parent / "python", "-c", code, at=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"mad", "mean-ratio", "mbmp", "matched-filter"} <= set(done.stdout.split())

@@ -1,1 +1,1 @@
-"""Change between two dates: methods, networks, pairs of class maps, transitions and attributes."""
+"""Change between two dates without a network: methods, their thresholds, and the session that maps them."""

@@ -10,13 +10,14 @@ from dataclasses import replace
 from geoseg.atmosphere.cloud_warnings import tell_hidden
 from geoseg.bundles.find import find_model
 from geoseg.change.change_attributes import Told, extras
-from geoseg.change.change_choice import Choice
-from geoseg.change.change_doubt import PlainChange, plain_change
-from geoseg.change.change_method import check_method, choose, fit
 from geoseg.change.change_network import by_network
-from geoseg.change.change_session import ChangeSession
+from geoseg.change.choose import Choice, check_method, choose, default_method
 from geoseg.change.class_map_pair import by_maps, maps_hint, open_maps
+from geoseg.change.fit import fit
 from geoseg.change.image_pair import AFTER, Pair, coregistered, dates, open_pair, units_of
+from geoseg.change.methods import change_methods
+from geoseg.change.missed import PlainChange, plain_change
+from geoseg.change.session import ChangeSession
 from geoseg.change.spectral_classes import transitions_of, with_classes, without_air
 from geoseg.change.transitions import Counter, FromPlanes
 from geoseg.engine.make_map import begin, command_of, make_map, plan
@@ -42,10 +43,6 @@ FIT_SIZE, FITS = 256, 24
 
 LEAST_PIXELS = 8
 """Pixels of the smallest change that is kept where the user says nothing, whatever its classes."""
-
-
-INSTEAD = ("irmad", "cva")
-"""Methods tried in turn where the default misses change that the classes of both dates show."""
 
 
 @reading_inputs()
@@ -145,7 +142,7 @@ def _fitted(
     fitted, doubt = made(choice, spec)
     if doubt.missed and (spec.method, spec.threshold, spec.thresholding) == ("auto", None, "auto"):
         first = doubt
-        for name in INSTEAD:
+        for name in choice.method.fallbacks:
             request = spec.model_copy(update={"method": name})
             other = _prepared(request, pair)[0]
             if other.channels == choice.channels and fitted.method.name != name:
@@ -163,11 +160,12 @@ def _fitted(
     for text in fitted.warnings:
         warn(LOG, "change-method-doubtful", text)
     if doubt.missed:
+        others = ", ".join(default_method("optical").fallbacks)
         warn(
             LOG,
             "change-may-be-missed",
             f"{doubt.text} ({fitted.method.name}): where much of a scene changes, change is taken for usual. "
-            "Compare with other methods (--method irmad, cva), or set --threshold",
+            f"Compare with other methods (--method {others}), or set --threshold",
         )
     return fitted
 
@@ -183,11 +181,12 @@ def _with_layers(spec: ChangeSpec, choice: Choice) -> Choice:
             f"--layer {', '.join(alone)}: a method compares only layers of both dates (--layer NAME=PATH and "
             f"--layer {AFTER}:NAME=PATH); not used",
         )
-    if both and (choice.method.bands or choice.method.kind == "sar"):
+    if both and not choice.method.takes_layers:
+        others = ", ".join(item.name for item in change_methods().values() if item.takes_layers)
         warn(
             LOG,
             "layer-not-used",
-            f"--layer {', '.join(both)}: {choice.method.name} compares bands only; use mad, irmad or cva",
+            f"--layer {', '.join(both)}: {choice.method.name} compares bands only; use one of {others}",
         )
         return choice
     if both:

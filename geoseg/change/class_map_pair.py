@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.atmosphere.cloud_warnings import hidden_text
 from geoseg.change.change_attributes import Told, extras
-from geoseg.change.change_choice import CLASSES
+from geoseg.change.choose import CLASSES
 from geoseg.change.class_legends import join_legends
 from geoseg.change.date_order import warn_of_order
 from geoseg.change.image_pair import AFTER, FAR_APART

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
-from geoseg.change.change_choice import STANDARD
+from geoseg.change.choose import STANDARD
 from geoseg.change.date_order import warn_of_order
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import BandError, SceneError, UsageError

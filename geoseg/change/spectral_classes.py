@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 
 from geoseg.atmosphere.reflectance import tell_path
-from geoseg.change.change_choice import Choice
-from geoseg.change.change_measure import smoothed
+from geoseg.change.choose import Choice
 from geoseg.change.image_pair import Pair, units_of
 from geoseg.change.transitions import NOTHING, Transitions, transitions_between
 from geoseg.errors import UsageError
 from geoseg.messages import note, warn
+from geoseg.methods.change_statistics import window_mean
 from geoseg.methods.dark_object import dark_object
 from geoseg.methods.spectral import Rule
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.dark_object_scene import toa_wavelengths, worth_subtracting
-from geoseg.spec import ChangeSpec, ClassSpec, SpectralSpec
+from geoseg.spec import ChangeSpec, SpectralSpec
 from geoseg.spec.presets import task
 from geoseg.spec.tables import spectral_classes, transition_table
 
@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 def with_classes(spec: ChangeSpec, choice: Choice, pair: Pair) -> tuple[SpectralSpec | None, Choice]:
     """Add the spectral classes that the bands allow, and the bands that they need."""
-    if choice.method.kind == "sar":
+    if choice.method.needs.kind == "sar":
         return None, choice
     land, rules = spectral_classes(spec.spectral)
     there = _named_by_rules(pair.shared)
@@ -75,7 +75,9 @@ def without_air(choice: Choice, pair: Pair, sample: Sequence[Pixels]) -> Choice:
         wavelengths = toa_wavelengths(scene, choice.bands)
         planes = {band: first + choice.bands.index(band) for band in wavelengths}
         darkest = {
-            band: dark_object(np.concatenate([smoothed(block[i], choice.radius).ravel() for block in blocks]))
+            band: dark_object(
+                np.concatenate([window_mean(block[i], choice.radius).ravel() for block in blocks])
+            )
             for band, i in planes.items()
         }
         air = worth_subtracting(darkest, wavelengths)
@@ -102,30 +104,10 @@ def transitions_of(spec: ChangeSpec, choice: Choice, land: SpectralSpec | None) 
     Raises:
         UsageError: a transition table was asked for where no classes are told.
     """
-    directions = _direction_classes(choice)
+    directions = choice.method.directions
     if land is None:
         if spec.rules is not None:
             raise UsageError("--rules needs classes on both dates, and this pair has none: use --model")
         return Transitions(classes=(NOTHING,), directions=directions or task("change").classes[1:2])
     table = transition_table(spec.rules) if spec.rules is not None else None
     return transitions_between((NOTHING, *land.classes), table, directions, within=True)
-
-
-def _direction_classes(choice: Choice) -> tuple[ClassSpec, ...]:
-    """Name the directions of a method, values counting from 1."""
-    name = choice.method.name.upper()
-    labels = {
-        "none": (),
-        "gain": ((f"{name} loss", "#d7301f"), (f"{name} gain", "#31a354")),
-        "backscatter": (("backscatter fell", "#2b8cff"), ("backscatter rose", "#d7301f")),
-        "vegetation": (
-            ("vegetation loss", "#d7301f"),
-            ("vegetation gain", "#31a354"),
-            ("brighter", "#f2c14e"),
-            ("darker", "#54278f"),
-        ),
-    }[choice.method.directions]
-    return tuple(
-        ClassSpec(value=value, label=label, colour=colour)
-        for value, (label, colour) in enumerate(labels, start=1)
-    )

@@ -1,1 +1,1 @@
-"""Methane: columns of a scene, plumes with rates, facilities that they come from."""
+"""Methods that retrieve methane columns, and the choice between them."""

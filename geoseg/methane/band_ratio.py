@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.grid import Grid, Window
+from geoseg.methane.method import STRONG, WEAK, TwoBandMethod, TwoBands, mean_known
 from geoseg.methane.retrieval import (
     ALBEDO,
     CH4,
@@ -32,24 +32,19 @@ from geoseg.scenes import Source
 
 Image = NDArray[np.float32]
 
-STRONG, WEAK = "swir22", "swir16"
-"""The bands in which methane absorbs more and less."""
-
 VISIBLE = ("blue", "green", "red")
 
 DARK = 0.05
 """Reflectance at 1.6 µm below which ground is water or deep shadow: too dark for a methane column."""
-
-RatioMethod = Literal["sbmp", "mbsp", "mbmp"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
     """What turns two bands into a column, found once for the whole scene."""
 
-    method: RatioMethod
+    method: TwoBandMethod
     c: float
-    """Slope of the weak band on the strong one; of the reference's strong band on the scene's for SBMP."""
+    """Of `TwoBandMethod.slope`."""
     reference_c: tuple[float, ...]
     """Of each reference alone."""
     ppm_m: NDArray[np.float64]
@@ -97,6 +92,20 @@ def clear_ground(values: Mapping[str, Image], prefix: str = "") -> tuple[Image, 
     found = clouds(blue, green, red, values[nir], values.get(f"{prefix}cirrus"), weak)
     known = np.isfinite(blue + green + red + values[nir] + weak)
     return water, np.where(known, found.astype(np.float32), np.float32(np.nan))
+
+
+def clear_bands(values: Mapping[str, Image], water: Image, cloud: Image, prefix: str = "") -> TwoBands:
+    """Return both bands of a date over clear land, NaN elsewhere.
+
+    Args:
+        values: reflectance by band name, (H, W) each.
+        water: of `clear_ground`.
+        cloud: likewise.
+        prefix: of the date's bands.
+    """
+    here = (water != 1) & (cloud != 1)
+    strong, weak = (np.where(here, values[prefix + name], np.float32(np.nan)) for name in (STRONG, WEAK))
+    return TwoBands(strong=strong, weak=weak)
 
 
 def greenness(values: Mapping[str, Image]) -> Image:
@@ -164,35 +173,18 @@ class RatioColumns:
         """Compute every band of a window from the bands that go in."""
         fit = self._fit
         water, cloud = clear_ground(values)
-        here = ~(water == 1) & ~(cloud == 1)
-        strong, weak = (np.where(here, values[name], np.float32(np.nan)) for name in (STRONG, WEAK))
         found = {WATER: water, CLOUD: cloud, ALBEDO: values[WEAK], GREENNESS: greenness(values)}
-        before = [self._reference(values, index) for index in range(len(fit.reference_c))]
-        if fit.method == "sbmp":
-            change = ratio_change(strong, mean_known([item[STRONG] for item in before]), fit.c)
-        else:
-            change = ratio_change(strong, weak, fit.c)
-        if before:
-            alone = mean_known([item["change"] for item in before])
+        day = clear_bands(values, water, cloud)
+        prefixes = [f"{reference_prefix(index)}:" for index in range(len(fit.reference_c))]
+        references = [clear_bands(values, *clear_ground(values, prefix), prefix) for prefix in prefixes]
+        alone = None
+        if references:
+            changes = [
+                ratio_change(item.strong, item.weak, c).astype(np.float32)
+                for item, c in zip(references, fit.reference_c, strict=True)
+            ]
+            alone = mean_known(changes)
             found[REFERENCE_CH4] = fit.signal(alone.astype(np.float64))
-            if fit.method == "mbmp":
-                change = change - alone
+        change = fit.method.change(day, references, alone, fit.c)
         found[CH4], found[SIGNAL] = fit.amount(change), fit.signal(change)
         return found
-
-    def _reference(self, values: Mapping[str, Image], index: int) -> dict[str, Image]:
-        """Return a reference's strong band and its own relative change, NaN where it was not clear."""
-        prefix = f"{reference_prefix(index)}:"
-        water, cloud = clear_ground(values, prefix)
-        here = ~(water == 1) & ~(cloud == 1)
-        strong, weak = (np.where(here, values[prefix + name], np.float32(np.nan)) for name in (STRONG, WEAK))
-        change = ratio_change(strong, weak, self._fit.reference_c[index])
-        return {STRONG: strong, "change": change.astype(np.float32)}
-
-
-def mean_known(images: Sequence[Image]) -> Image:
-    """Return the mean over dates of what is known, NaN where nothing is."""
-    known = np.isfinite(images)
-    count = known.sum(axis=0)
-    total = np.where(known, images, 0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)

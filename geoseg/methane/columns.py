@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoseg.atmosphere.cloud_mask import CloudMask, make_cloud_mask, masked_by
 from geoseg.atmosphere.cloud_warnings import tell_hidden
@@ -17,16 +16,15 @@ from geoseg.engine.network_on_scene import clip
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import note, replay, warn
 from geoseg.methane.band_ratio import (
-    STRONG,
     VISIBLE,
-    WEAK,
     Fit,
     RatioColumns,
-    RatioMethod,
+    clear_bands,
     clear_ground,
-    mean_known,
     reference_prefix,
 )
+from geoseg.methane.choose import choose_two_band_method
+from geoseg.methane.method import STRONG, WEAK, TwoBandMethod, TwoBands
 from geoseg.methane.retrieval import SIGNAL, Retrieved
 from geoseg.methane.satellite_bands import known_satellite, refuse_surface
 from geoseg.methane.view_angles import Angles
@@ -45,12 +43,6 @@ LOG = logging.getLogger(__name__)
 PAIR = (STRONG, WEAK)
 SCREENED = (*VISIBLE, "nir", "nir08", "cirrus")
 """Bands by which clouds are told, where a scene has them."""
-
-NAMES = {
-    "sbmp": "single band, multi-pass",
-    "mbsp": "multi-band, single pass",
-    "mbmp": "multi-band, multi-pass",
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,7 +178,7 @@ def retrieve(spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: 
         UsageError: the method does not go with what is there.
         SceneError: no pixel is clear on all dates.
     """
-    method = _method(spec)
+    method = choose_two_band_method(spec.method, references=bool(opened.references))
     fit = fit_scene(method, opened.stack, len(opened.references), satellite, angles)
     note(
         LOG,
@@ -210,13 +202,8 @@ def retrieve(spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: 
             f"{opened.scene.name}: no visible and near-infrared bands, so that clouds are not screened; give "
             "all bands of the product",
         )
-    if method == "mbsp" and not opened.references:
-        warn(
-            LOG,
-            "no-reference",
-            "one day alone: roofs, soils and clearings of another colour look like gas, more often than the "
-            "false alarms say; give --reference SCENE, the same place on a day without plume",
-        )
+    if method.caveat_without_reference and not opened.references:
+        warn(LOG, "no-reference", method.caveat_without_reference)
     source = RatioColumns(opened.stack, fit)
 
     @contextmanager
@@ -230,7 +217,7 @@ def retrieve(spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: 
         searched=SIGNAL,
         beside=source.band_names[2:],
         again=again,
-        method=f"{method.upper()} ({NAMES[method]}){dates}, {satellite.title}, c {fit.c:.4f}",
+        method=f"{method.name.upper()} ({method.title}){dates}, {satellite.title}, c {fit.c:.4f}",
         scene=opened.scene,
         satellite=satellite,
         inputs=opened.references,
@@ -238,22 +225,8 @@ def retrieve(spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: 
     )
 
 
-def _method(spec: PlumeSpec) -> RatioMethod:
-    """The retrieval asked for, or the best that the references allow."""
-    if spec.method in {"matched-filter", "mag1c"}:
-        raise UsageError(
-            f"--method {spec.method} needs the cube of an imaging spectrometer; of two bands there are sbmp, "
-            "mbsp and mbmp"
-        )
-    if spec.method in {"sbmp", "mbmp"} and not spec.reference:
-        raise UsageError(f"--method {spec.method} compares two days: give --reference SCENE, without plume")
-    if spec.method == "auto":
-        return "mbmp" if spec.reference else "mbsp"
-    return "sbmp" if spec.method == "sbmp" else "mbmp" if spec.method == "mbmp" else "mbsp"
-
-
 def fit_scene(
-    method: RatioMethod, stack: Source, references: int, satellite: SatelliteSpec, angles: Angles
+    method: TwoBandMethod, stack: Source, references: int, satellite: SatelliteSpec, angles: Angles
 ) -> Fit:
     """Fit the slopes between bands on clear pixels all over a scene.
 
@@ -271,44 +244,42 @@ def fit_scene(
     if satellite.swir22 is None or satellite.swir16 is None:
         raise UsageError(f"--satellite {satellite.name}: an imaging spectrometer has no two bands to compare")
     blocks = sample(stack, stack.band_names)
-    strong, weak = _clear(blocks, "")
-    if not (np.isfinite(strong) & np.isfinite(weak)).any():
+    day = _clear(blocks, "")
+    if not (np.isfinite(day.strong) & np.isfinite(day.weak)).any():
         raise SceneError(
             f"{stack.name}: no pixel is clear land, all is cloud, water, deep shadow or nodata; give "
             "another day"
         )
     before = [_clear(blocks, f"{reference_prefix(index)}:") for index in range(references)]
-    for index, (other, _) in enumerate(before):
-        if not (np.isfinite(other) & np.isfinite(strong)).any():
+    for index, other in enumerate(before):
+        if not (np.isfinite(other.strong) & np.isfinite(day.strong)).any():
             raise SceneError(
                 f"reference {index + 1}: no pixel is clear land on both dates: another place, or cloud"
             )
-        if np.array_equal(other, strong, equal_nan=True):
+        if np.array_equal(other.strong, day.strong, equal_nan=True):
             raise SceneError(f"reference {index + 1} is {stack.name} itself: give a day without the plume")
     table = methane()
-    weak_limits = None if method == "sbmp" else satellite.swir16
-    against = mean_known([other for other, _ in before]) if method == "sbmp" else weak
+    weak_limits = satellite.swir16 if method.weak_band_absorbs else None
     return Fit(
         method=method,
-        c=fit_ratio(strong, against),
-        reference_c=tuple(fit_ratio(first, second) for first, second in before),
+        c=method.slope(day, before),
+        reference_c=tuple(fit_ratio(other.strong, other.weak) for other in before),
         ppm_m=table.ppm_m,
         response=response(table, satellite.swir22, weak_limits),
         air_mass=angles.air_mass_factor,
     )
 
 
-def _clear(blocks: Sequence[Pixels], prefix: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both bands of a date over the clear land of some blocks, NaN elsewhere."""
-    strong: list[NDArray[np.float32]] = []
-    weak: list[NDArray[np.float32]] = []
+def _clear(blocks: Sequence[Pixels], prefix: str) -> TwoBands:
+    """Return both bands of a date over the clear land of some blocks, (n,) each, NaN elsewhere."""
+    found = []
     for block in blocks:
         values = dict(zip(block.bands, block.physical(), strict=True))
-        water, cloud = clear_ground(values, prefix)
-        here = (water == 0) & ~(cloud == 1)
-        for into, name in ((strong, STRONG), (weak, WEAK)):
-            into.append(np.where(here, values[prefix + name], np.float32(np.nan)).ravel())
-    return np.concatenate(strong), np.concatenate(weak)
+        found.append(clear_bands(values, *clear_ground(values, prefix), prefix))
+    weak = np.concatenate([item.weak.ravel() for item in found])
+    strong = np.concatenate([item.strong.ravel() for item in found])
+    # Where the weak band is not known, water and shadow are not known either.
+    return TwoBands(strong=np.where(np.isfinite(weak), strong, np.float32(np.nan)), weak=weak)
 
 
 def _limits(interval: tuple[float, float] | None) -> str:

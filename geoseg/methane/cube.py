@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,16 @@ from geoseg.engine.network_on_scene import clip
 from geoseg.errors import SceneError
 from geoseg.grid import Window
 from geoseg.messages import note, warn
+from geoseg.methane.choose import choose_spectrometer_method
 from geoseg.methane.cube_columns import CubeColumns
 from geoseg.methane.cube_reading import Cube, look_at_cube, read_into
+from geoseg.methane.method import SpectrometerMethod
 from geoseg.methane.orthorectify import ColumnsFile, on_ground
 from geoseg.methane.retrieval import CH4, SIGNAL, Retrieved
 from geoseg.methane.scratch_store import Spool
 from geoseg.methane.stripes import Stripes
 from geoseg.methane.surface_brightness import SCREENS
 from geoseg.methane.view_angles import Angles
-from geoseg.methods.matched_filter import Chunk, Matrix, filter_group, mag1c_group
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.spec import PlumeSpec, SatelliteSpec
@@ -45,8 +46,6 @@ TOO_FEW = 2
 
 SCARCE = 10
 """Pixels a band: with fewer a group's plume is part of its background, and columns come out too small."""
-
-TITLES = {"mag1c": "mag1c (albedo-corrected, sparse matched filter)", "matched-filter": "matched filter"}
 
 
 def retrieve_cube(
@@ -85,7 +84,7 @@ def retrieve_cube(
         SceneReadError: the cube or `absorption` cannot be read.
         OutputError: there is no room for scratch files.
     """
-    method = _method(scene, spec)
+    method = choose_spectrometer_method(spec.method, scene.name)
     cube = look_at_cube(scene, spec, angles)
     bounds = column_groups(cube, spec.column_group)
     columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
@@ -106,7 +105,7 @@ def retrieve_cube(
         searched=SIGNAL,
         beside=SCREENS,
         again=open_it,
-        method=f"{TITLES[method]}, {len(cube.absorption.bands)} bands from {low:.0f} to {high:.0f} nm, "
+        method=f"{method.title}, {len(cube.absorption.bands)} bands from {low:.0f} to {high:.0f} nm, "
         f"{groups}, absorption of {cube.absorption.source}",
         scene=scene,
         satellite=satellite,
@@ -121,7 +120,7 @@ def plan_cube(scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: A
             cubes, or the area lies outside.
         SceneReadError: the cube or `absorption` cannot be read.
     """
-    _method(scene, spec)
+    choose_spectrometer_method(spec.method, scene.name)
     cube = look_at_cube(scene, spec, angles)
     band = clip(cube.used.select(cube.absorption.bands[:1]), spec.run)
     return Retrieved(
@@ -133,21 +132,6 @@ def plan_cube(scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: A
         scene=scene,
         satellite=satellite,
     )
-
-
-def _method(scene: Scene, spec: PlumeSpec) -> str:
-    """Return the retrieval asked for.
-
-    Raises:
-        SceneError: it is none of cubes.
-    """
-    method = "mag1c" if spec.method == "auto" else spec.method
-    if method not in TITLES:
-        raise SceneError(
-            f"{scene.name}: --method {method} is for two broad bands, and this is a spectrometer's cube; "
-            f"use {' or '.join(TITLES)}"
-        )
-    return method
 
 
 def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
@@ -171,20 +155,19 @@ def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
     return list(itertools.pairwise(starts))
 
 
-def _retrieve(spool: Spool, method: str, cube: Cube, progress: Progress) -> None:
+def _retrieve(spool: Spool, method: SpectrometerMethod, cube: Cube, progress: Progress) -> None:
     """Retrieve each group; those with too few pixels are left out.
 
     Raises:
         SceneError: none has enough.
     """
     bands, width = len(cube.absorption.bands), cube.grid.width
-    solve: Callable[[Sequence[Chunk], Matrix], None] = mag1c_group if method == "mag1c" else filter_group
     left_out = []
     for group, (_, stop) in enumerate(spool.bounds):
         chunks = spool.group(group)
         try:
             _enough(spool.counts[group], bands)
-            solve(chunks, cube.absorption.unit)
+            method.retrieve(chunks, cube.absorption.unit)
         except SceneError:
             left_out.append(group)
             chunks = spool.skip(group)

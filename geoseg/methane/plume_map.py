@@ -21,6 +21,7 @@ from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import scratch_folder
 from geoseg.messages import collecting, replay, warn
+from geoseg.methane.choose import check_method
 from geoseg.methane.column_cache import keep
 from geoseg.methane.column_threshold import PlumeSession, Search, find_threshold
 from geoseg.methane.columns import open_all, retrieve
@@ -65,6 +66,7 @@ def map_plumes(
         ModelError: the network does not fit.
         OutputError: an output cannot be written.
     """
+    check_method(spec.method)
     begin(spec.run, _inputs(spec), spec.columns)
     facilities = read_facilities(spec.facilities) if spec.facilities is not None else None
     if facilities is not None and not facilities.labels:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.methane.band_ratio import WEAK, clear_ground
+from geoseg.methane.band_ratio import clear_ground
+from geoseg.methane.method import WEAK
 from geoseg.methane.retrieval import ALBEDO, CLOUD, WATER
 from geoseg.methane.view_angles import Angles
 from geoseg.scenes import Scene

@@ -73,6 +73,12 @@ def standardised(difference: Image, spread: Spread) -> Image:
     return np.asarray(np.abs(difference - spread.mean) / max(spread.std, np.finfo(np.float32).tiny))
 
 
+def window_mean(values: Image, radius: int) -> NDArray[np.float32]:
+    """Average (H, W) over a square window of 2 radius + 1 pixels a side; as it is for radius 0."""
+    image = np.ascontiguousarray(values, np.float32)
+    return boxcar(image, radius) if radius else image
+
+
 def absolute_log_ratio(before_db: Image, after_db: Image) -> Image:
     """Return |ln(after / before)| of linear power from dB, whether it grew or fell."""
     return np.asarray(np.abs(after_db - before_db) * (math.log(10) / 10))

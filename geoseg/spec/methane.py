@@ -51,7 +51,8 @@ class PlumeSpec(Spec):
     run: RunSpec
     reference: tuple[SceneSpec, ...] = ()
     """Scenes of the same place on days without plume; several are averaged."""
-    method: Literal["auto", "sbmp", "mbsp", "mbmp", "matched-filter", "mag1c"] = "auto"
+    method: str = "auto"
+    """`auto` or a method of `geoseg.methane.methods`."""
     model: str | None = None
     """A network that draws the mask instead of a threshold; it may take the band `ch4` (ppm·m)."""
     satellite: str | None = None

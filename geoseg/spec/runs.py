@@ -124,7 +124,7 @@ class ChangeSpec(Spec):
     after: SceneSpec
     run: RunSpec
     method: str = "auto"
-    """A name from `geoseg.change.change_choice.METHODS`."""
+    """`auto`, `classes` or a method of `geoseg.change.methods`."""
     model: str | None = None
     """A network instead: of one date (both are classified and compared), or of two."""
     threshold: float | None = None

@@ -14,10 +14,8 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.change.change_choice import METHODS as KNOWN
-from geoseg.change.change_choice import Choice
 from geoseg.change.change_map import map_change
-from geoseg.change.change_session import score_of
+from geoseg.change.methods import change_methods
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec, SensorSpec
 from geoseg.spec.presets import sensors
@@ -35,7 +33,7 @@ OPTICAL = [
     for name, sensor in sensors().items()
     if {"red"} <= set(sensor.band_names) and {"nir", "nir08"} & set(sensor.band_names)
 ]
-METHODS = ("mad", "irmad", "cva", "ndvi", "nbr")
+METHODS = tuple(item.name for item in change_methods().values() if item.needs.kind == "optical")
 
 SOLAR = {"coastal": 1.9, "blue": 1.95, "green": 1.84, "red": 1.55, "rededge071": 1.4, "nir": 1.0}
 """Light of the sun at the ground, relative: radiance is reflectance times this and a constant."""
@@ -280,15 +278,6 @@ def test_change_within_a_class_and_to_no_class_is_mapped(tmp_path: Path) -> None
         with sqlite3.connect(tmp_path / "map.gpkg") as file:
             (style,) = file.execute("SELECT styleQML FROM layer_styles").fetchone()
         assert "not in the table" in style, "what has no kind is drawn too"
-
-
-def test_a_pixel_is_in_the_map_exactly_where_it_is_above_the_threshold() -> None:
-    """However little: the score of the least number above the threshold is above a half."""
-    threshold = np.float32(3.548)
-    above = np.nextafter(threshold, np.float32(9))
-    values = np.array([[0, threshold, above, 9, np.nan]], np.float32)
-    choice = Choice(method=KNOWN["mad"], bands=("red",), threshold=float(threshold), scale=2.6)
-    assert (score_of(values, choice) > 0.5).tolist() == [[False, False, True, True, False]]
 
 
 def test_small_pieces_of_a_large_change_stay(tmp_path: Path) -> None:

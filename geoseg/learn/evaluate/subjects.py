@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from geoseg.change.change_choice import METHODS as CHANGE_METHODS
+from geoseg.change.methods import change_methods
 from geoseg.errors import UsageError
 from geoseg.flood.choice import CLASSICAL
 from geoseg.flood.methods import method_names
@@ -49,7 +49,7 @@ def method_subject(text: str, task: str = "flood") -> Subject:
         UsageError: there is no such method or option.
     """
     name, *words = shlex.split(text) or [""]
-    known = tuple(CHANGE_METHODS) if task == "change" else (CLASSICAL, *method_names())
+    known = tuple(change_methods()) if task == "change" else (CLASSICAL, *method_names())
     if name not in known:
         what = "change" if task == "change" else "water"
         raise UsageError(f"no {what} method {name!r}; there are {', '.join(known)}")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from geoseg.errors import OutputError, SceneError, SceneReadError, UsageError
 from geoseg.files.disk import writing
 from geoseg.grid import Grid, Window
-from geoseg.methane.band_ratio import STRONG, WEAK
+from geoseg.methane.method import STRONG, WEAK
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
@@ -109,7 +109,7 @@ class Dimming:
         Infinite where absorption goes on beyond the table.
 
         Args:
-            single: whether one band alone is compared (SBMP).
+            single: whether one band alone is compared.
         """
         if self.extend:
             return math.inf

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
-from geoseg.learn.evaluate.methane.trial import Method, ScenePair, Trial
+from geoseg.learn.evaluate.methane.trial import ScenePair, Trial
 from geoseg.messages import collecting, warn
 from geoseg.methane.columns import open_all, retrieve
 from geoseg.methane.retrieval import SIGNAL, Retrieved
@@ -48,7 +48,7 @@ class Place:
     lat: float
     wind_from: float
     """Degrees."""
-    noise_ppm_m: dict[Method, float]
+    noise_ppm_m: dict[str, float]
     """Standard deviation of single pixels around it without plume, by method; not cut at the table's end."""
 
 
@@ -84,7 +84,7 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) 
         scene = stack.enter_context(open_scene(pair.scene, sensors()))
         satellite = satellite_of(scene, trial.satellite)
         angles = angles_of(scene, satellite, sun_zenith=trial.sun_zenith, view_zenith=trial.view_zenith)
-        maps: dict[Method, Retrieved] = {}
+        maps: dict[str, Retrieved] = {}
         for method in methods:
             request = trial.request(pair, method, scratch / "none.gpkg")
             with collecting():
@@ -101,9 +101,7 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) 
         )
 
 
-def _draw(
-    pair: ScenePair, maps: dict[Method, Retrieved], trial: Trial, rng: np.random.Generator
-) -> list[Place]:
+def _draw(pair: ScenePair, maps: dict[str, Retrieved], trial: Trial, rng: np.random.Generator) -> list[Place]:
     """Draw places one after the other until there are enough; a warning tells of fewer.
 
     Raises:

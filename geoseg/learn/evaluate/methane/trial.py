@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.methane.choose import two_band_methods
 from geoseg.methods.plume_model import Stability, usual_stability
 from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
-
-Method = Literal["sbmp", "mbsp", "mbmp"]
-
-METHODS: tuple[Method, ...] = ("mbmp", "mbsp", "sbmp")
 
 REAL = "real pixels"
 """What ground is called that was observed."""
@@ -37,7 +33,7 @@ class Trial:
     rates_t_h: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0)
     winds_m_s: tuple[float, ...] = (3.0,)
     """At 10 m above ground; the same wind carries the plume and is told to the search."""
-    methods: tuple[Method, ...] = ("mbmp", "mbsp")
+    methods: tuple[str, ...] = ("mbmp", "mbsp")
     satellite: str | None = None
     """None: as the files tell."""
     coregister: bool = False
@@ -68,21 +64,23 @@ class Trial:
             raise UsageError("--rates are t/h above 0; the control without plume comes by itself")
         if not all(0 < wind <= 60 for wind in self.winds_m_s):
             raise UsageError("--winds are m/s above 0, up to 60")
-        if unknown := next((name for name in self.methods if name not in METHODS), None):
-            raise UsageError(f"--methods {unknown}: there are {', '.join(METHODS)}")
+        known = two_band_methods()
+        if unknown := next((name for name in self.methods if name not in known), None):
+            raise UsageError(f"--methods {unknown}: there are {', '.join(known)}")
 
     def class_at(self, wind_m_s: float) -> Stability:
         """Return the stability of the air at a wind."""
         return self.stability or usual_stability(wind_m_s)
 
-    def methods_of(self, pair: ScenePair) -> tuple[Method, ...]:
+    def methods_of(self, pair: ScenePair) -> tuple[str, ...]:
         """Return the methods that a pair serves: those of two days need a reference."""
-        return tuple(name for name in self.methods if name == "mbsp" or pair.reference)
+        known = two_band_methods()
+        return tuple(name for name in self.methods if pair.reference or not known[name].needs.reference)
 
     def request(
         self,
         pair: ScenePair,
-        method: Method,
+        method: str,
         output: Path,
         *,
         scene: SceneSpec | None = None,
@@ -101,7 +99,7 @@ class Trial:
         """
         return PlumeSpec(
             scene=scene or pair.scene,
-            reference=() if method == "mbsp" else pair.reference,
+            reference=pair.reference if two_band_methods()[method].needs.reference else (),
             run=RunSpec(output=output, overwrite=True, threads=1),
             method=method,
             satellite=self.satellite,

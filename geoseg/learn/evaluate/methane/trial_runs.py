@@ -16,8 +16,9 @@ from geoseg.errors import UsageError
 from geoseg.grid import Grid
 from geoseg.learn.evaluate.methane.plume_injection import Release, dimming, inject
 from geoseg.learn.evaluate.methane.source_places import Place, Site
-from geoseg.learn.evaluate.methane.trial import Method, Trial
+from geoseg.learn.evaluate.methane.trial import Trial
 from geoseg.messages import held
+from geoseg.methane.choose import two_band_methods
 from geoseg.methane.plume_map import map_plumes
 from geoseg.methane.screening import PLUME, SUSPECT
 from geoseg.methods.plume_model import GaussianPlume, core
@@ -63,7 +64,7 @@ class Run:
 
     scene: str
     ground: str
-    method: Method
+    method: str
     place: int
     lon: float
     lat: float
@@ -91,7 +92,7 @@ class Control:
 
     scene: str
     ground: str
-    method: Method
+    method: str
     plumes: int
     """Of class 1: false ones, unless something leaks there."""
     suspects: int
@@ -115,7 +116,7 @@ def count_runs(site: Site, trial: Trial) -> int:
     return plumes * len(trial.methods_of(site.pair))
 
 
-def run_controls(site: Site, trial: Trial, scratch: Path) -> dict[Method, Control]:
+def run_controls(site: Site, trial: Trial, scratch: Path) -> dict[str, Control]:
     """Search a pair's scene as it is by every method.
 
     Raises:
@@ -123,7 +124,7 @@ def run_controls(site: Site, trial: Trial, scratch: Path) -> dict[Method, Contro
     """
     seeker = _Seeker(site=site, trial=trial, output=scratch / "map.gpkg")
     dims = dimming(site.satellite, site.air_mass, extend=trial.extend)
-    found: dict[Method, Control] = {}
+    found: dict[str, Control] = {}
     for method in trial.methods_of(site.pair):
         polygons, record = seeker.search(method)
         told = record.tables["retrieval"][0]
@@ -135,13 +136,13 @@ def run_controls(site: Site, trial: Trial, scratch: Path) -> dict[Method, Contro
             suspects=int((polygons["class"] == SUSPECT).sum()),
             noise_ppm_m=float(told["noise_ppm_m"]),
             threshold_ppm_m=float(told["threshold_ppm_m"]),
-            end_ppm_m=dims.end_signal(single=method == "sbmp"),
+            end_ppm_m=dims.end_signal(single=not two_band_methods()[method].weak_band_absorbs),
             polygons=polygons,
         )
     return found
 
 
-def run_site(site: Site, trial: Trial, controls: Mapping[Method, Control], scratch: Path) -> Iterator[Run]:
+def run_site(site: Site, trial: Trial, controls: Mapping[str, Control], scratch: Path) -> Iterator[Run]:
     """Yield the runs of one pair: for every place and wind the control, then the rates upwards.
 
     Args:
@@ -221,7 +222,7 @@ class _Seeker:
 
     def search(
         self,
-        method: Method,
+        method: str,
         scene: SceneSpec | None = None,
         wind: tuple[float, float] | None = None,
         source: tuple[float, float] | None = None,

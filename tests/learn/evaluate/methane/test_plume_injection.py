@@ -12,6 +12,7 @@ import rasterio
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.learn.evaluate.methane.plume_injection import Release, dimming, inject
 from geoseg.methane.band_ratio import Fit
+from geoseg.methane.choose import two_band_methods
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import response
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
@@ -45,7 +46,7 @@ def test_the_column_is_retrieved_as_it_was_put_in(tmp_path: Path, name: str) -> 
     after = {key: band(tmp_path / "out", key) / band(tmp_path / "a", key) for key in ("B11", "B12")}
     table = methane()
     fit = Fit(
-        method="mbsp",
+        method=two_band_methods()["mbsp"],
         c=1.0,
         reference_c=(),
         ppm_m=table.ppm_m,

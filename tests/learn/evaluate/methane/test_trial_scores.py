@@ -19,7 +19,7 @@ from geoseg.learn.evaluate.methane import trial_report as report
 from geoseg.learn.evaluate.methane import trial_scores as scores
 from geoseg.learn.evaluate.methane.evaluation import Evaluation, evaluate
 from geoseg.learn.evaluate.methane.plume_injection import Release
-from geoseg.learn.evaluate.methane.trial import REAL, Method, Trial
+from geoseg.learn.evaluate.methane.trial import REAL, Trial
 from geoseg.learn.evaluate.methane.trial_runs import Control, Hit, Run, Target
 from geoseg.methods.plume_model import GaussianPlume
 from tests.messages import progress
@@ -46,7 +46,7 @@ FOUND = Hit(found=1, rate_kg_h=1500, rate_low=900, rate_high=2500)
 SUSPECT = replace(FOUND, found=2)
 
 
-def runs(*, method: Method = "mbmp", noise: float = 0.0) -> list[Run]:
+def runs(*, method: str = "mbmp", noise: float = 0.0) -> list[Run]:
     """Places 0 to 5 at 0, 2 and 10 t/h: found from place 3 on at 2 t/h, everywhere at 10 t/h."""
     made = []
     for place in range(6):

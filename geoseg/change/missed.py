@@ -1,8 +1,8 @@
-"""Whether a comparison misses change that both dates' classes show plainly.
+"""Whether a comparison misses change that the spectral classes of both dates show plainly.
 
-MAD and IR-MAD take for unchanged what most pixels do. Where a flood or a clearing covers a large part of a
-scene, its change enters these statistics, and is lost in them. Spectral classes of each date do not depend on
-the other date, so that they tell.
+MAD and IR-MAD take what most pixels do for no change. Where a flood or a clearing covers a large part of a
+scene, its change enters these statistics and is missed. The spectral classes of one date do not depend on the
+other date, so that a comparison can be checked by them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.change.change_choice import Choice
-from geoseg.change.change_session import ChangeSession
+from geoseg.change.choose import Choice
+from geoseg.change.session import ChangeSession
 from geoseg.pixels import Pixels
 from geoseg.spec import SpectralSpec
 
 PLAIN = (("water", "dense vegetation"), ("water", "bare or built"), ("dense vegetation", "bare or built"))
 """Pairs of classes between which ground does not pass with the season or the light."""
 
-WORTH_DOUBT = 0.05
-"""Share of a sample that must change plainly before a comparison is doubted: in cities, shadows of another
-sun make 3 % of a scene pass for water."""
+LEAST_SHARE = 0.05
+"""Share of a sample that must change plainly before a comparison is checked by it: in cities, longer shadows
+make 3 % of a scene look like water."""
 
 LEAST_FOUND = 0.5
 """Share of plain change that a comparison must find."""
@@ -39,12 +39,12 @@ class PlainChange:
 
     @property
     def missed(self) -> bool:
-        """Whether most of it is missed, and it is enough to tell."""
-        return self.share >= WORTH_DOUBT and self.found < LEAST_FOUND
+        """Whether most of it is missed, and there is enough of it to check by."""
+        return self.share >= LEAST_SHARE and self.found < LEAST_FOUND
 
     @property
     def text(self) -> str:
-        """What is to be told."""
+        """One line for people."""
         return (
             f"{self.share:.0%} of the sample turns from one of water, dense vegetation and bare ground into "
             f"another, and only {self.found:.0%} of that is above the threshold"
@@ -57,7 +57,7 @@ def plain_change(choice: Choice, blocks: Sequence[Pixels], land: SpectralSpec | 
     Args:
         choice: fitted, with its rules.
         blocks: of the sample: the first date's channels, then the second's.
-        land: the spectral classes; None: none are told, and nothing is doubted.
+        land: the spectral classes; None: there are none, and nothing counts as missed.
     """
     values = {item.label: item.value for item in land.classes} if land is not None and choice.rules else {}
     pairs = [

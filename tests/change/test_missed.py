@@ -1,4 +1,4 @@
-"""Change over a large part of a scene: found, or warned of; and no doubt where little or nothing changed."""
+"""Change over a large part of a scene is mapped or warned of; no warning where little or nothing changed."""
 
 from __future__ import annotations
 
