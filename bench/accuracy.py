@@ -6,7 +6,8 @@ Prints a Markdown table: IoU of water or flood over all pixels, 95 % interval fr
 over scenes. The labelled sets are found through GEOSEG_TEST_DATA (default: ../shared/data beside the
 repository). Neighbouring chips resemble each other, so that the intervals are on the narrow side. Guards
 and fallbacks of the methods were chosen while looking at these very sets. Networks are judged on the part
-held out only; the one that learnt from both radar regions by `geoseg evaluate flood-sar --leave-one-out`.
+held out only; the one that learnt from both radar regions by `geoseg evaluate maps flood-sar
+--leave-one-out`.
 """
 
 from __future__ import annotations

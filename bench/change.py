@@ -5,8 +5,9 @@
 Prints Markdown tables: F1, IoU and Cohen's kappa of change on the labelled pixels of the Landsat pair of
 Taizhou (partial labels), and F1 and IoU per city and over all pixels of the Sentinel-2 pairs of OSCD, whose
 labels hold urban change only: seasons and harvest count as false alarms there. Networks are judged by
-`geoseg evaluate change-s2 --leave-one-out`. Data are found through GEOSEG_TEST_DATA (default: ../shared/data
-beside the repository). The defaults of the methods were chosen while looking at these very cities.
+`geoseg evaluate maps change-s2 --leave-one-out`. Data are found through GEOSEG_TEST_DATA (default:
+../shared/data beside the repository). The defaults of the methods were chosen while looking at these very
+cities.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Simulated plumes in the real pixels of the Sentinel-2 pairs of OSCD (cities, read as Sentinel-2A), once more
 with absorption extrapolated beyond its table, and in simulated even ground; then what makes mapped rates too
-low or too high. Prints the tables; with -o the reports of `geoseg evaluate methane --inject` are kept. Data
+low or too high. Prints the tables; with -o the reports of `geoseg evaluate methane` are kept. Data
 are found through GEOSEG_TEST_DATA (default: ../shared/data beside the repository). Nothing in the search was
 tuned on what is printed here. Some twenty-five minutes on one core.
 """
@@ -29,7 +29,7 @@ SLOPE, OFFSET = 0.33, 0.45
 
 def evaluate(folder: Path, *arguments: object) -> None:
     """Run the command and show what it prints."""
-    command = [sys.executable, "-m", "geoseg", "evaluate", "methane", "--inject", *map(str, arguments)]
+    command = [sys.executable, "-m", "geoseg", "evaluate", "methane", *map(str, arguments)]
     print("\n$ geoseg", *command[3:], flush=True)
     subprocess.run([*command, "-q", "-o", str(folder), "--overwrite"], check=True)
 

@@ -21,6 +21,7 @@ from geoseg.errors import GeosegError, RuntimeMissingError
 from geoseg.files.inputs import reading_inputs
 
 from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
+from .command import add
 from .console import ReaderGoneError, Verbosity
 
 INTERRUPTED = 130
@@ -34,18 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-app.command("flood")(flood.flood)
-app.command("change")(change.change)
+add(app, "flood", flood.flood)
+add(app, "change", change.change)
 app.add_typer(methane.app, name="methane")
-app.command("segment")(segment.segment)
-app.command("vectorize")(vectorize.vectorize)
-app.command("info")(info.info)
+add(app, "segment", segment.segment)
+add(app, "vectorize", vectorize.vectorize)
+add(app, "info", info.info)
 app.add_typer(models.app, name="models")
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("export")(export.export)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
+add(app, "train", train.train)
+app.add_typer(evaluate.app, name="evaluate")
+add(app, "export", export.export)
+app.command("doctor")(doctor.doctor)  # runs where packages are missing, and so has no request
+add(app, "demo", demo.demo)
 
 
 def _print_version(asked: bool) -> None:
@@ -128,7 +129,8 @@ def _usage_text(error: Exception) -> str | None:
         return None
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "geoseg"
-    return f"{told().rstrip('.')}; see '{path} --help'"
+    text = told().rstrip(".").replace(": Value error, ", ": ")
+    return f"{text}; see '{path} --help'"
 
 
 def _say(error: Exception, text: str, code: int, verbosity: Verbosity) -> int:

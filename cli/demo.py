@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from .command import Command
 
-from . import options as shared
-from .console import print_json, print_text, telling
+if TYPE_CHECKING:
+    from geoseg.spec.tools import DemoRequest
+
+    from .options import Reporting
 
 
-def demo(
-    context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where everything is written.")] = Path(
-        "demo-output"
-    ),
-    overwrite: shared.Overwrite = None,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def demo() -> Command[DemoRequest]:
     """Simulate a flood, map it, and draw the map: to see all of geoseg without any data.
 
     The scene is made up, and says so; nothing is downloaded.
     """
+    from geoseg.spec.tools import DemoRequest
+
+    return Command(request=DemoRequest, run=_run)
+
+
+def _run(request: DemoRequest, reporting: Reporting) -> None:
     from geoseg.demo.flood_demo import run_demo
 
-    from .show import record_text
+    from .mapping import run
 
-    told = shared.verbosity(context, quiet, verbose)
-    with telling(told) as console:
-        record = run_demo(folder, console.progress, overwrite=bool(overwrite))
-    if as_json:
-        print_json(record)
-    else:
-        print_text(record_text(record, detail=told.level > 0))
+    run(lambda progress: run_demo(request.folder, progress, overwrite=request.overwrite), reporting)

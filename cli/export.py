@@ -3,132 +3,82 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-import typer
+from typing import TYPE_CHECKING
 
 from geoseg.errors import UsageError
 
-from . import options as shared
+from .command import Command
 from .console import print_json, print_text, telling
-from .engine import check_device
-from .train import Data, Set
 
-TARGETS = ("onnx", "onnx-fp16", "openvino-int8", "tensorrt")
+if TYPE_CHECKING:
+    from geoseg.spec.training import ExportRequest
+
+    from .options import Reporting
 
 
-def export(
-    context: typer.Context,
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|BUNDLE",
-            help="The folder of a geoseg train; for openvino-int8 and tensorrt, a bundle.",
-        ),
-    ],
-    output: shared.Folder = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="|".join(TARGETS),
-            help="onnx-fp16: weights stored in half the space. openvino-int8: quantised, and refused where "
-            "it is not as right. tensorrt: an engine for this machine's GPU, kept in the user's cache.",
-            rich_help_panel=shared.OUTPUT,
-        ),
-    ] = "onnx",
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A checkpoint other than the kept one.", rich_help_panel=shared.INPUT
-        ),
-    ] = None,
-    judge_by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CONFIG",
-            help="For openvino-int8: the training config, whose train part calibrates and whose held-out "
-            "part judges.",
-            rich_help_panel=shared.INPUT,
-        ),
-    ] = None,
-    scene: shared.OneScene = None,
-    sensor: shared.Sensor = None,
-    tile: shared.Tile = None,
-    batch_size: shared.BatchSize = None,
-    device: shared.Device = None,
-    precision: shared.Precision = None,
-    data: Data = None,
-    change: Set = None,
-    card: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Text of the bundle's README.md.", rich_help_panel=shared.OUTPUT),
-    ] = None,
-    overwrite: shared.Overwrite = None,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def export() -> Command[ExportRequest]:
     """Write a trained network as a bundle that maps are made with, or a bundle in int8 or for TensorRT."""
-    told = shared.verbosity(context, quiet, verbose)
-    if to == "tensorrt":
-        from .engine import Engine, export_engine
+    from geoseg.spec.training import ExportRequest
 
-        if output is not None:
+    return Command(request=ExportRequest, run=_run)
+
+
+def _run(request: ExportRequest, reporting: Reporting) -> None:
+    from .engine import check_device, export_engine
+
+    if request.to == "tensorrt":
+        if request.output is not None:
             raise UsageError(
                 "--to tensorrt keeps its engine in the user's cache; leave -o out, or name the "
                 "cache with GEOSEG_CACHE"
             )
-        asked = Engine(
-            scene=tuple(scene or ()),
-            sensor=sensor,
-            tile=tile,
-            batch_size=batch_size,
-            device=device or "auto",
-            precision=precision or "auto",
-        )
-        export_engine(source, asked, told, as_json=as_json)
+        export_engine(request, reporting)
         return
-    if output is None:
+    if request.output is None:
         raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
-    if to not in TARGETS:
-        raise UsageError(f"--to {to!r} is none of {', '.join(TARGETS)}")
-    check_device(device or "auto")
+    check_device(request.device)
     from geoseg.learn.train import missing_extra
-    from geoseg.spec import ClassifierSpec
 
-    text = card.read_text(encoding="utf-8") if card is not None else ""
     try:
-        if to == "openvino-int8":
-            if judge_by is None:
-                raise UsageError("--to openvino-int8 needs --judge-by CONFIG, to calibrate and to judge")
-            from geoseg.learn.evaluate.quantise import quantise
-            from geoseg.learn.train.config import read_config
-
-            from .values import settings
-
-            spec = read_config(judge_by, data, settings(change or ()))
-            with telling(told) as console:
-                done = quantise(source, output, spec, console.progress, overwrite=bool(overwrite))
-            numbers = {"score": done.score, "score_fp32": done.score_fp32, "mib": done.mib}
-            if as_json:
-                print_json({"bundle": str(output), **numbers})
-                return
-            print_text(
-                f"wrote {output}: {done.mib:.1f} MiB, score {done.score:.4f} (fp32 {done.score_fp32:.4f})"
-            )
-            return
-        from geoseg.learn.train.kinds import export_any as work
-
-        weights: Literal["fp16", "fp32"] = "fp16" if to == "onnx-fp16" else "fp32"
-        made = work(
-            source, output, checkpoint=checkpoint, weights=weights, card=text, overwrite=bool(overwrite)
-        )
+        if request.to == "openvino-int8":
+            _quantise(request, request.output, reporting)
+        else:
+            _bundle(request, request.output, reporting)
     except ImportError as error:
         raise missing_extra("export", error) from error
-    if as_json:
+
+
+def _quantise(request: ExportRequest, output: Path, reporting: Reporting) -> None:
+    if request.judge_by is None:
+        raise UsageError("--to openvino-int8 needs --judge-by CONFIG, to calibrate and to judge")
+    from geoseg.learn.evaluate.quantise import quantise
+    from geoseg.learn.train.config import read_config
+
+    spec = read_config(request.judge_by, request.data, request.settings)
+    with telling(reporting.verbosity) as console:
+        done = quantise(request.source, output, spec, console.progress, overwrite=request.overwrite)
+    if reporting.as_json:
+        numbers = {"score": done.score, "score_fp32": done.score_fp32, "mib": done.mib}
+        print_json({"bundle": str(output), **numbers})
+        return
+    print_text(f"wrote {output}: {done.mib:.1f} MiB, score {done.score:.4f} (fp32 {done.score_fp32:.4f})")
+
+
+def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
+    from geoseg.learn.train.kinds import export_any
+    from geoseg.spec import ClassifierSpec
+
+    made = export_any(
+        request.source,
+        output,
+        checkpoint=request.checkpoint,
+        weights="fp16" if request.to == "onnx-fp16" else "fp32",
+        card=request.card.read_text(encoding="utf-8") if request.card is not None else "",
+        overwrite=request.overwrite,
+    )
+    if reporting.as_json:
         print_json({"bundle": str(output), "parity": made.parity, "mib": made.mib})
         return
     print_text(f"wrote {output}: {made.mib:.1f} MiB, scores within {made.parity:.1e} of torch")
     recorded = "" if isinstance(made.model, ClassifierSpec) else " --record"
-    print_text(f"next: geoseg evaluate CONFIG --model {output}{recorded}")
+    print_text(f"next: geoseg evaluate maps CONFIG --model {output}{recorded}")

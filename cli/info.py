@@ -4,61 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from geoseg.errors import SceneReadError, UsageError
 
-from . import options as shared
+from .command import Command
 from .console import Verbosity, columns, print_json, print_text, telling
 
 if TYPE_CHECKING:
     from geoseg.run_record import RunRecord
     from geoseg.spec import SceneSpec
+    from geoseg.spec.tools import InfoRequest
+
+    from .options import Reporting
 
 MAPS = {".gpkg", ".fgb", ".parquet", ".geojson", ".json"}
 RASTERS = {".tif", ".tiff"}
 
 
-def info(
-    context: typer.Context,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SCENE|MODEL|MAP",
-            help="A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map "
-            "that geoseg made. Told apart by what is in it.",
-        ),
-    ],
-    band: shared.Band = None,
-    sensor: shared.Sensor = None,
-    sar_units: shared.SarUnits = None,
-    clouds: shared.Clouds = None,
-    mask: shared.Mask = None,
-    mask_dilate: shared.MaskDilate = None,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def info() -> Command[InfoRequest]:
     """Say what a scene, model or map is, and what geoseg makes of it."""
-    told = shared.verbosity(context, quiet, verbose)
-    first = Path(paths[0])
-    if len(paths) == 1 and _is_model(paths[0]):
+    from geoseg.spec.tools import InfoRequest
+
+    return Command(request=InfoRequest, run=_run)
+
+
+def _run(request: InfoRequest, reporting: Reporting) -> None:
+    path, *more = request.paths
+    if not more and _is_model(path):
         from .models import print_model
 
-        print_model(paths[0], as_json)
+        print_model(path, reporting.as_json)
         return
-    if len(paths) == 1 and first.is_file() and first.suffix.lower() in MAPS | RASTERS:
+    first = Path(path)
+    if not more and first.is_file() and first.suffix.lower() in MAPS | RASTERS:
         record = _record(first)
         if record is not None:
-            _print_record(record, as_json, told)
+            _print_record(record, reporting.as_json, reporting.verbosity)
             return
-    from .request import build_scene
-
-    said: dict[str, object] = {"scene": paths, "band": band, "sensor": sensor, "sar-units": sar_units}
-    said |= {"clouds": clouds, "mask": mask, "mask-dilate": mask_dilate}
-    _print_scene(build_scene(said), as_json, told)
+    _print_scene(request, reporting.as_json, reporting.verbosity)
 
 
 def _is_model(path: str) -> bool:

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from . import facilities, plume
+from .command import add, group
 
-app = typer.Typer()
-
-
-@app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
-    """Methane plumes with emission rates, and the facilities that they come from."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
-app.command("plume")(plume.plume)
-app.command("facilities")(facilities.facilities)
+app = group("Methane plumes with emission rates, and the facilities that they come from.")
+add(app, "plume", plume.plume)
+add(app, "facilities", facilities.facilities)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from . import options as shared
+from .command import Command, add, group
 from .console import columns, print_json, print_text, telling
 
 if TYPE_CHECKING:
-    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
+    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, Spec
+    from geoseg.spec.training import ModelRequest, PullRequest
+
+    from .options import Reporting
 
 ATMOSPHERES = {
     "surface": "surface reflectance",
@@ -18,30 +19,20 @@ ATMOSPHERES = {
     "any": "surface and top-of-atmosphere reflectance",
     None: "not said whether surface or top-of-atmosphere reflectance",
 }
-app = typer.Typer()
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundle's name or folder, or an ONNX file.")]
 
 
-@app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
-    """The zoo: which networks there are, what they need, and whether a bundle is sound."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
-@app.command("list")
-def list_all(
-    context: typer.Context,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def list_all() -> Command[Spec]:
     """List the models that a name finds: those installed with geoseg, then the user's."""
-    shared.verbosity(context, quiet, verbose)
+    from geoseg.spec import Spec
+
+    return Command(request=Spec, run=_list)
+
+
+def _list(_: Spec, reporting: Reporting) -> None:
     from geoseg.bundles.find import list_models
 
     models = list_models()
-    if as_json:
+    if reporting.as_json:
         print_json({"models": [model.model_dump(mode="json") for model in models]})
     elif not models:
         print_text("no models are installed; --model takes a bundle's folder or an ONNX file all the same")
@@ -51,17 +42,13 @@ def list_all(
         print_text(columns(rows))
 
 
-@app.command("show")
-def show(
-    context: typer.Context,
-    model: Model,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def show() -> Command[ModelRequest]:
     """Say what a model needs and what it maps."""
-    shared.verbosity(context, quiet, verbose)
-    print_model(model, as_json)
+    from geoseg.spec.training import ModelRequest
+
+    return Command(
+        request=ModelRequest, run=lambda request, reporting: print_model(request.model, reporting.as_json)
+    )
 
 
 def print_model(name: str, as_json: bool) -> None:
@@ -76,23 +63,23 @@ def print_model(name: str, as_json: bool) -> None:
         print_text(model_text(found) if isinstance(found, ModelSpec) else classifier_text(found))
 
 
-@app.command("check")
-def check(
-    context: typer.Context,
-    model: Model,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def check() -> Command[ModelRequest]:
     """Check a model: its description, its weights' SHA-256, and that the network fits what is said of it."""
+    from geoseg.spec.training import ModelRequest
+
+    return Command(request=ModelRequest, run=_check)
+
+
+def _check(request: ModelRequest, reporting: Reporting) -> None:
     from geoseg.bundles.find import check_bundle
     from geoseg.errors import ModelError
 
-    with telling(shared.verbosity(context, quiet, verbose)):
+    model = request.model
+    with telling(reporting.verbosity):
         findings = check_bundle(model)
         wrong = [item.text for item in findings if item.level == "error"]
         readers = {} if wrong else _tensorrt(model)
-        if as_json:
+        if reporting.as_json:
             found = [(item.level, item.text) for item in findings]
             print_json({"model": model, "findings": found, "tensorrt": readers})
         else:
@@ -121,25 +108,31 @@ def _tensorrt(model: str) -> dict[str, list[str]]:
     return {f"{major}.{minor}": list(objections(operators, (major, minor))) for major, minor in NEWEST_OPSET}
 
 
-@app.command("pull")
-def pull(
-    context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="NAME", help="A bundle's name or folder.")],
-    overwrite: shared.Overwrite = None,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def pull() -> Command[PullRequest]:
     """Fetch the weights that a bundle names by address, and check their SHA-256.
 
     Small weights come with their bundle; large ones are named there by address and SHA-256. Weights of
     another hash are refused and removed. No other command fetches weights. They go into the folder of the
     bundle's id within $GEOSEG_MODELS, else ~/.local/share/geoseg/models, and nothing is written elsewhere.
     """
+    from geoseg.spec.training import PullRequest
+
+    return Command(request=PullRequest, run=_pull, reporting=("quiet", "verbose"))
+
+
+def _pull(request: PullRequest, reporting: Reporting) -> None:
     from .pull import pull_bundle
 
-    with telling(shared.verbosity(context, quiet, verbose)) as console:
-        folder = pull_bundle(model, console.progress, overwrite=bool(overwrite))
+    with telling(reporting.verbosity) as console:
+        folder = pull_bundle(request.model, console.progress, overwrite=request.overwrite)
     print_text(f"--model {folder}")
+
+
+app = group("The zoo: which networks there are, what they need, and whether a bundle is sound.")
+add(app, "list", list_all)
+add(app, "show", show)
+add(app, "check", check)
+add(app, "pull", pull)
 
 
 def model_text(model: ModelSpec) -> str:
@@ -208,7 +201,7 @@ def _evidence(model: ModelSpec) -> str:
     """How it did where it was not trained."""
     proof = model.evidence
     if proof is None:
-        return "not known; geoseg evaluate --record finds out"
+        return "not known; geoseg evaluate maps --record finds out"
     low, high = proof.interval
     rival = f", {proof.rival} {proof.rival_score:.3f}" if proof.rival else ""
     verdict = "taken by flood --method auto" if proof.convinces else "not taken by flood --method auto"

@@ -1,38 +1,57 @@
-"""`geoseg evaluate CONFIG`: maps of a labelled set, by networks and by methods."""
+"""`geoseg evaluate maps CONFIG`: maps of a labelled set, by networks and by methods."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoseg.errors import UsageError
+from geoseg.errors import OutputError, UsageError
 
-from .console import Console
+from . import sites
+from .command import Command
+from .console import Console, telling
 from .memory import keep_freed_memory
 from .report import finish
 
 if TYPE_CHECKING:
     from geoseg.learn.train.training_spec import TrainSpec
+    from geoseg.spec.evaluations import MapsRequest
+
+    from .options import Reporting
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be judged, and where results go."""
+def maps() -> Command[MapsRequest]:
+    """Compare maps with labels: scores with intervals, calibration, the classical floor beside them.
 
-    models: tuple[str, ...]
-    methods: tuple[str, ...]
-    shots: tuple[int, ...]
-    leave_one_out: bool
-    on: str
-    """Part of the split."""
-    record: bool
-    output: Path | None
-    as_json: bool
+    With --output, report.html, scores.json, chips.csv and the maps are written too. Of scene classifiers,
+    average precision over sites, with sites.csv.
+    """
+    from geoseg.spec.evaluations import MapsRequest
+
+    return Command(request=MapsRequest, run=_run)
 
 
-def run(spec: TrainSpec, request: Request, console: Console) -> None:
+def _run(request: MapsRequest, reporting: Reporting) -> None:
+    from .accuracy import is_map
+
+    if is_map(request.config):
+        raise UsageError(
+            f"{request.config}: is a map, no config; geoseg evaluate sample and area judge finished maps"
+        )
+    if request.output is not None and request.output.exists() and not request.overwrite:
+        raise OutputError(f"{request.output}: exists; say --overwrite to replace it")
+    from geoseg.learn.train.config import read_any_config
+    from geoseg.learn.train.scene_spec import SceneTrainSpec
+
+    spec = read_any_config(request.config, request.data, request.settings)
+    with telling(reporting.verbosity) as console:
+        if isinstance(spec, SceneTrainSpec):
+            sites.run(spec, request, console, as_json=reporting.as_json)
+        else:
+            _compare(spec, request, console, as_json=reporting.as_json)
+
+
+def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json: bool) -> None:
     """Map the scenes of a set, compare the maps with the labels, and print the scores.
 
     Raises:
@@ -63,6 +82,6 @@ def run(spec: TrainSpec, request: Request, console: Console) -> None:
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
         said = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
         report = report_of(results, spec, said, pictures=output is not None)
-        finish(report, output, console, as_json=request.as_json)
+        finish(report, output, console, as_json=as_json)
         if request.record:
             protocol.record(request.models[0], results, spec, said)

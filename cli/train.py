@@ -3,99 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from geoseg.errors import OutputError, UsageError
 
-from . import options as shared
+from .command import PLAIN, Command
 from .console import print_json, print_text, telling
 from .memory import keep_freed_memory
-from .values import settings
 
 if TYPE_CHECKING:
     from geoseg.learn.train.scene_spec import SceneTrainSpec
     from geoseg.learn.train.training_spec import TrainSpec
+    from geoseg.spec.training import TrainRequest
 
-TRAINING = "Training"
-Config = Annotated[
-    str,
-    typer.Argument(
-        metavar="CONFIG",
-        help="A YAML file, or the name of a config that comes with geoseg: water-optical, flood-sar, "
-        "flood-sar-pair, change-s2, meter-ml. docs/train.md describes all keys.",
-    ),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="FOLDER",
-        help="Where the labelled set lies, instead of the config's data.root; of evaluate methane, pairs of "
-        "scenes.",
-        rich_help_panel=shared.INPUT,
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a value of the config by its dotted name: loop.epochs=20. Repeatable.",
-        rich_help_panel=shared.INPUT,
-    ),
-]
+    from .options import Reporting
 
 
-def train(
-    context: typer.Context,
-    config: Config,
-    data: Data = None,
-    change: Set = None,
-    output: shared.Folder = None,
-    overwrite: shared.Overwrite = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", metavar=" ", help="Go on from the last checkpoint.", rich_help_panel=TRAINING
-        ),
-    ] = False,
-    threads: shared.Threads = None,
-    dry_run: shared.DryRun = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    verbose: shared.Verbose = 0,
-) -> None:
+def train() -> Command[TrainRequest]:
     """Train a network on labelled rasters or sites; geoseg export makes a bundle of it.
 
     Checkpoints, logs and plots go to the folder of --output, or to runs/NAME.
     """
-    told = shared.verbosity(context, quiet, verbose)
+    from geoseg.spec.training import TrainRequest
+
+    return Command(request=TrainRequest, run=_run, reporting=("dry_run", *PLAIN))
+
+
+def _run(request: TrainRequest, reporting: Reporting) -> None:
     from geoseg.learn.train import missing_extra
     from geoseg.learn.train.config import read_any_config
 
-    spec = read_any_config(config, data, settings(change or ()))
-    folder = output or Path("runs") / spec.name
-    if dry_run:
+    spec = read_any_config(request.config, request.data, request.settings)
+    folder = request.output or Path("runs") / spec.name
+    if reporting.dry_run:
         print_text(f"{spec.name}: {_counts(spec)}; {spec.loop.epochs} epochs; would write {folder}")
         return
-    if folder.exists() and not (overwrite or resume):
+    if folder.exists() and not (request.overwrite or request.resume):
         raise OutputError(f"{folder}: exists; say --resume to go on, or --overwrite to begin again")
-    if overwrite and resume:
+    if request.overwrite and request.resume:
         raise UsageError("--resume goes on and --overwrite begins again: say one of them")
     try:
         from geoseg.learn.train.kinds import train_any as work
     except ImportError as error:
         raise missing_extra("training", error) from error
     keep_freed_memory()
-    with telling(told) as console:
-        if threads is not None:
+    with telling(reporting.verbosity) as console:
+        if request.threads is not None:
             import torch
 
-            torch.set_num_threads(threads)
-        done = work(spec, folder, console.progress, resume=resume)
-    if as_json:
+            torch.set_num_threads(request.threads)
+        done = work(spec, folder, console.progress, resume=request.resume)
+    if reporting.as_json:
         result = {"folder": str(done.folder), "checkpoint": str(done.checkpoint), "score": done.score}
         print_json({**result, "epochs": done.epochs, "train": done.train, "val": done.val})
         return

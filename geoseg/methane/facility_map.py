@@ -43,11 +43,9 @@ from geoseg.outputs import (
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
 from geoseg.spec import ClassifierSpec, ClassSpec, FacilitiesSpec, RunSpec
+from geoseg.spec.facilities import UNUSED
 
 LOG = logging.getLogger(__name__)
-
-UNUSED = ("raster", "min_area", "fill_holes", "simplify", "tile", "overlap", "tta")
-"""Options of other maps that mean nothing here."""
 
 
 @reading_inputs()

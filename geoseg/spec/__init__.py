@@ -15,6 +15,7 @@ from geoseg.spec.base import (
     Spec,
     Units,
 )
+from geoseg.spec.change import ChangeSpec
 from geoseg.spec.classes import (
     ClassName,
     SpectralRule,
@@ -38,6 +39,7 @@ from geoseg.spec.dates import (
 from geoseg.spec.facilities import (
     FacilitiesSpec,
 )
+from geoseg.spec.flood import FloodSpec
 from geoseg.spec.legends import (
     LegendSpec,
 )
@@ -69,8 +71,6 @@ from geoseg.spec.references import (
     Values,
 )
 from geoseg.spec.runs import (
-    ChangeSpec,
-    FloodSpec,
     RunSpec,
     SceneSpec,
     SegmentSpec,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from geoseg.spec.option import Option
 
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
 """What a band's physical values are: reflectance 0..1, dB, linear power, W m⁻² sr⁻¹ µm⁻¹, or a bare count."""
@@ -28,6 +30,15 @@ class Spec(BaseModel):
     """Base of all specs: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Describe fields by the help of their options."""
+        super().__pydantic_init_subclass__(**kwargs)
+        for field in cls.model_fields.values():
+            for item in field.metadata:
+                if isinstance(item, Option):
+                    field.description = item.help
 
 
 class ClassSpec(Spec):

@@ -45,7 +45,9 @@ def _checked(text: str) -> str:
     try:
         period_of(text)
     except ValueError:
-        raise ValueError("is no date: write 2018, 2018-06, 2018-06-01 or 2018-06-01T10:30:00Z") from None
+        raise ValueError(
+            f"{text!r} is no date: write 2018, 2018-06, 2018-06-01 or 2018-06-01T10:30:00Z"
+        ) from None
     return text
 
 

@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from geoseg.spec import text
 from geoseg.spec.base import Spec
+from geoseg.spec.fields import REFERENCE, THRESHOLD, Coregister, Satellite, SunZenith, ViewZenith
+from geoseg.spec.option import INPUT, OUTPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
 Interval = tuple[float, float]
@@ -47,51 +50,118 @@ class SatelliteSpec(Spec):
 class PlumeSpec(Spec):
     """A request for a map of methane plumes."""
 
-    scene: SceneSpec
+    scene: Annotated[SceneSpec, Offer(without=("sar_units",))]
     run: RunSpec
-    reference: tuple[SceneSpec, ...] = ()
-    """Scenes of the same place on days without plume; several are averaged."""
-    method: str = "auto"
-    """`auto` or a method of `geoseg.methane.methods`."""
-    model: str | None = None
-    """A network that draws the mask instead of a threshold; it may take the band `ch4` (ppm·m)."""
-    satellite: str | None = None
-    """Whose pass-bands count, where the files do not tell: `sentinel-2a`, `landsat-8`, …"""
-    coregister: bool = False
-    """Whether a shift between the scene and a reference is undone."""
-    sun_zenith: Annotated[float, Field(ge=0, lt=85)] | None = None
-    """Degrees; None: of the product, else computed from time and place."""
-    view_zenith: Annotated[float, Field(ge=0, lt=70)] | None = None
-    """Degrees; None: of the product, else 0."""
-    absorption: Path | None = None
-    """Unit absorption of spectrometers: CSV of wavelength in nm and ln(radiance) per ppm·m; None: computed
-    from geoseg's own table."""
-    column_group: Annotated[int, Field(ge=0)] | None = None
-    """Detector columns whose background is estimated together; 0: all; None: by what the product tells."""
-    source: tuple[float, float] | None = None
-    """Longitude and latitude of a known source: only plumes that touch it are kept."""
-    source_radius: Annotated[float, Field(gt=0)] = 100.0
-    """m around `source`."""
-    wind: Annotated[float, Field(gt=0, le=60)] | Path | None = None
-    """m/s at 10 m above ground, or a file of U10 and V10 (netCDF, its zip, GRIB, raster); None: not known, so
-    that plumes get no rates."""
-    wind_from: Annotated[float, Field(ge=0, le=360)] | None = None
-    """Degrees from north that the wind comes from; None: of the wind's file, else along the plume."""
-    wind_error: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Relative standard error of the wind."""
-    effective_wind: tuple[float, float] | None = None
-    """Slope and offset (m/s); None: the satellite's."""
-    threshold: Annotated[float, Field(gt=0)] | None = None
+    reference: Annotated[tuple[SceneSpec, ...], REFERENCE] = ()
+    method: Annotated[
+        str,
+        Option(
+            "How columns are retrieved.",
+            metavar="NAME",
+            common=True,
+            suggest="methane-methods",
+            default="mbmp with a reference, else mbsp; mag1c of spectrometers",
+        ),
+    ] = "auto"
+    model: Annotated[
+        str | None,
+        Option(
+            "A network that draws the plumes instead of a threshold; it may take the band ch4 (ppm·m).",
+            metavar="NAME|PATH",
+            common=True,
+            suggest="models",
+        ),
+    ] = None
+    satellite: Satellite = None
+    coregister: Coregister = False
+    sun_zenith: SunZenith = None
+    view_zenith: ViewZenith = None
+    absorption: Annotated[
+        Path | None,
+        Option(
+            "Unit absorption for spectrometers: wavelength in nm, ln(radiance) per ppm·m.",
+            metavar="FILE.csv",
+            default="computed from geoseg's own table",
+        ),
+    ] = None
+    column_group: Annotated[
+        int | None,
+        Field(ge=0),
+        Option(
+            "Detector columns of a spectrometer whose background is estimated together; 0: all.",
+            metavar="N",
+            default="as the product tells",
+        ),
+    ] = None
+    source: Annotated[
+        tuple[float, float] | None,
+        text.reads(text.place),
+        Option("Keep only plumes that touch this source.", metavar="LON,LAT", panel=INPUT, common=True),
+    ] = None
+    source_radius: Annotated[
+        float, Field(gt=0), Option("Distance that still touches, m.", metavar="M", panel=INPUT)
+    ] = 100.0
+    wind: Annotated[
+        Annotated[float, Field(gt=0, le=60)] | Path | None,
+        text.reads(text.wind),
+        Option(
+            "Wind at 10 m: a speed, or netCDF (or its zip), GRIB or a raster of U10 and V10 (ERA5, GEOS-FP), "
+            "at most 3 h from the scene. Without it there are no rates.",
+            metavar="M/S|FILE",
+            panel=INPUT,
+            common=True,
+        ),
+    ] = None
+    wind_from: Annotated[
+        float | None,
+        Field(ge=0, le=360),
+        Option(
+            "Direction that the wind comes from.",
+            metavar="DEG",
+            panel=INPUT,
+            default="of the wind's file, else along the plume",
+        ),
+    ] = None
+    wind_error: Annotated[
+        float, Field(ge=0, le=1), Option("Relative standard error of the wind.", metavar="SHARE", panel=INPUT)
+    ] = 0.5
+    effective_wind: Annotated[
+        tuple[float, float] | None,
+        text.reads(text.pair),
+        Option(
+            "Effective wind = slope x U10 + offset.",
+            metavar="SLOPE,OFFSET",
+            panel=INPUT,
+            default="the satellite's",
+        ),
+    ] = None
+    threshold: Annotated[float | None, Field(gt=0), THRESHOLD] = None
     """ppm·m after the median filter; None: `sigma` or `percentile`."""
-    sigma: Annotated[float, Field(gt=0)] = 2.0
-    """Standard deviations of the background above its mean."""
-    percentile: Annotated[float, Field(gt=50, lt=100)] | None = None
-    """Of the scene instead of `sigma`."""
-    min_pixels: Annotated[int, Field(ge=1)] = 5
-    """Smaller components are no plumes."""
-    false_alarms: Annotated[float, Field(gt=0)] = 0.1
-    """Plumes that may be expected by chance in the whole scene; weaker components are suspects."""
-    columns: Path | None = None
-    """Also write the enhancement in ppm·m as a COG here."""
-    facilities: Path | None = None
-    """Facilities to which plumes are attributed: a map of `geoseg methane facilities`, or any vector file."""
+    sigma: Annotated[
+        float,
+        Field(gt=0),
+        Option("Threshold: so many standard deviations above the background.", metavar="N"),
+    ] = 2.0
+    percentile: Annotated[
+        float | None, Field(gt=50, lt=100), Option("Threshold: percentile of the scene instead.", metavar="P")
+    ] = None
+    min_pixels: Annotated[int, Field(ge=1), Option("Pixels of the smallest plume.", metavar="N")] = 5
+    false_alarms: Annotated[
+        float,
+        Field(gt=0),
+        Option(
+            "How many false plumes a scene may be expected to show; weaker ones are suspects.", metavar="N"
+        ),
+    ] = 0.1
+    columns: Annotated[
+        Path | None, Option("Also write the enhancement in ppm·m as a COG.", metavar="OUT.tif", panel=OUTPUT)
+    ] = None
+    facilities: Annotated[
+        Path | None,
+        Option(
+            "Facilities: plumes are attributed to the nearest. A map of geoseg methane facilities, or any "
+            "vector file.",
+            metavar="FILE",
+            panel=INPUT,
+        ),
+    ] = None

@@ -1,17 +1,19 @@
-"""What describes a map wanted: scenes, options that all maps share, and each task's own."""
+"""What describes a map wanted: scenes, options that all maps share, and each task's own.
+
+A field is an option: on the command line, in files of `--config`, and for Python (`geoseg.spec.request`).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from geoseg.spec import text
 from geoseg.spec.base import ClassSpec, SarUnits, Spec
-from geoseg.spec.dates import DateText
-
-DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
-"""What `--device` may be."""
+from geoseg.spec.fields import NO_MODEL, BatchSize, Device, Overwrite, Precision, Sensor, Threads, Tile
+from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option
 
 
 class TaskSpec(Spec):
@@ -26,137 +28,172 @@ class TaskSpec(Spec):
 
 
 class RunSpec(Spec):
-    """The options that every mapping command shares; what `--print-config` prints."""
+    """The options that every mapping command shares."""
 
-    output: Path
-    raster: Path | None = None
-    """Also write the classes as a COG here."""
-    scores: Path | None = None
-    """Also write the scores as a COG (uint8, scale 1/255) here."""
-    picture: Path | None = None
-    """Also draw the map over the scene as a PNG here."""
-    overwrite: bool = False
-    aoi: Path | None = None
-    """Vector file; the map is clipped to its polygons."""
-    bbox: tuple[float, float, float, float] | None = None
-    """West, south, east, north."""
-    bbox_crs: str = "EPSG:4326"
-    dst_crs: str | None = None
-    """CRS of the vectors; None: the scene's."""
-    min_area: Annotated[float, Field(ge=0)] | None = None
-    """m²; None: the task's default."""
-    fill_holes: Annotated[float, Field(ge=0)] = 0.0
-    """m²; background holes up to this size are filled."""
-    simplify: Annotated[float, Field(ge=0)] = 0.0
-    """Tolerance in m; edges shared by neighbours stay shared."""
-    tile: Annotated[int, Field(ge=16)] | None = None
-    overlap: Annotated[int, Field(ge=0)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    """None: chosen by the runtime."""
-    tta: bool = False
-    """Average the scores over flips."""
-    runtime: Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"] = "auto"
-    device: Annotated[str, Field(pattern=DEVICE)] = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
-    threads: Annotated[int, Field(ge=1)] | None = None
-    """None: all that the process may use."""
-    max_memory: Annotated[int, Field(ge=64)] | None = None
+    output: Annotated[
+        Path,
+        Option(
+            "The map; its suffix is the format: .gpkg, .fgb, .parquet, .geojson.",
+            short="-o",
+            metavar="OUT",
+            panel=OUTPUT,
+            common=True,
+            missing="no output is named; say -o OUT.gpkg",
+        ),
+    ]
+    raster: Annotated[
+        Path | None, Option("Also write the classes as a COG.", metavar="OUT.tif", panel=OUTPUT)
+    ] = None
+    scores: Annotated[
+        Path | None,
+        Option(
+            "Also write the scores as a COG: uint8, scale 1/255; of facilities float32, a band a class, a "
+            "pixel a window.",
+            metavar="OUT.tif",
+            panel=OUTPUT,
+        ),
+    ] = None
+    picture: Annotated[
+        Path | None, Option("Also draw the map over the scene.", metavar="OUT.png", panel=OUTPUT)
+    ] = None
+    overwrite: Overwrite = False
+    aoi: Annotated[
+        Path | None, Option("Map only inside these polygons.", metavar="FILE", panel=INPUT, common=True)
+    ] = None
+    bbox: Annotated[
+        tuple[float, float, float, float] | None,
+        text.reads(text.bbox),
+        Option("Map only inside this rectangle.", metavar="W,S,E,N", panel=INPUT, common=True),
+    ] = None
+    bbox_crs: Annotated[str, Option("CRS of --bbox.", metavar="CRS", panel=INPUT)] = "EPSG:4326"
+    dst_crs: Annotated[
+        str | None, Option("CRS of the polygons.", metavar="CRS", panel=OUTPUT, default="the scene's")
+    ] = None
+    min_area: Annotated[
+        float | None,
+        Field(ge=0),
+        Option(
+            "Leave out polygons smaller than this.",
+            metavar="M2",
+            panel=CLEANING,
+            common=True,
+            default="the task's",
+        ),
+    ] = None
+    fill_holes: Annotated[
+        float, Field(ge=0), Option("Fill holes up to this size.", metavar="M2", panel=CLEANING)
+    ] = 0.0
+    simplify: Annotated[
+        float,
+        Field(ge=0),
+        Option(
+            "Simplify outlines by this tolerance; neighbours keep their shared edge.",
+            metavar="M",
+            panel=CLEANING,
+        ),
+    ] = 0.0
+    tile: Tile = None
+    overlap: Annotated[
+        int | None,
+        Field(ge=0),
+        Option(
+            "Pixels that neighbouring tiles share; even.",
+            metavar="PX",
+            panel=ENGINE,
+            default="the method's or the model's",
+        ),
+    ] = None
+    batch_size: BatchSize = None
+    tta: Annotated[bool, Option("Average the scores over flips of the scene.", panel=ENGINE)] = False
+    runtime: Annotated[
+        Literal["auto", "onnxruntime", "openvino", "torch", "tensorrt"],
+        Option("What runs networks.", panel=ENGINE),
+    ] = "auto"
+    device: Device = "auto"
+    precision: Precision = "auto"
+    threads: Threads = None
+    max_memory: Annotated[
+        int | None,
+        Field(ge=64),
+        text.reads(text.memory_mib),
+        Option("Limit memory: 2GB, 512MB, or a number of MiB.", metavar="SIZE", panel=ENGINE),
+    ] = None
     """MiB for buffers; None: column bands are used only for scenes wider than 16,384 pixels."""
 
 
 class SceneSpec(Spec):
     """Which files make a scene and what names cannot tell."""
 
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Files, a folder, a product or a URL (anything GDAL opens, `/vsi…` included)."""
-    bands: dict[str, str] = {}
-    """Common name to `PATH` or `PATH:INDEX` (1-based), from `--band`."""
-    sensor: str | None = None
-    """Name of a sensor; None: recognised from the files."""
-    sar_units: SarUnits = "auto"
-    """How radar backscatter is stored; auto: by product name, tags and values."""
-    clouds: Literal["auto", "product", "network", "none"] = "auto"
-    """What masks clouds: quality layers of the product, else a cloud network if one is installed (auto);
-    one of both alone; or nothing."""
-    mask: str | None = None
-    """`FILE` or `FILE:VALUES`: raster or polygons of what is not mapped."""
-    mask_dilate: Annotated[int, Field(ge=0, le=500)] = 0
-    """Pixels by which all that is not mapped grows on every side."""
+    paths: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        Option(
+            "A raster, several one-band files, a folder of band files, a product folder or zip (.SAFE), or a "
+            "URL. All of them together are one scene.",
+            name="scene",
+            metavar="SCENE...",
+            argument=True,
+            own=True,
+            missing="no SCENE is given; name a raster, a folder or a product",
+        ),
+    ]
+    """Anything GDAL opens, `/vsi…` included."""
+    bands: Annotated[
+        dict[str, str],
+        text.reads(text.named_paths),
+        Option(
+            "Say which file (and which of its bands, from 1) is which band: green, nir, swir16, vv, … "
+            "(after:NAME: of the later of two dates). Repeatable.",
+            name="band",
+            metavar="NAME=PATH[:INDEX]",
+            panel=INPUT,
+            own=True,
+        ),
+    ] = {}
+    sensor: Sensor = None
+    sar_units: Annotated[
+        SarUnits,
+        Option(
+            "How SAR backscatter is stored (linear is power). auto: by product name, tags and values.",
+            panel=INPUT,
+            choices=("linear",),
+        ),
+    ] = "auto"
+    clouds: Annotated[
+        Literal["auto", "product", "network", "none"],
+        Option(
+            "Where clouds, cloud shadows, saturated and layover pixels are known from; they are not mapped. "
+            "auto: the product's quality layers (SCL, QA_PIXEL, Fmask, udm2, ...), else a cloud network "
+            "where geoseg[clouds] is installed.",
+            panel=INPUT,
+            common=True,
+        ),
+    ] = "auto"
+    mask: Annotated[
+        str | None,
+        Option(
+            "Do not map inside these polygons, or where this raster has VALUES such as 3,8-11 (without "
+            "VALUES: 1 and more).",
+            metavar="FILE[:VALUES]",
+            panel=INPUT,
+        ),
+    ] = None
+    mask_dilate: Annotated[
+        int,
+        Field(ge=0, le=500),
+        Option("Grow what is not mapped by so many pixels.", metavar="PIXELS", panel=INPUT),
+    ] = 0
 
+    @field_validator("paths", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
-class FloodSpec(Spec):
-    """A request for a flood or surface-water map."""
-
-    scene: SceneSpec
-    run: RunSpec
-    before: tuple[SceneSpec, ...] = ()
-    """One earlier scene, or several for the z-score."""
-    method: str = "auto"
-    """`auto`, `classical`, or a method of `geoseg.flood.methods`."""
-    threshold: float | None = None
-    """Fixes the threshold in the method's own unit; None: found from the scene."""
-    thresholding: Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"] = "auto"
-    """How a threshold is found."""
-    polarisation: Literal["auto", "vv", "vh"] = "auto"
-    speckle: Literal["refined-lee", "boxcar", "none"] = "refined-lee"
-    model: str | None = None
-    """A bundle or ONNX file instead of a method."""
-    permanent_water: Path | None = None
-    """Raster of a known product or a mask, or polygons: mapped water inside it is not flood."""
-    permanent_values: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
-    """Which values of `permanent_water` mean permanent water; None: those of its product."""
-    permanent_above: float | None = None
-    """Greater values of `permanent_water` mean permanent water; None: those of its product."""
-    hand: Path | None = None
-    """Height above nearest drainage in m."""
-    max_hand: float = 15.0
-    """m; water higher than this above the drainage is dropped."""
-    slope: Path | None = None
-    """Slope in degrees."""
-    max_slope: float = 5.0
-    """Degrees; water on steeper ground is dropped."""
-
-
-class ChangeSpec(Spec):
-    """A request for a map of change between two dates."""
-
-    before: SceneSpec
-    after: SceneSpec
-    run: RunSpec
-    method: str = "auto"
-    """`auto`, `classes` or a method of `geoseg.change.methods`."""
-    model: str | None = None
-    """A network instead: of one date (both are classified and compared), or of two."""
-    threshold: float | None = None
-    """In the method's own unit, or of the change score of a network; None: found from the scene, or 0.5."""
-    thresholding: Literal["auto", "robust", "ki", "otsu", "chi2"] = "auto"
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.001
-    """Share of unchanged pixels that `chi2` takes for change."""
-    normalise: Literal["auto", "irmad", "histogram", "none"] = "auto"
-    """How the second date is brought to the radiometry of the first."""
-    coregister: bool = False
-    """Whether a shift between the dates is undone."""
-    smooth: Annotated[int, Field(ge=1, le=99)] | None = None
-    """Side of the window over which change is averaged; None: 5, or 1 where a chi-square limit decides."""
-    polarisation: Literal["auto", "vv", "vh"] = "auto"
-    speckle: Literal["refined-lee", "boxcar", "none"] = "refined-lee"
-    spectral: str = "land"
-    """Name or file of the spectral classes."""
-    rules: str | None = None
-    """Name or file of a transition table."""
-    layer: dict[str, str] = {}
-    """Further bands by name, `after:NAME` of the second date only: rasters of any resolution."""
-    matrix: Path | None = None
-    """Also write the transition matrix in hectares as CSV here."""
-    date_before: DateText | None = None
-    """ISO 8601, where the files do not tell."""
-    date_after: DateText | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> ChangeSpec:
-        if self.smooth is not None and self.smooth % 2 == 0:
-            raise ValueError(f"--smooth {self.smooth} has no middle: use an odd number")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        """Take a path for the scene that lies there."""
+        return {"paths": (str(value),)} if isinstance(value, str | Path) else value
 
 
 class SegmentSpec(Spec):
@@ -164,5 +201,13 @@ class SegmentSpec(Spec):
 
     scene: SceneSpec
     run: RunSpec
-    model: str
-    """A bundle's name or folder, or an ONNX file."""
+    model: Annotated[
+        str,
+        Option(
+            "A bundle's name or folder, or an ONNX file that says what it needs.",
+            metavar="NAME|PATH",
+            common=True,
+            suggest="models",
+            missing=NO_MODEL,
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""`geoseg evaluate MAP.tif`: from a map to points, and from points to areas."""
+"""`geoseg evaluate sample` and `area`: from a map to points, and from points to areas."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def points(mapped: Path, tmp_path: Path, geoseg: Geoseg) -> Path:
     """A sample in which every tenth point is mapped wrong."""
     path = tmp_path / "points.csv"
-    geoseg("evaluate", mapped, "--draw-sample", 200, "-o", path)
+    geoseg("evaluate", "sample", mapped, "-n", 200, "-o", path)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     for row in rows:
         wrong = int(row["id"]) % 10 == 0
@@ -39,13 +39,13 @@ def points(mapped: Path, tmp_path: Path, geoseg: Geoseg) -> Path:
 
 
 def test_draw(mapped: Path, tmp_path: Path, geoseg: Geoseg) -> None:
-    out, err = geoseg("evaluate", mapped, "--draw-sample", 300, "-o", tmp_path / "a.gpkg", "--seed", 4)
+    out, err = geoseg("evaluate", "sample", mapped, "-n", 300, "-o", tmp_path / "a.gpkg", "--seed", 4)
     assert "permanent water (2)" in out
     assert str(tmp_path / "a.gpkg") in out
     assert "without looking at map_class" in err
     told = json.loads(
         geoseg(
-            "evaluate", mapped, "--draw-sample", 300, "-o", tmp_path / "b.csv", "--seed", 4, "--json",
+            "evaluate", "sample", mapped, "-n", 300, "-o", tmp_path / "b.csv", "--seed", 4, "--json",
             "--min-per-class", 80,
         )[0]
     )  # fmt: skip
@@ -55,12 +55,12 @@ def test_draw(mapped: Path, tmp_path: Path, geoseg: Geoseg) -> None:
 
 
 def test_estimate(mapped: Path, points: Path, tmp_path: Path, geoseg: Geoseg) -> None:
-    out, err = geoseg("evaluate", mapped, "--sample", points, "-o", tmp_path / "report")
+    out, err = geoseg("evaluate", "area", mapped, points, "-o", tmp_path / "report")
     assert "overall accuracy 0.9" in out
     assert "200 points used, 0 left out" in out
     assert "producer's accuracy" in out
     assert "warning" not in err
-    told = json.loads(geoseg("evaluate", mapped, "--sample", points, "--json")[0])
+    told = json.loads(geoseg("evaluate", "area", mapped, points, "--json")[0])
     assert told == json.loads((tmp_path / "report" / "area.json").read_text())
     assert told["drawn_from_this_map"]
     assert np.array(told["matrix"]).sum() == 200
@@ -70,7 +70,7 @@ def test_estimate(mapped: Path, points: Path, tmp_path: Path, geoseg: Geoseg) ->
 
 def test_warnings_pass_quiet(mapped: Path, points: Path, geoseg: Geoseg) -> None:
     points.with_name("points.strata.csv").unlink()
-    _, err = geoseg("evaluate", mapped, "--sample", points, "-q")
+    _, err = geoseg("evaluate", "area", mapped, points, "-q")
     assert err.startswith("warning: ")
     assert "was not drawn from this map" in err
     assert err.count("\n") == 1
@@ -79,20 +79,30 @@ def test_warnings_pass_quiet(mapped: Path, points: Path, geoseg: Geoseg) -> None
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--draw-sample", 100], 2, "-o POINTS.gpkg"),
-        (["--draw-sample", 100, "-o", "a.shp"], 2, "'.shp'"),
-        (["--draw-sample", 100, "-o", "nowhere/a.gpkg"], 6, "does not exist"),
-        (["--draw-sample", 3, "-o", "a.gpkg"], 2, "too few for 3 classes"),
-        (["--draw-sample", 0, "-o", "a.gpkg"], 2, "--draw-sample"),
-        (["--draw-sample", 10**7, "-o", "a.gpkg"], 2, "ask for fewer"),
-        (["--draw-sample", 100, "--sample", "a.gpkg", "-o", "b.gpkg"], 2, "say one of them"),
-        (["--draw-sample", 100, "--model", "water", "-o", "a.gpkg"], 2, "--model is for labelled sets"),
-        (["--draw-sample", 100, "--column", "c", "-o", "a.gpkg"], 2, "--column"),
-        (["--sample", "a.gpkg", "--leave-one-out"], 2, "--leave-one-out"),
-        (["--sample", "a.gpkg", "--seed", 1], 2, "--seed"),
-        (["--sample", "nowhere.gpkg"], 3, "nowhere.gpkg does not exist"),
-        (["--seed", 1], 2, "--seed is for finished maps"),
-        ([], 2, "say --draw-sample N or --sample POINTS"),
+        (["sample", "{map}", "-n", 100], 2, "-o POINTS.gpkg"),
+        (["sample", "{map}", "-o", "a.gpkg"], 2, "say -n N"),
+        (["sample", "-n", 100, "-o", "a.gpkg"], 2, "no MAP is given"),
+        (["sample", "{map}", "-n", 100, "-o", "a.shp"], 2, "'.shp'"),
+        (["sample", "{map}", "-n", 100, "-o", "nowhere/a.gpkg"], 6, "does not exist"),
+        (["sample", "{map}", "-n", 3, "-o", "a.gpkg"], 2, "too few for 3 classes"),
+        (["sample", "{map}", "-n", 0, "-o", "a.gpkg"], 2, "--number: 0 should be"),
+        (["sample", "{map}", "-n", 10**7, "-o", "a.gpkg"], 2, "ask for fewer"),
+        (["sample", "{map}", "-n", 100, "--model", "water", "-o", "a.gpkg"], 2, "--model"),
+        (["sample", "{map}", "-n", 100, "--column", "c", "-o", "a.gpkg"], 2, "--column"),
+        (
+            ["sample", "{map}", "-n", 100, "--min-per-class", 1, "-o", "a.gpkg"],
+            2,
+            "--min-per-class: 1 should be",
+        ),
+        (["area", "{map}", "a.gpkg", "--leave-one-out"], 2, "--leave-one-out"),
+        (["area", "{map}", "a.gpkg", "--seed", 1], 2, "--seed"),
+        (["area", "{map}"], 2, "no POINTS are given; geoseg evaluate sample"),
+        (["area", "{map}", "nowhere.gpkg"], 3, "nowhere.gpkg does not exist"),
+        (["maps", "{map}"], 2, "is a map, no config"),
+        (["{map}"], 2, "say geoseg evaluate sample {map} -n N -o POINTS"),
+        (["{map}", "--sample", "a.gpkg"], 2, "then geoseg evaluate area {map} POINTS"),
+        (["flood-sar", "--leave-one-out"], 2, "say geoseg evaluate maps flood-sar"),
+        (["methane", "--inject"], 2, "--inject"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -105,33 +115,34 @@ def test_what_is_wrong_is_said(
     told: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    out, err = geoseg("evaluate", mapped, *arguments, code=code)
+    words = [str(word).format(map=mapped) for word in arguments]
+    out, err = geoseg("evaluate", *words, code=code)
     assert out == ""
-    assert told in err
+    assert told.format(map=mapped) in err
     assert err.startswith("error: ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_does_not_fit_is_said(mapped: Path, points: Path, tmp_path: Path, geoseg: Geoseg) -> None:
-    _, err = geoseg("evaluate", mapped, "--sample", points, "--column", "truth", code=3)
+    _, err = geoseg("evaluate", "area", mapped, points, "--column", "truth", code=3)
     assert "'truth'" in err
-    geoseg("evaluate", mapped, "--draw-sample", 100, "-o", tmp_path / "a.gpkg")
-    _, err = geoseg("evaluate", tmp_path / "a.gpkg", "--sample", points, code=3)
+    geoseg("evaluate", "sample", mapped, "-n", 100, "-o", tmp_path / "a.gpkg")
+    _, err = geoseg("evaluate", "area", tmp_path / "a.gpkg", points, code=3)
     assert "map of polygons; give the class raster" in err
-    _, err = geoseg("evaluate", tmp_path / "a.gpkg", code=2)
+    _, err = geoseg("evaluate", "maps", tmp_path / "a.gpkg", code=2)
     assert "is a map, no config" in err
-    _, err = geoseg("evaluate", tmp_path / "none.tif", "--sample", points, code=3)
+    _, err = geoseg("evaluate", "area", tmp_path / "none.tif", points, code=3)
     assert "none.tif does not exist" in err
 
 
 def test_nothing_is_overwritten_unasked(mapped: Path, points: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     before = points.read_bytes()
-    _, err = geoseg("evaluate", mapped, "--draw-sample", 100, "-o", points, code=6)
+    _, err = geoseg("evaluate", "sample", mapped, "-n", 100, "-o", points, code=6)
     assert "--overwrite" in err
     assert points.read_bytes() == before
     for flags, code in ((), 0), ((), 6), (("--overwrite",), 0):
-        geoseg("evaluate", mapped, "--sample", points, "-o", tmp_path / "report", *flags, code=code)
-    _, err = geoseg("evaluate", mapped, "--sample", points, "-o", points, code=6)
+        geoseg("evaluate", "area", mapped, points, "-o", tmp_path / "report", *flags, code=code)
+    _, err = geoseg("evaluate", "area", mapped, points, "-o", points, code=6)
     assert points.read_bytes() == before
 
 
@@ -144,8 +155,8 @@ def test_the_installed_command_needs_no_torch(mapped: Path, points: Path, tmp_pa
         "    sys.stderr.write('HEAVY:' + ','.join(found))\n"
     )
     for arguments in (
-        ["evaluate", str(mapped), "--draw-sample", "60", "-o", str(tmp_path / "a.gpkg")],
-        ["evaluate", str(mapped), "--sample", str(points)],
+        ["evaluate", "sample", str(mapped), "--number", "60", "-o", str(tmp_path / "a.gpkg")],
+        ["evaluate", "area", str(mapped), str(points)],
     ):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True

@@ -13,8 +13,8 @@ import typer
 import yaml
 from geoseg.cli import methane
 
-from geoseg.methane.facility_map import UNUSED
 from geoseg.spec import FacilitiesSpec, RunSpec
+from geoseg.spec.facilities import UNUSED
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier, write_scene
 
 Geoseg = Callable[..., tuple[str, str]]
@@ -167,6 +167,7 @@ def test_help_and_models(folder: Path, geoseg: Geoseg, monkeypatch: pytest.Monke
 
 def test_every_field_of_a_request_has_an_option() -> None:
     group = typer.main.get_command(methane.app)
-    options = {param.name for param in group.commands["facilities"].params}  # type: ignore[attr-defined]
+    command = group.commands["facilities"]  # type: ignore[attr-defined]
+    options = {param.name for param in command.get_params(typer.Context(command))}
     assert set(FacilitiesSpec.model_fields) - {"run"} <= options
     assert set(RunSpec.model_fields) - options == set(UNUSED)

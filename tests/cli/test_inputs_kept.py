@@ -252,7 +252,7 @@ def test_of_facilities(option: str, place: Path, geoseg: Geoseg) -> None:
 
 def test_of_a_sample_and_its_map(place: Path, geoseg: Geoseg) -> None:
     (place / "points.gpkg").symlink_to("water.tif")
-    words = ("evaluate", place / "water.tif", "--draw-sample", 20, "--overwrite", "-o")
+    words = ("evaluate", "sample", place / "water.tif", "-n", 20, "--overwrite", "-o")
     geoseg(*words, place / "points.gpkg", code=6)
     geoseg(*words, place / "report" / "area.csv", code=6)
     (place / "report").mkdir()
@@ -260,7 +260,7 @@ def test_of_a_sample_and_its_map(place: Path, geoseg: Geoseg) -> None:
     sample = (place / "report" / "area.csv").read_text().replace(",,", ",1,")
     (place / "report" / "area.csv").write_text(sample)
     before = _files(place)
-    judged = ("evaluate", place / "water.tif", "--sample", place / "report" / "area.csv", "--overwrite")
+    judged = ("evaluate", "area", place / "water.tif", place / "report" / "area.csv", "--overwrite")
     _, err = geoseg(*judged, "-o", place / "report", code=6)
     assert "is an input" in err
     assert _files(place) == before

@@ -67,6 +67,7 @@ def test_help_names_every_water_method(geoseg: Geoseg, monkeypatch: pytest.Monke
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    group.get_params(typer.Context(group))  # options are made when they are first asked for
     found = [(path, group)]
     for name, command in getattr(group, "commands", {}).items():
         found += _commands(command, (*path, name))
@@ -101,11 +102,9 @@ def test_shared_options_are_the_same_everywhere() -> None:
 
 
 def test_the_choices_in_the_help_are_those_of_the_specs() -> None:
-    from geoseg.cli.app import app  # noqa: PLC0415
-
     from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec  # noqa: PLC0415
 
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = {" ".join(path): command for path, command in _tree()}
     checked = 0
     for command, specs in (("flood", (FloodSpec, RunSpec, SceneSpec)), ("change", (ChangeSpec, RunSpec))):
         metavars = {param.name: param.metavar for param in commands[command].params}
@@ -118,13 +117,11 @@ def test_the_choices_in_the_help_are_those_of_the_specs() -> None:
 
 
 def test_every_field_of_a_request_has_an_option() -> None:
-    from geoseg.cli.app import app  # noqa: PLC0415
-
     from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec  # noqa: PLC0415
 
-    group = typer.main.get_command(app)
+    commands = {" ".join(path): command for path, command in _tree()}
     for name, spec in (("flood", FloodSpec), ("segment", SegmentSpec), ("change", ChangeSpec)):
-        options = {param.name for param in group.commands[name].params}  # type: ignore[attr-defined]
+        options = {param.name for param in commands[name].params}
         assert {*spec.model_fields, *RunSpec.model_fields} - {"run"} <= options
 
 
@@ -139,7 +136,8 @@ def test_help_does_not_import_pydantic_specs() -> None:
     code = (
         "import sys\nfrom geoseg.cli import main\nsys.argv = ['geoseg', '--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "sys.stderr.write(','.join(m for m in ('numpy', 'yaml', 'geoseg.spec') if m in sys.modules))"
+        "heavy = ('numpy', 'yaml', 'pydantic', 'geoseg.spec')\n"
+        "sys.stderr.write(','.join(m for m in heavy if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -161,7 +159,7 @@ def test_an_internal_error_is_one_line_unless_asked(
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr(request, "_nest", broken)
+    monkeypatch.setattr(request, "from_options", broken)
     _, err = geoseg("flood", *SCENE, code=1)
     assert err == "error: internal error: RuntimeError: two lines; run again with -vv for the traceback\n"
     _, err = geoseg("flood", *SCENE, "-vv", code=1)

@@ -118,7 +118,7 @@ def test_the_map_and_its_polygons_are_the_same(
     """A network in torch on the CPU, which is then taken for a GPU."""
     records = [make(tmp_path, _run(tmp_path, "host", tta=tta))]
     monkeypatch.setattr(
-        choose, "_on_each", lambda request, status, device, chosen: ((chosen.session.device_graph,), [])
+        choose, "_on_each", lambda request, status, device, chosen: (chosen.session.device_graph,)
     )
     records.append(make(tmp_path, _run(tmp_path, "device", tta=tta)))
     rasters = [rasterio.open(tmp_path / f"{name}.tif").read(1) for name in ("host", "device")]

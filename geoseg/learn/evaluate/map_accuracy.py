@@ -162,8 +162,8 @@ def _warn(
         warn(
             LOG,
             "sample-not-of-this-map",
-            f"{sample}: was not drawn from this map by --draw-sample ({reason}); intervals hold only for a"
-            " random sample within each mapped class",
+            f"{sample}: was not drawn from this map by geoseg evaluate sample ({reason}); intervals hold "
+            "only for a random sample within each mapped class",
         )
     few = [
         f"{item.label} ({item.value})"

@@ -9,23 +9,11 @@ from geoseg.change.methods import change_methods
 from geoseg.errors import UsageError
 from geoseg.flood.choice import CLASSICAL
 from geoseg.flood.methods import method_names
+from geoseg.spec import ChangeSpec, FloodSpec
+from geoseg.spec.request import from_options
 
-CHANGE_OPTIONS = {
-    "--threshold": "threshold",
-    "--thresholding": "thresholding",
-    "--smooth": "smooth",
-    "--normalise": "normalise",
-    "--alpha": "alpha",
-    "--coregister": "coregister",
-    "--speckle": "speckle",
-    "--polarisation": "polarisation",
-}
-OPTIONS = {
-    "--threshold": "threshold",
-    "--thresholding": "thresholding",
-    "--polarisation": "polarisation",
-    "--speckle": "speckle",
-}
+OPTIONS = ("threshold", "thresholding", "polarisation", "speckle")
+CHANGE_OPTIONS = (*OPTIONS, "smooth", "normalise", "alpha", "coregister")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +34,15 @@ def method_subject(text: str, task: str = "flood") -> Subject:
     Every option has a value: `mad --coregister true`.
 
     Raises:
-        UsageError: there is no such method or option.
+        UsageError: there is no such method or option, or a value makes no sense.
     """
     name, *words = shlex.split(text) or [""]
-    known = tuple(change_methods()) if task == "change" else (CLASSICAL, *method_names())
+    change = task == "change"
+    known = tuple(change_methods()) if change else (CLASSICAL, *method_names())
     if name not in known:
-        what = "change" if task == "change" else "water"
+        what = "change" if change else "water"
         raise UsageError(f"no {what} method {name!r}; there are {', '.join(known)}")
-    allowed = CHANGE_OPTIONS if task == "change" else OPTIONS
+    allowed = {f"--{option}": option for option in (CHANGE_OPTIONS if change else OPTIONS)}
     options = {"method": name}
     for option, value in zip(words[::2], words[1::2], strict=False):
         if option not in allowed:
@@ -61,4 +50,7 @@ def method_subject(text: str, task: str = "flood") -> Subject:
         options[allowed[option]] = value
     if len(words) % 2:
         raise UsageError(f"--method {text!r}: {words[-1]} has no value")
+    kind, scenes = (ChangeSpec, ("before", "after")) if change else (FloodSpec, ("scene",))
+    placeholders = dict.fromkeys((*scenes, "output"), "-")
+    from_options(kind, {**placeholders, **options}, lambda option: f"--method {text!r}: --{option}")
     return Subject(name=text, options=options)

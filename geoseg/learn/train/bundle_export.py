@@ -317,7 +317,7 @@ def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
             f"| licence | {model.licence} |",
             f"| parity | scores differ from torch by at most {parity:.1e} |",
             "",
-            "Scores on labelled data: `geoseg evaluate`. Retrain: `geoseg train` with the config below.",
+            "Scores on labelled data: `geoseg evaluate maps`. Retrain: `geoseg train` with the config below.",
             "",
             "```json",
             json.dumps(

@@ -155,7 +155,7 @@ def default_card(spec: SceneTrainSpec, model: ClassifierSpec, parity: float) -> 
             f"| licence | {model.licence} |",
             f"| parity | scores differ from torch by at most {parity:.1e} |",
             "",
-            "Average precision on labelled sites: `geoseg evaluate`. Retrain: `geoseg train` with this:",
+            "Average precision on labelled sites: `geoseg evaluate maps`. Retrain: `geoseg train` with this:",
             "",
             "```json",
             json.dumps(

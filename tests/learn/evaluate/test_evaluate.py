@@ -34,7 +34,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report") / "report"
-    ran = geoseg("evaluate", config, "--method", "mndwi --threshold 0.1", "--on", "all", "-o", out)
+    ran = geoseg("evaluate", "maps", config, "--method", "mndwi --threshold 0.1", "--on", "all", "-o", out)
     assert ran.returncode == 0, ran.stderr
     assert "mndwi --threshold 0.1" in ran.stdout
     return out
@@ -95,7 +95,7 @@ def test_parts_left_out_have_rows_of_their_own(config: Path, tmp_path: Path) -> 
 
 
 def test_only_the_part_held_out_is_judged(config: Path) -> None:
-    ran = geoseg("evaluate", config, "--on", "test", "--json")
+    ran = geoseg("evaluate", "maps", config, "--on", "test", "--json")
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["results"][0]["chips"] == 2
 
@@ -105,7 +105,8 @@ def test_only_the_part_held_out_is_judged(config: Path) -> None:
     [
         (("--method", "mndvi"), 2, "no water method 'mndvi'"),
         (("--method", "mndwi --threshhold 1"), 2, "--threshhold"),
-        (("--on", "tests"), 2, "--on 'tests'"),
+        (("--method", "mndwi --threshold x"), 2, "--threshold: 'x' should be a valid number"),
+        (("--on", "tests"), 2, "'--on': 'tests' is not one of"),
         (("--model", "no-such-model"), 4, "no-such-model"),
         (("--record",), 2, "--model"),
         (("--set", "baselines=[]"), 2, "nothing to evaluate"),
@@ -113,14 +114,16 @@ def test_only_the_part_held_out_is_judged(config: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said(config: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
-    ran = geoseg("evaluate", config, *arguments)
+    ran = geoseg("evaluate", "maps", config, *arguments)
     assert ran.returncode == code, ran.stderr
     assert message in ran.stderr
 
 
 def test_labels_against_their_image_are_not_forgiven(config: Path, tmp_path: Path) -> None:
     """A label turned around scores near nothing: the score is not made from the image alone."""
-    ran = geoseg("evaluate", config, "--set", "data.labels.codes={1: 1, 2: 0}", "--on", "all", "--json")
+    ran = geoseg(
+        "evaluate", "maps", config, "--set", "data.labels.codes={1: 1, 2: 0}", "--on", "all", "--json"
+    )
     assert json.loads(ran.stdout)["results"][0]["score"] < 0.05
 
 
@@ -129,13 +132,13 @@ QUICK = ("--set", "loop.epochs=2", "--set", "loop.samples_per_epoch=16", "--json
 
 def test_few_shots_train_on_so_many(config: Path) -> None:
     pytest.importorskip("lightning", reason="the extra `train` is not installed")
-    ran = geoseg("evaluate", config, "--shots", 3, *QUICK)
+    ran = geoseg("evaluate", "maps", config, "--shots", 3, *QUICK)
     assert ran.returncode == 0, ran.stderr
     shot, floor = json.loads(ran.stdout)["results"]
     assert shot["name"] == "simulated-water, 3 shots"
     assert shot["chips"] == floor["chips"] == 2
     assert shot["score"] is not None
-    ran = geoseg("evaluate", config, "--shots", 99, *QUICK)
+    ran = geoseg("evaluate", "maps", config, "--shots", 99, *QUICK)
     assert ran.returncode == 2
     assert "there are 4 windows" in ran.stderr
 
@@ -143,7 +146,7 @@ def test_few_shots_train_on_so_many(config: Path) -> None:
 @pytest.mark.slow
 def test_every_region_is_left_out_once(config: Path) -> None:
     pytest.importorskip("lightning", reason="the extra `train` is not installed")
-    ran = geoseg("evaluate", config, "--leave-one-out", "--set", "split={kind: region}", *QUICK)
+    ran = geoseg("evaluate", "maps", config, "--leave-one-out", "--set", "split={kind: region}", *QUICK)
     assert ran.returncode == 0, ran.stderr
     left_out, floor = json.loads(ran.stdout)["results"]
     assert set(left_out["parts"]) == {"east", "west"}
@@ -158,7 +161,7 @@ def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> N
 
     assert onnx
     path = bundle(tmp_path / "more", ("green", "swir16"), evidence=None)
-    ran = geoseg("evaluate", config, "--model", path, "--record", "--on", "all", "--json")
+    ran = geoseg("evaluate", "maps", config, "--model", path, "--record", "--on", "all", "--json")
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)["results"][0]
     kept = json.loads((path / "model.json").read_text())["properties"]
@@ -166,5 +169,5 @@ def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> N
     assert kept["geoseg:evidence"]["rival"] == "mndwi"
     assert kept["geoseg:evidence"]["units"] == "reflectance"
     assert kept["geoseg:temperature"] == found["temperature"]
-    again = geoseg("evaluate", config, "--model", path, "--on", "all", "--json")
+    again = geoseg("evaluate", "maps", config, "--model", path, "--on", "all", "--json")
     assert json.loads(again.stdout)["results"][0]["confusion"] == found["confusion"]

@@ -151,7 +151,10 @@ def test_any_file_and_crs(
     report = judge_area(str(mapped), tmp_path / name, column="class")
     np.testing.assert_array_equal(report.counts, counts)
     assert not report.drawn_here
-    assert "was not drawn from this map by --draw-sample (it has no table of strata)" in messages.warnings[0]
+    assert (
+        "was not drawn from this map by geoseg evaluate sample (it has no table of strata)"
+        in messages.warnings[0]
+    )
 
 
 def pixels_of(*values: int) -> tuple[list[int], list[int]]:

@@ -72,7 +72,7 @@ def test_the_loop_learns(sites_run: Run) -> None:
 def test_sites_held_out_are_ranked_far_better_than_by_chance(sites_run: Run, tmp_path: Path) -> None:
     out = tmp_path / "report"
     done = geoseg(
-        "evaluate", sites_run.config, "--model", sites_run.bundle, "--on", "test", "-o", out, "--json"
+        "evaluate", "maps", sites_run.config, "--model", sites_run.bundle, "--on", "test", "-o", out, "--json"
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -249,13 +249,13 @@ def test_what_is_wrong_is_said(sites_run: Run, tmp_path: Path, change: str, code
         (("--shots", 3, "--model", "x"), 2, "--shots is for maps"),
         ((), 2, "give --model"),
         (("--model", "flood-sar"), 4, "is a segmentation network"),
-        (("--model", "x", "--on", "tests"), 2, "--on 'tests'"),
+        (("--model", "x", "--on", "tests"), 2, "'--on': 'tests' is not one of"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said(
     sites_run: Run, arguments: tuple[Any, ...], code: int, message: str
 ) -> None:
-    done = geoseg("evaluate", sites_run.config, *arguments)
+    done = geoseg("evaluate", "maps", sites_run.config, *arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
 

@@ -94,7 +94,7 @@ def test_from_real_footprints_to_a_real_map(data_dir: Path, tmp_path: Path) -> N
     for arguments in (("train", config, "-o", run, "--threads", 1), ("export", run, "-o", bundle)):
         done = geoseg(*arguments)
         assert done.returncode == 0, done.stderr
-    done = geoseg("evaluate", config, "--model", bundle, "--on", "test", "--json")
+    done = geoseg("evaluate", "maps", config, "--model", bundle, "--on", "test", "--json")
     assert done.returncode == 0, done.stderr
     (result,) = json.loads(done.stdout)["results"]
     learnt = [entry for entry in result["classes"] if 0 < entry["positives"] < result["sites"]]

@@ -1,0 +1,230 @@
+"""Commands made from their requests: a field of the request is an option of the command.
+
+A command is declared by a function: its docstring is the help, what it returns is the request and what is
+done with it. The request's model is imported when the command is parsed or explained, so that `geoseg --help`
+imports none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from . import options
+from .console import print_text
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from geoseg.spec.request import Place
+
+Request = TypeVar("Request", bound="BaseModel")
+
+NATIVE = {bool, int, float, str, Path}
+"""Types that typer reads itself; all others are text that the request reads."""
+
+REPORTING: Mapping[str, tuple[object, object]] = {
+    "config": (options.Config, None),
+    "print_config": (options.PrintConfig, False),
+    "dry_run": (options.DryRun, False),
+    "as_json": (options.Json, False),
+    "quiet": (options.Quiet, False),
+    "verbose": (options.Verbose, 0),
+}
+"""Options of every command: annotation and default."""
+
+PLAIN = ("as_json", "quiet", "verbose")
+MAP = tuple(REPORTING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Generic[Request]):
+    """A request, and what is done with it."""
+
+    request: type[Request]
+    run: Callable[[Request, options.Reporting], None]
+    reporting: tuple[str, ...] = PLAIN
+    """Which of `REPORTING` it has."""
+
+
+def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> None:
+    """Add a command to a group.
+
+    Args:
+        app: the group.
+        name: of the command.
+        declare: returns the command; its docstring is the help. Called when the command's options are needed.
+    """
+
+    class Declared(TyperCommand):
+        def get_params(self, ctx: Any) -> Any:
+            whole = _build(declare)
+            self.params, self.callback = whole.params, whole.callback
+            *own, last = super().get_params(ctx)
+            vars(last)["rich_help_panel"] = options.REPORTING  # --help
+            return [*own, last]
+
+    paragraphs = inspect.cleandoc(declare.__doc__ or "").split("\n\n")
+    app.command(name, cls=Declared, help="\n\n".join(" ".join(text.split()) for text in paragraphs))(_later)
+
+
+def group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """Make a group of commands that explains itself where none of them is named.
+
+    Args:
+        text: its help.
+        cls: what finds its commands.
+    """
+    app = typer.Typer(cls=cls)
+
+    @app.callback(invoke_without_command=True, help=text)
+    def explain(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    return app
+
+
+def _later() -> None:
+    """Stand for a command whose options are not known yet."""
+
+
+@cache
+def _build(declare: Callable[[], Command[Any]]) -> Any:
+    """Return the command as typer makes it from a function with an option a field."""
+    from geoseg.spec.option import PANELS
+    from geoseg.spec.request import places
+
+    command = declare()
+    offered = [place for place in places(command.request).values() if place.offered]
+    offered.sort(key=lambda place: (PANELS.index(place.option.group), not place.option.short))
+    names = {_identifier(place.name): place.name for place in offered}
+
+    def run(context: typer.Context, **values: Any) -> None:
+        given = {name: _plain(values[key]) for key, name in names.items()}
+        _run(command, context, {name: value for name, value in given.items() if _is_given(value)}, values)
+
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    context = inspect.Parameter("context", keyword_only, annotation=typer.Context)
+    own = [
+        inspect.Parameter(_identifier(place.name), keyword_only, default=None, annotation=_annotation(place))
+        for place in offered
+    ]
+    shared = [
+        inspect.Parameter(name, keyword_only, default=default, annotation=annotation)
+        for name, (annotation, default) in REPORTING.items()
+        if name in command.reporting
+    ]
+    vars(run).update(__signature__=inspect.Signature([context, *own, *shared]), __annotations__={})
+    app = typer.Typer(add_completion=False)
+    app.command()(run)
+    return typer.main.get_command(app)
+
+
+def _run(
+    command: Command[Any], context: typer.Context, given: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Build the request from what was given; print it, or do it."""
+    from .request import as_yaml, build
+
+    verbosity = options.verbosity(context, values.get("quiet", False), values.get("verbose", 0))
+    request = build(command.request, given, values.get("config"))
+    if values.get("print_config"):
+        print_text(as_yaml(request).rstrip())
+        return
+    reporting = options.Reporting(
+        verbosity=verbosity, as_json=values.get("as_json", False), dry_run=values.get("dry_run", False)
+    )
+    command.run(request, reporting)
+
+
+def _annotation(place: Place) -> Any:
+    """Return what typer reads of an option: its type, and how it is shown."""
+    from .completion import SUGGESTIONS, completer
+
+    option, (kind, choices) = place.option, _type(place)
+    metavar = option.metavar or ("|".join(choices) if choices else " " if kind is bool else None)
+    text = _escaped(option.help)
+    if option.suggest and option.suggest.endswith("-methods"):
+        text += f" Names: {', '.join(SUGGESTIONS[option.suggest]())}."
+    if default := option.default or _default(place):
+        text += f"  (default: {_escaped(default)})"
+    complete = completer(option.suggest) if option.suggest else None
+    if option.argument:
+        info = typer.Argument(metavar=metavar, help=text, show_default=False, autocompletion=complete)
+    else:
+        flags = (f"--{place.name}", *([option.short] if option.short else []))
+        info = typer.Option(
+            *flags,
+            metavar=metavar,
+            help=text,
+            show_default=False,
+            rich_help_panel=option.group,
+            autocompletion=complete,
+        )
+    return Annotated[kind | None, info]
+
+
+def _type(place: Place) -> tuple[Any, tuple[str, ...]]:
+    """Return the type that typer reads an option as, and its choices where they are fixed."""
+    from pydantic import BeforeValidator
+
+    kind = _bare(place.field.annotation)
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        return Enum("Choice", {name: name for name in (*choices, *place.option.choices)}, type=str), choices
+    is_text = any(isinstance(item, BeforeValidator) for item in place.field.metadata)
+    repeated = get_origin(kind) is dict or (get_args(kind)[1:] == (...,) and not is_text)
+    if repeated:
+        return list[str], ()
+    return (kind if kind in NATIVE and not is_text else str), ()
+
+
+def _bare(annotation: Any) -> Any:
+    """Return a type without its metadata and without None."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in {Union, UnionType}:
+        members = [item for item in get_args(annotation) if item is not type(None)]
+        return _bare(members[0]) if len(members) == 1 else annotation
+    return annotation
+
+
+def _default(place: Place) -> str:
+    """Return the default of a field as text; empty where there is none worth telling."""
+    value = place.field.default
+    if isinstance(value, tuple):
+        return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Path):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _identifier(name: str) -> str:
+    """Return the name of the parameter of an option."""
+    name = name.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) or name in REPORTING else name
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value not in ([], ())
+
+
+def _escaped(text: str) -> str:
+    """Keep brackets that rich would take for markup."""
+    return re.sub(r"\[(?=[a-z#/@])", r"\\[", text)

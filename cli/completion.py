@@ -1,0 +1,73 @@
+"""Names that a shell completes: of sensors, satellites, models, devices and methods.
+
+They are suggestions: what is valid, the request says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+
+def completer(kind: str) -> Callable[[str], list[str]]:
+    """Return what completes the beginning of a name.
+
+    Args:
+        kind: key of `SUGGESTIONS`.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        return sorted(name for name in SUGGESTIONS[kind]() if name.startswith(incomplete))
+
+    return complete
+
+
+def _sensors() -> Iterable[str]:
+    from geoseg.spec.presets import sensors
+
+    return sensors()
+
+
+def _satellites() -> Iterable[str]:
+    from geoseg.spec.presets import satellites
+
+    return satellites()
+
+
+def _models() -> Iterable[str]:
+    from geoseg.bundles.find import list_models
+
+    return [model.name for model in list_models()]
+
+
+def _devices() -> Iterable[str]:
+    return ("auto", "cpu", "cuda", "cuda:0")
+
+
+def _water_methods() -> Iterable[str]:
+    from geoseg.flood.choice import CLASSICAL
+    from geoseg.flood.methods import method_names
+
+    return ("auto", CLASSICAL, *method_names())
+
+
+def _change_methods() -> Iterable[str]:
+    from geoseg.change.methods import method_names
+
+    return ("auto", "classes", *method_names())
+
+
+def _methane_methods() -> Iterable[str]:
+    from geoseg.methane.methods import method_names
+
+    return ("auto", *method_names())
+
+
+SUGGESTIONS: Mapping[str, Callable[[], Iterable[str]]] = {
+    "sensors": _sensors,
+    "satellites": _satellites,
+    "models": _models,
+    "devices": _devices,
+    "water-methods": _water_methods,
+    "change-methods": _change_methods,
+    "methane-methods": _methane_methods,
+}

@@ -1,0 +1,248 @@
+"""Requests by their options: one flat name a field, however deeply the field is nested.
+
+The name is that of the long option without dashes. A key of a file of options, an option in an error message
+and a field of a form are therefore called alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from geoseg.errors import UsageError
+from geoseg.spec.option import Offer, Option
+
+Model = TypeVar("Model", bound=BaseModel)
+Path = tuple[str, ...]
+"""Names of fields from the request down; `*` is every item of a sequence."""
+
+EACH = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the value of an option stands in a request."""
+
+    name: str
+    """Of the option, without dashes."""
+    option: Option
+    field: FieldInfo
+    paths: tuple[Path, ...]
+    """More than one where several scenes share the value."""
+    prefixes: tuple[str, ...] = ("",)
+    """Of each path: the entries of the value, by name, that belong there; `""`: those without a prefix."""
+    scenes: bool = False
+    """Whether the value is paths of scenes."""
+    offered: bool = True
+    """Whether command lines offer it, besides files."""
+
+
+def places(kind: type[BaseModel]) -> Mapping[str, Place]:
+    """Return the options of a request by name, in the order of its fields."""
+    found: dict[str, Place] = {}
+    for place in _places(kind, (), Offer(), shared=False):
+        seen = found.setdefault(place.name, place)
+        if seen is not place:  # a scene beside another shares the option
+            paths, prefixes = seen.paths + place.paths, seen.prefixes + place.prefixes
+            found[place.name] = replace(seen, paths=paths, prefixes=prefixes)
+    return found
+
+
+def nested(kind: type[BaseModel], options: Mapping[str, object]) -> dict[str, Any]:
+    """Arrange options as the fields of a request, without validating them.
+
+    Args:
+        kind: of the request.
+        options: values by the options' names; text is read by the fields.
+
+    Raises:
+        UsageError: there is no such option.
+    """
+    known = places(kind)
+    if lost := next((name for name in options if name not in known), None):
+        raise UsageError(f"{kind.__name__} has no option {lost}")
+    table: dict[str, Any] = {
+        name: {} for name, field in kind.model_fields.items() if _is_group(field) and field.is_required()
+    }
+    # Scenes first: what they share is written into them.
+    for name in sorted(options, key=lambda name: not known[name].scenes):
+        place = known[name]
+        for path, prefix in zip(place.paths, place.prefixes, strict=True):
+            value = options[name]
+            if len(place.paths) > 1 and place.option.own:
+                value = _entries(value, prefix, place.prefixes)
+            elif place.scenes:
+                value = list(value) if isinstance(value, list | tuple) else [value]
+                if EACH in path:
+                    table[path[0]] = [{path[-1]: [item]} for item in value]
+                    continue
+            for target in _reach(table, path[:-1]):
+                target[path[-1]] = value
+    return table
+
+
+def from_options(
+    kind: type[Model], options: Mapping[str, object], where: Callable[[str], str] = str
+) -> Model:
+    """Make a request from options by name, as a command line would.
+
+    Args:
+        kind: of the request.
+        options: values by the options' names; text is read by the fields.
+        where: how an error names an option, such as `--tile` or `run.yaml, line 3: tile`.
+
+    Raises:
+        UsageError: an option is unknown, missing or has a value that makes no sense; it is named.
+    """
+    try:
+        return kind.model_validate(nested(kind, options))
+    except ValidationError as error:
+        name, text = _problem(kind, error)
+        raise UsageError(f"{where(name)}: {text}" if name else text) from error
+
+
+def to_options(request: BaseModel) -> dict[str, object]:
+    """Return a request as options by name, in values that YAML and JSON write; None is "not given"."""
+    dumped = request.model_dump(mode="json")
+    return {name: _value(dumped, place) for name, place in places(type(request)).items()}
+
+
+def option_of(field: FieldInfo) -> Option | None:
+    """Return the option of a field, where it has one."""
+    return next((item for item in field.metadata if isinstance(item, Option)), None)
+
+
+def spec_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the model that an annotation holds, and whether it holds several; (None, False) for no model."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    if get_origin(annotation) is tuple and get_args(annotation)[1:] == (...,):
+        inner, _ = spec_of(get_args(annotation)[0])
+        return inner, inner is not None
+    return None, False
+
+
+def _is_group(field: FieldInfo) -> bool:
+    return spec_of(field.annotation)[0] is not None and option_of(field) is None
+
+
+def _places(
+    kind: type[BaseModel], above: Path, offer: Offer, *, shared: bool, prefix: str = ""
+) -> Iterator[Place]:
+    """Walk the fields of a model.
+
+    Args:
+        kind: of the model.
+        above: path to it.
+        offer: which of its fields command lines offer.
+        shared: whether it is one of several further scenes, which have only what all scenes share.
+        prefix: of a scene beside another.
+    """
+    for name, field in kind.model_fields.items():
+        option = option_of(field)
+        inner, several = spec_of(field.annotation)
+        if inner is not None:
+            path = (*above, name, *([EACH] if several else []))
+            if option is None:
+                own = next((item for item in field.metadata if isinstance(item, Offer)), Offer())
+                yield from _places(inner, path, own, shared=False)
+                continue
+            first = next(iter(inner.model_fields))
+            yield Place(
+                name=_flat(name, option), option=option, field=field, paths=((*path, first),), scenes=True
+            )
+            for place in _places(inner, path, Offer(), shared=several, prefix=option.prefix):
+                if place.paths[0][-1] != first:
+                    yield place
+        elif option is not None and not (shared and option.own):
+            yield Place(
+                name=_flat(name, option),
+                option=option,
+                field=field,
+                paths=((*above, name),),
+                prefixes=(prefix,),
+                offered=offer.has(name),
+            )
+
+
+def _flat(name: str, option: Option) -> str:
+    return option.name or name.replace("_", "-")
+
+
+def _reach(table: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    """Return the tables at a path, made where they are missing; none where a sequence is not there."""
+    found = [table]
+    for index, step in enumerate(path):
+        if path[index + 1 : index + 2] == (EACH,):
+            found = [item for own in found for item in own.get(step, [])]
+        elif step != EACH:
+            found = [own.setdefault(step, {}) for own in found]
+    return found
+
+
+def _entries(value: object, prefix: str, prefixes: Sequence[str]) -> object:
+    """Return the entries of a value by name that belong to a scene, without its prefix."""
+
+    def belongs(entry: object) -> bool:
+        text = str(entry).lower()
+        return text.startswith(prefix) and (
+            bool(prefix) or not text.startswith(tuple(filter(None, prefixes)))
+        )
+
+    if isinstance(value, Mapping):
+        return {str(name)[len(prefix) :]: item for name, item in value.items() if belongs(name)}
+    if isinstance(value, list | tuple):
+        return [str(entry)[len(prefix) :] for entry in value if belongs(entry)]
+    return value
+
+
+def _value(dumped: Any, place: Place) -> object:
+    """Return the value of an option in a dumped request."""
+    if place.scenes:
+        *way, last = place.paths[0]
+        found = _at(dumped, [step for step in way if step != EACH])
+        return [item[last][0] for item in found] if EACH in way else found[last]
+    if len(place.paths) > 1 and place.option.own:
+        own = zip(place.paths, place.prefixes, strict=True)
+        return {prefix + name: item for path, prefix in own for name, item in _at(dumped, path).items()}
+    value = _at(dumped, place.paths[0])
+    return place.option.word or None if value is None else value
+
+
+def _at(dumped: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        dumped = dumped[step]
+    return dumped
+
+
+def _problem(kind: type[BaseModel], error: ValidationError) -> tuple[str, str]:
+    """Return what is wrong first with a request: the option's name and a text.
+
+    The name is empty where the text says all: what is missing, or values that do not go together.
+    """
+    first = error.errors()[0]
+    where = tuple(part for part in first["loc"] if isinstance(part, str))
+    place = next((place for place in places(kind).values() if _is_at(place, where)), None)
+    if place is not None and (first["type"] == "missing" or first["input"] in ([], ())):
+        if place.option.missing:
+            return "", place.option.missing
+        return place.name, "is required"
+    text = first["msg"].replace("Input should", "should")
+    if first["type"] == "value_error":  # our own texts name the value
+        text = text.removeprefix("Value error, ")
+    else:
+        text = f"{first['input']!r} {text}"
+    return (place.name if place is not None else ""), text
+
+
+def _is_at(place: Place, where: Path) -> bool:
+    """Whether an error at this path is about an option."""
+    for path in place.paths:
+        own = tuple(step for step in path if step != EACH)
+        if where and (where[: len(own)] == own or (place.scenes and own[: len(where)] == where)):
+            return True
+    return False

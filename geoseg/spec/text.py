@@ -1,0 +1,205 @@
+"""Values written as text, on a command line or in a file, to what requests hold."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BeforeValidator
+
+_UNITS = {
+    "": 2**20,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+    "m": 2**20,
+    "g": 2**30,
+}
+
+
+def reads(parse: Callable[[object], object]) -> BeforeValidator:
+    """Let a field read text by a function; None stays None."""
+    return BeforeValidator(lambda value: None if value is None else parse(value))
+
+
+def bbox(value: object) -> tuple[float, float, float, float]:
+    """Read `W,S,E,N`, or four numbers.
+
+    Raises:
+        ValueError: it is not four numbers in that order.
+    """
+    found = _floats(value, "four numbers W,S,E,N", 4)
+    west, south, east, north = found
+    if west >= east:
+        raise ValueError(f"west {west:g} is not less than east {east:g}")
+    if south >= north:
+        raise ValueError(f"south {south:g} is not less than north {north:g}")
+    return west, south, east, north
+
+
+def pair(value: object) -> tuple[float, float]:
+    """Read `A,B`, or two numbers.
+
+    Raises:
+        ValueError: it is not two finite numbers.
+    """
+    first, second = _floats(value, "two numbers with a comma between them", 2)
+    return first, second
+
+
+def numbers(value: object) -> tuple[float, ...]:
+    """Read `A,B,…`, or one number or several.
+
+    Raises:
+        ValueError: it is no list of finite numbers.
+    """
+    wanted = "numbers with commas between them, such as 80,90"
+    return _floats([value] if isinstance(value, int | float) else value, wanted)
+
+
+def words(value: object) -> object:
+    """Read `NAME,NAME,…` in lower case; anything else than text stays as it is."""
+    return value.lower().split(",") if isinstance(value, str) else value
+
+
+def place(value: object) -> tuple[float, float]:
+    """Read `LON,LAT` in degrees.
+
+    Raises:
+        ValueError: it is no place on the globe.
+    """
+    lon, lat = pair(value)
+    if not (-180 <= lon <= 360 and -90 <= lat <= 90):
+        raise ValueError(f"{value!r} is no longitude and latitude in degrees; the longitude comes first")
+    return lon, lat
+
+
+def wind(value: object) -> float | Path:
+    """Read a speed in m/s, or the path of a file of winds.
+
+    Raises:
+        ValueError: the speed is not above 0.
+    """
+    try:
+        speed = float(str(value))
+    except ValueError:
+        return Path(str(value))
+    if not (math.isfinite(speed) and speed > 0):
+        raise ValueError(f"{value!r}: without wind no plume is carried away, and there is no rate")
+    return speed
+
+
+def memory_mib(value: object) -> int:
+    """Read a size as MiB: `2GB`, `512MB`, `1.5GiB`, or a number of MiB.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value), re.IGNORECASE)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"{value!r} is no size; write 2GB, 512MB or a number of MiB")
+    return int(float(found[1]) * unit / 2**20)
+
+
+def batch_size(value: object) -> int | None:
+    """Read `auto` (None) or a number of tiles.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value == "auto":
+        return None
+    try:
+        return int(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is neither auto nor a number of tiles") from None
+
+
+def named_paths(value: object) -> dict[str, str]:
+    """Read `NAME=PATH` entries, or a mapping of names to paths; names become lower case.
+
+    `PATH:INDEX` stays as it is: only an opened file tells `C:` from an index.
+
+    Raises:
+        ValueError: an entry has no name or path, or a name comes twice.
+    """
+    if isinstance(value, dict):
+        entries = [(str(name), str(path)) for name, path in value.items()]
+    elif isinstance(value, list | tuple):
+        entries = [_named_path(str(entry)) for entry in value]
+    else:
+        raise ValueError(f"{value!r} is not NAME=PATH")
+    found: dict[str, str] = {}
+    for name, path in entries:
+        if name in found:
+            raise ValueError(f"{name} is given twice: {found[name]} and {path}")
+        found[name] = path
+    return found
+
+
+def class_entry(value: object) -> object:
+    """Read `VALUE=LABEL[:#rrggbb]` as (value, label, colour); anything else than text stays as it is.
+
+    Raises:
+        ValueError: the text is not of that form.
+    """
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+)\s*=\s*(.+?)\s*(?::\s*(#[0-9a-fA-F]{6}))?\s*", value)
+    if found is None or not 1 <= int(found[1]) <= 254:
+        raise ValueError(f"{value!r} is not VALUE=LABEL[:#rrggbb] with a value of 1 to 254")
+    return int(found[1]), found[2], found[3].lower() if found[3] else None
+
+
+def settings(value: object) -> dict[str, object]:
+    """Read `KEY=VALUE` entries, whose values are YAML, or a mapping.
+
+    Raises:
+        ValueError: an entry is not of that form.
+    """
+    import yaml  # noqa: PLC0415 - requests of maps need none
+
+    if isinstance(value, dict):
+        return dict(value)
+    found: dict[str, object] = {}
+    for entry in value if isinstance(value, list | tuple) else [value]:
+        name, equals, text = str(entry).partition("=")
+        if not name or not equals:
+            raise ValueError(f"{entry!r}: write KEY=VALUE, such as loop.epochs=20")
+        try:
+            found[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{entry!r}: the value is not valid YAML") from error
+    return found
+
+
+def _floats(value: object, wanted: str, count: int | None = None) -> tuple[float, ...]:
+    """Read finite numbers with commas between them, or a sequence of numbers."""
+    parts: Sequence[object] = value.split(",") if isinstance(value, str) else ()
+    if isinstance(value, list | tuple):
+        parts = value
+    try:
+        found = tuple(float(str(part)) for part in parts)
+    except ValueError:
+        raise ValueError(f"{value!r} is not {wanted}") from None
+    if not found or (count is not None and len(found) != count):
+        raise ValueError(f"{value!r} is not {wanted}")
+    if not all(map(math.isfinite, found)):
+        raise ValueError(f"{value!r} is not {wanted}: a number is not finite")
+    return found
+
+
+def _named_path(entry: str) -> tuple[str, str]:
+    name, equals, path = (part.strip() for part in entry.partition("="))
+    if not (name and equals and path):
+        raise ValueError(f"{entry!r} is not NAME=PATH")
+    return name.lower(), path

@@ -1,0 +1,81 @@
+"""Requests for small tools: polygons of a class raster, what a file is, a demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from geoseg.spec import text
+from geoseg.spec.base import Spec
+from geoseg.spec.fields import Overwrite
+from geoseg.spec.option import INPUT, Offer, Option
+from geoseg.spec.runs import RunSpec, SceneSpec
+
+ClassEntry = tuple[int, str, str | None]
+"""Value, label, colour; no colour: one of a palette."""
+
+
+def _once(entries: Sequence[ClassEntry]) -> Sequence[ClassEntry]:
+    labels: dict[int, str] = {}
+    for value, label, _ in entries:
+        if value in labels:
+            raise ValueError(f"value {value} is named twice, {labels[value]} and {label}")
+        labels[value] = label
+    return entries
+
+
+class VectorizeRequest(Spec):
+    """Polygons of a class raster."""
+
+    mask: Annotated[
+        str,
+        Option(
+            "A raster of one integer band with values 0..255; 0, 255 and nodata get no polygons.",
+            metavar="MASK",
+            argument=True,
+            missing="no MASK is given; name a class raster",
+        ),
+    ]
+    run: Annotated[
+        RunSpec, Offer(only=("output", "overwrite", "dst_crs", "min_area", "fill_holes", "simplify"))
+    ]
+    classes: Annotated[
+        tuple[Annotated[ClassEntry, BeforeValidator(text.class_entry)], ...],
+        AfterValidator(_once),
+        Option(
+            "Name and colour a class; repeatable.",
+            name="class",
+            metavar="VALUE=LABEL[:#rrggbb]",
+            panel=INPUT,
+            default="the raster's own names and colours",
+        ),
+    ] = ()
+
+
+class InfoRequest(SceneSpec):
+    """A scene, model or map to describe."""
+
+    paths: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        Option(
+            "A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map that geoseg "
+            "made. Told apart by what is in it.",
+            name="scene",
+            metavar="SCENE|MODEL|MAP",
+            argument=True,
+            missing="no SCENE, MODEL or MAP is given; name one",
+        ),
+    ]
+
+
+class DemoRequest(Spec):
+    """A demonstration."""
+
+    folder: Annotated[Path, Option("Where everything is written.", metavar="FOLDER", argument=True)] = Path(
+        "demo-output"
+    )
+    overwrite: Overwrite = False
