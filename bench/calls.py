@@ -35,7 +35,10 @@ import inspect, json, sys, threading
 seen = set()
 def look(frame, event, argument):
     code = frame.f_code
-    if event == "call" and ("/geoseg/" in code.co_filename or "/cli/" in code.co_filename):
+    # Bodies of classes and modules have no locals of their own (CO_NEWLOCALS).
+    if event != "call" or not code.co_flags & 2:
+        return
+    if "/geoseg/" in code.co_filename or "/cli/" in code.co_filename:
         seen.add((code.co_filename, code.co_qualname))
 threading.setprofile(look)
 sys.setprofile(look)
