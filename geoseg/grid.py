@@ -338,7 +338,7 @@ def sample_windows(grid: Grid, *, size: int, most: int) -> list[Window]:
     """
     rows, cols = -(-grid.height // size), -(-grid.width // size)
     shrink = math.sqrt(max(1.0, rows * cols / most))
-    keep_rows = max(1, min(rows, round(rows / shrink)))
+    keep_rows = max(1, min(rows, most, round(rows / shrink)))
     keep_cols = max(1, min(cols, most // keep_rows))
     return [
         Window(row=int(row) * size, col=int(col) * size, height=size, width=size).intersect(grid.window)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod
 from rasterio.features import rasterize
 from scipy import ndimage
+from shapely.affinity import affine_transform
 
 from geoseg.errors import UsageError
 from geoseg.features import Features
@@ -352,6 +353,40 @@ def test_simplified_neighbours_share_their_edge() -> None:
     union = shapely.union_all(smooth.geometry)
     assert shapely.area(smooth.geometry).sum() == pytest.approx(union.area, rel=1e-9)
     assert shapely.get_num_interior_rings(union) == 0
+
+
+def _turned(degrees: float) -> Affine:
+    """Pixels of 10 m, turned about the first corner."""
+    along, across = 10 * np.cos(np.radians(degrees)), 10 * np.sin(np.radians(degrees))
+    return Affine(along, across, 500_000, across, -along, 5_000_000)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        _turned(30),
+        _turned(-75),
+        Affine(10, 0, 500_000, 0, 10, 5_000_000),
+    ],
+    ids=["rotated 30", "rotated -75", "south up"],
+)
+def test_simplifying_does_not_depend_on_the_rotation_of_the_grid(transform: Affine) -> None:
+    rng = np.random.default_rng(2)
+    classes = np.where(ndimage.gaussian_filter(rng.random((60, 60)), 4) > 0.5, 1, 0).astype(np.uint8)
+    # 2.89 pixels: no triangle of pixel corners has this area, so rounding of the pixel size decides nothing.
+    cleaning = Cleaning(simplify=17)
+    straight, _ = _map(classes, grid=_grid(classes, 32633, UTM), cleaning=cleaning)
+    turned, _ = _map(classes, grid=_grid(classes, 32633, transform), cleaning=cleaning)
+    found, wanted = (
+        [affine_transform(shape, (~place).to_shapely()) for shape in features.geometry]
+        for features, place in ((turned, transform), (straight, UTM))
+    )
+    assert len(found) == len(wanted) > 2
+    first, second = (
+        shapely.normalize(shapely.transform(np.array(shapes), np.rint)) for shapes in (found, wanted)
+    )
+    assert shapely.equals(first, second).all()
+    assert shapely.hausdorff_distance(np.array(found), np.array(wanted)).max() < 1e-6
 
 
 def test_reprojection_moves_the_polygons() -> None:
