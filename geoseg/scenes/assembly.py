@@ -1,4 +1,4 @@
-"""Every candidate band gets its name, or is left out, or is refused."""
+"""Name every candidate band, leave it out, or raise an error."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from geoseg.scenes.naming import (
 )
 from geoseg.scenes.product import Asset, LeftOut
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.recognition import AS_SAID, Verdict, not_recognised, sensors_of
+from geoseg.scenes.recognition import BY_OPTION, SensorMatch, not_recognised, sensors_of
 from geoseg.spec import SensorSpec
 
 LOG = logging.getLogger(__name__)
 
 COARSER = 1.5
-"""A band found twice is taken from the file whose pixels are so many times smaller; else it is an error."""
+"""Ratio of pixel sizes from which the finer of two files with one band is used; below it is an error."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Named:
-    """A candidate with its name."""
+class NamedCandidate:
+    """A candidate band with its name."""
 
     name: str
     candidate: Candidate
     origin: str
-    """How the name was found, for people."""
+    """How the name was found, for messages and `geoseg info`."""
 
 
 def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
-    """Return a file's bands without a true alpha band.
+    """Return the bands of a file without its alpha band.
 
-    A band that calls itself alpha is one if its values are only 0 and the highest of the dtype; else it
-    holds data, as the near infrared of NAIP does.
+    A band with the colour interpretation alpha is an alpha band only if its values are 0 and the highest of
+    the dtype; else it holds data, as the near infrared of NAIP does.
 
     Raises:
         SceneError: the product's metadata describe another number of bands than the file has.
@@ -56,18 +56,18 @@ def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
     indexes = list(range(1, raster.count + 1))
     alpha = raster.alpha_candidate
     if alpha is not None:
-        kinds = np.unique(raster.sample(alpha))
+        values = np.unique(raster.sample(alpha))
         dtype = raster.dtypes[alpha - 1]
         high = np.iinfo(dtype).max if dtype.kind in "iu" else 1
-        if set(kinds.tolist()) <= {0, 1, 255, high}:
+        if set(values.tolist()) <= {0, 1, 255, high}:
             raster.trust_alpha(alpha)
             indexes.remove(alpha)
         else:
-            note(LOG, f"band {alpha} calls itself alpha but its values vary: taken for data")
+            note(LOG, f"band {alpha} is tagged as alpha but its values vary: it is read as data")
     if asset.wavelengths and len(asset.wavelengths) != raster.count:
         raise SceneError(
-            f"{raster.path} has {raster.count} bands, and its metadata describe {len(asset.wavelengths)}; "
-            "fetch both again"
+            f"{raster.path} has {raster.count} bands, but its metadata describe {len(asset.wavelengths)}; "
+            "download both again"
         )
     wavelengths = {index: centre_of(asset, raster, index) for index in indexes}
     widths: list[float | None] = [None] * raster.count
@@ -76,7 +76,7 @@ def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
         bad = bad_bands(raster) | {index for index, centre in wavelengths.items() if centre is None}
         if bad:
             indexes = [index for index in indexes if index not in bad]
-            note(LOG, f"left out: {len(bad)} bands that the product calls bad or did not acquire")
+            note(LOG, f"left out: {len(bad)} bands that the product marks as bad or did not acquire")
     return [
         Candidate(
             asset=asset, raster=raster, index=index, wavelength=wavelengths[index], fwhm=widths[index - 1]
@@ -85,138 +85,126 @@ def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Naming:
-    """Bands with names, and what became of the others."""
-
-    named: list[Named]
-    left_out: list[LeftOut]
-
-
 def name_bands(
     candidates: Sequence[Candidate],
-    verdict: Verdict,
+    match: SensorMatch,
     sensors: Mapping[str, SensorSpec],
     *,
     settled: Collection[str] = (),
-) -> Naming:
+) -> tuple[list[NamedCandidate], list[LeftOut]]:
     """Name every band that can be named.
 
     Args:
-        candidates: the bands of all files that `--band` does not settle.
-        verdict: the sensor.
+        candidates: the bands of all files that `--band` does not name.
+        match: the sensor.
         sensors: all sensors by name.
-        settled: names that `--band` gave to other bands; with any, bands without a name are left out even if
-            their file was asked for.
+        settled: names that `--band` gave to other bands; if there are any, bands without a name are left
+            out even if the user gave their file.
+
+    Returns:
+        The bands with names, and the bands that are left out.
 
     Raises:
-        BandError: a file asked for has no band that can be named, or two files hold the same band.
+        BandError: a file that the user gave has no band that can be named, or two files hold the same band.
         SceneError: files are of several sensors.
     """
-    named: list[Named] = []
+    named: list[NamedCandidate] = []
     unknown: list[Candidate] = []
-    own, foreign = _of_product(candidates, verdict, sensors)
-    for group in _by_raster(own):
-        found = _cube(group) or _by_names(group, verdict, sensors)
-        if not found and (ordered := _in_order(group, verdict)):
-            found, guess = ordered
-            note(LOG, guess)
-        named += found
-        have = {id(item.candidate) for item in found}
-        unknown += [item for item in group if id(item) not in have]
+    in_product, foreign = _of_product(candidates, match, sensors)
+    groups: dict[Raster, list[Candidate]] = {}
+    for item in in_product:
+        groups.setdefault(item.raster, []).append(item)
+    for group in groups.values():
+        bands = _by_wavelengths(group) or _by_names(group, match, sensors) or _in_order(group, match)
+        named += bands
+        with_name = {id(band.candidate) for band in bands}
+        unknown += [item for item in group if id(item) not in with_name]
+    _refuse_other_sensors(named, [] if settled else unknown, match, sensors)
     known = {item.candidate.raster for item in named}
-    wanted = [item for item in unknown if not item.asset.spare and item.raster not in known]
-    if not settled and (wanted or (unknown and not named)):
-        raise _not_named(wanted or unknown, verdict, sensors)
+    required = [item for item in unknown if not item.asset.optional and item.raster not in known]
+    if not settled and (required or (unknown and not named)):
+        raise _not_named(required or unknown, match, sensors)
     left = [LeftOut(name=item.where, why="not known by name") for item in unknown]
     left += [LeftOut(name=item.where, why="not named as the product's files are") for item in foreign]
     if left and not settled:
-        told = [item.name for item in left]
-        more = f" and {len(told) - 6} more" if len(told) > 6 else ""
-        note(LOG, f"left out, not known by name: {', '.join(told[:6])}{more}")
-    _refuse_other_sensors(named, verdict, sensors)
-    return Naming(named=_once([item for item in named if item.name not in settled]), left_out=left)
+        more = f" and {len(left) - 6} more" if len(left) > 6 else ""
+        note(LOG, f"left out, not known by name: {', '.join(item.name for item in left[:6])}{more}")
+    return _without_duplicates([item for item in named if item.name not in settled]), left
 
 
 def _of_product(
-    candidates: Sequence[Candidate], verdict: Verdict, sensors: Mapping[str, SensorSpec]
+    candidates: Sequence[Candidate], match: SensorMatch, sensors: Mapping[str, SensorSpec]
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """Split bands into those of the product's files and those of files that merely lie in its folder.
+    """Split bands into those of the product's files and those of other files in its folder.
 
-    Where some files are named as a sensor's products are, or labelled by the product's metadata, others
-    that were found beside them are none of it: a word in their names must not make them bands.
+    Where some files are named as a sensor's products are, or labelled by the product's metadata, other files
+    of the folder are not part of it: a word in their names must not make them bands.
     """
-    # Files of other sensors stay, to be refused.
+    # Files named as those of another sensor stay, so that _refuse_other_sensors raises an error.
     named = {id(item) for item in candidates if item.asset.labels or sensors_of(item.file, sensors)}
-    if not named or verdict.reason == AS_SAID:
+    if not named or match.reason == BY_OPTION:
         return list(candidates), []
-    own = [item for item in candidates if id(item) in named or not item.asset.spare]
-    taken = {id(item) for item in own}
-    return own, [item for item in candidates if id(item) not in taken]
+    in_product = [item for item in candidates if id(item) in named or not item.asset.optional]
+    ids = {id(item) for item in in_product}
+    return in_product, [item for item in candidates if id(item) not in ids]
 
 
-def _by_raster(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-    groups: dict[Raster, list[Candidate]] = {}
-    for item in candidates:
-        groups.setdefault(item.raster, []).append(item)
-    return list(groups.values())
-
-
-def _cube(group: Sequence[Candidate]) -> list[Named]:
-    """Name a spectrometer's bands by wavelength."""
+def _by_wavelengths(group: Sequence[Candidate]) -> list[NamedCandidate]:
+    """Name the bands of an imaging spectrometer by wavelength; none for other files."""
     wavelengths = [item.wavelength for item in group if item.wavelength]
     spectrometer = len(group) >= CUBE or bool(group[0].asset.wavelengths)
     if not spectrometer or len(wavelengths) < len(group):
         return []
     pairs = zip(cube_names(wavelengths), group, strict=True)
-    return [Named(name=name, candidate=item, origin="wavelength") for name, item in pairs]
+    return [NamedCandidate(name=name, candidate=item, origin="wavelength") for name, item in pairs]
 
 
-def _by_names(group: Sequence[Candidate], verdict: Verdict, sensors: Mapping[str, SensorSpec]) -> list[Named]:
-    """Name bands by what labels, file names and wavelengths say."""
+def _by_names(
+    group: Sequence[Candidate], match: SensorMatch, sensors: Mapping[str, SensorSpec]
+) -> list[NamedCandidate]:
+    """Name bands by labels, file names, wavelengths and words."""
     generic, radar = sensors["generic"], sensors["sentinel-1"]
     words = {**vocabulary(generic, names=True), **vocabulary(radar, names=True)}
-    sensor = verdict.sensor or generic
-    own = vocabulary(sensor, names=True)
-    found = []
+    sensor = match.sensor or generic
+    labels = vocabulary(sensor, names=True)
+    named = []
     for item in group:
-        name, origin = name_by_words(item, own, sensor.file_patterns), "name"
+        name, origin = name_by_words(item, labels, sensor.file_patterns), "name"
         if name is None:
             name, origin = name_by_wavelength(item.wavelength, sensor), "wavelength"
         if name is None:
             name, origin = name_by_words(item, words, ()), "word in its name"
         if name is not None:
-            found.append(Named(name=name, candidate=item, origin=origin))
-    return found
+            named.append(NamedCandidate(name=name, candidate=item, origin=origin))
+    return named
 
 
-def _in_order(group: Sequence[Candidate], verdict: Verdict) -> tuple[list[Named], str] | None:
-    """Name the bands of a stack by the sensor's usual order, where their number fits."""
-    sensor, file = verdict.sensor, group[0].file
-    if sensor is None:
-        return None
+def _in_order(group: Sequence[Candidate], match: SensorMatch) -> list[NamedCandidate]:
+    """Name the bands of a stack by the sensor's usual order, if their number fits; a note says so."""
+    sensor = match.sensor
+    if sensor is None or len(group) == 1:
+        return []
     orders = orders_of(sensor, len(group))
     order = orders[0] if orders else None
     if len(orders) > 1:
         order = _with_darkest(group, orders, "cirrus")
-    if order is None and sensor.name == "generic" and verdict.reason == AS_SAID:
+    if order is None and sensor.name == "generic" and match.reason == BY_OPTION:
         order = tuple(f"b{item.index}" for item in group)
-    if order is None or len(group) == 1:
-        return None
-    named = [
-        Named(name=name, candidate=item, origin="usual order")
-        for name, item in zip(order, group, strict=True)
-    ]
-    return (
-        named,
-        f"{file}: bands without names, taken in the usual order of {sensor.name}: {', '.join(order)}",
+    if order is None:
+        return []
+    note(
+        LOG,
+        f"{group[0].file}: the bands have no names and are read in the usual order of {sensor.name}: "
+        f"{', '.join(order)}",
     )
+    pairs = zip(order, group, strict=True)
+    return [NamedCandidate(name=name, candidate=item, origin="usual order") for name, item in pairs]
 
 
 def _with_darkest(
     group: Sequence[Candidate], orders: Sequence[tuple[str, ...]], band: str
 ) -> tuple[str, ...]:
-    """Return the order in which a band stands where the darkest one does, else the first."""
+    """Return the order in which `band` is at the position of the darkest band, else the first order."""
     medians = []
     for item in group:
         values = item.raster.sample(item.index)
@@ -227,10 +215,10 @@ def _with_darkest(
 
 
 def _not_named(
-    unknown: Sequence[Candidate], verdict: Verdict, sensors: Mapping[str, SensorSpec]
+    unknown: Sequence[Candidate], match: SensorMatch, sensors: Mapping[str, SensorSpec]
 ) -> BandError:
-    """Say why bands have no names."""
-    sensor, first = verdict.sensor, unknown[0]
+    """Return the error for bands without names."""
+    sensor, first = match.sensor, unknown[0]
     count = sum(item.raster is first.raster for item in unknown)
     if first.asset.unnamed:
         return BandError(f"{first.file}: {first.asset.unnamed}")
@@ -238,85 +226,90 @@ def _not_named(
         return not_recognised(unknown, sensors)
     if sensor.kind == "hyperspectral":
         return BandError(
-            f"{first.file} has {count} bands without wavelengths; {sensor.name} cubes are read from the "
-            "product as delivered (EnMAP with METADATA.XML beside it, PRISMA .he5, EMIT .nc), or from ENVI "
-            "or GeoTIFF with a wavelength a band"
+            f"{first.file} has {count} bands without wavelengths; give {sensor.name} data as the product was "
+            "delivered (EnMAP with METADATA.XML, PRISMA .he5, EMIT .nc), or as ENVI or GeoTIFF with a "
+            "wavelength for each band"
         )
     orders = [str(len(order)) for order in (sensor.order, *sensor.orders) if order]
-    usual = f"its usual stacks have {' or '.join(orders)}" if orders else "it has no usual order"
+    usual = f"usual stacks of {sensor.name} have {' or '.join(orders)}"
     return BandError(
-        f"{first.file} has {count} bands without names; as {sensor.name} {usual}; "
+        f"{first.file} has {count} bands without names; "
+        f"{usual if orders else f'{sensor.name} has no usual order of bands'}; "
         f"name them with --band NAME={first.raster.path}:{first.index}"
     )
 
 
-def _once(named: Sequence[Named]) -> list[Named]:
-    """Keep each band of the finest files that hold it; several may hold it side by side, as tiles.
+def _without_duplicates(named: Sequence[NamedCandidate]) -> list[NamedCandidate]:
+    """Return each band of the finest files that hold it; several may hold it as tiles of one area.
 
     Raises:
-        BandError: two files, or two bands of one, hold a band of the same ground at the same resolution.
+        BandError: two files, or two bands of one file, hold a band of the same area at the same pixel size.
     """
-    groups: dict[str, list[Named]] = {}
+    groups: dict[str, list[NamedCandidate]] = {}
     for item in named:
         groups.setdefault(item.name, []).append(item)
-    kept: list[Named] = []
+    unique: list[NamedCandidate] = []
     for name, group in groups.items():
         if len(group) == 1:
-            kept += group
+            unique += group
             continue
-        finest = min(group, key=_pixel)
-        tiles: list[Named] = []
+        finest = min(group, key=_pixel_size)
+        tiles: list[NamedCandidate] = []
         for item in group:
-            if _pixel(item) >= COARSER * _pixel(finest):
-                note(LOG, f"{name}: {finest.candidate.where} taken, {item.candidate.where} is coarser")
+            if _pixel_size(item) >= COARSER * _pixel_size(finest):
+                note(
+                    LOG,
+                    f"{name}: {finest.candidate.where} is used, because {item.candidate.where} is coarser",
+                )
                 continue
             for other in tiles:
                 if not are_tiles(other.candidate.raster.grid, item.candidate.raster.grid):
                     raise BandError(
                         f"band {name} is in {other.candidate.where} and in {item.candidate.where}; "
-                        f"give one scene at a time, or say which with --band {name}=PATH[:INDEX]"
+                        f"give one scene at a time, or select the band with --band {name}=PATH[:INDEX]"
                     )
             tiles.append(item)
-        kept += tiles
-    return kept
+        unique += tiles
+    return unique
 
 
 def _refuse_other_sensors(
-    named: Sequence[Named], verdict: Verdict, sensors: Mapping[str, SensorSpec]
+    named: Sequence[NamedCandidate],
+    unknown: Sequence[Candidate],
+    match: SensorMatch,
+    sensors: Mapping[str, SensorSpec],
 ) -> None:
-    """Refuse files whose own names are those of another sensor than the scene's.
+    """Raise an error if files are named as bands of another sensor than the scene's.
+
+    Args:
+        named: the bands with names.
+        unknown: bands without a name in the scene's sensor.
+        match: the scene's sensor.
+        sensors: all sensors by name.
 
     Raises:
-        SceneError: there is one; the message names it.
+        SceneError: a file is of another sensor; the message names one file of each.
     """
-    if verdict.sensor is None or verdict.reason == AS_SAID:
+    if match.sensor is None or match.reason == BY_OPTION:
         return
-    for item in named:
-        own = sensors_of(item.candidate.file, sensors)
-        if own and not any(_alike(name, verdict.sensor.name) for name in own):
-            other = next(
-                (
-                    known.candidate.file
-                    for known in named
-                    if verdict.sensor.name in sensors_of(known.candidate.file, sensors)
-                ),
-                verdict.reason,
-            )
-            raise SceneError(
-                f"files of several sensors make no one scene: {other} is {verdict.sensor.name}, "
-                f"{item.candidate.file} is {own[0]}; give those of one, or say --sensor"
-            )
+    items = [item.candidate for item in named]
+    for item in (*items, *unknown):
+        names = sensors_of(item.file, sensors)
+        if not names or match.sensor.name in names:
+            continue
+        other = sensors[names[0]]
+        if item in unknown and not name_by_words(item, vocabulary(other, names=False), other.file_patterns):
+            continue
+        files = (known.file for known in items if match.sensor.name in sensors_of(known.file, sensors))
+        raise SceneError(
+            f"files of several sensors cannot be one scene: {next(files, match.reason)} is "
+            f"{match.sensor.name}, {item.file} is {other.name}; select one with --sensor, or give the files "
+            "of one"
+        )
 
 
-def _alike(one: str, other: str) -> bool:
-    """Whether two sensors are one but for the offset of Sentinel-2."""
-    return one.removesuffix("-offset").removesuffix("-harmonised") == other.removesuffix(
-        "-offset"
-    ).removesuffix("-harmonised")
-
-
-def _pixel(item: Named) -> float:
-    """Return the side of a pixel in metres, in pixel coordinates where there is no CRS."""
+def _pixel_size(item: NamedCandidate) -> float:
+    """Return the side of a pixel in metres; in pixel coordinates where there is no CRS."""
     grid = item.candidate.raster.grid
     if grid.crs is None:
         return float(abs(grid.transform.determinant) ** 0.5)

@@ -1,4 +1,4 @@
-"""Which files and bands of a product are auxiliary (angles, heights, pictures), told by name: never bands."""
+"""Recognise auxiliary files and bands of a product (angles, heights, pictures) by name and set them aside."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from geoseg.spec import AuxiliarySpec
 Layers = Mapping[str, AuxiliarySpec]
 
 _PREFIXED = 3
-"""Labels of at least so many characters count at the end of longer ones too: `20230506_WVP`."""
+"""Least length of labels that are recognised at the end of longer names too: `20230506_WVP`."""
 
 
-def what_by_name(name: str, layers: Layers) -> str | None:
-    """Return what an auxiliary file holds by its name, without regard to case; None: it is none."""
+def content_by_name(name: str, layers: Layers) -> str | None:
+    """Return the content of an auxiliary file by its name, without regard to case; None for other files."""
     for spec in layers.values():
         for layer in spec.layers:
             if any(re.search(pattern, name, re.IGNORECASE) for pattern in layer.files):
@@ -29,8 +29,8 @@ def what_by_name(name: str, layers: Layers) -> str | None:
     return None
 
 
-def what_by_label(labels: Iterable[str], layers: Layers) -> str | None:
-    """Return what a STAC asset or a band of a stack holds, by key or description; None: no auxiliary."""
+def content_by_label(labels: Iterable[str], layers: Layers) -> str | None:
+    """Return the content of an auxiliary STAC asset or band by key or description; None for other bands."""
     for text in labels:
         for spec in layers.values():
             for layer in spec.layers:
@@ -47,12 +47,12 @@ def _ends(label: str) -> re.Pattern[str]:
 
 
 def set_auxiliary_aside(product: Product, layers: Layers, named: Collection[str] = ()) -> Product:
-    """Return a product without its auxiliary files, which `left_out` lists then.
+    """Return a product without its auxiliary files, which are listed in `left_out`.
 
     Args:
         product: the files of a scene.
         layers: all auxiliary layers by provider.
-        named: paths that the user calls bands, whatever their names say.
+        named: paths that `--band` names, which stay.
 
     Raises:
         SceneError: all of its files are auxiliary.
@@ -61,18 +61,19 @@ def set_auxiliary_aside(product: Product, layers: Layers, named: Collection[str]
     for asset in product.assets:
         name = base_name(asset.path)
         keys = [*(asset.labels[0] if len(asset.labels) == 1 else ()), asset.key]
-        if asset.spare:
-            # Exports of single bands: `TCI_R.tif`.
+        if asset.optional:
+            # Exports of single bands have names such as `TCI_R.tif`.
             keys.append(PurePosixPath(name).stem)
-        what = what_by_name(name, layers) or what_by_label(filter(None, keys), layers)
-        if what is not None and asset.path not in named:
-            left.append(LeftOut(name=name, why=what))
+        content = content_by_name(name, layers) or content_by_label(filter(None, keys), layers)
+        if content is not None and asset.path not in named:
+            left.append(LeftOut(name=name, why=content))
         else:
             assets.append(asset)
     if left and not assets:
-        told = ", ".join(f"{item.name} ({item.why})" for item in left[:3])
+        listed = ", ".join(f"{item.name} ({item.why})" for item in left[:3])
         raise SceneError(
-            f"{product.name} holds no band, but {told}; give band files, or name bands with --band NAME=PATH"
+            f"{product.name} has no bands, only {listed}; give band files, or name bands with --band "
+            "NAME=PATH"
         )
     return replace(product, assets=tuple(assets), left_out=(*product.left_out, *left))
 
@@ -80,13 +81,13 @@ def set_auxiliary_aside(product: Product, layers: Layers, named: Collection[str]
 def set_auxiliary_bands_aside(
     candidates: Sequence[Candidate], layers: Layers
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    """Split the bands of stacks into those to map from and auxiliary ones."""
+    """Split the bands of stacks into bands to map from and auxiliary bands."""
     bands, left = [], []
     for item in candidates:
-        what = what_by_label(item.labels, layers)
-        if what is None:
+        content = content_by_label(item.labels, layers)
+        if content is None:
             bands.append(item)
         else:
             label = item.labels[0] if item.labels else ""
-            left.append(LeftOut(name=f"{item.where} ({label})" if label else item.where, why=what))
+            left.append(LeftOut(name=f"{item.where} ({label})" if label else item.where, why=content))
     return bands, left

@@ -13,7 +13,7 @@ from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.files import find_product
 from geoseg.scenes.lattice import overlap
 from geoseg.scenes.legend import Legend, read_legend
-from geoseg.scenes.mosaic import Mosaic
+from geoseg.scenes.mosaic import TileMosaic
 from geoseg.scenes.paths import is_local
 from geoseg.scenes.product import Product, time_in_name
 from geoseg.scenes.quality_layers import Quality
@@ -132,7 +132,7 @@ def _joined(found: Sequence[ClassMap], product: Product) -> ClassMap:
             item.scene.close()
         names = ", ".join(base_name(item.scene.bands[0].raster.path) for item in found)
         raise SceneError(f"{product.name} holds several maps of classes ({names}): give those of one date")
-    mosaic = Mosaic([item.scene.bands for item in found])
+    mosaic = TileMosaic([item.scene.bands for item in found])
     band = replace(first.scene.bands[0], raster=mosaic, index=1, nodata=mosaic.nodata[0])
     tiled = Message(logger=__name__, text=f"{len(found)} files tile the area and are read as one")
     facts = replace(first.scene.facts, name=product.name, messages=(tiled,))

@@ -1,4 +1,4 @@
-"""Files of several parts, and GDAL's names of parts: spectrometers' products, and arrays as bands."""
+"""Files of several parts, and GDAL's names of parts: products of spectrometers, and arrays as bands."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from posixpath import dirname
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.scenes import emit, prisma
 from geoseg.scenes.arrays import is_array
 from geoseg.scenes.paths import Listing, is_local
 from geoseg.scenes.product import Asset, Product
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.readers import SPECTROMETER_SUFFIXES
 from geoseg.scenes.subdatasets import Subdataset, contents_of, spelled
 from geoseg.scenes.variables import variable_product, variables_product
 
@@ -21,16 +21,15 @@ _ZARR = {".zgroup", ".zarray", "zarr.json"}
 
 
 def container_product(path: str) -> Product | None:
-    """Return what a file or Zarr store of several parts holds; None for a raster of its own.
+    """Return the product in a file or Zarr store of several parts; None for other rasters.
 
     Raises:
         SceneReadError: it is damaged, or GDAL has no driver for it.
-        SceneError: it holds no bands.
+        SceneError: it has no bands.
     """
-    if emit.variable_of(path) is not None:
-        return emit.emit_product(path, emit.siblings(path))
-    if prisma.is_prisma(path):
-        return prisma.prisma_product(path)
+    product = _spectrometer_product(path)
+    if product is not None:
+        return product
     if not is_array(path):
         _refuse_hdf4(path)
         return None
@@ -38,8 +37,8 @@ def container_product(path: str) -> Product | None:
     contents = contents_of(spelled("zarr", path.rstrip("/"), "").rstrip(":/") if remote_store else path)
     if contents is None and remote_store:
         raise SceneReadError(
-            f"{path.removeprefix('/vsicurl/')} is no Zarr store that can be read at an address; it must be "
-            "of version 2 and consolidated (zarr.consolidate_metadata)"
+            f"{path.removeprefix('/vsicurl/')} is not a Zarr store that can be read at an address; it must "
+            "be of version 2 and consolidated (zarr.consolidate_metadata)"
         )
     if contents is None:
         return None
@@ -47,25 +46,39 @@ def container_product(path: str) -> Product | None:
     return variables_product(path, contents, name)
 
 
-def subdataset_product(path: str, part: Subdataset) -> Product:
-    """Return what GDAL's name of a part stands for.
+def _spectrometer_product(path: str, variable: str | None = None) -> Product | None:
+    """Return the EMIT or PRISMA product in a file; None for other files.
 
-    Parts of EMIT's and PRISMA's products stand for the whole product, which alone says where they lie.
+    Args:
+        path: the file.
+        variable: the only variable of an EMIT granule that counts; None: any.
+    """
+    if not path.lower().endswith(SPECTROMETER_SUFFIXES):
+        return None
+    from geoseg.scenes import emit, prisma  # noqa: PLC0415 - for their files only
+
+    found = emit.variable_of(path)
+    if found is not None and variable in {None, found}:
+        return emit.emit_product(path, emit.siblings(path))
+    return prisma.prisma_product(path) if prisma.is_prisma(path) else None
+
+
+def subdataset_product(path: str, part: Subdataset) -> Product:
+    """Return the product of GDAL's name of a part.
+
+    Parts of EMIT and PRISMA products stand for the whole product, which has the georeference.
 
     Raises:
         SceneReadError: the file does not exist, or has no such part.
-        SceneError: its values are no bands.
+        SceneError: its values are not bands.
     """
     if is_local(part.file) and not Path(part.file).exists():
         raise SceneReadError(f"{part.file} does not exist; check the path")
-    if not part.variable:
-        found = container_product(part.file)
-        if found is not None:
-            return found
-    if emit.variable_of(part.file) == part.variable or prisma.is_prisma(part.file):
-        whole = container_product(part.file)
-        if whole is not None:
-            return whole
+    product = (
+        _spectrometer_product(part.file, part.variable) if part.variable else container_product(part.file)
+    )
+    if product is not None:
+        return product
     name = re.sub(r"\.\w+$", "", base_name(part.file))
     if is_array(path):
         return variable_product(path, part.variable, name)
@@ -73,18 +86,15 @@ def subdataset_product(path: str, part: Subdataset) -> Product:
     return Product(name=name, assets=(Asset(path=path),), hints=(name,))
 
 
-def is_store(folder: Path) -> bool:
-    """Whether a folder is a Zarr store, by what is at its top."""
-    return any((folder / name).is_file() for name in _ZARR)
-
-
-def store_product(folder: Path) -> Product:
-    """Return what a Zarr store holds.
+def store_product(folder: Path) -> Product | None:
+    """Return the product in the folder of a Zarr store; None for other folders.
 
     Raises:
-        SceneReadError: it is damaged.
-        SceneError: it holds no bands.
+        SceneReadError: the store is damaged.
+        SceneError: it has no bands.
     """
+    if not any((folder / name).is_file() for name in _ZARR):
+        return None
     path = (
         str(folder)
         if folder.name.lower().endswith(".zarr")
@@ -92,35 +102,39 @@ def store_product(folder: Path) -> Product:
     )
     found = container_product(path)
     if found is None:
-        raise SceneReadError(f"{folder} is a Zarr store that cannot be read; write it again")
+        raise SceneReadError(f"the Zarr store {folder} cannot be read; write it again")
     return found
 
 
 def assets_of(path: str) -> tuple[Asset, ...]:
-    """Return the rasters of a file that was found in a folder: itself, or its variables."""
+    """Return the rasters of a file in a folder: the file, or its variables."""
     contents = contents_of(path) if is_array(path) else None
     if contents is None:
-        return (Asset(path=path, spare=True),)
+        return (Asset(path=path, optional=True),)
     return variables_product(path, contents, base_name(path)).assets
 
 
 def contained(files: Listing) -> Product | None:
-    """Return the one product of several parts in a folder or archive; None where there is none.
+    """Return the only product of several parts in a folder or archive; None if there is none.
 
     Raises:
-        SceneError: there are several, or it holds no bands.
+        SceneError: there are several, or the product has no bands.
     """
     store = _store(files)
     if store is not None:
         return container_product(store)
+    if not any(name.lower().endswith(SPECTROMETER_SUFFIXES) for name in files.names):
+        return None
+    from geoseg.scenes import emit, prisma  # noqa: PLC0415 - for their files only
+
     found = {name: emit.variable_of(files.path(name)) for name in files.names if name.lower().endswith(".nc")}
     granules = [name for name, variable in found.items() if variable in emit.SENSORS]
     layers = [name for name, variable in found.items() if variable in emit.LAYERS]
     cubes = [name for name in files.names if prisma.is_prisma(files.path(name))]
-    whole = granules + cubes
-    if len(whole) > 1:
+    products = granules + cubes
+    if len(products) > 1:
         raise SceneError(
-            f"{files.root} holds {len(whole)} products ({', '.join(whole[:3])}); give one of them"
+            f"{files.root} has {len(products)} products ({', '.join(products[:3])}); give one of them"
         )
     if granules or (layers and not cubes):
         beside = [files.path(name) for name in layers] if granules else []
@@ -129,8 +143,8 @@ def contained(files: Listing) -> Product | None:
 
 
 def _store(files: Listing) -> str | None:
-    """Return the Zarr store that an archive or remote folder holds, as GDAL opens it; None: there is none."""
-    # What describes a store of version 2 is hidden (`.zgroup`) and not listed: its name tells.
+    """Return GDAL's path of the Zarr store in an archive or remote folder; None if there is none."""
+    # The metadata of a store of version 2 are hidden files (`.zgroup`) and not listed: its name is used.
     tops = {found[0] for name in files.names if (found := re.match(r"(?:.*?/)?[^/]+\.zarr(?=/)", name))}
     tops |= {dirname(name) for name in files.names if base_name(name) == "zarr.json"}
     if not tops:
@@ -141,7 +155,7 @@ def _store(files: Listing) -> str | None:
 
 
 def _refuse_hdf4(path: str) -> None:
-    """Refuse HDF4, which GDAL of Python wheels does not read.
+    """Refuse HDF4 files if this GDAL does not read them.
 
     Raises:
         SceneReadError: the file is HDF4.
@@ -152,6 +166,6 @@ def _refuse_hdf4(path: str) -> None:
         signature = file.read(4)
     if signature == _SIGNATURE_HDF4 and contents_of(path) is None:
         raise SceneReadError(
-            f"{path} is HDF4, which this GDAL does not read; make GeoTIFFs of it with a GDAL that does "
-            "(conda-forge's libgdal-hdf4, or Debian's gdal-bin): gdal_translate -sds"
+            f"{path} is HDF4, which this GDAL does not read; convert it to GeoTIFF with gdal_translate -sds "
+            "of a GDAL that does (libgdal-hdf4 of conda-forge, or gdal-bin of Debian)"
         )

@@ -1,4 +1,4 @@
-"""Top-of-atmosphere reflectance brought near to that of the surface, by dark-object subtraction."""
+"""Dark-object subtraction: correct top-of-atmosphere reflectance of a scene for path reflectance."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import Atmosphere
 
 LEAST = 0.0005
-"""Path reflectance that is worth subtracting."""
+"""Least path reflectance that is subtracted."""
 
-_KNOWN: WeakKeyDictionary[Scene, Mapping[str, float]] = WeakKeyDictionary()
-"""What was measured of open scenes: each is read once, whoever asks."""
+_CACHE: WeakKeyDictionary[Scene, Mapping[str, float]] = WeakKeyDictionary()
+"""Path reflectance of open scenes by band: each scene is measured once."""
 
 
 def level_of(scene: Scene) -> Literal["surface", "toa"] | None:
-    """Say whether a scene holds reflectance of the surface or of the top of the atmosphere.
+    """Return the level of a scene's reflectance: at the surface or at the top of the atmosphere.
 
-    None: of neither (radar, counts, radiance), or its sensor is not known.
+    None for other values (radar, digital numbers, radiance), and if the sensor is not known.
     """
     sensor = scene.sensor
     if sensor is None or sensor.kind != "optical" or sensor.units != "reflectance":
@@ -33,7 +33,7 @@ def level_of(scene: Scene) -> Literal["surface", "toa"] | None:
 
 
 def toa_wavelengths(scene: Scene, bands: Sequence[str]) -> dict[str, float]:
-    """Return the wavelengths (µm) of a scene's bands of top-of-atmosphere reflectance; of others none."""
+    """Return the wavelengths (µm) of a scene's top-of-atmosphere bands; empty for other scenes."""
     sensor = scene.sensor
     if sensor is None or level_of(scene) != "toa":
         return {}
@@ -48,31 +48,33 @@ def toa_wavelengths(scene: Scene, bands: Sequence[str]) -> dict[str, float]:
 
 
 def worth_subtracting(darkest: Mapping[str, float], wavelengths: Mapping[str, float]) -> dict[str, float]:
-    """Return what `path_reflectance` finds, of bands where it matters."""
-    found = path_reflectance(darkest, wavelengths)
-    return {band: value for band, value in found.items() if value >= LEAST}
+    """Return the path reflectance of the bands where it is at least `LEAST`."""
+    path = path_reflectance(darkest, wavelengths)
+    return {band: value for band, value in path.items() if value >= LEAST}
 
 
 def measured_path(scene: Scene) -> Mapping[str, float]:
-    """Return the path reflectance by band of a scene at the top of the atmosphere; of any other none.
+    """Return the path reflectance by band of top-of-atmosphere reflectance; empty for other scenes.
 
-    It is that of the whole scene, whatever area is cropped, so that a pixel has one value in all maps.
+    It is measured on the whole scene, also if an area is cropped, so that a pixel has one value in all maps.
 
     Raises:
         SceneReadError: a file is damaged.
     """
-    if scene not in _KNOWN:
-        whole = scene.whole()
-        wavelengths = toa_wavelengths(whole, whole.band_names)
-        # Band by band: all at once would be hundreds of megabytes.
-        _KNOWN[scene] = worth_subtracting(
-            {band: _dark_object(whole, band) for band in wavelengths}, wavelengths
-        )
-    return _KNOWN[scene]
+    if scene not in _CACHE:
+        uncropped = scene.whole()
+        wavelengths = toa_wavelengths(uncropped, uncropped.band_names)
+        darkest = {}
+        # All bands at once would need hundreds of megabytes.
+        for band in wavelengths:
+            blocks = sample(uncropped, (band,))
+            darkest[band] = dark_object(np.concatenate([block.physical().ravel() for block in blocks]))
+        _CACHE[scene] = worth_subtracting(darkest, wavelengths)
+    return _CACHE[scene]
 
 
 def corrected(scene: Scene) -> Scene:
-    """Return a view of a scene less its path reflectance (`measured_path`); one without it as it is.
+    """Return a view of a scene minus its path reflectance (`measured_path`); the scene itself without any.
 
     Raises:
         SceneReadError: a file is damaged.
@@ -82,18 +84,13 @@ def corrected(scene: Scene) -> Scene:
 
 
 def as_trained(scene: Scene, atmosphere: Atmosphere | None) -> Scene:
-    """Return a view of a scene as a model knows it: corrected, where it was trained on surface reflectance.
+    """Return a view of a scene with the reflectance that a model was trained on.
 
     Args:
-        scene: with all its bands, since the bluest tells most.
-        atmosphere: of the model's training; None: not said, so that the scene stays as it is.
+        scene: with all its bands, since the bluest band has most path reflectance.
+        atmosphere: of the model's training data; `surface` corrects the scene; None leaves it unchanged.
 
     Raises:
         SceneReadError: a file is damaged.
     """
     return corrected(scene) if atmosphere == "surface" else scene
-
-
-def _dark_object(scene: Scene, band: str) -> float:
-    blocks = sample(scene, (band,))
-    return dark_object(np.concatenate([block.physical().ravel() for block in blocks]))

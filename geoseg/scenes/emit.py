@@ -1,7 +1,7 @@
-"""EMIT granules (netCDF): in the geometry of the detector, and on the ground by their lookup table (GLT).
+"""EMIT granules (netCDF): swaths, and swaths orthorectified by their geometry lookup table (GLT).
 
-GDAL's netCDF driver gives bands of (downtrack, crosstrack). The geographic lookup table names, for each
-pixel of a map grid in longitude and latitude, the nearest pixel of the frame, counted from 1; 0: none.
+GDAL's netCDF driver gives bands of (downtrack, crosstrack). The lookup table has, for each pixel of a map
+grid in longitude and latitude, the nearest pixel of the swath, counted from 1; 0: none.
 Layout: NASA LP DAAC, EMIT L1B and L2A user guides.
 """
 
@@ -30,12 +30,12 @@ from geoseg.scenes.swath import Granule, Positions
 LOG = logging.getLogger(__name__)
 
 CHUNKED = 12 * 2**20
-"""Bytes of a window: of EMIT's 50 bands it touches at most four chunks then."""
+"""Largest size of a window in bytes: a window of 50 bands then needs at most four chunks of a file."""
 
 FILL = -9999.0
 
 SENSORS = {"radiance": "emit", "reflectance": "emit-l2a"}
-"""Variables that are mapped, and the sensor whose units they have."""
+"""Variables that can be mapped, and the sensors with their units."""
 
 MASK_BANDS = {
     8: (
@@ -58,17 +58,17 @@ MASK_BANDS = {
         "SpecTf-Buffer Distance",
     ),
 }
-"""Bands of the variable `mask` by their number: of versions 001 and 003."""
+"""Band names of the variable `mask` by number of bands: of versions 001 and 003."""
 
 _STAMP = re.compile(r"_(\d{8}T\d{6}_\d{7}_\d{3})\.nc$", re.IGNORECASE)
-"""Time, orbit and scene in a file's name."""
+"""Time, orbit and scene in a file name."""
 
 LAYERS = {"reflectance_uncertainty", "mask", "obs"}
-"""Variables of a granule's other files: EMIT_L2A_RFLUNCERT, EMIT_L2A_MASK, EMIT_L1B_OBS."""
+"""Variables of the other files of a granule: EMIT_L2A_RFLUNCERT, EMIT_L2A_MASK, EMIT_L1B_OBS."""
 
 
 def variable_of(path: str) -> str | None:
-    """Return which variable a granule holds, `radiance` or one of its siblings; None for other files."""
+    """Return the variable of a granule, one of `SENSORS` or `LAYERS`; None for other files."""
     if not path.lower().endswith(".nc"):
         return None
     contents = contents_of(path)
@@ -79,45 +79,49 @@ def variable_of(path: str) -> str | None:
 
 
 def is_granule(path: str) -> bool:
-    """Whether a file is a granule of EMIT, by what is in it."""
+    """Return True for a file with the contents of an EMIT granule."""
     return variable_of(path) is not None
 
 
 def siblings(path: str) -> list[str]:
-    """Return the other files of a local granule's acquisition in its folder."""
-    stamp, place = _STAMP.search(path), Path(path)
-    if stamp is None or not place.is_file():
+    """Return the other files of a local granule in its folder, of the same acquisition."""
+    stamp, file = _STAMP.search(path), Path(path)
+    if stamp is None or not file.is_file():
         return []
-    near = sorted(str(item) for item in place.parent.glob(f"EMIT_L*_{stamp[1]}.nc"))
-    return [item for item in near if Path(item) != place and variable_of(item) in LAYERS]
+    others = sorted(str(item) for item in file.parent.glob(f"EMIT_L*_{stamp[1]}.nc"))
+    return [item for item in others if Path(item) != file and variable_of(item) in LAYERS]
 
 
-def emit_product(path: str, beside: Sequence[str] = ()) -> Product:
-    """Return what a granule says of itself.
+def emit_product(path: str, others: Sequence[str] = ()) -> Product:
+    """Return the file and the metadata of a granule.
 
     Args:
         path: the granule.
-        beside: its other files: the mask is its quality layer, others are left out.
+        others: other files of the granule: the mask is its quality layer, the others are left out.
 
     Raises:
-        SceneReadError: it cannot be read.
-        SceneError: it holds neither radiance nor reflectance.
+        SceneReadError: the granule cannot be read.
+        SceneError: it has neither radiance nor reflectance.
     """
     variable = variable_of(path)
     if variable not in SENSORS:
         raise SceneError(
-            f"{path} holds {variable or 'no variable'} of EMIT, no bands to map; give the EMIT_L1B_RAD or "
-            "EMIT_L2A_RFL file"
+            f"{path} has the EMIT variable {variable or '(none)'}, which cannot be mapped; give the "
+            "EMIT_L1B_RAD or EMIT_L2A_RFL file"
         )
     with Raster(spelled("netcdf", path, "location/glt_x")) as file:
-        begun = file.tags().get("nc_global#time_coverage_start", "")
+        start = file.tags().get("nc_global#time_coverage_start", "")
     centres, widths = _series(path, "wavelengths") / 1000, _series(path, "fwhm") / 1000
-    good = _series(path, "good_wavelengths") if _has(path, "good_wavelengths") else np.ones(len(centres))
+    try:
+        good = _series(path, "good_wavelengths")
+    except SceneReadError:
+        # Only granules of reflectance have this parameter.
+        good = np.ones(len(centres))
     stamp = _STAMP.search(path)
     masks = [
         item
-        for item in beside
-        if stamp and (own := _STAMP.search(item)) and own[1] == stamp[1] and variable_of(item) == "mask"
+        for item in others
+        if stamp and (found := _STAMP.search(item)) and found[1] == stamp[1] and variable_of(item) == "mask"
     ]
     name = re.sub(r"\.nc$", "", base_name(path), flags=re.IGNORECASE)
     asset = Asset(
@@ -125,22 +129,22 @@ def emit_product(path: str, beside: Sequence[str] = ()) -> Product:
         wavelengths=tuple(float(um) if used else None for um, used in zip(centres, good, strict=True)),
         widths=tuple(map(float, widths)),
     )
-    note(LOG, f"{name}: put on the ground by its lookup table (nearest pixel of the detector)")
+    note(LOG, f"{name}: orthorectified by its geometry lookup table (nearest pixel of the swath)")
     return Product(
         name=name,
         assets=(asset,),
         sensor=SENSORS[variable],
-        because=f"a netCDF of {variable} with a lookup table, as EMIT's are",
-        time=iso_time(begun),
+        sensor_reason=f"netCDF with {variable} and the geometry lookup table of EMIT",
+        time=iso_time(start),
         quality=tuple(QualityFile(path=item, kinds=("emit-mask",)) for item in masks),
         left_out=tuple(
-            LeftOut(name=base_name(item), why="no bands to map") for item in beside if item not in masks
+            LeftOut(name=base_name(item), why="no bands to map") for item in others if item not in masks
         ),
     )
 
 
-class Frame(Raster):
-    """All bands in the geometry of the detector: rows along the track, columns are detectors."""
+class EmitSwath(Raster):
+    """All bands as a swath: rows are lines along the track, columns are detectors."""
 
     def __init__(self, path: str) -> None:
         """Open a granule.
@@ -149,7 +153,7 @@ class Frame(Raster):
             SceneReadError: it cannot be read, or its parts do not fit together.
         """
         variable = variable_of(path) or "radiance"
-        # Else GDAL takes rows for counted from the south, and turns them.
+        # Without this option GDAL assumes that rows are counted from the south, and reverses them.
         with rasterio.Env(GDAL_NETCDF_BOTTOMUP="NO"):
             super().__init__(spelled("netcdf", path, variable))
         self.path = path
@@ -160,19 +164,19 @@ class Frame(Raster):
         if self.count != expected:
             self.close()
             raise SceneReadError(
-                f"{path}: {self.count} layers for {expected} wavelengths; EMIT's files need GDAL 3.7 or "
-                f"newer, and this is {rasterio.__gdal_version__}"
+                f"{path}: {self.count} layers for {expected} wavelengths; EMIT files need GDAL 3.7 or newer, "
+                f"and this is {rasterio.__gdal_version__}"
             )
 
     def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
-        """Rows, columns and bytes that are best read at once: of whole blocks, and small."""
-        # Chunks of the file hold lines, columns and bands, some 15 MB in EMIT's. A window must touch no more
-        # of them than the netCDF library keeps, or each band would decode them all anew.
+        """Return rows, columns and bytes to read at once: whole blocks, but small."""
+        # Chunks of the file hold lines, columns and bands, about 15 MB each. A window must not need more of
+        # them than the netCDF library caches, or each band would decode all of them again.
         return super().stretch(indexes, min(most, CHUNKED))
 
 
 class EmitGranule(Granule):
-    """The same on the map grid that the granule's lookup table describes."""
+    """All bands on the map grid of the granule's geometry lookup table."""
 
     def __init__(self, path: str) -> None:
         """Open a granule.
@@ -180,20 +184,20 @@ class EmitGranule(Granule):
         Raises:
             SceneReadError: it cannot be read, or its parts do not fit together.
         """
-        frame = Frame(path)
+        swath = EmitSwath(path)
         with rasterio.Env(GDAL_NETCDF_BOTTOMUP="NO"):
-            super().__init__(path, spelled("netcdf", path, "location/glt_x"), frame)
+            super().__init__(path, spelled("netcdf", path, "location/glt_x"), swath)
             self._rows = Raster(spelled("netcdf", path, "location/glt_y"))
-        self.nodata = tuple(FILL if value is None else value for value in frame.nodata)
+        self.nodata = tuple(FILL if value is None else value for value in swath.nodata)
         self.grid = _map_grid(path, Raster.tags(self), self.grid)
 
     def table(self, window: Window) -> tuple[Positions, Positions]:
-        """Return rows and columns of the frame for a window of the grid, both (height, width); below 0: none.
+        """Return rows and columns of the swath for a window of the grid, both (height, width); below 0: none.
 
         Raises:
             SceneReadError: the table cannot be read.
         """
-        # Some tables count pixels that fill gaps between others as negative.
+        # In some tables the numbers of pixels that fill gaps are negative.
         cols = np.abs(Raster.read(self, window, [1])[0].astype(np.intp)) - 1
         rows = np.abs(self._rows.read(window, [1])[0].astype(np.intp)) - 1
         return rows, cols
@@ -204,26 +208,21 @@ class EmitGranule(Granule):
         self._rows.close()
 
 
-def _has(path: str, name: str) -> bool:
-    """Whether the bands have a further parameter."""
-    try:
-        _series(path, name)
-    except SceneReadError:
-        return False
-    return True
-
-
 def _series(path: str, name: str) -> NDArray[np.float64]:
-    """Return a parameter of the bands."""
+    """Return a parameter of the bands (n,).
+
+    Raises:
+        SceneReadError: the granule does not have it.
+    """
     with Raster(spelled("netcdf", path, f"sensor_band_parameters/{name}")) as file:
         return file.read(file.grid.window, [1]).astype(np.float64).ravel()
 
 
 def _map_grid(path: str, tags: dict[str, str], size: Grid) -> Grid:
-    """Return the grid of the lookup table, which the global attributes place.
+    """Return the grid of the lookup table from the global attributes.
 
     Raises:
-        SceneReadError: they do not.
+        SceneReadError: the attributes do not have it.
     """
     numbers = [float(text) for text in re.findall(r"[-+\d.eE]+", tags.get("nc_global#geotransform", ""))]
     wkt = tags.get("nc_global#spatial_ref", "")
@@ -233,7 +232,7 @@ def _map_grid(path: str, tags: dict[str, str], size: Grid) -> Grid:
         crs = None
     if crs is None or len(numbers) != 6:
         raise SceneReadError(
-            f"{path}: its attributes geotransform and spatial_ref do not say where its lookup table lies; "
-            "without them its pixels are nowhere on the ground"
+            f"{path}: the attributes geotransform and spatial_ref of the lookup table are missing, so that "
+            "the granule has no georeference; download it again"
         )
     return Grid(crs=crs, transform=Affine.from_gdal(*numbers), height=size.height, width=size.width)

@@ -1,8 +1,8 @@
-"""From the paths of a request to one product: which files, and what stands beside them."""
+"""Find the files and the metadata of one product from the paths of a request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,64 +24,68 @@ from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
 from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_beside, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
-from geoseg.scenes.remote import is_listed, may_be_folder, remote_listing
 from geoseg.scenes.sentinel2_tile import tile_offset
 from geoseg.scenes.stac import stac_product
 from geoseg.scenes.subdatasets import contents_of, subdataset_of
 
 
 def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:
-    """Return the files of a scene and what their metadata say.
+    """Return the files of a scene and their metadata.
 
     Args:
-        paths: as people write them.
+        paths: paths and addresses as given by the user.
         kinds: all kinds of quality layer by name.
 
     Raises:
         SceneReadError: a path does not exist or cannot be listed.
-        SceneError: a folder holds no raster, several scenes, or a product that must be processed first.
+        SceneError: a folder has no raster, several scenes, or a product that must be processed first.
     """
-    product = _merged([_one(gdal_path(path), kinds) for path in paths])
+    product = _merged([_product_of(gdal_path(path), kinds) for path in paths])
     for asset in product.assets:
         refuse_raw(asset.path)
     return product
 
 
-def _merged(found: Sequence[Product]) -> Product:
-    """Return several products as one, each file with the time of its own.
+def _merged(products: Sequence[Product]) -> Product:
+    """Return several products as one; each file keeps the time of its product.
 
     Raises:
         SceneError: they are of several sensors.
     """
-    first = found[0]
-    if len(found) == 1:
+    first = products[0]
+    if len(products) == 1:
         return first
     assets = {
         asset.path: replace(asset, time=asset.time or product.time)
-        for product in found
+        for product in products
         for asset in product.assets
     }
-    sensors = {product.sensor: product.name for product in reversed(found) if product.sensor}
+    sensors = {product.sensor: product.name for product in reversed(products) if product.sensor}
     if len(sensors) > 1:
-        told = ", ".join(f"{name} is {sensor}" for sensor, name in sensors.items())
-        raise SceneError(f"files of several sensors make no one scene: {told}; give those of one")
-    known = next((product for product in found if product.sensor), first)
-    platforms = {product.platform for product in found if product.platform}
+        raise _several_sensors({name: sensor for sensor, name in sensors.items()})
+    with_sensor = next((product for product in products if product.sensor), first)
+    platforms = {product.platform for product in products if product.platform}
     return replace(
-        known,
-        name=_common_name([product.name for product in found]),
+        with_sensor,
+        name=_common_name([product.name for product in products]),
         assets=tuple(assets.values()),
-        time=next((product.time for product in found if product.time), None),
-        hints=tuple(dict.fromkeys(hint for product in found for hint in product.hints)),
+        time=next((product.time for product in products if product.time), None),
+        hints=tuple(dict.fromkeys(hint for product in products for hint in product.hints)),
         platform=platforms.pop() if len(platforms) == 1 else None,
-        geometry=next((product.geometry for product in found if product.geometry), None),
-        quality=tuple(dict.fromkeys(item for product in found for item in product.quality)),
-        left_out=tuple(dict.fromkeys(item for product in found for item in product.left_out)),
+        geometry=next((product.geometry for product in products if product.geometry), None),
+        quality=tuple(dict.fromkeys(item for product in products for item in product.quality)),
+        left_out=tuple(dict.fromkeys(item for product in products for item in product.left_out)),
     )
 
 
+def _several_sensors(sensors: Mapping[str, str]) -> SceneError:
+    """Return the error for products of several sensors, by name."""
+    listed = ", ".join(f"{name} is {sensor}" for name, sensor in sensors.items())
+    return SceneError(f"files of several sensors cannot be one scene: {listed}; give the files of one")
+
+
 def _common_name(names: list[str]) -> str:
-    """Return what several files' names share, else the first with a count."""
+    """Return the common beginning of several names, else the first name with a count."""
     shared = names[0]
     for name in names[1:]:
         while not name.startswith(shared):
@@ -90,14 +94,14 @@ def _common_name(names: list[str]) -> str:
     return shared if len(shared) >= 4 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _one(path: str, kinds: Kinds) -> Product:
-    """Return the product behind one path."""
+def _product_of(path: str, kinds: Kinds) -> Product:
+    """Return the product of one path."""
     name = base_name(path)
     part = subdataset_of(path)
     if part is not None:
-        # GDAL opens such a part without its offset and its date; the product's metadata say both.
+        # GDAL opens these parts without offset and date; the product's metadata have both.
         safe = part.driver.startswith("sentinel2")
-        return _one(part.file, kinds) if safe else containers.subdataset_product(path, part)
+        return _product_of(part.file, kinds) if safe else containers.subdataset_product(path, part)
     local = Path(path)
     if is_local(path) and landsat.MTL.search(name) and local.is_file():
         return _beside(listing(local.parent), name)
@@ -110,82 +114,81 @@ def _one(path: str, kinds: Kinds) -> Product:
         return _remote(path, name, kinds)
     if not local.exists():
         raise SceneReadError(f"{path} does not exist; check the path")
-    if local.is_dir() and containers.is_store(local):
-        return containers.store_product(local)
     if local.is_dir():
-        return _folder(listing(local), local.resolve().name, kinds)
+        return containers.store_product(local) or _folder(listing(local), local.resolve().name, kinds)
     if sentinel2.METADATA.search(name) or name == "manifest.safe":
         return _folder(listing(local.parent), local.resolve().parent.name, kinds)
-    if enmap.METADATA.search(name) and enmap.is_metadata(near := _around(local), name):
-        return _enmap(near, name, kinds)
+    if enmap.METADATA.search(name):
+        files = listing(local.parent, deep=False)
+        if enmap.is_metadata(files, name):
+            return _enmap(files, name, kinds)
     if is_archive(local):
         return _folder(listing(local), local.name.split(".")[0], kinds)
     return _file(local, kinds)
 
 
 def _describes(name: str) -> bool:
-    """Whether a file describes the product in whose folder it lies, by its name."""
+    """Return True for names of files with the metadata of the product in their folder."""
     patterns = (landsat.MTL, sentinel2.METADATA, enmap.METADATA)
     return any(pattern.search(name) for pattern in patterns)
 
 
 def _described(path: str, name: str, kinds: Kinds) -> Product:
-    """Return the product that a metadata file at an address describes.
+    """Return the product of a metadata file at an address.
 
     Raises:
-        SceneReadError: what lies beside it cannot be listed.
+        SceneReadError: its folder cannot be listed.
     """
+    from geoseg.scenes.remote import remote_listing  # noqa: PLC0415 - for addresses only
+
     folder = path.rpartition("/")[0]
     files = remote_listing(folder)
     if files is None:
         raise SceneReadError(
-            f"{folder} is not listed by its server, so that the files beside {name} are not known; give a "
-            "STAC item, or the band files"
+            f"the server does not list {folder}, so that the files of the product of {name} are not known; "
+            "give a STAC item, or the band files"
         )
     return _beside(files, name) if landsat.MTL.search(name) else _folder(files, base_name(folder), kinds)
 
 
 def _remote(path: str, name: str, kinds: Kinds) -> Product:
-    """Return the product behind an address: a file, a store or a folder.
+    """Return the product at an address: a file, a store or a folder.
 
     Raises:
         SceneReadError: it is an archive, or cannot be reached.
     """
+    from geoseg.scenes.remote import is_listed, may_be_folder, remote_listing  # noqa: PLC0415 - for addresses
+
     container = containers.container_product(path)
     if container is not None:
         return container
     if name.lower().endswith(ARCHIVES):
-        raise SceneReadError(f"{path.removeprefix('/vsicurl/')} is an archive at an address; fetch it first")
-    if may_be_folder(path) and not is_listed(path) and contents_of(path) is None:
         raise SceneReadError(
-            f"{path}: folders are listed of s3:// and http(s):// only; give the files themselves"
+            f"{path.removeprefix('/vsicurl/')} is an archive at an address; download it first"
         )
+    if may_be_folder(path) and not is_listed(path) and contents_of(path) is None:
+        raise SceneReadError(f"{path}: only folders at s3:// and http(s):// can be listed; give the files")
     files = remote_listing(path) if may_be_folder(path) else None
     return _folder(files, name, kinds) if files else Product(name=name, assets=(Asset(path=path),))
 
 
 def _file(path: Path, kinds: Kinds) -> Product:
-    """Return one raster file, with the metadata file beside it that shares its name's beginning."""
+    """Return one raster file, with the metadata file of its folder whose name begins in the same way."""
     asset = Asset(path=str(path))
     container = containers.container_product(str(path))
     if container is not None:
         return container
     if enmap.IMAGE.search(path.name):
-        near = _around(path)
-        metadata = enmap.metadata_beside(near, path.name)
+        files = listing(path.parent, deep=False)
+        metadata = enmap.metadata_beside(files, path.name)
         if metadata is not None:
-            return _enmap(near, metadata, kinds, path.name)
+            return _enmap(files, metadata, kinds, path.name)
     files = _texts(path.parent)
     if landsat.band_label(path.name):
         for mtl in landsat.best_mtls(files.names):
             if path.name.startswith(landsat.MTL.sub("", mtl)):
                 return replace(_landsat(files, mtl, (asset,)), name=path.stem)
     return _planet(files, Product(name=path.stem, assets=(asset,)))
-
-
-def _around(path: Path) -> Listing:
-    """Return the files of the folder that a file is in, not of those below."""
-    return listing(path.parent, deep=False)
 
 
 def _enmap(files: Listing, metadata: str, kinds: Kinds, image: str | None = None) -> Product:
@@ -198,7 +201,7 @@ def _enmap(files: Listing, metadata: str, kinds: Kinds, image: str | None = None
 
 
 def _texts(folder: Path) -> Listing:
-    """Return the metadata files of a folder, not of those below."""
+    """Return the metadata files of a folder, without those of its subfolders."""
     names = (item.name for item in folder.iterdir() if item.suffix.lower() in {".txt", ".xml", ".json"})
     return Listing(
         root=str(folder),
@@ -208,33 +211,45 @@ def _texts(folder: Path) -> Listing:
 
 
 def _beside(files: Listing, mtl: str) -> Product:
-    """Return the Landsat bands that an MTL file was given for."""
+    """Return the Landsat product of an MTL file."""
     prefix = landsat.MTL.sub("", mtl)
     names = [name for name in files.names if name.startswith(prefix) and "/" not in name]
     assets, left = _assets(files, names)
     if not assets:
-        raise SceneError(f"{files.path(mtl)} has no band files beside it ({prefix}_B*.TIF)")
+        raise SceneError(f"there are no band files ({prefix}_B*.TIF) in the folder of {files.path(mtl)}")
     return replace(_landsat(files, mtl, assets), name=prefix.rstrip("_"), left_out=left)
 
 
 def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
-    """Return what a folder or archive holds."""
+    """Return the product in a folder or archive.
+
+    Raises:
+        SceneError: it has no raster, products of several sensors, or a raw Sentinel-1 product.
+    """
     safes = [item for item in files.names if sentinel2.METADATA.search(item)]
     if safes:
         depth = min(item.count("/") for item in safes)
-        return _merged([_safe(files, item, kinds) for item in safes if item.count("/") == depth])
+        product = _merged([_safe(files, item, kinds) for item in safes if item.count("/") == depth])
+        for mtl in landsat.best_mtls(files.names):
+            sensor = landsat.parse_mtl(files.text(mtl), files.path(mtl)).sensor
+            raise _several_sensors({product.name: str(product.sensor), base_name(mtl): sensor})
+        return product
     if is_raw_name(files.root) or any(is_raw_name(files.path(item)) for item in files.names):
         raise raw_error(files.root)
     described = [item for item in files.names if enmap.is_metadata(files, item)]
     if described:
-        return _enmap(files, _one_of(described, files.root), kinds)
+        if len(described) > 1:
+            raise SceneError(
+                f"{files.root} has {len(described)} products ({', '.join(described[:3])}); give one of these "
+                "files"
+            )
+        return _enmap(files, described[0], kinds)
     container = containers.contained(files)
     if container is not None:
         return container
-    # Without METADATA.XML the image may still carry wavelengths; its quality layers are no bands of it.
-    own = [item for item in files.names if enmap.IMAGE.search(item)]
-    own = own or [item for item in files.names if "/" not in item]
-    assets, left = _assets(files, own)
+    # Without METADATA.XML the EnMAP image may have wavelengths; its quality layers are not bands.
+    images = [item for item in files.names if enmap.IMAGE.search(item)]
+    assets, left = _assets(files, images or [item for item in files.names if "/" not in item])
     if not assets:
         assets, left = _assets(files, list(files.names))
     if not assets:
@@ -248,22 +263,10 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
         )
         if (facts := tile_offset(files)) is not None:
             assets = tuple(replace(asset, offset=facts) for asset in assets)
-        found = Product(name=name, assets=assets, hints=(name,), left_out=left, quality=polygons)
-        return _planet(files, found)
+        product = Product(name=name, assets=assets, hints=(name,), left_out=left, quality=polygons)
+        return _planet(files, product)
     product = _landsats(files, mtls, assets)
     return replace(product, name=name if len(mtls) == 1 else product.name, left_out=left)
-
-
-def _one_of(metadata: list[str], root: str) -> str:
-    """Return the only metadata file.
-
-    Raises:
-        SceneError: there are several, of one product each.
-    """
-    if len(metadata) > 1:
-        few = ", ".join(metadata[:3])
-        raise SceneError(f"{root} holds {len(metadata)} products ({few}); give one of these files")
-    return metadata[0]
 
 
 def _safe(files: Listing, metadata: str, kinds: Kinds) -> Product:
@@ -274,24 +277,26 @@ def _safe(files: Listing, metadata: str, kinds: Kinds) -> Product:
 
 
 def _archives(files: Listing, left: Sequence[LeftOut], kinds: Kinds) -> Product:
-    """Return what the archives in a folder without rasters hold, as orders are delivered."""
+    """Return the products of the archives in a folder without rasters, as orders are delivered.
+
+    Raises:
+        SceneError: there are no archives.
+    """
     archives = [item for item in files.names if item.lower().endswith(ARCHIVES)]
     if archives and is_local(files.root):
-        found = [
+        products = [
             _folder(listing(Path(files.path(item))), base_name(item).split(".")[0], kinds)
             for item in archives
         ]
-        return _merged(found)
-    pictures = f", only pictures such as {left[0].name}, which are no bands" if left else ""
-    raise SceneError(
-        f"{files.root} holds no raster files{pictures}; give a folder of band files or a product"
-    )
+        return _merged(products)
+    pictures = f", only pictures such as {left[0].name}, which are not bands" if left else ""
+    raise SceneError(f"{files.root} has no raster files{pictures}; give a folder of band files or a product")
 
 
 def _assets(files: Listing, names: Sequence[str]) -> tuple[tuple[Asset, ...], tuple[LeftOut, ...]]:
-    """Return the rasters among files, and what only looks like one.
+    """Return the rasters among files, and the files that are left out.
 
-    Pictures are no bands, nor are HDF and netCDF files beside rasters of another format.
+    Pictures are left out, and so are HDF and netCDF files if there are rasters of another format.
     """
     siblings = frozenset(name.lower() for name in names)
     pictures = [name for name in names if name.lower().endswith(PICTURES)]
@@ -302,44 +307,41 @@ def _assets(files: Listing, names: Sequence[str]) -> tuple[tuple[Asset, ...], tu
     else:
         others = []
     left = [LeftOut(name=base_name(name), why="picture") for name in pictures]
-    left += [
-        LeftOut(name=base_name(name), why="the product in another format, or its metadata") for name in others
-    ]
+    left += [LeftOut(name=base_name(name), why="product in another format, or metadata") for name in others]
     return tuple(asset for name in rasters for asset in containers.assets_of(files.path(name))), tuple(left)
 
 
 def _landsats(files: Listing, mtls: Sequence[str], assets: tuple[Asset, ...]) -> Product:
-    """Return the Landsat scenes of a folder: files go with the MTL file that their names begin like.
+    """Return the Landsat scenes of a folder: files belong to the MTL file whose name begins in the same way.
 
     Raises:
         SceneError: the scenes are of several dates or sensors.
     """
-    own = {mtl: tuple(asset for asset in assets if _goes_with(asset, mtl)) for mtl in mtls}
+    prefixes = {mtl: landsat.MTL.sub("", base_name(mtl)) for mtl in mtls}
+    by_mtl = {
+        mtl: tuple(asset for asset in assets if base_name(asset.path).startswith(prefix))
+        for mtl, prefix in prefixes.items()
+    }
     if len(mtls) == 1:
-        # Files that were renamed keep the only MTL file there is.
-        product = _landsat(files, mtls[0], own[mtls[0]] or assets)
-        known = {asset.path for asset in product.assets}
+        # Renamed files belong to the only MTL file.
+        product = _landsat(files, mtls[0], by_mtl[mtls[0]] or assets)
+        paths = {asset.path for asset in product.assets}
         return replace(
-            product, assets=product.assets + tuple(item for item in assets if item.path not in known)
+            product, assets=product.assets + tuple(item for item in assets if item.path not in paths)
         )
-    found = [_landsat(files, mtl, own[mtl]) for mtl in mtls if own[mtl]]
-    dates = {product.time.date() for product in found if product.time}
-    if len(dates) > 1 or len({product.sensor for product in found}) > 1:
+    products = [_landsat(files, mtl, by_mtl[mtl]) for mtl in mtls if by_mtl[mtl]]
+    dates = {product.time.date() for product in products if product.time}
+    if len(dates) > 1 or len({product.sensor for product in products}) > 1:
         raise SceneError(
-            f"{files.root} holds several scenes ({', '.join(map(base_name, mtls[:3]))}); give one MTL file"
+            f"{files.root} has several scenes ({', '.join(map(base_name, mtls[:3]))}); give one MTL file"
         )
-    taken = {asset.path for product in found for asset in product.assets}
-    rest = tuple(asset for asset in assets if asset.path not in taken)
-    return _merged([*found, Product(name=found[0].name, assets=rest)] if rest else found)
-
-
-def _goes_with(asset: Asset, mtl: str) -> bool:
-    """Whether a file's name begins like that of an MTL file."""
-    return base_name(asset.path).startswith(landsat.MTL.sub("", base_name(mtl)))
+    paths = {asset.path for product in products for asset in product.assets}
+    rest = tuple(asset for asset in assets if asset.path not in paths)
+    return _merged([*products, Product(name=products[0].name, assets=rest)] if rest else products)
 
 
 def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
-    """Return Landsat band files with what their MTL file says."""
+    """Return Landsat band files with the metadata of their MTL file."""
     metadata = landsat.parse_mtl(files.text(mtl), files.path(mtl))
     labelled = []
     for asset in assets:
@@ -350,7 +352,7 @@ def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
         name=landsat.MTL.sub("", base_name(mtl)),
         assets=tuple(labelled),
         sensor=metadata.sensor,
-        because=base_name(mtl),
+        sensor_reason=base_name(mtl),
         time=metadata.time,
         platform=metadata.platform,
         geometry=metadata.geometry,
@@ -358,7 +360,7 @@ def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
 
 
 def _planet(files: Listing, product: Product) -> Product:
-    """Return PlanetScope files with what XML and JSON beside them say; other files as they are."""
+    """Return PlanetScope files with the metadata of their XML and JSON; other files unchanged."""
     assets, geometry = planet.with_metadata(product.assets, files.names, files.text)
     times = [asset.time for asset in assets if asset.time]
     return replace(

@@ -1,4 +1,4 @@
-"""Landsat's MTL file: sensor, time, and per band what turns counts into reflectance."""
+"""MTL file of Landsat: sensor, time, and the gain of each band from digital numbers to reflectance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEVEL_1 = ("LEVEL1_RADIOMETRIC_RESCALING", "RADIOMETRIC_RESCALING")
 MTL = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
 
 # Exoatmospheric solar irradiance in W m-2 um-1 of bands 1 to 5 and 7: Chander et al. 2009, tables 3 and 4
-# (doi:10.1016/j.rse.2009.01.007). Needed where an MTL file of before the collections gives radiance only.
+# (doi:10.1016/j.rse.2009.01.007). Needed for MTL files of before the collections, which have radiance only.
 _IRRADIANCE: Mapping[str, Mapping[str, float]] = {
     "4": {"1": 1983, "2": 1795, "3": 1539, "4": 1028, "5": 219.8, "7": 83.49},
     "5": {"1": 1983, "2": 1796, "3": 1536, "4": 1031, "5": 220.0, "7": 83.44},
@@ -31,26 +31,30 @@ Groups = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
-    """What an MTL file says."""
+class LandsatMetadata:
+    """Contents of an MTL file."""
 
     sensor: str
     """Name of a sensor preset."""
     level: int
+    """Processing level, 1 or 2."""
     time: datetime | None
+    """Time of the scene's centre (UTC)."""
     sun_elevation: float | None
-    """Degrees above the horizon at the scene's centre."""
+    """Sun elevation at the scene's centre in degrees above the horizon."""
     groups: Groups
+    """The innermost groups with their keys."""
     platform: str | None
     """The satellite, such as `landsat-8`."""
     geometry: Geometry
+    """Sun and view angles."""
     irradiance: Mapping[str, float]
-    """Of the sun above the air in W m-2 um-1, by band number; empty: not needed."""
+    """Exoatmospheric solar irradiance in W m-2 um-1 by band number; empty: not needed."""
     sun_distance: float
-    """Of the earth, in astronomical units."""
+    """Distance of the earth from the sun in astronomical units."""
 
     def gain(self, label: str) -> Gain | None:
-        """Return how a band, as its file is labelled (`B3`, `SR_B3`, `ST_B10`), becomes physical.
+        """Return the gain of a band by the label of its file (`B3`, `SR_B3`, `ST_B10`); None: not stated.
 
         Level 1: top-of-atmosphere reflectance = (M DN + A) / sin(sun elevation), thermal bands radiance.
         Level 2: surface reflectance = M DN + A. Both: USGS LSDS-1822 and LSDS-1619, section 6.
@@ -62,36 +66,27 @@ class Metadata:
             found = self._pair("REFLECTANCE", ("LEVEL2_SURFACE_REFLECTANCE_PARAMETERS",), number)
             return None if found is None else Gain(scale=found[0], offset=found[1], source="MTL")
         found = self._pair("REFLECTANCE", _LEVEL_1, number)
-        if found is not None:
-            sine = self._sine()
-            return self._reflectance(found[0] / sine, found[1] / sine)
-        found = self._pair("RADIANCE", _LEVEL_1, number)
-        if found is None:
+        pair = found or self._pair("RADIANCE", _LEVEL_1, number)
+        if pair is None:
             return None
-        if number in self.irradiance:
-            # Chander et al. 2009, equation 6, with the cosine of the zenith as the sine of the elevation.
-            factor = math.pi * self.sun_distance**2 / (self.irradiance[number] * self._sine())
-            return self._reflectance(found[0] * factor, found[1] * factor)
-        return Gain(scale=found[0], offset=found[1], units="radiance", source="MTL")
-
-    def _sine(self) -> float:
-        """Return the sine of the sun's elevation.
-
-        Raises:
-            SceneError: the sun was not above the horizon.
-        """
+        if found is None and number not in self.irradiance:
+            return Gain(scale=pair[0], offset=pair[1], units="radiance", source="MTL")
         if self.sun_elevation is None or self.sun_elevation <= 0:
             raise SceneError(
-                f"the MTL file's sun elevation is {self.sun_elevation}: a night scene has no reflectance"
+                f"the sun elevation in the MTL file is {self.sun_elevation}: a night scene has no reflectance"
             )
-        return math.sin(math.radians(self.sun_elevation))
-
-    def _reflectance(self, scale: float, offset: float) -> Gain:
+        sine = math.sin(math.radians(self.sun_elevation))
+        if found is None:
+            # Chander et al. 2009, equation 6, with the cosine of the zenith as the sine of the elevation.
+            factor = math.pi * self.sun_distance**2 / (self.irradiance[number] * sine)
+            scale, offset = pair[0] * factor, pair[1] * factor
+        else:
+            scale, offset = pair[0] / sine, pair[1] / sine
         source = f"MTL, sun elevation {self.sun_elevation:.2f} degrees"
         return Gain(scale=scale, offset=offset, units="reflectance", source=source)
 
     def _pair(self, quantity: str, groups: tuple[str, ...], number: str) -> tuple[float, float] | None:
-        """Return multiplier and addend of a band."""
+        """Return multiplier and addend of a band; None if they are not stated."""
         for group in groups:
             table = self.groups.get(group, {})
             scale, offset = (
@@ -104,13 +99,13 @@ class Metadata:
 
 
 def band_label(name: str) -> str | None:
-    """Return how a Landsat file name labels its band (`B3`, `SR_B3`), None where it does not."""
+    """Return the band label in a Landsat file name (`B3`, `SR_B3`); None if it has none."""
     found = _LABEL.search(name)
     return found[1].upper() if found else None
 
 
 def best_mtls(names: Iterable[str]) -> list[str]:
-    """Return the MTL files among names, one a scene: of several formats the text, else JSON, else XML."""
+    """Return the MTL files among names, one for each scene: as text, else as JSON, else as XML."""
     order = ("txt", "json", "xml")
     found: dict[str, tuple[int, str]] = {}
     for name in names:
@@ -122,30 +117,30 @@ def best_mtls(names: Iterable[str]) -> list[str]:
     return [name for _, name in found.values()]
 
 
-def parse_mtl(text: str, path: str) -> Metadata:
+def parse_mtl(text: str, path: str) -> LandsatMetadata:
     """Read an MTL file (text, JSON or XML), of a collection or from before them.
 
     Raises:
-        SceneError: it is no MTL file, or of a Landsat that geoseg does not know.
+        SceneError: it is not an MTL file, or of a sensor that is not supported.
     """
     groups = _groups(text)
     flat = {key: value for table in groups.values() for key, value in table.items()}
     craft = re.sub(r"\D", "", flat.get("SPACECRAFT_ID", ""))
     if craft not in _SENSORS:
-        raise SceneError(f"{path} names no Landsat 4 to 9 (SPACECRAFT_ID); is it an MTL file?")
+        raise SceneError(f"{path} has no SPACECRAFT_ID of Landsat 4 to 9; give an MTL file of these")
     if flat.get("SENSOR_ID", "").upper().startswith("MSS"):
         raise SceneError(
-            f"{path} is of the Multispectral Scanner (MSS), whose bands geoseg does not know: give its files "
-            "without the MTL file and name them: --band green=PATH --band red=PATH --band nir=PATH"
+            f"{path} is of the Multispectral Scanner (MSS), whose bands are not supported: give the band "
+            "files without the MTL file and name them: --band green=PATH --band red=PATH --band nir=PATH"
         )
-    # A level 2 file repeats the level 1 groups, so only the product's own groups say which it is.
+    # A level 2 file repeats the level 1 groups, so only the groups of the product have its level.
     product = groups.get(
         "PRODUCT_CONTENTS", groups.get("PRODUCT_METADATA", groups.get("METADATA_FILE_INFO", {}))
     )
     level = product.get("PROCESSING_LEVEL", product.get("DATA_TYPE", flat.get("DATA_TYPE", "L1")))
     number = 2 if level.upper().startswith("L2") else 1
     elevation = groups.get("IMAGE_ATTRIBUTES", {}).get("SUN_ELEVATION", flat.get("SUN_ELEVATION"))
-    return Metadata(
+    return LandsatMetadata(
         sensor=f"{_SENSORS[craft]}-l{number}",
         level=number,
         time=_time(flat),
@@ -159,9 +154,9 @@ def parse_mtl(text: str, path: str) -> Metadata:
 
 
 def _sun_distance(flat: Mapping[str, str]) -> float:
-    """Return the earth's distance from the sun in astronomical units: as stated, else by the day of the year.
+    """Return the distance of the earth from the sun in astronomical units: as stated, else by date.
 
-    Without a statement: 1 - 0.01672 cos(0.9856 degrees (day - 4)), within 0.0003.
+    By day of the year: 1 - 0.01672 cos(0.9856 degrees (day - 4)), within 0.0003.
     """
     stated = flat.get("EARTH_SUN_DISTANCE")
     if stated:
@@ -172,10 +167,10 @@ def _sun_distance(flat: Mapping[str, str]) -> float:
 
 
 def _geometry(flat: Mapping[str, str], sun_elevation: float | None) -> Geometry:
-    """Return the angles at the scene's centre; Landsat looks down but where it says that it was rolled."""
+    """Return the angles at the scene's centre; the view is nadir unless the file states a roll angle."""
     rolled = flat.get("NADIR_OFFNADIR", "NADIR") == "OFFNADIR"
     view = abs(float(flat.get("ROLL_ANGLE", "0"))) if rolled else 0.0
-    note = "as it was rolled" if rolled else "straight down, up to 7.5 degrees off at the scene's edges"
+    note = "roll angle" if rolled else "nadir at the centre, up to 7.5 degrees at the scene's edges"
     return Geometry(
         sun_zenith=None if sun_elevation is None else 90 - sun_elevation,
         view_zeniths={"": view},
@@ -224,7 +219,7 @@ def _groups_of_xml(text: str) -> Groups:
 
 
 def _time(flat: Mapping[str, str]) -> datetime | None:
-    """Return the scene centre's time; seconds have seven digits there."""
+    """Return the time of the scene's centre (UTC); its seconds have seven decimals in the file."""
     day, clock = flat.get("DATE_ACQUIRED", ""), flat.get("SCENE_CENTER_TIME", "00:00:00")
     try:
         return datetime.fromisoformat(f"{day}T{clock[:8]}+00:00")

@@ -1,4 +1,4 @@
-"""Files that tile an area as one raster, read lazily: each pixel is of the first file that observed it."""
+"""Tiles of an area as one raster, read lazily: a pixel has the value of the first file where it is valid."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from geoseg.scenes.raster import Raster
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tile:
+class MosaicTile:
     """A file of a mosaic."""
 
     bands: tuple[Band, ...]
-    """Its bands in the mosaic's order."""
+    """Bands of the file in the order of the mosaic."""
     row: int
-    """Of its first pixel on the mosaic's grid."""
+    """Row of its first pixel on the mosaic's grid."""
     col: int
+    """Column of its first pixel on the mosaic's grid."""
 
     @property
     def raster(self) -> Raster:
@@ -32,18 +33,18 @@ class Tile:
 
     @property
     def window(self) -> Window:
-        """What it covers of the mosaic's grid."""
+        """Window of the mosaic's grid that the file covers."""
         grid = self.raster.grid
         return Window(row=self.row, col=self.col, height=grid.height, width=grid.width)
 
 
-class Mosaic(Raster):
-    """Files of one lattice of pixels as one raster; a context manager. One thread at a time may read.
+class TileMosaic(Raster):
+    """Files on one lattice of pixels as one raster; a context manager. Only one thread may read at a time.
 
-    The order of the tiles decides: where several observed a pixel, the first one gives it, band by band, so
-    that a band's values do not depend on which others are read with it.
+    The order of the tiles decides: where several have a valid value, the first one is used, band by band, so
+    that the values of a band do not depend on other bands that are read with it.
 
-    Stored values are kept where all tiles are stored and scaled alike. Else each tile is scaled by its own
+    Values are those stored if all tiles have the same dtype and gain. Else each tile is scaled by its own
     gain, and values are physical, float32.
     """
 
@@ -51,15 +52,15 @@ class Mosaic(Raster):
         """Put open files on one grid.
 
         Args:
-            tiles: per file its bands, in one order; files that come first win.
+            tiles: the bands of each file, in one order; earlier files are on top.
 
         Raises:
-            SceneError: the files are not of one CRS, pixel size and lattice of pixels.
+            SceneError: the files differ in CRS, pixel size or lattice of pixels.
         """
         rasters = [bands[0].raster for bands in tiles]
         self.grid, places, self.nudge = one_lattice(rasters)
         self.tiles = tuple(
-            Tile(bands=bands, row=row, col=col) for bands, (row, col) in zip(tiles, places, strict=True)
+            MosaicTile(bands=bands, row=row, col=col) for bands, (row, col) in zip(tiles, places, strict=True)
         )
         first, more = tiles[0], len(tiles) - 1
         self.path = f"{rasters[0].path} and {more} more"
@@ -83,32 +84,32 @@ class Mosaic(Raster):
 
     @property
     def alpha_candidate(self) -> int | None:
-        """None: alpha bands are looked at file by file."""
+        """None: alpha bands are handled in each file."""
         return None
 
     @property
     def mask_source(self) -> str | None:
-        """A mask: what no tile observed."""
+        """Source of the mask: the tiles."""
         return "mask"
 
     def tags(self, index: int = 0) -> dict[str, str]:
-        """Those of the first tile."""
+        """Return the tags of the first tile."""
         band = self.tiles[0].bands[index - 1] if index else self.tiles[0].bands[0]
         return band.raster.tags(band.index if index else 0)
 
     def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
-        """Return values (bands, height, width) of a window that lies on the grid; 0 or NaN where none is.
+        """Return values (bands, height, width) of a window inside the grid; 0 or NaN where no tile is valid.
 
         Raises:
             SceneReadError: a tile is damaged there.
         """
-        data, seen = self._compose(window, indexes)
-        # The mask is asked for next: it was found on the way.
-        self._last = (window, tuple(indexes), seen)
+        data, valid = self._compose(window, indexes)
+        # The mask of the same window is usually read next.
+        self._last = (window, tuple(indexes), valid)
         return data
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
-        """Return where any tile observed (bands, height, width).
+        """Return the mask (bands, height, width): valid where any tile is valid.
 
         Raises:
             SceneReadError: as `read`.
@@ -120,46 +121,46 @@ class Mosaic(Raster):
     def _compose(
         self, window: Window, indexes: Sequence[int]
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Return values and where they were observed, both (bands, height, width)."""
+        """Return values and their mask, both (bands, height, width)."""
         dtype = np.result_type(*(self.dtypes[index - 1] for index in indexes))
         shape = (len(indexes), window.height, window.width)
         fill = [self.nodata[index - 1] for index in indexes]
         data: NDArray[Any] = np.zeros(shape, dtype)
         for band, value in zip(data, fill, strict=True):
             band[:] = value if value is not None else (np.nan if dtype.kind == "f" else 0)
-        seen = np.zeros(shape, np.bool_)
+        valid = np.zeros(shape, np.bool_)
         for tile in self.tiles:
             part = window.intersect(tile.window)
             if part.empty:
                 continue
             rows, cols = part.slices(window)
-            wanted = ~seen[:, rows, cols]
-            if not wanted.any():
+            missing = ~valid[:, rows, cols]
+            if not missing.any():
                 continue
             chosen = [tile.bands[index - 1] for index in indexes]
             native = replace(part, row=part.row - tile.row, col=part.col - tile.col)
             values = tile.raster.read(native, [band.index for band in chosen])
             masks = observed(chosen, values, native)
             for position, (band, mask) in enumerate(zip(chosen, masks, strict=True)):
-                take = wanted[position] if mask is None else wanted[position] & mask
+                copied = missing[position] if mask is None else missing[position] & mask
                 found = (
                     values[position]
                     if self.stored[indexes[position] - 1]
                     else _physical(band, values[position])
                 )
-                np.copyto(data[position, rows, cols], found, where=take, casting="unsafe")
-                seen[position, rows, cols] |= take
-        return data, seen
+                np.copyto(data[position, rows, cols], found, where=copied, casting="unsafe")
+                valid[position, rows, cols] |= copied
+        return data, valid
 
     def sample(self, index: int, size: int = 256, most: int = 16) -> NDArray[Any]:
-        """Return values (n,) of up to `most` windows of `size`² over all tiles, one a tile at least."""
+        """Return values (n,) of up to `most` windows of `size`² over all tiles, one or more of each tile."""
         each = max(1, most // len(self.tiles))
-        found = []
+        samples = []
         for tile in self.tiles:
             band = tile.bands[index - 1]
             values = tile.raster.sample(band.index, size, each)
-            found.append(values if self.stored[index - 1] else _physical(band, values))
-        return np.concatenate(found)
+            samples.append(values if self.stored[index - 1] else _physical(band, values))
+        return np.concatenate(samples)
 
     def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:
         """Bytes of the blocks of all tiles that a stretch of `strip` rows may touch at once."""
@@ -183,12 +184,12 @@ class Mosaic(Raster):
 
 
 def _stored_alike(column: Sequence[Band]) -> bool:
-    """Whether one band is stored and scaled alike in all tiles."""
+    """Return True if a band has the same dtype, scale and offset in all tiles."""
     return len({(band.dtype, band.scale, band.offset) for band in column}) == 1
 
 
 def _shared_nodata(column: Sequence[Band]) -> float | None:
-    """Return the stored value that means "not observed" in all tiles, None where they differ."""
+    """Return the nodata value of all tiles; None if they differ."""
     values = {band.nodata for band in column}
     return values.pop() if len(values) == 1 and _stored_alike(column) else None
 

@@ -1,4 +1,4 @@
-"""Names of bands: what files, descriptions, tags and wavelengths say, matched to a sensor's common names."""
+"""Find the common names of bands from labels, descriptions, file names, tags and wavelengths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from geoseg.scenes.raster import Raster, base_name
 from geoseg.spec import SensorSpec
 
 CUBE = 30
-"""A file with at least so many bands, all with wavelengths, is a spectrometer's cube."""
+"""Least number of bands, all with wavelengths, of the cube of an imaging spectrometer."""
 
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(micrometers?|nanometers?|µm|um|nm)\b", re.IGNORECASE)
 
@@ -26,30 +26,30 @@ class Candidate:
     raster: Raster
     index: int
     wavelength: float | None = None
-    """Centre in µm, where the file says it."""
+    """Centre wavelength in µm; None: not stated."""
     fwhm: float | None = None
-    """Full width at half maximum in µm, where the file says it."""
+    """Full width at half maximum in µm; None: not stated."""
 
     @property
     def file(self) -> str:
-        """The file's base name."""
+        """Base name of the file."""
         return base_name(self.raster.path)
 
     @property
     def where(self) -> str:
-        """File and band for messages."""
+        """File and band, for messages."""
         return f"{self.file} band {self.index}" if self.raster.count > 1 else self.file
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the product calls it, and its own description."""
-        own = self.asset.labels[self.index - 1] if self.index <= len(self.asset.labels) else ()
+        """Labels in the product's metadata, and the band description of the file."""
+        labels = self.asset.labels[self.index - 1] if self.index <= len(self.asset.labels) else ()
         description = self.raster.descriptions[self.index - 1]
-        return (*own, description) if description else own
+        return (*labels, description) if description else labels
 
 
 def centre_of(asset: Asset, raster: Raster, index: int) -> float | None:
-    """Return a band's centre wavelength in µm as its product says it, else its file."""
+    """Return a band's centre wavelength in µm from its product's metadata, else from its file."""
     return asset.wavelengths[index - 1] if asset.wavelengths else wavelength_of(raster, index)
 
 
@@ -67,35 +67,35 @@ def wavelength_of(raster: Raster, index: int) -> float | None:
 
 
 def fwhm_of(raster: Raster) -> list[float | None]:
-    """Return the full widths at half maximum of all bands in µm: of an ENVI header's list or bands' tags."""
+    """Return the full widths at half maximum of all bands in µm, from an ENVI header or the tags of bands."""
     tags = raster.tags()
     shared, units = _listed(tags.get("fwhm", "")), tags.get("wavelength_units", "").lower()
     if len(shared) == raster.count:
         return [_micrometres(text, units, above=0.5) for text in shared]
-    found = []
+    widths = []
     for index in range(1, raster.count + 1):
-        own = raster.tags(index)
-        text, units = own.get("fwhm", ""), own.get("fwhm_units", own.get("wavelength_units", "")).lower()
-        if not text and "fwhm_um" in own:
-            text, units = own["fwhm_um"], "um"
-        found.append(_micrometres(text, units, above=0.5))
-    return found
+        tags = raster.tags(index)
+        text, units = tags.get("fwhm", ""), tags.get("fwhm_units", tags.get("wavelength_units", "")).lower()
+        if not text and "fwhm_um" in tags:
+            text, units = tags["fwhm_um"], "um"
+        widths.append(_micrometres(text, units, above=0.5))
+    return widths
 
 
 def bad_bands(raster: Raster) -> set[int]:
-    """Return 1-based indexes of bands that the file itself calls bad: 0 in an ENVI header's `bbl`."""
+    """Return the 1-based indexes of bands that an ENVI header marks as bad: 0 in the list `bbl`."""
     listed = _listed(raster.tags().get("bbl", ""))
     flags = listed if len(listed) == raster.count else []
     return {index for index, flag in enumerate(flags, start=1) if flag in {"0", "0.0"}}
 
 
 def _listed(text: str) -> list[str]:
-    """Return the items of an ENVI header's list."""
+    """Return the items of a list in an ENVI header."""
     return [item.strip() for item in text.strip("{} \n").split(",") if item.strip()]
 
 
 def _micrometres(text: str, units: str, *, above: float) -> float | None:
-    """Return a length in µm, None for no number above 0; without units, numbers above a limit are nm."""
+    """Return a length in µm, None for no number above 0; without units, numbers above `above` are nm."""
     try:
         value = float(text)
     except ValueError:
@@ -105,24 +105,24 @@ def _micrometres(text: str, units: str, *, above: float) -> float | None:
 
 
 def vocabulary(sensor: SensorSpec, *, names: bool) -> dict[str, str]:
-    """Return what a sensor's bands are called, in lower case, with their common names.
+    """Return the aliases of a sensor's bands in lower case, with their common names.
 
     Args:
-        sensor: whose bands.
-        names: whether common names themselves count, or aliases only.
+        sensor: the sensor.
+        names: True includes the common names themselves.
     """
     words = {alias.lower(): band.name for band in sensor.bands for alias in band.aliases}
     return {**words, **{band.name.lower(): band.name for band in sensor.bands}} if names else words
 
 
 def name_by_words(candidate: Candidate, words: Mapping[str, str], patterns: Iterable[str]) -> str | None:
-    """Return the common name that labels, description or file name say, the surest first."""
+    """Return the common name of a band from its labels, its description or its file name, in this order."""
     word = word_of(candidate, words, patterns)
     return None if word is None else words[word]
 
 
 def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str]) -> str | None:
-    """Return which of some words (lower case) labels, description or file name hold, the surest first."""
+    """Return the first of some words (lower case) in labels, description or file name, in this order."""
     for label in candidate.labels:
         if label.strip().lower() in words:
             return label.strip().lower()
@@ -141,7 +141,7 @@ def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str
 
 
 def _last_word(text: str, words: Collection[str]) -> str | None:
-    """Return the last whole word in a text that is known; of several there, the longest."""
+    """Return the known word that ends last in a text; of several that end there, the longest."""
     found = [match for word in words if (match := _finder(word).search(text))]
     if not found:
         return None
@@ -151,7 +151,7 @@ def _last_word(text: str, words: Collection[str]) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _finder(word: str) -> re.Pattern[str]:
-    """Return a pattern for the last whole occurrence of a word; `_`, `-` and blank are alike."""
+    """Return a pattern for the last occurrence of a whole word; `_`, `-` and space are equivalent."""
     body = re.escape(word).replace("_", "[_ -]")
     return re.compile(
         rf"(?<![A-Za-z0-9])({body})(?![A-Za-z0-9])(?!.*(?<![A-Za-z0-9]){body}(?![A-Za-z0-9]))", re.I
@@ -159,7 +159,7 @@ def _finder(word: str) -> re.Pattern[str]:
 
 
 def name_by_wavelength(wavelength: float | None, sensor: SensorSpec) -> str | None:
-    """Return the band of a sensor whose centre is nearest to a wavelength (µm), within 5 %."""
+    """Return the sensor's band with the centre nearest to a wavelength (µm); None if none is within 5 %."""
     known = (
         [(abs(band.wavelength - wavelength), band) for band in sensor.bands if band.wavelength]
         if wavelength
@@ -172,7 +172,7 @@ def name_by_wavelength(wavelength: float | None, sensor: SensorSpec) -> str | No
 
 
 def cube_names(wavelengths: Sequence[float]) -> list[str]:
-    """Return names of a cube's bands by wavelength (µm): `w2310` at 2310 nm, finer where two would be one."""
+    """Return names of bands by wavelength (µm): `w2310` at 2310 nm, with decimals if names repeat."""
     for digits in (0, 1, 2, 3):
         names = [f"w{1000 * wavelength:.{digits}f}" for wavelength in wavelengths]
         if len(set(names)) == len(names):
@@ -181,5 +181,5 @@ def cube_names(wavelengths: Sequence[float]) -> list[str]:
 
 
 def orders_of(sensor: SensorSpec, count: int) -> list[tuple[str, ...]]:
-    """Return a sensor's usual orders of so many bands, the most usual first."""
+    """Return a sensor's usual orders of `count` bands, the most usual first."""
     return [order for order in (sensor.order, *sensor.orders) if order and len(order) == count]

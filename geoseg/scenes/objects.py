@@ -1,8 +1,8 @@
-"""Objects of S3 and of stores that speak its protocol, by the environment variables that GDAL reads too.
+"""List and read objects of S3 and of stores with its protocol, configured by GDAL's environment variables.
 
-GDAL lists and reads them for itself only (`/vsis3/`), so that folders and metadata files need requests of our
-own. They are signed as AWS describes (Signature Version 4,
-https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
+GDAL (`/vsis3/`) does not give its listings and texts to other programs, so that folders and metadata files
+need separate requests. They are signed with AWS Signature Version 4
+(https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from urllib.request import Request, urlopen
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneReadError
+from geoseg.scenes.paths import S3
 
-PREFIX = "/vsis3/"
 MOST = 20_000
-"""Objects of a folder; with more it holds more than one product."""
+"""Greatest number of objects in a folder of one product."""
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _SAFE = "-_.~"
@@ -32,8 +32,8 @@ _YES = {"YES", "TRUE", "ON", "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """What requests are signed with."""
+class Credentials:
+    """Keys that sign requests."""
 
     access: str
     secret: str
@@ -41,15 +41,15 @@ class Keys:
 
 
 def list_objects(path: str) -> list[str]:
-    """Return the names of the objects below a folder, relative to it, sorted; empty: there is none.
+    """Return the names of the objects below a folder, relative to it, sorted; empty if there are none.
 
     Args:
-        path: `/vsis3/BUCKET/PREFIX`, as GDAL opens it.
+        path: GDAL's path, `/vsis3/BUCKET/PREFIX`.
 
     Raises:
-        SceneReadError: the bucket cannot be listed, or it holds more than `MOST`.
+        SceneReadError: the bucket cannot be listed, or the folder has more than `MOST` objects.
     """
-    bucket, _, prefix = path.removeprefix(PREFIX).partition("/")
+    bucket, _, prefix = path.removeprefix(S3).partition("/")
     prefix = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     names: list[str] = []
     query = {"list-type": "2", "prefix": prefix}
@@ -64,14 +64,14 @@ def list_objects(path: str) -> list[str]:
             if key.tag.endswith("Key") and key.text and not key.text.endswith("/")
         ]
         if len(names) > MOST:
-            raise SceneReadError(f"{path} holds more than {MOST:,} objects; give the folder of one product")
+            raise SceneReadError(f"{path} has more than {MOST:,} objects; give the folder of one product")
         if found.get("IsTruncated") != "true" or not found.get("NextContinuationToken"):
             return sorted(names)
         query["continuation-token"] = found["NextContinuationToken"]
 
 
 def read_object(path: str) -> bytes:
-    """Return an object's content.
+    """Return the content of an object.
 
     Args:
         path: `/vsis3/BUCKET/KEY`.
@@ -79,12 +79,16 @@ def read_object(path: str) -> bytes:
     Raises:
         SceneReadError: it does not exist or may not be read.
     """
-    bucket, _, key = path.removeprefix(PREFIX).partition("/")
+    bucket, _, key = path.removeprefix(S3).partition("/")
     return _get(bucket, key, {})
 
 
 def _get(bucket: str, key: str, query: Mapping[str, str]) -> bytes:
-    """Return the answer to a request, in the bucket's own region."""
+    """Return the answer to a request, in the region of the bucket.
+
+    Raises:
+        SceneReadError: the request is refused, or the server cannot be reached.
+    """
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     where = f"s3://{bucket}/{key or query.get('prefix', '')}"
     for last in (False, True):
@@ -92,30 +96,30 @@ def _get(bucket: str, key: str, query: Mapping[str, str]) -> bytes:
             with urlopen(_request(bucket, key, query, region), timeout=30) as answer:  # noqa: S310 - http(s) only
                 return bytes(answer.read())
         except HTTPError as error:
-            told = error.headers.get("x-amz-bucket-region")
-            if told and told != region and not last:
-                region = told
+            actual = error.headers.get("x-amz-bucket-region")
+            if actual and actual != region and not last:
+                region = actual
                 continue
             raise SceneReadError(_refusal(where, error.code)) from error
         except (URLError, OSError) as error:
             raise SceneReadError(f"{where} cannot be reached: {error}; check AWS_S3_ENDPOINT") from error
-    raise SceneReadError(f"{where} is in another region; say it with AWS_REGION")
+    raise SceneReadError(f"{where} is in another region; set AWS_REGION")
 
 
 def _refusal(where: str, code: int) -> str:
-    """Say why a request was refused."""
+    """Return the message for a refused request."""
     if code == 404:
         return f"{where} does not exist; check the path"
     if code in {401, 403}:
         return (
             f"{where} may not be read (HTTP {code}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-            "AWS_NO_SIGN_REQUEST=YES for a public bucket, AWS_REQUEST_PAYER=requester where the reader pays"
+            "AWS_NO_SIGN_REQUEST=YES for a public bucket, or AWS_REQUEST_PAYER=requester if the reader pays"
         )
     return f"{where} cannot be read (HTTP {code})"
 
 
 def _request(bucket: str, key: str, query: Mapping[str, str], region: str) -> Request:
-    """Return a request, signed unless the environment says otherwise."""
+    """Return a request, signed unless AWS_NO_SIGN_REQUEST is set."""
     endpoint = os.environ.get("AWS_S3_ENDPOINT") or f"s3.{region}.amazonaws.com"
     scheme = "https" if os.environ.get("AWS_HTTPS", "YES").upper() in _YES else "http"
     if "://" in endpoint:
@@ -125,94 +129,103 @@ def _request(bucket: str, key: str, query: Mapping[str, str], region: str) -> Re
     place = "/".join(filter(None, ("" if virtual else bucket, key)))
     path = "/" + quote(place, safe=f"/{_SAFE}")
     pairs = (f"{quote(name, safe=_SAFE)}={quote(text, safe=_SAFE)}" for name, text in sorted(query.items()))
-    asked = "&".join(pairs)
+    encoded = "&".join(pairs)
     headers = {"Host": host}
     if payer := os.environ.get("AWS_REQUEST_PAYER"):
         headers["x-amz-request-payer"] = payer
-    keys = _keys()
-    if keys is not None:
-        headers |= signed(keys, path, asked, headers, region, datetime.now(UTC))
-    address = f"{scheme}://{host}{path}{f'?{asked}' if asked else ''}"
+    credentials = _credentials()
+    if credentials is not None:
+        headers |= signed(credentials, path, encoded, headers, region, datetime.now(UTC))
+    address = f"{scheme}://{host}{path}{f'?{encoded}' if encoded else ''}"
     return Request(address, headers=headers)  # noqa: S310 - http or https
 
 
 def signed(
-    keys: Keys, path: str, query: str, headers: Mapping[str, str], region: str, now: datetime
+    credentials: Credentials,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    region: str,
+    now: datetime,
 ) -> dict[str, str]:
     """Return the headers that sign a GET request.
 
     Args:
-        keys: what it is signed with.
-        path: of the address, encoded.
-        query: of the address, its parts in order and encoded.
-        headers: that go with it.
-        region: of the bucket.
-        now: UTC.
+        credentials: the keys to sign with.
+        path: encoded path of the address.
+        query: encoded query of the address, its parts in alphabetical order.
+        headers: headers of the request.
+        region: region of the bucket.
+        now: time of the request (UTC).
     """
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    own = {"x-amz-content-sha256": _EMPTY, "x-amz-date": stamp}
-    if keys.token:
-        own["x-amz-security-token"] = keys.token
-    told = {name.lower(): value for name, value in {**headers, **own}.items()}
-    names = ";".join(sorted(told))
-    lines = "".join(f"{name}:{told[name]}\n" for name in sorted(told))
+    added = {"x-amz-content-sha256": _EMPTY, "x-amz-date": stamp}
+    if credentials.token:
+        added["x-amz-security-token"] = credentials.token
+    signed_headers = {name.lower(): value for name, value in {**headers, **added}.items()}
+    names = ";".join(sorted(signed_headers))
+    lines = "".join(f"{name}:{signed_headers[name]}\n" for name in sorted(signed_headers))
     canonical = f"GET\n{path}\n{query}\n{lines}\n{names}\n{_EMPTY}"
     scope = f"{day}/{region}/s3/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    signing = f"AWS4{keys.secret}".encode()
+    signing = f"AWS4{credentials.secret}".encode()
     for part in (day, region, "s3", "aws4_request"):
         signing = hmac.new(signing, part.encode(), hashlib.sha256).digest()
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
     signature = hmac.new(signing, text.encode(), hashlib.sha256).hexdigest()
-    credential = f"Credential={keys.access}/{scope}, SignedHeaders={names}, Signature={signature}"
-    return {**own, "Authorization": f"AWS4-HMAC-SHA256 {credential}"}
+    credential = f"Credential={credentials.access}/{scope}, SignedHeaders={names}, Signature={signature}"
+    return {**added, "Authorization": f"AWS4-HMAC-SHA256 {credential}"}
 
 
-def _keys() -> Keys | None:
-    """Return the keys of the environment, of AWS's file of credentials, or of boto3; None: do not sign.
+def _credentials() -> Credentials | None:
+    """Return credentials from the environment, AWS's credentials file or boto3; None: do not sign.
 
     Raises:
-        SceneReadError: there are none, and nothing says that none are needed.
+        SceneReadError: there are none, and AWS_NO_SIGN_REQUEST is not set.
     """
     if os.environ.get("AWS_NO_SIGN_REQUEST", "NO").upper() in _YES:
         return None
     access, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     if access and secret:
-        return Keys(access=access, secret=secret, token=os.environ.get("AWS_SESSION_TOKEN"))
+        return Credentials(access=access, secret=secret, token=os.environ.get("AWS_SESSION_TOKEN"))
     found = _from_file() or _from_boto3()
     if found is None:
         raise SceneReadError(
-            "no credentials for s3:// are known; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+            "there are no credentials for s3://; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
             "AWS_NO_SIGN_REQUEST=YES for a public bucket"
         )
     return found
 
 
-def _from_file() -> Keys | None:
-    """Return the keys of a profile in AWS's shared file."""
-    place = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.environ.get("CPL_AWS_CREDENTIALS_FILE")
+def _from_file() -> Credentials | None:
+    """Return the credentials of a profile in AWS's credentials file; None if there are none."""
+    file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.environ.get("CPL_AWS_CREDENTIALS_FILE")
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(place or Path.home() / ".aws" / "credentials")
+        parser.read(file or Path.home() / ".aws" / "credentials")
     except (configparser.Error, OSError, RuntimeError):
         return None
     profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
     if not parser.has_option(profile, "aws_access_key_id"):
         return None
-    own = parser[profile]
-    return Keys(
-        access=own["aws_access_key_id"],
-        secret=own.get("aws_secret_access_key", ""),
-        token=own.get("aws_session_token"),
+    section = parser[profile]
+    return Credentials(
+        access=section["aws_access_key_id"],
+        secret=section.get("aws_secret_access_key", ""),
+        token=section.get("aws_session_token"),
     )
 
 
-def _from_boto3() -> Keys | None:
-    """Return the keys that boto3 finds (roles, single sign-on), where it is installed."""
+def _from_boto3() -> Credentials | None:
+    """Return the credentials of boto3 (roles, single sign-on), if it is installed."""
     try:
         from boto3 import Session  # noqa: PLC0415 - optional
     except ImportError:
         return None
     found = Session().get_credentials()
     frozen = found.get_frozen_credentials() if found else None
-    return Keys(access=frozen.access_key, secret=frozen.secret_key, token=frozen.token) if frozen else None
+    return (
+        Credentials(access=frozen.access_key, secret=frozen.secret_key, token=frozen.token)
+        if frozen
+        else None
+    )

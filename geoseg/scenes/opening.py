@@ -1,4 +1,4 @@
-"""Open a scene: files, sensor, names, scaling, in this order."""
+"""Open a scene: find its files, recognise the sensor, name the bands and calibrate them, in this order."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.files.inputs import not_an_input
-from geoseg.messages import Message, held, note, replay, warn
-from geoseg.scenes.assembly import Named, candidates_of, name_bands
+from geoseg.messages import held, note, replay, warn
+from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
 from geoseg.scenes.files import find_product
@@ -24,10 +24,10 @@ from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
 from geoseg.scenes.quality_layers import Layer, Quality
 from geoseg.scenes.quality_opening import open_mask, open_quality, without_clouds
-from geoseg.scenes.radiometric_calibration import Context, calibrate
+from geoseg.scenes.radiometric_calibration import CalibrationContext, calibrate
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
-from geoseg.scenes.recognition import recognise
+from geoseg.scenes.recognition import POLARISATIONS, recognise, select_sensor
 from geoseg.scenes.scene import Facts, Scene
 from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
@@ -36,7 +36,7 @@ from geoseg.spec.presets import auxiliary_layers, quality_layers
 LOG = logging.getLogger(__name__)
 
 MAP_TAG = "geoseg_record"
-"""Metadata of maps that geoseg itself made: in a folder of band files they are no part of the scene."""
+"""Tag of maps that geoseg made: in a folder of band files they are not part of the scene."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -49,70 +49,88 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         sensors: all sensors by name.
 
     Raises:
-        SceneReadError: a file is missing, damaged or no raster.
-        BandError: bands cannot be told from one another; the message says how to name them.
-        SceneError: the files make no one scene.
-        UsageError: the sensor or a `--band` is not understood.
+        SceneReadError: a file is missing, damaged or not a raster.
+        BandError: bands cannot be named; the message says how to name them.
+        SceneError: the files cannot be one scene.
+        UsageError: `--sensor` or a `--band` is not valid.
     """
     with held() as messages, ExitStack() as stack:
         kinds = quality_layers()
         settled = _settled_bands(request)
-        product = _product(request, {path for path, _ in settled.values()}, kinds)
-        product, rasters, unread = _open_files(product, stack)
-        own: list[Named] = []
-        for name, (path, index) in settled.items():
-            own.append(_named(name, rasters[path], index, product))
-        free: list[Candidate] = []
-        taken = {(item.candidate.raster, item.candidate.index) for item in own}
-        for asset in product.assets:
-            with held() as about_file:
-                found = candidates_of(asset, rasters[asset.path])
-            free += [item for item in found if (item.raster, item.index) not in taken]
-            for text in rasters[asset.path].remarks:
-                note(LOG, text)
-            # Whoever names bands has looked at them: nothing is left to say of alpha.
-            if not settled:
-                replay(about_file, of=base_name(asset.path))
-        free, flagged = set_bands_aside(free, kinds)
-        free, aside = set_auxiliary_bands_aside(free, auxiliary_layers())
-        verdict = recognise(request.sensor, product, free, sensors)
+        product = _product(request, {path for path, _ in settled.values()}, kinds, sensors)
+        product, rasters = _open_files(product, stack)
+        named = [_named(name, rasters[path], index, product) for name, (path, index) in settled.items()]
+        candidates = _candidates(product, rasters, named)
+        candidates, flagged = set_bands_aside(candidates, kinds)
+        candidates, auxiliary = set_auxiliary_bands_aside(candidates, auxiliary_layers())
+        match = recognise(request.sensor, product, candidates, sensors)
         with held() as guesses:
-            naming = name_bands(free, verdict, sensors, settled=settled)
-        named = own + naming.named
-        if verdict.sensor is None and {item.name for item in named} <= {"vv", "vh", "hh", "hv"}:
-            verdict = replace(verdict, sensor=sensors["sentinel-1"], reason="bands named as polarisations")
-        sensor = verdict.sensor or sensors["generic"]
-        note(LOG, f"sensor: {sensor.title} ({verdict.reason or 'nothing gives it away'})")
+            by_name, unnamed = name_bands(candidates, match, sensors, settled=settled)
+        named += by_name
+        if match.sensor is None and {item.name for item in named} <= POLARISATIONS:
+            match = replace(match, sensor=sensors["sentinel-1"], reason="bands named as polarisations")
+        sensor = match.sensor or sensors["generic"]
+        note(LOG, f"sensor: {sensor.title} ({match.reason or 'no name or value identifies it'})")
         replay(guesses)
-        _origins(named)
-        context = Context(sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units)
-        joined = join_tiles(named, calibrate(named, context))
-        bands = joined.bands
-        left_out = (*unread, *product.left_out, *aside, *naming.left_out, *joined.left_out)
-        _georeference(bands)
+        _note_origins(named)
+        context = CalibrationContext(
+            sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units
+        )
+        bands, untiled = join_tiles(named, calibrate(named, context))
+        _note_georeference(bands)
         if any(band.units == "dn" for band in bands) and sensor.name == "generic":
-            note(LOG, "bare counts: without a sensor the scale to reflectance is not known")
+            note(LOG, "digital numbers: the scale to reflectance is not known without a sensor")
         quality = _quality(request, product, flagged, context)
         stack.callback(quality.close)
-        scene = Scene(_facts(product, context, sensors, messages, left_out), bands, quality=quality)
-        kept = {file for band in bands for file in band.raster.members} | {item.raster for item, _ in flagged}
-        spare = {asset.path for asset in product.assets if asset.spare}
-        for raster in set(rasters.values()) - kept:
-            if raster.path in spare and MAP_TAG in raster.tags():
+        facts = Facts(
+            name=product.name,
+            sensor=sensor,
+            time=context.time,
+            platform=platform_of(product),
+            geometry=product.geometry,
+            messages=tuple(dict.fromkeys(messages)),
+            left_out=tuple(dict.fromkeys((*product.left_out, *auxiliary, *unnamed, *untiled))),
+            centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},
+        )
+        scene = Scene(facts, bands, quality=quality)
+        in_use = {file for band in bands for file in band.raster.members}
+        optional = {asset.path for asset in product.assets if asset.optional}
+        for raster in set(rasters.values()) - in_use - {item.raster for item, _ in flagged}:
+            # Maps of geoseg in a folder of band files do not count as inputs.
+            if raster.path in optional and MAP_TAG in raster.tags():
                 not_an_input(raster.path)
             raster.close()
         stack.pop_all()
         return scene
 
 
-def _open_files(product: Product, stack: ExitStack) -> tuple[Product, dict[str, Raster], tuple[LeftOut, ...]]:
-    """Open a product's files, by path; what merely lies in its folder and is no raster is left out.
+def _candidates(
+    product: Product, rasters: Mapping[str, Raster], named: Sequence[NamedCandidate]
+) -> list[Candidate]:
+    """Return the bands of a product's files that `--band` does not name."""
+    settled = {(item.candidate.raster, item.candidate.index) for item in named}
+    candidates: list[Candidate] = []
+    for asset in product.assets:
+        with held() as messages:
+            bands = candidates_of(asset, rasters[asset.path])
+        candidates += [item for item in bands if (item.raster, item.index) not in settled]
+        for text in rasters[asset.path].remarks:
+            note(LOG, text)
+        # A user who names bands has looked at them: notes on alpha bands are not needed.
+        if not named:
+            replay(messages, of=base_name(asset.path))
+    return candidates
+
+
+def _open_files(product: Product, stack: ExitStack) -> tuple[Product, dict[str, Raster]]:
+    """Open the files of a product; unreadable files that were only found in its folder are left out.
 
     Returns:
-        The product without the files that are left out, the rasters by path, and the files that are left out.
+        The product without the files that are left out, and the rasters by path.
 
     Raises:
-        SceneReadError: a file that was asked for or labelled is missing, damaged or no raster; or all are.
+        SceneReadError: a file that the user gave or metadata label is missing, damaged or not a raster; or
+            all files are.
         SceneError: a file holds complex values.
     """
     rasters: dict[str, Raster] = {}
@@ -122,40 +140,40 @@ def _open_files(product: Product, stack: ExitStack) -> tuple[Product, dict[str, 
         try:
             rasters[asset.path] = stack.enter_context(open_raster(asset.path))
         except SceneReadError as error:
-            if not asset.spare or asset.labels:
+            if not asset.optional or asset.labels:
                 raise
             errors.append(error)
             warn(LOG, "file-unreadable", f"{error}; it is left out")
             unread.append(LeftOut(name=base_name(asset.path), why="cannot be read"))
     if errors and not rasters:
         raise errors[0]
-    there = tuple(item for item in product.assets if item.path in rasters)
-    return replace(product, assets=there), rasters, tuple(unread)
+    assets = tuple(item for item in product.assets if item.path in rasters)
+    return replace(product, assets=assets, left_out=(*unread, *product.left_out)), rasters
 
 
 def _quality(
     request: SceneSpec,
     product: Product,
     flagged: Sequence[tuple[Candidate, tuple[str, ...]]],
-    context: Context,
+    context: CalibrationContext,
 ) -> Quality:
-    """Open what hides the ground: the product's quality layers and the user's mask.
+    """Open the product's quality layers and the user's mask.
 
     Raises:
         SceneReadError: a layer cannot be read.
-        SceneError: layers are asked for and there are none.
+        SceneError: `--clouds product` is set and there is no layer.
     """
     layers: tuple[Layer, ...] = ()
     if request.clouds != "none" and context.sensor is not None:
         names = vocabulary(context.sensor, names=False)
         layers = open_quality(product.quality, flagged, quality_layers(), names)
     if request.clouds == "network":
-        # A network tells clouds anew; saturation and layover it cannot.
+        # A network detects clouds again, but neither saturation nor layover.
         layers = without_clouds(layers, {item.raster for item, _ in flagged})
     if request.clouds == "product" and not layers:
         raise SceneError(
-            f"{product.name}: --clouds product: no quality layer of a known kind was found; give one "
-            "with --mask FILE:VALUES, or say --clouds auto"
+            f"{product.name}: --clouds product needs a quality layer, and no known one was found; give one "
+            "with --mask FILE:VALUES, or use --clouds auto"
         )
     if layers:
         titles = ", ".join(dict.fromkeys(layer.title for layer in layers))
@@ -165,58 +183,65 @@ def _quality(
 
 
 def _settled_bands(request: SceneSpec) -> dict[str, tuple[str, int]]:
-    """Return what `--band` says: path and 1-based index by name.
+    """Return path and 1-based index of each `--band`, by name.
 
     Raises:
-        BandError: a name or path is not understood.
+        BandError: a name or path is not valid.
     """
-    found = {}
+    settled = {}
     for name, text in request.bands.items():
         if not _NAME.fullmatch(name.lower()):
             raise BandError(
-                f"--band {name}={text}: a band's name is a word like nir08; give NAME=PATH[:INDEX]"
+                f"--band {name}={text}: the name of a band is a word such as nir08; give NAME=PATH[:INDEX]"
             )
         match = re.fullmatch(r"(.*):(\d+)", text)
         path, index = (match[1], int(match[2])) if match and not Path(text).exists() else (text, 1)
         if not path and len(request.paths) == 1:
             path = request.paths[0]
         if not path or index < 1:
-            raise BandError(f"--band {name}={text}: give NAME=PATH[:INDEX], the index from 1")
-        found[name.lower()] = (gdal_path(path), index)
-    return found
+            raise BandError(f"--band {name}={text}: give NAME=PATH[:INDEX], with an index from 1")
+        settled[name.lower()] = (gdal_path(path), index)
+    return settled
 
 
-def _product(request: SceneSpec, named: set[str], kinds: Mapping[str, QualitySpec]) -> Product:
-    """Return the scene's product with the files that `--band` names; what is no band is set aside."""
+def _product(
+    request: SceneSpec,
+    named: set[str],
+    kinds: Mapping[str, QualitySpec],
+    sensors: Mapping[str, SensorSpec],
+) -> Product:
+    """Return the scene's product and the files that `--band` names, without quality and auxiliary layers."""
     product = find_product(request.paths, kinds)
+    if request.sensor is not None:
+        product = select_sensor(product, request.sensor, sensors)
     known = {asset.path for asset in product.assets}
-    extra = tuple(Asset(path=path, spare=True) for path in sorted(named - known))
+    extra = tuple(Asset(path=path, optional=True) for path in sorted(named - known))
     product = set_quality_aside(replace(product, assets=product.assets + extra), kinds, named)
     return set_auxiliary_aside(product, auxiliary_layers(), named)
 
 
-def _named(name: str, raster: Raster, index: int, product: Product) -> Named:
-    """Return a band that `--band` settled."""
+def _named(name: str, raster: Raster, index: int, product: Product) -> NamedCandidate:
+    """Return a band that `--band` names."""
     if index > raster.count:
-        raise BandError(f"--band {name}={raster.path}:{index}: the file has {raster.count} band(s)")
+        raise BandError(f"--band {name}={raster.path}:{index}: the file has {raster.count} band(s) only")
     asset = next(asset for asset in product.assets if asset.path == raster.path)
     centre = centre_of(asset, raster, index)
     candidate = Candidate(asset=asset, raster=raster, index=index, wavelength=centre)
-    return Named(name=name, candidate=candidate, origin="--band")
+    return NamedCandidate(name=name, candidate=candidate, origin="--band")
 
 
-def _origins(named: list[Named]) -> None:
-    """Note names that were found by wavelength or by a word, which is less sure than a label."""
+def _note_origins(named: list[NamedCandidate]) -> None:
+    """Note names that were found by wavelength or by a word, which are less certain than labels."""
     for origin in ("wavelength", "word in its name"):
         names = [f"{item.name} = {item.candidate.where}" for item in named if item.origin == origin]
         if names:
             few = len(names) <= 8
-            told = ", ".join(names) if few else f"{len(names)} bands, {names[0]} to {names[-1]}"
-            note(LOG, f"named by {origin}: {told}")
+            listed = ", ".join(names) if few else f"{len(names)} bands, {names[0]} to {names[-1]}"
+            note(LOG, f"named by {origin}: {listed}")
 
 
 def _time(product: Product) -> datetime | None:
-    """Return the acquisition time of the product, else the one in most files' names, else in its own."""
+    """Return the acquisition time from metadata, else from most file names, else from the product's name."""
     if product.time is not None:
         return product.time
     files = [time for asset in product.assets if (time := time_in_name(base_name(asset.path)))]
@@ -225,33 +250,16 @@ def _time(product: Product) -> datetime | None:
     return next((time for name in (product.name, *product.hints) if (time := time_in_name(name))), None)
 
 
-def _georeference(bands: Sequence[Band]) -> None:
-    """Say where the grid is nowhere on the ground, or turned."""
+def _note_georeference(bands: Sequence[Band]) -> None:
+    """Warn of files without a georeference, and note files on rotated or flipped grids."""
     for raster in dict.fromkeys(band.raster for band in bands):
         file = base_name(raster.path)
         if raster.grid.crs is None:
-            found = raster.georeference
-            told = f"{file} has {found.lack}: the map will be in pixel coordinates, without areas"
-            warn(LOG, "no-georeference", f"{told}; {found.remedy}")
+            lack, remedy = raster.georeference.lack, raster.georeference.remedy
+            warn(
+                LOG,
+                "no-georeference",
+                f"{file} has {lack}: the map will be in pixel coordinates, without areas; {remedy}",
+            )
         elif not raster.grid.north_up:
-            note(LOG, f"{file}: its rows do not run east; the map keeps that grid")
-
-
-def _facts(
-    product: Product,
-    context: Context,
-    sensors: Mapping[str, SensorSpec],
-    messages: Sequence[Message],
-    left_out: Sequence[LeftOut],
-) -> Facts:
-    """Return what is known of the scene as a whole."""
-    return Facts(
-        name=product.name,
-        sensor=context.sensor,
-        time=context.time,
-        platform=platform_of(product),
-        geometry=product.geometry,
-        messages=tuple(dict.fromkeys(messages)),
-        left_out=tuple(dict.fromkeys(left_out)),
-        centres={band.name: band.wavelength for band in sensors["generic"].bands if band.wavelength},
-    )
+            note(LOG, f"{file}: the grid is not north-up; the map keeps this grid")

@@ -1,4 +1,4 @@
-"""Paths as people write them become paths that GDAL opens; folders and archives become lists of files."""
+"""Convert paths and addresses of users to GDAL's paths, and list the files of folders and archives."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from urllib.request import Request, urlopen
 
 from geoseg.errors import SceneReadError
 from geoseg.files.inputs import opened
-from geoseg.scenes import objects
 from geoseg.scenes.tar import long_members
+
+S3 = "/vsis3/"
+"""Prefix of GDAL's paths of objects of S3."""
 
 _SCHEMES = {
     "http://": "/vsicurl/http://",
     "https://": "/vsicurl/https://",
-    "s3://": "/vsis3/",
+    "s3://": S3,
     "gs://": "/vsigs/",
 }
 RASTER_SUFFIXES = tuple(
@@ -26,16 +28,16 @@ RASTER_SUFFIXES = tuple(
     for end in "tif tiff jp2 vrt img png jpg jpeg bmp nc hdf h5 he5 dat bil bip bsq ntf".split()  # noqa: SIM905
 )
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".kmz")
-"""Suffixes of quicklooks: files of a folder that are never bands."""
+"""Suffixes of quicklooks, which are not bands."""
 
 CONTAINERS = (".nc", ".hdf", ".h5", ".he5")
-"""Suffixes of files that hold a product in another way; beside rasters they are no bands."""
+"""Suffixes of files that may hold a product in another format; beside other rasters they are left out."""
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def gdal_path(text: str) -> str:
-    """Return a path, URL or object address as GDAL opens it."""
+    """Return GDAL's path of a path, URL or object address."""
     if text.startswith("file://"):
         return text.removeprefix("file://")
     for scheme, prefix in _SCHEMES.items():
@@ -45,7 +47,7 @@ def gdal_path(text: str) -> str:
 
 
 def is_local(path: str) -> bool:
-    """Whether a path is a plain one of this machine's file system."""
+    """Return True for a plain path of the local file system."""
     return not path.startswith("/vsi") and "://" not in path
 
 
@@ -54,26 +56,26 @@ class Listing:
     """The files of a folder or archive."""
 
     root: str
-    """As GDAL opens it, without a slash at the end."""
+    """GDAL's path of the folder or archive, without a slash at the end."""
     names: tuple[str, ...]
-    """Relative paths, sorted."""
+    """Relative paths of the files, sorted."""
     text: Callable[[str], str]
-    """Reads one of them."""
+    """Reads the text of a file by its relative path."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    """Where GDAL opens files that it does not find by root and name."""
+    """GDAL's paths of files that it does not find by root and name, by relative path."""
 
     def path(self, name: str) -> str:
-        """Return the path of a file as GDAL opens it."""
+        """Return GDAL's path of a file by its relative path."""
         return self.elsewhere.get(name, f"{self.root}/{name}")
 
     def name(self, path: str) -> str:
-        """Return the relative path of a file by that as GDAL opens it."""
-        own = {there: name for name, there in self.elsewhere.items()}
-        return own.get(path, path.removeprefix(f"{self.root}/"))
+        """Return the relative path of a file by GDAL's path."""
+        names = {there: name for name, there in self.elsewhere.items()}
+        return names.get(path, path.removeprefix(f"{self.root}/"))
 
 
 def listing(path: Path, *, deep: bool = True) -> Listing:
-    """List a folder (its own files and, `deep`, those below), or a zip or tar archive.
+    """List a folder or a zip or tar archive; `deep` includes the files of subfolders.
 
     Raises:
         SceneReadError: it cannot be listed.
@@ -84,28 +86,28 @@ def listing(path: Path, *, deep: bool = True) -> Listing:
         if path.is_dir():
             inside = path.rglob("*") if deep else path.iterdir()
             names = [str(item.relative_to(path)) for item in inside if item.is_file()]
-            return Listing(root=str(path), names=_seen(names), text=lambda name: folder_text(path, name))
+            return Listing(root=str(path), names=_visible(names), text=lambda name: folder_text(path, name))
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if not name.endswith("/")]
             return Listing(
-                root=f"/vsizip/{path}", names=_seen(names), text=lambda name: _from_zip(path, name)
+                root=f"/vsizip/{path}", names=_visible(names), text=lambda name: _from_zip(path, name)
             )
         with tarfile.open(path) as bundle:
             members = [member for member in bundle.getmembers() if member.isfile()]
     except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise SceneReadError(f"{path} cannot be listed: {error}") from error
+        raise SceneReadError(f"{path} cannot be listed: {error}; check the path") from error
     names = [member.name.removeprefix("./") for member in members]
     return Listing(
         root=f"/vsitar/{path}",
-        names=_seen(names),
+        names=_visible(names),
         text=lambda name: _from_tar(path, name),
         elsewhere=long_members(path, members),
     )
 
 
-def _seen(names: Iterable[str]) -> tuple[str, ...]:
-    """Return relative paths in order, without hidden files and those that macOS leaves in archives."""
+def _visible(names: Iterable[str]) -> tuple[str, ...]:
+    """Return relative paths in order, without hidden files and those that macOS adds to archives."""
     return tuple(
         sorted(
             name
@@ -116,14 +118,14 @@ def _seen(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a zip or tar archive, by its content."""
+    """Return True for a file with the contents of a zip or tar archive."""
     return path.is_file() and (
         zipfile.is_zipfile(path) or (path.suffix != ".vrt" and tarfile.is_tarfile(path))
     )
 
 
 def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
-    """Whether a file of a folder is a raster by its suffix, or by an ENVI header beside it."""
+    """Return True for a file of a folder that is a raster by its suffix, or has an ENVI header."""
     lower = name.lower()
     if lower.endswith((".hdr", ".aux.xml", ".ovr", ".msk")):
         return False
@@ -136,42 +138,40 @@ def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
 
 
 def fetch_text(path: str) -> str:
-    """Return the text of a local file, of a member of a local archive, or of an address (http(s), S3).
+    """Return the text of a local file, of a member of a local archive, or at an address (http(s), S3).
 
     Raises:
         SceneReadError: it cannot be read.
     """
-    if path.startswith(objects.PREFIX):
-        return _decode(objects.read_object(path))
+    if path.startswith(S3):
+        from geoseg.scenes.objects import read_object  # noqa: PLC0415 - for objects of S3 only
+
+        return read_object(path).decode("utf-8", errors="replace")
     address = path.removeprefix("/vsicurl/")
     try:
         if address.startswith(("http://", "https://")):
             with urlopen(Request(address), timeout=30) as answer:  # noqa: S310 - the scheme was just checked
-                return _decode(answer.read())
+                return bytes(answer.read()).decode("utf-8", errors="replace")
         for prefix, read in (("/vsizip/", _from_zip), ("/vsitar/", _from_tar)):
             if path.startswith(prefix):
                 inner = Path(path.removeprefix(prefix))
                 archive = next((item for item in inner.parents if item.is_file()), inner)
                 return read(archive, inner.relative_to(archive).as_posix())
-        opened(path)
-        return _decode(Path(path).read_bytes())
+        file = Path(path)
+        return folder_text(file.parent, file.name)
     except (OSError, URLError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise SceneReadError(f"{path} cannot be read: {error}; check the address") from error
-
-
-def _decode(content: bytes) -> str:
-    return content.decode("utf-8", errors="replace")
+        raise SceneReadError(f"{path} cannot be read: {error}; check the path or address") from error
 
 
 def folder_text(path: Path, name: str) -> str:
     """Return the text of a file in a folder."""
     opened(path / name)
-    return _decode((path / name).read_bytes())
+    return (path / name).read_bytes().decode("utf-8", errors="replace")
 
 
 def _from_zip(path: Path, name: str) -> str:
     with zipfile.ZipFile(path) as archive:
-        return _decode(archive.read(name))
+        return archive.read(name).decode("utf-8", errors="replace")
 
 
 def _from_tar(path: Path, name: str) -> str:
@@ -180,4 +180,4 @@ def _from_tar(path: Path, name: str) -> str:
             member = bundle.extractfile(name)
         except KeyError:
             member = bundle.extractfile(f"./{name}")
-        return _decode(member.read()) if member else ""
+        return member.read().decode("utf-8", errors="replace") if member else ""

@@ -1,4 +1,4 @@
-"""PlanetScope orders: the XML that turns radiance into reflectance, and when and how a scene was seen."""
+"""PlanetScope orders: reflectance coefficients, time and angles from XML and JSON metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
@@ -18,65 +18,55 @@ from geoseg.scenes.raster import base_name
 
 LOG = logging.getLogger(__name__)
 
-# Radiance (`…_AnalyticMS_8b_clip.tif`, of tiles `…_BGRN_Analytic.tif`) and the XML of its name.
+# Radiance (`…_AnalyticMS_8b_clip.tif`, of tiles `…_BGRN_Analytic.tif`); the XML has the same stem.
 _RADIANCE = re.compile(
     r"^(?P<stem>.+_(?:3B_AnalyticMS|BGRE?N_Analytic|3A_Analytic))(?P<bands>_8b)?(?P<rest>(?:_[a-z]+)*)\.tiff?$"
 )
 _ITEM = re.compile(r"^(?P<item>\d{8}_\d{6}(?:_\d{2})?_[0-9a-f]{4})_")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metadata:
-    """What XML and JSON of a scene say."""
-
-    coefficients: Mapping[int, float]
-    """By 1-based band: reflectance at the top of the atmosphere = stored value * coefficient."""
-    geometry: Geometry | None = None
-
-
 def is_radiance(name: str) -> bool:
-    """Whether a file is radiance by its name: `AnalyticMS`, and neither `AnalyticMS_SR` nor `…_toar`."""
+    """Return True for the name of a radiance file: `AnalyticMS`, but not `AnalyticMS_SR` or `…_toar`."""
     return _RADIANCE.match(name) is not None and not {"udm", "toar"} & set(re.split(r"[_.]", name.lower()))
 
 
 def with_metadata(
     assets: Sequence[Asset], names: Iterable[str], text: Callable[[str], str]
 ) -> tuple[tuple[Asset, ...], Geometry | None]:
-    """Give radiance its reflectance coefficients, and scenes the time that their JSON says.
+    """Return assets with the reflectance coefficients of radiance and the time in the JSON of scenes.
 
     Args:
         assets: the files of a folder.
-        names: all of its files, relative.
-        text: reads one of them.
+        names: relative paths of all files of the folder.
+        text: reads one of these files.
 
     Returns:
-        The assets; the angles of the first scene, where they are known.
+        The assets, and the angles of the first scene, None if they are not known.
     """
-    beside = {PurePosixPath(name).name.lower(): name for name in names}
-    found: list[Asset] = []
+    by_name = {PurePosixPath(name).name.lower(): name for name in names}
+    described: list[Asset] = []
     geometry: Geometry | None = None
     for asset in assets:
         name = base_name(asset.path)
         item = _ITEM.match(name)
-        json_name = beside.get(f"{item['item']}_metadata.json".lower()) if item else None
+        json_name = by_name.get(f"{item['item']}_metadata.json".lower()) if item else None
         time, angles = _of_json(text(json_name)) if json_name else (None, None)
         geometry = geometry or angles
-        moved = replace(asset, time=asset.time or time)
+        described.append(replace(asset, time=asset.time or time))
         if is_radiance(name):
-            xml = next((beside[key] for key in _xml_names(name) if key in beside), None)
-            metadata = read_xml(text(xml)) if xml else Metadata(coefficients={})
-            geometry = metadata.geometry or geometry
-            if metadata.coefficients:
-                moved = replace(moved, gains=_gains(metadata.coefficients, base_name(xml or "")))
+            xml = next((by_name[key] for key in _xml_names(name) if key in by_name), None)
+            coefficients, angles = read_xml(text(xml)) if xml else ({}, None)
+            geometry = angles or geometry
+            if coefficients:
+                described[-1] = replace(described[-1], gains=_gains(coefficients, base_name(xml or "")))
             else:
                 warn(
                     LOG,
                     "no-reflectance-coefficients",
-                    f"{name} is radiance, and no metadata.xml beside it says its reflectance coefficients: "
-                    "thresholds meant for reflectance may mislead; give the XML or surface reflectance",
+                    f"{name} is radiance, and its folder has no metadata.xml with reflectance coefficients: "
+                    "thresholds for reflectance may be wrong; add the XML or give surface reflectance",
                 )
-        found.append(moved)
-    return tuple(found), geometry
+    return tuple(described), geometry
 
 
 def _gains(coefficients: Mapping[int, float], source: str) -> tuple[Gain | None, ...]:
@@ -96,7 +86,7 @@ def _gains(coefficients: Mapping[int, float], source: str) -> tuple[Gain | None,
 
 
 def _xml_names(name: str) -> list[str]:
-    """Return the names that the XML of a radiance file may have, in lower case, the likeliest first."""
+    """Return possible names of the XML of a radiance file, in lower case, the most probable first."""
     match = _RADIANCE.match(name)
     if match is None:
         return []
@@ -108,28 +98,27 @@ def _xml_names(name: str) -> list[str]:
     ]
 
 
-def read_xml(content: str) -> Metadata:
-    """Read reflectance coefficients and angles; nothing of a damaged file.
+def read_xml(content: str) -> tuple[Mapping[int, float], Geometry | None]:
+    """Return the reflectance coefficients by 1-based band, and the angles; neither for a damaged file.
 
     Planet, Imagery Product Specifications, general XML metadata file: `reflectanceCoefficient` times the
-    stored value is the reflectance at the top of the atmosphere.
+    stored value is top-of-atmosphere reflectance.
     """
     try:
         root = ElementTree.fromstring(content)  # noqa: S314 - expat bounds entity expansion
     except ElementTree.ParseError:
-        return Metadata(coefficients={})
+        return {}, None
     coefficients = {}
     for item in _all(root, "bandSpecificMetadata"):
         band, value = _number(item, "bandNumber"), _number(item, "reflectanceCoefficient")
         if band and value:
             coefficients[int(band)] = value
     elevation, view = _number(root, "illuminationElevationAngle"), _number(root, "spaceCraftViewAngle")
-    geometry = _geometry(elevation, view, "metadata.xml")
-    return Metadata(coefficients=coefficients, geometry=geometry)
+    return coefficients, _geometry(elevation, view, "metadata.xml")
 
 
 def _of_json(content: str) -> tuple[datetime | None, Geometry | None]:
-    """Return time and angles of an item's metadata.json."""
+    """Return time and angles in the metadata.json of an item."""
     try:
         table = json.loads(content)
         properties = table["properties"]
@@ -148,12 +137,12 @@ def _geometry(elevation: float | None, view: float | None, source: str) -> Geome
         sun_zenith=None if elevation is None else 90 - elevation,
         view_zeniths={} if view is None else {"": abs(view)},
         source=source,
-        view_note="the satellite's own angle, which is a little less",
+        view_note="angle at the satellite, slightly less than at the ground",
     )
 
 
 def _all(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
-    """Return all elements of a name, whatever its namespace."""
+    """Return all elements of a name, in any namespace."""
     return [item for item in root.iter() if item.tag.rpartition("}")[2] == tag]
 
 

@@ -1,4 +1,4 @@
-"""Which satellite made the files: as their metadata state it, or as their names give it away."""
+"""Find the satellite of a product in its metadata, or else in the names of its files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
 
-# A group gives the number or letter of a series.
+# The group is the number or letter in a series of satellites.
 _NAMES = (
     (re.compile(r"(?<![A-Za-z0-9])S2([A-D])_(?=MSI|OPER|T?\d{1,2}[A-Z]{3}_|\d{8})"), "sentinel-2{}"),
     (re.compile(r"(?<![A-Za-z0-9])S1([A-D])_(?=[A-Z0-9]{2}_)"), "sentinel-1{}"),
-    # Of a collection, and scene names from before them.
+    # Landsat names of the collections, and scene names from before them.
     (re.compile(r"(?<![A-Za-z0-9])L[COTEM]0([4-9])_(?=L[12]|\d{6})"), "landsat-{}"),
     (re.compile(r"(?<![A-Za-z0-9])L[COTEM]([4-9])\d{6}(?:19|20)\d{5}[A-Z]{3}\d\d"), "landsat-{}"),
     (re.compile(r"(?<![A-Za-z0-9])EMIT_L[12][AB]_"), "emit"),
@@ -29,10 +29,10 @@ _STATED = (
 
 
 def as_platform(text: str) -> str | None:
-    """Return a satellite's name as products state it (`Sentinel-2A`, `LANDSAT_8`) in one spelling.
+    """Return the uniform name of a satellite from the spelling of a product (`Sentinel-2A`, `LANDSAT_8`).
 
     Returns:
-        Such as `sentinel-2a` or `landsat-8`; other names in lower case; None for an empty one.
+        A name such as `sentinel-2a` or `landsat-8`; other names in lower case; None for an empty text.
     """
     plain = text.strip().lower()
     for pattern, name in _STATED:
@@ -43,7 +43,7 @@ def as_platform(text: str) -> str | None:
 
 
 def platform_in(name: str) -> str | None:
-    """Return the satellite that a file's or product's name gives away, None where it does not."""
+    """Return the satellite in a file or product name; None if there is none."""
     for pattern, platform in _NAMES:
         found = pattern.search(name)
         if found:
@@ -52,9 +52,9 @@ def platform_in(name: str) -> str | None:
 
 
 def platform_of(product: Product) -> str | None:
-    """Return the satellite of a product: as stated, else by the names of its files, else of their folders.
+    """Return the satellite of a product: from metadata, else from file names, else from folder names.
 
-    None where no name tells, or where names of one level tell different ones.
+    None if no name has one, or if names of one level have different satellites.
     """
     if product.platform is not None:
         return product.platform

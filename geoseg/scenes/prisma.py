@@ -1,8 +1,8 @@
 """PRISMA products (HDF-EOS5, `.he5`): radiance of level 1, surface reflectance of levels 2C and 2D.
 
 Layout: ASI, PRISMA Products Specification Document, issue 2.3. Cubes are stored as (rows, bands, columns),
-the visible (VNIR) apart from the shortwave infrared (SWIR). Level 2D lies on a map, the others in the
-geometry of the detector with arrays of latitude and longitude.
+one for visible and near infrared (VNIR) and one for short-wave infrared (SWIR). Level 2D is on a map grid,
+the other levels are swaths with arrays of latitude and longitude.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ LOG = logging.getLogger(__name__)
 _CUBE = re.compile(
     r"SWATHS/PRS_(?P<level>L1|L2B|L2C|L2D)_(?P<kind>HCO|HRC)/Data.Fields/(?P<detector>VNIR|SWIR)_Cube$"
 )
-_SUFFIXES = (".he5", ".h5", ".hdf5")
 FULL = 65535
-"""Stored value at which level 2 reaches its upper limit."""
+"""Stored value of the upper limit in level 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detector:
-    """One cube of a product."""
+class PrismaCube:
+    """The cube of one detector of a product."""
 
     name: str
     """`vnir` or `swir`."""
     part: str
-    """As GDAL opens it."""
+    """GDAL's name of the cube."""
     wavelengths: tuple[float | None, ...]
-    """µm; None: not acquired."""
+    """Centre wavelengths in µm; None: not acquired."""
     widths: tuple[float | None, ...]
+    """Full widths at half maximum in µm; None: not acquired."""
     gain: Gain
 
 
 def is_prisma(path: str) -> bool:
-    """Whether a file is a PRISMA product, by what is in it."""
-    return path.lower().endswith(_SUFFIXES) and _swath(contents_of(path)) is not None
+    """Return True for a file with the contents of a PRISMA product."""
+    return path.lower().endswith((".he5", ".h5", ".hdf5")) and _swath(contents_of(path)) is not None
 
 
 def prisma_product(path: str) -> Product:
-    """Return what a product says of itself.
+    """Return a product's file and metadata.
 
     Raises:
-        SceneReadError: it is damaged.
-        SceneError: it is of a level that is not mapped.
+        SceneReadError: the product is damaged.
+        SceneError: the level of the product cannot be mapped.
     """
-    contents, level, detectors = read_prisma(path)
+    contents, level, cubes = read_prisma(path)
     name = re.sub(r"\.\w+$", "", base_name(path))
-    place = "on its map grid"
+    grid = "on its map grid"
     if level != "L2D":
-        place = (
-            "put on the ground by its arrays of latitude and longitude (nearest pixel); they may be off by "
+        grid = (
+            "orthorectified by its arrays of latitude and longitude (nearest pixel); they may be off by "
             "up to 200 m where no ground control points were used"
         )
     others = sorted(
@@ -69,17 +69,17 @@ def prisma_product(path: str) -> Product:
     )
     asset = Asset(
         path=path,
-        wavelengths=tuple(um for detector in detectors for um in detector.wavelengths),
-        widths=tuple(um for detector in detectors for um in detector.widths),
-        gains=tuple(detector.gain for detector in detectors for _ in detector.wavelengths),
+        wavelengths=tuple(um for cube in cubes for um in cube.wavelengths),
+        widths=tuple(um for cube in cubes for um in cube.widths),
+        gains=tuple(cube.gain for cube in cubes for _ in cube.wavelengths),
     )
     sun = number(contents.tags, "sun_zenith_angle")
-    note(LOG, f"{name}: {place}")
+    note(LOG, f"{name}: {grid}")
     return Product(
         name=name,
         assets=(asset,),
         sensor="prisma" if level == "L1" else "prisma-l2",
-        because=f"a PRISMA {level} product",
+        sensor_reason=f"a PRISMA {level} product",
         time=iso_time(contents.tags.get("product_starttime", "")),
         left_out=tuple(LeftOut(name=item, why="panchromatic, quality or other layer") for item in others),
         platform="prisma",
@@ -87,54 +87,54 @@ def prisma_product(path: str) -> Product:
     )
 
 
-def read_prisma(path: str) -> tuple[Contents, str, list[Detector]]:
-    """Return what a product holds, its level and its cubes.
+def read_prisma(path: str) -> tuple[Contents, str, list[PrismaCube]]:
+    """Return a product's contents, level and cubes.
 
     Raises:
-        SceneReadError: it is none, or lacks what describes its bands.
-        SceneError: it is level 2B, radiance at the ground.
+        SceneReadError: the file is not a PRISMA product, or its bands are not described.
+        SceneError: the product is level 2B, radiance at the ground.
     """
     contents = contents_of(path)
     found = _swath(contents)
     if contents is None or found is None:
-        raise SceneReadError(f"{path} is no PRISMA product that can be read; fetch it again")
+        raise SceneReadError(f"{path} is not a readable PRISMA product; download it again")
     level, cubes = found
     if level == "L2B":
         raise SceneError(
-            f"{path} is PRISMA level 2B, radiance at the ground; give level 2D or 2C (surface reflectance), "
-            "or level 1 for methane"
+            f"{path} is PRISMA level 2B (radiance at the ground), which cannot be mapped; give level 2D or "
+            "2C (surface reflectance), or level 1 for methane"
         )
-    return (
-        contents,
-        level,
-        [_detector(path, contents.tags, level, name, part) for name, part in cubes.items()],
-    )
+    return contents, level, [_cube(path, contents.tags, level, name, part) for name, part in cubes.items()]
 
 
 def _swath(contents: Contents | None) -> tuple[str, dict[str, str]] | None:
-    """Return the level and, by detector, the cubes: the coregistered ones (HCO) where there are any."""
+    """Return the level, and the cubes by detector: the co-registered cubes (HCO) if there are any."""
     found = (
         [(match, part) for name, part in contents.parts.items() if (match := _CUBE.search(name))]
         if contents
         else []
     )
     kind = min((match["kind"] for match, _ in found), default=None)
-    own = {match["detector"].lower(): part for match, part in found if match["kind"] == kind}
+    cubes = {match["detector"].lower(): part for match, part in found if match["kind"] == kind}
     level = next((match["level"] for match, _ in found), None)
-    return None if level is None else (level, dict(sorted(own.items(), reverse=True)))
+    return None if level is None else (level, dict(sorted(cubes.items(), reverse=True)))
 
 
-def _detector(path: str, tags: Mapping[str, str], level: str, name: str, part: str) -> Detector:
-    """Return a cube with what the product's attributes say of its bands."""
+def _cube(path: str, tags: Mapping[str, str], level: str, name: str, part: str) -> PrismaCube:
+    """Return a cube with the attributes of its bands.
+
+    Raises:
+        SceneReadError: the attributes are missing.
+    """
     centres = _list(tags, f"list_cw_{name}")
     flags = _list(tags, f"list_cw_{name}_flags") or [1.0] * len(centres)
     widths = _list(tags, f"list_fwhm_{name}") or [0.0] * len(centres)
     if not centres or not len(centres) == len(flags) == len(widths):
         raise SceneReadError(
-            f"{path}: its attributes List_Cw_{name.title()} and List_Fwhm_{name.title()} do not describe its "
-            "bands; fetch it again"
+            f"{path}: the attributes List_Cw_{name.title()} and List_Fwhm_{name.title()} are missing or do "
+            "not fit the bands; download the product again"
         )
-    return Detector(
+    return PrismaCube(
         name=name,
         part=part,
         wavelengths=tuple(
@@ -146,12 +146,12 @@ def _detector(path: str, tags: Mapping[str, str], level: str, name: str, part: s
 
 
 def _gain(path: str, tags: Mapping[str, str], level: str, name: str) -> Gain:
-    """Return how stored values become radiance (W m-2 sr-1 um-1) or reflectance.
+    """Return the gain to radiance (W m-2 sr-1 um-1) or reflectance.
 
     Level 1: stored / ScaleFactor - Offset. Level 2: Min + stored (Max - Min) / 65535.
 
     Raises:
-        SceneReadError: the product does not say it.
+        SceneReadError: the attributes are missing.
     """
     keys = (
         [f"ScaleFactor_{name.title()}"]
@@ -161,7 +161,9 @@ def _gain(path: str, tags: Mapping[str, str], level: str, name: str) -> Gain:
     values = [number(tags, key.lower()) for key in keys]
     known = [value for value in values if value is not None]
     if len(known) < len(keys) or known[-1] == 0:
-        raise SceneReadError(f"{path}: its attribute {' or '.join(keys)} is missing; fetch it again")
+        raise SceneReadError(
+            f"{path}: the attribute {' or '.join(keys)} is missing; download the product again"
+        )
     if level == "L1":
         offset = number(tags, f"offset_{name}") or 0.0
         return Gain(scale=1 / known[0], offset=-offset, source=keys[0], units="radiance")
@@ -170,7 +172,7 @@ def _gain(path: str, tags: Mapping[str, str], level: str, name: str) -> Gain:
 
 
 def _list(tags: Mapping[str, str], key: str) -> list[float]:
-    """Return an attribute's numbers; empty where it is none."""
+    """Return the numbers in an attribute; empty if it has none."""
     try:
         return [float(text) for text in re.split(r"[,\s]+", tags.get(key, "").strip("{} ")) if text]
     except ValueError:
@@ -178,6 +180,6 @@ def _list(tags: Mapping[str, str], key: str) -> list[float]:
 
 
 def number(tags: Mapping[str, str], key: str) -> float | None:
-    """Return an attribute's one finite number; None where it holds none or several."""
+    """Return the only finite number in an attribute; None if it has none or several."""
     found = _list(tags, key)
     return found[0] if len(found) == 1 and np.isfinite(found[0]) else None

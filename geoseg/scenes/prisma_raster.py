@@ -1,4 +1,4 @@
-"""PRISMA products as rasters: both cubes as one, on a map grid."""
+"""PRISMA products as rasters: both cubes as one raster on a map grid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.scenes.geolocation import Geolocation, geolocation
 from geoseg.scenes.georeference import Georeference
-from geoseg.scenes.prisma import Detector, number, read_prisma
+from geoseg.scenes.prisma import PrismaCube, number, read_prisma
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.reordered import IN_ORDER, Axes, Axis, Reordered
 from geoseg.scenes.subdatasets import Contents
@@ -23,40 +23,41 @@ from geoseg.scenes.swath import Granule, Positions
 
 STORED: Axes = ("row", "band", "col")
 PIXEL = 30.0
-"""Metres of a pixel on the map of level 2D."""
+"""Pixel size of level 2D in metres."""
 BRIGHT = {"vnir": 0.56, "swir": 1.6}
-"""µm: where all ground reflects light, so that 0 in both detectors there means nothing was observed."""
+"""Wavelengths in µm where all ground reflects light: 0 there in both detectors means "not observed"."""
 
 
 def open_prisma(path: str) -> Raster:
-    """Open a product: both cubes as one raster, on a map grid where the product says one.
+    """Open a product: both cubes as one raster, on a map grid if the product has a georeference.
 
     Raises:
-        SceneReadError: it is damaged.
-        SceneError: it is of a level that is not mapped.
+        SceneReadError: the product is damaged.
+        SceneError: the level of the product cannot be mapped.
     """
     contents, level, detectors = read_prisma(path)
-    placed = [_field(contents, name) for name in ("Longitude", "Latitude")]
-    lon, lat = placed
+    lon, lat = _field(contents, "Longitude"), _field(contents, "Latitude")
     if level != "L2D" and lon is not None and lat is not None:
         return PrismaGranule(path, lon, lat, detectors)
-    frame = Frame(path, detectors, turned=False)
-    grid = _map_grid(contents.tags, frame.grid) if level == "L2D" else None
+    swath = PrismaSwath(path, detectors, turned=False)
+    grid = _map_grid(contents.tags, swath.grid) if level == "L2D" else None
     if grid is None and lon is not None and lat is not None:
-        frame.close()
+        swath.close()
         return PrismaGranule(path, lon, lat, detectors)
     if grid is not None:
-        frame.grid = grid
-        return frame
+        swath.grid = grid
+        return swath
     lack = "no map grid and no arrays of latitude and longitude"
-    frame.georeference = Georeference(grid=frame.grid, lack=lack, remedy="fetch it again, or its level 2D")
-    return frame
+    swath.georeference = Georeference(
+        grid=swath.grid, lack=lack, remedy="download the product again, or its level 2D"
+    )
+    return swath
 
 
-class Frame(Raster):
-    """All bands of both detectors, in the geometry that they are stored in."""
+class PrismaSwath(Raster):
+    """All bands of both detectors, in the geometry in which they are stored."""
 
-    def __init__(self, path: str, detectors: Sequence[Detector], *, turned: bool) -> None:
+    def __init__(self, path: str, detectors: Sequence[PrismaCube], *, turned: bool) -> None:
         """Open the cubes; `turned` exchanges rows and columns.
 
         Raises:
@@ -68,28 +69,28 @@ class Frame(Raster):
         self.grid = self._cubes[0].grid
         if any(cube.grid != self.grid for cube in self._cubes):
             self.close()
-            raise SceneReadError(f"{path}: its two cubes differ in size; fetch it again")
+            raise SceneReadError(f"{path}: the two cubes differ in size; download the product again")
         self.count = sum(cube.count for cube in self._cubes)
         self.dtypes = tuple(dtype for cube in self._cubes for dtype in cube.dtypes)
         self.scales, self.offsets = (1.0,) * self.count, (0.0,) * self.count
         self.descriptions = (None,) * self.count
         level1 = detectors[0].gain.units == "radiance"
-        # In level 1 a single 0 is a dark band; NaN: no stored value means "not observed".
+        # In level 1 a 0 in one band is dark ground; nodata NaN: no stored value means "not observed".
         self.nodata = ((float("nan") if level1 else 0.0),) * self.count
         self._bright = [_nearest(item.wavelengths, BRIGHT[item.name]) for item in detectors] if level1 else []
 
     @property
     def alpha_candidate(self) -> int | None:
-        """There is none."""
+        """None: there is no alpha band."""
         return None
 
     @property
     def mask_source(self) -> str | None:
-        """What masks whole pixels."""
+        """Source of the mask of whole pixels."""
         return "mask" if self._bright else None
 
     def tags(self, index: int = 0) -> dict[str, str]:
-        """Metadata of the product; none of single bands."""
+        """Return the metadata of the product; bands have none."""
         return {} if index else super().tags()
 
     def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
@@ -99,12 +100,12 @@ class Frame(Raster):
             SceneReadError: the file is damaged there.
         """
         out = np.empty((len(indexes), window.height, window.width), self.dtypes[0])
-        for cube, positions, own in self._by_cube(indexes):
-            out[positions] = cube.read(window, own)
+        for cube, positions, in_cube in self._by_cube(indexes):
+            out[positions] = cube.read(window, in_cube)
         return out
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:  # noqa: ARG002
-        """Return where anything was observed (1, height, width): where a bright band is not 0."""
+        """Return the mask (1, height, width): valid where a bright band is not 0."""
         if not self._bright:
             return None
         bright = [
@@ -114,24 +115,24 @@ class Frame(Raster):
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of what is decoded at once."""
+        """Rows and columns that are decoded at once."""
         return self._cubes[0].block
 
     def decoded(self, indexes: Sequence[int]) -> int:
-        """Bytes a pixel of what is decoded for some bands."""
-        return sum(cube.decoded(own) for cube, _, own in self._by_cube(indexes))
+        """Return the bytes per pixel that are decoded for some bands."""
+        return sum(cube.decoded(in_cube) for cube, _, in_cube in self._by_cube(indexes))
 
     def _by_cube(self, indexes: Sequence[int]) -> list[tuple[Reordered, list[int], list[int]]]:
-        """Return per cube its bands among those asked for: positions there, and its own 1-based indexes."""
-        found, before = [], 0
+        """Return for each cube the positions of its bands in `indexes`, and their indexes in the cube."""
+        cubes, before = [], 0
         for cube in self._cubes:
-            own = [
+            bands = [
                 (at, index - before) for at, index in enumerate(indexes) if 0 < index - before <= cube.count
             ]
-            if own:
-                found.append((cube, [at for at, _ in own], [index for _, index in own]))
+            if bands:
+                cubes.append((cube, [at for at, _ in bands], [index for _, index in bands]))
             before += cube.count
-        return found
+        return cubes
 
     def close(self) -> None:
         """Close the cubes."""
@@ -141,70 +142,75 @@ class Frame(Raster):
 
 
 class PrismaGranule(Granule):
-    """The same on a map grid, by the product's arrays of latitude and longitude."""
+    """All bands on a map grid, by the product's arrays of latitude and longitude."""
 
-    def __init__(self, path: str, lon: str, lat: str, detectors: Sequence[Detector]) -> None:
-        """Open a product that lies on no map.
+    def __init__(self, path: str, lon: str, lat: str, detectors: Sequence[PrismaCube]) -> None:
+        """Open a product that is not on a map grid.
 
         Args:
             path: the product.
-            lon: its array of longitude, as GDAL opens it.
-            lat: its array of latitude.
+            lon: GDAL's name of its array of longitude.
+            lat: GDAL's name of its array of latitude.
             detectors: its cubes.
 
         Raises:
-            SceneReadError: it is damaged.
-            SceneError: the arrays hold no places.
+            SceneReadError: the product is damaged.
+            SceneError: the arrays have no valid coordinates.
         """
-        self._places = _places(path, lon, lat)
-        frame = Frame(path, detectors, turned=self._places.turned)
-        if self._places.turned:
-            self._places = self._places.transposed()
-        super().__init__(path, lat, frame)
-        self.grid = self._places.grid
-        if self._places.x.shape != (frame.grid.height, frame.grid.width):
+        self._geolocation = _geolocation(path, lon, lat)
+        swath = PrismaSwath(path, detectors, turned=self._geolocation.turned)
+        if self._geolocation.turned:
+            self._geolocation = self._geolocation.transposed()
+        super().__init__(path, lat, swath)
+        self.grid = self._geolocation.grid
+        if self._geolocation.x.shape != (swath.grid.height, swath.grid.width):
             self.close()
-            raise SceneReadError(f"{path}: its arrays of latitude do not fit its cubes; fetch it again")
+            raise SceneReadError(
+                f"{path}: the arrays of latitude do not fit the cubes; download the product again"
+            )
 
     @property
     def mask_source(self) -> str | None:
-        """What masks whole pixels: the swath's edge."""
+        """Source of the mask of whole pixels: the edge of the swath."""
         return "mask"
 
     def table(self, window: Window) -> tuple[Positions, Positions]:
-        """Return rows and columns of the nearest pixels for a window of the grid; -1: none is near."""
+        """Return rows and columns of the nearest pixels for a window of the grid; -1: no pixel is near."""
         rows, cols = window.slices(self.grid.window)
-        return self._places.nearest[0][rows, cols].copy(), self._places.nearest[1][rows, cols].copy()
+        return self._geolocation.nearest[0][rows, cols].copy(), self._geolocation.nearest[1][
+            rows, cols
+        ].copy()
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
-        """Return where the swath has pixels that were observed (1, height, width)."""
+        """Return the mask (1, height, width): valid where the swath has valid pixels."""
         out = np.zeros((1, window.height, window.width), np.bool_)
-        whole = np.ones((1, 1, 1), np.bool_)
 
         def read(lines: Window) -> NDArray[np.generic]:
             mask = self.frame.read_mask(lines, indexes)
-            return np.broadcast_to(whole, (1, lines.height, lines.width)) if mask is None else mask
+            return np.ones((1, lines.height, lines.width), np.bool_) if mask is None else mask
 
         self.gather(window, out, read)
         return out
 
 
-def _axes(path: str, detector: Detector, *, turned: bool) -> Axes:
-    """Return which axis of a cube holds its bands, by their number."""
+def _axes(path: str, detector: PrismaCube, *, turned: bool) -> Axes:
+    """Return the axes of a cube; the axis of bands has as many elements as there are wavelengths."""
     with Raster(detector.part) as raster:
         sizes = (raster.count, raster.grid.height, raster.grid.width)
     count = len(detector.wavelengths)
     orders: tuple[Axes, ...] = (STORED, IN_ORDER, ("row", "col", "band"))
     found = next((order for order in orders if sizes[order.index("band")] == count), None)
     if found is None:
-        raise SceneReadError(f"{path}: {count} wavelengths for a cube of {sizes}; fetch it again")
+        raise SceneReadError(
+            f"{path}: {count} wavelengths do not fit a cube of {sizes}; download the product again"
+        )
     other: dict[Axis, Axis] = {"row": "col", "col": "row", "band": "band"}
     first, second, third = (other[axis] if turned else axis for axis in found)
     return first, second, third
 
 
-def _places(path: str, lon: str, lat: str) -> Geolocation:
-    """Return where the pixels lie, by the arrays of longitude and latitude."""
+def _geolocation(path: str, lon: str, lat: str) -> Geolocation:
+    """Return the geolocation of the pixels from the arrays of longitude and latitude."""
     arrays = []
     for part in (lon, lat):
         with Raster(part) as raster:
@@ -213,7 +219,7 @@ def _places(path: str, lon: str, lat: str) -> Geolocation:
 
 
 def _field(contents: Contents, name: str) -> str | None:
-    """Return a geolocation array, as GDAL opens it; None: there is none."""
+    """Return GDAL's name of a geolocation array; None if there is none."""
     for ending in ("_VNIR", "_SWIR", ""):
         for swath in ("HCO", "HRC"):
             for variable, part in contents.parts.items():
@@ -223,7 +229,7 @@ def _field(contents: Contents, name: str) -> str | None:
 
 
 def _map_grid(tags: Mapping[str, str], size: Grid) -> Grid | None:
-    """Return the grid of level 2D by its corners, which are centres of pixels; None: they are not told."""
+    """Return the grid of level 2D from its corners, which are pixel centres; None if they are not stated."""
     edges = {
         side: [
             value
@@ -248,9 +254,9 @@ def _map_grid(tags: Mapping[str, str], size: Grid) -> Grid | None:
 
 
 def _span(low: float, high: float, count: int) -> tuple[float, float]:
-    """Return a pixel's size and the outer edge of the first, by the first and the last corner along an axis.
+    """Return the pixel size and the outer edge of the first pixel from the corners along an axis.
 
-    Corners are centres of pixels, or edges where that gives pixels nearer to 30 m.
+    Corners are read as pixel edges instead of centres if that gives pixels nearer to 30 m.
     """
     if high == low or count < 2:
         return PIXEL, low - PIXEL / 2

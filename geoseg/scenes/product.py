@@ -1,4 +1,4 @@
-"""What a product says of its files before any is opened: values that every product kind fills in."""
+"""Metadata of a product before its files are opened: values that each product kind fills in."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from datetime import UTC, datetime, timedelta
 from geoseg.spec import Units
 
 STAC_ITEM, FILE_TAGS = "STAC item", "file tags"
-"""Sources of gains that are no product's metadata."""
+"""Sources of gains besides a product's metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """A band's way from stored to physical values, as its product says it."""
+    """Scale and offset of a band in its product's metadata: physical = scale * stored + offset."""
 
     scale: float
     offset: float
     source: str
-    """Where it was read, for people."""
+    """Where the values were read, for messages."""
     units: Units | None = None
-    """None: those of the sensor."""
+    """Units of the physical values; None: those of the sensor."""
     nodata: float | None = None
+    """Stored value that means "not observed"; None: that of the file or sensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetFacts:
-    """What the metadata of a Sentinel-2 product say of the offset that came with baseline 04.00."""
+    """Metadata of a Sentinel-2 product about the radiometric offset of baseline 04.00."""
 
     baseline: float | None = None
-    """Processing baseline, such as 5.09."""
+    """Processing baseline, such as 5.09; None: not stated."""
     source: str
-    """Where that was read, for people."""
+    """Where the baseline was read, for messages."""
     listed: bool = False
-    """Whether the product's XML lists the offsets of all bands, or none because there are none."""
-    taken_off: bool | None = None
-    """Whether the provider says that it subtracted the offset; None: it does not say."""
+    """True if the product's XML lists the offsets of all bands; a list without entries means no offsets."""
+    offset_removed: bool | None = None
+    """True if the provider states that it subtracted the offset, False if not; None: not stated."""
     statement: str = ""
-    """The provider's statement, for people."""
+    """The provider's statement, for messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,62 +49,62 @@ class Asset:
 
     path: str
     labels: tuple[tuple[str, ...], ...] = ()
-    """Per band what the product calls it, the surest first; empty: names must tell."""
+    """Labels of each band in the product's metadata, the most reliable first; empty: not labelled."""
     gains: tuple[Gain | None, ...] = ()
-    """Per band."""
+    """Gain of each band; None or missing: not stated."""
     wavelengths: tuple[float | None, ...] = ()
-    """Per band of an imaging spectrometer its centre in µm, None where it was not acquired; empty: the file
-    must tell."""
+    """Centre wavelength of each band of an imaging spectrometer in µm, None for a band that was not acquired;
+    empty: not stated by the product."""
     widths: tuple[float | None, ...] = ()
-    """Per band the full width at half maximum in µm; empty: the file must tell."""
+    """Full width at half maximum of each band in µm; empty: not stated by the product."""
     units: tuple[str, ...] = ()
-    """Per band the unit as a catalogue states it; empty where it does not."""
-    spare: bool = False
-    """Whether it may be left out when its bands are unknown: it was found, not named."""
+    """Unit of each band in a catalogue; empty: not stated."""
+    optional: bool = False
+    """True for a file that was found in a folder: it is left out if its bands cannot be named."""
     unnamed: str = ""
-    """Why its bands have no names and what to do, for people; empty: nothing is known."""
+    """Why its bands have no names and what to do, for messages; empty: no special reason."""
     time: datetime | None = None
-    """When it was acquired, as its product says it; None: names must tell."""
+    """Acquisition time in the product's metadata (UTC); None: not stated."""
     key: str = ""
-    """What a STAC item calls it."""
+    """Key of the asset in a STAC item."""
     offset: OffsetFacts | None = None
-    """Of Sentinel-2 products with metadata."""
+    """Radiometric offset in the metadata of a Sentinel-2 product."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityFile:
-    """A file of a product that says what hides the ground."""
+    """A file of a product that holds a quality layer."""
 
     path: str
     kinds: tuple[str, ...]
-    """Names of the kinds of quality layer (`configs/quality`) that it may be, by its name."""
+    """Kinds of quality layer (`configs/quality`) that fit its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A file or band of a product that is not mapped from."""
+    """A file or band of a product that is not used for mapping."""
 
     name: str
-    """Of the file, with its band where only one is left out."""
+    """Name of the file, with the band if only one band is left out."""
     why: str
-    """What it is, for people."""
+    """Reason or content, for `geoseg info`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """Where the sun stood and from where a scene was seen, as its product says it, in degrees."""
+    """Sun and view angles in a product's metadata, in degrees."""
 
     sun_zenith: float | None = None
-    """At the scene's centre, from the vertical."""
+    """Solar zenith angle at the scene's centre, 0..180 degrees; None: not stated."""
     view_zeniths: Mapping[str, float] = field(default_factory=dict)
-    """By what the product calls its bands (`B12`); an empty name: of all."""
+    """View zenith angle in degrees by band label (`B12`); an empty label stands for all bands."""
     source: str
-    """Where it was read, for people."""
+    """Where the angles were read, for messages."""
     view_note: str = ""
-    """What else people should know of the view."""
+    """Remark on the view angle, for messages."""
 
     def view_zenith(self, labels: Sequence[str]) -> float | None:
-        """Return the mean over some bands, over all where none of them is known; None: not known."""
+        """Return the mean view zenith angle of some bands, else of all bands; None if it is not stated."""
         found = [self.view_zeniths[label] for label in labels if label in self.view_zeniths]
         found = found or list(self.view_zeniths.values())
         return sum(found) / len(found) if found else None
@@ -111,21 +112,26 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """The files of a scene and what is known of them together."""
+    """The files of a scene and the metadata that they share."""
 
     name: str
     assets: tuple[Asset, ...]
     sensor: str | None = None
-    because: str = ""
-    """Why this sensor."""
+    """Name of the sensor in the metadata; None: not stated."""
+    sensor_reason: str = ""
+    """Source of the sensor, for messages."""
     time: datetime | None = None
+    """Acquisition time in the metadata (UTC); None: not stated."""
     hints: tuple[str, ...] = field(default=())
-    """Further names that may give the sensor away: the folder's, the product's."""
+    """Further names by which the sensor may be recognised: of the folder and the product."""
     platform: str | None = None
-    """The satellite as metadata state it, such as `sentinel-2a`; None: names must tell."""
+    """The satellite in the metadata, such as `sentinel-2a`; None: not stated."""
     geometry: Geometry | None = None
+    """Sun and view angles; None: not stated."""
     quality: tuple[QualityFile, ...] = ()
+    """Files with quality layers."""
     left_out: tuple[LeftOut, ...] = ()
+    """Files that are not used for mapping."""
 
 
 _STAMP = re.compile(
@@ -136,21 +142,21 @@ _DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
 _LANDSAT_OLD = re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})")
 _BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
 _OWN_BASELINES = (1.0, 90.0)
-"""Between them lie ESA's own; Sen2Cor by users writes 99.99, which tells nothing."""
+"""Range of ESA's own baselines; Sen2Cor run by users writes 99.99, which has no meaning."""
 _HLS_DAY = re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\.")
 
 
 def iso_time(text: str) -> datetime | None:
-    """Return a time in ISO 8601 in UTC, which is meant where no zone is said; None for what is none."""
+    """Parse a time in ISO 8601, in UTC if it has no time zone; None if the text is not a time."""
     try:
-        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def time_in_name(name: str) -> datetime | None:
-    """Return the first time (UTC) in a file or product name; midnight where only a day is said."""
+    """Return the first time (UTC) in a file or product name; midnight if the name has only a day."""
     found = _STAMP.search(name)
     if found:
         clock = found["clock"] or "000000"
@@ -169,9 +175,9 @@ def time_in_name(name: str) -> datetime | None:
 
 
 def baseline_in(path: str) -> float | None:
-    """Return the processing baseline in a product's name (`_N0509_` is 5.09), None where it has none.
+    """Return the processing baseline in a product's name (`_N0509_` is 5.09), None if it has none.
 
-    The last one counts, which in a path is that of the file.
+    The last baseline in the text counts: in a path it is that of the file.
     """
     found = [float(f"{major}.{minor}") for major, minor in _BASELINE.findall(path)]
     found = [value for value in found if _OWN_BASELINES[0] < value < _OWN_BASELINES[1]]

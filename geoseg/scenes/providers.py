@@ -1,4 +1,4 @@
-"""Whose product a file is, by its own name, by those of its folders and of its collection."""
+"""Recognise the provider of a product by the names of its files, folders and collection."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from geoseg.spec import ProviderSpec, SensorSpec
 
 
 def names_of(raster: Raster, product: Product, folders: int = 2) -> tuple[str, ...]:
-    """Return the names of a file, of so many folders from the innermost outwards, and of its product."""
+    """Return the names of a file, of its innermost `folders` folders, and of its product."""
     path = raster.path
-    whole = str(Path(path).resolve()) if is_local(path) else path
-    return (*reversed(PurePosixPath(whole).parts[-folders - 1 :]), product.name, *product.hints)
+    absolute = str(Path(path).resolve()) if is_local(path) else path
+    return (*reversed(PurePosixPath(absolute).parts[-folders - 1 :]), product.name, *product.hints)
 
 
 def provider_of(names: Sequence[str], sensor: SensorSpec) -> ProviderSpec | None:
-    """Return the provider that the first telling name gives away, None where none does."""
+    """Return the provider of the first name that fits a provider's pattern; None if none does."""
     for name in names:
         for item in sensor.providers:
             if re.search(item.pattern, name, re.IGNORECASE):

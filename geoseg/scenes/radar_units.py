@@ -1,4 +1,4 @@
-"""How radar backscatter is stored: dB, power or amplitude, decided once for all bands of a scene."""
+"""Decide the units of radar backscatter (dB, power or amplitude) once for all bands of a scene."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from geoseg.errors import SceneError
 from geoseg.messages import note, warn
 from geoseg.scenes.bands import FLOOR_DB, Band
 from geoseg.scenes.product import Product
-from geoseg.scenes.radar_said import Said, units_said
-from geoseg.scenes.radar_values import Spread, db_divisor, looks_like, plausible, spread_of
+from geoseg.scenes.radar_metadata import StatedUnits, stated_units
+from geoseg.scenes.radar_values import (
+    BackscatterPercentiles,
+    db_divisor,
+    percentiles_of,
+    plausible,
+    value_scale,
+)
 from geoseg.scenes.raster import base_name
 from geoseg.spec import RadarUnits, SarUnits, SensorSpec
 
@@ -20,140 +26,148 @@ LOG = logging.getLogger(__name__)
 
 _TITLES: Mapping[RadarUnits, str] = {
     "db": "dB",
-    "power": "linear power, turned into dB",
-    "amplitude": "amplitude, turned into dB as 20 log10",
+    "power": "linear power, converted to dB",
+    "amplitude": "amplitude, converted to dB as 20 log10",
 }
 _FACTORS: Mapping[RadarUnits, Literal[0, 10, 20]] = {"db": 0, "power": 10, "amplitude": 20}
-_ASK = "say --sar-units db, power or amplitude"
+_ASK = "set --sar-units to db, power or amplitude"
 
 
 def settle_units(
-    bands: Sequence[Band], *, sensor: SensorSpec, product: Product, asked: SarUnits
+    bands: Sequence[Band], *, sensor: SensorSpec, product: Product, requested: SarUnits
 ) -> list[Band]:
-    """Return the bands with units, alike for all: dB, or bare counts where they are not calibrated.
+    """Return the bands with the same units: dB, or digital numbers if they are not calibrated.
 
     Args:
-        bands: polarisations, scaled by what product or file say.
-        sensor: the scene's.
+        bands: polarisations, scaled by product or file.
+        sensor: the scene's sensor.
         product: the scene's files.
-        asked: `--sar-units`.
+        requested: the value of `--sar-units`.
 
     Raises:
-        SceneError: values are none that backscatter has, or the bands are in different units.
+        SceneError: the values cannot be backscatter, or the bands have different units.
         SceneReadError: a file is damaged.
     """
     most = max(2, 32 // max(len(bands), 1))
-    spreads = [spread for band in bands if (spread := spread_of(band, most))]
-    if asked != "auto":
-        return _as_asked(bands, spreads, asked)
-    if not spreads:
+    statistics = [spread for band in bands if (spread := percentiles_of(band, most))]
+    if requested != "auto":
+        return _as_requested(bands, statistics, requested)
+    if not statistics:
         raise SceneError(
-            f"{_listed(bands)}: nothing but 0 and nodata in a sample, so the units cannot be told; check the "
+            f"{_listed(bands)}: a sample has only 0 and nodata, so the units cannot be recognised; check the "
             f"files, or {_ASK}"
         )
-    look = looks_like(spreads)
-    if look == "both":
+    scale = value_scale(statistics)
+    if scale == "both":
         raise SceneError(
-            f"{_listed(bands)}: {_ranges(spreads)} are not of the same units; give all in dB, or all in power"
+            f"{_listed(bands)}: {_ranges(statistics)} have different units; give all in dB, or all in power"
         )
-    if look == "linear" and (bare := _bare(bands)):
+    uncalibrated = [
+        band.name for band in bands if band.dtype.kind in "iu" and (band.scale, band.offset) == (1.0, 0.0)
+    ]
+    if scale == "linear" and uncalibrated:
         warn(
             LOG,
             "sar-not-calibrated",
-            f"{', '.join(band.name for band in bare)}: whole numbers without a scale are not calibrated; "
-            "they are taken as bare counts (say --sar-units power, amplitude or db if they are that)",
+            f"{', '.join(uncalibrated)}: integers without a scale are not calibrated and are read as digital "
+            "numbers; if they are calibrated, set --sar-units to power, amplitude or db",
         )
         return [replace(band, units="dn") for band in bands]
-    said = _said(bands, sensor, product)
-    fitting = next((item for item in said if (item.units == "db") == (look == "db")), None)
-    units: RadarUnits = fitting.units if fitting else ("db" if look == "db" else "power")
-    if not plausible(spreads, units):
+    stated = _stated(bands, sensor, product)
+    fitting = next((item for item in stated if (item.units == "db") == (scale == "db")), None)
+    units: RadarUnits = fitting.units if fitting else ("db" if scale == "db" else "power")
+    if not plausible(statistics, units):
         raise SceneError(
-            f"{_listed(bands)}: {_ranges(spreads)} is no calibrated backscatter; calibrate it first (SNAP, "
-            f"pyroSAR or an RTC service), or {_ASK}"
+            f"{_listed(bands)}: {_ranges(statistics)} is not calibrated backscatter; calibrate it first "
+            f"(SNAP, pyroSAR or an RTC service), or {_ASK}"
         )
-    _tell(units, fitting, said, spreads)
-    return _converted(bands, spreads, units)
+    _report(units, fitting, stated, statistics)
+    return _converted(bands, statistics, units)
 
 
-def _as_asked(bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits) -> list[Band]:
-    """Take the units that `--sar-units` says, and warn where values speak against them."""
-    if spreads and units != "db" and looks_like(spreads) == "db" and plausible(spreads, "db"):
+def _as_requested(
+    bands: Sequence[Band], statistics: Sequence[BackscatterPercentiles], units: RadarUnits
+) -> list[Band]:
+    """Return the bands in the units of `--sar-units`, with a warning if the values contradict them.
+
+    Raises:
+        SceneError: the values are dB, and the option is another unit.
+    """
+    if statistics and units != "db" and value_scale(statistics) == "db" and plausible(statistics, "db"):
         raise SceneError(
-            f"{_ranges(spreads)} is dB, and --sar-units says {units}, which is never below 0; leave it out, "
-            "or say --sar-units db"
+            f"{_ranges(statistics)} is dB, but --sar-units is {units}, which is never below 0; leave the "
+            "option out, or use --sar-units db"
         )
-    note(LOG, f"SAR units: {_TITLES[units]}, as --sar-units says")
-    if spreads and not (_alike(spreads, units) and plausible(spreads, units)):
+    note(LOG, f"SAR units: {_TITLES[units]}, set with --sar-units")
+    scale = "db" if units == "db" else "linear"
+    if statistics and not (value_scale(statistics) == scale and plausible(statistics, units)):
         warn(
             LOG,
             "sar-units-unlikely",
-            f"{_ranges(spreads)} does not look like calibrated {_short(units)}, as --sar-units says; "
-            "thresholds in dB may mislead",
+            f"{_ranges(statistics)} does not look like calibrated {_short(units)}, which --sar-units sets; "
+            "thresholds in dB may be wrong",
         )
-    return _converted(bands, spreads, units)
+    return _converted(bands, statistics, units)
 
 
-def _alike(spreads: Sequence[Spread], units: RadarUnits) -> bool:
-    """Whether values look like units of a kind: decibels, or power and amplitude."""
-    return looks_like(spreads) == ("db" if units == "db" else "linear")
-
-
-def _bare(bands: Sequence[Band]) -> list[Band]:
-    """Return bands of whole numbers that nothing scales."""
-    return [band for band in bands if band.dtype.kind in "iu" and (band.scale, band.offset) == (1.0, 0.0)]
-
-
-def _said(bands: Sequence[Band], sensor: SensorSpec, product: Product) -> list[Said]:
-    """Return what is said of the units of all bands, the most trusted first.
+def _stated(bands: Sequence[Band], sensor: SensorSpec, product: Product) -> list[StatedUnits]:
+    """Return the units that the metadata state for all bands, the most trusted source first.
 
     Raises:
-        SceneError: bands are said to be in different units.
+        SceneError: a source states different units for the bands.
     """
-    found = []
-    for words in units_said(bands, sensor, product):
-        if len({said.units for said in words}) > 1:
-            both = "; ".join(f"{_short(said.units)}, {said.why}" for said in words)
-            raise SceneError(f"{_listed(bands)} are said to be in different units ({both}); {_ASK}")
-        found += words[:1]
-    return found
+    stated = []
+    for source in stated_units(bands, sensor, product):
+        if len({item.units for item in source}) > 1:
+            both = "; ".join(f"{_short(item.units)}, {item.why}" for item in source)
+            raise SceneError(f"{_listed(bands)} have different units in the metadata ({both}); {_ASK}")
+        stated += source[:1]
+    return stated
 
 
-def _tell(units: RadarUnits, fitting: Said | None, said: Sequence[Said], spreads: Sequence[Spread]) -> None:
-    """Say which units were chosen and why."""
+def _report(
+    units: RadarUnits,
+    fitting: StatedUnits | None,
+    stated: Sequence[StatedUnits],
+    statistics: Sequence[BackscatterPercentiles],
+) -> None:
+    """Note or warn which units are used, and why."""
     what = f"SAR units: {_TITLES[units]}"
     if fitting is not None:
-        note(LOG, f"{what} ({fitting.why}); --sar-units says otherwise")
-    elif said:
+        note(LOG, f"{what} ({fitting.why}); to change this, use --sar-units")
+    elif stated:
         warn(
             LOG,
             "sar-units-contradict",
-            f"{what}, for {_ranges(spreads)} is no {_short(said[0].units)} ({said[0].why}); if that is "
-            f"wrong, say --sar-units {said[0].units}",
+            f"{what}, because {_ranges(statistics)} is not {_short(stated[0].units)} ({stated[0].why}); if "
+            f"this is wrong, use --sar-units {stated[0].units}",
         )
     elif units == "db":
-        note(LOG, f"{what} ({_ranges(spreads)}); --sar-units says otherwise")
+        note(LOG, f"{what} ({_ranges(statistics)}); to change this, use --sar-units")
     else:
         note(
             LOG,
-            f"{what} ({_ranges(spreads)}); amplitude looks alike: say --sar-units amplitude if it is that",
+            f"{what} ({_ranges(statistics)}); amplitude has similar values: if the data are amplitude, use "
+            "--sar-units amplitude",
         )
 
 
-def _converted(bands: Sequence[Band], spreads: Sequence[Spread], units: RadarUnits) -> list[Band]:
-    """Return the bands in dB, or turned into it as they are read."""
+def _converted(
+    bands: Sequence[Band], statistics: Sequence[BackscatterPercentiles], units: RadarUnits
+) -> list[Band]:
+    """Return the bands in dB, or with the factor that converts them to dB as they are read."""
     if units != "db":
-        for spread in spreads:
-            if spread.negative >= 0.01:
+        for item in statistics:
+            if item.negative >= 0.01:
                 note(
                     LOG,
-                    f"{spread.band}: {spread.negative:.0%} of the values is below 0, as where noise was "
-                    f"subtracted: taken for {FLOOR_DB:g} dB",
+                    f"{item.band}: {item.negative:.0%} of the values are below 0, as after noise "
+                    f"subtraction; they are read as {FLOOR_DB:g} dB",
                 )
         return [replace(band, units="db", db_factor=_FACTORS[units]) for band in bands]
-    divisor = db_divisor(spreads) or 1
+    divisor = db_divisor(statistics) or 1
     if divisor > 1:
-        note(LOG, f"SAR values are dB x {divisor}, and are divided by it")
+        note(LOG, f"SAR values are dB x {divisor} and are divided by it")
     return [
         replace(band, units="db", scale=band.scale / divisor, offset=band.offset / divisor) for band in bands
     ]
@@ -170,7 +184,7 @@ def _listed(bands: Sequence[Band]) -> str:
     return f"{', '.join(dict.fromkeys(band.name for band in bands))} of {files[0]}{more}"
 
 
-def _ranges(spreads: Sequence[Spread]) -> str:
-    """Return where most values of bands lie, for messages."""
-    first = {item.band: item for item in reversed(spreads)}
+def _ranges(statistics: Sequence[BackscatterPercentiles]) -> str:
+    """Return the 5th and 95th percentiles of bands, for messages."""
+    first = {item.band: item for item in reversed(statistics)}
     return ", ".join(f"{item.band} {item.five:.3g} to {item.most:.3g}" for item in reversed(first.values()))

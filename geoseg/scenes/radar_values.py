@@ -1,4 +1,4 @@
-"""What the values of radar backscatter tell of how they are stored."""
+"""Recognise the units of radar backscatter by its values."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import numpy as np
 from geoseg.scenes.bands import Band
 from geoseg.spec import RadarUnits
 
-Look = Literal["db", "linear", "both"]
-"""Decibels, power or amplitude, or one of them in some bands and the other in others."""
+ValueScale = Literal["db", "linear", "both"]
+"""`db`: decibels; `linear`: power or amplitude; `both`: the bands differ."""
 
 DIVISORS = (1, 10, 100)
-"""What decibels are stored multiplied by, to keep them in integers."""
+"""Factors by which decibels are multiplied when they are stored as integers."""
 
 LOWEST_DB, HIGHEST_DB = -45.0, 8.0
-"""Median that calibrated backscatter of land or water can have, over whatever part of a scene; the noise of
+"""Range of the median of calibrated backscatter of land or water, in any part of a scene; the noise of
 Sentinel-1 is at -22 dB or below (Product Definition S1-RS-MDA-52-7440)."""
 
 FAINTEST_DB, BRIGHTEST_DB = -75.0, 45.0
-"""The same of the first and the last percentile: shadows less their noise, and corner reflectors."""
+"""Least 1st and greatest 99th percentile: shadows after noise subtraction, and corner reflectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Percentiles of a band's observed values, as scaled by file or product."""
+class BackscatterPercentiles:
+    """Percentiles of a band's valid values, scaled by file or product."""
 
     band: str
     one: float
     five: float
     middle: float
     most: float
-    """The 95th."""
+    """The 95th percentile."""
     high: float
-    """The 99th."""
+    """The 99th percentile."""
     negative: float
-    """Share below 0."""
+    """Share of values below 0, 0..1."""
 
 
-def spread_of(band: Band, most: int = 16) -> Spread | None:
-    """Return the percentiles of up to `most` windows of a band; None: nothing was observed, as 0 is not."""
+def percentiles_of(band: Band, most: int = 16) -> BackscatterPercentiles | None:
+    """Return the percentiles of up to `most` windows of a band; None if all values are 0 or nodata."""
     values = band.raster.sample(band.index, most=most)
     good = np.isfinite(values) & (values > -9000) & (values != 0)
     if band.nodata is not None:
@@ -51,7 +51,7 @@ def spread_of(band: Band, most: int = 16) -> Spread | None:
     if not found.size:
         return None
     one, five, middle, most, high = np.percentile(found, [1, 5, 50, 95, 99]).tolist()
-    return Spread(
+    return BackscatterPercentiles(
         band=band.name,
         one=one,
         five=five,
@@ -62,44 +62,43 @@ def spread_of(band: Band, most: int = 16) -> Spread | None:
     )
 
 
-def looks_like(spreads: Sequence[Spread]) -> Look:
-    """Return whether values look like decibels.
+def value_scale(statistics: Sequence[BackscatterPercentiles]) -> ValueScale:
+    """Return the scale that fits the values.
 
-    Decibels of land and water are well below 0. Power and amplitude are above it; resampling and the removal
-    of noise make some of them negative, yet hardly below -0.05. Decibels above 0, as of cities, do not make
-    power.
+    Decibels of land and water are well below 0. Power and amplitude are above 0; resampling and noise
+    subtraction make some of them negative, but hardly below -0.05. Decibels above 0 occur in cities.
     """
-    decibels = [spread.five < -0.5 for spread in spreads]
+    decibels = [item.five < -0.5 for item in statistics]
     if not any(decibels):
         return "linear"
-    linear = [not db and spread.most <= 2 for db, spread in zip(decibels, spreads, strict=True)]
+    linear = [not db and item.most <= 2 for db, item in zip(decibels, statistics, strict=True)]
     return "both" if any(linear) else "db"
 
 
-def db_divisor(spreads: Sequence[Spread]) -> int | None:
-    """Return what makes decibels of the values of all bands: 1, 10 or 100; None where nothing does."""
+def db_divisor(statistics: Sequence[BackscatterPercentiles]) -> int | None:
+    """Return the divisor that gives decibels in all bands: 1, 10 or 100; None if none does."""
     for divisor in DIVISORS:
-        # Pictures of 8 bits would make decibels if they were divided by 100.
-        if divisor > 1 and not any(spread.middle < 0 for spread in spreads):
+        # 8-bit pictures divided by 100 would look like decibels.
+        if divisor > 1 and not any(item.middle < 0 for item in statistics):
             return None
         if all(
-            spread.one / divisor >= FAINTEST_DB
-            and LOWEST_DB <= spread.middle / divisor <= HIGHEST_DB
-            and spread.high / divisor <= BRIGHTEST_DB
-            for spread in spreads
+            item.one / divisor >= FAINTEST_DB
+            and LOWEST_DB <= item.middle / divisor <= HIGHEST_DB
+            and item.high / divisor <= BRIGHTEST_DB
+            for item in statistics
         ):
             return divisor
     return None
 
 
-def plausible(spreads: Sequence[Spread], units: RadarUnits) -> bool:
-    """Whether values are backscatter that ground can have, if they are in some units."""
+def plausible(statistics: Sequence[BackscatterPercentiles], units: RadarUnits) -> bool:
+    """Return True if the values are possible backscatter of land or water in some units."""
     if units == "db":
-        return db_divisor(spreads) is not None
+        return db_divisor(statistics) is not None
     factor = 20.0 if units == "amplitude" else 10.0
     return all(
-        spread.middle > 0
-        and LOWEST_DB <= factor * np.log10(spread.middle) <= HIGHEST_DB
-        and factor * np.log10(spread.high) <= BRIGHTEST_DB
-        for spread in spreads
+        item.middle > 0
+        and LOWEST_DB <= factor * np.log10(item.middle) <= HIGHEST_DB
+        and factor * np.log10(item.high) <= BRIGHTEST_DB
+        for item in statistics
     )

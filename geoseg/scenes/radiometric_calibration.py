@@ -1,4 +1,4 @@
-"""From stored to physical values: which scale, offset, units and nodata each band has, and why."""
+"""Calibrate bands: find scale, offset, units and nodata of each band from product, tags or sensor."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ from functools import cached_property
 import numpy as np
 
 from geoseg.messages import note, warn
-from geoseg.scenes.assembly import Named
+from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
-from geoseg.scenes.radar_units import settle_units
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.sentinel2_offset import settle_offset
 from geoseg.spec import SarUnits, SensorSpec, Units
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
-    """What all bands of a scene share."""
+class CalibrationContext:
+    """Values that all bands of a scene share."""
 
     sensor: SensorSpec | None
     product: Product
     time: datetime | None
     sar_units: SarUnits
-    named: Sequence[Named] = ()
-    """All bands."""
+    """Value of `--sar-units`."""
+    named: Sequence[NamedCandidate] = ()
+    """All bands of the scene."""
     cubes: dict[Raster, Cube] = field(default_factory=dict)
-    """What was found out of a spectrometer's file, for all its bands."""
+    """Gain and nodata of files of imaging spectrometers."""
 
     @cached_property
     def brightest(self) -> float:
-        """The 99th percentile of the brightest band of floats, which tells counts from reflectance.
+        """The 99th percentile of the brightest float band: at most 2 for reflectance, above for others.
 
-        A single band may be dark enough to look like either.
+        All bands count, because a single dark band of digital numbers may look like reflectance.
         """
         high = 0.0
         for item in self.named:
@@ -52,11 +51,11 @@ class Context:
         return high
 
 
-def calibrate(named: Sequence[Named], context: Context) -> tuple[Band, ...]:
-    """Return bands with scale, offset, units and nodata; guesses are logged.
+def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> tuple[Band, ...]:
+    """Return bands with scale, offset, units and nodata; notes list what was guessed.
 
     Raises:
-        SceneError: what is said of offset or units contradicts itself or the values.
+        SceneError: offset or units in the metadata contradict each other or the values.
         SceneReadError: a file is damaged.
     """
     context = replace(context, named=named)
@@ -65,21 +64,28 @@ def calibrate(named: Sequence[Named], context: Context) -> tuple[Band, ...]:
     if sensor is None:
         return tuple(_eight_bit(band, bands) for band in bands)
     if sensor.kind == "sar":
-        asked = context.sar_units
-        bands = settle_units(bands, sensor=sensor, product=context.product, asked=asked)
+        from geoseg.scenes.radar_units import settle_units  # noqa: PLC0415 - for radar only
+
+        bands = settle_units(bands, sensor=sensor, product=context.product, requested=context.sar_units)
         return tuple(_zeros(band, bands) for band in bands)
     bands = [_eight_bit(band, bands) for band in bands]
-    return tuple(settle_offset(bands, sensor=sensor, product=context.product, time=context.time))
+    if sensor.name.startswith("sentinel-2"):
+        from geoseg.scenes.sentinel2_offset import settle_offset  # noqa: PLC0415 - for Sentinel-2 only
+
+        bands = settle_offset(bands, sensor=sensor, product=context.product, time=context.time)
+    return tuple(bands)
 
 
-def _band(item: Named, context: Context) -> Band:
-    """Return one band by the surest source: the product, the file's tags, the sensor."""
+def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
+    """Return a band calibrated by the most reliable source: the product, the file's tags, the sensor."""
     candidate, sensor = item.candidate, context.sensor
     raster, index = candidate.raster, candidate.index
     dtype = raster.dtypes[index - 1]
     gains = candidate.asset.gains
-    said = gains[index - 1] if index <= len(gains) else None
-    gain = said or _from_tags(raster, index) or _from_sensor(item, context)
+    gain = gains[index - 1] if index <= len(gains) else None
+    if gain is None and (raster.scales[index - 1], raster.offsets[index - 1]) != (1.0, 0.0):
+        gain = Gain(scale=raster.scales[index - 1], offset=raster.offsets[index - 1], source=FILE_TAGS)
+    gain = gain or _from_sensor(item, context)
     units: Units = gain.units or (sensor.units if sensor else "dn")
     if (
         gain.units is None
@@ -109,24 +115,18 @@ def _band(item: Named, context: Context) -> Band:
         return band
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
-    return _forgotten_nodata(band)
+    return _with_untagged_nodata(band)
 
 
-def _cube(raster: Raster, context: Context) -> Cube:
-    """Return what is found out of a spectrometer's file, once for all its bands."""
+def _cube(raster: Raster, context: CalibrationContext) -> Cube:
+    """Return gain and nodata of a file of an imaging spectrometer, measured once for all its bands."""
     if raster not in context.cubes:
         context.cubes[raster] = Cube(raster)
     return context.cubes[raster]
 
 
-def _from_tags(raster: Raster, index: int) -> Gain | None:
-    """Return the scale and offset that the file's own tags say."""
-    scale, offset = raster.scales[index - 1], raster.offsets[index - 1]
-    return None if (scale, offset) == (1.0, 0.0) else Gain(scale=scale, offset=offset, source=FILE_TAGS)
-
-
-def _from_sensor(item: Named, context: Context) -> Gain:
-    """Return the sensor's scale and offset where the stored values are of its usual kind."""
+def _from_sensor(item: NamedCandidate, context: CalibrationContext) -> Gain:
+    """Return the sensor's scale and offset if the stored values have its usual dtype."""
     sensor, raster, index = context.sensor, item.candidate.raster, item.candidate.index
     dtype = raster.dtypes[index - 1]
     if sensor is None or sensor.kind == "sar":
@@ -134,31 +134,31 @@ def _from_sensor(item: Named, context: Context) -> Gain:
     if dtype.kind == "f":
         return _of_floats(item, context)
     if sensor.units == "reflectance" and (dtype.itemsize == 1 or sensor.scale == 1.0):
-        why = "no MTL file says the gains" if sensor.scale == 1.0 else "stored in 8 bits"
+        why = "no MTL file with gains" if sensor.scale == 1.0 else "stored in 8 bits"
         warn(
             LOG,
             "bare-counts",
-            f"{item.candidate.file}: {why}, so its values are bare counts, no reflectance; "
-            "indices with fixed thresholds may mislead",
+            f"{item.candidate.file}: {why}, so its values are digital numbers and not reflectance; "
+            "fixed thresholds of indices may be wrong",
         )
         return Gain(scale=1.0, offset=0.0, units="dn", source=why)
     if sensor.kind == "hyperspectral" and sensor.units == "radiance" and sensor.scale == 1.0:
-        why = "no metadata say the gains"
-        note(LOG, f"{item.candidate.file}: {why}, so its whole numbers are bare counts")
+        why = "no metadata with gains"
+        note(LOG, f"{item.candidate.file}: {why}, so its integers are digital numbers")
         return Gain(scale=1.0, offset=0.0, units="dn", source=why)
     if item.name.startswith("lwir"):
-        return Gain(scale=1.0, offset=0.0, units="dn", source="thermal band, bare counts")
+        return Gain(scale=1.0, offset=0.0, units="dn", source="thermal band, digital numbers")
     if sensor.name.startswith("landsat") and sensor.name.endswith("-l1"):
         warn(
             LOG,
             "no-sun-correction",
-            "no MTL file beside the bands: reflectance is not corrected for the sun's elevation",
+            "there is no MTL file with the bands: reflectance is not corrected for sun elevation",
         )
     return Gain(scale=sensor.scale, offset=sensor.offset, source=f"sensor {sensor.name}")
 
 
-def _of_floats(item: Named, context: Context) -> Gain:
-    """Return the scale of floats: a reflectance sensor's are reflectance already if they look like it."""
+def _of_floats(item: NamedCandidate, context: CalibrationContext) -> Gain:
+    """Return the scale of float values: those of a reflectance sensor may be reflectance already."""
     sensor, raster = context.sensor, item.candidate.raster
     if sensor is not None and sensor.kind == "hyperspectral" and sensor.units != "reflectance":
         return Gain(scale=sensor.scale, offset=0.0, source=f"sensor {sensor.name}, stored as floats")
@@ -167,7 +167,7 @@ def _of_floats(item: Named, context: Context) -> Gain:
         return Gain(scale=scale, offset=0.0, units=units, source="units of the file")
     if sensor is not None and sensor.units in {"reflectance", "dn"} and sensor.kind != "sar":
         if 0 < context.brightest <= 2:
-            note(LOG, "float values of 0..1 are taken for reflectance as they are")
+            note(LOG, "float values of 0..1 are read as reflectance without scaling")
             return Gain(scale=1.0, offset=0.0, units="reflectance", source="values are reflectance")
         if sensor.units == "reflectance":
             return Gain(
@@ -176,20 +176,20 @@ def _of_floats(item: Named, context: Context) -> Gain:
     return Gain(scale=sensor.scale if sensor else 1.0, offset=0.0, source="stored values")
 
 
-def _forgotten_nodata(band: Band) -> Band:
-    """Mask a value that means "not observed" by custom, where floats hold it and no tag says so."""
+def _with_untagged_nodata(band: Band) -> Band:
+    """Return a band with a usual nodata value as nodata, if its values contain one and no tag states it."""
     values = band.raster.sample(band.index)
     for value in SENTINELS:
         if bool((values == value).any()):
-            note(LOG, f"{band.name}: {value:g} without a nodata tag, taken for not observed")
+            note(LOG, f"{band.name}: {value:g} without a nodata tag is read as nodata")
             return replace(band, nodata=value)
     return band
 
 
 def _eight_bit(band: Band, bands: Sequence[Band]) -> Band:
-    """Let 0 in 8-bit pictures mean "not observed" only where all bands of the file are 0.
+    """Return an 8-bit band in which 0 means "not observed" only where all bands of the file are 0.
 
-    One dark band is 0 often there: near infrared over water is.
+    A single dark band is often 0 there, such as near infrared over water.
     """
     if band.dtype.itemsize > 1 or band.nodata != 0:
         return band
@@ -200,7 +200,7 @@ def _eight_bit(band: Band, bands: Sequence[Band]) -> Band:
 
 
 def _zeros(band: Band, bands: Sequence[Band]) -> Band:
-    """Let 0 mean "not observed" only where all bands on the same pixels are 0."""
+    """Return a band in which 0 means "not observed" only where all bands of the same grid are 0."""
     if band.nodata not in {None, 0}:
         return band
     grid = band.raster.grid

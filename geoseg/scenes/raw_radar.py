@@ -1,4 +1,4 @@
-"""Sentinel-1 as ESA delivers it (GRD, SLC): neither calibrated nor on a map, and refused with the remedy."""
+"""Refuse Sentinel-1 products as delivered by ESA (GRD, SLC): neither calibrated nor on a map grid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from geoseg.errors import SceneError
 
 # ESA, Sentinel-1 Product Specification (S1-RS-MDA-52-7441), section 3: names of products and of measurement
-# files; `iw-vv.tiff` is how the Registry of Open Data on AWS and the Planetary Computer name them.
+# files; the Registry of Open Data on AWS and the Planetary Computer name them `iw-vv.tiff`.
 _PRODUCT = re.compile(r"^S1[A-D]_(IW|EW|SM|WV|S[1-6])_(RAW|SLC|GRD|OCN)[FHM_]_.*\.SAFE$", re.IGNORECASE)
 _MEASUREMENT = re.compile(
     r"^(s1[a-d]-(iw|ew|wv|s[1-6])\d?-(grd|slc)-(vv|vh|hh|hv)-.*|(iw|ew|s[1-6])-(vv|vh|hh|hv))\.tiff?$",
@@ -22,7 +22,7 @@ _MEASUREMENT = re.compile(
 
 
 def is_raw_name(name: str) -> bool:
-    """Whether a path is that of a Sentinel-1 product (`S1….SAFE`), or of what it holds in `measurement`."""
+    """Return True for the path of a Sentinel-1 product (`S1….SAFE`), or of a file in its `measurement`."""
     parts = PurePosixPath(name).parts
     products = [bool(_PRODUCT.match(part)) for part in parts]
     if "measurement" in parts:
@@ -31,10 +31,10 @@ def is_raw_name(name: str) -> bool:
 
 
 def refuse_raw(path: str) -> None:
-    """Refuse a file of a Sentinel-1 product; one of its name that is on a map and calibrated passes.
+    """Refuse a file of a Sentinel-1 product, unless it is on a map grid and calibrated.
 
     Raises:
-        SceneError: the file is as ESA delivers it.
+        SceneError: the file is as delivered by ESA.
     """
     name = PurePosixPath(path).name
     if is_raw_name(path) or (_MEASUREMENT.match(name) and not _processed(path)):
@@ -42,15 +42,15 @@ def refuse_raw(path: str) -> None:
 
 
 def raw_error(where: str) -> SceneError:
-    """Say what a raw product needs before it can be mapped."""
+    """Return the error for a raw product, with the processing that it needs."""
     return SceneError(
-        f"{where} is a Sentinel-1 product that is neither calibrated nor on a map; "
-        "make backscatter of it first (SNAP, pyroSAR or an RTC service) and give that GeoTIFF"
+        f"{where} is a Sentinel-1 product that is neither calibrated nor on a map grid; "
+        "process it to backscatter first (SNAP, pyroSAR or an RTC service) and give that GeoTIFF"
     )
 
 
 def _processed(path: str) -> bool:
-    """Whether a raster has a CRS and real, fractional values, as calibrated backscatter has."""
+    """Return True for a raster with a CRS and float values, as calibrated backscatter has."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

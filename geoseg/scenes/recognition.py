@@ -1,11 +1,11 @@
-"""Which sensor made the files: product metadata, file names, descriptions, values; never a silent guess."""
+"""Recognise the sensor by product metadata, file names, band descriptions and values; a note says how."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Literal
@@ -14,75 +14,115 @@ import numpy as np
 
 from geoseg.errors import BandError, UsageError
 from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, vocabulary, word_of
-from geoseg.scenes.product import Product
+from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
 
-AS_SAID = "as --sensor says"
+BY_OPTION = "set with --sensor"
 
 HLS_FILL = -9999
 HLS_PIXEL = (25.0, 35.0)
-"""Metres between which pixels may be those of HLS, 30 m."""
+"""Pixel sizes in metres that fit HLS, whose pixels have 30 m."""
 
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A sensor, or none, and the ground for it."""
+class SensorMatch:
+    """The recognised sensor, or none, and the reason."""
 
     sensor: SensorSpec | None
     reason: str = ""
-    in_order: bool = False
-    """Whether unnamed bands were looked at and fit the sensor's usual order."""
 
 
 def recognise(
-    asked: str | None, product: Product, candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]
-) -> Verdict:
+    requested: str | None,
+    product: Product,
+    candidates: Sequence[Candidate],
+    sensors: Mapping[str, SensorSpec],
+) -> SensorMatch:
     """Return the sensor of a scene.
 
     Args:
-        asked: what `--sensor` says.
+        requested: the value of `--sensor`.
         product: the scene's files.
-        candidates: its bands that have no name yet; none: only names of `product` count.
+        candidates: its bands that have no name yet; if there are none, only the names in `product` count.
         sensors: all sensors by name.
 
     Raises:
-        UsageError: `asked` is no sensor.
+        UsageError: there is no sensor of the name `requested`.
         BandError: the band labels fit several sensors that differ.
     """
-    if asked is not None:
-        return Verdict(sensor=_named(asked, sensors), reason=AS_SAID)
+    if requested is not None:
+        return SensorMatch(sensor=_requested(requested, sensors), reason=BY_OPTION)
     if product.sensor is not None:
-        return Verdict(sensor=sensors[product.sensor], reason=product.because)
-    found = _by_file_names(product, sensors) or _by_labels(candidates, sensors)
-    if found is not None:
-        return found
+        return SensorMatch(sensor=sensors[product.sensor], reason=product.sensor_reason)
+    match = _by_file_names(product, sensors) or _by_labels(candidates, sensors)
+    if match is not None:
+        return match
     generic, radar = sensors["generic"], sensors["sentinel-1"]
     words = {name_by_words(item, vocabulary(radar, names=True), ()) for item in candidates} - {None}
     if words:
-        return Verdict(sensor=radar, reason=f"bands named {', '.join(sorted(map(str, words)))}")
+        return SensorMatch(sensor=radar, reason=f"bands named {', '.join(sorted(map(str, words)))}")
     if _looks_like_db(candidates):
-        reason = "two float bands with values as of dB; taken in the usual order VV, VH"
-        return Verdict(sensor=radar, reason=reason, in_order=True)
+        reason = "two float bands with values that look like dB, read in the usual order VV, VH"
+        return SensorMatch(sensor=radar, reason=reason)
     if any(
         name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
     ):
-        return Verdict(sensor=generic, reason="bands named in words or by wavelength")
-    return Verdict(sensor=None)
+        return SensorMatch(sensor=generic, reason="bands named in words or by wavelength")
+    return SensorMatch(sensor=None)
 
 
-def _named(asked: str, sensors: Mapping[str, SensorSpec]) -> SensorSpec:
-    sensor = sensors.get(asked.lower())
+def _requested(name: str, sensors: Mapping[str, SensorSpec]) -> SensorSpec:
+    """Return the sensor that `--sensor` names.
+
+    Raises:
+        UsageError: there is no sensor of that name.
+    """
+    sensor = sensors.get(name.lower())
     if sensor is None:
-        near = get_close_matches(asked.lower(), list(sensors), n=3, cutoff=0.5) or sorted(sensors)
-        raise UsageError(f"no sensor is called {asked!r}; there are {', '.join(near)}")
+        near = get_close_matches(name.lower(), list(sensors), n=3, cutoff=0.5) or sorted(sensors)
+        raise UsageError(f"there is no sensor {name!r}; use one of {', '.join(near)}")
     return sensor
 
 
+def select_sensor(product: Product, requested: str, sensors: Mapping[str, SensorSpec]) -> Product:
+    """Return a product without the files whose names are those of other sensors than the requested one.
+
+    Where no file name fits the requested sensor, all files stay: users may rename files.
+
+    Args:
+        product: the files of a scene, perhaps of several sensors.
+        requested: the value of `--sensor`.
+        sensors: all sensors by name.
+
+    Raises:
+        UsageError: there is no sensor of the name `requested`.
+    """
+    plain = re.sub("-(offset|harmonised)$", "", _requested(requested, sensors).name)
+    names = {asset.path: sensors_of(base_name(asset.path), sensors) for asset in product.assets}
+    others = {path for path, fitting in names.items() if fitting and plain not in fitting}
+    if not others or not any(plain in fitting for fitting in names.values()):
+        return product
+    # Quality and auxiliary layers share the beginning of their names with the bands.
+    patterns = [pattern for path in others for pattern in sensors[names[path][0]].file_patterns]
+    found = (re.search(pattern, base_name(path), re.IGNORECASE) for path in others for pattern in patterns)
+    starts = tuple(
+        item.string[: item.start("band")] for item in found if item and item.groupdict().get("band")
+    )
+    others |= {path for path, fitting in names.items() if not fitting and base_name(path).startswith(starts)}
+    assets = tuple(asset for asset in product.assets if asset.path not in others)
+    left = tuple(LeftOut(name=base_name(path), why="file of another sensor") for path in sorted(others))
+    product = replace(product, assets=assets, left_out=(*product.left_out, *left))
+    if product.sensor in {None, plain}:
+        return product
+    # The metadata describe the files that are left out.
+    return replace(product, sensor=None, sensor_reason="", time=None, platform=None, geometry=None)
+
+
 def sensors_of(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
-    """Return the sensors that a file or product name gives away, without regard to case."""
+    """Return the sensors whose patterns fit a file or product name, without regard to case."""
     return tuple(
         key
         for key, sensor in sensors.items()
@@ -90,10 +130,10 @@ def sensors_of(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
     )
 
 
-def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Verdict | None:
-    """Return the sensor that most files name; where none does, that of the product's or the folders' names.
+def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> SensorMatch | None:
+    """Return the sensor that fits most file names; else that of the product's or the folders' names.
 
-    People call a folder anything: only where all files are silent it counts.
+    Folder names are unreliable: they count only if no file name fits a sensor.
     """
     levels: list[list[str]] = [[base_name(asset.path) for asset in product.assets], list(product.hints)]
     parents = [list(reversed(PurePosixPath(asset.path).parts[-6:-1])) for asset in product.assets]
@@ -105,14 +145,14 @@ def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Verdi
         if hits:
             counts = Counter(key for key, _ in hits)
             best = max(counts, key=lambda key: counts[key])
-            return Verdict(
+            return SensorMatch(
                 sensor=sensors[best], reason=f"the name {next(name for key, name in hits if key == best)}"
             )
     return None
 
 
-def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> Verdict | None:
-    """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, where one alone does."""
+def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> SensorMatch | None:
+    """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, if there is only one."""
     signed = [item.raster.dtypes[item.index - 1].kind == "i" for item in candidates]
     evidence = _hls_evidence(candidates)
     fits: dict[str, dict[int, str]] = {}
@@ -120,7 +160,7 @@ def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec
     for name, sensor in sensors.items():
         if not sensor.file_patterns or name == "generic":
             continue
-        # HLS is signed, with -9999 where nothing was observed; others may be stored signed by their users.
+        # HLS is signed and has nodata -9999; users may store other sensors with signed values.
         below = sensor.nodata is not None and sensor.nodata < 0
         words = vocabulary(sensor, names=False)
         found = {
@@ -131,7 +171,7 @@ def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec
         }
         if found:
             fits[name] = {position: words[word] for position, word in found.items()}
-            # A longer word says more: `SR_B4` is no `B4`.
+            # A longer label is more specific: `SR_B4` is not `B4`.
             weights[name] = (len(found), sum(map(len, found.values())))
     if not fits:
         return None
@@ -149,16 +189,19 @@ def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec
         for name in best
     }
     if len(meanings) > 1:
-        raise BandError(f"the band names fit several sensors: {', '.join(best)}; say which with --sensor")
+        raise BandError(f"the band names fit several sensors: {', '.join(best)}; select one with --sensor")
     chosen = next((name for name in best if "-l2" in name), best[0])
     reason = "its band names"
     if len(best) > 1:
-        reason += f"; {', '.join(best)} would be read alike"
-    return Verdict(sensor=sensors[chosen], reason=reason)
+        reason += f"; {', '.join(best)} would be read in the same way"
+    return SensorMatch(sensor=sensors[chosen], reason=reason)
 
 
 def _hls_evidence(candidates: Sequence[Candidate]) -> Literal["fill", "pixels", "against", "none"]:
-    """Return what tells whether signed bands are HLS: its fill value, its pixels of 30 m, or others."""
+    """Return the evidence that signed bands are HLS: its nodata value, its pixels of 30 m, or none.
+
+    `against` means that the pixels have another size.
+    """
     signed = [item for item in candidates if item.raster.dtypes[item.index - 1].kind == "i"]
     if not signed:
         return "none"
@@ -171,7 +214,7 @@ def _hls_evidence(candidates: Sequence[Candidate]) -> Literal["fill", "pixels", 
 
 
 def _looks_like_db(candidates: Sequence[Candidate]) -> bool:
-    """Whether there are two unnamed float bands of one file, mostly below 0 as backscatter in dB is."""
+    """Return True for two unnamed float bands of one file with values mostly below 0, as in dB."""
     files = {item.raster for item in candidates}
     if (
         len(candidates) != 2
@@ -188,7 +231,7 @@ def _looks_like_db(candidates: Sequence[Candidate]) -> bool:
 
 
 def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> BandError:
-    """Say which sensors unnamed bands could be of, and how to name sensor or bands."""
+    """Return the error for bands without names: it lists sensors that fit and how to name sensor or bands."""
     item = candidates[0]
     count = sum(other.raster is item.raster for other in candidates)
     dtype = item.raster.dtypes[item.index - 1]
@@ -196,18 +239,16 @@ def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, Sensor
     single = list(dict.fromkeys(other.where for other in candidates if other.raster.count == 1))
     if count == 1 and len(single) > 1:
         few = ", ".join(single[:8]) + (f" and {len(single) - 8} more" if len(single) > 8 else "")
-        return BandError(f"no name tells which band is which of {few}; say so of each with {one}")
+        return BandError(f"the names of {few} do not identify their bands; name each band with {one}")
     if count == 1:
-        return BandError(
-            f"{item.where} ({dtype}): its name does not tell which band it is; say so with {one}"
-        )
+        return BandError(f"{item.where} ({dtype}): the name does not identify the band; name it with {one}")
     fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]
     could = (
-        f"as one of {', '.join(fitting)}, say --sensor NAME"
+        f"set --sensor to one of {', '.join(fitting)}"
         if fitting
-        else "no sensor has so many by default"
+        else f"no sensor has stacks of {count} bands by default"
     )
-    extra = f"; a cube of {CUBE} or more needs wavelengths" if count >= CUBE else ""
+    extra = f"; a file of {CUBE} bands or more needs wavelengths" if count >= CUBE else ""
     return BandError(
-        f"{item.file} has {count} {dtype} bands without names: {could}; or name them with {one}{extra}"
+        f"{item.file} has {count} {dtype} bands without names: {could}; or name the bands with {one}{extra}"
     )

@@ -1,4 +1,4 @@
-"""Folders at addresses: prefixes of S3, and pages by which HTTP servers list a directory."""
+"""List folders at addresses: prefixes of S3, and directory pages of HTTP servers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import Request, urlopen
 
 from geoseg.errors import SceneReadError
-from geoseg.scenes.objects import PREFIX, list_objects
-from geoseg.scenes.paths import ARCHIVES, RASTER_SUFFIXES, Listing, fetch_text
+from geoseg.scenes.paths import ARCHIVES, RASTER_SUFFIXES, S3, Listing, fetch_text
 
 HTTP = "/vsicurl/"
 PAGES = 60
-"""Pages that are read of one directory with all below it."""
+"""Greatest number of directory pages that are read for one listing."""
 
 _UNLISTED = ("/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
 
@@ -22,28 +21,30 @@ _FILES = (*RASTER_SUFFIXES, *ARCHIVES, ".zarr", ".nc4", ".hdf5", ".json", ".geoj
 
 
 def may_be_folder(path: str) -> bool:
-    """Whether a remote path is spelled as that of a folder: without suffix of a file, and without query."""
+    """Return True for a remote path without the suffix of a file and without a query."""
     last = path.rsplit("/", 1)[-1].lower()
-    remote = path.startswith((PREFIX, HTTP, *_UNLISTED))
+    remote = path.startswith((S3, HTTP, *_UNLISTED))
     return remote and "?" not in path and not last.endswith(_FILES)
 
 
 def is_listed(path: str) -> bool:
-    """Whether folders of a remote path's protocol can be listed."""
-    return path.startswith((PREFIX, HTTP))
+    """Return True if folders can be listed with the protocol of a remote path."""
+    return path.startswith((S3, HTTP))
 
 
 def remote_listing(path: str) -> Listing | None:
-    """List a remote folder (its own files and those below); None where nothing lists it, or it is empty.
+    """List a remote folder with its subfolders; None if it is empty or its server does not list it.
 
     Args:
-        path: as GDAL opens it, `/vsis3/…` or `/vsicurl/http…`.
+        path: GDAL's path, `/vsis3/…` or `/vsicurl/http…`.
 
     Raises:
-        SceneReadError: the server cannot be reached, or does not let it be listed.
+        SceneReadError: the server cannot be reached or refuses the request.
     """
     root = path.rstrip("/")
-    if root.startswith(PREFIX):
+    if root.startswith(S3):
+        from geoseg.scenes.objects import list_objects  # noqa: PLC0415 - for objects of S3 only
+
         names = list_objects(root)
     elif root.startswith(HTTP):
         names = _in_pages(root.removeprefix(HTTP) + "/")
@@ -56,7 +57,11 @@ def remote_listing(path: str) -> Listing | None:
 
 
 def _in_pages(url: str) -> list[str]:
-    """Return the files that the page of a directory links to; without rasters there, those below it too."""
+    """Return the files that a directory page links to; if there are no rasters, also those of subfolders.
+
+    Raises:
+        SceneReadError: there are more than `PAGES` folders, or the server cannot be reached.
+    """
     files: list[str] = []
     waiting, read = [""], 0
     while waiting:
@@ -69,17 +74,17 @@ def _in_pages(url: str) -> list[str]:
             return files
         waiting += deeper
         if read >= PAGES and waiting:
-            raise SceneReadError(f"{url} holds more than {PAGES} folders; give the folder of one product")
+            raise SceneReadError(f"{url} has more than {PAGES} folders; give the folder of one product")
     return files
 
 
 def _links(url: str) -> list[str]:
-    """Return what a page links to directly below its own address; empty where there is no such page."""
+    """Return the links of a page to addresses directly below its own; empty if there is no such page."""
     try:
         with urlopen(Request(url), timeout=30) as answer:  # noqa: S310 - the scheme was checked
             if "html" not in answer.headers.get("Content-Type", ""):
                 return []
-            # Servers send a directory without its slash to the one with it.
+            # Servers redirect a directory without a final slash to the address with it.
             base, text = answer.geturl(), answer.read().decode("utf-8", errors="replace")
     except HTTPError as error:
         if error.code in {401, 403, 404, 405}:
@@ -100,7 +105,7 @@ def _links(url: str) -> list[str]:
 
 
 class _Anchors(HTMLParser):
-    """Collects where a page's links lead."""
+    """Collect the addresses of a page's links."""
 
     def __init__(self) -> None:
         super().__init__()

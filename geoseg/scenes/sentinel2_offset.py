@@ -1,8 +1,9 @@
-"""The offset of Sentinel-2's baseline 04.00, decided once a scene by all that is said and its values."""
+"""Decide whether the values of Sentinel-2 contain the radiometric offset of baseline 04.00."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,8 +13,8 @@ import numpy as np
 from geoseg.errors import SceneError
 from geoseg.messages import note, warn
 from geoseg.scenes.bands import Band
-from geoseg.scenes.offset_counts import Judgement, look
-from geoseg.scenes.offset_evidence import Evidence, Trust, collect, facts_of
+from geoseg.scenes.offset_counts import CountsCheck, check_counts
+from geoseg.scenes.offset_evidence import OffsetEvidence, Trust, collect_evidence, facts_of
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
@@ -21,74 +22,70 @@ from geoseg.spec import SensorSpec
 LOG = logging.getLogger(__name__)
 
 OFFSET = -0.1
-"""Reflectance."""
+"""Radiometric offset in reflectance."""
 
 _DARK = 1150
-"""Count of dark ground with the offset: where a thousandth of a scene is not below it, nothing is dark."""
+"""Digital number of dark ground with the offset: without pixels below it a scene has no dark ground."""
 
 _SUFFIXES = ("-offset", "-harmonised")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Whether the stored values hold the offset, so that it is subtracted."""
+class OffsetDecision:
+    """Whether the stored values contain the offset, so that it is subtracted."""
 
-    held: bool
+    present: bool
     why: str
-    """For people."""
-    sure: bool = True
-    """Whether nothing speaks against it; else it is a warning."""
+    """Reason, for messages."""
+    certain: bool = True
+    """False if evidence contradicts the decision: the message is a warning then."""
 
 
 def settle_offset(
     bands: Sequence[Band], *, sensor: SensorSpec, product: Product, time: datetime | None
 ) -> list[Band]:
-    """Return the bands with the offset, alike for all bands of a tile of Sentinel-2 that are in reflectance.
+    """Return the bands with the offset, decided once for all reflectance bands of a tile of Sentinel-2.
 
     Args:
-        bands: calibrated by what product, file or sensor say; several may have one name, of tiles.
-        sensor: the scene's.
+        bands: calibrated by product, file or sensor; tiles may repeat a name.
+        sensor: the scene's sensor, one of Sentinel-2.
         product: the scene's files.
-        time: of the acquisition, None where it is not known.
+        time: acquisition time (UTC); None: not known.
 
     Raises:
-        SceneError: sources contradict each other and the values do not tell; or the values fit no offset.
+        SceneError: metadata contradict each other and the values do not decide; or no offset fits the values.
     """
-    base = base_sensor(sensor)
-    if base is None:
-        return list(bands)
-    decisions: dict[Band, Decision] = {}
+    base = re.sub("-(offset|harmonised)$", "", sensor.name)
+    decisions: dict[Band, OffsetDecision] = {}
     for tile in _tiles([band for band in bands if band.units == "reflectance"]):
         stated = {round(band.offset, 6) for band in tile}
         facts = facts_of(tile[0], product)
-        # Offsets of another size, or different ones of a product's bands, are its own.
+        # Offsets of another size, or offsets that differ between the bands of a product, stay as stated.
         if stated <= {0.0, OFFSET} and not (facts and facts.listed and len(stated) > 1):
-            decision = _decide(tile, sensor, product, time, base)
-            decisions |= dict.fromkeys(tile, decision)
-    _tell(decisions, base)
-    return [_with_offset(band, decisions.get(band)) for band in bands]
-
-
-def _with_offset(band: Band, decision: Decision | None) -> Band:
-    if decision is None:
-        return band
-    offset = OFFSET if decision.held else 0.0
-    return replace(band, offset=offset, scaling=f"{band.scaling}; {decision.why}")
-
-
-def _decide(
-    bands: Sequence[Band], sensor: SensorSpec, product: Product, time: datetime | None, base: str
-) -> Decision:
-    """Decide for the bands of one tile."""
-    counts = look(bands)
-    said = collect(bands, sensor, product, time)
-    # Reflectance is scaled by 1; whether that took the offset off is what no source tells.
-    scaled = all(band.scale == 1.0 for band in bands)
-    return _weigh_scaled(said, counts, base) if scaled else weigh(said, counts, base)
+            counts = check_counts(tile)
+            evidence = collect_evidence(tile, sensor, product, time)
+            # Reflectance has scale 1, and no metadata say whether the offset was subtracted from it.
+            scaled = all(band.scale == 1.0 for band in tile)
+            decide = _decide_by_reflectance if scaled else decide_by_counts
+            decisions |= dict.fromkeys(tile, decide(evidence, counts, base))
+    _report(decisions, base)
+    return [
+        replace(
+            band,
+            offset=OFFSET if decisions[band].present else 0.0,
+            scaling=f"{band.scaling}; {decisions[band].why}",
+        )
+        if band in decisions
+        else band
+        for band in bands
+    ]
 
 
 def _tiles(bands: Sequence[Band]) -> list[list[Band]]:
-    """Return the bands of each tile: with the file of the most frequent band whose centre is nearest."""
+    """Return the bands of each tile.
+
+    The band that occurs most often gives one file per tile; other bands belong to the nearest of these.
+    """
     names = [band.name for band in bands]
     if len(set(names)) == len(names):
         return [list(bands)] if bands else []
@@ -97,13 +94,13 @@ def _tiles(bands: Sequence[Band]) -> list[list[Band]]:
     tiles: list[list[Band]] = [[] for _ in centres]
     for band in bands:
         x, y = _centre(band)
-        distances = [(x - own[0]) ** 2 + (y - own[1]) ** 2 for own in centres]
+        distances = [(x - east) ** 2 + (y - north) ** 2 for east, north in centres]
         tiles[distances.index(min(distances))].append(band)
     return [tile for tile in tiles if tile]
 
 
 def _centre(band: Band) -> tuple[float, float]:
-    """Return the centre of a band's file in degrees, or in pixels where it has no CRS."""
+    """Return the centre of a band's file in degrees; in pixel coordinates if it has no CRS."""
     grid = band.raster.grid
     row, col = grid.height / 2, grid.width / 2
     if grid.crs is None:
@@ -113,122 +110,134 @@ def _centre(band: Band) -> tuple[float, float]:
     return float(lon[0]), float(lat[0])
 
 
-def base_sensor(sensor: SensorSpec) -> str | None:
-    """Return `sentinel-2-l1c` or `sentinel-2-l2a`; None for other sensors."""
-    name = sensor.name
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name if name in {"sentinel-2-l1c", "sentinel-2-l2a"} else None
+def decide_by_counts(evidence: Sequence[OffsetEvidence], counts: CountsCheck, base: str) -> OffsetDecision:
+    """Decide for digital numbers.
 
-
-def weigh(said: Sequence[Evidence], counts: Judgement, base: str) -> Decision:
-    """Decide for stored counts.
-
-    The most trusted source counts. What it says is checked against the values: plain ones win over all but
-    `--sensor`, hints win over providers and dates.
+    The most trusted evidence counts and is checked against the values. A definite result of the values
+    overrides everything but `--sensor`; an indication overrides providers and dates.
 
     Args:
-        said: the most trusted first.
-        counts: what the values say.
-        base: name of the sensor without what it says of the offset.
+        evidence: the most trusted first.
+        counts: the check of the values.
+        base: `sentinel-2-l1c` or `sentinel-2-l2a`.
 
     Raises:
         SceneError: as `settle_offset`.
     """
-    seen = {"held": True, "none": False}.get(counts.verdict)
-    first = said[0] if said else None
+    in_values = {"present": True, "absent": False}.get(counts.result)
+    first = evidence[0] if evidence else None
     if first is not None and first.trust is Trust.USER:
-        against = seen not in {None, first.held} or counts.verdict in {"twice", "mixed"}
-        but = f"{first.why}, though the values speak against it: {counts.why}"
-        return Decision(held=first.held, why=but if against else first.why, sure=not against)
+        against = in_values not in {None, first.present} or counts.result in {"subtracted twice", "mixed"}
+        but = f"{first.why}, although the values contradict it: {counts.why}"
+        return OffsetDecision(present=first.present, why=but if against else first.why, certain=not against)
     _refuse(counts)
     if first is None:
-        return _by_values(counts, "neither baseline nor date is known", seen)
-    if any(item.trust is first.trust and item.held is not first.held for item in said):
-        return _torn([item.why for item in said if item.trust is first.trust], counts, seen, base)
-    if seen is not None and seen is not first.held:
-        why = f"{first.why}, but the values say otherwise: {counts.why}"
-        return Decision(held=seen, why=why, sure=False)
-    if counts.verdict == "perhaps none" and first.held:
-        why = f"{first.why}, but the values speak against it: {counts.why}"
-        return Decision(held=first.trust >= Trust.BASELINE, why=why, sure=False)
-    if seen is not None:
-        return Decision(held=seen, why=f"{first.why}; the values agree: {counts.why}")
-    return _untold(first, said, counts)
+        return _decide_by_values(counts, "neither baseline nor date is known", in_values)
+    if any(item.trust is first.trust and item.present is not first.present for item in evidence):
+        return _contradiction(
+            [item.why for item in evidence if item.trust is first.trust], counts, in_values, base
+        )
+    if in_values is not None and in_values is not first.present:
+        why = f"{first.why}, but the values contradict it: {counts.why}"
+        return OffsetDecision(present=in_values, why=why, certain=False)
+    if counts.result == "probably absent" and first.present:
+        why = f"{first.why}, but the values make it unlikely: {counts.why}"
+        return OffsetDecision(present=first.trust >= Trust.BASELINE, why=why, certain=False)
+    if in_values is not None:
+        return OffsetDecision(present=in_values, why=f"{first.why}; the values agree: {counts.why}")
+    return _decide_by_metadata(first, evidence, counts)
 
 
-def _refuse(counts: Judgement) -> None:
-    """Refuse values that no offset puts right."""
-    if counts.verdict == "twice":
+def _refuse(counts: CountsCheck) -> None:
+    """Raise an error for values that neither decision makes right.
+
+    Raises:
+        SceneError: see above.
+    """
+    if counts.result == "subtracted twice":
         raise SceneError(
             f"Sentinel-2: {counts.why} (reflectance x 10000): the offset was subtracted from values that did "
-            "not hold it; give the counts as stored, or add 0.1 to the reflectance first"
+            "not contain it; give the digital numbers as stored, or add 0.1 to the reflectance first"
         )
-    if counts.verdict == "mixed":
+    if counts.result == "mixed":
         raise SceneError(
-            "Sentinel-2: a part of the scene holds the offset of baseline 04.00 and a part does not "
+            "Sentinel-2: a part of the scene contains the offset of baseline 04.00 and a part does not "
             f"({counts.why}); give products of one baseline at a time"
         )
 
 
-def _torn(whys: Sequence[str], counts: Judgement, seen: bool | None, base: str) -> Decision:
-    """Decide between sources of one trust by the values; ask where these do not tell."""
-    both = "; ".join(whys)
-    if seen is None:
+def _contradiction(
+    reasons: Sequence[str], counts: CountsCheck, in_values: bool | None, base: str
+) -> OffsetDecision:
+    """Decide between contradictory evidence of one trust by the values.
+
+    Raises:
+        SceneError: the values do not decide.
+    """
+    listed = "; ".join(reasons)
+    if in_values is None:
         raise SceneError(
-            f"Sentinel-2: sources contradict each other ({both}) and {counts.why}; say --sensor "
-            f"{base}-offset if values hold 1000 more, --sensor {base}-harmonised if not"
+            f"Sentinel-2: the evidence for the offset is contradictory ({listed}) and {counts.why}; set "
+            f"--sensor {base}-offset if the values are 1000 higher, --sensor {base}-harmonised if not"
         )
-    return Decision(held=seen, why=f"{both}; the values decide: {counts.why}", sure=False)
+    return OffsetDecision(present=in_values, why=f"{listed}; the values decide: {counts.why}", certain=False)
 
 
-def _by_values(counts: Judgement, unknown: str, seen: bool | None) -> Decision:
-    """Decide by the values alone."""
-    if seen is not None:
-        return Decision(held=seen, why=f"{unknown}; {counts.why}")
-    return Decision(held=False, why=f"{unknown}, and {counts.why}", sure=counts.verdict == "perhaps none")
+def _decide_by_values(counts: CountsCheck, unknown: str, in_values: bool | None) -> OffsetDecision:
+    """Decide without metadata."""
+    if in_values is not None:
+        return OffsetDecision(present=in_values, why=f"{unknown}; {counts.why}")
+    certain = counts.result == "probably absent"
+    return OffsetDecision(present=False, why=f"{unknown}, and {counts.why}", certain=certain)
 
 
-def _untold(first: Evidence, said: Sequence[Evidence], counts: Judgement) -> Decision:
-    """Decide where the values do not tell: by the first source, unsure where another one contradicts it."""
-    others = [item for item in said if item.held is not first.held]
+def _decide_by_metadata(
+    first: OffsetEvidence, evidence: Sequence[OffsetEvidence], counts: CountsCheck
+) -> OffsetDecision:
+    """Decide where the values do not: by the most trusted evidence, uncertain if other evidence differs."""
+    others = [item for item in evidence if item.present is not first.present]
     if first.trust > Trust.SCALING:
-        # Older scenes were reprocessed, and the offset of newer ones may be taken off.
+        # A date proves nothing: older scenes were reprocessed, and providers subtract the offset.
         others = [item for item in others if item.trust > Trust.DATE]
     if others:
-        why = f"{first.why}, though {others[0].why}; {counts.why}"
-        return Decision(held=first.held, why=why, sure=False)
-    if first.trust is Trust.DATE and counts.lowest >= (_DARK if first.held else 1000):
-        may = "providers may have taken it off" if first.held else "older scenes were reprocessed with it"
-        return Decision(held=first.held, why=f"{first.why}; but {may}, and {counts.why}", sure=False)
-    return Decision(held=first.held, why=first.why)
+        why = f"{first.why}, although {others[0].why}; {counts.why}"
+        return OffsetDecision(present=first.present, why=why, certain=False)
+    if first.trust is Trust.DATE and counts.lowest >= (_DARK if first.present else 1000):
+        may = "providers may have subtracted it" if first.present else "older scenes were reprocessed with it"
+        why = f"{first.why}; but {may}, and {counts.why}"
+        return OffsetDecision(present=first.present, why=why, certain=False)
+    return OffsetDecision(present=first.present, why=first.why)
 
 
-def _weigh_scaled(said: Sequence[Evidence], counts: Judgement, base: str) -> Decision:
-    """Decide for values that are reflectance of 0..1, from which the offset may not have been taken."""
-    if counts.verdict in {"twice", "mixed"} or (said and said[0].trust is Trust.USER):
-        return weigh(said[:1], counts, base)
+def _decide_by_reflectance(
+    evidence: Sequence[OffsetEvidence], counts: CountsCheck, base: str
+) -> OffsetDecision:
+    """Decide for stored reflectance of 0..1, which may still contain the offset."""
+    by_user = bool(evidence) and evidence[0].trust is Trust.USER
+    if counts.result in {"subtracted twice", "mixed"} or by_user:
+        return decide_by_counts(evidence[:1], counts, base)
     what = "values are reflectance of 0..1"
-    if counts.verdict == "held":
-        return Decision(held=True, why=f"{what}, but 0.1 too high: {counts.why} (x 10000)", sure=False)
-    might = bool(said) and said[0].held and counts.verdict == "unknown" and counts.lowest >= 1000
-    if might:
-        why = f"{what} ({said[0].why}), and {counts.why} (x 10000)"
-        return Decision(held=False, why=why, sure=False)
-    return Decision(held=False, why=f"{what}, taken as they are")
+    if counts.result == "present":
+        why = f"{what}, but 0.1 too high: {counts.why} (x 10000)"
+        return OffsetDecision(present=True, why=why, certain=False)
+    stated = bool(evidence) and evidence[0].present
+    if stated and counts.result == "unknown" and counts.lowest >= 1000:
+        why = f"{what} ({evidence[0].why}), and {counts.why} (x 10000)"
+        return OffsetDecision(present=False, why=why, certain=False)
+    return OffsetDecision(present=False, why=f"{what} and are used as stored")
 
 
-def _tell(decisions: Mapping[Band, Decision], base: str) -> None:
-    """Say what was decided: once where it is alike for all tiles."""
-    alike: dict[tuple[bool, bool], list[Band]] = {}
+def _report(decisions: Mapping[Band, OffsetDecision], base: str) -> None:
+    """Note or warn what was decided, once for all tiles with the same decision."""
+    groups: dict[tuple[bool, bool], list[Band]] = {}
     for band, decision in decisions.items():
-        alike.setdefault((decision.held, decision.sure), []).append(band)
-    for (held, sure), bands in alike.items():
-        of = f" of {base_name(bands[0].raster.path)} and its like" if len(alike) > 1 else ""
+        groups.setdefault((decision.present, decision.certain), []).append(band)
+    for (present, certain), bands in groups.items():
+        of = f" of {base_name(bands[0].raster.path)} and similar files" if len(groups) > 1 else ""
         count = "1 band" if len(bands) == 1 else f"{len(bands)} bands"
-        what = f"Sentinel-2: {'offset -1000' if held else 'no offset'} applied to {count}{of}"
-        why, other = decisions[bands[0]].why, f"--sensor {base}{_SUFFIXES[held]}"
-        if sure:
-            note(LOG, f"{what} ({why}); {other} says otherwise")
+        what = f"Sentinel-2: {'offset -1000' if present else 'no offset'} applied to {count}{of}"
+        why, other = decisions[bands[0]].why, f"--sensor {base}{_SUFFIXES[present]}"
+        if certain:
+            note(LOG, f"{what} ({why}); to change this, use {other}")
         else:
-            warn(LOG, "sentinel2-offset-doubtful", f"{what}: {why}; if that is wrong, say {other}")
+            warn(LOG, "sentinel2-offset-doubtful", f"{what}: {why}; if this is wrong, use {other}")

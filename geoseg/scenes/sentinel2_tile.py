@@ -1,4 +1,4 @@
-"""Sentinel-2's tile metadata (MTD_TL.xml): sun, view of each band, processing baseline."""
+"""Tile metadata of Sentinel-2 (MTD_TL.xml): sun angle, view angle of each band, processing baseline."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ METADATA = re.compile(r"(^|/)(MTD_TL|S2[A-D]_OPER_MTD_L(1C|2A)_TL_[^/]*)\.xml$")
 
 
 def tile_geometry(files: Listing, image: str, labels: Sequence[str]) -> Geometry | None:
-    """Read the mean angles of the tile that an image belongs to.
+    """Read the mean angles of the tile of an image.
 
     Args:
         files: the product's files.
         image: the relative path of one of its images.
-        labels: the bands that the metadata number from 0.
+        labels: the band labels in the order of their numbers in the metadata, from 0.
 
     Returns:
-        The angles, None where no tile metadata lie above the image.
+        The angles; None if there are no tile metadata in the folders above the image.
     """
     found = [
         name
@@ -43,7 +43,7 @@ def tile_geometry(files: Listing, image: str, labels: Sequence[str]) -> Geometry
         warn(
             LOG,
             "angles-unknown",
-            f"{files.path(name)} is damaged ({error}): the angles of sun and view are not known",
+            f"{files.path(name)} is damaged ({error}): sun and view angles are not known",
         )
         return None
     views = {}
@@ -58,7 +58,7 @@ def tile_geometry(files: Listing, image: str, labels: Sequence[str]) -> Geometry
 
 
 def tile_offset(files: Listing) -> OffsetFacts | None:
-    """Return the processing baseline that the tile metadata of a granule's folder name; None: they do not."""
+    """Return the processing baseline in the tile metadata of a granule's folder; None if there is none."""
     for name in files.names:
         if METADATA.search(name):
             text = re.search(r"<TILE_ID[^>]*>([^<]*)<", files.text(name))
@@ -69,12 +69,12 @@ def tile_offset(files: Listing) -> OffsetFacts | None:
 
 
 def _all(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
-    """Return all elements of a name, whatever its namespace."""
+    """Return all elements of a name, in any namespace."""
     return [item for item in root.iter() if item.tag.rpartition("}")[2] == tag]
 
 
 def _zenith(item: ElementTree.Element) -> float | None:
-    """Return the zenith angle in an element, None where there is none or it is NaN."""
+    """Return the zenith angle in an element in degrees; None if there is none or it is NaN."""
     for child in _all(item, "ZENITH_ANGLE"):
         try:
             value = float(child.text or "")

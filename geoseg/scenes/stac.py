@@ -1,4 +1,4 @@
-"""STAC items: assets, their bands, and the scaling that the item says, of STAC 1.0 and 1.1."""
+"""STAC items of STAC 0.7 to 1.1: assets, their bands and their scaling."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _BASELINES = (
     "sentinel:product_id",
     "s2:datatake_id",
 )
-"""Properties that hold the processing baseline of Sentinel-2, alone or in a product's name."""
-_TAKEN_OFF = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+"""Properties with the processing baseline of Sentinel-2, alone or in a product's name."""
+_OFFSET_REMOVED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 _PICTURES = {"visual", "overview", "thumbnail"}
 
 
@@ -42,17 +42,17 @@ def stac_product(path: str) -> Product:
     """Read a STAC item from a local file or an address.
 
     Raises:
-        SceneReadError: it cannot be read or is no JSON.
-        SceneError: it is no STAC item, or none of its assets is a raster with named bands.
+        SceneReadError: the file cannot be read or is not JSON.
+        SceneError: it is not a STAC item, or none of its assets is a raster with named bands.
     """
     try:
         item = _TABLE.validate_json(fetch_text(path))
     except ValidationError as error:
-        raise SceneReadError(f"{path} is no JSON object; give a STAC item or a raster") from error
+        raise SceneReadError(f"{path} is not a JSON object; give a STAC item or a raster") from error
     if item.get("type") != "Feature" or "assets" not in item:
         kind = item.get("type") or "unknown"
         raise SceneError(
-            f"{path} is no STAC item (its type is {json.dumps(kind)}); give one item of the catalogue"
+            f"{path} is not a STAC item (its type is {json.dumps(kind)}); give one item of the catalogue"
         )
     properties = _table(item.get("properties"))
     listed = [_table(band) for band in _list(properties.get("eo:bands"))]
@@ -71,7 +71,7 @@ def stac_product(path: str) -> Product:
         assets=assets,
         time=_time(properties),
         hints=(name, collection),
-        # A space station flies more than one instrument: the item's name is the surer one.
+        # A space station has several instruments: the item's name is more reliable than its platform.
         platform=platform_in(name)
         or as_platform(str(properties.get("platform") or properties.get("eo:platform") or "")),
         geometry=_geometry(properties),
@@ -81,7 +81,7 @@ def stac_product(path: str) -> Product:
 
 
 def _with_mtl(product: Product, assets: Table, item: str) -> Product:
-    """Return a Landsat item with what its MTL file says, where that lies beside it or level 1 needs it."""
+    """Return a Landsat item with the metadata of its MTL file, if it is local or of level 1."""
     hrefs = [str(_table(asset).get("href") or "").split("?")[0] for asset in assets.values()]
     names = {base_name(href): _address(href, item) for href in hrefs}
     mtl = next((names[name] for name in landsat.best_mtls(names)), None)
@@ -93,10 +93,9 @@ def _with_mtl(product: Product, assets: Table, item: str) -> Product:
     except SceneReadError:
         return product
     metadata = landsat.parse_mtl(text, mtl)
-    own = {asset.path: landsat.band_label(base_name(asset.path)) for asset in product.assets}
     labelled = (
         replace(asset, labels=((label,),), gains=(metadata.gain(label) or asset.gains[0],))
-        if (label := own[asset.path])
+        if (label := landsat.band_label(base_name(asset.path)))
         else asset
         for asset in product.assets
     )
@@ -104,38 +103,38 @@ def _with_mtl(product: Product, assets: Table, item: str) -> Product:
         product,
         assets=tuple(labelled),
         sensor=metadata.sensor,
-        because=base_name(mtl),
+        sensor_reason=base_name(mtl),
         time=metadata.time or product.time,
         geometry=metadata.geometry,
     )
 
 
 def _is_picture(key: str, asset: Table) -> bool:
-    """Whether an asset is for the eye: rendered, or a quicklook."""
+    """Return True for assets that are pictures: rendered images or quicklooks."""
     return bool({str(role) for role in _list(asset.get("roles"))} & _PICTURES) or key in _PICTURES
 
 
 def _offset(properties: Table) -> OffsetFacts | None:
-    """Return what an item of Sentinel-2 says of baseline and offset; None where it says neither."""
-    baseline, source, statement, taken_off = None, "the STAC item", "", None
+    """Return the baseline and offset of a Sentinel-2 item; None if it states neither."""
+    baseline, source, statement, offset_removed = None, "the STAC item", "", None
     for key in _BASELINES:
         text = str(properties.get(key) or "")
         found = float(text) if _BASELINE.fullmatch(text) else baseline_in(text)
         if found is not None:
             baseline, source = found, f"{key} of the STAC item"
             break
-    for key in _TAKEN_OFF:
+    for key in _OFFSET_REMOVED:
         if isinstance(properties.get(key), bool):
-            taken_off = properties[key] is True
-            statement = f"{key} of the STAC item: the provider took it off"
+            offset_removed = properties[key] is True
+            statement = f"{key} of the STAC item: the provider subtracted it"
             break
-    if baseline is None and taken_off is None:
+    if baseline is None and offset_removed is None:
         return None
-    return OffsetFacts(baseline=baseline, source=source, taken_off=taken_off, statement=statement)
+    return OffsetFacts(baseline=baseline, source=source, offset_removed=offset_removed, statement=statement)
 
 
 def _geometry(properties: Table) -> Geometry | None:
-    """Return the angles of STAC's view extension; where that at the ground is missing, the sensor's own."""
+    """Return the angles of STAC's view extension; the off-nadir angle if there is no incidence angle."""
     # Before STAC 1.0 the angles were those of the electro-optical extension.
     elevation = _number(properties.get("view:sun_elevation", properties.get("eo:sun_elevation")))
     incidence = _number(properties.get("view:incidence_angle"))
@@ -147,18 +146,18 @@ def _geometry(properties: Table) -> Geometry | None:
         sun_zenith=None if elevation is None else 90 - elevation,
         view_zeniths={} if view is None else {"": view},
         source="STAC item",
-        view_note="" if incidence is not None else "the satellite's own angle, which is a little less",
+        view_note="" if incidence is not None else "angle at the satellite, slightly less than at the ground",
     )
 
 
 def _number(value: JsonValue) -> float | None:
-    """Return a finite number, None for what is none."""
+    """Return a finite number; None if the value is not one."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(str(value)) if number else None
 
 
 def _assets(assets: Table, item: str, listed: list[Table]) -> Iterator[Asset]:
-    """Yield the raster assets whose bands have names; `listed` are bands that assets name by their place."""
+    """Yield the raster assets with named bands; assets may have indexes into `listed`, the item's bands."""
     for key, value in assets.items():
         asset = _table(value)
         kind = str(asset.get("type") or "")
@@ -173,43 +172,43 @@ def _assets(assets: Table, item: str, listed: list[Table]) -> Iterator[Asset]:
         count = max(len(bands), len(values), 1)
         bands += [{}] * (count - len(bands))
         values += [{}] * (count - len(values))
-        # Some catalogues name assets by file: `SR_B1.TIF`.
-        called = re.sub(r"\.(tiff?|jp2)$", "", key, flags=re.IGNORECASE)
-        labels = tuple(_labels(band, called if count == 1 else None) for band in bands)
-        said = [{**asset, **band, **value} for band, value in zip(bands, values, strict=True)]
+        # Some catalogues use file names as keys: `SR_B1.TIF`.
+        stem = re.sub(r"\.(tiff?|jp2)$", "", key, flags=re.IGNORECASE)
+        labels = tuple(_labels(band, stem if count == 1 else None) for band in bands)
+        tables = [{**asset, **band, **value} for band, value in zip(bands, values, strict=True)]
         yield Asset(
             path=_address(href, item),
             labels=labels,
-            gains=tuple(_gain(table) for table in said),
-            units=tuple(str(table.get("unit") or "") for table in said),
-            wavelengths=_spectral(said, "center_wavelength"),
-            widths=_spectral(said, "full_width_half_max"),
-            spare=True,
-            key=called,
+            gains=tuple(_gain(table) for table in tables),
+            units=tuple(str(table.get("unit") or "") for table in tables),
+            wavelengths=_spectral(tables, "center_wavelength"),
+            widths=_spectral(tables, "full_width_half_max"),
+            optional=True,
+            key=stem,
         )
 
 
 def _spectral(bands: list[Table], name: str) -> tuple[float | None, ...]:
-    """Return wavelengths or widths (µm) of the bands of a spectrometer's cube; empty for other assets."""
+    """Return wavelengths or widths (µm) of the bands of an imaging spectrometer; empty for other assets."""
     found = tuple(_number(band.get(f"eo:{name}", band.get(name))) for band in bands)
     return found if len(found) >= CUBE and all(found) else ()
 
 
 def _band(value: JsonValue, listed: list[Table]) -> Table:
-    """Return a band's table; before STAC 0.9 assets named bands by their place in the item's list."""
+    """Return the table of a band; before STAC 0.9 assets had indexes into the item's list of bands."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(listed):
         return listed[value]
     return _table(value)
 
 
 def _labels(band: Table, key: str | None) -> tuple[str, ...]:
-    """Return what a band is called: its own name, its common name, its asset's key."""
+    """Return the labels of a band: its name, its common name, the key of its asset."""
     found = (band.get("name"), band.get("eo:common_name") or band.get("common_name"), key)
     return tuple(dict.fromkeys(str(label) for label in found if label))
 
 
 def _gain(values: Table) -> Gain | None:
-    """Return scale, offset and nodata where the item says them; a scale of 1 without offset says nothing."""
+    """Return scale, offset and nodata in the item; None for the default scale of 1 without offset."""
 
     def number(name: str) -> float | None:
         value = values.get(f"raster:{name}", values.get(name))
@@ -227,15 +226,15 @@ def _gain(values: Table) -> Gain | None:
 
 
 def _address(href: str, item: str) -> str:
-    """Return an asset's address; a relative one is relative to the item's.
+    """Return an asset's address; a relative address is relative to the item.
 
-    A file of its name beside a local item is the asset: items are delivered with their files.
+    A file of the same name in the folder of a local item is used instead: items are delivered with files.
     """
     folder = dirname(item)
     if is_local(item) and href:
-        beside = Path(folder) / base_name(href)
-        if beside.is_file():
-            return str(beside)
+        delivered = Path(folder) / base_name(href)
+        if delivered.is_file():
+            return str(delivered)
     if "://" in href or href.startswith("/"):
         return gdal_path(href)
     prefix = ""

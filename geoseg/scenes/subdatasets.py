@@ -1,4 +1,4 @@
-"""Subdatasets as GDAL spells them, such as `NETCDF:"file.nc":green`: which file, which part of it."""
+"""Parse and write GDAL's names of subdatasets, such as `NETCDF:"file.nc":green`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DRIVERS = (
 _SPELLED = re.compile(rf"^(?P<driver>{_DRIVERS}):(?P<rest>.+)$", re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(r'^"(?P<file>[^"]+)"(?::(?P<variable>.*))?$', re.DOTALL)
 _FIRST = ("gtiff_dir", "nitf_im")
-"""Drivers that name the part before the file."""
+"""Drivers whose names have the part before the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,30 +28,30 @@ class Subdataset:
     """In lower case, such as `netcdf`."""
     file: str
     variable: str
-    """The part's name without slashes at its start; empty: the whole file."""
+    """Name of the part without leading slashes; empty: the whole file."""
 
     @property
     def label(self) -> str:
-        """The part's own name, without the groups that it is in."""
+        """Name of the part without its groups."""
         return self.variable.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a file of several parts holds."""
+    """Contents of a file of several parts."""
 
     driver: str
-    """As GDAL calls it, such as `netCDF`."""
+    """GDAL's name of the driver, such as `netCDF`."""
     count: int
-    """Bands of the file itself."""
+    """Number of bands of the file itself."""
     tags: Mapping[str, str]
     """Metadata of the file, keys in lower case."""
     parts: Mapping[str, str]
-    """By name what GDAL opens."""
+    """GDAL's name of each part, by the part's own name."""
 
 
 def subdataset_of(path: str) -> Subdataset | None:
-    """Return what a path in GDAL's spelling of subdatasets names; None for other paths."""
+    """Return the subdataset that a path names; None for other paths."""
     found = _SPELLED.match(path)
     if found is None:
         return None
@@ -74,7 +74,7 @@ def subdataset_of(path: str) -> Subdataset | None:
 
 
 def spelled(driver: str, file: str, variable: str) -> str:
-    """Return one array of a netCDF, HDF5 or Zarr file as GDAL opens it."""
+    """Return GDAL's name of one array of a netCDF, HDF5 or Zarr file."""
     name = variable.lstrip("/")
     if driver == "hdf5":
         return f'HDF5:"{file}"://{name}'
@@ -82,7 +82,7 @@ def spelled(driver: str, file: str, variable: str) -> str:
 
 
 def contents_of(path: str, driver: str | None = None) -> Contents | None:
-    """Return what a file holds, None where GDAL (that driver of it) does not open it."""
+    """Return the contents of a file; None if GDAL (or that driver of it) does not open it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -92,10 +92,9 @@ def contents_of(path: str, driver: str | None = None) -> Contents | None:
             for name in file.subdatasets:
                 part = subdataset_of(name)
                 # rasterio drops the quotes, without which GDAL does not find files at addresses.
-                own = part is not None and part.driver in {"netcdf", "hdf5", "zarr"}
-                parts[part.variable if part else name] = (
-                    spelled(part.driver, part.file, part.variable) if part and own else name
-                )
+                if part is not None and part.driver in {"netcdf", "hdf5", "zarr"}:
+                    name = spelled(part.driver, part.file, part.variable)  # noqa: PLW2901
+                parts[part.variable if part else name] = name
             tags = {key.lower(): value for key, value in file.tags().items()}
             return Contents(driver=file.driver, count=file.count, tags=tags, parts=parts)
     except RasterioIOError:

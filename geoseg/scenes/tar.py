@@ -1,4 +1,4 @@
-"""Members of tar archives that GDAL does not find by their names, as parts of the archive's bytes."""
+"""GDAL's paths of members of tar archives that it does not find by name, as parts of the archive's bytes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tempfile import TemporaryDirectory
 from geoseg.errors import SceneReadError
 
 NAME = 99
-"""Characters of a member's name that its header holds; longer names stand where GDAL does not look."""
+"""Greatest length of a member's name in its header; GDAL does not read longer names."""
 
 _GZIP = b"\x1f\x8b"
 
 
 def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, str]:
-    """Return where GDAL opens the members whose names are too long for it, by their relative paths.
+    """Return GDAL's paths of the members whose names are too long for it, by their relative paths.
 
     Args:
-        path: the archive, plain or compressed by gzip.
+        path: the archive, plain or compressed with gzip.
         members: its files.
 
     Raises:
-        SceneReadError: it is compressed in another way, or links cannot be made here.
+        SceneReadError: it is compressed in another way, or links cannot be created.
     """
-    # A name that leads out of the archive is no file of a product.
+    # A name that leads out of the archive is not a file of a product.
     long = [member for member in members if len(member.name) > NAME and _inside(member.name)]
     if not long:
         return {}
@@ -35,11 +35,11 @@ def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, st
     plain = start != _GZIP
     if plain and not _is_plain(path):
         raise SceneReadError(
-            f"{path}: GDAL does not read members of such an archive whose names have more than {NAME} "
-            f"characters ({long[0].name}); unpack it and give the folder"
+            f"{path}: GDAL does not read members with names of more than {NAME} characters from an archive "
+            f"of this compression ({long[0].name}); unpack it and give the folder"
         )
     folder = _links(path.resolve())
-    found = {}
+    paths = {}
     for member in long:
         name = member.name.removeprefix("./")
         link = folder / name
@@ -50,18 +50,18 @@ def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, st
         except OSError as error:
             raise SceneReadError(f"{path}: {name} cannot be linked ({error}); unpack the archive") from error
         inner = str(link) if plain else f"/vsigzip/{link}"
-        found[name] = f"/vsisubfile/{member.offset_data}_{member.size},{inner}"
-    return found
+        paths[name] = f"/vsisubfile/{member.offset_data}_{member.size},{inner}"
+    return paths
 
 
 def _inside(name: str) -> bool:
-    """Whether a member's name stays below the folder that an archive is unpacked into."""
-    place = PurePosixPath(name)
-    return not place.is_absolute() and ".." not in place.parts
+    """Return True if a member's name stays in the folder into which an archive is unpacked."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a tar archive is not compressed."""
+    """Return True for a tar archive without compression."""
     try:
         with tarfile.open(path, "r:"):
             return True
@@ -71,11 +71,11 @@ def _is_plain(path: Path) -> bool:
 
 @lru_cache(maxsize=64)
 def _links(path: Path) -> Path:
-    """Return a folder of links to an archive, each called as a member, so that messages name it."""
+    """Return a folder for links to an archive, which have the names of its members for messages."""
     folder = TemporaryDirectory(prefix=f"geoseg-{path.name[:20]}-")
-    _KEPT.append(folder)
+    _FOLDERS.append(folder)
     return Path(folder.name)
 
 
-_KEPT: list[TemporaryDirectory[str]] = []
-"""Until the program ends: scenes open their files again."""
+_FOLDERS: list[TemporaryDirectory[str]] = []
+"""Folders of links until the program ends, because scenes may open their files again."""

@@ -1,91 +1,96 @@
-"""Bands that several files hold side by side become one: which files are tiles of one scene, which not."""
+"""Join bands that several files hold as tiles of one scene; refuse files that are not tiles of one scene."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import note
-from geoseg.scenes.assembly import Named
+from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band
 from geoseg.scenes.lattice import overlap
-from geoseg.scenes.mosaic import Mosaic
 from geoseg.scenes.product import LeftOut, time_in_name
 from geoseg.scenes.raster import Raster, base_name
+
+if TYPE_CHECKING:
+    from geoseg.scenes.mosaic import TileMosaic
 
 LOG = logging.getLogger(__name__)
 
 ONE_PASS = timedelta(hours=3)
-"""Tiles of one scene were seen within so long; tiles whose names tell only a day, on one day."""
+"""Longest time between the tiles of one scene; tiles whose names have only a day must be of one day."""
 
 _FORMAT = "%Y-%m-%d %H:%M"
 
 MAY_OVERLAP = 0.25
-"""Share of the smaller file by which files without dates may overlap and are still taken for tiles."""
+"""Largest overlap, as a share of the smaller file, with which files without dates are read as tiles."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Joined:
-    """Bands after tiles were joined."""
+def join_tiles(
+    named: Sequence[NamedCandidate], bands: Sequence[Band]
+) -> tuple[tuple[Band, ...], tuple[LeftOut, ...]]:
+    """Return each band once: a band that several files hold becomes a mosaic of them.
 
-    bands: tuple[Band, ...]
-    left_out: tuple[LeftOut, ...] = ()
-    """Bands that not all tiles hold."""
-
-
-def join_tiles(named: Sequence[Named], bands: Sequence[Band]) -> Joined:
-    """Return each band once: those that several files hold become one over all of these.
-
-    Files come in the order given, in folders by name; where they overlap, the first one that observed a pixel
-    gives it.
+    Files keep the order in which they were given, in folders by name; where they overlap, a pixel has the
+    value of the first file with a valid value.
 
     Args:
         named: the bands with their files, in the order of `bands`; names may repeat.
         bands: the same, calibrated.
 
+    Returns:
+        The bands, and bands that are left out because not all tiles hold them.
+
     Raises:
-        SceneError: the files are of different dates, CRSs or pixels, and so make no one scene.
-        BandError: files without dates cover the same ground.
+        SceneError: the files differ in date, CRS or pixel size and cannot be one scene.
+        BandError: files without dates cover the same area.
     """
-    groups: dict[str, list[tuple[Named, Band]]] = {}
+    groups: dict[str, list[tuple[NamedCandidate, Band]]] = {}
     for item, band in zip(named, bands, strict=True):
         groups.setdefault(band.name, []).append((item, band))
     most = max((len(group) for group in groups.values()), default=1)
     if most == 1:
-        return Joined(bands=tuple(bands))
-    whole = {name: group for name, group in groups.items() if len(group) == most}
-    few = {name: group for name, group in groups.items() if len(group) < most}
-    _check(next(iter(whole.values())))
-    if len(few) > len(whole):
-        name, group = next(iter(whole.items()))
-        raise BandError(f"{_twice(name, [item for item, _ in group])}; the other bands are in fewer files")
+        return tuple(bands), ()
+    from geoseg.scenes.mosaic import TileMosaic  # noqa: PLC0415 - only scenes of several tiles need it
+
+    complete = {name: group for name, group in groups.items() if len(group) == most}
+    incomplete = {name: group for name, group in groups.items() if len(group) < most}
+    _check(next(iter(complete.values())))
+    if len(incomplete) > len(complete):
+        name, group = next(iter(complete.items()))
+        raise BandError(
+            f"{_in_two_files(name, [item for item, _ in group])}; the other bands are in fewer files"
+        )
     mosaics: dict[tuple[Raster, ...], dict[str, list[Band]]] = {}
-    for name, group in whole.items():
+    for name, group in complete.items():
         key = tuple(band.raster for _, band in group)
         mosaics.setdefault(key, {})[name] = [band for _, band in group]
-    found: dict[str, Band] = {}
+    joined: dict[str, Band] = {}
     for position, columns in enumerate(mosaics.values()):
-        mosaic = Mosaic(list(zip(*columns.values(), strict=True)))
+        mosaic = TileMosaic(list(zip(*columns.values(), strict=True)))
         for index, (name, column) in enumerate(columns.items(), start=1):
-            found[name] = _band(mosaic, index, column)
+            joined[name] = _band(mosaic, index, column)
         if position == 0:
-            note(LOG, _told(mosaic, len(mosaics)))
-    return Joined(
-        bands=tuple(found[name] for name in whole),
-        left_out=tuple(
-            LeftOut(name=f"{name} of {item.candidate.where}", why="not all tiles have this band")
-            for name, group in few.items()
-            for item, _ in group
-        ),
+            note(LOG, _description(mosaic, len(mosaics)))
+    left_out = tuple(
+        LeftOut(name=f"{name} of {item.candidate.where}", why="not all tiles have this band")
+        for name, group in incomplete.items()
+        for item, _ in group
     )
+    return tuple(joined[name] for name in complete), left_out
 
 
-def _band(mosaic: Mosaic, index: int, column: Sequence[Band]) -> Band:
-    """Return a band of a mosaic; what was not observed its mask says."""
+def _band(mosaic: TileMosaic, index: int, column: Sequence[Band]) -> Band:
+    """Return a band of a mosaic, whose mask replaces the nodata values of the tiles.
+
+    Raises:
+        SceneError: the band has different units in the tiles.
+    """
     first = column[0]
     other = next(
         (band for band in column if (band.units, band.db_factor) != (first.units, first.db_factor)), None
@@ -93,34 +98,32 @@ def _band(mosaic: Mosaic, index: int, column: Sequence[Band]) -> Band:
     if other is not None:
         raise SceneError(
             f"band {first.name} has other units in {base_name(other.raster.path)} ({other.units}) than in "
-            f"{base_name(first.raster.path)} ({first.units}); give files of one kind"
+            f"{base_name(first.raster.path)} ({first.units}); give files with the same units"
         )
     moved = replace(first, raster=mosaic, index=index, nodata=mosaic.nodata[index - 1], zero_with=())
     if mosaic.stored[index - 1]:
         return moved
-    return replace(moved, scale=1.0, offset=0.0, scaling=f"{first.scaling}, each file by its own")
+    return replace(moved, scale=1.0, offset=0.0, scaling=f"{first.scaling}, for each file")
 
 
-def _told(mosaic: Mosaic, mosaics: int) -> str:
-    """Say which files became one, of the first of so many mosaics."""
+def _description(mosaic: TileMosaic, mosaics: int) -> str:
+    """Return the note that lists the tiles of the first of `mosaics` mosaics."""
     files = [base_name(tile.raster.path) for tile in mosaic.tiles]
-    each = " a band" if mosaics > 1 else ""
+    each = " per band" if mosaics > 1 else ""
     moved = f", moved by up to {mosaic.nudge:.2f} pixel onto one grid" if mosaic.nudge else ""
+    more = f" and {len(files) - 4} more" if len(files) > 4 else ""
     return (
-        f"{len(files)} files{each} tile the area and are read as one{moved}; where they overlap the first "
-        f"one counts: {_listed(files)}"
+        f"{len(files)} files{each} are tiles of one scene{moved}; where they overlap the first one is "
+        f"used: {', '.join(files[:4])}{more}"
     )
 
 
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _check(group: Sequence[tuple[Named, Band]]) -> None:
-    """Refuse files of different dates, and files without dates that may be two of them.
+def _check(group: Sequence[tuple[NamedCandidate, Band]]) -> None:
+    """Refuse files of different dates, and files without dates that overlap too much to be tiles.
 
     Raises:
-        SceneError: see above.
+        SceneError: the files are of different dates.
+        BandError: the files have no dates and overlap.
     """
     items = [item for item, _ in group]
     times = [time_of(item) for item in items]
@@ -130,7 +133,7 @@ def _check(group: Sequence[tuple[Named, Band]]) -> None:
         alike = pair[0].file == pair[1].file
         early, late = (item.raster.path if alike else item.file for item in pair)
         raise SceneError(
-            f"files of different dates make no one scene: {early} is of {min(known):{_FORMAT}}, {late} of "
+            f"files of different dates cannot be one scene: {early} is of {min(known):{_FORMAT}}, {late} of "
             f"{max(known):{_FORMAT}}; give one of them at a time"
         )
     if len(known) == len(times):
@@ -138,26 +141,26 @@ def _check(group: Sequence[tuple[Named, Band]]) -> None:
     for position, item in enumerate(items):
         for other in items[:position]:
             if overlap(item.candidate.raster.grid, other.candidate.raster.grid) > MAY_OVERLAP:
-                raise BandError(_twice(item.name, [other, item]))
+                raise BandError(_in_two_files(item.name, [other, item]))
 
 
 def _of_one_pass(times: Sequence[datetime]) -> bool:
-    """Whether files were acquired in one pass; on one day where names tell no more than that."""
+    """Return True for files acquired in one pass; on one day where names have only a day."""
     if all(time.time() != datetime.min.time() for time in times):
         return max(times) - min(times) <= ONE_PASS
     return len({time.date() for time in times}) == 1
 
 
-def _twice(name: str, items: Sequence[Named]) -> str:
-    one, other = (item.candidate.where for item in items[:2])
+def _in_two_files(name: str, items: Sequence[NamedCandidate]) -> str:
+    first, second = (item.candidate.where for item in items[:2])
     return (
-        f"band {name} is in {one} and in {other}; "
-        f"give one scene at a time, or say which with --band {name}=PATH[:INDEX]"
+        f"band {name} is in {first} and in {second}; "
+        f"give one scene at a time, or select the band with --band {name}=PATH[:INDEX]"
     )
 
 
-def time_of(item: Named) -> datetime | None:
-    """Return when a band's file was acquired: by its product, else by its own name, else its folders'."""
+def time_of(item: NamedCandidate) -> datetime | None:
+    """Return the acquisition time of a band's file: from its product, else its name, else its folders."""
     asset = item.candidate.asset
     names: Iterable[str] = (base_name(asset.path), *reversed(PurePosixPath(asset.path).parts[:-1]))
     return asset.time or next((time for name in names if (time := time_in_name(name))), None)

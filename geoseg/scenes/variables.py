@@ -74,7 +74,7 @@ def variables_product(path: str, contents: Contents, name: str) -> Product:
     aside = [variable for variable in aside if not _COORDINATES.search(variable)]
     return Product(
         name=name,
-        assets=tuple(replace(variable.asset, spare=True) for variable in found),
+        assets=tuple(replace(variable.asset, optional=True) for variable in found),
         time=times.pop() if len(times) == 1 else iso_time(begun),
         left_out=tuple(LeftOut(name=variable, why="auxiliary variable") for variable in aside),
         hints=(name,),

@@ -53,7 +53,7 @@ def test_change_between_baselines_is_that_within_one(geoseg: Run, tmp_path: Path
         options = ("--matrix", folder / "m.csv", "--raster", folder / "c.tif", "--clouds", "none", "--json")
         out, err = geoseg("change", *pair, "-o", folder / "c.gpkg", *options)
         # Files of bands say no baseline: that the first date was reprocessed is what its values tell.
-        assert ("but the values say otherwise" in err) == (layout == "files" and held)
+        assert ("but the values contradict it" in err) == (layout == "files" and held)
         with rasterio.open(folder / "c.tif") as file:
             changed = file.read(1)
         assert np.mean(changed[CLEARED] > 0) > 0.8
@@ -93,7 +93,7 @@ def test_backscatter_of_two_units(geoseg: Run, tmp_path: Path, stored: Stored) -
 
 def test_info_says_units_and_offset_with_their_reasons(geoseg: Run, tmp_path: Path) -> None:
     _, err = geoseg("info", hyp3(tmp_path, Sentinel1(stored="amplitude")))
-    assert "amplitude, turned into dB as 20 log10 (HyP3 RTC in amplitude, by its name)" in " ".join(
+    assert "amplitude, converted to dB as 20 log10 (HyP3 RTC in amplitude, by its name)" in " ".join(
         err.split()
     )
     _, err = geoseg("info", safe(tmp_path, Sentinel2()))

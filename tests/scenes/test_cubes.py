@@ -61,7 +61,7 @@ def test_a_header_may_call_bands_bad_or_leave_widths_out(tmp_path: Path) -> None
         assert len(opened.bands) == len(CENTRES) - 1
         assert "w660" not in opened.band_names
         assert all(band.fwhm is None for band in opened.bands)
-        assert any("left out: 1 bands that the product calls bad" in note for note in notes_of(opened))
+        assert any("left out: 1 bands that the product marks as bad" in note for note in notes_of(opened))
 
 
 def test_tags_of_a_tiff_tell_widths(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_stack_without_wavelengths_is_told_what_is_read(tmp_path: Path) -> Non
     with rasterio.open(tmp_path / "cube.tif", "w", **profile, **place) as file:
         file.write(np.ones((12, 8, 8), np.uint16))
     with pytest.raises(
-        BandError, match=r"12 bands without wavelengths; prisma .*METADATA.XML.*ENVI or GeoTIFF"
+        BandError, match=r"12 bands without wavelengths; give prisma .*METADATA.XML.*ENVI or GeoTIFF"
     ):
         scene(tmp_path / "cube.tif", "prisma")
 
@@ -233,7 +233,7 @@ def test_layers_of_a_granule_alone_are_refused(tmp_path: Path) -> None:
     mask = next(tmp_path.glob("EMIT_L2A_MASK*"))
     path.unlink()
     for given in (mask, tmp_path):
-        with pytest.raises(SceneError, match=r"no bands to map; give the EMIT_L1B_RAD or EMIT_L2A_RFL"):
+        with pytest.raises(SceneError, match=r"cannot be mapped; give the EMIT_L1B_RAD or EMIT_L2A_RFL"):
             scene(given)
 
 
@@ -251,7 +251,7 @@ def test_a_netcdf_of_another_kind_names_its_parts(tmp_path: Path) -> None:
         file.createDimension("x", 5)
         for name in ("one", "two"):
             file.createVariable(name, "f4", ("y", "x"))[:] = 1
-    with pytest.raises(BandError, match=r"of other\.nc:one, other\.nc:two; .*--band NAME=NETCDF:.*:one"):
+    with pytest.raises(BandError, match=r"of other\.nc:one, other\.nc:two .*--band NAME=NETCDF:.*:one"):
         scene(path)
 
 

@@ -19,6 +19,7 @@ from geoseg.spec.presets import sensors
 from tests.messages import warnings_of
 from tests.products.ground import Ground, disc, write_raster
 from tests.products.landsat import L8, planetary_item, write_landsat, write_tar
+from tests.satellites import write_band, write_safe
 
 SMALL = Ground(kinds=disc(24, 7, 12, 12).astype(np.uint8))
 
@@ -226,3 +227,33 @@ def test_two_scenes_in_one_folder_are_refused(tmp_path: Path, mtl: tuple[str, ..
         scene(tmp_path / "both")
     assert first.name in str(caught.value)
     assert second.name in str(caught.value)
+
+
+def test_a_folder_of_two_sensors_is_refused_and_one_may_be_selected(tmp_path: Path) -> None:
+    made = write_landsat(tmp_path, SMALL, folder="both")
+    files = [
+        write_band(tmp_path / "both" / f"T32TNR_20230506T101031_{label}_20m.tif")
+        for label in ("B03", "B11", "SCL")
+    ]
+    with pytest.raises(
+        SceneError, match=rf"several sensors.*{L8}.* is landsat-8-l2.*T32TNR.*is sentinel-2-l2a.*--sensor"
+    ) as caught:
+        scene(tmp_path / "both")
+    assert caught.value.exit_code == 3
+    with scene(tmp_path / "both", sensor="landsat-8-l2") as opened:
+        holds(opened, SMALL, made.common - {"pan"})
+        assert {layer.title for layer in opened.quality.layers} == {"QA_PIXEL", "QA_RADSAT"}
+    with scene(tmp_path / "both", sensor="sentinel-2-l2a", clouds="none") as opened:
+        assert set(opened.band_names) == {"green", "swir16"}
+        assert opened.facts.time is not None
+        assert f"{opened.facts.time:%Y-%m-%d}" == "2023-05-06"
+        assert opened.facts.platform is None
+    with scene(*files[:2]) as opened:
+        assert set(opened.band_names) == {"green", "swir16"}
+
+
+def test_a_folder_of_a_landsat_scene_and_a_safe_is_refused(tmp_path: Path) -> None:
+    write_landsat(tmp_path, SMALL, folder="both")
+    safe = write_safe(tmp_path / "both", level="2A")
+    with pytest.raises(SceneError, match=rf"several sensors.*{safe.stem}.*{L8}"):
+        scene(tmp_path / "both")

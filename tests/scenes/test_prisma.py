@@ -156,7 +156,7 @@ def test_level_2c_is_put_on_the_ground(tmp_path: Path) -> None:
 
 
 def test_level_2b_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SceneError, match=r"level 2B, radiance at the ground; give level 2D or 2C"):
+    with pytest.raises(SceneError, match=r"level 2B \(radiance at the ground\).*give level 2D or 2C"):
         scene(write_prisma(tmp_path / "b.he5", cube(), CENTRES, level="L2B"))
 
 

@@ -285,13 +285,13 @@ def test_a_cube_is_named_by_wavelength(tmp_path: Path) -> None:
 def test_a_stack_without_names_asks_for_the_sensor(tmp_path: Path) -> None:
     data = np.full((6, 5, 5), 1000, np.int16)
     path = write(tmp_path / "7.tif", data)
-    with pytest.raises(BandError, match=r"6 int16 bands without names.*hls.*--sensor.*--band"):
+    with pytest.raises(BandError, match=r"6 int16 bands without names.*--sensor.*hls.*--band"):
         scene(path)
     with scene(path, sensor="HLS") as opened:
         assert opened.band_names == ("blue", "green", "red", "nir08", "swir16", "swir22")
         assert any("usual order of hls" in note for note in notes_of(opened))
         assert first(opened, "red") == pytest.approx(0.1)
-    with pytest.raises(BandError, match="usual stacks have 2"):
+    with pytest.raises(BandError, match=r"usual stacks of .* have 2"):
         scene(path, sensor="sentinel-1")
     with pytest.raises(UsageError, match="sentinel-2-l2a"):
         scene(path, sensor="sentinel-2-la")
@@ -345,9 +345,9 @@ def _grd(folder: Path) -> Path:
         (lambda folder: folder / "missing.tif", SceneReadError, "does not exist"),
         (lambda folder: _text(folder / "text.tif"), SceneReadError, "not a raster"),
         (lambda folder: folder, SceneError, "no raster files"),
-        (lambda folder: _text(folder / "item.json"), SceneReadError, "no JSON"),
+        (lambda folder: _text(folder / "item.json"), SceneReadError, "not a JSON object"),
         (_twice, BandError, "band green is in"),
-        (_catalogue, SceneError, "no STAC item"),
+        (_catalogue, SceneError, "not a STAC item"),
         (_grd, SceneError, "neither calibrated"),
     ],
 )

@@ -95,7 +95,7 @@ def test_descriptions_tags_and_file_names_say(
 ) -> None:
     with scene(stack(tmp_path / name, Sentinel1(stored=stored), names, **options)) as opened:
         is_right(opened)
-        assert "--sar-units says otherwise" in told(opened)
+        assert "to change this, use --sar-units" in told(opened)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_power_less_its_noise_stays_observed(tmp_path: Path) -> None:
         assert pixels.valid.all()
         values = pixels.physical()
         assert values.min() == pytest.approx(-50)
-        assert any("% of the values is below 0" in note for note in notes_of(opened))
+        assert any("% of the values are below 0" in note for note in notes_of(opened))
         water = Ground().water
         assert np.median(values[1][water]) < np.median(values[1][~water]) - 15
 
@@ -199,7 +199,7 @@ def test_one_kind_of_ground_is_enough(tmp_path: Path, kind: int, stored: Stored)
 def test_amplitude_without_a_word_of_it_is_taken_for_power_and_said(tmp_path: Path) -> None:
     path = stack(tmp_path / NAME, Sentinel1(stored="amplitude"))
     with scene(path) as opened:
-        assert "say --sar-units amplitude" in told(opened)
+        assert "use --sar-units amplitude" in told(opened)
     with scene(path, sar_units="amplitude") as opened:
         is_right(opened)
 
@@ -207,11 +207,11 @@ def test_amplitude_without_a_word_of_it_is_taken_for_power_and_said(tmp_path: Pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda power: np.sqrt(power) * 900, "no calibrated backscatter.*SNAP"),
-        (lambda power: power * 8e5, "no calibrated backscatter"),
-        (lambda power: 10 * np.log10(power) + 80, "no calibrated backscatter"),
-        (lambda power: power * 0, "nothing but 0 and nodata"),
-        (lambda power: power * np.nan, "nothing but 0 and nodata"),
+        (lambda power: np.sqrt(power) * 900, "not calibrated backscatter.*SNAP"),
+        (lambda power: power * 8e5, "not calibrated backscatter"),
+        (lambda power: 10 * np.log10(power) + 80, "not calibrated backscatter"),
+        (lambda power: power * 0, "only 0 and nodata"),
+        (lambda power: power * np.nan, "only 0 and nodata"),
     ],
 )
 def test_what_no_backscatter_can_be_is_refused(
@@ -230,7 +230,7 @@ def test_bands_of_different_units_are_refused(tmp_path: Path) -> None:
     vv, vh = Ground().power("vv"), Ground().power("vh")
     both = np.stack([10 * np.log10(vv), vh]).astype(np.float32)
     path = write_raster(tmp_path / NAME, both, descriptions=("VV", "VH"))
-    with pytest.raises(SceneError, match="not of the same units"), scene(path):
+    with pytest.raises(SceneError, match="have different units"), scene(path):
         pass
     product = Sentinel1(stored="amplitude")
     path = stack(tmp_path / "words.tif", product, ("Amplitude_VV", "Intensity_VH"))
@@ -253,7 +253,7 @@ def test_whole_numbers_without_a_scale_are_bare_counts(tmp_path: Path, dtype: An
 @pytest.mark.parametrize("asked", ["power", "amplitude"])
 def test_units_that_values_rule_out_are_refused(tmp_path: Path, asked: str) -> None:
     path = hyp3(tmp_path, Sentinel1(stored="db"))
-    with pytest.raises(SceneError, match="is dB, and --sar-units says"), scene(path, sar_units=asked):
+    with pytest.raises(SceneError, match="is dB, but --sar-units is"), scene(path, sar_units=asked):
         pass
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.objects import Keys, list_objects, signed
+from geoseg.scenes.objects import Credentials, list_objects, signed
 from geoseg.scenes.remote import may_be_folder
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
@@ -148,7 +148,7 @@ def test_a_zarr_store(address: str, folder: Path) -> None:
 def test_a_zarr_store_that_is_not_consolidated_is_refused(http: str, folder: Path) -> None:
     path = write_store(folder / "made.zarr", {"green": np.full((20, 30), 0.15, np.float32)})
     (path / ".zmetadata").unlink()
-    with pytest.raises(SceneReadError, match=r"made\.zarr is no Zarr store.*consolidated"):
+    with pytest.raises(SceneReadError, match=r"made\.zarr is not a Zarr store.*consolidated"):
         scene(f"{http}/made.zarr")
 
 
@@ -168,12 +168,12 @@ def test_a_cube_with_its_header_beside_it(address: str, folder: Path) -> None:
 
 def test_an_archive_is_to_be_fetched(http: str, folder: Path) -> None:
     shutil.make_archive(str(folder / "one"), "zip", folder / "scenes" / "one")
-    with pytest.raises(SceneReadError, match=r"one\.zip is an archive at an address; fetch it first"):
+    with pytest.raises(SceneReadError, match=r"one\.zip is an archive at an address; download it first"):
         scene(f"{http}/one.zip")
 
 
 def test_folders_that_are_not_listed_are_told() -> None:
-    with pytest.raises(SceneReadError, match=r"s3:// and http\(s\):// only; give the files"):
+    with pytest.raises(SceneReadError, match=r"s3:// and http\(s\):// can be listed; give the files"):
         scene("gs://bucket/folder")
 
 
@@ -225,7 +225,7 @@ def test_what_may_be_a_folder(path: str, expected: bool) -> None:
     ],
 )
 def test_signatures_are_those_of_aws_s_documentation(query: str, expected: str) -> None:
-    keys = Keys(access="AKIAIOSFODNN7EXAMPLE", secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    keys = Credentials(access="AKIAIOSFODNN7EXAMPLE", secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
     now = datetime(2013, 5, 24, tzinfo=UTC)
     host = {"Host": "examplebucket.s3.amazonaws.com"}
     found = signed(keys, "/", query, host, "us-east-1", now)

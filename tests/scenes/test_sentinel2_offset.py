@@ -16,7 +16,7 @@ from rasterio.enums import Resampling
 
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.offset_counts import judge
+from geoseg.scenes.offset_counts import classify_counts
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 from tests.messages import notes_of, warnings_of
@@ -186,7 +186,7 @@ def test_where_nothing_is_dark_the_date_decides_and_people_are_warned(
     path = band_files(tmp_path, product, prefix=None if date else "x")
     with scene(path, sensor=SURFACE) as opened:
         assert found(opened) == (date == NEW, "warning")
-        assert "nothing is dark enough to tell" in said(opened, "warnings")[0]
+        assert "no ground is dark enough" in said(opened, "warnings")[0]
 
 
 @pytest.mark.parametrize(("suffix", "held"), [("offset", True), ("harmonised", False)])
@@ -307,7 +307,7 @@ def test_names_that_contradict_each_other_are_asked_about(tmp_path: Path) -> Non
     with scene(write_mixed(tmp_path / "a", Ground())) as opened:
         assert found(opened) == (True, "warning")
     path = write_mixed(tmp_path / "b", of(BARE))
-    with pytest.raises(SceneError, match="contradict each other") as caught, scene(path):
+    with pytest.raises(SceneError, match="evidence for the offset is contradictory") as caught, scene(path):
         pass
     assert caught.value.exit_code == 3
     assert f"{SURFACE}-offset" in str(caught.value)
@@ -407,8 +407,8 @@ def test_fill_values_are_no_counts(tmp_path: Path) -> None:
 
 def test_the_spectrum_of_a_scene_with_few_observed_pixels_tells_nothing() -> None:
     few = {band: np.full(30, 200, np.float32) for band in SIX}
-    assert judge(few).verdict == "unknown"
-    assert judge({"red": np.full(100, np.nan, np.float32)}).verdict == "unknown"
+    assert classify_counts(few).result == "unknown"
+    assert classify_counts({"red": np.full(100, np.nan, np.float32)}).result == "unknown"
 
 
 def cities(data_dir: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -442,13 +442,13 @@ def test_no_city_is_misjudged(data_dir: Path) -> None:
         for bands in (tuple(counts), SIX, SIX[:4]):
             for part in parts:
                 own = {band: counts[band][part].ravel() for band in bands}
-                without = judge(own).verdict
-                assert without in {"none", "perhaps none", "unknown"}, (name, bands, part)
-                with_it = judge({band: values + 1000 for band, values in own.items()}).verdict
-                assert with_it in {"held", "unknown"}, (name, bands, part)
+                without = classify_counts(own).result
+                assert without in {"absent", "probably absent", "unknown"}, (name, bands, part)
+                with_it = classify_counts({band: values + 1000 for band, values in own.items()}).result
+                assert with_it in {"present", "unknown"}, (name, bands, part)
                 judged += [(without, with_it)] if part == parts[0] and bands == SIX else []
-    assert sum(without == "none" for without, _ in judged) >= 12
-    assert sum(with_it == "held" for _, with_it in judged) >= 8
+    assert sum(without == "absent" for without, _ in judged) >= 12
+    assert sum(with_it == "present" for _, with_it in judged) >= 8
 
 
 def test_no_chip_of_surface_reflectance_is_misjudged(data_dir: Path) -> None:
@@ -458,13 +458,13 @@ def test_no_chip_of_surface_reflectance_is_misjudged(data_dir: Path) -> None:
             data = file.read().astype(np.float32)
         data[data <= -9999] = np.nan
         own = dict(zip(SIX, data.reshape(6, -1), strict=True))
-        without = judge(own).verdict
-        with_it = judge({band: values + 1000 for band, values in own.items()}).verdict
-        assert without in {"none", "unknown"}, path.name
-        assert with_it in {"held", "unknown"}, path.name
+        without = classify_counts(own).result
+        with_it = classify_counts({band: values + 1000 for band, values in own.items()}).result
+        assert without in {"absent", "unknown"}, path.name
+        assert with_it in {"present", "unknown"}, path.name
         verdicts.append((without, with_it))
-    assert sum(without == "none" for without, _ in verdicts) > 200
-    assert sum(with_it == "held" for _, with_it in verdicts) > 150
+    assert sum(without == "absent" for without, _ in verdicts) > 200
+    assert sum(with_it == "present" for _, with_it in verdicts) > 150
 
 
 @pytest.mark.parametrize("folder", ["L1C_20210908", "L2A_20210122", "L2A_20230821"])

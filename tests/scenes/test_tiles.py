@@ -19,7 +19,7 @@ from geoseg.errors import GeosegError, SceneError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.bands import Band
-from geoseg.scenes.mosaic import Mosaic
+from geoseg.scenes.mosaic import TileMosaic
 from geoseg.scenes.raster import Raster
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
@@ -83,7 +83,7 @@ def test_every_pixel_is_of_the_first_tile_that_observed_it(
         take = (data != 0) & ~seen[here]
         expected[here][take] = data[take]
         seen[here] |= take
-    with Mosaic(tiles) as mosaic:
+    with TileMosaic(tiles) as mosaic:
         assert (mosaic.grid.height, mosaic.grid.width) == (height, width)
         assert (mosaic.grid.transform.c, mosaic.grid.transform.f) == (EAST + left * 10, NORTH - top * 10)
         asked = Window(row=window[0], col=window[1], height=window[2], width=window[3]).intersect(
@@ -143,7 +143,7 @@ def test_products_that_tile_an_area(tmp_path: Path, kind: str) -> None:
         expected = whole.read(whole.grid.window, bands)
         np.testing.assert_array_equal(found.valid, expected.valid)
         np.testing.assert_allclose(found.physical(), expected.physical(), rtol=1e-6)
-        note = next(text for text in notes_of(joined) if "tile the area" in text)
+        note = next(text for text in notes_of(joined) if "are tiles of one scene" in text)
         assert "2 files" in note
         paths = joined.describe()["paths"]
         assert isinstance(paths, list)
@@ -293,7 +293,7 @@ def test_blocks_of_tiles_that_a_stretch_of_rows_does_not_reach_need_no_cache(tmp
             data = np.zeros((600, 40), np.uint16)
             path = write_raster(tmp_path / f"{len(places)}{number}.tif", data, transform=at(row, col, 10))
             tiles.append((Band(name="red", raster=Raster(str(path)), index=1),))
-        with Mosaic(tiles) as mosaic:
+        with TileMosaic(tiles) as mosaic:
             found.append(mosaic.cache_bytes([1], 0, 512))
     assert found == [found[0], 2 * found[0], found[0]]
 

@@ -1,4 +1,4 @@
-"""What product names, tags and descriptions say of how radar backscatter is stored."""
+"""Units of radar backscatter in product names, tags and band descriptions."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ _WORDS: Mapping[RadarUnits, re.Pattern[str]] = {
     "amplitude": re.compile(r"(?<![a-z])(amplitude|amp|magnitude)(?![a-z])", re.IGNORECASE),
 }
 _TAGS = re.compile(r"unit|expression|radiometr|calibrat")
-"""Keys of tags that tell units; OPERA's is ..._BACKSCATTER_EXPRESSION_CONVENTION."""
+"""Keys of tags that state units; OPERA's is ..._BACKSCATTER_EXPRESSION_CONVENTION."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """Units that one source says."""
+class StatedUnits:
+    """Units that one source states."""
 
     units: RadarUnits
     why: str
-    """For people."""
+    """Source, for messages."""
 
 
-def units_said(bands: Sequence[Band], sensor: SensorSpec, product: Product) -> list[list[Said]]:
-    """Return what sources say of the bands, the most trusted source first: product names, then words.
+def stated_units(bands: Sequence[Band], sensor: SensorSpec, product: Product) -> list[list[StatedUnits]]:
+    """Return the units that each source states, the most trusted source first: product names, then words.
 
-    Within a source each different word is there once: more than one where bands are said to differ.
+    Each source gives its different statements once; it has several if the bands differ.
     """
-    named = [_by_name(band, sensor, product) for band in bands]
-    worded = [_by_words(band, product) for band in bands]
-    return [list(dict.fromkeys(said for said in source if said)) for source in (named, worded)]
+    by_name = [_by_name(band, sensor, product) for band in bands]
+    by_words = [_by_words(band, product) for band in bands]
+    return [list(dict.fromkeys(item for item in source if item)) for source in (by_name, by_words)]
 
 
-def _by_name(band: Band, sensor: SensorSpec, product: Product) -> Said | None:
-    """Return the units that a product's name tells."""
+def _by_name(band: Band, sensor: SensorSpec, product: Product) -> StatedUnits | None:
+    """Return the units in a product's name; None if there are none."""
     provider = provider_of(names_of(band.raster, product), sensor)
     if provider is None or provider.radar_units is None:
         return None
-    return Said(units=provider.radar_units, why=f"{provider.title}, by its name")
+    return StatedUnits(units=provider.radar_units, why=f"{provider.title}, by its name")
 
 
-def _by_words(band: Band, product: Product) -> Said | None:
-    """Return the units that a band's description, tags or file name tell; the nearest to the band counts."""
+def _by_words(band: Band, product: Product) -> StatedUnits | None:
+    """Return the units in a band's description, tags or file name, in this order; None if there are none."""
     raster, index = band.raster, band.index
     description, name = raster.descriptions[index - 1] or "", base_name(raster.path)
     asset = next((item for item in product.assets if item.path == raster.path), None)
@@ -61,5 +61,5 @@ def _by_words(band: Band, product: Product) -> Said | None:
     for text, why in texts:
         for units, pattern in _WORDS.items():
             if pattern.search(text):
-                return Said(units=units, why=why)
+                return StatedUnits(units=units, why=why)
     return None
