@@ -10,7 +10,7 @@ from scipy.special import chdtri
 
 from geoseg.change.method import ChangeMethod, Image, Needs, Thresholding
 from geoseg.methods.change_statistics import window_mean
-from geoseg.methods.mad import Mad
+from geoseg.methods.mad import MadTransform
 from geoseg.spec import Units
 
 
@@ -22,7 +22,7 @@ class CanonicalVariates(ChangeMethod):
     needs = Needs(kind="optical")
     thresholding: ClassVar[tuple[Thresholding, ...]] = ("robust", "ki", "otsu", "chi2")
 
-    transform: Mad | None = None
+    transform: MadTransform | None = None
     """None: not fitted."""
     ceiling: float = np.inf
     """Greatest value that a pixel adds to the mean of its window."""
@@ -39,7 +39,7 @@ class CanonicalVariates(ChangeMethod):
         return float(np.sqrt(chdtri(bands, 0.05))), np.inf
 
 
-def correlations_note(transform: Mad) -> str:
+def correlations_note(transform: MadTransform) -> str:
     """Return a line about the canonical correlations of a fit."""
     correlations = ", ".join(f"{value:.2f}" for value in transform.correlations)
     return f"canonical correlations {correlations}" + (

@@ -1,4 +1,4 @@
-"""How strongly a cube's bands see methane: which bands, how wide they are, and their unit absorption."""
+"""Bands of a spectrometer scene in the absorption window of methane, with their unit absorption."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ LOG = logging.getLogger(__name__)
 Matrix = NDArray[np.float64]
 
 WINDOW = 2122.0, 2488.0
-"""nm; methane absorbs between, and the retrieval uses the bands there."""
+"""Absorption window of methane in nm, whose bands the retrieval uses."""
 
-LEAST_BANDS = 8
-"""Of fewer bands in the window, the shape of the absorption cannot be told from the ground's."""
+MIN_BANDS = 8
+"""Smallest number of bands in the window that separates the absorption from the surface spectrum."""
 
 PLAUSIBLE = 1e-7, 1e-3
-"""Deepest ln(radiance) per ppm·m, without its sign, of any spectrometer's bands; methane's is 1.5e-5."""
+"""Plausible range of the strongest absorption, |ln(radiance)| per ppm·m; of methane it is about 1.5e-5."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Absorption:
-    """The bands that are used, with what methane does to them."""
+    """Bands of the retrieval with their unit absorption spectrum."""
 
     bands: tuple[str, ...]
     centres: Matrix
-    """(B,) nm."""
+    """(B,) centre wavelengths in nm."""
     unit: Matrix
     """(B,) ln(radiance) per 1e5 ppm·m, 0 or less."""
     source: str
-    """Where it was taken from, for people."""
+    """Source of the absorption, in words."""
 
 
 def absorption_of(scene: Scene, path: Path | None, angles: Angles | None) -> Absorption:
-    """Return the bands of a scene within the window and their unit absorption.
+    """Return the bands of a scene in the absorption window with their unit absorption.
 
     Args:
         scene: with bands named by wavelength.
-        path: of a table of the user's, taken as it is; None: geoseg's own.
-        angles: whose air-mass factor geoseg's own is brought to; None: sun and sensor overhead.
+        path: table of `--absorption`, used without scaling; None: geoseg's table.
+        angles: for the air-mass factor of geoseg's table; None: sun and sensor at zenith.
 
     Raises:
-        SceneError: the scene is no cube, does not reach into the window, or holds reflectance; the table
-            does not fit.
+        SceneError: the scene is not of a spectrometer, has too few bands in the window, or is reflectance; or
+            the table does not cover the bands.
         SceneReadError: the table cannot be read.
     """
     bands = _in_window(scene)
@@ -73,48 +73,48 @@ def absorption_of(scene: Scene, path: Path | None, angles: Angles | None) -> Abs
         if angles is not None:
             note(LOG, f"air-mass factor {air_mass:.3f} ({angles.source})")
     else:
-        unit, source = _of_file(path, centres, widths) * UNIT, path.name
+        unit, source = _read_absorption(path, centres, widths) * UNIT, path.name
     return Absorption(bands=tuple(band.name for band in bands), centres=centres, unit=unit, source=source)
 
 
 def _in_window(scene: Scene) -> list[Band]:
-    """Return the cube's bands that methane absorbs in, by wavelength.
+    """Return the bands in the absorption window, by wavelength.
 
     Raises:
-        SceneError: there are none, too few, or no radiance in them.
+        SceneError: there are too few, or they are not radiance.
     """
     cube = [band for band in scene.bands if is_cube_name(band.name) and band.wavelength]
     if not cube:
         raise SceneError(
-            f"{scene.name}: its bands ({', '.join(scene.band_names[:8])}) are no spectrometer's; the matched "
-            "filter needs dozens of narrow bands with wavelengths (ENVI header or band tags). For "
-            "Sentinel-2 or Landsat use --method mbsp, or mbmp with --reference"
+            f"{scene.name}: its bands ({', '.join(scene.band_names[:8])}) are not those of an imaging "
+            "spectrometer; the matched filter needs dozens of narrow bands with wavelengths (ENVI header or "
+            "band tags). For Sentinel-2 or Landsat use --method mbsp, or mbmp with --reference"
         )
     centres = [1000 * (band.wavelength or 0) for band in cube]
     inside = [band for band, nm in zip(cube, centres, strict=True) if WINDOW[0] <= nm <= WINDOW[1]]
-    if len(inside) < LEAST_BANDS:
+    if len(inside) < MIN_BANDS:
         raise SceneError(
-            f"{scene.name}: {len(inside)} of its bands lie between {WINDOW[0]:g} and {WINDOW[1]:g} nm, where "
-            f"methane absorbs; at least {LEAST_BANDS} are needed, and it covers {min(centres):g} to "
-            f"{max(centres):g} nm: give the cube of the shortwave infrared detector"
+            f"{scene.name} covers {min(centres):g} to {max(centres):g} nm, with {len(inside)} bands between "
+            f"{WINDOW[0]:g} and {WINDOW[1]:g} nm, where methane absorbs; the retrieval needs at least "
+            f"{MIN_BANDS}: give the cube of the short-wave infrared detector"
         )
     if any(band.units == "reflectance" for band in inside):
         raise SceneError(
-            f"{scene.name}: it holds reflectance, from which the absorption of gases was taken out; give "
-            "the radiance at the sensor (level 1). If it is radiance, say so with --sensor emit, prisma or "
-            "enmap, or with `data units` in the ENVI header"
+            f"{scene.name} is reflectance: atmospheric correction has removed the absorption of methane; "
+            "give at-sensor radiance (level 1). If it is radiance, set --sensor emit, prisma or enmap, or "
+            "`data units` in the ENVI header"
         )
     return sorted(inside, key=lambda band: band.wavelength or 0)
 
 
 def _widths(scene: Scene, bands: Sequence[Band], centres: Matrix) -> Matrix:
-    """Return full widths at half maximum in nm, (B,); the spacing of the bands where the file says none."""
+    """Return the full widths at half maximum in nm, (B,); the band spacing where the file has none."""
     spacing = np.gradient(centres)
     unknown = sum(band.fwhm is None for band in bands)
     if unknown:
         note(
             LOG,
-            f"{scene.name}: {unknown} bands without width (fwhm); taken to be as wide as they lie apart, "
+            f"{scene.name}: {unknown} bands have no width (FWHM); it is assumed equal to the band spacing, "
             f"{float(np.median(spacing)):.3g} nm",
         )
     return np.array(
@@ -122,34 +122,34 @@ def _widths(scene: Scene, bands: Sequence[Band], centres: Matrix) -> Matrix:
     )
 
 
-def _of_file(path: Path, centres: Matrix, widths: Matrix) -> Matrix:
-    """Return the slope of ln(radiance) per ppm·m in each band from a table, (B,).
+def _read_absorption(path: Path, centres: Matrix, widths: Matrix) -> Matrix:
+    """Return ln(radiance) per ppm·m in each band, (B,), from a table.
 
     Raises:
-        SceneReadError: the file cannot be read as two columns of numbers.
-        SceneError: its values make no sense, or do not cover the bands.
+        SceneReadError: the file is not a table of two columns of numbers.
+        SceneError: the values are implausible, or do not cover the bands.
     """
     wavelength, slope = _table(path)
     if wavelength[0] > centres[0] or wavelength[-1] < centres[-1]:
         raise SceneError(
-            f"--absorption {path}: it covers {wavelength[0]:g} to {wavelength[-1]:g} nm, and the cube's "
-            f"bands reach from {centres[0]:g} to {centres[-1]:g} nm; give a table that covers them (in nm)"
+            f"--absorption {path} covers {wavelength[0]:g} to {wavelength[-1]:g} nm, but the bands of the "
+            f"scene cover {centres[0]:g} to {centres[-1]:g} nm; give a table that covers them (in nm)"
         )
-    found = convolved(wavelength, slope, centres, widths)
-    deepest = -float(found.min())
+    absorption = convolved(wavelength, slope, centres, widths)
+    deepest = -float(absorption.min())
     if not PLAUSIBLE[0] <= deepest <= PLAUSIBLE[1]:
         raise SceneError(
-            f"--absorption {path}: its deepest value in the cube's bands is {-deepest:.3g}; ln(radiance) "
-            "falls by about 1.5e-5 per ppm·m there, so its unit or sign is another"
+            f"--absorption {path}: the strongest absorption in the bands of the scene is {-deepest:.3g}, but "
+            "ln(radiance) changes by about -1.5e-5 per ppm·m; check the unit and the sign"
         )
-    return found
+    return absorption
 
 
 def _table(path: Path) -> tuple[Matrix, Matrix]:
-    """Return the two columns of a table; a head and lines that begin with # are skipped.
+    """Return the two columns of a table; a header and lines that begin with # are skipped.
 
     Raises:
-        SceneReadError: it cannot be read as such.
+        SceneReadError: the file is not such a table.
     """
     try:
         opened(path)
@@ -163,17 +163,17 @@ def _table(path: Path) -> tuple[Matrix, Matrix]:
         values = np.array([[float(row[0]), float(row[1])] for row in rows])
     except (ValueError, IndexError) as error:
         raise SceneReadError(
-            f"--absorption {path}: {error}; it needs two columns, wavelength in nm and ln(radiance) per ppm·m"
+            f"--absorption {path}: {error}; give two columns, wavelength in nm and ln(radiance) per ppm·m"
         ) from error
     if len(values) < 2 or not np.isfinite(values).all() or not (np.diff(values[:, 0]) > 0).all():
         raise SceneReadError(
-            f"--absorption {path}: it needs two or more rows of finite numbers whose wavelengths rise"
+            f"--absorption {path}: give two or more rows of finite numbers with ascending wavelengths"
         )
     return values[:, 0], values[:, 1]
 
 
 def _is_number(text: str) -> bool:
-    """Whether a cell is a number."""
+    """Return whether a cell is a number."""
     try:
         float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Choose the method by which methane columns are retrieved."""
+"""Choice of the retrieval method."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from geoseg.methane.methods import methane_methods
 
 
 def check_method(name: str) -> None:
-    """Refuse a `--method` that does not exist.
+    """Check that a `--method` exists.
 
     Raises:
         UsageError: it does not.
     """
     known = ("auto", *methane_methods())
     if name not in known:
-        raise UsageError(f"--method {name!r} is none of {', '.join(known)}")
+        raise UsageError(f"--method {name!r} is unknown; choose one of {', '.join(known)}")
 
 
 def two_band_methods() -> dict[str, TwoBandMethod]:
@@ -29,44 +29,46 @@ def spectrometer_methods() -> dict[str, SpectrometerMethod]:
 
 
 def choose_two_band_method(name: str, *, references: bool) -> TwoBandMethod:
-    """Return the retrieval asked for, or the best that the references allow.
+    """Return the method of a multispectral scene; for `auto` the preferred one.
 
     Args:
         name: of `--method`.
-        references: whether there are scenes of other days.
+        references: whether there are reference scenes.
 
     Raises:
-        UsageError: it is for spectrometers, or needs a reference.
+        UsageError: the method is for spectrometers, or needs a reference.
     """
     methods = two_band_methods()
     if name == "auto":
         return next(item for item in methods.values() if references or not item.needs.reference)
     if name not in methods:
         raise UsageError(
-            f"--method {name} needs the cube of an imaging spectrometer; of two bands there are "
-            f"{', '.join(methods)}"
+            f"--method {name} needs a scene of an imaging spectrometer; for multispectral scenes use one "
+            f"of {', '.join(methods)}"
         )
     if methods[name].needs.reference and not references:
-        raise UsageError(f"--method {name} compares two days: give --reference SCENE, without plume")
+        raise UsageError(
+            f"--method {name} compares two dates; give --reference SCENE, a scene without a plume"
+        )
     return methods[name]
 
 
 def choose_spectrometer_method(name: str, scene: str) -> SpectrometerMethod:
-    """Return the retrieval asked for, or the preferred one.
+    """Return the method of a spectrometer scene; for `auto` the preferred one.
 
     Args:
         name: of `--method`.
-        scene: name of the cube, for the error.
+        scene: name of the scene, for the error.
 
     Raises:
-        SceneError: it is not for spectrometers.
+        SceneError: the method is not for spectrometers.
     """
     methods = spectrometer_methods()
     if name == "auto":
         return next(iter(methods.values()))
     if name not in methods:
         raise SceneError(
-            f"{scene}: --method {name} is for two broad bands, and this is a spectrometer's cube; "
-            f"use {' or '.join(methods)}"
+            f"{scene}: --method {name} is for multispectral scenes, but this scene is from an imaging "
+            f"spectrometer; use {' or '.join(methods)}"
         )
     return methods[name]

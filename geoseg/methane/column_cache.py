@@ -1,4 +1,4 @@
-"""Columns computed once and kept on disk: a scene is gone over three times before its plumes are drawn."""
+"""Column cache: column enhancements on disk, for the three passes over a scene before plumes are drawn."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ from pydantic import JsonValue
 from rasterio.windows import Window as RasterWindow
 
 from geoseg.files.scratch import scratch_folder
-from geoseg.grid import Grid, Window
+from geoseg.grid import Window
 from geoseg.methane.orthorectify import CACHE, ColumnsFile
-from geoseg.methane.retrieval import CH4, Retrieved
+from geoseg.methane.retrieval import CH4, Retrieval
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
 from geoseg.scenes import Source
 from geoseg.scenes.bands import missing
 
 ROWS, COLS = 256, 1024
-"""Window that is computed at once."""
+"""Size of the windows in which enhancements are computed, in pixels."""
 
 
-def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, progress: Progress) -> Retrieved:
-    """Compute the columns of a scene into a file, 8 bytes a pixel, and read them from there.
+def cache_columns(retrieval: Retrieval, scratch: Path, stack: ExitStack, progress: Progress) -> Retrieval:
+    """Compute the column enhancements of a scene into a scratch file, 8 bytes a pixel.
 
     Args:
-        retrieved: columns that are computed where they are read.
-        scratch: folder for the file.
-        stack: removes it.
-        progress: is told how far it is.
+        retrieval: whose enhancements are computed when they are read.
+        scratch: folder of the file.
+        stack: removes the file.
+        progress: callback.
+
+    Returns:
+        The retrieval with the file as its source.
 
     Raises:
-        SceneReadError: the scene is damaged.
-        OutputError: there is no room.
+        SceneReadError: a file of the scene is damaged.
+        OutputError: the disk is full.
     """
     folder = stack.enter_context(scratch_folder(scratch))
-    source, grid = retrieved.source, retrieved.source.grid
-    bands = tuple(dict.fromkeys((retrieved.searched, CH4)))
+    source, grid = retrieval.source, retrieval.source.grid
+    bands = tuple(dict.fromkeys((retrieval.search_band, CH4)))
     path = folder / "columns.tif"
     cache = max(source.cache_bytes(bands), CACHE)
     with ColumnsFile(path, grid, bands) as file, rasterio.Env(GDAL_CACHEMAX=cache):
@@ -52,32 +55,28 @@ def keep(retrieved: Retrieved, scratch: Path, stack: ExitStack, progress: Progre
                     file.write(window, index, plane)
             progress(row + rows, grid.height, "rows of columns")
     dataset = stack.enter_context(rasterio.open(path))
-    return replace(retrieved, source=Kept(dataset, bands, source))
+    return replace(retrieval, source=CachedColumns(dataset, bands, source))
 
 
-class Kept:
-    """The source of columns that were computed before."""
+class CachedColumns:
+    """A source that reads column enhancements from the column cache."""
 
-    def __init__(self, dataset: rasterio.DatasetReader, bands: tuple[str, ...], origin: Source) -> None:
-        """Read an open file that holds these bands of another source."""
-        self._dataset, self._origin = dataset, origin
-        self.band_names = bands
+    def __init__(self, dataset: rasterio.DatasetReader, bands: tuple[str, ...], computed: Source) -> None:
+        """Read an open file.
 
-    @property
-    def name(self) -> str:
-        """That of the scene."""
-        return self._origin.name
-
-    @property
-    def grid(self) -> Grid:
-        """That of the scene."""
-        return self._origin.grid
+        Args:
+            dataset: the file.
+            bands: its bands, by name.
+            computed: the source that the file was computed from.
+        """
+        self._dataset, self._computed = dataset, computed
+        self.band_names, self.name, self.grid = bands, computed.name, computed.grid
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window: float32, valid where all bands are known.
+        """Read a window as float32; pixels are valid where all bands are finite.
 
         Raises:
-            BandError: a band is not kept.
+            BandError: a band is not in the cache.
         """
         absent = [name for name in bands if name not in self.band_names]
         if absent:
@@ -98,9 +97,9 @@ class Kept:
         )
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of a row of blocks, and one row more for margins."""
+        """Return the size of two rows of blocks: the second serves the margins of windows."""
         return len(bands) * 4 * 512 * (self.grid.width + 512)
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return the description of what was computed from."""
-        return self._origin.describe()
+        """Return the description of the source that the cache was computed from."""
+        return self._computed.describe()

@@ -1,4 +1,4 @@
-"""Where a scene's columns stand out: threshold, the session that scores them, what chance makes of them."""
+"""Detection of plume pixels: background, threshold, the session that scores pixels, and false alarms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from geoseg.grid import Grid, Window
-from geoseg.methane.retrieval import CH4, Retrieved
+from geoseg.methane.retrieval import CH4, Retrieval
 from geoseg.methods.plume_search import (
     BLOCK,
     MARGIN,
@@ -31,125 +31,141 @@ Image = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 SPAN = 30.0
-"""Standard deviations above the threshold at which the score is 1; it is 0.5 at the threshold."""
+"""Standard deviations above the threshold at which the score is 1. At the threshold it is 0.5."""
 
 CHUNK = 1024
-"""Columns read at once: bounds what is computed on the way to a column."""
+"""Image columns read at once, which bounds the memory of the retrieval."""
 
 ROWS = 256
-"""Rows of the strips in which a scene is surveyed."""
+"""Rows of the strips in which false spots are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What a pixel must exceed to be part of a plume."""
+    """Background and threshold of plume pixels."""
 
     background: Background
     sigmas: float
-    """How far above the background, in standard deviations of its noise there."""
+    """Threshold in standard deviations of the local noise above the local background."""
     min_pixels: int
-    upside_down: bool = False
-    """Whether what lies as far below the background is searched instead: false spots."""
+    """Smallest number of pixels of a plume."""
+    negated: bool = False
+    """Whether the signal is multiplied by -1, to search for false spots below the background."""
 
     @property
-    def typical(self) -> float:
-        """The threshold in the middle of all blocks, ppm·m."""
+    def median_threshold(self) -> float:
+        """Median of the thresholds of all blocks, in ppm·m."""
         return self.background.level + self.sigmas * self.background.noise
 
     @property
-    def told(self) -> str:
-        """The threshold for people."""
+    def description(self) -> str:
+        """The threshold in words."""
         if self.background.mean.size == 1:
-            return f"{self.typical:.0f} ppm·m ({self.sigmas:.2f} sigma above the background)"
-        return f"{self.sigmas:.2f} sigma above the local background (median {self.typical:.0f} ppm·m)"
+            return f"{self.median_threshold:.0f} ppm·m ({self.sigmas:.2f} sigma above the background)"
+        return (
+            f"{self.sigmas:.2f} sigma above the local background (median {self.median_threshold:.0f} ppm·m)"
+        )
 
     def standardised(self, signal: Image, window: Window) -> Image:
-        """Return the filtered signal (H, W) in standard deviations above the background, NaN kept."""
+        """Return the median-filtered signal (H, W) in standard deviations above the background; NaN stays."""
         level, noise = self.background.at(window.row, window.col, window.height, window.width)
-        found = (smooth(signal) - level) / noise
-        return np.asarray(-found if self.upside_down else found, np.float32)
+        sigmas = (smooth(signal) - level) / noise
+        return np.asarray(-sigmas if self.negated else sigmas, np.float32)
 
-    def score(self, found: Image) -> Image:
-        """Return scores (H, W) of a standardised signal: above 0.5 in spots, exact `MARGIN` pixels inside."""
-        score = np.clip(np.float32(0.5) + (found - np.float32(self.sigmas)) / np.float32(2 * SPAN), 0, 1)
-        inside = spots(np.nan_to_num(found, nan=-np.inf), self.sigmas)
-        sure = np.fmax(score, np.nextafter(np.float32(0.5), np.float32(1)))
+    def score(self, standardised: Image) -> Image:
+        """Return scores (H, W) of a standardised signal, above 0.5 in spots.
+
+        Pixels within `MARGIN` of the edge of the array are not exact.
+        """
+        above = standardised - np.float32(self.sigmas)
+        score = np.clip(np.float32(0.5) + above / np.float32(2 * SPAN), 0, 1)
+        inside = spots(np.nan_to_num(standardised, nan=-np.inf), self.sigmas)
+        spot = np.fmax(score, np.nextafter(np.float32(0.5), np.float32(1)))
         rest = np.minimum(np.nan_to_num(score), np.float32(0.5))
-        return np.asarray(np.where(inside, sure, rest), np.float32)
+        return np.asarray(np.where(inside, spot, rest), np.float32)
 
     def strengths(self, score_sum: Ints, pixels: Ints) -> NDArray[np.float64]:
-        """Return the strength of regions by the sums of their scores in 255ths."""
+        """Return the strength of regions from the sums of their scores in 255ths."""
         mean = score_sum / (255.0 * np.maximum(pixels, 1))
         return strength(self.sigmas + (mean - 0.5) * 2 * SPAN, pixels)
 
 
 class PlumeSession:
-    """Scores plumes by their columns: a method without weights."""
+    """Scores pixels by their column enhancement."""
 
     planes = 1
     batch = 1
 
     def __init__(self, search: Search, retrieval: str) -> None:
-        """Take what was found out about the scene; `retrieval` says how columns were made."""
+        """Score with a threshold.
+
+        Args:
+            search: background and threshold.
+            retrieval: description of the retrieval.
+        """
         self._search = search
-        self.description = f"{retrieval}; {search.told}, 3 x 3 median, opened"
+        self.description = f"{retrieval}; {search.description}, 3 x 3 median, morphological opening"
 
     def prepare(self, pixels: Pixels) -> Image:
-        """Return the standardised signal (1, H, W) of a window of the searched band."""
+        """Return the standardised signal (1, H, W) of a window of the search band."""
         return self._search.standardised(pixels.physical()[0], pixels.window)[np.newaxis]
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score (N, 1, H, W) standardised signals, NaN where not known, to (N, 1, H, W)."""
+        """Return the scores (N, 1, H, W) of standardised signals (N, 1, H, W), NaN where unknown."""
         return np.stack([self._search.score(tile[0])[np.newaxis] for tile in batch])
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resources are open."""
 
 
-def share_at_source(spec: PlumeSpec, grid: Grid, known: int, pixels: int | Ints) -> NDArray[np.float64]:
-    """Return which share of a scene's spots of so many pixels can touch one place by chance, up to 1."""
+def share_at_source(
+    spec: PlumeSpec, grid: Grid, retrieved_pixels: int, pixels: int | Ints
+) -> NDArray[np.float64]:
+    """Return the share of false spots of a scene that touch `--source` by chance, 0..1.
+
+    Args:
+        spec: the request.
+        grid: of the scene.
+        retrieved_pixels: number of pixels of the scene that have a column enhancement.
+        pixels: size of the spots.
+    """
     side = float(np.sqrt(np.prod(grid.pixel_size_m)))
     reach = spec.source_radius / side + np.sqrt(pixels)
-    return np.asarray(np.minimum(np.pi * reach**2 / max(known, 1), 1.0))
+    return np.asarray(np.minimum(np.pi * reach**2 / max(retrieved_pixels, 1), 1.0))
 
 
-def find_threshold(retrieved: Retrieved, spec: PlumeSpec) -> Search:
-    """Measure the background block by block over the whole scene and place the threshold.
+def find_threshold(retrieval: Retrieval, spec: PlumeSpec) -> Search:
+    """Measure the background in blocks over the whole scene and set the threshold.
 
-    Fixed thresholds and percentiles are the same everywhere; so is the background then.
+    For `--threshold` and `--percentile` threshold and background are constant over the scene.
 
     Raises:
-        SceneError: no pixel has a column.
+        SceneError: no pixel has a column enhancement.
     """
-    background = _background(retrieved)
+    filtered, raw = [], []
+    inner = slice(MARGIN, -MARGIN)
+    for _, signal, _ in _strips(retrieval, BLOCK, (retrieval.search_band,)):
+        filtered.append(block_statistics(smooth(signal)[inner, inner]))
+        raw.append(block_statistics(signal[inner, inner]))
+    background = background_of(np.concatenate(filtered, axis=1), np.concatenate(raw, axis=1))
     sigmas = spec.sigma
     if spec.threshold is not None or spec.percentile is not None:
         background = background.even()
-        limit = spec.threshold if spec.threshold is not None else _percentile(retrieved, spec.percentile or 0)
+        limit = spec.threshold if spec.threshold is not None else _percentile(retrieval, spec.percentile or 0)
         sigmas = (limit - background.level) / background.noise
     return Search(background=background, sigmas=sigmas, min_pixels=spec.min_pixels)
 
 
-def _background(retrieved: Retrieved) -> Background:
-    """Level and noise of every block of a scene."""
-    filtered, raw = [], []
-    for _, signal, _ in _strips(retrieved, BLOCK, (retrieved.searched,)):
-        inner = slice(MARGIN, -MARGIN)
-        filtered.append(block_statistics(smooth(signal)[inner, inner]))
-        raw.append(block_statistics(signal[inner, inner]))
-    return background_of(np.concatenate(filtered, axis=1), np.concatenate(raw, axis=1))
-
-
-def _percentile(retrieved: Retrieved, share: float) -> float:
-    """Percentile of the filtered signal, on blocks all over the scene."""
-    blocks = sample(retrieved.source, (retrieved.searched,))
+def _percentile(retrieval: Retrieval, share: float) -> float:
+    """Return a percentile of the filtered signal, from blocks spread over the scene."""
+    blocks = sample(retrieval.source, (retrieval.search_band,))
     values = [smooth(block.physical()[0]).ravel() for block in blocks]
     return float(np.nanpercentile(np.concatenate(values), share))
 
 
-def _strips(retrieved: Retrieved, rows: int, bands: tuple[str, ...]) -> Iterator[tuple[Window, Image, Image]]:
-    """Yield strips of a scene: the window, and the first and last band with `MARGIN` pixels around it."""
-    source, grid = retrieved.source, retrieved.source.grid
+def _strips(retrieval: Retrieval, rows: int, bands: tuple[str, ...]) -> Iterator[tuple[Window, Image, Image]]:
+    """Yield the window of each strip of a scene, with its first and last band padded by `MARGIN` pixels."""
+    source, grid = retrieval.source, retrieval.source.grid
     with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
         for row in range(0, grid.height, rows):
             window = Window(row=row, col=0, height=min(rows, grid.height - row), width=grid.width)
@@ -161,48 +177,51 @@ def _strips(retrieved: Retrieved, rows: int, bands: tuple[str, ...]) -> Iterator
             yield window, values[0], values[-1]
 
 
-def survey(
-    retrieved: Retrieved,
+def count_false_spots(
+    retrieval: Retrieval,
     search: Search,
     write: Callable[[Window, Image], None] | None,
     progress: Callable[[int, int, str], None],
 ) -> tuple[FalseAlarms, int]:
-    """Go once over a scene: its false spots, how many pixels have a column; columns are handed on.
+    """Find the false spots of a scene: clusters as far below the background as plumes are above it.
 
     Args:
-        retrieved: the scene.
-        search: what a spot is.
-        write: takes the columns (1, H, W) of each strip, NaN where not known.
-        progress: hears how far it is.
+        retrieval: the column enhancements.
+        search: background and threshold.
+        write: called with the enhancements (1, H, W) of each strip, NaN where unknown; None: not called.
+        progress: callback.
+
+    Returns:
+        The false alarms, and the number of pixels that have a column enhancement.
 
     Raises:
         SceneReadError: a file is damaged.
     """
-    mirrored = replace(search, upside_down=True)
-    grid = retrieved.source.grid
-    # Without a CRS: areas of false spots are of no use.
+    mirrored = replace(search, negated=True)
+    grid = retrieval.source.grid
+    # Without a CRS no areas are computed.
     table = RegionTable(replace(grid, crs=None))
-    found: list[NDArray[np.float64]] = []
-    known = 0
+    strengths: list[NDArray[np.float64]] = []
+    retrieved_pixels = 0
     inner = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
-    for window, signal, ch4 in _strips(retrieved, ROWS, (retrieved.searched, CH4)):
+    for window, signal, ch4 in _strips(retrieval, ROWS, (retrieval.search_band, CH4)):
         if write is not None:
             write(window, ch4[inner][np.newaxis])
         valid = np.isfinite(signal[inner])
-        known += int(np.count_nonzero(valid))
+        retrieved_pixels += int(np.count_nonzero(valid))
         score = mirrored.score(mirrored.standardised(signal, window.pad(MARGIN)))[inner]
         classes = np.where(valid, score > 0.5, NODATA_CLASS).astype(np.uint8)
         quanta = np.rint(score * 255).astype(np.uint8)
         _, closed = table.add(Strip(row=window.row, classes=classes, scores=quanta))
-        found.append(_strengths(closed, mirrored))
+        strengths.append(_strengths(closed, mirrored))
         progress(window.stop_row, grid.height, "rows surveyed")
-    found.append(_strengths(table.finish(), mirrored))
+    strengths.append(_strengths(table.finish(), mirrored))
     least = float(strength(np.array([search.sigmas]), np.array([search.min_pixels]))[0])
-    strengths = np.sort(np.concatenate(found))[::-1]
-    return FalseAlarms(strengths=strengths, least=max(least, 1e-6)), known
+    descending = np.sort(np.concatenate(strengths))[::-1]
+    return FalseAlarms(strengths=descending, min_strength=max(least, 1e-6)), retrieved_pixels
 
 
 def _strengths(regions: Regions, search: Search) -> NDArray[np.float64]:
-    """Strengths of the regions that are large enough."""
+    """Return the strengths of the regions of at least `min_pixels` pixels."""
     large = regions.take(np.flatnonzero(regions.pixels >= search.min_pixels))
     return search.strengths(large.score_sum, large.pixels)

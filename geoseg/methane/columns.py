@@ -1,4 +1,4 @@
-"""A scene and its references become methane columns by the ratio of two short-wave infrared bands."""
+"""Retrieval of methane columns from two short-wave infrared bands of a scene and its references."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.messages import note, replay, warn
 from geoseg.methane.band_ratio import (
     VISIBLE,
-    Fit,
+    BandRatioFit,
     RatioColumns,
     clear_bands,
     clear_ground,
@@ -25,7 +25,7 @@ from geoseg.methane.band_ratio import (
 )
 from geoseg.methane.choose import choose_two_band_method
 from geoseg.methane.method import STRONG, WEAK, TwoBandMethod, TwoBands
-from geoseg.methane.retrieval import SIGNAL, Retrieved
+from geoseg.methane.retrieval import SIGNAL, Retrieval
 from geoseg.methane.satellite_bands import known_satellite, refuse_surface
 from geoseg.methane.view_angles import Angles
 from geoseg.methods.gas_absorption import methane
@@ -41,226 +41,222 @@ from geoseg.spec.presets import sensors
 LOG = logging.getLogger(__name__)
 
 PAIR = (STRONG, WEAK)
-SCREENED = (*VISIBLE, "nir", "nir08", "cirrus")
-"""Bands by which clouds are told, where a scene has them."""
+CLOUD_BANDS = (*VISIBLE, "nir", "nir08", "cirrus")
+"""Bands from which clouds are detected, where a scene has them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Opened:
-    """A scene with its references on the grid of its short-wave infrared bands."""
+class OpenedScenes:
+    """A scene and its references on the grid of its short-wave infrared bands."""
 
     scene: Scene
-    """All bands, as opened."""
+    """The scene with all its bands."""
     references: tuple[Scene, ...]
     stack: Source
+    """The bands of all scenes on one grid."""
     shifts: tuple[tuple[float, float], ...]
-    """Rows and columns by which each reference is read elsewhere."""
+    """Shift of each reference against the scene, in rows and columns."""
     masks: tuple[CloudMask | None, ...]
-    """Clouds by a network, of the scene and of each reference."""
+    """Cloud masks by a network, of the scene and of each reference; None: not made."""
 
 
-def open_all(
+def open_scenes(
     spec: PlumeSpec,
     stack: ExitStack,
     progress: Progress,
-    settled: Opened | None = None,
+    known: OpenedScenes | None = None,
     *,
     dry_run: bool = False,
-) -> Opened:
-    """Open the scene and its references and lay them on one grid.
+) -> OpenedScenes:
+    """Open the scene and its references on one grid.
 
     Args:
         spec: the request.
         stack: closes the files.
-        progress: is told how far it is.
-        settled: opened before, whose shifts and masks hold.
-        dry_run: whether a cloud network is told of only.
+        progress: callback.
+        known: the same scenes, opened before: their shifts and cloud masks are used again.
+        dry_run: whether to skip cloud networks.
 
     Raises:
-        SceneError: a file cannot be read, is no reflectance, or shows another place.
+        SceneError: a file cannot be read, is not reflectance, or shows another place.
         BandError: a short-wave infrared band is missing.
     """
-    masks = _Masks(spec, stack, progress, settled, dry_run)
-    scene = masks.over(stack.enter_context(open_scene(spec.scene, sensors())), spec.scene)
+    masks: list[CloudMask | None] = []
+
+    def opened(request: SceneSpec) -> Scene:
+        scene = stack.enter_context(open_scene(request, sensors()))
+        if known is not None:
+            mask = known.masks[len(masks)]
+        else:
+            mask = make_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
+        masks.append(mask)
+        return scene if mask is None else masked_by(scene, mask, stack)
+
+    scene = opened(spec.scene)
     pair = clip(_reflectance(scene), spec.run)
-    if settled is None:
+    if known is None:
         replay(pair.messages)
         tell_hidden(clip(scene, spec.run))
-    layers = [Layer(source=scene.select(names), required=False)] if (names := _screened(scene)) else []
-    references, found = [], []
+    layers = [Layer(source=scene.select(names), required=False)] if (names := _cloud_bands(scene)) else []
+    references, shifts = [], []
     for index, request in enumerate(spec.reference):
-        opened = masks.over(stack.enter_context(open_scene(request, sensors())), request)
-        known = settled.shifts[index] if settled is not None else None
-        reference, layer, shift = _reference(opened, index, pair, spec, known)
+        reference = opened(request)
+        refuse_surface(reference)
+        shift = _shift(reference, pair, spec) if known is None else known.shifts[index]
+        view: Movable = reference.select((*PAIR, *_cloud_bands(reference)))
+        if any(shift):
+            view = Moved(source=view, rows=shift[0], cols=shift[1])
+        layers.append(Layer(source=view, prefix=reference_prefix(index), required=False))
         references.append(reference)
-        layers.append(layer)
-        found.append(shift)
-    return Opened(
+        shifts.append(shift)
+    return OpenedScenes(
         scene=scene,
         references=tuple(references),
         stack=Stack(pair, layers),
-        shifts=tuple(found),
-        masks=tuple(masks.made),
+        shifts=tuple(shifts),
+        masks=tuple(masks),
     )
 
 
-class _Masks:
-    """Hides clouds of one scene after the other, by masks that are made now or were made before."""
+def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[float, float]:
+    """Return the shift of a reference against the scene in rows and columns, 0 without `--coregister`.
 
-    def __init__(
-        self, spec: PlumeSpec, stack: ExitStack, progress: Progress, settled: Opened | None, dry_run: bool
-    ) -> None:
-        self._run, self._stack, self._progress, self._dry_run = spec.run, stack, progress, dry_run
-        self._settled = None if settled is None else list(settled.masks)
-        self.made: list[CloudMask | None] = []
-
-    def over(self, scene: Scene, request: SceneSpec) -> Scene:
-        """Return a view of the next scene that its mask hides."""
-        if self._settled is not None:
-            mask = self._settled[len(self.made)]
-        else:
-            mask = make_cloud_mask(
-                scene, request, self._run, self._stack, self._progress, dry_run=self._dry_run
-            )
-        self.made.append(mask)
-        return scene if mask is None else masked_by(scene, mask, self._stack)
-
-
-def _reference(
-    reference: Scene, index: int, onto: Scene, spec: PlumeSpec, known: tuple[float, float] | None
-) -> tuple[Scene, Layer, tuple[float, float]]:
-    """See where one reference lies."""
-    refuse_surface(reference)
+    Raises:
+        SceneError: the reference is not reflectance, or shows another place.
+    """
     bands = _reflectance(reference)
-    if known is None:
-        replay(bands.messages, of=reference.name)
-        tell_hidden(reference)
-        try:
-            moved = coregistered(Pair(before=onto, after=bands), spec.coregister)
-        except SceneError as error:
-            raise SceneError(
-                f"reference {reference.name} has no observed pixel in common with {onto.name}: give a scene "
-                f"of the same place ({error})"
-            ) from error
-        shift = moved.rows, moved.cols
-    else:
-        shift = known
-    view: Movable = reference.select((*PAIR, *_screened(reference)))
-    if any(shift):
-        view = Moved(source=view, rows=shift[0], cols=shift[1])
-    return reference, Layer(source=view, prefix=reference_prefix(index), required=False), shift
+    replay(bands.messages, of=reference.name)
+    tell_hidden(reference)
+    try:
+        moved = coregistered(Pair(before=scene, after=bands), spec.coregister)
+    except SceneError as error:
+        raise SceneError(
+            f"reference {reference.name} has no observed pixel in common with {scene.name}; give a scene of "
+            f"the same place ({error})"
+        ) from error
+    return moved.rows, moved.cols
 
 
 def _reflectance(scene: Scene) -> Scene:
-    """Return a view of the two bands, which must be reflectance.
+    """Return a view of the two bands.
 
     Raises:
-        SceneError: they are something else.
+        SceneError: they are not reflectance.
     """
     view = scene.select(PAIR)
     units = {view.units(name) for name in PAIR}
     if units != {"reflectance"}:
         raise SceneError(
-            f"{scene.name}: {STRONG} and {WEAK} are {', '.join(sorted(units))}, no top-of-atmosphere "
+            f"{scene.name}: {STRONG} and {WEAK} are {', '.join(sorted(units))}, not top-of-atmosphere "
             "reflectance; give a Sentinel-2 L1C or Landsat level 1 product, or name the sensor with --sensor"
         )
     return view
 
 
-def _screened(scene: Scene) -> tuple[str, ...]:
-    return tuple(name for name in SCREENED if name in scene.band_names)
+def _cloud_bands(scene: Scene) -> tuple[str, ...]:
+    return tuple(name for name in CLOUD_BANDS if name in scene.band_names)
 
 
-def retrieve(spec: PlumeSpec, satellite: SatelliteSpec, opened: Opened, angles: Angles) -> Retrieved:
-    """Fit a scene and give its methane columns.
+def retrieve_columns(
+    spec: PlumeSpec, satellite: SatelliteSpec, scenes: OpenedScenes, angles: Angles
+) -> Retrieval:
+    """Retrieve the methane columns of a scene by the ratio of two bands.
 
     Raises:
-        UsageError: the method does not go with what is there.
+        UsageError: the method is for spectrometers, or needs a reference.
         SceneError: no pixel is clear on all dates.
     """
-    method = choose_two_band_method(spec.method, references=bool(opened.references))
-    fit = fit_scene(method, opened.stack, len(opened.references), satellite, angles)
+    method = choose_two_band_method(spec.method, references=bool(scenes.references))
+    fit = fit_scene(method, scenes.stack, len(scenes.references), satellite, angles)
+    limits = filter(None, (satellite.swir22, satellite.swir16))
+    bands = " and ".join(f"{low:g}-{high:g}" for low, high in limits)
     note(
         LOG,
-        f"{satellite.title}: the table of methane for its pass-bands "
-        f"({_limits(satellite.swir22)} and {_limits(satellite.swir16)} nm)",
+        f"{satellite.title}: methane absorption by band from geoseg's table ({bands} nm)",
     )
     note(LOG, f"air-mass factor {fit.air_mass:.3f} ({angles.source})")
-    for reference in opened.references:
+    for reference in scenes.references:
         other = known_satellite(reference)
         if other is not None and other != satellite:
             warn(
                 LOG,
                 "reference-of-other-satellite",
-                f"reference {reference.name} is of {other.title}, not of {satellite.title}: in other "
-                "pass-bands coloured ground looks like gas; better a day of the same satellite",
+                f"reference {reference.name} is from {other.title}, not from {satellite.title}: its bands "
+                "differ, so surfaces with a sloped spectrum can look like methane; use a reference scene "
+                "from the same satellite",
             )
-    if not _screened(opened.scene):
+    if not _cloud_bands(scenes.scene):
         warn(
             LOG,
             "clouds-not-masked",
-            f"{opened.scene.name}: no visible and near-infrared bands, so that clouds are not screened; give "
-            "all bands of the product",
+            f"{scenes.scene.name}: clouds are not masked, because the scene has no visible and near-infrared "
+            "bands; give all bands of the product",
         )
-    if method.caveat_without_reference and not opened.references:
+    if method.caveat_without_reference and not scenes.references:
         warn(LOG, "no-reference", method.caveat_without_reference)
-    source = RatioColumns(opened.stack, fit)
+    source = RatioColumns(scenes.stack, fit)
 
     @contextmanager
-    def again() -> Iterator[Source]:
+    def reopen() -> Iterator[Source]:
         with ExitStack() as files:
-            yield RatioColumns(open_all(spec, files, no_progress, opened).stack, fit)
+            yield RatioColumns(open_scenes(spec, files, no_progress, scenes).stack, fit)
 
-    dates = f" against {len(opened.references)} reference(s)" if opened.references else ""
-    return Retrieved(
+    dates = f" against {len(scenes.references)} reference(s)" if scenes.references else ""
+    return Retrieval(
         source=source,
-        searched=SIGNAL,
-        beside=source.band_names[2:],
-        again=again,
+        search_band=SIGNAL,
+        screening_bands=source.band_names[2:],
+        reopen=reopen,
         method=f"{method.name.upper()} ({method.title}){dates}, {satellite.title}, c {fit.c:.4f}",
-        scene=opened.scene,
+        scene=scenes.scene,
         satellite=satellite,
-        inputs=opened.references,
-        most_ppm_m=fit.most_ppm_m,
+        references=scenes.references,
+        table_limit_ppm_m=fit.table_limit_ppm_m,
     )
 
 
 def fit_scene(
     method: TwoBandMethod, stack: Source, references: int, satellite: SatelliteSpec, angles: Angles
-) -> Fit:
-    """Fit the slopes between bands on clear pixels all over a scene.
+) -> BandRatioFit:
+    """Fit the ratios between bands to clear pixels of the whole scene.
 
     Args:
         method: of the retrieval.
-        stack: the scene with its references.
-        references: how many there are.
-        satellite: whose pass-bands count.
-        angles: of sun and view.
+        stack: bands of the scene and its references.
+        references: number of references.
+        satellite: gives the limits of the bands.
+        angles: of sun and satellite.
 
     Raises:
         SceneError: no pixel is clear on all dates.
-        UsageError: the satellite has no such bands.
+        UsageError: the satellite has an imaging spectrometer.
     """
     if satellite.swir22 is None or satellite.swir16 is None:
-        raise UsageError(f"--satellite {satellite.name}: an imaging spectrometer has no two bands to compare")
+        raise UsageError(
+            f"--satellite {satellite.name} has an imaging spectrometer, but the scene is multispectral; name "
+            "its satellite"
+        )
     blocks = sample(stack, stack.band_names)
     day = _clear(blocks, "")
     if not (np.isfinite(day.strong) & np.isfinite(day.weak)).any():
         raise SceneError(
-            f"{stack.name}: no pixel is clear land, all is cloud, water, deep shadow or nodata; give "
-            "another day"
+            f"{stack.name} has no clear land pixel: all pixels are cloud, water, deep shadow or nodata; use "
+            "another date"
         )
     before = [_clear(blocks, f"{reference_prefix(index)}:") for index in range(references)]
     for index, other in enumerate(before):
         if not (np.isfinite(other.strong) & np.isfinite(day.strong)).any():
             raise SceneError(
-                f"reference {index + 1}: no pixel is clear land on both dates: another place, or cloud"
+                f"reference {index + 1} has no pixel that is clear land on both dates; use a scene of the "
+                "same place with less cloud"
             )
         if np.array_equal(other.strong, day.strong, equal_nan=True):
-            raise SceneError(f"reference {index + 1} is {stack.name} itself: give a day without the plume")
+            raise SceneError(
+                f"reference {index + 1} is the same scene as {stack.name}; use another date, without a plume"
+            )
     table = methane()
     weak_limits = satellite.swir16 if method.weak_band_absorbs else None
-    return Fit(
+    return BandRatioFit(
         method=method,
         c=method.slope(day, before),
         reference_c=tuple(fit_ratio(other.strong, other.weak) for other in before),
@@ -271,16 +267,12 @@ def fit_scene(
 
 
 def _clear(blocks: Sequence[Pixels], prefix: str) -> TwoBands:
-    """Return both bands of a date over the clear land of some blocks, (n,) each, NaN elsewhere."""
-    found = []
+    """Return both bands of a date over clear land, (n,) each, NaN elsewhere."""
+    pairs = []
     for block in blocks:
         values = dict(zip(block.bands, block.physical(), strict=True))
-        found.append(clear_bands(values, *clear_ground(values, prefix), prefix))
-    weak = np.concatenate([item.weak.ravel() for item in found])
-    strong = np.concatenate([item.strong.ravel() for item in found])
-    # Where the weak band is not known, water and shadow are not known either.
+        pairs.append(clear_bands(values, *clear_ground(values, prefix), prefix))
+    weak = np.concatenate([item.weak.ravel() for item in pairs])
+    strong = np.concatenate([item.strong.ravel() for item in pairs])
+    # Water and shadow are detected in the weak band: pixels without it are not clear.
     return TwoBands(strong=np.where(np.isfinite(weak), strong, np.float32(np.nan)), weak=weak)
-
-
-def _limits(interval: tuple[float, float] | None) -> str:
-    return f"{interval[0]:g}-{interval[1]:g}" if interval else "none"

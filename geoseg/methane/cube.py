@@ -1,8 +1,8 @@
-"""Methane columns of an imaging spectrometer's cube: the matched filter and mag1c over files of any size.
+"""Retrieval of methane columns from scenes of imaging spectrometers of any size.
 
-The bands of the absorption window are copied to scratch files once, group by group of detector columns;
-each group is then retrieved on its own, in chunks. What comes out is written in the cube's own geometry and,
-where that is the detector's, put on the ground.
+The bands of the absorption window are copied to scratch files, ordered by group of detector columns. Each
+group is retrieved separately, in chunks. The result is written in the geometry of the scene and, where that
+is the sensor geometry, orthorectified.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from geoseg.errors import SceneError
 from geoseg.grid import Window
 from geoseg.messages import note, warn
 from geoseg.methane.choose import choose_spectrometer_method
-from geoseg.methane.cube_columns import CubeColumns
-from geoseg.methane.cube_reading import Cube, look_at_cube, read_into
+from geoseg.methane.cube_columns import SpectrometerColumns
+from geoseg.methane.cube_reading import SpectrometerCube, copy_bands, prepare_cube
 from geoseg.methane.method import SpectrometerMethod
-from geoseg.methane.orthorectify import ColumnsFile, on_ground
-from geoseg.methane.retrieval import CH4, SIGNAL, Retrieved
-from geoseg.methane.scratch_store import Spool
+from geoseg.methane.orthorectify import ColumnsFile, orthorectify
+from geoseg.methane.retrieval import CH4, SIGNAL, Retrieval
+from geoseg.methane.scratch_store import ScratchStore
 from geoseg.methane.stripes import Stripes
 from geoseg.methane.surface_brightness import SCREENS
 from geoseg.methane.view_angles import Angles
@@ -34,18 +34,18 @@ from geoseg.spec import PlumeSpec, SatelliteSpec
 
 LOG = logging.getLogger(__name__)
 
-WELL_KNOWN = 50
-"""Pixels a band of a group of detector columns, by default.
+DEFAULT_PIXELS = 50
+"""Pixels per band of a group of detector columns, by default.
 
-In simulated scenes 5, 10, 25 and 50 pixels a band made the matched filter's noise 29, 17, 10 and 4 % greater
-than 200 did, and its plumes 15, 8, 2 and 2 % weaker; mag1c's plumes stayed the same.
+In simulated scenes with 5, 10, 25 and 50 pixels per band, the noise of the matched filter was 29, 17, 10 and
+4 % greater than with 200, and its plumes were 15, 8, 2 and 2 % weaker. Plumes of mag1c stayed the same.
 """
 
-TOO_FEW = 2
-"""Pixels a band: groups of fewer are not retrieved."""
+MIN_PIXELS = 2
+"""Pixels per band below which a group is not retrieved."""
 
-SCARCE = 10
-"""Pixels a band: with fewer a group's plume is part of its background, and columns come out too small."""
+FEW_PIXELS = 10
+"""Pixels per band below which a plume is a large part of the background and is underestimated."""
 
 
 def retrieve_cube(
@@ -56,55 +56,55 @@ def retrieve_cube(
     stack: ExitStack,
     progress: Progress,
     angles: Angles | None = None,
-) -> Retrieved:
-    """Retrieve the methane columns of a cube.
+) -> Retrieval:
+    """Retrieve the methane columns of a spectrometer scene.
 
     The background is that of the whole scene; `--bbox` and `--aoi` clip the map only.
 
     Args:
-        scene: the whole cube, open; radiance in any unit, bands named by wavelength.
+        scene: the whole scene: radiance in any unit, bands named by wavelength.
         spec: method, `absorption`, `column_group`, and the area of the map.
-        satellite: passed on.
-        folder: for scratch files: once the cube's bands within the window as float32 and twice the result.
-            It is the caller's to remove, after `stack` is closed.
+        satellite: satellite of the scene.
+        folder: for scratch files, of the size of the bands in the absorption window as float32 and twice the
+            result. The caller removes it after `stack` is closed.
         stack: closes the result.
-        progress: is told how far it is.
-        angles: of sun and view, whose air-mass factor geoseg's own table is brought to, and which screens for
-            water and cloud need. None: columns count as with sun and sensor overhead, and these screens are
-            left out.
+        progress: callback.
+        angles: of sun and satellite, for the air-mass factor of geoseg's absorption table and for screening
+            by water and cloud. None: sun and sensor at zenith, without this screening.
 
     Returns:
-        Columns in ppm·m on the scene's grid; plumes are searched in `signal`, which is of either sign where
-        mag1c's columns are sparse, and the same as the matched filter's. With it are `water`, `cloud` and
-        `albedo` for screens, and the bands of `COMMON` that the cube has.
+        Column enhancements in ppm·m on the grid of the scene. Plumes are searched in `signal`, which has
+        noise of either sign also where the enhancement of mag1c is sparse, and is the enhancement of the
+        matched filter. With `water`, `cloud` and `albedo` for screening, and the bands of `COMMON` that the
+        scene has.
 
     Raises:
-        SceneError: the scene is no radiance cube that reaches into methane's window, no group of columns has
-            enough valid pixels, or the area lies outside.
-        SceneReadError: the cube or `absorption` cannot be read.
-        OutputError: there is no room for scratch files.
+        SceneError: the scene has no radiance bands in the absorption window, no group of columns has enough
+            valid pixels, or the mapped area lies outside the scene.
+        SceneReadError: the scene or `absorption` cannot be read.
+        OutputError: the disk is full.
     """
     method = choose_spectrometer_method(spec.method, scene.name)
-    cube = look_at_cube(scene, spec, angles)
+    cube = prepare_cube(scene, spec, angles)
     bounds = column_groups(cube, spec.column_group)
     columns, names = folder / "columns.tif", (CH4, SIGNAL, *SCREENS, *cube.common)
-    with Spool(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as spool:
+    with ScratchStore(folder, cube.grid.height, bounds, len(cube.absorption.bands)) as store:
         with ColumnsFile(columns, cube.grid, names) as file:
-            read_into(spool, file, cube, progress)
-        _retrieve(spool, method, cube, progress)
-        with ColumnsFile(columns, cube.grid, names, again=True) as file:
-            _write_result(spool, file, cube)
+            copy_bands(store, file, cube, progress)
+        _retrieve(store, method, cube, progress)
+        with ColumnsFile(columns, cube.grid, names, update=True) as file:
+            _write_result(store, file, cube)
     if cube.granule is not None:
-        columns = on_ground(columns, folder / "ground.tif", cube.granule)
-    open_it: Callable[[], CubeColumns] = partial(CubeColumns, columns, cube.used, spec.run)
+        columns = orthorectify(columns, folder / "orthorectified.tif", cube.granule)
+    reopen: Callable[[], SpectrometerColumns] = partial(SpectrometerColumns, columns, cube.mapped, spec.run)
     low, high = cube.absorption.centres[[0, -1]]
     groups = f"{len(bounds)} groups of columns" if len(bounds) > 1 else "one background"
-    return Retrieved(
-        source=stack.enter_context(open_it()),
-        stored=True,
-        searched=SIGNAL,
-        beside=SCREENS,
-        again=open_it,
+    return Retrieval(
+        source=stack.enter_context(reopen()),
+        on_disk=True,
+        search_band=SIGNAL,
+        screening_bands=SCREENS,
+        reopen=reopen,
         method=f"{method.title}, {len(cube.absorption.bands)} bands from {low:.0f} to {high:.0f} nm, "
         f"{groups}, absorption of {cube.absorption.source}",
         scene=scene,
@@ -112,112 +112,106 @@ def retrieve_cube(
     )
 
 
-def plan_cube(scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: Angles) -> Retrieved:
-    """Return what stands for a cube's columns in a plan: one of its bands, so that none are retrieved.
+def plan_cube(scene: Scene, spec: PlumeSpec, satellite: SatelliteSpec, angles: Angles) -> Retrieval:
+    """Return a placeholder for planning, with one band of the scene in place of the enhancement.
 
     Raises:
-        SceneError: the scene is no radiance cube that reaches into methane's window, the method is none of
-            cubes, or the area lies outside.
-        SceneReadError: the cube or `absorption` cannot be read.
+        SceneError: the scene has no radiance bands in the absorption window, the method is not for
+            spectrometers, or the mapped area lies outside the scene.
+        SceneReadError: the scene or `absorption` cannot be read.
     """
     choose_spectrometer_method(spec.method, scene.name)
-    cube = look_at_cube(scene, spec, angles)
-    band = clip(cube.used.select(cube.absorption.bands[:1]), spec.run)
-    return Retrieved(
+    cube = prepare_cube(scene, spec, angles)
+    band = clip(cube.mapped.select(cube.absorption.bands[:1]), spec.run)
+    return Retrieval(
         source=band,
-        searched=band.band_names[0],
-        beside=(),
-        again=lambda: nullcontext(band),
+        search_band=band.band_names[0],
+        screening_bands=(),
+        reopen=lambda: nullcontext(band),
         method="",
         scene=scene,
         satellite=satellite,
     )
 
 
-def column_groups(cube: Cube, asked: int | None) -> list[tuple[int, int]]:
-    """Return first column and the one after the last of each group whose background is estimated together.
+def column_groups(cube: SpectrometerCube, size: int | None) -> list[tuple[int, int]]:
+    """Return the first column, and the one after the last, of each group with a common background.
 
-    By default all columns where the image lies on a map; where its columns are detectors, the fewest that
-    give `WELL_KNOWN` pixels a band. The last group takes what is left over.
+    By default a group has the fewest columns that give `DEFAULT_PIXELS` pixels per band where image columns
+    are detectors, and all columns elsewhere. The remainder belongs to the last group.
 
     Args:
-        cube: whose columns.
-        asked: columns of a group; 0: all; None: by default.
+        cube: the scene.
+        size: columns of a group; 0: all; None: the default.
     """
     width = cube.grid.width
-    wide = asked
-    if wide is None:
-        least = -(-WELL_KNOWN * len(cube.absorption.bands) // cube.grid.height)
-        wide = least if cube.detectors else 0
-    wide = min(wide or width, width)
-    starts = [*range(0, width - wide + 1, wide), width]
+    if size is None:
+        smallest = -(-DEFAULT_PIXELS * len(cube.absorption.bands) // cube.grid.height)
+        size = smallest if cube.detectors else 0
+    size = min(size or width, width)
+    starts = [*range(0, width - size + 1, size), width]
     starts[-1] = width
     return list(itertools.pairwise(starts))
 
 
-def _retrieve(spool: Spool, method: SpectrometerMethod, cube: Cube, progress: Progress) -> None:
-    """Retrieve each group; those with too few pixels are left out.
+def _retrieve(
+    store: ScratchStore, method: SpectrometerMethod, cube: SpectrometerCube, progress: Progress
+) -> None:
+    """Retrieve each group that has enough pixels.
 
     Raises:
-        SceneError: none has enough.
+        SceneError: no group has enough pixels.
     """
     bands, width = len(cube.absorption.bands), cube.grid.width
     left_out = []
-    for group, (_, stop) in enumerate(spool.bounds):
-        chunks = spool.group(group)
+    for group, (_, stop) in enumerate(store.bounds):
+        chunks = store.group(group)
         try:
-            _enough(spool.counts[group], bands)
+            if store.counts[group] < MIN_PIXELS * bands:
+                raise SceneError(f"{store.counts[group]} pixels are too few for {bands} bands")
             method.retrieve(chunks, cube.absorption.unit)
         except SceneError:
             left_out.append(group)
-            chunks = spool.skip(group)
-        spool.finish(chunks)
+            chunks = store.invalidate(group)
+        store.finish(chunks)
         progress(width + stop, 2 * width, "columns")
-    if len(left_out) == len(spool.bounds):
+    if len(left_out) == len(store.bounds):
         raise SceneError(
-            f"{cube.scene.name}: no group of columns has {TOO_FEW * bands} valid pixels ({TOO_FEW} a band) "
-            "whose radiance varies; give a larger scene, or wider groups (--column-group 0: all columns)"
+            f"{cube.scene.name}: no group of detector columns has {MIN_PIXELS * bands} valid pixels "
+            f"({MIN_PIXELS} per band) with varying radiance; use a larger scene, or larger groups "
+            "(--column-group 0: all columns)"
         )
     if left_out:
         warn(
             LOG,
             "columns-left-out",
-            f"{cube.scene.name}: {len(left_out)} of {len(spool.bounds)} groups of columns have too few valid "
-            "pixels, or radiance that does not vary, and are left out; --column-group makes groups wider",
+            f"{cube.scene.name}: {len(left_out)} of {len(store.bounds)} groups of detector columns are not "
+            "retrieved, because they have too few valid pixels or constant radiance; use larger groups with "
+            "--column-group",
         )
-    fewest = min(count for group, count in enumerate(spool.counts) if group not in set(left_out))
-    if fewest < SCARCE * bands:
+    fewest = min(count for group, count in enumerate(store.counts) if group not in set(left_out))
+    if fewest < FEW_PIXELS * bands:
         warn(
             LOG,
             "columns-with-few-pixels",
-            f"{cube.scene.name}: groups of columns with {fewest} pixels for {bands} bands; methane may "
-            "come out too small: --column-group makes groups wider",
+            f"{cube.scene.name}: the smallest group of detector columns has {fewest} pixels for {bands} "
+            "bands, and enhancements may be underestimated; use larger groups with --column-group",
         )
 
 
-def _enough(pixels: int, bands: int) -> None:
-    """Refuse groups that are too small.
-
-    Raises:
-        SceneError: this is one.
-    """
-    if pixels < TOO_FEW * bands:
-        raise SceneError(f"{pixels} pixels are too few for {bands} bands")
-
-
-def _write_result(spool: Spool, file: ColumnsFile, cube: Cube) -> None:
-    """Bring the enhancement from the order of groups to that of the image; look for stripes on the way."""
+def _write_result(store: ScratchStore, file: ColumnsFile, cube: SpectrometerCube) -> None:
+    """Write enhancement and signal in the order of the image, and report stripes."""
     stripes = Stripes(cube.grid.width)
     for row in range(0, cube.grid.height, 256):
         window = Window(row=row, col=0, height=256, width=cube.grid.width).intersect(cube.grid.window)
-        file.write(window, 1, spool.enhancement(row, window.stop_row))
-        signal = spool.signal(row, window.stop_row)
+        file.write(window, 1, store.enhancement(row, window.stop_row))
+        signal = store.signal(row, window.stop_row)
         file.write(window, 2, signal)
         stripes.add(signal)
-    found = stripes.found() if cube.detectors else None
-    if found is not None:
+    difference = stripes.difference() if cube.detectors else None
+    if difference is not None:
         note(
             LOG,
-            f"{cube.scene.name}: stripes: neighbouring detector columns differ by {found:.0f} ppm·m, more "
-            "than their noise explains; a smaller --column-group levels them, if groups keep enough pixels",
+            f"{cube.scene.name} has stripes: neighbouring detector columns differ by {difference:.0f} ppm·m, "
+            "more than their noise; a smaller --column-group removes stripes if groups keep enough pixels",
         )

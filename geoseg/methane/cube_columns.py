@@ -1,4 +1,4 @@
-"""The source of a cube's methane columns: a raster of its own, and what screens look at beside them."""
+"""Source of the column enhancements and screening bands of a spectrometer scene."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from pydantic import JsonValue
 
-from geoseg.grid import Grid, Window
+from geoseg.grid import Window
 from geoseg.methane.retrieval import CH4
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
@@ -19,19 +19,19 @@ from geoseg.scenes.scene import Facts
 from geoseg.spec import RunSpec
 
 
-class CubeColumns:
-    """Columns as written by `ground.ColumnsFile`, clipped to the area of a map; a context manager."""
+class SpectrometerColumns:
+    """A source that reads a `ColumnsFile`, clipped to the mapped area; a context manager."""
 
     def __init__(self, path: Path, cube: Scene, run: RunSpec) -> None:
         """Open the file.
 
         Args:
-            path: of the columns.
-            cube: the bands that they were retrieved from.
-            run: whose `bbox` and `aoi` clip the map.
+            path: the file.
+            cube: the scene that it was retrieved from.
+            run: with `bbox` and `aoi` of the map.
 
         Raises:
-            SceneError: the area lies outside.
+            SceneError: the mapped area lies outside the scene.
         """
         raster = Raster(str(path))
         bands = tuple(
@@ -39,31 +39,19 @@ class CubeColumns:
             for index, name in enumerate(raster.descriptions, start=1)
         )
         try:
-            # What hides the ground on the map does so whatever geometry the columns were retrieved in.
+            # The quality layers are on the map grid, whatever the geometry of the retrieval.
             whole = Scene(Facts(name=cube.name, centres={}), bands, quality=cube.quality)
             self._scene = whole.clip(run.bbox, run.bbox_crs, run.aoi)
         except BaseException:
             raster.close()
             raise
         self._cube, self._raster = cube, raster
-
-    @property
-    def name(self) -> str:
-        """That of the cube."""
-        return self._scene.name
-
-    @property
-    def grid(self) -> Grid:
-        """That of the map."""
-        return self._scene.grid
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """`ch4`, what screens look at, and bands of the cube by common name."""
-        return self._scene.band_names
+        self.name, self.grid, self.band_names = self._scene.name, self._scene.grid, self._scene.band_names
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window: float32; valid where there is a column. Other bands are NaN where not known.
+        """Read a window as float32; pixels are valid where there is a column enhancement.
+
+        Other bands are NaN where unknown.
 
         Raises:
             BandError: a band is missing.
@@ -84,15 +72,15 @@ class CubeColumns:
         )
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks to keep."""
+        """Return the size of the block cache."""
         return self._scene.cache_bytes(tuple(dict.fromkeys((CH4, *bands))))
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return the description of the cube's bands that were read."""
+        """Return the description of the bands that were retrieved from."""
         return self._cube.describe()
 
     def close(self) -> None:
-        """Close the file; quality layers are the cube's to close."""
+        """Close the file. The scene closes the quality layers."""
         self._raster.close()
 
     def __enter__(self) -> Self:

@@ -1,117 +1,99 @@
-"""What is known of a scene before its plumes are mapped: noise, threshold, what chance makes."""
+"""Noise, false alarms and detection limit of a scene, found before its plumes are mapped."""
 
 from __future__ import annotations
 
 import logging
 import math
-from contextlib import ExitStack
-from dataclasses import dataclass
 
 from geoseg.messages import note, warn
-from geoseg.methane.column_threshold import Search, share_at_source, survey
+from geoseg.methane.column_threshold import Search, count_false_spots, share_at_source
 from geoseg.methane.plume_wind import effective_wind
-from geoseg.methane.retrieval import Retrieved
+from geoseg.methane.retrieval import Retrieval
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
 from geoseg.methods.plume_search import FalseAlarms
-from geoseg.outputs import Beside, MeasureSink
+from geoseg.outputs import MeasureSink
 from geoseg.run_record import Progress
 from geoseg.spec import PlumeSpec
 
 LOG = logging.getLogger(__name__)
 
-USUAL_PIXELS = 60
-"""Pixels of a plume of usual size."""
+TYPICAL_PIXELS = 60
+"""Number of pixels of a typical plume."""
 
 LIGHT_WIND = 3.0
-"""m/s at which the detection limit is told where no wind is given."""
+"""Wind speed in m/s for which the detection limit is reported where no wind speed is given."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """What is known of a scene before its plumes are mapped."""
+def survey_scene(
+    spec: PlumeSpec, retrieval: Retrieval, search: Search, columns: MeasureSink | None, progress: Progress
+) -> tuple[FalseAlarms, int]:
+    """Report the noise and the detection limit of a scene, and write its column enhancements.
 
-    search: Search
-    alarms: FalseAlarms | None
-    known: int
-    """Pixels that have a column."""
-    sink: MeasureSink | None
-    """Holds the columns, where they are wanted."""
+    Args:
+        spec: the request.
+        retrieval: the column enhancements.
+        search: background and threshold.
+        columns: raster of the column enhancements; None: it is not written.
+        progress: callback.
 
-
-def look(
-    spec: PlumeSpec,
-    retrieved: Retrieved,
-    search: Search,
-    beside: Beside,
-    stack: ExitStack,
-    progress: Progress,
-) -> Found:
-    """Find out what chance makes in a scene, and write its columns where they are wanted.
+    Returns:
+        The false alarms of the scene, and the number of pixels that have a column enhancement.
 
     Raises:
         SceneError: the scene cannot be read.
-        OutputError: the columns cannot be written.
+        OutputError: the raster cannot be written.
     """
     background = search.background
     note(
         LOG,
-        f"noise of the columns outside plumes: {background.pixel_std:.0f} ppm·m a pixel "
-        f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.noise:.0f} after the median "
-        f"filter; threshold {search.told}",
+        f"noise of the methane column outside plumes: {background.pixel_std:.0f} ppm·m per pixel "
+        f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.noise:.0f} ppm·m after the median "
+        f"filter; detection threshold {search.description}",
     )
-    if search.typical > retrieved.most_ppm_m:
+    if search.median_threshold > retrieval.table_limit_ppm_m:
         warn(
             LOG,
             "threshold-beyond-table",
-            f"the threshold ({search.typical:.0f} ppm·m) lies beyond the table of absorption, which ends at "
-            f"{retrieved.most_ppm_m:.0f}: the ground is too uneven, or the reference too different, to weigh "
-            "methane here; give a reference of the same season, or several",
+            f"the detection threshold ({search.median_threshold:.0f} ppm·m) exceeds the largest enhancement "
+            f"in the methane absorption table ({retrieval.table_limit_ppm_m:.0f} ppm·m): plumes in this "
+            "scene cannot be quantified, because the surface is too heterogeneous or the reference scene too "
+            "different; use a reference scene from the same season, or several",
         )
-    sink = None
-    if spec.columns is not None:
-        sink = stack.enter_context(
-            MeasureSink(
-                spec.columns,
-                grid=retrieved.source.grid,
-                names=("methane enhancement",),
-                unit="ppm·m",
-                tags={"METHOD": retrieved.method, "MOL_PER_M2_IN_1_PPM_M": f"{MOL_PER_PPM_M:.6e}"},
-                beside=beside,
-            )
-        )
-    alarms, known = survey(retrieved, search, None if sink is None else sink.write, progress)
-    found = Found(search=search, alarms=alarms if spec.model is None else None, known=known, sink=sink)
-    if found.alarms is not None:
+    alarms, pixels = count_false_spots(
+        retrieval, search, None if columns is None else columns.write, progress
+    )
+    if spec.model is None:
+        anywhere, at_source, wind = detection_limits(spec, retrieval, search, alarms, pixels)
         note(
             LOG,
-            f"{len(alarms.strengths)} spots of {spec.min_pixels} pixels or more lie as far below the "
-            f"background as plumes lie above: chance makes so many; {_limit(spec, found, alarms, retrieved)}",
+            f"false alarms: {len(alarms.strengths)} clusters of {spec.min_pixels} pixels or more lie below "
+            "the background by the same threshold, so noise is expected to cause about as many above it; "
+            f"detection limit at a wind speed of {wind:g} m/s: about {tonnes(anywhere)} anywhere in the "
+            f"scene, {tonnes(at_source)} at a location given with --source",
         )
-    return found
+    return alarms, pixels
 
 
-def _limit(spec: PlumeSpec, found: Found, alarms: FalseAlarms, retrieved: Retrieved) -> str:
-    """Say what a source must emit to be told from chance.
+def detection_limits(
+    spec: PlumeSpec, retrieval: Retrieval, search: Search, alarms: FalseAlarms, pixels: int
+) -> tuple[float, float, float]:
+    """Return the detection limits in t/h anywhere in the scene and at a known source, and the wind speed.
 
-    The strength of a spot goes with mass over length, as the rate does, so that no size need be assumed:
-    rate = effective wind x strength x noise x molar mass x side of a pixel.
+    The strength of a cluster is proportional to mass over length, as the source rate is, so that no plume
+    size has to be assumed: rate = effective wind x strength x noise x molar mass x pixel size.
     """
     wind = spec.wind if isinstance(spec.wind, float) else LIGHT_WIND
-    speed = float(effective_wind(spec, retrieved.satellite)(wind))
-    down, right = retrieved.source.grid.pixel_size_m
-    noise = found.search.background.noise * MOL_PER_PPM_M * MOLAR_MASS * math.sqrt(down * right)
-
-    def least(share: float) -> float:
-        return alarms.needed(spec.false_alarms / share) * noise * speed * SECONDS / 1000
-
-    near = float(share_at_source(spec, retrieved.source.grid, found.known, USUAL_PIXELS))
-    return (
-        f"at {wind:g} m/s a source must emit about {tonnes(least(1.0))} to be told from it anywhere in the "
-        f"scene, {tonnes(least(near))} at a place that --source names"
+    speed = float(effective_wind(spec, retrieval.satellite)(wind))
+    grid = retrieval.source.grid
+    noise = search.background.noise * MOL_PER_PPM_M * MOLAR_MASS * math.sqrt(math.prod(grid.pixel_size_m))
+    shares = (1.0, float(share_at_source(spec, grid, pixels, TYPICAL_PIXELS)))
+    anywhere, at_source = (
+        alarms.strength_at(spec.false_alarms / share) * noise * speed * SECONDS / 1000 for share in shares
     )
+    return anywhere, at_source, wind
 
 
 def tonnes(rate_t_h: float) -> str:
-    """Write a rate with two significant digits: 0.043 t/h, 2,300 t/h."""
+    """Format a rate with two significant digits: 0.043 t/h, 2,300 t/h."""
     size = 0 if rate_t_h <= 0 else math.floor(math.log10(rate_t_h))
     return f"{round(rate_t_h, 1 - size):,.{max(1 - size, 0)}f} t/h"

@@ -1,10 +1,9 @@
-"""Facilities that may emit methane, by a scene classifier over sliding windows."""
+"""Map facilities that may emit methane with a scene classifier in sliding windows."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,8 +29,8 @@ from geoseg.methane.facility_peaks import (
     layers_of,
     window_areas,
 )
-from geoseg.methane.facility_scenes import Given, open_inputs
-from geoseg.methane.facility_scoring import Scored, plan_windows, score_windows
+from geoseg.methane.facility_scenes import ClassifierInput, open_inputs
+from geoseg.methane.facility_scoring import WindowScores, plan_windows, score_windows
 from geoseg.outputs import (
     Beside,
     companions,
@@ -42,7 +41,7 @@ from geoseg.outputs import (
 )
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
-from geoseg.spec import ClassifierSpec, ClassSpec, FacilitiesSpec, RunSpec
+from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
 
 LOG = logging.getLogger(__name__)
@@ -53,12 +52,17 @@ LOG = logging.getLogger(__name__)
 def map_facilities(
     spec: FacilitiesSpec, progress: Progress = no_progress, *, dry_run: bool = False
 ) -> RunRecord | Plan:
-    """Map facilities of a scene with a scene classifier.
+    """Map the facilities of a scene.
+
+    Args:
+        spec: the request.
+        progress: callback.
+        dry_run: whether to plan the map only.
 
     Raises:
-        UsageError: an option makes no sense here, or names an input that the model does not have.
-        ModelError: the model is no scene classifier, is not usable, or does not fit a scene.
-        RuntimeMissingError: the runtime, device or precision asked for is not there.
+        UsageError: an option does not apply to facilities, or names an unknown input.
+        ModelError: the model is not a usable scene classifier, or does not fit a scene.
+        RuntimeMissingError: the runtime, device or precision is not available.
         SceneError: a scene cannot be read, lacks a band or a CRS, or is smaller than a footprint.
         OutputError: an output cannot be written.
     """
@@ -67,7 +71,7 @@ def map_facilities(
     begin(run, [*spec.scene.paths, *spec.also.values()], *(set(_outputs(run)) - set(outputs_of(run))))
     model = find_classifier(spec.model)
     with ExitStack() as stack:
-        given = open_inputs(model, spec, stack, progress, dry_run=dry_run)
+        inputs = open_inputs(model, spec, stack, progress, dry_run=dry_run)
         opened = open_classifier(
             model,
             runtime=run.runtime,
@@ -78,27 +82,27 @@ def map_facilities(
         )
         stack.callback(opened.classifier.close)
         if dry_run:
-            return plan_windows(model, opened.classifier, given, run.max_memory)
-        return _make(_Job(spec=spec, model=model, given=given, opened=opened), progress)
+            return plan_windows(model, opened.classifier, inputs, run.max_memory)
+        return _make(_FacilityRun(spec=spec, model=model, inputs=inputs, opened=opened), progress)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Job:
-    """What a map is made from."""
+class _FacilityRun:
+    """Request, classifier and inputs of a map."""
 
     spec: FacilitiesSpec
     model: ClassifierSpec
-    given: tuple[Given, ...]
+    inputs: tuple[ClassifierInput, ...]
     opened: OpenedClassifier
 
     @property
     def threshold(self) -> float:
-        """Least score of a facility."""
+        """Smallest score of a facility."""
         return self.model.threshold if self.spec.threshold is None else self.spec.threshold
 
     @property
     def method(self) -> str:
-        """One line for people."""
+        """Description of the method, one line."""
         side = self.model.footprint
         return (
             f"{self.model.name}: score of {self.threshold:g} or more in windows of {side:g} m every "
@@ -107,36 +111,46 @@ class _Job:
 
 
 def _check(run: RunSpec) -> None:
-    """Refuse what would be silently ignored."""
-    plain = RunSpec(output=run.output)
-    said = [name for name in UNUSED if getattr(run, name) != getattr(plain, name)]
-    if said:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in said)
-        raise UsageError(f"{options}: means nothing for facilities, which are windows of a fixed size")
+    """Raise an error for options that have no effect.
+
+    Raises:
+        UsageError: an option is given that does not apply to facilities.
+    """
+    default = RunSpec(output=run.output)
+    given = [name for name in UNUSED if getattr(run, name) != getattr(default, name)]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(
+            f"{options} does not apply to facilities, which are windows of a fixed size; leave it out"
+        )
 
 
 def _outputs(run: RunSpec) -> list[Path]:
-    """Every file that a run writes."""
+    """Return all files that a run writes."""
     wanted = (run.output, *companions(run.output, [FOOTPRINTS]), run.scores, run.picture)
     return [path for path in wanted if path is not None]
 
 
-def _make(job: _Job, progress: Progress) -> RunRecord:
-    """Score, find the best windows, write."""
+def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
+    """Score the windows, find the facilities and write them."""
     started = time.monotonic()
-    run, scene = job.spec.run, job.given[0].scene
+    run, scene = job.spec.run, job.inputs[0].scene
     dst_crs = None if run.dst_crs is None else parse_crs(run.dst_crs)
-    preview = Preview(scene.grid, job.given[0].bands)
+    preview = Preview(scene.grid, job.inputs[0].bands)
     scored = score_windows(
         job.model,
         job.opened.classifier,
-        job.given,
+        job.inputs,
         progress=progress,
         preview=preview,
         max_memory=run.max_memory,
     )
     if np.isnan(scored.scores).all():
-        warn(LOG, "nothing-observed", f"{scene.name}: no window was observed by half; the map is empty")
+        warn(
+            LOG,
+            "nothing-observed",
+            f"{scene.name}: the map is empty, because no window has half of its pixels observed",
+        )
     peaks = find_peaks(scored.scores, job.threshold)
     crs = dst_crs or scene.grid.crs
     points, squares = features_of(peaks, scored.scores, scored.grid, job.model.classes, dst_crs)
@@ -164,32 +178,35 @@ def _make(job: _Job, progress: Progress) -> RunRecord:
     return record
 
 
-def _totals(job: _Job, peaks: Peaks, scored: Scored) -> tuple[ClassTotal, ...]:
-    """Per class: facilities, windows at or above the threshold, area of the footprints."""
+def _totals(job: _FacilityRun, peaks: Peaks, scored: WindowScores) -> tuple[ClassTotal, ...]:
+    """Return the facilities, the windows with the threshold or more, and the footprint area of each class."""
     areas = window_areas(peaks, scored.grid)
     totals = []
     for index, item in enumerate(job.model.classes):
-        own = peaks.kind == index
+        of_class = peaks.kind == index
         above = scored.scores[index] >= np.float32(job.threshold)
         totals.append(
             ClassTotal(
                 value=item.value,
                 label=item.label,
-                polygons=int(own.sum()),
+                polygons=int(of_class.sum()),
                 pixels=int(above.sum()),
-                area_m2=round(float(areas[own].sum()), 2),
+                area_m2=round(float(areas[of_class].sum()), 2),
             )
         )
     return tuple(totals)
 
 
-def _record(job: _Job, scored: Scored, summary: Summary, crs: str | None, started: float) -> RunRecord:
+def _record(
+    job: _FacilityRun, scored: WindowScores, summary: Summary, crs: str | None, started: float
+) -> RunRecord:
+    """Return the record of the run."""
     opened, model = job.opened, job.model
     return RunRecord(
         geoseg=geoseg.__version__,
         task="facilities",
         command=command_of(job.spec),
-        inputs=tuple({"input": item.name, **item.scene.describe()} for item in job.given),
+        inputs=tuple({"input": item.name, **item.scene.describe()} for item in job.inputs),
         method=job.method,
         model={
             "name": model.name,
@@ -218,10 +235,12 @@ def _record(job: _Job, scored: Scored, summary: Summary, crs: str | None, starte
     )
 
 
-def _draw(path: Path, job: _Job, peaks: Peaks, summary: Summary, record: RunRecord, beside: Beside) -> None:
-    """The footprints over the scene, the best on top."""
+def _draw(
+    path: Path, job: _FacilityRun, peaks: Peaks, summary: Summary, record: RunRecord, beside: Beside
+) -> None:
+    """Draw the footprints over the scene, the best on top."""
     preview = summary.preview
-    side = job.given[0].side
+    side = job.inputs[0].side
     step = side // 2
     worst_first = slice(None, None, -1)
     top, left = peaks.row[worst_first] * step, peaks.col[worst_first] * step
@@ -233,15 +252,10 @@ def _draw(path: Path, job: _Job, peaks: Peaks, summary: Summary, record: RunReco
         path,
         background=preview.background(),
         labels=labels,
-        classes=_found(job.model.classes, peaks),
-        title=f"{job.given[0].scene.name}: facilities",
+        classes=[item for index, item in enumerate(job.model.classes) if (peaks.kind == index).any()],
+        title=f"{job.inputs[0].scene.name}: facilities",
         caption=record.method,
         areas_m2={item.value: item.area_m2 for item in record.classes},
-        pixel_size_m=job.given[0].grid.pixel_size_m[1] * preview.step,
+        pixel_size_m=job.inputs[0].grid.pixel_size_m[1] * preview.step,
         beside=beside,
     )
-
-
-def _found(classes: Sequence[ClassSpec], peaks: Peaks) -> list[ClassSpec]:
-    """The classes that there is a facility of."""
-    return [item for index, item in enumerate(classes) if (peaks.kind == index).any()]

@@ -1,4 +1,4 @@
-"""Scores of windows to facilities: the best window of each place, as a point and as a footprint."""
+"""Facilities from the scores of windows: local maxima as points and as footprints."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from geoseg.outputs import Kind, Layer
 from geoseg.spec import ClassSpec
 
 POINTS, FOOTPRINTS = "facilities", "footprints"
-"""Layers."""
+"""Names of layers."""
 
 REACH = 2
-"""Cells (half windows) within which one window suppresses others of its class: a whole window."""
+"""Distance in cells (half windows) within which a window suppresses others of its class: one window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peaks:
-    """Windows that stand for a facility, the best first."""
+    """Windows with a facility, by descending score."""
 
     row: NDArray[np.intp]
-    """Of the cell."""
+    """Row of the cell."""
     col: NDArray[np.intp]
     kind: NDArray[np.intp]
-    """Position of the class."""
+    """Index of the class."""
     score: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -40,44 +40,44 @@ class Peaks:
 
 
 def find_peaks(scores: NDArray[np.float32], threshold: float) -> Peaks:
-    """Suppress what is not the best of its place, each class by itself.
+    """Return the local maxima of each class by greedy non-maximum suppression.
 
-    Greedy: the best window left is kept and removes those of its class whose centres lie within a window's
-    side. A place may be kept in several classes, for several may hold. Equal scores go by row, then column.
+    The best remaining window removes those of its class whose centres lie within the side of a window. A
+    place may have facilities of several classes. Equal scores are ordered by row, then by column.
 
     Args:
-        scores: (K, rows, cols); NaN is never kept.
-        threshold: least score.
+        scores: (K, rows, cols); windows with NaN are no facilities.
+        threshold: smallest score of a facility.
     """
-    found: list[tuple[float, int, int, int]] = []
+    peaks: list[tuple[float, int, int, int]] = []
     for kind, plane in enumerate(scores):
         rows, cols = np.nonzero(plane >= np.float32(threshold))
         order = np.lexsort((cols, rows, -plane[rows, cols]))
-        taken = np.zeros(plane.shape, np.bool_)
+        suppressed = np.zeros(plane.shape, np.bool_)
         for row, col in zip(rows[order].tolist(), cols[order].tolist(), strict=True):
-            if not taken[row, col]:
-                found.append((float(plane[row, col]), kind, row, col))
-                _take(taken, row, col)
-    found.sort(key=lambda item: (-item[0], item[2], item[3], item[1]))
-    table = np.array([(row, col, kind) for _, kind, row, col in found], np.intp).reshape(-1, 3)
+            if not suppressed[row, col]:
+                peaks.append((float(plane[row, col]), kind, row, col))
+                _suppress(suppressed, row, col)
+    peaks.sort(key=lambda item: (-item[0], item[2], item[3], item[1]))
+    table = np.array([(row, col, kind) for _, kind, row, col in peaks], np.intp).reshape(-1, 3)
     return Peaks(
         row=table[:, 0],
         col=table[:, 1],
         kind=table[:, 2],
-        score=np.array([score for score, *_ in found], np.float32),
+        score=np.array([score for score, *_ in peaks], np.float32),
     )
 
 
-def _take(taken: NDArray[np.bool_], row: int, col: int) -> None:
-    """Mark the cells whose centres lie within `REACH` of one."""
+def _suppress(suppressed: NDArray[np.bool_], row: int, col: int) -> None:
+    """Mark the cells whose centres lie within `REACH` of a cell."""
     top, left = max(0, row - REACH), max(0, col - REACH)
-    part = taken[top : row + REACH + 1, left : col + REACH + 1]
+    part = suppressed[top : row + REACH + 1, left : col + REACH + 1]
     down, right = np.ogrid[: part.shape[0], : part.shape[1]]
     part |= (down + top - row) ** 2 + (right + left - col) ** 2 <= REACH**2
 
 
 def score_columns(classes: Sequence[ClassSpec]) -> tuple[str, ...]:
-    """Name the column of each class's score."""
+    """Return the names of the columns of scores, by class."""
     return tuple(f"score_{re.sub(r'[^0-9a-z]+', '_', item.label.lower()).strip('_')}" for item in classes)
 
 
@@ -96,14 +96,14 @@ def features_of(
     classes: Sequence[ClassSpec],
     dst_crs: CRS | None = None,
 ) -> tuple[Features, Features]:
-    """Return points at the centres of windows, and the windows as polygons, with the same columns.
+    """Return facilities as points at the centres of windows and as polygons of windows, with equal columns.
 
     Args:
-        peaks: of the facilities.
+        peaks: windows with a facility.
         scores: (K, rows, cols).
         cells: grid of the windows.
         classes: in the order of `scores`.
-        dst_crs: of the geometries; None: the scene's.
+        dst_crs: CRS of the geometries; None: that of the scene.
     """
     values = np.array([item.value for item in classes], np.int64)
     labels = np.array([item.label for item in classes], object)
@@ -114,28 +114,30 @@ def features_of(
     }
     for name, plane in zip(score_columns(classes), scores, strict=True):
         columns[name] = plane[peaks.row, peaks.col].astype(np.float64)
-    points = shapely.points(*_ground(cells, peaks.row + 0.5, peaks.col + 0.5))
-    # A window is two cells a side; counter-clockwise where rows run down and columns right.
-    corners = [_ground(cells, peaks.row + 0.5 + down, peaks.col + 0.5 + right) for down, right in _CORNERS]
+    points = shapely.points(*_coordinates(cells, peaks.row + 0.5, peaks.col + 0.5))
+    # The side of a window is two cells. Counter-clockwise for a grid that is not mirrored.
+    corners = [
+        _coordinates(cells, peaks.row + 0.5 + down, peaks.col + 0.5 + right) for down, right in _CORNERS
+    ]
     rings = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1).reshape(-1, 5, 2)
     squares = shapely.orient_polygons(shapely.polygons(rings)) if len(peaks) else np.empty(0, object)
     return (
-        Features(geometry=_moved(np.asarray(points, object), cells, dst_crs), columns=columns),
-        Features(geometry=_moved(np.asarray(squares, object), cells, dst_crs), columns=columns),
+        Features(geometry=_transformed(np.asarray(points, object), cells, dst_crs), columns=columns),
+        Features(geometry=_transformed(np.asarray(squares, object), cells, dst_crs), columns=columns),
     )
 
 
 _CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
 
 
-def _ground(cells: Grid, rows: NDArray[Any], cols: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Coordinates of positions in cells."""
+def _coordinates(cells: Grid, rows: NDArray[Any], cols: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the coordinates of positions in cells."""
     a, b, c, d, e, f = cells.transform[:6]
     return a * cols + b * rows + c, d * cols + e * rows + f
 
 
-def _moved(geometry: NDArray[np.object_], cells: Grid, dst_crs: CRS | None) -> NDArray[np.object_]:
-    """Geometries in another CRS."""
+def _transformed(geometry: NDArray[np.object_], cells: Grid, dst_crs: CRS | None) -> NDArray[np.object_]:
+    """Return geometries transformed to another CRS."""
     if dst_crs is None or not len(geometry):
         return geometry
     transformer = Transformer.from_crs(cells.crs, dst_crs, always_xy=True)

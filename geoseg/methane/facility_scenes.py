@@ -1,4 +1,4 @@
-"""The scenes of a map of facilities, each on a grid of its sensor's pixel size."""
+"""Scenes of a facility map, each on a grid with the pixel size of its classifier input."""
 
 from __future__ import annotations
 
@@ -29,56 +29,56 @@ from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
 
-FIT_SIZE, FITS = 256, 24
-"""Blocks of 256² pixels on which the value range is compared with the model's."""
+CHECK_SIZE, CHECK_BLOCKS = 256, 24
+"""Side in pixels, and number, of the blocks whose values are compared with those of the training data."""
 
 COARSE = 1.5
-"""Times as coarse as the model's pixels from which a scene is warned of."""
+"""Ratio of the pixel size of a scene to that of the model above which a warning is given."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Given:
-    """One input of the classifier that there is a scene for."""
+class ClassifierInput:
+    """An input of the classifier with its scene."""
 
     name: str
-    """Of the input."""
+    """Name of the input."""
     scene: Scene
-    """On `grid`."""
+    """The scene, on `grid`."""
     grid: Grid
-    """Pixels of the input's size over the ground of the first scene."""
+    """Grid with the pixel size of the input over the area of the mapped scene."""
     side: int
-    """Pixels a side of a footprint."""
+    """Side of a footprint in pixels."""
     shape: tuple[int, int]
-    """Rows and columns of windows."""
+    """Number of rows and columns of windows."""
     bands: tuple[str, ...]
     prepare: Normaliser
 
     @property
     def tiles(self) -> TileGrid:
-        """The windows: their halos are what the classifier looks at, their cores the cells of the map."""
+        """The windows: their halos are the footprints, their cores the cells of the map."""
         return TileGrid(grid=self.source.grid, size=self.side, overlap=self.side // 2)
 
     @property
-    def source(self) -> Inner:
-        """The scene as `tiles` counts it: whole cells, the first a quarter of a side inside of the scene."""
+    def source(self) -> SourcePart:
+        """The part of the scene that has whole cells, a quarter of a side inside its edge."""
         rows, cols = (count * self.side // 2 for count in self.shape)
-        return Inner(self.scene, Window(row=self.side // 4, col=self.side // 4, height=rows, width=cols))
+        return SourcePart(self.scene, Window(row=self.side // 4, col=self.side // 4, height=rows, width=cols))
 
 
 def windows_along(pixels: int, side: int) -> int:
-    """Return how many windows of `side` stand along so many pixels, half of a side apart.
+    """Return the number of windows of `side` pixels, half a side apart, along a number of pixels.
 
-    The last may reach beyond the scene by a quarter of its side; else as much of the scene may be in none.
+    The last window may exceed the scene by a quarter of its side, or leave as much of the scene out.
     """
     stride = side // 2
     return (pixels - side + stride // 2) // stride + 1
 
 
-class Inner:
-    """A part of a source with a grid of its own; reading beyond it finds the source's pixels there."""
+class SourcePart:
+    """A part of a source with its own grid; windows beyond the part read the pixels of the source."""
 
     def __init__(self, source: Source, part: Window) -> None:
-        """Take a part, which may reach beyond the source."""
+        """Take a part, which may exceed the source."""
         self._source, self._part = source, part
         self.grid = source.grid.crop(part)
         self.name = source.name
@@ -89,7 +89,7 @@ class Inner:
     band_names: tuple[str, ...]
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window counted from the part's first pixel.
+        """Read a window in pixels of the part.
 
         Raises:
             SceneReadError: a file is damaged.
@@ -97,15 +97,15 @@ class Inner:
         return replace(self._source.read(self.on_source(window), bands), window=window)
 
     def on_source(self, window: Window) -> Window:
-        """Return a window as the whole source counts it."""
+        """Return a window of the part in pixels of the source."""
         return replace(window, row=window.row + self._part.row, col=window.col + self._part.col)
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks to keep."""
+        """Return the size of the block cache."""
         return self._source.cache_bytes(bands)
 
     def describe(self) -> dict[str, JsonValue]:
-        """What a run record says of it."""
+        """Return the description of the source."""
         return self._source.describe()
 
 
@@ -116,30 +116,30 @@ def open_inputs(
     progress: Progress,
     *,
     dry_run: bool = False,
-) -> tuple[Given, ...]:
-    """Open the scenes that are given for a classifier's inputs; the first is the one that is mapped.
+) -> tuple[ClassifierInput, ...]:
+    """Open the scenes of the inputs of a classifier; the first is the mapped scene.
 
     Args:
         model: the classifier.
         spec: the request.
         stack: closes the scenes.
-        progress: is told how far it is.
-        dry_run: whether a cloud network is told of only.
+        progress: callback.
+        dry_run: whether to skip cloud networks.
 
     Raises:
-        UsageError: an input is named that the model does not have, or twice.
+        UsageError: an input is unknown, or named twice.
         BandError: a scene lacks a band.
         SceneError: a scene has no CRS, cannot be read, or is smaller than a footprint.
-        ModelError: units or values are not what the model was trained on.
+        ModelError: units or values differ from those of the training data.
     """
-    known = {given.name: given for given in model.inputs}
+    known = {item.name: item for item in model.inputs}
     first = spec.sensor_input or model.inputs[0].name
     for name in (first, *spec.also):
         if name not in known:
             raise UsageError(f"model {model.name} has no input {name!r}; it has {', '.join(known)}")
     if first in spec.also:
         raise UsageError(
-            f"input {first} is the SCENE already; --also names the others, --sensor-input says which SCENE is"
+            f"input {first} is given twice, as SCENE and by --also; --sensor-input names the input of SCENE"
         )
     mapped = _mapped(model, known[first], spec.scene, spec.run, stack, progress, dry_run=dry_run)
     others = [
@@ -159,14 +159,14 @@ def open_inputs(
     for name in missing:
         note(
             LOG,
-            f"input {name} is missing: the model is given zeros for it, as in training; --also {name}=PATH "
-            "gives a scene of it",
+            f"input {name} has no scene: the model gets zeros, as in training; add a scene with "
+            f"--also {name}=PATH",
         )
     return (mapped, *others)
 
 
 def _scene_of(name: str, path: str, mapped: SceneSpec) -> SceneSpec:
-    """A further scene; an input that is called like a sensor is of this sensor."""
+    """Return the request of a further scene; an input named like a sensor is of that sensor."""
     clouds: Literal["auto", "none"] = "none" if mapped.clouds == "none" else "auto"
     return SceneSpec(paths=(path,), sensor=name if name in sensors() else None, clouds=clouds)
 
@@ -180,13 +180,12 @@ def _opened(
     *,
     dry_run: bool,
 ) -> Scene:
-    """The bands of a scene that an input takes, in its own pixels."""
+    """Open a scene and select the bands of an input, in its own pixels."""
     opened = stack.enter_context(open_scene(request, sensors()))
-    whole = with_cloud_mask(opened, request, run, stack, progress, dry_run=dry_run)
-    tell_hidden(whole)
-    suited = for_model(whole, wanted)
-    scene = suited.select(tuple(band.name for band in wanted.bands))
-    _tell_pixels(scene, wanted)
+    masked = with_cloud_mask(opened, request, run, stack, progress, dry_run=dry_run)
+    tell_hidden(masked)
+    scene = for_model(masked, wanted).select(tuple(band.name for band in wanted.bands))
+    _report_pixel_size(scene, wanted)
     return scene
 
 
@@ -199,8 +198,8 @@ def _mapped(
     progress: Progress,
     *,
     dry_run: bool,
-) -> Given:
-    """The scene that is mapped, in the input's pixels, clipped."""
+) -> ClassifierInput:
+    """Open the mapped scene, resampled to the pixel size of the input and clipped."""
     scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
     grid = metric_grid(scene.grid, wanted.resolution, scene.name)
     if grid is not scene.grid:
@@ -211,47 +210,54 @@ def _mapped(
     if min(scene.grid.height, scene.grid.width) < side:
         height, width = (size * wanted.resolution for size in (scene.grid.height, scene.grid.width))
         raise SceneError(
-            f"{scene.name}: is {width:,.0f} x {height:,.0f} m, and model {model.name} looks at "
-            f"{model.footprint:g} x {model.footprint:g} m at once; give a larger scene, or a larger --bbox"
+            f"{scene.name} is {width:,.0f} x {height:,.0f} m, smaller than a footprint of model {model.name} "
+            f"({model.footprint:g} x {model.footprint:g} m); use a larger scene, or a larger --bbox"
         )
     shape = windows_along(scene.grid.height, side), windows_along(scene.grid.width, side)
-    return _given(model, wanted, scene, shape)
+    return _checked(model, wanted, scene, shape)
 
 
 def _other(
     model: ClassifierSpec,
     wanted: SensorInput,
     request: SceneSpec,
-    mapped: Given,
+    mapped: ClassifierInput,
     run: RunSpec,
     stack: ExitStack,
     progress: Progress,
     *,
     dry_run: bool,
-) -> Given:
-    """A further scene, in its own pixels over the ground of the one that is mapped."""
+) -> ClassifierInput:
+    """Open a further scene with the pixel size of its input, over the area of the mapped scene."""
     scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
     times = mapped.side / model.side(wanted)
     moved = scene.onto(stretched(mapped.grid, times, times))
     try:
-        return _given(model, wanted, moved, mapped.shape)
+        return _checked(model, wanted, moved, mapped.shape)
     except SceneReadError:
         raise
     except SceneError as error:
         raise SceneError(
-            f"--also {wanted.name}={request.paths[0]}: shows nothing of {mapped.scene.name} ({error})"
+            f"--also {wanted.name}={request.paths[0]} does not overlap {mapped.scene.name} ({error})"
         ) from error
 
 
-def _given(model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tuple[int, int]) -> Given:
-    """An input with its values compared with the model's."""
+def _checked(
+    model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tuple[int, int]
+) -> ClassifierInput:
+    """Return an input whose values fit those of the training data.
+
+    Raises:
+        SceneError: no pixel is observed.
+        ModelError: units or values differ from those of the training data.
+    """
     bands = tuple(band.name for band in wanted.bands)
     replay(scene.messages)
     named = wanted.model_copy(update={"name": f"{model.name}, input {wanted.name}"})
-    blocks = sample(scene, bands, size=FIT_SIZE, most=FITS)
+    blocks = sample(scene, bands, size=CHECK_SIZE, most=CHECK_BLOCKS)
     units = {band: scene.units(band) for band in bands}
     check_fit(named, units, blocks, None)
-    return Given(
+    return ClassifierInput(
         name=wanted.name,
         scene=scene,
         grid=scene.grid,
@@ -262,8 +268,8 @@ def _given(model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tupl
     )
 
 
-def _tell_pixels(scene: Scene, wanted: SensorInput) -> None:
-    """Say where pixels are resampled, and warn where they are too coarse to show what the model looks for."""
+def _report_pixel_size(scene: Scene, wanted: SensorInput) -> None:
+    """Report resampling, and warn of pixels that are much coarser than those of the training data."""
     if scene.grid.crs is None:
         return
     down, right = scene.grid.pixel_size_m
@@ -271,27 +277,29 @@ def _tell_pixels(scene: Scene, wanted: SensorInput) -> None:
         warn(
             LOG,
             "pixels-too-coarse",
-            f"{scene.name}: pixels are {right:.3g} x {down:.3g} m, the model was trained at "
-            f"{wanted.resolution:g} m; what is interpolated shows no more, so scores may be wrong",
+            f"{scene.name} has pixels of {right:.3g} x {down:.3g} m, but the model was trained with "
+            f"{wanted.resolution:g} m: resampling adds no detail, so scores may be wrong; use a scene with "
+            "smaller pixels",
         )
     elif metric_grid(scene.grid, wanted.resolution, scene.name) is not scene.grid:
         note(
-            LOG, f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are brought to {wanted.resolution:g} m"
+            LOG,
+            f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are resampled to {wanted.resolution:g} m",
         )
 
 
 def empty_batch(
-    model: ClassifierSpec, given: Sequence[Given], size: int
+    model: ClassifierSpec, inputs: Sequence[ClassifierInput], size: int
 ) -> Mapping[str, NDArray[np.float32]]:
     """Return zeros (size, C, side, side) for every input of a model.
 
-    Inputs without a scene stay zero: they share one footprint's memory.
+    Inputs without a scene stay zero and use the memory of one footprint.
     """
-    there = {item.name for item in given}
+    names = {item.name for item in inputs}
     batch: dict[str, NDArray[np.float32]] = {}
     for wanted in model.inputs:
         shape = (len(wanted.bands), model.side(wanted), model.side(wanted))
-        if wanted.name in there:
+        if wanted.name in names:
             batch[wanted.name] = np.zeros((size, *shape), np.float32)
         else:
             batch[wanted.name] = np.broadcast_to(np.zeros(shape, np.float32), (size, *shape))

@@ -1,4 +1,4 @@
-"""What a retrieval of methane columns is: facts about it, and its arithmetic.
+"""Base classes of methods that retrieve methane columns.
 
 A method is one file of `geoseg.methane.methods` with one class in it, which derives from `TwoBandMethod` or
 `SpectrometerMethod`. The first sentence of its docstring is printed in the table of methods in
@@ -10,71 +10,73 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.methods.matched_filter import Chunk, Matrix
 from geoseg.methods.methane_column import fit_ratio, ratio_change
+
+if TYPE_CHECKING:
+    from geoseg.methods.matched_filter import Chunk, Matrix
 
 Image = NDArray[np.float32]
 Kind = Literal["multispectral", "spectrometer"]
 
 STRONG, WEAK = "swir22", "swir16"
-"""The bands in which methane absorbs more and less."""
+"""The bands in which methane absorbs strongly and weakly."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What a method needs of the scenes."""
+class RetrievalNeeds:
+    """Requirements of a method on the scenes."""
 
     kind: Kind
-    """Of the instrument."""
+    """Kind of instrument."""
     reference: bool = False
-    """Whether it compares with scenes of other days."""
+    """Whether reference scenes are required."""
 
 
 class MethaneMethod(Protocol):
-    """A way to retrieve methane columns."""
+    """A method that retrieves methane columns."""
 
     name: ClassVar[str]
-    """As `--method` takes it; the file is named like it."""
+    """Value of `--method`, and name of the file."""
     title: ClassVar[str]
     citation: ClassVar[str]
-    """With its DOI."""
-    needs: ClassVar[Needs]
+    """Author, year and DOI."""
+    needs: ClassVar[RetrievalNeeds]
     bands: ClassVar[tuple[str, ...]] = ()
-    """Bands that it compares; empty: all that lie in methane's absorption window."""
+    """Bands that are compared; empty: all bands in the absorption window of methane."""
     preference: ClassVar[int] = 100
-    """Of the methods that an instrument and its references allow, `auto` takes the lowest number."""
+    """`auto` takes the usable method with the lowest number."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TwoBands:
-    """Both bands of one day: top-of-atmosphere reflectance of one shape, NaN where not clear."""
+    """Both bands of one date: top-of-atmosphere reflectance of one shape, NaN where not clear."""
 
     strong: Image
     weak: Image
 
 
 class TwoBandMethod(MethaneMethod):
-    """A retrieval from two short-wave infrared bands: a relative change becomes a column by a table.
+    """A retrieval from the relative change of two short-wave infrared bands and an absorption table.
 
-    As it stands here, one band is compared with the other of the same moment.
+    This base class compares the two bands of one date.
     """
 
     bands: ClassVar[tuple[str, ...]] = (STRONG, WEAK)
     weak_band_absorbs: ClassVar[bool] = True
-    """Whether the change contains the absorption in the weak band too."""
+    """Whether the relative change includes the absorption in the weak band."""
     caveat_without_reference: ClassVar[str] = ""
-    """Warning where no scene of another day is given."""
+    """Warning where no reference is given; empty: none."""
 
     def slope(self, day: TwoBands, references: Sequence[TwoBands]) -> float:  # noqa: ARG002
-        """Return c, fitted over clear pixels (n,) of the whole scene: weak = c strong.
+        """Return c of weak = c strong, fitted to clear pixels (n,) of the whole scene.
 
         Raises:
-            SceneError: no pixel can be used.
+            SceneError: no pixel is clear.
         """
         return fit_ratio(day.strong, day.weak)
 
@@ -85,13 +87,13 @@ class TwoBandMethod(MethaneMethod):
         reference_change: Image | None,  # noqa: ARG002
         c: float,
     ) -> NDArray[np.float64]:
-        """Return the relative change (H, W) of a window, negative in a plume; NaN where not known.
+        """Return the relative change (H, W) of a window, negative in a plume; NaN where unknown.
 
         Args:
-            day: the scene.
-            references: scenes of other days.
-            reference_change: (H, W) mean over them of the change between the two bands of each; None: there
-                are none.
+            day: bands of the scene.
+            references: bands of the reference scenes.
+            reference_change: (H, W) mean of the relative changes between the two bands of each reference;
+                None: there are no references.
             c: of `slope`.
         """
         return ratio_change(day.strong, day.weak, c)
@@ -102,11 +104,11 @@ class SpectrometerMethod(MethaneMethod):
 
     @abstractmethod
     def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix) -> None:
-        """Retrieve the enhancement of a group of pixels that share one background, and keep it in them.
+        """Retrieve the enhancement of a group of pixels with a common background, and store it in the chunks.
 
         Args:
-            chunks: of the group.
-            absorption: (B,) unit absorption, ln(radiance) per `matched_filter.UNIT` ppm·m.
+            chunks: pixels of the group.
+            absorption: (B,) unit absorption spectrum, ln(radiance) per `matched_filter.UNIT` ppm·m.
 
         Raises:
             SceneError: the group is too small, or its radiance does not vary.
@@ -114,7 +116,7 @@ class SpectrometerMethod(MethaneMethod):
 
 
 def mean_known(images: Sequence[Image]) -> Image:
-    """Return the mean over days of what is known, NaN where nothing is."""
+    """Return the mean of images where they are finite; NaN where none is."""
     known = np.isfinite(images)
     count = known.sum(axis=0)
     total = np.where(known, images, 0).sum(axis=0)

@@ -1,4 +1,4 @@
-"""Retrieved columns as a raster with the bands beside them, and on the ground."""
+"""Raster of column enhancements, and its orthorectification by a geometry lookup table."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from geoseg.scenes.swath import Granule
 
 TILE = 256
 CACHE = 48 * 2**20
-"""Bytes of decoded blocks while a file is written by windows that are not its tiles."""
+"""Block cache in bytes for writing windows that are not tiles of the file."""
 
 Plane = NDArray[np.float32]
 
 
 class ColumnsFile:
-    """A float32 GeoTIFF in tiles, NaN where not valid, one band a name; a context manager."""
+    """A tiled float32 GeoTIFF with NaN as nodata; a context manager."""
 
-    def __init__(self, path: Path, grid: Grid, names: tuple[str, ...], *, again: bool = False) -> None:
-        """Begin a file, or go on with it (`again`).
+    def __init__(self, path: Path, grid: Grid, names: tuple[str, ...], *, update: bool = False) -> None:
+        """Create the file, or open it to write more (`update`).
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written.
         """
         self._path = path
         self._env = rasterio.Env(GDAL_CACHEMAX=CACHE)
@@ -40,16 +40,16 @@ class ColumnsFile:
         try:
             with scratching(path.parent), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._file = rasterio.open(path, "r+") if again else _create(path, grid, names)
+                self._file = rasterio.open(path, "r+") if update else _create(path, grid, names)
         except BaseException:
             self._env.__exit__(None, None, None)
             raise
 
     def write(self, window: Window, index: int, values: Plane) -> None:
-        """Write a window of a band, 1-based.
+        """Write a window of a band, counted from 1.
 
         Raises:
-            OutputError: there is no room.
+            OutputError: the disk is full.
         """
         place = RioWindow(window.col, window.row, window.width, window.height)
         with scratching(self._path.parent):
@@ -68,15 +68,20 @@ class ColumnsFile:
             self._env.__exit__(None, None, None)
 
 
-def on_ground(columns: Path, target: Path, granule: Granule) -> Path:
-    """Put a file in the geometry of the detector on the granule's map grid, each pixel by the nearest one.
+def orthorectify(columns: Path, target: Path, granule: Granule) -> Path:
+    """Orthorectify a raster in sensor geometry by nearest neighbour.
+
+    Args:
+        columns: raster in sensor geometry.
+        target: raster on the map grid of the granule.
+        granule: with the geometry lookup table.
 
     Returns:
         `target`.
 
     Raises:
-        SceneReadError: the granule's lookup table is damaged.
-        OutputError: there is no room.
+        SceneReadError: the geometry lookup table is damaged.
+        OutputError: the disk is full.
     """
     with Raster(str(columns)) as source:
         names = tuple(name or "" for name in source.descriptions)
@@ -85,26 +90,27 @@ def on_ground(columns: Path, target: Path, granule: Granule) -> Path:
                 for col in range(0, granule.grid.width, TILE):
                     window = Window(row=row, col=col, height=TILE, width=TILE)
                     window = window.intersect(granule.grid.window)
-                    for index, plane in enumerate(_gathered(source, granule, window), start=1):
+                    for index, plane in enumerate(_gather(source, granule, window), start=1):
                         file.write(window, index, plane)
     return target
 
 
-def _gathered(source: Raster, granule: Granule, window: Window) -> Plane:
-    """Return all bands (B, h, w) of a window of the map grid; NaN where it has no pixel of the detector."""
+def _gather(source: Raster, granule: Granule, window: Window) -> Plane:
+    """Return all bands (B, h, w) of a window of the map grid; NaN where the lookup table is empty."""
     rows, cols = granule.lookup(window)
     out = np.full((source.count, *rows.shape), np.nan, np.float32)
-    seen = rows >= 0
-    if seen.any():
-        top, left = int(rows[seen].min()), int(cols[seen].min())
+    filled = rows >= 0
+    if filled.any():
+        top, left = int(rows[filled].min()), int(cols[filled].min())
         part = Window(
             row=top,
             col=left,
-            height=int(rows[seen].max()) + 1 - top,
-            width=int(cols[seen].max()) + 1 - left,
+            height=int(rows[filled].max()) + 1 - top,
+            width=int(cols[filled].max()) + 1 - left,
         )
         for index in range(source.count):
-            out[index, seen] = source.read(part, [index + 1])[0][rows[seen] - top, cols[seen] - left]
+            values = source.read(part, [index + 1])[0]
+            out[index, filled] = values[rows[filled] - top, cols[filled] - left]
     return out
 
 

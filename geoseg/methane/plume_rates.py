@@ -1,4 +1,4 @@
-"""One plume in its window: background, mass, rate with an interval, and the screens it passes."""
+"""Attributes of one plume: background, mass, source rate with its interval, and screens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from geoseg.methods.methane_rate import (
     plume_length,
 )
 from geoseg.methods.plume_measure import (
-    WindDraws,
     background_error,
     contrast,
     cut_pixels,
@@ -42,233 +41,243 @@ from geoseg.methods.plume_measure import (
 )
 from geoseg.methods.plume_search import centre_and_spread
 from geoseg.scenes.wind_fields import Wind
-from geoseg.spec import PlumeSpec
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-PERSISTS = 0.5
-"""Part of a plume's enhancement from which on the reference alone explains it."""
+MAX_REFERENCE_SHARE = 0.5
+"""Share of a plume's enhancement that the reference scenes alone may show."""
 
-ALIKE = 0.6
-"""Correlation with the ground's brightness from which a plume is taken for ground."""
+MAX_CORRELATION = 0.6
+"""Correlation of the enhancement with the surface brightness above which a plume fails the screen."""
 
-APART = 1.0
-"""Standard deviations by which a plume's ground may be greener, or less green, than the ground around it."""
+MAX_CONTRAST = 1.0
+"""Difference in NDVI between a plume and its ring, in standard deviations of the ring, above which the plume
+fails the screen."""
 
-AT_WATER, AT_CLOUD = 0.25, 0.1
+MAX_WATER, MAX_CLOUD = 0.25, 0.1
 """Share of a plume's rim that may be water or shadow, and cloud."""
 
-LEAST_RING = 10
-"""Pixels that a ring needs; else the scene's own background counts."""
+MIN_RING = 10
+"""Number of pixels that a ring must exceed; else the background of the scene is used."""
 
 NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Columns of a plume; NaN where not known."""
+class PlumeAttributes:
+    """Attributes of a plume; NaN where unknown."""
 
     rate_kg_h: float = NAN
-    """By the integrated mass enhancement."""
+    """Source rate by the integrated mass enhancement."""
     rate_low: float = NAN
-    """95 % interval of the rate, by Monte Carlo."""
+    """Lower end of the 95 % confidence interval of the rate, by Monte Carlo."""
     rate_high: float = NAN
-    """NaN where pixels are saturated: the rate is then a lower bound."""
+    """Upper end; NaN where pixels are saturated: the rate is then a lower bound."""
     rate_flux_kg_h: float = NAN
-    """A second estimate: by the flux through transects."""
+    """Source rate by the flux through transects."""
     ime_kg: float = NAN
+    """Integrated mass enhancement."""
     max_ppm_m: float = NAN
+    """Largest column enhancement."""
     mean_ppm_m: float = NAN
+    """Mean column enhancement above the ring."""
     noise_ppm_m: float = NAN
     """Standard deviation of single pixels in the ring around the plume."""
     length_m: float = NAN
     """Square root of the area."""
     wind_m_s: float = NAN
+    """Wind speed at 10 m."""
     wind_from_deg: float = NAN
+    """Direction from which the wind blows, degrees clockwise from north."""
     effective_wind_m_s: float = NAN
     saturated: int = 0
-    """Pixels beyond the table of absorption: rate and mass are then too low."""
+    """Number of pixels at the limit of the absorption table: rate and mass are then underestimated."""
     cut: int = 0
-    """Pixels at the scene's edge or at ground without columns: part of the plume may lie there."""
+    """Number of pixels at the edge of the scene or of pixels without enhancement: the plume may go on
+    there."""
     source_lon: float = NAN
-    """The upwind end; the strongest pixel where no wind direction is known."""
+    """Upwind end of the plume; its strongest pixel where the wind direction is unknown."""
     source_lat: float = NAN
     screens_passed: str = ""
+    """Names of screens, separated by commas."""
     screens_failed: str = ""
 
-    @property
-    def passes(self) -> bool:
-        """Whether no screen speaks against it."""
-        return not self.screens_failed
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Patch:
-    """A plume in its window."""
+class PlumeWindow:
+    """A plume in its window, with its enhancement above the background of the ring; arrays are (H, W)."""
 
     window: Window
+    region: Mask
+    """Pixels of the plume."""
     mask: Mask
-    """(H, W) the plume."""
-    searched: str
-    """The band that it was found in."""
+    """Pixels of the plume that have a column enhancement."""
     bands: Mapping[str, Image]
-    """(H, W) by name; `ch4` is NaN where there is no column."""
+    """Bands by name; `ch4` is NaN where there is no enhancement."""
+    search_band: str
+    """Band in which the plume was found."""
     areas_m2: NDArray[np.float64]
-    """(H, W)."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Levelled:
-    """A plume's pixels above their background."""
-
-    patch: Patch
-    mask: Mask
-    """The plume's pixels that have a column."""
     above: Image
-    """Columns less the median of the ring."""
+    """Column enhancement minus the median of the ring, in ppm·m."""
     filtered: Image
-    """What was searched, after the median filter, in standard deviations above the background."""
+    """Median-filtered search band, in standard deviations above the background."""
     usable: Mask
-    """Pixels without any plume."""
+    """Pixels with an enhancement outside of any plume."""
     ring: Mask
     noise: float
+    """Standard deviation of single pixels of the ring, in ppm·m."""
+
+    def moles(self) -> Image:
+        """Return the enhancement in mol/m², NaN outside the plume."""
+        return np.where(self.mask, self.above * np.float32(MOL_PER_PPM_M), np.float32(np.nan))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurer:
-    """Measures plumes of one scene."""
+class PlumeMeasurer:
+    """Measures the plumes of one scene."""
 
     grid: Grid
     search: Search
     effective: EffectiveWind
-    spec: PlumeSpec
-    """Says how sure the wind is."""
-    most_ppm_m: float
-    """Where the table of absorption ends."""
+    wind_error: float
+    """Relative standard error of the wind speed."""
+    table_limit_ppm_m: float
+    """Largest enhancement in the absorption table."""
 
-    def __call__(self, patch: Patch, wind: Wind | None) -> Measured:
-        """Measure a plume; `wind` is that there and then."""
-        plume = self._level(patch)
-        ch4, above, mask = patch.bands[CH4], plume.above, plume.mask
-        towards = self._towards(plume, wind)
-        lon, lat = self._origin(plume, wind, towards)
+    def __call__(
+        self, window: Window, region: Mask, bands: Mapping[str, Image], search_band: str, wind: Wind | None
+    ) -> PlumeAttributes:
+        """Return the attributes of a plume.
+
+        Args:
+            window: window around the plume.
+            region: (H, W) pixels of the plume.
+            bands: (H, W) bands by name.
+            search_band: band in which the plume was found.
+            wind: wind at the plume.
+        """
+        plume = self._above_background(window, region, bands, search_band)
+        ch4, above, mask = bands[CH4], plume.above, plume.mask
+        # Direction of drift, degrees clockwise from the top of the image: of the wind, else of the shape.
+        direction = None if wind is None else wind.direction_from
+        if direction is not None:
+            towards = (direction + 180) % 360
+        else:
+            towards = main_axis(above, mask, self.grid.pixel_size_m)
+        lon, lat = self._source(plume, None if direction is None else towards)
         passed, failed = screens(plume)
-        measured = Measured(
-            ime_kg=integrated_mass(plume_moles(plume), patch.areas_m2),
+        attributes = PlumeAttributes(
+            ime_kg=integrated_mass(plume.moles(), plume.areas_m2),
             max_ppm_m=float(ch4[mask].max()),
             mean_ppm_m=float(above[mask].mean()),
             noise_ppm_m=plume.noise,
-            length_m=plume_length(float(patch.areas_m2[mask].sum())),
-            saturated=int(np.count_nonzero(ch4[mask] >= np.float32(self.most_ppm_m * (1 - 1e-5)))),
+            length_m=plume_length(float(plume.areas_m2[mask].sum())),
+            saturated=int(np.count_nonzero(ch4[mask] >= np.float32(self.table_limit_ppm_m * (1 - 1e-5)))),
             cut=cut_pixels(mask, np.isfinite(ch4)),
             source_lon=lon,
             source_lat=lat,
             screens_passed=",".join(passed),
             screens_failed=",".join(failed),
         )
-        if wind is None or not measured.ime_kg > 0:
-            return measured
+        if wind is None or not attributes.ime_kg > 0:
+            return attributes
         speed = float(self.effective(wind.speed))
         if not (wind.speed > 0 and speed > 0):
-            return measured
-        low, high = self._interval(plume, wind)
+            return attributes
+        low, high = self._rate_interval(plume, wind)
         return replace(
-            measured,
-            rate_kg_h=ime_rate(measured.ime_kg, measured.length_m, speed),
+            attributes,
+            rate_kg_h=ime_rate(attributes.ime_kg, attributes.length_m, speed),
             rate_low=low,
-            # Beyond the table there may be any amount: the interval is then open upwards.
-            rate_high=NAN if measured.saturated else high,
-            rate_flux_kg_h=cross_section_rate(plume_moles(plume), self.grid.pixel_size_m, towards, speed),
+            # Saturated pixels may hold any larger enhancement: the interval has no upper end.
+            rate_high=NAN if attributes.saturated else high,
+            rate_flux_kg_h=cross_section_rate(plume.moles(), self.grid.pixel_size_m, towards, speed),
             wind_m_s=wind.speed,
-            wind_from_deg=NAN if wind.direction_from is None else wind.direction_from,
+            wind_from_deg=NAN if direction is None else direction,
             effective_wind_m_s=speed,
         )
 
-    def _level(self, patch: Patch) -> Levelled:
-        """Take the background away that the ring around the plume shows."""
-        ch4 = patch.bands[CH4]
-        filtered = self.search.standardised(patch.bands[patch.searched], patch.window)
+    def _above_background(
+        self, window: Window, region: Mask, bands: Mapping[str, Image], search_band: str
+    ) -> PlumeWindow:
+        """Subtract the background that the ring around the plume shows."""
+        ch4 = bands[CH4]
+        filtered = self.search.standardised(bands[search_band], window)
         other = np.nan_to_num(filtered, nan=np.inf) > self.search.sigmas
-        usable = np.isfinite(ch4) & ~other & ~patch.mask
-        ring = ring_around(patch.mask, usable)
-        # Of columns that are 0 where nothing stands out the noise is that of what was searched.
-        signal = patch.bands[patch.searched][ring]
-        enough = signal.size > LEAST_RING
+        usable = np.isfinite(ch4) & ~other & ~region
+        ring = ring_around(region, usable)
+        # Sparse enhancements are 0 in the background: the noise is that of the search band.
+        signal = bands[search_band][ring]
+        enough = signal.size > MIN_RING
         level = centre_and_spread(ch4[ring])[0] if enough else self.search.background.level
-        noise = centre_and_spread(signal)[1] if enough else NAN
-        return Levelled(
-            patch=patch,
-            mask=patch.mask & np.isfinite(ch4),
+        return PlumeWindow(
+            window=window,
+            region=region,
+            mask=region & np.isfinite(ch4),
+            bands=bands,
+            search_band=search_band,
+            areas_m2=self.grid.window_areas(window),
             above=(ch4 - np.float32(level)).astype(np.float32),
             filtered=filtered,
             usable=usable,
             ring=ring,
-            noise=noise,
+            noise=centre_and_spread(signal)[1] if enough else NAN,
         )
 
-    def _interval(self, plume: Levelled, wind: Wind) -> tuple[float, float]:
-        """95 % interval of the rate."""
-        masks = grown_masks(plume.filtered, plume.patch.mask, self.search.sigmas)
-        error = background_error(plume.above, plume.patch.mask, plume.usable)
-        draws = WindDraws(
-            wind_m_s=wind.speed,
-            wind_error=self.spec.wind_error,
-            slope=self.effective.slope,
-            offset=self.effective.offset,
+    def _rate_interval(self, plume: PlumeWindow, wind: Wind) -> tuple[float, float]:
+        """Return the 95 % confidence interval of the source rate."""
+        masks = grown_masks(plume.filtered, plume.region, self.search.sigmas)
+        error = background_error(plume.above, plume.region, plume.usable)
+        known = [mask & np.isfinite(plume.above) for mask in masks]
+        return rate_interval(
+            plume.above,
+            plume.areas_m2,
+            known,
+            np.nan_to_num(error),
+            wind.speed,
+            self.wind_error,
+            self.effective,
         )
-        known = [cut & np.isfinite(plume.above) for cut in masks]
-        return rate_interval(plume.above, plume.patch.areas_m2, known, np.nan_to_num(error), draws)
 
-    def _towards(self, plume: Levelled, wind: Wind | None) -> float:
-        """Where the plume drifts to, degrees clockwise from the image's top: by wind, else by its shape."""
-        if wind is not None and wind.direction_from is not None:
-            return (wind.direction_from + 180) % 360
-        return main_axis(plume.above, plume.mask, self.grid.pixel_size_m)
-
-    def _origin(self, plume: Levelled, wind: Wind | None, towards: float) -> tuple[float, float]:
-        """Longitude and latitude of the upwind end, or of the strongest pixel without a direction."""
-        if wind is not None and wind.direction_from is not None:
+    def _source(self, plume: PlumeWindow, towards: float | None) -> tuple[float, float]:
+        """Return longitude and latitude of the upwind end, or of the strongest pixel without a direction."""
+        if towards is not None:
             row, col = upwind_end(plume.mask, towards, self.grid.pixel_size_m)
         else:
             strongest = int(np.argmax(np.where(plume.mask, plume.above, -np.inf)))
             row, col = divmod(strongest, plume.mask.shape[1])
-        at = plume.patch.window
+        at = plume.window
         lon, lat = self.grid.lonlat(np.array([row + at.row + 0.5]), np.array([col + at.col + 0.5]))
         return float(lon[0]), float(lat[0])
 
 
-def plume_moles(plume: Levelled) -> Image:
-    """Return the enhancement in mol/m², NaN outside the plume."""
-    return np.where(plume.mask, plume.above * np.float32(MOL_PER_PPM_M), np.float32(np.nan))
+def screens(plume: PlumeWindow) -> tuple[list[str], list[str]]:
+    """Return the names of the screens that a plume passes and fails; screens without data are in neither.
 
-
-def screens(plume: Levelled) -> tuple[list[str], list[str]]:
-    """Return the names of the screens that a plume passes and fails; those that cannot be judged are in none.
-
-    `surface`: with a reference, that alone must not explain half of the plume (of either sign: a spot that
-    was dark or bright on the reference day); without, the columns must not follow the ground's brightness,
-    and the ground must be about as green as around, for vegetation is darker at 2.2 than at 1.6 µm.
-    `water`, `cloud`: the rim of the plume must not lie along either.
+    `surface`: with a reference, the reference alone must not show half of the enhancement (of either sign:
+    the surface may have been darker or brighter on that day). Without one, the enhancement must not correlate
+    with the surface brightness, and NDVI must be similar to that of the ring, because vegetation is darker at
+    2.2 than at 1.6 µm. `water`, `cloud`: the rim of the plume must not lie along either.
     """
     passed: list[str] = []
     failed: list[str] = []
 
-    def tell(name: str, value: float, most: float) -> None:
+    def screen(name: str, value: float, limit: float) -> None:
         if np.isfinite(value):
-            (passed if value <= most else failed).append(name)
+            (passed if value <= limit else failed).append(name)
 
-    bands, mask = plume.patch.bands, plume.patch.mask
+    bands, mask = plume.bands, plume.mask
     if REFERENCE_CH4 in bands:
-        # Both as they were searched: columns end with the table, and the reference's signal does not.
-        own = step_from_ring(bands[plume.patch.searched], mask, plume.ring)
+        # Both as signals: enhancements end with the absorption table, the signal of the reference does not.
+        enhancement = step_from_ring(bands[plume.search_band], mask, plume.ring)
         before = step_from_ring(bands[REFERENCE_CH4], mask, plume.ring)
-        tell("surface", abs(before) / own if own > 0 else NAN, PERSISTS)
+        screen("surface", abs(before) / enhancement if enhancement > 0 else NAN, MAX_REFERENCE_SHARE)
     else:
-        alike = likeness(plume.above, bands[ALBEDO], mask | plume.ring) / ALIKE
-        apart = contrast(bands[GREENNESS], mask, plume.ring) / APART if GREENNESS in bands else NAN
-        tell("surface", float(np.fmax(alike, apart)), 1.0)
-    tell("water", share_near(mask, bands[WATER] == 1), AT_WATER)
+        similar = likeness(plume.above, bands[ALBEDO], mask | plume.ring) / MAX_CORRELATION
+        apart = contrast(bands[GREENNESS], mask, plume.ring) / MAX_CONTRAST if GREENNESS in bands else NAN
+        screen("surface", float(np.fmax(similar, apart)), 1.0)
+    screen("water", share_near(mask, bands[WATER] == 1), MAX_WATER)
     if np.isfinite(bands[CLOUD]).any():
-        tell("cloud", share_near(mask, bands[CLOUD] == 1), AT_CLOUD)
+        screen("cloud", share_near(mask, bands[CLOUD] == 1), MAX_CLOUD)
     return passed, failed

@@ -1,15 +1,13 @@
-"""The wind that carries a plume: asked for, or read at the source or the scene's centre when it was seen."""
+"""Wind at a plume: of the request, or of a file at the time of the scene and the place of the source."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from geoseg.errors import SceneError
 from geoseg.messages import note, warn
-from geoseg.methane.view_angles import acquired
+from geoseg.methane.view_angles import acquisition_time
 from geoseg.methods.methane_rate import EffectiveWind
 from geoseg.scenes import Scene
 from geoseg.scenes.wind_fields import Wind, WindFile
@@ -19,30 +17,30 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Winds:
-    """The wind of a request, wherever it is asked for."""
+class PlumeWind:
+    """The wind of a request."""
 
     spec: PlumeSpec
-    """Its `wind`, `wind_from` and `source` count."""
+    """The request: `wind`, `wind_from` and `source`."""
     file: WindFile | None
-    """That `wind` names, open; None: it names none."""
+    """The open file that `wind` names; None: it names none."""
     scene: Scene
-    """That plumes are searched in."""
+    """The scene that is searched for plumes."""
     satellite: SatelliteSpec
-    """Its usual hour counts where only the day is known."""
+    """Its overpass time is used where only the date of the scene is known."""
 
     def at(self, place: tuple[float, float] | None = None) -> Wind | None:
         """Return the wind at a place.
 
         Args:
-            place: longitude and latitude; None: of the known source, or of the scene's centre.
+            place: longitude and latitude; None: those of `--source`, else the centre of the scene.
 
         Returns:
-            None where the request says no wind: plumes then have no rate.
+            None where the request gives no wind; plumes then have no source rate.
 
         Raises:
             SceneReadError: the wind file cannot be read.
-            SceneError: it does not serve the scene's time and place, or the scene has no place.
+            SceneError: the file does not cover the time or the place, or the scene has no CRS.
         """
         spec = self.spec
         if self.file is None:
@@ -52,57 +50,49 @@ class Winds:
         place = place or spec.source or self.scene.centre
         if place is None:
             raise SceneError(
-                f"{self.scene.name} has no CRS, so that its place in {spec.wind} is not known; give the "
+                f"{self.scene.name} has no CRS, so its location in {spec.wind} is unknown; give the wind "
                 "speed with --wind"
             )
-        moment = acquired(self.scene, self.satellite)
-        found = self.file.at(moment.time if moment else None, *place)
-        source = f"{found.source}, at {place[0]:.3f}, {place[1]:.3f}"
-        if moment is not None:
-            source += f", for {moment.source}"
+        acquired = acquisition_time(self.scene, self.satellite)
+        wind = self.file.at(acquired[0] if acquired else None, *place)
+        source = f"{wind.source}, at {place[0]:.3f}, {place[1]:.3f}"
+        if acquired is not None:
+            source += f", for {acquired[1]}"
         if spec.wind_from is None:
-            return replace(found, source=source)
-        return replace(found, direction_from=spec.wind_from, source=f"{source}; direction: --wind-from")
+            return replace(wind, source=source)
+        return replace(wind, direction_from=spec.wind_from, source=f"{source}; direction: --wind-from")
 
 
-def open_wind(spec: PlumeSpec, stack: ExitStack) -> WindFile | None:
-    """Open the file that a request names as wind; None where it names none.
-
-    Raises:
-        SceneReadError: the file cannot be read.
-        SceneError: it holds no wind.
-    """
-    return stack.enter_context(WindFile(spec.wind)) if isinstance(spec.wind, Path) else None
-
-
-def tell_wind(winds: Winds) -> None:
-    """Say what wind plumes will be given; a file of another day or place is refused before mapping.
+def report_wind(winds: PlumeWind) -> None:
+    """Report the wind at the source or at the centre of the scene, before the map is made.
 
     Raises:
-        SceneError: the file does not serve the scene's time and place.
+        SceneError: the wind file does not cover the time or the place of the scene.
     """
     wind = winds.at()
     if wind is None:
         warn(
             LOG,
             "no-wind",
-            "no wind is known: plumes get masses and no rates; say --wind M/S, or a file of U10 and V10",
+            "no wind speed is given: plumes get a mass but no source rate; give --wind M/S, or a file with "
+            "the wind components at 10 m (U10 and V10)",
         )
         return
     if wind.warning:
         warn(LOG, "wind-doubtful", wind.warning)
     effective = effective_wind(winds.spec, winds.satellite)
-    towards = "" if wind.direction_from is None else f" from {wind.direction_from:.0f} degrees"
-    cited = " ".join(effective.citation.split())
+    direction = "" if wind.direction_from is None else f" from {wind.direction_from:.0f} degrees"
+    citation = " ".join(effective.citation.split())
     note(
         LOG,
-        f"wind {wind.speed:.1f} m/s{towards} ({wind.source}), effective "
-        f"{float(effective(wind.speed)):.2f} m/s: {effective.slope:g} x U10 {effective.offset:+g} ({cited})",
+        f"wind speed at 10 m (U10) {wind.speed:.1f} m/s{direction} ({wind.source}); effective wind speed "
+        f"{float(effective(wind.speed)):.2f} m/s = {effective.slope:g} x U10 {effective.offset:+g} "
+        f"({citation})",
     )
 
 
 def effective_wind(spec: PlumeSpec, satellite: SatelliteSpec) -> EffectiveWind:
-    """Return how wind at 10 m becomes the wind that carries a plume: as asked for, else the satellite's."""
+    """Return the relation of effective wind to wind at 10 m, of `--effective-wind` or of the satellite."""
     if spec.effective_wind is not None:
         slope, offset = spec.effective_wind
         return EffectiveWind(slope=slope, offset=offset, citation="--effective-wind")

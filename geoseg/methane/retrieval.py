@@ -1,4 +1,4 @@
-"""Methane columns of a scene, however they were retrieved: what plumes are searched in."""
+"""The result of a methane retrieval: column enhancements of a scene with the bands that screening needs."""
 
 from __future__ import annotations
 
@@ -11,45 +11,47 @@ from geoseg.scenes import Scene, Source
 from geoseg.spec import SatelliteSpec
 
 CH4 = "ch4"
-"""The band of the enhancement, in ppm·m."""
+"""Band of the column enhancement, in ppm·m."""
 
 SIGNAL = "signal"
-"""What plumes are searched in where columns end with the table: the relative change of the bands, counted in
-ppm·m as at small amounts, so that noise beyond the table is still seen for what it is."""
+"""Band in which plumes are searched: the relative change of the bands, converted to ppm·m linearly by the
+slope of the absorption table at small enhancements. It is not limited to the range of the table, so that
+noise beyond the table is measured as noise."""
 
 WATER, CLOUD = "water", "cloud"
-"""Where there is water or deep shadow, and cloud: 1, 0, or NaN where not known."""
+"""Bands of water or deep shadow, and of cloud: 1, 0, or NaN where unknown."""
 
 ALBEDO = "albedo"
-"""How bright the ground is at 1.6 to 2.2 µm, in the scene's units."""
+"""Band of the surface brightness at 1.6 to 2.2 µm, in the units of the scene."""
 
 GREENNESS = "ndvi"
-"""Normalised difference of near infrared and red, NaN where it is not known: what gas does not change."""
+"""Band of the normalised difference of near infrared and red, which methane does not change; NaN where
+unknown."""
 
 REFERENCE_CH4 = "reference:ch4"
-"""The signal of the references alone, by their own bands."""
+"""Band of the signal of the reference scenes alone, from both of their own bands."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Retrieved:
-    """A scene's methane enhancement as a band, with the bands that screens look at beside it."""
+class Retrieval:
+    """Methane column enhancements of a scene."""
 
     source: Source
-    """Has `ch4` (ppm·m float32, not valid where it is not known), `searched`, and the bands of `beside`."""
-    beside: tuple[str, ...]
-    """Further bands of `source`."""
-    again: Callable[[], AbstractContextManager[Source]]
-    """Opens the same once more, to be read on another thread."""
+    """Bands `ch4` (ppm·m, float32, not valid where not retrieved), `search_band` and `screening_bands`."""
+    screening_bands: tuple[str, ...]
+    """Bands of `source` that the screens use."""
+    reopen: Callable[[], AbstractContextManager[Source]]
+    """Opens `source` a second time, to be read on another thread."""
     method: str
-    """One line for people: how it was retrieved."""
+    """Description of the retrieval, one line."""
     scene: Scene
-    """Whose sensor and time count."""
+    """The scene, for its sensor and acquisition time."""
     satellite: SatelliteSpec
-    inputs: tuple[Scene, ...] = ()
-    """Further scenes that went in: references."""
-    stored: bool = False
-    """Whether `source` reads columns from a file; else they are computed where they are read."""
-    searched: str = CH4
-    """The band that plumes are searched in."""
-    most_ppm_m: float = math.inf
-    """Where the table of absorption ends: greater columns stay at it and are called saturated."""
+    references: tuple[Scene, ...] = ()
+    """Reference scenes."""
+    on_disk: bool = False
+    """Whether `source` reads stored enhancements; else it computes them when it is read."""
+    search_band: str = CH4
+    """Band in which plumes are searched."""
+    table_limit_ppm_m: float = math.inf
+    """Largest enhancement in the absorption table, in ppm·m; pixels at this limit are saturated."""

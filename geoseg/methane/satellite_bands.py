@@ -1,4 +1,4 @@
-"""Whose pass-bands and effective wind count for a scene; surface reflectance is refused."""
+"""Satellite of a scene, which gives its bands and effective wind; surface reflectance is rejected."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from geoseg.spec import SatelliteSpec
 from geoseg.spec.presets import satellite, satellites
 
 _SURFACE = re.compile(r"MSIL2A_|EMIT_L2|PRS_L2|ENMAP01-_*L2")
-"""Names of products whose sensor preset does not say it."""
+"""Names of surface reflectance products whose sensor preset does not mark them."""
 
 
 def satellite_of(scene: Scene, asked: str | None) -> SatelliteSpec:
-    """Return the satellite of a scene: as its product tells, else as asked for.
+    """Return the satellite of a scene: that of its product, else that of `--satellite`.
 
-    A satellite without a table of its own may be counted as another by asking for that; one with a table
-    may not, for its bands differ and so do the columns.
+    A scene of a satellite without an absorption table can be treated as one of another satellite. A scene of
+    a satellite with a table cannot, because the bands differ.
 
     Args:
         scene: the scene.
-        asked: what `--satellite` says.
+        asked: value of `--satellite`.
 
     Raises:
-        UsageError: no satellite is called as asked for.
-        SceneError: the scene is no top-of-atmosphere product; its satellite is not known or has no table;
-            or it is another one than asked for.
+        UsageError: `--satellite` is unknown.
+        SceneError: the scene is not a top-of-atmosphere product; its satellite is unknown or has no table; or
+            it is not that of `--satellite`.
     """
-    wanted = None if asked is None else satellite(asked)
+    requested = None if asked is None else satellite(asked)
     refuse_surface(scene)
-    told = known_satellite(scene)
-    if wanted is None:
-        if told is None:
-            raise _not_told(scene)
-        return told
-    if told is not None and told != wanted:
-        raise SceneError(f"{scene.name} is of {told.title}, not of {wanted.title}; leave --satellite out")
-    return wanted
+    known = known_satellite(scene)
+    if requested is None:
+        if known is None:
+            raise _unknown(scene)
+        return known
+    if known is not None and known != requested:
+        raise SceneError(
+            f"{scene.name} is from {known.title}, not from {requested.title}; leave --satellite out"
+        )
+    return requested
 
 
 def known_satellite(scene: Scene) -> SatelliteSpec | None:
-    """Return the satellite that a scene's product tells; None where it tells none, or one without a table."""
+    """Return the satellite of a product; None where it is unknown or has no absorption table."""
     if scene.platform is not None:
         return _named(scene.platform)
     sensor = None if scene.sensor is None else _named(scene.sensor.name)
@@ -56,32 +58,32 @@ def _named(name: str) -> SatelliteSpec | None:
 
 
 def refuse_surface(scene: Scene) -> None:
-    """Refuse reflectance of the ground, whose methane was taken out with the atmosphere.
+    """Raise an error for surface reflectance: atmospheric correction removes the absorption of methane.
 
     Raises:
-        SceneError: the scene's sensor gives it.
+        SceneError: the scene is surface reflectance.
     """
     sensor = scene.sensor
     surface = sensor is not None and sensor.surface
     if not surface and not _SURFACE.search(scene.name):
         return
-    title = sensor.title if surface and sensor is not None else "as its name says"
+    title = sensor.title if surface and sensor is not None else "by its name"
     better = "L1C" if "sentinel-2" in (scene.platform or title.lower()) else "level 1"
     raise SceneError(
-        f"{scene.name} is surface reflectance ({title}): the atmosphere was taken out, and methane with it; "
-        f"give the {better} product"
+        f"{scene.name} is surface reflectance ({title}): atmospheric correction has removed the absorption "
+        f"of methane; give the {better} product"
     )
 
 
-def _not_told(scene: Scene) -> SceneError:
-    """Say that a satellite is not known, or that nothing is known of it."""
+def _unknown(scene: Scene) -> SceneError:
+    """Return the error for a satellite that is unknown or has no absorption table."""
     names = ", ".join(satellites())
     if scene.platform is None:
         return SceneError(
-            f"{scene.name}: neither product nor file names tell the satellite, whose bands methane "
-            f"columns depend on; say it with --satellite NAME ({names})"
+            f"{scene.name}: the satellite is not named by the product or its file names, and the retrieval "
+            f"depends on its bands; give it with --satellite NAME ({names})"
         )
     return SceneError(
-        f"{scene.name} is of {scene.platform}, for which there is no table of methane absorption; to "
-        f"count it as another say --satellite NAME ({names})"
+        f"{scene.name} is from {scene.platform}, for which there is no methane absorption table; to treat it "
+        f"as another satellite give --satellite NAME ({names})"
     )

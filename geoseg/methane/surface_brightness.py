@@ -1,4 +1,4 @@
-"""Where a cube shows water and cloud, and how bright its ground is: radiance by the sun's light."""
+"""Water, cloud and surface brightness of a spectrometer scene, from radiance and solar irradiance."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ IRRADIANCE: tuple[tuple[float, float], ...] = (
     (1613.7, 245.59),
     (2202.4, 85.25),
 )
-"""nm, and the sun's light in W m⁻² µm⁻¹ at one astronomical unit: of Sentinel-2A's bands, of the metadata of
-its level 1C products. Straight lines between them, and the distance of the day left out, are near enough for
-screens (5 %)."""
+"""Wavelength in nm and solar irradiance in W m⁻² µm⁻¹ at one astronomical unit, of the bands of Sentinel-2A,
+from the metadata of level 1C products. Linear interpolation without the earth-sun distance is accurate to 5
+%, which is enough for screening."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sunlight:
-    """What makes reflectance of a cube's radiance."""
+class ReflectanceFactors:
+    """Factors from radiance to top-of-atmosphere reflectance."""
 
     factors: Mapping[str, float]
-    """By common name, reflectance = radiance x factor; empty: not known."""
+    """Reflectance divided by radiance, by common name; empty: unknown."""
 
     def screens(self, radiance: Mapping[str, Image]) -> tuple[Image, Image, Image]:
-        """Return water and cloud (1, 0, or NaN where not known) and the ground's brightness, each (h, w).
+        """Return water and cloud (1, 0, or NaN where unknown) and surface brightness, each (h, w).
 
         Args:
-            radiance: by common name; NaN where not valid.
+            radiance: (h, w) by common name; NaN where not valid.
         """
         shape = next(iter(radiance.values())).shape
         unknown = np.full(shape, np.nan, np.float32)
@@ -62,22 +62,22 @@ class Sunlight:
         return water, cloud, values[WEAK]
 
 
-def sunlight(scene: Scene, names: tuple[str, ...], angles: Angles | None) -> Sunlight:
-    """Return the sun's light in the bands of a cube.
+def reflectance_factors(scene: Scene, names: tuple[str, ...], angles: Angles | None) -> ReflectanceFactors:
+    """Return the factors of the bands of a scene.
 
     Args:
         scene: with bands of these names.
         names: common names.
-        angles: of the sun; None: not known.
+        angles: with the solar zenith angle; None: unknown.
     """
     bands = [band for band in scene.bands if band.name in names]
     if angles is None or any(band.units != "radiance" for band in bands):
-        return Sunlight(factors={})
-    nm, light = np.array(IRRADIANCE).T
-    height = math.cos(math.radians(angles.sun_zenith))
-    return Sunlight(
+        return ReflectanceFactors(factors={})
+    nm, irradiance = np.array(IRRADIANCE).T
+    cosine = math.cos(math.radians(angles.sun_zenith))
+    return ReflectanceFactors(
         factors={
-            band.name: math.pi / (float(np.interp(1000 * band.wavelength, nm, light)) * height)
+            band.name: math.pi / (float(np.interp(1000 * band.wavelength, nm, irradiance)) * cosine)
             for band in bands
             if band.wavelength
         }

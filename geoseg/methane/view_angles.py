@@ -1,4 +1,4 @@
-"""How far sun and satellite stood from the vertical: of the product, else from time and place."""
+"""Zenith angles of sun and satellite, from the product or computed from time and place."""
 
 from __future__ import annotations
 
@@ -11,36 +11,27 @@ from geoseg.scenes import Scene
 from geoseg.spec import SatelliteSpec
 
 SHORT_WAVE = ("B11", "B12")
-"""What Sentinel-2, the one that says angles per band, calls the bands that methane shows in."""
+"""Short-wave infrared bands of Sentinel-2, whose products have view angles by band."""
 
-LOWEST_SUN = 85.0
-"""Degrees from the vertical beyond which a flat atmosphere describes no light path."""
+MAX_SUN_ZENITH = 85.0
+"""Solar zenith angle in degrees from which a plane-parallel atmosphere is not a valid model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Angles:
-    """Directions of sun and satellite at a scene's centre."""
+    """Zenith angles of sun and satellite at the centre of a scene."""
 
     sun_zenith: float
-    """Degrees from the vertical, below 85."""
+    """Degrees, below 85."""
     view_zenith: float
-    """Degrees from the vertical."""
+    """Degrees."""
     source: str
-    """Where both were found, for people."""
+    """Both angles with their sources, in words."""
 
     @property
     def air_mass_factor(self) -> float:
-        """How often light passes the column: 1/cos(sun zenith) + 1/cos(view zenith)."""
+        """Length of the light path relative to the vertical: 1/cos(sun zenith) + 1/cos(view zenith)."""
         return air_mass_factor(self.sun_zenith, self.view_zenith)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acquired:
-    """When a scene was seen."""
-
-    time: datetime
-    source: str
-    """How the hour was found, for people."""
 
 
 def angles_of(
@@ -50,40 +41,42 @@ def angles_of(
     sun_zenith: float | None = None,
     view_zenith: float | None = None,
 ) -> Angles:
-    """Return the angles of a scene, at its centre.
+    """Return the zenith angles at the centre of a scene.
 
     Args:
         scene: the scene.
-        satellite: its satellite, whose hour of passing counts where only the day is known.
-        sun_zenith: degrees, as `--sun-zenith` says; None: of the product, else from time and place.
-        view_zenith: degrees, as `--view-zenith` says; None: of the product, else 0.
+        satellite: its satellite, for the overpass time where only the date is known.
+        sun_zenith: degrees, of `--sun-zenith`; None: of the product, else computed from time and place.
+        view_zenith: degrees, of `--view-zenith`; None: of the product, else 0.
 
     Raises:
-        SceneError: where the sun stood is not told and time or place is not known; or it stood too low.
+        SceneError: the solar zenith angle is unknown and cannot be computed, or the sun is too low.
     """
     sun, sun_source = _sun(scene, satellite, sun_zenith)
     view, view_source = _view(scene, view_zenith)
-    if sun >= LOWEST_SUN:
+    if sun >= MAX_SUN_ZENITH:
         raise SceneError(
-            f"{scene.name}: the sun stood {sun:.1f} degrees from the vertical ({sun_source}), too low for "
-            f"methane columns (below {LOWEST_SUN:g}); check the time, or say --sun-zenith"
+            f"{scene.name}: the solar zenith angle is {sun:.1f} degrees ({sun_source}), and the methane "
+            f"retrieval needs less than {MAX_SUN_ZENITH:g}; check the time of the scene, or give --sun-zenith"
         )
     return Angles(
         sun_zenith=sun,
         view_zenith=view,
-        source=f"sun {sun:.2f} degrees from the vertical ({sun_source}), view {view:.2f} ({view_source})",
+        source=f"solar zenith angle {sun:.2f} degrees ({sun_source}), view zenith angle {view:.2f} degrees "
+        f"({view_source})",
     )
 
 
-def acquired(scene: Scene, satellite: SatelliteSpec) -> Acquired | None:
-    """Return when a scene was seen; where only the day is known, at the satellite's usual hour there.
+def acquisition_time(scene: Scene, satellite: SatelliteSpec) -> tuple[datetime, str] | None:
+    """Return the acquisition time of a scene, and how it was found, in words.
 
-    None where no time is known, or only the day and either satellite keeps no hour or the scene has no place.
+    Where only the date is known, the time is the usual overpass time of the satellite. None where the date is
+    unknown, or where only the date is known and the satellite has no fixed overpass time or the scene no CRS.
     """
     if scene.time is None:
         return None
     if scene.time.timetz().replace(tzinfo=None) != time(0):
-        return Acquired(time=scene.time, source=f"{scene.time:%Y-%m-%d %H:%M} UTC")
+        return scene.time, f"{scene.time:%Y-%m-%d %H:%M} UTC"
     place = scene.centre
     if satellite.node_hour is None or satellite.inclination is None or place is None:
         return None
@@ -92,36 +85,35 @@ def acquired(scene: Scene, satellite: SatelliteSpec) -> Acquired | None:
     moment = at_local_hour(scene.time, hour, lon)
     minutes = round(hour * 60)
     usual = f"{minutes // 60:02d}:{minutes % 60:02d}"
-    return Acquired(
-        time=moment,
-        source=f"{moment:%Y-%m-%d %H:%M} UTC: only the day is known, {satellite.title} passes at {usual} "
-        "mean local solar time",
+    return moment, (
+        f"{moment:%Y-%m-%d %H:%M} UTC (only the date is known; {satellite.title} passes at {usual} mean "
+        "local solar time)"
     )
 
 
-def _sun(scene: Scene, satellite: SatelliteSpec, asked: float | None) -> tuple[float, str]:
-    """Return the sun's zenith angle and where it was found."""
-    if asked is not None:
-        return asked, "--sun-zenith"
+def _sun(scene: Scene, satellite: SatelliteSpec, option: float | None) -> tuple[float, str]:
+    """Return the solar zenith angle and its source."""
+    if option is not None:
+        return option, "--sun-zenith"
     geometry = scene.geometry
     if geometry is not None and geometry.sun_zenith is not None:
         return geometry.sun_zenith, geometry.source
-    place, moment = scene.centre, acquired(scene, satellite)
-    if place is None or moment is None:
-        lacks = "its place" if place is None else "its time of day" if scene.time else "its time"
+    place, acquired = scene.centre, acquisition_time(scene, satellite)
+    if place is None or acquired is None:
+        missing = "its location" if place is None else "its time of day" if scene.time else "its date"
         raise SceneError(
-            f"{scene.name}: the product does not tell where the sun stood, and {lacks} is not known to "
-            "compute it; say the sun's angle from the vertical with --sun-zenith DEGREES"
+            f"{scene.name}: the product has no solar zenith angle, and it cannot be computed because "
+            f"{missing} is unknown; give it with --sun-zenith DEGREES"
         )
-    return solar_zenith(moment.time, *place), f"computed for {moment.source}"
+    return solar_zenith(acquired[0], *place), f"computed for {acquired[1]}"
 
 
-def _view(scene: Scene, asked: float | None) -> tuple[float, str]:
-    """Return the view's zenith angle and where it was found."""
-    if asked is not None:
-        return asked, "--view-zenith"
+def _view(scene: Scene, option: float | None) -> tuple[float, str]:
+    """Return the view zenith angle and its source."""
+    if option is not None:
+        return option, "--view-zenith"
     geometry = scene.geometry
-    found = None if geometry is None else geometry.view_zenith(SHORT_WAVE)
-    if geometry is None or found is None:
-        return 0.0, "not told, taken for straight down; --view-zenith says otherwise"
-    return found, ", ".join(filter(None, (geometry.source, geometry.view_note)))
+    zenith = None if geometry is None else geometry.view_zenith(SHORT_WAVE)
+    if geometry is None or zenith is None:
+        return 0.0, "not in the product, assumed nadir; --view-zenith sets it"
+    return zenith, ", ".join(filter(None, (geometry.source, geometry.view_note)))

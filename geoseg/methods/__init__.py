@@ -1,1 +1,1 @@
-"""The weight-free science on arrays: pure functions, each with its equation and source."""
+"""Methods on arrays without networks: pure functions with their equations and sources."""

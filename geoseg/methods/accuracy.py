@@ -1,4 +1,4 @@
-"""Confusion of K classes and its scores: counts first, ratios last, so that chips add up."""
+"""Error matrix of K classes and its scores. Matrices of chips are added before scores are computed."""
 
 from __future__ import annotations
 
@@ -9,82 +9,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
-"""(K, K) pixels: rows what they are, columns what they are mapped as."""
+"""(K, K) numbers of pixels: rows are reference classes, columns mapped classes."""
 
 IGNORE = 255
-"""Class of pixels that do not count: not labelled, or not observed."""
+"""Class of pixels that are not counted: not labelled, or not observed."""
 
 ROUNDS = 1000
-"""Draws of a bootstrap."""
+"""Number of bootstrap samples."""
 
 
 def count(reference: NDArray[np.uint8], mapped: NDArray[np.uint8], classes: int) -> Counts:
-    """Count pixels.
+    """Return the error matrix of a chip.
 
     Args:
-        reference: classes 0..K-1; `IGNORE` does not count.
-        mapped: the same; `IGNORE` (not observed) does not count either.
+        reference: classes 0..K-1; `IGNORE` is not counted.
+        mapped: classes 0..K-1; `IGNORE` is not counted.
         classes: K.
     """
-    seen = (reference != IGNORE) & (mapped != IGNORE)
-    pairs = reference[seen].astype(np.int64) * classes + mapped[seen]
+    counted = (reference != IGNORE) & (mapped != IGNORE)
+    pairs = reference[counted].astype(np.int64) * classes + mapped[counted]
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassScores:
-    """Scores of one class; NaN of nothing."""
+    """Scores of one class; NaN where the divisor is 0."""
 
     iou: float
     f1: float
     precision: float
     recall: float
     support: int
-    """Reference pixels."""
+    """Number of reference pixels."""
 
 
 def class_scores(counts: Counts) -> tuple[ClassScores, ...]:
     """Return the scores of every class."""
-    found = []
+    scores = []
     for index in range(len(counts)):
-        right = int(counts[index, index])
-        there, mapped = int(counts[index].sum()), int(counts[:, index].sum())
-        found.append(
+        correct = int(counts[index, index])
+        reference, mapped = int(counts[index].sum()), int(counts[:, index].sum())
+        scores.append(
             ClassScores(
-                iou=_ratio(right, there + mapped - right),
-                f1=_ratio(2 * right, there + mapped),
-                precision=_ratio(right, mapped),
-                recall=_ratio(right, there),
-                support=there,
+                iou=_ratio(correct, reference + mapped - correct),
+                f1=_ratio(2 * correct, reference + mapped),
+                precision=_ratio(correct, mapped),
+                recall=_ratio(correct, reference),
+                support=reference,
             )
         )
-    return tuple(found)
+    return tuple(scores)
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")
+def _ratio(part: int, total: int) -> float:
+    return part / total if total else float("nan")
 
 
 def mean_iou(counts: Counts) -> float:
-    """Mean of the classes' IoU, of those that are mapped or there; NaN of nothing."""
+    """Return the mean IoU of the classes that are mapped or in the reference; NaN where there are none."""
     values = [score.iou for score in class_scores(counts) if not np.isnan(score.iou)]
     return float(np.mean(values)) if values else float("nan")
 
 
 def main_score(counts: Counts) -> float:
-    """Return the one number: IoU of the second of two classes, else the mean IoU."""
+    """Return the main score: the IoU of the second of two classes, else the mean IoU."""
     return class_scores(counts)[1].iou if len(counts) == 2 else mean_iou(counts)
 
 
 def accuracy(counts: Counts) -> float:
-    """Share of pixels that are right."""
+    """Return the overall accuracy: the share of pixels that are mapped correctly."""
     return _ratio(int(np.trace(counts)), int(counts.sum()))
 
 
 def draws(chips: int, *, rounds: int = ROUNDS, seed: int = 0) -> NDArray[np.intp]:
-    """Draw chips with replacement: (rounds, chips) indices, the same for all that are compared.
+    """Return bootstrap samples of chips, (rounds, chips) indices, equal for all maps that are compared.
 
-    Pixels of one chip are not independent, so chips are what is drawn (Efron & Tibshirani 1993, chapter 13).
+    Chips are drawn instead of pixels, because pixels of a chip are not independent (Efron & Tibshirani 1993,
+    chapter 13).
     """
     return np.random.default_rng(seed).integers(0, chips, (rounds, chips))
 
@@ -96,13 +97,13 @@ def interval(
     against: Sequence[Counts] = (),
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Return the percentile interval of a score over draws of chips.
+    """Return the percentile interval of a score over bootstrap samples of chips.
 
     Args:
-        chips: counts of each.
-        score: of summed counts.
-        against: counts of the same chips by another map: the interval is then that of the difference.
-        level: of the interval.
+        chips: error matrix of each chip.
+        score: computes the score of a sum of error matrices.
+        against: error matrices of the same chips for another map; the interval is that of the difference.
+        level: confidence level, 0..1.
     """
     if not chips:
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""Dark-object subtraction: path reflectance of top-of-atmosphere images, by their darkest ground."""
+"""Dark-object subtraction: path reflectance of top-of-atmosphere images from their darkest pixels."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 DARKEST = 1.0
-"""Percent of the pixels that are taken for the dark object."""
+"""Percentile of the values that is the dark object."""
 
 LEFT = 0.01
-"""Reflectance that the dark object has of its own (Chavez 1996: nothing is quite black)."""
+"""Surface reflectance of the dark object (Chavez 1996)."""
 
 BLUE, INFRARED = 0.45, 0.7
-"""Wavelengths in µm between which the band lies that tells how much path reflectance there is."""
+"""Wavelengths in µm between which the reference band for the path reflectance lies."""
 
 MOST, USUAL = 0.12, 0.08
-"""Greatest path reflectance in blue; and that of a clear atmosphere, which is taken where a scene without a
-dark object, such as a desert, would give more."""
+"""Largest plausible path reflectance in blue, and that of a clear atmosphere. The latter is used where the
+estimate is larger, as for deserts without a dark object."""
 
 
 def dark_object(values: NDArray[np.floating]) -> float:
-    """Return how much brighter than it should be the dark object of a band is; 0 where nothing was seen.
+    """Return the reflectance of the dark object of a band above its surface reflectance; 0 without pixels.
 
     Args:
-        values: reflectance 0..1 at the top of the atmosphere, any shape, NaN where not observed.
+        values: top-of-atmosphere reflectance 0..1, any shape, NaN where not observed.
     """
-    seen = values[np.isfinite(values)]
-    return max(0.0, float(np.percentile(seen, DARKEST)) - LEFT) if seen.size else 0.0
+    observed = values[np.isfinite(values)]
+    return max(0.0, float(np.percentile(observed, DARKEST)) - LEFT) if observed.size else 0.0
 
 
 def path_reflectance(darkest: Mapping[str, float], wavelengths: Mapping[str, float]) -> dict[str, float]:
-    """Return the path reflectance, which the atmosphere adds, by band.
+    """Return the path reflectance by band.
 
-    The dark object of the bluest band from 0.45 µm on tells how much there is; other bands have what
-    Rayleigh's law leaves of it, (bluest / wavelength)⁴, at most their own dark object where that is known.
-    Chavez 1988, doi:10.1016/0034-4257(88)90019-3, with the relative scattering of very clear air; and Chavez
-    1996, PE&RS 62(9):1025.
+    The path reflectance of the bluest band from 0.45 µm on is its dark object. For other bands it is scaled
+    by Rayleigh scattering, (bluest / wavelength)⁴, and is at most the dark object of the band where known.
+    Chavez 1988, doi:10.1016/0034-4257(88)90019-3, with the relative scattering of a very clear atmosphere;
+    and Chavez 1996, PE&RS 62(9):1025.
 
     Args:
-        darkest: as `dark_object` finds it: of the bluest band, and of any others.
+        darkest: result of `dark_object` of the bluest band, and of any others.
         wavelengths: centre wavelength in µm, by band.
 
     Returns:
-        Reflectance 0..1 of each band with a wavelength; zero for all where none of `darkest` is visible.
+        Reflectance 0..1 of each band with a wavelength; 0 for all where no band of `darkest` is visible.
     """
     visible = {name: wavelengths[name] for name in darkest if BLUE <= wavelengths.get(name, 0) < INFRARED}
     if not visible:
         return dict.fromkeys(wavelengths, 0.0)
     bluest = min(visible, key=lambda name: visible[name])
     amount = darkest[bluest] if darkest[bluest] <= MOST else USUAL
-    found = {}
+    path = {}
     for name, wavelength in wavelengths.items():
         scattered = amount * (wavelengths[bluest] / wavelength) ** 4
-        found[name] = min(scattered, darkest.get(name, scattered))
-    return found
+        path[name] = min(scattered, darkest.get(name, scattered))
+    return path

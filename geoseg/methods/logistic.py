@@ -1,4 +1,4 @@
-"""Scores of values that a threshold divides."""
+"""Scores from the distance to a threshold."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 def logistic(
     values: NDArray[np.float32], threshold: float, scale: float, *, below: bool
 ) -> NDArray[np.float32]:
-    """Return 1 / (1 + exp(-z)), 0..1, with z the signed distance from the threshold in scales; 0 for NaN.
+    """Return 1 / (1 + exp(-z)), 0..1, with z the signed distance from the threshold divided by `scale`.
 
     Args:
-        values: any shape.
-        threshold: where the score is 0.5.
-        scale: distance from the threshold at which the score is 0.73.
-        below: whether values below the threshold score above 0.5, else those above it.
+        values: any shape; the score of NaN is 0.
+        threshold: value with a score of 0.5.
+        scale: distance from the threshold with a score of 0.73.
+        below: whether values below the threshold have scores above 0.5; else values above it.
     """
     sign = np.float32(scale if below else -scale)
     z: NDArray[np.float32] = values - np.float32(threshold)

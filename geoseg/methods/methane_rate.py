@@ -1,6 +1,6 @@
-"""From a map of methane enhancement to the rate of its source: mass, length, wind.
+"""Source rate of a plume from its enhancement, its length and the wind.
 
-Integrated mass enhancement (IME), Varon 2018, doi:10.5194/amt-11-5673-2018, with effective winds per sensor.
+Integrated mass enhancement (IME), Varon 2018, doi:10.5194/amt-11-5673-2018, with an effective wind by sensor.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from geoseg.errors import UsageError
 
 MOLAR_MASS = 0.01604
-"""kg of methane in a mole."""
+"""Molar mass of methane in kg/mol."""
 
 GAS_CONSTANT = 8.314462618
 PRESSURE, TEMPERATURE = 101_325.0, 298.15
-"""Pa and K at which a path of one metre filled with one part per million is counted."""
+"""Pressure in Pa and temperature in K of one part per million over a path of one metre."""
 
 MOL_PER_PPM_M = 1e-6 * PRESSURE / (GAS_CONSTANT * TEMPERATURE)
 """mol/m² in 1 ppm·m: 4.087e-5, which is 6.556e-7 kg/m²."""
@@ -27,14 +27,14 @@ SECONDS = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveWind:
-    """What wind at 10 m above ground makes of a plume's length: slope * U10 + offset, m/s."""
+    """Effective wind speed from the wind at 10 m above ground: slope * U10 + offset, in m/s."""
 
     slope: float
     offset: float
     citation: str
 
     def __call__(self, wind_10m: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the effective wind in m/s of the wind at 10 m."""
+        """Return the effective wind speed in m/s for a wind speed at 10 m in m/s."""
         return np.asarray(self.slope * np.asarray(wind_10m, np.float64) + self.offset)
 
 
@@ -46,34 +46,34 @@ def integrated_mass(enhancement: NDArray[np.floating], area_m2: NDArray[np.float
 
 
 def plume_length(area_m2: float) -> float:
-    """Return the square root of a plume's area, in m."""
+    """Return the length scale of a plume in m, the square root of its area."""
     return float(np.sqrt(area_m2))
 
 
 def ime_rate(mass_kg: float, length_m: float, effective_wind: float) -> float:
-    """Return the rate in kg/h: effective wind x mass / length.
+    """Return the source rate in kg/h: effective wind x mass / length.
 
     Raises:
-        UsageError: the wind or the length is not positive: nothing then carries the plume away.
+        UsageError: the wind or the length is not above 0.
     """
     if not effective_wind > 0:
         raise UsageError(
-            f"an effective wind of {effective_wind:g} m/s carries no plume: give the wind with --wind"
+            f"the effective wind speed is {effective_wind:g} m/s and must be above 0; check --wind"
         )
     if not length_m > 0:
-        raise UsageError("a plume without area has no rate")
+        raise UsageError("the area of the plume is 0, so it has no source rate")
     return effective_wind * mass_kg / length_m * SECONDS
 
 
 def along_wind(
     rows: NDArray[np.integer], cols: NDArray[np.integer], direction: float, pixel_size_m: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Return how far pixels lie along the wind, in m from the line across it through the first pixel.
+    """Return the distance of pixels along the wind in m, from the origin of rows and columns.
 
     Args:
-        rows: of the pixels.
-        cols: of the pixels.
-        direction: towards which the wind blows, in degrees clockwise from the top of the image.
+        rows: rows of the pixels.
+        cols: columns of the pixels.
+        direction: direction towards which the wind blows, in degrees clockwise from the top of the image.
         pixel_size_m: (row step, column step).
     """
     angle = np.radians(direction)
@@ -87,24 +87,24 @@ def cross_section_rate(
     direction: float,
     effective_wind: float,
 ) -> float:
-    """Return the rate in kg/h by the flux through transects across the wind.
+    """Return the source rate in kg/h by the flux through transects across the wind.
 
-    The enhancement is summed over lines that stand across the wind, as wide as a pixel's longer side so that
-    none falls between pixels, and the mean over those that meet the plume is carried by the wind. It needs no
-    length, and disagrees with the IME where the plume is no plume.
+    The enhancement is summed over transects as wide as the longer side of a pixel; the rate is the mean sum
+    of those with plume pixels times the wind. It does not depend on a length scale, and differs from the rate
+    by IME where the candidate is not a plume.
 
     Args:
         enhancement: (H, W) mol/m², NaN outside the plume.
         pixel_size_m: (row step, column step).
-        direction: towards which the wind blows, in degrees clockwise from the top of the image.
+        direction: direction towards which the wind blows, in degrees clockwise from the top of the image.
         effective_wind: m/s.
 
     Raises:
-        UsageError: there is no plume.
+        UsageError: the plume has no pixels.
     """
     rows, cols = np.nonzero(np.isfinite(enhancement))
     if not rows.size:
-        raise UsageError("a plume without pixels has no rate")
+        raise UsageError("the plume has no pixels, so it has no source rate")
     down, right = pixel_size_m
     along = along_wind(rows, cols, direction, pixel_size_m)
     step = max(down, right)

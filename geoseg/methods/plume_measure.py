@@ -1,42 +1,47 @@
-"""What a plume's pixels say: its background, mass, rate with an interval, and what else could look like it.
+"""Measurements of a plume: background, rate interval, direction, and measures for screening.
 
-All images are windows (H, W) around one plume, ppm·m, NaN where not known.
+All images are windows (H, W) around one plume, in ppm·m, NaN where unknown.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS, along_wind, integrated_mass
+from geoseg.methods.methane_rate import (
+    MOL_PER_PPM_M,
+    MOLAR_MASS,
+    SECONDS,
+    EffectiveWind,
+    along_wind,
+    integrated_mass,
+)
 from geoseg.methods.plume_search import CROSS, centre_and_spread, spots
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 GAP, LEAST_REACH = 2, 6
-"""Pixels between a plume and the ring around it, and width of the ring at least."""
+"""Gap in pixels between a plume and the ring around it, and smallest width of the ring."""
 
 LEVELS = np.linspace(0.8, 1.2, 9)
-"""Thresholds, in parts of the one used, at which the mask might as well have been cut."""
+"""Alternative thresholds for the uncertainty of the mask, relative to the one used."""
 
 CLEAR_SHARE = 0.9
-"""Share of a patch that must be known for its mean to count."""
+"""Share of a patch that must be known for its mean to be used."""
 
 DRAWS = 1000
-"""Of the Monte Carlo; the same for every plume, so that equal plumes have equal intervals."""
+"""Number of Monte Carlo draws. The seed is fixed, so that equal plumes have equal intervals."""
 
 LOW, HIGH = 2.5, 97.5
-"""Percentiles of an interval of 95 %."""
+"""Percentiles of a 95 % interval."""
 
 
 def ring_around(mask: Mask, usable: Mask) -> Mask:
-    """Return the usable pixels around a plume, a gap away from it: what its background is told by.
+    """Return the usable pixels of a ring around a plume, from which its background is estimated.
 
-    The ring is as wide as the square root of the plume's pixels, six at least.
+    The width of the ring is the square root of the number of pixels of the plume, at least six.
     """
     reach = max(LEAST_REACH, int(np.sqrt(np.count_nonzero(mask))))
     near = ndimage.binary_dilation(mask, CROSS, iterations=GAP)
@@ -45,97 +50,92 @@ def ring_around(mask: Mask, usable: Mask) -> Mask:
 
 
 def grown_masks(filtered: Image, mask: Mask, threshold: float) -> list[Mask]:
-    """Return the plume as it would be cut at each of `LEVELS` times the threshold.
+    """Return the masks of the plume at each of `LEVELS` times the threshold.
 
-    Of each cut, what touches the plume counts. Cuts at which nothing of it is left are left out.
+    A mask has all regions that touch the plume. Empty masks are left out.
     """
-    found = []
+    masks = []
     for level in LEVELS:
         labels, _ = ndimage.label(spots(np.nan_to_num(filtered, nan=-np.inf), level * threshold), CROSS)
-        own = np.unique(labels[mask])
-        cut = np.isin(labels, own[own > 0])
-        if cut.any():
-            found.append(cut)
-    return found or [mask]
+        touching = np.unique(labels[mask])
+        grown = np.isin(labels, touching[touching > 0])
+        if grown.any():
+            masks.append(grown)
+    return masks or [mask]
 
 
 def background_error(enhancement: Image, mask: Mask, usable: Mask) -> float:
-    """Return how far the mean over a patch of the plume's shape strays where there is no plume.
+    """Return the standard deviation of the mean over patches with the shape of the plume, outside plumes.
 
-    The patch is moved over the window; neighbouring pixels stray together, which a single pixel's noise
-    does not tell.
+    The patch is moved over the window. The result includes the correlation of the noise of neighbouring
+    pixels.
 
     Args:
         enhancement: ppm·m.
-        mask: the plume.
-        usable: clear pixels without any plume.
+        mask: pixels of the plume.
+        usable: clear pixels outside plumes.
 
     Returns:
-        Standard deviation in ppm·m, by the median absolute deviation; the pixels' own over the square root
-        of their number where no patch fits.
+        Standard deviation in ppm·m, from the median absolute deviation; where too few patches fit, that of
+        single pixels divided by the square root of the number of plume pixels.
     """
     rows, cols = np.nonzero(mask)
     patch = mask[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1].astype(np.float64)
     good = usable & np.isfinite(enhancement)
     values = np.where(good, enhancement, 0.0).astype(np.float64)
-    turned = patch[::-1, ::-1]
-    sums = signal.fftconvolve(values, turned, mode="valid")
-    counts = np.rint(signal.fftconvolve(good.astype(np.float64), turned, mode="valid"))
+    kernel = patch[::-1, ::-1]
+    sums = signal.fftconvolve(values, kernel, mode="valid")
+    counts = np.rint(signal.fftconvolve(good.astype(np.float64), kernel, mode="valid"))
     fits = counts >= CLEAR_SHARE * patch.sum()
     if np.count_nonzero(fits) >= 20:
         return centre_and_spread(sums[fits] / counts[fits])[1]
-    own = enhancement[good]
-    return centre_and_spread(own)[1] / float(np.sqrt(patch.sum())) if own.size > 1 else float("nan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindDraws:
-    """What the wind is drawn from."""
-
-    wind_m_s: float
-    """At 10 m above ground."""
-    wind_error: float
-    """Relative standard error."""
-    slope: float
-    offset: float
-    """Effective wind = slope * U10 + offset."""
+    single = enhancement[good]
+    return centre_and_spread(single)[1] / float(np.sqrt(patch.sum())) if single.size > 1 else float("nan")
 
 
 def rate_interval(
-    enhancement: Image, areas_m2: NDArray[np.float64], masks: list[Mask], error_ppm_m: float, draws: WindDraws
+    enhancement: Image,
+    areas_m2: NDArray[np.float64],
+    masks: list[Mask],
+    error_ppm_m: float,
+    wind_m_s: float,
+    wind_error: float,
+    effective: EffectiveWind,
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the rate in kg/h, by Monte Carlo over wind, mask and background.
+    """Return the 95 % interval of the source rate in kg/h, by Monte Carlo over wind, mask and background.
 
-    The wind is drawn from a log-normal distribution, the mask among `masks`, the background's level from a
-    normal distribution; none of them below zero.
+    The wind speed has a log-normal distribution, the mask is one of `masks`, and the level of the background
+    has a normal distribution. Wind and mass are at least 0.
 
     Args:
         enhancement: ppm·m above the background.
-        areas_m2: (H, W) of the pixels.
-        masks: the plume as it might have been cut.
-        error_ppm_m: standard error of the background's level.
-        draws: of the wind.
+        areas_m2: (H, W) pixel areas.
+        masks: alternative masks of the plume.
+        error_ppm_m: standard error of the level of the background.
+        wind_m_s: wind speed at 10 m above ground.
+        wind_error: relative standard error of the wind speed.
+        effective: relation of effective wind to wind at 10 m.
     """
     rng = np.random.default_rng(0)
     moles = enhancement * np.float32(MOL_PER_PPM_M)
     mass = np.array([integrated_mass(np.where(mask, moles, np.nan), areas_m2) for mask in masks])
     area = np.array([areas_m2[mask].sum() for mask in masks])
     per_ppm = MOL_PER_PPM_M * MOLAR_MASS * area
-    sigma = np.sqrt(np.log1p(draws.wind_error**2))
-    wind = draws.wind_m_s * np.exp(rng.normal(-(sigma**2) / 2, sigma, DRAWS))
-    effective = np.maximum(draws.slope * wind + draws.offset, 0)
+    sigma = np.sqrt(np.log1p(wind_error**2))
+    wind = wind_m_s * np.exp(rng.normal(-(sigma**2) / 2, sigma, DRAWS))
+    effective_winds = np.maximum(effective(wind), 0)
     pick = rng.integers(len(masks), size=DRAWS)
     level = rng.normal(0, error_ppm_m, DRAWS)
     drawn = np.maximum(mass[pick] - level * per_ppm[pick], 0)
-    rates = effective * drawn / np.sqrt(area[pick]) * SECONDS
+    rates = effective_winds * drawn / np.sqrt(area[pick]) * SECONDS
     low, high = np.percentile(rates, (LOW, HIGH))
     return float(low), float(high)
 
 
 def main_axis(weights: Image, mask: Mask, pixel_size_m: tuple[float, float]) -> float:
-    """Return the direction of a plume's long axis, degrees clockwise from the top of the image, 0..180.
+    """Return the direction of the long axis of a plume, degrees clockwise from the top of the image, 0..180.
 
-    By the second moments of the enhancement.
+    It is computed from the second moments of the enhancement.
     """
     rows, cols = np.nonzero(mask)
     weight = np.maximum(np.nan_to_num(weights[mask]), 0).astype(np.float64)
@@ -149,11 +149,11 @@ def main_axis(weights: Image, mask: Mask, pixel_size_m: tuple[float, float]) -> 
 
 
 def upwind_end(mask: Mask, towards: float, pixel_size_m: tuple[float, float]) -> tuple[int, int]:
-    """Return the (row, column) of the plume's pixel that the wind meets first.
+    """Return the (row, column) of the upwind pixel of a plume.
 
     Args:
-        mask: the plume.
-        towards: where the wind blows to, degrees clockwise from the top of the image.
+        mask: pixels of the plume.
+        towards: direction towards which the wind blows, degrees clockwise from the top of the image.
         pixel_size_m: (row step, column step).
     """
     rows, cols = np.nonzero(mask)
@@ -162,7 +162,7 @@ def upwind_end(mask: Mask, towards: float, pixel_size_m: tuple[float, float]) ->
 
 
 def step_from_ring(values: Image, mask: Mask, ring: Mask) -> float:
-    """Return how far the mean over the plume lies above the median of the ring; NaN where not known."""
+    """Return the mean over the plume minus the median of the ring; NaN where unknown."""
     inside, around = values[mask & np.isfinite(values)], values[ring & np.isfinite(values)]
     if not inside.size or not around.size:
         return float("nan")
@@ -170,10 +170,7 @@ def step_from_ring(values: Image, mask: Mask, ring: Mask) -> float:
 
 
 def contrast(values: Image, mask: Mask, ring: Mask) -> float:
-    """Return how far the ground under a plume differs from the ring, in standard deviations of the ring.
-
-    NaN where it is not known.
-    """
+    """Return the difference of plume and ring in standard deviations of the ring; NaN where unknown."""
     around = values[ring & np.isfinite(values)]
     step = step_from_ring(values, mask, ring)
     if around.size < 2:
@@ -183,10 +180,10 @@ def contrast(values: Image, mask: Mask, ring: Mask) -> float:
 
 
 def likeness(enhancement: Image, albedo: Image, where: Mask) -> float:
-    """Return the absolute correlation of enhancement and ground brightness over a plume and its ring.
+    """Return the absolute correlation of enhancement and surface brightness over a plume and its ring.
 
-    A plume drifts over fields of any brightness; a field that looks like gas has its own. NaN where there
-    are too few pixels or no variation.
+    Methane does not depend on the surface brightness; artefacts of the surface do. NaN where there are too
+    few pixels or no variation.
     """
     both = where & np.isfinite(enhancement) & np.isfinite(albedo)
     if np.count_nonzero(both) < 10:
@@ -198,18 +195,18 @@ def likeness(enhancement: Image, albedo: Image, where: Mask) -> float:
 
 
 def share_near(mask: Mask, what: Mask) -> float:
-    """Return how much of a plume's rim, two pixels wide, is something else: water, cloud."""
+    """Return the share of the rim of a plume, two pixels wide, that is in a mask such as water or cloud."""
     rim = ndimage.binary_dilation(mask, CROSS, iterations=GAP) & ~mask
     count = int(np.count_nonzero(rim))
     return float(np.count_nonzero(rim & what) / count) if count else 0.0
 
 
 def cut_pixels(mask: Mask, known: Mask) -> int:
-    """Return how many of a plume's pixels lie within two pixels of where nothing is known.
+    """Return the number of pixels of a plume that lie within two pixels of unknown pixels.
 
     Args:
-        mask: (H, W) the plume.
-        known: (H, W) pixels that have a column; beyond the array nothing is known.
+        mask: (H, W) pixels of the plume.
+        known: (H, W) pixels with an enhancement; pixels outside the array are unknown.
     """
     unknown = np.pad(~known, 1, constant_values=True)
     return int(np.count_nonzero(mask & ndimage.binary_dilation(unknown, CROSS, iterations=GAP)[1:-1, 1:-1]))

@@ -1,8 +1,8 @@
-"""Which spots of an enhancement map are plumes: threshold, shape, and how many arise by chance.
+"""Plume detection in an enhancement map: background, threshold, shape of spots, and number of false alarms.
 
-Noise of a retrieval is as often below the background as above it, a plume is only above. The map turned
-upside down therefore shows what chance makes of this very scene (as in radio astronomy: Serra 2012,
-doi:10.1071/AS11065), and the strength of its spots says how many false ones to expect beyond any strength.
+Noise of a retrieval is symmetric about the background; a plume is only above it. The spots of the negated map
+are therefore false alarms of the same scene (as in radio astronomy: Serra 2012, doi:10.1071/AS11065), and
+their strengths give the expected number of false alarms above any strength.
 """
 
 from __future__ import annotations
@@ -23,57 +23,56 @@ CROSS = ndimage.generate_binary_structure(2, 1)
 """A pixel and its four neighbours."""
 
 MEDIAN = 3
-"""Pixels a side of the median filter."""
+"""Side of the median filter in pixels."""
 
 GAPS = 2
-"""Pixels by which the parts of a plume are closed up: noise tears thin tails to pieces."""
+"""Iterations of the closing that joins parts of a plume which noise has separated."""
 
 MARGIN = MEDIAN // 2 + 2 + 2 * GAPS
-"""Pixels around a pixel that decide on it: the median's, one each for erosion and dilation, and closing."""
+"""Distance in pixels over which a result depends on its neighbours: median, erosion, dilation, closing."""
 
 MAD_TO_STD = 1.4826
-"""A normal distribution's standard deviation by its median absolute deviation."""
+"""Standard deviation of a normal distribution divided by its median absolute deviation."""
 
 PRIOR_INDEX, PRIOR_WEIGHT = 4.0, 2.0
-"""Exponent of the tail of false spots where few are seen, and how many spots it counts for."""
+"""Prior exponent of the tail of false alarms, and the number of spots that it weighs as much as."""
 
 TAIL = 50
-"""Strongest false spots whose tail is fitted."""
-
+"""Number of the strongest false alarms to which the tail is fitted."""
 
 BLOCK = 64
-"""Pixels a side of the blocks in which the background is measured: greater than plumes, smaller than
-landscapes, for noise of a city is no noise of the desert beside it."""
+"""Side in pixels of the blocks in which the background is measured: larger than plumes, smaller than
+landscapes, because noise depends on the surface."""
 
 LEAST_KNOWN = 0.25
-"""Share of a block that must be known; others take after their neighbours."""
+"""Share of a block that must be known; other blocks get the values of their neighbours."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Background:
-    """An enhancement map where there is no plume, ppm·m: level and noise from block to block."""
+    """Level and noise of an enhancement map outside plumes, by block, in ppm·m."""
 
     mean: NDArray[np.float64]
-    """(r, c) level of each block after the median filter, by the median, which plumes do not move."""
+    """(r, c) level of each block after the median filter: the median, which plumes hardly change."""
     std: NDArray[np.float64]
-    """(r, c) its noise, by the median absolute deviation."""
+    """(r, c) noise of each block after the median filter, from the median absolute deviation."""
     pixel_std: float
-    """Noise of single pixels, before the filter: the median of the blocks."""
+    """Noise of single pixels before the median filter: the median of all blocks."""
     size: int = BLOCK
-    """Pixels a side of a block."""
+    """Side of a block in pixels."""
 
     @property
     def level(self) -> float:
-        """The middle of all blocks."""
+        """Median level of all blocks."""
         return float(np.median(self.mean))
 
     @property
     def noise(self) -> float:
-        """The middle of all blocks, after the filter."""
+        """Median noise of all blocks, after the median filter."""
         return float(np.median(self.std))
 
     def at(self, row: int, col: int, height: int, width: int) -> tuple[Image, Image]:
-        """Return level and noise (H, W) over a window, interpolated between the middles of blocks.
+        """Return level and noise (H, W) over a window, interpolated between the centres of blocks.
 
         Args:
             row: first row of the window in the scene; may be negative.
@@ -96,17 +95,17 @@ class Background:
         return between(self.mean), between(self.std)
 
     def even(self) -> Background:
-        """Return one level and one noise for the whole scene."""
+        """Return a background with constant level and noise."""
         mean, std = np.array([[self.level]]), np.array([[self.noise]])
         return Background(mean=mean, std=std, pixel_std=self.pixel_std, size=self.size)
 
 
 def block_statistics(values: Image, size: int = BLOCK) -> NDArray[np.float64]:
-    """Return level and spread (2, r, c) of blocks of an image, NaN where too little is known.
+    """Return level and spread (2, r, c) of blocks of an image, NaN where too few pixels are known.
 
     Args:
-        values: (H, W), NaN where not known; blocks at the right and lower edge may be smaller.
-        size: pixels a side of a block.
+        values: (H, W), NaN where unknown; blocks at the right and lower edge may be smaller.
+        size: side of a block in pixels.
     """
     height, width = values.shape
     found = np.full((2, -(-height // size), -(-width // size)), np.nan)
@@ -120,30 +119,30 @@ def block_statistics(values: Image, size: int = BLOCK) -> NDArray[np.float64]:
 
 
 def background_of(filtered: NDArray[np.float64], raw: NDArray[np.float64]) -> Background:
-    """Make a background of the statistics of all blocks.
+    """Return the background from the statistics of all blocks.
 
-    Levels and noise are smoothed over neighbouring blocks, so that no block is judged by itself alone.
+    Levels and noise are smoothed over neighbouring blocks.
 
     Args:
-        filtered: (2, r, c) of the enhancement after `smooth`, NaN where not known.
-        raw: (2, r, c) of the enhancement itself.
+        filtered: (2, r, c) level and spread of the enhancement after `smooth`, NaN where unknown.
+        raw: (2, r, c) level and spread of the enhancement before.
 
     Raises:
-        SceneError: nothing is known, or there is no noise at all.
+        SceneError: no block is known, or the noise is 0.
     """
     known = np.isfinite(filtered[0])
     if not known.any():
         raise SceneError(
-            "too few pixels have a methane column: nearly all is cloud, water or nodata, or the scene is too "
-            "small; give a clearer day, or a larger scene"
+            "too few pixels have a methane column: nearly all pixels are cloud, water or nodata, or the "
+            "scene is too small; use a scene with less cloud, or a larger one"
         )
     noise = float(np.median(filtered[1][known]))
     if not noise > 0:
         raise SceneError(
-            "the methane columns have no noise: bands are multiples of each other; check that each is what "
-            "it should be (--band)"
+            "the methane columns have no noise: the bands are multiples of each other; check which band is "
+            "which (--band)"
         )
-    # Of a block that is flat by accident everything would stand out.
+    # In a block without noise every pixel would exceed the threshold.
     std = np.where(known, np.maximum(filtered[1], noise / 4), np.nan)
     return Background(
         mean=_over_neighbours(filtered[0], np.nanmedian),
@@ -153,7 +152,7 @@ def background_of(filtered: NDArray[np.float64], raw: NDArray[np.float64]) -> Ba
 
 
 def _over_neighbours(nodes: NDArray[np.float64], how: Callable[..., np.float64]) -> NDArray[np.float64]:
-    """Return a statistic of each node and its eight neighbours, wider where none of them is known."""
+    """Return a statistic of each node and its eight neighbours, of more neighbours where none is known."""
     out = np.empty(nodes.shape)
     for i in range(nodes.shape[0]):
         for j in range(nodes.shape[1]):
@@ -168,16 +167,16 @@ def _over_neighbours(nodes: NDArray[np.float64], how: Callable[..., np.float64])
 
 
 def centre_and_spread(values: NDArray[np.floating]) -> tuple[float, float]:
-    """Median, and the standard deviation by the median absolute deviation."""
+    """Return the median, and the standard deviation from the median absolute deviation."""
     middle = float(np.median(values))
     return middle, MAD_TO_STD * float(np.median(np.abs(values - middle)))
 
 
 def smooth(enhancement: Image) -> Image:
-    """Return the 3 x 3 median of what is known, NaN where the pixel itself is not known.
+    """Return the 3 x 3 median of the known pixels, NaN where the pixel itself is unknown.
 
     Args:
-        enhancement: (H, W), NaN where not known; unknown neighbours count as the pixel itself.
+        enhancement: (H, W), NaN where unknown; unknown neighbours count as the pixel itself.
     """
     known = np.isfinite(enhancement)
     filled = np.where(known, enhancement, np.float32(0)).astype(np.float32)
@@ -194,9 +193,9 @@ def smooth(enhancement: Image) -> Image:
 
 
 def spots(filtered: Image, threshold: Image | float) -> Mask:
-    """Say where the filtered enhancement is above a threshold and not only along threads of one pixel.
+    """Return where the filtered enhancement exceeds a threshold, after opening and closing.
 
-    The opening with a 3 x 3 cross takes away what is nowhere three pixels wide.
+    The opening with a 3 x 3 cross removes features that are nowhere three pixels wide.
     """
     above = np.asarray(filtered > threshold)
     opened = ndimage.binary_opening(above, CROSS)
@@ -204,42 +203,42 @@ def spots(filtered: Image, threshold: Image | float) -> Mask:
 
 
 def strength(excess_sigmas: NDArray[np.float64], pixels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how strong spots are: mean excess over the background in its deviations, times sqrt(pixels)."""
+    """Return the strength of spots: mean excess over the background in standard deviations x sqrt(pixels)."""
     return np.asarray(excess_sigmas * np.sqrt(pixels))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FalseAlarms:
-    """How many spots a scene shows by chance, by their strength."""
+    """Expected number of false alarms of a scene, by strength."""
 
     strengths: NDArray[np.float64]
-    """Of the spots of the map turned upside down, descending."""
-    least: float
-    """Strength of the weakest spot that could be found."""
+    """Strengths of the spots of the negated map, descending."""
+    min_strength: float
+    """Strength of the weakest spot that can be detected."""
 
     def expected(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how many false spots of each strength or more the scene should show.
+        """Return the expected number of false alarms of each strength or more.
 
-        A power law through the strongest `TAIL` ones (Hill 1975, doi:10.1214/aos/1176343247), its exponent
-        drawn towards `PRIOR_INDEX` where they are few; weaker spots are counted.
+        A power law is fitted to the strongest `TAIL` ones (Hill 1975, doi:10.1214/aos/1176343247), with a
+        prior of `PRIOR_INDEX` for its exponent; weaker ones are counted.
         """
         base, index, top = self._tail()
-        # One more than seen: that none was seen does not say that none can be.
+        # One more than observed: the expectation is not 0 where none was observed.
         tail = (top + 1) * np.maximum(strengths / base, 1.0) ** -index
         count = len(self.strengths)
         above = count - np.searchsorted(self.strengths[::-1], strengths, side="left")
         return np.asarray(np.where(strengths >= base, tail, above + 1.0))
 
-    def needed(self, expected: float) -> float:
-        """Return the strength beyond which so few false spots are expected; within the tail."""
+    def strength_at(self, expected: float) -> float:
+        """Return the strength at which the expected number of false alarms falls to `expected`."""
         base, index, top = self._tail()
         return float(base * max((top + 1) / expected, 1.0) ** (1 / index))
 
     def _tail(self) -> tuple[float, float, int]:
-        """Where the tail begins, its exponent, and how many spots it holds."""
+        """Return the smallest strength of the tail, its exponent, and its number of spots."""
         count = len(self.strengths)
         top = self.strengths[: min(count, TAIL)]
-        base = float(top[-1]) if count else self.least
+        base = float(top[-1]) if count else self.min_strength
         logs = float(np.log(top / base).sum()) if count else 0.0
         index = (max(len(top) - 1, 0) + PRIOR_WEIGHT) / (logs + PRIOR_WEIGHT / PRIOR_INDEX)
         return base, index, len(top)

@@ -1,4 +1,4 @@
-"""How well scores rank what is there above what is not: average precision, with intervals over sites."""
+"""Average precision of scores, with confidence intervals over sites."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from geoseg.methods.accuracy import draws
 
 Truth = NDArray[np.bool_]
-"""(N, K): whether a site is of a class."""
+"""(N, K) whether a site has a class."""
 
 Scores = NDArray[np.floating]
-"""(N, K) scores; only their order counts."""
+"""(N, K) scores; only their order matters."""
 
 
 def average_precision(
     truth: NDArray[np.bool_], scores: NDArray[np.floating], counts: NDArray[np.integer] | None = None
 ) -> float:
-    """Return AP = Σ (R_n − R_{n−1}) P_n over the distinct scores, from the greatest down.
+    """Return AP = Σ (R_n − R_{n−1}) P_n over the distinct scores in descending order.
 
-    R_n and P_n are recall and precision of what scores at least as much; equal scores come together, so that
-    the order in which sites are listed does not count. No interpolation (Zhu 2004).
+    R_n and P_n are recall and precision of sites with at least that score. Equal scores are treated together,
+    so the order of sites does not matter. There is no interpolation (Zhu 2004).
 
     Args:
         truth: (N,).
         scores: (N,).
-        counts: (N,) how often each site counts; None: once.
+        counts: (N,) weight of each site; None: 1.
 
     Returns:
-        0..1; NaN where there is no positive.
+        0..1; NaN where no site has the class.
     """
     order = np.argsort(-scores, kind="stable")
     return _of_sorted(truth[order], scores[order], None if counts is None else counts[order])
@@ -40,17 +40,17 @@ def average_precision(
 def _of_sorted(
     truth: NDArray[np.bool_], scores: NDArray[np.floating], counts: NDArray[np.integer] | None
 ) -> float:
-    """Average precision of scores that fall."""
+    """Return the average precision of scores in descending order."""
     weight = np.ones(len(truth), np.int64) if counts is None else counts.astype(np.int64)
-    right = np.cumsum(weight * truth)
-    told = np.cumsum(weight)
-    if not len(truth) or not right[-1]:
+    correct = np.cumsum(weight * truth)
+    total = np.cumsum(weight)
+    if not len(truth) or not correct[-1]:
         return float("nan")
     last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
-    right, told = right[last], told[last]
-    precision = right / np.maximum(told, 1)
-    steps = np.diff(right, prepend=0)
-    return float((steps * precision).sum() / right[-1])
+    correct, total = correct[last], total[last]
+    precision = correct / np.maximum(total, 1)
+    steps = np.diff(correct, prepend=0)
+    return float((steps * precision).sum() / correct[-1])
 
 
 def per_class(truth: Truth, scores: Scores) -> tuple[float, ...]:
@@ -59,43 +59,43 @@ def per_class(truth: Truth, scores: Scores) -> tuple[float, ...]:
 
 
 def macro(values: Sequence[float]) -> float:
-    """Mean over the classes that have a positive; NaN of none."""
+    """Return the mean over classes with a value; NaN where there are none."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intervals:
-    """95 % percentile intervals over draws of sites; NaN of nothing."""
+    """Percentile intervals over bootstrap samples of sites; NaN without sites."""
 
     classes: tuple[tuple[float, float], ...]
     macro: tuple[float, float]
 
 
 def intervals(truth: Truth, scores: Scores, *, level: float = 0.95) -> Intervals:
-    """Draw sites with replacement, the same for all classes, and return the intervals of their scores.
+    """Return the intervals of average precision over bootstrap samples of sites.
 
-    A draw without a positive of a class says nothing of it, and counts for the others only.
+    A sample without a site of a class is left out of the interval of that class.
 
     Args:
         truth: (N, K).
         scores: (N, K).
-        level: of the intervals.
+        level: confidence level, 0..1.
     """
     sites, classes = truth.shape
-    nothing = (float("nan"), float("nan"))
+    unknown = (float("nan"), float("nan"))
     if not sites:
-        return Intervals(classes=(nothing,) * classes, macro=nothing)
+        return Intervals(classes=(unknown,) * classes, macro=unknown)
     orders = [np.argsort(-scores[:, index], kind="stable") for index in range(classes)]
     ordered = [(truth[order, index], scores[order, index], order) for index, order in enumerate(orders)]
-    found = []
+    precisions = []
     for drawn in draws(sites):
         counts = np.bincount(drawn, minlength=sites)
-        found.append([_of_sorted(there, score, counts[order]) for there, score, order in ordered])
-    table = np.array(found)
+        precisions.append([_of_sorted(true, score, counts[order]) for true, score, order in ordered])
+    table = np.array(precisions)
     return Intervals(
         classes=tuple(_interval(table[:, index], level) for index in range(classes)),
-        macro=_interval(np.array([macro(row) for row in found]), level),
+        macro=_interval(np.array([macro(row) for row in precisions]), level),
     )
 
 

@@ -1,8 +1,8 @@
-"""The refined Lee speckle filter: local statistics on the side of an edge where the pixel is.
+"""Refined Lee speckle filter, with local statistics on one side of an edge.
 
-Lee 1981, doi:10.1016/S0146-664X(81)80018-4. Each 7 x 7 window is summed up in 3 x 3 averages, their steepest
-gradient gives the direction of the edge, and of the two halves along that edge (28 pixels each, the middle
-line in both) the one whose average is nearer to the centre's is used. Water keeps its shore.
+Lee 1981, doi:10.1016/S0146-664X(81)80018-4. The steepest gradient of 3 x 3 means of a 7 x 7 window gives the
+direction of an edge. Of the two half windows along that edge (28 pixels each, the middle line in both) the
+one with the mean nearer to that of the centre is used, so shorelines are preserved.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from geoseg.methods.sar import GRD_LOOKS, LEE_RADIUS, Image
 
 _STRIP = 48
-"""Rows filtered at once, so that the sums stay in the processor's cache."""
+"""Rows filtered at once, so that the sums fit the processor cache."""
 _R = LEE_RADIUS
 
 
 def refined_lee(power: Image, looks: float = GRD_LOOKS) -> Image:
     """Filter speckle without blurring edges.
 
-    Translation-exact like all of `geoseg.methods.sar`; `LEE_RADIUS` is the margin that exact results need.
+    Translation-exact like all filters of `geoseg.methods.sar`; results closer than `LEE_RADIUS` to the edge
+    are not exact.
 
     Args:
         power: (H, W) linear power, NaN where not observed: such pixels have no weight and stay NaN.
@@ -37,7 +38,7 @@ def refined_lee(power: Image, looks: float = GRD_LOOKS) -> Image:
     for top in range(0, height, _STRIP):
         rows = slice(top, min(top + _STRIP, height) + 2 * _R)
         strip = out[top : top + _STRIP]
-        # Nearly all pixels have all their neighbours, and counting these is a third of the work.
+        # Counting neighbours takes a third of the time, and nearly all pixels have all of them.
         if width > 2 * _R and weights[rows, _R:-_R].all():
             strip[:] = _filter_strip(padded[rows], None, noise)
             for cols in (slice(0, _R), slice(width - _R, width)):
@@ -50,9 +51,9 @@ def refined_lee(power: Image, looks: float = GRD_LOOKS) -> Image:
 
 
 def _filter_strip(power: Image, weights: Image | None, noise: np.float32) -> Image:
-    """Filter rows that have their margin of 3 pixels on all sides.
+    """Filter rows that are padded by 3 pixels on all sides.
 
-    Pixels of weight 0 hold 0; without weights all count.
+    Pixels with a weight of 0 have a value of 0; without weights all pixels are valid.
     """
     stride = power.shape[1]
     flat, flat_weights = power.ravel(), None if weights is None else weights.ravel()
@@ -83,9 +84,9 @@ def _filter_strip(power: Image, weights: Image | None, noise: np.float32) -> Ima
 
 
 def _half_sums(x: Image, stride: int) -> list[Image]:
-    """Sums over the eight half windows around every pixel, as flat arrays.
+    """Return the sums over the eight half windows around every pixel, as flat arrays.
 
-    In the order left, right, top, bottom, lower left, upper right, upper left, lower right.
+    The order is left, right, top, bottom, lower left, upper right, upper left, lower right.
     """
     size = x.size - 2 * _R
     left, right = [x[:size]], [x[2 * _R :]]
@@ -117,7 +118,7 @@ def _half_sums(x: Image, stride: int) -> list[Image]:
 
 
 def _pick(parts: list[Image], sides: list[NDArray[np.bool_]]) -> Image:
-    """The part whose mask holds at each pixel; the first part has none and is where no other holds."""
+    """Return at each pixel the part whose mask is True; the first part where none is."""
     out = parts[0]
     for part, mask in zip(parts[1:], sides, strict=True):
         np.copyto(out, part, where=mask)
@@ -125,10 +126,10 @@ def _pick(parts: list[Image], sides: list[NDArray[np.bool_]]) -> Image:
 
 
 def _choose_side(flat: Image, weights: Image | None, stride: int) -> NDArray[np.uint8]:
-    """Which half window (in the order of `_half_sums`) each pixel belongs to, as a flat array."""
+    """Return the half window of each pixel, in the order of `_half_sums`, as a flat array."""
     means = _block_means(flat, weights, stride)
     (nw, n, ne), (w, centre, e), (sw, s, se) = means[0:3], means[3:6], means[6:9]
-    # Lee's four gradient masks on the 3 x 3 averages.
+    # The four gradient masks of Lee on the 3 x 3 means.
     gradients = (
         np.abs(nw + w + sw - ne - e - se),
         np.abs(nw + n + ne - sw - s - se),
@@ -148,12 +149,12 @@ def _choose_side(flat: Image, weights: Image | None, stride: int) -> NDArray[np.
 
 
 def _block_means(flat: Image, weights: Image | None, stride: int) -> list[Image]:
-    """The nine 3 x 3 averages of a 7 x 7 window, row by row; the centre's where nothing was observed."""
+    """Return the nine 3 x 3 means of a 7 x 7 window by row; that of the centre where none is observed."""
     mean = _sum3(flat, stride)
     count = None if weights is None else _sum3(weights, stride)
     mean /= np.float32(9) if count is None else np.maximum(count, 1)
     span = flat.size - 2 * _R * stride - 2 * _R
-    # `mean[p]` stands for the block around flat pixel p + stride + 1.
+    # `mean[p]` is of the block around flat pixel p + stride + 1.
     starts = [(row * stride) + col for row in (0, 2, 4) for col in (0, 2, 4)]
     parts = [mean[start : start + span] for start in starts]
     if count is None:
@@ -163,7 +164,7 @@ def _block_means(flat: Image, weights: Image | None, stride: int) -> list[Image]
 
 
 def _sum3(x: Image, stride: int) -> Image:
-    """Sums over 3 x 3 pixels of a flat array; element p is the block around pixel p + stride + 1."""
+    """Return the sums over 3 x 3 pixels of a flat array; element p is centred on pixel p + stride + 1."""
     row = x[:-2] + x[1:-1]
     row += x[2:]
     out = row[: -2 * stride] + row[stride:-stride]

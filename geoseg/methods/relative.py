@@ -1,8 +1,8 @@
-"""Bring one date to the radiometry of another: relative normalisation, band by band.
+"""Radiometric normalization of one date to another, by band.
 
-Two dates differ by sun, haze and sensor even where nothing changed. A straight line through pixels that did
-not change takes that away (Canty & Nielsen 2008, doi:10.1016/j.rse.2007.07.013); where none can be told,
-histograms can be matched.
+Two dates differ by illumination, haze and sensor even where nothing changed. A linear fit to invariant pixels
+removes these differences (Canty & Nielsen 2008, doi:10.1016/j.rse.2007.07.013); histogram matching does so
+without invariant pixels.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from geoseg.methods.mad import FLOOR, Matrix, fit_mad, no_change_weights
 
 INVARIANT = 0.95
-"""Probability of no change from which a pixel is taken for invariant."""
+"""Probability of no change above which a pixel is invariant."""
 LEAST_INVARIANT = 500
-"""Pixels that a line is fitted to; with fewer, the most probable ones are taken."""
+"""Smallest number of pixels of the fit; where fewer are invariant, the most probable pixels are used."""
 QUANTILES = 256
-"""Nodes of a matched histogram."""
+"""Number of quantiles of a matched histogram."""
 GAINS = (0.2, 5.0)
-"""Slopes beyond these are no radiometry: the dates show different things, or are in different units."""
+"""Plausible range of gains; others mean that the dates show different places or have different units."""
 
 
 class Normalisation(Protocol):
-    """Turns the second date's values into what the first date's sensor would have seen."""
+    """Converts values of the second date to the radiometry of the first."""
 
     def __call__(self, after: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (B, …) normalised values of (B, …)."""
 
     @property
     def description(self) -> str:
-        """One line for the record."""
+        """Description for the run record, one line."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,26 +43,26 @@ class Unchanged:
     description: str = "no radiometric normalisation"
 
     def __call__(self, after: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the values as they are."""
+        """Return the values unchanged."""
         return after
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lines:
-    """A straight line for each band: gain * after + offset."""
+    """A linear function for each band: gain * after + offset."""
 
     gains: Matrix
     """(B,)."""
     offsets: Matrix
     """(B,) in the unit of the values."""
     pixels: int
-    """Invariant pixels that the lines were fitted to."""
+    """Number of invariant pixels of the fit."""
 
     @property
     def description(self) -> str:
-        """Gains and the number of pixels."""
+        """Description with the gains and the number of pixels."""
         gains = ", ".join(f"{gain:.3g}" for gain in self.gains)
-        return f"second date brought to the first by {self.pixels} invariant pixels (gains {gains})"
+        return f"second date normalised to the first by {self.pixels} invariant pixels (gains {gains})"
 
     def __call__(self, after: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return gain * after + offset."""
@@ -74,17 +74,17 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Histograms:
-    """A monotone curve for each band that gives the second date the first one's histogram."""
+    """A monotone curve for each band that matches the histogram of the second date to that of the first."""
 
     after: Matrix
     """(B, Q) quantiles of the second date, ascending."""
     before: Matrix
-    """(B, Q) the same quantiles of the first."""
+    """(B, Q) the same quantiles of the first date."""
 
-    description: str = "second date brought to the first by matching histograms"
+    description: str = "second date normalised to the first by histogram matching"
 
     def __call__(self, after: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the curves' values; beyond the ends they go on in parallel to the diagonal."""
+        """Return the values of the curves, which have a slope of 1 beyond their ends."""
         out = np.empty_like(after)
         for values, target, x, y in zip(after, out, self.after, self.before, strict=True):
             beyond = np.where(values < x[0], values - x[0], np.where(values > x[-1], values - x[-1], 0))
@@ -94,34 +94,33 @@ class Histograms:
 
 
 def fit_lines(before: Matrix, after: Matrix) -> Lines:
-    """Fit a line per band to the pixels that IR-MAD finds invariant.
+    """Fit a linear function for each band to the invariant pixels of IR-MAD.
 
-    Both dates have errors, so the line is the one of least perpendicular distance in units of each date's
-    spread (reduced major axis), which is the same line whichever date comes first.
+    Both dates have errors, so the fit is the reduced major axis, which does not depend on the order of dates.
 
     Args:
         before: (B, n) float64, all finite.
         after: (B, n).
 
     Raises:
-        SceneError: too few pixels, or a band without variation.
+        SceneError: there are too few pixels, or a band is constant.
     """
     weights = no_change_weights(fit_mad(before, after, floor=FLOOR), before, after)
-    kept = weights > INVARIANT
-    if kept.sum() < LEAST_INVARIANT:
-        kept = weights >= np.sort(weights)[-min(LEAST_INVARIANT, weights.size)]
-    x, y = after[:, kept], before[:, kept]
-    # Dates in different units (reflectance, counts) differ by one large factor in all bands.
+    invariant = weights > INVARIANT
+    if invariant.sum() < LEAST_INVARIANT:
+        invariant = weights >= np.sort(weights)[-min(LEAST_INVARIANT, weights.size)]
+    x, y = after[:, invariant], before[:, invariant]
+    # Dates in different units (reflectance, digital numbers) differ by a large factor in all bands.
     ratio = float(np.median(before.std(axis=1) / np.maximum(after.std(axis=1), 1e-12)))
     unit = 1.0 if GAINS[0] <= ratio <= GAINS[1] else ratio
     gains = np.clip(y.std(axis=1) / np.maximum(x.std(axis=1), 1e-12), unit * GAINS[0], unit * GAINS[1])
     return Lines(
-        gains=gains, offsets=y.mean(axis=1) - gains * x.mean(axis=1), pixels=int(np.count_nonzero(kept))
+        gains=gains, offsets=y.mean(axis=1) - gains * x.mean(axis=1), pixels=int(np.count_nonzero(invariant))
     )
 
 
 def fit_histograms(before: Matrix, after: Matrix) -> Histograms:
-    """Match the histograms of a sample, (B, n) each, all finite."""
+    """Fit histogram matching to samples (B, n) of both dates, all finite."""
     shares = np.linspace(0, 1, QUANTILES)
     return Histograms(
         after=np.asarray(np.quantile(after, shares, axis=1).T),

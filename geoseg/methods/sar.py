@@ -1,9 +1,9 @@
 """Radar backscatter: decibels and linear power, and speckle filters.
 
-Filters work in linear power, where speckle averages out without bias. They are translation-exact: the value
-at a pixel depends on the pixels within the filter's radius alone and is the same to the last bit in whatever
-array the pixel sits, because all sums are taken in one fixed order. Pixels that are NaN or outside the array
-have no weight, and a pixel that is NaN itself stays NaN.
+Filters work in linear power, in which the mean over speckle is unbiased. They are translation-exact: the
+value of a pixel depends only on pixels within the radius of the filter and is bit-identical in any array,
+because sums are taken in a fixed order. Pixels that are NaN or outside the array have no weight; NaN stays
+NaN.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 LEE_RADIUS = 3
-"""Of `lee` and `refined_lee`: 7 x 7 pixels."""
+"""Radius of `lee` and `refined_lee`: 7 x 7 pixels."""
 BOXCAR_RADIUS = 2
-"""Default of `boxcar`: 5 x 5 pixels."""
+"""Default radius of `boxcar`: 5 x 5 pixels."""
 GRD_LOOKS = 4.4
 """Equivalent number of looks of Sentinel-1 IW GRDH (product specification S1-RS-MDA-52-7441)."""
 
@@ -25,27 +25,26 @@ _TINY = np.float32(1e-10)
 
 
 def to_power(db: Image) -> Image:
-    """Turn decibels into linear power, 10^(dB / 10)."""
+    """Return the linear power of decibels, 10^(dB / 10)."""
     power: Image = np.exp(np.ascontiguousarray(db, np.float32) * _TO_LOG)
     return power
 
 
 def to_db(power: Image) -> Image:
-    """Turn linear power into decibels; power of 0 or less becomes -100 dB."""
+    """Return the decibels of linear power; -100 dB for power of 0 or less."""
     return np.log(np.maximum(np.ascontiguousarray(power, np.float32), _TINY)) * (1 / _TO_LOG)
 
 
 def equivalent_looks(power: Image, side: int = 8) -> float:
-    """Estimate the equivalent number of looks, 1..100, from the calmest blocks of an image.
+    """Return the equivalent number of looks, 1..100, estimated from homogeneous blocks of an image.
 
-    The squared mean by the variance of blocks of `side`² pixels (Oliver & Quegan 2004, section 4.4). Texture
-    lowers it, so that the upper quartile stands for the homogeneous blocks (and leans a fifth too high where
-    all are). `GRD_LOOKS` where no block is
-    whole.
+    It is the squared mean divided by the variance of blocks of `side`² pixels (Oliver & Quegan 2004, section
+    4.4). Texture lowers it, so the upper quartile of blocks is used, which is a fifth too high for a
+    homogeneous image. `GRD_LOOKS` where no block is fully observed.
 
     Args:
         power: (H, W) linear power, NaN where not observed.
-        side: of the blocks, in pixels.
+        side: side of the blocks in pixels.
     """
     rows, cols = power.shape[0] // side, power.shape[1] // side
     blocks = power[: rows * side, : cols * side].reshape(rows, side, cols, side).swapaxes(1, 2)
@@ -59,11 +58,11 @@ def equivalent_looks(power: Image, side: int = 8) -> float:
 
 
 def boxcar(power: Image, radius: int = BOXCAR_RADIUS) -> Image:
-    """Average over a square window of 2 radius + 1 pixels a side.
+    """Return the mean over a square window with a side of 2 radius + 1 pixels.
 
     Args:
-        power: (H, W) linear power (or anything that averages), NaN where not observed.
-        radius: in pixels; also the margin that exact results need.
+        power: (H, W) linear power, or another quantity that can be averaged; NaN where not observed.
+        radius: in pixels; results closer than this to the edge are not exact.
     """
     (total,), count = _box_sums(power, radius)
     mean: Image = np.divide(total, np.maximum(count, 1))
@@ -74,24 +73,25 @@ def boxcar(power: Image, radius: int = BOXCAR_RADIUS) -> Image:
 def lee(power: Image, looks: float = GRD_LOOKS, radius: int = LEE_RADIUS) -> Image:
     """Filter speckle by local statistics (Lee 1980, doi:10.1109/TPAMI.1980.4766994).
 
-    mean + b (x - mean) with b = var(signal) / var(x): averages where the window is homogeneous, keeps what
-    varies more than speckle of the given number of looks.
+    mean + b (x - mean) with b = var(signal) / var(x): the mean where the window is homogeneous, with less
+    smoothing where the variance exceeds that of speckle with the given number of looks.
 
     Args:
         power: (H, W) linear power, NaN where not observed.
         looks: equivalent number of looks.
-        radius: of the window; also the margin that exact results need.
+        radius: radius of the window in pixels; results closer than this to the edge are not exact.
     """
     (total, squares), count = _box_sums(power, radius, squares=True)
     return _minimum_mean_square(np.asarray(power, np.float32), total, squares, count, looks)
 
 
 def focal_mean(image: Image, radius: tuple[float, float]) -> Image:
-    """Average over a disc, whatever the unit.
+    """Return the mean over a disc.
 
     Args:
-        image: (H, W), NaN where not observed.
-        radius: of the disc in pixels along (rows, columns); its floor is the margin.
+        image: (H, W) in any unit, NaN where not observed.
+        radius: radius of the disc in pixels along (rows, columns); results closer to the edge than its
+            integer part are not exact.
     """
     reach = int(radius[0]), int(radius[1])
     known = np.isfinite(image)
@@ -106,16 +106,16 @@ def focal_mean(image: Image, radius: tuple[float, float]) -> Image:
 
 
 def _disc_widths(radius: tuple[float, float]) -> list[int]:
-    """Half widths of a disc in whole pixels, by distance in rows."""
+    """Return the half widths of a disc in whole pixels, by distance in rows."""
     tall = max(radius[0], 1e-9)
     rows = np.arange(int(radius[0]) + 1) / tall
-    # A pixel on the circle itself belongs to the disc, whatever the rounding.
+    # Rounding must not exclude a pixel on the circle.
     halves = radius[1] * np.sqrt(np.maximum(0, 1 - rows**2)) + 1e-9
     return [int(half) for half in halves]
 
 
 def _disc_sum(padded: Image, widths: list[int], reach: tuple[int, int], shape: tuple[int, ...]) -> Image:
-    """Sum over a disc given its half widths by row distance; narrower rows are inside wider ones."""
+    """Return the sums over a disc with half widths by distance in rows."""
     height, width = shape
     out = np.zeros(shape, np.float32)
     row = padded[:, reach[1] : reach[1] + width].copy()
@@ -131,7 +131,7 @@ def _disc_sum(padded: Image, widths: list[int], reach: tuple[int, int], shape: t
 
 
 def _box_sums(power: Image, radius: int, squares: bool = False) -> tuple[list[Image], Image]:
-    """Sums of values (and of squares) and the number of observed pixels in a square window."""
+    """Return the sums of values (and of squares) and the number of observed pixels in a square window."""
     known = np.isfinite(power)
     values = np.where(known, power, 0).astype(np.float32)
     layers = [values, values * values] if squares else [values]
@@ -150,7 +150,7 @@ def _box_sums(power: Image, radius: int, squares: bool = False) -> tuple[list[Im
 
 
 def _minimum_mean_square(x: Image, total: Image, squares: Image, count: Image, looks: float) -> Image:
-    """Lee's estimate from the sums of a window; NaN where `x` is NaN."""
+    """Return the estimate of Lee from the sums of a window; NaN where `x` is NaN."""
     noise = np.float32(1 / looks)
     count = np.maximum(count, np.float32(1))
     mean = total / count

@@ -1,8 +1,8 @@
-"""Where to cut a backscatter histogram when water is a small part of a scene.
+"""Thresholds of backscatter for scenes with little water.
 
-Otsu's threshold drifts when one class is rare, so these methods choose pixels first: tiles that hold both
-classes (`bmax_otsu`, `hsba`), or the neighbourhood of edges (`edge_otsu`). Each takes blocks of one scene
-at full resolution, as (H, W) arrays with NaN where not observed, and works for any quantity with two modes.
+Otsu's threshold is biased where one class is rare. These methods first select pixels: tiles with both classes
+(`bmax_otsu`, `hsba`), or neighbourhoods of edges (`edge_otsu`). Inputs are blocks of one scene at full
+resolution, (H, W) with NaN where not observed, of any quantity with two modes.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from geoseg.methods.thresholds import (
 Image = NDArray[np.float32]
 
 DB_LIMITS = (-45.0, 5.0)
-"""Edges of histograms of dB: bins of 0.195 dB."""
+"""Limits of histograms in dB, with bins of 0.195 dB."""
 GUARD = {"vv": (-24.0, -12.0), "vh": (-30.0, -18.0)}
-"""dB between which a threshold can be one between water and land at C band."""
+"""Range in dB of plausible thresholds between water and land at C band."""
 INITIAL = {"vv": -16.0, "vh": -20.0}
-"""dB that usually parts water from land at C band: where edges are looked for, and the fallback."""
+"""Usual threshold in dB between water and land at C band, to find edges and as a fallback."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockThreshold:
-    """A threshold and what speaks for it."""
+    """A threshold with the pixels it was found from."""
 
     threshold: float
     pooled: Histogram
-    """Of the pixels that were chosen."""
+    """Histogram of the selected pixels."""
     used: int
-    """How many tiles or edges were chosen."""
+    """Number of selected tiles or edges."""
     seen: int
-    """How many there were to choose from."""
+    """Number of tiles or edges to select from."""
 
     @property
     def evidence(self) -> str:
-        """One phrase for people."""
-        return f"{self.used} of {self.seen} chosen, Bmax {bmax(self.pooled):.2f} among their pixels"
+        """Basis of the threshold in words."""
+        return f"{self.used} of {self.seen} selected, Bmax {bmax(self.pooled):.2f} among their pixels"
 
 
 def bmax_otsu(
@@ -61,10 +61,10 @@ def bmax_otsu(
     least: float = 0.75,
     most: int = 100,
 ) -> BlockThreshold | Unimodal:
-    """Apply Otsu's method to the pixels of the most bimodal blocks.
+    """Return Otsu's threshold of the most bimodal blocks.
 
-    Cao 2019, doi:10.3390/w11040786; Markert 2020, doi:10.3390/rs12152469. A block counts if its Bmax
-    exceeds `least`; the `most` greatest are pooled.
+    Cao 2019, doi:10.3390/w11040786; Markert 2020, doi:10.3390/rs12152469. The `most` blocks with the largest
+    Bmax above `least` are pooled.
     """
     histograms = [histogram(block, limits) for block in blocks if np.isfinite(block).sum() >= 100]
     ranked = sorted(histograms, key=bmax, reverse=True)
@@ -85,14 +85,14 @@ def hsba(
     minor: float = 0.1,
     plausible: Callable[[TwoGaussians, float], bool] = lambda _modes, _cut: True,
 ) -> BlockThreshold | Unimodal:
-    """Split blocks into quarters until two normal modes show, and threshold what was found.
+    """Return the threshold of bimodal tiles from a hierarchical split of blocks.
 
-    The hierarchical split of Chini 2017, doi:10.1109/TGRS.2017.2737664: a tile is taken whole if the two
-    normal distributions fitted to it have Ashman's D above `separation` and the smaller one at least the
-    share `minor`; otherwise its quarters are tried, down to `least_side` pixels. The taken tiles are pooled
-    and cut by minimum error (Kittler-Illingworth), or by Otsu where that finds no minimum. `plausible` is
-    given a tile's modes and its own cut and may say that they are of something else (forest and fields); the
-    tile is then split further.
+    Chini 2017, doi:10.1109/TGRS.2017.2737664: a tile is selected if the two normal distributions fitted to it
+    have Ashman's D above `separation` and the smaller one has at least the share `minor`; otherwise its
+    quarters are tested, down to `least_side` pixels. Selected tiles are pooled, and the threshold is that of
+    minimum error (Kittler-Illingworth), or Otsu's where there is no minimum. `plausible` gets the modes and
+    the threshold of a tile and rejects modes that are not water and land, such as forest and fields; the tile
+    is then split.
     """
     tiles: list[Histogram] = []
     seen = 0
@@ -122,7 +122,7 @@ def hsba(
 
 
 def _minimum_error(counted: Histogram) -> float:
-    """Kittler-Illingworth's threshold, or Otsu's where that finds no minimum."""
+    """Return the threshold of Kittler and Illingworth, or Otsu's where it has no minimum."""
     cut = kittler_illingworth(counted)
     return otsu(counted) if isinstance(cut, Unimodal) else cut
 
@@ -136,17 +136,18 @@ def edge_otsu(
     least_edge: int = 50,
     buffer_m: float = 100.0,
 ) -> BlockThreshold | Unimodal:
-    """Apply Otsu's method around the edges that a first guess leaves.
+    """Return Otsu's threshold around the edges of an initial water mask.
 
-    Donchyts 2016, doi:10.3390/rs8050386: binarise at `initial`, find edges (Canny), keep those of at least
-    `least_edge` pixels, and take the pixels within `buffer_m` (a square) of them: as much water as land.
+    Donchyts 2016, doi:10.3390/rs8050386: binarise at `initial`, find edges (Canny) of at least `least_edge`
+    pixels, and select the pixels within `buffer_m` (a square) of them, which have about as much water as
+    land.
 
     Args:
-        blocks: the samples.
-        initial: first guess in the unit of the blocks.
-        pixel_m: pixel size in m; NaN counts as 10 m.
-        limits: of the histogram.
-        least_edge: pixels of the shortest edge.
+        blocks: blocks of the scene.
+        initial: initial threshold in the unit of the blocks.
+        pixel_m: pixel size in m; NaN: 10 m.
+        limits: limits of the histogram.
+        least_edge: number of pixels of the shortest edge.
         buffer_m: half the side of the square around an edge pixel.
     """
     reach = max(1, round(buffer_m / (10.0 if math.isnan(pixel_m) else pixel_m)))
@@ -155,7 +156,7 @@ def edge_otsu(
     for block in blocks:
         known = np.isfinite(block)
         found = canny((block < initial).astype(np.float32)) & known
-        # Where the unobserved begins there is no shore.
+        # The border of nodata is not a shoreline.
         found &= ~ndimage.binary_dilation(~known, np.ones((3, 3), np.bool_))
         labels, count = ndimage.label(found, np.ones((3, 3)))
         keep = np.bincount(labels.ravel(), minlength=count + 1) >= least_edge
@@ -173,15 +174,15 @@ def edge_otsu(
 
 
 def canny(image: Image, *, sigma: float = 0.0, low: float = 0.05, high: float = 0.1) -> NDArray[np.bool_]:
-    """Find edges: smoothed gradients, thinned to their crests, weak ones kept where they touch strong ones.
+    """Return the edges of an image by gradients, non-maximum suppression and hysteresis.
 
     Canny 1986, doi:10.1109/TPAMI.1986.4767851.
 
     Args:
         image: (H, W), finite.
-        sigma: of the Gaussian that smooths first, in pixels; 0: none.
-        low: least gradient of an edge, per pixel in units of the image.
-        high: gradient that an edge must reach somewhere.
+        sigma: standard deviation in pixels of the Gaussian filter; 0: no filter.
+        low: smallest gradient of an edge, in units of the image per pixel.
+        high: gradient that an edge must reach in a pixel.
     """
     smooth = ndimage.gaussian_filter(image, sigma) if sigma > 0 else image
     down = ndimage.sobel(smooth, axis=0, mode="nearest") / 8
@@ -205,7 +206,7 @@ def canny(image: Image, *, sigma: float = 0.0, low: float = 0.05, high: float = 
 
 
 def _pool(parts: Sequence[Histogram]) -> Histogram:
-    """Sum of histograms with equal edges."""
+    """Return the sum of histograms with equal edges."""
     total = parts[0]
     for part in parts[1:]:
         total = total + part

@@ -1,8 +1,8 @@
-"""How far one image lies off another, to a fraction of a pixel, by phase correlation.
+"""Subpixel shift between two images by phase correlation.
 
-The cross-power spectrum of two shifted images is a wave whose frequency is the shift (Kuglin & Hines 1975);
-its inverse transform peaks there. Around the peak it is evaluated on a fine lattice by a matrix product
-instead of a padded transform (Guizar-Sicairos 2008, doi:10.1364/OL.33.000156).
+The inverse transform of the normalised cross-power spectrum has a peak at the shift (Kuglin & Hines 1975).
+Around the peak it is evaluated on a fine grid by a matrix product instead of a padded transform
+(Guizar-Sicairos 2008, doi:10.1364/OL.33.000156).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from scipy.ndimage import gaussian_gradient_magnitude
 Image = NDArray[np.float32] | NDArray[np.float64]
 
 FINE = 50
-"""Lattice points a pixel around the peak."""
+"""Grid points per pixel around the peak."""
 LEAST_PEAK = 0.05
-"""Height of the peak, of 1 for equal images, below which two images have nothing in common."""
+"""Height of the peak below which two images do not correlate; it is 1 for equal images."""
 PASS_BAND = 0.35
-"""Cycles a pixel beyond which frequencies are left out: there noise and resampling dwell."""
+"""Highest frequency in cycles per pixel; higher ones are dominated by noise and resampling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """Where what the first image shows lies in the second."""
+    """Shift of the second image against the first."""
 
     rows: float
     """Pixels downwards."""
     cols: float
     """Pixels to the right."""
     peak: float
-    """Share of the spectrum that agrees on it, 0..1."""
+    """Height of the correlation peak, 0..1."""
 
 
 def measure_shift(first: Image, second: Image) -> Shift | None:
-    """Return the shift from one image to another, None where nothing is there to compare.
+    """Return the shift from one image to another; None where they do not correlate.
 
-    Gradients are compared, which look alike on both dates even where brightness does not.
+    Gradients are compared, because they change less between dates than brightness.
 
     Args:
         first: (H, W), NaN where not observed.
@@ -77,9 +77,9 @@ def measure_shift(first: Image, second: Image) -> Shift | None:
 
 
 def combine(shifts: Sequence[Shift]) -> tuple[Shift, float] | None:
-    """Return the shift that most windows agree on, and how far they scatter about it in pixels; None of none.
+    """Return the median shift of windows in rows and columns, and their median distance from it in pixels.
 
-    The median of rows and of columns; the scatter is the median distance from it.
+    None without windows.
     """
     if not shifts:
         return None
@@ -91,10 +91,10 @@ def combine(shifts: Sequence[Shift]) -> tuple[Shift, float] | None:
 
 
 def _spectrum(image: Image, seen: NDArray[np.bool_]) -> NDArray[np.complex128]:
-    """Transform of the gradients, faded out at the edges."""
+    """Return the spectrum of the gradients, tapered at the edges."""
     filled = np.where(seen, image, np.median(image[seen])).astype(np.float64)
     gradient = gaussian_gradient_magnitude(filled, 1.0)
-    # A few bright edges must not outvote all others.
+    # Limits the weight of a few strong edges.
     gradient = np.minimum(gradient, np.quantile(gradient[seen], 0.98))
     gradient[~seen] = gradient[seen].mean()
     window = np.outer(np.hanning(seen.shape[0] + 2)[1:-1], np.hanning(seen.shape[1] + 2)[1:-1])

@@ -1,4 +1,4 @@
-"""The speckle filters that a user can choose between, applied to backscatter in dB."""
+"""Speckle filters of `--speckle`, applied to backscatter in dB."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Speckle = Literal["refined-lee", "boxcar", "none"]
 SPECKLE_RADIUS: Mapping[Speckle, int] = MappingProxyType(
     {"refined-lee": sar.LEE_RADIUS, "boxcar": sar.BOXCAR_RADIUS, "none": 0}
 )
-"""Pixels around a pixel that its filtered value depends on."""
+"""Distance in pixels over which filtered values depend on their neighbours."""
 
 
 def filter_speckle(db: Image, speckle: Speckle, looks: float) -> Image:
-    """Filter backscatter (H, W) in dB; the filters work in linear power.
+    """Return filtered backscatter (H, W) in dB; the filters work in linear power.
 
     Args:
-        db: NaN where not observed.
-        speckle: the filter.
+        db: (H, W) in dB, NaN where not observed.
+        speckle: name of the filter.
         looks: equivalent number of looks, for refined Lee.
     """
     if speckle == "none":

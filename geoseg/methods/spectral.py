@@ -1,6 +1,6 @@
-"""Ground told by its spectrum, pixel by pixel: indices, conditions on them, and the class of the first rule.
+"""Classification by spectral rules: indices, conditions on them, and the class of the first rule that fits.
 
-Rules and thresholds are data (`configs/spectral/`), each with its source.
+Rules and thresholds are in `configs/spectral/`, with their sources.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """A number made of bands."""
+    """A spectral index."""
 
     bands: tuple[str, ...]
-    """Common names, in the order of the function's arguments."""
+    """Common names, in the order of the arguments of `make`."""
     make: Callable[..., FloatArray]
     scale_free: bool
-    """Whether a common factor of all bands falls out of it."""
+    """Whether the index does not depend on a common factor of all bands."""
     of_air: bool = False
-    """Whether it looks for what is in the air: clouds are told from above the atmosphere."""
+    """Whether the index is for haze and cloud, computed from top-of-atmosphere reflectance."""
 
 
 def burned_area_index(red: Image, nir: Image) -> Image:
-    """Return 1 / ((0.1 - red)² + (0.06 - nir)²): large where both are as dark as char.
+    """Return 1 / ((0.1 - red)² + (0.06 - nir)²), which is large for charcoal.
 
     Chuvieco 2002, doi:10.1080/01431160210153129; reflectance 0..1.
     """
@@ -41,7 +41,7 @@ def burned_area_index(red: Image, nir: Image) -> Image:
 
 
 def haze_optimised(blue: Image, red: Image) -> Image:
-    """Return blue - 0.5 red, which haze and cloud raise (Zhang 2002, doi:10.1016/S0034-4257(02)00034-2)."""
+    """Return blue - 0.5 red, which rises with haze (Zhang 2002, doi:10.1016/S0034-4257(02)00034-2)."""
     return np.asarray(blue - np.float32(0.5) * red, np.float32)
 
 
@@ -51,7 +51,7 @@ def brightness(blue: Image, green: Image, red: Image) -> Image:
 
 
 def whiteness(blue: Image, green: Image, red: Image) -> Image:
-    """Return the visible bands' summed distance from their mean, relative to it: 0 is grey.
+    """Return the sum of deviations of the visible bands from their mean, relative to it; 0 is grey.
 
     Zhu & Woodcock 2012, doi:10.1016/j.rse.2011.10.028.
     """
@@ -73,66 +73,66 @@ INDICES: Mapping[str, Index] = {
     "brightness": Index(bands=("blue", "green", "red"), make=brightness, scale_free=False, of_air=True),
     "whiteness": Index(bands=("blue", "green", "red"), make=whiteness, scale_free=True, of_air=True),
 }
-"""What rules may ask for besides bands."""
+"""Indices that rules can use besides bands."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A limit on a band or index."""
+    """A threshold on a band or index."""
 
     name: str
     above: bool
-    """Whether the value must be greater; else less."""
+    """Whether the value must be above the limit; else below."""
     limit: float
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """Bands that it needs."""
+        """Bands of the condition."""
         index = INDICES.get(self.name)
         return index.bands if index else (self.name,)
 
     @property
     def scale_free(self) -> bool:
-        """Whether it holds for uncalibrated values."""
+        """Whether the condition applies to uncalibrated values."""
         index = INDICES.get(self.name)
         return index is not None and index.scale_free
 
-    def holds(self, bands: Mapping[str, Image], seen: Mapping[str, Image]) -> NDArray[np.bool_]:
-        """Return where it holds, (H, W) from bands (H, W); nowhere where a band is NaN.
+    def holds(self, bands: Mapping[str, Image], top: Mapping[str, Image]) -> NDArray[np.bool_]:
+        """Return where the condition is met, (H, W) from bands (H, W); it is not where a band is NaN.
 
         Args:
-            bands: light of the ground.
-            seen: the same with that of the air.
+            bands: reflectance after dark-object subtraction.
+            top: top-of-atmosphere reflectance.
         """
         index = INDICES.get(self.name)
-        bands = seen if index and index.of_air else bands
+        bands = top if index and index.of_air else bands
         value = index.make(*(bands[name] for name in index.bands)) if index else bands[self.name]
         return np.asarray(value > self.limit if self.above else value < self.limit)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A class and the conditions that all must hold for it."""
+    """A class with the conditions that must all be met."""
 
     value: int
     conditions: tuple[Condition, ...]
 
     @property
     def bands(self) -> frozenset[str]:
-        """Bands that it needs."""
+        """Bands of all conditions."""
         return frozenset(name for condition in self.conditions for name in condition.bands)
 
     @property
     def scale_free(self) -> bool:
-        """Whether it serves for uncalibrated values."""
+        """Whether the rule applies to uncalibrated values."""
         return all(condition.scale_free for condition in self.conditions)
 
 
 def parse_condition(text: str) -> Condition:
-    """Read `NAME > NUMBER` or `NAME < NUMBER`.
+    """Parse `NAME > NUMBER` or `NAME < NUMBER`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text has another form.
     """
     found = re.fullmatch(r"\s*([a-z][a-z0-9]*)\s*([<>])\s*(-?\d+(?:\.\d+)?)\s*", text)
     if found is None:
@@ -144,15 +144,15 @@ def classify(
     rules: Sequence[Rule],
     bands: Mapping[str, Image],
     other: int,
-    seen: Mapping[str, Image] | None = None,
+    top: Mapping[str, Image] | None = None,
 ) -> NDArray[np.uint8]:
-    """Give each pixel the class of the first rule that fits, `other` where none does.
+    """Return the class of the first rule that fits each pixel; `other` where none does.
 
     Args:
         rules: in order.
         bands: (H, W) values by common name, NaN where not observed.
         other: class value.
-        seen: the same with the light of the air, where it was taken off `bands`.
+        top: top-of-atmosphere reflectance, where `bands` are after dark-object subtraction; None: `bands`.
 
     Returns:
         (H, W) class values.
@@ -163,7 +163,7 @@ def classify(
     for rule in rules:
         fits = free.copy()
         for condition in rule.conditions:
-            fits &= condition.holds(bands, bands if seen is None else seen)
+            fits &= condition.holds(bands, bands if top is None else top)
         classes[fits] = rule.value
         free &= ~fits
     return classes

@@ -1,15 +1,14 @@
-"""Where the sun stands, from time and place; how long light travels through the air.
+"""Position of the sun from time and place, and the air-mass factor.
 
 Low-precision solar coordinates of Meeus, Astronomical Algorithms (2nd ed., 1998), chapters 12, 25 and 28, as
-in the solar calculator of NOAA's Global Monitoring Laboratory: good to 0.01 degrees between 1950 and 2050.
-Zenith angles are geometric: neither refraction (below 0.05 degrees where the sun is higher than 20 degrees)
-nor parallax.
+in the solar calculator of NOAA's Global Monitoring Laboratory, accurate to 0.01 degrees between 1950 and
+2050. Zenith angles are geometric, without refraction (below 0.05 degrees for sun elevations above 20 degrees)
+and parallax.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
@@ -18,22 +17,13 @@ CENTURY = 36525.0
 DEGREES_AN_HOUR = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sun:
-    """Apparent position of the sun, in degrees."""
+def sun_at(time: datetime) -> tuple[float, float]:
+    """Return the declination of the sun and the equation of time (apparent minus mean time), in degrees.
 
-    declination: float
-    equation_of_time: float
-    """By how much the sun is ahead of mean time."""
-
-
-def sun_at(time: datetime) -> Sun:
-    """Return the sun's declination and the equation of time.
-
-    The difference between universal and terrestrial time (about a minute) moves neither by 0.001 degrees.
+    The difference between universal and terrestrial time (about a minute) changes neither by 0.001 degrees.
 
     Args:
-        time: aware, of any zone.
+        time: time with a time zone.
     """
     t = (time - J2000) / timedelta(days=1) / CENTURY
     longitude = 280.46646 + t * (36000.76983 + t * 0.0003032)
@@ -44,7 +34,7 @@ def sun_at(time: datetime) -> Sun:
         + (0.019993 - t * 0.000101) * math.sin(2 * anomaly)
         + 0.000289 * math.sin(3 * anomaly)
     )
-    # The moon's node: nutation and aberration together.
+    # Longitude of the lunar node, for nutation and aberration.
     node = math.radians(125.04 - 1934.136 * t)
     apparent = math.radians(longitude + centre - 0.00569 - 0.00478 * math.sin(node))
     tilt = math.radians(
@@ -61,38 +51,36 @@ def sun_at(time: datetime) -> Sun:
         - 0.5 * y * y * math.sin(4 * mean)
         - 1.25 * eccentricity**2 * math.sin(2 * anomaly)
     )
-    return Sun(
-        declination=math.degrees(math.asin(math.sin(tilt) * math.sin(apparent))),
-        equation_of_time=math.degrees(equation),
-    )
+    return math.degrees(math.asin(math.sin(tilt) * math.sin(apparent))), math.degrees(equation)
 
 
 def solar_zenith(time: datetime, lon: float, lat: float) -> float:
-    """Return the angle between the sun and the vertical in degrees, 0..180.
+    """Return the solar zenith angle in degrees, 0..180.
 
     Args:
-        time: aware, of any zone.
+        time: time with a time zone.
         lon: degrees east.
         lat: degrees north, geodetic.
     """
-    sun = sun_at(time)
+    declination, equation_of_time = sun_at(time)
     utc = time.astimezone(UTC)
     hours = (utc - utc.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(hours=1)
-    hour_angle = math.radians(hours * DEGREES_AN_HOUR + lon + sun.equation_of_time - 180)
-    phi, delta = math.radians(lat), math.radians(sun.declination)
+    hour_angle = math.radians(hours * DEGREES_AN_HOUR + lon + equation_of_time - 180)
+    phi, delta = math.radians(lat), math.radians(declination)
     cosine = math.sin(phi) * math.sin(delta) + math.cos(phi) * math.cos(delta) * math.cos(hour_angle)
     return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
 
 
 def local_hour(node_hour: float, inclination: float, lat: float) -> float:
-    """Return the mean local solar time in hours at which a sun-synchronous satellite passes southwards.
+    """Return the mean local solar time in hours of the descending pass of a sun-synchronous satellite.
 
-    From the spherical triangle of orbit, equator and meridian (Capderou, Handbook of Satellite Orbits, 2014,
-    chapter 10): north of the equator it passes later than at the node. Beyond the orbit's turn: as at it.
+    It follows from the spherical triangle of orbit, equator and meridian (Capderou, Handbook of Satellite
+    Orbits, 2014, chapter 10): north of the equator it is later than at the node. Latitudes beyond the highest
+    of the orbit have the time of the highest.
 
     Args:
-        node_hour: the time at the equator.
-        inclination: of the orbit in degrees, above 90.
+        node_hour: mean local solar time at the equator.
+        inclination: inclination of the orbit in degrees, above 90.
         lat: degrees north.
     """
     sine = math.tan(math.radians(lat)) / -math.tan(math.radians(inclination))
@@ -100,10 +88,10 @@ def local_hour(node_hour: float, inclination: float, lat: float) -> float:
 
 
 def at_local_hour(day: datetime, hour: float, lon: float) -> datetime:
-    """Return when on a day of universal time it is a mean local solar time at a longitude.
+    """Return the universal time of a mean local solar time at a longitude, on a day of universal time.
 
     Args:
-        day: any time of the day, aware.
+        day: any time of the day, with a time zone.
         hour: mean local solar time.
         lon: degrees east.
     """
@@ -112,7 +100,7 @@ def at_local_hour(day: datetime, hour: float, lon: float) -> datetime:
 
 
 def air_mass_factor(sun_zenith: float, view_zenith: float) -> float:
-    """Return 1/cos(sun zenith) + 1/cos(view zenith): how often light passes a flat atmosphere's column.
+    """Return 1/cos(sun zenith) + 1/cos(view zenith), the air-mass factor of a plane-parallel atmosphere.
 
     Args:
         sun_zenith: degrees, below 90.

@@ -1,7 +1,7 @@
-"""The shape of the ground from heights: slope, aspect, roughness, as GDAL's `gdaldem` has them.
+"""Slope, aspect and roughness from heights, as in GDAL's `gdaldem`.
 
-Heights are (H, W) in the unit of the pixel size, rows counted downwards. Each value needs its eight
-neighbours: where one is NaN or outside the array, the result is NaN.
+Heights are (H, W) in the unit of the pixel size. A result is NaN where one of the eight neighbours is NaN or
+outside the array.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 Image = NDArray[np.float64]
 
 MARGIN = 1
-"""Pixels around a window that its values depend on."""
+"""Distance in pixels over which results depend on their neighbours."""
 
 
 def _around(heights: Image) -> tuple[Image, ...]:
-    """The nine pixels of each window, row by row; NaN beyond the edge."""
+    """Return the nine pixels of each window by row; NaN outside the array."""
     padded = np.pad(np.asarray(heights, np.float64), 1, constant_values=np.nan)
     height, width = heights.shape
     return tuple(padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
 
 
 def gradient(heights: Image, pixel_size: tuple[float, float]) -> tuple[Image, Image]:
-    """Return the rise per unit of ground downwards (along rows) and to the right, by Horn's weights.
+    """Return the height gradients down (along rows) and to the right, by the weights of Horn.
 
     Horn 1981, doi:10.1109/PROC.1981.11918.
 
@@ -36,19 +36,19 @@ def gradient(heights: Image, pixel_size: tuple[float, float]) -> tuple[Image, Im
     z1, z2, z3, z4, z5, z6, z7, z8, z9 = _around(heights)
     right = ((z3 + 2 * z6 + z9) - (z1 + 2 * z4 + z7)) / (8 * pixel_size[1])
     down = ((z7 + 2 * z8 + z9) - (z1 + 2 * z2 + z3)) / (8 * pixel_size[0])
-    # The middle has no weight, but where it is not known nothing is.
+    # The centre has no weight, but the result is unknown where it is.
     unknown = np.isnan(z5)
     right[unknown] = down[unknown] = np.nan
     return down, right
 
 
 def slope(heights: Image, pixel_size: tuple[float, float]) -> Image:
-    """Return the steepness in degrees, 0..90."""
+    """Return the slope in degrees, 0..90."""
     return np.asarray(np.degrees(np.arctan(np.hypot(*gradient(heights, pixel_size)))))
 
 
 def aspect(heights: Image, pixel_size: tuple[float, float]) -> Image:
-    """Return where the ground falls to, in degrees clockwise from north, 0..360; NaN where it is level."""
+    """Return the downslope direction in degrees clockwise from north, 0..360; NaN where level."""
     down, right = gradient(heights, pixel_size)
     angle = np.degrees(np.arctan2(down, -right))
     facing = np.where(angle > 90, 450 - angle, 90 - angle)
@@ -57,16 +57,16 @@ def aspect(heights: Image, pixel_size: tuple[float, float]) -> Image:
 
 
 def roughness(heights: Image, pixel_size: tuple[float, float]) -> Image:
-    """Return the greatest less the least of the nine heights (Wilson 2007, doi:10.1080/01490410701295962)."""
+    """Return the range of the nine heights (Wilson 2007, doi:10.1080/01490410701295962)."""
     del pixel_size
     around = np.stack(_around(heights))
     return np.asarray(around.max(axis=0) - around.min(axis=0))
 
 
 def ruggedness(heights: Image, pixel_size: tuple[float, float]) -> Image:
-    """Return the terrain ruggedness index: root of the summed squared differences from the middle.
+    """Return the terrain ruggedness index: root of the sum of squared differences from the centre.
 
-    Riley 1999, the form for land.
+    Riley 1999, the form for land surfaces.
     """
     del pixel_size
     around = np.stack(_around(heights))
@@ -74,7 +74,7 @@ def ruggedness(heights: Image, pixel_size: tuple[float, float]) -> Image:
 
 
 def position(heights: Image, pixel_size: tuple[float, float]) -> Image:
-    """Return the topographic position index: the middle less the mean of its eight neighbours."""
+    """Return the topographic position index: the centre minus the mean of its eight neighbours."""
     del pixel_size
     around = np.stack(_around(heights))
     return np.asarray(around[4] - (around.sum(axis=0) - around[4]) / 8)
@@ -87,4 +87,4 @@ QUANTITIES: Mapping[str, Callable[[Image, tuple[float, float]], Image]] = {
     "tri": ruggedness,
     "tpi": position,
 }
-"""What can be computed from a layer of heights, by name."""
+"""Functions of heights, by name."""

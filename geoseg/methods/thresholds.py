@@ -1,8 +1,8 @@
-"""Thresholds from histograms, and how far a histogram is from having only one mode.
+"""Thresholds from histograms, and measures of their bimodality.
 
-Everything works on a `Histogram`, so a scene of any size is a sum of its blocks. A threshold always lies on
-a bin edge, which is the midpoint of two bin centres: values below it are the lower class, values at or
-above it the upper class. Where a whole run of edges is equally good (an empty valley), the middle is taken.
+All functions use a `Histogram`; that of a scene is the sum over its blocks. A threshold is a bin edge, the
+midpoint of two bin centres: values below it are the lower class, others the upper class. Where several
+neighbouring edges are equally good (an empty valley), the middle one is returned.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Counts = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """How often values fall into equal bins."""
+    """Numbers of values in equal bins."""
 
     counts: Counts
     """(256,) numbers of values."""
@@ -38,25 +38,25 @@ class Histogram:
 
     @property
     def total(self) -> float:
-        """How many values were counted."""
+        """Number of values."""
         return float(self.counts.sum())
 
     def share_below(self, threshold: float) -> float:
-        """Share of values below a threshold, 0..1; exact where it is a bin edge."""
+        """Return the share of values below a threshold, 0..1; exact for bin edges."""
         cumulative = np.concatenate(([0.0], np.cumsum(self.counts)))
         return float(np.interp(threshold, self.edges, cumulative) / max(self.total, 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unimodal:
-    """There is no threshold, because the values look like one class."""
+    """Result for values with one mode, which have no threshold."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwoGaussians:
-    """A mixture of two normal distributions; the lower mean is first."""
+    """A mixture of two normal distributions, in ascending order of means."""
 
     shares: tuple[float, float]
     means: tuple[float, float]
@@ -64,16 +64,17 @@ class TwoGaussians:
 
     @property
     def separation(self) -> float:
-        """Ashman's D of the two."""
+        """Ashman's D of the distributions."""
         return ashman_d(*self.means, *self.sigmas)
 
 
 def histogram(values: NDArray[np.floating], limits: tuple[float, float] | None = None) -> Histogram:
-    """Count the finite values in 256 equal bins.
+    """Return the histogram of the finite values in 256 equal bins.
 
     Args:
         values: any shape; NaN and infinities are left out.
-        limits: lowest and highest edge; None: of the values. Values outside go to the first or last bin.
+        limits: lowest and highest edge; None: the range of the values. Values outside are counted in the
+            first or last bin.
     """
     finite = values[np.isfinite(values)]
     if limits is None:
@@ -86,21 +87,13 @@ def histogram(values: NDArray[np.floating], limits: tuple[float, float] | None =
     return Histogram(counts=counts.astype(np.float64), edges=edges)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Split:
-    """Moments of the two classes for each of the 255 inner edges; NaN where a class is empty."""
+def _split_moments(histogram: Histogram) -> tuple[Counts, Counts, Counts, Counts, Counts]:
+    """Return the moments of the two classes for each of the 255 inner edges, NaN where a class is empty.
 
-    share0: Counts
-    mean0: Counts
-    mean1: Counts
-    variance0: Counts
-    variance1: Counts
-
-
-def _splits(histogram: Histogram) -> _Split:
-    """Class shares, means and variances below and above each inner edge."""
+    They are the share of the lower class, both means, and both variances, lower class first.
+    """
     share = histogram.counts / max(histogram.total, 1.0)
-    # About the middle, so that the second moments lose no digits.
+    # About the mean of the bin centres, so that second moments lose no digits.
     x = histogram.centres - histogram.centres.mean()
     first, second = share * x, share * x * x
     p0, m0, s0 = (np.cumsum(item)[:-1] for item in (share, first, second))
@@ -109,18 +102,18 @@ def _splits(histogram: Histogram) -> _Split:
         mean0, mean1 = m0 / p0, m1 / p1
         variance0 = np.maximum(s0 / p0 - mean0**2, 0)
         variance1 = np.maximum(s1 / p1 - mean1**2, 0)
-    return _Split(share0=p0, mean0=mean0, mean1=mean1, variance0=variance0, variance1=variance1)
+    return p0, mean0, mean1, variance0, variance1
 
 
 def _between_variance(histogram: Histogram) -> Counts:
-    """Variance between the two classes for each inner edge; 0 where a class is empty."""
-    split = _splits(histogram)
-    between = split.share0 * (1 - split.share0) * (split.mean0 - split.mean1) ** 2
+    """Return the variance between the classes for each inner edge; 0 where a class is empty."""
+    share0, mean0, mean1, _, _ = _split_moments(histogram)
+    between = share0 * (1 - share0) * (mean0 - mean1) ** 2
     return np.nan_to_num(between, nan=0.0)
 
 
 def _middle_edge(histogram: Histogram, best: NDArray[np.bool_]) -> float:
-    """The middle of the run of inner edges that begins at the first best one."""
+    """Return the middle of the run of best inner edges that starts at the first."""
     first = int(np.argmax(best))
     after = np.flatnonzero(~best[first:])
     last = first + (int(after[0]) if after.size else best.size - first) - 1
@@ -128,19 +121,19 @@ def _middle_edge(histogram: Histogram, best: NDArray[np.bool_]) -> float:
 
 
 def otsu(histogram: Histogram) -> float:
-    """Return the threshold with the greatest variance between the classes.
+    """Return the threshold with the largest variance between the classes.
 
-    argmax of w0 w1 (mu0 - mu1)², Otsu 1979, doi:10.1109/TSMC.1979.4310076. It always gives an answer, and
-    it leans towards the larger class: ask `bmax` or `fit_two_gaussians` whether there are two.
+    argmax of w0 w1 (mu0 - mu1)², Otsu 1979, doi:10.1109/TSMC.1979.4310076. It is also defined for one
+    mode, and biased towards the larger class; `bmax` and `fit_two_gaussians` test for two modes.
     """
     between = _between_variance(histogram)
     return _middle_edge(histogram, between >= between.max() * (1 - 1e-12))
 
 
 def bmax(histogram: Histogram) -> float:
-    """Return the greatest share of variance that one threshold explains, 0..1.
+    """Return the largest share of variance that a threshold explains, 0..1.
 
-    Maximum between-class variance by total variance (Cao 2019, doi:10.3390/w11040786; Markert 2020,
+    Maximum between-class variance divided by total variance (Cao 2019, doi:10.3390/w11040786; Markert 2020,
     doi:10.3390/rs12152469). Two equal deltas: 1; uniform: 0.75; one Gaussian: 2/pi = 0.637.
     """
     share = histogram.counts / max(histogram.total, 1.0)
@@ -150,29 +143,29 @@ def bmax(histogram: Histogram) -> float:
 
 
 def kittler_illingworth(histogram: Histogram, gain: float = 0.02) -> float | Unimodal:
-    """Return the minimum-error threshold of two normal classes, or that there is only one.
+    """Return the minimum-error threshold of two normal distributions, or `Unimodal`.
 
     argmin of J = 1 + 2 (P1 ln s1 + P2 ln s2) - 2 (P1 ln P1 + P2 ln P2), Kittler & Illingworth 1986,
-    doi:10.1016/0031-3203(86)90030-0. Edges with an empty class or one without spread do not count. It lies
-    near the Bayes point however unequal the classes are.
+    doi:10.1016/0031-3203(86)90030-0. Edges with an empty class or a class without variance are left out. The
+    threshold is near the Bayes threshold also for very unequal classes.
 
     Args:
-        histogram: of the values.
-        gain: by how much J must fall below its value for one class, 1 + 2 ln s, to count as two classes.
+        histogram: histogram of the values.
+        gain: smallest decrease of J from its value for one class, 1 + 2 ln s, for two classes.
     """
-    split = _splits(histogram)
+    p0, _, _, variance0, variance1 = _split_moments(histogram)
     width = float(histogram.edges[1] - histogram.edges[0])
-    p0, p1 = split.share0, 1 - split.share0
-    # A class within one or two bins has no spread that the histogram could show.
-    shown = (split.variance0 > width**2 / 2) & (split.variance1 > width**2 / 2) & (p0 > 0) & (p1 > 0)
-    if not shown.any():
+    p1 = 1 - p0
+    # The histogram does not resolve the variance of a class within one or two bins.
+    resolved = (variance0 > width**2 / 2) & (variance1 > width**2 / 2) & (p0 > 0) & (p1 > 0)
+    if not resolved.any():
         return Unimodal(reason="fewer than two classes with a spread")
     with np.errstate(divide="ignore", invalid="ignore"):
-        cost = 1 + p0 * np.log(split.variance0) + p1 * np.log(split.variance1)
+        cost = 1 + p0 * np.log(variance0) + p1 * np.log(variance1)
         cost -= 2 * (p0 * np.log(p0) + p1 * np.log(p1))
-    cost = np.where(shown, cost, np.inf)
+    cost = np.where(resolved, cost, np.inf)
     best = int(np.argmin(cost))
-    inner = np.flatnonzero(shown)
+    inner = np.flatnonzero(resolved)
     if best in (inner[0], inner[-1]):
         return Unimodal(reason="the minimum-error criterion has no inner minimum")
     share = histogram.counts / histogram.total
@@ -184,20 +177,21 @@ def kittler_illingworth(histogram: Histogram, gain: float = 0.02) -> float | Uni
 
 
 def ashman_d(mean0: float, mean1: float, sigma0: float, sigma1: float) -> float:
-    """Return the separation of two normal distributions; above 2 they are told apart cleanly.
+    """Return Ashman's D of two normal distributions; above 2 they are separate.
 
-    sqrt(2) |mu0 - mu1| / sqrt(s0² + s1²), Ashman 1994, doi:10.1086/117248. Meant for the parameters of
-    fitted distributions: the two halves of one distribution that a threshold cut are always far apart.
+    sqrt(2) |mu0 - mu1| / sqrt(s0² + s1²), Ashman 1994, doi:10.1086/117248. It is for the parameters
+    of fitted distributions, because the two parts of a distribution at a threshold always have a large D.
     """
     return float(np.sqrt(2) * abs(mean0 - mean1) / np.sqrt(sigma0**2 + sigma1**2))
 
 
 def fit_two_gaussians(histogram: Histogram, rounds: int = 200) -> TwoGaussians | Unimodal:
-    """Fit a mixture of two normal distributions by expectation maximisation, begun at Otsu's threshold.
+    """Fit a mixture of two normal distributions by expectation maximisation, starting at Otsu's threshold.
 
     Args:
-        histogram: of the values.
-        rounds: at most; it stops when the means move less than a hundredth of a bin.
+        histogram: histogram of the values.
+        rounds: largest number of iterations; they end when the means change by less than a hundredth of a
+            bin.
     """
     x, width = histogram.centres, float(histogram.edges[1] - histogram.edges[0])
     weight = histogram.counts / max(histogram.total, 1.0)
@@ -211,7 +205,7 @@ def fit_two_gaussians(histogram: Histogram, rounds: int = 200) -> TwoGaussians |
             return Unimodal(reason="one class takes all values")
         before, means = means, (belongs * x).sum(axis=1) / shares
         spread = (belongs * (x - means[:, np.newaxis]) ** 2).sum(axis=1) / shares
-        # Not below what the bins can show, or a spike would take everything.
+        # Not below the resolution of the bins, so that a class does not collapse to one bin.
         sigmas = np.sqrt(np.maximum(spread, width**2 / 4))
         if np.abs(means - before).max() < width / 100:
             break

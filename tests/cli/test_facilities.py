@@ -104,7 +104,7 @@ def test_a_plan_writes_nothing(folder: Path, tmp_path: Path, geoseg: Geoseg) -> 
         (("scene.tif",), 2, "no model is named"),
         (("red.tif", *SENSOR, "--model", "{mean}"), 3, "green"),
         (("lost.tif", *SENSOR, "--model", "{mean}"), 3, "has no CRS, so metres are unknown"),
-        (("small.tif", *SENSOR, "--model", "{mean}"), 3, "looks at 720 x 720 m at once"),
+        (("small.tif", *SENSOR, "--model", "{mean}"), 3, "footprint of model mean (720 x 720 m)"),
         (("counts.tif", "--model", "{mean}"), 4, "takes reflectance, the scene gives"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--threshold", "1.5"), 2, "--threshold"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--also", "naip"), 2, "is not NAME=PATH"),

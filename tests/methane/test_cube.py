@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
 from geoseg.methane import cube_reading
-from geoseg.methane import scratch_store as spool_module
+from geoseg.methane import scratch_store as store_module
 from geoseg.methane.cube import retrieve_cube
-from geoseg.methane.retrieval import CH4, SIGNAL, Retrieved
+from geoseg.methane.retrieval import CH4, SIGNAL, Retrieval
 from geoseg.methane.view_angles import Angles
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import mag1c, matched_filter
@@ -52,7 +52,7 @@ Columns = NDArray[np.float32]
 
 
 @contextmanager
-def retrieved(path: Path, angles: Angles | None = None, **options: object) -> Iterator[Retrieved]:
+def retrieved(path: Path, angles: Angles | None = None, **options: object) -> Iterator[Retrieval]:
     """Retrieve a file's columns."""
     run = {"output": path.with_suffix(".gpkg"), "bbox": options.pop("bbox", None)}
     spec = PlumeSpec.model_validate({"scene": {"paths": (str(path),)}, "run": run, **options})
@@ -64,7 +64,7 @@ def retrieved(path: Path, angles: Angles | None = None, **options: object) -> It
         yield retrieve_cube(scene, spec, EMIT, Path(folder), stack, progress, angles)
 
 
-def columns(found: Retrieved) -> Columns:
+def columns(found: Retrieval) -> Columns:
     """All columns, NaN where not valid."""
     pixels = found.source.read(found.source.grid.window, (CH4,))
     return np.asarray(pixels.physical()[0])
@@ -108,9 +108,9 @@ def test_how_a_cube_is_cut_does_not_matter(
     path = write_tiff(tmp_path / "cube.tif", made)
     results = []
     for held in (0, 10**9):
-        monkeypatch.setattr(spool_module, "HELD", held)
-        monkeypatch.setattr(spool_module, "CHUNK", chunk)
-        monkeypatch.setattr(cube_reading, "STRETCH", stretch)
+        monkeypatch.setattr(store_module, "MEMORY_BYTES", held)
+        monkeypatch.setattr(store_module, "CHUNK", chunk)
+        monkeypatch.setattr(cube_reading, "READ_BYTES", stretch)
         with retrieved(path, column_group=45) as found:
             results.append(columns(found))
         monkeypatch.undo()
@@ -129,9 +129,9 @@ def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path, message
         grid = found.source.grid
         assert grid.crs is not None
         assert grid.crs.to_epsg() == 4326
-        assert found.beside == ("water", "cloud", "albedo")
+        assert found.screening_bands == ("water", "cloud", "albedo")
         common = ("red", "green", "blue", "nir", "swir16", "swir22")
-        assert found.source.band_names == (CH4, SIGNAL, *found.beside, *common)
+        assert found.source.band_names == (CH4, SIGNAL, *found.screening_bands, *common)
         assert "6 groups of columns" in found.method
         rows, cols = np.nonzero(ground > PPM_M / 2)
         lon, lat = EAST + (cols + 0.5) * STEP, NORTH - (rows + 0.5) * STEP
@@ -148,7 +148,7 @@ def test_a_granules_plume_lies_where_it_is_on_the_ground(tmp_path: Path, message
         with open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene:
             same = scene.read(grid.window, common)
         np.testing.assert_allclose(beside.physical(), same.physical(), rtol=1e-6)
-        with found.again() as once_more:
+        with found.reopen() as once_more:
             np.testing.assert_array_equal(once_more.read(grid.window, (CH4,)).physical()[0], ground)
         assert found.satellite is EMIT
         assert found.scene.time is not None
@@ -254,7 +254,7 @@ def test_scenes_that_are_no_radiance_cube_are_refused(tmp_path: Path) -> None:
         for index in range(1, file.count + 1):
             file.update_tags(index, wavelength=f"{400 + 10 * index}", wavelength_units="nm")
     with (
-        pytest.raises(SceneError, match="0 of its bands lie between 2122 and 2488 nm"),
+        pytest.raises(SceneError, match="with 0 bands between 2122 and 2488 nm"),
         retrieved(path),
     ):
         pass
@@ -265,10 +265,13 @@ def test_scenes_that_are_no_radiance_cube_are_refused(tmp_path: Path) -> None:
     ) as file:  # fmt: skip
         file.write(np.ones((2, 9, 9), np.float32))
         file.descriptions = ("swir16", "swir22")
-    with pytest.raises(SceneError, match=r"no spectrometer's.*--method mbsp"), retrieved(six):
+    with (
+        pytest.raises(SceneError, match=r"not those of an imaging spectrometer.*--method mbsp"),
+        retrieved(six),
+    ):
         pass
     good = write_tiff(tmp_path / "good.tif", made)
-    with pytest.raises(SceneError, match=r"two broad bands.*mag1c"), retrieved(good, method="mbsp"):
+    with pytest.raises(SceneError, match=r"multispectral scenes.*mag1c"), retrieved(good, method="mbsp"):
         pass
 
 
@@ -298,8 +301,8 @@ def test_without_sun_or_scale_there_is_no_water_or_cloud_but_columns(
 ) -> None:
     made = simulate(60, 50)
     for units, angles, said in (
-        ("counts", SUN, "scale of its radiance"),
-        ("W/m2/sr/um", None, "sun's height"),
+        ("counts", SUN, "unit of its radiance"),
+        ("W/m2/sr/um", None, "solar zenith angle"),
     ):
         messages.clear()
         path = write_tiff(tmp_path / f"{len(units)}.tif", made, units=units)
@@ -326,7 +329,7 @@ def test_plumes_are_searched_in_a_signal_of_either_sign(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "cube.tif", made)
     for method in ("mag1c", "matched-filter"):
         with retrieved(path, method=method) as found:
-            ch4, signal = found.source.read(found.source.grid.window, (CH4, found.searched)).physical()
+            ch4, signal = found.source.read(found.source.grid.window, (CH4, found.search_band)).physical()
         if method == "matched-filter":
             np.testing.assert_array_equal(ch4, signal)
             continue
@@ -343,7 +346,7 @@ def test_widths_that_the_file_does_not_say_are_taken_from_the_spacing(
     made = simulate(60, 50, disc(60, 50, 30, 20, 4))
     with retrieved(write_envi(tmp_path / "cube.img", made, fwhm=False), column_group=0) as found:
         values = columns(found)
-    assert any("49 bands without width" in note and "7.5 nm" in note for note in messages.notes)
+    assert any("49 bands have no width" in note and "7.5 nm" in note for note in messages.notes)
     assert values[made.plume].mean() == pytest.approx(PPM_M, rel=0.05)
 
 

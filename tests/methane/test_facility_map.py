@@ -19,7 +19,7 @@ from geoseg.engine.plan import Plan
 from geoseg.errors import SceneError, UsageError
 from geoseg.methane.facility_map import map_facilities
 from geoseg.methane.facility_scenes import open_inputs, windows_along
-from geoseg.methane.facility_scoring import Scored, score_windows
+from geoseg.methane.facility_scoring import WindowScores, score_windows
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec
 from tests.classifiers import CLASSES, NAIP, SENTINEL_2, mean_classifier, positions, write_scene
@@ -68,7 +68,7 @@ def mapped(path: Path, model: ClassifierSpec, out: Path, **changes: Any) -> RunR
 def scored(
     scene: Path, model: ClassifierSpec, stub: Mean, tmp_path: Path, *, max_memory: int | None = None,
     **changes: Any,
-) -> Scored:  # fmt: skip
+) -> WindowScores:  # fmt: skip
     """Scores by a stub."""
     spec = request(scene, model, tmp_path / "unused.gpkg", **changes)
     with ExitStack() as stack:
@@ -179,7 +179,7 @@ def test_a_real_scene_in_degrees(
     scene = {"paths": (str(data_dir / "change-s2" / "bordeaux" / "before"),)}
     spec = request(tmp_path, model, tmp_path / "map.gpkg", threshold=0.05, scene=scene)
     map_facilities(spec, progress)
-    assert any("are brought to 10 m" in note for note in messages.notes)
+    assert any("are resampled to 10 m" in note for note in messages.notes)
     squares = geopandas.read_file(tmp_path / "map.gpkg", layer="footprints")
     assert squares.crs.to_epsg() == 4326
     metric = squares.to_crs(squares.estimate_utm_crs())
@@ -240,7 +240,7 @@ def test_several_sensors_each_in_its_own_pixels(
     naip = write_scene(tmp_path / "naip.tif", fine, ["red", "nir"], pixel=1, scale=1)
     spec = request(scene, model, tmp_path / "a.gpkg", scores=tmp_path / "a.tif", threshold=0.2)
     map_facilities(spec, progress)
-    assert any("input naip is missing" in note for note in messages.notes)
+    assert any("input naip has no scene" in note for note in messages.notes)
     both = spec.model_copy(
         update={
             "also": {"naip": str(naip)},
@@ -265,15 +265,15 @@ def test_a_further_scene_of_another_place_is_refused(scene: Path, tmp_path: Path
     model = mean_classifier(tmp_path / "two", (SENTINEL_2, NAIP))
     fine = np.full((2, 800, 800), 99, np.uint8)
     far = write_scene(tmp_path / "far.tif", fine, ["red", "nir"], pixel=1, scale=1, west=400_000)
-    with pytest.raises(SceneError, match=r"--also naip=.*far\.tif: shows nothing of scene"):
+    with pytest.raises(SceneError, match=r"--also naip=.*far\.tif does not overlap scene"):
         mapped(scene, model, tmp_path / "a.gpkg", also={"naip": str(far)})
 
 
 def test_the_scene_may_be_any_input(scene: Path, tmp_path: Path) -> None:
     model = mean_classifier(tmp_path / "two", (NAIP, SENTINEL_2))
     done = mapped(scene, model, tmp_path / "a.gpkg", sensor_input="sentinel-2", threshold=0.4)
-    assert any("input naip is missing" in note for note in done.notes)
-    with pytest.raises(UsageError, match="is the SCENE already"):
+    assert any("input naip has no scene" in note for note in done.notes)
+    with pytest.raises(UsageError, match="is given twice, as SCENE and by --also"):
         mapped(scene, model, tmp_path / "b.gpkg", sensor_input="sentinel-2", also={"sentinel-2": "x.tif"})
     with pytest.raises(UsageError, match="has no input 'sentinel-1'; it has naip, sentinel-2"):
         mapped(scene, model, tmp_path / "b.gpkg", also={"sentinel-1": "x.tif"})
@@ -330,7 +330,9 @@ def test_a_plan_counts_windows(scene: Path, model: ClassifierSpec, tmp_path: Pat
 
 def test_too_small_and_no_crs(counts: NDArray[np.uint16], model: ClassifierSpec, tmp_path: Path) -> None:
     small = write_scene(tmp_path / "small.tif", counts[None, :71, :90], ["green"])
-    with pytest.raises(SceneError, match=r"900 x 710 m, and model mean looks at 720 x 720 m"):
+    with pytest.raises(
+        SceneError, match=r"900 x 710 m, smaller than a footprint of model mean \(720 x 720 m\)"
+    ):
         mapped(small, model, tmp_path / "a.gpkg")
     lost = write_scene(tmp_path / "lost.tif", counts[None], ["green"], crs=None)
     with pytest.raises(SceneError, match="has no CRS, so metres are unknown"):
@@ -344,11 +346,11 @@ def test_coarse_pixels_are_warned_of(
 ) -> None:
     coarse = write_scene(tmp_path / "coarse.tif", counts[None], ["green"], pixel=30)
     done = mapped(coarse, model, tmp_path / "a.gpkg", threshold=0.01)
-    assert any("pixels are 30 x 30 m" in item.text for item in done.warnings)
+    assert any("has pixels of 30 x 30 m" in item.text for item in done.warnings)
 
 
 def test_options_of_other_maps_are_refused(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--tile, --tta: means nothing for facilities"):
+    with pytest.raises(UsageError, match="--tile, --tta does not apply to facilities"):
         mapped(scene, model, tmp_path / "a.gpkg", tile=64, tta=True)
 
 

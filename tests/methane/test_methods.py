@@ -33,7 +33,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.methane.method import Image, Needs, TwoBandMethod, TwoBands
+from geoseg.methane.method import Image, RetrievalNeeds, TwoBandMethod, TwoBands
 from geoseg.methods.methane_column import ratio_change
 
 
@@ -43,7 +43,7 @@ class MedianRatio(TwoBandMethod):
     name = "median-ratio"
     title = "ratio of medians"
     citation = "Nobody 2000"
-    needs = Needs(kind="multispectral")
+    needs = RetrievalNeeds(kind="multispectral")
 
     def slope(self, day: TwoBands, references: Sequence[TwoBands]) -> float:
         return float(np.nanmedian(day.weak) / np.nanmedian(day.strong))
@@ -84,13 +84,15 @@ def test_auto_takes_the_best_that_the_references_allow() -> None:
 
 
 def test_a_method_for_other_scenes_is_refused() -> None:
-    with pytest.raises(UsageError, match="needs the cube of an imaging spectrometer; of two bands there are"):
+    with pytest.raises(
+        UsageError, match="needs a scene of an imaging spectrometer; for multispectral scenes use one of"
+    ):
         choose_two_band_method("mag1c", references=True)
-    with pytest.raises(UsageError, match="--method sbmp compares two days"):
+    with pytest.raises(UsageError, match="--method sbmp compares two dates"):
         choose_two_band_method("sbmp", references=False)
     with pytest.raises(SceneError, match="use mag1c or matched-filter"):
         choose_spectrometer_method("mbsp", "cube")
-    with pytest.raises(UsageError, match="none of auto, mbmp, mbsp, sbmp, mag1c, matched-filter"):
+    with pytest.raises(UsageError, match="choose one of auto, mbmp, mbsp, sbmp, mag1c, matched-filter"):
         check_method("magic")
 
 

@@ -90,5 +90,5 @@ def test_its_masks_are_weighed(tmp_path: Path) -> None:
 
 def test_more_classes_are_refused(tmp_path: Path) -> None:
     third = ClassSpec(value=2, label="shadow", colour="#00ff00")
-    with pytest.raises(ModelError, match="two classes"):
+    with pytest.raises(ModelError, match="has 3 classes"):
         _map(tmp_path, _bundle(tmp_path / "plumes", (*CLASSES, third)))

@@ -12,9 +12,9 @@ import pytest
 from scipy.io import netcdf_file
 
 from geoseg.errors import SceneError
-from geoseg.methane.plume_wind import Winds, effective_wind, open_wind
+from geoseg.methane.plume_wind import PlumeWind, effective_wind
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.wind_fields import Wind
+from geoseg.scenes.wind_fields import Wind, WindFile
 from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec, SceneSpec
 from geoseg.spec.presets import satellite, sensors
 from tests.satellites import write_band
@@ -33,7 +33,8 @@ def opened(spec: PlumeSpec) -> Scene:
 
 def wind_of(spec: PlumeSpec, scene: Scene, seen_by: SatelliteSpec) -> Wind | None:
     with ExitStack() as stack:
-        return Winds(spec=spec, file=open_wind(spec, stack), scene=scene, satellite=seen_by).at()
+        file = stack.enter_context(WindFile(spec.wind)) if isinstance(spec.wind, Path) else None
+        return PlumeWind(spec=spec, file=file, scene=scene, satellite=seen_by).at()
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_a_file_where_only_the_day_is_known(tmp_path: Path, wind_file: Path) -> 
         assert found is not None
         # Half past ten, as at the satellite's hour, and not midnight.
         assert found.speed == pytest.approx(10.49, abs=0.05)
-        assert "only the day is known" in found.source
+        assert "only the date is known" in found.source
         # The space station keeps no hour: of 24 times none is the scene's.
         with pytest.raises(SceneError, match="holds 24 times"):
             wind_of(spec, scene, satellite("emit"))

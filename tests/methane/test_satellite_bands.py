@@ -30,7 +30,7 @@ def test_metadata_tell_it(tmp_path: Path, letter: str) -> None:
 def test_another_than_told_is_refused(tmp_path: Path) -> None:
     with (
         scene(write_safe(tmp_path, letter="A")) as opened,
-        pytest.raises(SceneError, match=r"Sentinel-2A MSI, not of Sentinel-2B MSI; leave --satellite out"),
+        pytest.raises(SceneError, match=r"Sentinel-2A MSI, not from Sentinel-2B MSI; leave --satellite out"),
     ):
         satellite_of(opened, "sentinel-2b")
 
@@ -50,11 +50,11 @@ def test_names_that_do_not_tell_ask_for_it(tmp_path: Path) -> None:
 def test_a_satellite_without_a_table(tmp_path: Path) -> None:
     with scene(write_safe(tmp_path, letter="C")) as opened:
         assert known_satellite(opened) is None
-        with pytest.raises(SceneError, match=r"sentinel-2c.*no table.*--satellite NAME"):
+        with pytest.raises(SceneError, match=r"sentinel-2c.*no methane absorption table.*--satellite NAME"):
             satellite_of(opened, None)
         assert satellite_of(opened, "sentinel-2a").name == "sentinel-2a"
     path = write_band(tmp_path / "LE07_L1TP_193029_20030506_20160926_01_T1_B7.TIF")
-    with scene(path) as opened, pytest.raises(SceneError, match=r"landsat-7.*no table"):
+    with scene(path) as opened, pytest.raises(SceneError, match=r"landsat-7.*no methane absorption table"):
         satellite_of(opened, None)
 
 

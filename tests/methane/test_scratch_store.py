@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from geoseg.errors import OutputError
 from geoseg.grid import Window
-from geoseg.methane import scratch_store as spool_module
-from geoseg.methane.scratch_store import Spool
+from geoseg.methane import scratch_store as store_module
+from geoseg.methane.scratch_store import ScratchStore
 
 ROWS, COLS, BANDS = 17, 23, 4
 
@@ -28,30 +28,30 @@ ROWS, COLS, BANDS = 17, 23, 4
 def test_windows_in_groups_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, cols: int, wide: int, chunk: int, held: int
 ) -> None:
-    monkeypatch.setattr(spool_module, "CHUNK", chunk)
-    monkeypatch.setattr(spool_module, "HELD", held)
+    monkeypatch.setattr(store_module, "CHUNK", chunk)
+    monkeypatch.setattr(store_module, "MEMORY_BYTES", held)
     rng = np.random.default_rng(rows * 100 + cols)
     cube = rng.normal(size=(BANDS, ROWS, COLS)).astype(np.float32)
     cube[2, rng.random((ROWS, COLS)) < 0.2] = np.nan
     seen = np.isfinite(cube[2])
     bounds = [(start, min(start + wide, COLS)) for start in range(0, COLS, wide)]
-    with Spool(tmp_path, ROWS, bounds, BANDS) as spool:
+    with ScratchStore(tmp_path, ROWS, bounds, BANDS) as store:
         for row in range(0, ROWS, rows):
             for col in range(0, COLS, cols):
                 window = Window(row=row, col=col, height=min(rows, ROWS - row), width=min(cols, COLS - col))
-                spool.write(window, cube[:, row : row + rows, col : col + cols])
+                store.write(window, cube[:, row : row + rows, col : col + cols])
         for group, (start, stop) in enumerate(bounds):
-            assert spool.counts[group] == seen[:, start:stop].sum()
-            chunks = spool.group(group)
+            assert store.counts[group] == seen[:, start:stop].sum()
+            chunks = store.group(group)
             pixels = np.concatenate([part.radiance() for part in chunks])
             np.testing.assert_array_equal(pixels, cube[:, :, start:stop][:, seen[:, start:stop]].T)
             for part in chunks:
-                part.keep(part.radiance()[:, 0] * 2)
-                part.keep_signal(-part.radiance()[:, 0])
-                np.testing.assert_array_equal(part.found(), part.radiance()[:, 0] * 2)
-            spool.finish(chunks)
-        whole = np.vstack([spool.enhancement(0, 5), spool.enhancement(5, ROWS)])
-        signal = spool.signal(0, ROWS)
+                part.store_enhancement(part.radiance()[:, 0] * 2)
+                part.store_signal(-part.radiance()[:, 0])
+                np.testing.assert_array_equal(part.enhancement(), part.radiance()[:, 0] * 2)
+            store.finish(chunks)
+        whole = np.vstack([store.enhancement(0, 5), store.enhancement(5, ROWS)])
+        signal = store.signal(0, ROWS)
     np.testing.assert_array_equal(signal, np.where(seen, -cube[0], np.nan))
     np.testing.assert_allclose(whole, np.where(seen, cube[0] * 2, np.nan))
     assert not list(tmp_path.iterdir())
@@ -59,4 +59,4 @@ def test_windows_in_groups_out(
 
 def test_no_room_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot be kept there.*free some space"):
-        Spool(tmp_path / "nowhere", 3, [(0, 4)], 2)
+        ScratchStore(tmp_path / "nowhere", 3, [(0, 4)], 2)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from geoseg.grid import Window
-from geoseg.methane.plume_rates import Levelled, Patch, screens
+from geoseg.methane.plume_rates import PlumeWindow, screens
 from geoseg.methane.retrieval import ALBEDO, CH4, CLOUD, REFERENCE_CH4, SIGNAL, WATER
 
 SIDE, END = 40, 11_000.0
 """Pixels a side; where the table ends, ppm·m."""
 
 
-def levelled(signal: float, before: float) -> Levelled:
+def levelled(signal: float, before: float) -> PlumeWindow:
     """A plume of a signal over ground of 0, on a day whose reference alone shows `before` there."""
     rows, cols = np.mgrid[0:SIDE, 0:SIDE]
     mask = (abs(rows - 20) < 3) & (abs(cols - 20) < 6)
@@ -30,12 +30,18 @@ def levelled(signal: float, before: float) -> Levelled:
         CLOUD: flat(0),
         ALBEDO: flat(0) + 0.3,
     }
-    window = Window(row=0, col=0, height=SIDE, width=SIDE)
-    patch = Patch(
-        window=window, mask=mask, searched=SIGNAL, bands=bands, areas_m2=np.full((SIDE, SIDE), 400.0)
-    )
-    return Levelled(
-        patch=patch, mask=mask, above=bands[CH4], filtered=flat(5), usable=~mask, ring=ring, noise=1.0
+    return PlumeWindow(
+        window=Window(row=0, col=0, height=SIDE, width=SIDE),
+        region=mask,
+        mask=mask,
+        bands=bands,
+        search_band=SIGNAL,
+        areas_m2=np.full((SIDE, SIDE), 400.0),
+        above=bands[CH4],
+        filtered=flat(5),
+        usable=~mask,
+        ring=ring,
+        noise=1.0,
     )
 
 

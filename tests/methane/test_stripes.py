@@ -12,7 +12,7 @@ def _found(values: np.ndarray) -> float | None:
     stripes = Stripes(values.shape[1])
     for part in np.array_split(values.astype(np.float32), 5):
         stripes.add(part)
-    return stripes.found()
+    return stripes.difference()
 
 
 def test_stripes_are_measured_and_noise_is_not() -> None:

@@ -113,12 +113,12 @@ def test_a_class_that_is_nowhere_has_no_producers_accuracy() -> None:
     ("counts", "areas", "told"),
     [
         ([[5, 1], [0, 0]], [1, 1], r"strata \[1\] have no sample point"),
-        ([[5, 1], [1, 1]], [1, 0], r"strata \[1\] have sample points but no area"),
-        ([[5, 1], [1, 1]], [0, 0], "nothing is mapped"),
+        ([[5, 1], [1, 1]], [1, 0], r"strata \[1\] have sample points but an area of 0"),
+        ([[5, 1], [1, 1]], [0, 0], "no class is mapped"),
         ([[5, 1], [1, 1]], [1, -1], "not negative"),
         ([[5, -1], [1, 1]], [1, 1], "not negative"),
         ([[5, 1], [1, 1]], [1, np.nan], "finite"),
-        ([[5, 1, 0], [1, 1, 0]], [1, 1], "do not fit"),
+        ([[5, 1, 0], [1, 1, 0]], [1, 1], "does not fit"),
     ],
 )
 def test_what_has_no_estimate_is_refused(counts: list[list[int]], areas: list[float], told: str) -> None:

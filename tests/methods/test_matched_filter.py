@@ -45,7 +45,7 @@ def test_chunks_do_not_matter(cuts: list[int]) -> None:
     for solve, expected in whole.items():
         chunks = [InMemory(part) for part in np.split(PIXELS, sorted(cuts))]
         solve(chunks, ABSORPTION)
-        found = np.concatenate([chunk.found() for chunk in chunks])
+        found = np.concatenate([chunk.enhancement() for chunk in chunks])
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-5)
 
 

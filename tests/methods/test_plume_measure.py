@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
+from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS, EffectiveWind
 from geoseg.methods.plume_measure import (
-    WindDraws,
     background_error,
     contrast,
     cut_pixels,
@@ -21,7 +20,7 @@ from geoseg.methods.plume_measure import (
     upwind_end,
 )
 
-WIND = WindDraws(wind_m_s=3.0, wind_error=0.5, slope=0.33, offset=0.45)
+EFFECTIVE = EffectiveWind(slope=0.33, offset=0.45, citation="")
 AREAS = np.full((60, 60), 400.0)
 
 
@@ -46,7 +45,7 @@ def test_the_ring_keeps_its_distance() -> None:
 
 def test_the_interval_is_that_of_the_wind_where_nothing_else_is_uncertain() -> None:
     enhancement = np.where(_square(), 2000.0, 0.0).astype(np.float32)
-    low, high = rate_interval(enhancement, AREAS, [_square()], 0.0, WIND)
+    low, high = rate_interval(enhancement, AREAS, [_square()], 0.0, 3.0, 0.5, EFFECTIVE)
     mass = 100 * 400 * 2000 * MOL_PER_PPM_M * MOLAR_MASS
     sigma = np.sqrt(np.log1p(0.25))
     for value, z in ((low, -1.96), (high, 1.96)):
@@ -56,10 +55,9 @@ def test_the_interval_is_that_of_the_wind_where_nothing_else_is_uncertain() -> N
 
 def test_an_uncertain_background_widens_the_interval() -> None:
     enhancement = np.where(_square(), 2000.0, 0.0).astype(np.float32)
-    steady = WindDraws(wind_m_s=3.0, wind_error=0.0, slope=0.33, offset=0.45)
-    low, high = rate_interval(enhancement, AREAS, [_square()], 0.0, steady)
+    low, high = rate_interval(enhancement, AREAS, [_square()], 0.0, 3.0, 0.0, EFFECTIVE)
     assert low == pytest.approx(high)
-    wide = rate_interval(enhancement, AREAS, [_square()], 500.0, steady)
+    wide = rate_interval(enhancement, AREAS, [_square()], 500.0, 3.0, 0.0, EFFECTIVE)
     assert wide[0] == pytest.approx(low * (1 - 1.96 / 4), rel=0.06)
     assert wide[1] == pytest.approx(low * (1 + 1.96 / 4), rel=0.06)
 

@@ -104,14 +104,14 @@ def test_expected_false_alarms_fall_with_strength_and_agree_with_a_power_law() -
     found = []
     for seed in range(40):
         drawn = np.sort(5 * np.random.default_rng(seed).random(2000) ** (-1 / 3))[::-1]
-        found.append(FalseAlarms(strengths=drawn, least=5.0).expected(wanted))
+        found.append(FalseAlarms(strengths=drawn, min_strength=5.0).expected(wanted))
         assert (np.diff(found[-1]) < 0).all()
     # 2000 spots with P(S > s) = (5 / s)³.
     np.testing.assert_allclose(np.median(found, axis=0), 2000 * (5 / wanted) ** 3, rtol=0.35)
 
 
 def test_a_clean_scene_still_gives_finite_expectations() -> None:
-    alarms = FalseAlarms(strengths=np.empty(0), least=5.0)
+    alarms = FalseAlarms(strengths=np.empty(0), min_strength=5.0)
     found = alarms.expected(np.array([5.0, 10.0, 50.0]))
     assert found[0] == pytest.approx(1)
     assert 0 < found[2] < 0.001

@@ -33,7 +33,7 @@ def test_all_find_rare_water(blocks: list[Image]) -> None:
         assert isinstance(found, BlockThreshold)
         assert -18.5 < found.threshold < -13
         assert found.used >= 1
-        assert "chosen" in found.evidence
+        assert "selected" in found.evidence
 
 
 def test_land_alone_has_no_threshold() -> None:

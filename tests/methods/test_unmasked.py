@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from geoseg.methods.mad import FLOOR, fit_mad
-from geoseg.methods.unmasked import beyond_doubt, fit_unmasked
+from geoseg.methods.unmasked import clear_change, fit_unmasked
 
 Matrix = NDArray[np.float64]
 BANDS, PIXELS = 5, 40_000
@@ -62,8 +62,8 @@ def test_where_nothing_hides_mad_is_left_as_it_is() -> None:
 
 def test_what_is_beyond_doubt_does_not_depend_on_radiometry() -> None:
     before, after, changed = two_dates(0.08)
-    np.testing.assert_array_equal(beyond_doubt(before, after), changed)
-    np.testing.assert_array_equal(beyond_doubt(before, 4000 * after + 300), changed)
+    np.testing.assert_array_equal(clear_change(before, after), changed)
+    np.testing.assert_array_equal(clear_change(before, 4000 * after + 300), changed)
 
 
 def test_noisier_ground_is_no_change_to_reweighted_mad() -> None:

@@ -1,7 +1,7 @@
-"""The methods that retrieve methane columns, one file each: a file here is a method of `--method`.
+"""Methods that retrieve methane columns, one file each, named like the value of `--method` with `_` for `-`.
 
-The file is named like the method, with `_` for `-`, and holds one class that derives from
-`geoseg.methane.method.MethaneMethod`. Nothing else lists the methods.
+A file holds one class that derives from `geoseg.methane.method.MethaneMethod`. There is no other list of the
+methods.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def method_names() -> tuple[str, ...]:
-    """Names of all methods, sorted, without importing them: `--help` has no time for numpy."""
+    """Return the names of all methods, sorted, without importing them, so that `--help` is fast."""
     return names_of(sys.modules[__name__])
 
 
 @cache
 def methane_methods() -> Mapping[str, MethaneMethod]:
-    """Return all methods by name: those of one kind of instrument together, preferred ones first."""
+    """Return all methods by name, grouped by kind of instrument, preferred ones first."""
     from geoseg.methane.method import MethaneMethod  # noqa: PLC0415 - imports numpy
 
-    found: list[MethaneMethod] = load_methods(sys.modules[__name__], MethaneMethod)
-    found.sort(key=lambda method: (method.needs.kind, method.preference, method.name))
-    return MappingProxyType({method.name: method for method in found})
+    methods: list[MethaneMethod] = load_methods(sys.modules[__name__], MethaneMethod)
+    methods.sort(key=lambda method: (method.needs.kind, method.preference, method.name))
+    return MappingProxyType({method.name: method for method in methods})

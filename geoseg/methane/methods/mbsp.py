@@ -1,19 +1,20 @@
-"""Two bands on one day."""
+"""Two bands on one date."""
 
 from __future__ import annotations
 
-from geoseg.methane.method import Needs, TwoBandMethod
+from geoseg.methane.method import RetrievalNeeds, TwoBandMethod
 
 
 class Mbsp(TwoBandMethod):
-    """swir22 with swir16 of the same moment; takes odd-coloured ground for gas."""
+    """Relative change of swir22 against swir16; surfaces with unusual spectra look like methane."""
 
     name = "mbsp"
     title = "multi-band, single pass"
     citation = "Varon 2021, doi:10.5194/amt-14-2771-2021"
-    needs = Needs(kind="multispectral")
+    needs = RetrievalNeeds(kind="multispectral")
     preference = 2
     caveat_without_reference = (
-        "one day alone: roofs, soils and clearings of another colour look like gas, more often than the "
-        "false alarms say; give --reference SCENE, the same place on a day without plume"
+        "no reference scene is given: roofs, soils and clearings with unusual spectra can look like methane, "
+        "more often than the estimated number of false alarms; give --reference SCENE, a scene of the same "
+        "place without a plume"
     )

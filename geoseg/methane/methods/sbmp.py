@@ -1,4 +1,4 @@
-"""One band on two days."""
+"""One band on two dates."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.methane.method import Image, Needs, TwoBandMethod, TwoBands, mean_known
+from geoseg.methane.method import Image, RetrievalNeeds, TwoBandMethod, TwoBands, mean_known
 from geoseg.methods.methane_column import fit_ratio, ratio_change
 
 
 class Sbmp(TwoBandMethod):
-    """swir22 with that of another day."""
+    """Relative change of swir22 against swir22 of the reference scenes."""
 
     name = "sbmp"
     title = "single band, multi-pass"
     citation = "Varon 2021, doi:10.5194/amt-14-2771-2021"
-    needs = Needs(kind="multispectral", reference=True)
+    needs = RetrievalNeeds(kind="multispectral", reference=True)
     preference = 3
     weak_band_absorbs = False
 
     def slope(self, day: TwoBands, references: Sequence[TwoBands]) -> float:
-        """Return the slope of the band of other days on that of the scene."""
+        """Return the slope of the band of the references against that of the scene."""
         return fit_ratio(day.strong, mean_known([item.strong for item in references]))
 
     def change(
@@ -32,5 +32,5 @@ class Sbmp(TwoBandMethod):
         reference_change: Image | None,  # noqa: ARG002
         c: float,
     ) -> NDArray[np.float64]:
-        """Return the change between the days."""
+        """Return the change between the dates."""
         return ratio_change(day.strong, mean_known([item.strong for item in references]), c)

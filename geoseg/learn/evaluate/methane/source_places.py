@@ -15,8 +15,8 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
 from geoseg.learn.evaluate.methane.trial import ScenePair, Trial
 from geoseg.messages import collecting, warn
-from geoseg.methane.columns import open_all, retrieve
-from geoseg.methane.retrieval import SIGNAL, Retrieved
+from geoseg.methane.columns import open_scenes, retrieve_columns
+from geoseg.methane.retrieval import SIGNAL, Retrieval
 from geoseg.methane.satellite_bands import satellite_of
 from geoseg.methane.view_angles import angles_of
 from geoseg.methods.plume_search import centre_and_spread
@@ -84,12 +84,12 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) 
         scene = stack.enter_context(open_scene(pair.scene, sensors()))
         satellite = satellite_of(scene, trial.satellite)
         angles = angles_of(scene, satellite, sun_zenith=trial.sun_zenith, view_zenith=trial.view_zenith)
-        maps: dict[str, Retrieved] = {}
+        maps: dict[str, Retrieval] = {}
         for method in methods:
             request = trial.request(pair, method, scratch / "none.gpkg")
             with collecting():
-                opened = open_all(request, stack, progress)
-                maps[method] = retrieve(request, satellite, opened, angles)
+                opened = open_scenes(request, stack, progress)
+                maps[method] = retrieve_columns(request, satellite, opened, angles)
         # Of one scene the same places whatever the other scenes are.
         rng = np.random.default_rng([trial.seed, zlib.crc32(pair.name.encode())])
         return Site(
@@ -101,7 +101,7 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) 
         )
 
 
-def _draw(pair: ScenePair, maps: dict[str, Retrieved], trial: Trial, rng: np.random.Generator) -> list[Place]:
+def _draw(pair: ScenePair, maps: dict[str, Retrieval], trial: Trial, rng: np.random.Generator) -> list[Place]:
     """Draw places one after the other until there are enough; a warning tells of fewer.
 
     Raises:
@@ -131,7 +131,7 @@ def _draw(pair: ScenePair, maps: dict[str, Retrieved], trial: Trial, rng: np.ran
     return found
 
 
-def _serves(retrieved: Retrieved, row: float, col: float, wind_from: float) -> bool:
+def _serves(retrieved: Retrieval, row: float, col: float, wind_from: float) -> bool:
     """Whether a place and what lies downwind of it has columns."""
     grid = retrieved.source.grid
     around = _signal(retrieved, row, col)
@@ -152,13 +152,13 @@ def _serves(retrieved: Retrieved, row: float, col: float, wind_from: float) -> b
     return bool(pixels.valid[rows - window.row, cols - window.col].mean() >= DOWNWIND_KNOWN)
 
 
-def _noise(retrieved: Retrieved, row: float, col: float) -> float:
+def _noise(retrieved: Retrieval, row: float, col: float) -> float:
     """Standard deviation of single pixels around a place, by the median absolute deviation."""
     around = _signal(retrieved, row, col)
     return centre_and_spread(around[np.isfinite(around)])[1]
 
 
-def _signal(retrieved: Retrieved, row: float, col: float) -> NDArray[np.float32]:
+def _signal(retrieved: Retrieval, row: float, col: float) -> NDArray[np.float32]:
     """The searched band around a place, NaN where there is none."""
     window = Window(row=int(row), col=int(col), height=1, width=1).pad(AROUND)
     pixels = retrieved.source.read(window, (SIGNAL,))

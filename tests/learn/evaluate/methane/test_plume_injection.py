@@ -11,7 +11,7 @@ import rasterio
 
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.learn.evaluate.methane.plume_injection import Release, dimming, inject
-from geoseg.methane.band_ratio import Fit
+from geoseg.methane.band_ratio import BandRatioFit
 from geoseg.methane.choose import two_band_methods
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import response
@@ -45,7 +45,7 @@ def test_the_column_is_retrieved_as_it_was_put_in(tmp_path: Path, name: str) -> 
     made = inject(scene, own, AIR_MASS, release(), tmp_path / "out")
     after = {key: band(tmp_path / "out", key) / band(tmp_path / "a", key) for key in ("B11", "B12")}
     table = methane()
-    fit = Fit(
+    fit = BandRatioFit(
         method=two_band_methods()["mbsp"],
         c=1.0,
         reference_c=(),
@@ -53,7 +53,7 @@ def test_the_column_is_retrieved_as_it_was_put_in(tmp_path: Path, name: str) -> 
         response=response(table, own.swir22 or (0, 0), own.swir16),
         air_mass=AIR_MASS,
     )
-    found = fit.amount(after["B12"] / after["B11"] - 1)
+    found = fit.enhancement(after["B12"] / after["B11"] - 1)
     with open_scene(scene, sensors()) as opened:
         window, column = release().over(opened.grid)
         areas = opened.grid.pixel_areas(*(np.mgrid[0:SIDE, 0:SIDE] + 0.5))
