@@ -93,7 +93,7 @@ def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> Non
 
     with telling(verbosity), open_scene(request, sensors()) as scene:
         facts = scene.describe()
-        facts["left_out"] = [{"name": item.name, "why": item.why} for item in scene.facts.left_out]
+        facts["left_out"] = [{"name": item.name, "why": item.why} for item in scene.metadata.left_out]
         size = None if scene.grid.crs is None else scene.grid.pixel_size_m
         if as_json:
             notes = [message.text for message in scene.messages if not message.code]

@@ -125,8 +125,8 @@ def _check(folder: Path, where: Path, weights: Path, sha256: str, *, overwrite: 
 
 def _write(folder: Path, text: str, weights: Path, asset: Asset, progress: Progress) -> None:
     """Fetch the weights beside their place, and put them there together with the description."""
-    from geoseg.files.beside import Beside, write_texts
     from geoseg.files.disk import writing
+    from geoseg.files.output_files import OutputFiles, write_texts
 
     description = folder / DESCRIPTION
     kept = is_whole(weights, asset.sha256)
@@ -135,7 +135,9 @@ def _write(folder: Path, text: str, weights: Path, asset: Asset, progress: Progr
             if not folder.exists():
                 folder.mkdir(parents=True)
                 stack.callback(_remove_empty, folder)
-            beside = stack.enter_context(Beside([description, *([] if kept else [weights])], overwrite=True))
+            beside = stack.enter_context(
+                OutputFiles([description, *([] if kept else [weights])], overwrite=True)
+            )
         if not kept:
             download(asset.href, asset.sha256, beside.path(weights), progress, size=asset.size)
         write_texts({description: text}, beside)

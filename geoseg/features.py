@@ -1,4 +1,4 @@
-"""Polygons with their attributes, as columns: what vectorise makes and outputs write."""
+"""Polygons with their attributes as columns: the result of vectorization and the input of outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[Any]
-"""One attribute: an array of int64, float64 or str (object) with one value a feature."""
+"""One attribute: an array of int64, float64 or str (object) with one value for each feature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

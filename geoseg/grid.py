@@ -1,7 +1,7 @@
-"""Pixel grids and how they are cut into tiles: arithmetic and geodesy, no input or output.
+"""Pixel grids and their tiles: arithmetic and geodesy, no input or output.
 
-Windows are (row, col, height, width) in pixels, named, never positional. A window may leave its grid:
-whoever reads pads and marks the padding invalid, so no tile is ever clamped or moved.
+Windows are (row, col, height, width) in pixels, as keywords, never positional. A window may leave its grid:
+readers pad it and mark the padding as not valid, so that tiles are never clamped or moved.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pyproj import CRS, Geod, Transformer
 from geoseg.errors import UsageError
 
 READ_ROWS = 512
-"""Reading goes by stretches of so many rows, so that a row of blocks can be forgotten after the next."""
+"""Rows of the stretches in which a raster is read; blocks are needed until the end of the next stretch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,11 @@ class Window:
 
     @property
     def empty(self) -> bool:
-        """Whether it holds no pixel."""
+        """Whether the window has no pixel."""
         return self.height <= 0 or self.width <= 0
 
     def intersect(self, other: Window) -> Window:
-        """Return the common rectangle; its size is 0 where there is none."""
+        """Return the intersection; its height or width is 0 where there is none."""
         row, col = max(self.row, other.row), max(self.col, other.col)
         return Window(
             row=row,
@@ -68,18 +68,27 @@ class Window:
             width=self.width + 2 * margin,
         )
 
+    def scaled(self, factor: int) -> Window:
+        """Return the same rectangle in pixels that are `factor` times smaller."""
+        return Window(
+            row=self.row * factor,
+            col=self.col * factor,
+            height=self.height * factor,
+            width=self.width * factor,
+        )
+
     def slices(self, origin: Window) -> tuple[slice, slice]:
-        """Row and column slices of this window in an array whose first pixel is `origin`'s."""
+        """Return the row and column slices of this window in an array of the pixels of `origin`."""
         row, col = self.row - origin.row, self.col - origin.col
         return slice(row, row + self.height), slice(col, col + self.width)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A raster's pixels on the ground."""
+    """The position of the pixels of a raster on the ground."""
 
     crs: CRS | None
-    """Coordinate reference system; None: coordinates are pixels and say nothing of the ground."""
+    """Coordinate reference system; None: coordinates are pixels, not positions on the ground."""
     transform: Affine
     """From (column, row) of pixel corners to CRS coordinates."""
     height: int
@@ -87,7 +96,7 @@ class Grid:
 
     @property
     def window(self) -> Window:
-        """The whole grid."""
+        """The window of the full grid."""
         return Window(row=0, col=0, height=self.height, width=self.width)
 
     @property
@@ -96,9 +105,9 @@ class Grid:
         return bool(self.transform.b == 0 and self.transform.d == 0)
 
     def crop(self, window: Window) -> Grid:
-        """Return the part of the grid under `window`, with its own origin."""
+        """Return the grid of a window."""
         a, b, c, d, e, f = self.transform[:6]
-        # Written out: affine 3 asks for @ where affine 2 knows only *.
+        # Written out, since affine 3 requires @ and affine 2 has only *.
         x, y = a * window.col + b * window.row + c, d * window.col + e * window.row + f
         return Grid(
             crs=self.crs,
@@ -108,13 +117,13 @@ class Grid:
         )
 
     def moved(self, rows: float, cols: float) -> Grid:
-        """Return the same pixels so many rows down and columns to the right, fractions allowed."""
+        """Return the grid shifted by a number of rows downwards and columns to the right, or fractions."""
         a, b, c, d, e, f = self.transform[:6]
         move = Affine(a, b, a * cols + b * rows + c, d, e, d * cols + e * rows + f)
         return Grid(crs=self.crs, transform=move, height=self.height, width=self.width)
 
     def resized(self, height: int, width: int) -> Grid:
-        """Return a grid of another number of pixels over the same ground."""
+        """Return a grid of another number of pixels with the same extent."""
         down, right = self.height / height, self.width / width
         a, b, c, d, e, f = self.transform[:6]
         return Grid(
@@ -126,7 +135,7 @@ class Grid:
 
     @cached_property
     def pixel_size_m(self) -> tuple[float, float]:
-        """Ground size (row step, column step) of the centre pixel in metres; NaN without a CRS."""
+        """Size of the centre pixel on the ground (row step, column step) in metres; NaN without a CRS."""
         if self.crs is None:
             return math.nan, math.nan
         row, col = self.height / 2, self.width / 2
@@ -136,19 +145,19 @@ class Grid:
         return float(down), float(right)
 
     def pixel_areas(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Geodesic area in m² of one pixel around each (row, col) position; NaN without a CRS.
+        """Return the geodesic area in m² of a pixel at each (row, col) position; NaN without a CRS.
 
-        The ground area of a pixel changes slowly over a scene (UTM: parts in a thousand; degrees: with
-        the cosine of latitude), so it is computed on a lattice of at most 33 × 33 nodes, as the geodesic
-        area of the pixel there (Karney 2013, doi:10.1007/s00190-012-0578-z), and interpolated linearly.
+        The area of a pixel varies slowly over a scene (UTM: by parts in a thousand; degrees: with the cosine
+        of latitude). It is computed at 33 × 33 nodes at most, as the geodesic area of the pixel there (Karney
+        2013, doi:10.1007/s00190-012-0578-z), and interpolated linearly.
 
         Args:
-            rows: row positions in pixels, any shape; n + 0.5 is a pixel's centre.
+            rows: row positions in pixels, any shape; n + 0.5 is the centre of a pixel.
             cols: column positions, of the same shape.
         """
         if self.crs is None:
             return np.full(np.shape(rows), math.nan)
-        node_rows, node_cols, areas = self._area_lattice
+        node_rows, node_cols, areas = self._area_nodes
         row_at = np.interp(rows, node_rows, np.arange(node_rows.size))
         col_at = np.interp(cols, node_cols, np.arange(node_cols.size))
         row0 = np.minimum(row_at.astype(np.intp), max(node_rows.size - 2, 0))
@@ -161,41 +170,41 @@ class Grid:
         return np.asarray(top * (1 - down) + bottom * down)
 
     def window_areas(self, window: Window) -> NDArray[np.float64]:
-        """Geodesic area in m² of each pixel of a window, (H, W); NaN without a CRS."""
+        """Return the geodesic area in m² of each pixel of a window, (H, W); NaN without a CRS."""
         rows, cols = np.mgrid[0 : window.height, 0 : window.width] + 0.5
         return self.pixel_areas(rows + window.row, cols + window.col)
 
     def tally(
-        self, codes: NDArray[np.integer[Any]], seen: NDArray[np.bool_], window: Window, size: int
+        self, codes: NDArray[np.integer[Any]], valid: NDArray[np.bool_], window: Window, size: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return how many pixels of each code there are, and their ground area in m² (0 without a CRS).
+        """Return the number of pixels of each code, and their area in m² (0 without a CRS).
 
-        Areas are straight between the first and the last row, so windows are
-        some hundred rows high at most.
+        Areas are interpolated linearly between the first and the last row, so a window should have some
+        hundred rows at most.
 
         Args:
-            codes: (H, W) of a window, 0 to `size` - 1.
-            seen: (H, W); only these pixels count.
-            window: its place on the grid.
-            size: how many codes there are.
+            codes: (H, W), 0 to `size` - 1.
+            valid: (H, W); only these pixels are counted.
+            window: of the codes.
+            size: number of codes.
 
         Returns:
             (size,) pixels and (size,) areas.
         """
-        found = codes[seen]
-        pixels = np.bincount(found, minlength=size).astype(np.int64)
+        counted = codes[valid]
+        pixels = np.bincount(counted, minlength=size).astype(np.int64)
         if self.crs is None:
             return pixels, np.zeros(size)
         cols = np.arange(window.width, dtype=np.float64) + (window.col + 0.5)
         ends = window.row + 0.5, window.stop_row - 0.5
         first, last = (self.pixel_areas(np.full(cols.shape, row), cols) for row in ends)
         down = np.arange(window.height)[:, np.newaxis] / max(window.height - 1, 1)
-        weights = (first + down * (last - first))[seen]
-        return pixels, np.bincount(found, weights, minlength=size).astype(np.float64)
+        weights = (first + down * (last - first))[valid]
+        return pixels, np.bincount(counted, weights, minlength=size).astype(np.float64)
 
     @cached_property
-    def _area_lattice(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Node rows, node columns and the pixel area (m²) at each node."""
+    def _area_nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Rows and columns of nodes, and the area of the pixel at each node (m²)."""
         node_rows = np.linspace(0.5, max(self.height - 0.5, 0.5), min(33, self.height))
         node_cols = np.linspace(0.5, max(self.width - 0.5, 0.5), min(33, self.width))
         corner_rows = np.array([-1.0, -1.0, 1.0, 1.0])
@@ -203,8 +212,8 @@ class Grid:
         areas = np.empty((node_rows.size, node_cols.size))
         for i, row in enumerate(node_rows):
             for j, col in enumerate(node_cols):
-                # A block of 2 x 2 pixels keeps the corners well above rounding at sub-metre resolution; it
-                # is smaller at the edge, beyond which there may be no ground (a grid that ends at a pole).
+                # The corners of a block of 2 x 2 pixels differ by more than rounding errors at sub-metre
+                # pixel size; the block is smaller at the edge of the grid, which may be a pole.
                 down, right = min(1.0, row, self.height - row), min(1.0, col, self.width - col)
                 lon, lat = self.lonlat(row + down * corner_rows, col + right * corner_cols)
                 block = abs(self._geod.polygon_area_perimeter(lon, lat)[0])
@@ -214,7 +223,7 @@ class Grid:
     def lonlat(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Longitude and latitude in degrees, on the CRS's own datum, of pixel positions.
+        """Return longitude and latitude in degrees, on the datum of the CRS, of pixel positions.
 
         Raises:
             UsageError: the grid has no CRS.
@@ -232,7 +241,7 @@ class Grid:
         """Return the (column, row) position in pixels of a longitude and latitude in degrees.
 
         Raises:
-            UsageError: the grid has no CRS, or none that reaches there.
+            UsageError: the grid has no CRS, or the CRS is not defined there.
         """
         if self.crs is None:
             raise UsageError("a grid without a CRS has no longitude and latitude")
@@ -240,14 +249,16 @@ class Grid:
         if not self.crs.is_geographic:
             x, y = self._to_geographic.transform(lon, lat, direction="INVERSE")
         if not (math.isfinite(x) and math.isfinite(y)):
-            raise UsageError(f"longitude {lon:g}, latitude {lat:g} has no place in {self.crs.to_string()}")
+            raise UsageError(
+                f"longitude {lon:g}, latitude {lat:g} lies outside the area of {self.crs.to_string()}"
+            )
         back = ~self.transform
         return back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
 
     @cached_property
     def _geod(self) -> Geod:
-        own = self.crs.get_geod() if self.crs is not None else None
-        return own if own is not None else Geod(ellps="WGS84")
+        geod = self.crs.get_geod() if self.crs is not None else None
+        return geod if geod is not None else Geod(ellps="WGS84")
 
     @cached_property
     def _to_geographic(self) -> Transformer:
@@ -257,34 +268,34 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One piece of work for a network or method."""
+    """One square input of a network or method."""
 
     row: int
     """Row of the tile in its tile grid."""
     col: int
     """Column of the tile in its tile grid."""
     core: Window
-    """The pixels that only this tile owns; cores partition the grid."""
+    """The pixels that belong to no other tile; cores partition the grid."""
     halo: Window
-    """What is read: always `size` x `size`, it may leave the grid."""
+    """The window that is read: always `size` x `size`; it may leave the grid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileGrid:
     """A grid cut into square tiles that overlap.
 
-    Tiles stand `size - overlap` pixels apart. The first begins `overlap // 2` pixels before the grid, so
-    that every pixel of the grid is at least half an overlap away from the edge of some tile.
+    The distance between tiles is `size - overlap` pixels. The first tile begins `overlap // 2` pixels before
+    the grid, so that every pixel of the grid is at least half an overlap away from the edge of some tile.
     """
 
     grid: Grid
     size: int
-    """Pixels a side that the model sees."""
+    """Pixels a side of the model's input."""
     overlap: int
     """Pixels shared by neighbouring tiles; even, less than half of `size`."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes that leave no stride.
+        """Check that the sizes leave a stride.
 
         Raises:
             UsageError: `size` or `overlap` is out of range.
@@ -303,17 +314,17 @@ class TileGrid:
 
     @property
     def margin(self) -> int:
-        """Pixels by which a halo exceeds its core on each side."""
+        """Pixels by which a halo extends beyond its core on each side."""
         return self.overlap // 2
 
     @property
     def rows(self) -> int:
-        """How many tile rows there are."""
+        """Number of tile rows."""
         return -(-self.grid.height // self.stride)
 
     @property
     def cols(self) -> int:
-        """How many tile columns there are."""
+        """Number of tile columns."""
         return -(-self.grid.width // self.stride)
 
     def __len__(self) -> int:
@@ -333,15 +344,15 @@ class TileGrid:
 def sample_windows(grid: Grid, *, size: int, most: int) -> list[Window]:
     """Return up to `most` windows of `size` x `size` pixels spread evenly over a grid, in row order.
 
-    All of the grid where it is small enough, so that statistics of small scenes use every pixel. Windows
-    are clipped to the grid and do not overlap.
+    The windows cover a small grid completely, so that statistics of small scenes use every pixel. Windows are
+    clipped to the grid and do not overlap.
     """
     rows, cols = -(-grid.height // size), -(-grid.width // size)
     shrink = math.sqrt(max(1.0, rows * cols / most))
-    keep_rows = max(1, min(rows, most, round(rows / shrink)))
-    keep_cols = max(1, min(cols, most // keep_rows))
+    sample_rows = max(1, min(rows, most, round(rows / shrink)))
+    sample_cols = max(1, min(cols, most // sample_rows))
     return [
         Window(row=int(row) * size, col=int(col) * size, height=size, width=size).intersect(grid.window)
-        for row in np.linspace(0, rows - 1, keep_rows).round()
-        for col in np.linspace(0, cols - 1, keep_cols).round()
+        for row in np.linspace(0, rows - 1, sample_rows).round()
+        for col in np.linspace(0, cols - 1, sample_cols).round()
     ]

@@ -1,7 +1,7 @@
-"""Notes and warnings: standard logging, gathered for the record of a run.
+"""Notes and warnings: standard logging, collected for the run record.
 
 A module logs under its own name: `LOG = logging.getLogger(__name__)`, then `note(LOG, text)` for what was
-recognised, chosen or guessed, and `warn(LOG, code, text)` for what may make a map wrong. The codes are
+recognised, chosen or assumed, and `warn(LOG, code, text)` for what may make a map wrong. The codes are
 listed in docs/warnings.md. Without a handler nothing is printed.
 """
 
@@ -25,12 +25,12 @@ class Message:
     """Name of the logger."""
     text: str
     code: str = ""
-    """Of a warning: a slug that stays the same between versions. Empty: this is a note."""
+    """Of a warning: a slug that is the same in all versions. Empty: the message is a note."""
 
 
 @dataclass(slots=True)
 class Collected:
-    """Notes and warnings of one run in order, each text once."""
+    """Notes and warnings of one run in order, without repetitions."""
 
     messages: list[Message] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -46,7 +46,7 @@ class Collected:
         return tuple(message for message in self.messages if message.code)
 
     def add(self, message: Message) -> bool:
-        """Append a message; False: the same text is there already."""
+        """Append a message; return False if a message of the same text exists."""
         with self._lock:
             known = [other.text for other in self.messages if bool(other.code) == bool(message.code)]
             if message.text in known:
@@ -57,7 +57,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What happens to a message in the current context."""
+    """The destination of messages in the current context."""
 
     run: Collected | None = None
     held: list[Message] | None = None
@@ -68,27 +68,27 @@ _state: ContextVar[_State] = ContextVar("geoseg_messages", default=_State())  # 
 
 
 def note(log: logging.Logger, text: str) -> None:
-    """Log what was recognised, chosen or guessed, and why, at level INFO."""
+    """Log what was recognised, chosen or assumed, and why, at level INFO."""
     _emit(Message(logger=log.name, text=text))
 
 
 def warn(log: logging.Logger, code: str, text: str) -> None:
-    """Log what may make a map wrong (what, where, what to do) at level WARNING.
+    """Log what may make a map wrong at level WARNING.
 
     Args:
         log: the logger of the module.
-        code: a slug from docs/warnings.md; log records have it as `code`.
-        text: the message.
+        code: a slug from docs/warnings.md; it is the attribute `code` of the log record.
+        text: what happened, where, and what to do.
     """
     _emit(Message(logger=log.name, text=text, code=code))
 
 
 def replay(messages: Iterable[Message], *, of: str = "") -> None:
-    """Log messages that `held` kept, notes first.
+    """Log messages that `held` collected, notes first.
 
     Args:
         messages: in order.
-        of: the name of the scene that they are about, put before each text.
+        of: name of the scene that the messages are about, which is put before each text; empty: none.
     """
     with prefixed(f"{of}: " if of else ""):
         for message in sorted(messages, key=lambda item: bool(item.code)):
@@ -121,10 +121,11 @@ def _in(state: _State) -> Iterator[None]:
 
 @contextmanager
 def collecting() -> Iterator[Collected]:
-    """Gather the notes and warnings of a run, whatever levels and handlers are set; also a decorator.
+    """Collect the notes and warnings of a run, at any logging level; also a decorator.
 
-    Within it a text is logged once. Runs within runs and in other threads or tasks gather their own; a thread
-    that works for a run is started in a copy of its context (`contextvars.copy_context().run`).
+    A text is logged once in the block. Nested runs and runs in other threads or tasks have separate
+    collections; a thread that works for a run is started in a copy of its context
+    (`contextvars.copy_context().run`).
     """
     run = Collected()
     with _in(replace(_state.get(), run=run)):
@@ -132,7 +133,7 @@ def collecting() -> Iterator[Collected]:
 
 
 def collected() -> Collected:
-    """Return what the current run has gathered; outside of a run, nothing."""
+    """Return the messages of the current run; outside a run, none."""
     return _state.get().run or Collected()
 
 
@@ -146,10 +147,9 @@ def prefixed(prefix: str) -> Iterator[None]:
 
 @contextmanager
 def held() -> Iterator[list[Message]]:
-    """Keep messages in a list and neither log nor gather them; `replay` does both.
+    """Put messages into a list instead of logging and collecting them, which `replay` does later.
 
-    For work whose result may be dropped, and for scenes, which are opened before it is known which of their
-    bands are used.
+    For work whose result may be dropped, and for scenes: a scene is opened before its bands are selected.
     """
     messages: list[Message] = []
     with _in(_State(held=messages)):

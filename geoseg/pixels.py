@@ -1,4 +1,4 @@
-"""The arrays that travel through geoseg, each with its place: pixels in, finished strips out.
+"""Arrays with their windows: pixels, the input of a pipeline, and strips, its output.
 
 Arrays are (bands, rows, cols), batches (N, C, H, W), masks True = valid.
 """
@@ -15,42 +15,42 @@ from numpy.typing import NDArray
 from geoseg.grid import Window
 
 NODATA_CLASS = 255
-"""The class of pixels that were not seen: never land, never water."""
+"""The class of pixels that are not valid."""
 
 Classes = NDArray[np.unsignedinteger[Any]]
-"""Class values: two bytes where a map has more than 255 of them (transitions between many classes). The
-greatest value of the dtype is the class of pixels that were not seen."""
+"""Class values: two bytes where a map has more than 255 classes (transitions between many classes). The
+greatest value of the dtype is the class of pixels that are not valid."""
 
 
 def nodata_class(dtype: np.dtype[Any] | type[np.unsignedinteger[Any]]) -> int:
-    """Return the class of pixels that were not seen: 255, or 65,535 of two bytes."""
+    """Return the class of pixels that are not valid: 255, or 65,535 of two bytes."""
     return int(np.iinfo(dtype).max)
 
 
 def class_dtype(values: Iterable[int]) -> type[np.uint8] | type[np.uint16]:
-    """Return the smallest dtype that holds some class values besides its nodata class."""
+    """Return the smallest dtype for class values and the nodata class."""
     return np.uint8 if max(values, default=0) < NODATA_CLASS else np.uint16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
-    """A window of named bands as stored, with what turns it into physical values."""
+    """Stored values of a window of named bands, with the scale and offset to physical values."""
 
     window: Window
-    """Where, on the scene's grid; it may leave the grid."""
+    """The window on the scene's grid; it may leave the grid."""
     bands: tuple[str, ...]
     """Names, in the order of `data`."""
     data: NDArray[np.generic]
-    """Stored values (B, H, W), one dtype; meaningless where not valid, but always finite or NaN."""
+    """Stored values (B, H, W) of one dtype; undefined where not valid, but never infinite."""
     valid: NDArray[np.bool_]
-    """(H, W); True = every required band was observed here."""
+    """(H, W); True = every required band was observed and is not masked."""
     scale: tuple[float, ...]
-    """Per band: physical value = data * scale + offset."""
+    """By band: physical value = data * scale + offset."""
     offset: tuple[float, ...]
-    """Per band; see `scale`."""
+    """By band; see `scale`."""
 
-    def only(self, bands: Sequence[str]) -> Pixels:
-        """Return some of the bands, in the order given; valid as before."""
+    def select(self, bands: Sequence[str]) -> Pixels:
+        """Return some of the bands, in the order of `bands`; `valid` is unchanged."""
         order = [self.bands.index(name) for name in bands]
         return replace(
             self,
@@ -61,7 +61,7 @@ class Pixels:
         )
 
     def physical(self) -> NDArray[np.float32]:
-        """Reflectance 0..1, dB or the layer's own unit, float32 (B, H, W), NaN where not valid."""
+        """Return physical values, float32 (B, H, W): reflectance 0..1, dB and so on; NaN where not valid."""
         out = np.empty(self.data.shape, np.float32)
         for index, (scale, offset) in enumerate(zip(self.scale, self.offset, strict=True)):
             np.multiply(self.data[index], np.float32(scale), out=out[index], casting="unsafe")
@@ -73,18 +73,18 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """Finished rows of a map: full width, never revised."""
+    """Finished rows of a map in full width."""
 
     row: int
     """First row on the scene's grid."""
     classes: Classes
-    """(H, W) class values; 0 background, `nodata_class` of the dtype where nothing was observed."""
+    """(H, W) class values; 0 background, `nodata_class` of the dtype where not valid."""
     scores: NDArray[np.uint8]
-    """(H, W) score of the class given, as 255ths; 0 where nothing was observed."""
+    """(H, W) score of the class in 255ths; 0 where not valid."""
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """(H, W); True = observed."""
+        """(H, W); True = valid."""
         return np.not_equal(self.classes, nodata_class(self.classes.dtype))
 
     @property

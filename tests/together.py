@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from geoseg.outputs import Beside
+from geoseg.outputs import OutputFiles
 
 
 @contextmanager
-def together(*targets: Path, overwrite: bool = False) -> Iterator[Beside]:
+def together(*targets: Path, overwrite: bool = False) -> Iterator[OutputFiles]:
     """Files that go to their places unless the block fails."""
-    with Beside(targets, overwrite=overwrite) as beside:
+    with OutputFiles(targets, overwrite=overwrite) as beside:
         yield beside
         beside.commit()
 

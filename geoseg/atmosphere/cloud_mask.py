@@ -114,7 +114,7 @@ def make_cloud_mask(
     Arguments and errors are those of `with_cloud_mask`. The mask is there until `stack` is closed.
     """
     asked = request.clouds == "network"
-    wanted = asked or (request.clouds == "auto" and "cloud" not in scene.quality.says)
+    wanted = asked or (request.clouds == "auto" and "cloud" not in scene.quality.conditions)
     if not wanted or (level_of(scene) is None and not asked):
         return None
     try:
@@ -126,7 +126,7 @@ def make_cloud_mask(
             note(LOG, f"clouds are not masked by a network: {error}")
         return None
     # What hides the ground is looked for in all that was seen, whatever else hides it.
-    seen = scene.with_quality(Quality()).whole().select([band.name for band in model.bands])
+    seen = scene.with_quality(Quality()).uncropped().select([band.name for band in model.bands])
     grid = mask_grid(seen.grid, clip(seen, run).grid, package.pixel)
     if not asked and min(grid.height, grid.width) < package.least:
         note(

@@ -45,7 +45,7 @@ def tell_hidden(scene: Scene) -> None:
     """
     if scene.quality.layers:
         note(LOG, hidden_text(scene))
-        covered = scene.quality_covers()
+        covered = scene.quality.coverage()
         if covered < COVERED:
             titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
             warn(
@@ -54,7 +54,7 @@ def tell_hidden(scene: Scene) -> None:
                 f"{scene.name}: {titles}: a layer covers only {covered:.0%} of the scene; beyond it nothing "
                 "is masked. Check that it belongs to this scene",
             )
-    if "cloud" not in scene.quality.says and optical(scene):
+    if "cloud" not in scene.quality.conditions and optical(scene):
         warning = cloud_warning(scene)
         if warning is not None:
             warn(LOG, "clouds-not-masked", warning)
@@ -69,14 +69,14 @@ def optical(scene: Scene) -> bool:
 
 def hidden_text(scene: Scene) -> str:
     """Say which share of a scene is not mapped, and by which quality layers."""
-    shares, whole = scene.hidden_shares()
+    shares, whole = scene.quality.shares(scene.band_names)
     titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
     told = [(sum(shares.get(name, 0.0) for name in names), names, words) for names, words in _TOLD]
     parts = [
         f"{share:.0%} {words}"
         for share, names, words in told
         # A layer that looked for clouds and saw none says so.
-        if share >= 0.005 or ({"cloud", "layover"} & {*names} & scene.quality.says)
+        if share >= 0.005 or ({"cloud", "layover"} & {*names} & scene.quality.conditions)
     ]
     of = "" if whole else " of the sample"
     return f"{scene.name}: {', '.join(parts) or 'nothing hidden'}{of} ({titles})"

@@ -174,8 +174,8 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
 
 def _write(folder: Path, texts: Mapping[Path, str], weights: Path, source: Path) -> None:
     """Write the files of a bundle together, weights copied from `source` unless they are that file."""
-    from geoseg.files.beside import Beside, write_texts  # noqa: PLC0415
     from geoseg.files.disk import writing  # noqa: PLC0415 - imports GDAL, which naming a model does not need
+    from geoseg.files.output_files import OutputFiles, write_texts  # noqa: PLC0415
 
     own = weights.resolve() == source.resolve()
     if own:
@@ -186,7 +186,7 @@ def _write(folder: Path, texts: Mapping[Path, str], weights: Path, source: Path)
         if not folder.exists():
             folder.mkdir(parents=True)
             stack.callback(_remove_empty, folder)
-        beside = stack.enter_context(Beside([*texts, *([] if own else [weights])], overwrite=True))
+        beside = stack.enter_context(OutputFiles([*texts, *([] if own else [weights])], overwrite=True))
         if not own:
             shutil.copyfile(source, beside.path(weights))
         write_texts(texts, beside)

@@ -11,7 +11,7 @@ import numpy as np
 from geoseg.errors import SceneError
 from geoseg.messages import note, warn
 from geoseg.scenes.class_map import ClassMap
-from geoseg.scenes.coded import Counts
+from geoseg.scenes.class_positions import CodeCounts
 from geoseg.scenes.legend import UNOBSERVED
 from geoseg.segment.vectorize_raster import PALETTE
 from geoseg.spec import ClassSpec
@@ -54,7 +54,7 @@ class _Read:
 
 
 def join_legends(
-    maps: tuple[ClassMap, ClassMap], counts: tuple[Counts, Counts], further: Sequence[ClassSpec]
+    maps: tuple[ClassMap, ClassMap], counts: tuple[CodeCounts, CodeCounts], further: Sequence[ClassSpec]
 ) -> Joint:
     """Settle the classes of two maps.
 
@@ -94,7 +94,7 @@ def join_legends(
     )
 
 
-def _settle(item: ClassMap, own: Counts, other: Counts, further: Names) -> _Read:
+def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) -> _Read:
     """Say which codes of a map are classes."""
     counts = own.pixels
     product = item.product
@@ -162,7 +162,7 @@ def _fill(code: int, codes: Sequence[int], item: ClassMap, named: bool) -> str:
     return ""
 
 
-def _zero(code: int, codes: Sequence[int], own: Counts, other: Counts) -> str:
+def _zero(code: int, codes: Sequence[int], own: CodeCounts, other: CodeCounts) -> str:
     """Why a 0 that nothing tells of is fill; empty where it is a class, as in a mask of 0 and 1."""
     if code != 0 or len(codes) <= 2:
         return ""

@@ -23,8 +23,8 @@ from geoseg.messages import note, replay, warn
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Pixels
 from geoseg.scenes.class_map import CLASS, ClassMap, open_class_map, sample_values
-from geoseg.scenes.coded import Coded, count_codes
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.class_positions import ClassPositions, count_codes
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import ChangeSpec
 from geoseg.spec.presets import legends, task
 from geoseg.spec.tables import transition_table
@@ -124,7 +124,7 @@ def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
     # Nearest neighbour: the mean of two codes would be a third class.
     after = replace(maps[1], scene=maps[1].scene.onto(before.scene.grid))
     for item in (before.scene, after.scene):
-        replay(item.facts.messages)
+        replay(item.metadata.messages)
         if item.quality.layers:
             note(LOG, hidden_text(item))
     _tell_sizes(maps)
@@ -139,9 +139,9 @@ def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
         )
     joint = join_legends((before, after), counts, table.classes if table else ())
     transitions = transitions_between(joint.classes, table, some=True)
-    first = Coded(before.scene, joint.positions[0])
-    second = Coded(maps[1].scene, joint.positions[1])
-    source = Stack(first, [Layer(source=second, prefix=AFTER)])
+    first = ClassPositions(before.scene, joint.positions[0])
+    second = ClassPositions(maps[1].scene, joint.positions[1])
+    source = Stack(first, [StackLayer(source=second, prefix=AFTER)])
     counter = Counter(source.grid, len(joint.classes) ** 2)
     told = Told(transitions=transitions, dates=dates, counter=counter)
     colours = np.array([rgb(item.colour) for item in joint.classes], np.float32) / np.float32(255)

@@ -25,7 +25,7 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.elevation import open_terrain
 from geoseg.scenes.layers import open_raster_layer
-from geoseg.scenes.stack import Layer, Moved, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ChangeSpec, Units
 from geoseg.spec.presets import sensors
@@ -117,10 +117,9 @@ class Pair:
             SceneError: the dates cannot be aligned.
         """
         second = self.after.select(bands)
-        moved = Moved(source=second, rows=self.rows, cols=self.cols) if self.rows or self.cols else second
-        dates = [Layer(source=moved, prefix=AFTER)]
+        dates = [StackLayer(source=second, prefix=AFTER, shift=(self.rows, self.cols))]
         named = [
-            Layer(source=scene, prefix=name.rpartition(":")[0], required=False)
+            StackLayer(source=scene, prefix=name.rpartition(":")[0], required=False)
             for name, scene in self.beside
             if name in layers
         ]

@@ -13,8 +13,8 @@ from rasterio.enums import Resampling
 
 from geoseg.demo.simulated_flood import BANDS, simulate
 from geoseg.errors import OutputError
-from geoseg.files.beside import Beside, check_writable
 from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles, check_writable
 from geoseg.flood.choice import CLASSICAL
 from geoseg.flood.flood_map import map_flood
 from geoseg.messages import note
@@ -94,7 +94,7 @@ def write_scene(
         OutputError: the file cannot be written.
     """
     optical = data.dtype == np.uint16
-    with Beside([path], overwrite=overwrite) as beside:
+    with OutputFiles([path], overwrite=overwrite) as beside:
         with (
             writing(path),
             rasterio.open(

@@ -10,7 +10,7 @@ import numpy as np
 
 from geoseg.engine.pipeline import Summary
 from geoseg.engine.recipe import Recipe
-from geoseg.outputs import Beside, draw_picture
+from geoseg.outputs import OutputFiles, draw_picture
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import ClassTotal, RunRecord
 from geoseg.spec import ClassSpec
@@ -22,7 +22,7 @@ FADED = np.float32(0.3)
 """Share of the colours of classes that is left under a map."""
 
 
-def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside: Beside) -> None:
+def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside: OutputFiles) -> None:
     """The map over the scene, with a legend that gives areas."""
     preview = summary.preview
     second = recipe.extras.second if recipe.extras is not None else ""

@@ -35,8 +35,8 @@ from geoseg.features import Features
 from geoseg.grid import Grid, TileGrid
 from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
-    Beside,
     Kind,
+    OutputFiles,
     check_writable,
     companions,
     open_raster,
@@ -91,7 +91,7 @@ def make_map(
     run: RunSpec,
     command: dict[str, JsonValue],
     progress: Progress,
-    beside: Beside | None = None,
+    beside: OutputFiles | None = None,
 ) -> RunRecord:
     """Score the scene and write every output that was asked for: all of them, or none.
 
@@ -119,7 +119,7 @@ def make_map(
     files = extras.files if extras else {}
     outputs = [*outputs_of(run), *files, *_rasters(extras)]
     with ExitStack() as sinks:
-        beside = beside or sinks.enter_context(Beside(outputs, overwrite=run.overwrite))
+        beside = beside or sinks.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         vector = open_vector(
             run.output,
             layer=recipe.layer,

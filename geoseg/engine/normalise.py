@@ -90,7 +90,7 @@ class Normaliser:
         for plane, index, band in zip(target, order, self._spec.bands, strict=False):
             self._band(band, pixels.data[index], pixels.scale[index], pixels.offset[index], plane)
         if self._layers:
-            target[-len(self._layers) :] = pixels.only(self._layers).physical()
+            target[-len(self._layers) :] = pixels.select(self._layers).physical()
         if not pixels.valid.all():
             np.copyto(target, np.float32(self._spec.fill), where=~pixels.valid)
         return target

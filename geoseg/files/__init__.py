@@ -1,1 +1,1 @@
-"""Files of the operating system: what a run has opened, scratch files, errors of a full disk."""
+"""Files of the operating system: inputs and outputs of a run, scratch files, errors of a full disk."""

@@ -1,4 +1,4 @@
-"""What a failure to write a file is told as."""
+"""Messages of failures to write a file, and the check of a finished GeoTIFF."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from rasterio.enums import MaskFlags
 from geoseg.errors import GeosegError, OutputError
 
 NO_SPACE = 2**20
-"""Free bytes below which a failure does come from a full disk."""
+"""Free bytes below which a full disk is the cause of a failure."""
 LOW_SPACE = 256 * 2**20
-"""Free bytes below which a failure is likely to come from a full disk."""
+"""Free bytes below which a full disk is a likely cause of a failure."""
 
 FAILURES: tuple[type[Exception], ...] = (
     OSError,
@@ -34,33 +34,33 @@ FAILURES: tuple[type[Exception], ...] = (
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
 )
-"""How GDAL, SQLite and Python say that writing failed."""
+"""Exceptions of GDAL, SQLite and Python when writing fails."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def explain(path: Path, error: Exception) -> OutputError:
-    """Say in one line why writing `path` failed and what to do."""
+    """Return an error that states in one line why writing `path` failed and what to do."""
     folder = path.resolve().parent
     text = re.sub(r"/\.[^/ ]*\.partial\b", "", " ".join(str(error).split()))
     if is_full(folder, error):
         return OutputError(f"{path}: the disk of {folder} is full; free some space or write elsewhere")
     if isinstance(error, OSError) and error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return OutputError(f"{path}: the folder {folder} is read-only for this user; write elsewhere")
-    # GDAL does not always pass the reason on.
+    # GDAL does not always report the cause.
     free = free_bytes(folder)
     hint = f"; only {free / 2**20:.1f} MiB are free in {folder}" if free < LOW_SPACE else ""
     return OutputError(f"{path}: cannot be written: {text}{hint}")
 
 
 def is_full(folder: Path, error: Exception) -> bool:
-    """Whether an error, or the space left, says that the disk of a folder is full."""
+    """Return whether the disk of a folder is full, by the error or by the free space."""
     code = error.errno if isinstance(error, OSError) else None
     return code in FULL or "disk is full" in str(error) or free_bytes(folder) < NO_SPACE
 
 
 def free_bytes(folder: Path) -> float:
-    """Bytes free; infinite where it cannot be told."""
+    """Return the free bytes; infinite where they are not known."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -69,7 +69,7 @@ def free_bytes(folder: Path) -> float:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the failures of GDAL, SQLite and Python into an `OutputError` that names `path`."""
+    """Convert exceptions of GDAL, SQLite and Python to an `OutputError` that names `path`."""
     try:
         yield
     except GeosegError:
@@ -79,11 +79,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_blocks(path: Path) -> None:
-    """See that every block of a closed GeoTIFF is in the file, since closing does not tell of a failure.
+    """Check that every block of a closed GeoTIFF is in the file, since closing does not report failures.
 
     Raises:
         OSError: a block is missing or reaches beyond the end of the file.
-        RasterioError: it cannot be opened.
+        RasterioError: the file cannot be opened.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
@@ -95,7 +95,7 @@ def check_blocks(path: Path) -> None:
 
 
 def _check_directory(name: str, size: int) -> None:
-    """Raise `OSError` unless all blocks of one directory lie within `size` bytes."""
+    """Raise `OSError` if a block of a directory does not lie within `size` bytes."""
     with rasterio.open(name) as file:
         for band in file.indexes:
             height, width = file.block_shapes[band - 1]
@@ -105,4 +105,4 @@ def _check_directory(name: str, size: int) -> None:
                     for what in ("OFFSET", "SIZE")
                 )
                 if not begin or not length or int(begin) + int(length) > size:
-                    raise OSError(errno.ENOSPC, "the file was cut short while it was written")
+                    raise OSError(errno.ENOSPC, "the file was truncated while it was written")

@@ -1,7 +1,7 @@
-"""Which files a run has opened to read, so that none of its outputs replaces one of them.
+"""Record the files that a run has opened for reading, so that none of its outputs replaces one of them.
 
-Whoever opens a file that the user named, or that such a file names, calls `opened`.
-Who writes asks `input_at`.
+Code that opens a file that the user named, or that such a file names, calls `opened`. Code that writes a file
+calls `input_at`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 _REMOTE = re.compile(r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs|mem|stdin)\w*(/|$)")
 _WITHIN = re.compile(r"/vsi[a-z0-9]+(_streaming)?/")
-"""Begins the path of a file within an archive, or of one that is read through a filter: `/vsizip/`."""
+"""Prefix of the path of a file in an archive, or of a file that is read through a filter: `/vsizip/`."""
 
 _ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
 
@@ -25,9 +25,9 @@ _OPENED: ContextVar[dict[str, None] | None] = ContextVar("geoseg_opened", defaul
 
 @contextmanager
 def reading_inputs() -> Iterator[None]:
-    """Keep what is opened within as the inputs of one run, beside those of a run around it.
+    """Record files that are opened in the block as inputs of one run; an enclosing run's inputs are included.
 
-    Runs on several threads do not see each other's inputs.
+    Runs on several threads have separate records.
     """
     token = _OPENED.set(dict(_OPENED.get() or {}))
     try:
@@ -37,10 +37,10 @@ def reading_inputs() -> Iterator[None]:
 
 
 def opened(name: str | Path) -> None:
-    """Note that a file or folder was opened to read.
+    """Record that a file or folder was opened for reading.
 
     Args:
-        name: a path, or whatever else GDAL opens: a file within an archive, a subdataset, an address.
+        name: a path or another name that GDAL opens: a file in an archive, a subdataset, a URL.
     """
     inputs = _OPENED.get()
     if inputs is not None:
@@ -48,78 +48,74 @@ def opened(name: str | Path) -> None:
 
 
 def not_an_input(name: str | Path) -> None:
-    """Forget a file that was opened to see what it is, and is not read by the run."""
+    """Remove a file from the record: it was opened for recognition and is not read by the run."""
     for path in local_files(str(name)):
         (_OPENED.get() or {}).pop(path, None)
 
 
 def input_at(path: Path, further: Iterable[str] = ()) -> Path | None:
-    """Return the input that stands at a path: under this name, another name, or a link of any kind.
+    """Return the input that is the same file as a path, by this name, another name, or a link of any kind.
 
     Args:
-        path: that is to be written. Within a folder that was opened as a whole, it is part of that input.
+        path: of an output. A path in a folder that was opened as one dataset is part of that input.
         further: names of inputs besides those that were opened.
     """
     inputs = [Path(name) for name in (*(_OPENED.get() or ()), *(f for n in further for f in local_files(n)))]
     target = _identity(path)
     if target is not None:
-        for found in inputs:
-            if _identity(found) == target:
-                return found
+        for item in inputs:
+            if _identity(item) == target:
+                return item
     parents = set(path.resolve().parents)
-    return next((found for found in inputs if found.resolve() in parents and _is_dataset(found)), None)
+    return next((item for item in inputs if item.resolve() in parents and _is_dataset(item)), None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of what a path leads to; None: nothing."""
+    """Return device and inode of the file at a path; None: there is no file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def local_files(name: str) -> list[str]:
-    """Return the files of this machine, by absolute path, behind a name as GDAL takes it.
+    """Return the absolute paths of the local files that a GDAL name refers to.
 
-    Of `/vsizip/DIR/FILE.zip/INNER` that is the archive; of `NETCDF:"FILE":VARIABLE` the file.
+    For `/vsizip/DIR/FILE.zip/INNER` that is the archive; for `NETCDF:"FILE":VARIABLE` the file.
     """
     if name.startswith("file://"):
         return local_files(unquote(urlsplit(name).path))
     if _REMOTE.match(name) or (re.match(r"[a-z][a-z0-9+.-]+://", name) and not name.startswith("vrt://")):
         return []
-    if _exists(name):
+    try:
+        exists = os.path.exists(name)
+    except ValueError:
+        # A name that no file can have, such as one with a null character.
+        exists = False
+    if exists:
         return [os.path.abspath(name)]
     if within := _WITHIN.match(name):
         return _archive(name[within.end() :])
     # Subdatasets and connection strings: the parts that are files.
     text = name.removeprefix("vrt://")
     parts = [part for part in re.split(r"[\"'?,]|(?<=[A-Za-z0-9_]):", text) if part and part != name]
-    found = (path for part in parts for path in local_files(part))
-    return [path for path in dict.fromkeys(found) if os.path.isfile(path) or _is_dataset(Path(path))]
+    paths = (path for part in parts for path in local_files(part))
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path) or _is_dataset(Path(path))]
 
 
 def _archive(name: str) -> list[str]:
-    """Return the file that the path of something within it begins with."""
+    """Return the archive in the path of a file in an archive."""
     inner = re.match(r"\{(.*?)\}", name)
     path = inner[1] if inner else re.sub(r"^[-\w]+,", "", name)
     if _WITHIN.match(path):
         return local_files(path)
-    place = Path(path)
-    found = next((str(part) for part in (place, *place.parents) if part.is_file()), None)
-    return [] if found is None else [os.path.abspath(found)]
+    archive = next((str(part) for part in (Path(path), *Path(path).parents) if part.is_file()), None)
+    return [] if archive is None else [os.path.abspath(archive)]
 
 
 def _is_dataset(folder: Path) -> bool:
-    """Whether a folder is opened as a whole: a Zarr store or a file geodatabase."""
+    """Return whether a folder is one dataset: a Zarr store or a file geodatabase."""
     return folder.is_dir() and (
         folder.suffix.lower() in {".zarr", ".gdb"} or any((folder / name).exists() for name in _ZARR)
     )
-
-
-def _exists(name: str) -> bool:
-    """Whether something of this name is there; names that no file can have are not."""
-    try:
-        return os.path.exists(name)
-    except ValueError:
-        return False

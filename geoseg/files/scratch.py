@@ -1,7 +1,7 @@
-"""Scratch files: a full disk is an error, never the end of the process.
+"""Scratch files: a full disk raises an error and does not end the process.
 
-Nothing is mapped into memory. Where a disk is full, a store to a mapped page of a sparse file ends the
-process with SIGBUS; reading and writing by position fails with an error instead.
+No file is mapped into memory: on a full disk, writing to a mapped page of a sparse file ends the process with
+SIGBUS, whereas reading and writing by position raise an error.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from geoseg.errors import GeosegError, OutputError
 from geoseg.files.disk import FAILURES, free_bytes, is_full
 
 PREFIX = ".geoseg-"
-"""Begins the names of folders of scratch files."""
+"""Prefix of the names of folders for scratch files."""
 
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder for scratch files, which is removed at the end.
+    """Create a folder for scratch files, which is removed at the end.
 
     Args:
-        parent: where to; None: the system's folder for such files (`TMPDIR`).
+        parent: the folder to create it in; None: the system's folder for temporary files (`TMPDIR`).
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: the folder cannot be created.
     """
     with scratching(parent or Path(tempfile.gettempdir())):
         folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True)
@@ -42,7 +42,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def scratching(folder: Path) -> Iterator[None]:
-    """Turn failures to write a scratch file into an `OutputError` that names the folder it lies in."""
+    """Convert failures to write a scratch file to an `OutputError` that names its folder."""
     try:
         yield
     except GeosegError:
@@ -52,29 +52,29 @@ def scratching(folder: Path) -> Iterator[None]:
 
 
 def _explain_scratch(folder: Path, error: Exception) -> OutputError:
-    """Say that scratch files cannot be kept, and where else they would go."""
-    made = next((part for part in (folder, *folder.parents) if part.name.startswith(PREFIX)), None)
-    place = folder if made is None else made.parent
+    """Return an error that states why scratch files cannot be written, and how to choose another folder."""
+    scratch = next((part for part in (folder, *folder.parents) if part.name.startswith(PREFIX)), None)
+    parent = folder if scratch is None else scratch.parent
     temporary = Path(tempfile.gettempdir())
-    elsewhere = "name another folder by TMPDIR" if temporary == place else "write the output to another disk"
-    why = "the disk is full" if is_full(place, error) else " ".join(str(error.__cause__ or error).split())
+    remedy = "set TMPDIR to another folder" if temporary == parent else "write the output to another disk"
+    why = "the disk is full" if is_full(parent, error) else " ".join(str(error.__cause__ or error).split())
     return OutputError(
-        f"{place}: scratch files cannot be kept there ({why}); free some space, or {elsewhere}"
+        f"{parent}: scratch files cannot be written there ({why}); free some space, or {remedy}"
     )
 
 
 class ScratchFile:
-    """Numbers in a file, written and read by position; it is removed when closed."""
+    """An array file that is written and read by position, and removed when it is closed."""
 
     def __init__(self, path: Path, size: int = 0) -> None:
-        """Make an empty file.
+        """Create an empty file.
 
         Args:
-            path: where to; no file may be there.
+            path: of the file, which must not exist.
             size: bytes that will be written.
 
         Raises:
-            OutputError: it cannot be made, or `size` bytes are not free.
+            OutputError: the file cannot be created, or `size` bytes are not free.
         """
         self._path = path
         with scratching(path.parent):
@@ -84,10 +84,10 @@ class ScratchFile:
                 raise OSError(errno.ENOSPC, f"{size / 2**20:,.0f} MiB are needed")
 
     def write(self, values: NDArray[Any], offset: int) -> None:
-        """Write all of an array from a byte on.
+        """Write an array at a byte offset.
 
         Raises:
-            OutputError: there is no room.
+            OutputError: the disk is full.
         """
         data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
         with scratching(self._path.parent):
@@ -96,10 +96,10 @@ class ScratchFile:
                 data = data[self._file.write(data) :]
 
     def read(self, out: NDArray[Any], offset: int) -> None:
-        """Fill a contiguous array from a byte on.
+        """Fill a contiguous array from a byte offset.
 
         Raises:
-            OutputError: so much was never written, or the file was cut short.
+            OutputError: the file is shorter than that.
         """
         data = out.reshape(-1).view(np.uint8).data
         with scratching(self._path.parent):
@@ -107,11 +107,11 @@ class ScratchFile:
             while data:
                 count = self._file.readinto(data)
                 if not count:
-                    raise OutputError(f"{self._path}: the scratch file was cut short while it was in use")
+                    raise OutputError(f"{self._path}: the scratch file was truncated while it was in use")
                 data = data[count:]
 
     def close(self) -> None:
-        """Remove it."""
+        """Close and remove the file."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -123,31 +123,31 @@ class ScratchFile:
 
 
 class ColumnStore:
-    """Rows of an image (height, width) that are written in groups of columns and read back whole.
+    """Rows of an image (height, width) that are written in groups of columns and read in full width.
 
-    The pixels of a group lie together in one scratch file, row after row; the next group follows.
+    The pixels of a group are contiguous in one scratch file, row by row; the next group follows.
     """
 
     def __init__(self, path: Path, height: int, edges: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """Make room.
+        """Create the scratch file.
 
         Args:
             path: of the scratch file.
             height: rows of the image.
             edges: first column of each group, and the width of the image.
-            dtype: of its pixels.
+            dtype: of the pixels.
 
         Raises:
-            OutputError: it does not fit on the disk.
+            OutputError: the disk has too little free space.
         """
         self._height, self._edges, self._dtype = height, edges, dtype
         self._file = ScratchFile(path, height * edges[-1] * dtype.itemsize)
 
     def write(self, group: int, row: int, values: NDArray[Any]) -> None:
-        """Write rows (h, width of the group), the first of them `row`.
+        """Write rows (h, width of the group) of one group, from `row` on.
 
         Raises:
-            OutputError: there is no room.
+            OutputError: the disk is full.
         """
         self._file.write(values.astype(self._dtype, copy=False), self._offset(group, row))
 
@@ -161,7 +161,7 @@ class ColumnStore:
         return out
 
     def close(self) -> None:
-        """Remove the file."""
+        """Close and remove the file."""
         self._file.close()
 
     def _offset(self, group: int, row: int) -> int:

@@ -25,7 +25,7 @@ from geoseg.messages import collecting, note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, Source
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec
 from geoseg.spec.presets import task
@@ -90,7 +90,7 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], beside: R
     for item in earlier:
         replay(item.messages, of=item.name)
     # A pixel counts where all scenes saw it.
-    dates = [Layer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
+    dates = [StackLayer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
     layers = [*dates, *beside.layers]
     source: Source = Stack(chosen, layers) if layers else chosen
     choice = choose_method(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)

@@ -28,7 +28,7 @@ from geoseg.runtimes.around import Around, Score
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.paths import gdal_path
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec, Units
 from geoseg.spec.presets import sensors, task
@@ -270,7 +270,7 @@ def by_network(
     earlier = [item.select(_earlier(model)) for item in before]
     for item in earlier:
         replay(item.messages, of=item.name)
-    dates = [Layer(source=item, prefix=BEFORE) for item in earlier]
+    dates = [StackLayer(source=item, prefix=BEFORE) for item in earlier]
     recipe = network_recipe(model, chosen, _beside(chosen, dates), spec.run)
     preset = task("flood")
     told_apart = PERMANENT in beside.names
@@ -293,6 +293,6 @@ def by_network(
     )
 
 
-def _beside(scene: Scene, layers: Sequence[Layer]) -> Source:
+def _beside(scene: Scene, layers: Sequence[StackLayer]) -> Source:
     """A scene, with layers on its grid where there are any."""
     return Stack(scene, layers) if layers else scene

@@ -29,7 +29,7 @@ from geoseg.scenes.layers import (
 )
 from geoseg.scenes.paths import RASTER_SUFFIXES
 from geoseg.scenes.polygon_files import columns_of, left_out
-from geoseg.scenes.stack import Layer
+from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.stored_values import stored_values
 from geoseg.spec import ClassSpec, FloodSpec
 from geoseg.spec.presets import task, water_polygons
@@ -46,7 +46,7 @@ class References:
     """
 
     names: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[StackLayer, ...]
 
 
 def references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References:
@@ -73,7 +73,7 @@ def references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References:
             stack.callback(found[kind].close)
     return References(
         names=tuple(found),
-        layers=tuple(Layer(source=source, required=False) for source in found.values()),
+        layers=tuple(StackLayer(source=source, required=False) for source in found.values()),
     )
 
 
@@ -159,7 +159,7 @@ def _raster(path: Path, spec: FloodSpec, grid: Grid) -> tuple[Derived, str]:
     except Exception:
         layer.close()
         raise
-    replay(layer.facts.messages)
+    replay(layer.metadata.messages)
     note(LOG, f"{path.name}: {rule.meaning}")
     if rule.warning:
         warn(LOG, "permanent-water-doubtful", f"{path.name}: {rule.warning}")

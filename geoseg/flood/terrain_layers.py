@@ -69,7 +69,7 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -
         if fill:
             named = ", ".join(f"{item:g}" for item in fill)
             note(LOG, f"{labels.name}: {named} without a nodata tag, taken for not observed")
-        replay(layer.facts.messages)
+        replay(layer.metadata.messages)
         if fill and band.nodata is None:
             layer = with_nodata(layer, fill[0])
         rest = found.without(fill).physical(band.scale, band.offset)

@@ -33,7 +33,7 @@ from geoseg.methods.methane_column import fit_ratio, response
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, no_progress
 from geoseg.scenes import Scene, Source, open_scene
-from geoseg.scenes.stack import Layer, Movable, Moved, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
@@ -97,16 +97,16 @@ def open_scenes(
     if known is None:
         replay(pair.messages)
         tell_hidden(clip(scene, spec.run))
-    layers = [Layer(source=scene.select(names), required=False)] if (names := _cloud_bands(scene)) else []
+    layers = (
+        [StackLayer(source=scene.select(names), required=False)] if (names := _cloud_bands(scene)) else []
+    )
     references, shifts = [], []
     for index, request in enumerate(spec.reference):
         reference = opened(request)
         refuse_surface(reference)
         shift = _shift(reference, pair, spec) if known is None else known.shifts[index]
-        view: Movable = reference.select((*PAIR, *_cloud_bands(reference)))
-        if any(shift):
-            view = Moved(source=view, rows=shift[0], cols=shift[1])
-        layers.append(Layer(source=view, prefix=reference_prefix(index), required=False))
+        view = reference.select((*PAIR, *_cloud_bands(reference)))
+        layers.append(StackLayer(source=view, prefix=reference_prefix(index), required=False, shift=shift))
         references.append(reference)
         shifts.append(shift)
     return OpenedScenes(

@@ -15,7 +15,7 @@ from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
 from geoseg.scenes.bands import Band
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.scene import Facts
+from geoseg.scenes.scene import SceneMetadata
 from geoseg.spec import RunSpec
 
 
@@ -40,7 +40,7 @@ class SpectrometerColumns:
         )
         try:
             # The quality layers are on the map grid, whatever the geometry of the retrieval.
-            whole = Scene(Facts(name=cube.name, centres={}), bands, quality=cube.quality)
+            whole = Scene(SceneMetadata(name=cube.name, centres={}), bands, quality=cube.quality)
             self._scene = whole.clip(run.bbox, run.bbox_crs, run.aoi)
         except BaseException:
             raster.close()

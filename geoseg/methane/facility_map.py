@@ -32,7 +32,7 @@ from geoseg.methane.facility_peaks import (
 from geoseg.methane.facility_scenes import ClassifierInput, open_inputs
 from geoseg.methane.facility_scoring import WindowScores, plan_windows, score_windows
 from geoseg.outputs import (
-    Beside,
+    OutputFiles,
     companions,
     draw_picture,
     open_layers,
@@ -162,7 +162,7 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
         footprint=outline(seen, scene.grid, dst_crs),
     )
     record = _record(job, scored, summary, crs.to_string() if crs is not None else None, started)
-    with Beside(_outputs(run), overwrite=run.overwrite) as beside:
+    with OutputFiles(_outputs(run), overwrite=run.overwrite) as beside:
         sink = open_layers(run.output, layers_of(job.model.classes, crs), beside=beside)
         sink.write(points)
         sink.write(squares, FOOTPRINTS)
@@ -236,7 +236,7 @@ def _record(
 
 
 def _draw(
-    path: Path, job: _FacilityRun, peaks: Peaks, summary: Summary, record: RunRecord, beside: Beside
+    path: Path, job: _FacilityRun, peaks: Peaks, summary: Summary, record: RunRecord, beside: OutputFiles
 ) -> None:
     """Draw the footprints over the scene, the best on top."""
     preview = summary.preview

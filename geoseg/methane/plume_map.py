@@ -33,10 +33,10 @@ from geoseg.methane.screening import PlumeScreening
 from geoseg.methane.view_angles import angles_of
 from geoseg.methods.methane_rate import MOL_PER_PPM_M
 from geoseg.methods.plume_search import MARGIN, Background
-from geoseg.outputs import Beside, MeasureSink
+from geoseg.outputs import MeasureSink, OutputFiles
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.wind_fields import WindFile
 from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.spec.presets import sensors, task
@@ -88,7 +88,7 @@ def map_plumes(
         winds = PlumeWind(spec=spec, file=wind, scene=retrieval.scene, satellite=retrieval.satellite)
         report_wind(winds)
         outputs = [*outputs_of(spec.run), *([] if spec.columns is None else [spec.columns])]
-        beside = stack.enter_context(Beside(outputs, overwrite=spec.run.overwrite))
+        beside = stack.enter_context(OutputFiles(outputs, overwrite=spec.run.overwrite))
         columns = _open_columns(spec.columns, retrieval, beside, stack)
         alarms, pixels = survey_scene(spec, retrieval, search, columns, progress)
         screening = PlumeScreening(
@@ -112,7 +112,7 @@ def map_plumes(
 
 
 def _open_columns(
-    path: Path | None, retrieval: Retrieval, beside: Beside, stack: ExitStack
+    path: Path | None, retrieval: Retrieval, beside: OutputFiles, stack: ExitStack
 ) -> MeasureSink | None:
     """Open the raster of column enhancements; None where none is requested.
 
@@ -245,7 +245,7 @@ def _network_recipe(name: str, spec: PlumeSpec, retrieval: Retrieval, stack: Exi
     model = find_model(name)
     scene = retrieval.scene
     further = tuple(band.name for band in model.bands if band.name not in retrieval.source.band_names)
-    source = Stack(retrieval.source, [Layer(source=scene.select(further))] if further else [])
+    source = Stack(retrieval.source, [StackLayer(source=scene.select(further))] if further else [])
     if model.task in OTHER_TASKS:
         raise ModelError(
             f"model {model.name} is for {model.task}; give a model that was trained on methane plumes"

@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from geoseg.errors import UsageError
 from geoseg.features import Features
-from geoseg.files.beside import Beside, check_writable, write_report, write_texts
+from geoseg.files.output_files import OutputFiles, check_writable, write_report, write_texts
 from geoseg.grid import Grid
 from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.layer import Kind, Layer
@@ -28,10 +28,10 @@ from geoseg.spec import ClassSpec
 
 __all__ = [
     "FORMATS",
-    "Beside",
     "Kind",
     "Layer",
     "MeasureSink",
+    "OutputFiles",
     "RasterSink",
     "VectorSink",
     "check_writable",
@@ -60,7 +60,7 @@ FORMATS: Mapping[str, type[StagedSink]] = _find_formats()
 
 
 class VectorSink(Protocol):
-    """Features on their way into a file of a run; who opened the run's `Beside` moves it to its place."""
+    """Features on their way into a file of a run; `OutputFiles` moves the file to its path."""
 
     def write(self, features: Features, layer: str | None = None) -> None:
         """Append a batch to a layer, by default to the first; any number of times, possibly never."""
@@ -93,7 +93,7 @@ def open_vector(
     classes: Sequence[ClassSpec],
     schema: Mapping[str, Kind],
     crs: CRS | None,
-    beside: Beside,
+    beside: OutputFiles,
     styled_by: str = "class",
 ) -> VectorSink:
     """Open a vector output of one layer of polygons in the format that its suffix names.
@@ -115,7 +115,7 @@ def open_vector(
     return open_layers(path, [only], beside=beside)
 
 
-def open_layers(path: Path, layers: Sequence[Layer], *, beside: Beside) -> VectorSink:
+def open_layers(path: Path, layers: Sequence[Layer], *, beside: OutputFiles) -> VectorSink:
     """Open a vector output of several layers.
 
     Args:
@@ -151,7 +151,7 @@ def open_raster(
     *,
     grid: Grid,
     classes: Sequence[ClassSpec],
-    beside: Beside,
+    beside: OutputFiles,
     threads: int | None = None,
 ) -> RasterSink:
     """Open the class raster, the score raster, or both; always COGs.

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
 from geoseg.errors import OutputError
-from geoseg.files.beside import Beside
 from geoseg.files.disk import check_blocks, writing
+from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.outputs.styles import colour_table
@@ -57,7 +57,7 @@ class ClassRasterSink:
         *,
         grid: Grid,
         classes: Sequence[ClassSpec],
-        beside: Beside,
+        beside: OutputFiles,
         threads: int | None,
     ) -> None:
         self._classes_path = classes_path

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
 from geoseg.errors import OutputError
-from geoseg.files.beside import Beside
 from geoseg.files.disk import check_blocks, writing
+from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid, Window
 from geoseg.outputs.cog import BLOCK, COG_BLOCK, check_cog, unreferenced
 from geoseg.outputs.record import RECORD_TAG
@@ -32,7 +32,7 @@ class MeasureSink:
         names: Sequence[str],
         unit: str = "",
         tags: Mapping[str, str] | None = None,
-        beside: Beside,
+        beside: OutputFiles,
     ) -> None:
         """Say what is to be written.
 
@@ -123,7 +123,7 @@ def write_bands(
     *,
     grid: Grid,
     record: RunRecord,
-    beside: Beside,
+    beside: OutputFiles,
 ) -> None:
     """Write bands at once.
 

@@ -11,7 +11,7 @@ import pyogrio
 from pyogrio import raw
 
 from geoseg.errors import RuntimeMissingError
-from geoseg.files.beside import Beside
+from geoseg.files.output_files import OutputFiles
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.record import RECORD_KEY
 from geoseg.outputs.sink import StagedSink
@@ -26,7 +26,9 @@ class GeoParquetSink(StagedSink):
 
     suffixes = (".parquet",)
 
-    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: Beside) -> None:
+    def __init__(
+        self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles
+    ) -> None:
         """Refuse at once where pyarrow is missing.
 
         Raises:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from geoseg.errors import OutputError
-from geoseg.files.beside import Beside
 from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, nodata_class
 from geoseg.spec import ClassSpec
@@ -81,7 +81,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     caption: str,
     areas_m2: dict[int, float | None] | None = None,
     pixel_size_m: float | None = None,
-    beside: Beside,
+    beside: OutputFiles,
 ) -> None:
     """Draw a map as a PNG.
 

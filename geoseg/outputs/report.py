@@ -20,7 +20,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 import geoseg
-from geoseg.files.beside import write_report
+from geoseg.files.output_files import write_report
 
 PAGE = "report.html"
 TEMPLATE = "report.html.jinja"

@@ -11,8 +11,8 @@ from typing import ClassVar
 from pyogrio import raw
 
 from geoseg.features import Features
-from geoseg.files.beside import Beside
 from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles
 from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.table import Table
 from geoseg.run_record import RunRecord
@@ -31,7 +31,9 @@ class StagedSink(ABC):
     self_contained: ClassVar[bool] = False
     """Whether the format holds the `scene` layer itself."""
 
-    def __init__(self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: Beside) -> None:
+    def __init__(
+        self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles
+    ) -> None:
         """Take an open `beside`, whose targets are `path` and its `companions` among others."""
         self.path = path
         self.layers = (layer, *further)

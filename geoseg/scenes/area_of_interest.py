@@ -1,8 +1,9 @@
-"""What a scene is clipped to: a bounding box crops the grid, polygons also mask it."""
+"""The area of interest of a scene: a bounding box crops the grid, polygons also mask it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -12,19 +13,19 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.grid import Grid
-from geoseg.scenes.polygon_files import PolygonMask, to_crs
+from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Area:
-    """Where to look."""
+    """Polygons to which a scene is clipped."""
 
     shapes: NDArray[np.object_]
     crs: CRS | None
     masks: bool
-    """Whether pixels outside the shapes, but inside their bounding box, count as not observed."""
+    """Whether pixels inside the bounding box of the shapes but outside the shapes are not valid."""
     what: str
-    """Path or words for messages."""
+    """Name of the area in messages."""
 
     def crop(self, grid: Grid) -> Grid:
         """Return the part of a grid under the bounding box of the shapes.
@@ -34,7 +35,7 @@ class Area:
         """
         window = self.on(grid).window
         if window.empty:
-            raise SceneError(f"{self.what} lies outside the scene; check its place and its CRS")
+            raise SceneError(f"{self.what} lies outside the scene; check its coordinates and its CRS")
         return grid.crop(window)
 
     def on(self, grid: Grid) -> PolygonMask:
@@ -53,7 +54,7 @@ def box_area(bbox: tuple[float, float, float, float], crs: str) -> Area:
     try:
         known = CRS.from_user_input(crs)
     except CRSError as error:
-        raise UsageError(f"--bbox-crs {crs!r} is no CRS: {error}") from error
+        raise UsageError(f"--bbox-crs {crs!r} is not a known CRS: {error}; give e.g. EPSG:4326") from error
     west, south, east, north = bbox
     what = f"bbox {west:g},{south:g},{east:g},{north:g} ({crs})"
     if not np.isfinite(bbox).all() or south >= north or (west >= east and not known.is_geographic):
@@ -63,3 +64,14 @@ def box_area(bbox: tuple[float, float, float, float], crs: str) -> Area:
     else:
         boxes = [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
     return Area(shapes=np.array(boxes, dtype=object), crs=known, masks=False, what=what)
+
+
+def polygon_area(path: Path) -> Area:
+    """Return the area of the polygons of a vector file.
+
+    Raises:
+        SceneReadError: the file is missing or not a vector file.
+        SceneError: it holds no polygons.
+    """
+    shapes, crs = read_polygons(path)
+    return Area(shapes=shapes, crs=crs, masks=True, what=f"--aoi {path}")

@@ -1,4 +1,4 @@
-"""The CRS of arrays that name none themselves: what stands beside them in the file or Zarr store."""
+"""The CRS of arrays without one of their own, from other attributes of the file or Zarr store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from geoseg.scenes.subdatasets import contents_of, subdataset_of
 Table = dict[str, JsonValue]
 
 _MAPPINGS = ("spatial_ref", "crs", "projection")
-"""What variables that hold a CRS are called."""
+"""Names of variables that hold a CRS."""
 
 _KEYS = ("proj:epsg", "proj:code", "proj:wkt2", "crs_wkt", "spatial_ref", "horizontal_CRS_code", "epsg_code")
-"""Attributes that hold one: of STAC's projection extension, of CF, of EOPF products."""
+"""Attributes that hold a CRS: of the STAC projection extension, of CF, of EOPF products."""
 
 
-def told_crs(path: str) -> tuple[CRS, str] | None:
-    """Return the CRS that a file tells beside an array, and where, for people; None where it tells none.
+def stored_crs(path: str) -> tuple[CRS, str] | None:
+    """Return the CRS in the attributes of an array's file, and where it was found; None: there is none.
 
     Args:
         path: the array, as GDAL opens it.
@@ -39,27 +39,27 @@ def attributes(folder: Path) -> Table:
     """Return the attributes of a group or array of a local Zarr store, of version 2 or 3."""
     for name, inside in ((".zattrs", False), ("zarr.json", True)):
         try:
-            found = json.loads((folder / name).read_text(encoding="utf-8"))
+            metadata = json.loads((folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        table = _table(found)
+        table = _table(metadata)
         return _table(table.get("attributes")) if inside else table
     return {}
 
 
 def _in_store(store: Path, variable: str) -> Iterator[tuple[CRS, str]]:
-    """Yield what the array, a variable beside it, and the store as a whole tell."""
+    """Yield the CRSs of the array, of variables in its group, and of the store."""
     array = store / variable
-    own = attributes(array)
+    array_attributes = attributes(array)
     group = array.parent if variable else store
-    named = str(own.get("grid_mapping") or "")
-    places: list[tuple[Table, str]] = [(own, "of their attributes")]
-    places += [(attributes(group / name), f"of {name} beside them") for name in (named, *_MAPPINGS) if name]
-    whole = attributes(store)
+    named = str(array_attributes.get("grid_mapping") or "")
+    places: list[tuple[Table, str]] = [(array_attributes, "of their attributes")]
+    places += [(attributes(group / name), f"of {name} in the file") for name in (named, *_MAPPINGS) if name]
+    store_attributes = attributes(store)
     places += [
-        (_table(_table(whole.get("stac_discovery")).get("properties")), "of the store's metadata"),
-        (_table(whole.get("other_metadata")), "of the store's metadata"),
-        (whole, "of the store's attributes"),
+        (_table(_table(store_attributes.get("stac_discovery")).get("properties")), "of the store's metadata"),
+        (_table(store_attributes.get("other_metadata")), "of the store's metadata"),
+        (store_attributes, "of the store's attributes"),
     ]
     for table, where in places:
         crs = _crs(table)
@@ -68,20 +68,20 @@ def _in_store(store: Path, variable: str) -> Iterator[tuple[CRS, str]]:
 
 
 def _in_hdf5(file: str) -> tuple[CRS, str] | None:
-    """Return the one CRS that variables of a netCDF-4 or HDF5 file hold."""
+    """Return the CRS of the variables of a netCDF-4 or HDF5 file, if they hold exactly one."""
     contents = contents_of(file, driver="HDF5")
     if contents is None:
         return None
-    found = {
+    variables = {
         text: key.removesuffix("_crs_wkt")
         for key, text in contents.tags.items()
         if key.endswith("_crs_wkt") and _crs({"crs_wkt": text}) is not None
     }
-    if len(found) != 1:
+    if len(variables) != 1:
         return None
-    text, variable = next(iter(found.items()))
+    text, variable = next(iter(variables.items()))
     crs = _crs({"crs_wkt": text})
-    return None if crs is None else (crs, f"of {variable} beside them")
+    return None if crs is None else (crs, f"of {variable} in their file")
 
 
 def _crs(table: Mapping[str, JsonValue]) -> CRS | None:

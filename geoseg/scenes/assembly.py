@@ -10,7 +10,7 @@ import numpy as np
 
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import note
-from geoseg.scenes.lattice import are_tiles
+from geoseg.scenes.grid_alignment import are_tiles
 from geoseg.scenes.naming import (
     CUBE,
     Candidate,

@@ -1,4 +1,4 @@
-"""A named band of a file with all that turns its stored values into physical ones, and how it is observed."""
+"""A named band of a file, with the conversion of its stored values to physical values and its mask."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from geoseg.spec import Units
 Resampling = Literal["bilinear", "nearest"]
 
 FLOOR_DB = -50.0
-"""Of backscatter whose power is not above 0; the noise of Sentinel-1 is at -22 dB or below."""
+"""Backscatter of pixels whose power is not above 0; the noise of Sentinel-1 is at -22 dB or below."""
 
 TWINS = {"nir": "nir08", "nir08": "nir"}
-"""Names that stand for each other where only one is there: both are near infrared."""
+"""Names that stand in for each other where a scene has only one of them: both are near infrared."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,39 +38,39 @@ class Band:
     offset: float = 0.0
     units: Units = "dn"
     nodata: float | None = None
-    """Stored value that means "not observed"."""
+    """The stored value of pixels that were not observed."""
     db_factor: Literal[0, 10, 20] = 0
-    """dB = factor * log10(physical), made as values are read: 10 for power, 20 for amplitude; 0: not made.
+    """dB = factor * log10(physical), computed on reading: 10 for power, 20 for amplitude; 0: not computed.
 
-    Then 0 was not observed, and what is below it, as where noise was subtracted, is `FLOOR_DB`.
+    With a factor, pixels of 0 are not valid, and negative values (after noise subtraction) become `FLOOR_DB`.
     """
     zero_with: tuple[tuple[Raster, int], ...] = ()
-    """0 means "not observed" only where all these bands (file, index) are 0, this one among them."""
+    """Pixels of 0 are not valid only where all these bands (file, index), including this one, are 0."""
     wavelength: float | None = None
-    """Centre in µm."""
+    """Centre wavelength in µm."""
     fwhm: float | None = None
-    """Full width at half maximum in µm; None: the file does not say it."""
+    """Full width at half maximum in µm; None: not known."""
     resampling: Resampling = "bilinear"
     origin: str = ""
-    """How its name was found."""
+    """How the name of the band was found."""
     scaling: str = ""
     """Where scale and offset were found."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the stored values."""
+        """Dtype of the stored values."""
         return self.raster.dtypes[self.index - 1]
 
 
 def nodata_as_stored(value: float | None, dtype: np.dtype[Any]) -> float | None:
-    """Return a nodata value as the dtype holds it; None where it cannot hold it, or it is NaN."""
+    """Return a nodata value in a dtype; None where the dtype cannot hold it, or it is NaN."""
     if value is None or np.isnan(value):
         return None
     if dtype.kind in "iub":
         limits = np.iinfo(dtype) if dtype.kind in "iu" else None
-        whole = limits is not None and float(value).is_integer() and limits.min <= value <= limits.max
-        # An int, for comparing integers with a float would turn every pixel into float64 first.
-        return int(value) if whole else None
+        fits = limits is not None and float(value).is_integer() and limits.min <= value <= limits.max
+        # An int: to compare integers with a float, numpy would convert every pixel to float64 first.
+        return int(value) if fits else None
     with np.errstate(over="ignore"):
         return float(np.asarray(value).astype(dtype))
 
@@ -78,12 +78,12 @@ def nodata_as_stored(value: float | None, dtype: np.dtype[Any]) -> float | None:
 def observed(
     bands: Sequence[Band], data: NDArray[np.generic], window: Window
 ) -> list[NDArray[np.bool_] | None]:
-    """Return per band where it was observed (h, w); None: everywhere.
+    """Return the mask (h, w) of each band, True = valid; None: all pixels are valid.
 
     Args:
         bands: bands of one file.
-        data: their stored values (B, h, w).
-        window: where, on the file's own grid.
+        data: stored values (B, h, w).
+        window: of the data, on the grid of the file.
     """
     raster = bands[0].raster
     shared = raster.read_mask(window, [band.index for band in bands])
@@ -105,7 +105,7 @@ def observed(
 
 
 def _and(mask: NDArray[np.bool_] | None, other: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Join masks in place."""
+    """Return the intersection of two masks, in place."""
     if mask is None:
         return other
     mask &= other
@@ -113,9 +113,9 @@ def _and(mask: NDArray[np.bool_] | None, other: NDArray[np.bool_]) -> NDArray[np
 
 
 def _all_zero(bands: Sequence[Band], data: NDArray[np.generic], window: Window) -> NDArray[np.bool_] | None:
-    """Return where all bands that only together mean "not observed" are 0 (h, w); None: nowhere.
+    """Return where all bands of `zero_with` are 0 (h, w); None: nowhere.
 
-    Partners that were not asked for are read only where a zero was seen.
+    Bands of `zero_with` that are not among `bands` are read only if the others have a zero.
     """
     members = next((band.zero_with for band in bands if band.zero_with), ())
     have = {(band.raster, band.index): values for band, values in zip(bands, data, strict=True)}
@@ -131,18 +131,18 @@ def _all_zero(bands: Sequence[Band], data: NDArray[np.generic], window: Window) 
 
 
 def find_band(bands: Sequence[Band], name: str, centres: Mapping[str, float]) -> tuple[Band, str | None]:
-    """Return the band of a name, else its stand-in with a note that says so.
+    """Return the band of a name and None, or a band that stands in for it and a note.
 
-    `nir` and `nir08` stand in for each other; in a cube whose bands are named by wavelength the band
-    nearest to the name's centre does, within 3 %.
+    `nir` and `nir08` stand in for each other. In a cube whose bands are named by wavelength, the band nearest
+    to the centre wavelength of the name stands in for it, within 3 %.
 
     Args:
-        bands: what there is.
+        bands: of the scene.
         name: a common name.
-        centres: centre wavelengths (µm) of common names.
+        centres: centre wavelengths (µm) by common name.
 
     Raises:
-        BandError: nothing fits; the message lists what is there and how to name one.
+        BandError: there is no such band; the message lists the bands and how to name one.
     """
     known = {band.name: band for band in bands}
     if name in known:
@@ -156,35 +156,34 @@ def find_band(bands: Sequence[Band], name: str, centres: Mapping[str, float]) ->
     if centre is not None and cube:
         best, wavelength = min(cube, key=lambda item: abs(item[1] - centre))
         if abs(wavelength - centre) <= 0.03 * centre:
-            note = f"band {best.name} ({1000 * wavelength:g} nm) is taken for {name}"
+            note = f"band {best.name} ({1000 * wavelength:g} nm) is used as {name}"
             return replace(best, name=name), note
     raise missing([name], list(known))
 
 
 def common_names(bands: Sequence[Band], centres: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the common names that `find_band` knows: of bands, and those that they stand in for.
+    """Return the common names that `find_band` accepts: those of bands, and those that bands stand in for.
 
     Args:
-        bands: what there is.
-        centres: centre wavelengths (µm) of common names.
+        bands: of the scene.
+        centres: centre wavelengths (µm) by common name.
     """
-    own = [band.name for band in bands if not re.match(r"w\d", band.name)]
-    others = []
-    for name in dict.fromkeys((*TWINS, *centres)):
+    names = [band.name for band in bands if not re.match(r"w\d", band.name)]
+    for name in (*TWINS, *centres):
         try:
             find_band(bands, name, centres)
         except BandError:
             continue
-        others.append(name)
-    return tuple(dict.fromkeys((*own, *others)))
+        names.append(name)
+    return tuple(dict.fromkeys(names))
 
 
-def missing(names: Sequence[str], there: Sequence[str]) -> BandError:
-    """Say which bands are missing, which there are, and how to name one."""
-    near = [match for name in names for match in get_close_matches(name, there, n=1, cutoff=0.75)]
+def missing(names: Sequence[str], available: Sequence[str]) -> BandError:
+    """Return an error that lists the missing and the available bands, and how to name one."""
+    near = [match for name in names for match in get_close_matches(name, available, n=1, cutoff=0.75)]
     hint = f" (did you mean {', '.join(near)}?)" if near else ""
-    listed = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
+    listed = ", ".join(available[:20]) + (f" and {len(available) - 20} more" if len(available) > 20 else "")
     return BandError(
         f"the scene has no band {', '.join(names)}{hint}; it has {listed or 'none'}; "
-        f"say which file holds it with --band {names[0]}=PATH[:INDEX]"
+        f"name the file that holds it with --band {names[0]}=PATH[:INDEX]"
     )

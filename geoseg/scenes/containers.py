@@ -13,7 +13,6 @@ from geoseg.scenes.product import Asset, Product
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.readers import SPECTROMETER_SUFFIXES
 from geoseg.scenes.subdatasets import Subdataset, contents_of, spelled
-from geoseg.scenes.variables import variable_product, variables_product
 
 _SIGNATURE_HDF4 = b"\x0e\x03\x13\x01"
 _ZARR = {".zgroup", ".zarray", "zarr.json"}
@@ -43,6 +42,8 @@ def container_product(path: str) -> Product | None:
     if contents is None:
         return None
     name = re.sub(r"\.\w+$", "", base_name(path.rstrip("/")))
+    from geoseg.scenes.variables import variables_product  # noqa: PLC0415 - for arrays only
+
     return variables_product(path, contents, name)
 
 
@@ -81,6 +82,8 @@ def subdataset_product(path: str, part: Subdataset) -> Product:
         return product
     name = re.sub(r"\.\w+$", "", base_name(part.file))
     if is_array(path):
+        from geoseg.scenes.variables import variable_product  # noqa: PLC0415 - for arrays only
+
         return variable_product(path, part.variable, name)
     _refuse_hdf4(part.file)
     return Product(name=name, assets=(Asset(path=path),), hints=(name,))
@@ -111,6 +114,8 @@ def assets_of(path: str) -> tuple[Asset, ...]:
     contents = contents_of(path) if is_array(path) else None
     if contents is None:
         return (Asset(path=path, optional=True),)
+    from geoseg.scenes.variables import variables_product  # noqa: PLC0415 - for arrays only
+
     return variables_product(path, contents, base_name(path)).assets
 
 

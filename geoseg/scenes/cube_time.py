@@ -1,4 +1,4 @@
-"""The times of a netCDF variable's slices, as GDAL shows them: one band a slice, its place in tags."""
+"""Times of the slices of a netCDF variable; GDAL reads a slice as a band, with its coordinates in tags."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _CLOCK = re.compile(
 )
 _CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
 _VERSIONS = "expver"
-"""ERA5's dimension of final and preliminary values: each time has values in one of them."""
+"""Dimension of ERA5 for final and preliminary values: each time has values in one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One two-dimensional part of a variable."""
+    """A two-dimensional slice of a variable."""
 
     band: int
     """1-based."""
@@ -34,14 +34,14 @@ class Slice:
 
 
 def slices_of(file: rasterio.DatasetReader, name: str) -> list[Slice]:
-    """Return the slices of an open netCDF variable, in the file's order.
+    """Return the slices of an open netCDF variable, in the order of the file.
 
     Args:
         file: opened by GDAL's netCDF driver.
         name: for messages.
 
     Raises:
-        SceneError: its times are not understood, or it has a further dimension of more than one value.
+        SceneError: its times cannot be read, or another dimension has more than one value.
     """
     units = {key.removesuffix("#units"): text for key, text in file.tags().items() if key.endswith("#units")}
     places = [_places(file.tags(band)) for band in range(1, file.count + 1)]
@@ -57,7 +57,7 @@ def slices_of(file: rasterio.DatasetReader, name: str) -> list[Slice]:
         return [Slice(band=band, time=None) for band in range(1, file.count + 1)]
     calendar = file.tags().get(f"{times[0]}#calendar", "").lower()
     if calendar not in _CALENDARS:
-        raise SceneError(f"{name} counts time in a calendar {calendar}; give a file in the standard one")
+        raise SceneError(f"{name} has times in the calendar {calendar}; give a file in the standard calendar")
     step, start = since(units[times[0]], name)
     return [
         Slice(band=band, time=start + float(place[times[0]]) * step)
@@ -66,7 +66,7 @@ def slices_of(file: rasterio.DatasetReader, name: str) -> list[Slice]:
 
 
 def _places(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return a band's place in each dimension beyond rows and columns."""
+    """Return the coordinates of a band in each dimension other than rows and columns."""
     return {key.removeprefix(_DIMENSION): text for key, text in tags.items() if key.startswith(_DIMENSION)}
 
 
@@ -74,18 +74,18 @@ def since(units: str, name: str) -> tuple[timedelta, datetime]:
     """Return the step and the start of units such as `hours since 1900-01-01 00:00:00.0`.
 
     Raises:
-        SceneError: they are no such units, or not in universal time.
+        SceneError: the units are not of this form, or not in UTC.
     """
     found = SINCE.match(units)
     clock = _CLOCK.match((found[5] or "00:00").strip()) if found else None
     if found is None or clock is None:
         raise SceneError(
-            f"{name}: units of time {units!r} are not understood; give hours since a date, in UTC"
+            f"{name}: the time units {units!r} are not supported; use hours since a date, in UTC"
         )
     year, month, day = (int(part) for part in found.group(2, 3, 4))
     hour, minute, second = (int(part or 0) for part in clock.groups())
     try:
         start = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
-        raise SceneError(f"{name}: units of time {units!r} start at no date ({error})") from error
+        raise SceneError(f"{name}: the date in the time units {units!r} is not valid ({error})") from error
     return timedelta(**{f"{found[1].lower()}s": 1}), start

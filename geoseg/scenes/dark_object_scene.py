@@ -62,7 +62,7 @@ def measured_path(scene: Scene) -> Mapping[str, float]:
         SceneReadError: a file is damaged.
     """
     if scene not in _CACHE:
-        uncropped = scene.whole()
+        uncropped = scene.uncropped()
         wavelengths = toa_wavelengths(uncropped, uncropped.band_names)
         darkest = {}
         # All bands at once would need hundreds of megabytes.
@@ -80,7 +80,7 @@ def corrected(scene: Scene) -> Scene:
         SceneReadError: a file is damaged.
     """
     path = measured_path(scene)
-    return scene.darker(path) if path else scene
+    return scene.subtract(path) if path else scene
 
 
 def as_trained(scene: Scene, atmosphere: Atmosphere | None) -> Scene:

@@ -1,4 +1,4 @@
-"""Slope and its kin as layers: computed on the heights' own grid, then brought to a scene's."""
+"""Slope and other terrain quantities as layers: computed on the grid of the elevation, then resampled."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ ROWS = 512
 def open_terrain(heights: Path | str, quantity: str, name: str, folder: Path) -> Scene:
     """Open a quantity of `geoseg.methods.terrain_shape.QUANTITIES` as a layer.
 
-    It is computed strip by strip into a file on disk, on the grid of the heights, in metres of ground.
+    It is computed strip by strip into a file, on the grid of the elevation, with pixel sizes in metres.
 
     Args:
-        heights: a raster of heights in m.
+        heights: a raster of elevation in m.
         quantity: such as `slope`.
-        name: what the layer's band is called.
-        folder: where the file may lie until the layer is closed.
+        name: of the layer's band.
+        folder: for the file, until the layer is closed.
 
     Raises:
-        SceneReadError: the heights cannot be read.
-        SceneError: they have no CRS, so that no steepness is known.
-        OutputError: there is no room in `folder`.
+        SceneReadError: the elevation cannot be read.
+        SceneError: the elevation has no CRS, so the pixel size in metres is not known.
+        OutputError: the disk of `folder` is full.
     """
     target = folder / f"{name.replace(':', '-')}.tif"
     with open_raster_layer(heights, "heights", categorical=False) as layer:
         grid = layer.grid
         if grid.crs is None:
             raise SceneError(
-                f"{heights}: heights without a CRS have no {quantity}: the pixel size is not known"
+                f"{heights}: has no CRS, so {quantity} cannot be computed (the pixel size in metres is not "
+                "known); assign a CRS (gdal_edit.py -a_srs)"
             )
         with scratching(folder):
             file = rasterio.open(

@@ -1,4 +1,4 @@
-"""Grids of a wanted pixel size on the ground: what scene classifiers look at."""
+"""Grids of a given pixel size on the ground, for the footprints of scene classifiers."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
 
 SAME = 0.01
-"""Share by which pixels may differ in size from those wanted and are taken as they are."""
+"""Relative difference of pixel sizes up to which a grid is not resampled."""
 
 
 def metric_grid(grid: Grid, resolution: float, what: str) -> Grid:
-    """Return the same ground in pixels of `resolution` m, measured at its centre along rows and columns.
+    """Return a grid of the same extent with pixels of `resolution` m, measured at its centre.
 
-    A grid whose pixels have that size already is returned as it is, so that nothing is interpolated.
+    A grid whose pixels have that size is returned unchanged, so that nothing is interpolated.
 
     Args:
         grid: of a scene.
         resolution: side of a pixel in m.
-        what: the scene's name, for messages.
+        what: name of the scene, for messages.
 
     Raises:
         SceneError: the grid has no CRS.
     """
     if grid.crs is None:
         raise SceneError(
-            f"{what}: has no CRS, so metres are unknown; give the raster its CRS (gdal_edit.py -a_srs)"
+            f"{what}: has no CRS, so its pixel size in metres is unknown; assign one (gdal_edit.py -a_srs)"
         )
     down, right = (
         1.0 if abs(size / resolution - 1) <= SAME else resolution / size for size in grid.pixel_size_m
@@ -35,7 +35,7 @@ def metric_grid(grid: Grid, resolution: float, what: str) -> Grid:
 
 
 def stretched(grid: Grid, down: float, right: float) -> Grid:
-    """Return the same ground in pixels so many times as high and wide; the last ones may reach beyond it."""
+    """Return a grid with pixels `down` times as high and `right` times as wide; it may be larger."""
     if down == 1 and right == 1:
         return grid
     a, b, c, d, e, f = grid.transform[:6]
@@ -48,10 +48,10 @@ def stretched(grid: Grid, down: float, right: float) -> Grid:
 
 
 def _pixels(count: int, step: float) -> int:
-    """Pixels of `step` that cover `count` ones; rounding makes none of a sliver."""
+    """Return the number of pixels of size `step` that cover `count` pixels, without rounding errors."""
     return max(1, -int(-(count / step) // 1) if count / step % 1 > 1e-6 else round(count / step))
 
 
 def centred(grid: Grid, side: int) -> Window:
-    """Return the square of `side` pixels around the middle of a grid; it may leave it."""
+    """Return the square of `side` pixels around the centre of a grid; it may leave the grid."""
     return Window(row=(grid.height - side) // 2, col=(grid.width - side) // 2, height=side, width=side)

@@ -1,4 +1,4 @@
-"""A map grid for files whose pixels are placed by arrays of longitude and latitude, by the nearest pixel."""
+"""A map grid for swaths with arrays of longitude and latitude, filled by the nearest pixel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Metres = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 REACH = 0.75
-"""Of the greater distance between neighbouring pixels: map pixels further from all of them are empty."""
+"""Map pixels farther than this times the larger pixel distance from all swath pixels are empty."""
 
 ROWS = 256
 """Rows of the map grid that are searched at once."""
@@ -27,16 +27,17 @@ ROWS = 256
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Geolocation:
-    """Where the pixels of an image lie, on the UTM zone of their middle."""
+    """Positions of the pixels of an image in the UTM zone of its centre."""
 
     crs: CRS
     x: Metres
-    """(H, W), NaN where unknown."""
+    """(H, W), NaN where not known."""
     y: Metres
+    """(H, W), NaN where not known."""
 
     @cached_property
     def steps(self) -> tuple[float, float]:
-        """Median distance in m between neighbours down a column, and along a row."""
+        """Median distance in m between neighbouring pixels of a column, and of a row."""
         found = [
             float(np.nanmedian(np.hypot(np.diff(self.x, axis=axis), np.diff(self.y, axis=axis))))
             for axis in (0, 1)
@@ -45,16 +46,16 @@ class Geolocation:
 
     @property
     def turned(self) -> bool:
-        """Whether the image runs further to the north or south along its rows than down its columns.
+        """Whether rows run more to the north or south than columns do.
 
-        Sun-synchronous satellites fly so: the axis along the track is the one nearer to north and south.
+        Sun-synchronous satellites fly north or south: this axis is along the track.
         """
         down, along = (float(np.nanmedian(np.abs(np.diff(self.y, axis=axis)))) for axis in (0, 1))
         return along > down
 
     @cached_property
     def grid(self) -> Grid:
-        """North up, as fine as the pixels lie apart, to two digits: 30 m of 29.8."""
+        """A north-up grid; the pixel size is the larger pixel distance to two digits, 30 m for 29.8 m."""
         pixel = float(f"{max(self.steps):.2g}")
         west, east = (float(edge(self.x)) / pixel for edge in (np.nanmin, np.nanmax))
         south, north = (float(edge(self.y)) / pixel for edge in (np.nanmin, np.nanmax))
@@ -69,7 +70,7 @@ class Geolocation:
 
     @cached_property
     def nearest(self) -> tuple[Positions, Positions]:
-        """Row and column of the nearest pixel for each pixel of the grid, both (height, width); -1: none."""
+        """Row and column of the nearest pixel for each pixel of the grid, both (H, W); -1: no pixel."""
         known = np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
         tree = cKDTree(np.column_stack([self.x.ravel()[known], self.y.ravel()[known]]))
         grid, width = self.grid, self.x.shape[1]
@@ -87,26 +88,28 @@ class Geolocation:
         return rows, cols
 
     def transposed(self) -> Geolocation:
-        """Return the same with rows and columns exchanged."""
+        """Return the positions with rows and columns exchanged."""
         return Geolocation(crs=self.crs, x=self.x.T, y=self.y.T)
 
 
 def geolocation(lon: Degrees, lat: Degrees, what: str) -> Geolocation:
-    """Return where pixels lie.
+    """Return the positions of pixels.
 
     Args:
-        lon: degrees east (H, W), WGS 84; values that are none are left out.
-        lat: degrees north.
+        lon: degrees east (H, W), WGS 84; values out of range are left out.
+        lat: degrees north (H, W).
         what: for messages.
 
     Raises:
-        SceneError: the arrays hold no places, or are too small to tell a direction.
+        SceneError: the arrays hold no valid coordinates, or have one row or column.
     """
     lon, lat = lon.astype(np.float64), lat.astype(np.float64)
     good = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90) & (np.abs(lon) <= 360)
     good &= (lon != 0) | (lat != 0)
     if min(lon.shape) < 2 or not good.any():
-        raise SceneError(f"{what}: its arrays of latitude and longitude hold no places; fetch it again")
+        raise SceneError(
+            f"{what}: its arrays of latitude and longitude hold no coordinates; download it again"
+        )
     if np.ptp(lon[good]) > 180:
         lon = np.where(lon < 0, lon + 360, lon)
     crs = _zone(float(np.median(lon[good])), float(np.median(lat[good])))
@@ -116,7 +119,7 @@ def geolocation(lon: Degrees, lat: Degrees, what: str) -> Geolocation:
 
 
 def _zone(lon: float, lat: float) -> CRS:
-    """Return the UTM zone of a place, polar stereographic beyond 84 degrees."""
+    """Return the CRS of the UTM zone of a place; polar stereographic beyond 84 degrees."""
     if abs(lat) > 84:
         return CRS.from_epsg(5041 if lat > 0 else 5042)
     zone = int((lon + 180) % 360 // 6) + 1

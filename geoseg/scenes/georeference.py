@@ -1,6 +1,6 @@
-"""Where a raster lies on the ground: its grid, or why that is not known and what mends it.
+"""The georeference of a raster: its grid, or why it has none and how to add it.
 
-GDAL gives the identity for a file without a geotransform. A CRS does not help then: the pixels would lie at
+GDAL returns the identity for a file without a geotransform. A CRS does not help then: the pixels would lie at
 the origin of the CRS, one unit wide.
 """
 
@@ -20,38 +20,38 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid
 
 CORNERS = "gdal_translate -a_ullr ULX ULY LRX LRY"
-"""Says where the corners of a raster lie; unlike gdal_edit.py it works on every format."""
+"""Command that sets the corners of a raster; unlike gdal_edit.py it works on every format."""
 
 ASSIGN = "assign one with gdal_edit.py -a_srs"
 
 HALF = 0.5
-"""Pixels by which coordinates of centres and of corners differ."""
+"""Pixels between the coordinates of centres and of corners."""
 
 MANY_GCPS = 10
-"""Ground control points from which a thin plate spline is steadier than one plane."""
+"""Number of ground control points from which a thin plate spline is better than one plane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Georeference:
-    """The grid of a raster, and what it lacks to lie on the ground."""
+    """The grid of a raster, and why it has no CRS."""
 
     grid: Grid
-    """Without a CRS where the place is not known."""
+    """Without a CRS where the raster is not georeferenced."""
     lack: str = ""
-    """What the file has instead of a place, to be said after `has`; empty: it has a place."""
+    """Why the raster is not georeferenced, as the object of "the file has"; empty: it is georeferenced."""
     remedy: str = ""
-    """What mends it."""
+    """How to georeference it."""
 
 
 def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
-    """Return where an open raster lies.
+    """Return the georeference of an open raster.
 
     Args:
         dataset: the raster.
-        path: as the user knows it, for messages and remedies.
+        path: as the user named it, for messages.
 
     Raises:
-        SceneError: its geotransform gives pixels no size, or is not finite; or its CRS is not understood.
+        SceneError: the geotransform has pixels of no size or is not finite, or the CRS is not known.
     """
     crs = ground_crs(dataset.crs)
     grid = Grid(crs=crs, transform=Affine(*dataset.transform[:6]), height=dataset.height, width=dataset.width)
@@ -65,15 +65,15 @@ def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
             lack, remedy = "ground control points but no CRS", _warp(dataset, path)
     else:
         lack = _mixed_units(grid, crs)
-        remedy = "assign the right one with gdal_edit.py -a_srs" if lack else ""
+        remedy = "assign the correct CRS with gdal_edit.py -a_srs" if lack else ""
     return Georeference(grid=replace(grid, crs=None) if lack else grid, lack=lack, remedy=remedy)
 
 
 def ground_crs(found: object) -> CRS | None:
-    """Return a CRS of the ground; None for none, and for engineering systems, which are nowhere.
+    """Return a CRS; None for none, and for engineering CRSs, which have no position on the ground.
 
     Raises:
-        SceneError: it is not understood.
+        SceneError: the CRS is not known.
     """
     wkt = found.to_wkt() if isinstance(found, rasterio.crs.CRS) else ""
     if not wkt:
@@ -81,32 +81,30 @@ def ground_crs(found: object) -> CRS | None:
     try:
         crs = CRS.from_wkt(wkt)
     except CRSError as error:
-        raise SceneError(f"the CRS {wkt[:60]}... is not understood: {error}") from error
+        raise SceneError(f"the CRS {wkt[:60]}... is not known: {error}; {ASSIGN}") from error
     return None if crs.is_engineering else crs
 
 
 def _check(dataset: rasterio.DatasetReader, grid: Grid, path: str) -> None:
-    """Raise `SceneError` for a geotransform that puts pixels nowhere."""
+    """Raise `SceneError` for a geotransform that is not finite or has pixels of no size."""
     a, b, _, d, e, _ = numbers = grid.transform[:6]
     size = a * e - b * d
     text = ", ".join(f"{value:g}" for value in grid.transform.to_gdal())
     if not (np.isfinite(numbers).all() and math.isfinite(size)):
         raise SceneError(f"{path}: its geotransform ({text}) is not finite; set it with {CORNERS}")
     if size == 0:
-        raise SceneError(f"{path}: its geotransform ({text}) gives pixels no size; set it with {CORNERS}")
-    # GDAL takes a pixel scale of 0 for none, and leaves the tie point.
+        raise SceneError(f"{path}: its geotransform ({text}) has pixels of no size; set it with {CORNERS}")
+    # GDAL ignores a pixel scale of 0 and keeps the tie point.
     if grid.transform == Affine.identity() and len(dataset.gcps[0]) == 1:
-        raise SceneError(
-            f"{path}: has a tie point but no size of pixels; set its geotransform with {CORNERS}"
-        )
+        raise SceneError(f"{path}: has a tie point but no pixel size; set its geotransform with {CORNERS}")
 
 
 def _is_identity(grid: Grid) -> bool:
-    """Whether coordinates are those of pixels.
+    """Return whether coordinates are those of pixels.
 
-    Rows downwards from 0 are what GDAL gives where there is no geotransform. Rows upwards, from 0 or from
-    their number, are how ENVI (`map info` 1, 1, 0, 0, 1, 1) and others write that; with a CRS that counts
-    degrees, or one made for a site, such a grid may be meant.
+    Without a geotransform, GDAL returns rows downwards from 0. ENVI (`map info` 1, 1, 0, 0, 1, 1) and others
+    write rows upwards, from 0 or from their number; with a CRS in degrees, or one that was made for a site,
+    such a grid may be real.
     """
     a, b, c, d, e, f = grid.transform[:6]
     if (a, b, d) != (1, 0, 0) or abs(e) != 1 or abs(c) > HALF:
@@ -119,10 +117,10 @@ def _is_identity(grid: Grid) -> bool:
 
 
 def _without_transform(dataset: rasterio.DatasetReader, crs: CRS | None, path: str) -> tuple[str, str]:
-    """What a raster without a geotransform has, and what makes a map of it."""
+    """Return what a raster has instead of a geotransform, and how to georeference it."""
     file = f"{shlex.quote(path)} OUT.tif"
     points = len(dataset.gcps[0])
-    # Beside RPCs, a few points are the corners alone.
+    # With RPCs, a few points are only the corners.
     if points and (points >= MANY_GCPS or dataset.rpcs is None):
         known = "" if dataset.gcps[1] else " and no CRS"
         return f"ground control points but no geotransform{known}", _warp(dataset, path)
@@ -134,12 +132,12 @@ def _without_transform(dataset: rasterio.DatasetReader, crs: CRS | None, path: s
     if dataset.tags(ns="GEOLOCATION"):
         return "geolocation arrays (a swath) but no geotransform", f"warp it first: gdalwarp -geoloc {file}"
     if crs is not None:
-        return "a CRS but no geotransform", f"say where its corners lie: {CORNERS} {file}"
+        return "a CRS but no geotransform", f"set its corners: {CORNERS} {file}"
     return "no CRS", f"georeference it: {CORNERS} -a_srs EPSG:CODE {file}"
 
 
 def _warp(dataset: rasterio.DatasetReader, path: str) -> str:
-    """How ground control points become a geotransform."""
+    """Return the command that warps a raster by its ground control points."""
     points, crs = dataset.gcps
     fit = "-tps" if len(points) >= MANY_GCPS else "-order 1"
     source = "" if crs else " -s_srs EPSG:CODE"
@@ -147,19 +145,19 @@ def _warp(dataset: rasterio.DatasetReader, path: str) -> str:
 
 
 def _mixed_units(grid: Grid, crs: CRS) -> str:
-    """What is wrong where coordinates are in other units than those of the CRS; empty: nothing."""
+    """Return why coordinates are not in the units of the CRS; empty: they are."""
     name = crs.to_string() if crs.to_authority() is not None else crs.name
     if crs.is_geographic and not _in_degrees(grid):
-        return f"the CRS {name}, which counts degrees, and coordinates that are none"
+        return f"the CRS {name}, which is in degrees, and coordinates that are not degrees"
     pixel = math.sqrt(abs(grid.transform.determinant))
-    # A system that no authority lists may be made for a site, and have its origin there.
+    # A CRS without an authority code may be made for a site, and have its origin there.
     if crs.is_projected and crs.to_authority() is not None and pixel < 1 and _in_degrees(grid):
-        return f"the CRS {name}, which counts metres, and coordinates that look like degrees"
+        return f"the CRS {name}, which is in metres, and coordinates that look like degrees"
     return ""
 
 
 def _in_degrees(grid: Grid) -> bool:
-    """Whether all corners could be longitudes (to 360) and latitudes, with a pixel beyond the poles."""
+    """Return whether all corners can be longitudes (to 360) and latitudes, within one pixel."""
     a, b, c, d, e, f = grid.transform[:6]
     ends = [(col, row) for col in (0, grid.width) for row in (0, grid.height)]
     spare = max(map(abs, (a, b, d, e)))

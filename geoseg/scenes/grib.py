@@ -1,6 +1,6 @@
-"""What GRIB messages say of themselves: element, level, times, and which way components of wind point.
+"""Metadata of GRIB messages: element, level, times, and the direction of wind components.
 
-GDAL shows a message as a band with tags `GRIB_*`, which survive a copy to GeoTIFF.
+GDAL reads a message as a band with tags `GRIB_*`, which a copy to GeoTIFF has too.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from geoseg.errors import SceneError
 from geoseg.scenes.cube_time import Slice
 
 _ELEMENTS = ({"UGRD", "10U", "U"}, {"VGRD", "10V", "V"})
-"""GRIB 2 and NCEP; ECMWF's table 128 of GRIB 1; ECMWF's component of any level."""
+"""GRIB 2 and NCEP; ECMWF's table 128 of GRIB 1; ECMWF's component at any level."""
 
 _NAMES_LEVEL = {"10U", "10V"}
-"""Elements of 10 m above ground, whatever level the message states (ECMWF: the surface)."""
+"""Elements at 10 m above ground, at any level in the message (ECMWF writes the surface)."""
 
 _TEN_METRES = re.compile(r"10-HTGL(?![\w-])")
 _NUMBER = re.compile(r"-?\d+")
 
 _TO_GRID = 0x08
-"""Flag table 3.3 of GRIB 2, table 7 of GRIB 1: components point along the grid, not east and north."""
+"""Flag table 3.3 of GRIB 2, table 7 of GRIB 1: components are along the grid, not east and north."""
 
 _FLAGS_AT = {0: 54, 10: 46, 20: 46, 30: 46, 40: 54}
 """Offset of that flag in section 3 of GRIB 2, by grid definition template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What a band of a GRIB file says of itself."""
+class GribMessage:
+    """Metadata of a band of a GRIB file."""
 
     band: int
     """1-based."""
@@ -42,13 +42,13 @@ class Message:
     level: str
     """Such as `10-HTGL`, 10 m above ground."""
     time: datetime | None
-    """For which it is valid."""
+    """Valid time; None: not known."""
     ahead: float
-    """Seconds between the forecast's start and `time`; 0 of an analysis."""
+    """Seconds from the start of the forecast to `time`; 0 of an analysis."""
 
 
-def messages(file: rasterio.DatasetReader) -> list[Message]:
-    """Return the messages of an open raster that have GRIB's tags, in the file's order."""
+def messages(file: rasterio.DatasetReader) -> list[GribMessage]:
+    """Return the messages of an open raster that have GRIB tags, in the order of the file."""
     found = []
     for band in range(1, file.count + 1):
         tags = file.tags(band)
@@ -60,7 +60,7 @@ def messages(file: rasterio.DatasetReader) -> list[Message]:
         if valid is None and start is not None:
             valid = start + (ahead or 0.0)
         found.append(
-            Message(
+            GribMessage(
                 band=band,
                 element=tags["GRIB_ELEMENT"].upper(),
                 level=tags.get("GRIB_SHORT_NAME", "").upper(),
@@ -77,17 +77,17 @@ def _seconds(text: str | None) -> float | None:
     return float(found[0]) if found else None
 
 
-def winds_at_ten_metres(found: Sequence[Message], name: str) -> list[list[Slice]]:
-    """Return the slices of wind towards the east and towards the north, 10 m above ground.
+def winds_at_ten_metres(found: Sequence[GribMessage], name: str) -> list[list[Slice]]:
+    """Return the slices of the eastward and northward wind, 10 m above ground.
 
-    Of forecasts of one time the one that was started last counts.
+    Of several forecasts for one time, the latest is used.
 
     Args:
         found: messages of one file.
         name: of the file, for errors.
 
     Raises:
-        SceneError: the file has no such messages, or several that are not told apart (an ensemble).
+        SceneError: the file has no such messages, or several that cannot be distinguished (an ensemble).
     """
     parts = [
         [item for item in found if item.element in elements and _at_ten_metres(item)]
@@ -96,19 +96,19 @@ def winds_at_ten_metres(found: Sequence[Message], name: str) -> list[list[Slice]
     if not all(parts):
         held = ", ".join(dict.fromkeys(f"{item.element} {item.level}".strip() for item in found))
         raise SceneError(
-            f"{name} has no U and V of wind 10 m above ground (GRIB_ELEMENT UGRD and VGRD of 10-HTGL, or 10U "
-            f"and 10V); it has {_short(held)}. Give a file of them, or the speed with --wind"
+            f"{name} has no U and V of wind 10 m above ground (GRIB_ELEMENT UGRD and VGRD at 10-HTGL, or 10U "
+            f"and 10V); it has {_short(held)}. Give a file with both, or the speed with --wind"
         )
     return [_by_time(part, name) for part in parts]
 
 
-def _at_ten_metres(item: Message) -> bool:
+def _at_ten_metres(item: GribMessage) -> bool:
     return item.element in _NAMES_LEVEL or _TEN_METRES.match(item.level) is not None
 
 
-def _by_time(part: Sequence[Message], name: str) -> list[Slice]:
-    """Return a slice a time."""
-    best: dict[datetime | None, list[Message]] = {}
+def _by_time(part: Sequence[GribMessage], name: str) -> list[Slice]:
+    """Return one slice for each time."""
+    best: dict[datetime | None, list[GribMessage]] = {}
     for item in part:
         best.setdefault(item.time, []).append(item)
     slices = []
@@ -118,7 +118,7 @@ def _by_time(part: Sequence[Message], name: str) -> list[Slice]:
         if len(latest) > 1:
             when = "" if time is None else f" of {time:%Y-%m-%d %H:%M} UTC"
             raise SceneError(
-                f"{name} holds {len(latest)} messages {latest[0].element}{when}, as ensembles do; give a "
+                f"{name} holds {len(latest)} messages {latest[0].element}{when}, as an ensemble; give a "
                 "file of one member"
             )
         slices.append(Slice(band=latest[0].band, time=time))
@@ -130,9 +130,9 @@ def _short(text: str, most: int = 120) -> str:
 
 
 def points_along_grid(path: str) -> bool:
-    """Whether the first message's components of wind point along its grid instead of east and north.
+    """Return whether the wind components of the first message are along its grid, not east and north.
 
-    False where the file is no GRIB or its grid is of a kind without this flag.
+    False where the file is not GRIB, or its grid definition has no such flag.
     """
     try:
         with Path(path).open("rb") as file:
@@ -148,7 +148,7 @@ def points_along_grid(path: str) -> bool:
 
 
 def _flags_1(head: bytes) -> int:
-    """Return the flags in section 2 of GRIB 1, 0 where it has none."""
+    """Return the flags in section 2 of GRIB 1; 0 where there are none."""
     product = int.from_bytes(head[8:11])
     at = 8 + product + 16
     has_grid = len(head) > 15 and head[15] & 0x80
@@ -156,7 +156,7 @@ def _flags_1(head: bytes) -> int:
 
 
 def _flags_2(head: bytes) -> int:
-    """Return the flags in section 3 of GRIB 2, 0 where its template has none."""
+    """Return the flags in section 3 of GRIB 2; 0 where the template has none."""
     at = 16
     while at + 14 < len(head):
         length, number = int.from_bytes(head[at : at + 4]), head[at + 4]

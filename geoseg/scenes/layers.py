@@ -1,4 +1,4 @@
-"""Layers beside a scene: a raster of heights or classes, polygons of known water."""
+"""Layers that a scene is combined with: rasters of elevation or classes, polygons of permanent water."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from geoseg.scenes.cubes import SENTINELS
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name
-from geoseg.scenes.scene import Facts, Scene
+from geoseg.scenes.scene import Scene, SceneMetadata
+from geoseg.scenes.source import SourceView
 
 
 def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: int = 1) -> Scene:
@@ -31,29 +32,29 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
 
     Args:
         path: the raster.
-        name: what its band is called.
-        categorical: whether values are classes, brought to a grid by the nearest pixel; else they are
-            averaged where finer and interpolated bilinearly.
+        name: of the layer's band.
+        categorical: whether values are classes, resampled by the nearest pixel; other values are averaged
+            where they are finer than the grid, and interpolated bilinearly.
         index: 1-based band.
 
     Returns:
-        A scene of one band; scale and offset of the file's tags apply.
+        A scene of one band, with scale and offset from the tags of the file.
 
     Raises:
-        SceneReadError: the file is missing or no raster.
-        BandError: it has no such band.
+        SceneReadError: the file is missing or not a raster.
+        BandError: the raster has no such band.
     """
     raster = Raster(gdal_path(str(path)))
     if not 1 <= index <= raster.count:
         count = raster.count
         raster.close()
-        raise BandError(f"{path} has {count} band(s), not band {index}")
+        raise BandError(f"{path} has {count} band(s), no band {index}; give an index from 1 to {count}")
     nodata, messages = raster.nodata[index - 1], list[Message]()
     if nodata is None and raster.dtypes[index - 1].kind == "f":
         values = raster.sample(index)
         nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
         if nodata is not None:
-            text = f"{base_name(raster.path)}: {nodata:g} without a nodata tag, taken for not observed"
+            text = f"{base_name(raster.path)}: {nodata:g} without a nodata tag is treated as nodata"
             messages.append(Message(logger=__name__, text=text))
     band = Band(
         name=name,
@@ -66,17 +67,17 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         origin="layer",
         scaling="file tags",
     )
-    return Scene(Facts(name=name, messages=tuple(messages), centres={}), (band,))
+    return Scene(SceneMetadata(name=name, messages=tuple(messages), centres={}), (band,))
 
 
 def with_nodata(layer: Scene, value: float | None) -> Scene:
-    """Return a view of a layer of one band where a stored value, or none, means "not observed"."""
+    """Return a view of a layer of one band with another nodata value; None: without one."""
     (band,) = layer.bands
-    return Scene(layer.facts, (replace(band, nodata=nodata_as_stored(value, band.dtype)),))
+    return Scene(layer.metadata, (replace(band, nodata=nodata_as_stored(value, band.dtype)),))
 
 
 def is_raster(path: Path) -> bool:
-    """Whether GDAL opens a file as a raster."""
+    """Return whether GDAL opens a file as a raster."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -86,11 +87,10 @@ def is_raster(path: Path) -> bool:
         return False
 
 
-class Derived:
-    """A layer of one band whose values are computed from those of another, pixel by pixel.
+class Derived(SourceView):
+    """A layer of one band that is computed from another layer pixel by pixel, after resampling."""
 
-    They are taken after the other was brought to a grid, by the nearest pixel where it holds classes.
-    """
+    source: Scene
 
     def __init__(
         self,
@@ -98,29 +98,15 @@ class Derived:
         function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         about: Mapping[str, JsonValue],
     ) -> None:
-        """Take a layer and what makes its values.
+        """Take a layer and a function.
 
         Args:
             source: a layer of one band, see `open_raster_layer`.
-            function: from physical values, NaN where not observed, to values, NaN where not known.
-            about: what the run record says of it besides the layer's own description.
+            function: from physical values to the values of this layer; NaN where not valid in both.
+            about: entries for the run record, added to the description of `source`.
         """
-        self._source, self._function, self._about = source, function, dict(about)
-
-    @property
-    def name(self) -> str:
-        """That of the layer."""
-        return self._source.name
-
-    @property
-    def grid(self) -> Grid:
-        """That of the layer."""
-        return self._source.grid
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """That of the layer."""
-        return self._source.band_names
+        super().__init__(source)
+        self._function, self._about = function, dict(about)
 
     def onto(self, grid: Grid) -> Derived:
         """Return the layer on another grid.
@@ -128,16 +114,11 @@ class Derived:
         Raises:
             SceneError: the grids cannot be aligned (no CRS).
         """
-        return Derived(self._source.onto(grid), self._function, self._about)
+        return Derived(self.source.onto(grid), self._function, self._about)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window: float32, not valid where not known.
-
-        Raises:
-            BandError: a band other than its own is asked for.
-            SceneReadError: the file is damaged.
-        """
-        values = self._function(self._source.read(window, bands).physical())
+        """Read a window as float32; pixels are valid where the function returns a finite value."""
+        values = self._function(self.source.read(window, bands).physical())
         return Pixels(
             window=window,
             bands=tuple(bands),
@@ -147,60 +128,52 @@ class Derived:
             offset=(0.0,) * len(bands),
         )
 
-    def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks to keep."""
-        return self._source.cache_bytes(bands)
-
     def describe(self) -> dict[str, JsonValue]:
-        """Return the layer's description, and what was made of it."""
-        return {**self._source.describe(), **self._about}
+        """Return the description of `source` and the entries of this layer."""
+        return {**self.source.describe(), **self._about}
 
     def close(self) -> None:
-        """Close the layer's file."""
-        self._source.close()
+        """Close the file."""
+        self.source.close()
 
 
 class VectorLayer:
-    """Polygons as a band: 1 where a pixel's centre lies inside, 0 outside; all of its grid is valid."""
+    """Polygons as a band: 1 where the centre of a pixel lies inside, 0 outside; the whole grid is valid."""
 
     def __init__(
         self, path: str, name: str, shapes: NDArray[np.object_], crs: CRS | None, grid: Grid | None = None
     ) -> None:
-        """Put polygons on a grid; None: on no grid yet, see `onto`."""
+        """Rasterise polygons on a grid; None: on no grid yet, see `onto`."""
         self.path, self.name = path, name
+        self.band_names = (name,)
         self._shapes, self._crs, self._grid = shapes, crs, grid
-        moved = to_crs(shapes, crs, grid.crs, path) if grid is not None else shapes
-        self._mask = PolygonMask(moved, grid) if grid is not None else None
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """The one band's name."""
-        return (self.name,)
+        projected = to_crs(shapes, crs, grid.crs, path) if grid is not None else shapes
+        self._mask = PolygonMask(projected, grid) if grid is not None else None
 
     @property
     def grid(self) -> Grid:
-        """The grid it was put on.
+        """The grid of the layer.
 
         Raises:
-            SceneReadError: it was not put on one.
+            SceneReadError: the layer has no grid yet.
         """
         if self._grid is None:
-            raise SceneReadError(f"{self.path} is a vector file: it has no grid before it is put onto one")
+            raise SceneReadError(f"{self.path} is a vector file and has no grid; call `onto` first")
         return self._grid
 
     def onto(self, grid: Grid) -> VectorLayer:
         """Return the layer on a grid.
 
         Raises:
-            SceneError: one of both has no CRS.
+            SceneError: one of layer and grid has no CRS.
         """
         return VectorLayer(self.path, self.name, self._shapes, self._crs, grid)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Burn a window: uint8, 1 inside, 0 outside; valid on the grid.
+        """Rasterise a window as uint8: 1 inside, 0 outside.
 
         Raises:
-            BandError: a band other than its own is asked for.
+            BandError: another band than that of the layer is named.
         """
         if tuple(bands) != (self.name,):
             raise missing([name for name in bands if name != self.name], self.band_names)
@@ -219,15 +192,15 @@ class VectorLayer:
         )
 
     def cache_bytes(self, bands: Sequence[str]) -> int:  # noqa: ARG002 - a Source's signature
-        """No blocks are decoded: 0."""
+        """Return 0: no blocks are decoded."""
         return 0
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return path and number of polygons."""
+        """Return path and number of polygons for the run record."""
         return {"name": self.name, "paths": [self.path], "polygons": len(self._shapes)}
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
 
 def open_vector_layer(
@@ -237,11 +210,11 @@ def open_vector_layer(
 
     Args:
         path: the file.
-        name: what its band is called.
+        name: of the layer's band.
         excluded: by column, the values of polygons that are left out.
 
     Raises:
-        SceneReadError: the file is missing or no vector file.
+        SceneReadError: the file is missing or not a vector file.
         SceneError: it holds no polygons.
     """
     shapes, crs = read_polygons(path, excluded)

@@ -1,7 +1,7 @@
-"""What a raster says of its classes: names and colours, wherever the format keeps them.
+"""The legend of a raster: names and colours of its classes, from any place in the file format.
 
-GDAL's VRT copy of a raster holds its category names, colour table and attribute table as XML, whatever the
-driver (GeoTIFF with `.aux.xml`, Erdas Imagine, ENVI classifications); its tags hold the rest.
+The VRT copy that GDAL makes of a raster holds its category names, colour table and attribute table as XML,
+for every driver (GeoTIFF with `.aux.xml`, Erdas Imagine, ENVI classifications); tags hold the rest.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from geoseg.files.inputs import opened
 from geoseg.scenes.paths import is_local
 
 _VALUE, _LEAST, _NAME, _RED, _GREEN, _BLUE = 5, 3, 2, 6, 7, 8
-"""Usages of the columns of an attribute table (GDALRATFieldUsage)."""
+"""Usages of columns of an attribute table (GDALRATFieldUsage)."""
 _TEXT = 2
-"""Type of a column of text (GDALRATFieldType)."""
+"""Type of a text column (GDALRATFieldType)."""
 
 _VALUES = re.compile(r"^(value|val|code|gridcode|grid_code|pixel_?value|class(_?(id|code|value))?|id)$", re.I)
 _NAMES = re.compile(r"class_?names?|category|label|legend|land_?cover|habitat|descript|name|class|type")
-"""Columns that hold values and names where no usage says so."""
+"""Names of columns of values and of names, for tables without usages."""
 
 UNOBSERVED = re.compile(
     r"(no[ _-]?data|null|none|fill( value)?|unclassified|not? (observed|classified|mapped|value)|"
     r"unknown|missing|masked?|outside.*|clouds?( shadows?)?)",
     re.IGNORECASE,
 )
-"""Names of codes that are no class of the ground."""
+"""Names of codes that are not classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,25 +47,25 @@ class Legend:
     colours: Mapping[int, str] = field(default_factory=dict)
     """`#rrggbb`."""
     transparent: frozenset[int] = frozenset()
-    """Codes that the colour table does not draw."""
+    """Codes that are transparent in the colour table."""
     source: str = ""
-    """Where names or colours were found, for people; empty: nowhere."""
+    """Where names or colours were found, for notes; empty: nowhere."""
 
     @property
     def unobserved(self) -> frozenset[int]:
-        """Codes whose names say that they are no class."""
+        """Codes whose names show that they are not classes."""
         return frozenset(code for code, name in self.names.items() if UNOBSERVED.fullmatch(name.strip()))
 
 
 def read_legend(path: str, index: int = 1) -> Legend:
-    """Read what a raster says of the classes of one of its bands; empty where it says nothing.
+    """Read the legend of a band of a raster; it is empty where there is none.
 
     Args:
         path: as GDAL opens it.
         index: 1-based band.
     """
     with warnings.catch_warnings():
-        # Where it lies is judged by whoever maps it.
+        # The georeference is checked when the raster is mapped.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         band = _described(path, index)
         tagged = _from_tags(path, index)
@@ -74,18 +74,18 @@ def read_legend(path: str, index: int = 1) -> Legend:
     colours, transparent = ({}, frozenset[int]()) if band is None else _colour_table(band)
     named = [(names, source) for names, _, source in tables if names]
     names, source = named[0] if named else ({}, "colour table" if colours else "")
-    own = next((found for _, found, _ in tables if found), {})
-    return Legend(names=names, colours={**own, **colours}, transparent=transparent, source=source)
+    listed = next((item for _, item, _ in tables if item), {})
+    return Legend(names=names, colours={**listed, **colours}, transparent=transparent, source=source)
 
 
 Key = TypeVar("Key", int, str)
 
 Table = tuple[dict[int, str], dict[int, str], str]
-"""Names and colours by code, and where they stand."""
+"""Names and colours by code, and where they were found."""
 
 
 def _described(path: str, index: int) -> ElementTree.Element | None:
-    """The raster band as GDAL describes it in a VRT."""
+    """Return the element of a band in the VRT copy of a raster."""
     with rasterio.MemoryFile(ext=".vrt") as memory:
         try:
             rasterio.shutil.copy(path, memory.name, driver="VRT")
@@ -96,14 +96,16 @@ def _described(path: str, index: int) -> ElementTree.Element | None:
 
 
 def _category_names(band: ElementTree.Element) -> Table:
-    """Category names, counting from 0."""
-    found = band.findall("CategoryNames/Category")
-    names = {value: item.text.strip() for value, item in enumerate(found) if item.text and item.text.strip()}
+    """Return the category names by code, from 0."""
+    elements = band.findall("CategoryNames/Category")
+    names = {
+        value: item.text.strip() for value, item in enumerate(elements) if item.text and item.text.strip()
+    }
     return names, {}, "category names"
 
 
 def _colour_table(band: ElementTree.Element) -> tuple[dict[int, str], frozenset[int]]:
-    """Colours that are no grey ramp and not black, and codes that are transparent."""
+    """Return colours that are neither a grey ramp nor black, and codes that are transparent."""
     entries = [
         tuple(int(entry.get(f"c{i}", "255" if i == 4 else "0")) for i in (1, 2, 3, 4))
         for entry in band.findall("ColorTable/Entry")
@@ -115,7 +117,7 @@ def _colour_table(band: ElementTree.Element) -> tuple[dict[int, str], frozenset[
 
 
 def _attribute_table(band: ElementTree.Element) -> Table:
-    """Names and colours of a raster attribute table."""
+    """Return names and colours of a raster attribute table."""
     table = band.find("GDALRasterAttributeTable")
     if table is None:
         return {}, {}, ""
@@ -146,9 +148,9 @@ def _attribute_table(band: ElementTree.Element) -> Table:
 
 
 def _dbf(path: str) -> Table:
-    """Names of an attribute table that ArcGIS keeps beside a raster."""
-    beside = [Path(f"{path}.vat.dbf"), Path(path).with_suffix(".vat.dbf")] if is_local(path) else []
-    table = next((item for item in beside if item.is_file()), None)
+    """Return names of the attribute table that ArcGIS writes next to a raster."""
+    candidates = [Path(f"{path}.vat.dbf"), Path(path).with_suffix(".vat.dbf")] if is_local(path) else []
+    table = next((item for item in candidates if item.is_file()), None)
     if table is None:
         return {}, {}, ""
     opened(table)
@@ -171,27 +173,27 @@ def _dbf(path: str) -> Table:
 
 
 def _from_tags(path: str, index: int) -> Table:
-    """Names in tags: those of geoseg (`CLASS_1=water`), and CF's `flag_values` and `flag_meanings`."""
+    """Return names in tags: of geoseg (`CLASS_1=water`), and `flag_values` and `flag_meanings` of CF."""
     try:
         with rasterio.open(path) as dataset:
             tags = {**dataset.tags(), **dataset.tags(index)}
     except RasterioError:
         return {}, {}, ""
-    own = {int(key[6:]): text for key, text in tags.items() if re.fullmatch(r"CLASS_\d+", key)}
-    if own:
-        return own, {}, "tags CLASS_<value>"
+    names = {int(key[6:]): text for key, text in tags.items() if re.fullmatch(r"CLASS_\d+", key)}
+    if names:
+        return names, {}, "tags CLASS_<value>"
     flags = {key.rpartition("#")[2].lower(): text for key, text in tags.items()}
     values = [int(part) for part in re.findall(r"-?\d+", flags.get("flag_values", ""))]
     words = flags.get("flag_meanings", "").split()
     if not values or len(values) != len(words):
         return {}, {}, ""
-    # Bytes are signed there: 200 is written as -56.
+    # CF has signed bytes: 200 is written as -56.
     codes = [value % 256 if min(values) >= -128 else value for value in values]
     return dict(zip(codes, (word.replace("_", " ") for word in words), strict=True)), {}, "flag_meanings"
 
 
 def _qgis_style(path: str) -> Table:
-    """Names and colours of a QGIS style of unique values beside a raster."""
+    """Return names and colours of a QGIS style of unique values next to a raster."""
     style = Path(path).with_suffix(".qml")
     if not is_local(path) or not style.is_file():
         return {}, {}, ""
@@ -199,18 +201,18 @@ def _qgis_style(path: str) -> Table:
         entries = ElementTree.parse(style).getroot().iter("paletteEntry")  # noqa: S314 - the user's own
     except ElementTree.ParseError:
         return {}, {}, ""
-    found = [(_whole(entry.get("value")), entry) for entry in entries]
-    names = {code: entry.get("label", "").strip() for code, entry in found if code is not None}
+    coded = [(_whole(entry.get("value")), entry) for entry in entries]
+    names = {code: entry.get("label", "").strip() for code, entry in coded if code is not None}
     colours = {
         code: entry.get("color", "").lower()
-        for code, entry in found
+        for code, entry in coded
         if code is not None and re.fullmatch(r"#[0-9a-fA-F]{6}", entry.get("color", ""))
     }
     return {code: name for code, name in names.items() if name}, colours, style.name
 
 
 def _best_name(columns: Mapping[Key, str]) -> Key | None:
-    """The column that holds names, of those that hold text: by the surest word first."""
+    """Return the column of names among text columns: the first that matches a word of `_NAMES`, in order."""
     for word in _NAMES.pattern.split("|"):
         for key, name in columns.items():
             if re.search(word, name, re.IGNORECASE):
@@ -219,7 +221,7 @@ def _best_name(columns: Mapping[Key, str]) -> Key | None:
 
 
 def _whole(value: object) -> int | None:
-    """A whole number, from text or number; None for anything else."""
+    """Return an integer from a text or number; None for other values."""
     try:
         number = float(str(value))
     except ValueError:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.grid import Window
 from geoseg.scenes.bands import Band, observed
-from geoseg.scenes.lattice import one_lattice
+from geoseg.scenes.grid_alignment import common_grid
 from geoseg.scenes.raster import Raster
 
 
@@ -58,7 +58,7 @@ class TileMosaic(Raster):
             SceneError: the files differ in CRS, pixel size or lattice of pixels.
         """
         rasters = [bands[0].raster for bands in tiles]
-        self.grid, places, self.nudge = one_lattice(rasters)
+        self.grid, places, self.nudge = common_grid(rasters)
         self.tiles = tuple(
             MosaicTile(bands=bands, row=row, col=col) for bands, (row, col) in zip(tiles, places, strict=True)
         )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from geoseg.grid import sample_windows
 from geoseg.scenes.bands import Band
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.scene import Facts, Scene
+from geoseg.scenes.scene import Scene, SceneMetadata
 
 OffsetInCounts = Literal["present", "absent", "probably absent", "mixed", "subtracted twice", "unknown"]
 """present: digital numbers contain the offset; absent: they do not; probably absent: likely not; mixed: a
@@ -78,7 +78,7 @@ def check_counts(bands: Sequence[Band]) -> CountsCheck:
         counts = tuple(
             replace(band, raster=small[band.raster], scale=band.scale * 1e4, offset=0.0) for band in chosen
         )
-        scene = Scene(Facts(name="", centres={}), counts)
+        scene = Scene(SceneMetadata(name="", centres={}), counts)
         parts = []
         for window in sample_windows(scene.grid, size=SIZE, most=MOST):
             pixels = scene.read(window, scene.band_names)

@@ -22,13 +22,13 @@ from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
 from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
-from geoseg.scenes.quality_layers import Layer, Quality
+from geoseg.scenes.quality_layers import Quality, QualityLayer
 from geoseg.scenes.quality_opening import open_mask, open_quality, without_clouds
 from geoseg.scenes.radiometric_calibration import CalibrationContext, calibrate
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
 from geoseg.scenes.recognition import POLARISATIONS, recognise, select_sensor
-from geoseg.scenes.scene import Facts, Scene
+from geoseg.scenes.scene import Scene, SceneMetadata
 from geoseg.scenes.tiles import join_tiles
 from geoseg.spec import QualitySpec, SceneSpec, SensorSpec
 from geoseg.spec.presets import auxiliary_layers, quality_layers
@@ -82,7 +82,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
             note(LOG, "digital numbers: the scale to reflectance is not known without a sensor")
         quality = _quality(request, product, flagged, context)
         stack.callback(quality.close)
-        facts = Facts(
+        facts = SceneMetadata(
             name=product.name,
             sensor=sensor,
             time=context.time,
@@ -114,7 +114,7 @@ def _candidates(
         with held() as messages:
             bands = candidates_of(asset, rasters[asset.path])
         candidates += [item for item in bands if (item.raster, item.index) not in settled]
-        for text in rasters[asset.path].remarks:
+        for text in rasters[asset.path].notes:
             note(LOG, text)
         # A user who names bands has looked at them: notes on alpha bands are not needed.
         if not named:
@@ -163,7 +163,7 @@ def _quality(
         SceneReadError: a layer cannot be read.
         SceneError: `--clouds product` is set and there is no layer.
     """
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[QualityLayer, ...] = ()
     if request.clouds != "none" and context.sensor is not None:
         names = vocabulary(context.sensor, names=False)
         layers = open_quality(product.quality, flagged, quality_layers(), names)

@@ -1,4 +1,4 @@
-"""Polygons of a vector file burnt into a grid, block by block."""
+"""Polygons of a vector file, rasterised on a grid block by block."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from geoseg.grid import Grid, Window
 from geoseg.scenes.resampling import same_crs
 
 BLOCK = 512
-"""Pixels a side of the blocks that are burnt at once, aligned to the grid's first pixel."""
+"""Pixels a side of the blocks that are rasterised at once, aligned to the first pixel of the grid."""
 
 
 SHAPEFILE = frozenset({".shp", ".dbf", ".shx", ".prj", ".cpg", ".qix", ".sbn", ".sbx"})
-"""Parts of a shapefile: ESRI Shapefile Technical Description, 1998, and GDAL's driver."""
+"""Suffixes of the files of a shapefile: ESRI Shapefile Technical Description, 1998, and GDAL's driver."""
 
 _VRT_SOURCE = re.compile(r"<SrcDataSource(?:\s+relativeToVRT=\"(\d)\")?[^>]*>([^<]+)<")
 
 Excluded = Mapping[str, Sequence[str | int]]
-"""By column, the values of features that are left out; text without regard to case."""
+"""By column, the values of features that are left out; text is compared case-insensitively."""
 
 
 @contextmanager
 def _reading(path: Path | str) -> Iterator[None]:
-    """Say what is wrong with a file that is no vector file."""
+    """Convert errors of reading a vector file to `SceneReadError`."""
     try:
         yield
     except (DataSourceError, DataLayerError) as error:
@@ -54,7 +54,7 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     """Return the names of the columns of a vector file's first layer.
 
     Raises:
-        SceneReadError: the file is missing or no vector file.
+        SceneReadError: the file is missing or not a vector file.
     """
     opened_vector(path)
     with _reading(path):
@@ -62,18 +62,18 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
 
 
 def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
-    """Return how many features of each value are left out, by `column value`.
+    """Return the number of features of each value that are left out, by `column value`.
 
     Raises:
-        SceneReadError: the file is missing or no vector file.
+        SceneReadError: the file is missing or not a vector file.
     """
     if not excluded:
         return {}
     with _reading(path):
         meta, _, _, values = pyogrio.raw.read(path, columns=list(excluded), read_geometry=False)
     counts: dict[str, int] = {}
-    for column, found in zip(meta["fields"], values, strict=True):
-        for text in _texts(found)[_among(found, excluded[str(column)])]:
+    for column, column_values in zip(meta["fields"], values, strict=True):
+        for text in _texts(column_values)[_among(column_values, excluded[str(column)])]:
             counts[f"{column} {text}"] = counts.get(f"{column} {text}", 0) + 1
     return counts
 
@@ -88,39 +88,41 @@ def read_polygons(
         excluded: features that are left out; None: none.
 
     Raises:
-        SceneReadError: the file is missing or no vector file.
-        SceneError: it holds no polygons, or none that are not left out.
+        SceneReadError: the file is missing or not a vector file.
+        SceneError: it holds no polygons, or all are left out.
     """
     excluded = excluded or {}
     opened_vector(path)
     with _reading(path):
         meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
     features = shapely.from_wkb(wkb if wkb is not None else [])
-    kept = np.ones(len(features), np.bool_)
-    for column, found in zip(meta["fields"], values, strict=True):
-        kept &= ~_among(found, excluded[str(column)])
-    shapes = shapely.get_parts(features[kept])
+    included = np.ones(len(features), np.bool_)
+    for column, column_values in zip(meta["fields"], values, strict=True):
+        included &= ~_among(column_values, excluded[str(column)])
+    shapes = shapely.get_parts(features[included])
     shapes = shapely.get_parts(shapely.make_valid(shapes))
     shapes = shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)]
     if not len(shapes):
         why = (
-            "" if kept.all() else f" besides {int((~kept).sum())} that are left out by {', '.join(excluded)}"
+            ""
+            if included.all()
+            else f" besides {int((~included).sum())} that are left out by {', '.join(excluded)}"
         )
         raise SceneError(f"{path} holds no polygons{why}; give a layer of polygons")
     crs = meta["crs"]
     try:
         return shapes, CRS.from_user_input(crs) if crs else None
     except CRSError as error:
-        raise SceneError(f"{path}: its CRS {crs!r} is not understood: {error}") from error
+        raise SceneError(f"{path}: its CRS {crs!r} is not known: {error}; assign one with ogr2ogr") from error
 
 
 def _among(values: NDArray[Any], wanted: Sequence[str | int]) -> NDArray[np.bool_]:
-    """Return which values of a column are among some."""
+    """Return which values of a column are in a list."""
     return np.isin(_texts(values), [str(item).lower() for item in wanted])
 
 
 def _texts(values: NDArray[Any]) -> NDArray[np.str_]:
-    """Return values as text in lower case, whole numbers without a point; empty where there is none."""
+    """Return values as text in lower case, integers without a decimal point."""
     texts = [
         f"{item:g}" if isinstance(item, int | float | np.number) else str(item).strip().lower()
         for item in values.tolist()
@@ -129,7 +131,7 @@ def _texts(values: NDArray[Any]) -> NDArray[np.str_]:
 
 
 def opened_vector(path: Path | str) -> None:
-    """Note a vector file as an input of the run, with the parts of a shapefile and the sources of a VRT."""
+    """Record a vector file as input of the run, with the files of a shapefile and the sources of a VRT."""
     opened(path)
     place = Path(path)
     if place.suffix.lower() == ".vrt" and place.is_file():
@@ -145,10 +147,10 @@ def opened_vector(path: Path | str) -> None:
 def to_crs(
     shapes: NDArray[np.object_], source: CRS | None, target: CRS | None, what: str
 ) -> NDArray[np.object_]:
-    """Return shapes in another CRS; long edges get vertices, so that they bend as the ground does.
+    """Return shapes in another CRS; vertices are added to long edges, which are curved in that CRS.
 
     Raises:
-        SceneError: one of both has no CRS, or nothing of the shapes exists in the other CRS.
+        SceneError: one of the CRSs is missing, or the shapes lie outside the area of the other CRS.
     """
     if (source is None) != (target is None):
         raise SceneError(
@@ -171,18 +173,18 @@ def to_crs(
     moved = shapely.transform(shapes, move)
     moved = moved[np.isfinite(shapely.bounds(moved)).all(axis=1)]
     if not len(moved):
-        raise SceneError(f"{what} lies where the scene's CRS does not reach")
+        raise SceneError(f"{what} lies outside the area of the scene's CRS; check its CRS")
     return np.asarray(shapely.make_valid(moved))
 
 
 class PolygonMask:
     """Where polygons cover the pixel centres of a grid.
 
-    Whole blocks at fixed places are burnt and kept, so the answer does not depend on the window asked for.
+    Full blocks at fixed positions are rasterised and cached: the result does not depend on the window.
     """
 
     def __init__(self, shapes: NDArray[np.object_], grid: Grid) -> None:
-        """Prepare polygons given in the grid's CRS."""
+        """Prepare polygons in the CRS of the grid."""
         self.grid = grid
         back = ~grid.transform
 
@@ -219,17 +221,17 @@ class PolygonMask:
         return covered
 
     def _block(self, row: int, col: int) -> NDArray[np.bool_]:
-        """Burn a block, or take it from those kept."""
+        """Return a block, rasterised or from the cache."""
         if (row, col) not in self._blocks:
-            self._blocks[row, col] = self._burn(row * BLOCK, col * BLOCK)
+            self._blocks[row, col] = self._rasterise(row * BLOCK, col * BLOCK)
             while len(self._blocks) > self._most:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end((row, col))
         return self._blocks[row, col]
 
-    def _burn(self, row: int, col: int) -> NDArray[np.bool_]:
-        """Burn the block whose first pixel is (row, col)."""
-        # Edges far away cost time on every row of the block, so shapes are cut a little outside of it.
+    def _rasterise(self, row: int, col: int) -> NDArray[np.bool_]:
+        """Rasterise the block whose first pixel is (row, col)."""
+        # Distant edges cost time on every row of the block, so shapes are clipped slightly outside it.
         box = (col - 2, row - 2, col + BLOCK + 2, row + BLOCK + 2)
         near = self._shapes[np.sort(self._tree.query(shapely.box(*box)))]
         cut = shapely.get_parts(shapely.clip_by_rect(near, *box)) if len(near) else near

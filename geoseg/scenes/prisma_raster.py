@@ -13,11 +13,11 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, Window
+from geoseg.scenes.axis_order import IN_ORDER, Axes, Axis, Reordered
 from geoseg.scenes.geolocation import Geolocation, geolocation
 from geoseg.scenes.georeference import Georeference
 from geoseg.scenes.prisma import PrismaCube, number, read_prisma
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.reordered import IN_ORDER, Axes, Axis, Reordered
 from geoseg.scenes.subdatasets import Contents
 from geoseg.scenes.swath import Granule, Positions
 

@@ -1,4 +1,4 @@
-"""Which files and bands of a product are quality layers: told by name, and never taken for bands."""
+"""Recognise the files and bands of a product that are quality layers, by name; they are not bands."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from geoseg.spec import QualitySpec
 Kinds = Mapping[str, QualitySpec]
 
 LEAST_SHARED = 2
-"""Characters that a band file and a quality layer beside it must share at the beginning of their names."""
+"""Characters that a band file and a quality layer in its folder must share at the start of their names."""
 
 
 def kinds_by_name(name: str, kinds: Kinds) -> tuple[str, ...]:
-    """Return the kinds of quality layer whose patterns fit a file name, without regard to case."""
+    """Return the kinds of quality layer whose patterns match a file name, case-insensitively."""
     return tuple(
         kind
         for kind, spec in kinds.items()
@@ -30,40 +30,40 @@ def kinds_by_name(name: str, kinds: Kinds) -> tuple[str, ...]:
 
 
 def kinds_by_label(labels: Iterable[str], kinds: Kinds) -> tuple[str, ...]:
-    """Return the kinds of quality layer that a STAC asset's key or a band's description names."""
+    """Return the kinds of quality layer that the key of a STAC asset or the description of a band names."""
     words = {label.strip().lower() for label in labels}
     return tuple(kind for kind, spec in kinds.items() if words & {label.lower() for label in spec.labels})
 
 
 def set_quality_aside(product: Product, kinds: Kinds, named: Collection[str] = ()) -> Product:
-    """Return a product whose quality layers are no longer among its assets, but in `quality`.
+    """Return a product whose quality layers are moved from its assets to `quality`.
 
-    Layers beside files that were named one by one count too, where their names begin alike.
+    Layers in the folders of files that were named one by one are included if their names start alike.
 
     Args:
         product: the files of a scene.
         kinds: all kinds of quality layer by name.
-        named: paths that the user calls bands, whatever their names say.
+        named: paths that the user named as bands; they are bands under any name.
     """
-    assets, found = [], list(product.quality)
+    assets, quality = [], list(product.quality)
     for asset in product.assets:
         labels = asset.labels[0] if len(asset.labels) == 1 else ()
         fitting = kinds_by_name(base_name(asset.path), kinds) or kinds_by_label(labels, kinds)
         if fitting and asset.path not in named:
-            found.append(QualityFile(path=asset.path, kinds=fitting))
+            quality.append(QualityFile(path=asset.path, kinds=fitting))
         else:
             assets.append(asset)
     if not assets:
         return product
-    known = {item.path for item in found}
-    found += [item for item in _beside([asset.path for asset in assets], kinds) if item.path not in known]
-    return replace(product, assets=tuple(assets), quality=tuple(found))
+    known = {item.path for item in quality}
+    quality += [item for item in _beside([asset.path for asset in assets], kinds) if item.path not in known]
+    return replace(product, assets=tuple(assets), quality=tuple(quality))
 
 
 def set_bands_aside(
     candidates: Sequence[Candidate], kinds: Kinds
 ) -> tuple[list[Candidate], list[tuple[Candidate, tuple[str, ...]]]]:
-    """Split the bands of stacks into those to map from and quality layers (with their kinds)."""
+    """Split the bands of stacks into bands of the scene and quality layers (with their kinds)."""
     bands: list[Candidate] = []
     quality: list[tuple[Candidate, tuple[str, ...]]] = []
     for item in candidates:
@@ -76,7 +76,7 @@ def set_bands_aside(
 
 
 def quality_in(files: Listing, image: str, kinds: Kinds) -> tuple[QualityFile, ...]:
-    """Return the quality layers of a SAFE product's granule.
+    """Return the quality layers of a granule of a SAFE product.
 
     Args:
         files: the product's files.
@@ -92,7 +92,7 @@ def quality_in(files: Listing, image: str, kinds: Kinds) -> tuple[QualityFile, .
 
 
 def quality_beside(files: Listing, name: str, kinds: Kinds) -> tuple[QualityFile, ...]:
-    """Return the quality layers in the folder of one file of a product, named as it is but for the end."""
+    """Return the quality layers in the folder of one file of a product."""
     folder = dirname(name)
     return tuple(
         QualityFile(path=files.path(item), kinds=fitting)
@@ -102,12 +102,12 @@ def quality_beside(files: Listing, name: str, kinds: Kinds) -> tuple[QualityFile
 
 
 def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
-    """Return quality layers in the folders of local files that share the beginning of their names.
+    """Return the quality layers in the folders of local files whose names start as those of the files.
 
-    A product's quality layer is named as its bands are, but for the end: what stands before the pattern must
-    begin the name of a band file.
+    The name of a quality layer is that of a band except for its end: the text before the pattern must start
+    the name of a band file.
     """
-    found: dict[str, tuple[int, QualityFile]] = {}
+    layers: dict[str, tuple[int, QualityFile]] = {}
     order = {Path(path).name: at for at, path in reversed([*enumerate(paths)])}
     folders: dict[Path, list[str]] = {}
     for path in paths:
@@ -116,20 +116,20 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
             folders.setdefault(place.parent, []).append(place.name)
     for folder, names in folders.items():
         for item in sorted(folder.iterdir()):
-            own = {
+            matches = {
                 kind: [order[name] for name in names if _begins(name, item.name, kinds[kind])]
                 for kind in kinds_by_name(item.name, kinds)
             }
-            fitting = tuple(kind for kind, places in own.items() if places)
+            fitting = tuple(kind for kind, places in matches.items() if places)
             if fitting and item.is_file():
-                first = min(min(own[kind]) for kind in fitting)
-                found[str(item)] = first, QualityFile(path=str(item), kinds=fitting)
-    # In the order of the files that they belong to, for of tiles the first one counts.
-    return [file for _, file in sorted(found.values(), key=lambda item: item[0])]
+                first = min(min(matches[kind]) for kind in fitting)
+                layers[str(item)] = first, QualityFile(path=str(item), kinds=fitting)
+    # In the order of the files that they belong to: of overlapping tiles the first one is used.
+    return [file for _, file in sorted(layers.values(), key=lambda item: item[0])]
 
 
 def _begins(name: str, layer: str, spec: QualitySpec) -> bool:
-    """Whether what stands before the pattern in a layer's name, or its group `stem`, begins another name."""
+    """Return whether a name starts with the text before the pattern in a layer's name (or group `stem`)."""
     matches = (re.search(pattern, layer, re.IGNORECASE) for pattern in spec.file_patterns)
     starts = (match.groupdict().get("stem") or layer[: match.start()] for match in matches if match)
     start = max(starts, key=len, default="")

@@ -1,4 +1,4 @@
-"""Open the quality layers of a scene: those of its product, bands of its stacks, and the user's masks."""
+"""Open the quality layers of a scene: those of its product, bands of its stacks, and masks of the user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from geoseg.scenes.paths import fetch_text, gdal_path
 from geoseg.scenes.polygon_files import read_polygons
 from geoseg.scenes.product import QualityFile
 from geoseg.scenes.quality_files import Kinds
-from geoseg.scenes.quality_layers import Layer, PolygonLayer, RasterLayer
+from geoseg.scenes.quality_layers import PolygonLayer, QualityLayer, RasterLayer
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.readers import open_raster
 from geoseg.spec import QualityFlag, QualitySpec
 
-Opened = tuple[QualitySpec, Layer]
+Opened = tuple[QualitySpec, QualityLayer]
 
 
 def open_quality(
@@ -32,53 +32,53 @@ def open_quality(
     candidates: Sequence[tuple[Candidate, tuple[str, ...]]],
     kinds: Kinds,
     names: Mapping[str, str],
-) -> tuple[Layer, ...]:
-    """Open a scene's quality layers; of several that say the same, the best is kept and the rest closed.
+) -> tuple[QualityLayer, ...]:
+    """Open the quality layers of a scene; of several layers of one kind, the best is kept.
 
     Args:
         files: quality files of the product.
-        candidates: bands of stacks that are quality layers, with the kinds that they may be.
+        candidates: bands of stacks that are quality layers, with their possible kinds.
         kinds: all kinds by name.
-        names: common names of the sensor's bands by its own (`B3`), in lower case.
+        names: common names of the bands by the names of the sensor (`B3`), in lower case.
 
     Raises:
         SceneReadError: a layer cannot be read.
     """
-    found: list[Opened] = []
+    opened: list[Opened] = []
     for file in files:
         polygons = [kinds[kind] for kind in file.kinds if kinds[kind].polygons]
         if polygons:
-            found.append((polygons[0], read_gml(file.path, polygons[0])))
+            opened.append((polygons[0], read_gml(file.path, polygons[0])))
             continue
         raster = open_raster(file.path)
         spec = _kind_of(raster, None, [kinds[kind] for kind in file.kinds])
         if spec is None:
             raster.close()
             continue
-        found.append((spec, _raster_layer(raster, spec, None, names)))
+        opened.append((spec, _raster_layer(raster, spec, None, names)))
     for item, fitting in candidates:
         spec = _kind_of(item.raster, item.index, [kinds[kind] for kind in fitting])
         if spec is not None:
-            found.append((spec, _raster_layer(item.raster, spec, item.index, names)))
-    return _best(found, {item.raster for item, _ in candidates})
+            opened.append((spec, _raster_layer(item.raster, spec, item.index, names)))
+    return _best(opened, {item.raster for item, _ in candidates})
 
 
-def without_clouds(layers: Sequence[Layer], shared: Collection[Raster]) -> tuple[Layer, ...]:
-    """Return the layers that do not tell cloud or cloud shadow; the others are closed.
+def without_clouds(layers: Sequence[QualityLayer], shared: Collection[Raster]) -> tuple[QualityLayer, ...]:
+    """Return the layers that do not flag cloud or cloud shadow; close the others.
 
     Args:
         layers: all of a scene.
-        shared: rasters that hold the scene's bands too, and stay open.
+        shared: rasters that also hold bands of the scene; they stay open.
     """
-    kept = tuple(layer for layer in layers if not layer.says & {"cloud", "shadow"})
-    for layer in set(layers) - set(kept):
+    others = tuple(layer for layer in layers if not layer.conditions & {"cloud", "shadow"})
+    for layer in set(layers) - set(others):
         if not isinstance(layer, RasterLayer) or layer.raster not in shared:
             layer.close()
-    return kept
+    return others
 
 
 def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) -> QualitySpec | None:
-    """Return which of the kinds that its name allows a layer is; None: it has too few bands for any."""
+    """Return the kind of a layer, of those that its name allows; None: it has too few bands for any."""
     count = raster.count if index is None else 1
     allowed = sorted((spec for spec in fitting if spec.bands <= count), key=lambda spec: -spec.least_highest)
     if len(allowed) < 2:
@@ -90,7 +90,7 @@ def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) 
 def _raster_layer(
     raster: Raster, spec: QualitySpec, index: int | None, names: Mapping[str, str]
 ) -> RasterLayer:
-    """Find the bands of a layer's flags: by description, else by index; `index` where it is one band."""
+    """Return a layer with the bands of its flags: `index`, or found by description, else by index."""
     words = {_plain(text): at for at, text in enumerate(raster.descriptions, start=1) if text}
     indexes: dict[int, tuple[QualityFlag, ...]] = {}
     for flag in spec.flags:
@@ -104,34 +104,34 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _best(found: Sequence[Opened], stacks: Collection[Raster]) -> tuple[Layer, ...]:
-    """Keep the layers that say most: no superseded kind, and of one kind over one place the finest.
+def _best(opened: Sequence[Opened], stacks: Collection[Raster]) -> tuple[QualityLayer, ...]:
+    """Keep the best layers: no superseded kind, and of one kind over one area the finest.
 
-    Rasters of `stacks` hold bands of the scene too, and stay open.
+    Rasters of `stacks` also hold bands of the scene and stay open.
     """
-    present = {spec.name for spec, _ in found}
-    kept: list[Opened] = []
-    for spec, layer in sorted(found, key=lambda item: _pixel(item[1])):
-        doubled = any(other is spec and _same_place(layer, known) for other, known in kept)
+    present = {spec.name for spec, _ in opened}
+    best: list[Opened] = []
+    for spec, layer in sorted(opened, key=lambda item: _pixel(item[1])):
+        doubled = any(other is spec and _same_place(layer, known) for other, known in best)
         if not doubled and not present & set(spec.superseded_by):
-            kept.append((spec, layer))
+            best.append((spec, layer))
         elif not isinstance(layer, RasterLayer) or layer.raster not in stacks:
             layer.close()
-    return tuple(layer for _, layer in kept)
+    return tuple(layer for _, layer in best)
 
 
-def _pixel(layer: Layer) -> float:
+def _pixel(layer: QualityLayer) -> float:
     """Return the area of a pixel in CRS units; of polygons 0."""
     return abs(layer.raster.grid.transform.determinant) if isinstance(layer, RasterLayer) else 0.0
 
 
-def _same_place(one: Layer, other: Layer) -> bool:
-    """Whether two rasters cover the same ground, at two resolutions or twice; tiles do not."""
+def _same_place(one: QualityLayer, other: QualityLayer) -> bool:
+    """Return whether two rasters cover the same area, at two pixel sizes or twice; tiles do not."""
     if not isinstance(one, RasterLayer) or not isinstance(other, RasterLayer) or one.raster is other.raster:
         return False
     boxes = [shapely.box(*_bounds(item.raster.grid)) for item in (one, other)]
     common = boxes[0].intersection(boxes[1]).area
-    # Tiles may overlap by much, but are of one pixel size and reach beyond each other.
+    # Tiles may overlap considerably, but have one pixel size and extend beyond each other.
     alike = abs(_pixel(one) / _pixel(other) - 1) < 0.01
     return bool(common > 0.5 * min(box.area for box in boxes)) and not (
         alike and common < 0.999 * max(box.area for box in boxes)
@@ -146,16 +146,16 @@ def _bounds(grid: Grid) -> tuple[float, float, float, float]:
 
 
 def read_gml(path: str, spec: QualitySpec) -> PolygonLayer:
-    """Read the polygons of a Sentinel-2 mask (GML) whose `maskType` counts; none is an empty layer.
+    """Read the polygons of a Sentinel-2 mask (GML) that have a `maskType` of the kind; without any: empty.
 
     Raises:
-        SceneReadError: it is no XML, or its coordinates are no numbers.
-        SceneError: its CRS is not understood.
+        SceneReadError: the file is not XML, or its coordinates are not numbers.
+        SceneError: the CRS is not known.
     """
     try:
         root = ElementTree.fromstring(fetch_text(path))  # noqa: S314 - expat bounds entity expansion
     except ElementTree.ParseError as error:
-        raise SceneReadError(f"{path} is damaged: {error}; fetch it again, or use --clouds none") from error
+        raise SceneReadError(f"{path} is damaged: {error}; download it again or use --clouds none") from error
     shapes, systems = [], set()
     for feature in _elements(root, "MaskFeature"):
         kind = next((item.text or "" for item in _elements(feature, "maskType")), "")
@@ -173,44 +173,44 @@ def read_gml(path: str, spec: QualitySpec) -> PolygonLayer:
 
 
 def _elements(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
-    """Return all elements of a name below an element, whatever its namespace."""
+    """Return all elements of a name below an element, in any namespace."""
     return [item for item in root.iter() if item.tag.rpartition("}")[2] == tag]
 
 
 def _ring(item: ElementTree.Element, path: str) -> list[tuple[float, float]]:
-    """Return the corners of a ring: its numbers in pairs, or in threes where it says so."""
+    """Return the corners of a ring: its numbers in pairs, or in threes by `srsDimension`."""
     step = int(item.get("srsDimension", "2"))
     try:
         numbers = [float(word) for word in (item.text or "").split()]
     except ValueError as error:
-        raise SceneReadError(f"{path} is damaged: {error}; fetch it again, or use --clouds none") from error
+        raise SceneReadError(f"{path} is damaged: {error}; download it again or use --clouds none") from error
     return [(numbers[at], numbers[at + 1]) for at in range(0, len(numbers) - step + 1, step)]
 
 
 def _crs(systems: Sequence[str], path: str) -> CRS | None:
-    """Return the CRS of a mask as its `srsName` says it."""
+    """Return the CRS of a mask from `srsName`; None: there is none."""
     code = next((match[1] for name in systems if (match := re.search(r"(\d{4,6})$", name))), None)
     if code is None:
         return None
     try:
         return CRS.from_epsg(int(code))
     except CRSError as error:
-        raise SceneError(f"{path}: its CRS {systems[0]!r} is not understood") from error
+        raise SceneError(f"{path}: the CRS {systems[0]!r} is not known; use --clouds none") from error
 
 
-def open_mask(text: str) -> Layer:
-    """Open what `--mask FILE[:VALUES]` names: a raster whose values are not mapped, or polygons.
+def open_mask(text: str) -> QualityLayer:
+    """Open the mask of `--mask FILE[:VALUES]`: a raster with values that are not mapped, or polygons.
 
-    Without VALUES every value of 1 and more counts, but the file's nodata value. VALUES are whole numbers
+    Without VALUES, pixels of 1 and more are masked, except the nodata value of the file. VALUES are integers
     and ranges: `3,8-11`.
 
     Raises:
-        UsageError: VALUES are not understood.
-        SceneReadError: the file is missing, or neither raster nor vector.
+        UsageError: VALUES are not valid.
+        SceneReadError: the file is missing, or is neither a raster nor a vector file.
         SceneError: it holds no polygons.
     """
-    found = re.fullmatch(r"(.+):([\d,\s-]+)", text)
-    path, listed = (found[1], found[2]) if found and not Path(text).exists() else (text, "")
+    match = re.fullmatch(r"(.+):([\d,\s-]+)", text)
+    path, listed = (match[1], match[2]) if match and not Path(text).exists() else (text, "")
     codes = _codes(listed, text) if listed else ()
     try:
         raster = Raster(gdal_path(path))
@@ -230,14 +230,14 @@ def open_mask(text: str) -> Layer:
 
 
 def _codes(listed: str, text: str) -> tuple[int, ...]:
-    """Return whole numbers and ranges of them."""
+    """Return the integers of a list of integers and ranges."""
     codes: set[int] = set()
     for part in listed.split(","):
         match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
         if match is None:
-            raise UsageError(f"--mask {text}: give values as whole numbers and ranges, such as 3,8-11")
+            raise UsageError(f"--mask {text}: give values as integers and ranges, such as 3,8-11")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > 65_535:
-            raise UsageError(f"--mask {text}: {part.strip()} is no range of values")
+            raise UsageError(f"--mask {text}: {part.strip()} is not a range of values; give FIRST-LAST")
         codes |= set(range(first, last + 1))
     return tuple(sorted(codes))

@@ -13,7 +13,7 @@ import numpy as np
 from geoseg.messages import note, warn
 from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band, nodata_as_stored
-from geoseg.scenes.cubes import SENTINELS, Cube, is_cube_name
+from geoseg.scenes.cubes import SENTINELS, CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
 from geoseg.scenes.raster import Raster
 from geoseg.spec import SarUnits, SensorSpec, Units
@@ -32,7 +32,7 @@ class CalibrationContext:
     """Value of `--sar-units`."""
     named: Sequence[NamedCandidate] = ()
     """All bands of the scene."""
-    cubes: dict[Raster, Cube] = field(default_factory=dict)
+    cubes: dict[Raster, CubeCalibration] = field(default_factory=dict)
     """Gain and nodata of files of imaging spectrometers."""
 
     @cached_property
@@ -118,10 +118,10 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     return _with_untagged_nodata(band)
 
 
-def _cube(raster: Raster, context: CalibrationContext) -> Cube:
+def _cube(raster: Raster, context: CalibrationContext) -> CubeCalibration:
     """Return gain and nodata of a file of an imaging spectrometer, measured once for all its bands."""
     if raster not in context.cubes:
-        context.cubes[raster] = Cube(raster)
+        context.cubes[raster] = CubeCalibration(raster)
     return context.cubes[raster]
 
 

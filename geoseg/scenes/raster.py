@@ -1,4 +1,4 @@
-"""One open raster file: windows of stored values, whatever goes wrong said with path, band and window."""
+"""One open raster file: windows of stored values; errors name path, band and window."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from geoseg.scenes.resampling import Placement, place
 from geoseg.scenes.subdatasets import subdataset_of
 
 RAW = (".bsq", ".bil", ".bip", ".img", ".dat")
-"""Suffixes of files that a header beside them (`.hdr`) describes."""
+"""Suffixes of raw files with a header file (`.hdr`)."""
 
 REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 
@@ -39,13 +39,13 @@ class Raster:
             overview: 0-based number of an overview to open instead of the full resolution.
 
         Raises:
-            SceneReadError: it is missing or no raster that GDAL reads.
-            SceneError: it holds complex values, or its geotransform puts its pixels nowhere.
+            SceneReadError: the file is missing or not a raster that GDAL reads.
+            SceneError: it holds complex values, or its geotransform is not valid.
         """
         self.path = path
-        # Listing a remote folder can take longer than reading the scene. Raw values need their header.
-        beside = "TRUE" if path.lower().endswith(RAW) else "EMPTY_DIR"
-        options = {"GDAL_DISABLE_READDIR_ON_OPEN": beside} if path.startswith(REMOTE) else {}
+        # Listing a remote folder can take longer than reading the scene. Raw files need their header file.
+        listing = "TRUE" if path.lower().endswith(RAW) else "EMPTY_DIR"
+        options = {"GDAL_DISABLE_READDIR_ON_OPEN": listing} if path.startswith(REMOTE) else {}
         try:
             with rasterio.Env(**options), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -59,7 +59,7 @@ class Raster:
         if not self.count:
             inner = ", ".join(self._dataset.subdatasets[:4]) or "none"
             self.close()
-            raise SceneReadError(f"{path} holds no raster of its own; give one of its subdatasets: {inner}")
+            raise SceneReadError(f"{path} holds no raster but subdatasets; give one of them: {inner}")
         self.dtypes: tuple[np.dtype[Any], ...] = tuple(np.dtype(name) for name in self._dataset.dtypes)
         if any(dtype.kind == "c" for dtype in self.dtypes):
             self.close()
@@ -68,8 +68,8 @@ class Raster:
         self.scales: tuple[float, ...] = self._dataset.scales
         self.offsets: tuple[float, ...] = self._dataset.offsets
         self.descriptions: tuple[str | None, ...] = self._dataset.descriptions
-        self.remarks: tuple[str, ...] = ()
-        """What was assumed on opening, for people."""
+        self.notes: tuple[str, ...] = ()
+        """Notes on what was assumed when the file was opened."""
         try:
             self.georeference = georeference(self._dataset, path)
         except SceneError:
@@ -82,43 +82,42 @@ class Raster:
 
     @property
     def members(self) -> tuple[Raster, ...]:
-        """The files behind it: itself alone."""
+        """The files of the raster: itself; the files of a mosaic."""
         return (self,)
 
     @property
     def alpha_candidate(self) -> int | None:
-        """1-based index of a band that calls itself alpha."""
+        """1-based index of a band whose colour interpretation is alpha; None: there is none."""
         interpretation = self._dataset.colorinterp
-        found = [i for i, item in enumerate(interpretation, start=1) if item == ColorInterp.alpha]
-        return found[-1] if found and self.count > 1 else None
+        bands = [i for i, item in enumerate(interpretation, start=1) if item == ColorInterp.alpha]
+        return bands[-1] if bands and self.count > 1 else None
 
     def trust_alpha(self, index: int) -> None:
-        """Let a band say where the others were observed (not 0)."""
+        """Use a band as the mask of the others: pixels of 0 are not valid."""
         self._alpha = index
 
     @property
     def mask_source(self) -> str | None:
-        """What masks whole pixels beside nodata values: "mask", "alpha" or None."""
+        """What masks pixels besides nodata values: "mask", "alpha" or None."""
         if self._alpha is not None:
             return "alpha"
-        own = self._dataset_mask or any(not flags for flags in self._flags)
-        return "mask" if own else None
+        return "mask" if self._dataset_mask or any(not flags for flags in self._flags) else None
 
     def tags(self, index: int = 0) -> dict[str, str]:
-        """Metadata of a band, of the file for 0, with those of ENVI headers; keys in lower case."""
+        """Return the tags of a band; for 0, those of the file and of its ENVI header; keys in lower case."""
         if index:
-            found = {**self._dataset.tags(index, ns="IMAGERY"), **self._dataset.tags(index)}
+            tags = {**self._dataset.tags(index, ns="IMAGERY"), **self._dataset.tags(index)}
         else:
-            found = dict(self._dataset.tags())
+            tags = dict(self._dataset.tags())
         if not index and "ENVI" in self._dataset.tag_namespaces():
-            found |= self._dataset.tags(ns="ENVI")
-        return {key.lower(): value for key, value in found.items()}
+            tags |= self._dataset.tags(ns="ENVI")
+        return {key.lower(): value for key, value in tags.items()}
 
     def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
-        """Return stored values (bands, height, width) of a window that lies on the raster.
+        """Return stored values (bands, height, width) of a window inside the raster.
 
         Raises:
-            SceneReadError: the file is damaged there, or no longer to be reached.
+            SceneReadError: the file is damaged there, or cannot be reached any more.
         """
         try:
             data: NDArray[np.generic] = self._dataset.read(list(indexes), window=_rio(window))
@@ -127,73 +126,69 @@ class Raster:
         return data
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
-        """Return what mask bands say (bands or 1, height, width), True = observed; None: nothing.
+        """Return the masks of mask bands (bands or 1, height, width), True = valid; None: there are none.
 
         Raises:
             SceneReadError: as `read`.
         """
         try:
             if self._alpha is not None:
-                found = self._dataset.read([self._alpha], window=_rio(window))
+                mask = self._dataset.read([self._alpha], window=_rio(window))
             elif self._dataset_mask:
-                found = self._dataset.read_masks([1], window=_rio(window))
+                mask = self._dataset.read_masks([1], window=_rio(window))
             elif any(not self._flags[index - 1] for index in indexes):
-                found = self._dataset.read_masks(list(indexes), window=_rio(window))
+                mask = self._dataset.read_masks(list(indexes), window=_rio(window))
             else:
                 return None
         except (RasterioError, OSError) as error:
             raise self._read_error(window, indexes, error) from error
-        return np.asarray(found != 0)
+        return np.asarray(mask != 0)
 
     def overview(self, side: int) -> Raster | None:
-        """Open the coarsest overview whose longer side has `side` pixels or more; None: there is none.
-
-        Raises:
-            SceneReadError: as opening the file.
-        """
+        """Open the coarsest overview whose longer side has `side` pixels or more; None: there is none."""
         longer = max(self.grid.height, self.grid.width)
         fitting = [
             number for number, factor in enumerate(self._dataset.overviews(1)) if longer / factor >= side
         ]
         if not fitting:
             return None
-        found = Raster(self.path, max(fitting))
-        found._alpha = self._alpha
-        return found
+        raster = Raster(self.path, max(fitting))
+        raster._alpha = self._alpha
+        return raster
 
     def sample(self, index: int, size: int = 256, most: int = 16) -> NDArray[Any]:
-        """Return stored values (n,) of up to `most` windows of `size`² over a band; all of a small one."""
+        """Return stored values (n,) of up to `most` windows of `size`² pixels of a band."""
         windows = sample_windows(self.grid, size=size, most=most)
         return np.concatenate([self.read(window, [index]).ravel() for window in windows])
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of the blocks that the file is stored in."""
+        """Rows and columns of a stored block."""
         height, width = self._dataset.block_shapes[0]
         return height, width
 
     def decoded(self, indexes: Sequence[int]) -> int:
-        """Bytes a pixel of what is decoded for some bands: all of them where they are stored together."""
+        """Return the bytes a pixel that are decoded for some bands: all bands if interleaved by pixel."""
         together = self._dataset.interleaving == Interleaving.pixel
         stored = range(1, self.count + 1) if together else indexes
         return sum(self.dtypes[index - 1].itemsize for index in stored)
 
     def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:
-        """Bytes of the blocks that stretches of `strip` rows touch, counted from row `first`."""
+        """Return the bytes of the blocks that intersect stretches of `strip` rows from row `first`."""
         block_height, block_width = self.block
-        # One block more than a row: the cache evicts before it takes in the next.
+        # One block more than a row of blocks: the cache evicts a block before it reads the next.
         across = (-(-self.grid.width // block_width) + 1) * block_width
         fits = strip % block_height == 0 or block_height % strip == 0
-        # Stretches that begin inside of a block touch one more.
-        beside = 0 if fits and first % min(strip, block_height) == 0 else 1
-        rows = (-(-strip // block_height) + beside) * block_height
+        # Stretches that begin inside a block intersect one block more.
+        extra = 0 if fits and first % min(strip, block_height) == 0 else 1
+        rows = (-(-strip // block_height) + extra) * block_height
         rows = min(rows, -(-self.grid.height // block_height) * block_height)
         return rows * across * self.decoded(indexes)
 
     def stretch(self, indexes: Sequence[int], most: int) -> tuple[int, int, int]:
-        """Rows and columns of windows that hold whole blocks, and their bytes with all that is decoded.
+        """Return rows and columns of windows of full blocks, and the bytes that are decoded for one.
 
-        These are some `most` bytes, but one block at least, whatever its size.
+        A window has about `most` bytes, and one block at least.
         """
         block_height, block_width = self.block
         pixel = self.decoded(indexes)
@@ -207,7 +202,7 @@ class Raster:
         cause = str(error.__cause__ or error).strip() or type(error).__name__
         return SceneReadError(
             f"{self.path}, band {bands}, rows {window.row}-{window.stop_row - 1}, columns {window.col}-"
-            f"{window.stop_col - 1}: cannot be read ({cause}); the file may be cut short: fetch it again"
+            f"{window.stop_col - 1}: cannot be read ({cause}); the file may be truncated: download it again"
         )
 
     def close(self) -> None:
@@ -225,16 +220,16 @@ def place_on(grid: Grid, raster: Raster) -> Placement:
     """Return how a grid lies on a raster.
 
     Raises:
-        SceneError: one of both has no place on the ground; or neither has, and they differ in size.
+        SceneError: one of them has no georeference; or neither has, and they differ in size.
     """
-    file, found = base_name(raster.path), raster.georeference
-    if found.lack:
-        return place(grid, raster.grid, what=file, lack=found.lack, remedy=found.remedy)
+    file, reference = base_name(raster.path), raster.georeference
+    if reference.lack:
+        return place(grid, raster.grid, what=file, lack=reference.lack, remedy=reference.remedy)
     return place(grid, raster.grid, what=file)
 
 
 def opened_dataset(dataset: rasterio.DatasetReader) -> None:
-    """Note what a dataset reads as inputs of the run: its file, sidecars, and the sources of a VRT."""
+    """Record the files of a dataset as inputs of the run: its file, sidecar files, sources of a VRT."""
     known: set[str] = set()
     waiting = [dataset.name, *dataset.files]
     while waiting:
@@ -243,7 +238,7 @@ def opened_dataset(dataset: rasterio.DatasetReader) -> None:
             continue
         known.add(name)
         opened(name)
-        # A VRT lists its own sources, not theirs.
+        # A VRT lists its sources, but not the sources of its sources.
         if name != dataset.name and name.lower().endswith(".vrt"):
             try:
                 with rasterio.open(name) as inner:
@@ -253,7 +248,7 @@ def opened_dataset(dataset: rasterio.DatasetReader) -> None:
 
 
 def base_name(path: str) -> str:
-    """Return the last part of a path or URL, without a query; of a subdataset `file:part`."""
+    """Return the last part of a path or URL without a query; of a subdataset, `file:part`."""
     part = subdataset_of(path)
     if part is not None:
         return ":".join(filter(None, (base_name(part.file), part.variable)))
@@ -265,7 +260,7 @@ def _rio(window: Window) -> RioWindow:
 
 
 def _open_message(path: str, cause: str) -> str:
-    """Say why a raster does not open and what to do."""
+    """Return why a raster cannot be opened and what to do."""
     path = path.removeprefix("/vsicurl/")
     if any(words in cause for words in ("No such file", "does not exist", "response code: 404")):
         return f"{path} does not exist; check the path"

@@ -1,8 +1,8 @@
-"""Where the pixels of one grid fall on another, and the values taken there: arithmetic only.
+"""Positions of the pixels of one grid on another, and resampling: arithmetic only.
 
-Every position is computed from the pixel's own row and column on the whole grid, and every value from its
-own neighbours in a fixed order. So a window holds exactly the bits that the whole grid holds there, which
-a warper that works in blocks does not promise.
+Every position is computed from the row and column of the pixel on the full grid, and every value from its
+neighbours in a fixed order. A window therefore has the same bits as the full grid there, which a warper that
+works in blocks does not guarantee.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
 
 CLOSE = 0.01
-"""Pixels; grids that differ by less all over are one grid."""
+"""Pixels; grids that differ by less everywhere are one grid."""
 
 LATTICE = 16
-"""Pixels between the nodes where another CRS is computed exactly; linear in between."""
+"""Pixels between the nodes at which positions in another CRS are exact; others are interpolated."""
 
 ASSIGN = "assign the missing CRS, e.g. with gdal_edit.py -a_srs"
 
@@ -32,18 +32,18 @@ Positions = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taps:
-    """The native pixels behind each target pixel; rows (H, 1) or (H, W), columns (1, W) or (H, W)."""
+    """The native pixels around each target pixel; rows (H, 1) or (H, W), columns (1, W) or (H, W)."""
 
     low: NDArray[np.intp]
     high: NDArray[np.intp]
     weight: NDArray[np.float64]
-    """Of `high`, 0..1."""
+    """Weight of `high`, 0..1."""
     nearest: NDArray[np.intp]
     inside: NDArray[np.bool_]
     """Whether the position lies on the raster."""
 
     def within(self, start: int, size: int) -> Taps:
-        """Return the taps counted from native pixel `start`; those that lie outside are moved inside."""
+        """Return the taps counted from native pixel `start`, clipped to `size` pixels."""
         return replace(
             self,
             low=np.clip(self.low - start, 0, size - 1),
@@ -58,15 +58,15 @@ class Placement:
 
     native: Grid
     forward: Affine
-    """Target (column, row) of pixel corners to native; with `transformer`, to coordinates of its source."""
+    """From target (column, row) of pixel corners to native; with `transformer`, to its source coordinates."""
     transformer: Transformer | None = None
-    """From the target's CRS to the native one's, where they differ."""
+    """From the CRS of the target to that of the native grid; None: they are equal."""
     reduction: int = 1
-    """How many native pixels a side are averaged before interpolation; 1 where it is no finer."""
+    """Native pixels a side that are averaged before interpolation; 1 where the native grid is not finer."""
 
     @property
     def shift(self) -> tuple[int, int] | None:
-        """(rows, columns) from target to native pixels where both are one lattice of pixels, else None."""
+        """(rows, columns) from target to native pixels where the pixels are aligned, else None."""
         move = self.forward
         if self.transformer is not None or not self.separable:
             return None
@@ -77,17 +77,17 @@ class Placement:
 
     @property
     def separable(self) -> bool:
-        """Whether rows depend on rows only, and columns on columns."""
+        """Whether native rows depend on target rows only, and columns on columns."""
         if self.transformer is not None:
             return False
         reach = max(self.native.height, self.native.width, 1)
         return max(abs(self.forward.b), abs(self.forward.d)) * reach < CLOSE
 
     def positions(self, window: Window) -> tuple[Positions, Positions]:
-        """Native (rows, columns) of the centres of target pixels; n + 0.5 is a native pixel's centre.
+        """Return native (rows, columns) of the centres of target pixels; n + 0.5 is a pixel centre.
 
         Returns:
-            Arrays that broadcast to (height, width); infinite where the CRS has no such place.
+            Arrays that broadcast to (height, width); infinite where the CRS is not defined.
         """
         if self.separable:
             rows = np.arange(window.row, window.stop_row, dtype=np.float64) + 0.5
@@ -99,7 +99,7 @@ class Placement:
         return self._lattice_positions(window)
 
     def _lattice_positions(self, window: Window) -> tuple[Positions, Positions]:
-        """Interpolate positions between nodes that stand at multiples of `LATTICE` on the whole grid."""
+        """Interpolate positions between nodes at multiples of `LATTICE` on the full grid."""
         first_row, first_col = window.row // LATTICE, window.col // LATTICE
         node_rows = np.arange(first_row, (window.stop_row - 1) // LATTICE + 2) * LATTICE + 0.5
         node_cols = np.arange(first_col, (window.stop_col - 1) // LATTICE + 2) * LATTICE + 0.5
@@ -116,13 +116,13 @@ class Placement:
             with np.errstate(invalid="ignore"):
                 top = nodes[corner[0]] * (1 - right) + nodes[corner[1]] * right
                 bottom = nodes[corner[2]] * (1 - right) + nodes[corner[3]] * right
-                found = top * (1 - down) + bottom * down
-            return np.where(np.isfinite(found), found, np.inf)
+                positions = top * (1 - down) + bottom * down
+            return np.where(np.isfinite(positions), positions, np.inf)
 
         return between(at_rows), between(at_cols)
 
     def exact(self, cols: Positions, rows: Positions) -> tuple[Positions, Positions]:
-        """Return native (columns, rows) of target (columns, rows) in pixels, both from the first corner."""
+        """Return native (columns, rows) of target (columns, rows) in pixels from the first corner."""
         x = self.forward.a * cols + self.forward.b * rows + self.forward.c
         y = self.forward.d * cols + self.forward.e * rows + self.forward.f
         if self.transformer is None:
@@ -139,11 +139,11 @@ def place(target: Grid, native: Grid, *, what: str, lack: str = "no CRS", remedy
     Grids without a CRS share pixel coordinates: they must be of one size, or `target` a crop of `native`.
 
     Args:
-        target: the grid that is wanted.
+        target: the grid to resample to.
         native: the grid of a file.
-        what: the file, for messages.
-        lack: what it has where `native` has no CRS.
-        remedy: what mends that.
+        what: name of the file in messages.
+        lack: why `native` has no CRS, as the object of "the file has".
+        remedy: how to georeference it.
 
     Raises:
         SceneError: one grid has a CRS and the other has none, or both have none and differ in size.
@@ -164,7 +164,7 @@ def place(target: Grid, native: Grid, *, what: str, lack: str = "no CRS", remedy
 
 
 def _reduced(placement: Placement, target: Grid) -> Placement:
-    """Say how many native pixels a side the target's centre pixel covers."""
+    """Return a placement with the number of native pixels a side under the centre pixel of the target."""
     row, col = target.height / 2, target.width / 2
     cols, rows = placement.exact(np.array([col, col + 1, col]), np.array([row, row, row + 1]))
     right = math.hypot(cols[1] - cols[0], rows[1] - rows[0])
@@ -174,7 +174,7 @@ def _reduced(placement: Placement, target: Grid) -> Placement:
 
 
 def _place_pixels(target: Grid, native: Grid, what: str) -> Placement:
-    """Place grids that have no CRS by their pixel coordinates."""
+    """Return how grids without a CRS lie on each other, by their pixel coordinates."""
     if _counts_pixels(target) != _counts_pixels(native):
         has, other = ("a", "none") if _counts_pixels(target) else ("no", "one")
         raise SceneError(
@@ -194,13 +194,13 @@ def _place_pixels(target: Grid, native: Grid, what: str) -> Placement:
 
 
 def _counts_pixels(grid: Grid) -> bool:
-    """Whether coordinates count pixels from the upper left: the file has no geotransform."""
+    """Return whether coordinates are pixels from the upper left corner: the file has no geotransform."""
     a, b, _, d, e, _ = grid.transform[:6]
     return bool((a, b, d, e) == (1, 0, 0, 1))
 
 
 def _chain(first: Affine, then: Affine) -> Affine:
-    """Return the map that applies two in turn; written out, for affine 2 and 3 want different operators."""
+    """Return the composition of two transforms; affine 2 and 3 have different operators for it."""
     a, b, c, d, e, f = first[:6]
     p, q, r, s, t, u = then[:6]
     return Affine(
@@ -209,14 +209,14 @@ def _chain(first: Affine, then: Affine) -> Affine:
 
 
 def same_crs(one: CRS, other: CRS) -> bool:
-    """Whether two coordinate systems are the same for rasters, whose axes are always x, y."""
+    """Return whether two CRSs are the same for rasters, whose axes are always x, y."""
     return one == other or one.equals(other, ignore_axis_order=True)
 
 
 def taps(position: Positions, size: int, reduction: int = 1) -> Taps:
-    """Return the native pixels around positions along one axis of `size` pixels, clamped to the edge.
+    """Return the native pixels around positions along one axis of `size` pixels, clipped to the edge.
 
-    With a `reduction` the taps are blocks of so many native pixels; the last one may be cut short.
+    With a `reduction` the taps are blocks of that many native pixels; the last block may be smaller.
     """
     extent, position = size / reduction, position / reduction
     size = -(-size // reduction)
@@ -231,7 +231,7 @@ def taps(position: Positions, size: int, reduction: int = 1) -> Taps:
 
 
 def window_of(rows: Taps, cols: Taps) -> Window | None:
-    """Return the smallest native window that holds every pixel the taps need; None where none lies inside."""
+    """Return the smallest native window with all pixels of the taps; None where none lies inside."""
     inside = rows.inside & cols.inside
     if not inside.any():
         return None
@@ -243,7 +243,7 @@ def window_of(rows: Taps, cols: Taps) -> Window | None:
 
 
 def _apart(rows: Taps, cols: Taps) -> bool:
-    """Whether rows do not depend on columns, nor columns on rows."""
+    """Return whether rows do not depend on columns, nor columns on rows."""
     return bool(rows.low.shape[1] == 1 and cols.low.shape[0] == 1)
 
 
@@ -252,16 +252,16 @@ def bilinear(
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Interpolate between the four native pixels around each position.
 
-    Pixels that were not observed lend no weight. A result is observed where its nearest pixel is.
+    Pixels that are not valid have no weight. A result is valid where its nearest native pixel is.
 
     Args:
         data: native values (B, h, w).
-        observed: (B, h, w), None: everywhere.
+        observed: mask (B, h, w), True = valid; None: all valid.
         rows: taps of the rows, counted from the first row of `data`.
-        cols: taps of the columns, likewise.
+        cols: taps of the columns, counted from the first column of `data`.
 
     Returns:
-        Values (B, H, W), float32 or float64 where the input needs it, and a mask (B, H, W) or (1, H, W).
+        Values (B, H, W), float32, or float64 for wider dtypes, and a mask (B, H, W) or (1, H, W).
     """
     work = np.result_type(data.dtype, np.float32)
     values = data.astype(work)
@@ -271,10 +271,10 @@ def bilinear(
     values[~observed] = 0
     weight = _lerp(observed.astype(work), rows, cols)
     mask = observed[:, rows.nearest, cols.nearest] & inside
-    found = _lerp(values, rows, cols)
-    # The weight is exactly 1 where all four were observed, so the division changes nothing there.
-    np.divide(found, weight, out=found, where=mask)
-    return found, mask
+    result = _lerp(values, rows, cols)
+    # The weight is exactly 1 where all four pixels are valid, so the division changes nothing there.
+    np.divide(result, weight, out=result, where=mask)
+    return result, mask
 
 
 def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
@@ -283,9 +283,9 @@ def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
     if _apart(rows, cols):
         first = values[:, rows.low[:, 0]]
         first += (values[:, rows.high[:, 0]] - first) * down
-        found = first[:, :, cols.low[0]]
-        found += (first[:, :, cols.high[0]] - found) * right
-        return found
+        result = first[:, :, cols.low[0]]
+        result += (first[:, :, cols.high[0]] - result) * right
+        return result
     first = values[:, rows.low, cols.low]
     first += (values[:, rows.high, cols.low] - first) * down
     second = values[:, rows.low, cols.high]
@@ -297,7 +297,7 @@ def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
 def nearest(
     data: NDArray[Any], observed: NDArray[np.bool_] | None, rows: Taps, cols: Taps
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Take the native pixel that holds each position; arguments and results as those of `bilinear`."""
+    """Return the native pixel at each position; arguments and results as of `bilinear`."""
     inside = rows.inside & cols.inside
     mask = inside[None] if observed is None else observed[:, rows.nearest, cols.nearest] & inside
     return data[:, rows.nearest, cols.nearest], mask
@@ -306,27 +306,27 @@ def nearest(
 def mean_blocks(
     data: NDArray[np.generic], observed: NDArray[np.bool_] | None, size: int
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Average blocks of `size` x `size` native pixels over those observed.
+    """Average the valid pixels of blocks of `size` x `size` native pixels.
 
     Args:
-        data: (B, h, w); a last block may be cut short.
-        observed: (B, h, w), None: everywhere.
-        size: pixels a side; sums run in a fixed order.
+        data: (B, h, w); the last blocks may be smaller.
+        observed: mask (B, h, w), True = valid; None: all valid.
+        size: pixels a side; the order of summation is fixed.
 
     Returns:
-        Means (B, ceil(h / size), ceil(w / size)) and whether any pixel of the block was observed.
+        Means (B, ceil(h / size), ceil(w / size)) and whether any pixel of the block is valid.
     """
     bands, height, width = data.shape
     shape = (bands, -(-height // size), -(-width // size))
     total = np.zeros(shape, np.float64)
     count = np.zeros(shape, np.float64)
-    seen = np.ones(data.shape, np.bool_) if observed is None else observed
-    values = np.where(seen, data, 0).astype(np.float64)
+    valid = np.ones(data.shape, np.bool_) if observed is None else observed
+    values = np.where(valid, data, 0).astype(np.float64)
     for i in range(size):
         for j in range(size):
             part = values[:, i::size, j::size]
             here = (slice(None), slice(0, part.shape[1]), slice(0, part.shape[2]))
             total[here] += part
-            count[here] += seen[:, i::size, j::size]
+            count[here] += valid[:, i::size, j::size]
     mean = np.divide(total, count, out=np.zeros(shape), where=count > 0)
     return mean.astype(np.result_type(data.dtype, np.float32)), count > 0

@@ -16,20 +16,19 @@ from geoseg.errors import BandError
 from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.messages import Message
 from geoseg.pixels import Pixels
-from geoseg.scenes.area_of_interest import Area, box_area
+from geoseg.scenes.area_of_interest import Area, box_area, polygon_area
 from geoseg.scenes.bands import Band, common_names, find_band
-from geoseg.scenes.polygon_files import PolygonMask, read_polygons
 from geoseg.scenes.product import Geometry, LeftOut
 from geoseg.scenes.quality_layers import Quality
 from geoseg.scenes.raster import Raster, base_name, place_on
 from geoseg.scenes.resampling import Placement
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
-from geoseg.spec import NOT_MAPPED, Condition, SensorSpec, Units
+from geoseg.spec import SensorSpec, Units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Facts:
-    """What is known of a scene whatever part of it is looked at."""
+class SceneMetadata:
+    """Metadata that all views of a scene share."""
 
     name: str
     sensor: SensorSpec | None = None
@@ -38,89 +37,72 @@ class Facts:
     """The satellite, such as `sentinel-2a`."""
     geometry: Geometry | None = None
     messages: tuple[Message, ...] = ()
-    """Notes and warnings of the opening, kept until a task replays those of the view that it maps."""
+    """Notes and warnings of opening the scene; a task replays them for the view that it maps."""
     left_out: tuple[LeftOut, ...] = ()
-    """Files and bands of the product that are not mapped from."""
+    """Files and bands of the product that are not used."""
     centres: Mapping[str, float]
-    """Centre wavelengths (µm) of common names."""
+    """Centre wavelengths (µm) by common name."""
 
 
 class Scene:
-    """Named bands on one grid, that of the finest; a context manager.
+    """Named bands on the grid of the finest band; a context manager.
 
-    Coarser bands are brought to the grid by bilinear interpolation, bands of classes by the nearest pixel;
-    finer ones are averaged first. `select`, `clip` and `onto` return views on the same open files: closing
-    one closes all.
+    Coarser bands are resampled by bilinear interpolation, bands of classes by the nearest pixel; finer bands
+    are averaged first. `select`, `clip` and `onto` return views of the same open files: closing one closes
+    all.
     """
 
     def __init__(
         self,
-        facts: Facts,
+        metadata: SceneMetadata,
         bands: tuple[Band, ...],
         *,
         target: Grid | None = None,
         areas: tuple[Area, ...] = (),
         quality: Quality | None = None,
     ) -> None:
-        """Put bands on a grid: `target`, else that of the finest band; cropped to `areas`.
+        """Resample bands to a grid: `target`, else that of the finest band; cropped to `areas`.
 
-        What `quality` hides counts as not observed.
+        Args:
+            metadata: of the scene.
+            bands: of open files.
+            target: the grid; None: that of the finest band.
+            areas: to which the grid is cropped.
+            quality: layers of cloud, snow and the like; the pixels that they mask are not valid.
 
         Raises:
-            SceneError: the files cannot be aligned, or the areas lie outside.
+            SceneError: the files cannot be aligned, or the areas lie outside the scene.
         """
-        self.facts = facts
+        self.metadata = metadata
+        self.name = metadata.name
+        self.sensor = metadata.sensor
+        self.time = metadata.time
+        """Acquisition time; None: not known."""
+        self.platform = metadata.platform
+        self.geometry = metadata.geometry
+        """Angles of sun and view of the whole product; None: not known."""
         self.bands = bands
+        self.band_names = tuple(band.name for band in bands)
         self._target, self._areas = target, areas
-        self.quality = quality or Quality()
         grid = target or finest(bands)
         for area in areas:
             grid = area.crop(grid)
         self.grid = grid
-        self._masks: tuple[PolygonMask, ...] = tuple(area.on(grid) for area in areas if area.masks)
+        self._masks = tuple(area.on(grid) for area in areas if area.masks)
         self._placements: dict[Raster, Placement] = {
             raster: place_on(grid, raster) for raster in _rasters(bands)
         }
-        self._hidden = self.quality.on(grid) if self.quality.layers else None
-
-    @property
-    def name(self) -> str:
-        """What people call it: the file's or product's name."""
-        return self.facts.name
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the bands, in order."""
-        return tuple(band.name for band in self.bands)
+        self.quality = quality.on(grid) if quality is not None and quality.layers else Quality()
+        """Quality layers on the scene's grid."""
 
     @property
     def common_names(self) -> tuple[str, ...]:
-        """Common names that `select` knows: of its bands, and those that others stand in for."""
-        return common_names(self.bands, self.facts.centres)
-
-    @property
-    def sensor(self) -> SensorSpec | None:
-        """The sensor, where it was recognised or said."""
-        return self.facts.sensor
-
-    @property
-    def time(self) -> datetime | None:
-        """When it was acquired, where that is known."""
-        return self.facts.time
-
-    @property
-    def platform(self) -> str | None:
-        """The satellite, such as `sentinel-2a`, where the product or its names tell it."""
-        return self.facts.platform
-
-    @property
-    def geometry(self) -> Geometry | None:
-        """Angles of sun and view of the whole product, where it says them."""
-        return self.facts.geometry
+        """Common names that `select` accepts: those of the bands, and those that bands stand in for."""
+        return common_names(self.bands, self.metadata.centres)
 
     @property
     def centre(self) -> tuple[float, float] | None:
-        """Longitude and latitude of the grid's centre in degrees; None without a CRS."""
+        """Longitude and latitude of the centre of the grid in degrees; None without a CRS."""
         if self.grid.crs is None:
             return None
         lon, lat = self.grid.lonlat(np.array([self.grid.height / 2]), np.array([self.grid.width / 2]))
@@ -130,7 +112,7 @@ class Scene:
     def messages(self) -> tuple[Message, ...]:
         """Notes and warnings of opening, selecting and resampling this view; `replay` logs them."""
         return (
-            *self.facts.messages,
+            *self.metadata.messages,
             *(Message(logger=__name__, text=text) for text in self._resampling_notes()),
         )
 
@@ -143,17 +125,18 @@ class Scene:
         return self._find(band).units
 
     def select(self, bands: Sequence[str]) -> Scene:
-        """Return a view of some bands, in the order asked for, on the grid of the finest among them.
+        """Return a view of some bands, in the order of `bands`, on the grid of the finest of them.
 
         Raises:
-            BandError: a band is missing or asked for twice.
+            BandError: a band is missing or named twice.
         """
         if len(set(bands)) < len(bands):
-            raise BandError(f"bands are asked for twice: {', '.join(bands)}")
-        found = [find_band(self.bands, name, self.facts.centres) for name in bands]
-        said = (Message(logger=__name__, text=text) for _, text in found if text)
-        facts = replace(self.facts, messages=tuple(dict.fromkeys((*self.facts.messages, *said))))
-        return self._view(facts=facts, bands=tuple(band for band, _ in found))
+            raise BandError(f"a band is named twice: {', '.join(bands)}; name each band once")
+        matches = [find_band(self.bands, name, self.metadata.centres) for name in bands]
+        notes = (Message(logger=__name__, text=text) for _, text in matches if text)
+        messages = tuple(dict.fromkeys((*self.metadata.messages, *notes)))
+        metadata = replace(self.metadata, messages=messages)
+        return self._view(metadata=metadata, bands=tuple(band for band, _ in matches))
 
     def clip(
         self,
@@ -174,12 +157,11 @@ class Scene:
         if bbox is not None:
             areas.append(box_area(bbox, bbox_crs))
         if aoi is not None:
-            shapes, crs = read_polygons(aoi)
-            areas.append(Area(shapes=shapes, crs=crs, masks=True, what=f"--aoi {aoi}"))
+            areas.append(polygon_area(aoi))
         return self._view(areas=tuple(areas))
 
-    def whole(self) -> Scene:
-        """Return a view that is not cropped."""
+    def uncropped(self) -> Scene:
+        """Return a view of the full extent, without the areas of `clip`."""
         return self._view(areas=()) if self._areas else self
 
     def onto(self, grid: Grid) -> Scene:
@@ -188,10 +170,10 @@ class Scene:
         Raises:
             SceneError: the grids cannot be aligned (no CRS).
         """
-        return Scene(self.facts, self.bands, target=grid, quality=self.quality)
+        return Scene(self.metadata, self.bands, target=grid, quality=self.quality)
 
     def has(self, band: str) -> bool:
-        """Whether `select` finds a band, by its own name or one that stands in for it."""
+        """Return whether `select` accepts a name: that of a band, or one that a band stands in for."""
         try:
             self._find(band)
         except BandError:
@@ -202,54 +184,42 @@ class Scene:
         """Return a view with some bands under other names.
 
         Args:
-            names: the new name by the present one. A band that had the new name before is left out.
+            names: the new name by the present one. A band that has the new name already is left out.
         """
-        taken = set(names.values()) - set(names)
-        kept = (band for band in self.bands if band.name not in taken)
-        return self._view(bands=tuple(replace(band, name=names.get(band.name, band.name)) for band in kept))
+        replaced = set(names.values()) - set(names)
+        bands = (band for band in self.bands if band.name not in replaced)
+        return self._view(bands=tuple(replace(band, name=names.get(band.name, band.name)) for band in bands))
 
-    def darker(self, by: Mapping[str, float]) -> Scene:
-        """Return a view whose bands have less of their physical unit; `by` says how much, by band."""
-        bands = tuple(replace(band, offset=band.offset - by.get(band.name, 0.0)) for band in self.bands)
+    def subtract(self, values: Mapping[str, float]) -> Scene:
+        """Return a view whose physical values are lower by `values`, by band and in the band's units."""
+        bands = tuple(replace(band, offset=band.offset - values.get(band.name, 0.0)) for band in self.bands)
         return self._view(bands=bands)
 
     def with_quality(self, quality: Quality) -> Scene:
-        """Return a view that other layers hide; closing it closes them."""
+        """Return a view with other quality layers; closing it closes them."""
         return self._view(quality=quality)
 
     def _view(
         self,
         *,
-        facts: Facts | None = None,
+        metadata: SceneMetadata | None = None,
         bands: tuple[Band, ...] | None = None,
         areas: tuple[Area, ...] | None = None,
         quality: Quality | None = None,
     ) -> Scene:
-        """Return a view on the same open files that differs in some ways."""
+        """Return a view of the same open files with some parts replaced."""
         return Scene(
-            facts or self.facts,
+            metadata or self.metadata,
             self.bands if bands is None else bands,
             target=self._target,
             areas=self._areas if areas is None else areas,
             quality=quality or self.quality,
         )
 
-    def hidden_shares(self) -> tuple[dict[Condition, float], bool]:
-        """Return the shares (0..1) of the conditions that its quality layers tell, and whether of all pixels.
-
-        Raises:
-            SceneReadError: a layer is damaged.
-        """
-        return ({}, True) if self._hidden is None else self._hidden.shares(self.band_names)
-
-    def quality_covers(self) -> float:
-        """Return the share (0..1) of the scene that all its quality layers tell of; 0 without any."""
-        return 0.0 if self._hidden is None else self._hidden.covered_share()
-
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window; where it leaves the grid it is padded with pixels that are not valid.
+        """Read a window; pixels outside the grid are padding and not valid.
 
-        Stored values are kept where all bands have one dtype; else values are physical, float32.
+        Values are stored values where all bands have one dtype, else physical values in float32.
 
         Raises:
             BandError: a band is missing.
@@ -263,8 +233,8 @@ class Scene:
         inner = window.intersect(self.grid.window)
         if not inner.empty:
             rows, cols = inner.slices(window)
-            seen = valid[rows, cols]
-            seen[:] = True
+            inner_valid = valid[rows, cols]
+            inner_valid[:] = True
             for positions in _by_file(chosen):
                 members = [chosen[position] for position in positions]
                 values, masks = read_window(members, self._placements[members[0].raster], inner)
@@ -274,11 +244,11 @@ class Scene:
                     )
                 for mask in masks:
                     if mask is not None:
-                        seen &= mask
+                        inner_valid &= mask
             for polygons in self._masks:
-                seen &= polygons.read(inner)
-            if self._hidden is not None:
-                seen &= ~self._hidden.hidden(inner, bands)
+                inner_valid &= polygons.read(inner)
+            if self.quality.layers:
+                inner_valid &= ~self.quality.masked(inner, bands)
         return Pixels(
             window=window,
             bands=tuple(bands),
@@ -289,10 +259,10 @@ class Scene:
         )
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks that must be kept so that reading top to bottom decodes each once.
+        """Return the size of the block cache that lets reading from top to bottom decode each block once.
 
-        That is, by windows that do not cross multiples of `READ_ROWS` rows of the grid, all columns of one
-        stretch before the next.
+        Windows must not cross multiples of `READ_ROWS` rows of the grid; all columns of one stretch are read
+        before the next stretch.
         """
         total = 0
         chosen = [self._find(name) for name in bands]
@@ -304,11 +274,10 @@ class Scene:
             strip = READ_ROWS if same else int(np.ceil(READ_ROWS * native_rows)) + 2
             first = placement.forward.f if same else 0.5
             total += raster.cache_bytes([chosen[position].index for position in positions], first, strip)
-        return total + (0 if self._hidden is None else self._hidden.cache_bytes())
+        return total + self.quality.cache_bytes()
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return what a run record says of it: paths, sensor, time, grid, and each band's scaling."""
-        bands: list[JsonValue] = [self._describe_band(band) for band in self.bands]
+        """Return paths, sensor, time, grid, and the scaling of each band for the run record."""
         return {
             "name": self.name,
             "paths": [file.path for raster in _rasters(self.bands) for file in raster.members],
@@ -321,22 +290,8 @@ class Scene:
                 "height": self.grid.height,
                 "width": self.grid.width,
             },
-            "bands": bands,
-            "quality": self._describe_quality(),
-        }
-
-    def _describe_quality(self) -> dict[str, JsonValue] | None:
-        """Quality layers and what they hide; None without any."""
-        if not self.quality.layers:
-            return None
-        shares, whole = self.hidden_shares()
-        rounded: dict[str, JsonValue] = {name: round(share, 4) for name, share in shares.items()}
-        return {
-            "layers": self.quality.describe(),
-            "not_mapped": [name for name in NOT_MAPPED if name in self.quality.says],
-            "dilate": self.quality.dilate,
-            "shares": rounded,
-            "sampled": not whole,
+            "bands": [self._describe_band(band) for band in self.bands],
+            "quality": self.quality.describe(self.band_names),
         }
 
     def _describe_band(self, band: Band) -> dict[str, JsonValue]:
@@ -351,25 +306,26 @@ class Scene:
             "nodata": band.nodata,
             "wavelength_um": band.wavelength,
             "fwhm_um": band.fwhm,
-            "stored_as": _stored_as(band),
+            # Backscatter in dB is stored as power or amplitude.
+            "stored_as": {10: "power", 20: "amplitude"}.get(band.db_factor, band.units),
             "resampling": None if self._placements[band.raster].shift is not None else band.resampling,
         }
 
     def _find(self, name: str) -> Band:
-        return find_band(self.bands, name, self.facts.centres)[0]
+        return find_band(self.bands, name, self.metadata.centres)[0]
 
     def _resampling_notes(self) -> Iterator[str]:
-        """Say which bands are interpolated, and how."""
-        for kind, words in (("bilinear", "bilinear interpolation"), ("nearest", "the nearest pixel")):
-            moved = [
+        """Yield a note for each resampling method, with the bands that it resamples."""
+        for kind, method in (("bilinear", "bilinear interpolation"), ("nearest", "the nearest pixel")):
+            resampled = [
                 band
                 for band in self.bands
                 if band.resampling == kind and self._placements[band.raster].shift is None
             ]
-            if moved:
-                averaged = any(self._placements[band.raster].reduction > 1 for band in moved)
-                how = f"{words} after averaging" if averaged and kind == "bilinear" else words
-                yield f"{', '.join(band.name for band in moved)}: brought to the grid by {how}"
+            if resampled:
+                averaged = any(self._placements[band.raster].reduction > 1 for band in resampled)
+                how = f"{method} after averaging" if averaged and kind == "bilinear" else method
+                yield f"{', '.join(band.name for band in resampled)}: resampled to the grid by {how}"
 
     def close(self) -> None:
         """Close the files, also of all views."""
@@ -382,11 +338,6 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _stored_as(band: Band) -> str:
-    """Return how a band's values are stored: as its units say, or as power or amplitude of its dB."""
-    return {10: "power", 20: "amplitude"}.get(band.db_factor, band.units)
 
 
 def finest(bands: Sequence[Band]) -> Grid:
@@ -408,7 +359,7 @@ def _rasters(bands: Sequence[Band]) -> list[Raster]:
 
 
 def _by_file(bands: Sequence[Band]) -> list[list[int]]:
-    """Return positions of bands that one read of one file serves."""
+    """Return the positions of bands in groups: each group is read from one file at once."""
     groups: dict[tuple[Raster, str], list[int]] = {}
     for position, band in enumerate(bands):
         groups.setdefault((band.raster, band.resampling), []).append(position)

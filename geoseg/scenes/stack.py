@@ -1,4 +1,4 @@
-"""Several sources on one grid: a scene, earlier scenes, heights, masks."""
+"""Several sources on one grid: a scene, earlier scenes, elevation, masks."""
 
 from __future__ import annotations
 
@@ -13,151 +13,100 @@ from pydantic import JsonValue
 from geoseg.errors import BandError
 from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
-from geoseg.scenes import Source
 from geoseg.scenes.bands import missing
+from geoseg.scenes.source import Source, SourceView
 
 
-class Movable(Protocol):
-    """A source that can be looked at on another grid: a scene, a raster or a vector layer."""
+class Resampleable(Protocol):
+    """A scene, raster layer or vector layer: it has a view on any grid."""
 
     def onto(self, grid: Grid) -> Source:
         """Return a view on another grid.
 
         Raises:
-            SceneError: it cannot be aligned.
+            SceneError: the grids cannot be aligned.
         """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Moved:
-    """A source that lies off the others by some pixels of whatever grid it is put on."""
+class StackLayer:
+    """A layer of a stack besides its primary source."""
 
-    source: Movable
-    rows: float
-    """Pixels downwards at which it shows what belongs here."""
-    cols: float
-    """Pixels to the right."""
-
-    def onto(self, grid: Grid) -> Source:
-        """Return a view that undoes the shift.
-
-        Raises:
-            SceneError: it cannot be aligned.
-        """
-        return self.source.onto(grid.moved(self.rows, self.cols))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
-    """What lies beside the primary source of a stack."""
-
-    source: Movable
+    source: Resampleable
     prefix: str = ""
-    """Its bands are called `prefix:name`; empty: by their own names."""
+    """The stack names the bands `prefix:name`; empty: by their own names."""
     required: bool = True
-    """Whether pixels that it did not observe are not valid in the stack; else they are NaN in its data."""
-
-    def name(self, band: str) -> str:
-        """Return what one of its bands is called in a stack."""
-        return f"{self.prefix}:{band}" if self.prefix else band
+    """Whether pixels that are not valid in the layer are not valid in the stack; else they are NaN."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """Rows and columns, in pixels of the stack, by which the layer lies off the primary source."""
 
 
-class Renamed:
-    """A source some of whose bands are called by other names."""
+class Renamed(SourceView):
+    """A source whose bands have other names."""
 
     def __init__(self, source: Source, names: Mapping[str, str]) -> None:
-        """Take new names with the source's own."""
-        self._source, self._names = source, dict(names)
-
-    @property
-    def name(self) -> str:
-        """That of the source."""
-        return self._source.name
-
-    @property
-    def grid(self) -> Grid:
-        """That of the source."""
-        return self._source.grid
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """The new names."""
-        return tuple(self._names)
+        """Take new names, each with the name in `source`."""
+        super().__init__(source)
+        self._names = dict(names)
+        self.band_names = tuple(names)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window; see the source.
-
-        Raises:
-            BandError: a band is missing.
-            SceneReadError: a file is damaged.
-        """
-        pixels = self._source.read(window, [self._names[name] for name in bands])
+        """Read a window; see `Source.read`."""
+        pixels = self.source.read(window, [self._names[name] for name in bands])
         return replace(pixels, bands=tuple(bands))
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks to keep."""
-        return self._source.cache_bytes([self._names[name] for name in bands])
-
-    def describe(self) -> dict[str, JsonValue]:
-        """Return the source's description."""
-        return self._source.describe()
+        """Return the size of the block cache; see `Source.cache_bytes`."""
+        return self.source.cache_bytes([self._names[name] for name in bands])
 
 
 class Stack:
-    """A source on the grid of its primary source, with the bands of layers brought there by geotransform."""
+    """A primary source and layers that are resampled to its grid."""
 
-    def __init__(self, primary: Source, layers: Sequence[Layer]) -> None:
+    def __init__(self, primary: Source, layers: Sequence[StackLayer]) -> None:
         """Align layers with the primary source.
 
         Raises:
             SceneError: a layer cannot be aligned: its CRS is missing, or the sizes differ without one.
-            BandError: two layers give one name.
+            BandError: two layers have bands of one name.
         """
+        self.name, self.grid = primary.name, primary.grid
         self.primary = primary
+        self.band_names = primary.band_names
         self._parts: list[tuple[Source, dict[str, str], bool]] = [
             (primary, {name: name for name in primary.band_names}, True)
         ]
         for layer in layers:
-            source = layer.source.onto(primary.grid)
-            names = {layer.name(band): band for band in source.band_names}
+            grid = self.grid.moved(*layer.shift) if any(layer.shift) else self.grid
+            source = layer.source.onto(grid)
+            prefix = f"{layer.prefix}:" if layer.prefix else ""
+            names = {prefix + band: band for band in source.band_names}
             doubled = names.keys() & set(self.band_names)
             if doubled:
-                raise BandError(f"two layers of the stack are called {', '.join(sorted(doubled))}")
+                raise BandError(
+                    f"two layers of the stack have a band {', '.join(sorted(doubled))}; rename one of them"
+                )
             self._parts.append((source, names, layer.required))
-
-    @property
-    def name(self) -> str:
-        """That of the primary source."""
-        return self.primary.name
-
-    @property
-    def grid(self) -> Grid:
-        """That of the primary source."""
-        return self.primary.grid
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Bands of the primary source, then those of the layers."""
-        return tuple(name for _, names, _ in self._parts for name in names)
+            self.band_names += tuple(names)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Read a window of all layers that the bands need; a band may be asked for twice.
+        """Read a window of all layers that have some of the bands; a band may be named twice.
 
-        Stored values are kept where all bands have one dtype and none is of an optional layer; else values
-        are physical, float32. Of optional layers, pixels that were not observed are NaN.
+        Values are stored values where all bands have one dtype and all layers are required; else they are
+        physical values in float32. Pixels that are not valid in an optional layer are NaN.
 
         Raises:
             BandError: a band is missing.
             SceneReadError: a file is damaged.
         """
-        parts = self._wanted(bands)
         read = [
-            (source.read(window, list(own.values())), list(own), required) for source, own, required in parts
+            (source.read(window, list(names.values())), list(names), required)
+            for source, names, required in self._select(bands)
         ]
         dtypes = {pixels.data.dtype for pixels, _, _ in read}
-        keep = len(dtypes) == 1 and all(required for _, _, required in read)
+        stored = len(dtypes) == 1 and all(required for _, _, required in read)
         shape = (len(bands), window.height, window.width)
-        data: NDArray[Any] = np.empty(shape, dtypes.pop() if keep else np.float32)
+        data: NDArray[Any] = np.empty(shape, dtypes.pop() if stored else np.float32)
         inside = window.intersect(self.grid.window).slices(window)
         valid = np.zeros(shape[1:], np.bool_)
         valid[inside] = True
@@ -165,13 +114,13 @@ class Stack:
         for pixels, names, required in read:
             if required:
                 valid &= pixels.valid
-            values = pixels.data if keep else pixels.physical()
+            values = pixels.data if stored else pixels.physical()
             for target, name in enumerate(bands):
                 if name not in names:
                     continue
                 position = names.index(name)
                 data[target] = values[position]
-                if keep:
+                if stored:
                     scale[target], offset[target] = pixels.scale[position], pixels.offset[position]
         return Pixels(
             window=window,
@@ -183,22 +132,21 @@ class Stack:
         )
 
     def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Bytes of decoded blocks to keep, of all layers together."""
-        return sum(source.cache_bytes(list(own.values())) for source, own, _ in self._wanted(bands))
+        """Return the size of the block cache of all layers; see `Source.cache_bytes`."""
+        return sum(source.cache_bytes(list(names.values())) for source, names, _ in self._select(bands))
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return the primary source's description with those of the layers."""
+        """Return the description of the primary source, with those of the layers."""
         layers: list[JsonValue] = [source.describe() for source, _, _ in self._parts[1:]]
         return {**self.primary.describe(), "layers": layers}
 
-    def _wanted(self, bands: Sequence[str]) -> list[tuple[Source, dict[str, str], bool]]:
-        """Return the parts that hold some of the bands, with these bands by their name in the stack."""
+    def _select(self, bands: Sequence[str]) -> list[tuple[Source, dict[str, str], bool]]:
+        """Return the sources that have some of the bands, with the bands' names in stack and source."""
         absent = [name for name in bands if name not in self.band_names]
         if absent:
             raise missing(absent, self.band_names)
-        wanted = []
-        for source, names, required in self._parts:
-            own = {name: names[name] for name in bands if name in names}
-            if own:
-                wanted.append((source, own, required))
-        return wanted
+        parts = (
+            (source, {name: names[name] for name in bands if name in names}, required)
+            for source, names, required in self._parts
+        )
+        return [part for part in parts if part[1]]

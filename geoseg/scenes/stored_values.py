@@ -1,6 +1,6 @@
-"""Which values a raster holds under a scene: every pixel there, at full resolution, never its overviews.
+"""The distinct values of a raster under a scene, from pixels at full resolution, never from overviews.
 
-A reading that skips pixels misses rare codes, and overviews hold averages that are no codes at all.
+A sample of pixels misses rare codes, and overviews hold averages that are not codes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from geoseg.scenes.bands import Band, observed
 from geoseg.scenes.raster import place_on
 
 MOST_PIXELS = 2**27
-"""Pixels of the raster under a scene that are all read; of more, windows spread evenly."""
+"""Pixels under a scene up to which all are read; of more, evenly spread windows are read."""
 
 MOST_VALUES = 512
-"""Different values that are counted one by one; more are no codes."""
+"""Distinct values up to which each is counted; a raster with more does not hold codes."""
 
 FILL = (255.0, 254.0, 65_535.0, 32_767.0, -32_768.0, -9999.0, -99_999.0, -128.0, -1.0)
-"""Values that mean "not observed" without a tag, where all others lie far from them."""
+"""Usual nodata values of files without a nodata tag, if all other values are far from them."""
 
 _BLOCK_BYTES = 8 * 2**20
 _CACHE = 32 * 2**20
@@ -35,22 +35,22 @@ _ELSEWHERE = 8
 
 @dataclass(frozen=True, kw_only=True)
 class StoredValues:
-    """Stored values of a band, without those that were not observed."""
+    """Distinct stored values of a band, without pixels that are not valid."""
 
     values: NDArray[np.float64]
-    """Different values, ascending. Where there are more than `MOST_VALUES`, the least and the greatest, and
-    those of `FILL` that were seen."""
+    """Distinct values, ascending. If there are more than `MOST_VALUES`: the least, the greatest and those of
+    `FILL` that occur."""
     counts: NDArray[np.int64]
-    """Pixels under the scene that hold each; 0: it lies elsewhere in the file, or was not counted."""
+    """Pixels under the scene of each value; 0: it occurs elsewhere in the file, or was not counted."""
     listed: bool
-    """Whether `values` are all that were seen."""
+    """Whether `values` are all distinct values."""
     pixels: int
-    """Observed pixels of the raster under the scene; 0 where it covers nothing of it."""
+    """Valid pixels of the raster under the scene; 0 where they do not overlap."""
 
     def untagged_fill(self) -> tuple[float, ...]:
-        """Return values that were not observed though no tag says so.
+        """Return the values that are nodata without a tag.
 
-        None where nothing else is above 0: of 0 and 255 alone, 255 may be what is looked for.
+        There are none where no other value is above 0: of 0 and 255, 255 may be the class.
         """
         rest = self.values[~np.isin(self.values, FILL)]
         if not rest.size or rest.max() <= 0:
@@ -63,7 +63,7 @@ class StoredValues:
         )
 
     def without(self, fill: Sequence[float]) -> StoredValues:
-        """Return what is held besides some values."""
+        """Return all values except some."""
         kept = ~np.isin(self.values, fill)
         return StoredValues(
             values=self.values[kept],
@@ -82,33 +82,33 @@ class StoredValues:
 
 
 def stored_values(band: Band, grid: Grid) -> StoredValues:
-    """Read a band under a grid, and a little of it elsewhere.
+    """Read a band under a grid, and some windows elsewhere.
 
     Raises:
-        SceneError: one has a CRS and the other has none.
+        SceneError: one of them has a CRS and the other has none.
         SceneReadError: the file is damaged.
     """
-    found = _Seen()
+    counter = _ValueCounter()
     under = _under(band, grid)
     with rasterio.Env(GDAL_CACHEMAX=_CACHE):
         for window in _windows(band, under):
-            found.add(*_read(band, window), here=True)
+            counter.add(*_read(band, window), here=True)
         for window in sample_windows(band.raster.grid, size=512, most=_ELSEWHERE):
             if window.intersect(under) != window:
-                found.add(*_read(band, window), here=False)
-    return found.result()
+                counter.add(*_read(band, window), here=False)
+    return counter.result()
 
 
-class _Seen:
-    """Values seen so far."""
+class _ValueCounter:
+    """Distinct values and their number of pixels."""
 
     def __init__(self) -> None:
         self._counts: dict[float, int] = {}
         self._listed, self._pixels = True, 0
 
-    def add(self, data: NDArray[np.generic], seen: NDArray[np.bool_] | None, *, here: bool) -> None:
-        """Take a window's values and where they were observed."""
-        values = data.ravel() if seen is None else data[seen]
+    def add(self, data: NDArray[np.generic], valid: NDArray[np.bool_] | None, *, here: bool) -> None:
+        """Add the values of a window; `here`: under the scene."""
+        values = data.ravel() if valid is None else data[valid]
         if not values.size:
             return
         self._pixels += values.size if here else 0
@@ -123,7 +123,7 @@ class _Seen:
         self._counts[value] = self._counts.get(value, 0) + count
 
     def _count_ends(self, values: NDArray[Any], *, here: bool) -> None:
-        """Take the least and the greatest value, and values of `FILL` beyond them."""
+        """Add the least and the greatest value, and values of `FILL` beyond them."""
         while values.size:
             ends = float(values.min()), float(values.max())
             fill = [value for value in ends if value in FILL]
@@ -134,7 +134,7 @@ class _Seen:
             values = values[~np.isin(values, fill)]
 
     def result(self) -> StoredValues:
-        """Return all of them."""
+        """Return the values and their counts."""
         known = sorted(self._counts)
         if not self._listed:
             inner = [value for value in known if value not in FILL]
@@ -148,7 +148,7 @@ class _Seen:
 
 
 def _unique(values: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-    """Return different values with their counts; small integers by counting, which sorts nothing."""
+    """Return distinct values with their counts; of uint8 without sorting."""
     if values.dtype == np.uint8:
         counts = np.bincount(values.astype(np.uint8), minlength=256)
         there = np.flatnonzero(counts)
@@ -158,13 +158,13 @@ def _unique(values: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[n
 
 
 def _read(band: Band, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
-    """Return a window's stored values and where they were observed; None: everywhere."""
+    """Return the stored values of a window and their mask; None: all valid."""
     data = band.raster.read(window, [band.index])
     return data[0], observed([band], data, window)[0]
 
 
 def _windows(band: Band, under: Window) -> Iterator[Window]:
-    """Cut the part under a scene into windows of whole blocks; spread ones where it is too large."""
+    """Yield windows of full blocks under a scene; of a large part, evenly spread windows."""
     if under.empty:
         return
     if under.height * under.width > MOST_PIXELS:
@@ -181,10 +181,10 @@ def _windows(band: Band, under: Window) -> Iterator[Window]:
 
 
 def _under(band: Band, grid: Grid) -> Window:
-    """Return the part of a raster's grid that lies under another grid; empty where none does.
+    """Return the part of a raster that lies under a grid; empty where they do not overlap.
 
     Raises:
-        SceneError: one has a CRS and the other has none.
+        SceneError: one of them has a CRS and the other has none.
     """
     native = band.raster.grid
     placement = place_on(grid, band.raster)
@@ -193,7 +193,7 @@ def _under(band: Band, grid: Grid) -> Window:
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any():
         return Window(row=0, col=0, height=0, width=0)
-    # Between the nodes edges of another CRS bend by less than a pixel; two more cost nothing.
+    # Between the nodes, edges in another CRS are curved by less than a pixel; two pixels are a margin.
     first_row, first_col = int(np.floor(y[known].min())) - 2, int(np.floor(x[known].min())) - 2
     last_row, last_col = int(np.ceil(y[known].max())) + 2, int(np.ceil(x[known].max())) + 2
     window = Window(row=first_row, col=first_col, height=last_row - first_row, width=last_col - first_col)

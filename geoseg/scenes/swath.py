@@ -1,4 +1,4 @@
-"""Files in the geometry of the detector, looked at on a map grid: each pixel is the nearest of the frame."""
+"""Swath files as rasters on a map grid: each pixel has the value of the nearest pixel of the swath."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from geoseg.scenes.raster import Raster
 from geoseg.scenes.scene import Scene
 
 LINES = 64
-"""Lines of the frame that are read at once to fill a window of the map grid."""
+"""Lines of the swath that are read at once to fill a window of the map grid."""
 
 Positions = NDArray[np.intp]
 
 
 class Granule(Raster):
-    """A file on a map grid.
+    """A swath on a map grid.
 
-    A subclass says by `table` which pixel of the `frame`, the same file in the geometry of the detector, lies
-    at each pixel of the grid.
+    A subclass returns by `table` the pixel of the swath (`frame`) at each pixel of the grid: a geometry
+    lookup table.
     """
 
     def __init__(self, path: str, geolocation: str, frame: Raster) -> None:
-        """Open the part of a file that places its pixels; `grid` is then that part's until it is set.
+        """Open the part of a file with its geolocation; `grid` is the grid of this part until it is set.
 
         Args:
             path: the file, for messages.
-            geolocation: the part, as GDAL opens it.
-            frame: the file's bands.
+            geolocation: name of that part, as GDAL opens it.
+            frame: the bands in the geometry of the sensor.
 
         Raises:
-            SceneReadError: it cannot be read.
+            SceneReadError: the part cannot be read.
         """
         super().__init__(geolocation)
         self.path, self.frame = path, frame
@@ -47,7 +47,7 @@ class Granule(Raster):
 
     @abstractmethod
     def table(self, window: Window) -> tuple[Positions, Positions]:
-        """Return rows and columns of the frame for a window of the grid, both (height, width); below 0: none.
+        """Return rows and columns of the swath for a window of the grid, both (H, W); below 0: no pixel.
 
         Raises:
             SceneReadError: the table cannot be read.
@@ -55,39 +55,41 @@ class Granule(Raster):
 
     @property
     def alpha_candidate(self) -> int | None:
-        """There is none."""
+        """None: a swath has no alpha band."""
         return None
 
     @property
     def mask_source(self) -> str | None:
-        """None: the fill value alone says where nothing was observed."""
+        """None: only the nodata value masks pixels."""
         return None
 
     def tags(self, index: int = 0) -> dict[str, str]:
-        """Those of the frame."""
+        """Return the tags of the swath."""
         return self.frame.tags(index)
 
     def lookup(self, window: Window) -> tuple[Positions, Positions]:
-        """Return rows and columns of the frame for a window of the grid, both (height, width); -1: none.
+        """Return rows and columns of the swath for a window of the grid, both (H, W); -1: no pixel.
 
         Raises:
             SceneReadError: the table is damaged.
         """
         rows, cols = self.table(window)
         if cols.max(initial=-1) >= self.frame.grid.width or rows.max(initial=-1) >= self.frame.grid.height:
-            raise SceneReadError(f"{self.path}: its lookup table points beyond the frame; fetch it again")
+            raise SceneReadError(
+                f"{self.path}: its geometry lookup table leads outside the swath; download it again"
+            )
         none = (rows < 0) | (cols < 0)
         rows[none] = cols[none] = -1
         return rows, cols
 
     def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
-        """Return stored values (bands, height, width) of a window, each of the nearest detector pixel.
+        """Return stored values (bands, height, width) of a window, each of the nearest pixel of the swath.
 
         Raises:
             SceneReadError: the file is damaged there.
         """
         fill = [self.nodata[index - 1] for index in indexes]
-        # NaN in whole numbers is a value that nothing is compared with; `read_mask` counts then.
+        # An integer dtype has no NaN: its pixels are masked by `read_mask`.
         values = np.nan_to_num(np.array([value or 0 for value in fill])).astype(self.dtypes[0])
         out = np.empty((len(indexes), window.height, window.width), self.dtypes[0])
         out[:] = (values if self.dtypes[0].kind in "iu" else np.array(fill))[:, None, None]
@@ -97,12 +99,12 @@ class Granule(Raster):
     def gather(
         self, window: Window, out: NDArray[np.generic], read: Callable[[Window], NDArray[np.generic]]
     ) -> None:
-        """Fill a window (bands, height, width) of the map grid where the frame has pixels.
+        """Fill a window (bands, height, width) of the map grid where the swath has pixels.
 
         Args:
-            window: of the map grid.
-            out: what is filled.
-            read: returns a window of the frame, (bands, height, width).
+            window: on the map grid.
+            out: array to fill.
+            read: returns a window of the swath, (bands, height, width).
         """
         rows, cols = self.lookup(window)
         seen = rows >= 0
@@ -116,11 +118,11 @@ class Granule(Raster):
             out[:, here] = part[:, rows[here] - top, cols[here] - left]
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:  # noqa: ARG002
-        """There is none."""
+        """Return None: there is no mask band."""
         return None
 
     def cache_bytes(self, indexes: Sequence[int], first: float, strip: int) -> int:  # noqa: ARG002
-        """Bytes of the blocks of one stretch of lines; the map grid's rows do not run along the frame's."""
+        """Return the bytes of the blocks of one stretch of lines of the swath."""
         return self.frame.cache_bytes(indexes, 0.0, LINES)
 
     def close(self) -> None:
@@ -130,14 +132,14 @@ class Granule(Raster):
 
 
 def in_sensor_geometry(scene: Scene) -> tuple[Scene, Granule] | None:
-    """Return a scene's bands in the geometry of the detector, and what puts them on its grid.
+    """Return a scene in the geometry of the sensor, and the granule with its lookup table.
 
-    None where the scene's files are on the ground already, or nowhere.
+    None where the scene is not a swath.
     """
     granule = scene.bands[0].raster
     if not isinstance(granule, Granule) or any(band.raster is not granule for band in scene.bands):
         return None
-    # Layers of the same detector hide its pixels there too; others hide those of the map only.
+    # Quality layers of the swath mask its pixels; other layers mask pixels of the map only.
     layers = tuple(
         replace(layer, raster=layer.raster.frame)
         for layer in scene.quality.layers
@@ -145,4 +147,4 @@ def in_sensor_geometry(scene: Scene) -> tuple[Scene, Granule] | None:
     )
     bands = tuple(replace(band, raster=granule.frame) for band in scene.bands)
     quality = Quality(layers=layers, dilate=scene.quality.dilate)
-    return Scene(scene.facts, bands, quality=quality), granule
+    return Scene(scene.metadata, bands, quality=quality), granule

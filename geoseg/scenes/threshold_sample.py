@@ -1,4 +1,4 @@
-"""Blocks of a source at full resolution, spread evenly: what thresholds and statistics are found from."""
+"""Evenly spread blocks of a source at full resolution, for thresholds and statistics."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from geoseg.scenes import Source
 
 SAMPLE_SIZE = 512
 SAMPLES = 24
-"""Blocks of `SAMPLE_SIZE`² pixels that are read at most: up to 6.3 Mpx."""
+"""Largest number of blocks of `SAMPLE_SIZE`² pixels: up to 6.3 Mpx."""
 
 SAMPLE_CACHE = 32 * 2**20
-"""Bytes of decoded blocks kept while sampling: neighbouring blocks are not wanted again."""
+"""Size of the block cache while sampling, bytes; neighbouring blocks are not read again."""
 
 
 def sample(
     source: Source, bands: tuple[str, ...], *, size: int = SAMPLE_SIZE, most: int = SAMPLES
 ) -> list[Pixels]:
-    """Read up to `most` evenly spread blocks of `size`² pixels at full resolution; all of a small scene.
+    """Read up to `most` evenly spread blocks of `size`² pixels at full resolution; a small scene completely.
 
     Raises:
-        SceneError: no pixel was observed in any of them, nor in the scene.
+        SceneError: no pixel of the blocks is valid.
     """
     windows = sample_windows(source.grid, size=size, most=most)
     with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
@@ -31,6 +31,6 @@ def sample(
     if not blocks:
         raise SceneError(
             f"{source.name}: no pixel of {', '.join(bands)} is valid: everything is nodata. "
-            "Check the nodata tag, the AOI, and which file is which band (--band NAME=PATH)"
+            "Check the nodata tag, the AOI, and the files of the bands (--band NAME=PATH)"
         )
     return blocks

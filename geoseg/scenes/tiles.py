@@ -13,7 +13,7 @@ from geoseg.errors import BandError, SceneError
 from geoseg.messages import note
 from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band
-from geoseg.scenes.lattice import overlap
+from geoseg.scenes.grid_alignment import overlap
 from geoseg.scenes.product import LeftOut, time_in_name
 from geoseg.scenes.raster import Raster, base_name
 

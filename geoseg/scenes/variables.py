@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from geoseg.errors import SceneError
-from geoseg.scenes.arrays import WAVELENGTHS, Dimension, dimensions, open_array, series
+from geoseg.scenes.array_raster import WAVELENGTHS, Dimension, dimensions, open_array_raster, series
 from geoseg.scenes.cube_time import SINCE, since
 from geoseg.scenes.product import Asset, LeftOut, Product, iso_time
 from geoseg.scenes.quality_files import kinds_by_label
@@ -22,7 +22,7 @@ _AUXILIARY = re.compile(
     r"|weights?|conditions|detfoo|spatial_ref|crs)(?:$|[/_.-])",
     re.IGNORECASE,
 )
-"""Words in names of variables that describe others, and are no bands."""
+"""Words in the names of variables that describe other variables and are not bands."""
 
 _COORDINATES = re.compile(
     r"(?:^|/)(?:lat|lon|latitude|longitude|spatial_ref|crs|x|y|time|angle)$", re.IGNORECASE
@@ -46,18 +46,18 @@ class _Variable:
 
 
 def variables_product(path: str, contents: Contents, name: str) -> Product:
-    """Return a file whose variables are bands.
+    """Return the product of a file whose variables are bands.
 
     Args:
         path: for messages.
-        contents: what it holds.
+        contents: of the file.
         name: of the scene.
 
     Raises:
-        SceneError: it holds no array of rows and columns.
+        SceneError: the file holds no array of rows and columns.
     """
     parts = dict(sorted(contents.parts.items())) or _alone(path)
-    # Layers that say what hides the ground are known by their own names, wherever they are.
+    # Quality layers are recognised by their names, in any group.
     kinds = quality_layers()
     aside = [
         variable
@@ -65,16 +65,16 @@ def variables_product(path: str, contents: Contents, name: str) -> Product:
         if _AUXILIARY.search(variable) and not kinds_by_label([variable.rsplit("/", 1)[-1]], kinds)
     ]
     looked = [_look(variable, part) for variable, part in parts.items() if variable not in aside]
-    found = [variable for variable in looked if variable is not None]
-    if not found:
+    variables = [variable for variable in looked if variable is not None]
+    if not variables:
         listed = ", ".join(list(parts.values())[:8])
-        raise SceneError(f"{path} holds no bands, only {listed}; give one of these as SCENE if it is a band")
-    times = {variable.time for variable in found} - {None}
+        raise SceneError(f"{path} holds no bands but {listed}; give one of these as SCENE if it is a band")
+    times = {variable.time for variable in variables} - {None}
     begun = next((text for key, text in contents.tags.items() if key.endswith("time_coverage_start")), "")
     aside = [variable for variable in aside if not _COORDINATES.search(variable)]
     return Product(
         name=name,
-        assets=tuple(replace(variable.asset, optional=True) for variable in found),
+        assets=tuple(replace(variable.asset, optional=True) for variable in variables),
         time=times.pop() if len(times) == 1 else iso_time(begun),
         left_out=tuple(LeftOut(name=variable, why="auxiliary variable") for variable in aside),
         hints=(name,),
@@ -82,27 +82,27 @@ def variables_product(path: str, contents: Contents, name: str) -> Product:
 
 
 def variable_product(path: str, variable: str, name: str) -> Product:
-    """Return one variable that was asked for by GDAL's name of it.
+    """Return the product of one variable that the user named by its GDAL name.
 
     Raises:
-        SceneReadError: it is missing or damaged.
+        SceneReadError: the variable is missing or damaged.
         SceneError: it holds complex values.
     """
-    found = _variable(variable, path)
-    return Product(name=name, assets=(found.asset,), time=found.time, hints=(name,))
+    array = _variable(variable, path)
+    return Product(name=name, assets=(array.asset,), time=array.time, hints=(name,))
 
 
 def _alone(path: str) -> dict[str, str]:
-    """Return a file's only array by its name; without a name where GDAL does not tell it."""
-    with open_array(path) as raster:
+    """Return the only array of a file by its name; the name is empty where GDAL does not report it."""
+    with open_array_raster(path) as raster:
         name = Raster.tags(raster, 1).get("netcdf_varname", "")
     return {name: spelled("netcdf", path, name)} if name else {"": path}
 
 
 def _look(variable: str, part: str) -> _Variable | None:
-    """Return a variable that may hold bands; None for lists, and for what GDAL does not open."""
+    """Return a variable that may hold bands; None for lists and for arrays that GDAL does not open."""
     try:
-        with open_array(part) as raster:
+        with open_array_raster(part) as raster:
             flat = min(raster.grid.height, raster.grid.width) < 2
         return None if flat else _variable(variable, part)
     except SceneError:
@@ -110,27 +110,27 @@ def _look(variable: str, part: str) -> _Variable | None:
 
 
 def _variable(variable: str, part: str) -> _Variable:
-    """Return an array with what is known of its bands."""
-    with open_array(part) as raster:
+    """Return an array with names, wavelengths and time of its bands."""
+    with open_array_raster(part) as raster:
         tags, count = {**raster.tags(), **raster.tags(1)}, raster.count
         along = dimensions(raster)
     label = variable.rsplit("/", 1)[-1]
     several = [item for item in along if len(set(item.values)) > 1]
-    asset = _bands(part, label, _said(tags, label), several, count)
+    asset = _bands(part, label, _band_texts(tags, label), several, count)
     if count > 1 and not (asset.labels or asset.wavelengths or asset.unnamed):
         asset = _by_lists(part, tags, count)
     return _Variable(asset=asset, time=next((time for item in along if (time := _time(item))), None))
 
 
-def _said(tags: Mapping[str, str], label: str) -> str:
-    """Return what a variable says of its bands; rioxarray keeps a `long_name` for each."""
+def _band_texts(tags: Mapping[str, str], label: str) -> str:
+    """Return the attribute of a variable that names its bands; rioxarray writes a `long_name` for each."""
     keys = ("long_name", "band_names", "bands", "names", "description")
     found = (tags.get(key) or tags.get(f"{label.lower()}#{key}") for key in keys)
     return next((text for text in found if text), "")
 
 
 def _by_lists(part: str, tags: Mapping[str, str], count: int) -> Asset:
-    """Return an array whose bands are numbered, with wavelengths of a list beside it, if there is one."""
+    """Return an array whose bands are numbered, with the wavelengths of a list in its group."""
     for name in WAVELENGTHS:
         units = tags.get(f"{name}#units", "")
         waves = _lengths(series(part, name), units)
@@ -141,36 +141,36 @@ def _by_lists(part: str, tags: Mapping[str, str], count: int) -> Asset:
     return Asset(path=part)
 
 
-def _bands(part: str, label: str, told: str, along: Sequence[Dimension], count: int) -> Asset:
+def _bands(part: str, label: str, texts: str, along: Sequence[Dimension], count: int) -> Asset:
     """Return an array with names or wavelengths of its bands.
 
     Args:
         part: as GDAL opens it.
-        label: what it is called.
-        told: what it says of them, for one a name or a text.
-        along: its dimensions of more than one value, beside rows and columns.
+        label: name of the array.
+        texts: attribute that names the bands, or describes a single band.
+        along: dimensions of more than one value, other than rows and columns.
         count: of bands.
     """
     if count == 1:
-        return Asset(path=part, labels=(tuple(filter(None, (label, told))),))
+        return Asset(path=part, labels=(tuple(filter(None, (label, texts))),))
     if len(along) > 1:
         sizes = " and ".join(f"{len(set(item.values))} of {item.name}" for item in along)
-        return Asset(path=part, unnamed=f"it holds {sizes}, and a scene is of one; {_ONE}")
-    found = along[0] if along else Dimension(name="", values=())
-    if SINCE.match(found.units):
+        return Asset(path=part, unnamed=f"it holds {sizes}, and a scene has one; {_ONE}")
+    dimension = along[0] if along else Dimension(name="", values=())
+    if SINCE.match(dimension.units):
         return Asset(
             path=part,
-            unnamed=f"it holds {count} times, and a scene is of one; {_ONE}, or say which with "
+            unnamed=f"it holds {count} times, and a scene has one; {_ONE}, or name it with "
             f"--band NAME={part}:INDEX",
         )
-    waves = _micrometres(found)
+    waves = _micrometres(dimension)
     if len(waves) == count:
-        known = (_lengths(series(part, name), found.units) for name in _WIDTHS)
+        known = (_lengths(series(part, name), dimension.units) for name in _WIDTHS)
         widths = next((widths for widths in known if len(widths) == count), ())
         return Asset(path=part, wavelengths=tuple(waves), widths=tuple(widths))
-    names = [text.strip() for text in told.strip("{} ").split(",")]
+    names = [text.strip() for text in texts.strip("{} ").split(",")]
     if len(names) != count:
-        names = [value for value in found.values if not _is_number(value)]
+        names = [value for value in dimension.values if not _is_number(value)]
     return Asset(path=part, labels=tuple((name,) for name in names) if len(names) == count else ())
 
 
@@ -185,7 +185,7 @@ def _micrometres(dimension: Dimension) -> Sequence[float]:
 
 
 def _lengths(values: Sequence[float], units: str) -> Sequence[float]:
-    """Return lengths in µm; without units those of wavelengths above 100 are nm; empty where one is none."""
+    """Return lengths in µm; without units, values above 100 are nm; empty if a value is not positive."""
     if not values or min(values) <= 0:
         return ()
     if _MICROMETRES.match(units):
@@ -196,7 +196,7 @@ def _lengths(values: Sequence[float], units: str) -> Sequence[float]:
 
 
 def _time(dimension: Dimension) -> datetime | None:
-    """Return the one time of a dimension of time; None for other dimensions, and for several."""
+    """Return the time of a dimension with one time; None for other dimensions and for several times."""
     if not SINCE.match(dimension.units) or len(set(dimension.values)) != 1:
         return None
     try:
@@ -207,7 +207,7 @@ def _time(dimension: Dimension) -> datetime | None:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a text is a number."""
+    """Return whether a text is a number."""
     try:
         float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The wind at 10 m at a time and place, from files of reanalyses and forecasts: netCDF, GRIB, two bands."""
+"""Wind at 10 m at a time and place, from reanalysis and forecast files: netCDF, GRIB or two bands."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from rasterio.windows import Window as RioWindow
 from geoseg.errors import GeosegError, SceneError, SceneReadError
 from geoseg.files.inputs import opened
 from geoseg.files.scratch import scratch_folder, scratching
+from geoseg.scenes.bilinear_nodes import Nodes, nodes_at
 from geoseg.scenes.cube_time import Slice
-from geoseg.scenes.nodes import Nodes, nodes_at
 from geoseg.scenes.raster import base_name
-from geoseg.scenes.wind_parts import Component, components
+from geoseg.scenes.wind_components import Component, components
 
 MOST_APART = timedelta(hours=3)
-"""Wind of a time farther from the scene's is refused: it turns with the hour of the day."""
+"""Largest time difference to the scene that is accepted: wind varies with the hour of the day."""
 
 FAR = timedelta(hours=1)
-"""Wind of one time farther from the scene's than this is warned of."""
+"""Time difference to the scene above which a warning is given."""
 
 STEP = timedelta(hours=6)
-"""Between steps farther apart wind is not interpolated: the nearer one counts."""
+"""Largest time step in which wind is interpolated; else the nearest time is used."""
 
 MOST_SPEED = 60.0
-"""m/s; faster wind than this is an error of units or of bands, as for a speed given by hand."""
+"""m/s; a higher speed is an error of units or bands."""
 
 _REMEDY = "give a file of that time and place, or the speed with --wind"
 
@@ -47,30 +47,30 @@ class Wind:
     speed: float
     """m/s."""
     direction_from: float | None
-    """Degrees clockwise from north that it comes from, 0..360; None: not known."""
+    """Direction that the wind comes from, degrees clockwise from north, 0..360; None: not known."""
     source: str
-    """Where it was found, for people."""
+    """File and time of the wind, for notes."""
     warning: str = ""
-    """What may make it wrong; empty: nothing known."""
+    """What may make the wind wrong; empty: nothing known."""
 
 
 class WindFile:
-    """A file of wind, open for as many places as are asked for; a context manager."""
+    """An open wind file, for any number of places; a context manager."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open a file and find its components.
+        """Open a file and find the wind components.
 
         Args:
             path: netCDF with u10 and v10 (ERA5) or U10M and V10M (GEOS-FP, MERRA-2) on latitude and
-                longitude; GRIB with UGRD and VGRD, or 10U and 10V, 10 m above ground; a zip of either; or a
-                raster of one time with a band of each, told by their descriptions or, where it has two
-                bands, by order. Components point east and north, save where a projected grid says that they
-                follow it.
+                longitude; GRIB with UGRD and VGRD, or 10U and 10V, 10 m above ground; a ZIP of either; or a
+                raster of one time with a band for each, by their descriptions or, where it has two bands, by
+                their order. Components are eastward and northward, unless the metadata of a projected grid
+                state that they are along the grid.
 
         Raises:
             SceneReadError: the file cannot be read.
-            SceneError: it has no such components, or its times are not understood.
-            OutputError: there is no room to unpack a zip.
+            SceneError: it has no such components, or its times cannot be read.
+            OutputError: the disk has too little space to unpack a ZIP.
         """
         self._path, self._name = str(path), base_name(str(path))
         opened(self._path)
@@ -82,19 +82,19 @@ class WindFile:
             self.close = stack.pop_all().close
 
     def at(self, time: datetime | None, lon: float, lat: float) -> Wind:
-        """Return the wind at a time and place: bilinear between four nodes, linear between two steps.
+        """Return the wind at a time and place, interpolated between four nodes and two times.
 
-        Components are interpolated, not speeds.
+        The components are interpolated, not the speed.
 
         Args:
-            time: aware; None: not known, which does for a file of one time.
+            time: with time zone; None: not known, which is accepted for a file of one time.
             lon: degrees east, -180..360.
             lat: degrees north.
 
         Raises:
             SceneReadError: the file cannot be read.
-            SceneError: the place lies outside, or has no values; or the time is needed and not known, or
-                the nearest that the file holds is more than three hours away.
+            SceneError: the place lies outside the file or has no values; or the time is not known,
+                or the nearest time in the file is more than three hours away.
         """
         first = self._components[0]
         step = _around(first.slices, time, self._name)
@@ -104,13 +104,13 @@ class WindFile:
             u, v = _turned(first.file, u, v, lon, lat)
         if math.hypot(u, v) > MOST_SPEED:
             raise SceneError(
-                f"{self._name}: U {u:.4g} and V {v:.4g} make wind of {math.hypot(u, v):.0f} m/s, which no "
-                "place has; are its bands U and V at 10 m in m/s? Say the speed with --wind"
+                f"{self._name}: U {u:.4g} and V {v:.4g} give a wind speed of {math.hypot(u, v):.0f} m/s, "
+                "which is not plausible; check that its bands are U and V at 10 m in m/s, or use --wind"
             )
         return Wind(
             speed=math.hypot(u, v),
             direction_from=math.degrees(math.atan2(-u, -v)) % 360,
-            source=f"{self._name}, {step.told}",
+            source=f"{self._name}, {step.text}",
             warning=f"{self._name}: {step.doubt}" if step.doubt else "",
         )
 
@@ -134,7 +134,7 @@ def _unpack(packed: IO[bytes], target: Path) -> None:
     """Copy a file of an archive to a scratch file.
 
     Raises:
-        OutputError: there is no room.
+        OutputError: the disk is full.
         BadZipFile: the archive is damaged.
     """
     with scratching(target.parent), target.open("wb") as unpacked:
@@ -142,13 +142,13 @@ def _unpack(packed: IO[bytes], target: Path) -> None:
 
 
 def _of_archive(path: str, name: str, stack: ExitStack) -> list[Component]:
-    """Unpack a zip, as the Climate Data Store delivers netCDF, and find the file of it that holds wind."""
+    """Unpack a ZIP, as the Climate Data Store delivers netCDF, and find the wind components in its files."""
     folder = stack.enter_context(scratch_folder())
     with zipfile.ZipFile(path) as archive:
         members = [item for item in archive.infolist() if not item.is_dir()]
         problems = []
         for number, item in enumerate(members):
-            # A name of our own: one in the archive may point outside of the folder.
+            # Not the name in the archive, which may lead outside the folder.
             target = folder / f"{number}{Path(item.filename).suffix}"
             with archive.open(item) as packed:
                 _unpack(packed, target)
@@ -172,14 +172,15 @@ def _of_archive(path: str, name: str, stack: ExitStack) -> list[Component]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Step:
-    """The times of a file around one asked for."""
+    """The times of a file before and after the scene."""
 
     before: datetime | None
     after: datetime | None
     """None: the file has no times."""
     share: float
-    """How far between them the time lies, 0..1."""
-    told: str
+    """Weight of `after`, 0..1."""
+    text: str
+    """The times, for notes."""
     doubt: str = ""
 
 
@@ -197,21 +198,19 @@ def _around(slices: Sequence[Slice], time: datetime | None, name: str) -> _Step:
     """Return the steps before and after a time.
 
     Raises:
-        SceneError: the time is needed and not known, or no step is near enough.
+        SceneError: the time is not known but required, or no time of the file is near enough.
     """
     times = sorted({item.time for item in slices if item.time is not None})
     if not times:
-        doubt = "of what time its wind is, it does not tell; taken for the scene's"
-        return _Step(
-            before=None, after=None, share=0.0, told="of the one time that the file holds", doubt=doubt
-        )
+        doubt = "it does not state the time of its wind; the time of the scene is assumed"
+        return _Step(before=None, after=None, share=0.0, text="the only time in the file", doubt=doubt)
     if time is None:
         if len(times) > 1:
             raise SceneError(
-                f"{name} holds {len(times)} times, and when the scene was seen is not known; give the speed "
+                f"{name} holds {len(times)} times, and the time of the scene is not known; give the speed "
                 "with --wind"
             )
-        return _Step(before=times[0], after=times[0], share=0.0, told=_say(times[0]))
+        return _Step(before=times[0], after=times[0], share=0.0, text=_utc(times[0]))
     moment = time.astimezone(UTC)
     nearest = min(times, key=lambda item: abs(item - moment))
     gap = abs(nearest - moment)
@@ -219,7 +218,7 @@ def _around(slices: Sequence[Slice], time: datetime | None, name: str) -> _Step:
     if gap > MOST_APART:
         span = f"{times[0]:%Y-%m-%d %H:%M}" + (f" to {times[-1]:%Y-%m-%d %H:%M}" if len(times) > 1 else "")
         raise SceneError(
-            f"{name} holds {span} UTC, not {moment:%Y-%m-%d %H:%M} (the nearest is {_say(nearest)}, "
+            f"{name} holds {span} UTC, not {moment:%Y-%m-%d %H:%M} (the nearest is {_utc(nearest)}, "
             f"{away} away; at most {_hours(MOST_APART)}); {_REMEDY}"
         )
     before = max((item for item in times if item <= moment), default=nearest)
@@ -227,24 +226,24 @@ def _around(slices: Sequence[Slice], time: datetime | None, name: str) -> _Step:
     if before != after and after - before <= STEP:
         share = (moment - before) / (after - before)
         return _Step(
-            before=before, after=after, share=share, told=f"between {_say(before)} and {_say(after)}"
+            before=before, after=after, share=share, text=f"between {_utc(before)} and {_utc(after)}"
         )
     doubt = ""
     if gap > FAR:
         side = "before" if nearest < moment else "after"
-        doubt = f"its wind is of {_say(nearest)}, {away} {side} the scene; wind turns within hours"
-    return _Step(before=nearest, after=nearest, share=0.0, told=_say(nearest), doubt=doubt)
+        doubt = f"its wind is of {_utc(nearest)}, {away} {side} the scene; wind changes within hours"
+    return _Step(before=nearest, after=nearest, share=0.0, text=_utc(nearest), doubt=doubt)
 
 
 def _turned(file: rasterio.DatasetReader, u: float, v: float, lon: float, lat: float) -> tuple[float, float]:
-    """Return east and north of components along the columns and rows of a projected grid."""
+    """Return the eastward and northward components of wind along the columns and rows of a projected grid."""
     crs = CRS.from_wkt(file.crs.to_wkt())
     step = 1e-4
-    # Along the meridian: a longitude may lie across the seam of the projection.
+    # Along the meridian: a step in longitude may cross the edge of the projection.
     x, y = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform(
         [lon, lon], [lat - step, lat + step]
     )
-    # Clockwise angle from the grid's up to true north.
+    # Clockwise angle from grid north to true north.
     angle = math.atan2(x[1] - x[0], y[1] - y[0])
     return (
         u * math.cos(angle) - v * math.sin(angle),
@@ -253,13 +252,13 @@ def _turned(file: rasterio.DatasetReader, u: float, v: float, lon: float, lat: f
 
 
 def _first(file: rasterio.DatasetReader, slices: Sequence[Slice], nodes: Nodes) -> float:
-    """Return the value in the first slice of one time that has it, NaN where none has."""
+    """Return the first value of the slices of one time that is not NaN; else NaN."""
     values = (_at(file, item.band, nodes) for item in slices)
     return next((value for value in values if math.isfinite(value)), math.nan)
 
 
 def _at(file: rasterio.DatasetReader, band: int, nodes: Nodes) -> float:
-    """Return a band's physical value at a place, NaN where a node that counts has none."""
+    """Return the physical value of a band at a place; NaN where a node with weight has none."""
     scale, offset, nodata = file.scales[band - 1], file.offsets[band - 1], file.nodatavals[band - 1]
     total = 0.0
     for row, col, weight in nodes:
@@ -270,21 +269,21 @@ def _at(file: rasterio.DatasetReader, band: int, nodes: Nodes) -> float:
 
 
 def _known(value: float, name: str, lon: float, lat: float) -> float:
-    """Return a value that is known.
+    """Return a finite value.
 
     Raises:
-        SceneError: it is not.
+        SceneError: the value is not finite.
     """
     if not math.isfinite(value):
         raise SceneError(f"{name} has no wind at {lon:.3f}, {lat:.3f} (longitude, latitude); {_REMEDY}")
     return value
 
 
-def _say(time: datetime) -> str:
+def _utc(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def _hours(gap: timedelta) -> str:
-    """Say a span of time in hours, or in days where it is long."""
+    """Return a span of time in hours, or in days from 48 h on."""
     hours = round(gap / timedelta(hours=1), 1)
     return f"{hours:g} h" if hours < 48 else f"{hours / 24:,.0f} days"

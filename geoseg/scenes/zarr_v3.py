@@ -1,7 +1,7 @@
-"""Arrays of Zarr version 3, for versions of GDAL (before 3.11) that read version 2 only.
+"""Arrays of Zarr version 3 for GDAL before 3.11, which reads only version 2.
 
-The chunks of both versions are alike, their descriptions and places are not. An array is shown to GDAL as one
-of version 2: a scratch folder with a description translated, and links to the chunks.
+The chunks of both versions are equal; their metadata and paths differ. GDAL opens an array as one of version
+2: a scratch folder with converted metadata and links to the chunks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 def is_zarr_v3(path: str) -> bool:
-    """Whether a path names an array in a local store of Zarr version 3."""
+    """Return whether a path names an array in a local store of Zarr version 3."""
     part = subdataset_of(path)
     return (
         part is not None
@@ -40,18 +40,18 @@ def is_zarr_v3(path: str) -> bool:
 
 
 class ZarrV3(Raster):
-    """One array, with the coordinates of its group."""
+    """An array, with the coordinates of its group."""
 
     def __init__(self, path: str) -> None:
         """Open an array.
 
         Raises:
-            SceneReadError: it is damaged, or its chunks are stored in a way that this reader does not know.
+            SceneReadError: the array is damaged, or the encoding of its chunks is not supported.
         """
         part = subdataset_of(path)
         if part is None:
-            raise SceneReadError(f"{path} names no array of a Zarr store")
-        # Raster's own constructor reads through the links, so the folder must be there first.
+            raise SceneReadError(f"{path} does not name an array of a Zarr store")
+        # The constructor of Raster reads through the links, so the folder must exist first.
         self._scratch = TemporaryDirectory(prefix="geoseg-zarr-")
         try:
             described = _translate(Path(part.file), part.variable, Path(self._scratch.name))
@@ -71,10 +71,10 @@ class ZarrV3(Raster):
 
 
 def _translate(store: Path, variable: str, target: Path) -> Table:
-    """Describe an array and those of one dimension or none beside it in version 2; return its attributes.
+    """Write the metadata of an array and of its coordinates in version 2; return its attributes.
 
     Raises:
-        SceneReadError: the array cannot be described so.
+        SceneReadError: the array cannot be represented in version 2.
     """
     group = Path(variable).parent
     wanted: Table = {}
@@ -103,10 +103,10 @@ def _translate(store: Path, variable: str, target: Path) -> Table:
 
 
 def _describe(array: Table, source: Path, target: Path) -> None:
-    """Write the description of one array and link its chunks.
+    """Write the metadata of one array and link its chunks.
 
     Raises:
-        SceneReadError: version 2 does not know its type or codecs.
+        SceneReadError: version 2 does not have its type or codecs.
     """
     order, compressor = _codecs(array, source)
     shape = _list(array.get("shape"))
@@ -134,7 +134,7 @@ def _describe(array: Table, source: Path, target: Path) -> None:
 
 
 def _link(source: Path, target: Path, flat: bool) -> None:
-    """Link chunks to where version 2 looks for them: without the leading `c`."""
+    """Link chunks to their paths in version 2: without the leading `c`."""
     inside = source if flat or not (source / "c").is_dir() else source / "c"
     if (source / "c").is_file():
         (target / "0").symlink_to((source / "c").resolve())
@@ -148,7 +148,7 @@ def _codecs(array: Table, source: Path) -> tuple[str, JsonValue]:
     """Return the byte order and the compressor of version 2.
 
     Raises:
-        SceneReadError: the codecs have none there.
+        SceneReadError: version 2 does not have the codecs.
     """
     order, compressor = "<", None
     for item in map(_table, _list(array.get("codecs"))):
@@ -170,10 +170,10 @@ def _codecs(array: Table, source: Path) -> tuple[str, JsonValue]:
 
 
 def _type(name: JsonValue, order: str, source: Path) -> str:
-    """Return a data type as version 2 spells it.
+    """Return the name of a data type in version 2.
 
     Raises:
-        SceneReadError: there is none.
+        SceneReadError: version 2 does not have the type.
     """
     if isinstance(name, str) and name in _TYPES:
         plain = _TYPES[name]
@@ -182,11 +182,11 @@ def _type(name: JsonValue, order: str, source: Path) -> str:
     length = _table(table.get("configuration")).get("length_bytes")
     if table.get("name") == "fixed_length_utf32" and isinstance(length, int):
         return f"{order}U{length // 4}"
-    raise SceneReadError(f"{source} holds values of type {json.dumps(name)}, which are none of a raster")
+    raise SceneReadError(f"{source} holds values of type {json.dumps(name)}, which a raster cannot hold")
 
 
 def _fill(attributes: Table) -> float | None:
-    """Return the value that means "not observed": xarray's `_FillValue`, of floats in base 64."""
+    """Return the nodata value: `_FillValue` of xarray, in base 64 for floats."""
     value = attributes.get("_FillValue")
     if isinstance(value, str):
         try:

@@ -20,7 +20,7 @@ from geoseg.engine.preview import Preview
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collected, collecting, warn
-from geoseg.outputs import Beside, open_vector
+from geoseg.outputs import OutputFiles, open_vector
 from geoseg.outputs.cog import unreferenced
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
@@ -72,7 +72,7 @@ def vectorize(
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
         crs = cleaning.dst_crs or grid.crs
         outputs = outputs_of(run)
-        beside = stack.enter_context(Beside(outputs, overwrite=run.overwrite))
+        beside = stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         vector = open_vector(
             run.output,
             layer="segments",

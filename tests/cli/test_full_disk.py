@@ -95,7 +95,7 @@ def test_scratch_files_beside_the_output(command: str, scenes: Path, tmp_path: P
         call = [sys.executable, "-m", "geoseg", *map(str, words), "-o", str(disk / "map.gpkg")]
         done = subprocess.run(call, check=False, capture_output=True, text=True)
         assert done.returncode == 6, (done.returncode, done.stderr)
-        assert "scratch files cannot be kept there" in done.stderr
+        assert "scratch files cannot be written there" in done.stderr
         assert list(disk.iterdir()) == []
 
 
@@ -121,14 +121,14 @@ def test_methane_of_two_bands(tmp_path: Path, geoseg: Geoseg) -> None:
     calm = plumes.write(tmp_path / "calm", plumes.ground(1), "S2A_MSIL1C_20210626T065621")
     with small_disk(tmp_path / "disk", 256) as disk:
         words = ("methane", "plume", scene, "--reference", calm, "--wind", 3, "-o", disk / "p.gpkg")
-        _refused(geoseg, words, disk, "scratch files cannot be kept there")
+        _refused(geoseg, words, disk, "scratch files cannot be written there")
 
 
 def test_methane_of_a_cube(tmp_path: Path, geoseg: Geoseg) -> None:
     granule = write_granule(tmp_path / "EMIT_L1B_RAD_001_20230506T101031_2312607_014.nc", simulate(60, 40))
     with small_disk(tmp_path / "disk", 512) as disk:
         words = ("methane", "plume", granule, "-o", disk / "p.gpkg")
-        _refused(geoseg, words, disk, "scratch files cannot be kept there")
+        _refused(geoseg, words, disk, "scratch files cannot be written there")
 
 
 def test_slope_in_the_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_slope_in_the_folder_for_temporary_files(tmp_path: Path, monkeypatch: py
         (disk / "fill").write_bytes(bytes(128 * 1024))
         with pytest.raises(OutputError, match="TMPDIR"), scratch_folder() as folder:
             open_terrain(path, "slope", "slope", folder)
-    with pytest.raises(OutputError, match="cannot be kept there"), scratch_folder(tmp_path / "nowhere"):
+    with pytest.raises(OutputError, match="cannot be written there"), scratch_folder(tmp_path / "nowhere"):
         pytest.fail("entered")
 
 
@@ -179,7 +179,7 @@ def test_a_scratch_file_that_does_not_fit_is_told_before_it_is_filled(tmp_path: 
         with ScratchFile(disk / "numbers") as file:
             with pytest.raises(OutputError, match="the disk is full"):
                 file.write(np.zeros(128 * 1024, np.uint8), 0)
-            with pytest.raises(OutputError, match="cut short"):
+            with pytest.raises(OutputError, match="truncated"):
                 file.read(np.zeros(128 * 1024, np.uint8), 0)
         assert list(disk.iterdir()) == []
 
@@ -205,5 +205,5 @@ def test_blocks_that_are_not_in_a_file_are_found(options: dict[str, Any], tmp_pa
     size = path.stat().st_size
     with path.open("rb+") as file:
         file.truncate(size - 100)
-    with pytest.raises(OSError, match="cut short"):
+    with pytest.raises(OSError, match="truncated"):
         check_blocks(path)

@@ -133,7 +133,7 @@ def test_layers_go_along_in_physical_values() -> None:
     assert normaliser.channels == 2
     np.testing.assert_allclose(found, np.array([[[2, 5, -3]], [[81, np.nan, -3]]]), rtol=1e-5)
     with pytest.raises(ModelError, match="needs band height"):
-        normaliser(pixels.only(("red",)))
+        normaliser(pixels.select(("red",)))
 
 
 def test_nan_where_not_observed_does_not_spread() -> None:

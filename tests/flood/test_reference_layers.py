@@ -21,7 +21,7 @@ from geoseg.flood.flood_map import map_flood
 from geoseg.flood.reference_layers import references
 from geoseg.grid import Grid
 from geoseg.run_record import RunRecord
-from geoseg.scenes.stack import Layer
+from geoseg.scenes.stack import StackLayer
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import water_products
 from tests.messages import Messages, listening, progress
@@ -59,7 +59,7 @@ def layer(grid: Grid = GRID, /, **options: Any) -> tuple[NDArray[np.float32], Me
     with listening() as heard, ExitStack() as stack:
         found = references(request(**options), grid, stack)
         (one,) = found.layers
-        assert isinstance(one, Layer)
+        assert isinstance(one, StackLayer)
         return one.source.onto(grid).read(grid.window, found.names).physical()[0], heard
 
 

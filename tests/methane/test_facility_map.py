@@ -335,7 +335,7 @@ def test_too_small_and_no_crs(counts: NDArray[np.uint16], model: ClassifierSpec,
     ):
         mapped(small, model, tmp_path / "a.gpkg")
     lost = write_scene(tmp_path / "lost.tif", counts[None], ["green"], crs=None)
-    with pytest.raises(SceneError, match="has no CRS, so metres are unknown"):
+    with pytest.raises(SceneError, match="has no CRS, so its pixel size in metres is unknown"):
         mapped(lost, model, tmp_path / "a.gpkg")
     exact = write_scene(tmp_path / "exact.tif", counts[None, :72, :72], ["green"])
     assert mapped(exact, model, tmp_path / "a.gpkg", threshold=0.01).classes[0].polygons == 1

@@ -20,7 +20,7 @@ from pyproj import CRS
 from geoseg.errors import OutputError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs import FORMATS, Beside, Layer, companions, open_layers, read_record, write_bands
+from geoseg.outputs import FORMATS, Layer, OutputFiles, companions, open_layers, read_record, write_bands
 from geoseg.outputs.layer import Kind
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
@@ -118,7 +118,7 @@ def test_layers_take_their_own_geometries_only(
     layers: tuple[Layer, Layer], make_features: Make, tmp_path: Path
 ) -> None:
     path = tmp_path / "map.gpkg"
-    with Beside([path], overwrite=False) as beside:
+    with OutputFiles([path], overwrite=False) as beside:
         sink = open_layers(path, layers, beside=beside)
         with pytest.raises(OutputError, match="layer 'sites' takes points only"):
             sink.write(make_features(2))

@@ -151,7 +151,7 @@ def test_auxiliary_variables_are_no_bands(tmp_path: Path) -> None:
     more |= {"count": more["cloud_mask"], "elevation": bands()["green"]}
     with scene(write_variables(tmp_path / "a.nc", bands() | more)) as opened:
         check(opened)
-        told = " ".join((*(item.name for item in opened.facts.left_out), *notes_of(opened)))
+        told = " ".join((*(item.name for item in opened.metadata.left_out), *notes_of(opened)))
         assert all(name in told for name in more)
 
 
@@ -314,7 +314,7 @@ def test_sentinel_2_in_groups_of_resolutions(tmp_path: Path, version: int) -> No
         assert opened.grid.crs == CRS.from_epsg(32633)
         found = opened.read(opened.grid.window, ["green"]).physical()
         np.testing.assert_allclose(found, 0.2, atol=1e-6)
-        assert [item.name for item in opened.facts.left_out] == ["quality/mask/r10m/b02"]
+        assert [item.name for item in opened.metadata.left_out] == ["quality/mask/r10m/b02"]
 
 
 def test_a_zipped_store(tmp_path: Path) -> None:

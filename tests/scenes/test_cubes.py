@@ -167,7 +167,7 @@ def test_a_granule_that_is_nowhere_or_torn_is_refused(tmp_path: Path) -> None:
     path = write_granule(tmp_path / "granule.nc", simulate(40, 40))
     with netCDF4.Dataset(path, "a") as file:
         file["location/glt_x"][30, 30] = 41
-    with scene(path) as opened, pytest.raises(SceneReadError, match="beyond the frame"):
+    with scene(path) as opened, pytest.raises(SceneReadError, match="outside the swath"):
         opened.read(opened.grid.window, ["w2122"])
     with netCDF4.Dataset(path, "a") as file:
         file.spatial_ref = ""
@@ -201,7 +201,7 @@ def test_reflectance_of_level_2a_lies_on_the_ground(tmp_path: Path, way: str) ->
         expected = made[7, glt_y - 1, glt_x - 1][pixels.valid]
         np.testing.assert_allclose(pixels.physical()[0][pixels.valid], expected, rtol=1e-5)
         if way == "folder":
-            assert [item.name[:16] for item in opened.facts.left_out] == ["EMIT_L2A_RFLUNCE"]
+            assert [item.name[:16] for item in opened.metadata.left_out] == ["EMIT_L2A_RFLUNCE"]
 
 
 @pytest.mark.parametrize("kind", ["EMIT_L2A_RFL", "EMIT_L1B_RAD"])
@@ -225,7 +225,7 @@ def test_a_folder_of_level_1b_is_the_radiance(tmp_path: Path) -> None:
     write_emit(tmp_path, spectrum(), RFL, kind="EMIT_L1B_RAD")
     with scene(tmp_path) as opened:
         assert {band.units for band in opened.bands} == {"radiance"}
-        assert [item.name[:12] for item in opened.facts.left_out] == ["EMIT_L1B_OBS"]
+        assert [item.name[:12] for item in opened.metadata.left_out] == ["EMIT_L1B_OBS"]
 
 
 def test_layers_of_a_granule_alone_are_refused(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_folder_of_level_1c_is_radiance_at_the_wavelengths_of_its_metadata(tmp
         assert opened.geometry.view_zenith(()) == pytest.approx(6.08, abs=0.01)
         assert opened.grid.crs is not None
         assert opened.name == enmap_name("L1C")
-        aside = {item.name for item in opened.facts.left_out}
+        aside = {item.name for item in opened.metadata.left_out}
         masks = {"QUALITY_CLOUD", "QUALITY_CLOUDSHADOW", "QUALITY_SNOW"}
         assert aside == {f"{opened.name}-QL_{layer}.TIF" for layer in set(LAYERS) - masks}
         assert any(all(f"QL_{mask}" in note for mask in masks) for note in notes_of(opened))
@@ -100,7 +100,7 @@ def test_names_of_the_catalogue_s_cogs_are_known(tmp_path: Path) -> None:
         path.rename(path.with_name(path.stem + "_COG.tiff"))
     with scene(folder) as opened:
         check(opened, np.full((224, 9, 8), 0.2), 1e-4)
-        assert len(opened.facts.left_out) == len(LAYERS) - 3
+        assert len(opened.metadata.left_out) == len(LAYERS) - 3
 
 
 def test_level_2a_is_surface_reflectance(tmp_path: Path) -> None:

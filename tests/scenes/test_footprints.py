@@ -51,7 +51,7 @@ def test_others_are_measured_on_the_ground(crs: CRS, transform: Affine) -> None:
 
 
 def test_no_crs() -> None:
-    with pytest.raises(SceneError, match="scene: has no CRS, so metres are unknown"):
+    with pytest.raises(SceneError, match="scene: has no CRS, so its pixel size in metres is unknown"):
         metric_grid(grid(None, Affine.identity()), 10, "scene")
 
 

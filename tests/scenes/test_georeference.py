@@ -197,7 +197,7 @@ CASES: dict[str, tuple[Make, str, str, Affine]] = {
     "few GCPs": (_tif(gcps=_points(4), crs=WGS84), GCPS, "gdalwarp -order 1 ", IDENTITY),
     "many GCPs": (_tif(gcps=_points(20), crs=WGS84), GCPS, "gdalwarp -tps ", IDENTITY),
     "degrees with a CRS of metres": (_tif(crs=UTM, transform=DEGREES), "like degrees", ASSIGN, DEGREES),
-    "metres with a CRS of degrees": (_tif(crs=WGS84, transform=PLACE), "counts degrees, and", ASSIGN, PLACE),
+    "metres with a CRS of degrees": (_tif(crs=WGS84, transform=PLACE), "in degrees, and", ASSIGN, PLACE),
 }  # fmt: skip
 
 

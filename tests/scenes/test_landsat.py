@@ -63,7 +63,7 @@ def test_a_whole_folder(tmp_path: Path, name: str) -> None:
         assert opened.sensor.name == f"landsat-{number}-{'l2' if '_L2' in name else 'l1'}"
         assert made.common <= set(opened.band_names)
         holds(opened, SMALL, made.common)
-        left = {item.name for item in opened.facts.left_out}
+        left = {item.name for item in opened.metadata.left_out}
         used = re.compile(r"_(SR_B\d|ST_B\d+|B\d+|B6_VCID_1|QA_PIXEL|QA_RADSAT|BQA|SR_CLOUD_QA)\.TIF$")
         told = re.compile(r"\.(txt|json|xml)$")
         assert left == {
@@ -119,7 +119,7 @@ def test_a_delivery_moved_and_renamed(tmp_path: Path, change: str) -> None:
         assert opened.time is not None
         assert opened.time.year == 2023
         holds(opened, SMALL, made.common)
-        left = {item.name for item in opened.facts.left_out}
+        left = {item.name for item in opened.metadata.left_out}
         assert ({"x.png", "preview_green.tif"} <= left) == (change == "beside")
 
 
@@ -164,7 +164,7 @@ def test_an_item_of_surface_temperature_says_that_it_has_no_reflectance(tmp_path
     made = write_landsat(tmp_path, SMALL)
     with scene(made.file("ST_stac.json")) as opened:
         assert opened.band_names == ("lwir11",)
-        assert len([item for item in opened.facts.left_out if "surface temperature" in item.why]) == 8
+        assert len([item for item in opened.metadata.left_out if "surface temperature" in item.why]) == 8
         with pytest.raises(BandError, match="no band green"):
             opened.select(["green"])
     with scene(made.file("SR_stac.json"), made.file("ST_stac.json")) as opened:
@@ -245,9 +245,9 @@ def test_a_folder_of_two_sensors_is_refused_and_one_may_be_selected(tmp_path: Pa
         assert {layer.title for layer in opened.quality.layers} == {"QA_PIXEL", "QA_RADSAT"}
     with scene(tmp_path / "both", sensor="sentinel-2-l2a", clouds="none") as opened:
         assert set(opened.band_names) == {"green", "swir16"}
-        assert opened.facts.time is not None
-        assert f"{opened.facts.time:%Y-%m-%d}" == "2023-05-06"
-        assert opened.facts.platform is None
+        assert opened.metadata.time is not None
+        assert f"{opened.metadata.time:%Y-%m-%d}" == "2023-05-06"
+        assert opened.metadata.platform is None
     with scene(*files[:2]) as opened:
         assert set(opened.band_names) == {"green", "swir16"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from geoseg.errors import SceneError
 from geoseg.scenes.class_map import CLASS, open_class_map
-from geoseg.scenes.coded import count_codes
+from geoseg.scenes.class_positions import count_codes
 from geoseg.scenes.legend import read_legend
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import legends
@@ -135,12 +135,12 @@ def test_imagery_is_no_map_of_classes(tmp_path: Path) -> None:
         path = str(write_raster(tmp_path / name, data))
         assert open_class_map(SceneSpec(paths=(path,)), legends(), asked=False) is None
     with pytest.raises(
-        SceneError, match="is no raster of one band of whole numbers, which --method classes compares"
+        SceneError, match="is not a raster of one band of integers, which --method classes requires"
     ):
         open_class_map(SceneSpec(paths=(str(tmp_path / "rgb.tif"),)), legends(), asked=True)
     decimals = open_class_map(SceneSpec(paths=(str(tmp_path / "heights.tif"),)), legends(), asked=True)
     assert decimals is not None
-    with decimals.scene, pytest.raises(SceneError, match=r"3.7 is no code of a class"):
+    with decimals.scene, pytest.raises(SceneError, match=r"3.7 is not a class code"):
         count_codes(decimals.scene)
 
 
@@ -153,7 +153,7 @@ def test_a_folder_may_hold_one_map_but_not_several(tmp_path: Path) -> None:
     with found.scene:
         assert found.scene.band_names == (CLASS,)
     classmaps.with_tags(folder / "b.tif", CODES)
-    with pytest.raises(SceneError, match="several maps of classes"):
+    with pytest.raises(SceneError, match="several class maps"):
         open_class_map(SceneSpec(paths=(str(folder),)), legends(), asked=False)
 
 

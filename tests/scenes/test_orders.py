@@ -56,7 +56,7 @@ def test_the_files_of_a_granule_say_what_it_is(
         assert set(opened.band_names) == set(made.bands.values())
         holds(opened, SMALL, {band: band for band in made.bands.values()})
         assert [layer.title for layer in opened.quality.layers] == ["Fmask"]
-        left = {item.name: item.why for item in opened.facts.left_out}
+        left = {item.name: item.why for item in opened.metadata.left_out}
         assert (len(left) == 5) == (given == "folder")
         assert "coastal" in opened.band_names
 

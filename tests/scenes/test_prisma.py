@@ -66,7 +66,7 @@ def test_level_1_is_radiance_on_the_ground(tmp_path: Path) -> None:
         # Each pixel of the frame covers one of the map; the corners of the map lie outside.
         assert pixels.valid.sum() == pytest.approx(40 * 30, rel=0.1)
         assert not pixels.valid[0, 0]
-        assert "Cloud_Mask" in {item.name for item in opened.facts.left_out}
+        assert "Cloud_Mask" in {item.name for item in opened.metadata.left_out}
 
 
 def test_windows_are_parts_of_the_whole(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_what_hides_the_ground_is_not_observed(layout: Layout, tmp_path: Path) -
     says = conditions(layout.names)
     with opened(layout.write(tmp_path, Ground(), says)) as scene:
         assert [layer.title for layer in scene.quality.layers] == [quality_layers()[layout.kind].title]
-        shares, whole = scene.hidden_shares()
+        shares, whole = scene.quality.shares(scene.band_names)
         assert shares == {name: pytest.approx(400 / SIDE**2) for name in layout.names}
         assert whole
         seen = scene.read(scene.grid.window, scene.band_names).valid

@@ -11,7 +11,7 @@ import pytest
 from geoseg.errors import BandError
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.layers import open_raster_layer
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 from tests.messages import notes_of
@@ -75,7 +75,7 @@ def test_sentinel_2_city_in_degrees(data_dir: Path, date: str) -> None:
 def test_a_pair_of_cities_stands_on_one_grid(data_dir: Path) -> None:
     folder = data_dir / "change-s2" / "abudhabi"
     with scene(folder / "after") as after, scene(folder / "before") as before:
-        pair = Stack(after.select(["green"]), [Layer(source=before.select(["green"]), prefix="before")])
+        pair = Stack(after.select(["green"]), [StackLayer(source=before.select(["green"]), prefix="before")])
         pixels = pair.read(pair.grid.window, pair.band_names)
         both = pixels.physical()[:, pixels.valid]
     assert pixels.valid.mean() > 0.95
@@ -107,7 +107,7 @@ def test_sentinel_1_folder_with_terrain(data_dir: Path) -> None:
         height = open_raster_layer(
             data_dir / "sar-dem" / "nasadem" / "ayt12.tif", "height", categorical=False
         )
-        made = Stack(opened, [Layer(source=height, required=False)])
+        made = Stack(opened, [StackLayer(source=height, required=False)])
         pixels = made.read(made.grid.window, ["vv", "vh", "height"])
     assert pixels.valid.all()
     assert -20 < np.median(pixels.data[1]) < np.median(pixels.data[0]) < -5

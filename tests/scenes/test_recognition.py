@@ -156,8 +156,8 @@ def test_single_bands_of_earth_engine(tmp_path: Path) -> None:
         write_raster(tmp_path / f"{label}.tif", np.full((8, 8), 1500, np.uint16))
     with scene(tmp_path) as opened:
         assert len(opened.band_names) == len(bands)
-        assert {item.name for item in opened.facts.left_out} == {f"{label}.tif" for label in aside}
-        assert all(item.why != "not known by name" for item in opened.facts.left_out)
+        assert {item.name for item in opened.metadata.left_out} == {f"{label}.tif" for label in aside}
+        assert all(item.why != "not known by name" for item in opened.metadata.left_out)
 
 
 @pytest.mark.parametrize("sensor", EXPORTS)
@@ -173,10 +173,10 @@ def test_exports_of_earth_engine_with_all_of_their_layers(tmp_path: Path, sensor
         assert opened.sensor.name == sensor
         assert len(opened.band_names) == len(bands)
         assert "coastal" not in opened.band_names or sensor.startswith("landsat")
-        assert {item.name.rpartition("(")[2].rstrip(")") for item in opened.facts.left_out} == {
+        assert {item.name.rpartition("(")[2].rstrip(")") for item in opened.metadata.left_out} == {
             f"{prefix}{label}" for label in aside
         }
-        assert all(item.why != "not known by name" for item in opened.facts.left_out)
+        assert all(item.why != "not known by name" for item in opened.metadata.left_out)
 
 
 def test_an_auxiliary_layer_alone_is_refused_but_may_be_named(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_a_package_of_hyp3(tmp_path: Path, packed: str) -> None:
         assert set(opened.band_names) == {"vv", "vh"}
         assert opened.sensor is not None
         assert opened.sensor.name == "sentinel-1"
-        left = {item.name.removeprefix(HYP3): item.why for item in opened.facts.left_out}
+        left = {item.name.removeprefix(HYP3): item.why for item in opened.metadata.left_out}
         rasters = {f"_{end}.tif" for end in ("dem", "inc_map", "inc_map_ell", "area", "rgb")}
         assert set(left) == rasters | {"_rgb.kmz", "_rgb.png", ".png"}
         assert left["_dem.tif"] == "heights"

@@ -21,7 +21,7 @@ from geoseg.errors import BandError, SceneError, SceneReadError, UsageError
 from geoseg.grid import Window
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.layers import open_raster_layer, open_vector_layer
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 
@@ -161,10 +161,10 @@ def stack(tmp_path: Path, image: Path) -> tuple[Stack, list[Scene]]:
     water = polygons(tmp_path / "w.gpkg", shapely.box(WEST, NORTH - 1000, WEST + 500, NORTH))
     scenes = [scene(image), scene(before)]
     layers = [
-        Layer(source=scenes[1], prefix="before"),
-        Layer(source=open_raster_layer(hand, "hand", categorical=False), required=False),
-        Layer(source=open_raster_layer(classes, "land", categorical=True)),
-        Layer(source=open_vector_layer(water, "permanent_water")),
+        StackLayer(source=scenes[1], prefix="before"),
+        StackLayer(source=open_raster_layer(hand, "hand", categorical=False), required=False),
+        StackLayer(source=open_raster_layer(classes, "land", categorical=True)),
+        StackLayer(source=open_vector_layer(water, "permanent_water")),
     ]
     return Stack(scenes[0], layers), scenes
 
@@ -237,11 +237,11 @@ def test_a_band_asked_for_twice_is_there_twice(tmp_path: Path, image: Path) -> N
 def test_layers_without_crs(tmp_path: Path, image: Path) -> None:
     plain = write(tmp_path / "plain.tif", np.ones((700, 600), np.uint8), crs=None)
     with scene(image) as opened, pytest.raises(SceneError, match="has no CRS but the scene has one"):
-        Stack(opened, [Layer(source=open_raster_layer(plain, "hand", categorical=False))])
+        Stack(opened, [StackLayer(source=open_raster_layer(plain, "hand", categorical=False))])
 
 
 def test_two_layers_of_one_name(tmp_path: Path, image: Path) -> None:
-    layer = Layer(source=open_raster_layer(image, "hand", categorical=False))
+    layer = StackLayer(source=open_raster_layer(image, "hand", categorical=False))
     with scene(image) as opened, pytest.raises(BandError, match="hand"):
         Stack(opened, [layer, layer])
     with pytest.raises(BandError, match="1 band"):

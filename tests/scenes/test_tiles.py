@@ -281,7 +281,7 @@ def test_bands_that_not_all_tiles_have_are_left_out(tmp_path: Path) -> None:
     )
     with scene(tmp_path) as opened:
         assert opened.band_names == ("green", "swir16", "nir08")
-        assert any("blue" in item.name and "not all tiles" in item.why for item in opened.facts.left_out)
+        assert any("blue" in item.name and "not all tiles" in item.why for item in opened.metadata.left_out)
 
 
 def test_blocks_of_tiles_that_a_stretch_of_rows_does_not_reach_need_no_cache(tmp_path: Path) -> None:
@@ -334,5 +334,5 @@ def test_angles_of_tiles_are_no_bands(tmp_path: Path) -> None:
     for number, tile in enumerate((UP, DOWN)):
         _write("hls", tmp_path, tile, number)
     with scene(tmp_path) as opened:
-        left = [item for item in opened.facts.left_out if item.why == "angle of sun or view"]
+        left = [item for item in opened.metadata.left_out if item.why == "angle of sun or view"]
         assert len(left) == 2 * len(hls.ANGLES)

@@ -117,7 +117,7 @@ def test_coarser_bands_are_interpolated_between_pixel_centres(tmp_path: Path) ->
     other = write(tmp_path / "x_nir.tif", coarse, pixel=20.0)
     with scene(fine, other) as opened:
         pixels = opened.read(opened.grid.window, ["nir"])
-        assert any("nir: brought to the grid by bilinear" in note for note in notes_of(opened))
+        assert any("nir: resampled to the grid by bilinear" in note for note in notes_of(opened))
     centre = np.meshgrid((np.arange(24) + 0.5) / 2 - 0.5, (np.arange(28) + 0.5) / 2 - 0.5, indexing="ij")
     expected = ndimage.map_coordinates(coarse.astype(float), centre, order=1, mode="nearest")
     assert pixels.data.dtype == np.uint16

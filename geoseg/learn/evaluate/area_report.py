@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import geoseg
-from geoseg.files.beside import check_writable
+from geoseg.files.output_files import check_writable
 from geoseg.learn.evaluate.map_accuracy import AreaReport
 from geoseg.methods.area_estimate import Z95, Estimate
 from geoseg.outputs.report import PAGE, UNKNOWN, Column, Report, Section, Table, columns, json_value

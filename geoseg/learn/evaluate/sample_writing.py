@@ -14,8 +14,8 @@ from pyogrio import raw
 
 import geoseg
 from geoseg.errors import UsageError
-from geoseg.files.beside import Beside, check_writable
 from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles, check_writable
 from geoseg.learn.evaluate.sample_drawing import Drawn
 from geoseg.learn.evaluate.sample_form import sample_qml
 
@@ -62,7 +62,7 @@ def write_sample(drawn: Drawn, path: Path, *, overwrite: bool) -> tuple[Path, ..
         OutputError: a file exists without `overwrite`, or cannot be written; nothing is left behind.
     """
     targets = sample_targets(path)
-    with Beside(targets, overwrite=overwrite) as beside, writing(path):
+    with OutputFiles(targets, overwrite=overwrite) as beside, writing(path):
         places = [beside.path(target) for target in targets]
         if len(places) == 1:
             _write_geopackage(drawn, places[0])

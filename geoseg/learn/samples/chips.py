@@ -18,7 +18,7 @@ from geoseg.methods.accuracy import IGNORE
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
-from geoseg.scenes.stack import Layer, Stack
+from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import Atmosphere, SceneSpec
 from geoseg.spec.presets import sensors
 
@@ -142,7 +142,7 @@ def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> S
         raise BandError("the network takes no band of the first image")
     first = scenes[0].select(own[0])
     layers = [
-        Layer(source=scene.select(names), prefix=image.prefix)
+        StackLayer(source=scene.select(names), prefix=image.prefix)
         for scene, names, image in zip(scenes[1:], own[1:], data.images[1:], strict=True)
         if names
     ]

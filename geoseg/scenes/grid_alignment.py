@@ -1,4 +1,4 @@
-"""How files lie to one another: tiles of one lattice of pixels, copies of one extent, or neither."""
+"""How the grids of files relate: tiles of one grid, copies of one extent, or neither."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.resampling import CLOSE, place, same_crs
 
 NUDGE = 0.25
-"""Pixels by which a tile may lie off the lattice of the first; it is moved onto it, not interpolated."""
+"""Pixels by which a tile may lie off the grid of the first tile; it is shifted without interpolation."""
 
 
 def are_tiles(one: Grid, other: Grid) -> bool:
-    """Whether two grids with pixels of one size do not cover the same ground; they are no duplicates then."""
+    """Return whether two grids of one pixel size cover different ground: they are tiles, not duplicates."""
     if one.crs is None or other.crs is None or not same_crs(one.crs, other.crs):
         return one.crs is not None and other.crs is not None
     # Compared in pixels, for coordinates of one corner differ by rounding.
@@ -42,14 +42,14 @@ def overlap(one: Grid, other: Grid) -> float:
     return area / min(one.height * one.width, other.height * other.width)
 
 
-def one_lattice(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]], float]:
-    """Return the grid that covers all rasters, where each begins on it (row, col), and the largest shift.
+def common_grid(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]], float]:
+    """Return the grid that covers all rasters, the first pixel of each on it, and the largest shift.
 
     Returns:
-        The grid of the first raster, extended; places; by how many pixels a raster was moved at most.
+        The grid of the first raster, extended; first pixels (row, col); the largest shift in pixels.
 
     Raises:
-        SceneError: the rasters are not of one CRS, pixel size and lattice; the message says what to do.
+        SceneError: the rasters differ in CRS, pixel size or alignment; the message says what to do.
     """
     first = rasters[0].grid
     places, nudge = [], 0.0
@@ -57,15 +57,15 @@ def one_lattice(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]],
         grid = raster.grid
         if grid.crs is None or first.crs is None:
             raise SceneError(
-                f"{base_name(raster.path)} is one of {len(rasters)} files with the same bands, and not all "
-                "have a CRS: where they lie is not known; give one, or assign a CRS (gdal_edit.py -a_srs)"
+                f"{base_name(raster.path)} is one of {len(rasters)} files with the same bands, and some "
+                "have no CRS: they cannot be mosaicked; give one file, or assign a CRS (gdal_edit.py -a_srs)"
             )
         placement = place(first, grid, what=base_name(raster.path))
         if placement.transformer is not None:
             raise SceneError(
                 f"{base_name(rasters[0].path)} and {base_name(raster.path)} lie in different CRSs "
-                f"({first.crs.to_string()}, {grid.crs.to_string()}): give those of one, or bring the others "
-                f"to it first: gdalwarp -t_srs {first.crs.to_string()} {_pixels(first)}-tap IN OUT"
+                f"({first.crs.to_string()}, {grid.crs.to_string()}): give files of one CRS, or reproject the "
+                f"others first: gdalwarp -t_srs {first.crs.to_string()} {_pixels(first)}-tap IN OUT"
             )
         move, reach = placement.forward, max(grid.height, grid.width, 1)
         drift = max(abs(move.a - 1), abs(move.e - 1), abs(move.b), abs(move.d)) * reach
@@ -75,18 +75,18 @@ def one_lattice(rasters: Sequence[Raster]) -> tuple[Grid, list[tuple[int, int]],
                 "pixels of different size" if drift > NUDGE / 2 else f"pixels that lie {off:.2f} pixel apart"
             )
             raise SceneError(
-                f"{base_name(rasters[0].path)} and {base_name(raster.path)} have {what}: bring them to one "
-                f"grid first: gdalwarp {_pixels(first)}-tap IN OUT"
+                f"{base_name(rasters[0].path)} and {base_name(raster.path)} have {what}: resample them to "
+                f"one grid first: gdalwarp {_pixels(first)}-tap IN OUT"
             )
         nudge = max(nudge, off)
         places.append((-round(move.f), -round(move.c)))
     top, left = min(row for row, _ in places), min(col for _, col in places)
     bottom = max(row + raster.grid.height for (row, _), raster in zip(places, rasters, strict=True))
     right = max(col + raster.grid.width for (_, col), raster in zip(places, rasters, strict=True))
-    whole = first.crop(Window(row=top, col=left, height=bottom - top, width=right - left))
-    return whole, [(row - top, col - left) for row, col in places], nudge if nudge > CLOSE else 0.0
+    grid = first.crop(Window(row=top, col=left, height=bottom - top, width=right - left))
+    return grid, [(row - top, col - left) for row, col in places], nudge if nudge > CLOSE else 0.0
 
 
 def _pixels(grid: Grid) -> str:
-    """Return the pixel size as gdalwarp is told it."""
+    """Return the pixel size as an option of gdalwarp."""
     return f"-tr {abs(grid.transform.a):g} {abs(grid.transform.e):g} " if grid.north_up else ""

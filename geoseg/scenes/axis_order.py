@@ -1,6 +1,6 @@
-"""Arrays of three dimensions that GDAL takes for bands, rows and columns in an order that they do not have.
+"""Arrays of three dimensions whose order is not bands, rows, columns, as GDAL assumes.
 
-GDAL takes the last two dimensions of an array for rows and columns. PRISMA stores (rows, bands, columns), and
+GDAL reads the last two dimensions of an array as rows and columns. PRISMA stores (rows, bands, columns), and
 netCDF files of spectra are often (rows, columns, bands).
 """
 
@@ -22,22 +22,22 @@ from geoseg.scenes.raster import Raster
 
 Axis = Literal["band", "row", "col"]
 Axes = tuple[Axis, Axis, Axis]
-"""What GDAL's bands, rows and columns are."""
+"""The axes that GDAL reads as bands, rows and columns."""
 
 IN_ORDER: Axes = ("band", "row", "col")
 
 GAP = 8
-"""Bands that lie no further apart are read at once, with those between."""
+"""Bands with an index difference up to this are read at once, with the bands between."""
 
 
 class Reordered(Raster):
-    """Such an array as a raster; without a place on the ground, unless its `grid` is set."""
+    """An array with its axes in the order bands, rows, columns; not georeferenced unless `grid` is set."""
 
     def __init__(self, path: str, axes: Axes) -> None:
         """Open an array.
 
         Raises:
-            SceneReadError: it cannot be read.
+            SceneReadError: the array cannot be read.
         """
         super().__init__(path)
         self._axes = axes
@@ -57,15 +57,15 @@ class Reordered(Raster):
 
     @property
     def mask_source(self) -> str | None:
-        """None: an array has no mask beside its nodata value."""
+        """None: an array has no mask except its nodata value."""
         return None
 
     def tags(self, index: int = 0) -> dict[str, str]:
-        """Metadata of the array; none of single bands."""
+        """Return the tags of the array; bands have none."""
         return {} if index else super().tags()
 
     def read(self, window: Window, indexes: Sequence[int]) -> NDArray[np.generic]:
-        """Return stored values (bands, height, width) of a window that lies on the raster.
+        """Return stored values (bands, height, width) of a window inside the raster.
 
         Raises:
             SceneReadError: the file is damaged there.
@@ -79,17 +79,17 @@ class Reordered(Raster):
         return out
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:  # noqa: ARG002
-        """There is none."""
+        """Return None: there is no mask band."""
         return None
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of what is decoded at once."""
+        """Rows and columns of a stored block."""
         sizes = self._block()
         return sizes["row"], sizes["col"]
 
     def decoded(self, indexes: Sequence[int]) -> int:
-        """Bytes a pixel of what is decoded for some bands."""
+        """Return the bytes a pixel that are decoded for some bands."""
         deep = self._block()["band"]
         blocks = {(index - 1) // deep for first, last in _runs(indexes) for index in range(first, last + 1)}
         return min(len(blocks) * deep, self.count) * self.dtypes[0].itemsize
@@ -99,7 +99,7 @@ class Reordered(Raster):
         return dict(zip(self._axes, (1, *self._dataset.block_shapes[0]), strict=True))
 
     def _part(self, window: Window, first: int, last: int) -> NDArray[np.generic]:
-        """Return neighbouring bands (1-based, both inclusive), as (bands, height, width)."""
+        """Return the bands from `first` to `last` (1-based, both inclusive), as (bands, height, width)."""
         spans: dict[Axis, tuple[int, int]] = {
             "band": (first - 1, last),
             "row": (window.row, window.stop_row),
@@ -115,7 +115,7 @@ class Reordered(Raster):
 
 
 def _runs(indexes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return first and last of each group of bands that are read at once."""
+    """Return the first and last band of each group that is read at once."""
     ordered = sorted(set(indexes))
     ends = [a for a, b in itertools.pairwise(ordered) if b - a > GAP]
     starts = [b for a, b in itertools.pairwise(ordered) if b - a > GAP]

@@ -13,7 +13,7 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError
 from geoseg.features import Features
-from geoseg.files.beside import Beside
+from geoseg.files.output_files import OutputFiles
 from geoseg.outputs import check_writable, companions, open_vector, write_report
 from geoseg.outputs.layer import Kind
 from geoseg.run_record import RunRecord
@@ -56,14 +56,17 @@ def test_read_only_folders_are_told(tmp_path: Path) -> None:
         pytest.skip("root may write everywhere here: no /proc")
     with pytest.raises(OutputError, match="write elsewhere"):
         check_writable([closed / "a.gpkg"], overwrite=False)
-    with pytest.raises(OutputError, match="write elsewhere"), Beside([closed / "a.gpkg"], overwrite=False):
+    with (
+        pytest.raises(OutputError, match="write elsewhere"),
+        OutputFiles([closed / "a.gpkg"], overwrite=False),
+    ):
         pytest.fail("entered")
 
 
 def test_all_targets_are_committed_or_none(tmp_path: Path) -> None:
     one, two = tmp_path / "one.txt", tmp_path / "sub" / "two.txt"
     two.parent.mkdir()
-    with Beside([one, two], overwrite=False) as beside:
+    with OutputFiles([one, two], overwrite=False) as beside:
         beside.path(one).write_text("1")
         with pytest.raises(OutputError, match=r"two\.txt"):
             beside.commit()
@@ -132,7 +135,7 @@ def test_the_map_comes_last(tmp_path: Path) -> None:
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    with Beside([path], overwrite=False) as beside:
+    with OutputFiles([path], overwrite=False) as beside:
         beside.path(path).write_text("ours")
         path.write_text("theirs")
         with pytest.raises(OutputError, match="exists"):
@@ -145,7 +148,7 @@ def test_behind_a_link_the_file_is_replaced_and_the_link_stays(tmp_path: Path) -
     real.parent.mkdir()
     real.write_text("old")
     link.symlink_to(real)
-    with Beside([link], overwrite=True) as beside:
+    with OutputFiles([link], overwrite=True) as beside:
         beside.path(link).write_text("new")
         beside.commit()
     assert link.is_symlink()
@@ -155,7 +158,7 @@ def test_behind_a_link_the_file_is_replaced_and_the_link_stays(tmp_path: Path) -
 def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
     path, usual = tmp_path / "a.txt", tmp_path / "usual.txt"
     usual.touch()
-    with Beside([path], overwrite=False) as beside:
+    with OutputFiles([path], overwrite=False) as beside:
         beside.path(path).touch()
         beside.commit()
     assert path.stat().st_mode == usual.stat().st_mode

@@ -15,36 +15,34 @@ Nodes = tuple[tuple[int, int, float], ...]
 
 
 def nodes_at(file: rasterio.DatasetReader, name: str, lon: float, lat: float, *, degrees: bool) -> Nodes:
-    """Return the pixels whose centres lie around a place.
+    """Return the four pixels around a place, with weights.
 
-    Within half a pixel of the edge the outermost pixels count alone. A grid in degrees may count longitude
-    from -180 or from 0, and goes on at its edge where it runs around the globe.
+    Within half a pixel of the edge, only the outermost pixels have weight. A grid in degrees may have
+    longitudes from -180 or from 0; a global grid is continued at its edge.
 
     Args:
         file: an open raster.
         name: for messages.
         lon: degrees east.
         lat: degrees north.
-        degrees: whether a file without CRS counts degrees of longitude and latitude.
+        degrees: whether a file without CRS is in degrees of longitude and latitude.
 
     Raises:
-        SceneError: the raster lies nowhere, or the place outside of it.
+        SceneError: the raster is not georeferenced, or the place lies outside it.
     """
     crs = CRS.from_wkt(file.crs.to_wkt()) if file.crs else None
     transform = Affine(*file.transform[:6])
     if (crs is None and not degrees) or transform == Affine.identity():
-        raise SceneError(
-            f"{name} is no regular grid on the ground: it needs a CRS, or several longitudes and latitudes"
-        )
+        raise SceneError(f"{name} is not a regular grid: it needs a CRS, or arrays of longitude and latitude")
     if crs is not None and crs.is_geographic and crs.is_derived:
-        raise SceneError(f"{name} has a grid of rotated longitudes and latitudes; regrid it to plain ones")
+        raise SceneError(f"{name} has a rotated-pole grid; regrid it to longitude and latitude")
     geographic = crs is None or crs.is_geographic
     x, y = lon, lat
     if crs is not None and not geographic:
         x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
     a, b, c, d, e, f = transform[:6]
     if geographic:
-        # The first longitude at or after the grid's edge.
+        # The first longitude at or after the edge of the grid.
         x = c + math.copysign((math.copysign(1, a) * (x - c)) % 360, a)
     determinant = a * e - b * d
     col = (e * (x - c) - b * (y - f)) / determinant - 0.5
@@ -52,7 +50,7 @@ def nodes_at(file: rasterio.DatasetReader, name: str, lon: float, lat: float, *,
     around = geographic and abs(abs(a) * file.width - 360) < abs(a) / 2
     if not (-0.5 <= row <= file.height - 0.5 and (around or -0.5 <= col <= file.width - 0.5)):
         raise SceneError(
-            f"{name} does not reach {lon:.3f}, {lat:.3f} (longitude, latitude); give a file of that place"
+            f"{name} does not cover {lon:.3f}, {lat:.3f} (longitude, latitude); give a file of that place"
         )
     rows, cols = _pair(row, file.height, around=False), _pair(col, file.width, around=around)
     return tuple((i, j, p * q) for i, p in rows for j, q in cols)

@@ -1,4 +1,4 @@
-"""Where a file holds its two components of wind at 10 m: netCDF variables, GRIB messages, or bands."""
+"""Find the two components of wind at 10 m in a file: netCDF variables, GRIB messages or bands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VARIABLES = tuple(
 """netCDF variables: u10 (ERA5), U10M (GEOS-FP, MERRA-2), 10m_u_component_of_wind, UGRD_10maboveground."""
 
 _DESCRIBED = tuple(rf"(?i:{letter}(_?10)?m?|10m?_?{letter}|10 ?m(etre)? {letter}\b.*)$" for letter in "uv")
-"""What bands of other rasters are described as."""
+"""Descriptions of the bands of other rasters."""
 
 _SPEEDS = {
     "": 1.0,
@@ -41,7 +41,7 @@ _SPEEDS = {
     "km/h": 1 / 3.6,
     "kmh-1": 1 / 3.6,
 }
-"""m/s of a unit, written without spaces and brackets."""
+"""m/s by unit, without spaces and brackets."""
 
 
 _GRID_NAMES = {"x_wind", "y_wind", "grid_eastward_wind", "grid_northward_wind"}
@@ -50,20 +50,20 @@ _GRID_NAMES = {"x_wind", "y_wind", "grid_eastward_wind", "grid_northward_wind"}
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """Wind towards the east, or towards the north."""
+    """The eastward or northward component of wind."""
 
     file: rasterio.DatasetReader
     slices: Sequence[Slice]
     degrees: bool
-    """Whether a file without CRS counts degrees of longitude and latitude."""
+    """Whether a file without CRS is in degrees of longitude and latitude."""
     gain: float = 1.0
-    """m/s of its unit."""
+    """m/s in one stored unit."""
     along_grid: bool = False
-    """Whether it points along the columns or rows of a projected grid instead of east or north."""
+    """Whether the component is along the columns or rows of a projected grid."""
 
 
 def open_raster(path: str) -> rasterio.DatasetReader:
-    """Open a file or variable without GDAL's warnings about grids, which are judged later."""
+    """Open a file or variable without GDAL's warnings about its grid, which is checked later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         file = rasterio.open(path)
@@ -72,16 +72,16 @@ def open_raster(path: str) -> rasterio.DatasetReader:
 
 
 def components(path: str, name: str, stack: ExitStack) -> list[Component]:
-    """Open a file and find wind towards the east and towards the north; `stack` closes what is open.
+    """Open a file and find the eastward and northward wind; `stack` closes the files.
 
     Args:
-        path: of one file, no archive.
+        path: of a file, not an archive.
         name: of the file, for errors.
         stack: owns the open files.
 
     Raises:
         RasterioError: the file cannot be read.
-        SceneError: it has no such components, or they are not told apart.
+        SceneError: it has no such components, or they cannot be distinguished.
     """
     file = stack.enter_context(open_raster(path))
     if file.driver in {"netCDF", "HDF5"}:
@@ -92,7 +92,7 @@ def components(path: str, name: str, stack: ExitStack) -> list[Component]:
         return _two_bands(file, name)
     common = {item.time for item in parts[0][1]} & {item.time for item in parts[1][1]}
     if not common:
-        raise SceneError(f"{name} holds no time at which it has both U and V; give a file with both")
+        raise SceneError(f"{name} has no time with both U and V; give a file with both")
     return [
         _component(part, path, [item for item in slices if item.time in common], name)
         for part, slices in parts
@@ -100,7 +100,7 @@ def components(path: str, name: str, stack: ExitStack) -> list[Component]:
 
 
 def _component(file: rasterio.DatasetReader, path: str, slices: Sequence[Slice], name: str) -> Component:
-    """Return a component with its unit and its direction."""
+    """Return a component with its unit and direction."""
     band = slices[0].band
     return Component(
         file=file,
@@ -112,22 +112,22 @@ def _component(file: rasterio.DatasetReader, path: str, slices: Sequence[Slice],
 
 
 def _gain(file: rasterio.DatasetReader, band: int, name: str) -> float:
-    """Return how many m/s a band's unit is; 1 where it has none."""
+    """Return the m/s in the unit of a band; 1 where it has none."""
     tags = file.tags(band)
     unit = tags.get("units") or tags.get("GRIB_UNIT") or file.units[band - 1] or ""
     gain = _SPEEDS.get(re.sub(r"[\s\[\]]", "", unit).lower())
     if gain is None:
         raise SceneError(
-            f"{name}: wind in {unit!r} is not understood; give it in m/s, or the speed with --wind"
+            f"{name}: the unit {unit!r} of wind is not known; give wind in m/s, or the speed with --wind"
         )
     return gain
 
 
 def _along_grid(file: rasterio.DatasetReader, path: str, band: int, name: str) -> bool:
-    """Whether a component points along a projected grid; longitudes and latitudes are east and north.
+    """Return whether a component is along a projected grid; in other grids it is eastward or northward.
 
     Raises:
-        SceneError: the file is a copy of GRIB, which does not tell it.
+        SceneError: the file is a copy of GRIB, which does not state it.
     """
     if file.crs is None or not file.crs.is_projected:
         return False
@@ -136,7 +136,7 @@ def _along_grid(file: rasterio.DatasetReader, path: str, band: int, name: str) -
         return points_along_grid(path)
     if "GRIB_ELEMENT" in tags:
         raise SceneError(
-            f"{name} is a copy of GRIB that does not tell whether its wind points along its grid; give the "
+            f"{name} is a copy of GRIB that does not state whether its wind is along its grid; give the "
             "GRIB file itself, or the speed with --wind"
         )
     return tags.get("standard_name", "") in _GRID_NAMES
@@ -148,35 +148,35 @@ def _variables(
     """Open the two variables of a netCDF file."""
     inner = [text.rpartition(":")[2].strip("/") for text in file.subdatasets]
     inner = inner or [file.tags(1).get("NETCDF_VARNAME", "")]
-    found = [[item for item in inner if pattern.fullmatch(item)] for pattern in _VARIABLES]
-    for letter, variables in zip("uv", found, strict=True):
+    matches = [[item for item in inner if pattern.fullmatch(item)] for pattern in _VARIABLES]
+    for letter, variables in zip("uv", matches, strict=True):
         if len(variables) != 1:
-            what = f"several variables {', '.join(variables)}" if variables else f"no variable {letter}10"
+            what = f"several variables ({', '.join(variables)})" if variables else f"no variable {letter}10"
             raise SceneError(
                 f"{name} has {what}; it has {', '.join(inner)[:120] or 'none'}. Give u10 and v10 of ERA5 "
                 "(single levels) or U10M and V10M of GEOS-FP, or the speed with --wind"
             )
-    return [stack.enter_context(open_raster(f'NETCDF:"{path}":{variables[0]}')) for variables in found]
+    return [stack.enter_context(open_raster(f'NETCDF:"{path}":{variables[0]}')) for variables in matches]
 
 
 def _described(file: rasterio.DatasetReader) -> str:
-    """What the bands of a file are described as, for messages."""
+    """Return the descriptions of the bands of a file, for messages."""
     texts = [text for text in file.descriptions if text]
     return f" described as {', '.join(texts[:6])}" if texts else ""
 
 
 def _two_bands(file: rasterio.DatasetReader, name: str) -> list[Component]:
     """Return both components of a raster of one time."""
-    found = [
+    matches = [
         [band for band, text in enumerate(file.descriptions, start=1) if re.match(pattern, text or "")]
         for pattern in _DESCRIBED
     ]
-    if not any(found) and file.count == 2 and not any(file.descriptions):
-        found = [[1], [2]]
-    if [len(bands) for bands in found] != [1, 1]:
+    if not any(matches) and file.count == 2 and not any(file.descriptions):
+        matches = [[1], [2]]
+    if [len(bands) for bands in matches] != [1, 1]:
         raise SceneError(
-            f"{name} has {file.count} band(s){_described(file)}, and not one described as U10, one as V10; "
-            "describe them so, give GRIB, or netCDF with u10 and v10, or the speed with --wind"
+            f"{name} has {file.count} band(s){_described(file)}, but not one described as U10, one as V10; "
+            "set the descriptions, give GRIB, or netCDF with u10 and v10, or the speed with --wind"
         )
     return [
         Component(
@@ -185,5 +185,5 @@ def _two_bands(file: rasterio.DatasetReader, name: str) -> list[Component]:
             degrees=False,
             gain=_gain(file, band, name),
         )
-        for (band,) in found
+        for (band,) in matches
     ]

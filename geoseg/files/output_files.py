@@ -1,0 +1,192 @@
+"""Write outputs to a hidden folder, then rename them: readers see the old file or the new one, never a part.
+
+All outputs of a run share one `OutputFiles`. They are written in a hidden folder next to their final path (on
+the same file system, so that the rename is atomic), under their final names (so that sidecar files and
+journals of GDAL and SQLite are in that folder too), and are moved to their final paths together. The folder
+is removed when the run ends, also after an error.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from geoseg.errors import OutputError
+from geoseg.files.disk import explain, writing
+from geoseg.files.inputs import input_at
+
+STALE = ("-wal", "-shm", "-journal", ".aux.xml", ".ovr", ".msk")
+"""Suffixes of sidecar files of an old file, which readers would apply to the file that replaces it."""
+
+
+def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[str | Path] = ()) -> None:
+    """Check that files can be written; called before any work and again before files are moved.
+
+    Args:
+        paths: every file that will be written, companion files included.
+        overwrite: whether existing files may be replaced.
+        inputs: files that will be read, besides those that this run has opened (`geoseg.files.inputs`).
+
+    Raises:
+        OutputError: a path is named twice, is an input under any name or link, exists without `overwrite`,
+            is a folder, or its folder is missing or cannot be written.
+    """
+    targets: set[Path] = set()
+    named = [str(path) for path in inputs]
+    for path in paths:
+        target = path.resolve()
+        if target in targets:
+            raise OutputError(f"{path}: two outputs have this name; name a file for each")
+        for part in (path, *_sidecars(target)):
+            if (opened := input_at(part, named)) is not None:
+                what = "an input" if opened.resolve() == target else f"an input ({opened})"
+                raise OutputError(f"{part}: is {what} of this run; write to another file")
+        targets.add(target)
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file in it")
+        _check_folder(path, target.parent)
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists; add --overwrite to replace it")
+
+
+def _sidecars(target: Path) -> list[Path]:
+    """Return the paths of sidecar files that readers may have written for a file."""
+    return [target.with_name(target.name + suffix) for suffix in STALE]
+
+
+def _check_folder(path: Path, folder: Path) -> None:
+    """Raise `OutputError` if no file can be created in `folder`."""
+    if not folder.exists():
+        raise OutputError(f"{path}: the folder {folder} does not exist; create it or write elsewhere")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: {folder} is a file, not a folder; write elsewhere")
+    try:
+        # Permission bits do not show read-only mounts, and do not apply to root: create a file to test it.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise explain(path, error) from error
+
+
+class OutputFiles:
+    """The outputs of a run until they are moved to their final paths; a context manager.
+
+    Files that were not committed are removed at its end.
+    """
+
+    def __init__(self, targets: Sequence[Path], *, overwrite: bool) -> None:
+        self._targets = tuple(targets)
+        self._overwrite = overwrite
+        self._folders: dict[Path, Path] = {}
+
+    def __enter__(self) -> Self:
+        check_writable(self._targets, self._overwrite)
+        try:
+            for target in self._targets:
+                # The file that a link points to is replaced; the link stays.
+                parent = target.resolve().parent
+                if parent not in self._folders:
+                    with writing(target):
+                        folder = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=parent)
+                    self._folders[parent] = Path(folder)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def path(self, target: Path, *, name: str | None = None) -> Path:
+        """Return the path at which to write `target`, or a working file `name` in the same folder."""
+        final = target.resolve()
+        return self._folders[final.parent] / (name or final.name)
+
+    def commit(self) -> None:
+        """Move every file to its final path, the first target last: where it exists, all others do.
+
+        Raises:
+            OutputError: a file is missing or cannot be moved, or appeared in the meantime and may not be
+                replaced; then all files are as they were before.
+        """
+        check_writable(self._targets, self._overwrite)
+        for target in self._targets:
+            with writing(target):
+                _flush(self.path(target))
+        with writing(self._targets[0]), ExitStack() as undo:
+            for target in reversed(self._targets):
+                with writing(target):
+                    _exchange(self.path(target), target.resolve(), undo)
+            undo.pop_all()
+
+    def __exit__(self, *_: object) -> None:
+        for folder in self._folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._folders.clear()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk: a network disk or a full disk may report an error only now."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _exchange(new: Path, target: Path, undo: ExitStack) -> None:
+    """Move a file to its final path and remove sidecar files of the old one; `undo` restores all of them."""
+    for stale in _sidecars(target):
+        _back_up(stale, new.parent, undo)
+        stale.unlink(missing_ok=True)
+    _back_up(target, new.parent, undo)
+    os.replace(new, target)
+
+
+def _back_up(target: Path, folder: Path, undo: ExitStack) -> None:
+    """Link a file into a folder so that `undo` can restore it."""
+    if not target.exists():
+        undo.callback(target.unlink, missing_ok=True)
+        return
+    backup = folder / f".{target.name}.replaced"
+    undo.callback(_restore, backup, target)
+    try:
+        os.link(target, backup)
+    except OSError:
+        # On a file system without links the file is missing for a moment.
+        os.replace(target, backup)
+
+
+def _restore(backup: Path, target: Path) -> None:
+    if backup.exists():
+        os.replace(backup, target)
+
+
+def write_texts(texts: Mapping[Path, str], files: OutputFiles) -> None:
+    """Write text files as outputs of a run.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    for path, text in texts.items():
+        with writing(path):
+            files.path(path).write_text(text, encoding="utf-8")
+
+
+def write_report(folder: Path, texts: Mapping[str, str], *, overwrite: bool = True) -> tuple[Path, ...]:
+    """Write the text files of a report into a folder, which is created if needed; return their paths.
+
+    Args:
+        folder: for all files.
+        texts: by file name.
+        overwrite: whether existing files are replaced.
+
+    Raises:
+        OutputError: a file cannot be written, or exists without `overwrite`; then no file is written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    named = {folder / name: text for name, text in texts.items()}
+    with OutputFiles(list(named), overwrite=overwrite) as files:
+        write_texts(named, files)
+        files.commit()
+    return tuple(named)
