@@ -1,1 +1,1 @@
-"""Atmosphere: clouds, haze and a low sun: what of a scene cannot be mapped, or is corrected first."""
+"""Clouds, haze and a low sun: masks, warnings and the reflectance that a map needs."""

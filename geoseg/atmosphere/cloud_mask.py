@@ -1,4 +1,4 @@
-"""A mask of clouds and cloud shadow by a network: made once over a scene, then used like a quality layer."""
+"""Mask clouds and cloud shadow by a network; the mask is used like a quality layer."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ from geoseg.spec.presets import quality_layers
 LOG = logging.getLogger(__name__)
 
 MARGIN = 128
-"""Pixels of the mask around a cropped area that it is made of too: clouds beyond throw shadows into it."""
+"""Pixels that the mask extends beyond a cropped area, since clouds there cast shadows into it."""
 
 MASK = "clouds.tif"
-"""Name of the mask's file."""
+"""File name of the mask."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CloudMask:
-    """A mask on disk."""
+    """A cloud mask on disk."""
 
     path: Path
     """uint8: values of the network's classes; 255 where nothing was observed."""
     quality: str
-    """Kind of quality layer that tells what the values mean."""
+    """Kind of quality layer, which gives the meaning of the values."""
     network: dict[str, JsonValue]
-    """What a record keeps of the network."""
+    """Description of the network for the run record."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,7 +64,7 @@ class NetworkLayer(RasterLayer):
     network: dict[str, JsonValue]
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return kind, title and network; the mask itself is gone when the map is there."""
+        """Return kind, title and network; the file is removed after the run."""
         return {"kind": self.spec.name, "title": self.title, "network": self.network}
 
 
@@ -77,18 +77,18 @@ def with_cloud_mask(
     *,
     dry_run: bool = False,
 ) -> Scene:
-    """Return a view of a scene that a cloud network hides, where `--clouds` asks for one.
+    """Return a view of a scene with clouds masked by a network, where `--clouds` demands it.
 
-    `auto` asks where no quality layer tells clouds and a network is installed; a scene that none fits, or
-    that is too small, stays as it is, and that is told. `network` asks in any case.
+    `auto` does where no quality layer flags clouds and a network is installed; where none fits, or the scene
+    is too small, a note is logged and the scene is not masked. `network` does in any case.
 
     Args:
-        scene: with all its bands, not cropped.
-        request: says what masks clouds.
-        run: runtime, device and memory; and the area that is mapped, beyond which no mask is made.
+        scene: with all bands, not cropped.
+        request: has the option `--clouds`.
+        run: runtime, device and memory; and the mapped area, to which the mask is limited.
         stack: closes and removes the mask.
-        progress: is told how far it is.
-        dry_run: only tell that a network would mask clouds.
+        progress: is called with the progress.
+        dry_run: only note that a network would mask clouds.
 
     Raises:
         RuntimeMissingError: `network`, and none is installed; or the runtime or device is missing.
@@ -109,9 +109,9 @@ def make_cloud_mask(
     *,
     dry_run: bool = False,
 ) -> CloudMask | None:
-    """Make the mask that `with_cloud_mask` uses; None: none is asked for, or in `auto` none can be made.
+    """Make the mask that `with_cloud_mask` uses; None: `--clouds` demands none, or `auto` cannot make one.
 
-    Arguments and errors are those of `with_cloud_mask`. The mask is there until `stack` is closed.
+    Arguments and errors are those of `with_cloud_mask`. The mask exists until `stack` is closed.
     """
     asked = request.clouds == "network"
     wanted = asked or (request.clouds == "auto" and "cloud" not in scene.quality.conditions)
@@ -125,18 +125,18 @@ def make_cloud_mask(
         if isinstance(error, ModelError):
             note(LOG, f"clouds are not masked by a network: {error}")
         return None
-    # What hides the ground is looked for in all that was seen, whatever else hides it.
+    # Clouds are sought in all observed pixels, whatever quality layers mask.
     seen = scene.with_quality(Quality()).uncropped().select([band.name for band in model.bands])
     grid = mask_grid(seen.grid, clip(seen, run).grid, package.pixel)
     if not asked and min(grid.height, grid.width) < package.least:
         note(
             LOG,
             f"{scene.name}: {grid.height} x {grid.width} pixels of about {package.pixel:g} m are too few for "
-            "the cloud network to be sure, so that it was not asked; --clouds network asks it all the same",
+            "a reliable result of the cloud network, which is not used (--clouds network uses it)",
         )
         return None
     if dry_run:
-        note(LOG, f"{scene.name}: {package.title} masks clouds first; the plan does not count it")
+        note(LOG, f"{scene.name}: {package.title} masks clouds first; the plan does not include it")
         return None
     path = stack.enter_context(scratch_folder()) / MASK
     view = seen.onto(grid)
@@ -150,13 +150,13 @@ def make_cloud_mask(
     note(
         LOG,
         f"{scene.name}: clouds and cloud shadow by {package.title}, {model.name}, on pixels of "
-        f"{view.grid.pixel_size_m[1]:.3g} m (--clouds none maps without)",
+        f"{view.grid.pixel_size_m[1]:.3g} m (--clouds none maps without it)",
     )
     return CloudMask(path=path, quality=package.quality, network=describe_model(model))
 
 
 def masked_by(scene: Scene, mask: CloudMask, stack: ExitStack) -> Scene:
-    """Return a view of a scene that a mask hides; `stack` closes the mask's file."""
+    """Return a view of a scene with a mask applied; `stack` closes the file of the mask."""
     kind = quality_layers()[mask.quality]
     layer = NetworkLayer(
         raster=stack.enter_context(Raster(str(mask.path))),
@@ -170,12 +170,12 @@ def masked_by(scene: Scene, mask: CloudMask, stack: ExitStack) -> Scene:
 
 
 def mask_grid(whole: Grid, part: Grid, pixel: float) -> Grid:
-    """Return the grid of a mask: blocks of a scene's pixels near to a size, around a part of the scene.
+    """Return the grid of a mask around a part of a scene; its pixels are blocks of pixels of the scene.
 
     Args:
         whole: of the scene.
-        part: of what is mapped, a crop of it.
-        pixel: m.
+        part: of the mapped area, a crop of it.
+        pixel: size in m that the pixels of the mask approximate.
     """
     down, right = (_block(pixel / size) for size in whole.pixel_size_m)
     back = ~whole.transform
@@ -204,7 +204,7 @@ def _block(ratio: float) -> int:
 
 
 def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Progress) -> None:
-    """Run a network over a scene in tiles, and write its classes."""
+    """Map a scene by a network in tiles, and write its classes."""
     with prefixed("clouds: "):
         recipe = network_recipe(model, view, Mirrored(view), _run_of(run))
 
@@ -224,8 +224,8 @@ def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Pr
 
 
 def _run_of(run: RunSpec) -> RunSpec:
-    """How the network is run: as the map's own, as far as it can be, but in tiles of its own."""
-    # On processors torch takes a hundred times as long for weights of half precision, which these have.
+    """Return the options of the run for the cloud network, which has tiles of its own."""
+    # On CPUs torch needs a hundred times as long for weights of half precision, which these are.
     slow = run.runtime == "torch" and run.device in {"auto", "cpu"}
     return run.model_copy(
         update={
@@ -240,7 +240,7 @@ def _run_of(run: RunSpec) -> RunSpec:
 
 
 def _job(recipe: NetworkRecipe, run: RunSpec, scratch: Path) -> Job:
-    """What is scored, and how."""
+    """Return the job that scores the scene."""
     tiles = TileGrid(grid=recipe.source.grid, size=recipe.tile, overlap=recipe.overlap)
     ranges = column_bands(
         tiles, bands=len(recipe.bands), itemsize=4, planes=recipe.session.planes, limit_mib=run.max_memory
@@ -278,7 +278,7 @@ def _open(path: Path, grid: Grid) -> rasterio.io.DatasetWriter:
 
 
 def _writer(file: rasterio.io.DatasetWriter, folder: Path) -> Callable[[Strip], None]:
-    """Return what writes finished rows into a file of a scratch folder."""
+    """Return a function that writes finished rows into a file of a scratch folder."""
 
     def write(strip: Strip) -> None:
         height, width = strip.classes.shape

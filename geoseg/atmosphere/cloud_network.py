@@ -1,4 +1,4 @@
-"""Which network tells clouds and cloud shadow of a scene, of those that the extra `clouds` installs."""
+"""Choose the cloud network for a scene, of those that the extra `clouds` installs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from geoseg.spec.presets import cloud_networks
 
 
 def cloud_network_for(scene: Scene) -> tuple[CloudSpec, ModelSpec]:
-    """Return the network that tells a scene's clouds, by its bands and its level, and the package it is from.
+    """Return the cloud network for the bands and the level of a scene, with its package.
 
-    Only files of the package are used; its code is not imported.
+    Only files of the package are read; its code is not imported.
 
     Raises:
-        RuntimeMissingError: no package of networks is installed.
-        ModelError: none of its networks fits the scene, or the package holds other files.
+        RuntimeMissingError: no package of cloud networks is installed.
+        ModelError: no network fits the scene, or the package does not hold its file.
     """
     known = cloud_networks()
     installed = [spec for spec in known if _folder(spec) is not None]
@@ -31,13 +31,13 @@ def cloud_network_for(scene: Scene) -> tuple[CloudSpec, ModelSpec]:
     level = level_of(scene)
     if level is None:
         raise ModelError(
-            f"{scene.name}: cloud networks take surface or top-of-atmosphere reflectance of an optical "
-            "sensor, which this is not known to be; name the sensor with --sensor, or leave --clouds out"
+            f"{scene.name}: cloud networks need surface or top-of-atmosphere reflectance of an optical "
+            "sensor, and the sensor is unknown: name it with --sensor, or leave --clouds out"
         )
     if scene.grid.crs is None:
         raise ModelError(
-            f"{scene.name}: cloud networks know pixels of about {installed[0].pixel:g} m, and without a CRS "
-            "these have no size; give the raster its CRS (gdal_edit.py -a_srs)"
+            f"{scene.name}: cloud networks need pixels of about {installed[0].pixel:g} m, and without a CRS "
+            "the pixel size is unknown: give the raster its CRS (gdal_edit.py -a_srs)"
         )
     for spec in installed:
         for network in spec.networks:
@@ -45,12 +45,12 @@ def cloud_network_for(scene: Scene) -> tuple[CloudSpec, ModelSpec]:
                 return spec, _described(spec, network)
     needed = ", ".join(band.name for band in installed[0].networks[-1].bands)
     raise ModelError(
-        f"{scene.name}: cloud networks need {needed} as reflectance, and not all of them are there"
+        f"{scene.name}: cloud networks need {needed} as reflectance, and the scene lacks some of them"
     )
 
 
 def _has(scene: Scene, spec: CloudSpec, network: CloudNetworkSpec) -> bool:
-    """Whether a scene has a network's bands, in its units."""
+    """Return whether a scene has the bands of a network, in its units."""
     try:
         view = scene.select([band.name for band in network.bands])
     except BandError:
@@ -59,10 +59,10 @@ def _has(scene: Scene, spec: CloudSpec, network: CloudNetworkSpec) -> bool:
 
 
 def _described(spec: CloudSpec, network: CloudNetworkSpec) -> ModelSpec:
-    """Describe a network as any other.
+    """Return the description of a network.
 
     Raises:
-        ModelError: the package that is installed does not hold its file.
+        ModelError: the installed package does not hold its file.
     """
     weights = (_folder(spec) or Path()) / network.file
     if not weights.is_file():
@@ -91,7 +91,7 @@ def _described(spec: CloudSpec, network: CloudNetworkSpec) -> ModelSpec:
 
 
 def _folder(spec: CloudSpec) -> Path | None:
-    """Where the files of a package lie; None: it is not installed."""
+    """Return the folder of a package; None: it is not installed."""
     found = find_spec(spec.package)
     places = [] if found is None else list(found.submodule_search_locations or ())
     return Path(places[0]) if places else None

@@ -1,4 +1,4 @@
-"""Say when clouds, or shadows of clouds and of a low sun, may have spoiled an optical water map."""
+"""Warn of clouds, cloud shadow and a low sun in optical scenes, and note what quality layers mask."""
 
 from __future__ import annotations
 
@@ -12,39 +12,40 @@ from geoseg.methods.cloud import clouds, shadow_candidates
 from geoseg.methods.sun import at_local_hour, solar_zenith
 from geoseg.methods.water_index import ndwi
 from geoseg.scenes import Scene
+from geoseg.scenes.sensor_kind import kind_of
 from geoseg.spec import Condition
 
 LOG = logging.getLogger(__name__)
 
 VISIBLE = ("blue", "green", "red")
 BLOCKS = 16
-"""Blocks of 512² pixels that are looked at."""
+"""Number of blocks of 512² pixels in the sample."""
 
 REACH_M = 1000.0
-"""Metres from a cloud within which its shadow is sought."""
+"""m: distance from a cloud within which its shadow is sought."""
 
 LOW_SUN = 30.0
-"""Degrees above the horizon below which a house throws a shadow of nearly twice its height."""
+"""Degrees: sun elevation below which shadows of houses are nearly twice as long as their height."""
 
 USUAL_HOUR = 10.5
-"""Mean local solar time at which Sentinel-2 and Landsat pass, about."""
+"""Approximate mean local solar time of overpass of Sentinel-2 and Landsat."""
 
-WORTH_SAYING = 0.01
-"""Share of the sample from which clouds are told."""
+NOTABLE_SHARE = 0.01
+"""Share of the sample from which clouds and shadows are reported."""
 
 
 COVERED = 0.99
-"""Share of a scene that quality layers must cover, or it is warned of."""
+"""Share of a scene that a quality layer must cover; below, a warning is given."""
 
 
-def tell_hidden(scene: Scene) -> None:
-    """Tell what quality layers hide of a scene; of an optical scene without them, what a screen finds.
+def report_masked(scene: Scene) -> None:
+    """Note the shares that quality layers mask; without them, warn of clouds in an optical scene.
 
     Args:
-        scene: of any kind, clipped to what is mapped.
+        scene: of any kind, clipped to the mapped area.
     """
     if scene.quality.layers:
-        note(LOG, hidden_text(scene))
+        note(LOG, masked_text(scene))
         covered = scene.quality.coverage()
         if covered < COVERED:
             titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
@@ -54,35 +55,30 @@ def tell_hidden(scene: Scene) -> None:
                 f"{scene.name}: {titles}: a layer covers only {covered:.0%} of the scene; beyond it nothing "
                 "is masked. Check that it belongs to this scene",
             )
-    if "cloud" not in scene.quality.conditions and optical(scene):
+    if "cloud" not in scene.quality.conditions and kind_of(scene) != "sar":
         warning = cloud_warning(scene)
         if warning is not None:
             warn(LOG, "clouds-not-masked", warning)
 
 
-def optical(scene: Scene) -> bool:
-    """Whether clouds can hide anything in a scene; without a known sensor its bands tell."""
-    if scene.sensor is not None and scene.sensor.name != "generic":
-        return scene.sensor.kind != "sar"
-    return not {"vv", "vh", "hh", "hv"} & set(scene.band_names)
-
-
-def hidden_text(scene: Scene) -> str:
-    """Say which share of a scene is not mapped, and by which quality layers."""
+def masked_text(scene: Scene) -> str:
+    """Return a text with the shares of a scene by condition, and the quality layers."""
     shares, whole = scene.quality.shares(scene.band_names)
     titles = ", ".join(dict.fromkeys(layer.title for layer in scene.quality.layers))
-    told = [(sum(shares.get(name, 0.0) for name in names), names, words) for names, words in _TOLD]
+    conditions = [
+        (sum(shares.get(name, 0.0) for name in names), names, words) for names, words in _CONDITIONS
+    ]
     parts = [
         f"{share:.0%} {words}"
-        for share, names, words in told
-        # A layer that looked for clouds and saw none says so.
+        for share, names, words in conditions
+        # That a quality layer flags no cloud is reported too.
         if share >= 0.005 or ({"cloud", "layover"} & {*names} & scene.quality.conditions)
     ]
     of = "" if whole else " of the sample"
-    return f"{scene.name}: {', '.join(parts) or 'nothing hidden'}{of} ({titles})"
+    return f"{scene.name}: {', '.join(parts) or 'nothing masked'}{of} ({titles})"
 
 
-_TOLD: tuple[tuple[tuple[Condition, ...], str], ...] = (
+_CONDITIONS: tuple[tuple[tuple[Condition, ...], str], ...] = (
     (("cloud", "shadow"), "cloud or cloud shadow, not mapped"),
     (("saturated",), "saturated, not mapped"),
     (("layover",), "layover or radar shadow, not mapped"),
@@ -94,12 +90,12 @@ _TOLD: tuple[tuple[tuple[Condition, ...], str], ...] = (
 
 
 def cloud_warning(scene: Scene) -> str | None:
-    """Look for clouds and shadows in a sample of a scene; None: too few, or it cannot be told.
+    """Return a warning of clouds and shadows in a sample of a scene; None: few, or bands are missing.
 
-    The screen is plain (`geoseg.methods.cloud`): nothing is masked by it, and thin cloud escapes it.
+    The test is simple (`geoseg.methods.cloud`): nothing is masked by it, and it misses thin cloud.
 
     Args:
-        scene: any optical scene; without blue, green, red and near infrared in reflectance nothing is said.
+        scene: any optical scene; blue, green, red and near infrared must be reflectance.
     """
     nir = next((name for name in ("nir", "nir08") if name in scene.band_names), None)
     if nir is None or not set(VISIBLE) <= set(scene.band_names):
@@ -120,21 +116,21 @@ def cloud_warning(scene: Scene) -> str | None:
         seen += int(np.count_nonzero(pixels.valid))
         cloudy += int(np.count_nonzero(cloud & pixels.valid))
         shaded += int(np.count_nonzero(shadow & pixels.valid))
-    if not seen or cloudy / seen < WORTH_SAYING:
+    if not seen or cloudy / seen < NOTABLE_SHARE:
         return None
-    dark = f", and {shaded / seen:.0%} like its shadow" if shaded / seen >= WORTH_SAYING else ""
+    dark = f", and {shaded / seen:.0%} like its shadow" if shaded / seen >= NOTABLE_SHARE else ""
     return (
         f"{scene.name}: {cloudy / seen:.0%} of the sample looks like cloud or snow{dark}, and no quality "
-        "layer masks it: the ground is hidden there, and shadow looks like water. Mask it with --mask "
+        "layer masks it: the ground is not visible there, and shadow looks like water. Mask it with --mask "
         "FILE:VALUES or --clouds network, or check the map against the scene"
     )
 
 
-def sun_height(scene: Scene) -> float | None:
-    """Return how high the sun stood at a scene's centre, in degrees; None where nobody knows.
+def sun_elevation(scene: Scene) -> float | None:
+    """Return the sun elevation at the centre of a scene, in degrees; None: unknown.
 
-    It is the product's own, else computed for time and place. Names of files may tell the hour of processing,
-    so the hour at which satellites of land pass counts where the sun stands higher then.
+    It is that of the product, else computed for time and place. The time in a file name may be that of
+    processing, so the usual hour of overpass is used where the sun is higher then.
     """
     geometry, place = scene.geometry, scene.centre
     if geometry is not None and geometry.sun_zenith is not None:
@@ -146,21 +142,21 @@ def sun_height(scene: Scene) -> float | None:
 
 
 def low_sun(scene: Scene) -> float | None:
-    """Return the height of a sun whose shadows may be taken for water; None: higher, or not known."""
-    height = sun_height(scene)
-    return None if height is None or height >= LOW_SUN else height
+    """Return the sun elevation where it is so low that shadows look like water; None: higher, or unknown."""
+    elevation = sun_elevation(scene)
+    return None if elevation is None or elevation >= LOW_SUN else elevation
 
 
 def low_sun_warning(scene: Scene) -> str | None:
-    """Say that shadows of a low sun may be taken for water; None: `low_sun` tells of none.
+    """Return a warning that shadows of a low sun look like water; None: the sun is not low.
 
     Args:
         scene: any optical scene.
     """
-    height = low_sun(scene)
-    if height is None:
+    elevation = low_sun(scene)
+    if elevation is None:
         return None
     return (
-        f"{scene.name}: the sun stood {height:.0f} degrees high: shadows of buildings, trees and slopes are "
-        "long and look like water. Check towns and hillsides, or take a scene of another season"
+        f"{scene.name}: the sun elevation was {elevation:.0f} degrees: shadows of buildings, trees and "
+        "slopes are long and look like water. Check towns and hillsides, or take a scene of another season"
     )

@@ -1,44 +1,46 @@
-"""A scene as a map needs it: surface or top-of-atmosphere reflectance, and what haze and a low sun spoil."""
+"""Bring scenes to the reflectance that a network or method needs: surface or top of atmosphere."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 
-from geoseg.atmosphere.cloud_warnings import low_sun_warning, optical
+from geoseg.atmosphere.cloud_warnings import low_sun_warning
 from geoseg.messages import note, warn
 from geoseg.scenes import Scene
 from geoseg.scenes.dark_object_scene import as_trained, corrected, level_of, measured_path
+from geoseg.scenes.sensor_kind import kind_of
 from geoseg.spec import InputSpec
 
 LOG = logging.getLogger(__name__)
 
 
 def for_model(scene: Scene, model: InputSpec) -> Scene:
-    """Return a view of a scene as a model knows it, and tell what was done; all commands map with this one.
+    """Return a view of a scene in the reflectance on which a model was trained; all commands use it.
 
-    A model trained on surface reflectance is given top-of-atmosphere reflectance after dark-object
-    subtraction. One trained at the top of the atmosphere is given surface reflectance with a warning: nothing
-    can be put back. Where the model does not say what it was trained on, the scene stays as it is.
+    For a model trained on surface reflectance, dark-object subtraction is applied to top-of-atmosphere
+    reflectance. For a model trained on top-of-atmosphere reflectance, a warning is given of surface
+    reflectance, since the atmosphere cannot be added. Where the training is unknown, the scene is not
+    changed.
 
     Args:
-        scene: with all its bands, before any are selected.
-        model: what the network needs.
+        scene: with all bands, before any are selected.
+        model: description of the network.
 
     Raises:
         SceneReadError: a file is damaged.
     """
-    tell_low_sun(scene)
+    warn_of_low_sun(scene)
     level = level_of(scene)
     if model.units != "reflectance" or level is None:
         return scene
     if level == "toa" and model.atmosphere == "surface":
-        _tell(scene)
+        note_path_reflectance(scene.name, measured_path(scene))
     if level == "toa" and model.atmosphere is None and model.statistics == "training":
         note(
             LOG,
             f"model {model.name} does not say whether it was trained on surface or top-of-atmosphere "
-            f"reflectance (geoseg:atmosphere); {scene.name}, top of atmosphere, is used as it is",
+            f"reflectance (geoseg:atmosphere); {scene.name}, top of atmosphere, is not changed",
         )
     if level == "surface" and model.atmosphere == "toa":
         warn(
@@ -51,35 +53,31 @@ def for_model(scene: Scene, model: InputSpec) -> Scene:
 
 
 def for_method(scene: Scene) -> Scene:
-    """Return a view of a scene as a method without weights knows it: after dark-object subtraction.
+    """Return a view of a scene for a method: after dark-object subtraction.
 
     Args:
-        scene: of any kind; anything but top-of-atmosphere reflectance stays as it is.
+        scene: of any kind; only top-of-atmosphere reflectance is changed.
 
     Raises:
         SceneReadError: a file is damaged.
     """
-    tell_low_sun(scene)
-    _tell(scene)
+    warn_of_low_sun(scene)
+    note_path_reflectance(scene.name, measured_path(scene))
     return corrected(scene)
 
 
-def tell_low_sun(scene: Scene) -> None:
-    """Warn of shadows where the sun stood low over an optical scene."""
-    warning = low_sun_warning(scene) if optical(scene) else None
+def warn_of_low_sun(scene: Scene) -> None:
+    """Warn of long shadows in an optical scene of a low sun."""
+    warning = low_sun_warning(scene) if kind_of(scene) != "sar" else None
     if warning is not None:
         warn(LOG, "low-sun", warning)
 
 
-def tell_path(name: str, path: Mapping[str, float], what: str = "") -> None:
-    """Say which path reflectance was subtracted from a scene, and for what; without any nothing is said."""
+def note_path_reflectance(name: str, path: Mapping[str, float], what: str = "") -> None:
+    """Note the path reflectance that is subtracted from a scene, and its purpose; none: no note."""
     if path:
         values = ", ".join(f"{band} {value:.3f}" for band, value in path.items())
         note(
             LOG,
             f"{name}: top-of-atmosphere reflectance, dark-object subtraction{what} (Chavez 1988): {values}",
         )
-
-
-def _tell(scene: Scene) -> None:
-    tell_path(scene.name, measured_path(scene))

@@ -16,10 +16,10 @@ from pydantic import JsonValue, ValidationError
 
 from geoseg.bundles.background import arrange, guessed_background
 from geoseg.bundles.onnx_metadata import OnnxHeader, Port, first_problem
-from geoseg.bundles.palette import colour
 from geoseg.errors import ModelError
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST, Axis, channels_first
+from geoseg.spec.palette import model_colour
 
 ORDERS = {3: ("red", "green", "blue"), 4: ("red", "green", "blue", "nir")}
 """Bands by position, for the channel counts of which only one order is usual."""
@@ -200,5 +200,5 @@ def _classes(path: Path, said: dict[str, JsonValue], output: Port, order: Order)
     if len(labels) == 1 and planes in {1, None}:
         labels = ["background", *labels]
     return tuple(
-        ClassSpec(value=index, label=label, colour=colour(index)) for index, label in enumerate(labels)
+        ClassSpec(value=index, label=label, colour=model_colour(index)) for index, label in enumerate(labels)
     )

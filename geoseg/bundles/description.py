@@ -31,11 +31,11 @@ from geoseg.bundles.mlm import (
     Scaling,
 )
 from geoseg.bundles.onnx_metadata import first_problem, read_header
-from geoseg.bundles.palette import colour
 from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
 from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first
+from geoseg.spec.palette import model_colour
 
 AnyExtras = TypeVar("AnyExtras", bound=Spec)
 
@@ -354,7 +354,7 @@ def class_of(index: int, entry: Class) -> ClassSpec:
     return ClassSpec(
         value=entry.value,
         label=entry.title or entry.name or entry.description or f"class {entry.value}",
-        colour=f"#{hint.removeprefix('#').lower()}" if hint else colour(index),
+        colour=f"#{hint.removeprefix('#').lower()}" if hint else model_colour(index),
     )
 
 

@@ -1,1 +1,1 @@
-"""Change between two dates without a network: methods, their thresholds, and the session that maps them."""
+"""Maps of change between two dates: methods, networks, class maps."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.change.method import ChangeMethod, Image, Needs
+from geoseg.change.method import ChangeMethod, ChangeNeeds, Image
 from geoseg.methods.change_statistics import Spread
 from geoseg.spec import ClassSpec, Units
 
 LEAST_DB, MOST_DB, FALLBACK_DB = 1.5, 8.0, 3.0
-"""Limits of a radar threshold that the histogram proposes, and what serves where it has one mode."""
+"""dB: limits of a threshold from the histogram, and the threshold where it has one mode."""
 
 FELL, ROSE = 1, 2
 
@@ -20,7 +20,7 @@ FELL, ROSE = 1, 2
 class BackscatterRatio(ChangeMethod):
     """A measure of the ratio of backscatter on two dates, in one polarisation."""
 
-    needs = Needs(kind="sar", units=frozenset({"db"}))
+    needs = ChangeNeeds(kind="sar", units=frozenset({"db"}))
     thresholding = ("ki", "otsu", "robust")
     smooth = 1
     directions = (
@@ -29,11 +29,11 @@ class BackscatterRatio(ChangeMethod):
     )
 
     def measure_of_db(self, db: float) -> float:
-        """Return what the method measures where backscatter changed by so many dB."""
+        """Return the measure of a change of backscatter by some dB."""
         raise NotImplementedError
 
     def difference(self, before: Image, after: Image, radius: int) -> Image:
-        """Return the second date minus the first (H, W) of what is compared."""
+        """Return the second date minus the first, (H, W)."""
         raise NotImplementedError
 
     def direction(self, before: Image, after: Image, radius: int) -> Image:
@@ -46,5 +46,5 @@ class BackscatterRatio(ChangeMethod):
         return self.measure_of_db(LEAST_DB), self.measure_of_db(MOST_DB)
 
     def unimodal_threshold(self, spread: Spread) -> float:  # noqa: ARG002
-        """Return what 3 dB measure."""
+        """Return the measure of 3 dB."""
         return self.measure_of_db(FALLBACK_DB)

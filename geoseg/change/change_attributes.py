@@ -1,4 +1,4 @@
-"""What is said of a map of change: columns of its polygons, tables of transitions, gain and loss."""
+"""Attributes of a map of change: columns of polygons, tables of transitions, gain and loss."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.change.image_pair import AFTER
 from geoseg.change.transitions import Counter, Transitions
+from geoseg.engine.image_pair import AFTER
 from geoseg.engine.recipe import Extras
 from geoseg.errors import UsageError
 from geoseg.features import Column, Features
@@ -25,20 +25,20 @@ SCHEMA: dict[str, Kind] = {
     "date_before": "text",
     "date_after": "text",
 }
-"""Columns of change, besides those of every map."""
+"""Columns of change, in addition to those of every map."""
 
 TYPE_SCHEMA: dict[str, Kind] = {"type": "int", "type_label": "text"}
-"""Columns where a transition table was given."""
+"""Columns with a transition table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Told:
-    """Fills the columns of change and makes its tables."""
+class ChangeAttributes:
+    """Computes the columns and the tables of change."""
 
     transitions: Transitions
     dates: tuple[str, str]
     counter: Counter | None = None
-    """None: a network of two dates, which says where, not from what to what."""
+    """None: a network of two dates, without classes before and after."""
 
     @property
     def acquired(self) -> str:
@@ -54,7 +54,7 @@ class Told:
         """Add the columns to a batch."""
         size = len(features)
         columns: dict[str, Column] = dict(features.columns)
-        if self.counter is None or not self.transitions.tells_classes:
+        if self.counter is None or not self.transitions.has_classes:
             nothing, unnamed = np.zeros(size, np.int64), np.full(size, "", object)
             columns |= {"from_class": nothing, "from_label": unnamed}
             columns |= {"to_class": nothing, "to_label": unnamed}
@@ -72,20 +72,20 @@ class Told:
                 kinds = self.transitions.types[first, second]
                 names = {item.value: item.label for item in self.transitions.type_classes}
                 columns["type"] = kinds
-                told = [names.get(kind, "no change") for kind in kinds.tolist()]
-                columns["type_label"] = np.array(told, object)
+                labels_of_types = [names.get(kind, "no change") for kind in kinds.tolist()]
+                columns["type_label"] = np.array(labels_of_types, object)
         columns["date_before"] = np.full(size, self.dates[0], object)
         columns["date_after"] = np.full(size, self.dates[1], object)
         return Features(geometry=features.geometry, columns=columns)
 
     def tables(self) -> dict[str, TableRows]:
         """Return the transitions that occur, and gain and loss of each class."""
-        if self.counter is None or not self.transitions.tells_classes:
+        if self.counter is None or not self.transitions.has_classes:
             return {}
         return {"transitions": self._pairs(self.counter), "gain_loss": self._gain_loss(self.counter)}
 
     def matrix_csv(self) -> str:
-        """Return the matrix with the classes' names, sums at the right and the foot; empty without."""
+        """Return the from-to matrix as CSV, with names and sums; empty without classes."""
         if self.counter is None:
             return ""
         classes = self.transitions.classes
@@ -102,7 +102,7 @@ class Told:
         return text.getvalue()
 
     def _pairs(self, counter: Counter) -> TableRows:
-        """One row a pair that occurs, the largest first; unchanged pairs too."""
+        """Return one row for each pair in the map, largest first, with unchanged pairs."""
         count = self.transitions.count
         pixels = counter.pixels.reshape(-1, count, count).sum(axis=0)
         area = counter.area_m2.reshape(-1, count, count).sum(axis=0)
@@ -124,7 +124,7 @@ class Told:
         return tuple(rows)
 
     def _gain_loss(self, counter: Counter) -> TableRows:
-        """One row a class that occurs: area before and after, what came and what went."""
+        """Return one row for each class in the map: area before and after, gain, loss, net."""
         matrix, unit = counter.matrix(self.transitions.count), counter.unit
         rows: list[dict[str, int | float | str]] = []
         for i, item in enumerate(self.transitions.classes):
@@ -145,18 +145,18 @@ class Told:
         return tuple(rows)
 
 
-def extras(spec: ChangeSpec, told: Told) -> Extras:
-    """Columns, tables, colours and further files of a map of change."""
-    transitions = told.transitions
+def extras(spec: ChangeSpec, attributes: ChangeAttributes) -> Extras:
+    """Return columns, tables, colours and further files of a map of change."""
+    transitions = attributes.transitions
     files = {}
     if spec.matrix is not None:
-        if told.counter is None or not transitions.tells_classes:
+        if attributes.counter is None or not transitions.has_classes:
             raise UsageError("--matrix needs classes on both dates, and this map has none")
-        files = {spec.matrix: told.matrix_csv}
+        files = {spec.matrix: attributes.matrix_csv}
     return Extras(
-        schema=told.schema,
-        describe=told.describe,
-        tables=told.tables,
+        schema=attributes.schema,
+        describe=attributes.describe,
+        tables=attributes.tables,
         legend=transitions.type_classes,
         legend_column="type" if transitions.type_classes else "class",
         legend_of=transitions.type_of_code(),

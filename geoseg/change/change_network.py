@@ -1,4 +1,4 @@
-"""Change by networks: of one date, whose maps of both dates are compared; or of two dates at once."""
+"""Map change by a network of one date, whose classes of both dates are compared, or of two dates."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.change.change_attributes import Told, extras
-from geoseg.change.image_pair import AFTER, Pair, dates
+from geoseg.change.change_attributes import ChangeAttributes, extras
+from geoseg.change.open_pair import dates
 from geoseg.change.transitions import Counter, FromScores, Transitions, transitions_between
+from geoseg.engine.image_pair import AFTER, Pair
 from geoseg.engine.network_on_scene import decided_by, fit_network, network_recipe
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.recipe import Recipe
@@ -27,7 +28,7 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Map change with a network.
 
     Raises:
-        UsageError: an option does not go with it.
+        UsageError: an option cannot be used with it.
         ModelError: it does not fit a date.
         BandError: a band or layer is missing.
     """
@@ -35,20 +36,20 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
         return _direct(spec, model, pair)
     if any(":" in band.name for band in model.bands):
-        raise UsageError(f"{model.name} takes a scene before: use geoseg flood SCENE --before SCENE")
+        raise UsageError(f"{model.name} maps flood from two dates: use geoseg flood SCENE --before SCENE")
     return _post_classification(spec, model, pair)
 
 
 class BothDates(Around):
-    """A network of one date over two: each date of a tile is scored once."""
+    """A network of one date applied to both dates of a tile."""
 
     def __init__(self, session: Session, channels: int, classes: int) -> None:
         """Wrap a session.
 
         Args:
             session: of one date.
-            channels: of one date; the first date's come first.
-            classes: K, two where the session has one plane.
+            channels: number of channels of a date; those of the first date come first.
+            classes: K; 2 where the session has one plane.
         """
         super().__init__(session)
         self._channels = channels
@@ -61,11 +62,11 @@ class BothDates(Around):
 
     @property
     def description(self) -> str:
-        """The session's, and that dates are compared."""
+        """Description of the session, with the comparison of dates."""
         return f"both dates classified by {self.session.description}, then compared"
 
     def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
-        """Score (N, 2 C, H, W) as (N, 2 K, H, W): the first date's classes, then the second's."""
+        """Score (N, 2 C, H, W) as (N, 2 K, H, W): classes of the first date, then of the second."""
         planes = []
         for date in (batch[:, : self._channels], batch[:, self._channels :]):
             scores = score(date)
@@ -74,20 +75,20 @@ class BothDates(Around):
 
 
 def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
-    """Classify both dates and compare."""
+    """Classify both dates and compare the classes."""
     bands = tuple(band.name for band in model.bands)
-    own, layers = _told_apart(bands, pair)
+    own, layers = _bands_and_layers(bands, pair)
     later = tuple(_second(name, pair) for name in bands)
     source = pair.stack(own, [*layers, *(name for name in later if name not in bands)])
     first = network_recipe(model, pair.before.select(own), source, spec.run)
-    # The second date has statistics and doubts of its own.
+    # The second date has its own statistics and checks.
     renamed = Renamed(source, dict(zip(bands, later, strict=True)))
     second, _ = fit_network(model, pair.after.select(own), renamed)
     classes = model.classes
     table = transition_table(spec.rules) if spec.rules is not None else None
     transitions = transitions_between(classes, table)
     counter = Counter(source.grid, len(classes) ** 2)
-    told = Told(transitions=transitions, dates=dates(spec, pair), counter=counter)
+    attributes = ChangeAttributes(transitions=transitions, dates=dates(spec, pair), counter=counter)
     return replace(
         first,
         task="change",
@@ -105,19 +106,19 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Reci
             threshold=0.5 if spec.threshold is None else spec.threshold,
             nodata=next((i for i, item in enumerate(classes) if item.value == model.nodata), None),
         ),
-        extras=extras(spec, told),
+        extras=extras(spec, attributes),
         inputs=pair.describe(),
-        acquired=told.acquired,
+        acquired=attributes.acquired,
     )
 
 
 def _of_both(first: Normaliser, second: Normaliser, later: Sequence[str]) -> Normaliser:
-    """Normalise both dates of a stack, each by its own statistics; the first one's channels come first.
+    """Return the normalisation of both dates of a stack, each by its own statistics.
 
     Args:
         first: of the first date.
-        second: of the second, by the names of the first.
-        later: what the second date's bands are called in the stack.
+        second: of the second date, with the band names of the first.
+        later: names of the bands of the second date in the stack.
     """
     named = (
         band.model_copy(update={"name": name}) for band, name in zip(second.spec.bands, later, strict=True)
@@ -129,15 +130,15 @@ def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Score both dates at once."""
     if spec.rules is not None or spec.matrix is not None:
         raise UsageError(
-            f"{model.name} says where something changed, not from what to what: --rules and --matrix go with "
-            "a network of one date or a method"
+            f"{model.name} maps where there is change, without classes before and after: --rules and "
+            "--matrix need a network of one date or a method"
         )
     bands = tuple(band.name for band in model.bands)
     plain = tuple(name for name in bands if ":" not in name)
-    own, layers = _told_apart(plain, pair)
+    own, layers = _bands_and_layers(plain, pair)
     source = pair.stack(own, [*layers, *(name for name in bands if name not in plain)])
     recipe = network_recipe(model, pair.before.select(own), source, spec.run)
-    told = Told(
+    attributes = ChangeAttributes(
         transitions=Transitions(classes=model.classes[:1]),
         dates=dates(spec, pair),
     )
@@ -148,17 +149,17 @@ def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
         layer=task("change").layer,
         threshold=threshold,
         decide=decided_by(model, threshold),
-        extras=extras(spec, told),
+        extras=extras(spec, attributes),
         inputs=pair.describe(),
-        acquired=told.acquired,
+        acquired=attributes.acquired,
     )
 
 
-def _told_apart(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...], list[str]]:
-    """Bands of the dates, and those that are layers.
+def _bands_and_layers(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...], list[str]]:
+    """Return the bands of the dates, and those that are layers.
 
     Raises:
-        BandError: one is neither.
+        BandError: a band is neither.
     """
     beside = {name for name, _ in pair.beside}
     own = tuple(name for name in bands if pair.has(name))
@@ -172,7 +173,7 @@ def _told_apart(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...], list
 
 
 def _second(name: str, pair: Pair) -> str:
-    """What a band of the second date is called in the stack; a layer of both dates keeps its name."""
+    """Return the name of a band of the second date in the stack; a layer of both dates keeps its name."""
     later = f"{AFTER}:{name}"
     beside = {known for known, _ in pair.beside}
     return name if name in beside and later not in beside and not pair.has(name) else later

@@ -1,62 +1,65 @@
-"""Choose the method and the bands by which two dates are compared."""
+"""Choose the method and the bands that compare two dates."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 from geoseg.change.method import ChangeMethod
 from geoseg.change.methods import change_methods
+from geoseg.engine.image_pair import STANDARD
 from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.messages import note
 from geoseg.methods.relative import Normalisation, Unchanged
 from geoseg.methods.speckle_filter import SPECKLE_RADIUS, Speckle
 from geoseg.methods.spectral import Rule
+from geoseg.scenes.sensor_kind import SensorKind
 from geoseg.spec import ChangeSpec, Units
 
-STANDARD = ("blue", "green", "red", "nir", "swir16", "swir22")
-"""Bands that are compared where both dates have three of them or more: those of all land sensors."""
+LOG = logging.getLogger(__name__)
 
 POLARISATIONS = ("vv", "hh", "vh", "hv")
-"""In the order in which one is chosen."""
+"""Preferred ones first."""
 
 CLASSES = "classes"
-"""The `--method` for rasters whose values are classes."""
+"""Value of `--method` for rasters whose values are classes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Choice:
-    """How change is measured in this pair."""
+class Comparison:
+    """A method with its bands, normalisation and threshold for one pair of dates."""
 
     method: ChangeMethod
-    """Fitted to the pair after `geoseg.change.fit.fit`."""
+    """Fitted to the pair by `geoseg.change.fit.fit`."""
     bands: tuple[str, ...]
-    """Of each date, in the order of the channels."""
+    """Bands of each date, in the order of the channels."""
     pairs: tuple[str, ...] = ()
-    """Layers that both dates have, compared as further bands."""
+    """Layers of both dates that are compared like bands."""
     compared: tuple[str, ...] = ()
     """Those of `bands` that the method compares."""
     normalisation: Normalisation = field(default_factory=Unchanged)
     threshold: float = 0.0
     scale: float = 1.0
-    """Of the score: how fast it rises about the threshold."""
+    """Distance from the threshold at which the score is 0.73 or 0.27."""
     radius: int = 0
-    """Of the window over which the measure is averaged, in pixels."""
+    """Radius in pixels of the window over which the measure is averaged."""
     speckle: Speckle = "none"
     looks: float = 1.0
     rules: tuple[Rule, ...] = ()
-    """Of the spectral classes that the bands allow; empty: from and to are not known."""
+    """Rules of the spectral classes that the bands allow; empty: from and to are unknown."""
     other: int = 0
-    """Class where no rule fits."""
-    air: tuple[Mapping[str, float], Mapping[str, float]] = (MappingProxyType({}), MappingProxyType({}))
-    """Path reflectance by band of both dates, subtracted before the rules are applied."""
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    """Class of pixels to which no rule applies."""
+    path_reflectance: tuple[Mapping[str, float], Mapping[str, float]] = (
+        MappingProxyType({}),
+        MappingProxyType({}),
+    )
+    """Path reflectance by band, of each date, which is subtracted before the rules are applied."""
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """All bands of one date."""
+        """Bands and layers of one date."""
         return (*self.bands, *self.pairs)
 
     @property
@@ -71,27 +74,23 @@ class Choice:
 
 
 def check_method(name: str) -> None:
-    """Refuse a `--method` that does not exist.
-
-    Raises:
-        UsageError: it does not.
-    """
+    """Raise UsageError where there is no such `--method`."""
     known = ("auto", CLASSES, *change_methods())
     if name not in known:
-        raise UsageError(f"--method {name!r} is none of {', '.join(known)}")
+        raise UsageError(f"--method {name!r}: there is no such method; there are {', '.join(known)}")
 
 
-def default_method(kind: Literal["optical", "sar", "hyperspectral"]) -> ChangeMethod:
+def default_method(kind: SensorKind) -> ChangeMethod:
     """Return the method of `auto` for scenes of a kind of sensor."""
     return next(item for item in change_methods().values() if _suits(item, kind))
 
 
 def choose(
     spec: ChangeSpec,
-    kind: Literal["optical", "sar", "hyperspectral"],
+    kind: SensorKind,
     shared: Sequence[str],
     units: set[Units],
-) -> Choice:
+) -> Comparison:
     """Choose method and bands.
 
     Args:
@@ -103,13 +102,13 @@ def choose(
     Raises:
         UsageError: an option does not go with the method.
         BandError: a band is missing.
-        SceneError: the method does not suit the sensor or the units.
+        SceneError: the method is not for this kind of sensor or these units.
     """
     automatic, known = spec.method == "auto", change_methods()
     method = default_method(kind) if automatic else known[spec.method]
     _check(spec, method, kind, shared)
     sar = method.needs.kind == "sar"
-    compared = (_polarisation(spec, shared),) if sar else method.bands or _usual(shared)
+    compared = (_polarisation(spec, shared),) if sar else method.bands or _default_bands(shared)
     if len(compared) < method.needs.least_bands:
         raise BandError(
             f"{method.name} compares {method.needs.least_bands} bands or more; both dates have "
@@ -117,24 +116,23 @@ def choose(
         )
     if method.needs.units and not units <= method.needs.units:
         raise SceneError(
-            "backscatter without a unit cannot be compared: say --sar-units db, power or amplitude"
+            "backscatter without a unit cannot be compared: give --sar-units db, power or amplitude"
             if sar
             else f"{method.name} compares {', '.join(sorted(method.needs.units))}, and these bands are "
             f"{', '.join(sorted(units))}"
         )
     what = f"method {method.name} ({method.title}, {method.citation})"
     if sar:
-        note = f"{what} in {compared[0].upper()}"
+        note(LOG, f"{what} in {compared[0].upper()}")
     else:
         why = "needs neither radiometric calibration nor one atmosphere" if automatic else "as asked"
-        note = f"{what} on {', '.join(compared)}: {why}"
-    return Choice(
+        note(LOG, f"{what} on {', '.join(compared)}: {why}")
+    return Comparison(
         method=method,
         bands=compared,
         compared=compared,
         speckle=spec.speckle if method.filters_speckle else "none",
         radius=window_radius(spec, method),
-        notes=(note,),
     )
 
 
@@ -144,12 +142,12 @@ def window_radius(spec: ChangeSpec, method: ChangeMethod) -> int:
 
 
 def _suits(method: ChangeMethod, kind: str) -> bool:
-    """Whether a method is for a kind of sensor; hyperspectral scenes are compared as optical ones."""
+    """Return whether a method is for a kind of sensor; hyperspectral sensors count as optical."""
     return (method.needs.kind == "sar") == (kind == "sar")
 
 
 def _check(spec: ChangeSpec, method: ChangeMethod, kind: str, shared: Sequence[str]) -> None:
-    """Refuse a method that does not go with the scenes or the options.
+    """Check that the method can be used with the scenes and the options.
 
     Raises:
         UsageError: it has no such threshold.
@@ -164,7 +162,9 @@ def _check(spec: ChangeSpec, method: ChangeMethod, kind: str, shared: Sequence[s
         )
     if spec.thresholding != "auto" and spec.thresholding not in method.thresholding:
         others = ", ".join(item.name for item in known if spec.thresholding in item.thresholding)
-        raise UsageError(f"--thresholding {spec.thresholding} goes with {others}; not {method.name}")
+        raise UsageError(
+            f"--thresholding {spec.thresholding} can be used with {others}, not with {method.name}"
+        )
     missing = [band for band in method.bands if band not in shared]
     if missing:
         raise BandError(
@@ -172,10 +172,10 @@ def _check(spec: ChangeSpec, method: ChangeMethod, kind: str, shared: Sequence[s
         )
 
 
-def _usual(shared: Sequence[str]) -> tuple[str, ...]:
-    """Return the bands that a method without bands of its own compares."""
-    usual = tuple(band for band in STANDARD if band in shared)
-    return usual if len(usual) >= 3 else tuple(shared)
+def _default_bands(shared: Sequence[str]) -> tuple[str, ...]:
+    """Return the compared bands of a method that names none."""
+    standard = tuple(band for band in STANDARD if band in shared)
+    return standard if len(standard) >= 3 else tuple(shared)
 
 
 def _polarisation(spec: ChangeSpec, shared: Sequence[str]) -> str:
@@ -187,7 +187,7 @@ def _polarisation(spec: ChangeSpec, shared: Sequence[str]) -> str:
     there = [band for band in POLARISATIONS if band in shared]
     if not there:
         raise BandError(
-            f"no polarisation is in both dates, which have {', '.join(shared)}: use --band vv=PATH"
+            f"the dates share no polarisation, only {', '.join(shared)}: name it with --band vv=PATH"
         )
     if spec.polarisation == "auto":
         return there[0]

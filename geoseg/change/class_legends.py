@@ -1,4 +1,4 @@
-"""The classes of two maps as one list: which codes are classes, what they are called, and which are one."""
+"""Join the legends of two class maps: their classes as one list, with names and colours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from geoseg.messages import note, warn
 from geoseg.scenes.class_map import ClassMap
 from geoseg.scenes.class_positions import CodeCounts
 from geoseg.scenes.legend import UNOBSERVED
-from geoseg.segment.vectorize_raster import PALETTE
 from geoseg.spec import ClassSpec
+from geoseg.spec.palette import raster_colour
 from geoseg.spec.tables import plain_label
 
 LOG = logging.getLogger(__name__)
@@ -22,46 +22,46 @@ LOG = logging.getLogger(__name__)
 MOST_CLASSES = 255
 """Classes whose pairs fit into two bytes."""
 MOST_LISTED = 64
-"""Classes up to which all of a legend are listed, so that codes of transitions are the same for all maps."""
+"""Classes up to which the whole legend is listed, so that codes of transitions do not depend on the maps."""
 MOST_CODE = 65_534
 
 BORDER, LEAST_BORDER, MOST_BORDER = 2.0, 0.1, 0.9
-"""A 0 is fill where it takes so many times the share of a map's border that it takes of the map, and a tenth
-of it; or nearly all of it."""
+"""0 is nodata where its share of the border of a map is more than twice its share of the map and more than a
+tenth, or more than nine tenths."""
 
 Names = Mapping[int, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joint:
+class JointLegend:
     """The classes of two maps."""
 
     classes: tuple[ClassSpec, ...]
     """K classes, ascending by value: the codes of the first map, further ones of the second."""
     positions: tuple[dict[int, int], dict[int, int]]
-    """Of each map: codes that are observed, with their positions among the classes."""
+    """For each map: observed codes, with their positions among the classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
-    """One map with its codes settled."""
+class _Classes:
+    """A map with its classes."""
 
     map: ClassMap
     names: Names
-    """Of classes, by code."""
+    """Names of classes by code."""
     codes: tuple[int, ...]
-    """That occur and are classes."""
+    """Codes in the map that are classes."""
 
 
 def join_legends(
     maps: tuple[ClassMap, ClassMap], counts: tuple[CodeCounts, CodeCounts], further: Sequence[ClassSpec]
-) -> Joint:
-    """Settle the classes of two maps.
+) -> JointLegend:
+    """Return the classes of two maps as one list.
 
     Args:
         maps: the earlier one first.
         counts: of the codes of each, on one grid.
-        further: names that a transition table gives, for maps that have none.
+        further: classes of a transition table, for maps without names.
 
     Raises:
         SceneError: the maps have different legends, or too many classes.
@@ -82,7 +82,7 @@ def join_legends(
     _check_codes(codes, maps[0])
     ordered = sorted(codes)
     at = {code: position for position, code in enumerate(ordered)}
-    return Joint(
+    return JointLegend(
         classes=tuple(
             ClassSpec(value=code, label=names.get(code, f"class {code}"), colour=_colour(code, maps, further))
             for code in ordered
@@ -94,8 +94,8 @@ def join_legends(
     )
 
 
-def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) -> _Read:
-    """Say which codes of a map are classes."""
+def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) -> _Classes:
+    """Return the codes of a map that are classes."""
     counts = own.pixels
     product = item.product
     known = {spec.value: spec.label for spec in product.classes} if product else {}
@@ -107,8 +107,8 @@ def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) 
     gone = {code: text for code, text in _unobserved(item).items() if code in counts}
     gone |= {code: text for code, text in names.items() if code in counts and UNOBSERVED.fullmatch(text)}
     if gone:
-        told = ", ".join(f"{code} ({text})" for code, text in sorted(gone.items()))
-        note(LOG, f"{item.name}: not observed are {told}")
+        named = ", ".join(f"{code} ({text})" for code, text in sorted(gone.items()))
+        note(LOG, f"{item.name}: not observed are {named}")
     free = [code for code in counts if code not in gone]
     for code in sorted(free):
         why = "" if code in names else _fill(code, free, item, bool(names)) or _zero(code, free, own, other)
@@ -117,17 +117,17 @@ def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) 
             warn(
                 LOG,
                 "class-taken-for-nodata",
-                f"{item.name}: {code} {why}: taken for not observed ({own.share(code):.1%} of the map). If "
-                "it is a class, give it a name; else say so in the file (gdal_edit.py -a_nodata)",
+                f"{item.name}: {code} {why}: it is treated as not observed ({own.share(code):.1%} of the "
+                "map). If it is a class, give it a name; else set it as nodata (gdal_edit.py -a_nodata)",
             )
         elif code == 0 and code not in names:
             warn(
                 LOG,
                 "zero-taken-for-class",
-                f"{item.name}: 0 is taken for a class. If it means not observed, say so in the file "
+                f"{item.name}: 0 is treated as a class. If it means not observed, set it as nodata "
                 "(gdal_edit.py -a_nodata 0)",
             )
-    return _Read(
+    return _Classes(
         map=item,
         names={code: text for code, text in names.items() if not UNOBSERVED.fullmatch(text)},
         codes=tuple(sorted(code for code in counts if code not in gone)),
@@ -135,14 +135,14 @@ def _settle(item: ClassMap, own: CodeCounts, other: CodeCounts, further: Names) 
 
 
 def _unobserved(item: ClassMap) -> dict[int, str]:
-    """Codes that the product or the raster's own names call no class."""
+    """Return the codes whose name in the product or the raster means: not observed."""
     own = {code: item.legend.names[code] for code in item.legend.unobserved}
     product = item.product.unobserved if item.product else ()
     return {**{spec.value: spec.label for spec in product if spec.value not in item.legend.names}, **own}
 
 
 def _fill(code: int, codes: Sequence[int], item: ClassMap, named: bool) -> str:
-    """Why a code without a name is no class; empty where it is one."""
+    """Return why a code without a name is not a class; empty where it is one."""
     band = item.scene.bands[0]
     if code < 0:
         return "is below 0"
@@ -163,7 +163,7 @@ def _fill(code: int, codes: Sequence[int], item: ClassMap, named: bool) -> str:
 
 
 def _zero(code: int, codes: Sequence[int], own: CodeCounts, other: CodeCounts) -> str:
-    """Why a 0 that nothing tells of is fill; empty where it is a class, as in a mask of 0 and 1."""
+    """Return why a 0 without a name is nodata; empty where it is a class, as in a mask of 0 and 1."""
     if code != 0 or len(codes) <= 2:
         return ""
     if 0 not in other.pixels:
@@ -174,18 +174,18 @@ def _zero(code: int, codes: Sequence[int], own: CodeCounts, other: CodeCounts) -
     return ""
 
 
-def _lend_names(first: _Read, second: _Read) -> tuple[_Read, _Read]:
-    """Let a map without names take those of the other."""
+def _lend_names(first: _Classes, second: _Classes) -> tuple[_Classes, _Classes]:
+    """Give a map without names those of the other."""
     if bool(first.names) == bool(second.names):
         return first, second
     lender, taker = (first, second) if first.names else (second, first)
-    note(LOG, f"{taker.map.name} names no classes: its codes are those of {lender.map.name}")
-    taker = _Read(map=taker.map, names=lender.names, codes=taker.codes)
+    note(LOG, f"{taker.map.name} names no classes: the names of {lender.map.name} are used")
+    taker = _Classes(map=taker.map, names=lender.names, codes=taker.codes)
     return (first, taker) if lender is first else (taker, second)
 
 
-def _same_labels(first: _Read, second: _Read) -> dict[int, int]:
-    """Codes of the second map whose class has another code in the first.
+def _same_labels(first: _Classes, second: _Classes) -> dict[int, int]:
+    """Return the codes of the second map whose class has another code in the first.
 
     Raises:
         SceneError: the legends differ.
@@ -229,13 +229,13 @@ def _same_labels(first: _Read, second: _Read) -> dict[int, int]:
             LOG,
             "class-names-differ",
             f"class {code} is {first.names[code]!r} in {first.map.name} and {second.names[code]!r} in "
-            f"{second.map.name}: taken for one class",
+            f"{second.map.name}: treated as one class",
         )
     return moved
 
 
 def _check_codes(codes: set[int], item: ClassMap) -> None:
-    """Refuse what two bytes do not hold.
+    """Check that pairs of classes fit into two bytes.
 
     Raises:
         SceneError: there are too many classes, or a code is too large.
@@ -253,10 +253,10 @@ def _check_codes(codes: set[int], item: ClassMap) -> None:
 
 
 def _colour(code: int, maps: Sequence[ClassMap], further: Sequence[ClassSpec]) -> str:
-    """Colour of a class: the maps' own, the product's, the table's, or one of ours."""
+    """Return the colour of a class: of the maps, the product, the table, or the palette."""
     for item in maps:
         if code in item.legend.colours:
             return item.legend.colours[code]
     specs = [spec for item in maps if item.product for spec in item.product.classes]
     found = next((spec.colour for spec in (*specs, *further) if spec.value == code), None)
-    return found or PALETTE[code % len(PALETTE)]
+    return found or raster_colour(code)

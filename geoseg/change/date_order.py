@@ -1,4 +1,4 @@
-"""Whether two dates are in order."""
+"""Check the order of two dates."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LOG = logging.getLogger(__name__)
 
 
 def warn_of_order(dates: tuple[str, str]) -> None:
-    """Warn where the first date is certainly later than the second.
+    """Warn where the first date is later than the second.
 
     Args:
-        dates: ISO 8601 or empty; a year or month alone is the whole of it.
+        dates: ISO 8601 or empty; a year or a month means all of it.
     """
     if not all(dates):
         return

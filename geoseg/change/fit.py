@@ -2,113 +2,116 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
 
-from geoseg.change.choose import Choice, window_radius
-from geoseg.change.method import FitSample, Fitted, Image, Matrix
+from geoseg.change.choose import Comparison, window_radius
+from geoseg.change.method import FitSample, Image, Matrix
 from geoseg.change.methods import change_methods
 from geoseg.change.threshold import with_threshold
 from geoseg.errors import SceneError
+from geoseg.messages import held, note, replay
 from geoseg.methods import sar
 from geoseg.methods.relative import Normalisation, Unchanged, fit_histograms, fit_lines
 from geoseg.methods.speckle_filter import filter_speckle
 from geoseg.pixels import Pixels
 from geoseg.spec import ChangeSpec, Units
 
+LOG = logging.getLogger(__name__)
+
 FIT_PIXELS = 400_000
-"""Pixels, evenly taken from the sample, that normalisation and transforms are fitted to."""
+"""Pixels, evenly spaced in the sample, to which normalisation and transforms are fitted."""
 
 ALIKE_GAINS = (0.5, 2.0)
-"""Gains between two dates of reflectance that a normalisation may have by default."""
+"""Limits of the gain of a default normalisation between two dates of reflectance."""
 
 
-def fit(choice: Choice, spec: ChangeSpec, sample: Sequence[Pixels], units: set[Units]) -> Choice:
+def fit(comparison: Comparison, spec: ChangeSpec, sample: Sequence[Pixels], units: set[Units]) -> Comparison:
     """Fit normalisation, method and threshold to a sample of both dates.
 
     Args:
-        choice: method and bands.
+        comparison: method and bands.
         spec: the request.
         sample: blocks of the first date's channels, then the second's.
         units: of the bands.
 
     Raises:
-        SceneError: too few pixels were seen on both dates.
+        SceneError: too few pixels were observed on both dates.
     """
     tiles = [block.physical() for block in sample]
-    if choice.method.filters_speckle:
+    if comparison.method.filters_speckle:
         looks = [float(sar.equivalent_looks(sar.to_power(tile[0]))) for tile in tiles[:16]]
-        choice = replace(choice, looks=round(float(np.median(looks)), 2))
-    choice = _fit_method(choice, spec, tiles, units)
-    values = np.concatenate([measure(choice, tile).ravel() for tile in tiles])
+        comparison = replace(comparison, looks=round(float(np.median(looks)), 2))
+    comparison = _fit_method(comparison, spec, tiles, units)
+    values = np.concatenate([measure(comparison, tile).ravel() for tile in tiles])
     values = values[np.isfinite(values)]
     if not values.size:
         raise SceneError("no pixel was observed on both dates")
-    return with_threshold(choice, spec, values, units)
+    return with_threshold(comparison, spec, values, units)
 
 
-def measure(choice: Choice, tile: Image) -> Image:
-    """Return what a fitted comparison compares with its threshold, (H, W), of both dates (2 C, H, W)."""
-    return choice.method.measure(*compared(choice, tile), choice.radius)
+def measure(comparison: Comparison, tile: Image) -> Image:
+    """Return the measure (H, W) of a fitted comparison, from the channels of both dates (2 C, H, W)."""
+    return comparison.method.measure(*compared(comparison, tile), comparison.radius)
 
 
-def compared(choice: Choice, tile: Image) -> tuple[Image, Image]:
-    """Return what the method compares of both dates, (B, H, W) each, from their channels (2 C, H, W).
+def compared(comparison: Comparison, tile: Image) -> tuple[Image, Image]:
+    """Return the compared bands of both dates, (B, H, W) each, from their channels (2 C, H, W).
 
-    Backscatter is dB after the speckle filter; other bands of the second date are in the radiometry of the
-    first.
+    Backscatter is dB after the speckle filter; the second date is after radiometric normalisation.
     """
-    count = len(choice.channels)
-    at = [choice.channels.index(band) for band in choice.inputs]
+    count = len(comparison.channels)
+    at = [comparison.channels.index(band) for band in comparison.inputs]
     before, after = tile[at], tile[[count + i for i in at]]
-    if choice.method.filters_speckle:
+    if comparison.method.filters_speckle:
         before, after = (
-            np.stack([filter_speckle(band, choice.speckle, choice.looks) for band in date])
+            np.stack([filter_speckle(band, comparison.speckle, comparison.looks) for band in date])
             for date in (before, after)
         )
-    return before, choice.normalisation(after)
+    return before, comparison.normalisation(after)
 
 
-def _fit_method(choice: Choice, spec: ChangeSpec, tiles: Sequence[Image], units: set[Units]) -> Choice:
-    """Fit normalisation and method; by default a fallback where the method does not suit the pair."""
-    pixels = cache(partial(_pixels, choice, tiles))
-    notes = []
-    if choice.method.normalisation != "none":
-        made = _normalisation(choice, spec, *pixels(), units)
-        choice = replace(choice, normalisation=made)
-        notes.append(f"radiometry: {made.description}")
+def _fit_method(
+    comparison: Comparison, spec: ChangeSpec, tiles: Sequence[Image], units: set[Units]
+) -> Comparison:
+    """Fit normalisation and method; `auto` takes a fallback where the method does not suit the pair."""
+    pixels = cache(partial(_pixels, comparison, tiles))
+    if comparison.method.normalisation != "none":
+        made = _normalisation(comparison, spec, *pixels(), units)
+        comparison = replace(comparison, normalisation=made)
+        note(LOG, f"radiometry: {made.description}")
     elif spec.normalise in {"irmad", "histogram"}:
-        notes.append(
-            f"--normalise {spec.normalise} changes nothing: {choice.method.name} does not depend on it"
+        note(
+            LOG,
+            f"--normalise {spec.normalise} has no effect: {comparison.method.name} does not depend on it",
         )
 
-    def fitted_to_sample(choice: Choice) -> Fitted:
-        sample = FitSample(
-            bands=choice.compared,
-            units=units,
-            radius=choice.radius,
-            automatic=spec.method == "auto",
-            pixels=pixels,
-            dates=lambda: (compared(choice, tile) for tile in tiles),
-        )
-        return choice.method.fit(sample)
-
-    fitted = fitted_to_sample(choice)
-    if fitted.objection and spec.method == "auto" and choice.method.fallbacks:
-        other = change_methods()[choice.method.fallbacks[0]]
-        notes.append(f"{fitted.objection}: {other.name}, which {other.advantage}")
-        choice = replace(choice, method=other, radius=window_radius(spec, other))
-        fitted = fitted_to_sample(choice)
-    return replace(choice, method=fitted.method, notes=(*choice.notes, *notes, *fitted.notes))
+    sample = FitSample(
+        bands=comparison.compared,
+        units=units,
+        radius=comparison.radius,
+        pixels=pixels,
+        dates=lambda: (compared(comparison, tile) for tile in tiles),
+    )
+    with held() as messages:
+        method = comparison.method.fit(sample)
+    if method.objection and spec.method == "auto" and method.fallbacks:
+        other = change_methods()[method.fallbacks[0]]
+        note(LOG, f"{method.objection}: {other.name} is used, which {other.advantage}")
+        radius = window_radius(spec, other)
+        return replace(comparison, method=other.fit(replace(sample, radius=radius)), radius=radius)
+    replay(messages)
+    return replace(comparison, method=method)
 
 
-def _pixels(choice: Choice, tiles: Sequence[Image]) -> tuple[Matrix, Matrix]:
-    """Return what is compared of both dates, (B, n) each, at pixels observed in all channels."""
-    count = len(choice.channels)
-    at = [choice.channels.index(band) for band in choice.inputs]
+def _pixels(comparison: Comparison, tiles: Sequence[Image]) -> tuple[Matrix, Matrix]:
+    """Return the compared bands of both dates, (B, n) each, at pixels observed in all channels."""
+    count = len(comparison.channels)
+    at = [comparison.channels.index(band) for band in comparison.inputs]
     step = -(-sum(tile[0].size for tile in tiles) // FIT_PIXELS)
     flat = np.concatenate([tile.reshape(2 * count, -1)[:, ::step] for tile in tiles], axis=1)
     flat = flat[:, np.isfinite(flat).all(axis=0)].astype(np.float64)
@@ -116,21 +119,22 @@ def _pixels(choice: Choice, tiles: Sequence[Image]) -> tuple[Matrix, Matrix]:
 
 
 def _normalisation(
-    choice: Choice, spec: ChangeSpec, before: Matrix, after: Matrix, units: set[Units]
+    comparison: Comparison, spec: ChangeSpec, before: Matrix, after: Matrix, units: set[Units]
 ) -> Normalisation:
-    """Fit what brings the second date to the radiometry of the first, from pixels (B, n) of both."""
-    wanted = choice.method.normalisation if spec.normalise == "auto" else spec.normalise
-    if wanted == "histogram":
+    """Fit the radiometric normalisation of the second date to the first, from pixels (B, n) of both."""
+    kind = comparison.method.normalisation if spec.normalise == "auto" else spec.normalise
+    if kind == "histogram":
         return fit_histograms(before, after)
-    if wanted == "none":
+    if kind == "none":
         return Unchanged()
     lines = fit_lines(before, after)
     beyond = ((lines.gains < ALIKE_GAINS[0]) | (lines.gains > ALIKE_GAINS[1])).any()
     if spec.normalise == "auto" and units == {"reflectance"} and beyond:
-        # Two dates of reflectance differ by haze and sun; a gain of 0.2 is a line through change.
+        # Haze and sun change the gain between dates of reflectance little; other gains are fits to change.
         gains = ", ".join(f"{gain:.3g}" for gain in lines.gains)
         return Unchanged(
             description="no normalisation: lines through the pixels that changed least have gains "
-            f"{gains}, which no two dates of reflectance have (--normalise irmad applies them)"
+            f"{gains}, which are not plausible between two dates of reflectance (--normalise irmad applies "
+            "them)"
         )
     return lines

@@ -1,8 +1,8 @@
-"""What a method of comparing two dates is: facts about it, how it is fitted, and what it measures.
+"""The protocol of a method that compares two dates: its facts, its fit to a pair, its measure.
 
 A method is one file of `geoseg.change.methods` with one class in it. The class is a frozen dataclass, whose
-fields are what is fitted to a pair of scenes; as made without arguments it is not fitted. The first sentence
-of its docstring is printed in the table of methods in docs/change.md.
+fields are fitted to a pair of scenes; made without arguments, it is not fitted. The first sentence of its
+docstring is printed in the table of methods in docs/change.md.
 """
 
 from __future__ import annotations
@@ -25,75 +25,63 @@ Thresholding = Literal["robust", "ki", "otsu", "chi2"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What both dates must have."""
+class ChangeNeeds:
+    """Requirements of a method on both dates."""
 
     kind: Kind
     """Of the sensor."""
     units: frozenset[Units] = frozenset()
-    """Units that the bands may have; empty: any."""
+    """Allowed units of the bands; empty: any."""
     least_bands: int = 1
-    """Bands compared."""
+    """Least number of compared bands."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FitSample:
-    """Blocks of a pair of scenes that a method is fitted to."""
+    """Blocks of a pair of scenes to which a method is fitted."""
 
     bands: tuple[str, ...]
     """Names of the compared bands."""
     units: set[Units]
     """Of the bands."""
     radius: int
-    """Of the window over which change is averaged, in pixels."""
-    automatic: bool
-    """Whether another method is taken where `ChangeMethod.fit` returns an objection."""
+    """Radius in pixels of the window over which change is averaged."""
     pixels: Callable[[], tuple[Matrix, Matrix]]
-    """Gives both dates (B, n) of pixels observed in all bands, before normalisation and filters."""
+    """Returns both dates (B, n) of pixels observed in all bands, before normalisation and filters."""
     dates: Callable[[], Iterator[tuple[Image, Image]]]
-    """Gives both dates (B, H, W) of each block, as `ChangeMethod.measure` gets them."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Fitted:
-    """A method fitted to a pair of scenes."""
-
-    method: ChangeMethod
-    notes: tuple[str, ...] = ()
-    objection: str = ""
-    """Why the method does not suit this pair; empty: it does."""
+    """Returns both dates (B, H, W) of each block, as `ChangeMethod.measure` takes them."""
 
 
 class ChangeMethod(Protocol):
-    """A way to compare two dates; subclasses override what is different for them."""
+    """A way to compare two dates; subclasses override what is different."""
 
     name: ClassVar[str]
-    """As `--method` takes it; the file is named like it."""
+    """Value of `--method`; the file has the same name."""
     title: ClassVar[str]
     measured: ClassVar[str]
-    """What is compared with the threshold, and its unit."""
+    """Name and unit of the measure, for messages."""
     citation: ClassVar[str]
-    """With its DOI, where it has one."""
-    needs: ClassVar[Needs]
+    """With DOI, where there is one."""
+    needs: ClassVar[ChangeNeeds]
     bands: ClassVar[tuple[str, ...]] = ()
-    """Bands that are compared; empty: the usual ones that both dates have."""
+    """Compared bands; empty: those of `STANDARD` that both dates have, or all."""
     preference: ClassVar[int] = 100
-    """Of the methods for one kind of sensor, `auto` takes the one with the lowest number."""
+    """Of the methods for one kind of sensor, `auto` chooses that of the lowest number."""
     fallbacks: ClassVar[tuple[str, ...]] = ()
-    """Methods that `auto` tries in turn where this one does not suit the pair or misses plain change."""
+    """Methods that `auto` tries in turn where this one does not suit the pair or misses evident change."""
     advantage: ClassVar[str] = ""
-    """What it does better than the method that it is a fallback of."""
+    """Its advantage over the method whose fallback it is."""
     thresholding: ClassVar[tuple[Thresholding, ...]] = ("robust", "ki", "otsu")
-    """Algorithms that fix its threshold; the first is the default."""
+    """Algorithms for its threshold; the first is the default."""
     smooth: ClassVar[int] = 5
-    """Default side of the window over which change is averaged, in pixels: pixels of two dates never lie
-    exactly on each other."""
+    """Default side in pixels of the window over which change is averaged, since two dates are never aligned
+    exactly."""
     filters_speckle: ClassVar[bool] = False
-    """Whether the speckle filter comes first (radar)."""
+    """Whether bands pass the speckle filter first (radar)."""
     margin: ClassVar[int] = 0
-    """Pixels around a pixel that its measure depends on, besides speckle filter and window."""
+    """Pixels around a pixel that its measure reads, besides speckle filter and window."""
     normalisation: ClassVar[Literal["irmad", "histogram", "none"]] = "none"
-    """How the second date is brought to the radiometry of the first by default; none: it need not be."""
+    """Default radiometric normalisation of the second date to the first; none: it has no effect."""
     directions: ClassVar[tuple[ClassSpec, ...]] = ()
     """Classes by the direction of change, with the values 1, 2 …"""
 
@@ -102,20 +90,25 @@ class ChangeMethod(Protocol):
         """Whether layers of both dates are compared like bands."""
         return self.needs.kind == "optical" and not self.bands
 
-    def fit(self, sample: FitSample) -> Fitted:  # noqa: ARG002 - used by subclasses
-        """Fit the method to a sample.
+    @property
+    def objection(self) -> str:
+        """Why the fitted method does not suit this pair, so that `auto` takes a fallback; empty: it does."""
+        return ""
+
+    def fit(self, sample: FitSample) -> Self:  # noqa: ARG002 - used by subclasses
+        """Return the method fitted to a sample.
 
         Raises:
             SceneError: the sample is too small, or a band does not vary.
         """
-        return Fitted(method=self)
+        return self
 
     def measure(self, before: Image, after: Image, radius: int) -> Image:
-        """Return how much changed, (H, W), averaged over a window; NaN where not observed.
+        """Return the measure of change, (H, W), averaged over a window; NaN where not observed.
 
         Args:
             before: (B, H, W) compared bands: physical values, or dB after the speckle filter.
-            after: the same of the second date, in the radiometry of the first.
+            after: the same of the second date, after radiometric normalisation.
             radius: of the window in pixels; 0: no average.
         """
         ...
@@ -125,7 +118,7 @@ class ChangeMethod(Protocol):
         return 0
 
     def threshold_limits(self, bands: int, units: set[Units]) -> tuple[float, float]:  # noqa: ARG002
-        """Return the least and greatest threshold found from a scene: below is noise, above is no change.
+        """Return the least and the greatest threshold that may be found from a scene.
 
         Args:
             bands: number of bands compared.
@@ -134,7 +127,7 @@ class ChangeMethod(Protocol):
         return 0.0, np.inf
 
     def robust_threshold(self, values: NDArray[np.floating]) -> tuple[float, str]:
-        """Return the threshold by the spread of most values of a sample, and how it was found."""
+        """Return the threshold by the spread of most values of a sample, and a name of the rule."""
         spread = robust_spread(values)
         return spread.mean + SIGMAS * spread.std, f"median and {SIGMAS:g} robust standard deviations"
 

@@ -1,7 +1,7 @@
-"""From what to what: codes of class pairs, how scores become them, and what is said of them.
+"""Transitions: codes of pairs of classes, decided from scores, with names and colours.
 
 A code is `direction * K² + from * K + to`, with `from` and `to` counted among the K classes in their order.
-It is the class value of the map, one region being one transition.
+It is the class value of the map: a region has one transition.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from geoseg.spec import ClassSpec, TransitionSpec
 from geoseg.spec.tables import transition_types
 
 NOTHING = ClassSpec(value=0, label="", colour="#8c8c8c")
-"""Stands before classes that count from 1, so that their index is their value."""
+"""Placed before classes that are numbered from 1, so that their index is their value."""
 
-NO_KIND = "not in the table"
-"""Kind of transitions that a table gives none."""
+NOT_IN_TABLE = "not in the table"
+"""Label of the type of transitions that a table does not list."""
 
 FADED = 0.3
-"""Share of the first date's colour in that of a transition."""
+"""Share of the colour of the first date in that of a transition."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,11 +35,11 @@ class Transitions:
     """The pairs of classes that a map of change can hold."""
 
     classes: tuple[ClassSpec, ...]
-    """K classes in the order of their index; the first may stand for no class at all."""
+    """K classes in the order of their index; the first may be `NOTHING`."""
     directions: tuple[ClassSpec, ...] = ()
-    """Kinds of change beside the pair (gain, loss), values counting from 1; empty: the pair says all."""
+    """Directions of change (gain, loss), with values from 1; empty: none."""
     types: NDArray[np.int64] | None = None
-    """(K, K) kinds of transition by a table; None: no table."""
+    """(K, K) types of transitions of a table; None: no table."""
     type_classes: tuple[ClassSpec, ...] = ()
 
     @property
@@ -55,13 +55,13 @@ class Transitions:
         return direction, first, second
 
     @property
-    def tells_classes(self) -> bool:
-        """Whether it says from what to what."""
+    def has_classes(self) -> bool:
+        """Whether the classes before and after are known."""
         return any(item.label for item in self.classes)
 
     @cached_property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
-        """Of the codes."""
+        """Data type of the codes."""
         return class_dtype(item.value for item in self.specs)
 
     @cached_property
@@ -77,7 +77,7 @@ class Transitions:
         return tuple(rows)
 
     def type_of_code(self) -> NDArray[np.int64] | None:
-        """Return the kind of every code, 0 of what did not change; None without a table."""
+        """Return the type of each code, 0 without change; None without a table."""
         if self.types is None:
             return None
         codes = np.arange(self.specs[-1].value + 1)
@@ -87,8 +87,8 @@ class Transitions:
     def _spec(
         self, value: int, direction: ClassSpec | None, first: ClassSpec, second: ClassSpec
     ) -> ClassSpec:
-        """Name and colour of one transition."""
-        if not self.tells_classes and direction is not None:
+        """Return a transition as a class of the map."""
+        if not self.has_classes and direction is not None:
             return direction.model_copy(update={"value": value})
         label = f"{first.label} → {second.label}"
         if direction is not None:
@@ -100,7 +100,7 @@ class Transitions:
 
 
 def _mixed(first: str, second: str) -> str:
-    """The second colour with some of the first."""
+    """Return the second colour with some of the first."""
     parts = (round(FADED * a + (1 - FADED) * b) for a, b in zip(rgb(first), rgb(second), strict=True))
     return "#" + "".join(f"{part:02x}" for part in parts)
 
@@ -109,14 +109,14 @@ class Counter:
     """Sums the ground area of all pairs, changed or not, before small polygons are left out."""
 
     def __init__(self, grid: Grid, size: int) -> None:
-        """Start at nothing; `size` is the number of codes."""
+        """Start at 0; `size` is the number of codes."""
         self._grid = grid
         self.pixels = np.zeros(size, np.int64)
         self.area_m2 = np.zeros(size)
 
     @property
     def unit(self) -> str:
-        """What areas are in: ha, or pixels without a CRS."""
+        """Unit of areas: ha, or pixels without a CRS."""
         return "pixels" if self._grid.crs is None else "ha"
 
     def matrix(self, count: int) -> NDArray[np.float64]:
@@ -125,37 +125,37 @@ class Counter:
         return np.asarray(values.reshape(-1, count, count).sum(axis=0))
 
     def add(self, codes: NDArray[np.int64], valid: NDArray[np.bool_], window: Window) -> None:
-        """Count a window of codes (H, W), those of unchanged pixels included."""
+        """Count a window of codes (H, W), including unchanged pixels."""
         pixels, areas = self._grid.tally(codes, valid, window, len(self.pixels))
         self.pixels += pixels
         self.area_m2 += areas
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """What was found of some rows, (H, W) each."""
+class DecidedRows:
+    """Transitions of some rows, (H, W) each."""
 
     codes: NDArray[np.int64]
     """The transition, if the pixel changed."""
     unchanged: NDArray[np.int64]
-    """What the pixel counts for if it did not: its first class twice."""
+    """The code of the pixel if it did not change: its first class twice."""
     change: NDArray[np.float32]
     """Score of change, 0..1."""
     changed: NDArray[np.bool_]
     observed: NDArray[np.bool_] | None = None
-    """Where neither date was found to be "no data"; None: everywhere."""
+    """Where neither date has the class "no data"; None: everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decided(ABC):
-    """Decides rows, and counts every pixel on the way."""
+    """Decides rows, and counts all pixels."""
 
     transitions: Transitions
     counter: Counter
 
     @abstractmethod
-    def find(self, scores: NDArray[np.float32]) -> Found:
-        """Look at the scores (K, H, W) of some rows."""
+    def decide(self, scores: NDArray[np.float32]) -> DecidedRows:
+        """Return the transitions of some rows from their scores (K, H, W)."""
 
     def __call__(
         self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
@@ -164,33 +164,33 @@ class Decided(ABC):
         dtype = self.transitions.dtype
         classes: Classes = np.empty(valid.shape, dtype)
         quanta = np.empty(valid.shape, np.uint8)
-        # A few rows at a time: codes are wide while they are computed with.
+        # A few rows at a time, since codes have eight bytes during computation.
         for row in range(0, len(valid), DECIDE_ROWS):
             part = slice(row, row + DECIDE_ROWS)
-            found, seen = self.find(scores[:, part]), valid[part]
-            if found.observed is not None:
-                seen = seen & found.observed
-            changed = found.changed & seen
-            counted = np.where(changed, found.codes, found.unchanged)
-            self.counter.add(counted, seen, replace(window, row=window.row + row, height=len(seen)))
-            classes[part] = np.where(changed, found.codes, 0)
-            classes[part][~seen] = nodata_class(dtype)
-            sure = np.where(changed, found.change, 1 - found.change)
-            quanta[part] = np.where(seen, np.clip(sure * 255 + np.float32(0.5), 0, 255), 0)
+            rows, observed = self.decide(scores[:, part]), valid[part]
+            if rows.observed is not None:
+                observed = observed & rows.observed
+            changed = rows.changed & observed
+            counted = np.where(changed, rows.codes, rows.unchanged)
+            self.counter.add(counted, observed, replace(window, row=window.row + row, height=len(observed)))
+            classes[part] = np.where(changed, rows.codes, 0)
+            classes[part][~observed] = nodata_class(dtype)
+            sure = np.where(changed, rows.change, 1 - rows.change)
+            quanta[part] = np.where(observed, np.clip(sure * 255 + np.float32(0.5), 0, 255), 0)
         return classes, quanta
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FromPlanes(Decided):
-    """Decides where a method gives its score, a direction and both classes as planes of numbers."""
+    """Decides from the planes of a method: score of change, direction, classes before and after."""
 
-    def find(self, scores: NDArray[np.float32]) -> Found:
+    def decide(self, scores: NDArray[np.float32]) -> DecidedRows:
         """Planes: score of change (changed above 0.5), direction, from, to."""
         count = self.transitions.count
         change, (direction, first, second) = scores[0], scores[1:].astype(np.int64)
-        # A code of 0 is "no change": what changed has a direction wherever the map tells directions.
+        # Code 0 is "no change", so that changed pixels need a direction where there are directions.
         direction = np.maximum(direction, 1) if self.transitions.directions else np.int64(0)
-        return Found(
+        return DecidedRows(
             codes=direction * count**2 + first * count + second,
             unchanged=first * (count + 1),
             change=change,
@@ -200,24 +200,24 @@ class FromPlanes(Decided):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FromScores(Decided):
-    """Decides where a network scored both dates: (2K, H, W), the first date's classes first.
+    """Decides from the scores of a network of both dates, (2K, H, W), classes of the first date first.
 
-    The score of change is that of two independent draws being of different classes, 1 - sum of products. A
-    pixel changed where the best classes differ and that score is above the threshold.
+    The score of change is the probability that two independent draws differ, 1 - sum of products. A pixel
+    changed where the best classes differ and that score is above the threshold.
     """
 
     threshold: float = 0.5
     nodata: int | None = None
-    """Position of the class that says that nothing was observed; None: the network has none."""
+    """Position of the class "no data"; None: the network has none."""
 
-    def find(self, scores: NDArray[np.float32]) -> Found:
+    def decide(self, scores: NDArray[np.float32]) -> DecidedRows:
         """Compare the dates."""
         count = self.transitions.count
         before, after = scores[:count], scores[count:]
         first, second = before.argmax(axis=0), after.argmax(axis=0)
         total = before.sum(axis=0) * after.sum(axis=0)
         change = 1 - (before * after).sum(axis=0) / np.maximum(total, np.float32(1e-6))
-        return Found(
+        return DecidedRows(
             codes=first * count + second,
             unchanged=first * (count + 1),
             change=change,
@@ -234,14 +234,14 @@ def transitions_between(
     within: bool = False,
     some: bool = False,
 ) -> Transitions:
-    """Say which transitions there are between classes.
+    """Return the transitions between classes.
 
     Args:
         classes: in the order of their index.
-        table: of transitions; None: pairs have no kinds.
-        directions: kinds of change beside the pair.
-        within: whether the map can hold change from a class to the same class.
-        some: whether there are further classes that these two dates do not hold.
+        table: of transitions; None: pairs have no types.
+        directions: of change.
+        within: whether there may be change within a class.
+        some: whether the table may have classes that these dates lack.
 
     Raises:
         UsageError: the table is for other classes.
@@ -251,12 +251,12 @@ def transitions_between(
     types = transition_types(table, classes, some=some)
     kinds = table.types
     real = np.array([bool(item.label) for item in classes])
-    untold = (types == 0) & real[:, np.newaxis] & real
+    unlisted = (types == 0) & real[:, np.newaxis] & real
     if not within:
-        np.fill_diagonal(untold, False)
-    if untold.any():
-        # What changed is in the map, so that it needs a kind to be drawn by.
+        np.fill_diagonal(unlisted, False)
+    if unlisted.any():
+        # Every transition of the map needs a type to be drawn by.
         value = max(item.value for item in kinds) + 1
-        types = np.where(untold, value, types)
-        kinds = (*kinds, ClassSpec(value=value, label=NO_KIND, colour="#969696"))
+        types = np.where(unlisted, value, types)
+        kinds = (*kinds, ClassSpec(value=value, label=NOT_IN_TABLE, colour="#969696"))
     return Transitions(classes=classes, directions=directions, types=types, type_classes=kinds)

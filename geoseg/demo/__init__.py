@@ -1,1 +1,1 @@
-"""The demonstration: a simulated flood through the flood task, compared with its truth."""
+"""The demonstration: a map of a simulated flood, compared with its reference data."""

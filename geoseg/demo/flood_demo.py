@@ -1,4 +1,4 @@
-"""The demonstration: a simulated scene through the flood task, compared with what is true of it."""
+"""The demonstration: map a simulated flood and compare the map with its reference data."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ LOG = logging.getLogger(__name__)
 
 CRS = "EPSG:32633"
 ORIGIN = (500_000.0, 5_350_000.0)
-"""Easting and northing of the corner: a place on the map, not the place of any flood."""
+"""Easting and northing in m of the upper left corner; no flood was there."""
 PIXEL_M = 10.0
 
 
 def run_demo(folder: Path, progress: Progress, *, overwrite: bool, size: int = 1500) -> RunRecord:
-    """Simulate a flood, map it, and write scenes, truth, map and picture into a folder.
+    """Simulate a flood, map it, and write scenes, reference data, map and picture into a folder.
 
     Args:
-        folder: made where it is missing.
-        progress: is told how far it is.
+        folder: created if missing.
+        progress: is called with the progress.
         overwrite: whether existing files may be replaced.
         size: pixels a side.
 
@@ -44,18 +44,18 @@ def run_demo(folder: Path, progress: Progress, *, overwrite: bool, size: int = 1
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}; name another folder") from error
+        raise OutputError(f"{folder}: cannot be created: {error.strerror}; give another folder") from error
     scenes = [folder / f"simulated_{name}.tif" for name in ("before", "after", "truth")]
     maps = [folder / name for name in ("flood.gpkg", "flood_classes.tif", "flood.png")]
     check_writable([*scenes, *maps], overwrite)
-    note(LOG, "this scene is simulated: land, river, lake, flood and clouds are made up")
+    note(LOG, "this scene is simulated: land, river, lake, flood and clouds are not real")
     made = simulate(size=size)
     write_scene(scenes[0], made.before, BANDS, overwrite=overwrite)
     write_scene(scenes[1], made.after, BANDS, overwrite=overwrite)
     write_scene(scenes[2], made.truth[np.newaxis], ("truth",), overwrite=overwrite)
     record = map_flood(
         FloodSpec(
-            # What was learnt from real pixels is not judged by made-up ones.
+            # A network trained on real pixels is not evaluated on simulated ones.
             method=CLASSICAL,
             scene=SceneSpec(paths=(str(scenes[1]),)),
             before=(SceneSpec(paths=(str(scenes[0]),)),),
@@ -68,13 +68,13 @@ def run_demo(folder: Path, progress: Progress, *, overwrite: bool, size: int = 1
     with rasterio.open(maps[1]) as dataset:
         mapped = dataset.read(1)
     for value, label in ((1, "flood"), (2, "permanent water")):
-        agreement = overlap(mapped == value, made.truth == value)
+        agreement = iou(mapped == value, made.truth == value)
         note(LOG, f"{label}: {agreement:.1%} agreement (IoU) with the simulated truth, clouds included")
     return record
 
 
-def overlap(mapped: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of two masks; 1 where both are empty."""
+def iou(mapped: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Return the intersection over union of two masks; 1 where both are empty."""
     union = int((mapped | truth).sum())
     return int((mapped & truth).sum()) / union if union else 1.0
 
@@ -85,7 +85,7 @@ def write_scene(
     """Write a simulated raster as a COG that says it is simulated.
 
     Args:
-        path: where to.
+        path: of the file.
         data: (B, H, W); uint16 is reflectance x 10,000 with nodata 0, uint8 are classes.
         names: of the bands.
         overwrite: whether an existing file may be replaced.

@@ -1,6 +1,6 @@
-"""A made-up flood with its truth: land, river, lake and clouds as a six-band optical scene.
+"""Simulate a flood with reference data: land, river, lake and clouds as a six-band optical scene.
 
-It is for demonstrations and tests, and proves nothing about real scenes: its spectra are typical values, its
+It is for demonstrations and tests, and shows nothing about real scenes: its spectra are typical values, its
 noise is white, and its land is simple.
 """
 
@@ -33,16 +33,16 @@ _SPECTRA: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "cloud": (0.520, 0.520, 0.530, 0.550, 0.430, 0.330),
     }
 )
-"""Typical reflectance of surfaces in the six bands, 0..1; water muddier where it is flood."""
+"""Typical reflectance of surfaces in the six bands, 0..1; flood is more turbid than other water."""
 
 _FIELDS = ("meadow", "crop", "stubble", "soil")
 _SKY = np.array((0.030, 0.022, 0.015, 0.008, 0.002, 0.001), np.float32)
-"""Diffuse light that still reaches a shadow, as reflectance."""
+"""Reflectance by diffuse light in shadow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
-    """Two dates of one place and what is true of them."""
+    """Two dates of one place with reference data."""
 
     before: NDArray[np.uint16]
     """(6, H, W) reflectance x 10,000 in the order of `BANDS`; only permanent water."""
@@ -55,10 +55,9 @@ class Simulation:
 
 
 def simulate(*, size: int = 1500, seed: int = 7) -> Simulation:
-    """Make a flood plain of `size` x `size` pixels of 10 m.
+    """Simulate a flood plain of `size` x `size` pixels of 10 m.
 
-    A river meanders through it and a lake lies beside it; the flood fills what is low and connected to the
-    river.
+    It has a river and a lake; the flood covers low ground that is connected to the river.
 
     Args:
         size: pixels a side, at least 64.
@@ -79,7 +78,7 @@ def simulate(*, size: int = 1500, seed: int = 7) -> Simulation:
 
 
 def _noise(size: int, scale: float, rng: np.random.Generator) -> Plane:
-    """Smooth noise of mean 0 and standard deviation 1 with features of about `scale` pixels."""
+    """Return smooth noise of mean 0 and standard deviation 1 with features of about `scale` pixels."""
     step = max(1, int(scale / 4))
     coarse = rng.standard_normal((size // step + 2, size // step + 2)).astype(np.float32)
     smooth = ndimage.gaussian_filter(coarse, scale / step / 2, mode="wrap")
@@ -88,7 +87,7 @@ def _noise(size: int, scale: float, rng: np.random.Generator) -> Plane:
 
 
 def _river(size: int, rng: np.random.Generator) -> tuple[Mask, Plane]:
-    """The river from west to east, and each pixel's distance from its middle in pixels."""
+    """Return the river from west to east, and the distance of each pixel from its middle in pixels."""
     x = np.arange(size)
     phase = rng.uniform(0, 2 * np.pi, 3)
     y = size * (
@@ -107,14 +106,14 @@ def _river(size: int, rng: np.random.Generator) -> tuple[Mask, Plane]:
 
 
 def _lake(size: int, rng: np.random.Generator) -> Mask:
-    """A lake with an uneven shore, away from the river."""
+    """Return a lake with an uneven shore, away from the river."""
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32) / size
     radius = np.hypot((rows - 0.16) * 1.5, cols - 0.74)
     return np.asarray(radius + 0.012 * _noise(size, size / 30, rng) < 0.095)
 
 
 def _connected(low: Mask, river: Mask) -> Mask:
-    """What is low and reached from the river."""
+    """Return low ground that is connected to the river."""
     labels, count = ndimage.label(low | river)
     reached = np.zeros(count + 1, np.bool_)
     reached[np.unique(labels[river])] = True
@@ -123,7 +122,7 @@ def _connected(low: Mask, river: Mask) -> Mask:
 
 
 def _land(size: int, height: Plane, rng: np.random.Generator) -> Plane:
-    """Reflectance (6, H, W) of fields, forest and towns."""
+    """Return the reflectance (6, H, W) of fields, forest and towns."""
     seeds = rng.uniform(0, size, (max(40, size * size // 2500), 2))
     rows, cols = np.mgrid[0:size, 0:size]
     stretched = np.stack([rows.ravel(), cols.ravel() * 0.6], axis=1)
@@ -142,7 +141,7 @@ def _land(size: int, height: Plane, rng: np.random.Generator) -> Plane:
 
 
 def _paint(land: Plane, surfaces: Mapping[str, Mask]) -> Plane:
-    """A copy of the land with surfaces laid over it."""
+    """Return a copy of the land with the reflectance of surfaces."""
     painted = land.copy()
     for name, where in surfaces.items():
         _fill(painted, where, name)
@@ -155,7 +154,7 @@ def _fill(planes: Plane, where: Mask, name: str) -> None:
 
 
 def _clouds(size: int, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Opacity 0..1 of a few clouds, and depth 0..1 of their shadows to the north-west of them."""
+    """Return the opacity 0..1 of clouds, and the depth 0..1 of their shadows to the north-west."""
     field = _noise(size, size / 9, rng) + 0.25 * _noise(size, size / 60, rng)
     opacity = np.clip((field - 2.0) / 0.25, 0, 1).astype(np.float32)
     shift = size // 22
@@ -165,7 +164,7 @@ def _clouds(size: int, rng: np.random.Generator) -> tuple[Plane, Plane]:
 
 
 def _shade(planes: Plane, cloud: Plane, shadow: Plane) -> Plane:
-    """Darken shadows to diffuse light, then lay the clouds over everything."""
+    """Return the scene with shadows darkened to diffuse light, and with clouds."""
     sky = _SKY[:, np.newaxis, np.newaxis]
     dark = planes * (1 - 0.72 * shadow) + sky * shadow * (planes / planes.max(axis=0, keepdims=True))
     white = np.array(_SPECTRA["cloud"], np.float32)[:, np.newaxis, np.newaxis]
@@ -173,7 +172,7 @@ def _shade(planes: Plane, cloud: Plane, shadow: Plane) -> Plane:
 
 
 def _observe(planes: Plane, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """What a sensor makes of it: slightly blurred, noisy, in counts of 1/10,000; never 0, which is nodata."""
+    """Return digital numbers of 1/10,000 with blur and noise; never 0, which is nodata."""
     seen = np.empty(planes.shape, np.uint16)
     for index, plane in enumerate(planes):
         sharp = ndimage.gaussian_filter(plane, 0.6)

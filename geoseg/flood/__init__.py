@@ -1,1 +1,1 @@
-"""Water and flood without a network: methods, their thresholds, and the session that maps them."""
+"""Maps of water and flood: methods, networks, reference layers."""

@@ -1,7 +1,7 @@
-"""What a water method is: what it needs of a scene, what it measures of a pixel, where its threshold lies.
+"""The protocol of a water method: what it needs of a scene, its measure and its threshold.
 
 A method is one file of `geoseg.flood.methods` with one class in it, which derives from `WaterMethod`, or from
-`geoseg.flood.optical.OpticalIndex` or one of `geoseg.flood.radar`, which fill in what such methods share.
+`geoseg.flood.optical.OpticalIndex` or one of `geoseg.flood.radar`, which hold what such methods share.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ Bands = Sequence[Image]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What the scenes must have for a method, besides its bands."""
+class WaterNeeds:
+    """Requirements of a method on its scenes, besides its bands."""
 
     kind: Literal["optical", "sar"]
     """Of the sensor."""
     scenes_before: int = 0
-    """Earlier scenes that it cannot do without."""
+    """Least number of earlier scenes."""
     all_before: bool = False
-    """Whether it reads all earlier scenes; otherwise only the first, to tell flood from permanent water."""
+    """Whether it reads all earlier scenes; otherwise it reads the first, to separate permanent water."""
     reflectance: bool = False
-    """Whether values must be reflectance 0..1: true of sums, but not of ratios."""
+    """Whether values must be reflectance 0..1, as sums of bands need; ratios do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Where a method's threshold lies, in the unit of its measure."""
+    """The threshold of a method, in the unit of its measure."""
 
     fixed: float
-    """From the literature: taken where the scene shows no two classes, or always (`from_scene`)."""
+    """From the literature: used where the scene shows no two classes, or always (`from_scene`)."""
     water_below: bool
     """Whether water is below the threshold."""
     from_scene: bool = True
-    """Whether `--thresholding auto` looks for it in the scene."""
+    """Whether `--thresholding auto` finds it in the scene."""
     guard: tuple[float, float]
-    """Where a threshold found by `auto` is kept; outside it asks more than the physics does."""
+    """Limits of a threshold found by `auto`."""
     bounds: tuple[float, float] | None = None
-    """Where a threshold by another `--thresholding` must lie to be believed; None: within the guard."""
+    """Limits beyond which a threshold by another `--thresholding` is rejected; None: those of the guard."""
     between: float | None = None
-    """What two modes must lie on either side of to be land and water; None: their cut within the guard."""
+    """Value that must lie between the modes of land and water; None: the guard must hold their threshold."""
     limits: tuple[float, float]
     """Edges of the histogram of the measure."""
     scale: float
     """Distance from the threshold at which the score is 0.73, where the scene does not show the spread."""
     grow: float = 0.0
-    """With `auto`, regions grow to this far beyond the threshold from cores this far within; 0: neither."""
+    """Distance from the threshold to those of cores and of rims of regions (`auto`); 0: no region growing."""
 
     @property
     def side(self) -> str:
@@ -70,65 +70,63 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Smoothing:
-    """A filter of one band that comes before the measure."""
+    """A filter of each band before the measure."""
 
     apply: Callable[[Image], Image]
-    """Filters physical values (H, W); NaN stays NaN."""
+    """Returns filtered physical values (H, W); NaN stays NaN."""
     margin: int
     """Pixels around a pixel that its filtered value depends on."""
     text: str = ""
-    """For the description of the map; empty: the method's name says it."""
-    note: str = ""
-    """What was estimated from the scene; may be empty."""
+    """Name for the description of the map; empty: that of the method says it."""
 
 
 class WaterMethod(Protocol):
-    """One way to tell water from land by a number per pixel; methods override what is different for them."""
+    """A way to separate water from land by a number for each pixel; methods override what is different."""
 
     name: ClassVar[str]
-    """As `--method` takes it; the file is named like it."""
+    """Value of `--method`; the file has the same name."""
     title: ClassVar[str]
     measured: ClassVar[str]
-    """Short name of what is compared with the threshold, for messages."""
+    """Short name of the measure, for messages."""
     formula: ClassVar[str]
-    """The same, as the table of methods shows it."""
+    """The measure as a formula, for the table of methods."""
     citation: ClassVar[str]
     bands: ClassVar[tuple[str, ...]]
     """Common names of the bands that are measured, of earlier scenes too."""
     bands_used: ClassVar[Literal["all", "first", "each"]] = "all"
-    """How: together; the first of them that every scene has; or each that every scene has by itself, of which
-    one suffices for water."""
-    needs: ClassVar[Needs]
+    """All together; the first that every scene has; or each that every scene has by itself, of which one
+    suffices for water."""
+    needs: ClassVar[WaterNeeds]
     threshold: ClassVar[Threshold]
     preference: ClassVar[float] = math.inf
-    """Of the methods that a scene allows, `auto` takes the one with the lowest number; infinite: never."""
+    """Of the methods that a scene allows, `auto` chooses that of the lowest number; infinite: never."""
     suits: ClassVar[str] = ""
-    """Scenes for which `auto` takes it."""
+    """Scenes for which `auto` chooses it."""
     fallbacks: ClassVar[tuple[str, ...]] = ()
-    """Methods that `auto` tries in turn where a sample of the scene shows no two classes by this one."""
+    """Methods that `auto` tries in turn where a sample shows no two classes by this one."""
     notes: ClassVar[tuple[str, ...]] = ()
-    """What a user should know of any map by this method."""
+    """Notes on every map by this method."""
     least_pixels: ClassVar[int] = 0
-    """Smallest region that the method itself keeps, in pixels; 0: it has no rule."""
+    """Pixels of the smallest region that the method keeps; 0: no limit."""
     nir_limit: ClassVar[float | None] = None
-    """Near-infrared reflectance above which nothing is water; None: not asked."""
+    """Near-infrared reflectance above which no pixel is water; None: no limit."""
     open_water_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
-    """dB by band below which ground is open water, for methods whose measure is a change; empty: the measure
-    itself says what is water."""
+    """dB by band below which a pixel is open water, for methods whose measure is a change; empty: the measure
+    itself separates water."""
     ceiling_db: ClassVar[Mapping[str, float]] = MappingProxyType({})
-    """dB by band above which ground is not flooded, whatever the measure says; empty: not asked."""
+    """dB by band above which a pixel is not flooded, whatever its measure; empty: no limit."""
     flood_over_water: ClassVar[bool] = False
-    """Whether what the measure finds is flood even where there was open water before."""
+    """Whether water of the measure is flood even where open water was mapped before."""
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:
-        """Return the index, backscatter or change that is compared with the threshold.
+        """Return the measure: an index, backscatter or a change.
 
         Args:
-            scenes: bands of the scene, then of earlier ones, as many as the method needs, each (H, W):
+            scenes: bands of the scene, then of the earlier scenes that the method needs, each (H, W):
                 reflectance, digital numbers or dB; NaN where not observed.
 
         Returns:
-            A value per pixel, which may depend only on the same pixel of the arguments.
+            A value for each pixel, which may depend on the same pixel of the arguments only.
         """
         ...
 
@@ -138,10 +136,10 @@ class WaterMethod(Protocol):
         sample: Sequence[Bands],  # noqa: ARG002
         pixel_size_m: tuple[float, float],  # noqa: ARG002
     ) -> Smoothing | None:
-        """Return the filter that bands go through before they are measured; None: as they are.
+        """Return the filter of the bands before the measure, and log what it estimates; None: no filter.
 
         Args:
-            speckle: the speckle filter asked for.
+            speckle: value of `--speckle`.
             sample: blocks of the scene at full resolution.
             pixel_size_m: ground size along rows and columns; NaN where unknown.
 
@@ -150,15 +148,15 @@ class WaterMethod(Protocol):
         """
         return None
 
-    def caveats(
+    def warn_of_limits(
         self,
         scenes_before: int,  # noqa: ARG002 - used by subclasses
         pixel_size_m: tuple[float, float],  # noqa: ARG002
-    ) -> tuple[str, ...]:
-        """Return warnings about the scenes that this method is used for.
+    ) -> None:
+        """Warn of limits of the method for these scenes.
 
         Args:
-            scenes_before: how many earlier scenes it reads.
+            scenes_before: number of earlier scenes that it reads.
             pixel_size_m: ground size along rows and columns; NaN where unknown.
         """
-        return ()
+        return

@@ -1,7 +1,8 @@
-"""Which product a raster of known water is, and which of its values mean permanent water.
+"""Recognise the product of a raster of permanent water, and which of its values mean permanent water.
 
-A product is known by the name of its file, its band's description, its tags, its colour table, the name of
-its folder, or values that no other product has. What is not known is asked for, never guessed by a maximum.
+A product is recognised by the name of its file, the description of its band, its tags, its colour table, the
+name of its folder, or values that no other product has. Where none is recognised, an error asks for the
+values.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from geoseg.spec import ReferenceSpec, Values
 from geoseg.spec.presets import water_products
 
 _CLOSE = 1e-3
-"""A value this close to a code is that code: rasters of floats hold codes too."""
+"""Distance within which a value is a code: codes may be stored as floats."""
 
 _MASK = re.compile(r"(?<![a-z])(mask|binary)(?![a-z])", re.IGNORECASE)
 _MOST_NAMED = 12
 
 Evidence = Literal["file", "band", "tags", "colours", "folder", "values"]
 
-_SAID: dict[Evidence, str] = {
+_EVIDENCE_TEXT: dict[Evidence, str] = {
     "file": "by the name of the file",
     "band": "by the description of its band",
     "tags": "by its tags",
@@ -37,32 +38,32 @@ _SAID: dict[Evidence, str] = {
     "values": "by values that only it has",
 }
 _SURE: tuple[Evidence, ...] = ("file", "band", "tags")
-"""Evidence that is not given up silently where the values contradict it."""
+"""Reliable evidence: where the values contradict it, an error is raised."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
-    """Which values of a raster mean permanent water."""
+class PermanentValues:
+    """The values of a raster that mean permanent water."""
 
     permanent: Values = ()
     """Single values, and ranges with both ends."""
     above: float = np.inf
-    """Greater values mean permanent water too."""
+    """Limit above which values mean permanent water too."""
     fill: tuple[float, ...] = ()
-    """Values that were not observed."""
+    """Values that mean: not observed."""
     meaning: str
-    """What the raster is taken for, and why."""
+    """The recognised product and its values, for messages."""
     warning: str = ""
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return 1 for permanent water, 0 for what is none, NaN where it was not observed."""
+        """Return 1 for permanent water, 0 for other values, NaN where not observed."""
         found = (within(values, self.permanent) | (values > self.above)).astype(np.float32)
         found[~np.isfinite(values) | within(values, self.fill)] = np.nan
         return found
 
 
 def within(values: NDArray[np.floating[Any]], wanted: Values) -> NDArray[np.bool_]:
-    """Return which values are among some codes and ranges; NaN never is."""
+    """Return whether each value is among some codes and ranges; NaN is not."""
     found = np.zeros(values.shape, np.bool_)
     for item in wanted:
         low, high = item if isinstance(item, tuple) else (item, item)
@@ -70,26 +71,30 @@ def within(values: NDArray[np.floating[Any]], wanted: Values) -> NDArray[np.bool
     return found
 
 
-def asked_rule(stored: StoredValues, values: Sequence[float] | None, above: float | None) -> Rule:
-    """Return the rule that the user gave: some values, or all above a limit."""
+def asked_values(
+    stored: StoredValues, values: Sequence[float] | None, above: float | None
+) -> PermanentValues:
+    """Return the values of `--permanent-values` or `--permanent-above`."""
     fill = stored.untagged_fill()
     if values is not None:
         named = ", ".join(f"{value:g}" for value in values)
-        return Rule(
+        return PermanentValues(
             permanent=tuple(values),
             fill=tuple(item for item in fill if item not in values),
             meaning=f"permanent water is {named}, as asked",
         )
     limit = 0.0 if above is None else above
-    return Rule(above=limit, fill=fill, meaning=f"permanent water is what is above {limit:g}, as asked")
+    return PermanentValues(
+        above=limit, fill=fill, meaning=f"permanent water is what is above {limit:g}, as asked"
+    )
 
 
 def choose_band(labels: Labels) -> int:
-    """Return the position among a raster's bands (without alpha) of the one that tells permanent water.
+    """Return the position among the bands of a raster, without alpha, of the one that holds permanent water.
 
     Raises:
-        BandError: there are several, and none is described as such.
-        SceneError: the only ones that are known cannot serve.
+        BandError: there are several, and none has the description of a product.
+        SceneError: the recognised bands cannot be used.
     """
     if len(labels.descriptions) <= 1:
         return 0
@@ -99,65 +104,67 @@ def choose_band(labels: Labels) -> int:
         return usable[0]
     if known:
         raise SceneError(f"{labels.name} is {known[0][1].title}: {known[0][1].refused}")
-    raise labels.which_band("tells permanent water")
+    raise labels.which_band("holds permanent water")
 
 
-def rule_of(labels: Labels, band: int, stored: StoredValues) -> Rule:
-    """Find out what a raster is by what it tells and holds, and which of its values mean permanent water.
+def values_of(labels: Labels, band: int, stored: StoredValues) -> PermanentValues:
+    """Recognise the product of a raster, and return its values of permanent water.
 
     Args:
-        labels: what the file says of itself.
+        labels: names, tags and descriptions of the file.
         band: position of the band among `labels.descriptions`.
-        stored: what the band holds.
+        stored: values of the band.
 
     Raises:
-        SceneError: it cannot serve, or what its values mean is not known; the message names the values and
-            the options that say it.
+        SceneError: the product cannot be used, or is unknown; the message lists the values and the options
+            for them.
     """
     for spec, evidence in _candidates(labels, band, stored):
-        rule = _rule_by(spec, evidence, labels, stored)
+        rule = _values_by(spec, evidence, labels, stored)
         if rule is not None:
             return rule
     if _is_binary(stored):
-        return _mask_rule(stored)
-    raise _ask(labels, stored, "of which product it is, is not known")
+        return _mask_values(stored)
+    raise _ask(labels, stored, "its product is not recognised")
 
 
-def _rule_by(spec: ReferenceSpec, evidence: Evidence, labels: Labels, stored: StoredValues) -> Rule | None:
-    """Return the rule of a product that some evidence speaks for; None where the values speak against it.
+def _values_by(
+    spec: ReferenceSpec, evidence: Evidence, labels: Labels, stored: StoredValues
+) -> PermanentValues | None:
+    """Return the values of a product that some evidence points to; None where its values contradict it.
 
     Raises:
-        SceneError: the product cannot serve, or the values speak against evidence that is sure.
+        SceneError: the product cannot be used, or its values contradict reliable evidence.
     """
-    said = f"{spec.title} ({_SAID[evidence]})"
+    product = f"{spec.title} ({_EVIDENCE_TEXT[evidence]})"
     sure = evidence in _SURE
     if spec.refused:
         if sure:
-            raise SceneError(f"{labels.name} is {said}: {spec.refused}")
+            raise SceneError(f"{labels.name} is {product}: {spec.refused}")
         return None
     binary, fits = _is_binary(stored), _fits(spec, stored)
     if fits and sure and not binary and spec.quantity.startswith("percent") and _greatest(stored) <= 1:
-        raise _ask(labels, stored, f"it looks like {said}, yet as a share of 1, not percent")
+        raise _ask(labels, stored, f"it looks like {product}, but with values of 0 to 1, not percent")
     if fits and (not binary or _means_as_a_mask(spec)):
-        return _product_rule(spec, said, stored)
+        return _product_values(spec, product, stored)
     if not binary:
         if sure:
-            raise _ask(labels, stored, f"it looks like {said}, which has other values")
+            raise _ask(labels, stored, f"it looks like {product}, which has other values")
         return None
     if evidence not in {"file", "tags"}:
-        # Many a mask of 0 and 1 has a band called label, or lies in a folder of other water products.
+        # Masks of 0 and 1 often have a band called label, or lie in a folder of other water products.
         return None
     if _MASK.search(labels.name) or not fits:
-        return _mask_rule(stored)
+        return _mask_values(stored)
     if spec.quantity or 0 in spec.permanent:
-        raise _ask(labels, stored, f"it may be {said}, or a mask made of it in which 1 is water")
-    return _product_rule(spec, said, stored)
+        raise _ask(labels, stored, f"it may be {product}, or a mask derived from it in which 1 is water")
+    return _product_values(spec, product, stored)
 
 
 def _candidates(labels: Labels, band: int, stored: StoredValues) -> Iterator[tuple[ReferenceSpec, Evidence]]:
-    """Products that a file may be of, the best evidence first."""
+    """Yield the products that a file may be of, best evidence first."""
     named = [spec for name in (labels.name, *labels.sources) for spec in _by_name(name)]
-    # A product writes its tags, a user may rename it; what cannot serve shares tags with what can.
+    # Tags are those of the provider; users rename files. Products that cannot be used share tags with others.
     yield from ((spec, "file") for spec in named if spec.refused)
     for spec in water_products().values():
         if any(re.search(pattern, labels.tags, re.IGNORECASE) for pattern in spec.tags):
@@ -175,7 +182,7 @@ def _candidates(labels: Labels, band: int, stored: StoredValues) -> Iterator[tup
 
 
 def _by_name(name: str) -> list[ReferenceSpec]:
-    """The product whose pattern covers most of a name: `monthlyRecurrence` is no `recurrence`."""
+    """Return the product whose pattern matches most of a name: `monthlyRecurrence` is not `recurrence`."""
     lengths = {
         key: max(
             (
@@ -192,7 +199,7 @@ def _by_name(name: str) -> list[ReferenceSpec]:
 
 
 def _by_band(description: str) -> list[ReferenceSpec]:
-    """The products a band of which has a description."""
+    """Return the products with a band of this description."""
     return [
         spec
         for spec in water_products().values()
@@ -201,65 +208,65 @@ def _by_band(description: str) -> list[ReferenceSpec]:
 
 
 def _fits(spec: ReferenceSpec, stored: StoredValues) -> bool:
-    """Whether a product may hold all the values that are stored."""
+    """Return whether all stored values are values of a product."""
     known = within(stored.values, (*spec.values, *spec.fill, *stored.untagged_fill()))
     return bool(known.all())
 
 
 def _is_binary(stored: StoredValues) -> bool:
-    """Whether there is nothing but 0 and 1 besides what was not observed."""
+    """Return whether all observed values are 0 or 1."""
     rest = stored.without(stored.untagged_fill()).values
     return bool(rest.size) and set(rest.tolist()) <= {0.0, 1.0}
 
 
 def _greatest(stored: StoredValues) -> float:
-    """Return the greatest value that was observed."""
+    """Return the greatest observed value."""
     return float(stored.without(stored.untagged_fill()).values.max(initial=-np.inf))
 
 
 def _means_as_a_mask(spec: ReferenceSpec) -> bool:
-    """Whether 1 is permanent water and 0 is not, in the product's codes as in a mask."""
+    """Return whether 1 is permanent water and 0 is not, in the codes of the product as in a mask."""
     codes = np.array([0.0, 1.0])
     return not spec.quantity and within(codes, spec.permanent).tolist() == [False, True]
 
 
-def _mask_rule(stored: StoredValues) -> Rule:
-    """Return the rule of a mask."""
-    return Rule(
+def _mask_values(stored: StoredValues) -> PermanentValues:
+    """Return the values of a mask."""
+    return PermanentValues(
         permanent=(1.0,), fill=stored.untagged_fill(), meaning="taken for a mask: 1 is permanent water"
     )
 
 
-def _product_rule(spec: ReferenceSpec, said: str, stored: StoredValues) -> Rule:
-    """Return the rule of a product."""
+def _product_values(spec: ReferenceSpec, product: str, stored: StoredValues) -> PermanentValues:
+    """Return the values of a product."""
     untagged = [item for item in stored.untagged_fill() if not within(np.array([item]), spec.values).any()]
     fill = [item for item in spec.fill if not within(np.array([item]), spec.permanent).any()]
     unit = f" {spec.quantity}" if spec.quantity else ""
-    return Rule(
+    return PermanentValues(
         permanent=spec.permanent,
         fill=tuple(dict.fromkeys([*fill, *untagged])),
-        meaning=f"taken for {said}; permanent water is {_list(spec.permanent)}{unit}",
+        meaning=f"taken for {product}; permanent water is {_list(spec.permanent)}{unit}",
         warning=spec.warning,
     )
 
 
 def _list(values: Values) -> str:
-    """Say values and ranges."""
+    """Return values and ranges as text."""
     return ", ".join(
         f"{item[0]:g} to {item[1]:g}" if isinstance(item, tuple) else f"{item:g}" for item in values
     )
 
 
 def _ask(labels: Labels, stored: StoredValues, why: str) -> SceneError:
-    """Say which values there are, and how to say which of them are permanent water."""
+    """Return an error that lists the values, and the options for permanent water."""
     return SceneError(
-        f"{labels.name}: {why}. It holds {values_text(stored)}. Say which of them mean permanent water: "
+        f"{labels.name}: {why}. It holds {values_text(stored)}. Give those that mean permanent water: "
         "--permanent-values 80,90 (codes), or --permanent-above 75 (percent, months or a share)"
     )
 
 
 def values_text(stored: StoredValues) -> str:
-    """Say what a raster holds, with shares of what lies under the scene."""
+    """Return the values of a raster as text, with their shares within the scene."""
     if not stored.listed:
         return f"values from {stored.values[0]:g} to {stored.values[-1]:g}"
     total = max(int(stored.counts.sum()), 1)

@@ -1,26 +1,30 @@
-"""What radar methods share: speckle filters, absolute backscatter, and its change between dates."""
+"""Base classes of radar methods: speckle filter, absolute backscatter, change of backscatter."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from geoseg.flood.method import Bands, Measure, Needs, Smoothing, Threshold, WaterMethod
+from geoseg.flood.method import Bands, Measure, Smoothing, Threshold, WaterMethod, WaterNeeds
+from geoseg.messages import note
 from geoseg.methods import sar
 from geoseg.methods.sar_water import DB_LIMITS, GUARD, INITIAL
 from geoseg.methods.speckle_filter import SPECKLE_RADIUS, Speckle, filter_speckle
 
+LOG = logging.getLogger(__name__)
+
 LOOKS_BLOCKS = 16
-"""Blocks of a sample that the number of looks is estimated from."""
+"""Blocks of the sample from which the number of looks is estimated."""
 
 
 class Radar(WaterMethod):
-    """A method that measures dB after the speckle filter."""
+    """A method whose measure is of dB after the speckle filter."""
 
-    needs: ClassVar[Needs] = Needs(kind="sar")
+    needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar")
 
     def smoothing(
         self,
@@ -31,17 +35,19 @@ class Radar(WaterMethod):
         """Return the speckle filter, with the number of looks of the sample."""
         if speckle == "none":
             return None
-        looks = _looks(sample) if speckle == "refined-lee" else 1.0
+        looks = 1.0
+        if speckle == "refined-lee":
+            looks = _looks(sample)
+            note(LOG, f"refined Lee filter, {looks:g} looks estimated")
         return Smoothing(
             apply=partial(filter_speckle, speckle=speckle, looks=looks),
             margin=SPECKLE_RADIUS[speckle],
             text=f"{speckle} speckle filter",
-            note=f"refined Lee filter, {looks:g} looks estimated" if speckle == "refined-lee" else "",
         )
 
 
 def _looks(sample: Sequence[Bands]) -> float:
-    """Equivalent number of looks: the median over blocks of the clearest polarisation."""
+    """Return the equivalent number of looks: the median over blocks, of the polarisation with most."""
     found = [
         float(np.median([sar.equivalent_looks(sar.to_power(image)) for image in images]))
         for images in zip(*sample[:LOOKS_BLOCKS], strict=True)
@@ -55,7 +61,7 @@ class Backscatter(Radar):
     citation: ClassVar[str] = "Twele 2016, doi:10.1080/01431161.2016.1192304"
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:
-        """Return dB as filtered."""
+        """Return filtered dB."""
         return scenes[0][0]
 
 
@@ -72,14 +78,14 @@ def backscatter_threshold(polarisation: Literal["vv", "vh"]) -> Threshold:
 
 
 class BackscatterChange(Radar):
-    """A change of backscatter since one earlier scene or several, of the same orbit."""
+    """A change of backscatter since one or more earlier scenes of the same relative orbit."""
 
     bands: ClassVar[tuple[str, ...]] = ("vh", "vv")
     bands_used: ClassVar[Literal["all", "first", "each"]] = "first"
-    needs: ClassVar[Needs] = Needs(kind="sar", scenes_before=1)
+    needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar", scenes_before=1)
     notes: ClassVar[tuple[str, ...]] = ("scenes of one relative orbit and pass direction are assumed",)
     open_water_db: ClassVar[Mapping[str, float]] = INITIAL
 
 
 OPEN_WATER_CEILING: Mapping[str, float] = {band: highest for band, (_, highest) in GUARD.items()}
-"""dB that open water does not exceed: harvest and drying darken ground too, but not to this level."""
+"""dB that open water does not exceed; harvested or dry ground is brighter."""

@@ -1,7 +1,7 @@
-"""A water method as a session: physical pixels in, scores out.
+"""The session of a water method: physical pixels to scores.
 
-Every step is pixel-wise or a filter with fixed-order sums, so the score of a pixel depends only on the
-pixels within the method's margin, not on the tile it is in.
+Every step is pixel-wise or a filter with sums in fixed order, so that the score of a pixel depends on the
+pixels within the margin of the method, not on its tile.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.flood.choice import HAND, PERMANENT, SLOPE, Choice, before_band
+from geoseg.flood.choice import HAND, PERMANENT, SLOPE, WaterChoice, before_band
 from geoseg.flood.method import Image
 from geoseg.methods.logistic import logistic
 
 Layers = Mapping[str, Image]
 """(H, W) physical values by channel, NaN where not observed."""
 Filtered = Mapping[str, Image]
-"""(H, W) values of one scene by band, after the method's filter."""
+"""(H, W) values of one scene by band, after the filter of the method."""
 
 DB_SCALE = 1.0
-"""dB from an absolute threshold of backscatter at which the score is 0.73."""
+"""dB: distance from an absolute threshold of backscatter at which the score is 0.73."""
 
 
 class WaterSession:
-    """Scores water, or flood and permanent water, as `geoseg.flood.choose.choose_method` chose."""
+    """Scores water, or flood and permanent water, by a `WaterChoice`."""
 
-    def __init__(self, choice: Choice) -> None:
-        """Take what was chosen; there is nothing to open."""
+    def __init__(self, choice: WaterChoice) -> None:
+        """Use a choice of `choose_method`."""
         self.choice = choice
 
     @property
@@ -48,13 +48,13 @@ class WaterSession:
 
     @property
     def batch(self) -> int:
-        """Tiles a call: one, since nothing is gained by more."""
+        """Tiles of a call: more would not be faster."""
         return 1
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score tiles: (N, C, H, W) physical, NaN where not observed, to (N, K, H, W) in 0..1.
 
-        Exactly 0.5 at the threshold, more is water; 0 where the method's bands were not observed.
+        The score is 0.5 at the threshold and greater for water; 0 where bands were not observed.
         """
         out = np.empty((batch.shape[0], self.planes, *batch.shape[2:]), np.float32)
         bands = self.choice.bands
@@ -63,7 +63,7 @@ class WaterSession:
         return out
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is open."""
 
     def _score(self, layers: Layers, out: Image) -> None:
         """Fill the planes of one tile."""
@@ -89,19 +89,19 @@ class WaterSession:
         np.subtract(1, np.maximum(out[1], out[2]), out=out[0])
 
 
-def measure_scene(choice: Choice, layers: Layers) -> Image:
-    """Compute what the method compares with its threshold, (H, W), of the first group of bands.
+def measure_scene(choice: WaterChoice, layers: Layers) -> Image:
+    """Return the measure (H, W) of the first group of bands.
 
     Args:
-        choice: method, filter and bands; its threshold does not matter.
-        layers: the channels of the choice, at least.
+        choice: method, filter and bands; its threshold is not used.
+        layers: at least the channels of the choice.
     """
     before = choice.before if choice.method.needs.scenes_before else 0
     return _measure(choice, choice.groups[0], _scenes(choice, layers, before))
 
 
-def _scenes(choice: Choice, layers: Layers, before: int) -> list[Filtered]:
-    """Bands of the scene, then of earlier ones, after the method's filter."""
+def _scenes(choice: WaterChoice, layers: Layers, before: int) -> list[Filtered]:
+    """Return the bands of the scene, then of earlier scenes, after the filter of the method."""
     channels = [
         {band: band for band in choice.measured},
         *({band: before_band(index, band) for band in choice.measured} for index in range(before)),
@@ -110,14 +110,14 @@ def _scenes(choice: Choice, layers: Layers, before: int) -> list[Filtered]:
     return [{band: apply(layers[channel]) for band, channel in names.items()} for names in channels]
 
 
-def _measure(choice: Choice, group: Sequence[str], scenes: Sequence[Filtered]) -> Image:
-    """The measure of bands that belong together."""
+def _measure(choice: WaterChoice, group: Sequence[str], scenes: Sequence[Filtered]) -> Image:
+    """Return the measure of one group of bands."""
     images = [[bands[name] for name in group] for bands in scenes]
     return np.asarray(choice.method.measure(images), np.float32)
 
 
-def _flood_score(choice: Choice, scenes: Sequence[Filtered]) -> Image:
-    """Score of what the method maps, 0 where unknown."""
+def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered]) -> Image:
+    """Return the score of flood or water, 0 where unknown."""
     method = choice.method
     scores = []
     for group in choice.groups:
@@ -132,12 +132,12 @@ def _flood_score(choice: Choice, scenes: Sequence[Filtered]) -> Image:
         return scores[0]
     best: Image = np.maximum.reduce(scores)
     least: Image = np.minimum.reduce(scores)
-    # One suffices; agreement of all is what makes the score high.
+    # One group suffices; the score is high where all groups agree.
     return np.where(best > 0.5, (best + np.maximum(least, np.float32(0.5))) / 2, best)
 
 
-def _water_before(choice: Choice, before: Sequence[Filtered], flood: Image) -> NDArray[np.bool_]:
-    """Where open water stood in the first earlier scene, and what is mapped now is therefore not flood."""
+def _water_before(choice: WaterChoice, before: Sequence[Filtered], flood: Image) -> NDArray[np.bool_]:
+    """Return where the first earlier scene shows open water, so that water of the scene is not flood."""
     method = choice.method
     if not before:
         return np.zeros(flood.shape, np.bool_)
@@ -150,8 +150,8 @@ def _water_before(choice: Choice, before: Sequence[Filtered], flood: Image) -> N
     return np.asarray(known & (flood <= 0.5) if method.flood_over_water else known)
 
 
-def _cannot_be_water(choice: Choice, layers: Layers) -> NDArray[np.bool_] | None:
-    """Where terrain or brightness rules water out; unknown terrain rules nothing out."""
+def _cannot_be_water(choice: WaterChoice, layers: Layers) -> NDArray[np.bool_] | None:
+    """Return where terrain or brightness excludes water; None: no limit. Unknown terrain excludes nothing."""
     limits = ((HAND, choice.max_hand), (SLOPE, choice.max_slope), ("nir", choice.nir_limit))
     tests = [layers[name] > limit for name, limit in limits if name in layers and limit is not None]
     return np.asarray(np.logical_or.reduce(tests)) if tests else None

@@ -1,4 +1,4 @@
-"""Height above drainage and slope beside a scene: told from other heights, brought to metres and degrees."""
+"""Open height above nearest drainage and slope as layers in metres and degrees."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ from geoseg.spec.presets import terrain
 LOG = logging.getLogger(__name__)
 
 DRAINAGE = 2.0
-"""m: ground this near to drainage is in every scene; where none is, heights may be above the sea."""
+"""m: a layer whose least value is greater may hold heights above the sea."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Convert:
-    """From stored physical values to metres or degrees."""
+    """Conversion of stored physical values to metres or degrees."""
 
     unit: TerrainUnit
     fill: tuple[float, ...] = ()
-    """Values that were not observed, where the file's own nodata is another."""
+    """Values that mean: not observed, besides nodata of the file."""
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return values in the layer's own unit, NaN where not known."""
-        found = values * np.float32(self.unit.scale)
+        """Return values in m or degrees, NaN where unknown."""
+        converted = values * np.float32(self.unit.scale)
         if self.unit.tangent:
-            found = np.degrees(np.arctan(found))
-        found[np.isin(values, self.fill)] = np.nan
-        return found
+            converted = np.degrees(np.arctan(converted))
+        converted[np.isin(values, self.fill)] = np.nan
+        return converted
 
 
 def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -> Derived:
-    """Open a layer of terrain and check that it is what it is given for.
+    """Open a layer of terrain, and check that it holds the quantity of its option.
 
     Args:
         path: a raster.
-        kind: `hand` or `slope`: the name of its preset, and of its band.
-        grid: the scene's.
-        limit: what is greater is no water, in the layer's own unit.
-        option: that sets the limit, for messages.
+        kind: `hand` or `slope`, which names its preset and its band.
+        grid: of the scene.
+        limit: value in m or degrees above which no pixel is water.
+        option: name of the option of the limit, for messages.
 
     Raises:
         SceneReadError: the file cannot be read.
-        SceneError: it is something else, its unit is not known, or it has no CRS where the scene has one.
-        BandError: it has several bands that are not told apart.
+        SceneError: it holds another quantity, its unit is unknown, or it has no CRS where the scene has one.
+        BandError: it has several bands, and none of them is recognised.
     """
     spec = terrain(kind)
     labels = labels_of(str(path))
@@ -64,38 +64,38 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -
     layer = open_raster_layer(path, kind, categorical=False, index=index + 1)
     try:
         (band,) = layer.bands
-        found = stored_values(band, grid)
-        fill = found.untagged_fill()
+        stored = stored_values(band, grid)
+        fill = stored.untagged_fill()
         if fill:
             named = ", ".join(f"{item:g}" for item in fill)
-            note(LOG, f"{labels.name}: {named} without a nodata tag, taken for not observed")
+            note(LOG, f"{labels.name}: {named} is not observed, though no nodata tag names it")
         replay(layer.metadata.messages)
         if fill and band.nodata is None:
             layer = with_nodata(layer, fill[0])
-        rest = found.without(fill).physical(band.scale, band.offset)
+        rest = stored.without(fill).physical(band.scale, band.offset)
         unit, source = _unit(spec, labels, index, rest, is_float=band.dtype.kind == "f")
         if unit is not spec.units[0]:
-            note(LOG, f"{labels.name}: {spec.title} in {unit.name} ({source}), turned into {spec.unit}")
+            note(LOG, f"{labels.name}: {spec.title} in {unit.name} ({source}), converted to {spec.unit}")
         _check(spec, labels, rest, unit, limit, option)
     except Exception:
         layer.close()
         raise
-    gone = tuple(item * band.scale + band.offset for item in fill)
-    return Derived(layer, Convert(unit=unit, fill=gone), {"unit": unit.name})
+    nodata = tuple(item * band.scale + band.offset for item in fill)
+    return Derived(layer, Convert(unit=unit, fill=nodata), {"unit": unit.name})
 
 
 def _band(spec: TerrainSpec, labels: Labels) -> int:
-    """Return the position of the band that is meant."""
+    """Return the position of the band of the quantity."""
     if len(labels.descriptions) <= 1:
         return 0
-    mine = [index for index, text in enumerate(labels.descriptions) if _any(spec.own, text)]
-    if len(mine) == 1:
-        return mine[0]
+    matching = [index for index, text in enumerate(labels.descriptions) if _any(spec.own, text)]
+    if len(matching) == 1:
+        return matching[0]
     raise labels.which_band(f"is {spec.title}")
 
 
 def _refuse_others(spec: TerrainSpec, labels: Labels, index: int) -> None:
-    """Refuse what calls itself something else."""
+    """Raise SceneError where the names of the file are those of another quantity."""
     names = (labels.name, *labels.sources)
     if any(_any(spec.own, text) for text in (*names, labels.descriptions[index])):
         return
@@ -108,10 +108,10 @@ def _refuse_others(spec: TerrainSpec, labels: Labels, index: int) -> None:
 def _unit(
     spec: TerrainSpec, labels: Labels, index: int, rest: StoredValues, *, is_float: bool
 ) -> tuple[TerrainUnit, str]:
-    """Return the unit of a layer's values, and what tells it.
+    """Return the unit of the values of a layer, and its evidence.
 
     Raises:
-        SceneError: nothing tells it, and the values may be in several.
+        SceneError: there is no evidence, and the values may be in several units.
     """
     text = labels.units[index]
     for unit in spec.units:
@@ -125,7 +125,7 @@ def _unit(
     if not rest.values.size:
         return own, ""
     most = float(rest.values[-1])
-    remedy = f"say the unit with gdal_edit.py -units NAME ({', '.join(unit.name for unit in spec.units)})"
+    remedy = f"set the unit with gdal_edit.py -units NAME ({', '.join(unit.name for unit in spec.units)})"
     if most > spec.most:
         raise SceneError(
             f"{labels.name}: its values reach {most:g}, {spec.beyond}? Convert it to {spec.unit}, or {remedy}"
@@ -138,12 +138,12 @@ def _unit(
 def _check(
     spec: TerrainSpec, labels: Labels, rest: StoredValues, unit: TerrainUnit, limit: float, option: str
 ) -> None:
-    """Refuse values that cannot be, and warn where the layer does nothing, or leaves no water."""
+    """Refuse impossible values, and warn where the layer has no effect or leaves no water."""
     if not rest.pixels:
         warn(
             LOG,
             "terrain-elsewhere",
-            f"{labels.name} covers nothing of the scene, so that {spec.title} rules nothing out",
+            f"{labels.name} covers nothing of the scene, so that {spec.title} has no effect",
         )
     if not rest.values.size:
         return
@@ -151,8 +151,8 @@ def _check(
     least, most = float(ends[0]), float(ends[1])
     if least < spec.least - 0.5 or most > spec.most:
         raise SceneError(
-            f"{labels.name}: its values, {least:g} to {most:g} {spec.unit}, are no {spec.title}; set its "
-            "nodata value with gdal_edit.py -a_nodata, or give another file"
+            f"{labels.name}: its values, {least:g} to {most:g} {spec.unit}, are not possible for "
+            f"{spec.title}; set its nodata value with gdal_edit.py -a_nodata, or give another file"
         )
     if least > limit:
         warn(
@@ -165,8 +165,8 @@ def _check(
         warn(
             LOG,
             "terrain-not-above-drainage",
-            f"{labels.name}: its least value is {least:g} m, and every scene has ground at its drainage: are "
-            "these heights above the sea?",
+            f"{labels.name}: its least value is {least:g} m, and every scene has ground near its drainage: "
+            "are these heights above the sea?",
         )
 
 

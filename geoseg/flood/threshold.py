@@ -1,7 +1,8 @@
-"""Find a threshold in the sample of a scene, and say how far it can be believed."""
+"""Find the threshold of a water method in a sample of the scene."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -10,6 +11,7 @@ from operator import add
 import numpy as np
 
 from geoseg.flood.method import Image, Threshold, WaterMethod
+from geoseg.messages import note, warn
 from geoseg.methods.sar_water import BlockThreshold, bmax_otsu, edge_otsu, hsba
 from geoseg.methods.thresholds import (
     Histogram,
@@ -21,43 +23,45 @@ from geoseg.methods.thresholds import (
     otsu,
 )
 
+LOG = logging.getLogger(__name__)
+
 LEAST_SIDE = 256
-"""Pixels of the side of the smallest tile that two modes are looked for in."""
+"""Pixels a side of the smallest tile in which two modes are sought."""
 MINOR = 0.1
 """Least share of the smaller mode in a tile."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundThreshold:
-    """A threshold with its grounds."""
+class SceneThreshold:
+    """The threshold for one scene."""
 
     threshold: float
+    """In the unit of the measure."""
     scale: float
+    """Distance from the threshold at which the score is 0.73."""
     strict: float | None = None
     """Threshold that a region must pass somewhere; None: no such rule."""
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-    found: bool = True
-    """Whether the scene itself showed two classes (or the user gave the threshold)."""
+    two_classes: bool = True
+    """False: the sample shows one class only, and the threshold is that of the literature."""
 
 
 def find_threshold(
     method: WaterMethod, blocks: Sequence[Image], thresholding: str, pixel_m: float
-) -> FoundThreshold:
+) -> SceneThreshold:
     """Find the threshold of a method's measure.
 
-    `auto` looks for tiles in which two normal modes show (Chini 2017), cuts their pooled histogram by
-    minimum error and keeps the result within the method's guard; where no tile has two modes, the method's
-    fixed threshold is used: an all-land scene then has no water, and an all-water scene is all water.
+    `auto` looks for tiles with two normal modes (Chini 2017), splits their pooled histogram by minimum error
+    and limits the result to the method's guard. Where no tile has two modes, the fixed threshold of the
+    method is used: a scene of land alone then has no water, and a scene of water alone is all water.
 
     Args:
-        method: whose measure it is.
+        method: the method that computed the measure.
         blocks: (H, W) arrays of the measure, NaN where unknown.
         thresholding: `auto`, `otsu`, `ki`, `bmax-otsu`, `edge-otsu` or `hsba`.
         pixel_m: pixel size in m; NaN where unknown.
     """
     rule = method.threshold
-    whole = reduce(add, [histogram(block, rule.limits) for block in blocks])
+    pooled = reduce(add, [histogram(block, rule.limits) for block in blocks])
     if thresholding == "auto":
         found = hsba(
             blocks,
@@ -68,36 +72,37 @@ def find_threshold(
         )
         name = "two modes, minimum error"
     else:
-        found = _by_name(rule, blocks, whole, thresholding, pixel_m)
+        found = _by_name(rule, blocks, pooled, thresholding, pixel_m)
         name = thresholding
     if isinstance(found, Unimodal):
-        return _fixed(method, whole, name, found.reason)
+        return _fixed(method, pooled, name, found.reason)
     low, high = rule.guard if thresholding == "auto" else rule.bounds or rule.guard
     threshold = found.threshold
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
     elif not low <= threshold <= high:
-        reason = f"{threshold:.3g} lies outside {low:.3g} to {high:.3g}, where water and land can part"
-        return _fixed(method, whole, name, reason)
+        reason = f"{threshold:.3g} lies outside {low:.3g} to {high:.3g}, the range for water and land"
+        return _fixed(method, pooled, name, reason)
     scale, evidence = _spread(rule, found)
-    share = _share(rule, whole, threshold)
-    note = f"threshold {threshold:.4g} ({method.measured}) by {name}: {evidence}; {share}"
+    share = _share(rule, pooled, threshold)
+    text = f"threshold {threshold:.4g} ({method.measured}) by {name}: {evidence}; {share}"
     strict = None
     if thresholding == "auto" and rule.grow:
         threshold, strict = _tolerant_and_strict(rule, threshold)
-        note += f"; regions grow to {threshold:.4g} from cores beyond {strict:.4g}"
-    return FoundThreshold(threshold=threshold, scale=scale, strict=strict, notes=(note,))
+        text += f"; regions grow to {threshold:.4g} from cores beyond {strict:.4g}"
+    note(LOG, text)
+    return SceneThreshold(threshold=threshold, scale=scale, strict=strict)
 
 
 def _water_and_land(rule: Threshold, modes: TwoGaussians, cut: float) -> bool:
-    """Whether two modes can be water and land, and not two kinds of land or of water."""
+    """Return whether two modes can be water and land, not two types of land or of water."""
     if rule.between is None:
         return rule.guard[0] <= cut <= rule.guard[1]
     return modes.means[0] < rule.between < modes.means[1]
 
 
 def _tolerant_and_strict(rule: Threshold, threshold: float) -> tuple[float, float]:
-    """Thresholds of the rim of a water region, kept within the guard, and of its core."""
+    """Return the thresholds of the rim of a water region, within the guard, and of its core."""
     low, high = rule.guard
     if rule.water_below:
         return min(threshold + rule.grow, high), threshold - rule.grow
@@ -105,42 +110,40 @@ def _tolerant_and_strict(rule: Threshold, threshold: float) -> tuple[float, floa
 
 
 def _by_name(
-    rule: Threshold, blocks: Sequence[Image], whole: Histogram, thresholding: str, pixel_m: float
+    rule: Threshold, blocks: Sequence[Image], pooled: Histogram, thresholding: str, pixel_m: float
 ) -> BlockThreshold | Unimodal:
-    """The threshold by the algorithm that the user named."""
+    """Return the threshold by the algorithm of `--thresholding`."""
     if thresholding == "bmax-otsu":
         return bmax_otsu(blocks, limits=rule.limits)
     if thresholding == "hsba":
         return hsba(blocks, limits=rule.limits)
     if thresholding == "edge-otsu":
         return edge_otsu(blocks, rule.fixed, pixel_m, limits=rule.limits)
-    cut = otsu(whole) if thresholding == "otsu" else kittler_illingworth(whole)
+    cut = otsu(pooled) if thresholding == "otsu" else kittler_illingworth(pooled)
     if isinstance(cut, Unimodal):
         return cut
-    return BlockThreshold(threshold=cut, pooled=whole, used=len(blocks), seen=len(blocks))
+    return BlockThreshold(threshold=cut, pooled=pooled, used=len(blocks), seen=len(blocks))
 
 
-def _fixed(method: WaterMethod, whole: Histogram, name: str, reason: str) -> FoundThreshold:
-    """Fall back to the threshold from the literature."""
+def _fixed(method: WaterMethod, pooled: Histogram, name: str, reason: str) -> SceneThreshold:
+    """Return the threshold of the literature, with a warning."""
     rule, measured = method.threshold, method.measured
     what = "change" if method.needs.scenes_before else "water"
-    return FoundThreshold(
-        threshold=rule.fixed,
-        scale=rule.scale,
-        notes=(f"threshold {rule.fixed:.4g} ({measured}), fixed; {_share(rule, whole, rule.fixed)}",),
-        warnings=(
-            f"unimodal: no reliable {what} threshold in this scene ({name}: {reason}); the fixed "
-            f"{measured} {rule.side} {rule.fixed:.4g} is used ({method.citation}). "
-            "Check the map, or set --threshold",
-        ),
-        found=False,
+    note(LOG, f"threshold {rule.fixed:.4g} ({measured}), fixed; {_share(rule, pooled, rule.fixed)}")
+    warn(
+        LOG,
+        "water-method-doubtful",
+        f"unimodal: this scene gives no reliable {what} threshold ({name}: {reason}); the fixed "
+        f"{measured} {rule.side} {rule.fixed:.4g} is used ({method.citation}). "
+        "Check the map, or set --threshold",
     )
+    return SceneThreshold(threshold=rule.fixed, scale=rule.scale, two_classes=False)
 
 
 def _spread(rule: Threshold, found: BlockThreshold) -> tuple[float, str]:
-    """Scale of the score and the evidence in words, from the modes of the chosen pixels.
+    """Return the scale of the score and a description of the modes of the chosen pixels.
 
-    Where two normal classes of equal spread meet, the odds of one grow as exp(x |mu0 - mu1| / s²).
+    Between two normal classes of equal spread, the odds of one grow as exp(x |mu0 - mu1| / s²).
     """
     modes = fit_two_gaussians(found.pooled)
     words = found.evidence
@@ -154,7 +157,7 @@ def _spread(rule: Threshold, found: BlockThreshold) -> tuple[float, str]:
     return float(np.clip(scale, rule.scale / 2, rule.scale * 2)), words
 
 
-def _share(rule: Threshold, whole: Histogram, threshold: float) -> str:
-    """How much of the sample lies on the water side."""
-    below = whole.share_below(threshold)
+def _share(rule: Threshold, pooled: Histogram, threshold: float) -> str:
+    """Return a text with the share of the sample on the water side."""
+    below = pooled.share_below(threshold)
     return f"{(below if rule.water_below else 1 - below):.1%} of the sample is on the water side"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoseg.atmosphere.cloud_mask import CloudMask, make_cloud_mask, masked_by
-from geoseg.atmosphere.cloud_warnings import tell_hidden
-from geoseg.change.image_pair import Pair, coregistered
+from geoseg.atmosphere.cloud_warnings import report_masked
+from geoseg.engine.image_pair import Pair, coregistered
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import note, replay, warn
@@ -96,7 +96,7 @@ def open_scenes(
     pair = clip(_reflectance(scene), spec.run)
     if known is None:
         replay(pair.messages)
-        tell_hidden(clip(scene, spec.run))
+        report_masked(clip(scene, spec.run))
     layers = (
         [StackLayer(source=scene.select(names), required=False)] if (names := _cloud_bands(scene)) else []
     )
@@ -126,7 +126,7 @@ def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[float, floa
     """
     bands = _reflectance(reference)
     replay(bands.messages, of=reference.name)
-    tell_hidden(reference)
+    report_masked(reference)
     try:
         moved = coregistered(Pair(before=scene, after=bands), spec.coregister)
     except SceneError as error:

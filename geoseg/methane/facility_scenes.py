@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
-from geoseg.atmosphere.cloud_warnings import tell_hidden
+from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.normalise import Normaliser, check_fit
 from geoseg.errors import SceneError, SceneReadError, UsageError
@@ -183,7 +183,7 @@ def _opened(
     """Open a scene and select the bands of an input, in its own pixels."""
     opened = stack.enter_context(open_scene(request, sensors()))
     masked = with_cloud_mask(opened, request, run, stack, progress, dry_run=dry_run)
-    tell_hidden(masked)
+    report_masked(masked)
     scene = for_model(masked, wanted).select(tuple(band.name for band in wanted.bands))
     _report_pixel_size(scene, wanted)
     return scene

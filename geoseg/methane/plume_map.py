@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
-from geoseg.atmosphere.cloud_warnings import tell_hidden
+from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.engine.make_map import begin, command_of, make_map, outputs_of, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
@@ -165,7 +165,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, progress: Progress, *, dry_run:
 
     replay(scene.messages)
     scene = with_cloud_mask(scene, spec.scene, spec.run, stack, progress, dry_run=dry_run)
-    tell_hidden(clip(scene, spec.run))
+    report_masked(clip(scene, spec.run))
     if dry_run and spec.model is None:
         return plan_cube(scene, spec, satellite, angles)
     folder = stack.enter_context(scratch_folder(spec.run.output.resolve().parent))

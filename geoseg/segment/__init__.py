@@ -1,1 +1,1 @@
-"""Segmentation by any network, class rasters to polygons, and TensorRT engines of segmentation bundles."""
+"""Maps by segmentation networks, polygons of class rasters, and TensorRT engines."""

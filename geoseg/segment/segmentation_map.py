@@ -1,4 +1,4 @@
-"""Any segmentation network over any scene that has its bands."""
+"""Map a scene by a segmentation network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
-from geoseg.atmosphere.cloud_warnings import tell_hidden
+from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.bundles.find import find_model
 from geoseg.engine.make_map import begin, command_of, make_map, plan
@@ -29,9 +29,9 @@ def map_segments(
     """Map a scene with a network.
 
     Raises:
-        UsageError: the model needs more than one scene.
-        ModelError: the model is not usable, or does not fit the scene.
-        RuntimeMissingError: the runtime, device or precision asked for is not there.
+        UsageError: the model maps from two dates.
+        ModelError: the model cannot be used, or does not fit the scene.
+        RuntimeMissingError: the runtime, device or precision is not available.
         SceneError: the scene cannot be read, or lacks a band.
         OutputError: an output cannot be written.
     """
@@ -41,15 +41,15 @@ def map_segments(
         raise UsageError(f"{model.name} maps from two dates: use geoseg flood SCENE --before SCENE")
     with ExitStack() as stack:
         opened = stack.enter_context(open_scene(spec.scene, sensors()))
-        whole = with_cloud_mask(opened, spec.scene, spec.run, stack, progress, dry_run=dry_run)
-        tell_hidden(clip(whole, spec.run))
-        suited = for_model(whole, model)
+        masked = with_cloud_mask(opened, spec.scene, spec.run, stack, progress, dry_run=dry_run)
+        report_masked(clip(masked, spec.run))
+        suited = for_model(masked, model)
         scene = clip(suited.select(tuple(band.name for band in model.bands)), spec.run)
         replay(scene.messages)
         recipe = network_recipe(model, scene, scene, spec.run)
         stack.callback(recipe.session.close)
         if model.task == "flood":
-            # The map that geoseg flood makes.
+            # As in a map by geoseg flood.
             recipe = replace(recipe, min_area=task("flood").min_area)
         if dry_run:
             return plan(recipe, spec.run)

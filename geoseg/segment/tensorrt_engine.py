@@ -1,4 +1,4 @@
-"""A bundle to a TensorRT engine in the user's cache, kept only if it gives what float32 gives."""
+"""Build a TensorRT engine of a bundle in the cache, and keep it only if it agrees with float32."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ from geoseg.spec.presets import sensors
 LOG = logging.getLogger(__name__)
 
 MOST_TILES = 64
-"""Tiles of the scene that calibrate and judge."""
+"""Greatest number of tiles of the scene for calibration and comparison."""
 
 AUTO: tuple[Precision, ...] = ("fp16", "bf16", "fp32")
-"""What `auto` tries, in this order."""
+"""Precisions that `auto` tries, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltEngine:
-    """An engine that may be used."""
+    """An engine that agrees with float32."""
 
     engine: Path
     precision: Precision
     agreement: Agreement | None
-    """With float32, on tiles of the scene; None: it is float32 itself and there was no scene."""
+    """Agreement with float32 on tiles of the scene; None: a float32 engine without a scene."""
     record: dict[str, JsonValue]
-    """What is written beside it."""
+    """Record that is stored with the engine."""
 
 
 @collecting()
 def scene_tiles(model: ModelSpec, scene: SceneSpec, tile: int) -> NDArray[np.float32]:
-    """Read normalised tiles (N, C, tile, tile) from all over a scene.
+    """Read normalised tiles (N, C, tile, tile) that are spread over a scene.
 
     Raises:
         SceneError: the scene cannot be read, or lacks a band.
@@ -78,28 +78,28 @@ def build_engine(
     tile: int,
     batch: int | None = None,
 ) -> BuiltEngine:
-    """Build a model's engine, or find it in the cache, and compare it with float32 of another runtime.
+    """Build the engine of a model, or find it in the cache, and compare it with float32 of ONNX Runtime.
 
     Args:
         model: the network.
         tiles: (N, C, tile, tile) normalised; None: only float32 can be built.
-        device: `auto` and `cuda` are the first.
-        precision: `auto`: the first of `AUTO` that agrees.
+        device: `auto` and `cuda` mean the first GPU.
+        precision: `auto` means the first of `AUTO` that agrees.
         tile: pixels a side.
         batch: tiles a run; None: the usual number.
 
     Raises:
-        ModelError: a precision asked for does not give what float32 gives (the numbers are in the message;
-            its engine is removed), or TensorRT cannot build it.
-        RuntimeMissingError: TensorRT, the device or the precision is not there.
-        UsageError: there are no tiles to prove less than float32 on.
+        ModelError: the precision does not agree with float32 (its engine is removed), or TensorRT cannot
+            build it.
+        RuntimeMissingError: TensorRT, the device or the precision is not available.
+        UsageError: there are no tiles to compare less than float32 on.
     """
     status = tensorrt.status()
     if not status.usable:
         raise RuntimeMissingError(f"tensorrt {status.why_not}: {status.remedy}")
     if tiles is None and precision != "fp32":
         raise UsageError(
-            "less than float32 has to be proved on tiles of a scene: say --scene SCENE, or --precision fp32"
+            "less than float32 must be compared on tiles of a scene: give --scene SCENE, or --precision fp32"
         )
     wanted = AUTO if precision == "auto" else tuple(p for p in status.cuda_precisions if p == precision)
     if not wanted:
@@ -123,11 +123,11 @@ def build_engine(
         if precision != "auto":
             raise ModelError(f"{model.name}: {text}; its engine was removed")
         note(LOG, text)
-    raise ModelError(f"{model.name}: no precision of TensorRT gives what onnxruntime gives in float32")
+    raise ModelError(f"{model.name}: no precision of TensorRT agrees with float32 of onnxruntime")
 
 
 def _reference(model: ModelSpec, tiles: NDArray[np.float32], tile: int) -> NDArray[np.float32]:
-    """Scores in float32 by onnxruntime on the CPU."""
+    """Return the scores of tiles by onnxruntime in float32 on the CPU."""
     with held():
         session = open_session(
             model, runtime="onnxruntime", device="cpu", precision="fp32", tile=tile
@@ -148,7 +148,7 @@ def _build(
     tile: int,
     batch: int | None,
 ) -> BuiltEngine:
-    """Build one precision and write into its record how far it agrees; remove it where that is too little."""
+    """Build one precision and store its agreement with float32; remove an engine that does not agree."""
     store = EngineStore()
     wanted = Wanted(
         device=device,
@@ -161,7 +161,7 @@ def _build(
     )
     graph, key, record = tensorrt.load_with_record(model, wanted)
     if precision == "int8" and record.get("calibration") != digest_of(tiles):
-        # Calibrated on other tiles: these are to be calibrated on now.
+        # It was calibrated on other tiles.
         graph.close()
         store.remove(key)
         graph, key, record = tensorrt.load_with_record(model, wanted)
@@ -172,7 +172,7 @@ def _build(
             found = score_all(session, tiles)
             agreement = compare_scores(expected, found, model.threshold, least_iou=SAME_ON_GPU)
     except ModelError:
-        # It gives no numbers: half precision overflows.
+        # Half precision overflows.
         store.remove(key)
         raise
     finally:

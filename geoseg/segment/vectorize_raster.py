@@ -1,4 +1,4 @@
-"""A class raster to polygons: the second half of the pipeline alone."""
+"""Vectorize a class raster: the second half of the pipeline."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from geoseg.scenes.legend import read_legend
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.raster import opened_dataset
 from geoseg.spec import ClassSpec, RunSpec, SceneSpec
+from geoseg.spec.palette import raster_colour
 from geoseg.spec.presets import legends
 
 LOG = logging.getLogger(__name__)
@@ -37,23 +38,20 @@ LOG = logging.getLogger(__name__)
 ROWS = 512
 """Rows of a strip."""
 
-PALETTE = ("#2b83ba", "#d7191c", "#fdae61", "#1a9641", "#7b3294", "#a6611a", "#80cdc1", "#dfc27d")
-"""Colours of classes whose raster gives none."""
-
 
 @reading_inputs()
 @collecting()
 def vectorize(
     mask: str, run: RunSpec, classes: tuple[ClassSpec, ...] | None, progress: Progress = no_progress
 ) -> RunRecord:
-    """Turn the classes of a raster into polygons; 0 and nodata get none.
+    """Vectorize the classes of a raster; 0 and nodata become no polygons.
 
     Args:
         mask: an integer raster with values 0..255; 255 and its own nodata value are "not observed".
-        run: outputs and cleaning; engine options have no meaning here.
+        run: outputs and cleaning; options of the engine have no effect.
         classes: names and colours; None: the raster's own or those of its product (`read_legend`,
             `geoseg.configs.classes`), or `class 1`, ….
-        progress: is told how far it is.
+        progress: is called with the progress.
 
     Raises:
         SceneError: the raster cannot be read or does not hold classes.
@@ -62,11 +60,11 @@ def vectorize(
     begin(run, (mask,))
     with ExitStack() as stack:
         dataset = _open(stack, mask)
-        found = georeference(dataset, mask)
-        grid = found.grid
+        place = georeference(dataset, mask)
+        grid = place.grid
         if grid.crs is None:
-            told = f"{mask}: {found.lack}; the polygons are in pixel coordinates and have no area"
-            warn(LOG, "no-georeference", f"{told}; {found.remedy}")
+            text = f"{mask}: {place.lack}; the polygons are in pixel coordinates and have no area"
+            warn(LOG, "no-georeference", f"{text}; {place.remedy}")
         named = classes or _classes(mask)
         cleaning = cleaning_of(run, grid, mask)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
@@ -116,14 +114,14 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
         raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
     if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:
         raise SceneError(
-            f"{mask}: {dataset.count} bands of {dataset.dtypes[0]} are no class raster; "
+            f"{mask}: {dataset.count} bands of {dataset.dtypes[0]} are not a class raster; "
             "give one integer band with values 0..255"
         )
     return dataset
 
 
 def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
-    """Strips of classes from top to bottom; every score is 1."""
+    """Yield strips of classes from top to bottom; every score is 1."""
     for row in range(0, dataset.height, ROWS):
         window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
         try:
@@ -132,7 +130,7 @@ def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
         except RasterioError as error:
             raise SceneReadError(f"{mask}: rows {row} to {row + ROWS} cannot be read: {error}") from error
         if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
-            raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are no classes")
+            raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are not classes")
         if (values[valid] == NODATA_CLASS).any():
             warn(
                 LOG,
@@ -145,7 +143,7 @@ def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
 
 
 def _classes(mask: str) -> tuple[ClassSpec, ...]:
-    """Classes 1 to 254 as the raster itself or its product names and colours them."""
+    """Return the classes 1 to 254 with names and colours of the raster, its product or the palette."""
     legend = read_legend(gdal_path(mask))
     found = open_class_map(SceneSpec(paths=(mask,)), legends(), asked=False)
     known: dict[int, ClassSpec] = {}
@@ -158,12 +156,12 @@ def _classes(mask: str) -> tuple[ClassSpec, ...]:
         ClassSpec(
             value=value,
             label=labels.get(value, f"class {value}"),
-            colour=colours.get(value, PALETTE[value % len(PALETTE)]),
+            colour=colours.get(value, raster_colour(value)),
         )
         for value in range(NODATA_CLASS)
     )
 
 
 def _command(mask: str, run: RunSpec) -> dict[str, JsonValue]:
-    """The request as JSON values."""
+    """Return the request as JSON values."""
     return {"mask": mask, "run": run.model_dump(mode="json")}

@@ -306,7 +306,7 @@ def test_a_dry_run_makes_no_mask(package: CloudSpec, tmp_path: Path, messages: M
     spec = FloodSpec(scene=_request(cloudy_scene(tmp_path, cloudy(SIDE))), run=_run(tmp_path))
     assert isinstance(map_flood(spec, progress, dry_run=True), Plan)
     assert any(
-        "Made clouds masks clouds first; the plan does not count it" in text for text in messages.notes
+        "Made clouds masks clouds first; the plan does not include it" in text for text in messages.notes
     )
     assert not any("network runs on" in text and text.startswith("clouds:") for text in messages.notes)
 

@@ -83,4 +83,4 @@ def test_a_low_sun_is_told(moment: datetime, low: bool, tmp_path: Path) -> None:
         opened.time = moment
         said = low_sun_warning(opened)
     assert (said is not None) == low
-    assert said is None or re.search("the sun stood 1[79] degrees high", said)
+    assert said is None or re.search("the sun elevation was 1[79] degrees", said)

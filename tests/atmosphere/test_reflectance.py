@@ -270,7 +270,7 @@ def test_a_city_in_winter(command: str, data_dir: Path, tmp_path: Path, messages
     else:
         record = map_segments(SegmentSpec(scene=scene, run=run, model="water-optical"), progress)
     assert isinstance(record, RunRecord)
-    assert any("the sun stood 17 degrees high: shadows" in item.text for item in record.warnings)
+    assert any("the sun elevation was 17 degrees: shadows" in item.text for item in record.warnings)
     assert record.classes[0].area_m2 == pytest.approx(0.95e6, rel=0.02)
 
 
@@ -283,7 +283,8 @@ def test_auto_leaves_a_city_in_winter_to_a_method(data_dir: Path, tmp_path: Path
     assert isinstance(record, RunRecord)
     assert record.model is None
     assert any(
-        "the sun stood 17 degrees high, and it takes shadows for water" in text for text in messages.notes
+        "the sun elevation was 17 degrees, and long shadows look like water" in text
+        for text in messages.notes
     )
     assert record.classes[0].area_m2 is not None
     assert record.classes[0].area_m2 < 2e5

@@ -206,5 +206,5 @@ def test_what_does_not_go_together(change: Change, tmp_path: Path) -> None:
     missing = bundle(tmp_path / "models" / "nir", ("green", "nir"))
     with pytest.raises(BandError, match="nir is missing"):
         change(missing, *dates)
-    with pytest.raises(UsageError, match="one of both decides"):
+    with pytest.raises(UsageError, match="exclude each other"):
         change(both, *dates, method="mad")

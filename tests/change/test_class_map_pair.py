@@ -158,7 +158,7 @@ def test_codes_without_names(dtype: str, compare: Compare, tmp_path: Path) -> No
     assert pixels_by_pair(polygons(tmp_path)) == expected_pairs(before, after, seen)
     assert not told.warnings
     if dtype != "float32":
-        with pytest.raises(BandError, match="if both are maps of classes, say --method classes"):
+        with pytest.raises(BandError, match="if both are class maps, give --method classes"):
             compare(*paths)
 
 
@@ -248,7 +248,7 @@ def test_a_mask_of_two_values_has_two_classes(high: int, compare: Compare, tmp_p
         write_raster(tmp_path / "b.tif", before), write_raster(tmp_path / "a.tif", after), method="classes"
     )
     assert pixels_by_pair(polygons(tmp_path)) == {(high, 0): 300, (0, high): 20}
-    assert any("0 is taken for a class" in text for text in told.warnings)
+    assert any("0 is treated as a class" in text for text in told.warnings)
 
 
 def test_names_of_no_class_are_not_observed(compare: Compare, tmp_path: Path) -> None:
@@ -345,10 +345,10 @@ def test_a_map_and_a_scene_are_refused(compare: Compare, tmp_path: Path) -> None
     scene = write_raster(tmp_path / "scene.tif", np.stack([before * 20] * 3), descriptions=names)
     sure = classmaps.with_tags(tmp_path / "sure.tif", before)
     for pair in ((sure, scene), (scene, sure)):
-        with pytest.raises(SceneError, match=r"sure is a map of classes and .*scene.tif is a scene"):
+        with pytest.raises(SceneError, match=r"sure is a class map and .*scene.tif is a scene"):
             compare(*pair)
     heights = write_raster(tmp_path / "heights.tif", before * 40)
-    with pytest.raises(SceneError, match="holds values that sure does not know, such as 40"):
+    with pytest.raises(SceneError, match="has values that are no classes of sure, such as 40"):
         compare(sure, heights)
 
 
@@ -365,10 +365,10 @@ def test_what_is_for_scenes_is_refused_or_told(compare: Compare, tmp_path: Path)
     paths = [classmaps.with_tags(tmp_path / f"{i}.tif", data) for i, data in enumerate(two_dates(CLASSES))]
     with pytest.raises(UsageError, match="--method cva compares scenes"):
         compare(*paths, method="cva")
-    with pytest.raises(UsageError, match="none of auto, classes, mad"):
+    with pytest.raises(UsageError, match="there are auto, classes, mad"):
         compare(*paths, method="magic")
     _, told = compare(*paths, coregister=True, threshold=3.0)
-    assert any("--threshold, --coregister: not used between maps" in text for text in told.warnings)
+    assert any("--threshold, --coregister: not used between class maps" in text for text in told.warnings)
 
 
 def test_a_transition_table_gives_kinds_and_names(compare: Compare, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import geoseg.change.methods as package
 from docs.method_tables import TABLES
 from geoseg.change.change_map import map_change
-from geoseg.change.choose import Choice, choose
+from geoseg.change.choose import Comparison, choose
 from geoseg.change.fit import fit
 from geoseg.change.method import ChangeMethod
 from geoseg.change.methods import change_methods, method_names
@@ -36,7 +36,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.change.method import ChangeMethod, Image, Needs
+from geoseg.change.method import ChangeMethod, Image, ChangeNeeds
 from geoseg.methods.change_statistics import window_mean
 from geoseg.spec import ClassSpec
 
@@ -49,7 +49,7 @@ class MeanShift(ChangeMethod):
     title = "shift of the mean"
     measured = "|difference of means|"
     citation = "Nobody 2000"
-    needs = Needs(kind="optical", units=frozenset({"reflectance"}), least_bands=3)
+    needs = ChangeNeeds(kind="optical", units=frozenset({"reflectance"}), least_bands=3)
     smooth = 3
     directions = (
         ClassSpec(value=1, label="fell", colour="#d7301f"),
@@ -101,21 +101,21 @@ def request_for(method: str, folder: Path | None = None, **options: object) -> C
     return ChangeSpec.model_validate({**scenes, "run": run, "method": method, **options})
 
 
-def fitted(name: str) -> tuple[Choice, NDArray[np.float32]]:
+def fitted(name: str) -> tuple[Comparison, NDArray[np.float32]]:
     """A method fitted to a pair, and the pair."""
     radar = change_methods()[name].needs.kind == "sar"
     shared, units = (("vv",), "db") if radar else (BANDS, "reflectance")
     of: set[Units] = {units}  # type: ignore[arg-type]
     spec = request_for(name)
-    choice = choose(spec, "sar" if radar else "optical", shared, of)
-    cube = dates(len(choice.bands), radar=radar)
-    return fit(choice, spec, [pixels(cube)], of), cube
+    comparison = choose(spec, "sar" if radar else "optical", shared, of)
+    cube = dates(len(comparison.bands), radar=radar)
+    return fit(comparison, spec, [pixels(cube)], of), cube
 
 
 @pytest.mark.parametrize("name", method_names())
 def test_a_score_depends_on_the_pixels_within_the_margin_alone(name: str) -> None:
-    choice, cube = fitted(name)
-    session, margin = ChangeSession(choice), choice.margin
+    comparison, cube = fitted(name)
+    session, margin = ChangeSession(comparison), comparison.margin
     whole = session(cube[np.newaxis])[0]
     part = session(cube[np.newaxis, :, 13:77, 9:71])[0]
     inner = np.s_[:, margin : 64 - margin, margin : 62 - margin]
@@ -124,20 +124,20 @@ def test_a_score_depends_on_the_pixels_within_the_margin_alone(name: str) -> Non
 
 @pytest.mark.parametrize("name", method_names())
 def test_the_changed_place_is_above_the_threshold(name: str) -> None:
-    choice, cube = fitted(name)
-    planes = ChangeSession(choice)(cube[np.newaxis])[0]
+    comparison, cube = fitted(name)
+    planes = ChangeSession(comparison)(cube[np.newaxis])[0]
     found = planes[0] > 0.5
     assert found[CHANGED].mean() > 0.8
     assert found.mean() < 0.25
-    values = {0, *(item.value for item in choice.method.directions)}
+    values = {0, *(item.value for item in comparison.method.directions)}
     assert set(np.unique(planes[1]).astype(int).tolist()) <= values
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_what_is_not_observed_has_no_change(method: ChangeMethod) -> None:
-    choice, cube = fitted(method.name)
+    comparison, cube = fitted(method.name)
     cube[-1, 40, 40] = np.nan
-    assert ChangeSession(choice)(cube[np.newaxis])[0, 0, 40, 40] == 0
+    assert ChangeSession(comparison)(cube[np.newaxis])[0, 0, 40, 40] == 0
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
@@ -161,7 +161,7 @@ def test_one_method_of_a_kind_is_the_default(kind: str) -> None:
 )
 def test_a_threshold_that_a_method_has_not_is_refused(name: str, thresholding: str) -> None:
     radar = change_methods()[name].needs.kind == "sar"
-    with pytest.raises(UsageError, match=f"goes with mad, irmad; not {name}"):
+    with pytest.raises(UsageError, match=f"can be used with mad, irmad, not with {name}"):
         choose(
             request_for(name, thresholding="chi2"),
             "sar" if radar else "optical",

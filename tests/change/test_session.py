@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoseg.change.choose import Choice
+from geoseg.change.choose import Comparison
 from geoseg.change.methods import change_methods
 from geoseg.change.session import score_of
 
@@ -14,5 +14,7 @@ def test_a_pixel_is_in_the_map_exactly_where_it_is_above_the_threshold() -> None
     threshold = np.float32(3.548)
     above = np.nextafter(threshold, np.float32(9))
     values = np.array([[0, threshold, above, 9, np.nan]], np.float32)
-    choice = Choice(method=change_methods()["mad"], bands=("red",), threshold=float(threshold), scale=2.6)
-    assert (score_of(values, choice) > 0.5).tolist() == [[False, False, True, True, False]]
+    comparison = Comparison(
+        method=change_methods()["mad"], bands=("red",), threshold=float(threshold), scale=2.6
+    )
+    assert (score_of(values, comparison) > 0.5).tolist() == [[False, False, True, True, False]]

@@ -62,7 +62,7 @@ def test_wetlands_grew(geoseg: Geoseg, data_dir: Path, tmp_path: Path) -> None:
         "change", before, after, "-o", tmp_path / "c.gpkg", "--rules", "land-cover",
         "--picture", tmp_path / "c.png", "--matrix", tmp_path / "m.csv",
     )  # fmt: skip
-    assert "the values are no reflectance" in err
+    assert "the values are not reflectance" in err
     table = pyogrio.read_dataframe(tmp_path / "c.gpkg", layer="change")
     areas = table.groupby("type_label")["area_m2"].sum()
     assert areas["water gain"] > 50e4

@@ -20,7 +20,10 @@ NAME = "blue-red"
 SOURCE = '''
 """Blue against red."""
 
+import logging
+
 from geoseg.flood.optical import NormalisedDifference, index_threshold
+from geoseg.messages import warn
 
 
 class BlueRed(NormalisedDifference):
@@ -34,9 +37,9 @@ class BlueRed(NormalisedDifference):
     bands = ("blue", "red")
     threshold = index_threshold(lowest=-0.1)
 
-    def caveats(self, scenes_before, pixel_size_m):
+    def warn_of_limits(self, scenes_before, pixel_size_m):
         """Warn of what it is."""
-        return (f"{self.title} is a test",)
+        warn(logging.getLogger(__name__), "a-test", f"{self.title} is a test")
 '''
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from geoseg.demo.flood_demo import overlap, run_demo
+from geoseg.demo.flood_demo import iou, run_demo
 from geoseg.errors import OutputError
 from geoseg.run_record import RunRecord
 from tests.messages import Messages, listening, progress
@@ -28,8 +28,8 @@ def test_the_truth_is_recovered(demo: tuple[Path, RunRecord, Messages]) -> None:
         truth = dataset.read(1)
     with rasterio.open(folder / "flood_classes.tif") as dataset:
         mapped = dataset.read(1)
-    assert overlap(mapped == 1, truth == 1) > 0.9
-    assert overlap(mapped == 2, truth == 2) > 0.85
+    assert iou(mapped == 1, truth == 1) > 0.9
+    assert iou(mapped == 2, truth == 2) > 0.85
     assert {item.label for item in record.classes} == {"flood", "permanent water"}
     assert record.valid_share == 1
 
@@ -57,13 +57,13 @@ def test_nothing_is_overwritten_unasked(demo: tuple[Path, RunRecord, Messages]) 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         run_demo(tmp_path / "file" / "folder", progress, overwrite=False, size=64)
 
 
 def test_overlap() -> None:
     one = np.array([True, True, False])
-    assert overlap(one, one) == 1
-    assert overlap(one, ~one) == 0
-    assert overlap(one, np.array([True, False, False])) == 0.5
-    assert overlap(~one & one, ~one & one) == 1
+    assert iou(one, one) == 1
+    assert iou(one, ~one) == 0
+    assert iou(one, np.array([True, False, False])) == 0.5
+    assert iou(~one & one, ~one & one) == 1

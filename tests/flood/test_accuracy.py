@@ -18,6 +18,7 @@ from geoseg.learn.samples import find_samples, places, read_chip
 from geoseg.learn.train.config import read_config
 from geoseg.methods.accuracy import count, main_score
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+from tests.flood.water_scenes import default_units
 
 ALIGNED = tuple(
     f"BGD_{name}"
@@ -30,7 +31,8 @@ def mapped(pixels: NDArray[np.float32], bands: Sequence[str], kind: str, method:
     """Water of a chip that is a scene of its own, regions grown as the pipeline does."""
     spec = FloodSpec(scene=SceneSpec(paths=("chip",)), run=RunSpec(output=Path("none")), method=method)
     radar = kind == "sar"
-    found = find_candidates(spec, bands, "sar" if radar else "optical", 0, "db" if radar else "reflectance")
+    units = dict.fromkeys(bands, default_units(bands))
+    found = find_candidates(spec, units, "sar" if radar else "optical", 0)
     layers = dict(zip(bands, pixels, strict=True))
     choice = choose_method(spec, found, [np.stack([layers[name] for name in found.bands])], (10.0, 10.0))
     scores = WaterSession(choice)(np.stack([layers[name] for name in choice.bands])[np.newaxis])[0, 0]

@@ -15,6 +15,7 @@ from tests.flood.water_scenes import (
     WATER,
     agreement,
     choose,
+    default_units,
     disc,
     earlier,
     optical,
@@ -23,20 +24,22 @@ from tests.flood.water_scenes import (
     score,
     stack,
 )
+from tests.messages import Messages
 
 
-def test_the_other_polarisation_stands_in() -> None:
+def test_the_other_polarisation_stands_in(messages: Messages) -> None:
     scene = {"vh": radar(np.zeros_like(WATER))["vh"], "vv": radar(WATER)["vv"]}
     choice = choose(scene, request())
     assert choice.method.name == "sar-vv"
     assert choice.bands == ("vv",)
-    assert any("shows no two classes" in text for text in choice.notes)
+    assert any("shows no two classes" in text for text in messages.notes)
 
 
 def test_what_is_chosen_for_what_there_is() -> None:
     def best(bands: list[str], before: int = 0) -> str:
         radar_bands = set(bands) <= {"vv", "vh"}
-        found = find_candidates(request(), bands, "sar" if radar_bands else "optical", before)
+        units = dict.fromkeys(bands, default_units(bands))
+        found = find_candidates(request(), units, "sar" if radar_bands else "optical", before)
         return found.choices[0].method.name
 
     assert best(["green", "nir", "swir16"]) == "mndwi"
@@ -47,24 +50,24 @@ def test_what_is_chosen_for_what_there_is() -> None:
     assert best(["vv", "vh"], 3) == "zscore"
 
 
-def test_choices_say_why() -> None:
+def test_choices_say_why(messages: Messages) -> None:
     choice = choose(radar(WATER), request())
-    text = " ".join(choice.notes)
+    text = " ".join(messages.notes)
     for word in ("sar-vh", "Ashman D", "Bmax", "of the sample", "threshold", "looks"):
         assert word in text
     assert "VH" in WaterSession(choice).description
     assert f"{choice.threshold:.4g}" in WaterSession(choice).description
 
 
-def test_the_threshold_given_wins() -> None:
+def test_the_threshold_given_wins(messages: Messages) -> None:
     scene = radar(WATER)
     choice = choose(scene, request(threshold=-23.5))
     assert choice.threshold == -23.5
     assert choice.seed is None
-    assert not choice.warnings
+    assert not messages.warnings
 
 
-def test_clouds_and_snow_are_not_water() -> None:
+def test_clouds_and_snow_are_not_water(messages: Messages) -> None:
     scene = dict(optical(WATER))
     cloud = np.zeros_like(WATER)
     cloud[:60, :60] = True
@@ -72,7 +75,7 @@ def test_clouds_and_snow_are_not_water() -> None:
         scene[name] = np.where(cloud, value, scene[name]).astype(np.float32)
     choice = choose(scene, request())
     assert not (score(scene, choice)[0] > 0.5)[cloud].any()
-    assert any("cloud or snow" in text for text in choice.warnings)
+    assert any("cloud or snow" in text for text in messages.warnings)
     assert agreement(score(scene, choice)[0] > 0.5, WATER & ~cloud) > 0.98
 
 
@@ -87,7 +90,7 @@ def test_indices_work_on_digital_numbers_but_sums_do_not() -> None:
 
 def test_pixels_are_taken_as_well_as_arrays() -> None:
     scene = optical(WATER)
-    found = find_candidates(request(), list(scene), "optical", 0)
+    found = find_candidates(request(), dict.fromkeys(scene, "reflectance"), "optical", 0)
     stored = np.round(stack(scene, found.bands) * 10000 + 1000).astype(np.uint16)
     pixels = Pixels(
         window=Window(row=0, col=0, height=SIDE, width=SIDE),
@@ -124,38 +127,46 @@ def test_what_cannot_be(
     words: str,
 ) -> None:
     with pytest.raises(error, match=words):
-        find_candidates(request(**options), bands, "sar" if kind == "sar" else "optical", before)
+        find_candidates(
+            request(**options),
+            dict.fromkeys(bands, default_units(bands)),
+            "sar" if kind == "sar" else "optical",
+            before,
+        )
 
 
 def test_linear_power_is_refused() -> None:
     with pytest.raises(SceneError, match="linear"):
-        find_candidates(request(), ["vv"], "sar", 0, "linear")
+        find_candidates(request(), {"vv": "linear"}, "sar", 0)
 
 
-def test_focal_mean_of_fifty_metres_needs_pixels_of_that_order() -> None:
+def test_focal_mean_of_fifty_metres_needs_pixels_of_that_order(messages: Messages) -> None:
     spec = request(method="unspider")
-    found = find_candidates(spec, ["vh"], "sar", 1, "db")
+    found = find_candidates(spec, {"vh": "db"}, "sar", 1)
     sample = np.full((2, 8, 8), -10, np.float32)
     with pytest.raises(SceneError, match="resample"):
         choose_method(spec, found, [sample], (0.3, 0.3))
     assert choose_method(spec, found, [sample], (10.0, 20.0)).margin == 5
-    assert any("pixel size" in text for text in choose_method(spec, found, [sample]).warnings)
+    assert "pixel-size-assumed" not in messages.codes
+    choose_method(spec, found, [sample])
+    assert "pixel-size-assumed" in messages.codes
 
 
-def test_few_scenes_before_are_warned_about() -> None:
+def test_few_scenes_before_are_warned_about(messages: Messages) -> None:
     for count, warned in ((2, True), (5, False)):
         scene = dict(radar(WATER))
         for index in range(count):
             scene |= earlier(radar(disc(0.05), seed=20 + index), index)
+        messages.clear()
         choice = choose(scene, request(), before=count)
         assert choice.method.name == "zscore"
-        assert any("relative orbit" in text for text in choice.warnings) == warned
+        assert ("few-scenes-before" in messages.codes) == warned
 
 
-def test_methods_of_one_scene_before_leave_further_ones_unread() -> None:
+def test_methods_of_one_scene_before_leave_further_ones_unread(messages: Messages) -> None:
     scene = dict(radar(WATER))
     for index in range(3):
         scene |= earlier(radar(disc(0.05), seed=20 + index), index)
     choice = choose(scene, request(method="logratio"), before=3)
     assert choice.bands == ("vh", "before:vh")
-    assert any("first of 3 scenes" in text for text in choice.notes)
+    assert any("first of 3 scenes" in text for text in messages.notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from geoseg.flood.flood_map import map_flood
+from geoseg.run_record import RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from tests.messages import progress
 from tests.products.ground import EAST, NORTH, Ground
@@ -63,6 +65,20 @@ def test_the_lake_of_a_delivery(delivery: str, tmp_path: Path) -> None:
     height, width = GROUND.water.shape
     water = found.reshape(height, len(found) // height, width, -1)[:, 0, :, 0] == 1
     assert (water & GROUND.water).sum() >= 0.97 * (water | GROUND.water).sum()
+
+
+@pytest.mark.parametrize("delivery", [name for name in DELIVERIES if name.startswith(("landsat", "hls"))])
+def test_units_of_thermal_and_other_bands_do_not_matter(delivery: str, tmp_path: Path) -> None:
+    """Only bands that a method reads must be reflectance: its sums are allowed and its limit is applied."""
+    DELIVERIES[delivery](tmp_path / "in")
+    flood(tmp_path / "in", tmp_path / "awei", "awei-nsh")
+    run = RunSpec(output=tmp_path / "map.gpkg")
+    record = map_flood(
+        FloodSpec(scene=SceneSpec(paths=(str(tmp_path / "in"),)), method="mndwi", run=run), progress
+    )
+    assert isinstance(record, RunRecord)
+    bands: Any = record.inputs[0]["bands"]
+    assert [band["name"] for band in bands] == ["green", "swir16", "nir"]
 
 
 @pytest.mark.parametrize("method", ["classical", "auto"])

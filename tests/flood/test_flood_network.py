@@ -14,7 +14,7 @@ from geoseg.bundles.find import write_bundle
 from geoseg.errors import UsageError
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_map import map_flood
-from geoseg.flood.flood_network import Referenced
+from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.flood.reference_layers import References
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec, Evidence, FloodSpec, ModelBand, ModelSpec, RunSpec, SceneSpec
@@ -92,7 +92,7 @@ def raster(path: Path, planes: dict[str, np.ndarray]) -> Path:
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An own folder of models, and none installed."""
     monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr("geoseg.flood.flood_network.list_models", lambda: _own(tmp_path / "models"))
+    monkeypatch.setattr("geoseg.flood.choose_network.list_models", lambda: _own(tmp_path / "models"))
     return tmp_path / "models"
 
 
@@ -208,17 +208,17 @@ def test_each_layer_of_a_water_network() -> None:
     tiles[0, 2, 0] = [15, 15, 15.5, 0, np.nan, np.nan, 20]  # above drainage
     tiles[0, 3, 0] = [0, 5, 5, 6, np.nan, 0, 9]  # slope
     network = Sure(0.75)
-    scores = Referenced(network, 1, known(PERMANENT, HAND, SLOPE), LIMITS)(tiles)[0, :, 0]
+    scores = WaterWithLayers(network, 1, known(PERMANENT, HAND, SLOPE), LIMITS)(tiles)[0, :, 0]
     np.testing.assert_array_equal(scores[1], [0.75, 0, 0, 0, 0.75, 0, 0])
     np.testing.assert_array_equal(scores[2], [0, 0.75, 0, 0, 0, 0.75, 0])
     np.testing.assert_array_equal(scores[0], [0.25, 0.25, 1, 1, 0.25, 0.25, 1])
-    (water,) = Referenced(network, 1, known(HAND, SLOPE), LIMITS)(tiles[:, [0, 2, 3]])[0, :, 0]
+    (water,) = WaterWithLayers(network, 1, known(HAND, SLOPE), LIMITS)(tiles[:, [0, 2, 3]])[0, :, 0]
     np.testing.assert_array_equal(water, [0.75, 0.75, 0, 0, 0.75, 0.75, 0])
 
 
 def test_no_layer_hides_what_is_no_number() -> None:
     tiles = np.full((1, 2, 1, 1), 99, np.float32)
-    assert np.isnan(Referenced(Sure(np.nan), 1, known(HAND), LIMITS)(tiles)).all()
+    assert np.isnan(WaterWithLayers(Sure(np.nan), 1, known(HAND), LIMITS)(tiles)).all()
 
 
 def pair(tmp_path: Path, band: str) -> tuple[Path, Path]:
@@ -283,12 +283,12 @@ def test_nameless_pictures_are_what_the_network_takes(tmp_path: Path, zoo: Path,
     before = (SceneSpec(paths=(str(paths[1]),)),)
     _, mapped = run(tmp_path, paths[0], before=before, model=str(two_dates(zoo)))
     assert (mapped == 1)[40:60, 40:60].all()
-    assert any("its one band has no name; taken for vv" in note for note in messages.notes)
+    assert any("its only band has no name, and is used as vv" in note for note in messages.notes)
 
 
 @pytest.mark.parametrize(
     ("bands", "befores", "message"),
-    [(("before:vv", "vv"), 0, "give one --before"), (("vv", "vh"), 1, "takes one date")],
+    [(("before:vv", "vv"), 0, "give one --before"), (("vv", "vh"), 1, "maps one date")],
 )
 def test_the_number_of_dates_must_fit(
     tmp_path: Path, zoo: Path, bands: tuple[str, ...], befores: int, message: str

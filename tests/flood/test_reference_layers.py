@@ -18,7 +18,7 @@ from shapely.geometry import box
 
 from geoseg.errors import BandError, SceneError, SceneReadError, UsageError
 from geoseg.flood.flood_map import map_flood
-from geoseg.flood.reference_layers import references
+from geoseg.flood.reference_layers import open_references
 from geoseg.grid import Grid
 from geoseg.run_record import RunRecord
 from geoseg.scenes.stack import StackLayer
@@ -57,7 +57,7 @@ def request(**options: Any) -> FloodSpec:
 def layer(grid: Grid = GRID, /, **options: Any) -> tuple[NDArray[np.float32], Messages]:
     """Values of the one layer that a request names, on a grid, NaN where not known."""
     with listening() as heard, ExitStack() as stack:
-        found = references(request(**options), grid, stack)
+        found = open_references(request(**options), grid, stack)
         (one,) = found.layers
         assert isinstance(one, StackLayer)
         return one.source.onto(grid).read(grid.window, found.names).physical()[0], heard
@@ -179,7 +179,7 @@ def test_0_and_1_of_a_product_that_means_something_else_by_them_are_asked_for(
     tmp_path: Path, name: str
 ) -> None:
     path = write_raster(tmp_path / name, (GROUND == RIVER).astype(np.uint8))
-    refused(path, r"it may be .*, or a mask made of it.*--permanent-values")
+    refused(path, r"it may be .*, or a mask derived from it.*--permanent-values")
 
 
 @pytest.mark.parametrize("values", [(0, 255), (0, 100), (0, 2), (-1, 0), (0, 1, 2), (0.0, 0.5, 1.0)])
@@ -199,7 +199,7 @@ def test_names_that_do_not_fit_the_values(tmp_path: Path) -> None:
 def test_a_share_that_looks_like_percent_is_asked_for(tmp_path: Path) -> None:
     share = (OCCURRENCE.values() / 100).astype(np.float32)
     share[share > 1] = np.nan
-    refused(write_raster(tmp_path / "occurrence.tif", share), "as a share of 1, not percent")
+    refused(write_raster(tmp_path / "occurrence.tif", share), "with values of 0 to 1, not percent")
     scaled = write_raster(
         tmp_path / "occurrence.tif", OCCURRENCE.values().astype(np.int16) * 100, scales=(0.01,)
     )
@@ -275,7 +275,7 @@ def test_a_flood_map_of_geoseg(tmp_path: Path) -> None:
 
 def test_water_that_is_nodata_too_is_asked_for(tmp_path: Path) -> None:
     path = DYNAMIC_WORLD.write(tmp_path, nodata=0)
-    refused(path, "0 is its nodata value too; say --permanent-values 0")
+    refused(path, "0 is its nodata value too; give --permanent-values 0")
     found, _ = water(path, permanent_values=(0,))
     np.testing.assert_array_equal(found == 1, GROUND == RIVER)
 
@@ -362,7 +362,7 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
         {"permanent_water": polygons(tmp_path / "w.gpkg"), "permanent_above": 5},
     ):
         with pytest.raises(UsageError, match="--permanent-"), ExitStack() as stack:
-            references(request(**options), GRID, stack)
+            open_references(request(**options), GRID, stack)
 
 
 def polygons(path: Path, **columns: list[Any]) -> Path:
@@ -472,7 +472,7 @@ def test_untagged_fill_of_hand_and_slope_rules_nothing_out(tmp_path: Path, dtype
         found, heard = layer(**{kind: heights(tmp_path / f"{kind}.tif", values)})
         assert np.isnan(found[:29]).all()
         np.testing.assert_allclose(found[31:], RAMP[31:], atol=1)
-        assert any(f"{fill} without a nodata tag" in note for note in heard.notes)
+        assert any(f"{fill} " in note and "nodata tag" in note for note in heard.notes)
 
 
 @pytest.mark.parametrize("fill", [-9999, 32_767, 255])
@@ -510,7 +510,7 @@ def test_other_layers_are_not_taken_for_hand(tmp_path: Path, name: str) -> None:
 def test_values_that_hand_does_not_have(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="HAND in m does not; are they cm or dm"):
         layer(hand=heights(tmp_path / "h.tif", (RAMP * 1000).astype(np.uint16)))
-    with pytest.raises(SceneError, match="are no height"):
+    with pytest.raises(SceneError, match="are not possible for height"):
         layer(hand=heights(tmp_path / "h.tif", (RAMP - 500).astype(np.int16)))
     _, heard = layer(hand=heights(tmp_path / "h.tif", (RAMP + 5).astype(np.float32)))
     assert any("heights above the sea" in warning for warning in heard.warnings)
@@ -541,7 +541,7 @@ def test_slope_in_degrees_whatever_its_unit(
             file.units = (unit,)
     found, heard = layer(slope=path)
     np.testing.assert_allclose(found, RAMP, atol=1e-3)
-    assert any("turned into degrees" in note for note in heard.notes) == (turned is not RAMP)
+    assert any("converted to degrees" in note for note in heard.notes) == (turned is not RAMP)
 
 
 def test_slopes_whose_unit_is_asked_for(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoseg.flood.choice import Choice
+from geoseg.flood.choice import WaterChoice
 from geoseg.flood.methods import method_names, water_methods
 from geoseg.flood.session import WaterSession
 from tests.flood.water_scenes import (
@@ -71,14 +71,14 @@ def test_terrain_drops_water_and_unknown_terrain_does_not() -> None:
 @pytest.mark.parametrize("name", method_names())
 def test_half_at_the_threshold_and_nothing_where_unknown(name: str) -> None:
     method = water_methods()[name]
-    choice = Choice(method=method, groups=(method.bands,), threshold=0.4, scale=0.2)
+    choice = WaterChoice(method=method, groups=(method.bands,), threshold=0.4, scale=0.2)
     assert choice.score(0.4) == 0.5
     assert (choice.score(0.5) > 0.5) != method.threshold.water_below
 
 
 @given(threshold=st.floats(-0.5, 0.5), offset=st.integers(-3, 3))
 def test_score_is_above_half_on_the_side_of_water_only(threshold: float, offset: int) -> None:
-    choice = Choice(
+    choice = WaterChoice(
         method=water_methods()["mndwi"], groups=(("green", "swir16"),), threshold=threshold, scale=0.1
     )
     index = float(np.float32(threshold)) + offset * 0.01

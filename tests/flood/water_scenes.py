@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.flood.choice import Choice
+from geoseg.flood.choice import WaterChoice
 from geoseg.flood.choose import choose_method, find_candidates
 from geoseg.flood.session import WaterSession
+from geoseg.scenes.sensor_kind import SensorKind
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec, Units
 
 Image = NDArray[np.float32]
@@ -65,15 +66,19 @@ def earlier(scene: Scene, index: int = 0) -> Scene:
     return {f"{prefix}:{name}": values for name, values in scene.items()}
 
 
-def choose(scene: Scene, spec: FloodSpec, before: int = 0, units: Units | None = None) -> Choice:
+def default_units(bands: Iterable[str]) -> Units:
+    return "db" if {"vv", "vh", "hh", "hv"} & set(bands) else "reflectance"
+
+
+def choose(scene: Scene, spec: FloodSpec, before: int = 0, units: Units | None = None) -> WaterChoice:
     own = [name for name in scene if ":" not in name and name not in ("hand", "slope", "permanent_water")]
-    kind = "sar" if "vv" in own or "vh" in own else "optical"
-    units = units or ("db" if kind == "sar" else "reflectance")
-    found = find_candidates(spec, own, "sar" if kind == "sar" else "optical", before, units)
+    kind: SensorKind = "sar" if "vv" in own or "vh" in own else "optical"
+    units = units or default_units(own)
+    found = find_candidates(spec, dict.fromkeys(own, units), kind, before)
     return choose_method(spec, found, [stack(scene, found.bands)], TENS)
 
 
-def score(scene: Scene, choice: Choice) -> Image:
+def score(scene: Scene, choice: WaterChoice) -> Image:
     planes: Image = WaterSession(choice)(stack(scene, choice.bands)[np.newaxis])[0]
     return planes
 

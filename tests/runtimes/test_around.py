@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geoseg.change.change_network import BothDates
 from geoseg.engine.make_map import Timed
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE
-from geoseg.flood.flood_network import Referenced
+from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import Around, network_of, score_by
 from geoseg.runtimes.choose import open_session
@@ -66,7 +66,7 @@ def cases(draw: st.DrawFn) -> tuple[Session, Image]:
         names = draw(LAYERS)
         values = np.array([0, 5, 5.5, 10, 15, 15.5, np.nan], np.float32)
         layers = random.choice(values, (count, len(names), 4, 6))
-        return Referenced(session, channels, known(*names), LIMITS), np.concatenate((tiles, layers), 1)
+        return WaterWithLayers(session, channels, known(*names), LIMITS), np.concatenate((tiles, layers), 1)
     return BothDates(session, channels, 2), np.concatenate((tiles, tiles[:, :, ::-1]), 1)
 
 
@@ -88,7 +88,7 @@ def test_the_host_and_torch_agree(case: tuple[Session, Image]) -> None:
 
 def test_they_pass_on_what_they_stand_around() -> None:
     inner = Slanted(1)
-    session = Referenced(Flipped(inner), 2, known(PERMANENT), LIMITS)
+    session = WaterWithLayers(Flipped(inner), 2, known(PERMANENT), LIMITS)
     assert (session.planes, session.batch) == (3, 3)
     assert session.description == "slanted, averaged over 4 flips"
     session.close()

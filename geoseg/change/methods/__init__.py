@@ -1,6 +1,6 @@
-"""The methods that compare two dates, one file each: a file here is a method of `--method`.
+"""Methods that compare two dates, one file each: a file here is a method of `--method`.
 
-The file is named like the method, with `_` for `-`, and holds one class that derives from
+The file has the name of the method, with `_` for `-`, and holds one class that derives from
 `geoseg.change.method.ChangeMethod`. Nothing else lists the methods.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def method_names() -> tuple[str, ...]:
-    """Names of all methods, sorted, without importing them: `--help` has no time for numpy."""
+    """Return the names of all methods, sorted, without importing them, since `--help` must be fast."""
     return names_of(sys.modules[__name__])
 
 

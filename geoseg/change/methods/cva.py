@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from geoseg.change.index_difference import LEAST_INDEX
-from geoseg.change.method import ChangeMethod, FitSample, Fitted, Image, Needs
+from geoseg.change.method import ChangeMethod, ChangeNeeds, FitSample, Image
 from geoseg.methods.change_statistics import change_vector, window_mean
 from geoseg.methods.water_index import reflectance_difference
 from geoseg.spec import ClassSpec, Units
 
 LEAST_REFLECTANCE = 0.02
-"""Change per band that calibration and atmosphere alone can make."""
+"""Reflectance: change of a band that calibration and atmosphere alone can cause."""
 
 BARE_NDVI = 0.2
-"""NDVI of bare ground in reflectance (Sobrino 2004, doi:10.1016/j.rse.2004.02.003); of counts, 0 is taken."""
+"""NDVI of bare ground in reflectance (Sobrino 2004, doi:10.1016/j.rse.2004.02.003); 0 for digital numbers."""
 
 LOSS, GAIN, BRIGHTER, DARKER = 1, 2, 3, 4
 
@@ -29,7 +30,7 @@ class Cva(ChangeMethod):
     title = "change vector analysis"
     measured = "length of the change vector"
     citation = "Malila 1980"
-    needs = Needs(kind="optical")
+    needs = ChangeNeeds(kind="optical")
     preference = 3
     normalisation = "irmad"
     directions = (
@@ -42,12 +43,12 @@ class Cva(ChangeMethod):
     names: tuple[str, ...] = ()
     """Of the compared bands."""
     bare_ndvi: float = 0.0
-    """NDVI up to which ground holds no vegetation."""
+    """NDVI up to which ground has no vegetation."""
 
-    def fit(self, sample: FitSample) -> Fitted:
-        """Take the names of the bands, and the NDVI of bare ground in their unit."""
+    def fit(self, sample: FitSample) -> Self:
+        """Set the names of the bands, and the NDVI of bare ground in their unit."""
         bare = BARE_NDVI if sample.units == {"reflectance"} else 0.0
-        return Fitted(method=replace(self, names=sample.bands, bare_ndvi=bare))
+        return replace(self, names=sample.bands, bare_ndvi=bare)
 
     def measure(self, before: Image, after: Image, radius: int) -> Image:
         """Return the length of the change vector (H, W), averaged over a window."""
@@ -56,7 +57,7 @@ class Cva(ChangeMethod):
     def direction(self, before: Image, after: Image, radius: int) -> Image:
         """Return vegetation loss or gain, else brighter or darker (H, W).
 
-        Vegetation is NDVI above that of bare ground, so that water and bare ground are alike.
+        NDVI is limited to at least that of bare ground, so that water and bare ground are equal.
         """
         names, dates = self.names, (before, after)
         visible = [names.index(name) for name in ("blue", "green", "red") if name in names]
@@ -76,5 +77,5 @@ class Cva(ChangeMethod):
         return turned
 
     def threshold_limits(self, bands: int, units: set[Units]) -> tuple[float, float]:
-        """Return the limits: at least what calibration and atmosphere make, of reflectance."""
+        """Return the limits: of reflectance, at least the effect of calibration and atmosphere."""
         return (LEAST_REFLECTANCE * float(np.sqrt(bands)) if units == {"reflectance"} else 0.0), np.inf

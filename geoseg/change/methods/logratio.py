@@ -12,7 +12,7 @@ from geoseg.methods.change_statistics import absolute_log_ratio, window_mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Logratio(BackscatterRatio):
+class LogratioChange(BackscatterRatio):
     """Absolute ln(after / before) of power after the speckle filter, 1.5 to 8 dB."""
 
     name = "logratio"

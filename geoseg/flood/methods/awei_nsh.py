@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geoseg.flood.method import Bands, Measure, Needs
+from geoseg.flood.method import Bands, Measure, WaterNeeds
 from geoseg.flood.optical import OpticalIndex, index_threshold
 from geoseg.methods.water_index import awei_nsh
 
@@ -18,7 +18,7 @@ class AweiNsh(OpticalIndex):
     formula = "4 (G − SWIR1) − (0.25 NIR + 2.75 SWIR2)"
     citation = "Feyisa 2014, doi:10.1016/j.rse.2013.08.029"
     bands = ("green", "nir", "swir16", "swir22")
-    needs = Needs(kind="optical", reflectance=True)
+    needs = WaterNeeds(kind="optical", reflectance=True)
     threshold = index_threshold(lowest=-0.1, widest=2.0)
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:

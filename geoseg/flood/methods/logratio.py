@@ -14,7 +14,7 @@ DB = math.log(10) / 10
 
 
 class Logratio(BackscatterChange):
-    """Ratio of power after to power before, on ground that is now as dark as open water."""
+    """Ratio of power after to power before, on ground now as dark as open water."""
 
     name = "logratio"
     title = "log-ratio of backscatter"

@@ -6,7 +6,7 @@ from geoseg.flood.optical import NormalisedDifference, index_threshold
 
 
 class Mndwi(NormalisedDifference):
-    """Green against short-wave infrared, which tells water from built-up land."""
+    """Green against short-wave infrared, which separates water from built-up land."""
 
     name = "mndwi"
     title = "modified NDWI"

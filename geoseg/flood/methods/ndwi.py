@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from geoseg.flood.optical import NormalisedDifference, index_threshold
+from geoseg.messages import warn
+
+LOG = logging.getLogger(__name__)
 
 
 class Ndwi(NormalisedDifference):
-    """Green against near infrared; built-up land is hard to tell from water."""
+    """Green against near infrared; built-up land is hard to separate from water."""
 
     name = "ndwi"
     title = "NDWI"
@@ -14,14 +19,16 @@ class Ndwi(NormalisedDifference):
     formula = "(G − NIR) / (G + NIR)"
     citation = "McFeeters 1996, doi:10.1080/01431169608948714"
     bands = ("green", "nir")
-    # Built-up land lies just below 0 (Xu 2006), so nothing well below 0 is believed.
+    # Built-up land lies just below 0 (Xu 2006), so no threshold far below 0 is accepted.
     threshold = index_threshold(lowest=-0.05)
     preference = 2
     suits = "optical with green and NIR but no SWIR"
 
-    def caveats(self, scenes_before: int, pixel_size_m: tuple[float, float]) -> tuple[str, ...]:  # noqa: ARG002
-        """Warn of towns."""
-        return (
-            "NDWI takes bright roofs and bare ground for water in towns; with a SWIR band MNDWI tells them "
-            "apart. Look at built-up areas",
+    def warn_of_limits(self, scenes_before: int, pixel_size_m: tuple[float, float]) -> None:  # noqa: ARG002
+        """Warn of built-up land."""
+        warn(
+            LOG,
+            "ndwi-built-up",
+            "NDWI maps bright roofs and bare ground in towns as water; MNDWI separates them, where the scene "
+            "has a SWIR band. Check built-up areas",
         )

@@ -1,7 +1,8 @@
-"""The recommended practice of UN-SPIDER for flood mapping by Sentinel-1, as its published script runs."""
+"""The recommended practice of UN-SPIDER for flood mapping by Sentinel-1, as in its published script."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 from geoseg.errors import SceneError
 from geoseg.flood.method import Bands, Measure, Smoothing, Threshold
 from geoseg.flood.radar import BackscatterChange
+from geoseg.messages import warn
 from geoseg.methods import sar
 from geoseg.methods.flood_change import (
     UN_SPIDER_LEAST_PIXELS,
@@ -17,6 +19,8 @@ from geoseg.methods.flood_change import (
     un_spider,
 )
 from geoseg.methods.speckle_filter import Speckle
+
+LOG = logging.getLogger(__name__)
 
 GREATEST_RADIUS = 100
 """Pixels of the greatest focal mean."""
@@ -41,10 +45,10 @@ class Unspider(BackscatterChange):
     )
     notes = (
         *BackscatterChange.notes,
-        f"regions below {UN_SPIDER_LEAST_PIXELS} pixels are not kept; 5 means degrees of slope",
+        f"regions below {UN_SPIDER_LEAST_PIXELS} pixels are left out; a slope of 5 means degrees",
     )
     least_pixels = UN_SPIDER_LEAST_PIXELS
-    # The recommended practice excepts the reference layer from flood, and nothing else.
+    # The recommended practice removes the reference layer from flood, and no other water.
     flood_over_water = True
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:
@@ -67,11 +71,12 @@ class Unspider(BackscatterChange):
             )
         return Smoothing(apply=partial(sar.focal_mean, radius=radius), margin=int(max(radius)))
 
-    def caveats(self, scenes_before: int, pixel_size_m: tuple[float, float]) -> tuple[str, ...]:  # noqa: ARG002
+    def warn_of_limits(self, scenes_before: int, pixel_size_m: tuple[float, float]) -> None:  # noqa: ARG002
         """Warn of an assumed pixel size."""
-        if not math.isnan(pixel_size_m[0]):
-            return ()
-        return (
-            f"the pixel size is unknown: {ASSUMED_PIXEL_M:g} m is assumed for the "
-            f"{UN_SPIDER_RADIUS_M:g} m focal mean",
-        )
+        if math.isnan(pixel_size_m[0]):
+            warn(
+                LOG,
+                "pixel-size-assumed",
+                f"the pixel size is unknown: {ASSUMED_PIXEL_M:g} m is assumed for the "
+                f"{UN_SPIDER_RADIUS_M:g} m focal mean",
+            )

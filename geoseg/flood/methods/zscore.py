@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 
-from geoseg.flood.method import Bands, Measure, Needs, Threshold
+from geoseg.flood.method import Bands, Measure, Threshold, WaterNeeds
 from geoseg.flood.radar import OPEN_WATER_CEILING, BackscatterChange
+from geoseg.messages import warn
 from geoseg.methods.flood_change import ENOUGH_SCENES, LEAST_SCENES, Z_THRESHOLD, z_score
 
+LOG = logging.getLogger(__name__)
+
 LEAST_STD_DB = 0.5
-"""dB: Sentinel-1's own radiometric stability; no pixel is steadier than its instrument."""
+"""dB: the radiometric stability of Sentinel-1, below which no standard deviation is estimated."""
 
 
 class Zscore(BackscatterChange):
-    """Standard deviations below a pixel's own mean, on ground that is now as dark as open water."""
+    """Standard deviations below the mean of a pixel, on ground now as dark as open water."""
 
     name = "zscore"
     title = "z-score of backscatter"
@@ -23,7 +27,7 @@ class Zscore(BackscatterChange):
     formula = "(after − mean before) / standard deviation before"
     citation = "DeVries 2020, doi:10.1016/j.rse.2020.111664"
     bands_used = "each"
-    needs = Needs(kind="sar", scenes_before=LEAST_SCENES, all_before=True)
+    needs = WaterNeeds(kind="sar", scenes_before=LEAST_SCENES, all_before=True)
     threshold = Threshold(
         fixed=Z_THRESHOLD,
         water_below=True,
@@ -41,11 +45,12 @@ class Zscore(BackscatterChange):
         now, *before = (bands[0] for bands in scenes)
         return z_score(now, np.stack(before), LEAST_STD_DB)
 
-    def caveats(self, scenes_before: int, pixel_size_m: tuple[float, float]) -> tuple[str, ...]:  # noqa: ARG002
+    def warn_of_limits(self, scenes_before: int, pixel_size_m: tuple[float, float]) -> None:  # noqa: ARG002
         """Warn of a standard deviation from few scenes."""
-        if scenes_before >= ENOUGH_SCENES:
-            return ()
-        return (
-            f"zscore: {scenes_before} scenes before give a poor standard deviation; "
-            f"add scenes of the same relative orbit ({ENOUGH_SCENES} or more)",
-        )
+        if scenes_before < ENOUGH_SCENES:
+            warn(
+                LOG,
+                "few-scenes-before",
+                f"zscore: {scenes_before} scenes before give a poor standard deviation; "
+                f"add scenes of the same relative orbit ({ENOUGH_SCENES} or more)",
+            )

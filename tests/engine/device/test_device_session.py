@@ -18,7 +18,7 @@ from geoseg.engine.blend import Decide
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE
-from geoseg.flood.flood_network import Referenced
+from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.runtimes import Session
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec
@@ -151,7 +151,7 @@ class Water:
         layers = blocks.repeat(10, axis=1).repeat(10, axis=2).astype(np.float32)
         self.source = Stored(self.model, 150, 200, "float32", layers=dict(zip(names, layers, strict=True)))
         network: Session = open_network(self.model)
-        self.session = Referenced(
+        self.session = WaterWithLayers(
             Flipped(network) if averaged else network, len(self.model.bands), known(*names), LIMITS
         )
         self.normaliser = Normaliser(self.model, names)

@@ -22,7 +22,7 @@ from geoseg.engine.normalise import Normaliser
 from geoseg.engine.reading import read_tile_rows
 from geoseg.engine.scoring import observed
 from geoseg.flood.choice import HAND, PERMANENT
-from geoseg.flood.flood_network import Referenced
+from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.grid import TileGrid
 from geoseg.runtimes import Session
 from geoseg.runtimes.graph import DeviceGraph
@@ -82,7 +82,7 @@ def _around(kind: str, network: NetworkSession, model: ModelSpec) -> tuple[Sessi
     if kind == "layers":
         names = (PERMANENT, HAND)
         layers = {name: np.ones((150, 200), np.float32) for name in names}
-        session = Referenced(network, len(model.bands), known(*names), LIMITS)
+        session = WaterWithLayers(network, len(model.bands), known(*names), LIMITS)
         return session, Normaliser(model, names), Stored(model, 150, 200, "float32", layers=layers)
     return network, Normaliser(model), Stored(model, 150, 200, kind)
 

@@ -49,7 +49,7 @@ def test_large_change_is_mapped_by_default(
     kinds, truth = new(kind, radius)
     found = changed(tmp_path, kinds)
     recall = (found & truth).sum() / truth.sum()
-    warned = any("is taken for usual" in text for text in messages.warnings)
+    warned = any("is treated as usual" in text for text in messages.warnings)
     assert recall > 0.8 or warned or radius == 20
     # Measures are means of windows, so that a rim of pixels outside may be mapped.
     assert (found & ~binary_dilation(truth, iterations=5)).mean() < 0.005
@@ -72,7 +72,7 @@ def test_a_method_that_was_asked_for_is_kept_and_warned_of(
 def test_nothing_is_doubted_where_nothing_changed(tmp_path: Path, messages: Messages) -> None:
     found = changed(tmp_path, FIELDS)
     assert found.mean() < 0.002
-    assert not any("taken for usual" in text for text in messages.warnings)
+    assert not any("treated as usual" in text for text in messages.warnings)
     assert not any("finds more of it" in text for text in messages.notes)
 
 
