@@ -34,7 +34,6 @@ from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
 from geoseg.polygons import Cleaning, Polygoniser
-from geoseg.polygons.regions import Regions, RegionTable
 
 Classes = NDArray[np.uint8]
 LABELS = {1: "water", 2: "permanent water"}
@@ -92,7 +91,7 @@ def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> t
     grid = Grid(
         crs=CRS.from_epsg(32633), transform=Affine(10, 0, 500000, 0, -10, 5000000), height=height, width=width
     )
-    table, polygoniser = RegionTable(grid), Polygoniser(grid, cleaning, LABELS)
+    polygoniser = Polygoniser(grid, cleaning, LABELS)
     scores = np.full((rows, width), 230, np.uint8)
     waiting: list[Features] = []
     written, writing = 0, 0.0
@@ -119,20 +118,15 @@ def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> t
         written += len(geometry)
         waiting.clear()
 
-    def close(regions: Regions) -> None:
-        waiting.append(polygoniser.close(regions))
+    def take(features: Features) -> None:
+        waiting.append(features)
         if sum(map(len, waiting)) >= BATCH:
             flush()
 
     for row in range(0, height, rows):
         part = classes[row : row + rows]
-        strip = Strip(row=row, classes=part, scores=scores[: len(part)])
-        runs, closed = table.add(strip)
-        polygoniser.add_rows(row, part, runs.region_at, runs.renamed_from, runs.renamed_to)
-        close(closed)
-    polygoniser.end_rows()
-    close(table.finish())
-    waiting.append(polygoniser.finish())
+        take(polygoniser.add(Strip(row=row, classes=part, scores=scores[: len(part)])))
+    take(polygoniser.finish())
     flush()
     return written, writing
 

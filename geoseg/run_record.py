@@ -1,4 +1,4 @@
-"""What a run tells its caller: how far it is, and one record at the end."""
+"""Progress and record of a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from geoseg.spec import Spec
 
 
 class Progress(Protocol):
-    """Is told how far a run is."""
+    """Called with the progress of a run."""
 
     def __call__(self, done: int, total: int, unit: str) -> None:
-        """Take a state; `done == total` is the last."""
+        """Report `done` of `total` units; `done == total` is the last call."""
 
 
 def no_progress(done: int, total: int, unit: str) -> None:
-    """Do nothing: for callers that show no progress."""
+    """Ignore progress."""
 
 
 TableRows = tuple[dict[str, int | float | str], ...]
@@ -28,29 +28,29 @@ TableRows = tuple[dict[str, int | float | str], ...]
 
 
 class ClassTotal(Spec):
-    """How much of a map is one class, after cleaning."""
+    """Polygons, pixels and area of one class of a map, after cleaning."""
 
     value: int
     label: str
     polygons: int
     pixels: int
     area_m2: float | None
-    """Geodesic; None without a CRS."""
+    """Geodesic, m²; None without a CRS."""
 
 
 class RunWarning(Spec):
-    """What may make a map wrong."""
+    """A reason why a map may be wrong."""
 
     code: str
-    """A slug that stays the same between versions; empty in records written before codes existed."""
+    """Slug that does not change between versions; empty in records of versions without codes."""
     text: str
 
 
 class RunRecord(Spec):
-    """How a map was made and what is in it: stored in the map and printed by `--json`."""
+    """How a map was made, and its classes; stored in the map and printed by `--json`."""
 
     geoseg: str
-    """Version."""
+    """Version of geoseg."""
     task: str
     command: dict[str, JsonValue]
     """The request as validated, defaults filled in."""
@@ -65,12 +65,12 @@ class RunRecord(Spec):
     created: str
     """UTC, ISO 8601."""
     crs: str | None
-    """Of the vectors, as an authority code or WKT."""
+    """CRS of the vectors, as an authority code or WKT."""
     valid_share: float
     """Share of the mapped grid that was observed, 0..1."""
     classes: tuple[ClassTotal, ...]
     tables: dict[str, TableRows] = {}
-    """Further tables of the map by name, a list of rows each: transitions, gain and loss."""
+    """Additional tables of the map by name, such as transitions, gain and loss; rows of each."""
     notes: tuple[str, ...] = ()
     warnings: tuple[RunWarning, ...] = ()
     outputs: tuple[Path, ...] = ()
@@ -79,12 +79,12 @@ class RunRecord(Spec):
     @field_validator("warnings", mode="before")
     @classmethod
     def _without_codes(cls, value: object) -> object:
-        """Take warnings that are plain strings, as older records have them."""
+        """Accept warnings that are plain strings, as in older records."""
         if not isinstance(value, list | tuple):
             return value
         return tuple({"code": "", "text": item} if isinstance(item, str) else item for item in value)
 
 
 def run_warnings(messages: Iterable[Message]) -> tuple[RunWarning, ...]:
-    """Return logged warnings as a record has them."""
+    """Return logged warnings for a record."""
     return tuple(RunWarning(code=message.code, text=message.text) for message in messages)

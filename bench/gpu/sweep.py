@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.bundles.find import find_model
-from geoseg.engine.blend import Highest
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.device.device_sweep import DeviceSweep
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.preview import Preview
+from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.pixels import Pixels
@@ -148,18 +148,20 @@ def measure(
 
 
 def _job(model: ModelSpec, source: Strips, tiles: TileGrid, session: NetworkSession, scratch: Path) -> Job:
-    values = tuple(item.value for item in model.classes)
-    return Job(
+    recipe = Recipe(
+        task="bench",
+        layer="bench",
+        classes=model.classes,
         source=source,
         bands=source.band_names,
         session=session,
         prepare=Normaliser(model),
-        tiles=tiles,
         blend="linear",
-        decide=Highest(values=values, threshold=model.threshold),
-        column_bands=(range(tiles.cols),),
-        scratch=scratch,
+        tile=tiles.size,
+        overlap=tiles.overlap,
+        threshold=model.threshold,
     )
+    return Job(recipe=recipe, tiles=tiles, column_bands=(range(tiles.cols),), scratch=scratch)
 
 
 def _alone(graph: Any, shape: tuple[int, int, int, int], seconds: float) -> float:

@@ -14,17 +14,13 @@ import rasterio
 from pydantic import JsonValue
 
 from geoseg.atmosphere.cloud_network import cloud_network_for
-from geoseg.engine.blend import Highest
 from geoseg.engine.network_on_scene import clip, describe_model, network_recipe
-from geoseg.engine.on_device import device_sweep
-from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
-from geoseg.engine.recipe import NetworkRecipe
-from geoseg.engine.scoring import Job, score
+from geoseg.engine.scoring import job_of, score
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.disk import check_blocks
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.messages import note, prefixed, warn
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.run_record import Progress
@@ -212,11 +208,11 @@ def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Pr
         progress(done, total, f"{unit} of the cloud mask")
 
     try:
-        job = _job(recipe, run, path.parent)
+        job = job_of(recipe, _run_of(run), path.parent)
         with scratching(path.parent):
             file = _open(path, view.grid)
         with file:
-            score(job, _writer(file, path.parent), Preview(view.grid, job.bands, longest=1), mask_progress)
+            score(job, _writer(file, path.parent), Preview(view.grid, recipe.bands, longest=1), mask_progress)
         with scratching(path.parent):
             check_blocks(path)
     finally:
@@ -236,26 +232,6 @@ def _run_of(run: RunSpec) -> RunSpec:
             "batch_size": None,
             "tta": False,
         }
-    )
-
-
-def _job(recipe: NetworkRecipe, run: RunSpec, scratch: Path) -> Job:
-    """Return the job that scores the scene."""
-    tiles = TileGrid(grid=recipe.source.grid, size=recipe.tile, overlap=recipe.overlap)
-    ranges = column_bands(
-        tiles, bands=len(recipe.bands), itemsize=4, planes=recipe.session.planes, limit_mib=run.max_memory
-    )
-    return Job(
-        source=recipe.source,
-        bands=recipe.bands,
-        session=recipe.session,
-        prepare=recipe.prepare,
-        tiles=tiles,
-        blend=recipe.blend,
-        decide=Highest(values=tuple(item.value for item in recipe.classes)),
-        column_bands=tuple(ranges),
-        scratch=scratch,
-        sweep=device_sweep(recipe, run),
     )
 
 

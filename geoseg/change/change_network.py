@@ -99,7 +99,7 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Reci
         # A layer of both dates is read once.
         bands=tuple(dict.fromkeys((*bands, *later))),
         session=BothDates(first.session, len(bands), len(classes)),
-        prepare=_of_both(first.prepare, second, later),
+        prepare=_of_both(first.normaliser, second, later),
         decide=FromScores(
             transitions=transitions,
             counter=counter,

@@ -1,8 +1,8 @@
-"""Overlapping tile scores become finished rows.
+"""Blend the scores of overlapping tiles into finished rows.
 
 Tiles are added from left to right, one tile row after the other. After a tile row, the rows above the next
-row's halo are final; only the `overlap` rows that both share are kept. Sums are made in tile order, so the
-result depends on neither threads nor batches.
+row's halo are final; only the `overlap` rows that both share are kept. Sums are added in tile order, so the
+result does not depend on threads or batches.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from geoseg.grid import Tile, TileGrid, Window
 from geoseg.pixels import NODATA_CLASS, Classes
 
 Blend = Literal["linear", "crop"]
-"""`linear`: weights fall linearly over the overlap (networks). `crop`: each pixel comes from the tile that
-owns it, untouched (methods: their filters need the context but no average)."""
+"""`linear`: weights fall linearly over the overlap (networks). `crop`: each pixel has the score of the tile
+whose core holds it (methods, whose filters need context but no mean)."""
 
 
 DECIDE_ROWS = 64
@@ -26,10 +26,10 @@ DECIDE_ROWS = 64
 
 
 def profile(size: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.float32]:
-    """Blend weights (size,) along one axis of a tile.
+    """Return blend weights (size,) along one axis of a tile.
 
     Over `overlap` pixels at each end the weight is (i + 1/2) / overlap, so that the weights of two
-    neighbours sum to one. At the border of the scene there is no neighbour and the weight is 1.
+    neighbours sum to one. At the border of the scene, without a neighbour, the weight is 1.
 
     Args:
         size: pixels of the tile.
@@ -48,17 +48,17 @@ def profile(size: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.f
 
 
 class Mosaic:
-    """Accumulates the scores of some tile columns and gives out finished rows."""
+    """Sums the scores of some tile columns and returns finished rows."""
 
     def __init__(self, tiles: TileGrid, planes: int, blend: Blend, cols: range | None = None) -> None:
-        """Make room for one tile row.
+        """Allocate one tile row.
 
         Args:
             tiles: how the grid is cut.
             planes: K, score planes of a tile.
             blend: how overlapping tiles are joined.
-            cols: tile columns whose cores are wanted; None: all. The neighbours of the range must be
-                added too (`span`), since their halos reach into it.
+            cols: tile columns of the result; None: all. Their neighbours must be added too (`span`), because
+                their halos reach into the range.
         """
         self._tiles = tiles
         self._blend = blend
@@ -69,7 +69,7 @@ class Mosaic:
 
     @property
     def window(self) -> Window:
-        """Columns of the finished rows, on the grid (all rows)."""
+        """Return the window of the finished columns on the grid, all rows."""
         start = self._wanted.start * self._tiles.stride
         stop = min(self._wanted.stop * self._tiles.stride, self._tiles.grid.width)
         return Window(row=0, col=start, height=self._tiles.grid.height, width=stop - start)
@@ -90,9 +90,9 @@ class Mosaic:
         self._sums[:, :, start : start + tiles.size] += scores
 
     def finished(self, row: int) -> tuple[Window, NDArray[np.float32]]:
-        """Look at what tile row `row` finished: its place on the grid, and the scores (K, H, W) there.
+        """Return the window that tile row `row` finished on the grid, and its scores (K, H, W).
 
-        The array is a view that `advance` overwrites.
+        The scores are a view that `advance` overwrites.
         """
         tiles = self._tiles
         top = row * tiles.stride - tiles.margin
@@ -109,7 +109,7 @@ class Mosaic:
         return final, self._sums[:, rows, cols]
 
     def advance(self) -> None:
-        """Go on to the next tile row; the rows shared with it stay."""
+        """Continue with the next tile row; keep the rows shared with it."""
         tiles = self._tiles
         self._sums[:, : tiles.overlap] = self._sums[:, tiles.stride :].copy()
         self._sums[:, tiles.overlap :] = 0
@@ -121,28 +121,28 @@ class Decide(Protocol):
     def __call__(
         self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
     ) -> tuple[Classes, NDArray[np.uint8]]:
-        """Return class values and the 255ths of their scores, (H, W) both.
+        """Return class values and their scores in 255ths, (H, W) both.
 
         Args:
             scores: (K, H, W) in 0..1.
             valid: (H, W); True = observed.
-            window: their place on the grid. Each pixel of a scene is decided once.
+            window: of the rows on the grid. Each pixel of a scene is decided once.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Highest:
-    """The class of the highest score: what `decide` does."""
+    """The class of the highest score, by `decide`."""
 
     values: tuple[int, ...]
     """Class value of each plane; two where there is one plane."""
     threshold: float = 0.5
-    """Of one plane."""
+    """0..1, for one plane."""
 
     def __call__(
         self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
     ) -> tuple[Classes, NDArray[np.uint8]]:
-        """Decide wherever the rows are."""
+        """Return the classes and scores of rows at any window."""
         del window
         return decide(scores, valid, values=self.values, threshold=self.threshold)
 
@@ -154,7 +154,7 @@ def decide(
     values: tuple[int, ...],
     threshold: float = 0.5,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Turn scores into class values and the 255ths of the winning score.
+    """Return class values and the highest score in 255ths.
 
     Args:
         scores: (K, H, W) in 0..1. With K = 1 the plane is the score of the second class.
@@ -179,7 +179,7 @@ def decide(
 def _decide(
     scores: NDArray[np.float32], values: tuple[int, ...], threshold: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Classes and 255ths of some rows, observed or not."""
+    """Return classes and 255ths of some rows, observed or not."""
     if len(scores) == 1:
         wins = scores[0] > np.float32(threshold)
         quanta = _quantise(scores[0])
@@ -197,7 +197,7 @@ def _decide(
 
 
 def _quantise(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """255ths, rounded to the nearest, of scores in 0..1 (float error beyond is clipped)."""
+    """Return scores in 0..1 as rounded 255ths; rounding errors outside are clipped."""
     scaled = scores * np.float32(255)
     scaled += np.float32(0.5)
     return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)

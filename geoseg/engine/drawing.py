@@ -1,4 +1,4 @@
-"""The picture of a map: what it shows of many classes, and of two dates."""
+"""Draw the picture of a map: choice of classes for the legend, one or two dates."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.engine.pipeline import Summary
+from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
-from geoseg.outputs import OutputFiles, draw_picture
+from geoseg.outputs import OutputFiles
+from geoseg.outputs.picture import draw_picture
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import ClassTotal, RunRecord
 from geoseg.spec import ClassSpec
 
 MOST_IN_LEGEND = 14
-"""Transitions that a picture names and colours: the most frequent ones."""
+"""Largest number of classes in the legend of a picture: the most frequent ones."""
 
 FADED = np.float32(0.3)
-"""Share of the colours of classes that is left under a map."""
+"""Opacity of class colours in the background of a map."""
 
 
-def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside: OutputFiles) -> None:
-    """The map over the scene, with a legend that gives areas."""
-    preview = summary.preview
-    second = recipe.extras.second if recipe.extras is not None else ""
-    palette = recipe.extras.palette if recipe.extras is not None else None
+def draw(path: Path, recipe: Recipe, preview: Preview, record: RunRecord, beside: OutputFiles) -> None:
+    """Write the picture: the map over the scene, with areas in the legend."""
+    extras = recipe.extras
     before, background = (
-        preview.background(prefix) if palette is None else preview.painted(prefix, palette)
-        for prefix in ("", second)
+        preview.background(prefix) if extras.palette is None else preview.painted(prefix, extras.palette)
+        for prefix in ("", extras.second)
     )
     labels, classes = preview.classes, recipe.mapped
     areas: Sequence[ClassTotal] = record.classes
-    if recipe.extras is not None:
+    if extras.schema:
         labels, classes, areas = _by_legend(labels, recipe, record.classes)
     draw_picture(
         path,
-        # Colours of classes would hide those of the map.
-        background=background if palette is None else 1 - FADED * (1 - background),
-        panels=[("before", before), ("after", background)] if second else (),
+        # Class colours of the background would hide those of the map.
+        background=background if extras.palette is None else 1 - FADED * (1 - background),
+        panels=[("before", before), ("after", background)] if extras.second else (),
         labels=labels,
         classes=classes,
         title=f"{recipe.source.name}: {recipe.task}",
@@ -53,12 +52,12 @@ def draw(path: Path, recipe: Recipe, summary: Summary, record: RunRecord, beside
 def _by_legend(
     labels: Classes, recipe: Recipe, totals: Sequence[ClassTotal]
 ) -> tuple[Classes, tuple[ClassSpec, ...], Sequence[ClassTotal]]:
-    """What a picture shows of many classes: kinds where a table gives them, else the most frequent ones."""
+    """Return labels, classes and totals by the map's legend; without one, the most frequent classes."""
     extras = recipe.extras
-    if extras is not None and extras.legend_of is not None:
-        unseen = labels == nodata_class(labels.dtype)
-        kinds = extras.legend_of[np.where(unseen, 0, labels)]
-        drawn = np.where(unseen, nodata_class(np.uint16), kinds).astype(np.uint16)
+    if extras.legend_of is not None:
+        unobserved = labels == nodata_class(labels.dtype)
+        legend = extras.legend_of[np.where(unobserved, 0, labels)]
+        drawn = np.where(unobserved, nodata_class(np.uint16), legend).astype(np.uint16)
         sums = {
             spec.value: [item for item in totals if int(extras.legend_of[item.value]) == spec.value]
             for spec in extras.legend
@@ -76,6 +75,6 @@ def _by_legend(
         )
         listed = {item.value for item in merged}
         return drawn, tuple(spec for spec in extras.legend if spec.value in listed), merged
-    found = sorted(totals, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
-    listed = {item.value for item in found}
+    frequent = sorted(totals, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
+    listed = {item.value for item in frequent}
     return labels, tuple(item for item in recipe.mapped if item.value in listed), totals

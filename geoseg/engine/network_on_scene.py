@@ -1,4 +1,4 @@
-"""A network fitted to a scene: what every task that maps with one shares."""
+"""Fit a network to a scene: normalisation, tiles, runtime and the recipe of its map."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.engine.blend import Decide, Highest
-from geoseg.engine.normalise import Normaliser, check_fit, fit_to_scene
-from geoseg.engine.recipe import NetworkRecipe
+from geoseg.engine.input_check import check_fit
+from geoseg.engine.normalise import Normaliser, fit_to_scene
+from geoseg.engine.recipe import Recipe
 from geoseg.grid import Window
 from geoseg.pixels import Pixels, class_dtype, nodata_class
-from geoseg.runtimes.choose import open_session
-from geoseg.runtimes.tta import Flipped
+from geoseg.runtimes import Session
 from geoseg.scenes import Scene, Source
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ModelSpec, RunSpec
 
 FIT_SIZE, FITS = 256, 24
-"""Blocks of 256² pixels on which the value range is compared with the model's: 1.6 Mpx."""
+"""Size and number of blocks on which the value range is compared with the training data: 1.6 Mpx."""
 
 CHECK_TILES = 4
 """Tiles of the scene on which a lower precision is compared with fp32."""
 
 
 def clip(scene: Scene, run: RunSpec) -> Scene:
-    """Apply `--bbox` and `--aoi`."""
+    """Crop a scene to `--bbox` and `--aoi`."""
     if run.bbox is None and run.aoi is None:
         return scene
     return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
 
 
-def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec) -> NetworkRecipe:
-    """Fit a network to a scene: units and value range checked, runtime and precision chosen.
+def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec) -> Recipe:
+    """Check units and values of a scene, choose runtime and precision, and return the recipe.
 
     Args:
-        model: what the network needs.
-        scene: whose units, sensor and time count.
-        source: what is read: the scene, or a stack on its grid.
+        model: of the network.
+        scene: its units, sensor and time are used.
+        source: to be read: the scene, or a stack on its grid.
         run: options.
     """
+    from geoseg.runtimes.choose import open_session  # noqa: PLC0415 - only maps by a network
+
     bands = tuple(band.name for band in model.bands)
     normaliser, blocks = fit_network(model, scene, source)
     tile, overlap = _tiling(model, source, run)
@@ -55,8 +57,12 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec)
         tile=tile,
         check=_check_tiles(source, bands, normaliser, blocks, tile),
     )
-    session = Flipped(opened.session) if run.tta else opened.session
-    return NetworkRecipe(
+    session: Session = opened.session
+    if run.tta:
+        from geoseg.runtimes.tta import Flipped  # noqa: PLC0415 - only with --tta
+
+        session = Flipped(session)
+    return Recipe(
         task="segment",
         layer="segments",
         classes=tuple(entry for entry in model.classes if entry.value != model.nodata),
@@ -88,14 +94,14 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec)
 
 
 def decided_by(model: ModelSpec, threshold: float) -> Decide | None:
-    """Say how a network's scores become classes, where one of them says that nothing was observed.
+    """Return the decision of a network that has a class for pixels without observation.
 
     Args:
-        model: the network.
-        threshold: of one plane.
+        model: of the network.
+        threshold: 0..1, for one plane.
 
     Returns:
-        None: the highest score wins, as in every map.
+        None: the network has no such class, and the highest score decides.
     """
     values = [entry.value for entry in model.classes]
     if model.nodata not in values:
@@ -107,15 +113,15 @@ def decided_by(model: ModelSpec, threshold: float) -> Decide | None:
 
 
 def fit_network(model: ModelSpec, scene: Scene, source: Source) -> tuple[Normaliser, list[Pixels]]:
-    """Check units and value range of a scene, and say how its pixels become a network's input.
+    """Check units and values of a scene and return the normaliser of its pixels.
 
     Args:
-        model: what the network needs.
-        scene: whose units and pixel size count.
-        source: what is read.
+        model: of the network.
+        scene: its units and pixel size are used.
+        source: to be read.
 
     Returns:
-        The normaliser, and the sample of the source that it was fitted to.
+        The normaliser, and the sample of the source to which it was fitted.
     """
     bands = tuple(band.name for band in model.bands)
     blocks = sample(source, bands, size=FIT_SIZE, most=FITS)
@@ -129,9 +135,9 @@ def fit_network(model: ModelSpec, scene: Scene, source: Source) -> tuple[Normali
 
 
 def _tiling(model: ModelSpec, source: Source, run: RunSpec) -> tuple[int, int]:
-    """Tile size and overlap of a network.
+    """Return tile size and overlap of a network.
 
-    A scene no larger than a tile is one tile, as it is: a margin would only hold what was not observed.
+    A scene not larger than a tile is one tile without overlap, which would only add unobserved pixels.
     """
     if model.fixed_tile:
         return model.tile, min(model.overlap, model.tile // 2)
@@ -145,7 +151,7 @@ def _tiling(model: ModelSpec, source: Source, run: RunSpec) -> tuple[int, int]:
 def _check_tiles(
     source: Source, bands: tuple[str, ...], prepare: Normaliser, blocks: Sequence[Pixels], tile: int
 ) -> NDArray[np.float32]:
-    """A few normalised tiles (n, C, tile, tile) of the scene itself, most observed first."""
+    """Return normalised tiles (n, C, tile, tile) of the scene with the most observed pixels."""
     best = sorted(blocks, key=lambda block: -int(block.valid.sum()))[:CHECK_TILES]
     return np.stack(
         [
@@ -160,7 +166,7 @@ def _check_tiles(
 
 
 def describe_model(model: ModelSpec) -> dict[str, JsonValue]:
-    """What a record keeps of a network."""
+    """Return name, hash, licence and source of a network for the record."""
     return {
         "name": model.name,
         "sha256": model.sha256,

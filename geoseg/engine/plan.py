@@ -1,4 +1,4 @@
-"""How much work a map is, and how much memory it takes: what `--dry-run` prints and the pipeline keeps to."""
+"""Estimate work and memory of a map, for `--dry-run`, and split wide scenes to keep to a memory limit."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from geoseg.grid import TileGrid
 from geoseg.spec import Spec
 
 WIDEST = 16_384
-"""Columns processed at once unless a memory limit says less."""
+"""px, columns processed at the same time without a memory limit."""
 
 PROCESS_MIB = 330
-"""Resident size of the interpreter with its libraries, measured; a network adds its own."""
+"""Measured resident size of the interpreter with its libraries, without a network."""
 
 
 class Plan(Spec):
-    """What a run will do."""
+    """Work, memory and time of a run."""
 
     height: int
     width: int
     tile: int
     overlap: int
     tiles: int
-    """To be scored; column bands score those at their borders twice."""
+    """Tiles to be scored; those at borders of column bands count twice."""
     strips: int
-    """Tile rows; memory is bounded by one being read, one being scored."""
+    """Tile rows; memory holds one that is read and one that is scored."""
     column_bands: int
-    """How many times the scene is swept from top to bottom."""
+    """Sweeps over the scene from top to bottom."""
     memory_mib: int
-    """Estimated peak, the network's own memory included."""
+    """Estimated peak in MiB, with the network."""
     scratch_mib: int
-    """Disk for class rows between the sweeps; 0 with one column band."""
+    """MiB on disk for class rows between sweeps; 0 with one column band."""
     seconds: float | None
     """Estimated from one tile of this scene; None: not measured."""
     notes: tuple[str, ...] = ()
 
 
 def buffers_bytes(tiles: TileGrid, cols: int, *, bands: int, itemsize: int, planes: int) -> int:
-    """Bytes that the arrays of one sweep over `cols` tile columns take.
+    """Return the bytes of the arrays of one sweep over `cols` tile columns.
 
     Two tile rows of pixels with their masks (one read, one scored), the score sums with their finished
     copy, and some fifteen bytes a pixel of finished rows for classes, scores and runs.
@@ -52,7 +52,7 @@ def buffers_bytes(tiles: TileGrid, cols: int, *, bands: int, itemsize: int, plan
 def column_bands(
     tiles: TileGrid, *, bands: int, itemsize: int, planes: int, limit_mib: int | None
 ) -> list[range]:
-    """Cut the tile columns into as few ranges as memory allows."""
+    """Split the tile columns into as few ranges as memory allows."""
     most = max(1, WIDEST // tiles.stride)
     if limit_mib is not None:
         limit = max(limit_mib - PROCESS_MIB, 1) * 2**20
@@ -76,7 +76,7 @@ def make_plan(
     session_mib: int,
     seconds_per_tile: float | None,
 ) -> Plan:
-    """Sum up a run.
+    """Return the plan of a run.
 
     Args:
         tiles: how the grid is cut.
@@ -85,7 +85,7 @@ def make_plan(
         itemsize: bytes of a stored value.
         planes: score planes.
         cache_bytes: of the source blocks.
-        session_mib: of the network.
+        session_mib: memory of the network.
         seconds_per_tile: measured; None: unknown.
     """
     spans = [range(max(0, r.start - 1), min(tiles.cols, r.stop + 1)) for r in ranges]

@@ -1,8 +1,10 @@
-"""A small picture of the scene and its map, collected while they stream past."""
+"""A decimated copy of the scene and its classes, collected while strips pass."""
 
 from __future__ import annotations
 
 import numpy as np
+import rasterio
+import rasterio.features
 from numpy.typing import NDArray
 
 from geoseg.grid import Grid
@@ -22,7 +24,14 @@ class Preview:
         longest: int = LONGEST,
         dtype: type[np.uint8] | type[np.uint16] = np.uint8,
     ) -> None:
-        """Make room; `bands` are those that will be added, `dtype` is that of the classes."""
+        """Allocate the arrays.
+
+        Args:
+            grid: of the scene.
+            bands: that will be added.
+            longest: pixels of the longer side.
+            dtype: of the classes.
+        """
         self.step = max(1, -(-max(grid.height, grid.width) // longest))
         self.bands = bands
         shape = (-(-grid.height // self.step), -(-grid.width // self.step))
@@ -32,7 +41,7 @@ class Preview:
         """Class values (h, w) before cleaning."""
 
     def add_pixels(self, pixels: Pixels) -> None:
-        """Sample a window; rows that were added before are set again to the same values."""
+        """Add every n-th pixel of a window; windows may overlap."""
         window = pixels.window
         step = self.step
         row = -(-max(window.row, 0) // step)
@@ -55,16 +64,18 @@ class Preview:
         self.pixels[:, row : row + height, col : col + width] = sample.physical()
 
     def add_classes(self, row: int, classes: Classes) -> None:
-        """Sample a finished strip (H, W) whose first row is `row`."""
+        """Add every n-th pixel of a finished strip (H, W) whose first row is `row`."""
         first = -(-row // self.step)
         sample = classes[first * self.step - row :: self.step, :: self.step]
         self.classes[first : first + len(sample)] = sample
 
     def background(self, prefix: str = "") -> NDArray[np.float32]:
-        """Red, green and blue (3, h, w) in 0..1, stretched between the 2nd and 98th percentile; NaN kept.
+        """Return red, green and blue (3, h, w) in 0..1, stretched from the 2nd to the 98th percentile.
 
-        Natural colour where the bands allow, else false colour from what there is, else grey. `prefix` is
-        that of the date wanted.
+        Natural colour if the bands exist, else false colour, else grey; NaN where nothing was observed.
+
+        Args:
+            prefix: of the bands of a date.
         """
         planes = {
             name.removeprefix(prefix): i for i, name in enumerate(self.bands) if name.startswith(prefix)
@@ -89,19 +100,44 @@ class Preview:
         return np.stack([_stretch(self.pixels[planes[name]]) for name in order])
 
     def painted(self, prefix: str, palette: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Red, green and blue (3, h, w) of a band of positions in a palette (K, 3): that of a date."""
+        """Return red, green and blue (3, h, w) of a band that holds positions in a palette (K, 3).
+
+        Args:
+            prefix: of the bands of a date.
+            palette: colours in 0..1.
+        """
         name = next(name for name in self.bands if name.startswith(prefix))
         band = self.pixels[self.bands.index(name)]
-        seen = np.isfinite(band)
-        drawn = palette[np.where(seen, band, 0).astype(np.intp)]
-        drawn[~seen] = np.nan
+        observed = np.isfinite(band)
+        drawn = palette[np.where(observed, band, 0).astype(np.intp)]
+        drawn[~observed] = np.nan
         return np.ascontiguousarray(drawn.transpose(2, 0, 1))
 
 
 def _stretch(band: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear stretch of one band (h, w) to 0..1."""
-    seen = band[np.isfinite(band)]
-    if seen.size == 0:
+    """Stretch one band (h, w) linearly to 0..1."""
+    values = band[np.isfinite(band)]
+    if values.size == 0:
         return band
-    low, high = np.percentile(seen, (2, 98))
+    low, high = np.percentile(values, (2, 98))
     return np.asarray(np.clip((band - low) / max(float(high - low), 1e-9), 0, 1), np.float32)
+
+
+def rasterise(
+    geometries: NDArray[np.object_],
+    values: NDArray[np.integer],
+    *,
+    out: Classes,
+    scale: float = 1.0,
+) -> None:
+    """Draw polygons into a raster of labels.
+
+    Args:
+        geometries: polygons in pixel coordinates (col, row) of the grid.
+        values: class value of each polygon.
+        out: labels (h, w), changed in place.
+        scale: grid pixels per label.
+    """
+    if len(geometries):
+        shapes = zip(geometries, np.asarray(values).tolist(), strict=True)
+        rasterio.features.rasterize(shapes, out=out, transform=rasterio.Affine.scale(scale))

@@ -1,7 +1,7 @@
 """Tile rows of pixels, read ahead of the network, each source row once.
 
-A tile row needs `size` rows; it shares `overlap` of them with the one before, which are kept and not read
-again. Reading happens on one thread of its own, one tile row ahead.
+A tile row has `size` rows and shares `overlap` rows with the one before, which are copied and not read
+again. A separate thread reads one tile row ahead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TileRow:
     """Window: all halos of the row."""
 
     def tile(self, tile: Tile) -> Pixels:
-        """The pixels under a tile's halo: views, not copies."""
+        """Return the pixels of a tile's halo: views, not copies."""
         rows, cols = tile.halo.slices(self.pixels.window)
         return replace(
             self.pixels,
@@ -61,7 +61,13 @@ def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span
         for chunk in _chunks(fresh):
             part = source.read(chunk, bands)
             if pixels is None:
-                pixels = _empty_like(part, window)
+                shape = (window.height, window.width)
+                pixels = replace(
+                    part,
+                    window=window,
+                    data=np.empty((len(part.bands), *shape), part.data.dtype),
+                    valid=np.empty(shape, np.bool_),
+                )
                 if before is not None:
                     pixels.data[:, :kept] = before.data[:, tiles.stride :]
                     pixels.valid[:kept] = before.valid[tiles.stride :]
@@ -74,7 +80,7 @@ def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span
 
 
 def _chunks(window: Window) -> Iterator[Window]:
-    """Cut a window at multiples of `READ_ROWS` rows and after `CHUNK` columns, in reading order."""
+    """Split a window at multiples of `READ_ROWS` rows and after `CHUNK` columns, in reading order."""
     row = window.row
     while row < window.stop_row:
         stop = min((row // READ_ROWS + 1) * READ_ROWS, window.stop_row)
@@ -83,18 +89,8 @@ def _chunks(window: Window) -> Iterator[Window]:
         row = stop
 
 
-def _empty_like(part: Pixels, window: Window) -> Pixels:
-    """Uninitialised pixels of a larger window."""
-    return replace(
-        part,
-        window=window,
-        data=np.empty((len(part.bands), window.height, window.width), part.data.dtype),
-        valid=np.empty((window.height, window.width), np.bool_),
-    )
-
-
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Iterate on another thread, one item ahead; errors come out where the item would have."""
+    """Iterate on another thread, one item ahead; an error is raised in place of its item."""
 
     def following() -> Item | None:
         return next(items, None)

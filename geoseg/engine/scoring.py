@@ -1,12 +1,13 @@
 """From a source to finished strips: read → normalise → score → blend → decide.
 
-Three threads work at once: one reads the next tile row, the caller's runs the network, one consumes the
-finished rows. Each hands on in order, and none runs more than one step ahead, so memory is bounded by
-strips and the result does not depend on timing.
+Three threads work at the same time: one reads the next tile row, the caller's thread runs the network, one
+consumes the finished rows. Strips stay in order, and no thread runs more than one step ahead, so memory is
+bounded by strips and the result does not depend on timing.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,70 +15,88 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.engine.blend import Blend, Decide, Mosaic
+from geoseg.engine.blend import Mosaic
+from geoseg.engine.on_device import device_sweep
+from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
+from geoseg.engine.recipe import Recipe
 from geoseg.files.scratch import ColumnStore, scratch_folder
 from geoseg.grid import Tile, TileGrid
-from geoseg.pixels import Classes, Pixels, Strip
+from geoseg.pixels import Classes, Strip
 from geoseg.run_record import Progress
-from geoseg.runtimes import Session
-from geoseg.scenes import Source
+from geoseg.spec import RunSpec
+
+if TYPE_CHECKING:
+    from geoseg.engine.device.device_sweep import DeviceSweep
 
 SWEEP_ROWS = 256
 """Rows of the strips that are read back after a scene was scored in column bands."""
 
 
 Finished = tuple[int, Classes, NDArray[np.uint8]]
-"""First row, classes and 255ths of the scores of finished rows."""
+"""First row, class values and scores (255ths) of finished rows."""
 
 
-class Sweep(Protocol):
-    """Scores some tile columns of a job from top to bottom."""
-
-    def __call__(self, job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
-        """Yield finished rows; show the preview every row of pixels on the way."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Job:
-    """What is to be scored, and how scores become classes."""
+    """A recipe cut into tiles for one run."""
 
-    source: Source
-    bands: tuple[str, ...]
-    """In the session's channel order."""
-    session: Session
-    prepare: Callable[[Pixels], NDArray[np.float32]]
-    """Pixels of a tile to the session's input (C, size, size)."""
+    recipe: Recipe
     tiles: TileGrid
-    blend: Blend
-    decide: Decide
-    """Scores of finished rows to classes."""
-    dtype: type[np.uint8] | type[np.uint16] = np.uint8
-    """Of the classes."""
     column_bands: tuple[range, ...]
-    """Tile columns swept one after the other (`geoseg.engine.plan.column_bands`)."""
+    """Tile columns of each sweep over the scene (`geoseg.engine.plan.column_bands`)."""
     scratch: Path
     """Folder for class rows between sweeps."""
-    sweep: Sweep | None = None
-    """What scores in the session's place, on its device; None: the session, on the host."""
+    sweep: DeviceSweep | None = None
+    """Scores on GPUs; None: the session scores on the host."""
+    seconds: float = 0.0
+    """Time spent in the session, or waiting for GPUs, so far."""
+
+
+def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
+    """Return the job of a recipe: tiles and column bands as the run's options and memory limit set them.
+
+    Args:
+        recipe: made by a task.
+        run: tile, overlap, memory limit, batch size.
+        scratch: folder for class rows between sweeps.
+    """
+    overlap = recipe.overlap if run.overlap is None else run.overlap
+    if recipe.blend == "crop":
+        overlap = max(overlap, recipe.overlap)
+    tiles = TileGrid(grid=recipe.source.grid, size=run.tile or recipe.tile, overlap=overlap)
+    ranges = column_bands(
+        tiles,
+        bands=len(recipe.bands),
+        itemsize=4,
+        planes=recipe.session.planes,
+        limit_mib=run.max_memory,
+    )
+    return Job(
+        recipe=recipe,
+        tiles=tiles,
+        column_bands=tuple(ranges),
+        scratch=scratch,
+        sweep=device_sweep(recipe, run) if recipe.on_device else None,
+    )
 
 
 def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress: Progress) -> None:
-    """Score a scene and hand its finished strips, from top to bottom, to `consume` on one other thread.
+    """Score a scene and pass its finished strips, from top to bottom, to `consume` on one other thread.
 
     Raises:
         SceneReadError: the source could not be read.
-        OutputError: there is no room for scratch files.
-        Exception: whatever `consume` raises.
+        OutputError: there is no space for scratch files.
+        Exception: any error of `consume`.
     """
-    cache = max(job.source.cache_bytes(job.bands), 16 * 2**20)
+    cache = max(job.recipe.source.cache_bytes(job.recipe.bands), 16 * 2**20)
     with rasterio.Env(GDAL_CACHEMAX=cache), ThreadPoolExecutor(1, "geoseg-write") as pool:
         pending: Future[None] | None = None
         for strip in _strips(job, preview, progress):
@@ -90,9 +109,9 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
 
 
 def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
-    """Finished strips of the full width, through a class raster on disk where there are column bands."""
+    """Yield finished strips of the full width; several column bands go through rasters on disk."""
     total = job.tiles.rows * len(job.column_bands)
-    sweep: Sweep = job.sweep or _sweep
+    sweep = job.sweep or _sweep
     if len(job.column_bands) == 1:
         for done, (row, classes, scores) in enumerate(sweep(job, job.column_bands[0], preview), start=1):
             yield Strip(row=row, classes=classes, scores=scores)
@@ -105,7 +124,7 @@ def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
         folder = stack.enter_context(scratch_folder(job.scratch))
         all_classes, all_scores = (
             stack.enter_context(ColumnStore(folder / name, grid.height, edges, np.dtype(dtype)))
-            for name, dtype in (("classes", job.dtype), ("scores", np.uint8))
+            for name, dtype in (("classes", job.recipe.dtype), ("scores", np.uint8))
         )
         for band, cols in enumerate(job.column_bands):
             for row, classes, scores in sweep(job, cols, preview):
@@ -119,24 +138,29 @@ def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
 
 
 def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
-    """Score some tile columns by the session, on the host."""
-    mosaic = Mosaic(job.tiles, job.session.planes, job.blend, cols)
-    for tile_row in ahead(read_tile_rows(job.source, job.bands, job.tiles, mosaic.span)):
+    """Score tile columns with the session, on the host, and yield finished rows from top to bottom."""
+    recipe, session = job.recipe, job.recipe.session
+    decide = recipe.decision
+    mosaic = Mosaic(job.tiles, session.planes, recipe.blend, cols)
+    for tile_row in ahead(read_tile_rows(recipe.source, recipe.bands, job.tiles, mosaic.span)):
         preview.add_pixels(tile_row.pixels)
-        seen = observed(job.tiles, tile_row, mosaic.span)
-        while batch := list(islice(seen, job.session.batch)):
-            scores = job.session(np.stack([job.prepare(tile_row.tile(tile)) for tile in batch]))
+        observed = observed_tiles(job.tiles, tile_row, mosaic.span)
+        while batch := list(islice(observed, session.batch)):
+            values = np.stack([recipe.prepare(tile_row.tile(tile)) for tile in batch])
+            begun = time.monotonic()
+            scores = session(values)
+            job.seconds += time.monotonic() - begun
             for tile, tile_scores in zip(batch, scores, strict=True):
                 mosaic.add(tile, tile_scores)
         window, planes = mosaic.finished(tile_row.row)
         valid = tile_row.pixels.valid[window.slices(tile_row.pixels.window)]
-        classes, quanta = job.decide(planes, valid, window)
+        classes, quanta = decide(planes, valid, window)
         mosaic.advance()
         yield window.row, classes, quanta
 
 
-def observed(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:
-    """Tiles of a row that hold any observed pixel; the others are nodata whatever the network says."""
+def observed_tiles(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:
+    """Yield the tiles of a row that hold an observed pixel; the other tiles are nodata and are not scored."""
     for tile in tiles.row_tiles(tile_row.row):
         if tile.col in span and tile_row.tile(tile).valid.any():
             yield tile

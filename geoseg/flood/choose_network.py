@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from geoseg.atmosphere.cloud_warnings import low_sun
 from geoseg.bundles.find import list_models
+from geoseg.engine.input_check import check_fit
 from geoseg.engine.network_on_scene import FIT_SIZE, FITS, clip
-from geoseg.engine.normalise import check_fit
 from geoseg.errors import BandError, ModelError, SceneError
 from geoseg.flood.network_bands import (
     POLARISATIONS,

@@ -114,7 +114,7 @@ def by_network(
         source=with_layers(chosen, [*dates, *references.layers]),
         bands=(*network, *references.names),
         session=WaterWithLayers(recipe.session, len(network), references, spec),
-        prepare=Normaliser(recipe.prepare.spec, references.names),
+        prepare=Normaliser(recipe.normaliser.spec, references.names),
         threshold=model.threshold,
         min_area=preset.min_area,
         inputs=tuple(item.describe() for item in (chosen, *earlier)),

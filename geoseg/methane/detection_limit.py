@@ -11,7 +11,7 @@ from geoseg.methane.plume_wind import effective_wind
 from geoseg.methane.retrieval import Retrieval
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS
 from geoseg.methods.plume_search import FalseAlarms
-from geoseg.outputs import MeasureSink
+from geoseg.outputs.measure import MeasureSink
 from geoseg.run_record import Progress
 from geoseg.spec import PlumeSpec
 

@@ -15,9 +15,9 @@ import shapely
 import geoseg
 from geoseg.bundles.find import find_classifier
 from geoseg.engine.make_map import begin, command_of, footprint, outputs_of, parse_crs
-from geoseg.engine.pipeline import Summary, outline
+from geoseg.engine.pipeline import outline
 from geoseg.engine.plan import Plan
-from geoseg.engine.preview import Preview
+from geoseg.engine.preview import Preview, rasterise
 from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collected, collecting, warn
@@ -31,14 +31,9 @@ from geoseg.methane.facility_peaks import (
 )
 from geoseg.methane.facility_scenes import ClassifierInput, open_inputs
 from geoseg.methane.facility_scoring import WindowScores, plan_windows, score_windows
-from geoseg.outputs import (
-    OutputFiles,
-    companions,
-    draw_picture,
-    open_layers,
-    rasterise,
-    write_bands,
-)
+from geoseg.outputs import OutputFiles, companions, open_layers
+from geoseg.outputs.measure import write_bands
+from geoseg.outputs.picture import draw_picture
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec
@@ -155,13 +150,9 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
     crs = dst_crs or scene.grid.crs
     points, squares = features_of(peaks, scored.scores, scored.grid, job.model.classes, dst_crs)
     seen = np.isfinite(preview.pixels[0])
-    summary = Summary(
-        totals=_totals(job, peaks, scored),
-        valid_pixels=int(seen.sum()),
-        preview=preview,
-        footprint=outline(seen, scene.grid, dst_crs),
-    )
-    record = _record(job, scored, summary, crs.to_string() if crs is not None else None, started)
+    totals = _totals(job, peaks, scored)
+    text = crs.to_string() if crs is not None else None
+    record = _record(job, scored, totals, float(seen.mean()), text, started)
     with OutputFiles(_outputs(run), overwrite=run.overwrite) as beside:
         sink = open_layers(run.output, layers_of(job.model.classes, crs), beside=beside)
         sink.write(points)
@@ -170,10 +161,11 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
             names = [item.label for item in job.model.classes]
             write_bands(run.scores, scored.scores, names, grid=scored.grid, record=record, beside=beside)
         if run.picture is not None:
-            _draw(run.picture, job, peaks, summary, record, beside)
+            _draw(run.picture, job, peaks, preview, record, beside)
         sensor = scene.sensor.name if scene.sensor else ""
         acquired = scene.time.isoformat() if scene.time else ""
-        sink.finish(record, footprint(summary, record, sensor, acquired))
+        outlined = outline(seen, scene.grid, dst_crs)
+        sink.finish(record, footprint(outlined, record, sensor, acquired))
         beside.commit()
     return record
 
@@ -198,7 +190,12 @@ def _totals(job: _FacilityRun, peaks: Peaks, scored: WindowScores) -> tuple[Clas
 
 
 def _record(
-    job: _FacilityRun, scored: WindowScores, summary: Summary, crs: str | None, started: float
+    job: _FacilityRun,
+    scored: WindowScores,
+    totals: tuple[ClassTotal, ...],
+    valid_share: float,
+    crs: str | None,
+    started: float,
 ) -> RunRecord:
     """Return the record of the run."""
     opened, model = job.opened, job.model
@@ -226,8 +223,8 @@ def _record(
         },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         crs=crs,
-        valid_share=summary.valid_pixels / summary.preview.pixels[0].size,
-        classes=summary.totals,
+        valid_share=valid_share,
+        classes=totals,
         notes=collected().notes,
         warnings=run_warnings(collected().warnings),
         outputs=tuple(_outputs(job.spec.run)),
@@ -236,10 +233,9 @@ def _record(
 
 
 def _draw(
-    path: Path, job: _FacilityRun, peaks: Peaks, summary: Summary, record: RunRecord, beside: OutputFiles
+    path: Path, job: _FacilityRun, peaks: Peaks, preview: Preview, record: RunRecord, beside: OutputFiles
 ) -> None:
     """Draw the footprints over the scene, the best on top."""
-    preview = summary.preview
     side = job.inputs[0].side
     step = side // 2
     worst_first = slice(None, None, -1)

@@ -15,7 +15,8 @@ from pydantic import JsonValue
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.normalise import Normaliser, check_fit
+from geoseg.engine.input_check import check_fit
+from geoseg.engine.normalise import Normaliser
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.messages import note, replay, warn

@@ -11,7 +11,8 @@ from geoseg.engine.recipe import Extras
 from geoseg.features import Features
 from geoseg.methane.screening import SCHEMA, PlumeScreening
 from geoseg.methods.methane_rate import MOL_PER_PPM_M
-from geoseg.outputs import Kind, MeasureSink
+from geoseg.outputs import Kind
+from geoseg.outputs.measure import MeasureSink
 
 if TYPE_CHECKING:
     from geoseg.methane.facility_attribution import Facilities
@@ -47,7 +48,7 @@ def plume_extras(
         schema={**SCHEMA, **more},
         describe=describe,
         tables=lambda: {"retrieval": (_retrieval_row(screening),)},
-        judge=screening,
+        reclassify=screening,
         rasters=() if columns is None else (columns,),
     )
 

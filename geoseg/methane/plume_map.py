@@ -33,7 +33,8 @@ from geoseg.methane.screening import PlumeScreening
 from geoseg.methane.view_angles import angles_of
 from geoseg.methods.methane_rate import MOL_PER_PPM_M
 from geoseg.methods.plume_search import MARGIN, Background
-from geoseg.outputs import MeasureSink, OutputFiles
+from geoseg.outputs import OutputFiles
+from geoseg.outputs.measure import MeasureSink
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.stack import Stack, StackLayer

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geoseg.engine.preview import rasterise
 from geoseg.features import Features
 from geoseg.grid import Window
 from geoseg.methane.column_threshold import Search, share_at_source
@@ -15,7 +16,7 @@ from geoseg.methane.plume_rates import PlumeAttributes, PlumeMeasurer
 from geoseg.methane.plume_wind import PlumeWind
 from geoseg.methane.retrieval import CH4, Retrieval
 from geoseg.methods.plume_search import FalseAlarms
-from geoseg.outputs import Kind, rasterise
+from geoseg.outputs import Kind
 from geoseg.polygons import REGION, Regions
 from geoseg.polygons.outlines import polygons
 from geoseg.scenes import Source

@@ -1,89 +1,52 @@
-"""Outputs: one file a format; written beside their place, renamed together when all are whole."""
+"""Outputs: one file a format; written to temporary names and renamed together when all are complete.
+
+A format is a subclass of `StagedSink` in a module of this folder. Formats are imported when they are used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pyproj import CRS
 
 from geoseg.errors import UsageError
-from geoseg.features import Features
 from geoseg.files.output_files import OutputFiles, check_writable, write_report, write_texts
 from geoseg.grid import Grid
-from geoseg.outputs.cog import ClassRasterSink
 from geoseg.outputs.layer import Kind, Layer
-from geoseg.outputs.measure import MeasureSink, write_bands
-from geoseg.outputs.picture import draw_picture, rasterise
-from geoseg.outputs.record import read_record
 from geoseg.outputs.sink import StagedSink
-from geoseg.pixels import Strip
-from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 
+if TYPE_CHECKING:
+    from geoseg.outputs.cog import ClassRasterSink
+
 __all__ = [
-    "FORMATS",
     "Kind",
     "Layer",
-    "MeasureSink",
     "OutputFiles",
-    "RasterSink",
-    "VectorSink",
+    "StagedSink",
     "check_writable",
     "companions",
-    "draw_picture",
+    "formats",
     "open_layers",
     "open_raster",
     "open_vector",
-    "rasterise",
-    "read_record",
-    "write_bands",
     "write_report",
     "write_texts",
 ]
 
 
-def _find_formats() -> dict[str, type[StagedSink]]:
-    """Find the sinks that the modules of this folder define."""
+@cache
+def formats() -> Mapping[str, type[StagedSink]]:
+    """Return the vector format of each suffix: all sinks that the modules of this folder define."""
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
-    return {suffix: sink for sink in StagedSink.__subclasses__() for suffix in sink.suffixes}
-
-
-FORMATS: Mapping[str, type[StagedSink]] = _find_formats()
-"""The vector format of each suffix."""
-
-
-class VectorSink(Protocol):
-    """Features on their way into a file of a run; `OutputFiles` moves the file to its path."""
-
-    def write(self, features: Features, layer: str | None = None) -> None:
-        """Append a batch to a layer, by default to the first; any number of times, possibly never."""
-
-    def finish(self, record: RunRecord, footprint: Features) -> None:
-        """Write the record and the `scene` layer's rows, so that all files are whole."""
-
-
-class RasterSink(Protocol):
-    """Strips on their way into class and score rasters of a run; a context manager that closes them."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def write(self, strip: Strip) -> None:
-        """Take the next rows, from the first to the last."""
-
-    def burn(self, geometries: NDArray[np.object_], values: NDArray[np.integer[Any]]) -> None:
-        """Set the classes under polygons in pixel coordinates (col, row); applied by `finish`."""
-
-    def finish(self, record: RunRecord) -> None:
-        """Make the COGs."""
+    sinks = sorted(StagedSink.__subclasses__(), key=lambda sink: sink.__module__)
+    return {suffix: sink for sink in sinks for suffix in sink.suffixes}
 
 
 def open_vector(
@@ -95,37 +58,37 @@ def open_vector(
     crs: CRS | None,
     beside: OutputFiles,
     styled_by: str = "class",
-) -> VectorSink:
-    """Open a vector output of one layer of polygons in the format that its suffix names.
+) -> StagedSink:
+    """Open a vector output of one polygon layer in the format that its suffix names.
 
     Args:
         path: `.gpkg`, `.fgb`, `.parquet`, `.geojson` or `.json`; all but the first write `companions` too.
         layer: name of the polygon layer.
-        classes: of the map; the style is made from them.
+        classes: of the map, for the style.
         schema: columns of every batch, in order.
-        crs: of the geometries; None: pixel coordinates, kept as they are.
+        crs: of the geometries; None: pixel coordinates.
         beside: open; has `path` and its `companions` among its targets.
-        styled_by: the column whose values `classes` names.
+        styled_by: column that holds the values of `classes`.
 
     Raises:
-        UsageError: the suffix names no format.
+        UsageError: no format has this suffix.
         RuntimeMissingError: the format needs a package that is not installed.
     """
     only = Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs, styled_by=styled_by)
     return open_layers(path, [only], beside=beside)
 
 
-def open_layers(path: Path, layers: Sequence[Layer], *, beside: OutputFiles) -> VectorSink:
+def open_layers(path: Path, layers: Sequence[Layer], *, beside: OutputFiles) -> StagedSink:
     """Open a vector output of several layers.
 
     Args:
-        path: as in `open_vector`. Formats with one layer a file put the first into `path`, each of the others
-            beside it.
-        layers: at least one; the first is what people open the file for.
+        path: as in `open_vector`. Formats with one layer a file write the first layer to `path` and the other
+            layers to `companions`.
+        layers: at least one; the first is the main layer.
         beside: as in `open_vector`.
 
     Raises:
-        UsageError: the suffix names no format.
+        UsageError: no format has this suffix.
         RuntimeMissingError: the format needs a package that is not installed.
     """
     first, *further = layers
@@ -133,14 +96,14 @@ def open_layers(path: Path, layers: Sequence[Layer], *, beside: OutputFiles) -> 
 
 
 def companions(path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
-    """Name the further files that writing `path` makes, where its format holds only one layer.
+    """Return the additional files that writing `path` makes, if its format holds only one layer.
 
     Args:
         path: of the output.
-        further: names of layers beside the first; `scene` is always one.
+        further: names of layers after the first; `scene` is always added.
 
     Raises:
-        UsageError: the suffix names no format.
+        UsageError: no format has this suffix.
     """
     return _format(path).companions(path, further)
 
@@ -153,24 +116,32 @@ def open_raster(
     classes: Sequence[ClassSpec],
     beside: OutputFiles,
     threads: int | None = None,
-) -> RasterSink:
+) -> ClassRasterSink:
     """Open the class raster, the score raster, or both; always COGs.
 
     Args:
-        classes_path: None: not wanted.
-        scores_path: None: not wanted.
+        classes_path: None: not requested.
+        scores_path: None: not requested.
         grid: of the strips.
         classes: for the colour table and labels.
         beside: open; has the paths among its targets.
         threads: for compression; None: all.
     """
+    from geoseg.outputs.cog import ClassRasterSink  # noqa: PLC0415 - only runs with a raster output
+
     return ClassRasterSink(
         classes_path, scores_path, grid=grid, classes=classes, beside=beside, threads=threads
     )
 
 
 def _format(path: Path) -> type[StagedSink]:
-    sink = FORMATS.get(path.suffix.lower())
-    if sink is None:
-        raise UsageError(f"{path}: unknown format {path.suffix!r}; use one of {', '.join(FORMATS)}")
-    return sink
+    """Return the format of a suffix; a module named like the suffix is imported first, else all of them."""
+    suffix = path.suffix.lower()
+    if suffix[1:] in {module.name for module in iter_modules(__path__)}:
+        import_module(f"{__name__}{suffix}")
+        for sink in StagedSink.__subclasses__():
+            if suffix in sink.suffixes:
+                return sink
+    if suffix not in formats():
+        raise UsageError(f"{path}: unknown format {path.suffix!r}; use one of {', '.join(formats())}")
+    return formats()[suffix]

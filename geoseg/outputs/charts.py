@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn by matplotlib, which the extras `report` and `train` bring."""
+"""Charts as SVG, drawn by matplotlib (extras `report` and `train`)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFor
 from geoseg.outputs.report import Chart
 
 WIDTH, HEIGHT = 5.6, 3.2
-"""Size of one chart in inches, its legend not counted."""
+"""Size of one chart in inches, without its legend."""
 ENTRY = 0.18
 """Height of a line of the legend in inches."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Told apart with any colour vision (Okabe and Ito 2008, Color Universal Design)."""
+"""Colours for any colour vision (Okabe and Ito 2008, Color Universal Design)."""
 DASHES = ("-", "--", ":")
-"""Line styles of the first lines, of the next, of those after them."""
+"""Line styles, used when all colours are used."""
 GUIDE = ("--", "#868e96")
-"""Line style and colour of a guide."""
+"""Line style and colour of a reference line."""
 
 
 def draw_svg(charts: Sequence[Chart]) -> str:

@@ -1,7 +1,7 @@
 """Cloud-optimised GeoTIFFs of the classes and of the scores, written strip by strip.
 
-Rows gather until a full row of blocks is there, so that each block of the working file is compressed once;
-at the end GDAL copies it into a COG with overviews. Memory is bounded by a row of blocks.
+Rows are buffered until a row of blocks is complete, so that each block of the working file is compressed
+once; `finish` copies it into a COG with overviews. Memory is bounded by a row of blocks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 
 BLOCK = 256
-"""Side of the working file's blocks, and rows that gather before they are written."""
+"""px, side of the working file's blocks, and number of rows that are buffered."""
 COG_BLOCK = 512
 _EDIT_PIXELS = 2**24
 # Mode keeps class values and shares; the mean of scores is a score. Neighbouring scores resemble each other,
@@ -43,11 +43,11 @@ _SCORE_OPTIONS = {"overview_resampling": "AVERAGE", "level": "3", "predictor": "
 
 
 class ClassRasterSink:
-    """The class and score rasters of one run on their way to their places; a context manager.
+    """The class and score rasters of one run; a context manager.
 
     Classes are uint8 with nodata 255 (uint16 with nodata 65,535 where values go beyond 254), a colour table
-    and the labels as band tags `CLASS_<value>`. Scores are uint8 with scale 1/255; 0 is a legal score, so a
-    mask, not a nodata value, tells what was not observed.
+    and the labels as band tags `CLASS_<value>`. Scores are uint8 with scale 1/255 and an internal mask:
+    0 is a valid score, so there is no nodata value.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class ClassRasterSink:
         self._stack.close()
 
     def write(self, strip: Strip) -> None:
-        """Take the next rows.
+        """Write the next rows.
 
         Raises:
-            OutputError: they do not follow the last ones or do not fit the grid; or cannot be written.
+            OutputError: the rows do not follow the last ones, do not fit the grid, or cannot be written.
         """
         row = self._next_row
         if strip.row != row or strip.classes.shape[1] != self._grid.width:
             raise OutputError(
-                f"rows from {strip.row}, {strip.classes.shape[1]} wide, given for row {row} of a grid"
-                f" {self._grid.width} wide"
+                f"a strip from row {strip.row} with {strip.classes.shape[1]} columns does not fit at row "
+                f"{row} of a grid with {self._grid.width} columns"
             )
         self._pending.append(strip)
         self._next_row = strip.stop_row
@@ -108,13 +108,13 @@ class ClassRasterSink:
             first += BLOCK
 
     def burn(self, geometries: NDArray[np.object_], values: NDArray[np.integer[Any]]) -> None:
-        """Set pixels of the class raster at the end, so that it agrees with the cleaned polygons.
+        """Set pixels of the class raster in `finish`, so that it agrees with the cleaned polygons.
 
-        The scores stay those of the classes first found.
+        Scores are not changed.
 
         Args:
-            geometries: polygons in pixel coordinates (col, row); those whose centres are inside are set.
-            values: one class value each; later ones win.
+            geometries: polygons in pixel coordinates (col, row); pixels whose centres are inside are set.
+            values: class value of each polygon; later ones win.
         """
         if self._classes_path is not None and len(geometries):
             self._edits.append((np.asarray(geometries, object), np.asarray(values, self._dtype)))
@@ -123,10 +123,10 @@ class ClassRasterSink:
         """Apply the edits and copy into COGs with the record.
 
         Raises:
-            OutputError: rows are missing, or something cannot be written.
+            OutputError: rows are missing, or a file cannot be written.
         """
         if self._next_row != self._grid.height:
-            raise OutputError(f"only {self._next_row} of {self._grid.height} rows were given")
+            raise OutputError(f"only {self._next_row} of {self._grid.height} rows were written")
         if self._pending:
             self._flush(sum(len(strip.classes) for strip in self._pending))
         if self._edits and self._classes is not None and self._classes_path is not None:
@@ -138,7 +138,7 @@ class ClassRasterSink:
     def _open(
         self, stack: ExitStack, path: Path | None, name: str, dtype: type[np.uint8] | type[np.uint16] | None
     ) -> Any:
-        """Open a working file of classes, or of scores: a rasterio dataset, or None without a path."""
+        """Open a working file of classes or scores as a rasterio dataset; None without a path."""
         if path is None:
             return None
         grid = self._grid
@@ -183,7 +183,7 @@ class ClassRasterSink:
     def _publish(
         self, dataset: Any, path: Path | None, record: RunRecord, options: Mapping[str, str]
     ) -> None:
-        """Close a working file and copy it into a COG beside the target."""
+        """Close a working file and copy it into a COG."""
         if dataset is None or path is None:
             return
         work, target = Path(dataset.name), self._beside.path(path)
@@ -228,27 +228,27 @@ def _apply(dataset: Any, edits: Sequence[tuple[NDArray[np.object_], NDArray[np.i
 
 
 def _close(dataset: Any) -> None:
-    """Close a working file; GDAL's complaints go to the log, not to stderr."""
+    """Close a working file; GDAL's messages go to the log, not to stderr."""
     with rasterio.Env():
         dataset.close()
 
 
 def check_cog(path: Path) -> None:
-    """Read the last block of every level: a full disk shows there at the latest.
+    """Read the last block and check the layout, which a full disk would have damaged.
 
     Raises:
-        OutputError: the file is not whole.
+        OutputError: the file is incomplete.
     """
     with rasterio.open(path) as file:
         file.read(1, window=RasterWindow(file.width - 1, file.height - 1, 1, 1))
         layout = file.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
     if layout != "COG":
-        raise OutputError(f"{path.name}: is not laid out as a COG but as {layout}")
+        raise OutputError(f"{path.name}: the layout is {layout}, not COG; check the free disk space")
 
 
 @contextmanager
 def unreferenced() -> Iterator[None]:
-    """Accept rasters without a place on the ground."""
+    """Suppress warnings about rasters without georeference."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         yield

@@ -1,4 +1,4 @@
-"""FlatGeobuf: one layer a file with a packed index; the record is the layer's metadata."""
+"""FlatGeobuf: one layer a file with a packed index; the record is stored in the layer's metadata."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from geoseg.run_record import RunRecord
 
 
 class FlatGeobufSink(StagedSink):
-    """`NAME.fgb`, with `NAME.scene.fgb` beside."""
+    """`NAME.fgb` and `NAME.scene.fgb`."""
 
     suffixes = (".fgb",)
 
     def publish(self, staged: Path, record: RunRecord) -> None:
-        """Sort the staged rows along the Hilbert curve into the file."""
+        """Write every layer to its file, sorted along the Hilbert curve."""
         metadata = {RECORD_KEY: record.model_dump_json()}
         for layer, path in self.published:
             target = self.beside.path(path)
@@ -27,5 +27,7 @@ class FlatGeobufSink(StagedSink):
             # Zero in a FlatGeobuf header means unknown, which reads as -1.
             found = max(0, pyogrio.read_info(target)["features"])
             if found != rows:
-                raise OutputError(f"{path}: only {found} of {rows} rows were written")
+                raise OutputError(
+                    f"{path}: only {found} of {rows} rows were written; check the free disk space"
+                )
         convert(staged, self.scene, self.beside.path(self.scene_path), driver="FlatGeobuf")

@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946): longitude and latitude on WGS 84, the record as the member `geoseg`."""
+"""GeoJSON (RFC 7946): longitude and latitude on WGS 84; the record is the member `geoseg`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from geoseg.run_record import RunRecord
 
 
 class GeoJsonSink(StagedSink):
-    """`NAME.geojson`, with `NAME.scene.geojson` beside.
+    """`NAME.geojson` and `NAME.scene.geojson`.
 
-    Coordinates are transformed to WGS 84, cut at the antimeridian and given with seven decimals (1 cm). A map
-    without a CRS keeps its pixel coordinates, which the format has no way to say.
+    Coordinates are transformed to WGS 84, split at the antimeridian and rounded to seven decimals (1 cm). A
+    map without a CRS keeps its pixel coordinates; GeoJSON cannot declare them.
     """
 
     suffixes = (".geojson", ".json")
 
     def publish(self, staged: Path, record: RunRecord) -> None:
         """Write every layer to its file and add the record to all but `scene`."""
-        # Without a CRS it would drop what lies outside the range of longitude and latitude.
+        # With RFC7946=YES, GDAL would drop pixel coordinates outside the range of longitude and latitude.
         options = {"RFC7946": "NO" if self.layer.crs is None else "YES"}
         for layer, path in self.published:
             target = self.beside.path(path)
@@ -34,10 +34,10 @@ class GeoJsonSink(StagedSink):
 
 
 def _close(path: Path, member: str) -> None:
-    """Check that a collection is whole, and put `member` before its closing brace.
+    """Check that a collection is complete, and insert `member` before its closing brace.
 
     Raises:
-        OutputError: the file does not end as a feature collection does.
+        OutputError: the file does not end like a feature collection.
     """
     with path.open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
@@ -45,7 +45,7 @@ def _close(path: Path, member: str) -> None:
         tail = file.read()
         end = tail.rstrip()
         if not end.endswith(b"}") or not end[:-1].rstrip().endswith(b"]"):
-            raise OutputError(f"{path.name}: was cut short while it was written")
+            raise OutputError(f"{path.name}: the file is incomplete; check the free disk space")
         file.seek(size - len(tail) + len(end[:-1].rstrip()))
         file.truncate()
         file.write(f"{member}\n}}\n".encode())

@@ -63,18 +63,18 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
 
 
 MANY = 24
-"""Classes beyond which a style lists only those that are in the map."""
+"""Number of classes above which a style lists only the classes of the map."""
 
 
 class GeoPackageSink(StagedSink):
-    """A GeoPackage 1.3 that holds everything."""
+    """A GeoPackage 1.3 with all layers, styles, tables and the record."""
 
     suffixes = (".gpkg",)
     index: ClassVar[bool] = True
     self_contained: ClassVar[bool] = True
 
     def publish(self, staged: Path, record: RunRecord) -> None:
-        """Add descriptions, styles and the record to the staged file, which becomes the target."""
+        """Add descriptions, styles, tables and the record to the staged file and rename it to the target."""
         with closing(sqlite3.connect(staged)) as file, file:
             file.executescript(_METADATA + _STYLES)
             file.executemany(
@@ -111,7 +111,7 @@ class GeoPackageSink(StagedSink):
 
 
 def _style(layer: Layer, record: RunRecord) -> str:
-    """Return the style of a layer; of many classes, only those that there are."""
+    """Return the style of a layer; with many classes, only of those in the map."""
     classes = layer.classes
     if len(classes) > MANY:
         listed = {item.value for item in record.classes}

@@ -1,4 +1,4 @@
-"""What a vector layer looks like, and batches of features as the columns that formats take."""
+"""Schema and geometry type of a vector layer, and batches of features as its columns."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from geoseg.spec import ClassSpec
 Kind = Literal["int", "float", "text"]
 
 SCENE_LAYER = "scene"
-"""The layer with the footprint of what was observed."""
+"""Name of the layer with the footprint of the observed pixels."""
 
 Shape = Literal["polygon", "point"]
-"""What a layer's geometries are."""
+"""Geometry of a layer."""
 
 _DTYPES = {"int": np.int64, "float": np.float64, "text": np.object_}
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
@@ -29,27 +29,27 @@ _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """A layer of MultiPolygons, one type whether regions touch at corners or not, or of Points."""
+    """A layer of MultiPolygons, for all polygons, or of Points."""
 
     name: str
     schema: Mapping[str, Kind]
     """Columns in order; the same in every batch."""
     classes: tuple[ClassSpec, ...]
-    """Empty for a layer that is not a map of classes."""
+    """Empty: the layer has no classes."""
     crs: CRS | None
-    """None: coordinates are pixels."""
+    """None: pixel coordinates."""
     styled_by: str = "class"
-    """The column whose values `classes` names and colours."""
+    """Column that holds the values of `classes`."""
     shape: Shape = "polygon"
 
     @property
     def geometry_type(self) -> Literal["Point", "MultiPolygon"]:
-        """What GDAL calls the type of its geometries."""
+        """Return GDAL's name of the geometry type."""
         return "Point" if self.shape == "point" else "MultiPolygon"
 
     @classmethod
     def of(cls, features: Features, *, name: str, crs: CRS | None) -> Self:
-        """Describe a layer without classes by its only batch."""
+        """Return the layer of one batch without classes."""
         kinds: dict[str, Kind] = {}
         for column, values in features.columns.items():
             code = np.asarray(values).dtype.kind
@@ -60,7 +60,7 @@ class Layer:
         """Return the columns in the layer's order as int64, float64 or object arrays.
 
         Raises:
-            OutputError: the batch has other columns than the layer, or another length.
+            OutputError: columns differ from those of the layer, or their lengths differ.
         """
         if set(features.columns) != set(self.schema):
             raise OutputError(
@@ -70,11 +70,13 @@ class Layer:
             np.asarray(features.columns[name], _DTYPES[kind]) for name, kind in self.schema.items()
         ]
         if any(len(column) != len(features) for column in out):
-            raise OutputError(f"layer {self.name!r}: a column is not as long as the geometries")
+            raise OutputError(
+                f"layer {self.name!r}: the length of a column differs from the number of geometries"
+            )
         return out
 
     def wkb(self, features: Features) -> NDArray[np.object_]:
-        """Return the geometries as two-dimensional WKB of the layer's one type.
+        """Return the geometries as two-dimensional WKB of the layer's type.
 
         Raises:
             OutputError: a geometry is missing or of another type.
@@ -83,11 +85,11 @@ class Layer:
         types = shapely.get_type_id(geometry)
         if self.shape == "point":
             if not np.all(types == _POINT):
-                raise OutputError(f"layer {self.name!r} takes points only")
+                raise OutputError(f"layer {self.name!r} accepts only points")
             return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)
         single = types == _POLYGON
         if not np.all(single | (types == _MULTIPOLYGON)):
-            raise OutputError(f"layer {self.name!r} takes polygons only")
+            raise OutputError(f"layer {self.name!r} accepts only polygons")
         if single.any():
             geometry[single] = shapely.multipolygons(geometry[single], indices=np.arange(single.sum()))
         return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)

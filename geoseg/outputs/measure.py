@@ -1,4 +1,4 @@
-"""Measured quantities as a COG: float32, NaN where they are not known, written window by window."""
+"""Measured quantities as a COG: float32, NaN for unknown values, written window by window."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from geoseg.run_record import RunRecord
 
 
 class MeasureSink:
-    """Bands of one unit on their way to their place; a context manager."""
+    """A COG of bands of one unit, written window by window; a context manager."""
 
     def __init__(
         self,
@@ -34,14 +34,14 @@ class MeasureSink:
         tags: Mapping[str, str] | None = None,
         beside: OutputFiles,
     ) -> None:
-        """Say what is to be written.
+        """Describe the raster.
 
         Args:
-            path: where to.
+            path: of the output.
             grid: of the raster.
             names: descriptions of the bands.
             unit: of their values.
-            tags: further metadata of the file.
+            tags: additional metadata of the file.
             beside: open; has `path` among its targets.
         """
         self.path = path
@@ -79,22 +79,24 @@ class MeasureSink:
             self._work.close()
 
     def write(self, window: Window, values: NDArray[np.float32]) -> None:
-        """Write (K, H, W) values at a window of the grid, NaN where not known.
+        """Write (K, H, W) values at a window of the grid, NaN for unknown values.
 
         Raises:
-            OutputError: they do not fit the window, or cannot be written.
+            OutputError: the shape differs from the window, or the values cannot be written.
         """
         if values.shape != (len(self._names), window.height, window.width):
-            raise OutputError(f"{self.path}: values {values.shape} do not fit their window")
+            raise OutputError(
+                f"{self.path}: the shape {values.shape} of the values differs from their window"
+            )
         with writing(self.path):
             at = RasterWindow(window.col, window.row, window.width, window.height)
             self._work.write(values.astype(np.float32, copy=False), window=at)
 
     def finish(self, record: RunRecord) -> None:
-        """Copy it into a COG with the run's record.
+        """Copy the working file into a COG with the record.
 
         Raises:
-            OutputError: something cannot be written.
+            OutputError: the file cannot be written.
         """
         work, target = Path(self._work.name), self._beside.path(self.path)
         with writing(self.path), unreferenced():
@@ -125,18 +127,18 @@ def write_bands(
     record: RunRecord,
     beside: OutputFiles,
 ) -> None:
-    """Write bands at once.
+    """Write a COG of bands.
 
     Args:
-        path: where to.
-        bands: (K, H, W), NaN where not known.
-        names: their descriptions.
+        path: of the output.
+        bands: (K, H, W), NaN for unknown values.
+        names: descriptions of the bands.
         grid: of the pixels.
-        record: kept in the tag `GEOSEG_RECORD`.
+        record: stored in the tag `GEOSEG_RECORD`.
         beside: open; has `path` among its targets.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     with MeasureSink(path, grid=grid, names=names, beside=beside) as sink:
         sink.write(grid.window, bands)

@@ -22,14 +22,14 @@ _COLUMN = "geometry"
 
 
 class GeoParquetSink(StagedSink):
-    """`NAME.parquet`, with `NAME.scene.parquet` beside."""
+    """`NAME.parquet` and `NAME.scene.parquet`."""
 
     suffixes = (".parquet",)
 
     def __init__(
         self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles
     ) -> None:
-        """Refuse at once where pyarrow is missing.
+        """Stage the layers, as in `StagedSink`.
 
         Raises:
             RuntimeMissingError: pyarrow is not installed.

@@ -1,4 +1,4 @@
-"""A picture of a map: the scene under it, the classes over it, a legend, a scale bar and a caption."""
+"""Draw a map as a picture: scene, classes, legend, scale bar and caption."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio.features
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -21,12 +20,12 @@ from geoseg.pixels import Classes, nodata_class
 from geoseg.spec import ClassSpec
 
 LONG_SIDE = 1000
-"""Pixels that the map's longer side has at least about; smaller ones are enlarged by a whole factor."""
+"""px, about the least longer side of the map; smaller maps are enlarged by a whole factor."""
 _PANEL = 250
-"""Pixels of the legend's width; wider where labels are longer, up to `_WIDEST`."""
+"""px, width of the legend; up to `_WIDEST` for long labels."""
 _WIDEST = 420
 _LABEL = 38
-"""Pixels from the left of a legend's entry to its text."""
+"""px, from the left of a legend entry to its text."""
 _MARGIN = 24
 _PAPER = (255, 255, 255)
 _INK = (33, 37, 41)
@@ -50,26 +49,6 @@ class _Fonts:
     small: _Font
 
 
-def rasterise(
-    geometries: NDArray[np.object_],
-    values: NDArray[np.integer],
-    *,
-    out: Classes,
-    scale: float = 1.0,
-) -> None:
-    """Draw polygons into the labels of a picture, a batch at a time.
-
-    Args:
-        geometries: polygons in pixel coordinates (col, row) of the grid.
-        values: one class value each.
-        out: labels (h, w), changed in place.
-        scale: grid pixels per picture pixel.
-    """
-    if len(geometries):
-        shapes = zip(geometries, np.asarray(values).tolist(), strict=True)
-        rasterio.features.rasterize(shapes, out=out, transform=rasterio.Affine.scale(scale))
-
-
 def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     path: Path,
     *,
@@ -86,11 +65,11 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     """Draw a map as a PNG.
 
     Args:
-        path: where to.
-        background: (3, h, w) or (h, w), 0..1, NaN where nothing was observed; decimated by the caller.
-        labels: (h, w) class values; the nodata class was not observed.
-        classes: what is drawn and stands in the legend; any other value shows the scene.
-        panels: further pictures of the same size as the background, with their names, left of the map.
+        path: of the output.
+        background: (3, h, w) or (h, w), 0..1, NaN where not observed; decimated by the caller.
+        labels: (h, w) class values; nodata where not observed.
+        classes: drawn and listed in the legend; other values show the scene.
+        panels: names and pictures of the size of the background, drawn left of the map.
         title: one line.
         caption: scene and method; wrapped.
         areas_m2: area by class value, for the legend.
@@ -181,7 +160,7 @@ def _legend(
     areas_m2: dict[int, float | None],
     fonts: _Fonts,
 ) -> float:
-    """Draw one entry a class and one for what was not observed; return where it ends."""
+    """Draw one entry for each class and one for unobserved pixels; return the lower end."""
     x, y = place
     for spec in classes:
         # Not blended: of what lies under a class on the map, dark water is as likely as bright ground.
@@ -197,7 +176,7 @@ def _legend(
 
 
 def _area(draw: ImageDraw.ImageDraw, place: _Position, text: str, font: _Font) -> None:
-    """Draw a text that may end in a superscript two, which the font lacks."""
+    """Draw a text that may end in a superscript two, which the font does not have."""
     base = text.removesuffix("²")
     draw.text(place, base, _QUIET, font)
     if base != text:
@@ -205,7 +184,7 @@ def _area(draw: ImageDraw.ImageDraw, place: _Position, text: str, font: _Font) -
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, place: _Position, step: float, font: _Font) -> None:
-    """Draw a bar of a round length; `step` is metres per picture pixel."""
+    """Draw a scale bar of a round length; `step` is metres per picture pixel."""
     x, y = place
     length = round_length(step * (_PANEL - 60))
     pixels = length / step
@@ -224,7 +203,7 @@ def round_length(most: float) -> float:
 
 
 def area_text(area_m2: float) -> str:
-    """Say an area with three digits, in m², ha or km²."""
+    """Return an area with three digits, in m², ha or km²."""
     value, unit = area_m2, "m²"
     if area_m2 >= 1e6:
         value, unit = area_m2 / 1e6, "km²"
@@ -239,14 +218,14 @@ def _font(size: int) -> _Font:
 
 
 def _drawable(text: str) -> str:
-    """Spell a text with the letters that the font has: accents go, the unknown becomes a question mark."""
+    """Return a text in characters of the font: without accents, unknown characters as question marks."""
     parts = unicodedata.normalize("NFKD", text.translate(_SPELT))
     known = [part for part in parts if not unicodedata.combining(part)]
     return "".join(part if part.isascii() or part in _DRAWABLE else "?" for part in known)
 
 
 def _wrap(text: str, font: _Font, width: float) -> list[str]:
-    """Break a text into lines no wider than `width` pixels."""
+    """Return a text as lines of at most `width` pixels."""
     lines = [""]
     for word in _drawable(text).split():
         longer = f"{lines[-1]} {word}".strip()
@@ -258,7 +237,7 @@ def _wrap(text: str, font: _Font, width: float) -> list[str]:
 
 
 def _fit(text: str, font: _Font, width: float) -> str:
-    """Shorten a text that is wider than `width` pixels."""
+    """Return a text shortened to `width` pixels."""
     text = _drawable(text)
     if font.getlength(text) <= width:
         return text

@@ -1,4 +1,4 @@
-"""How a map was made, read back from any file that geoseg wrote."""
+"""Read the run record from a file that geoseg wrote."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
 from geoseg.run_record import RunRecord
 
 RECORD_KEY = "geoseg"
-"""Under which a record stands in the metadata of FlatGeobuf, GeoParquet and GeoJSON."""
+"""Key of the record in the metadata of FlatGeobuf, GeoParquet and GeoJSON."""
 RECORD_TAG = "GEOSEG_RECORD"
-"""The TIFF tag (GDAL metadata item) of a record."""
+"""TIFF tag (GDAL metadata item) of the record."""
 RECORD_URI = "urn:geoseg:run-record"
-"""`md_standard_uri` of a record in a GeoPackage."""
+"""`md_standard_uri` of the record in a GeoPackage."""
 
 
 def read_record(path: Path) -> RunRecord | None:
-    """Return the record that a map carries; None where it has none.
+    """Return the record of a map; None: the file has none.
 
     Raises:
         SceneReadError: the file is missing or cannot be read.
-        SceneError: the record is of another version of geoseg.
+        SceneError: another version of geoseg wrote the record.
         RuntimeMissingError: reading GeoParquet needs pyarrow.
     """
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""A report: tables, charts and pictures; as text, and as one HTML page with JSON and CSV beside it."""
+"""A report: tables, charts and pictures; as text, and as an HTML page with JSON and CSV files."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from geoseg.files.output_files import write_report
 PAGE = "report.html"
 TEMPLATE = "report.html.jinja"
 UNKNOWN = "–"
-"""What stands for a number that is not known."""
+"""Text of an unknown number."""
 NO_CHARTS = "The charts are left out, since matplotlib is not installed: pip install 'geoseg[report]'"
 WIDEST = 10_000
 """Characters of a text table at most: lines are not wrapped."""
 
 Cell = str | int | float | None
-"""NaN and None: not known."""
+"""Value of a table; NaN and None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Column:
     name: str
     unit: str = ""
     form: str = ""
-    """Format specification of its numbers, as of `format()`."""
+    """Format specification of the numbers, as in `format()`."""
 
     @property
     def heading(self) -> str:
-        """The name with its unit."""
+        """Return the name with its unit."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     def text(self, cell: Cell) -> str:
@@ -58,7 +58,7 @@ class Column:
 
 
 def columns(*names: str) -> tuple[Column, ...]:
-    """Return columns without unit, for text and for numbers that need no format."""
+    """Return columns without unit and format."""
     return tuple(Column(name) for name in names)
 
 
@@ -71,7 +71,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
     def formatted(self) -> list[list[str]]:
-        """Return the cells as they are read."""
+        """Return the formatted cells."""
         return [[col.text(cell) for col, cell in zip(self.columns, row, strict=True)] for row in self.rows]
 
     def to_csv(self) -> str:
@@ -101,11 +101,11 @@ class Series:
 
     name: str
     points: Sequence[tuple[float, float]]
-    """x and y in order of x; points that are not finite are left out."""
+    """x and y in order of x; points that are not finite are omitted."""
     markers: bool = False
     """Whether each point is marked."""
     guide: bool = False
-    """Whether it is a guide to the eye, drawn in grey, and not data."""
+    """Whether it is a reference line, drawn in grey, and not data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +117,16 @@ class Chart:
     y_label: str
     series: Sequence[Series]
     x_range: tuple[float, float] | None = None
-    """None: that of the points."""
+    """None: range of the points."""
     y_range: tuple[float, float] | None = None
     log_x: bool = False
     """Whether the x axis is logarithmic; every x is then above 0."""
     integer_x: bool = False
-    """Whether x is a count, so that ticks are whole numbers."""
+    """Whether x is a count, with whole numbers as ticks."""
 
     @property
     def empty(self) -> bool:
-        """Whether there is no point to draw."""
+        """Return whether the chart has no points."""
         return not any(math.isfinite(x + y) for line in self.series for x, y in line.points)
 
 
@@ -140,7 +140,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of a report under one heading; tables without rows and charts without points are left out."""
+    """A part of a report under one heading; empty tables and charts are omitted."""
 
     title: str = ""
     text: str = ""
@@ -151,11 +151,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What an evaluation, or a map, has to show."""
+    """The report of an evaluation or a map."""
 
     title: str
     summary: str
-    """One paragraph: what was measured, and on what."""
+    """One paragraph: the measurement and its data."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Inputs and parameters by name."""
     warnings: Sequence[str] = ()
@@ -164,13 +164,13 @@ class Report:
     """Footnotes: definitions and citations."""
     json_name: str = "scores.json"
     data: Mapping[str, JsonValue]
-    """Every number, for programs; null where one is not known."""
+    """Every number, for programs; null: unknown."""
     csv: Mapping[str, Table] = field(default_factory=dict)
     """Tables that are written as CSV, by file name."""
 
     @property
     def lacks_charts(self) -> bool:
-        """Whether the page leaves charts out, since matplotlib is not installed."""
+        """Return whether the page omits charts, because matplotlib is not installed."""
         charts = any(not chart.empty for section in self.sections for chart in section.charts)
         return charts and find_spec("matplotlib") is None
 
@@ -187,7 +187,7 @@ def to_text(report: Report) -> str:
 
 
 def to_html(report: Report) -> str:
-    """Return one page that needs no other file, no network and no script."""
+    """Return the HTML page, which needs no other file, no network and no script."""
     charts = not report.lacks_charts
     return _template().render(
         report=report,

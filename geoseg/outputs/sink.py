@@ -1,4 +1,4 @@
-"""What all vector formats share: rows are staged beside the target, then published in their format."""
+"""Base of the vector formats: rows are staged in a GeoPackage, then published in their format."""
 
 from __future__ import annotations
 
@@ -18,23 +18,30 @@ from geoseg.outputs.table import Table
 from geoseg.run_record import RunRecord
 
 STAGED = "staged.gpkg"
-"""Name of the file that rows are staged in; only what is finished takes the name of its target."""
+"""Name of the staging file."""
 
 
 class StagedSink(ABC):
-    """A vector output on its way to its place."""
+    """A vector output: layers are staged by `write` and published by `finish`."""
 
     suffixes: ClassVar[tuple[str, ...]]
-    """Of the files in this format, in lower case with the dot; a sink with suffixes is a format of `-o`."""
+    """Suffixes of the format, in lower case with the dot; a sink with suffixes is a format of `-o`."""
     index: ClassVar[bool] = False
     """Whether the staged layers need a spatial index."""
     self_contained: ClassVar[bool] = False
-    """Whether the format holds the `scene` layer itself."""
+    """Whether one file of the format holds all layers, `scene` included."""
 
     def __init__(
         self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles
     ) -> None:
-        """Take an open `beside`, whose targets are `path` and its `companions` among others."""
+        """Stage the layers of an output.
+
+        Args:
+            path: of the output.
+            layer: the main layer.
+            further: other layers, without `scene`.
+            beside: open; has `path` and its `companions` among its targets.
+        """
         self.path = path
         self.layers = (layer, *further)
         self.beside = beside
@@ -43,41 +50,41 @@ class StagedSink(ABC):
 
     @classmethod
     def companions(cls, path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
-        """Further files that this format writes: `further` layers and `scene`, where it holds only one."""
+        """Return the additional files of formats with one layer a file: `further` layers and `scene`."""
         if cls.self_contained:
             return ()
         return tuple(path.with_suffix(f".{name}{path.suffix}") for name in (*further, SCENE_LAYER))
 
     @property
     def layer(self) -> Layer:
-        """The first layer, which people open the file for."""
+        """Return the main layer."""
         return self.layers[0]
 
     @property
     def published(self) -> list[tuple[Layer, Path]]:
-        """Of formats with one layer a file: every layer but `scene`, and the file that will hold it."""
+        """Return every layer but `scene` with its file, of formats with one layer a file."""
         names = [own.name for own in self.layers[1:]]
         return list(zip(self.layers, (self.path, *self.companions(self.path, names)), strict=False))
 
     @property
     def scene_path(self) -> Path:
-        """Of formats with one layer a file: the file of the `scene` layer."""
+        """Return the file of the `scene` layer, of formats with one layer a file."""
         return self.companions(self.path)[-1]
 
     def write(self, features: Features, layer: str | None = None) -> None:
         """Append a batch to a layer, by default to the first.
 
         Raises:
-            OutputError: it does not fit the layer, or cannot be written.
+            OutputError: the batch does not fit the layer, or cannot be written.
         """
         with writing(self.path):
             self._tables[layer or self.layer.name].add(features)
 
     def finish(self, record: RunRecord, footprint: Features) -> None:
-        """Write the run's record and the `scene` layer, so that all files are whole.
+        """Write the record and the `scene` layer, and publish all files.
 
         Raises:
-            OutputError: something cannot be written.
+            OutputError: a file cannot be written.
         """
         with writing(self.path):
             for table in self._tables.values():
@@ -90,7 +97,7 @@ class StagedSink(ABC):
 
     @abstractmethod
     def publish(self, staged: Path, record: RunRecord) -> None:
-        """Make every target out of the staged GeoPackage, at `self.beside.path(target)`."""
+        """Write every target from the staged GeoPackage, to `self.beside.path(target)`."""
 
 
 def convert(

@@ -1,4 +1,4 @@
-"""How a map looks, from its one list of classes: QGIS styles (QML) and raster colour tables."""
+"""QGIS styles (QML) and raster colour tables of a list of classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from geoseg.pixels import class_dtype, nodata_class
 from geoseg.spec import ClassSpec
 
 FILL_ALPHA = 140
-"""Of 255: the scene shows through the polygons; their outlines are opaque."""
+"""Opacity of polygons, 0..255; their outlines are opaque."""
 _HEADER = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
@@ -28,7 +28,7 @@ def colour_table(classes: Sequence[ClassSpec]) -> dict[int, tuple[int, int, int,
 def classes_qml(
     classes: Sequence[ClassSpec], column: str = "class", shape: Literal["polygon", "point"] = "polygon"
 ) -> str:
-    """Return a QGIS style: one category for each of the classes that are drawn, by a column of values."""
+    """Return a QGIS style with one category for each class, by a column of values."""
     document = _document()
     renderer = ElementTree.SubElement(
         document, "renderer-v2", type="categorizedSymbol", attr=column, enableorderby="0", symbollevels="0"
@@ -60,7 +60,7 @@ def classes_qml(
 
 
 def footprint_qml() -> str:
-    """Return a QGIS style for footprints: a dark outline that hides nothing."""
+    """Return a QGIS style for footprints: a dark outline without fill."""
     document = _document()
     renderer = ElementTree.SubElement(document, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = ElementTree.SubElement(renderer, "symbols")

@@ -1,7 +1,7 @@
-"""Rows on their way into one layer of a GeoPackage file, a bounded number of bytes at a time.
+"""Write rows to one layer of a GeoPackage file, with a bounded buffer.
 
-Every vector format passes through such a file: it alone can be appended to. Maps of usual size are written
-at once, with the spatial index built in bulk; larger ones are appended buffer by buffer.
+Every vector format is staged in a GeoPackage, because it can be appended to. Maps of usual size are written
+in one step, with the spatial index built in bulk; larger maps are appended buffer by buffer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from geoseg.features import Column, Features
 from geoseg.outputs.layer import Layer
 
 BUFFER_BYTES = 48 * 2**20
-"""WKB bytes kept before they are appended."""
+"""WKB bytes in the buffer before they are appended."""
 BUFFER_ROWS = 2**16
 
 
@@ -45,7 +45,7 @@ class Table:
         """Append a batch.
 
         Raises:
-            OutputError: it does not fit the layer.
+            OutputError: the batch does not fit the layer.
         """
         if not len(features):
             return
@@ -60,7 +60,7 @@ class Table:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left and check that every row arrived; without rows, an empty layer.
+        """Write the remaining rows, or an empty layer, and check the number of rows.
 
         Raises:
             OutputError: rows are missing from the file or its index.
@@ -69,23 +69,25 @@ class Table:
             self._flush()
         found = pyogrio.read_info(self._path, layer=self._layer.name)["features"]
         if found != self.rows:
-            raise OutputError(f"{self._path.name}: only {found} of {self.rows} rows were written")
+            raise OutputError(
+                f"{self._path.name}: only {found} of {self.rows} rows were written; check the free disk space"
+            )
         if self._index:
             self._check_index()
 
     def _check_index(self) -> None:
-        """See that the spatial index is whole: GDAL makes it as it closes the file, and tells of no failure.
+        """Check that the spatial index is complete: GDAL builds it on closing and reports no error.
 
         Raises:
-            OutputError: it is not.
-            sqlite3.Error: it is not there.
+            OutputError: rows are missing.
+            sqlite3.Error: the index does not exist.
         """
         with closing(sqlite3.connect(self._path)) as file:
             query = f'SELECT count(*) FROM "rtree_{self._layer.name}_geom_rowid"'  # noqa: S608 - own names
             (found,) = file.execute(query).fetchone()
         if found != self._placed:
             raise OutputError(
-                f"{self._path.name}: the spatial index holds {found} of {self._placed} rows; free some space"
+                f"{self._path.name}: the spatial index has {found} of {self._placed} rows; free disk space"
             )
 
     def _flush(self) -> None:

@@ -1,10 +1,9 @@
-"""What is dropped, filled, smoothed and moved before polygons are written."""
+"""Cleaning of regions before they are written: minimum areas, filling, simplification, another CRS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import shapely
@@ -22,87 +21,75 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
-    """Options of the cleaning; the defaults change nothing."""
+    """Options of the cleaning; the defaults keep every region as it is."""
 
     min_area: float = 0.0
     """m²; smaller regions are dropped."""
     min_patch: float = 0.0
-    """m²; regions are dropped if all that touch, of whatever classes, are smaller together."""
+    """m²; regions are dropped if their patch (touching regions of any class) is smaller."""
     seed: float = 0.0
-    """0..1; regions whose best score stays below are dropped (region growing)."""
+    """0..1; regions whose highest score is lower are dropped (region growing)."""
     fill_holes: float = 0.0
-    """m²; holes of background up to this size are filled, with any region of the same class inside."""
+    """m²; holes of background up to this size are filled; regions of the same class inside are merged."""
     simplify: float = 0.0
-    """Tolerance in m; edges that neighbours share stay shared."""
+    """Tolerance in m; neighbours keep their common edges."""
     dst_crs: CRS | None = None
     """CRS of the result; None: the grid's."""
 
-    @property
-    def needs_all(self) -> bool:
-        """Whether all polygons must be at hand at once."""
-        return bool(self.fill_holes or self.simplify)
-
     def check(self, grid: Grid) -> None:
-        """Refuse what cannot be done on a grid.
+        """Raise if an option needs a CRS and the grid has none.
 
         Raises:
-            UsageError: metres or another CRS are asked for and the grid has no CRS.
+            UsageError: a length, an area or `dst_crs` is set and the grid has no CRS.
         """
         metric = self.min_area or self.min_patch or self.fill_holes or self.simplify
         if grid.crs is None and (metric or self.dst_crs is not None):
             raise UsageError(
-                "a minimum area, filling, simplifying and another CRS need to know the raster's CRS, and it "
-                "has none; leave them out, or give the raster its CRS"
+                "minimum area, hole filling, simplification and reprojection need a CRS, and the raster has "
+                "none; omit these options, or assign a CRS to the raster"
             )
 
 
 class Edits:
-    """What cleaning changed, so that a class raster can be made to agree.
+    """Changes made by cleaning, to be applied to the class raster.
 
-    Outlines are kept as integers and become polygons when they are asked for.
+    Outlines are stored as integers; `geometries` builds their polygons.
     """
 
     def __init__(self) -> None:
-        """Begin with no edits."""
+        """Start without edits."""
         self._outlines: list[Outlines] = []
         self.values: list[Ints] = []
-        """The class that the pixels of each polygon become, batch by batch."""
+        """New class of the pixels of each polygon, batch by batch."""
 
     @property
     def geometries(self) -> Iterator[Polygons]:
-        """Polygons in pixel coordinates (column, row), batch by batch; later ones win."""
+        """Yield polygons in pixel coordinates (column, row), batch by batch; later polygons win."""
         return (polygons(outlines) for outlines in self._outlines)
 
     def add(self, outlines: Outlines, values: Ints) -> None:
-        """Remember a batch."""
+        """Append a batch."""
         if len(outlines):
             self._outlines.append(outlines)
             self.values.append(values)
 
 
 REGION = "region"
-"""Column of the region's id, where somebody judges regions and describes them later."""
+"""Column of the region's id, present where regions are reclassified."""
+
+Reclassify = Callable[[Regions], Ints]
+"""Returns the new class of each complete region above the minimum area; 0 drops the region."""
 
 
-class Judge(Protocol):
-    """Looks at regions that are complete and not too small, before they become polygons."""
-
-    def __call__(self, regions: Regions) -> Ints:
-        """Return a class for each region: its own, another one, or 0, which drops it."""
-
-
-def judged(regions: Regions, judge: Judge, edits: Edits) -> Regions:
-    """Let somebody give regions other classes, or drop them."""
-    if not len(regions):
-        return regions
-    classes = judge(regions)
+def reclassified(regions: Regions, classes: Ints, edits: Edits) -> Regions:
+    """Return regions with new classes, without those whose class is 0."""
     changed = np.flatnonzero(classes != regions.classes)
     edits.add(regions.outlines.take(changed), classes[changed])
     return replace(regions, classes=classes).take(np.flatnonzero(classes != 0))
 
 
 def drop(regions: Regions, cleaning: Cleaning, edits: Edits) -> Regions:
-    """Leave out regions that are too small or nowhere sure enough."""
+    """Return the regions that reach the minimum area and the seed score."""
     small = regions.area_cm2 < cleaning.min_area * 1e4
     unsure = regions.score_max < np.floor(cleaning.seed * 255 + 0.5)
     gone = small | unsure
@@ -113,18 +100,18 @@ def drop(regions: Regions, cleaning: Cleaning, edits: Edits) -> Regions:
     return regions.take(np.flatnonzero(~gone))
 
 
-def fill(regions: Regions, grid: Grid, limit: float, unseen: NDArray[np.float64], edits: Edits) -> Regions:
-    """Fill small holes of background, and swallow the regions of the same class inside them.
+def fill(regions: Regions, grid: Grid, limit: float, nodata: NDArray[np.float64], edits: Edits) -> Regions:
+    """Fill small holes of background and merge regions of the same class inside them.
 
-    A hole that holds nodata or a region of another class, wherever in it, stays open: what was not
-    observed is never regions, and no region is drawn over another.
+    A hole that holds nodata or a region of another class stays open: unobserved pixels never get a class, and
+    regions never overlap.
 
     Args:
         regions: all regions of a map.
         grid: of the map.
-        limit: m²; greater holes stay open.
-        unseen: (n, 2) column and row of at least one point in every patch of nodata.
-        edits: hears of the holes filled.
+        limit: m²; larger holes stay open.
+        nodata: (n, 2) column and row of at least one point in every patch of nodata.
+        edits: receives the filled holes.
     """
     outlines = regions.outlines
     is_hole = np.ones(len(outlines.rings) - 1, np.bool_)
@@ -138,17 +125,17 @@ def fill(regions: Regions, grid: Grid, limit: float, unseen: NDArray[np.float64]
     rings, shapes, pixels, area_cm2 = rings[small], shapes[small], pixels[small], area_cm2[small]
     owners = outlines.owners[rings]
 
-    # One point decides where a region lies: regions do not cross the outline of a hole.
+    # One point of a region is enough: regions do not cross the outline of a hole.
     firsts = outlines.rings[outlines.regions[:-1]]
     inner = np.stack((outlines.cols[firsts], outlines.rows[firsts]), axis=1) + 0.5
-    points = shapely.points(np.concatenate((inner, unseen)))
-    classes = np.concatenate((regions.classes, np.full(len(unseen), -1)))
+    points = shapely.points(np.concatenate((inner, nodata)))
+    classes = np.concatenate((regions.classes, np.full(len(nodata), -1)))
     hole, point = shapely.STRtree(points).query(shapes, predicate="contains")
     filled = np.ones(len(rings), np.bool_)
     filled[hole[classes[point] != regions.classes[owners[hole]]]] = False
     gone = np.zeros(len(regions), np.bool_)
     gone[point[filled[hole]]] = True
-    # Holes of a region that is itself swallowed are filled with what swallows it.
+    # Holes of a merged region are filled as part of the hole around it.
     filled &= ~gone[owners]
     swallower, swallowed = owners[hole[filled[hole]]], point[filled[hole]]
 
@@ -164,7 +151,7 @@ def fill(regions: Regions, grid: Grid, limit: float, unseen: NDArray[np.float64]
 
 
 def _plus(values: Ints, at: Ints, more: Ints) -> Ints:
-    """Values with some added at positions, which may repeat."""
+    """Return values with others added at positions, which may repeat."""
     total = values.copy()
     np.add.at(total, at, more)
     return total
@@ -174,9 +161,9 @@ def simplify(outlines: Outlines, grid: Grid, tolerance: float) -> Polygons:
     """Simplify all regions as a coverage, in pixel coordinates: neighbours keep their common edge.
 
     Corners are removed by the area that they span (Visvalingam & Whyatt 1993,
-    doi:10.1179/000870493786962263), but none at which more than two edges meet. The tolerance in metres is
-    the side of the square that a removed corner may span; it is turned into pixels, so that it means the
-    same in degrees.
+    doi:10.1179/000870493786962263), except corners at which more than two edges meet. The tolerance in metres
+    is the side of the square that a removed corner may span. It is converted into pixels, so that it has the
+    same effect on geographic grids.
     """
     size = float(np.sqrt(np.prod(grid.pixel_size_m)))
     smooth = shapely.coverage_simplify(polygons(noded(outlines)), tolerance / size, simplify_boundary=True)
@@ -201,10 +188,10 @@ def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons:
 
 
 def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
-    """Move polygons to another CRS, corner by corner.
+    """Reproject polygons, corner by corner.
 
     Raises:
-        UsageError: a corner has no place there.
+        UsageError: a corner has no coordinates in the target CRS.
     """
     transformer = Transformer.from_crs(source, target, always_xy=True)
     moved = np.asarray(
@@ -212,7 +199,9 @@ def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
         object,
     )
     if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise UsageError(f"parts of the map have no place in {target.to_string()}; choose another target CRS")
+        raise UsageError(
+            f"parts of the map lie outside the domain of {target.to_string()}; choose another target CRS"
+        )
     bad = ~shapely.is_valid(moved)
     if bad.any():
         moved[bad] = shapely.make_valid(moved[bad], method="structure", keep_collapsed=False)
@@ -220,16 +209,16 @@ def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
 
 
 def to_features(
-    regions: Regions, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, named: bool = False
+    regions: Regions, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, with_ids: bool = False
 ) -> Features:
-    """Give polygons their attributes.
+    """Return polygons with the attributes of every map.
 
     Args:
-        regions: regions.
-        shapes: their polygons in the CRS of the result; empty ones are left out.
-        grid: where they are.
+        regions: cleaned regions.
+        shapes: their polygons in the CRS of the result; empty polygons are omitted.
+        grid: of the map.
         labels: name of each class.
-        named: whether there is a column `REGION`.
+        with_ids: whether to add the column `REGION`.
     """
     area = regions.area_cm2 / 1e4 if grid.crs is not None else np.full(len(regions), np.nan)
     values, which = np.unique(regions.classes, return_inverse=True)
@@ -242,7 +231,7 @@ def to_features(
             "area_m2": area,
             "pixels": regions.pixels,
             "score_mean": np.round(regions.score_sum / (255.0 * np.maximum(regions.scored, 1)), 4),
-            **({REGION: regions.ids} if named else {}),
+            **({REGION: regions.ids} if with_ids else {}),
         },
     )
     empty = shapely.is_empty(shapes)

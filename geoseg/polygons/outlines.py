@@ -1,4 +1,4 @@
-"""Rings of pixel edges to valid outlines with integer corners, and these to polygons."""
+"""Turn rings of pixel edges into valid outlines with integer corners, and outlines into polygons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Polygons = NDArray[np.object_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlines:
-    """Outlines of regions on the corners of pixels: some tens of bytes where a polygon object takes 500.
+    """Outlines of regions on the corners of pixels; they take a tenth of the memory of polygon objects.
 
     Rings are open (the first corner is not repeated), begin at their least (row, column) corner and have
     the region on the right, rows counted downwards. Of each region the shell comes first, then the holes
@@ -29,29 +29,29 @@ class Outlines:
     rows: NDArray[np.int32]
     """Of all corners."""
     rings: Ints
-    """(rings + 1,) where the corners of each ring begin."""
+    """(rings + 1,) offsets of the corners of each ring."""
     regions: Ints
-    """(regions + 1,) where the rings of each region begin."""
+    """(regions + 1,) offsets of the rings of each region."""
 
     def __len__(self) -> int:
         return len(self.regions) - 1
 
     @property
     def owners(self) -> Ints:
-        """Region of each ring."""
+        """Return the region of each ring."""
         return np.repeat(np.arange(len(self)), np.diff(self.regions))
 
     def take(self, index: Ints) -> Outlines:
-        """Return the outlines at some positions."""
+        """Return the outlines at positions."""
         rings, regions = _spans(self.regions, index)
         return Outlines(**self._corners(rings), regions=regions)
 
     def as_regions(self, rings: Ints) -> Outlines:
-        """Return rings as outlines of their own, without holes."""
+        """Return each ring as an outline without holes."""
         return Outlines(**self._corners(rings), regions=np.arange(len(rings) + 1))
 
     def without(self, rings: Ints) -> Outlines:
-        """Leave out some holes."""
+        """Return the outlines without some holes."""
         kept = np.ones(len(self.rings) - 1, np.bool_)
         kept[rings] = False
         return Outlines(
@@ -59,13 +59,13 @@ class Outlines:
         )
 
     def _corners(self, rings: Ints) -> dict[str, NDArray[np.signedinteger]]:
-        """Corners of some rings, and where each ring begins."""
+        """Return the corners of some rings and their offsets."""
         corners, offsets = _spans(self.rings, rings)
         return {"cols": self.cols[corners], "rows": self.rows[corners], "rings": offsets}
 
 
 def untraced(count: int) -> Outlines:
-    """Return the outlines of regions that were not traced: no rings."""
+    """Return outlines without rings, for regions that are still open."""
     none = np.empty(0, np.int32)
     return Outlines(cols=none, rows=none, rings=np.zeros(1, np.int64), regions=np.zeros(count + 1, np.int64))
 
@@ -85,12 +85,12 @@ def join(parts: Sequence[Outlines]) -> Outlines:
 def outline(rings: Rings, regions: Ints) -> Outlines:
     """Make the outline of each region from its rings.
 
-    Where a ring touches itself at a corner it is cut there, so that polygons are valid by the
-    simple-feature rules: one shell, and holes that touch it or each other at points at most.
+    A ring that touches itself at a corner is split there, so that polygons are valid simple features: one
+    shell, and holes that touch the shell or each other at points only.
 
     Args:
         rings: all rings of these regions.
-        regions: the regions wanted, in the order of the result.
+        regions: ids, in the order of the result.
     """
     if len(regions) == 0:
         return join([])
@@ -120,9 +120,9 @@ def outline(rings: Rings, regions: Ints) -> Outlines:
 
 
 def noded(outlines: Outlines) -> Outlines:
-    """Add to straight edges the corners of other outlines that lie on them.
+    """Add the corners of other outlines that lie on an edge to that edge.
 
-    Neighbours then have the same corners along their common edge, as a coverage must.
+    Neighbours then have the same corners along their common edge, as a coverage requires.
     """
     cols, rows = outlines.cols.astype(np.int64), outlines.rows.astype(np.int64)
     follower = np.arange(1, len(cols) + 1)
@@ -186,27 +186,27 @@ def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
 
 
 def _spans(offsets: Ints, index: Ints) -> tuple[Ints, Ints]:
-    """Members of some groups given by offsets, and the offsets of the chosen groups."""
+    """Return the members of some groups given by offsets, and the offsets of these groups."""
     lengths = np.diff(offsets)[index]
     return np.repeat(offsets[:-1][index], lengths) + _ramp(lengths), np.append(0, np.cumsum(lengths))
 
 
 def _ramp(lengths: Ints) -> Ints:
-    """0, 1, … n - 1 for each n, one after the other."""
+    """Return 0, 1, … n - 1 for each n, concatenated."""
     ends = np.cumsum(lengths)
     return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
 
 
 def _cut_at_touches(keys: Ints, offsets: Ints, owner: Ints) -> tuple[Ints, Ints, Ints]:
-    """Cut rings that visit a corner twice into rings that do not.
+    """Split rings that visit a corner twice.
 
     Args:
-        keys: a number for each corner; equal where the corners are.
-        offsets: where each ring begins.
+        keys: a number for each corner; equal for equal corners.
+        offsets: of the rings.
         owner: region of each ring.
 
     Returns:
-        Order in which the corners follow each other, where each ring begins in it, region of each ring.
+        Order of the corners, offsets of the rings in it, region of each ring.
     """
     ring_of = np.repeat(np.arange(len(owner)), np.diff(offsets))
     low, high = int(keys.min()), int(keys.max())
@@ -240,7 +240,7 @@ def _loops(corners: list[int], start: int) -> list[list[int]]:
 
     Args:
         corners: the walk.
-        start: added to the positions of the corners in the walk, of which the loops consist.
+        start: added to the positions in the result.
     """
     loops: list[list[int]] = []
     path: list[int] = []

@@ -1,11 +1,11 @@
-"""Patches: regions of whatever classes that touch. Small regions stay where their patch is large.
+"""Patches: touching regions of any class. Small regions are kept if their patch is large.
 
 A map of many classes (transitions) cuts one place that changed into many regions, each of them small.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,95 +20,63 @@ Ints = NDArray[np.int64]
 _NONE = np.empty(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchNews:
-    """What a strip tells of patches."""
+class PatchFilter:
+    """Drops small regions whose patch is small; holds small regions until their patch is complete."""
 
-    of_regions: Ints
-    """Patch of each region that ended."""
-    renamed_from: Ints
-    """Patches of earlier strips, ascending …"""
-    renamed_to: Ints
-    """… and what each is called now."""
-    ended: Regions
-    """Patches that ended."""
+    def __init__(self, grid: Grid, least: float, edits: Edits) -> None:
+        """Start above the first row of a grid.
 
-
-class PatchTable:
-    """Follows patches from strip to strip, beside the table of the regions that they are made of."""
-
-    def __init__(self, grid: Grid) -> None:
-        """Start above the first row of a grid."""
+        Args:
+            grid: of the map.
+            least: m²; regions of smaller patches are dropped.
+            edits: receives the dropped regions.
+        """
         self._table = RegionTable(grid)
-        self._regions, self._patches = _NONE, _NONE
+        self._least_cm2 = least * 1e4
+        self._edits = edits
+        # Regions that have a run in the last strip or the row above it, ascending, and their patches.
+        self._regions, self._patches_of = _NONE, _NONE
+        self._small = join_regions([])
+        self._patches = _NONE
 
-    def add(self, strip: Strip, runs: Runs, ended: Regions) -> PatchNews:
-        """Take in a strip.
+    def add(self, strip: Strip, runs: Runs, closed: Regions) -> Regions:
+        """Add a strip and return the regions to keep, of those complete now and of those held.
+
+        The order does not depend on how the map was cut into strips: large regions come with their last row,
+        small ones with the last row of their patch.
 
         Args:
             strip: of the map.
             runs: its runs.
-            ended: regions that ended above its last row.
+            closed: regions that ended above its last row, with outlines.
         """
         inside = (strip.classes != 0) & (strip.classes != nodata_class(strip.classes.dtype))
         same = Strip(row=strip.row, classes=inside.astype(np.uint8), scores=np.zeros_like(strip.scores))
-        patch_runs, patches = self._table.add(same)
+        patch_runs, ended = self._table.add(same)
         self._regions, at = np.unique(runs.regions, return_index=True)
-        self._patches = patch_runs.region_at(runs.starts[at]) if len(at) else _NONE
-        return PatchNews(
-            of_regions=self._patch_of(ended.ids),
-            renamed_from=patch_runs.renamed_from,
-            renamed_to=patch_runs.renamed_to,
-            ended=patches,
-        )
+        self._patches_of = patch_runs.region_at(runs.starts[at]) if len(at) else _NONE
+        if len(patch_runs.renamed_from) and len(self._patches):
+            renamed = np.searchsorted(patch_runs.renamed_from, self._patches)
+            self._patches = patch_runs.renamed_to[renamed]
+        return self._release(closed, ended)
 
-    def finish(self, ended: Regions) -> PatchNews:
-        """End below the last row: the patches that were still open."""
-        return PatchNews(
-            of_regions=self._patch_of(ended.ids),
-            renamed_from=_NONE,
-            renamed_to=_NONE,
-            ended=self._table.finish(),
-        )
+    def finish(self, closed: Regions) -> Regions:
+        """End below the last row and return the regions to keep, of those complete now and of those held."""
+        return self._release(closed, self._table.finish())
 
-    def _patch_of(self, regions: Ints) -> Ints:
-        """Patch of regions that had a run in the last strip, or in the row above it."""
-        return self._patches[np.searchsorted(self._regions, regions)]
-
-
-class Waiting:
-    """Small regions that wait until their patch has ended."""
-
-    def __init__(self, least: float, edits: Edits) -> None:
-        """Begin with none.
+    def _release(self, regions: Regions, ended: Regions) -> Regions:
+        """Return large regions and held regions of large patches; drop those of small patches.
 
         Args:
-            least: m²; regions of smaller patches are dropped.
-            edits: hears of them.
-        """
-        self._least_cm2 = least * 1e4
-        self._edits = edits
-        self._small = join_regions([])
-        self._patches = _NONE
-
-    def passed(self, regions: Regions, news: PatchNews) -> Regions:
-        """Return the regions that stay, of those that ended now and of those that waited.
-
-        Their order does not depend on how the map was cut into strips: large ones come with their last row,
-        small ones with that of their patch.
-
-        Args:
-            regions: that ended now.
-            news: of their patches.
+            regions: complete now.
+            ended: patches that are complete.
         """
         small = regions.area_cm2 < self._least_cm2
-        patches = self._patches
-        if len(news.renamed_from) and len(patches):
-            patches = news.renamed_to[np.searchsorted(news.renamed_from, patches)]
         waiting = join_regions([self._small, regions.take(small)])
-        patches = np.concatenate((patches, news.of_regions[small]))
+        own = self._patches_of[np.searchsorted(self._regions, regions.ids[small])]
+        patches = np.concatenate((self._patches, own))
 
-        ended = news.ended.take(np.argsort(news.ended.ids))
+        ended = ended.take(np.argsort(ended.ids))
         at = np.minimum(np.searchsorted(ended.ids, patches), max(len(ended) - 1, 0))
         done = ended.ids[at] == patches if len(ended) else np.zeros(len(patches), np.bool_)
         gone = done.copy()

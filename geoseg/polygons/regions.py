@@ -1,9 +1,8 @@
 """Connected regions of equal class across strips, with their statistics.
 
 Works on runs: maximal stretches of equal class in one row. Runs of neighbouring rows that overlap and have
-the same class belong together (4-connectivity). Only the regions that touch the last row are kept open.
-Statistics are sums of integers over runs, and runs do not know of strips, so no statistic depends on how
-the scene was cut.
+the same class belong together (4-connectivity). Only regions that touch the last row stay open. Statistics
+are sums of integers over runs, and runs lie within one row, so no statistic depends on the strips.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ class Runs:
     regions: Ints
     """Region of each run, valid until the next strip."""
     renamed_from: Ints
-    """Regions of earlier strips, ascending …"""
+    """Regions of earlier strips, ascending."""
     renamed_to: Ints
-    """… and what each is called now: regions that grew together share the least name."""
+    """New id of each region of `renamed_from`: merged regions share the least id."""
 
     def region_at(self, positions: Ints) -> Ints:
-        """Region of the pixels at some positions, each of which lies in a run."""
+        """Return the region of the pixels at positions, each of which lies in a run."""
         return self.regions[np.searchsorted(self.starts, positions, side="right") - 1]
 
 
@@ -52,7 +51,7 @@ class Regions:
     """Regions with their statistics, one entry each; in order of last row, then of first pixel."""
 
     ids: Ints
-    """Identifiers while the map is made."""
+    """Identifiers, unique within a map."""
     classes: Ints
     pixels: Ints
     area_cm2: Ints
@@ -60,7 +59,7 @@ class Regions:
     score_sum: Ints
     """255ths, over the scored pixels."""
     scored: Ints
-    """Pixels that have a score; fewer than `pixels` where holes were filled."""
+    """Pixels with a score; fewer than `pixels` if holes were filled."""
     score_max: Ints
     """255ths."""
     first: Ints
@@ -91,7 +90,7 @@ _NONE = np.empty(0, np.int64)
 
 
 class RegionTable:
-    """Follows the regions of a map from strip to strip."""
+    """Collects the regions of a map from strip to strip."""
 
     def __init__(self, grid: Grid) -> None:
         """Start above the first row of a grid."""
@@ -104,10 +103,10 @@ class RegionTable:
         self._row_regions = _NONE
 
     def add(self, strip: Strip) -> tuple[Runs, Regions]:
-        """Take in a strip: its runs, and the regions that ended above its last row.
+        """Add a strip; return its runs, and the regions that ended above its last row.
 
         Raises:
-            SceneError: a pixel has no place on the ground, so that it has no area.
+            SceneError: a pixel has no area, because it lies outside the domain of the CRS.
         """
         width = self._grid.width
         starts, stops, classes, sums, tops = _runs(strip)
@@ -148,7 +147,7 @@ class RegionTable:
         return runs, _in_order(merged.take(~is_open))
 
     def finish(self) -> Regions:
-        """End below the last row: the regions that were still open."""
+        """End below the last row and return the regions that were still open."""
         return _in_order(self._open)
 
     def _merge(
@@ -162,7 +161,7 @@ class RegionTable:
         groups: int,
         group_of: NDArray[np.int32],
     ) -> tuple[Regions, Ints]:
-        """Add up open regions and new runs by group; also the region name of each group."""
+        """Sum open regions and new runs by group; also return the region id of each group."""
         width = self._grid.width
         rows = row + starts // width
         order = np.argsort(group_of, kind="stable")
@@ -194,10 +193,10 @@ class RegionTable:
         return merged, ids
 
     def _areas(self, rows: Ints, cols: Ints, lengths: Ints) -> Ints:
-        """Geodesic areas of runs in whole cm².
+        """Return geodesic areas of runs in whole cm².
 
         Raises:
-            SceneError: a pixel has no place on the ground.
+            SceneError: a pixel lies outside the domain of the CRS.
         """
         if self._grid.crs is None:
             return np.zeros(len(rows), np.int64)
@@ -205,14 +204,14 @@ class RegionTable:
         lost = np.flatnonzero(~np.isfinite(pixel))
         if len(lost):
             raise SceneError(
-                f"the pixel at row {rows[lost[0]]}, column {cols[lost[0]]} has no place on the ground: check "
-                "the raster's CRS and geotransform, or cut the map to where they hold (--bbox, --aoi)"
+                f"the pixel at row {rows[lost[0]]}, column {cols[lost[0]]} lies outside the domain of the "
+                "CRS: check CRS and geotransform of the raster, or crop the map (--bbox, --aoi)"
             )
         return np.rint(pixel * lengths * SQUARE_CM).astype(np.int64)
 
 
 def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-    """Starts, stops, classes, score sums and greatest scores of the runs of a strip; no 0, no nodata."""
+    """Return starts, stops, classes, score sums and highest scores of runs; 0 and nodata have no runs."""
     classes = np.ascontiguousarray(strip.classes)
     begins = np.empty(classes.shape, np.bool_)
     begins[:, 0] = True
@@ -234,7 +233,7 @@ def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
 
 
 def _touching(starts: Ints, stops: Ints, classes: Ints, width: int) -> tuple[Ints, Ints]:
-    """Pairs (lower, upper) of runs of one class that touch in neighbouring rows."""
+    """Return pairs (lower, upper) of runs of one class that touch in neighbouring rows."""
     low = np.searchsorted(stops, starts + width, side="right")
     high = np.searchsorted(starts, stops + width, side="left")
     counts = np.maximum(high - low, 0)
@@ -246,5 +245,5 @@ def _touching(starts: Ints, stops: Ints, classes: Ints, width: int) -> tuple[Int
 
 
 def _in_order(regions: Regions) -> Regions:
-    """Sort by last row, then first pixel: an order that no cutting into strips changes."""
+    """Sort by last row, then by first pixel, so that the order does not depend on the strips."""
     return regions.take(np.lexsort((regions.first, regions.last_row)))

@@ -1,4 +1,4 @@
-"""Exact outlines of regions, traced while strips pass by.
+"""Trace the exact outlines of regions strip by strip.
 
 An outline is a ring of pixel edges, walked with the region on the right (rows count downwards): top edges
 to the east, right edges to the south, bottom edges to the west, left edges to the north. It is made of
@@ -31,7 +31,7 @@ class Rings:
     regions: Ints
     """Region of each ring."""
     offsets: Ints
-    """(rings + 1,) where each ring's segments begin."""
+    """(rings + 1,) offsets of the segments of each ring."""
     rows: Ints
     """Vertex row of each segment."""
     froms: Ints
@@ -42,14 +42,14 @@ class Rings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Segments:
-    """Horizontal segments of regions that are still open, by ascending name."""
+    """Horizontal segments of open regions, by ascending name."""
 
     names: Ints
     rows: Ints
     froms: Ints
     tos: Ints
     nexts: Ints
-    """Name of the segment that follows; -1: not yet known."""
+    """Name of the next segment of the ring; -1: not yet known."""
     regions: Ints
 
     def take(self, index: NDArray[np.bool_]) -> _Segments:
@@ -86,14 +86,14 @@ class Tracer:
         renamed_from: Ints = _NONE,
         renamed_to: Ints = _NONE,
     ) -> None:
-        """Take in the rows of a strip.
+        """Add the rows of a strip.
 
         Args:
             row: first row of the strip.
             classes: (H, W) class values.
             region_at: region of pixels given by (row - first row) * W + column; the row above is row -1.
-            renamed_from: regions that have a new name, ascending.
-            renamed_to: the new names.
+            renamed_from: regions that have a new id, ascending.
+            renamed_to: the new ids.
         """
         height, width = classes.shape
         padded = np.zeros((height + 1, width + 2), classes.dtype)
@@ -128,7 +128,7 @@ class Tracer:
         *,
         top: bool,
     ) -> _Segments:
-        """Top or bottom edges of all regions at the row borders of a strip, joined to maximal segments.
+        """Return the top or bottom edges at the row borders of a strip, joined to maximal segments.
 
         Args:
             row: first row of the strip.
@@ -158,7 +158,7 @@ class Tracer:
         )
 
     def _link(self, row: int, padded: Classes, top: _Segments, bottom: _Segments) -> None:
-        """Find what follows what at the corners of this strip's segments.
+        """Link the segments of this strip at their corners.
 
         `padded[r, c]` is the pixel above-left of vertex (r, c) of the strip; its column 0 and its last one
         lie outside of the map.
@@ -222,7 +222,7 @@ class Tracer:
             downwards: whether the walk goes from the upper to the lower end.
 
         Returns:
-            Upper ends that still wait.
+            Upper ends without a lower end so far.
         """
         columns = [waiting[0], *(c[keep] for c, _, _, keep in (*upper, *lower))]
         names = [waiting[1], *(n[keep] for _, _, n, keep in (*upper, *lower))]
@@ -246,7 +246,7 @@ class Tracer:
         return column[still], name[still]
 
     def take(self, regions: Ints) -> Rings:
-        """Take out the rings of closed regions; every one of their links is known."""
+        """Remove the rings of closed regions, whose links are all known, and return them."""
         chosen = _among(self._segments.regions, regions)
         done = self._segments.take(chosen)
         self._segments = self._segments.take(~chosen)
@@ -261,7 +261,7 @@ class Tracer:
 
 
 def _among(values: Ints, wanted: Ints) -> NDArray[np.bool_]:
-    """Whether each value is one of `wanted`."""
+    """Return whether each value is one of `wanted`."""
     if len(wanted) == 0:
         return np.zeros(len(values), np.bool_)
     ascending = np.sort(wanted)
@@ -270,10 +270,10 @@ def _among(values: Ints, wanted: Ints) -> NDArray[np.bool_]:
 
 
 def _walk(nexts: Ints) -> tuple[Ints, Ints]:
-    """Positions in walking order, ring after ring, and where each ring begins (with the end).
+    """Return positions in walking order, ring after ring, and the offsets of the rings.
 
-    Following pointers one by one is slow in Python, so compiled graph searches do it: the rings are the
-    strong components of the graph position → next; cut open and chained, they are one path to be walked.
+    Following pointers one by one is slow in Python, so compiled graph searches are used: rings are the strong
+    components of the graph position → next; opened and chained, they are one path.
     """
     count = len(nexts)
     if count == 0:
@@ -294,6 +294,6 @@ def _walk(nexts: Ints) -> tuple[Ints, Ints]:
 
 
 def _pointers(nexts: Ints) -> csr_array:
-    """Graph with one edge from each position to the next."""
+    """Return the graph with one edge from each position to the next."""
     count = len(nexts)
     return csr_array((np.ones(count), nexts, np.arange(count + 1)), shape=(count, count))

@@ -14,10 +14,10 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
-from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, found_only, outputs_of
+from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
-from geoseg.engine.preview import Preview
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.features import Features
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collected, collecting, warn
 from geoseg.outputs import OutputFiles, open_vector
@@ -79,12 +79,11 @@ def vectorize(
             crs=crs,
             beside=beside,
         )
-        writer = MapWriter(grid, named, cleaning, vector, None, omit=("score_mean",))
-        preview = Preview(grid, ())
+        writer = MapWriter(grid, named, cleaning, vector, describe=_without_scores)
         for strip in _strips(dataset, mask):
             writer.add(strip)
             progress(strip.stop_row, grid.height, "rows")
-        summary = writer.finish(preview)
+        writer.finish()
         record = RunRecord(
             geoseg=geoseg.__version__,
             task="vectorize",
@@ -93,15 +92,21 @@ def vectorize(
             method="class raster to polygons",
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             crs=None if crs is None else crs.to_string(),
-            valid_share=summary.valid_pixels / (grid.height * grid.width),
-            classes=summary.totals if classes else found_only(summary.totals),
+            valid_share=writer.valid_pixels / (grid.height * grid.width),
+            classes=writer.totals if classes else mapped_only(writer.totals),
             notes=collected().notes,
             warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),
         )
-        vector.finish(record, footprint(summary, record, "", ""))
+        vector.finish(record, footprint(writer.footprint, record, "", ""))
         beside.commit()
         return record
+
+
+def _without_scores(features: Features) -> Features:
+    """Remove the column `score_mean`, which class rasters cannot fill."""
+    del features.columns["score_mean"]
+    return features
 
 
 def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:

@@ -105,7 +105,7 @@ def test_a_plan_writes_nothing(folder: Path, tmp_path: Path, geoseg: Geoseg) -> 
         (("red.tif", *SENSOR, "--model", "{mean}"), 3, "green"),
         (("lost.tif", *SENSOR, "--model", "{mean}"), 3, "has no CRS, so metres are unknown"),
         (("small.tif", *SENSOR, "--model", "{mean}"), 3, "footprint of model mean (720 x 720 m)"),
-        (("counts.tif", "--model", "{mean}"), 4, "takes reflectance, the scene gives"),
+        (("counts.tif", "--model", "{mean}"), 4, "requires reflectance, the scene has"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--threshold", "1.5"), 2, "--threshold"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--also", "naip"), 2, "is not NAME=PATH"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--also", "naip=x.tif"), 2, "has no input 'naip'"),

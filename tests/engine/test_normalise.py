@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.engine.normalise import Normaliser, check_fit
+from geoseg.engine.input_check import check_fit
+from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
 from geoseg.grid import Window
 from geoseg.messages import Collected, collecting
@@ -120,7 +121,7 @@ def test_bands_are_found_by_name() -> None:
     spec = make_spec({"nir08": (0, 1), "green": (0, 1)})
     pixels = make_pixels(data, ("green", "red", "nir08"))
     np.testing.assert_array_equal(Normaliser(spec)(pixels), data[[2, 0]])
-    with pytest.raises(ModelError, match="net needs band swir16; there is green, red, nir08"):
+    with pytest.raises(ModelError, match="net needs band swir16; the scene has green, red, nir08"):
         Normaliser(make_spec({"green": (0, 1), "swir16": (0, 1)}))(pixels)
 
 
@@ -161,9 +162,9 @@ def test_what_fits_passes_in_silence() -> None:
 @pytest.mark.parametrize(
     ("wants", "gives", "told"),
     [
-        ("reflectance", "dn", "takes reflectance, the scene gives green in dn.*--sensor"),
-        ("reflectance", "db", "takes reflectance, the scene gives green in db"),
-        ("db", "linear", "takes db, the scene gives green in linear.*--sar-units"),
+        ("reflectance", "dn", "requires reflectance, the scene has green in dn.*--sensor"),
+        ("reflectance", "db", "requires reflectance, the scene has green in db"),
+        ("db", "linear", "requires db, the scene has green in linear.*--sar-units"),
         ("dn", "reflectance", "--sensor generic"),
     ],
 )
@@ -264,7 +265,7 @@ def test_unknown_statistics_are_said() -> None:
     spec = make_spec(statistics_known=False)
     found = fit(spec, scene(spec, plus=0.9))
     assert found.warnings == ()
-    assert "does not say what values it was trained on" in found.notes[0]
+    assert "has no training statistics" in found.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,10 @@ from geoseg.bundles.find import find_model
 from geoseg.change.change_map import map_change
 from geoseg.demo.flood_demo import write_scene
 from geoseg.demo.simulated_flood import BANDS, simulate
-from geoseg.engine.make_map import Timed
 from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.on_device import device_sweep
-from geoseg.engine.recipe import NetworkRecipe, Recipe
+from geoseg.engine.recipe import Recipe
 from geoseg.flood.flood_map import map_flood
-from geoseg.pixels import Pixels
 from geoseg.run_record import RunRecord
 from geoseg.runtimes import choose
 from geoseg.runtimes.network_session import NetworkSession
@@ -32,6 +30,7 @@ from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.presets import sensors
 from tests.flood.test_flood_network import SIDE, bundle, pair, raster
 from tests.messages import progress
+from tests.sessions import Opaque
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
@@ -137,7 +136,7 @@ def test_the_map_and_its_polygons_are_the_same(
     assert seconds > 0
 
 
-def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> NetworkRecipe:
+def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> Recipe:
     """A network in torch on the CPU, which is taken for a GPU."""
     model = find_model("water-optical")
     whole = stack.enter_context(open_scene(_optical(folder)[1], sensors()))
@@ -155,8 +154,5 @@ def test_what_works_on_the_hosts_arrays_stays_there(tmp_path: Path) -> None:
         recipe = _recipe(tmp_path, run, stack)
         assert device_sweep(recipe, run) is not None
         assert device_sweep(replace(recipe, on_device=()), run) is None
-        unknown = replace(recipe, session=Timed(recipe.session))
+        unknown = replace(recipe, session=Opaque(recipe.session))
         assert device_sweep(unknown, run) is None, "what it does with scores is not known"
-        fields = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
-        method = Recipe(**{**fields, "prepare": Pixels.physical})
-        assert device_sweep(method, run) is None

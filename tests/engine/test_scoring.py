@@ -11,14 +11,16 @@ from affine import Affine
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from geoseg.engine.blend import Blend, Highest
+from geoseg.engine.blend import Blend
 from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
+from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.pixels import NODATA_CLASS, Pixels, Strip
 from geoseg.run_record import Progress, no_progress
+from geoseg.spec import ClassSpec
 
 Scores = NDArray[np.float32]
 
@@ -85,6 +87,27 @@ def _scene(height: int = 83, width: int = 131) -> Scores:
     return data
 
 
+def _recipe(
+    source: ArraySource, session: Neighbourhood, *, blend: Blend = "crop", threshold: float = 0.5
+) -> Recipe:
+    return Recipe(
+        task="test",
+        layer="test",
+        classes=(
+            ClassSpec(value=0, label="land", colour="#000000"),
+            ClassSpec(value=1, label="water", colour="#0000ff"),
+        ),
+        source=source,
+        bands=("green",),
+        session=session,
+        prepare=Pixels.physical,
+        blend=blend,
+        tile=16,
+        overlap=2,
+        threshold=threshold,
+    )
+
+
 def _map(
     source: ArraySource,
     session: Neighbourhood,
@@ -100,17 +123,8 @@ def _map(
     ranges = column_bands(tiles, bands=1, itemsize=4, planes=1, limit_mib=None)
     if widest is not None:
         ranges = [range(c, min(c + widest, tiles.cols)) for c in range(0, tiles.cols, widest)]
-    job = Job(
-        source=source,
-        bands=("green",),
-        session=session,
-        prepare=Pixels.physical,
-        tiles=tiles,
-        blend=blend,
-        decide=Highest(values=(0, 1), threshold=0.9),
-        column_bands=tuple(ranges),
-        scratch=folder,
-    )
+    recipe = _recipe(source, session, blend=blend, threshold=0.9)
+    job = Job(recipe=recipe, tiles=tiles, column_bands=tuple(ranges), scratch=folder)
     strips: list[Strip] = []
     preview = Preview(source.grid, ("green",), longest=40)
     score(job, strips.append, preview, progress)
@@ -189,17 +203,8 @@ def test_a_damaged_row_is_told_and_nothing_hangs(tmp_path: Path) -> None:
 def test_an_error_of_the_consumer_comes_out(tmp_path: Path) -> None:
     source = ArraySource(_scene())
     tiles = TileGrid(grid=source.grid, size=16, overlap=2)
-    job = Job(
-        source=source,
-        bands=("green",),
-        session=Neighbourhood(),
-        prepare=Pixels.physical,
-        tiles=tiles,
-        blend="crop",
-        decide=Highest(values=(0, 1)),
-        column_bands=(range(tiles.cols),),
-        scratch=tmp_path,
-    )
+    recipe = _recipe(source, Neighbourhood())
+    job = Job(recipe=recipe, tiles=tiles, column_bands=(range(tiles.cols),), scratch=tmp_path)
 
     def refuse(strip: Strip) -> None:
         raise OSError(f"no room for row {strip.row}")

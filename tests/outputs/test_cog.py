@@ -20,7 +20,8 @@ from pyproj import CRS
 from geoseg.errors import OutputError
 from geoseg.grid import Grid
 from geoseg.outputs import cog as cog_module
-from geoseg.outputs import open_raster, read_record
+from geoseg.outputs import open_raster
+from geoseg.outputs.record import read_record
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
@@ -173,7 +174,7 @@ def test_a_run_that_stops_leaves_the_old_raster(
         run(first, stop=True)
     with pytest.raises(OutputError, match="only 20 of 40 rows"):
         run(first)
-    with pytest.raises(OutputError, match="given for row 0"):
+    with pytest.raises(OutputError, match="does not fit at row 0"):
         run(second, first)
     assert [item.name for item in tmp_path.iterdir()] == ["classes.tif"]
     assert path.read_bytes() == b"the old raster"

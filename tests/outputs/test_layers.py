@@ -20,8 +20,10 @@ from pyproj import CRS
 from geoseg.errors import OutputError
 from geoseg.features import Features
 from geoseg.grid import Grid
-from geoseg.outputs import FORMATS, Layer, OutputFiles, companions, open_layers, read_record, write_bands
+from geoseg.outputs import Layer, OutputFiles, companions, formats, open_layers
 from geoseg.outputs.layer import Kind
+from geoseg.outputs.measure import write_bands
+from geoseg.outputs.record import read_record
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
@@ -53,7 +55,7 @@ def write(
 
 
 @pytest.mark.parametrize("count", [0, 7])
-@pytest.mark.parametrize("suffix", [suffix for suffix in FORMATS if suffix != ".json"])
+@pytest.mark.parametrize("suffix", [suffix for suffix in formats() if suffix != ".json"])
 def test_every_format_holds_both(
     count: int, suffix: str, layers: tuple[Layer, Layer], make_features: Make, record: RunRecord,
     footprint: Features, tmp_path: Path,
@@ -120,9 +122,9 @@ def test_layers_take_their_own_geometries_only(
     path = tmp_path / "map.gpkg"
     with OutputFiles([path], overwrite=False) as beside:
         sink = open_layers(path, layers, beside=beside)
-        with pytest.raises(OutputError, match="layer 'sites' takes points only"):
+        with pytest.raises(OutputError, match="layer 'sites' accepts only points"):
             sink.write(make_features(2))
-        with pytest.raises(OutputError, match="layer 'squares' takes polygons only"):
+        with pytest.raises(OutputError, match="layer 'squares' accepts only polygons"):
             sink.write(points_of(make_features(2)), "squares")
     assert list(tmp_path.iterdir()) == []
 

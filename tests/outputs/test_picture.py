@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from geoseg.engine.preview import rasterise
 from geoseg.errors import OutputError
-from geoseg.outputs import draw_picture
-from geoseg.outputs.picture import area_text, rasterise, round_length
+from geoseg.outputs.picture import area_text, draw_picture, round_length
 from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
 from tests.together import together

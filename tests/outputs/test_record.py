@@ -13,7 +13,7 @@ import shapely
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.outputs import read_record
+from geoseg.outputs.record import read_record
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson", ".parquet"])

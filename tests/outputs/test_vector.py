@@ -18,23 +18,24 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError, RuntimeMissingError, UsageError
 from geoseg.features import Features
-from geoseg.outputs import FORMATS, VectorSink, companions, open_vector, read_record
+from geoseg.outputs import StagedSink, companions, formats, open_vector
 from geoseg.outputs import parquet as parquet_module
 from geoseg.outputs import table as table_module
 from geoseg.outputs.layer import Kind
+from geoseg.outputs.record import read_record
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
 from tests.together import together
 
-SUFFIXES = sorted(FORMATS)
+SUFFIXES = sorted(formats())
 Make = Callable[[int], Features]
-Open = Callable[..., AbstractContextManager[VectorSink]]
+Open = Callable[..., AbstractContextManager[StagedSink]]
 
 
 @pytest.fixture
 def open_flood(classes: tuple[ClassSpec, ...], schema: Mapping[str, Kind], crs: CRS) -> Open:
     @contextmanager
-    def open_it(path: Path, *, overwrite: bool = False, to: CRS | None = crs) -> Iterator[VectorSink]:
+    def open_it(path: Path, *, overwrite: bool = False, to: CRS | None = crs) -> Iterator[StagedSink]:
         with together(path, *companions(path), overwrite=overwrite) as beside:
             yield open_vector(path, layer="flood", classes=classes, schema=schema, crs=to, beside=beside)
 
@@ -279,7 +280,7 @@ def test_a_module_of_the_folder_is_a_format(tmp_path: Path) -> None:
     code = (
         "import sys, geoseg.outputs as outputs\n"
         "outputs.__path__.append(sys.argv[1])\n"
-        "print(*outputs._find_formats())\n"
+        "print(*outputs.formats())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True

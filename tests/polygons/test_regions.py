@@ -189,5 +189,5 @@ def test_a_grid_may_end_at_the_poles() -> None:
 def test_pixels_without_a_place_on_the_ground_are_refused() -> None:
     classes = np.ones((4, 4), np.uint8)
     grid = Grid(crs=CRS.from_epsg(4326), transform=Affine(1, 0, 20, 0, -1, 92), height=4, width=4)
-    with pytest.raises(SceneError, match="row 0, column 0 has no place"):
+    with pytest.raises(SceneError, match="row 0, column 0 lies outside"):
         RegionTable(grid).add(Strip(row=0, classes=classes, scores=classes))

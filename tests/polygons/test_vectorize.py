@@ -21,8 +21,7 @@ from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
-from geoseg.polygons import Cleaning, Edits, PatchTable, Polygoniser
-from geoseg.polygons.regions import RegionTable
+from geoseg.polygons import Cleaning, Edits, Polygoniser
 
 Classes = NDArray[np.uint8]
 LABELS = {1: "flood", 2: "permanent water"}
@@ -48,18 +47,12 @@ def _map(
     """Polygonise a raster in strips that end before the rows `cuts`."""
     grid = grid or _grid(classes)
     scores = np.full(classes.shape, 200, np.uint8) if scores is None else scores
-    table, polygoniser = RegionTable(grid), Polygoniser(grid, cleaning or Cleaning(), LABELS)
-    patches = PatchTable(grid) if cleaning is not None and cleaning.min_patch else None
-    batches = []
+    polygoniser = Polygoniser(grid, cleaning or Cleaning(), LABELS)
     edges = [0, *sorted(cut for cut in set(cuts or []) if 0 < cut < len(classes)), len(classes)]
-    for start, stop in pairwise(edges):
-        strip = Strip(row=start, classes=classes[start:stop], scores=scores[start:stop])
-        runs, closed = table.add(strip)
-        polygoniser.add_rows(start, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
-        batches.append(polygoniser.close(closed, patches.add(strip, runs, closed) if patches else None))
-    polygoniser.end_rows()
-    closed = table.finish()
-    batches.append(polygoniser.close(closed, patches.finish(closed) if patches else None))
+    batches = [
+        polygoniser.add(Strip(row=start, classes=classes[start:stop], scores=scores[start:stop]))
+        for start, stop in pairwise(edges)
+    ]
     batches.append(polygoniser.finish())
     return (
         Features(
@@ -401,7 +394,7 @@ def test_reprojection_moves_the_polygons() -> None:
 def test_reprojection_to_where_there_is_no_place_is_refused() -> None:
     classes = np.ones((4, 4), np.uint8)
     southern = _grid(classes, 4326, Affine(1, 0, 20, 0, -1, -86))
-    with pytest.raises(UsageError, match="no place in"):
+    with pytest.raises(UsageError, match="outside the domain of"):
         _map(classes, grid=southern, cleaning=Cleaning(dst_crs=CRS.from_user_input("+proj=gnom +lat_0=90")))
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geoseg.change.change_network import BothDates
-from geoseg.engine.make_map import Timed
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.runtimes import Session
@@ -21,6 +20,7 @@ from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ModelSpec
 from tests.flood.test_flood_network import LIMITS, known
+from tests.sessions import Opaque
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
@@ -100,4 +100,4 @@ def test_the_network_is_found_or_nothing(make_network: Callable[..., ModelSpec])
     assert network_of(network) is network
     assert network_of(BothDates(Flipped(network), 3, 2)) is network
     assert network_of(Slanted(1)) is None
-    assert network_of(Flipped(Timed(network))) is None, "what a session between them does is not known"
+    assert network_of(Flipped(Opaque(network))) is None, "what a session between them does is not known"

@@ -1,5 +1,5 @@
-"""Scoring on the device: stored pixels go there, classes and scores of finished rows come back.
+"""Scoring on GPUs: stored pixels are copied to the device, classes and scores of finished rows to the host.
 
-Everything here works on torch tensors of any device, so that what runs on GPUs is tested on processors. It
-is imported only where a network was loaded on a device.
+The code works on torch tensors of any device, so that tests run it on the CPU. It is imported only if a
+network was loaded on a GPU.
 """

@@ -1,4 +1,4 @@
-"""How many tiles a call carries: as many as pay and as the device's memory holds."""
+"""Batch size of a device: the fastest that fits into its memory."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import torch
 from geoseg.runtimes.cuda import DeviceMemoryError
 
 PAYS = 1.05
-"""How much faster a doubled batch must be, to be worth its memory."""
+"""Least speed-up for which a doubled batch is used."""
 
 MOST = 256
-"""Tiles; more never paid for tiles of useful size."""
+"""Largest batch in tiles; larger ones were not faster."""
 
 TRIES = 2
-"""Timed calls a size, after one that is not."""
+"""Timed calls for each size, after one warm-up."""
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, DeviceMemoryError)
 
 
 class Batch:
-    """The batch size of one device: found by doubling, halved where memory runs out."""
+    """Batch size of one device, halved when memory runs out."""
 
     def __init__(self, size: int, *, least: int = 1) -> None:
         """Start with a size.
 
         Args:
             size: tiles a call.
-            least: tiles below which there is nothing to halve.
+            least: smallest number of tiles a call.
         """
         self.size = size
         self._least = least
 
     def run(self, count: int, work: Callable[[int, int], None]) -> None:
-        """Work through `count` tiles in batches; a batch that does not fit is tried again at half the size.
+        """Process `count` tiles in batches; a batch that does not fit is repeated at half the size.
 
         Args:
             count: tiles.
-            work: does the tiles from its first argument on, as many as its second says. Where it runs out
-                of memory it must have changed nothing: it is called again.
+            work: processes tiles, given the first and their number. It is called again after it ran out of
+                memory, and must not have changed anything then.
 
         Raises:
-            DeviceMemoryError: not even the least batch fits.
+            DeviceMemoryError: the smallest batch does not fit.
         """
         done = 0
         while done < count:
@@ -54,31 +54,31 @@ class Batch:
             except MEMORY_ERRORS as error:
                 if self.size <= self._least:
                     raise DeviceMemoryError(
-                        f"the device has too little memory for {self.size} tiles at once; say a smaller "
+                        f"the device has too little memory for a batch of {self.size} tiles; give a smaller "
                         "--tile, or --device cpu"
                     ) from error
             else:
                 done += step
                 continue
-            # Only here: what the failed call held is gone with its error.
+            # Only after the handler: the memory of the failed call is released with its error.
             self.size = max(self._least, self.size // 2)
             torch.cuda.empty_cache()
 
 
 def find_batch(run: Callable[[int], object], allowed: range, row: int, device: Any) -> int:
-    """Find the batch size of a device: doubled until memory, throughput or a row of tiles stops.
+    """Return the batch size of a device, doubled up to the limit of memory, throughput or a row of tiles.
 
-    Batches do not reach beyond a row, and its last one is filled up: a row of 25 tiles is done in two batches
-    of 13 rather than of 16.
+    Batches do not extend over a row, and the last one is padded: a row of 25 tiles is processed in two
+    batches of 13 rather than of 16.
 
     Args:
         run: scores a number of tiles.
-        allowed: sizes that the network takes.
+        allowed: sizes that the network accepts.
         row: tiles of a row.
         device: of torch.
 
     Raises:
-        DeviceMemoryError: not even the least size fits.
+        DeviceMemoryError: the smallest size does not fit.
     """
     best, rate = 0, 0.0
     least = allowed.start
@@ -89,19 +89,19 @@ def find_batch(run: Callable[[int], object], allowed: range, row: int, device: A
         except MEMORY_ERRORS as error:
             if not best:
                 raise DeviceMemoryError(
-                    f"{device}: too little memory for {size} tiles at once; say a smaller --tile"
+                    f"{device}: too little memory for a batch of {size} tiles; give a smaller --tile"
                 ) from error
             found = 0.0
         if best and found < rate * PAYS:
             break
         best, rate = size, found
-    # What larger sizes took is free for others, such as TensorRT.
+    # Release the memory of larger sizes for others, such as TensorRT.
     torch.cuda.empty_cache()
     return max(least, -(-row // -(-row // best)))
 
 
 def _doubled(least: int, most: int) -> Iterator[int]:
-    """Sizes from the least to the most, each twice the one before but for the last."""
+    """Yield sizes from `least` to `most`, each twice the one before except the last."""
     size = least
     while size < most:
         yield size
@@ -110,7 +110,7 @@ def _doubled(least: int, most: int) -> Iterator[int]:
 
 
 def _seconds(run: Callable[[int], object], size: int, device: Any) -> float:
-    """Seconds of a call, after a first one that sets up."""
+    """Return the seconds of a call, after one warm-up."""
     run(size)
     _finish(device)
     begun = time.perf_counter()

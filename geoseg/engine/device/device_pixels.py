@@ -1,4 +1,4 @@
-"""Stored pixels to a network's input, on a device: what `engine.normalise.Normaliser` does with numpy."""
+"""Normalise stored pixels on a device, as `engine.normalise.Normaliser` does with numpy."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from geoseg.engine.normalise import Normaliser
 from geoseg.pixels import Pixels
 
 SAME_BITS = {np.dtype(np.uint16): np.int16, np.dtype(np.uint32): np.int32, np.dtype(np.uint64): np.int64}
-"""Types that torch computes with only in part, and those that carry their bits to the device."""
+"""Types that torch supports only in part, and signed types of the same size that transfer their bits."""
 
 EXACT_IN_FLOAT32 = frozenset({"uint8", "int8", "uint16", "int16", "float16", "float32"})
-"""Types whose values float32 holds; the others are normalised in float64, as on the host."""
+"""Types whose values are exact in float32; others are normalised in float64, as on the host."""
 
 
 class DevicePixels:
     """The pixels of one tile row on a device."""
 
     def __init__(self, normaliser: Normaliser, pixels: Pixels, device: Any) -> None:
-        """Send a tile row over, as it is stored; on CUDA the host goes on meanwhile.
+        """Copy a tile row to the device as stored; on CUDA the copy is asynchronous.
 
         Args:
-            normaliser: says what becomes of which bands.
-            pixels: stored values (B, H, W) that hold them.
+            normaliser: of the network.
+            pixels: stored values (B, H, W) of its bands and layers.
             device: of torch.
 
         Raises:
@@ -38,7 +38,7 @@ class DevicePixels:
         self._device = device
         exact = data.dtype.name in EXACT_IN_FLOAT32
         self._working = torch.float32 if exact else torch.float64
-        # Before the pixels: the host waits for small copies, and would wait for the pixels with them.
+        # Before the pixels: the host waits for small copies, and would also wait for pixels sent earlier.
         self._affine(
             normaliser, [pixels.scale[index] for index in order], [pixels.offset[index] for index in order]
         )
@@ -48,7 +48,7 @@ class DevicePixels:
         self._sent = torch.cuda.current_stream(device).record_event() if device.type == "cuda" else None
 
     def _affine(self, normaliser: Normaliser, scales: list[float], offsets: list[float]) -> None:
-        """One factor and one shift a channel; limits of the network's channels in its own units."""
+        """Set factor and shift of each channel, and the limits of the network's channels in model units."""
         spec, count = normaliser.spec, len(normaliser.spec.bands)
         pairs = list(zip(spec.bands, scales, offsets, strict=False))
         factors = [scale * spec.scale / band.std for band, scale, _ in pairs]
@@ -64,10 +64,10 @@ class DevicePixels:
         return torch.tensor(values, dtype=dtype or self._working, device=self._device).reshape(1, -1, 1, 1)
 
     def arrive(self, stream: Any) -> None:
-        """Let a stream of the device wait for the pixels, which then belong to it.
+        """Make a stream of the device wait for the pixels, and record their use on it.
 
         Args:
-            stream: of torch; None: the device has none.
+            stream: of torch; None: the device has no streams.
         """
         if stream is None or self._sent is None:
             return
@@ -96,12 +96,12 @@ class DevicePixels:
         return values
 
     def valid(self, rows: slice, cols: slice) -> Any:
-        """Which pixels of the row were observed, (H, W)."""
+        """Return the mask of the row, (H, W); True = observed."""
         return self._valid[rows, cols]
 
 
 def _send(array: NDArray[np.generic], device: Any) -> Any:
-    """Copy an array to a device; through pinned memory where the device can fetch it itself."""
+    """Copy an array to a device; to CUDA through pinned memory."""
     same = SAME_BITS.get(array.dtype)
     plain = np.ascontiguousarray(array if same is None else array.view(same))
     tensor = torch.from_numpy(plain)
@@ -111,7 +111,7 @@ def _send(array: NDArray[np.generic], device: Any) -> Any:
 
 
 def _unsigned(stored: Any, dtype: np.dtype[np.generic]) -> Any:
-    """Undo what `_send` did to the sign."""
+    """Return the unsigned values of an array that `_send` copied as signed."""
     if dtype == np.uint16:
         return stored.to(torch.int32).bitwise_and_(0xFFFF)
     if dtype == np.uint32:

@@ -1,4 +1,4 @@
-"""One device's work: the tiles of a tile row become the row's blended sums, which stay on the device."""
+"""Score the tiles of a row on one device; the blended sums stay there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from geoseg.runtimes.graph import DeviceGraph
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSums:
-    """The blended scores of one tile row on a device, before its neighbours' share."""
+    """Blended scores of one tile row on a device, without the overlap of its neighbours."""
 
     sums: Any
     """(K, size, width) float32."""
@@ -30,8 +30,8 @@ class RowSums:
 class RowScorer:
     """Scores tile rows on one device.
 
-    A row's sums are made from zero in tile order, whatever the device and the batch; the share of the row
-    before is added later. So it does not matter which device had which row.
+    The sums of a row start from zero and are added in tile order on any device and with any batch; the
+    overlap with the row before is added later. So the result does not depend on the device of a row.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class RowScorer:
         *,
         batch: int | None,
     ) -> None:
-        """Take a network on its device.
+        """Use a network on its device.
 
         Args:
             graph: of the network.
-            session: what is done with tiles.
+            session: scores the tiles.
             tiles: how the grid is cut.
             blend: how overlapping tiles are joined.
-            batch: tiles a call; None: found by trying.
+            batch: tiles a call; None: measured.
         """
         self.device = torch.device(graph.device)
         self._graph, self._session = graph, session
@@ -66,7 +66,7 @@ class RowScorer:
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Queue work on this device's own stream, beside what others queue."""
+        """Run the block on this device's own stream."""
         with torch.inference_mode():
             if self._stream is None:
                 yield
@@ -75,7 +75,7 @@ class RowScorer:
                 yield
 
     def send(self, row: TileRow) -> DevicePixels:
-        """Send a row's pixels to the device; on CUDA they travel while the row before is scored."""
+        """Copy the pixels of a row to the device; on CUDA while the row before is scored."""
         with torch.inference_mode():
             if self._copying is None:
                 return DevicePixels(self._session.normaliser, row.pixels, self.device)
@@ -91,8 +91,8 @@ class RowScorer:
             span: tile columns of the row.
 
         Raises:
-            ModelError: the network gives what is no number.
-            DeviceMemoryError: not even the least batch fits.
+            ModelError: the network returns NaN.
+            DeviceMemoryError: the smallest batch does not fit.
         """
         tiles = self._tiles
         with self.current():
@@ -104,11 +104,11 @@ class RowScorer:
             def work(first: int, count: int) -> None:
                 part = wanted[first : first + count]
                 if self._blend != "crop":
-                    # All of them before the first tile is added: a call without memory is done again.
+                    # All weights before the first tile is added: a call that runs out of memory is repeated.
                     for tile in part:
                         self._weight(tile)
                 lefts = [(tile.col - span.start) * tiles.stride for tile in part]
-                # A last batch is filled up, so that every call has one shape and one set of kernels.
+                # The last batch is padded, so that all calls have one shape and one set of kernels.
                 batch = pixels.tiles(lefts, tiles.size, self.batch.size)
                 scores = self._session(self._graph, batch)[:count]
                 whole.logical_and_(~torch.isnan(scores.amin()))
@@ -116,7 +116,7 @@ class RowScorer:
                     self._add(sums, tile, left, own)
 
             self.batch.run(len(wanted), work)
-            # Asked once a row: each question makes the device wait.
+            # Checked once a row: each check makes the device wait.
             if not bool(whole):
                 raise self._session.network.no_number(self._graph.description)
         return RowSums(sums=sums, pixels=pixels)

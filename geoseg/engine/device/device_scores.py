@@ -1,4 +1,4 @@
-"""Raw output to scores, and scores to classes, on a device: `runtimes.activation` and `mosaic.decide`."""
+"""Raw output to scores and scores to classes on a device, as `runtimes.activation` and `engine.blend` do."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from geoseg.spec import Activation
 
 
 def activate(activation: Activation, raw: Any, temperature: float = 1.0) -> Any:
-    """Turn raw output (N, K, H, W) float32 into scores in 0..1.
+    """Return the scores in 0..1 of raw output (N, K, H, W) float32.
 
     Args:
-        activation: `none` for networks that end in one.
+        activation: `none` for networks whose last layer is an activation.
         raw: of a network.
-        temperature: what logits are divided by.
+        temperature: divisor of the logits.
 
     Returns:
         (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; its own memory.
@@ -42,16 +42,16 @@ def _tempered(scores: Any, temperature: float) -> Any:
 def decide(
     scores: Any, valid: Any, values: tuple[int, ...], threshold: float, nodata: int
 ) -> tuple[Any, Any]:
-    """Turn scores (K, H, W) into class values and the 255ths of their scores, (H, W) both.
+    """Return class values and scores in 255ths, (H, W) both, of scores (K, H, W).
 
     Args:
         scores: in 0..1. With K = 1 the plane is the score of the second class.
         valid: (H, W); True = observed.
         values: the class value of each plane; two where K = 1. Ties go to the first.
         threshold: of K = 1; the second class wins strictly above it.
-        nodata: class value where nothing was observed.
+        nodata: class value of unobserved pixels.
     """
-    # One byte a class where that is enough: they are copied to the host.
+    # One byte if it is enough, because classes are copied to the host.
     kind = torch.uint8 if nodata == 255 else torch.int32
     table = torch.tensor(values, dtype=kind, device=scores.device)
     if len(scores) == 1:
@@ -72,5 +72,5 @@ def decide(
 
 
 def _quantise(scores: Any) -> Any:
-    """255ths, rounded to the nearest."""
+    """Return scores as rounded 255ths."""
     return (scores * 255 + 0.5).clamp(0, 255).to(torch.int32)

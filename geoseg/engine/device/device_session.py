@@ -1,4 +1,4 @@
-"""A session on devices: its network's graphs there, and its own arithmetic around them, as on the host."""
+"""Run a session on devices: the graphs of its network there, and the session's arithmetic around them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from geoseg.runtimes.network_session import NetworkSession
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSession:
-    """What a session does with tiles that lie on a device."""
+    """Scores tiles on a device as a session does on the host."""
 
     normaliser: Normaliser
-    """What the session is given."""
+    """Of the session's input."""
     session: Session
     network: NetworkSession
-    """The network around which the session stands, or the session itself."""
+    """The network within the session, or the session itself."""
 
     @property
     def planes(self) -> int:
-        """K of its scores."""
+        """Return K, the number of score planes."""
         return self.session.planes
 
     def __call__(self, graph: DeviceGraph, batch: Any) -> Any:
-        """Score tiles (N, C, H, W) on a graph's device to (N, K, H, W) in 0..1, there too.
+        """Score tiles (N, C, H, W) on a graph's device to (N, K, H, W) in 0..1, on that device.
 
         Args:
             graph: the network on that device.

@@ -1,4 +1,4 @@
-"""Tile rows dealt out to devices, and finished rows in order: the sweep of `engine.scoring` on GPUs."""
+"""The sweep of `engine.scoring` on GPUs: tile rows are distributed to devices and finished in order."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geoseg.engine.blend import Blend, Highest
+from geoseg.engine.blend import Blend, Decide, Highest
 from geoseg.engine.device.device_rows import RowScorer, RowSums
 from geoseg.engine.device.device_scores import decide
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
-from geoseg.engine.scoring import Finished, Job, observed
+from geoseg.engine.scoring import Finished, Job, observed_tiles
 from geoseg.grid import TileGrid, Window
 from geoseg.pixels import Classes, nodata_class
 from geoseg.runtimes.graph import DeviceGraph
 
 
 def reaches(device: str) -> bool:
-    """Whether torch can put tensors on a device."""
+    """Return whether torch can use a device."""
     return device == "cpu" or torch.cuda.is_available()
 
 
 class DeviceSweep:
     """Scores tile columns on one or several devices.
 
-    Rows are dealt out in turn, one device a thread; each device normalises, scores and blends a row for
-    itself. In order, a row's sums then take the share of the row before and become classes, still on the
-    device; where more is decided than the highest score, as with codes of class pairs, which are counted in
-    ground area on the way, the host decides. The result is that of one device, bit for bit where the devices
-    are of one kind.
+    Rows are distributed in turn, with one thread a device; each device normalises, scores and blends a row.
+    In row order, the sums of the row before are then added in the overlap, and the device decides the
+    classes. The host decides if the decision is not the highest score, such as codes of class pairs,
+    whose area is counted. The result equals that of one device, bit for bit on devices of the same model.
     """
 
     def __init__(
@@ -47,90 +46,91 @@ class DeviceSweep:
         *,
         batch: int | None = None,
     ) -> None:
-        """Take the network on each device.
+        """Use the network on each device.
 
         Args:
-            graphs: one a device.
-            session: what is done with tiles.
-            batch: tiles a call; None: found by trying on the first device.
+            graphs: one for each device.
+            session: scores the tiles.
+            batch: tiles a call; None: measured on the first device.
         """
         self._graphs, self._session = graphs, session
         self._batch = batch
         self._scorers: list[RowScorer] = []
         self._made_for: tuple[TileGrid, Blend] | None = None
-        self.seconds = 0.0
-        """Spent waiting for devices."""
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Tiles a call on each device; empty before the first sweep."""
+        """Return the batch size of each device; empty before the first sweep."""
         return tuple(scorer.batch.size for scorer in self._scorers)
 
     def __call__(self, job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
-        """Score tile columns from top to bottom: first row, classes and scores of the finished rows.
+        """Score tile columns from top to bottom and yield finished rows.
 
         Raises:
-            DeviceMemoryError: a device has too little memory even for the least batch.
-            ModelError: the network gives what are no scores.
+            DeviceMemoryError: a device has too little memory for the smallest batch.
+            ModelError: the network returns NaN.
         """
         scorers = self._ready(job)
         span = range(max(0, cols.start - 1), min(job.tiles.cols, cols.stop + 1))
-        rows = ahead(read_tile_rows(job.source, job.bands, job.tiles, span))
+        rows = ahead(read_tile_rows(job.recipe.source, job.recipe.bands, job.tiles, span))
         finish = _Finishing(job, cols, span)
         waiting: deque[tuple[TileRow, RowScorer, Future[RowSums]]] = deque()
         with ExitStack() as stack:
             threads = [stack.enter_context(ThreadPoolExecutor(1, "geoseg-device")) for _ in scorers]
             for index, row in enumerate(rows):
                 preview.add_pixels(row.pixels)
-                wanted = list(observed(job.tiles, row, span))
+                wanted = list(observed_tiles(job.tiles, row, span))
                 turn = index % len(scorers)
                 pixels = scorers[turn].send(row)
                 sums = threads[turn].submit(copy_context().run, scorers[turn].score, pixels, wanted, span)
                 waiting.append((row, scorers[turn], sums))
                 if len(waiting) > len(scorers):
-                    yield self._finished(finish, *waiting.popleft())
+                    yield _timed(job, finish, *waiting.popleft())
             while waiting:
-                yield self._finished(finish, *waiting.popleft())
-
-    def _finished(
-        self, finish: _Finishing, row: TileRow, scorer: RowScorer, sums: Future[RowSums]
-    ) -> Finished:
-        begun = time.monotonic()
-        try:
-            with scorer.current():
-                return finish(row, sums.result())
-        finally:
-            self.seconds += time.monotonic() - begun
+                yield _timed(job, finish, *waiting.popleft())
 
     def _ready(self, job: Job) -> list[RowScorer]:
-        """Scorers for a job's tiles; the batch found on the first device is that of all."""
-        if self._made_for != (job.tiles, job.blend):
+        """Return the scorers of a job's tiles; all use the batch measured on the first device."""
+        blend = job.recipe.blend
+        if self._made_for != (job.tiles, blend):
             self._scorers = []
             batch = self._batch
             for graph in self._graphs:
-                scorer = RowScorer(graph, self._session, job.tiles, job.blend, batch=batch)
+                scorer = RowScorer(graph, self._session, job.tiles, blend, batch=batch)
                 batch = scorer.batch.size
                 self._scorers.append(scorer)
-            self._made_for = (job.tiles, job.blend)
+            self._made_for = (job.tiles, blend)
         return self._scorers
 
 
+def _timed(job: Job, finish: _Finishing, row: TileRow, scorer: RowScorer, sums: Future[RowSums]) -> Finished:
+    """Finish a row and add the time spent waiting for devices to the job."""
+    begun = time.monotonic()
+    try:
+        with scorer.current():
+            return finish(row, sums.result())
+    finally:
+        job.seconds += time.monotonic() - begun
+
+
 class _Finishing:
-    """Joins rows from top to bottom and decides their classes."""
+    """Adds the overlap of rows from top to bottom and decides their classes."""
 
     def __init__(self, job: Job, cols: range, span: range) -> None:
-        self._job, self._span = job, span
+        self._tiles, self._span = job.tiles, span
+        self._decide: Decide = job.recipe.decision
+        self._dtype = job.recipe.dtype
         stop = min(cols.stop * job.tiles.stride, job.tiles.grid.width)
         self._columns = (cols.start * job.tiles.stride, stop)
         self._shared: torch.Tensor | None = None
 
     def __call__(self, row: TileRow, found: RowSums) -> Finished:
-        """Add what the row before shares, and decide the rows that no later one touches."""
-        job, tiles = self._job, self._job.tiles
+        """Add the overlap with the row before, and decide the rows that are final."""
+        tiles, decision = self._tiles, self._decide
         sums = found.sums
         if self._shared is not None:
             same = self._shared.device == sums.device
-            # By way of the host, so that neither device takes its memory back too early.
+            # Through the host, so that neither device releases its memory too early.
             sums[:, : tiles.overlap] += self._shared if same else self._shared.cpu().to(sums.device)
         self._shared = sums[:, tiles.stride :].clone()
         top = row.row * tiles.stride - tiles.margin
@@ -144,20 +144,20 @@ class _Finishing:
         )
         left = self._span.start * tiles.stride - tiles.margin
         rows, cols = window.slices(Window(row=top, col=left, height=tiles.size, width=sums.shape[2]))
-        if isinstance(job.decide, Highest):
+        if isinstance(decision, Highest):
             classes, quanta = decide(
                 sums[:, rows, cols],
                 found.pixels.valid(rows, cols),
-                job.decide.values,
-                job.decide.threshold,
-                nodata_class(job.dtype),
+                decision.values,
+                decision.threshold,
+                nodata_class(self._dtype),
             )
-            return window.row, _host(classes, job.dtype), _host(quanta, np.uint8)
+            return window.row, _host(classes, self._dtype), _host(quanta, np.uint8)
         valid = row.pixels.valid[window.slices(row.pixels.window)]
-        decided, scores = job.decide(sums[:, rows, cols].cpu().numpy(), valid, window)
+        decided, scores = decision(sums[:, rows, cols].cpu().numpy(), valid, window)
         return window.row, decided, scores
 
 
 def _host(tensor: torch.Tensor, dtype: type[np.unsignedinteger]) -> Classes | NDArray[np.uint8]:
-    """Bring finished rows to the host."""
+    """Copy finished rows to the host."""
     return np.asarray(tensor.cpu().numpy(), dtype)

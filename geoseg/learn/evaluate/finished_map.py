@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import READ_ROWS, Grid, Window
-from geoseg.outputs import FORMATS
+from geoseg.outputs import formats
 from geoseg.pixels import nodata_class
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.raster import Raster, base_name
@@ -62,7 +62,7 @@ class ClassMap:
             self._raster = Raster(gdal_path(path))
         except SceneReadError as error:
             suffix = "." + base_name(path).rpartition(".")[2].lower()
-            if suffix in FORMATS and "does not exist" not in str(error):
+            if suffix in formats() and "does not exist" not in str(error):
                 raise SceneReadError(
                     f"{path}: is a map of polygons; give the class raster that --raster OUT.tif writes"
                 ) from error

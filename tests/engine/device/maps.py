@@ -13,13 +13,14 @@ from affine import Affine
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from geoseg.engine.blend import Decide, Highest
+from geoseg.engine.blend import Decide
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.preview import Preview
+from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, TileGrid, Window
-from geoseg.pixels import Classes, Pixels, Strip, class_dtype
+from geoseg.pixels import Classes, Pixels, Strip
 from geoseg.runtimes import Session
 from geoseg.runtimes.around import network_of
 from geoseg.runtimes.choose import open_session
@@ -151,16 +152,23 @@ def map_of(
     """Score a scene in tiles of 64, on the host or by a sweep: classes and 255ths."""
     tiles = TileGrid(grid=source.grid, size=64, overlap=16)
     step = widest or tiles.cols
-    values = tuple(item.value for item in classes)
-    job = Job(
+    recipe = Recipe(
+        task="test",
+        layer="test",
+        classes=tuple(classes),
         source=source,
         bands=source.band_names,
         session=session if sweep is None else Unasked(session.planes),
         prepare=normaliser,
-        tiles=tiles,
         blend="linear",
-        decide=decide or Highest(values=values, threshold=threshold),
-        dtype=class_dtype(values),
+        tile=64,
+        overlap=16,
+        threshold=threshold,
+        decide=decide,
+    )
+    job = Job(
+        recipe=recipe,
+        tiles=tiles,
         column_bands=tuple(range(c, min(c + step, tiles.cols)) for c in range(0, tiles.cols, step)),
         scratch=folder,
         sweep=sweep,

@@ -60,7 +60,7 @@ def test_memory_bounds_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find(64) == 8
     assert find(20) == 7
     Device(monkeypatch, 1000, holds=0)
-    with pytest.raises(DeviceMemoryError, match="too little memory for 1 tiles at once"):
+    with pytest.raises(DeviceMemoryError, match="too little memory for a batch of 1 tiles"):
         find(64)
 
 
@@ -96,5 +96,5 @@ def test_what_does_not_fit_is_done_in_halves() -> None:
     def never(first: int, count: int) -> None:
         raise DeviceMemoryError("full")
 
-    with pytest.raises(DeviceMemoryError, match="too little memory for 1 tiles"):
+    with pytest.raises(DeviceMemoryError, match="too little memory for a batch of 1 tiles"):
         batch.run(5, never)

@@ -20,7 +20,7 @@ from geoseg.change.change_network import BothDates
 from geoseg.engine.blend import Blend, Highest
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.reading import read_tile_rows
-from geoseg.engine.scoring import observed
+from geoseg.engine.scoring import observed_tiles
 from geoseg.flood.choice import HAND, PERMANENT
 from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.grid import TileGrid
@@ -96,8 +96,9 @@ def test_pixels_stay_on_the_gpu(kind: str, blend: Blend) -> None:
     tiles = TileGrid(grid=source.grid, size=64, overlap=16)
     job: Any = SimpleNamespace(
         tiles=tiles,
-        decide=Highest(values=tuple(range(max(2, session.planes))), threshold=0.5),
-        dtype=np.uint8,
+        recipe=SimpleNamespace(
+            decision=Highest(values=tuple(range(max(2, session.planes))), threshold=0.5), dtype=np.uint8
+        ),
     )
     span, graph = range(tiles.cols), OnGpu()
     on_device = DeviceSession(normaliser=normaliser, session=session, network=network)
@@ -110,7 +111,7 @@ def test_pixels_stay_on_the_gpu(kind: str, blend: Blend) -> None:
         scorer = RowScorer(cast(DeviceGraph, graph), on_device, tiles, blend, batch=4)
         finish = _Finishing(job, span, span)
         for row in read_tile_rows(source, source.band_names, tiles, span):
-            wanted = list(observed(tiles, row, span))
+            wanted = list(observed_tiles(tiles, row, span))
             finish(row, scorer.score(scorer.send(row), wanted, span))
     assert asked.call_count == tiles.rows
     assert {(str(tensor.device), tensor.dtype) for tensor in came} == {(GPU, torch.uint8)}
