@@ -12,8 +12,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.bundles.description import read_table
 from geoseg.bundles.find import DESCRIPTION, description_of, user_folder
-from geoseg.bundles.mlm import Asset
-from geoseg.bundles.onnx_metadata import first_problem
+from geoseg.bundles.mlm import ModelAsset, first_problem
 from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.inputs import not_an_input
@@ -29,7 +28,7 @@ LOG = logging.getLogger(__name__)
 WEIGHT_ROLES = frozenset({"mlm:model", "mlm:weights"})
 """Roles of the asset with the weights: the STAC MLM extension's, and its older name."""
 
-_ASSETS = TypeAdapter(dict[str, Asset])
+_ASSETS = TypeAdapter(dict[str, ModelAsset])
 
 
 def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> Path:
@@ -71,7 +70,7 @@ def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> P
     return folder
 
 
-def _weights(item: dict[str, JsonValue], where: Path) -> tuple[str, Asset]:
+def _weights(item: dict[str, JsonValue], where: Path) -> tuple[str, ModelAsset]:
     """Key and facts of the asset with the weights, the ONNX file where there are several."""
     try:
         assets = _ASSETS.validate_python(item.get("assets"))
@@ -123,7 +122,7 @@ def _check(folder: Path, where: Path, weights: Path, sha256: str, *, overwrite: 
         raise OutputError(f"{taken[0]}: exists; add --overwrite to replace this model")
 
 
-def _write(folder: Path, text: str, weights: Path, asset: Asset, progress: Progress) -> None:
+def _write(folder: Path, text: str, weights: Path, asset: ModelAsset, progress: Progress) -> None:
     """Fetch the weights beside their place, and put them there together with the description."""
     from geoseg.files.disk import writing
     from geoseg.files.output_files import OutputFiles, write_texts

@@ -1,1 +1,1 @@
-"""Bundles: what a model says of itself, found by name, folder or file, and checked."""
+"""Bundles: models with their descriptions, found by name, folder or file, and checked."""

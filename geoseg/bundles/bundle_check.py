@@ -1,4 +1,4 @@
-"""Whether a network is what its description says: found out by hashing and running it."""
+"""Checks of a network against its description: its SHA-256, its inputs and outputs, and a run."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ from geoseg.spec.layouts import Axis, as_ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with a model."""
+    """A problem of a model."""
 
     level: Literal["error", "warning"]
-    """`error`: it cannot be used, or would map wrongly."""
+    """`error`: the model cannot be used, or its maps would be wrong."""
     text: str
-    """What, where, what to do."""
+    """Problem, place and remedy."""
 
 
 def check_spec(spec: AnyModel) -> list[Finding]:
-    """Check licence, SHA-256, and inputs and outputs of the network by running one tile or footprint.
+    """Check licence and SHA-256, and the inputs and outputs in a run of one tile or footprint.
 
     Raises:
         RuntimeMissingError: onnxruntime is not installed.
     """
     found: list[Finding] = []
     if spec.licence == "unknown":
-        found.append(_warning(f"{spec.name}: states no licence, so nobody may rely on using it"))
+        found.append(_warning(f"{spec.name}: states no licence; its use may not be permitted"))
     if not spec.sha256:
-        found.append(_warning(f"{spec.name}: states no SHA-256, so damaged weights go unnoticed"))
+        found.append(_warning(f"{spec.name}: states no SHA-256; geoseg cannot detect damaged weights"))
     inputs: tuple[InputSpec, ...] = spec.inputs if isinstance(spec, ClassifierSpec) else (spec,)
     if not all(given.statistics_known for given in inputs):
-        found.append(_warning(f"{spec.name}: states no training mean and std; scenes' ranges go unjudged"))
+        found.append(
+            _warning(f"{spec.name}: states no training mean and std; value ranges of scenes are not checked")
+        )
     try:
         header = read_header(spec.weights)
         _check_hash(spec)
@@ -58,35 +60,36 @@ def _check_hash(spec: AnyModel) -> None:
     if not spec.sha256:
         return
     with spec.weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != spec.sha256.lower():
-        raise ModelError(f"{spec.weights}: SHA-256 is {found}, its description says {spec.sha256.lower()}")
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 != spec.sha256.lower():
+        raise ModelError(f"{spec.weights}: SHA-256 is {sha256}, its description states {spec.sha256.lower()}")
 
 
 def _check_inputs(spec: AnyModel, header: OnnxHeader) -> None:
-    """See that the graph has the inputs that are described, with as many channels."""
+    """Check that the graph has the described inputs with the same number of channels."""
     names = [port.name for port in header.inputs]
     for name, (bands, order) in _described(spec, names).items():
         if name not in names:
-            raise ModelError(f"{spec.weights}: has no input {name!r}; there is {', '.join(names)}")
+            raise ModelError(f"{spec.weights}: the graph has no input {name!r}; it has {', '.join(names)}")
         port = next(port for port in header.inputs if port.name == name)
         channels = port.shape[order.index("channel")] if port.shape and len(port.shape) == 4 else None
         if channels not in {None, bands}:
             raise ModelError(
-                f"{spec.weights}: takes {channels} channels, its description names {bands} bands, and the "
-                f"order of axes {', '.join(order)}"
+                f"{spec.weights}: the network has {channels} input channels, but its description "
+                f"names {bands} "
+                f"bands and the order of axes {', '.join(order)}"
             )
 
 
 def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, tuple[int, tuple[Axis, ...]]]:
-    """Number of bands and order of axes of each input, by the name that the graph should have for it."""
+    """Return the number of bands and the order of axes of each described input, by name."""
     if isinstance(spec, ClassifierSpec):
         return {given.name: (len(given.bands), given.dim_order) for given in spec.inputs}
     return {spec.input_name or names[0]: (len(spec.bands), spec.dim_order)}
 
 
 def _check_run(spec: AnyModel) -> None:
-    """Run one tile or footprint of zeros and look at what comes out."""
+    """Run one tile or footprint of zeros and check the output."""
     try:
         import onnxruntime  # noqa: PLC0415 - optional and slow to import
         from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
@@ -105,7 +108,9 @@ def _check_run(spec: AnyModel) -> None:
         }
         (scores,) = session.run([output], feed)
     except _errors(state) as error:
-        raise ModelError(f"{spec.weights}: does not run: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"{spec.weights}: onnxruntime cannot run the network: {str(error).splitlines()[0]}"
+        ) from error
     if isinstance(spec, ClassifierSpec):
         _check_classes(spec, scores.shape, batch)
     else:
@@ -113,7 +118,7 @@ def _check_run(spec: AnyModel) -> None:
 
 
 def _shapes(spec: AnyModel, first: str, batch: int) -> dict[str, tuple[int, ...]]:
-    """What each input is given, in its own order of axes."""
+    """Return the shape of each input in its order of axes."""
     if isinstance(spec, ClassifierSpec):
         return {
             given.name: as_ordered(
@@ -128,7 +133,8 @@ def _shapes(spec: AnyModel, first: str, batch: int) -> dict[str, tuple[int, ...]
 def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> None:
     if shape != (batch, len(spec.classes)):
         raise ModelError(
-            f"{spec.weights}: gives {shape} for {batch} footprint; expected (N, {len(spec.classes)}) for "
+            f"{spec.weights}: the output has shape {shape} for {batch} footprint; expected (N, "
+            f"{len(spec.classes)}) for "
             f"{len(spec.classes)} classes"
         )
 
@@ -143,12 +149,13 @@ def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
         given = as_ordered((batch, len(spec.bands), spec.tile, spec.tile), spec.dim_order)
         expected = " or ".join(f"(N, {', '.join(map(str, sizes[1:]))})" for sizes in wanted)
         raise ModelError(
-            f"{spec.weights}: {given} gives {shape}; expected {expected} for {len(spec.classes)} classes "
+            f"{spec.weights}: the output has shape {shape} for {given}; expected {expected} for "
+            f"{len(spec.classes)} classes "
             f"(order of axes: {', '.join(spec.output_dim_order)})"
         )
 
 
 def _errors(state: ModuleType) -> tuple[type[Exception], ...]:
-    """The exceptions that onnxruntime defines; they share no base but `Exception`."""
+    """Return the exceptions that onnxruntime defines; they share no base class but `Exception`."""
     own = (item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
     return (*own, RuntimeError, ValueError)

@@ -1,15 +1,16 @@
-"""Descriptions of scene classifiers (`geoseg.bundles.mlm`) to and from `ClassifierSpec`.
+"""Conversion of descriptions of scene classifiers (`geoseg.bundles.mlm`) to and from `ClassifierSpec`.
 
-MLM says which inputs there are, their bands and value_scaling; units, pixel size and the side of a footprint
-stand under `geoseg:inputs` and `geoseg:footprint`.
+Keys of MLM state the inputs, their bands and value_scaling; `geoseg:inputs` states units and pixel size,
+`geoseg:footprint` the side of a footprint.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from geoseg.bundles.description import (
     UNNAMED,
@@ -22,43 +23,66 @@ from geoseg.bundles.description import (
     read_extras,
     read_item,
 )
-from geoseg.bundles.mlm import PREFIX, ClassifierExtras, Input, InputExtras
-from geoseg.bundles.onnx_metadata import first_problem
+from geoseg.bundles.mlm import PREFIX, Input, first_problem
 from geoseg.errors import ModelError
-from geoseg.spec import ClassifierSpec, SensorInput
+from geoseg.spec import Atmosphere, ClassifierSpec, SensorInput, Spec, Units
 from geoseg.spec.layouts import as_ordered
 
 TASKS = ("scene-classification",)
 
 
+class InputExtras(Spec):
+    """Properties of one input of a scene classifier, under `geoseg:inputs`."""
+
+    units: Units
+    resolution: Annotated[float, Field(gt=0)]
+    scale: float = 1.0
+    clip: tuple[float, float] | None = None
+    fill: float = 0.0
+    statistics_known: bool | None = None
+    atmosphere: Atmosphere | None = None
+
+
+class ClassifierExtras(Spec):
+    """Properties of a scene classifier with the prefix `geoseg:`; an unknown key is an error."""
+
+    activation: Literal["none", "sigmoid"]
+    footprint: float
+    inputs: dict[str, InputExtras]
+    multi_label: Literal[True] = True
+    """Whether a footprint may have several classes or none: scores do not sum to 1."""
+    threshold: float = 0.5
+    task: str = "scene-classification"
+
+
 def to_classifier(path: Path, weights: Path) -> ClassifierSpec:
-    """Return what the `model.json` of a scene classifier describes.
+    """Read the `model.json` of a scene classifier.
 
     Args:
         path: the `model.json`.
-        weights: where its ONNX file is, or will be once fetched.
+        weights: path of its ONNX file, which may not be downloaded yet.
 
     Raises:
-        ModelError: it is not valid, or asks for what geoseg cannot do.
+        ModelError: the description is invalid, or geoseg does not support such a network.
     """
     item, own = read_item(path)
     needed = (
         f"{PREFIX}activation, {PREFIX}footprint and {PREFIX}inputs with units and resolution of each input"
     )
     extras = read_extras(path, own, ClassifierExtras, needed)
-    said, (result,) = item.properties, item.properties.output
-    names = [given.name for given in said.input]
+    properties, (result,) = item.properties, item.properties.output
+    names = [given.name for given in properties.input]
     if set(extras.inputs) != set(names):
         raise ModelError(
-            f"{path}: {PREFIX}inputs describes {', '.join(extras.inputs)}; mlm:input names {', '.join(names)}"
+            f"{path}: {PREFIX}inputs has {', '.join(extras.inputs)}, but mlm:input has {', '.join(names)}"
         )
-    batch = said.input[0].input.shape[0]
+    batch = properties.input[0].input.shape[0]
     try:
         return ClassifierSpec(
-            name=said.name,
-            title=said.title,
+            name=properties.name,
+            title=properties.title,
             task=extras.task,
-            inputs=tuple(_input(path, given, extras.inputs[given.name]) for given in said.input),
+            inputs=tuple(_input(path, given, extras.inputs[given.name]) for given in properties.input),
             footprint=extras.footprint,
             classes=tuple(class_of(index + 1, entry) for index, entry in enumerate(result.classes)),
             activation=extras.activation,
@@ -67,7 +91,7 @@ def to_classifier(path: Path, weights: Path) -> ClassifierSpec:
             weights=weights,
             sha256=model_asset(path, item).sha256,
             output_name=port_name(result.name),
-            licence=said.licence,
+            licence=properties.licence,
         )
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error)}") from error
@@ -93,9 +117,9 @@ def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture:
     """Return the `model.json` that describes a scene classifier.
 
     Args:
-        spec: what the network needs; `sha256` must be known.
-        href: of the ONNX file, as seen from the `model.json`.
-        size: of the ONNX file in bytes.
+        spec: the model, with its `sha256`.
+        href: address of the ONNX file relative to the `model.json`.
+        size: size of the ONNX file in bytes.
         architecture: its name in the literature.
     """
     batch = spec.fixed_batch or -1
@@ -141,8 +165,8 @@ def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture:
         threshold=spec.threshold,
         task=spec.task,
     )
-    kept = json.loads(extras.model_dump_json(exclude_none=True))
-    properties |= {PREFIX + key: value for key, value in kept.items()}
+    table = json.loads(extras.model_dump_json(exclude_none=True))
+    properties |= {PREFIX + key: value for key, value in table.items()}
     return item_text(spec, properties, href=href, size=size, architecture=architecture)
 
 

@@ -1,7 +1,7 @@
-"""Bundle descriptions (`geoseg.bundles.mlm`) to and from `ModelSpec`.
+"""Conversion of bundle descriptions (`geoseg.bundles.mlm`) to and from `ModelSpec`.
 
-Items made by others are read too, once `geoseg:units` and `geoseg:activation` are added to them: neither can
-be guessed. What else they do not say is taken from the graph itself.
+Items of other programs are read if `geoseg:units` and `geoseg:activation` are added: both cannot be guessed.
+Other missing values come from the graph.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import TypeVar
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from geoseg.bundles.background import arrange, guessed_background, stated_background
+from geoseg.bundles.background import background_first, guessed_background, stated_background
 from geoseg.bundles.mlm import (
     EXTENSIONS,
     MODEL_ROLE,
     PREFIX,
     SHA256_MULTIHASH,
-    Asset,
     Class,
-    Extras,
     Input,
     Item,
+    ModelAsset,
     NamedBand,
     Output,
     Scaling,
+    SegmentationExtras,
+    first_problem,
 )
-from geoseg.bundles.onnx_metadata import first_problem, read_header
 from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
 from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
@@ -40,7 +40,7 @@ from geoseg.spec.palette import model_colour
 AnyExtras = TypeVar("AnyExtras", bound=Spec)
 
 LONGEST = 16 * 2**20
-"""Bytes of a description: thousands of classes take a hundredth of it."""
+"""Most bytes of a description; a description of thousands of classes has a hundredth of it."""
 
 _TABLE = TypeAdapter(dict[str, JsonValue])
 
@@ -49,14 +49,14 @@ def read_table(path: Path) -> dict[str, JsonValue]:
     """Read the JSON object of a `model.json`.
 
     Raises:
-        ModelError: it cannot be read, is no JSON object, or is longer than any description.
+        ModelError: the file cannot be read, is not a JSON object, or is too long.
     """
     opened(path)
     try:
         with path.open("rb") as file:
             text = file.read(LONGEST + 1)
         if len(text) > LONGEST:
-            raise ModelError(f"{path}: is longer than {LONGEST // 2**20} MiB, which no description is")
+            raise ModelError(f"{path}: is longer than {LONGEST // 2**20} MiB; not a description")
         return _TABLE.validate_json(text)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
@@ -65,10 +65,10 @@ def read_table(path: Path) -> dict[str, JsonValue]:
 
 
 def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
-    """Read a `model.json` and what stands under `geoseg:` in it.
+    """Read a `model.json` and its properties with the prefix `geoseg:`.
 
     Raises:
-        ModelError: it cannot be read, or is not a description of a model; the message says where.
+        ModelError: the file cannot be read, or is not a description of a model.
     """
     table = read_table(path)
     try:
@@ -80,16 +80,16 @@ def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
 
 
 def read_extras(path: Path, own: dict[str, JsonValue], kind: type[AnyExtras], needed: str) -> AnyExtras:
-    """Validate what stands under `geoseg:`.
+    """Validate properties with the prefix `geoseg:`.
 
     Args:
-        path: of the `model.json`, for messages.
-        own: as read.
-        kind: of network.
-        needed: the keys that cannot be guessed, in words.
+        path: the `model.json`, for messages.
+        own: the properties without the prefix.
+        kind: type of the properties.
+        needed: text about the required keys.
 
     Raises:
-        ModelError: a key is missing, unknown or has a value that makes no sense.
+        ModelError: a key is missing or unknown, or has an invalid value.
     """
     try:
         return kind.model_validate(own)
@@ -98,58 +98,60 @@ def read_extras(path: Path, own: dict[str, JsonValue], kind: type[AnyExtras], ne
         raise ModelError(f"{path}: {text}") from error
 
 
-def model_asset(path: Path, item: Item) -> Asset:
-    """Return the asset that is the ONNX file.
+def model_asset(path: Path, item: Item) -> ModelAsset:
+    """Return the asset with the ONNX file.
 
     Raises:
-        ModelError: there is none.
+        ModelError: the item has no such asset.
     """
     models = [asset for asset in item.assets.values() if MODEL_ROLE in asset.roles]
     for asset in models:
         if asset.is_onnx:
             return asset
-    found = ", ".join(asset.href for asset in models) or "none"
-    raise ModelError(f"{path}: no asset with the role {MODEL_ROLE} is an ONNX file (found: {found})")
+    hrefs = ", ".join(asset.href for asset in models) or "none"
+    raise ModelError(f"{path}: no asset with the role {MODEL_ROLE} is an ONNX file (found: {hrefs})")
 
 
 def to_spec(path: Path, weights: Path) -> ModelSpec:
-    """Return what the `model.json` of a segmentation network describes.
+    """Read the `model.json` of a segmentation network.
 
     Args:
         path: the `model.json`.
-        weights: where its ONNX file is, or will be once fetched.
+        weights: path of its ONNX file, which may not be downloaded yet.
 
     Raises:
-        ModelError: it is not valid, or asks for what geoseg cannot do.
+        ModelError: the description is invalid, or geoseg does not support such a network.
     """
     item, own = read_item(path)
-    said, (result,) = item.properties, item.properties.output
-    if not {"segmentation", "semantic-segmentation"} & {*said.tasks, *result.tasks}:
+    properties, (result,) = item.properties, item.properties.output
+    if not {"segmentation", "semantic-segmentation"} & {*properties.tasks, *result.tasks}:
         raise ModelError(
-            f"{path}: is for {', '.join(said.tasks)}; geoseg runs semantic-segmentation and "
+            f"{path}: the task is {', '.join(properties.tasks)}; geoseg supports semantic-segmentation and "
             "scene-classification"
         )
-    if len(said.input) != 1:
-        raise ModelError(f"{path}: properties.mlm:input names {len(said.input)} inputs; one image is fed")
-    (given,) = said.input
-    extras = read_extras(path, own, Extras, f"{PREFIX}units and {PREFIX}activation")
+    if len(properties.input) != 1:
+        raise ModelError(
+            f"{path}: properties.mlm:input has {len(properties.input)} inputs; geoseg passes one image"
+        )
+    (given,) = properties.input
+    extras = read_extras(path, own, SegmentationExtras, f"{PREFIX}units and {PREFIX}activation")
     bands = input_bands(path, given)
     batch, _, rows, cols = channels_first(given.input.shape, given.order)
     if rows != cols:
-        raise ModelError(f"{path}: its tiles are {rows} x {cols} pixels; only square ones are supported")
+        raise ModelError(f"{path}: tiles are {rows} x {cols} pixels; geoseg supports square tiles only")
     if extras.fixed_tile is None and weights.is_file():
         batch, rows = _graph_sizes(weights, given.order)
     fixed = extras.fixed_tile if extras.fixed_tile is not None else rows > 0
     tile = extras.tile or (rows if rows > 0 else 512)
     stated = given.value_scaling is not None and all(part.type == "z-score" for part in given.value_scaling)
-    arranged = arrange(
+    classes, background, planes = background_first(
         [class_of(index, entry) for index, entry in enumerate(result.classes)],
         _background(path, result, extras),
     )
     try:
         return ModelSpec(
-            name=said.name,
-            title=said.title,
+            name=properties.name,
+            title=properties.title,
             task=extras.task,
             bands=bands,
             units=extras.units,
@@ -163,7 +165,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             multiple=extras.multiple or (1 if fixed else gcd(tile, 32)),
             fixed_tile=fixed,
             fixed_batch=batch if batch > 0 else None,
-            resolution=extras.resolution if extras.resolution is not None else said.gsd,
+            resolution=extras.resolution if extras.resolution is not None else properties.gsd,
             atmosphere=extras.atmosphere,
             dim_order=given.order,
             output_dim_order=result_order(path, result),
@@ -171,22 +173,22 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             temperature=extras.temperature,
             threshold=extras.threshold,
             evidence=extras.evidence,
-            classes=arranged.classes,
-            background=arranged.background,
+            classes=classes,
+            background=background,
             nodata=next((entry.value for entry in result.classes if entry.nodata), None),
-            planes=arranged.planes,
+            planes=planes,
             weights=weights,
             sha256=model_asset(path, item).sha256,
             input_name=port_name(given.name),
             output_name=port_name(result.name),
-            licence=said.licence,
+            licence=properties.licence,
         )
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error)}") from error
 
 
-def _background(path: Path, result: Output, extras: Extras) -> int | None:
-    """Value of the class that gets no polygons: as the item says, else by names and values."""
+def _background(path: Path, result: Output, extras: SegmentationExtras) -> int | None:
+    """Return the value of the background: as the item states, else by names and values."""
     names = {entry.value: entry.names for entry in result.classes if not entry.nodata}
     if "background" in extras.model_fields_set:
         return stated_background(names, extras.background, f"{path}: properties.{PREFIX}background")
@@ -197,7 +199,7 @@ def result_order(path: Path, result: Output) -> tuple[Axis, Axis, Axis, Axis]:
     """Return the order of an output's axes.
 
     Raises:
-        ModelError: it has four axes that are not those of an image.
+        ModelError: it has four axes that are not the axes of an image.
     """
     order = result.result.order
     if order is None and len(result.result.dim_order) == 4:
@@ -212,10 +214,10 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
     """Return the `model.json` that describes a segmentation network.
 
     Args:
-        spec: what the network needs; `sha256` must be known.
-        href: of the ONNX file, as seen from the `model.json`.
-        size: of the ONNX file in bytes.
-        planes: K of the graph's output; -1 where it is not stated.
+        spec: the model, with its `sha256`.
+        href: address of the ONNX file relative to the `model.json`.
+        size: size of the ONNX file in bytes.
+        planes: K of the output; -1 if the graph does not state it.
         architecture: its name in the literature.
     """
     rows = spec.tile if spec.fixed_tile else -1
@@ -257,20 +259,20 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
         ],
         "bands": [{"name": band.name} for band in spec.bands],
     }
-    kept = json.loads(spec.model_dump_json(include=set(Extras.model_fields)))
+    kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
     properties |= {PREFIX + key: value for key, value in kept.items() if value is not None}
     properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
     return item_text(spec, properties, href=href, size=size, architecture=architecture)
 
 
 def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int, architecture: str) -> str:
-    """Return a STAC item around what is particular to a kind of network.
+    """Return a STAC item with the properties that all types of networks have, and further ones.
 
     Args:
-        spec: what the network needs; `sha256` must be known.
+        spec: the model, with its `sha256`.
         own: further properties.
-        href: of the ONNX file, as seen from the `model.json`.
-        size: of the ONNX file in bytes.
+        href: address of the ONNX file relative to the `model.json`.
+        size: size of the ONNX file in bytes.
         architecture: its name in the literature.
     """
     properties: dict[str, JsonValue] = {
@@ -308,11 +310,11 @@ def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int
 
 
 UNNAMED = "the only one"
-"""MLM wants a name; a spec may leave the graph's only input or first output unnamed."""
+"""MLM requires a name; a spec may leave the only input or first output of a graph unnamed."""
 
 
 def port_name(name: str) -> str:
-    """Return the name of a graph's port; names of graph inputs hold no space; what does is prose."""
+    """Return the name of a port; empty for a name with a space, which is a text and not a name in a graph."""
     return "" if " " in name else name
 
 
@@ -320,20 +322,20 @@ def input_bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
     """Return the bands of an input by name, with their scaling.
 
     Raises:
-        ModelError: they do not fit the input's channels, or are scaled in a way that geoseg does not know.
+        ModelError: they do not fit the channels of the input, or geoseg does not support their scaling.
     """
     for band in given.bands:
         if isinstance(band, NamedBand) and band.expression is not None:
-            raise ModelError(f"{path}: band {band.name} is an expression; geoseg reads bands only")
+            raise ModelError(f"{path}: band {band.name} is an expression; geoseg supports named bands only")
     names = [band if isinstance(band, str) else band.name for band in given.bands]
     channels = given.input.shape[given.order.index("channel")]
     if channels not in {-1, len(names)}:
-        raise ModelError(f"{path}: names {len(names)} bands for {channels} channels")
+        raise ModelError(f"{path}: the input has {len(names)} bands, but {channels} channels")
     scaling = given.value_scaling or (Scaling(type="z-score"),)
     if len(scaling) == 1:
         scaling = scaling * len(names)
     if len(scaling) != len(names):
-        raise ModelError(f"{path}: has {len(scaling)} value_scaling objects for {len(names)} bands")
+        raise ModelError(f"{path}: the input has {len(scaling)} value_scaling objects for {len(names)} bands")
     return tuple(_band(path, name, part) for name, part in zip(names, scaling, strict=True))
 
 
@@ -343,13 +345,13 @@ def _band(path: Path, name: str, scaling: Scaling) -> ModelBand:
     if scaling.type == "min-max" and scaling.maximum > scaling.minimum:
         return ModelBand(name=name, mean=scaling.minimum, std=scaling.maximum - scaling.minimum)
     raise ModelError(
-        f"{path}: value_scaling {scaling.type!r} of band {name} is not supported; z-score and min-max are, "
-        f"on top of {PREFIX}scale and {PREFIX}clip"
+        f"{path}: value_scaling {scaling.type!r} of band {name} is not supported; use z-score or min-max, "
+        f"with {PREFIX}scale and {PREFIX}clip"
     )
 
 
 def class_of(index: int, entry: Class) -> ClassSpec:
-    """Return one class; a colour of its own where the item names none."""
+    """Return one class, with a colour of the palette if the item states none."""
     hint = entry.color_hint
     return ClassSpec(
         value=entry.value,
@@ -359,7 +361,7 @@ def class_of(index: int, entry: Class) -> ClassSpec:
 
 
 def from_class(entry: ClassSpec) -> dict[str, JsonValue]:
-    """Return one of `classification:classes`."""
+    """Return an entry of `classification:classes`."""
     slug = re.sub(r"[^0-9A-Za-z]+", "-", entry.label).strip("-").lower()
     return {
         "value": entry.value,
@@ -371,7 +373,9 @@ def from_class(entry: ClassSpec) -> dict[str, JsonValue]:
 
 
 def _graph_sizes(weights: Path, order: Sequence[Axis]) -> tuple[int, int]:
-    """Batch and rows of the first input; -1 where free."""
+    """Return batch and rows of the first input of a graph; -1 for a variable size."""
+    from geoseg.bundles.onnx_metadata import read_header  # noqa: PLC0415 - for sizes without extras only
+
     shape = next((port.shape for port in read_header(weights).inputs), None)
     if shape is None or len(shape) != 4:
         return -1, -1

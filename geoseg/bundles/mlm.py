@@ -1,7 +1,7 @@
 """The document that describes a bundle: a STAC item with the MLM extension.
 
-Source: github.com/stac-extensions/mlm, version 1.5. What MLM has no word for stands beside it under the
-prefix `geoseg:`. `schemas/bundle.json` of `geoseg.configs` says the same as a JSON schema, for editors.
+Source: github.com/stac-extensions/mlm, version 1.5. Properties that MLM lacks have the prefix `geoseg:`.
+`schemas/bundle.json` of `geoseg.configs` is the same as a JSON schema, for editors.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from geoseg.spec import Activation, Atmosphere, Evidence, Spec, Units
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
@@ -25,16 +25,16 @@ SHA256_MULTIHASH = "1220"
 """`file:checksum` is a multihash: 0x12 is SHA2-256, 0x20 its length in bytes."""
 
 NAME = r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$"
-"""What MLM allows as a name."""
+"""Pattern of a name in MLM."""
 
 CLASSIFICATION = frozenset({"scene-classification", "classification"})
-"""MLM's words for networks that tell what a whole image shows."""
+"""Tasks in MLM of networks that classify a whole image."""
 
 Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Part(BaseModel):
-    """Base of the parts of an item; keys that geoseg does not use are left alone."""
+    """Base of the parts of an item; keys that geoseg does not use are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -50,7 +50,7 @@ class Scaling(Part):
 
 
 class Structure(Part):
-    """Shape of an array; -1 is free."""
+    """Shape of an array; -1 for a variable size."""
 
     shape: tuple[int, ...]
     dim_order: tuple[str, ...]
@@ -58,7 +58,7 @@ class Structure(Part):
 
     @property
     def order(self) -> tuple[Axis, Axis, Axis, Axis] | None:
-        """Order of its axes; None where they are not those of images."""
+        """Order of the axes; None if they are not the axes of an image."""
         return dim_order(self.dim_order) if len(self.shape) == 4 else None
 
 
@@ -82,19 +82,19 @@ class Input(Part):
     def _planes(cls, value: Structure) -> Structure:
         if value.order is None:
             raise ValueError(
-                f"is {list(value.dim_order)}; geoseg feeds images: batch, then channel, height and width in "
+                f"is {list(value.dim_order)}; geoseg passes images: batch, then channel, height and width in "
                 "any order"
             )
         return value
 
     @property
     def order(self) -> tuple[Axis, Axis, Axis, Axis]:
-        """Order of its axes."""
+        """Order of the axes."""
         return self.input.order or CHANNELS_FIRST
 
 
 class Class(Part):
-    """One of `classification:classes`."""
+    """An entry of `classification:classes`."""
 
     value: Annotated[int, Field(ge=0, le=254)]
     name: str = ""
@@ -102,11 +102,11 @@ class Class(Part):
     description: str = ""
     color_hint: Annotated[str, Field(pattern=r"^#?[0-9A-Fa-f]{6}$")] | None = None
     nodata: bool = False
-    """Whether it stands for pixels that were not observed."""
+    """Whether the class means pixels that were not observed."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What it is called: for people, then for programs."""
+        """Names of the class: title, then name."""
         return tuple(text for text in (self.title, self.name) if text) or (self.description,)
 
 
@@ -119,7 +119,7 @@ class Output(Part):
     classes: Annotated[tuple[Class, ...], Field(min_length=1, alias="classification:classes")]
 
 
-class Asset(Part):
+class ModelAsset(Part):
     """A file of the bundle."""
 
     href: str
@@ -131,18 +131,18 @@ class Asset(Part):
 
     @property
     def is_onnx(self) -> bool:
-        """Whether its name or type says that it is an ONNX file."""
+        """Whether the file is ONNX by its name or type."""
         return self.href.lower().endswith(".onnx") or "onnx" in self.artifact_type.lower()
 
     @property
     def sha256(self) -> str:
-        """Hexadecimal; empty where another hash or none is stated."""
-        found = re.fullmatch(SHA256_MULTIHASH + "([0-9a-f]{64})", self.checksum.lower())
-        return found[1] if found else ""
+        """SHA-256 in hexadecimal digits; empty if the item states another hash or none."""
+        match = re.fullmatch(SHA256_MULTIHASH + "([0-9a-f]{64})", self.checksum.lower())
+        return match[1] if match else ""
 
 
 class Properties(Part):
-    """Of the item: what MLM says of the model as a whole."""
+    """Properties of the item in MLM."""
 
     title: str = ""
     licence: Annotated[str, Field(alias="license")] = "unknown"
@@ -154,32 +154,8 @@ class Properties(Part):
     output: Annotated[tuple[Output, ...], Field(alias="mlm:output", min_length=1, max_length=1)]
 
 
-class InputExtras(Spec):
-    """What stands under `geoseg:inputs` for one input of a scene classifier."""
-
-    units: Units
-    resolution: Annotated[float, Field(gt=0)]
-    scale: float = 1.0
-    clip: tuple[float, float] | None = None
-    fill: float = 0.0
-    statistics_known: bool | None = None
-    atmosphere: Atmosphere | None = None
-
-
-class ClassifierExtras(Spec):
-    """What stands under `geoseg:` of a scene classifier; an unknown key is an error."""
-
-    activation: Literal["none", "sigmoid"]
-    footprint: float
-    inputs: dict[str, InputExtras]
-    multi_label: Literal[True] = True
-    """Whether a footprint may hold several classes, or none: scores do not sum to 1."""
-    threshold: float = 0.5
-    task: str = "scene-classification"
-
-
-class Extras(Spec):
-    """What stands under `geoseg:` of a segmentation network; an unknown key is an error."""
+class SegmentationExtras(Spec):
+    """Properties of a segmentation network with the prefix `geoseg:`; an unknown key is an error."""
 
     units: Units
     activation: Activation
@@ -195,7 +171,7 @@ class Extras(Spec):
     resolution: float | None = None
     atmosphere: Atmosphere | None = None
     background: int | str | None = None
-    """Value or name of a class; said to be null: all are mapped."""
+    """Value or name of the background; an explicit null: every class is mapped."""
     temperature: float = 1.0
     threshold: float = 0.5
     evidence: Evidence | None = None
@@ -210,16 +186,24 @@ class Item(Part):
     stac_extensions: tuple[str, ...]
     id: str
     properties: Properties
-    assets: Annotated[dict[str, Asset], Field(min_length=1)]
+    assets: Annotated[dict[str, ModelAsset], Field(min_length=1)]
 
     @field_validator("stac_extensions")
     @classmethod
     def _has_mlm(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not any(re.search(r"/mlm/v1\.[4-9][0-9.]*/schema\.json$", entry) for entry in value):
-            raise ValueError("names no MLM extension of version 1.4 or later 1.x")
+            raise ValueError("has no MLM extension of version 1.4 or a later 1.x")
         return value
 
     @property
     def classifies(self) -> bool:
-        """Whether it is a scene classifier, not a network that maps pixels."""
+        """Whether the model is a scene classifier, not a segmentation network."""
         return bool(CLASSIFICATION & {*self.properties.tasks, *self.properties.output[0].tasks})
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first problem of a document with its place, and the number of further problems."""
+    problems = error.errors(include_url=False)
+    where = ".".join(str(part) for part in problems[0]["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{where + ': ' if where else ''}{problems[0]['msg']}{more}"

@@ -1,7 +1,7 @@
-"""What an ONNX file says of itself, read without a runtime and without its weights.
+"""Inputs, outputs and metadata of an ONNX file, read without a runtime and without its weights.
 
-An ONNX file is one protocol-buffer message (`ModelProto`). The numbers of its fields below are those of
-onnx.proto3, which the format keeps for ever.
+An ONNX file is a protocol-buffer message (`ModelProto`). Field numbers are those of onnx.proto3, which are
+stable.
 """
 
 from __future__ import annotations
@@ -16,38 +16,39 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from geoseg.bundles.mlm import first_problem
 from geoseg.bundles.protobuf import LENGTH, WireError, fields, read_text, write_field
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.inputs import opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
 KEY = "geoseg"
-"""Key of geoseg's own entry among the metadata: a `ModelSpec` or `ClassifierSpec` as JSON, less `OUTSIDE`."""
+"""Key of geoseg's metadata entry: a `ModelSpec` or `ClassifierSpec` as JSON without `OUTSIDE`."""
 
 OUTSIDE = {"weights", "sha256", "source", "evidence", "temperature"}
-"""Their fields that the file's place and content tell, or that are found once it is written."""
+"""Fields that follow from the path and content of the file, or that are measured after it is written."""
 
 ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
+class GraphPort:
     """An input or output of a graph."""
 
     name: str
     dtype: str
-    """Element type as numpy calls it; empty where it is another."""
+    """numpy's name of the element type; empty for other types."""
     shape: tuple[int | None, ...] | None
-    """Sizes; None for those that are free. None as a whole: not stated."""
+    """Sizes, None for a variable size; None: the graph does not state a shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxHeader:
-    """What describes an ONNX file."""
+    """Inputs, outputs and metadata of an ONNX file."""
 
-    inputs: tuple[Port, ...]
-    """Without the weights that old files list among the inputs."""
-    outputs: tuple[Port, ...]
+    inputs: tuple[GraphPort, ...]
+    """Inputs without the weights, which old files list among them."""
+    outputs: tuple[GraphPort, ...]
     metadata: dict[str, str]
 
 
@@ -55,7 +56,7 @@ def read_header(path: Path) -> OnnxHeader:
     """Read inputs, outputs and metadata of an ONNX file.
 
     Raises:
-        ModelError: there is no such file, or it is not ONNX.
+        ModelError: the file does not exist or is not ONNX.
     """
     head = b""
     opened(path)
@@ -69,14 +70,14 @@ def read_header(path: Path) -> OnnxHeader:
     except WireError as error:
         if head.startswith(b"version https://git-lfs"):
             raise ModelError(f"{path}: is a Git LFS pointer, not the network: run git lfs pull") from error
-        raise ModelError(f"{path}: is no ONNX file, or a damaged one: {error}") from error
+        raise ModelError(f"{path}: not an ONNX file, or damaged: {error}") from error
 
 
 def spec_from_metadata(path: Path, header: OnnxHeader) -> AnyModel | None:
-    """Return the description that geoseg wrote into an ONNX file; None where there is none.
+    """Return the description that geoseg wrote into an ONNX file; None if there is none.
 
     Raises:
-        ModelError: there is one, but it is not valid.
+        ModelError: the description is invalid.
     """
     text = header.metadata.get(KEY)
     if text is None:
@@ -107,7 +108,7 @@ def embed(
         OutputError: `target` cannot be written.
     """
     if KEY in read_header(source).metadata:
-        raise ModelError(f"{source}: has a description inside already; take the file it was made from")
+        raise ModelError(f"{source}: already contains a description; use the file that was exported")
     text = spec.model_dump_json(exclude=OUTSIDE, exclude_defaults=True)
     entries = [
         write_field(1, key.encode()) + write_field(2, value.encode())
@@ -121,14 +122,6 @@ def embed(
                 file.write(write_field(14, entry))
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """Say what is first wrong in a document, where, and how many problems follow."""
-    problems = error.errors(include_url=False)
-    where = ".".join(str(part) for part in problems[0]["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{where + ': ' if where else ''}{problems[0]['msg']}{more}"
 
 
 def _model(file: BinaryIO, end: int) -> OnnxHeader:
@@ -148,8 +141,8 @@ def _model(file: BinaryIO, end: int) -> OnnxHeader:
 
 def _graph(file: BinaryIO, end: int) -> OnnxHeader:
     """`GraphProto`: 5 initialisers (their field 8 is the name), 11 inputs, 12 outputs."""
-    inputs: list[Port] = []
-    outputs: list[Port] = []
+    inputs: list[GraphPort] = []
+    outputs: list[GraphPort] = []
     weights: set[str] = set()
     for field in fields(file, end):
         if field.number == 5:
@@ -160,7 +153,7 @@ def _graph(file: BinaryIO, end: int) -> OnnxHeader:
     return OnnxHeader(inputs=free, outputs=tuple(outputs), metadata={})
 
 
-def _port(file: BinaryIO, end: int) -> Port:
+def _port(file: BinaryIO, end: int) -> GraphPort:
     """`ValueInfoProto`: 1 name, 2 type (`TypeProto`), of which 1 is a tensor's: 1 elements, 2 shape."""
     name, dtype = "", ""
     shape: tuple[int | None, ...] | None = None
@@ -174,7 +167,7 @@ def _port(file: BinaryIO, end: int) -> Port:
                     dtype = ELEMENT_TYPES.get(part.value, "")
                 elif part.number == 2:
                     shape = _shape(file, part.stop)
-    return Port(name=name, dtype=dtype, shape=shape)
+    return GraphPort(name=name, dtype=dtype, shape=shape)
 
 
 def _shape(file: BinaryIO, end: int) -> tuple[int | None, ...]:

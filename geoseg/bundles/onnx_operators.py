@@ -1,4 +1,4 @@
-"""Which operators an ONNX file is made of, read without a runtime and without its weights.
+"""The operators of an ONNX file, read without a runtime and without its weights.
 
 The numbers of fields are those of onnx.proto3, as in `onnx_metadata`.
 """
@@ -16,34 +16,34 @@ from geoseg.errors import ModelError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorUse:
-    """One kind of operator in a graph, with the attributes on which runtimes differ."""
+    """A type of operator in a graph, with the attributes whose support differs between runtimes."""
 
     kind: str
     domain: str = ""
-    """Empty: ONNX's own."""
+    """Empty: ONNX."""
     mode: str = ""
-    """Of `Resize` and its like; empty: the operator's default."""
-    place: str = ""
-    """`coordinate_transformation_mode` of `Resize`; empty: its default."""
+    """Mode of `Resize`; empty: the default."""
+    transformation: str = ""
+    """`coordinate_transformation_mode` of `Resize`; empty: the default."""
     antialias: bool = False
-    """Of `Resize`."""
+    """Whether `Resize` antialiases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operators:
-    """What a graph is made of."""
+    """The operators of a graph."""
 
     uses: tuple[OperatorUse, ...]
-    """Each once, sorted; graphs within the graph are not entered."""
+    """Each once, sorted; without those of graphs within the graph."""
     opset: int
-    """Of ONNX's own operators; 0 where it is not stated."""
+    """Opset of the operators of ONNX; 0 if not stated."""
 
 
 def read_operators(path: Path) -> Operators:
     """Read the operators of an ONNX file.
 
     Raises:
-        ModelError: there is no such file, or it is not ONNX.
+        ModelError: the file does not exist or is not ONNX.
     """
     uses: set[OperatorUse] = set()
     opset = 0
@@ -57,8 +57,8 @@ def read_operators(path: Path) -> Operators:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except WireError as error:
-        raise ModelError(f"{path}: is no ONNX file, or a damaged one: {error}") from error
-    order = sorted(uses, key=lambda use: (use.domain, use.kind, use.mode, use.place))
+        raise ModelError(f"{path}: not an ONNX file, or damaged: {error}") from error
+    order = sorted(uses, key=lambda use: (use.domain, use.kind, use.mode, use.transformation))
     return Operators(uses=tuple(order), opset=opset)
 
 
@@ -80,7 +80,7 @@ def _node(file: BinaryIO, end: int) -> OperatorUse:
         kind=kind,
         domain=domain,
         mode=attributes.get("mode", ""),
-        place=attributes.get("coordinate_transformation_mode", ""),
+        transformation=attributes.get("coordinate_transformation_mode", ""),
         antialias=attributes.get("antialias", "0") != "0",
     )
 
@@ -99,7 +99,7 @@ def _attribute(file: BinaryIO, end: int) -> tuple[str, str]:
 
 
 def _opset(file: BinaryIO, end: int) -> int:
-    """`OperatorSetIdProto`: 1 domain, 2 version; 0 for other domains than ONNX's own."""
+    """`OperatorSetIdProto`: 1 domain, 2 version; 0 for other domains than ONNX."""
     domain, version = "", 0
     for field in fields(file, end):
         if field.number == 1:

@@ -1,7 +1,7 @@
-"""The wire format of protocol buffers: fields of a message in an open file, read where they lie.
+"""The wire format of protocol buffers: fields of a message in an open file.
 
-Source: protobuf.dev/programming-guides/encoding. Content that is not asked for is seeked over, so a message
-of gigabytes costs what its small fields cost.
+Source: protobuf.dev/programming-guides/encoding. Unused content is skipped, so the time for a message of
+gigabytes depends only on its small fields.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 """Kinds of content; groups (3, 4) are obsolete and 6, 7 do not exist."""
 
 LONGEST_TEXT = 2**24
-"""Bytes of a text field; more is taken for damage."""
+"""Most bytes of a text field; a longer field means damage."""
 
 
 class WireError(Exception):
@@ -28,15 +28,15 @@ class Field:
     number: int
     kind: int
     value: int
-    """Of a number; 0 for other kinds."""
+    """Value of a number; 0 for other kinds."""
     stop: int
-    """Position after the content, which begins where the file stands."""
+    """Position after the content, which begins at the current position of the file."""
 
 
 def fields(file: BinaryIO, end: int) -> Iterator[Field]:
-    """Yield the fields from where the file stands up to `end`.
+    """Yield the fields from the current position of the file to `end`.
 
-    The caller may read the content of a field or not; the walk goes on behind it.
+    The caller may read the content of a field; iteration continues after it.
 
     Raises:
         WireError: the bytes are not a message, or end too early.
@@ -64,13 +64,13 @@ def read_varint(file: BinaryIO) -> int:
     """Read a number: seven bits a byte, low bits first.
 
     Raises:
-        WireError: it does not end.
+        WireError: the number does not end.
     """
     value = 0
     for shift in range(0, 70, 7):
         byte = file.read(1)
         if not byte:
-            raise WireError("it ends within a number")
+            raise WireError("the message ends within a number")
         value |= (byte[0] & 127) << shift
         if byte[0] < 128:
             return value
@@ -81,11 +81,11 @@ def read_text(file: BinaryIO, field: Field) -> str:
     """Read the content of a text field.
 
     Raises:
-        WireError: it is no text field, or far too long.
+        WireError: the field is not a text, or too long.
     """
     size = field.stop - file.tell()
     if field.kind != LENGTH or size > LONGEST_TEXT:
-        raise WireError(f"field {field.number} is no text")
+        raise WireError(f"field {field.number} is not a text")
     return file.read(size).decode("utf-8", errors="replace")
 
 

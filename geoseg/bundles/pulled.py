@@ -1,4 +1,4 @@
-"""Where the files of a bundle go that is made whole in the user's folder: nowhere else, whatever it says."""
+"""Paths for downloads of bundles: only within the user's folder, for any description."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from geoseg.errors import ModelError, OutputError
 REMOTE = frozenset({"http", "https"})
 
 WEIGHTS = "model.onnx"
-"""Name of weights whose address ends in no plain name."""
+"""Name of weights whose address does not end in a safe name."""
 
 OTHERS = frozenset({"model.json", "readme.md"})
-"""Names of a bundle's other files, in lower case."""
+"""Names of the other files of a bundle, in lower case."""
 
 LONGEST = 100
-"""Characters of a name: with what is added while it is written, less than the 255 bytes of file systems."""
+"""Most characters of a name: with additions for temporary files, less than the 255 bytes of file systems."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin|conout|com[0-9]|lpt[0-9])\$?(?:\s*\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices, with any suffix: Microsoft, Naming Files, Paths, and Namespaces."""
+"""Names that Windows reserves for devices, with any suffix (Microsoft, Naming Files, Paths, Namespaces)."""
 
 
 def is_plain(name: str) -> bool:
-    """Whether a text names one file or folder, on every system.
+    """Return whether a text is the name of one file or folder on every system.
 
-    It has letters, digits, `.`, `_`, `-` and spaces only, begins with a letter or digit, does not end in a
-    dot or space, holds no `..`, is no device of Windows and no longer than `LONGEST`.
+    Such a name has only letters, digits, `.`, `_`, `-` and spaces, begins with a letter or digit, does not
+    end in a dot or space, has no `..`, is not a device of Windows and has at most `LONGEST` characters.
     """
     return (
         len(name) <= LONGEST
@@ -40,7 +40,7 @@ def is_plain(name: str) -> bool:
 
 
 def is_remote(href: str) -> bool:
-    """Whether an asset lies at an address, not beside its description."""
+    """Return whether an asset has an address and is not a file near its description."""
     try:
         return urlsplit(href).scheme.lower() in REMOTE
     except ValueError:
@@ -48,41 +48,41 @@ def is_remote(href: str) -> bool:
 
 
 def weights_name(address: str) -> str:
-    """Return the name of the file that weights from an address (http or https) go into."""
+    """Return the file name for weights from an address (http or https)."""
     name = PurePosixPath(unquote(urlsplit(address).path)).name
     return name if is_plain(name) and name.lower() not in OTHERS else WEIGHTS
 
 
 def bundle_folder(home: Path, name: str, where: Path) -> Path:
-    """Return the folder of a bundle within the user's.
+    """Return the folder of a bundle within the user's folder.
 
     Args:
-        home: the user's folder; it need not be there.
-        name: of the bundle.
-        where: the description that names it, for messages.
+        home: the user's folder; it may not exist.
+        name: name of the bundle.
+        where: the description with the name, for messages.
 
     Raises:
-        ModelError: the name is not that of one folder.
-        OutputError: something else is there: a file, or a link that leads elsewhere.
+        ModelError: the name cannot be the name of a folder.
+        OutputError: the path is a file or a link.
     """
     if not is_plain(name):
         raise ModelError(
             f"{where}: the id {name[:LONGEST]!r} cannot name a folder: letters, digits, . _ - and spaces, at "
-            f"most {LONGEST}, a letter or digit first; write such an id into the description"
+            f"most {LONGEST}, a letter or digit first; change the id in the description"
         )
     folder = home / name
     if folder.is_symlink():
-        raise OutputError(f"{folder}: is a link, and models are written within {home} only; remove it")
+        raise OutputError(f"{folder}: is a link, but geoseg writes models within {home} only; remove it")
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file where the folder of the model goes; remove it")
+        raise OutputError(f"{folder}: is a file, but must be the folder of the model; remove it")
     return folder
 
 
 def check_file(path: Path) -> None:
-    """Refuse to write through a link.
+    """Check that a path is not a link.
 
     Raises:
-        OutputError: the path is one.
+        OutputError: the path is a link or not a file.
     """
     if path.is_symlink() or (os.path.lexists(path) and not path.is_file()):
-        raise OutputError(f"{path}: is a link or no file; remove it")
+        raise OutputError(f"{path}: is a link or not a file; remove it")

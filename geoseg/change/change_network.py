@@ -17,7 +17,7 @@ from geoseg.engine.normalise import Normaliser
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, UsageError
 from geoseg.runtimes import Session
-from geoseg.runtimes.around import Around, Score
+from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ModelSpec
 from geoseg.spec.presets import task
@@ -40,7 +40,7 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     return _post_classification(spec, model, pair)
 
 
-class BothDates(Around):
+class BothDates(SessionWrapper):
     """A network of one date applied to both dates of a tile."""
 
     def __init__(self, session: Session, channels: int, classes: int) -> None:
@@ -65,7 +65,7 @@ class BothDates(Around):
         """Description of the session, with the comparison of dates."""
         return f"both dates classified by {self.session.description}, then compared"
 
-    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+    def score_with(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
         """Score (N, 2 C, H, W) as (N, 2 K, H, W): classes of the first date, then of the second."""
         planes = []
         for date in (batch[:, : self._channels], batch[:, self._channels :]):

@@ -23,7 +23,7 @@ def device_sweep(recipe: Recipe, run: RunSpec) -> DeviceSweep | None:
         return None
     from geoseg.engine.device.device_session import DeviceSession  # noqa: PLC0415 - imports torch
     from geoseg.engine.device.device_sweep import DeviceSweep, reaches  # noqa: PLC0415 - imports torch
-    from geoseg.runtimes.around import network_of  # noqa: PLC0415 - only networks on GPUs
+    from geoseg.runtimes.session_wrapper import network_of  # noqa: PLC0415 - only networks on GPUs
 
     network = network_of(recipe.session)
     if network is None or not all(reaches(graph.device) for graph in recipe.on_device):

@@ -22,14 +22,14 @@ from geoseg.flood.network_bands import (
 from geoseg.flood.reference_layers import References, flood_classes, with_layers
 from geoseg.messages import replay
 from geoseg.runtimes import Session
-from geoseg.runtimes.around import Around, Score
+from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 from geoseg.scenes import Scene
 from geoseg.scenes.stack import StackLayer
 from geoseg.spec import FloodSpec, ModelSpec
 from geoseg.spec.presets import task
 
 
-class WaterWithLayers(Around):
+class WaterWithLayers(SessionWrapper):
     """A water network whose water is split by permanent water and removed where terrain is high or steep."""
 
     def __init__(self, session: Session, channels: int, references: References, spec: FloodSpec) -> None:
@@ -51,7 +51,7 @@ class WaterWithLayers(Around):
         """3: background, flood, permanent water; 1: water, without a layer of permanent water."""
         return 3 if PERMANENT in self._layers else 1
 
-    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+    def score_with(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
         """Score tiles (N, C, H, W) whose last channels are the layers, NaN where unknown."""
         water = score(batch[:, : self._channels])[:, -1:]
         layers = {

@@ -16,7 +16,7 @@ from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
 from geoseg.grid import Grid
 from geoseg.methane.facility_scenes import ClassifierInput, empty_batch
-from geoseg.runtimes import Classifier
+from geoseg.runtimes.classify import Classifier
 from geoseg.spec import ClassifierSpec
 
 OBSERVED = 0.5

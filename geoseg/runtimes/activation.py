@@ -1,4 +1,4 @@
-"""A network's raw output to scores in 0..1, in float32."""
+"""Activation: raw output of a network to scores in 0..1, in float32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from geoseg.spec import Activation
 
 
 def score_planes(activation: Activation, planes: int) -> int:
-    """Return how many planes `activate` makes of a graph's."""
+    """Return the number of planes that `activate` returns."""
     return 1 if activation == "softmax" and planes == 2 else planes
 
 
@@ -18,16 +18,16 @@ def activate(
 ) -> NDArray[np.float32]:
     """Turn raw output into scores.
 
-    The softmax of two planes is the sigmoid of their difference, so two classes give one plane: the score
-    of the second.
+    The softmax of two planes is the sigmoid of their difference, so two classes have one plane: the score of
+    the second class.
 
     Args:
-        activation: `none` for networks that end in one; their scores are only clipped to 0..1.
+        activation: `none` for networks that end in an activation; their scores are only clipped to 0..1.
         raw: (N, K, H, W) of any float type.
-        temperature: what logits are divided by (Guo 2017, arXiv:1706.04599).
+        temperature: divisor of logits (Guo 2017, arXiv:1706.04599).
 
     Returns:
-        (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; its own memory.
+        (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; a new array.
     """
     values = raw.astype(np.float32, copy=False)
     if activation == "none":
@@ -46,7 +46,7 @@ def activate(
 
 
 def _tempered(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Return what dividing the logits behind scores by a temperature would have given."""
+    """Return the scores for logits divided by a temperature, from scores without it."""
     power = np.float32(1 / temperature)
     raised = scores**power
     total = raised + (1 - scores) ** power if scores.shape[1] == 1 else raised.sum(axis=1, keepdims=True)
@@ -54,7 +54,7 @@ def _tempered(scores: NDArray[np.float32], temperature: float) -> NDArray[np.flo
 
 
 def _sigmoid_of_negative(negative: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 1 / (1 + exp(x)) in place; exp may overflow to infinity, of which the inverse is right: 0."""
+    """Return 1 / (1 + exp(x)) in place; exp may overflow to infinity, whose inverse is 0."""
     with np.errstate(over="ignore"):
         np.exp(negative, out=negative)
     negative += 1.0

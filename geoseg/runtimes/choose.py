@@ -1,11 +1,11 @@
-"""Which runtime, device and precision run a network, and why."""
+"""Choice of the runtime, device and precision of a network."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import replace
 from glob import escape
 
 import numpy as np
@@ -14,42 +14,26 @@ from numpy.typing import NDArray
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.inputs import opened
 from geoseg.messages import held, note, replay
-from geoseg.runtimes import Session, cuda, onnxruntime
-from geoseg.runtimes.graph import DeviceGraph, Precision, RuntimeStatus
-from geoseg.runtimes.loading import RUNTIMES, Request
+from geoseg.runtimes import cuda, onnxruntime
+from geoseg.runtimes.graph import DeviceGraph, LoadRequest, RuntimeStatus
+from geoseg.runtimes.loading import RUNTIMES, runtime_module
 from geoseg.runtimes.machine import bf16_flags, usable_threads
-from geoseg.runtimes.network_session import is_device_graph
-from geoseg.runtimes.precision import Chosen, choose_precision
+from geoseg.runtimes.network_session import OpenedSession, is_device_graph
+from geoseg.runtimes.precision import open_in_precision
 from geoseg.spec import AnyModel, ModelSpec
 
 LOG = logging.getLogger(__name__)
 
 ON_CPU = ("openvino", "onnxruntime")
-"""What `auto` chooses from on processors: torch is slower there, and seconds to import."""
+"""Runtimes that `auto` considers on the CPU; torch is slower there and takes seconds to import."""
 
 ON_CUDA = ("tensorrt", "torch", "onnxruntime")
-"""What `auto` tries on CUDA devices, in this order."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenedSession:
-    """A network ready to run, and what was chosen for it."""
-
-    session: Session
-    runtime: str
-    version: str
-    device: str
-    precision: Precision
-    threads: int
-    agreement: float | None
-    """Share of pixels on which `precision` gave the class that fp32 gives; None: not compared."""
-    on_device: tuple[DeviceGraph, ...] = ()
-    """The network on each CUDA device in use, where it takes what lies there already."""
+"""Runtimes that `auto` tries on CUDA devices, in this order."""
 
 
 def available() -> list[RuntimeStatus]:
-    """Say of every runtime whether it can be used here."""
-    return [module.status() for module in RUNTIMES.values()]
+    """Return the status of every runtime on this machine."""
+    return [runtime_module(name).status() for name in RUNTIMES]
 
 
 def open_session(
@@ -63,205 +47,194 @@ def open_session(
     tile: int,
     check: NDArray[np.float32] | None = None,
 ) -> OpenedSession:
-    """Load a network in the runtime that suits.
+    """Load a network.
 
     Args:
         model: the network.
         runtime: `auto`, or a name of `RUNTIMES`.
-        device: `auto`, `cpu`, `cuda` (all of them) or `cuda:N`; what is asked for is used or refused, never
-            replaced. `auto` is CUDA where a runtime can use it, else the CPU.
-        precision: `auto` or one of `Precision`. `auto` is the fastest of the device that gives the same
-            classes as fp32 on `check`, else fp32.
-        threads: None: all that the process may use.
-        batch: tiles a call; None: what suits.
-        tile: pixels a side.
-        check: normalised tiles (N, C, tile, tile) of the scene itself; None: nothing is compared.
+        device: `auto`, `cpu`, `cuda` (all CUDA devices) or `cuda:N`. A requested device is never replaced.
+            `auto` is CUDA where a runtime can use it, else the CPU.
+        precision: `auto` or one of `Precision`. `auto` is the fastest precision that passes the agreement
+            check with fp32 on `check`, else fp32.
+        threads: threads on the CPU; None: all that the process may use.
+        batch: tiles per call; None: the runtime's default.
+        tile: side of a tile in pixels.
+        check: normalised tiles (N, C, tile, tile) of the scene; None: no agreement check.
 
     Raises:
-        ModelError: the weights are missing, damaged or not what the description says.
-        RuntimeMissingError: the runtime, device or precision is not there.
+        ModelError: the weights are missing or damaged, or do not fit the description.
+        RuntimeMissingError: the runtime, device or precision is not available.
     """
     check_weights(model)
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
-        wanted = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
-        raise ModelError(f"model {model.name} takes tiles of {wanted}, not {tile}; say --tile accordingly")
+        sizes = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
+        raise ModelError(f"model {model.name} accepts tiles of {sizes}, not {tile}; change --tile")
+    if runtime != "auto" and runtime not in RUNTIMES:
+        raise RuntimeMissingError(f"unknown runtime {runtime}; geoseg has {', '.join(RUNTIMES)}")
+    # Messages about steps that take minutes appear at once, also while other messages are held back.
     context = copy_context()
-
-    def tell(text: str) -> None:
-        """Log what takes long before it begins, also where other messages are held back."""
-        context.run(note, LOG, text)
-
-    request = Request(
+    request = LoadRequest(
         spec=model,
+        device=device,
         threads=threads or usable_threads(),
         batch=batch,
         tile=tile,
         check=check,
-        tell=tell,
+        report=lambda text: context.run(note, LOG, text),
     )
-    if runtime != "auto" and runtime not in RUNTIMES:
-        raise RuntimeMissingError(f"no runtime is called {runtime}; there are {', '.join(RUNTIMES)}")
-    if device == "cpu":
-        return _on_cpu(request, runtime, precision)
-    if device != "auto":
-        return _on_cuda(request, runtime, device, precision)
-    if runtime == "tensorrt":
-        return _on_cuda(request, runtime, "cuda", precision)
-    if (runtime == "auto" or runtime in ON_CUDA) and _may_have_cuda(runtime):
+    if device != "auto" or runtime == "tensorrt":
+        if device == "cpu":
+            return _on_cpu(request, runtime, precision)
+        return _on_cuda(replace(request, device="cuda" if device == "auto" else device), runtime, precision)
+    # The absence of CUDA is reported where a GPU, or a runtime that was built for CUDA, is present.
+    may_have_cuda = cuda.any_gpu() or (
+        runtime in {"auto", "onnxruntime"} and onnxruntime.has_provider(onnxruntime.CUDA)
+    )
+    if (runtime == "auto" or runtime in ON_CUDA) and may_have_cuda:
         try:
-            return _on_cuda(request, runtime, "cuda", precision)
+            return _on_cuda(replace(request, device="cuda"), runtime, precision)
         except RuntimeMissingError as error:
-            note(LOG, f"the CPU is used, since {error}")
+            note(LOG, f"geoseg uses the CPU, because {error}")
     return _on_cpu(request, runtime, precision)
 
 
-def _may_have_cuda(runtime: str) -> bool:
-    """Whether CUDA is worth a try, or its absence worth a word; without importing torch where it is not."""
-    return cuda.any_gpu() or (runtime in {"auto", "onnxruntime"} and onnxruntime.has_cuda())
-
-
-def _on_cuda(request: Request, runtime: str, device: str, precision: str) -> OpenedSession:
-    """Load on CUDA: in the runtime asked for, or in the first that can."""
+def _on_cuda(request: LoadRequest, runtime: str, precision: str) -> OpenedSession:
+    """Load on CUDA in the requested runtime, or in the first one that can."""
     if runtime != "auto":
-        return _open(request, usable_runtime(runtime), device, precision, "")
+        return _open(request, usable_runtime(runtime), precision, "")
     refusals: list[str] = []
     for name in ON_CUDA:
-        status: RuntimeStatus = RUNTIMES[name].status()
+        status: RuntimeStatus = runtime_module(name).status()
         if not status.has_cuda:
             why = status.why_no_cuda or status.why_not
             refusals.append(f"{name}: {why} ({status.cuda_remedy or status.remedy})")
             continue
         if precision not in {"auto", *status.cuda_precisions}:
-            refusals.append(f"{name} has no {precision} there")
+            refusals.append(f"{name} has no {precision} on CUDA")
             continue
         try:
             with held() as messages:
-                opened = _open(request, status, device, precision, "")
+                session = _open(request, status, precision, "")
                 for text in refusals:
-                    note(LOG, f"not on {text}")
+                    note(LOG, f"runtime not used: {text}")
         except (RuntimeMissingError, ModelError) as error:
-            refusals.append(f"{name} cannot: {error}")
+            refusals.append(f"{name} failed: {error}")
             continue
         replay(messages)
-        return opened
-    raise RuntimeMissingError(f"{device}: no runtime can use it: {'; '.join(refusals)}; or say --device cpu")
+        return session
+    raise RuntimeMissingError(
+        f"{request.device}: no runtime can use this device: {'; '.join(refusals)}; or use --device cpu"
+    )
 
 
-def _on_cpu(request: Request, runtime: str, precision: str) -> OpenedSession:
+def _on_cpu(request: LoadRequest, runtime: str, precision: str) -> OpenedSession:
     """Load on the CPU."""
-    if runtime != "auto":
-        return _open(request, usable_runtime(runtime), "cpu", precision, "")
-    status, why = choose_for_cpu(precision)
-    return _open(request, status, "cpu", precision, why)
+    status, why = (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)
+    return _open(replace(request, device="cpu"), status, precision, why)
 
 
 def usable_runtime(runtime: str) -> RuntimeStatus:
-    """Return the status of a runtime that can be used.
+    """Return the status of a runtime.
 
     Raises:
-        RuntimeMissingError: it cannot.
+        RuntimeMissingError: the runtime cannot be used.
     """
-    status: RuntimeStatus = RUNTIMES[runtime].status()
+    status: RuntimeStatus = runtime_module(runtime).status()
     if not status.usable:
         raise RuntimeMissingError(f"{runtime} {status.why_not}: {status.remedy}")
     return status
 
 
 def check_cuda(status: RuntimeStatus, device: str) -> None:
-    """See that a runtime can use CUDA.
+    """Check that a runtime can use CUDA.
 
     Raises:
-        RuntimeMissingError: it cannot.
+        RuntimeMissingError: the runtime cannot.
     """
     if not status.has_cuda:
         raise RuntimeMissingError(
-            f"{device}: {status.name} {status.version} has no CUDA here: {status.why_no_cuda}; "
-            f"{status.cuda_remedy}, or say --device cpu"
+            f"{device}: {status.name} {status.version} has no CUDA on this machine: {status.why_no_cuda}; "
+            f"{status.cuda_remedy}, or use --device cpu"
         )
 
 
-def _open(request: Request, status: RuntimeStatus, device: str, precision: str, why: str) -> OpenedSession:
-    """Load on one device, which is not replaced by another; on `cuda`, also on the further ones."""
-    if device.startswith("cuda"):
-        check_cuda(status, device)
+def _open(request: LoadRequest, status: RuntimeStatus, precision: str, why: str) -> OpenedSession:
+    """Load on the device of a request; for `cuda`, also on the other CUDA devices of the same kind."""
+    if request.device.startswith("cuda"):
+        check_cuda(status, request.device)
     with held() as messages:
-        chosen = choose_precision(request, status, device, precision)
-        graphs = _on_each(request, status, device, chosen)
-    several = f" and {len(graphs) - 1} more of its kind" if len(graphs) > 1 else ""
-    note(LOG, f"network runs on {chosen.session.description}{several}{why}")
+        opened_session = open_in_precision(request, status, precision)
+        if request.device.startswith("cuda"):
+            opened_session = _on_all_devices(request, opened_session)
+    count = len(opened_session.on_device)
+    several = f" and {count - 1} more of the same kind" if count > 1 else ""
+    note(LOG, f"network runs on {opened_session.session.description}{several}{why}")
     replay(messages)
-    return OpenedSession(
-        session=chosen.session,
-        runtime=status.name,
-        version=status.version,
-        device=device,
-        precision=chosen.precision,
-        threads=request.threads,
-        agreement=None if chosen.agreement is None else chosen.agreement.equal,
-        on_device=graphs,
-    )
+    return opened_session
 
 
-def _on_each(request: Request, status: RuntimeStatus, device: str, chosen: Chosen) -> tuple[DeviceGraph, ...]:
-    """The network on every device in use: `cuda` means all that are like the first.
+def _on_all_devices(request: LoadRequest, first: OpenedSession) -> OpenedSession:
+    """Load the network on every device in use: for `cuda`, all devices like the first one.
 
-    A further one that fails, such as one that is full of another's work, is left out and named.
+    A further device that fails, such as one whose memory is full, is left out with a note.
     """
-    first = chosen.session.device_graph
-    if first is None or not device.startswith("cuda"):
-        return ()
-    if device != "cuda":
-        return (first,)
-    found = cuda.gpus()
-    alike = [
-        gpu.index for gpu in found[1:] if (gpu.name, gpu.capability) == (found[0].name, found[0].capability)
-    ]
+    graph = first.session.device_graph
+    if graph is None:
+        return first
+    if request.device != "cuda":
+        return replace(first, on_device=(graph,))
+    gpus = cuda.gpus()
     graphs: list[DeviceGraph] = []
-    for index in alike:
-        try:
-            graph = request.graph(status.name, f"cuda:{index}", chosen.precision)
-        except (ModelError, RuntimeMissingError) as error:
-            note(LOG, f"cuda:{index} is left out, since {error}")
+    for gpu in gpus[1:]:
+        if (gpu.name, gpu.capability) != (gpus[0].name, gpus[0].capability):
             continue
-        if is_device_graph(graph):
-            graphs.append(graph)
-    chosen.session.close_with(graphs)
-    return (first, *graphs)
+        further = replace(request, device=f"cuda:{gpu.index}", precision=first.precision)
+        try:
+            loaded = runtime_module(first.runtime).load(further)
+        except (ModelError, RuntimeMissingError) as error:
+            note(LOG, f"cuda:{gpu.index} is not used, because {error}")
+            continue
+        if is_device_graph(loaded):
+            graphs.append(loaded)
+    first.session.close_with(graphs)
+    return replace(first, on_device=(graph, *graphs))
 
 
 def check_weights(model: AnyModel) -> None:
-    """See that the weights are there and whole.
+    """Check that the weights exist and match their SHA-256.
 
     Raises:
-        ModelError: they are not.
+        ModelError: the weights are missing, cannot be read, or have another SHA-256.
     """
-    # With the external data that exporters write beside: model.onnx.data, model.onnx_data.
+    # Exporters may write external data to a second file: model.onnx.data, model.onnx_data.
     for path in (model.weights, *model.weights.parent.glob(f"{escape(model.weights.name)}?data")):
         opened(path)
     try:
         with model.weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest() if model.sha256 else ""
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest() if model.sha256 else ""
     except FileNotFoundError as error:
         raise ModelError(
-            f"{model.weights}: the weights of model {model.name} are not there; geoseg models pull "
-            f"{model.name} fetches them where its bundle says from where"
+            f"{model.weights}: the weights of model {model.name} are missing; geoseg models pull "
+            f"{model.name} "
+            "downloads them if the bundle states their address"
         ) from error
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read: {error.strerror}") from error
-    if found != model.sha256.lower():
+    if sha256 != model.sha256.lower():
         raise ModelError(
-            f"{model.weights}: SHA-256 is {found}, model {model.name} says {model.sha256.lower()}: the file "
-            "is damaged or another one; fetch it again"
+            f"{model.weights}: SHA-256 is {sha256}, model {model.name} states "
+            f"{model.sha256.lower()}: the file "
+            "is damaged or is another file; download it again"
         )
 
 
 def choose_for_cpu(precision: str) -> tuple[RuntimeStatus, str]:
-    """Return the runtime that suits the processor, and why.
+    """Return the fastest runtime for the processor, and the reason.
 
     Raises:
-        RuntimeMissingError: there is none.
+        RuntimeMissingError: no runtime is installed.
     """
-    statuses = [RUNTIMES[name].status() for name in ON_CPU]
+    statuses = [runtime_module(name).status() for name in ON_CPU]
     usable = {status.name: status for status in statuses if status.usable}
     if not usable:
         raise RuntimeMissingError("no runtime for networks is installed: pip install onnxruntime")

@@ -1,8 +1,7 @@
-"""CUDA devices by the driver itself (`libcuda`), through ctypes: no package has to be installed.
+"""CUDA devices, by calls of the driver (`libcuda`) through ctypes: no package has to be installed.
 
-The driver's interface is older than every TensorRT and torch in use and keeps its names and signatures, so
-that one file serves them all. It shares the device's primary context with them: memory and streams made
-here are theirs too. Source: NVIDIA, CUDA Driver API.
+The driver's interface keeps its names and signatures over all versions of TensorRT and torch in use, and
+shares the primary context of a device with them. Source: NVIDIA, CUDA Driver API.
 """
 
 from __future__ import annotations
@@ -10,37 +9,20 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from geoseg.errors import RuntimeMissingError
 
 LIBRARY = "GEOSEG_LIBCUDA"
-"""Names the driver's library where it is not found by its usual name."""
+"""Environment variable with the path of the driver's library, if its usual name is not found."""
 
 OUT_OF_MEMORY = 2
-"""The driver's code for it."""
+"""Error code of the driver for too little memory."""
 
 MAJOR, MINOR = 75, 76
-"""Attributes of a device: its compute capability."""
-
-PORTABLE = 1
-"""Flag of pinned memory that every device may copy from."""
-
-NON_BLOCKING = 1
-"""Flag of a stream that does not wait for the default one."""
-
-NO_TIMING = 2
-"""Flag of an event that only orders work."""
-
-THREAD_LOCAL = 1
-"""Mode of a capture that other threads do not disturb."""
+"""Attributes of a device: major and minor number of its compute capability."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +37,7 @@ class Gpu:
 
     @property
     def text(self) -> str:
-        """One line for people."""
+        """Name, compute capability and memory in one line."""
         major, minor = self.capability
         return f"{self.name} (sm_{major}{minor}, {self.memory / 2**30:.0f} GiB)"
 
@@ -66,10 +48,10 @@ class DeviceMemoryError(RuntimeMissingError):
 
 @cache
 def driver() -> Any:
-    """Load and start the driver.
+    """Load and initialise the driver.
 
     Raises:
-        RuntimeMissingError: there is none, or it finds no device.
+        RuntimeMissingError: no driver is installed, or it finds no device.
     """
     usual = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
@@ -90,12 +72,12 @@ def call(name: str, *arguments: Any) -> None:
 
     Raises:
         DeviceMemoryError: the device has too little memory.
-        RuntimeMissingError: it failed otherwise; the message names function and error.
+        RuntimeMissingError: the function failed otherwise.
     """
     library = driver()
     code = getattr(library, name)(*arguments)
     if code == OUT_OF_MEMORY:
-        raise DeviceMemoryError("the GPU has too little memory; say a smaller --batch-size or --tile")
+        raise DeviceMemoryError("the GPU has too little memory; use a smaller --batch-size or --tile")
     if code:
         raise RuntimeMissingError(f"the NVIDIA driver failed: {name}: {_name(library, code)}")
 
@@ -107,10 +89,10 @@ def _name(library: Any, code: int) -> str:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """List the CUDA devices that `CUDA_VISIBLE_DEVICES` lets the process see.
+    """List the CUDA devices that are visible to the process (`CUDA_VISIBLE_DEVICES`).
 
     Raises:
-        RuntimeMissingError: there is no driver, or no device.
+        RuntimeMissingError: no driver is installed, or it finds no device.
     """
     count = ctypes.c_int()
     call("cuDeviceGetCount", ctypes.byref(count))
@@ -118,7 +100,7 @@ def gpus() -> tuple[Gpu, ...]:
 
 
 def any_gpu() -> bool:
-    """Whether there is a CUDA device; costs milliseconds, as neither torch nor a runtime is imported."""
+    """Return whether there is a CUDA device; takes milliseconds, as no runtime is imported."""
     try:
         return bool(gpus())
     except RuntimeMissingError:
@@ -126,7 +108,7 @@ def any_gpu() -> bool:
 
 
 def why_none() -> str:
-    """Say why no CUDA device can be used; empty where there is one."""
+    """Return why no CUDA device can be used; empty where there is one."""
     try:
         return "" if gpus() else "the NVIDIA driver finds no GPU"
     except RuntimeMissingError as error:
@@ -137,30 +119,30 @@ def gpu_of(device: str) -> Gpu:
     """Return the device that `cuda` or `cuda:N` names.
 
     Raises:
-        RuntimeMissingError: there is none of that number.
+        RuntimeMissingError: there is no device of that number.
     """
-    found = gpus()
+    devices = gpus()
     index = int(device.partition(":")[2] or 0)
-    if index >= len(found):
-        there = ", ".join(f"cuda:{gpu.index} {gpu.name}" for gpu in found) or "none"
-        raise RuntimeMissingError(f"{device}: there is no such GPU; there is {there}")
-    return found[index]
+    if index >= len(devices):
+        names = ", ".join(f"cuda:{gpu.index} {gpu.name}" for gpu in devices) or "no GPU"
+        raise RuntimeMissingError(f"{device}: there is no such GPU; the machine has {names}")
+    return devices[index]
 
 
 def require(device: str, runtime: str) -> None:
-    """See that the CUDA device which a request names is there, whatever the request would run on it.
+    """Check that a CUDA device which the options name is available, also for methods without a network.
 
     Args:
-        device: as in `--device`; `auto` and `cpu` name none.
-        runtime: as in `--runtime`; `tensorrt` needs a device whatever `device` says.
+        device: value of `--device`; `auto` and `cpu` name no CUDA device.
+        runtime: value of `--runtime`; `tensorrt` requires a CUDA device.
 
     Raises:
-        RuntimeMissingError: it is not there.
+        RuntimeMissingError: the device is not available.
     """
     if device.startswith("cuda"):
-        asked, instead = f"--device {device}", "--device cpu"
+        option, instead = f"--device {device}", "--device cpu"
     elif runtime == "tensorrt":
-        asked, instead = "--runtime tensorrt", "--runtime auto"
+        option, instead = "--runtime tensorrt", "--runtime auto"
     else:
         return
     try:
@@ -168,7 +150,7 @@ def require(device: str, runtime: str) -> None:
     except RuntimeMissingError as error:
         why = str(error).removeprefix(f"{device}: ")
         raise RuntimeMissingError(
-            f"{asked}: {why}. nvidia-smi shows what the driver finds; or say {instead}"
+            f"{option}: {why}. nvidia-smi lists the GPUs that the driver finds; or use {instead}"
         ) from error
 
 
@@ -186,167 +168,3 @@ def _describe(index: int) -> Gpu:
         capability=(major.value, minor.value),
         memory=memory.value,
     )
-
-
-class Context:
-    """The primary context of a device: what torch, TensorRT and the CUDA runtime use as well."""
-
-    def __init__(self, gpu: Gpu) -> None:
-        """Take hold of it; `close` lets go."""
-        self._handle, self._device = ctypes.c_void_p(), ctypes.c_int()
-        call("cuDeviceGet", ctypes.byref(self._device), gpu.index)
-        call("cuDevicePrimaryCtxRetain", ctypes.byref(self._handle), self._device)
-
-    def use(self) -> None:
-        """Make it the calling thread's."""
-        call("cuCtxSetCurrent", self._handle)
-
-    def close(self) -> None:
-        """Let go; whatever was made in it must be freed before."""
-        call("cuDevicePrimaryCtxRelease_v2", self._device)
-
-
-class Buffer:
-    """Memory on a device, or pinned memory on the host that the device copies from without a stop."""
-
-    def __init__(self, size: int, *, pinned: bool) -> None:
-        """Allocate; `close` frees.
-
-        Args:
-            size: bytes.
-            pinned: on the host.
-
-        Raises:
-            DeviceMemoryError: there is not so much.
-        """
-        self.size = size
-        self._pinned = pinned
-        handle = ctypes.c_void_p()
-        if pinned:
-            call("cuMemHostAlloc", ctypes.byref(handle), ctypes.c_size_t(size), PORTABLE)
-        else:
-            call("cuMemAlloc_v2", ctypes.byref(handle), ctypes.c_size_t(size))
-        self.address = handle.value or 0
-
-    def array(self, dtype: type[np.generic] | np.dtype[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
-        """See pinned memory as an array; it must not be used after `close`."""
-        content = memoryview((ctypes.c_char * self.size).from_address(self.address)).cast("B")
-        return np.frombuffer(content, np.dtype(dtype), int(np.prod(shape))).reshape(shape)
-
-    def close(self) -> None:
-        """Free it, once."""
-        if self.address:
-            call("cuMemFreeHost" if self._pinned else "cuMemFree_v2", ctypes.c_void_p(self.address))
-            self.address = 0
-
-
-class Stream:
-    """A queue of work on a device."""
-
-    def __init__(self) -> None:
-        """Make one; `close` destroys it."""
-        self._handle = ctypes.c_void_p()
-        call("cuStreamCreate", ctypes.byref(self._handle), NON_BLOCKING)
-
-    @property
-    def address(self) -> int:
-        """What TensorRT takes for a stream."""
-        return self._handle.value or 0
-
-    def upload(self, device: Buffer, host: Buffer, size: int) -> None:
-        """Queue a copy to the device."""
-        call(
-            "cuMemcpyHtoDAsync_v2",
-            ctypes.c_void_p(device.address),
-            ctypes.c_void_p(host.address),
-            ctypes.c_size_t(size),
-            self._handle,
-        )
-
-    def download(self, host: Buffer, device: Buffer, size: int) -> None:
-        """Queue a copy from the device."""
-        call(
-            "cuMemcpyDtoHAsync_v2",
-            ctypes.c_void_p(host.address),
-            ctypes.c_void_p(device.address),
-            ctypes.c_size_t(size),
-            self._handle,
-        )
-
-    def record(self, event: Event) -> None:
-        """Mark what is queued so far."""
-        call("cuEventRecord", event.handle, self._handle)
-
-    def after(self, event: Event) -> None:
-        """Queue what follows behind the mark of another stream."""
-        call("cuStreamWaitEvent", self._handle, event.handle, 0)
-
-    def wait(self) -> None:
-        """Wait until all is done; errors of the device come out here."""
-        call("cuStreamSynchronize", self._handle)
-
-    @contextmanager
-    def capture(self) -> Iterator[CapturedWork]:
-        """Record the work queued within instead of doing it.
-
-        Raises:
-            RuntimeMissingError: something within cannot be captured.
-        """
-        captured = CapturedWork()
-        call("cuStreamBeginCapture_v2", self._handle, THREAD_LOCAL)
-        graph = ctypes.c_void_p()
-        try:
-            yield captured
-        finally:
-            call("cuStreamEndCapture", self._handle, ctypes.byref(graph))
-        captured.instantiate(graph)
-
-    def launch(self, work: CapturedWork) -> None:
-        """Queue captured work as one."""
-        call("cuGraphLaunch", work.handle, self._handle)
-
-    def close(self) -> None:
-        """Destroy it."""
-        if self._handle:
-            call("cuStreamDestroy_v2", self._handle)
-            self._handle = ctypes.c_void_p()
-
-
-class Event:
-    """A mark in a stream that another one, or the host, can wait for."""
-
-    def __init__(self) -> None:
-        """Make one; `close` destroys it."""
-        self.handle = ctypes.c_void_p()
-        call("cuEventCreate", ctypes.byref(self.handle), NO_TIMING)
-
-    def wait(self) -> None:
-        """Wait on the host."""
-        call("cuEventSynchronize", self.handle)
-
-    def close(self) -> None:
-        """Destroy it."""
-        if self.handle:
-            call("cuEventDestroy_v2", self.handle)
-            self.handle = ctypes.c_void_p()
-
-
-class CapturedWork:
-    """A CUDA graph: work that is queued with one call instead of one a kernel."""
-
-    def __init__(self) -> None:
-        """Make an empty one; `Stream.capture` fills it."""
-        self._graph = ctypes.c_void_p()
-        self.handle = ctypes.c_void_p()
-
-    def instantiate(self, graph: ctypes.c_void_p) -> None:
-        """Make it ready to launch."""
-        self._graph = graph
-        call("cuGraphInstantiateWithFlags", ctypes.byref(self.handle), graph, ctypes.c_ulonglong(0))
-
-    def close(self) -> None:
-        """Free it."""
-        if self.handle:
-            call("cuGraphExecDestroy", self.handle)
-            call("cuGraphDestroy", self._graph)
-            self.handle = ctypes.c_void_p()

@@ -1,8 +1,8 @@
-"""Engines on disk: built once for a model, a device and a way to run, and never half there.
+"""Cache of TensorRT engines on disk: each engine is built once and written completely or not at all.
 
-An engine is good only for the version of TensorRT, the kind of GPU and the options that it was built with:
-all of them are its key. Whatever part of a key changes, another engine is looked for. Two processes that want
-the same one at once build it once: the second waits for the lock and then reads.
+An engine is valid only for the version of TensorRT, the type of GPU and the options that it was built with.
+These form its key; another key is another engine. If two processes need the same engine, the second one waits
+for the lock and then reads it.
 """
 
 from __future__ import annotations
@@ -26,105 +26,111 @@ from geoseg.runtimes.lock import locked
 Loaded = TypeVar("Loaded")
 
 CACHE = "GEOSEG_CACHE"
-"""Names the folder of engines; else `$XDG_CACHE_HOME/geoseg/engines`, else `~/.cache/geoseg/engines`."""
+"""Environment variable with the folder of engines; default `$XDG_CACHE_HOME/geoseg/engines`, else
+`~/.cache/geoseg/engines`."""
 
 FORMAT = 1
-"""Of the key and the record; another one makes other engines."""
+"""Version of the key and the record; a new version invalidates all engines."""
 
 _RECORD = TypeAdapter(dict[str, JsonValue])
 
 
 def engine_folder() -> Path:
-    """Return the folder of built engines, which need not be there yet."""
-    own = os.environ.get(CACHE)
+    """Return the folder of built engines, which may not exist yet."""
+    folder = os.environ.get(CACHE)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) if own else Path(cache) / "geoseg" / "engines"
+    return Path(folder) if folder else Path(cache) / "geoseg" / "engines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineKey:
-    """All that an engine depends on."""
+    """All properties that an engine depends on."""
 
     model: str
-    """Name, for people; the content counts, not the name."""
+    """Name for display; only the content identifies the model."""
     sha256: str
-    """Of the ONNX file."""
+    """SHA-256 of the ONNX file."""
     tensorrt: str
-    """Its version."""
+    """Version of TensorRT."""
     gpu: str
     """Name of the device."""
     capability: tuple[int, int]
     """Compute capability of the device."""
     precision: str
     profile: tuple[int, int, int]
-    """Least, usual and most tiles a call."""
+    """Smallest, usual and largest number of tiles per call."""
     tile: int
-    """Pixels a side."""
+    """Side of a tile in pixels."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all but the name."""
+        """SHA-256 of all fields but the name of the model."""
         table = {**asdict(self), "format": FORMAT}
         del table["model"]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
     @property
     def stem(self) -> str:
-        """Name of its files without suffix: readable first, the digest last."""
+        """Name of the files without suffix: readable fields, then the digest."""
         words = (self.model, self.gpu, self.precision, f"{self.profile[2]}x{self.tile}")
         readable = "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", word).strip("_") for word in words)
         return f"{readable}-{self.digest[:16]}"
 
 
 class EngineStore:
-    """The engines of a folder."""
+    """The engines in a folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use a folder; None: the user's."""
+        """Use a folder; None: `engine_folder()`."""
         self.folder = folder or engine_folder()
 
     def engine(self, key: EngineKey) -> Path:
-        """Where the engine of a key lies, or would."""
+        """Return the path of the engine of a key; the file may not exist."""
         return self.folder / f"{key.stem}.engine"
 
     def record_of(self, key: EngineKey) -> dict[str, JsonValue] | None:
-        """Return what is written beside an engine; None where there is none, or it is of another key."""
+        """Return the record of an engine; None if there is none, or it belongs to another key."""
         try:
-            found = _RECORD.validate_json(self.engine(key).with_suffix(".json").read_bytes())
+            record = _RECORD.validate_json(self.engine(key).with_suffix(".json").read_bytes())
         except (OSError, ValidationError):
             return None
-        return found if found.get("digest") == key.digest else None
+        return record if record.get("digest") == key.digest else None
 
     def open(
         self,
         key: EngineKey,
         load: Callable[[bytes], Loaded | None],
         build: Callable[[], tuple[bytes, dict[str, JsonValue]]],
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> tuple[Loaded, dict[str, JsonValue]]:
-        """Load an engine, building it first where there is none that can be loaded.
+        """Load an engine; build it first if no valid engine is stored.
 
         Args:
-            key: of the engine.
-            load: bytes to an engine; None where they cannot be loaded, and the engine is built anew.
-            build: gives the bytes, and what else is to be recorded.
-            tell: hears of a build before it begins, and of its end.
+            key: key of the engine.
+            load: loads an engine from bytes; returns None if they cannot be loaded, and the engine is
+                rebuilt.
+            build: returns the bytes of an engine and further entries of its record.
+            report: called with a message before and after a build.
 
         Returns:
-            The engine, and its record.
+            The engine and its record.
 
         Raises:
             OutputError: the folder cannot be written.
         """
-        found = self._read(key, load)
-        if found is not None:
-            return found
-        with self._lock(key, tell):
-            # Another process may have built it while this one waited.
-            found = self._read(key, load)
-            if found is not None:
-                return found
-            tell(f"building an engine for {key.model} on {key.gpu} in {key.precision}: minutes, once")
+        stored = self._read(key, load)
+        if stored is not None:
+            return stored
+        with self._lock(key, report):
+            # Another process may have built the engine while this one waited.
+            stored = self._read(key, load)
+            if stored is not None:
+                return stored
+            report(
+                f"building a TensorRT engine for {key.model} on {key.gpu} in {key.precision}; this "
+                "takes minutes, "
+                "once"
+            )
             begun = time.monotonic()
             content, more = build()
             seconds = round(time.monotonic() - begun, 1)
@@ -138,16 +144,16 @@ class EngineStore:
             }
             loaded = load(content)
             if loaded is None:
-                raise OutputError(f"{self.engine(key)}: the engine just built cannot be loaded; report this")
+                raise OutputError(f"{self.engine(key)}: the new engine cannot be loaded; report this error")
             self._write(key, content, record)
-            tell(f"engine built in {seconds:.0f} s and kept as {self.engine(key)}")
+            report(f"engine built in {seconds:.0f} s and stored as {self.engine(key)}")
             return loaded, record
 
     def amend(self, key: EngineKey, more: dict[str, JsonValue]) -> None:
-        """Add to the record of an engine that is there.
+        """Add entries to the record of a stored engine.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the record cannot be written.
         """
         with self._lock(key, lambda _: None):
             record = self.record_of(key)
@@ -157,14 +163,14 @@ class EngineStore:
                 )
 
     def remove(self, key: EngineKey) -> None:
-        """Remove an engine and its record, where they are."""
+        """Remove an engine and its record, if they exist."""
         for path in (self.engine(key), self.engine(key).with_suffix(".json")):
             path.unlink(missing_ok=True)
 
     def _read(
         self, key: EngineKey, load: Callable[[bytes], Loaded | None]
     ) -> tuple[Loaded, dict[str, JsonValue]] | None:
-        """An engine that is whole, of this very key, and loads."""
+        """Return a stored engine and its record if it is complete, has this key and loads."""
         record = self.record_of(key)
         if record is None:
             return None
@@ -178,7 +184,7 @@ class EngineStore:
         return None if loaded is None else (loaded, record)
 
     def _write(self, key: EngineKey, content: bytes, record: dict[str, JsonValue]) -> None:
-        """The engine first: without its record it counts for nothing. What a killed process left goes."""
+        """Write the engine, then its record, which makes it valid; remove leftovers of killed processes."""
         for stale in self.folder.glob(f".{key.stem}*"):
             stale.unlink(missing_ok=True)
         self.engine(key).with_suffix(".json").unlink(missing_ok=True)
@@ -186,24 +192,24 @@ class EngineStore:
         self._put(self.engine(key).with_suffix(".json"), json.dumps(record, indent=1).encode())
 
     def _put(self, path: Path, content: bytes) -> None:
-        """Write beside, then rename: a reader sees the old file or the new one, never a part."""
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        """Write a temporary file, then rename it: a reader gets the old or the new file, never a part."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with beside.open("wb") as file:
+            with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            temporary.replace(path)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
-    def _lock(self, key: EngineKey, tell: Callable[[str], None]) -> locked:
+    def _lock(self, key: EngineKey, report: Callable[[str], None]) -> locked:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"{self.folder}: cannot be made: {error.strerror}; name another folder with {CACHE}"
+                f"{self.folder}: cannot be created: {error.strerror}; set another folder in {CACHE}"
             ) from error
         path = self.folder / f"{key.stem}.lock"
-        return locked(path, lambda: tell(f"waiting for another process that builds {key.stem}"))
+        return locked(path, lambda: report(f"waiting for another process that builds {key.stem}"))

@@ -1,4 +1,4 @@
-"""What every runtime offers: a graph loaded in it, and word of itself."""
+"""The interface of every runtime: its status, and a network that it loaded."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeStatus:
-    """Whether a runtime can be used here, and for what."""
+    """Whether a runtime can be used on this machine, and its devices and precisions."""
 
     name: str
     version: str = ""
     """Empty: not installed."""
     devices: tuple[str, ...] = ()
-    """As in `--device`."""
+    """Names as in `--device`."""
     precisions: tuple[Precision, ...] = ()
-    """That it computes natively on the CPU."""
+    """Precisions that it computes natively on the CPU."""
     why_not: str = ""
-    """Why it cannot be used at all; empty where it can."""
+    """Why the runtime cannot be used; empty where it can."""
     remedy: str = ""
-    """The one command that mends `why_not`."""
+    """The command that removes the cause in `why_not`."""
     cuda_precisions: tuple[Precision, ...] = ()
-    """That it computes on its CUDA devices."""
+    """Precisions that it computes on its CUDA devices."""
     why_no_cuda: str = ""
-    """Why it has no CUDA device here."""
+    """Why the runtime has no CUDA device on this machine."""
     cuda_remedy: str = ""
-    """The one command that mends `why_no_cuda`."""
+    """The command that removes the cause in `why_no_cuda`."""
 
     @property
     def usable(self) -> bool:
-        """Whether it has a device to run on."""
+        """Whether the runtime has a device."""
         return bool(self.devices)
 
     @property
     def has_cuda(self) -> bool:
-        """Whether one of its devices is a CUDA one."""
+        """Whether the runtime has a CUDA device."""
         return any(name.startswith("cuda") for name in self.devices)
 
     def precisions_on(self, device: str) -> tuple[Precision, ...]:
@@ -56,26 +56,26 @@ class RuntimeStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """An input or output of a graph as a runtime sees it."""
+    """An input or output of a loaded network."""
 
     name: str
     dtype: str
-    """Element type as numpy calls it, or as the runtime does where numpy has none."""
+    """Element type: numpy's name, or the runtime's name where numpy has no such type."""
     shape: tuple[int | None, ...] | None
-    """None for free sizes; None as a whole: the rank is free. Of images, once checked, (N, C, H, W)."""
+    """Sizes, None for a variable size; None for a variable rank. `check_ports` orders them (N, C, H, W)."""
     order: tuple[Axis, Axis, Axis, Axis] = CHANNELS_FIRST
-    """Of the axes in the graph."""
+    """Order of the axes in the graph."""
 
     def sizes(self, batch: int, channels: int, side: int) -> tuple[int, int, int, int]:
-        """Return the graph's sizes for tiles."""
+        """Return the shape of a batch of tiles in the graph's order of axes."""
         return as_ordered((batch, channels, side, side), self.order)
 
-    def given(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Return tiles (N, C, H, W) as the graph takes them: its order of axes, its type, in one piece."""
+    def as_input(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Return tiles (N, C, H, W) in the graph's order of axes and type, contiguous in memory."""
         return np.ascontiguousarray(batch.transpose(to_graph(self.order)), np.dtype(self.dtype))
 
-    def found(self, raw: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Return what the graph gave as (N, C, H, W), in one piece; the array itself where it is that."""
+    def as_planes(self, raw: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return an output as (N, K, H, W), contiguous in memory; a copy only where axes are reordered."""
         if self.order == CHANNELS_FIRST or raw.ndim != len(self.order):
             return raw
         return np.ascontiguousarray(raw.transpose(from_graph(self.order)))
@@ -83,35 +83,43 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The input and output in use, checked against the model's description."""
+    """The inputs and the output in use, checked against the description of the model."""
 
-    input: Port
+    inputs: tuple[Port, ...]
+    """In the order of the description; a segmentation network has one."""
     output: Port
     batch: int | None
-    """Tiles a call must carry; None: any number."""
+    """Tiles or footprints that each call must hold; None: any number."""
+
+    @property
+    def input(self) -> Port:
+        """The first input."""
+        return self.inputs[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """How a network is to be loaded."""
+class LoadRequest:
+    """How a network is loaded."""
 
+    spec: ModelSpec
     device: str
-    """`cpu`, `cuda` (the first) or `cuda:N`."""
-    precision: Precision
+    """`cpu`, `cuda` (the first CUDA device) or `cuda:N`."""
+    precision: Precision = "fp32"
     threads: int
-    """On the CPU."""
+    """Threads on the CPU."""
     batch: int | None = None
-    """Tiles a call; None: what suits."""
+    """Tiles per call; None: the runtime's default."""
     tile: int
-    """Pixels a side."""
+    """Side of a tile in pixels."""
     check: NDArray[np.float32] | None = None
-    """Normalised tiles (N, C, tile, tile) of the scene, which int8 is calibrated on; None: none is there."""
-    tell: Callable[[str], None] = lambda _: None
-    """Hears what takes long before it begins."""
+    """Normalised tiles (N, C, tile, tile) of the scene for agreement checks and for the calibration of int8;
+    None: not available."""
+    report: Callable[[str], None] = lambda _: None
+    """Called with a message before a step that takes minutes."""
 
 
 class Graph(Protocol):
-    """A network in a runtime, without activation."""
+    """A network loaded in a runtime, without activation."""
 
     @property
     def ports(self) -> Ports:
@@ -119,144 +127,160 @@ class Graph(Protocol):
 
     @property
     def batch(self) -> int:
-        """Tiles that each call carries, exactly; or multiples of it, up to `parts` where a graph has that."""
+        """Tiles that each call must hold; up to `parts` multiples of it where the graph has `parts`."""
 
     @property
     def description(self) -> str:
         """Runtime with version, device, precision and threads in one line."""
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Run (`batch`, C, tile, tile) float32; the answer is good until the next call."""
+        """Run (`batch`, C, tile, tile) float32; the output is valid until the next call."""
 
     def close(self) -> None:
         """Release the graph and its threads."""
 
 
 class DeviceGraph(Graph, Protocol):
-    """A graph that also takes what lies on its device already, and leaves the answer there."""
+    """A graph that also reads tensors on its device and leaves the output there."""
 
     @property
     def device(self) -> str:
-        """As torch calls it: `cuda:0`, `cpu`."""
+        """Name of the device in torch: `cuda:0`, `cpu`."""
 
     @property
     def batches(self) -> range:
-        """How many tiles a call on the device may carry."""
+        """Numbers of tiles that a call of `on_device` may hold."""
 
     def on_device(self, batch: Any) -> Any:
-        """Run a torch tensor (N, C, tile, tile) float32 of the device to raw output (N, K, tile, tile).
+        """Run a torch tensor (N, C, tile, tile) float32 on the device to raw output (N, K, tile, tile).
 
-        The answer is float32, lies on the device, and is good until the next call. Work is queued on the
+        The output is float32, lies on the device, and is valid until the next call. Work is queued on the
         device's current stream.
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManyPorts:
-    """The inputs and output of a scene classifier, checked against its description."""
+class HostGraph:
+    """A loaded network that reads and writes the memory of the host: a `Graph`, or one of several inputs."""
 
-    inputs: tuple[Port, ...]
-    """In the description's order."""
-    output: Port
-    batch: int | None
-    """Footprints a call must carry; None: any number."""
+    def __init__(
+        self, run: Callable[[dict[str, NDArray[np.generic]]], Any], ports: Ports, batch: int, description: str
+    ) -> None:
+        """Wrap a loaded network.
 
-    def feed(self, batch: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
-        """Return what each input takes, (batch, C, side, side) by name, in the graph's own type."""
-        return {port.name: port.given(batch[port.name]) for port in self.inputs}
+        Args:
+            run: computes the output from one array for each input name.
+            ports: of the network.
+            batch: tiles or footprints that each call must hold.
+            description: runtime with version, device, precision and threads in one line.
+        """
+        self._run: Callable[[dict[str, NDArray[np.generic]]], Any] | None = run
+        self.ports = ports
+        self.batch = batch
+        self.description = description
 
+    ports: Ports
+    batch: int
+    description: str
 
-class ManyInputGraph(Protocol):
-    """A scene classifier in a runtime, without activation."""
+    def __call__(self, batch: NDArray[np.float32] | Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
+        """Run tiles (batch, C, tile, tile), or such arrays by name of the input.
 
-    @property
-    def batch(self) -> int:
-        """Footprints that each call carries, exactly."""
-
-    @property
-    def description(self) -> str:
-        """Runtime with version, device, precision and threads in one line."""
-
-    def __call__(self, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
-        """Run (`batch`, C, side, side) float32 by input; the answer is good until the next call."""
+        Raises:
+            ModelError: the network cannot run, or is closed.
+        """
+        if self._run is None:
+            raise ModelError(f"{self.description}: the network is closed")
+        if isinstance(batch, Mapping):
+            feed = {port.name: port.as_input(batch[port.name]) for port in self.ports.inputs}
+        else:
+            feed = {self.ports.input.name: self.ports.input.as_input(batch)}
+        return self.ports.output.as_planes(np.asarray(self._run(feed)))
 
     def close(self) -> None:
-        """Release the graph and its threads."""
+        """Release the network and its threads."""
+        self._run = None
 
 
-def check_many_ports(spec: ClassifierSpec, inputs: list[Port], outputs: list[Port]) -> ManyPorts:
-    """Find the ports that a scene classifier names and see that they fit its description.
+def check_classifier_ports(spec: ClassifierSpec, inputs: list[Port], outputs: list[Port]) -> Ports:
+    """Find the inputs and the output that a scene classifier names, and check them against its description.
 
     Args:
         spec: the classifier.
-        inputs: of the graph, without weights.
-        outputs: of the graph.
+        inputs: inputs of the graph without weights.
+        outputs: outputs of the graph.
 
     Raises:
-        ModelError: they do not fit; the message says how.
+        ModelError: the graph does not fit its description.
     """
     unknown = sorted({port.name for port in inputs} - {given.name for given in spec.inputs})
     if unknown:
         raise ModelError(
-            f"{spec.weights}: has an input {unknown[0]!r} that its description does not name; it names "
-            f"{', '.join(given.name for given in spec.inputs)}"
+            f"{spec.weights}: the graph has an input {unknown[0]!r} that the description does not name; it "
+            f"names {', '.join(given.name for given in spec.inputs)}"
         )
-    found = []
+    ports = []
     for given in spec.inputs:
         port = _arranged(_find(spec, inputs, given.name, "input"), given.dim_order)
         _check_input(spec.weights, given, port, spec.side(given))
-        found.append(port)
+        ports.append(port)
     output = _find(spec, outputs, spec.output_name, "output")
     _check_floats(spec, output)
     if output.shape is not None and (
         len(output.shape) != 2 or output.shape[1] not in {None, len(spec.classes)}
     ):
         raise ModelError(
-            f"{spec.weights}: output {output.name} is {_shape(output)}, not (N, {len(spec.classes)}): one "
-            "score a class"
+            f"{spec.weights}: output {output.name} has shape {_shape(output)}; expected "
+            f"(N, {len(spec.classes)}), one score for each class"
         )
-    return ManyPorts(inputs=tuple(found), output=output, batch=_batch(spec, found[0]))
+    return Ports(inputs=tuple(ports), output=output, batch=_batch(spec, ports[0]))
 
 
 def check_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port], tile: int) -> Ports:
-    """Find the ports that a model names and see that they fit its description.
+    """Find the input and the output that a model names, and check them against its description.
 
     Args:
         spec: the model.
-        inputs: of the graph, without weights.
-        outputs: of the graph.
-        tile: pixels a side that will be fed.
+        inputs: inputs of the graph without weights.
+        outputs: outputs of the graph.
+        tile: side in pixels of the tiles that the network will read.
 
     Raises:
-        ModelError: they do not fit; the message says how.
+        ModelError: the graph does not fit its description.
     """
     if len(inputs) != 1:
         raise ModelError(
-            f"{spec.weights}: has inputs {_names(inputs)}; geoseg feeds one (N, C, H, W) image. Export the "
-            "network with its other inputs fixed"
+            f"{spec.weights}: the graph has the inputs {_names(inputs)}; geoseg passes one (N, C, H, W) "
+            "image. Export the network with its other inputs as constants"
         )
-    given = _arranged(_find(spec, inputs, spec.input_name, "input"), spec.dim_order)
-    wanted = _arranged(_find(spec, outputs, spec.output_name, "output"), spec.output_dim_order)
-    _check_input(spec.weights, spec, given, tile)
-    _check_output(spec, wanted)
-    return Ports(input=given, output=wanted, batch=_batch(spec, given))
+    read = _arranged(_find(spec, inputs, spec.input_name, "input"), spec.dim_order)
+    _check_input(spec.weights, spec, read, tile)
+    scores = _arranged(_find(spec, outputs, spec.output_name, "output"), spec.output_dim_order)
+    _check_floats(spec, scores)
+    if scores.shape is not None:
+        if len(scores.shape) != 4:
+            raise ModelError(
+                f"{spec.weights}: output {scores.name} has shape {_shape(scores)}; expected (N, K, H, W)"
+            )
+        hint = order_hint(scores.shape, planes_allowed(spec), "the output's dim_order")
+        check_planes(spec, scores.shape[1], hint)
+    return Ports(inputs=(read,), output=scores, batch=_batch(spec, read))
 
 
 def planes_allowed(spec: ModelSpec) -> set[int]:
-    """How many output planes fit a model's classes."""
+    """Return the numbers of output planes that fit a model's classes."""
     one = {1} if len(spec.classes) == 2 and spec.activation != "softmax" else set()
     return {len(spec.classes)} | one
 
 
 def _find(spec: AnyModel, ports: list[Port], name: str, kind: str) -> Port:
-    found = next((port for port in ports if not name or port.name == name), None)
-    if found is None:
-        raise ModelError(f"{spec.weights}: has no {kind} {name!r}; there is {_names(ports)}")
-    return found
+    match = next((port for port in ports if not name or port.name == name), None)
+    if match is None:
+        raise ModelError(f"{spec.weights}: the graph has no {kind} {name!r}; it has {_names(ports)}")
+    return match
 
 
 def _arranged(port: Port, order: tuple[Axis, Axis, Axis, Axis]) -> Port:
-    """A port whose axes stand in an order, its sizes as (N, C, H, W)."""
+    """Set the order of a port's axes and reorder its sizes to (N, C, H, W)."""
     known = port.shape is not None and len(port.shape) == len(order)
     return replace(port, order=order, shape=channels_first(port.shape or (), order) if known else port.shape)
 
@@ -266,78 +290,72 @@ def _names(ports: list[Port]) -> str:
 
 
 def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None:
-    """See that a port takes squares of `side` pixels with the bands described."""
+    """Check that a port reads square images of `side` pixels with the described bands."""
     if port.dtype not in {"float32", "float16"}:
-        raise ModelError(f"{weights}: input {port.name} takes {port.dtype}; only float networks are run")
+        raise ModelError(
+            f"{weights}: input {port.name} has type {port.dtype}; geoseg runs float networks only"
+        )
     if port.shape is None:
         return
     if len(port.shape) != 4:
-        raise ModelError(f"{weights}: input {port.name} is {_shape(port)}, not (N, C, H, W)")
+        raise ModelError(f"{weights}: input {port.name} has shape {_shape(port)}; expected (N, C, H, W)")
     _, channels, *sides = port.shape
     order = order_hint(port.shape, {len(given.bands)}, "the input's dim_order")
     if channels not in {None, len(given.bands)}:
         bands = ", ".join(band.name for band in given.bands)
         raise ModelError(
-            f"{weights}: takes {channels} channels, its description names {len(given.bands)}: {bands}{order}"
+            f"{weights}: the network has {channels} input channels, but its description names "
+            f"{len(given.bands)}: {bands}{order}"
         )
     if any(size not in {None, side} for size in sides):
         tiles = isinstance(given, ModelSpec)
-        hint = f"say --tile {sides[0]}, not {side}" if tiles else f"its description says {side}"
+        hint = f"use --tile {sides[0]}, not {side}" if tiles else f"its description states {side}"
         only = " x ".join("?" if size is None else str(size) for size in sides)
-        raise ModelError(f"{weights}: input {port.name} takes {only} pixels only{order or f'; {hint}'}")
-
-
-def _check_output(spec: ModelSpec, port: Port) -> None:
-    _check_floats(spec, port)
-    if port.shape is None:
-        return
-    if len(port.shape) != 4:
-        raise ModelError(f"{spec.weights}: output {port.name} is {_shape(port)}, not (N, K, H, W)")
-    check_planes(spec, port.shape[1], order_hint(port.shape, planes_allowed(spec), "the output's dim_order"))
+        raise ModelError(f"{weights}: input {port.name} accepts {only} pixels only{order or f'; {hint}'}")
 
 
 def _check_floats(spec: AnyModel, port: Port) -> None:
     if port.dtype not in {"float32", "float16", "float64"}:
         raise ModelError(
-            f"{spec.weights}: output {port.name} is {port.dtype}; scores are needed, so export the network "
+            f"{spec.weights}: output {port.name} has type {port.dtype}, not float scores; export the network "
             "without its final argmax"
         )
 
 
 def order_hint(shape: Sequence[int | None], wanted: Container[int | None], where: str) -> str:
-    """Say which order of axes would fit, where channels stand last and first is expected, or the reverse.
+    """Return a hint for a message where another order of axes would fit, else an empty string.
 
     Args:
-        shape: (N, C, H, W) as the description orders the axes.
-        wanted: what the channels may be.
-        where: what states the order.
+        shape: sizes in the order (N, C, H, W) of the description.
+        wanted: valid numbers of channels.
+        where: the key that states the order.
     """
     if len(shape) == 4 and any(size is not None and size in wanted for size in shape[2:]):
         return (
-            f"; its channels may stand elsewhere: see {where} (channels last: batch, height, width, channel)"
+            f"; the channels may be another axis: see {where} (channels last: batch, height, width, channel)"
         )
     return ""
 
 
 def check_planes(spec: ModelSpec, planes: int | None, otherwise: str = "") -> None:
-    """See that the output planes fit the classes.
+    """Check that the number of output planes fits the classes.
 
     Args:
         spec: the model.
-        planes: of the output; None: free.
-        otherwise: what may be wrong instead, for the message.
+        planes: number of output planes; None: variable.
+        otherwise: text for the message about another possible cause.
 
     Raises:
-        ModelError: they do not.
+        ModelError: the number does not fit.
     """
     allowed = planes_allowed(spec)
     if planes is None or planes in allowed:
         return
     labels = ", ".join(entry.label for entry in spec.classes)
-    hint = "; one plane needs activation sigmoid" if planes == 1 and len(spec.classes) == 2 else ""
+    hint = "; one plane requires activation sigmoid" if planes == 1 and len(spec.classes) == 2 else ""
     raise ModelError(
-        f"{spec.weights}: gives {planes} planes, its description names {len(spec.classes)} classes "
-        f"({labels}){hint}{otherwise}"
+        f"{spec.weights}: the network returns {planes} planes, but its description names {len(spec.classes)} "
+        f"classes ({labels}){hint}{otherwise}"
     )
 
 
@@ -349,6 +367,7 @@ def _batch(spec: AnyModel, port: Port) -> int | None:
     stated = port.shape[0] if port.shape else None
     if stated and spec.fixed_batch and stated != spec.fixed_batch:
         raise ModelError(
-            f"{spec.weights}: takes batches of {stated}, its description says {spec.fixed_batch}"
+            f"{spec.weights}: the graph has a batch size of {stated}, its description states "
+            f"{spec.fixed_batch}"
         )
     return stated or spec.fixed_batch

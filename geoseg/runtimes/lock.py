@@ -1,4 +1,4 @@
-"""A lock between processes: a file that the system unlocks when its holder ends, however it ends."""
+"""A lock between processes: a locked file, which the system unlocks when the process ends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from geoseg.errors import OutputError
 
 PAUSE = 0.1
-"""Seconds between two tries."""
+"""Seconds between two attempts."""
 
 
 class locked:  # noqa: N801 - reads as a statement: with locked(path, ...)
-    """Holds a lock while a block runs. The file stays, empty: removing it would let two hold it at once."""
+    """Hold a lock while a block runs. The empty file stays: without it, two processes could hold the lock."""
 
     def __init__(self, path: Path, waiting: Callable[[], None]) -> None:
         """Name a lock.
 
         Args:
-            path: of the file, in a folder that is there.
-            waiting: called once where another process holds it.
+            path: the file to lock, in an existing folder.
+            waiting: called once if another process holds the lock.
         """
         self._path = path
         self._waiting = waiting
@@ -32,27 +32,27 @@ class locked:  # noqa: N801 - reads as a statement: with locked(path, ...)
         """Wait for the lock.
 
         Raises:
-            OutputError: the file cannot be made, or its file system has no locks.
+            OutputError: the file cannot be created, or its file system does not support locks.
         """
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
-        told = False
+        reported = False
         try:
             while not _try(self._file):
-                if not told:
+                if not reported:
                     self._waiting()
-                    told = True
+                    reported = True
                 time.sleep(PAUSE)
         except OSError as error:
             os.close(self._file)
             raise OutputError(
-                f"{self._path}: cannot be locked: {error.strerror}; use a folder of another file system"
+                f"{self._path}: cannot be locked: {error.strerror}; use a folder on another file system"
             ) from error
 
     def __exit__(self, *_: object) -> None:
-        """Let go."""
+        """Release the lock."""
         _release(self._file)
         os.close(self._file)
 

@@ -1,4 +1,4 @@
-"""ONNX graphs rewritten: weights in the type that is wanted, and half precision where it pays."""
+"""Changes of ONNX graphs: conversion of weights to another type, and half precision."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from geoseg.errors import ModelError, RuntimeMissingError
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-"""Operators that are worth half precision."""
+"""Operators that run in half precision because they take most of the time."""
 
-WHOLE_IN_BF16 = frozenset({"ConvTranspose"})
-"""Heavy operators for which TensorRT 11 has no kernel in bfloat16: a network that holds one is not built."""
+WITHOUT_BF16 = frozenset({"ConvTranspose"})
+"""Heavy operators without a bfloat16 kernel in TensorRT 11, which cannot build networks with one."""
 
 FOLLOWING = frozenset(
     {
@@ -21,20 +21,20 @@ FOLLOWING = frozenset(
         *("Resize", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
     }
 )
-"""Operators that stay in half precision where all their pixels are in it; the others are back in float32."""
+"""Operators that run in half precision if all their inputs are in it; all others run in float32."""
 
 FLOAT, HALF = 1, {"fp16": 10, "bf16": 16}
-"""ONNX's numbers of element types."""
+"""Numbers of element types in ONNX."""
 
 
 def onnx_package(what: str) -> ModuleType:
-    """Return the package onnx, which converts graphs.
+    """Import the package onnx.
 
     Args:
-        what: has to be converted.
+        what: the part of a network to convert, for the message.
 
     Raises:
-        RuntimeMissingError: it is not there.
+        RuntimeMissingError: the package is not installed.
     """
     try:
         import onnx  # noqa: PLC0415 - optional
@@ -42,19 +42,19 @@ def onnx_package(what: str) -> ModuleType:
         import onnx.shape_inference  # noqa: PLC0415
     except ImportError as error:
         raise RuntimeMissingError(
-            f"{what} has to be converted: pip install onnx, or say --runtime torch"
+            f"{what}: the conversion needs the package onnx: pip install onnx, or use --runtime torch"
         ) from error
-    found: ModuleType = onnx
-    return found
+    module: ModuleType = onnx
+    return module
 
 
 def fold_casts(model: Any) -> int:
-    """Turn weights that a `Cast` follows, as in files of half the size, into weights of the type wanted.
+    """Replace weights and the `Cast` after them, as in files with fp16 weights, by converted weights.
 
-    TensorRT wants the weights of convolutions as they are, and not computed.
+    TensorRT requires the weights of convolutions as constants.
 
     Returns:
-        How many were turned.
+        Number of replaced weights.
     """
     onnx = onnx_package("weights stored in another type")
     graph = model.graph
@@ -66,39 +66,39 @@ def fold_casts(model: Any) -> int:
         graph.initializer.append(onnx.numpy_helper.from_array(values, node.output[0]))
         graph.node.remove(node)
     used = {name for node in graph.node for name in node.input} | {port.name for port in graph.output}
-    kept = [item for item in graph.initializer if item.name in used]
+    remaining = [item for item in graph.initializer if item.name in used]
     del graph.initializer[:]
-    graph.initializer.extend(kept)
+    graph.initializer.extend(remaining)
     return len(casts)
 
 
 def halve(model: Any, kind: int) -> Any:
-    """Write half precision into a graph: heavy operators, and what follows them, compute in it.
+    """Write half precision into a graph: heavy operators and the operators that follow them compute in it.
 
-    Inputs and outputs stay in float32, and so does what comes before the first heavy operator: ratios of
-    bands are small differences of large numbers.
+    Inputs, outputs and operators before the first heavy one stay in float32: ratios of bands are small
+    differences of large numbers.
 
     Args:
-        model: in float32.
-        kind: ONNX's number of the type.
+        model: the network in float32.
+        kind: number of the half-precision type in ONNX.
 
     Raises:
-        ModelError: it has graphs within the graph.
+        ModelError: the graph contains other graphs.
     """
     return _Halving(model, kind).run()
 
 
 class _Halving:
-    """Walks a graph and keeps each value in the forms that are asked of it."""
+    """Converts the nodes of a graph; stores each value in the precisions that nodes need."""
 
     def __init__(self, model: Any, kind: int) -> None:
         self._onnx = onnx_package("half precision")
         self._model, self._kind = model, kind
-        self._heavy = HEAVY - WHOLE_IN_BF16 if kind == HALF["bf16"] else HEAVY
+        self._heavy = HEAVY - WITHOUT_BF16 if kind == HALF["bf16"] else HEAVY
         self._suffix = "/half"
         self._weights = {item.name: item for item in model.graph.initializer}
         self._floats = set(self._float_names())
-        self._whole = {port.name for port in model.graph.input} | set(self._weights)
+        self._full = {port.name for port in model.graph.input} | set(self._weights)
         self._half: set[str] = set()
         self._nodes: list[Any] = []
         self._new_weights: list[Any] = []
@@ -107,10 +107,10 @@ class _Halving:
         """Convert all nodes."""
         for node in self._model.graph.node:
             if any(item.HasField("g") for item in node.attribute):
-                raise ModelError(f"half precision cannot be written into a graph with {node.op_type}")
+                raise ModelError(f"a graph with {node.op_type} cannot be converted to half precision")
             self._convert(node)
         for port in self._model.graph.output:
-            self._as_whole(port.name)
+            self._as_float(port.name)
         graph = self._model.graph
         del graph.node[:]
         graph.node.extend(self._nodes)
@@ -121,38 +121,38 @@ class _Halving:
         return self._model
 
     def _convert(self, node: Any) -> None:
-        """Run a node in half precision or not, and note in which form its outputs are."""
-        done = self._onnx.NodeProto()
-        done.CopyFrom(node)
+        """Convert a node to half precision if suitable, and note the precision of its outputs."""
+        converted = self._onnx.NodeProto()
+        converted.CopyFrom(node)
         pixels = [name for name in node.input if name in self._floats and name not in self._weights]
         halved = node.op_type in self._heavy or (
             node.op_type in FOLLOWING and bool(pixels) and all(name in self._half for name in pixels)
         )
-        for place, name in enumerate(node.input):
-            if name not in self._floats or (node.op_type == "Resize" and place > 0):
+        for index, name in enumerate(node.input):
+            if name not in self._floats or (node.op_type == "Resize" and index > 0):
                 continue
-            done.input[place] = self._as_half(name) if halved else self._as_whole(name)
-        for place, name in enumerate(node.output):
+            converted.input[index] = self._as_half(name) if halved else self._as_float(name)
+        for index, name in enumerate(node.output):
             if halved and name in self._floats:
-                done.output[place] = f"{name}{self._suffix}"
+                converted.output[index] = f"{name}{self._suffix}"
                 self._half.add(name)
             else:
-                self._whole.add(name)
-        self._nodes.append(done)
+                self._full.add(name)
+        self._nodes.append(converted)
 
     def _as_half(self, name: str) -> str:
-        wanted = f"{name}{self._suffix}"
+        half = f"{name}{self._suffix}"
         if name not in self._half:
             self._half.add(name)
             if name in self._weights:
-                self._new_weights.append(self._lowered(self._weights[name], wanted))
+                self._new_weights.append(self._lowered(self._weights[name], half))
             else:
-                self._cast(name, wanted, self._kind)
-        return wanted
+                self._cast(name, half, self._kind)
+        return half
 
-    def _as_whole(self, name: str) -> str:
-        if name not in self._whole and name in self._half:
-            self._whole.add(name)
+    def _as_float(self, name: str) -> str:
+        if name not in self._full and name in self._half:
+            self._full.add(name)
             self._cast(f"{name}{self._suffix}", name, FLOAT)
         return name
 
@@ -160,13 +160,13 @@ class _Halving:
         self._nodes.append(self._onnx.helper.make_node("Cast", [source], [target], to=kind))
 
     def _lowered(self, weight: Any, name: str) -> Any:
-        """A weight in half precision."""
+        """Return a weight in half precision."""
         values = self._onnx.numpy_helper.to_array(weight)
         dtype = self._onnx.helper.tensor_dtype_to_np_dtype(self._kind)
         return self._onnx.numpy_helper.from_array(values.astype(dtype), name)
 
     def _float_names(self) -> Iterator[str]:
-        """Names of all values in float32."""
+        """Yield the names of all values in float32."""
         inferred = self._onnx.shape_inference.infer_shapes(self._model).graph
         for port in (*inferred.input, *inferred.output, *inferred.value_info):
             if port.type.tensor_type.elem_type == FLOAT:
@@ -176,9 +176,9 @@ class _Halving:
                 yield weight.name
 
     def _drop_unused(self) -> None:
-        """Remove weights that are needed in half precision only."""
+        """Remove weights that no node reads any more."""
         graph = self._model.graph
         used = {name for node in graph.node for name in node.input}
-        kept = [item for item in graph.initializer if item.name in used]
+        remaining = [item for item in graph.initializer if item.name in used]
         del graph.initializer[:]
-        graph.initializer.extend(kept)
+        graph.initializer.extend(remaining)

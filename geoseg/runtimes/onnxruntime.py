@@ -1,51 +1,44 @@
 """ONNX Runtime: runs anywhere, on the CPU in fp32, on NVIDIA devices with its CUDA build.
 
-On CUDA, fp32 is its CUDA provider's. For fp16, half precision is written into the graph, which is then run by
-its TensorRT provider where that starts, else by its CUDA provider, as the description says. The CPU never
-stands in for a device.
+On CUDA devices, its CUDA provider runs fp32. For fp16, half precision is written into the graph; the TensorRT
+provider runs it where it starts, else the CUDA provider. The description of the session names the provider.
+The CPU never replaces a device that was asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from geoseg.errors import ModelError, OutputError, RuntimeMissingError
 from geoseg.runtimes import cuda
-from geoseg.runtimes.engines import engine_folder
 from geoseg.runtimes.graph import (
-    Graph,
-    ManyInputGraph,
-    ManyPorts,
+    HostGraph,
+    LoadRequest,
     Port,
     Ports,
     Precision,
     RuntimeStatus,
-    Wanted,
-    check_many_ports,
+    check_classifier_ports,
     check_ports,
 )
-from geoseg.runtimes.onnx_rewriting import HALF, fold_casts, halve, onnx_package
-from geoseg.spec import ClassifierSpec, ModelSpec
+from geoseg.spec import ClassifierSpec
 
 NAME = "onnxruntime"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 CUDA_BATCH = 4
-"""Tiles a call on CUDA, where nothing else is said."""
+"""Default number of tiles per call on CUDA."""
 SWAP = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu"
 Provider = str | tuple[str, dict[str, str]]
 DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 
 
 def status() -> RuntimeStatus:
-    """Say whether ONNX Runtime can be used, and on what."""
+    """Return whether ONNX Runtime can be used, and on which devices."""
     try:
         import onnxruntime  # noqa: PLC0415 - slow to import
     except ImportError as error:
@@ -65,19 +58,14 @@ def status() -> RuntimeStatus:
 
 
 def _why_no_cuda() -> tuple[str, str]:
-    """Why it has no CUDA device, and the remedy; empty where it has one."""
-    if not has_cuda():
-        return "this onnxruntime has no CUDA", SWAP
+    """Return why ONNX Runtime has no CUDA device, and the remedy; empty where it has one."""
+    if not has_provider(CUDA):
+        return "this build of onnxruntime has no CUDA", SWAP
     return cuda.why_none(), "nvidia-smi"
 
 
-def has_cuda() -> bool:
-    """Whether an ONNX Runtime is installed that was built for CUDA; a device may be missing still."""
-    return _has(CUDA)
-
-
-def _has(provider: str) -> bool:
-    """Whether the ONNX Runtime that is installed, if any, was built with a provider."""
+def has_provider(provider: str) -> bool:
+    """Return whether an ONNX Runtime with a provider is installed; its device may still be missing."""
     try:
         import onnxruntime  # noqa: PLC0415 - slow to import
     except ImportError:
@@ -85,47 +73,46 @@ def _has(provider: str) -> bool:
     return provider in onnxruntime.get_available_providers()
 
 
-def load(spec: ModelSpec, wanted: Wanted) -> Graph:
+def load(request: LoadRequest) -> HostGraph:
     """Load a network.
 
     Raises:
-        ModelError: the file is not a network that ONNX Runtime runs, or does not fit its description.
-        RuntimeMissingError: the device or precision is not there.
+        ModelError: ONNX Runtime cannot run the file, or it does not fit its description.
+        RuntimeMissingError: the device or precision is not available.
     """
-    device = wanted.device
-    providers = _providers(device, wanted.precision)
-    content = _halved(spec.weights) if wanted.precision == "fp16" else None
-    session, with_errors = _start(spec.weights, device, wanted.threads, providers, content)
-    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), wanted.tile)
-    size = ports.batch or (1 if device == "cpu" else wanted.batch or CUDA_BATCH)
-    text = _text(device, wanted.threads, wanted.precision, session)
-    return _Graph(session, ports, size, text, with_errors)
+    spec, device = request.spec, request.device
+    providers = _providers(device, request.precision)
+    content = _halved(spec.weights) if request.precision == "fp16" else None
+    session, call = _start(spec.weights, device, request.threads, providers, content)
+    ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), request.tile)
+    size = ports.batch or (1 if device == "cpu" else request.batch or CUDA_BATCH)
+    return _graph(session, call, ports, size, device, request.threads, request.precision)
 
 
 def load_classifier(
     spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
-) -> ManyInputGraph:
+) -> HostGraph:
     """Load a scene classifier, in fp32.
 
     Raises:
-        ModelError: the file is not a network that ONNX Runtime runs, or does not fit its description.
-        RuntimeMissingError: the device or precision is not there.
+        ModelError: ONNX Runtime cannot run the file, or it does not fit its description.
+        RuntimeMissingError: the device or precision is not available.
     """
     if precision != "fp32":
         raise _no_precision(precision)
     providers = _providers(device, precision)
-    session, with_errors = _start(spec.weights, device, threads, providers)
-    ports = check_many_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
+    session, call = _start(spec.weights, device, threads, providers)
+    ports = check_classifier_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
     size = ports.batch or (1 if device == "cpu" else batch)
-    return _ManyInputGraph(session, ports, size, _text(device, threads, precision, session), with_errors)
+    return _graph(session, call, ports, size, device, threads, precision)
 
 
 def _start(
     weights: Path, device: str, threads: int, providers: list[Provider], content: bytes | None = None
 ) -> tuple[Any, Callable[..., Any]]:
-    """An inference session on the first provider that starts, and what calls it and translates its errors.
+    """Start an inference session; return it and a function that calls it and raises `ModelError`.
 
-    `content` is run in place of the file of weights, where it is given.
+    `content` replaces the content of the file of weights.
     """
     import onnxruntime  # noqa: PLC0415 - slow to import
 
@@ -133,101 +120,55 @@ def _start(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # Idle threads would spin through the processors that read and write meanwhile.
+    # Idle threads would otherwise spin and take processor time from reading and writing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    with_errors = _translate(weights)
-    # What is missing, and that another provider is taken instead, it prints.
+    call = _translate(weights)
+    # ONNX Runtime prints missing libraries and the change to another provider.
     with contextlib.redirect_stdout(io.StringIO()):
         if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
-            # CUDA's libraries may lie in Python packages, where the system does not look.
+            # CUDA's libraries may be in Python packages, which the system does not search.
             onnxruntime.preload_dlls(directory="")
-        session = with_errors(
-            lambda: onnxruntime.InferenceSession(content or weights, options, providers=providers)
-        )
+        session = call(lambda: onnxruntime.InferenceSession(content or weights, options, providers=providers))
     if device != "cpu" and CUDA not in session.get_providers():
         raise RuntimeMissingError(
-            f"{device}: onnxruntime could not start its {CUDA} and would have used the CPU; see that the "
-            "driver's and CUDA's libraries fit onnxruntime-gpu, or say --device cpu"
+            f"{device}: onnxruntime could not start its {CUDA} and would have used the CPU; check that the "
+            "libraries of the driver and of CUDA fit onnxruntime-gpu, or use --device cpu"
         )
-    return session, with_errors
+    return session, call
 
 
-def _text(device: str, threads: int, precision: Precision, session: Any) -> str:
+def _graph(
+    session: Any,
+    call: Callable[..., Any],
+    ports: Ports,
+    batch: int,
+    device: str,
+    threads: int,
+    precision: Precision,
+) -> HostGraph:
     import onnxruntime  # noqa: PLC0415 - slow to import
 
     on_device = f"{device} by {session.get_providers()[0]}"
     where = f"{device}, {threads} threads" if device == "cpu" else on_device
-    return f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
+    text = f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
+    return HostGraph(lambda feed: call(lambda: session.run([ports.output.name], feed)[0]), ports, batch, text)
 
 
 def _no_precision(precision: Precision) -> RuntimeMissingError:
     return RuntimeMissingError(
-        f"onnxruntime runs a network in the precision it was exported in; {precision} needs --runtime "
-        "openvino, torch or tensorrt, or a network exported so"
+        f"onnxruntime runs a network in the precision of its file; for {precision} use --runtime openvino, "
+        "torch or tensorrt, or export the network in that precision"
     )
 
 
-class _Graph:
-    """An inference session of ONNX Runtime."""
-
-    def __init__(
-        self, session: Any, ports: Ports, batch: int, description: str, with_errors: Callable[..., Any]
-    ) -> None:
-        self._session = session
-        self._with_errors = with_errors
-        self.ports = ports
-        self.batch = batch
-        self.description = description
-
-    ports: Ports
-    batch: int
-    description: str
-
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Run (batch, C, tile, tile)."""
-        feed = {self.ports.input.name: self.ports.input.given(batch)}
-        (raw,) = self._with_errors(lambda: self._session.run([self.ports.output.name], feed))
-        return self.ports.output.found(np.asarray(raw))
-
-    def close(self) -> None:
-        """Release the session and its threads."""
-        self._session = None
-
-
-class _ManyInputGraph:
-    """An inference session of ONNX Runtime with one input a sensor."""
-
-    def __init__(
-        self, session: Any, ports: ManyPorts, batch: int, description: str, with_errors: Callable[..., Any]
-    ) -> None:
-        self._session = session
-        self._ports = ports
-        self._with_errors = with_errors
-        self.batch = batch
-        self.description = description
-
-    batch: int
-    description: str
-
-    def __call__(self, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
-        """Run (batch, C, side, side) by input."""
-        feed = self._ports.feed(batch)
-        (raw,) = self._with_errors(lambda: self._session.run([self._ports.output.name], feed))
-        return np.asarray(raw)
-
-    def close(self) -> None:
-        """Release the session and its threads."""
-        self._session = None
-
-
 def _providers(device: str, precision: Precision) -> list[Provider]:
-    """Providers in the order of preference; the CPU's last, for the few operators that others leave.
+    """Return the providers in order of preference; the CPU's is last, for operators that others lack.
 
-    TensorRT's is told no shapes: it builds for the first that comes, and every call has the same.
+    The TensorRT provider gets no shapes: it builds for the first shape, and all calls have the same shape.
 
     Raises:
-        RuntimeMissingError: the device or precision is not there.
-        OutputError: the folder of engines cannot be made.
+        RuntimeMissingError: the device or precision is not available.
+        OutputError: the folder of engines cannot be created.
     """
     if precision != "fp32" and not (precision == "fp16" and device != "cpu"):
         raise _no_precision(precision)
@@ -235,15 +176,15 @@ def _providers(device: str, precision: Precision) -> list[Provider]:
         return ["CPUExecutionProvider"]
     why, remedy = _why_no_cuda()
     if why:
-        raise RuntimeMissingError(f"{device}: {why}; {remedy}; or say --device cpu")
+        raise RuntimeMissingError(f"{device}: {why}; {remedy}; or use --device cpu")
     number = str(cuda.gpu_of(device).index)
-    # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be just that. Searching for algorithms
-    # by the clock gives others, and so other digits, on every start (onnxruntime's issue 19822).
+    # TensorFloat-32 rounds to 10 bits; fp32 is the reference and must be exact. A timed search for algorithms
+    # chooses other algorithms, and gives other digits, on every start (onnxruntime's issue 19822).
     plain: Provider = (
         CUDA,
         {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
     )
-    if precision == "fp32" or not _has(TENSORRT):
+    if precision == "fp32" or not has_provider(TENSORRT):
         return [plain, "CPUExecutionProvider"]
     folder = _folder()
     caching = {
@@ -252,13 +193,15 @@ def _providers(device: str, precision: Precision) -> list[Provider]:
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": folder,
     }
-    # Until 10, TensorRT takes half precision only where it is allowed, also if the graph is written in it.
+    # Before version 11, TensorRT computes in half precision only with this flag, even for a graph in fp16.
     half = {"device_id": number, "trt_fp16_enable": "1", **caching}
     return [(TENSORRT, half), plain, "CPUExecutionProvider"]
 
 
 def _halved(weights: Path) -> bytes:
-    """A network's file with half precision written into it."""
+    """Return the content of an ONNX file with half precision written into it."""
+    from geoseg.runtimes.onnx_rewriting import HALF, fold_casts, halve, onnx_package  # noqa: PLC0415
+
     onnx = onnx_package(f"{weights}: fp16")
     model = onnx.load(str(weights))
     fold_casts(model)
@@ -267,28 +210,33 @@ def _halved(weights: Path) -> bytes:
 
 
 def _folder() -> str:
-    """Where the TensorRT provider keeps engines; it makes a folder, but none above it."""
+    """Return the folder of the TensorRT provider's engines; it does not create parent folders itself."""
+    from geoseg.runtimes.engines import engine_folder  # noqa: PLC0415 - for TensorRT only
+
     folder = engine_folder() / NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+        raise OutputError(f"{folder}: cannot be created: {error.strerror}") from error
     return str(folder)
 
 
-def _ports(found: list[Any]) -> list[Port]:
+def _ports(nodes: list[Any]) -> list[Port]:
     return [
         Port(
             name=port.name,
             dtype=DTYPES.get(port.type, port.type),
             shape=tuple(size if isinstance(size, int) and size > 0 else None for size in port.shape),
         )
-        for port in found
+        for port in nodes
     ]
 
 
 def _translate(weights: Path) -> Callable[[Callable[[], Any]], Any]:
-    """Return what calls ONNX Runtime and turns its exceptions, which share no base, into `ModelError`."""
+    """Return a function that calls ONNX Runtime and raises `ModelError` for its exceptions.
+
+    They share no base class.
+    """
     from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
 
     own = (item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
@@ -299,6 +247,6 @@ def _translate(weights: Path) -> Callable[[Callable[[], Any]], Any]:
             return action()
         except errors as error:
             first = str(error).strip().splitlines()[0]
-            raise ModelError(f"{weights}: onnxruntime cannot run it: {first}") from error
+            raise ModelError(f"{weights}: onnxruntime cannot run the network: {first}") from error
 
     return call

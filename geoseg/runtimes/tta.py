@@ -5,21 +5,21 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from geoseg.runtimes.around import Around, Score
+from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
-"""Axes of (N, C, H, W): as it is, top to bottom, left to right, both."""
+"""Flipped axes of (N, C, H, W): none, rows, columns, both."""
 
 
-class Flipped(Around):
-    """A session that averages another one's scores over the four flips."""
+class Flipped(SessionWrapper):
+    """A session that averages the scores of another session over four flips."""
 
     @property
     def description(self) -> str:
-        """The session's, and that flips are averaged."""
+        """Description of the wrapped session, and the number of flips."""
         return f"{self.session.description}, averaged over {len(FLIPS)} flips"
 
-    def over(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+    def score_with(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
         """Return the mean over flips (N, K, H, W) of the scores of tiles (N, C, H, W)."""
         total = score(batch)
         for axes in FLIPS[1:]:

@@ -19,7 +19,7 @@ from geoseg.messages import collecting, held, note, replay
 from geoseg.runtimes.agreement import SAME_ON_GPU, Agreement, compare_scores, score_all
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.engines import EngineStore
-from geoseg.runtimes.graph import Precision, Wanted
+from geoseg.runtimes.graph import LoadRequest, Precision
 from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.runtimes.tensorrt import tensorrt_runtime as tensorrt
@@ -150,21 +150,22 @@ def _build(
 ) -> BuiltEngine:
     """Build one precision and store its agreement with float32; remove an engine that does not agree."""
     store = EngineStore()
-    wanted = Wanted(
+    request = LoadRequest(
+        spec=model,
         device=device,
         precision=precision,
         threads=usable_threads(),
         batch=batch,
         tile=tile,
         check=tiles,
-        tell=partial(note, LOG),
+        report=partial(note, LOG),
     )
-    graph, key, record = tensorrt.load_with_record(model, wanted)
+    graph, key, record = tensorrt.load_with_record(request)
     if precision == "int8" and record.get("calibration") != digest_of(tiles):
         # It was calibrated on other tiles.
         graph.close()
         store.remove(key)
-        graph, key, record = tensorrt.load_with_record(model, wanted)
+        graph, key, record = tensorrt.load_with_record(request)
     session = NetworkSession(graph, model, tile=tile, batch=batch)
     agreement: Agreement | None = None
     try:

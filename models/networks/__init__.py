@@ -1,1 +1,1 @@
-"""PyTorch modules: what is trained and exported. With `geoseg.learn.train`, all that imports torch."""
+"""PyTorch modules that geoseg trains and exports."""

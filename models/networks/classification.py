@@ -1,4 +1,4 @@
-"""Scene classifiers: one encoder of timm a sensor, their pooled features beside each other, one layer."""
+"""Scene classifiers: one encoder of timm per sensor; one layer on their concatenated pooled features."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from geoseg.errors import UsageError
 
 
 class SceneClassifier(nn.Module):
-    """(N, C, side, side) normalised images, one a sensor, to (N, K) logits.
+    """(N, C, side, side) normalised images, one per sensor, to (N, K) logits.
 
-    A sensor that is missing is given as zeros.
+    The image of a missing sensor is zeros.
     """
 
     def __init__(
@@ -23,8 +23,8 @@ class SceneClassifier(nn.Module):
         """Join encoders.
 
         Args:
-            encoders: one a sensor, each gives pooled features.
-            widths: of their features.
+            encoders: one per sensor; each returns pooled features.
+            widths: number of features of each encoder.
             classes: K.
             dropout: share of features that are zeroed in training.
         """
@@ -54,11 +54,11 @@ def build_classifier(
         encoder: name of timm, for every sensor: `densenet121`, `resnet18`, …
         inputs: bands and pixels a side of each sensor's images, by name.
         classes: K.
-        pretrained: whether timm's weights are fetched; they are adapted to the number of bands.
+        pretrained: whether to download timm's weights; they are adapted to the number of bands.
         dropout: share of features that are zeroed in training.
 
     Raises:
-        UsageError: timm knows no such encoder, or it does not take such images.
+        UsageError: timm has no such encoder, or the encoder does not accept such images.
     """
     encoders, widths = [], []
     for name, (bands, side) in inputs.items():

@@ -1,7 +1,7 @@
-"""What physics knows of water, as layers of a network: computed from its normalised bands, fixed.
+"""Physical features of water and change as fixed layers of a network.
 
-Each module takes (N, C, H, W) normalised values, undoes the normalisation, and returns further planes of the
-order of one, and the logit of water by that physics alone. They are exported with the network.
+Each module reverses the normalisation of (N, C, H, W) values, and returns further planes with values of the
+order of one and a logit from physics alone, the prior. The modules are exported with the network.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch.nn import functional
 
 
 def box_mean(planes: Tensor, radius: int) -> Tensor:
-    """Mean over a square window of `2 * radius + 1` pixels; at the edge, over what there is."""
+    """Return the mean over a square of `2 * radius + 1` pixels, at edges over its part in the image."""
     size = 2 * radius + 1
-    # Rows, then columns: as many additions as the window has pixels a side, not in all.
+    # Rows, then columns: the number of additions is linear in the side of the window.
     rows = functional.avg_pool2d(planes, (size, 1), stride=1, padding=(radius, 0), count_include_pad=False)
     return functional.avg_pool2d(rows, (1, size), stride=1, padding=(0, radius), count_include_pad=False)
 
 
 class Denormalise(nn.Module):
-    """Normalised values back to physical ones."""
+    """Converts normalised values to physical ones."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], scale: float) -> None:
-        """Take what the input was normalised with: (physical * scale - mean) / std."""
+        """Take the parameters of the normalisation: (physical * scale - mean) / std."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1) / scale)
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1) / scale)
@@ -40,7 +40,7 @@ class Denormalise(nn.Module):
 
 
 def ratio(first: Tensor, second: Tensor) -> Tensor:
-    """Normalised difference (first - second) / (first + second) of reflectances, kept within -1..1."""
+    """Normalised difference (first - second) / (first + second) of reflectances, limited to -1..1."""
     first, second = first.clamp(min=1e-3), second.clamp(min=1e-3)
     return (first - second) / (first + second)
 
@@ -71,7 +71,7 @@ class WaterIndices(nn.Module):
 
 
 class Backscatter(nn.Module):
-    """VV and VH in dB less their noise, at three scales, and their texture; the prior is VH below -20 dB."""
+    """Smoothed VV and VH in dB at three scales, and their texture; the prior is VH below -20 dB."""
 
     planes = 8
 
@@ -96,7 +96,7 @@ class Backscatter(nn.Module):
 
 
 class TwoDates(nn.Module):
-    """A scene and the one before, each already normalised by its own statistics; the prior is darkening."""
+    """A scene and the scene before, each normalised by its own statistics; the prior is a decrease."""
 
     planes = 6
 
@@ -117,10 +117,10 @@ class TwoDates(nn.Module):
 
 
 class Differences(nn.Module):
-    """What changed between two dates of the same bands, each already normalised by its own scene.
+    """Differences between two dates of the same bands, each normalised by the statistics of its scene.
 
     Per band the difference and its local mean; of all bands the root mean square difference, over small and
-    wide windows. The prior is that length beyond what is common in a scene.
+    wide windows. The prior is a root mean square difference above the usual one of a scene.
     """
 
     def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:

@@ -1,4 +1,4 @@
-"""A network over named bands: physics beside them, then one of segmentation-models-pytorch."""
+"""Segmentation networks: physical features of the bands, then a network of segmentation-models-pytorch."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Segmenter(nn.Module):
     def __init__(
         self, body: nn.Module, features: nn.Module | None, *, prior: bool = False, reduce: int = 1
     ) -> None:
-        """Join a network with what is computed before it.
+        """Join a network with the features that are computed before it.
 
         Args:
             body: takes bands and features.
             features: returns further planes and the prior's logit.
-            prior: whether the body corrects the prior: its last layer then starts at 0.
-            reduce: pixels a side that are averaged before the body.
+            prior: whether the output of the body is added to the prior; its last layer then starts at 0.
+            reduce: side in pixels of the squares that are averaged before the body.
         """
         super().__init__()
         self.reduce = reduce
@@ -63,7 +63,7 @@ class Segmenter(nn.Module):
         return logits + prior if self.prior else logits
 
     def _logits(self, planes: Tensor) -> Tensor:
-        """What the body gives, at the resolution of its input."""
+        """Return the logits of the body at the resolution of the input."""
         if self.reduce == 1:
             logits: Tensor = self.body(planes)
             return logits
@@ -71,12 +71,12 @@ class Segmenter(nn.Module):
         return functional.interpolate(small, scale_factor=float(self.reduce), mode="bilinear")
 
     def fix_size(self, side: int) -> None:
-        """Let networks with tables of positions compute them for squares of one size, before an export."""
+        """Compute position tables of transformers for squares of one size, before an export."""
         for part in [part for part in self.body.modules() if isinstance(part, ChangeViT)]:
             part.fix_size(side // self.reduce, side // self.reduce)
 
     def prior_logit(self, planes: Tensor) -> Tensor | None:
-        """Return the (N, 1, H, W) logit of water by physics alone; None without."""
+        """Return the prior (N, 1, H, W), the logit from physics alone; None without features."""
         return None if self.features is None else self.features(planes)[1]
 
 
@@ -91,14 +91,14 @@ def build(
     """Build a network.
 
     Args:
-        spec: architecture, encoder and what is computed before them.
+        spec: architecture, encoder and the features before them.
         bands: names of the channels.
         classes: at least two; two make one plane.
         statistics: mean and std that each band is normalised with, in model units.
         scale: model units = physical * scale.
 
     Raises:
-        UsageError: the library knows no such network, or not in this shape.
+        UsageError: the library has no such network, or not with these options.
     """
     made: nn.Module | None = None
     planes = len(bands)

@@ -75,7 +75,9 @@ def test_a_lone_file_describes_itself(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_each_kind_names_its_command(bundle: Path) -> None:
-    with pytest.raises(ModelError, match="scene classifier, which maps no pixels; use geoseg methane facil"):
+    with pytest.raises(
+        ModelError, match="scene classifier, not a segmentation network; use geoseg methane facil"
+    ):
         find_model(str(bundle))
     with pytest.raises(ModelError, match="segmentation network, not a scene classifier; use geoseg flood"):
         find_classifier("flood-sar")
@@ -107,14 +109,14 @@ def test_schema_and_reader_refuse_alike(case: str, bundle: Path) -> None:
 REFUSED: dict[str, tuple[Edit, str]] = {
     "inputs do not match": (
         lambda said: said["geoseg:inputs"].update(radar=said["geoseg:inputs"].pop("naip")),
-        "describes sentinel-2, radar; mlm:input names sentinel-2, naip",
+        "has sentinel-2, radar, but mlm:input has sentinel-2, naip",
     ),
     "not a multiple": (lambda said: said.update({"geoseg:footprint": 730}), "must be a multiple of 4"),
     "background": (
         lambda said: said["mlm:output"][0]["classification:classes"][0].update(value=0),
         "must differ, and be 1 or more",
     ),
-    "channels": (lambda said: said["mlm:input"][1]["bands"].append("green"), "3 bands for 2 channels"),
+    "channels": (lambda said: said["mlm:input"][1]["bands"].append("green"), "3 bands, but 2 channels"),
 }
 
 
@@ -129,8 +131,12 @@ def test_what_cannot_be_is_refused(case: str, bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("sides", "gains", "told"),
     [
-        ({"sentinel-2": (1, 72)}, [1.0] * 6, "has no input 'naip'"),
-        ({"sentinel-2": (2, 72), "naip": (2, 720)}, [1.0] * 6, "takes 2 channels, its description names 1"),
+        ({"sentinel-2": (1, 72)}, [1.0] * 6, "no input 'naip'"),
+        (
+            {"sentinel-2": (2, 72), "naip": (2, 720)},
+            [1.0] * 6,
+            "has 2 input channels, but its description names 1",
+        ),
         ({"sentinel-2": (1, 72), "naip": (2, 720)}, [1.0] * 5, "expected (N, 6) for 6 classes"),
     ],
 )

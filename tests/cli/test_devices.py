@@ -73,4 +73,4 @@ def test_a_method_maps_where_the_device_is_there(
     for device in ("cuda", "cuda:0"):
         geoseg(*words, "--device", device)
     _, err = geoseg(*words, "--device", "cuda:1", code=5)
-    assert "there is cuda:0 Stand-in GPU" in err
+    assert "the machine has cuda:0 Stand-in GPU" in err

@@ -108,8 +108,8 @@ def test_a_plan_writes_nothing(folder: Path, tmp_path: Path, geoseg: Geoseg) -> 
         (("counts.tif", "--model", "{mean}"), 4, "requires reflectance, the scene has"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--threshold", "1.5"), 2, "--threshold"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--also", "naip"), 2, "is not NAME=PATH"),
-        (("scene.tif", *SENSOR, "--model", "{mean}", "--also", "naip=x.tif"), 2, "has no input 'naip'"),
-        (("scene.tif", *SENSOR, "--model", "{mean}", "--sensor-input", "naip"), 2, "has no input 'naip'"),
+        (("scene.tif", *SENSOR, "--model", "{mean}", "--also", "naip=x.tif"), 2, "no input 'naip'"),
+        (("scene.tif", *SENSOR, "--model", "{mean}", "--sensor-input", "naip"), 2, "no input 'naip'"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--bbox", "1,2,3,4"), 3, "lies outside the scene"),
         (("none.tif", "--model", "{mean}"), 3, "none.tif"),
     ],
@@ -150,7 +150,7 @@ def test_maps_of_pixels_refuse_classifiers(
     name, *more = (text.format(scene=scene) for text in command)
     arguments = (name, *more, scene, *SENSOR, "--model", folder / "mean", "-o", tmp_path / "a.gpkg")
     _, err = geoseg(*arguments, code=4)
-    assert "is a scene classifier, which maps no pixels; use geoseg methane facilities" in err
+    assert "is a scene classifier, not a segmentation network; use geoseg methane facilities" in err
 
 
 def test_help_and_models(folder: Path, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def test_a_rare_class_must_survive() -> None:
     found = compare(reference, candidate)
     assert found.equal > 0.995
     assert not found.enough
-    assert "a class overlaps by 0.0%" in str(found)
+    assert "only 0.0% IoU for one class" in str(found)
 
 
 def test_a_class_that_only_the_candidate_sees() -> None:

@@ -18,9 +18,10 @@ from scipy.ndimage import correlate
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import choose, cuda, machine, openvino
 from geoseg.runtimes import precision as precisions
-from geoseg.runtimes.choose import OpenedSession, open_session
-from geoseg.runtimes.graph import Precision
-from geoseg.runtimes.loading import RUNTIMES, Request
+from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.graph import LoadRequest
+from geoseg.runtimes.loading import load_session, runtime_module
+from geoseg.runtimes.network_session import OpenedSession
 from geoseg.spec import ModelSpec
 from tests.messages import Messages
 
@@ -31,7 +32,7 @@ NAMES = ("onnxruntime", "openvino", "torch")
 @pytest.fixture(params=NAMES)
 def runtime(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
-    if not RUNTIMES[name].status().usable:
+    if not runtime_module(name).status().usable:
         pytest.skip(f"{name} is not installed")
     return name
 
@@ -145,7 +146,7 @@ def test_closed_sessions_refuse(runtime: str, make_network: MakeNetwork, tiles: 
 
 def test_what_was_chosen_is_said(make_network: MakeNetwork, messages: Messages) -> None:
     found = open_session(make_network(), tile=32)
-    status = RUNTIMES[found.runtime].status()
+    status = runtime_module(found.runtime).status()
     assert found.version == status.version
     assert found.version in messages.notes[0]
     assert found.precision == "fp32"
@@ -193,7 +194,7 @@ def test_a_precision_that_is_asked_for_is_compared(
     assert bad.agreement < 0.99
     (warning,) = messages.warnings
     assert warning.startswith("precision bf16: ")
-    assert warning.endswith("--precision auto would not take it")
+    assert warning.endswith("--precision auto would use fp32")
     assert messages.codes == ["precision-changes-map"]
     messages.clear()
     untold = open_session(make_network(2), **options)
@@ -204,16 +205,16 @@ def test_without_a_reference_a_precision_is_not_compared(
     make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     pytest.importorskip("torch", reason="the extra `torch` is not installed")
-    load = Request.load
+    load = load_session
 
-    def refuse(self: Request, runtime: str, device: str, precision: Precision) -> Any:
-        if precision == "fp32":
+    def refuse(runtime: str, request: LoadRequest) -> Any:
+        if request.precision == "fp32":
             raise RuntimeMissingError("there is no memory for two")
-        return load(self, runtime, device, precision)
+        return load(runtime, request)
 
-    monkeypatch.setattr(Request, "load", refuse)
+    monkeypatch.setattr(precisions, "load_session", refuse)
     open_session(make_network(), runtime="torch", device="cpu", precision="bf16", tile=32, check=tiles)
-    assert "precision bf16: not compared with fp32, since there is no memory for two" in messages.notes
+    assert "precision bf16: not compared with fp32, because there is no memory for two" in messages.notes
 
 
 @pytest.mark.usefixtures("fast_bf16")
@@ -263,8 +264,8 @@ def test_bf16_without_amx_is_not_tried(
     [
         ({"runtime": "onnxruntime", "precision": "bf16"}, "onnxruntime has no bf16"),
         ({"runtime": "onnxruntime", "precision": "fp16"}, "onnxruntime has no fp16"),
-        ({"runtime": "openvino", "precision": "int8"}, "quantise it when exporting"),
-        ({"runtime": "tpu"}, "no runtime is called tpu; there are openvino, onnxruntime, torch, tensorrt"),
+        ({"runtime": "openvino", "precision": "int8"}, "quantise it on export"),
+        ({"runtime": "tpu"}, "unknown runtime tpu; geoseg has openvino, onnxruntime, torch, tensorrt"),
         ({"runtime": "openvino", "device": "cuda:0"}, "no CUDA"),
     ],
 )
@@ -288,7 +289,7 @@ def test_cuda_is_never_replaced_by_the_cpu(name: str, device: str, make_network:
 def test_auto_on_cuda_says_why_each_runtime_cannot(make_network: MakeNetwork) -> None:
     if cuda.any_gpu():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(RuntimeMissingError, match="no runtime can use it") as caught:
+    with pytest.raises(RuntimeMissingError, match="no runtime can use this device") as caught:
         open_session(make_network(), tile=32, device="cuda")
     for name in ("tensorrt", "torch", "onnxruntime"):
         assert name in str(caught.value)
@@ -310,10 +311,10 @@ def test_auto_on_a_processor_does_not_import_torch(make_network: MakeNetwork) ->
 @pytest.mark.parametrize(
     ("network", "told"),
     [
-        ({"planes": 3, "classes": 2}, "gives 3 planes, its description names 2 classes"),
-        ({"planes": 1}, "one plane needs activation sigmoid"),
+        ({"planes": 3, "classes": 2}, "returns 3 planes, but its description names 2 classes"),
+        ({"planes": 1}, "one plane requires activation sigmoid"),
         ({"tail": "ArgMax", "planes": 2}, "without its final argmax|export"),
-        ({"tail": "MaxPool"}, "scores of every pixel"),
+        ({"tail": "MaxPool"}, "scores for every pixel"),
     ],
 )
 def test_networks_that_are_not_as_described(
@@ -326,7 +327,7 @@ def test_networks_that_are_not_as_described(
 def test_wrong_channels(runtime: str, make_network: MakeNetwork) -> None:
     spec = make_network(bands=3)
     wrong = spec.model_copy(update={"bands": spec.bands[:2]})
-    with pytest.raises(ModelError, match="takes 3 channels, its description names 2: b0, b1"):
+    with pytest.raises(ModelError, match="has 3 input channels, but its description names 2: b0, b1"):
         opened(wrong, runtime)
 
 
@@ -342,13 +343,13 @@ def test_wrong_tile(runtime: str, make_network: MakeNetwork) -> None:
 
 def test_wrong_batch(runtime: str, make_network: MakeNetwork) -> None:
     spec = make_network(batch=2).model_copy(update={"fixed_batch": 4})
-    with pytest.raises(ModelError, match="batches of 2"):
+    with pytest.raises(ModelError, match="batch size of 2"):
         opened(spec, runtime)
 
 
 def test_missing_ports(runtime: str, make_network: MakeNetwork) -> None:
     spec = make_network()
-    with pytest.raises(ModelError, match="no input 'x'; there is image"):
+    with pytest.raises(ModelError, match="no input 'x'; it has image"):
         opened(spec.model_copy(update={"input_name": "x"}), runtime)
     with pytest.raises(ModelError, match="no output 'y'"):
         opened(spec.model_copy(update={"output_name": "y"}), runtime)
@@ -379,7 +380,7 @@ def test_hash(runtime: str, make_network: MakeNetwork) -> None:
     spec = make_network()
     sha256 = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
     opened(spec.model_copy(update={"sha256": sha256.upper()}), runtime)
-    with pytest.raises(ModelError, match="damaged or another one"):
+    with pytest.raises(ModelError, match="damaged or is another file"):
         opened(spec.model_copy(update={"sha256": "0" * 64}), runtime)
 
 
@@ -387,11 +388,11 @@ def test_logits_that_were_promised_to_be_scores(
     make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
 ) -> None:
     spec = make_network(2, activation="none")
-    with pytest.raises(ModelError, match="logits want softmax or sigmoid"):
+    with pytest.raises(ModelError, match="for logits, set softmax or sigmoid"):
         open_session(spec, tile=32, check=tiles)
     # Deepness's keys cannot say, so its networks are looked at.
     found = open_session(spec.model_copy(update={"source": "deepness"}), tile=32, check=tiles)
-    assert any("taken for logits" in note for note in messages.notes)
+    assert any("read as logits" in note for note in messages.notes)
     plain = open_session(spec.model_copy(update={"activation": "softmax"}), tile=32, check=tiles)
     np.testing.assert_array_equal(found.session(tiles), plain.session(tiles))
 
@@ -443,7 +444,7 @@ def test_a_provider_that_does_not_start_is_no_cpu_session(
     assert engines.is_dir() == (precision == "fp16"), "its TensorRT provider makes no folder above its own"
     found = open_session(make_network(), tile=32, runtime="onnxruntime", precision="fp32")
     assert found.device == "cpu"
-    assert "the CPU is used, since" in messages.notes[0]
+    assert "geoseg uses the CPU, because" in messages.notes[0]
 
 
 @pytest.mark.usefixtures("stand_in_gpu")
@@ -484,6 +485,6 @@ def test_half_precision_is_in_the_graph_and_the_provider_is_named(
 def test_auto_says_what_kept_it_from_a_gpu(make_network: MakeNetwork, messages: Messages) -> None:
     found = open_session(make_network(), tile=32)
     assert found.device == "cpu"
-    assert "no runtime can use it" in messages.notes[0]
+    assert "no runtime can use this device" in messages.notes[0]
     for name in ("tensorrt", "torch", "onnxruntime"):
         assert name in messages.notes[0]

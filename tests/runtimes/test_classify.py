@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geoseg.bundles.find import check_bundle, find_classifier
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import ON_CPU, available
-from geoseg.runtimes.classify import at_once, open_classifier
+from geoseg.runtimes.classify import default_batch, open_classifier
 from geoseg.spec import ClassifierSpec
 from geoseg.spec.layouts import CHANNELS_LAST
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
@@ -77,7 +77,7 @@ def test_logits_are_no_scores(runtime: str, tmp_path: Path) -> None:
     lying = mean_classifier(tmp_path / "lying", gains=[9.0] * 6, biases=[-3.0] * 6)
     ones = {"sentinel-2": np.ones((1, 1, 72, 72), np.float32)}
     opened = open_classifier(lying, runtime=runtime, device="cpu")
-    with pytest.raises(ModelError, match="gives 6 to 6 where its description promises scores"):
+    with pytest.raises(ModelError, match="output is 6 to 6, but the description states scores"):
         opened.classifier(ones)
     right = lying.model_copy(update={"activation": "sigmoid"})
     found = open_classifier(right, runtime=runtime, device="cpu").classifier(ones)
@@ -88,13 +88,13 @@ def test_logits_are_no_scores(runtime: str, tmp_path: Path) -> None:
 def test_graphs_that_are_not_what_is_said(runtime: str, tmp_path: Path) -> None:
     model = mean_classifier(tmp_path / "mean")
     fewer = model.model_copy(update={"classes": model.classes[:4]})
-    with pytest.raises(ModelError, match=r"not \(N, 4\): one score a class"):
+    with pytest.raises(ModelError, match=r"expected \(N, 4\), one score for each class"):
         open_classifier(fewer, runtime=runtime, device="cpu")
     larger = model.model_copy(update={"footprint": 1440.0})
-    with pytest.raises(ModelError, match="takes 72 x 72 pixels only; its description says 144"):
+    with pytest.raises(ModelError, match="accepts 72 x 72 pixels only; its description states 144"):
         open_classifier(larger, runtime=runtime, device="cpu")
     inputs = (model.inputs[0].model_copy(update={"name": "radar"}),)
-    with pytest.raises(ModelError, match="an input 'sentinel-2' that its description does not name"):
+    with pytest.raises(ModelError, match="an input 'sentinel-2' that the description does not name"):
         open_classifier(model.model_copy(update={"inputs": inputs}), runtime=runtime, device="cpu")
 
 
@@ -105,14 +105,14 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="SHA-256"):
         open_classifier(model.model_copy(update={"sha256": "0" * 64}))
     model.weights.unlink()
-    with pytest.raises(ModelError, match="the weights of model mean are not there"):
+    with pytest.raises(ModelError, match="the weights of model mean are missing"):
         open_classifier(model)
 
 
 def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:
     small, large = mean_classifier(tmp_path / "small"), mean_classifier(tmp_path / "large", (NAIP,))
-    assert (at_once(small), at_once(large)) == (64, 2**26 // (4 * 2 * 720**2))
-    assert open_classifier(large, device="cpu").classifier.batch == at_once(large)
+    assert (default_batch(small), default_batch(large)) == (64, 2**26 // (4 * 2 * 720**2))
+    assert open_classifier(large, device="cpu").classifier.batch == default_batch(large)
 
 
 @pytest.mark.parametrize("runtime", ["torch", "tensorrt"])

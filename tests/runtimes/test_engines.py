@@ -83,7 +83,7 @@ def test_two_processes_at_once_build_once(tmp_path: Path) -> None:
     assert [out for out, _ in told] == ["b'engine'\n"] * 2
     assert (tmp_path / "builds").read_text() == "x"
     assert sum("waiting for another process" in err for _, err in told) == 1
-    assert sum("building an engine for water-optical" in err for _, err in told) == 1
+    assert sum("building a TensorRT engine for water-optical" in err for _, err in told) == 1
 
 
 def test_a_killed_build_leaves_nothing_in_the_way(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.choose import open_session
-from geoseg.runtimes.loading import RUNTIMES
+from geoseg.runtimes.loading import runtime_module
 from geoseg.spec import Activation, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST, Axis, dim_order
 
@@ -27,7 +27,7 @@ ORDERS = {
 @pytest.fixture(params=("onnxruntime", "openvino", "torch"))
 def runtime(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
-    if not RUNTIMES[name].status().usable:
+    if not runtime_module(name).status().usable:
         pytest.skip(f"{name} is not installed")
     return name
 

@@ -14,8 +14,9 @@ import pytest
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.activation import activate
-from geoseg.runtimes.choose import OpenedSession, open_session
-from geoseg.runtimes.graph import Wanted
+from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.graph import LoadRequest
+from geoseg.runtimes.network_session import OpenedSession
 from geoseg.runtimes.tensorrt import api as tensorrt_api
 from geoseg.runtimes.tensorrt import tensorrt_runtime as tensorrt
 from geoseg.spec import ModelSpec
@@ -114,7 +115,7 @@ def test_an_engine_is_built_once_and_anew_for_another_key(
     for _ in range(2):
         opened(spec)
     assert len(Builder.builds) == 1
-    assert sum("building an engine" in line for line in messages.notes) == 1
+    assert sum("building a TensorRT engine" in line for line in messages.notes) == 1
     opened(spec, batch=2)
     opened(spec, precision="fp16")
     opened(spec, tile=64)
@@ -227,7 +228,7 @@ def test_cuda_alone_means_all_gpus_of_a_kind(
     found = opened(spec, device="cuda")
     assert [graph.device for graph in found.on_device] == ["cuda:0", "cuda:1", "cuda:2"]
     assert len(Builder.builds) == 1, "they share an engine"
-    assert any("and 2 more of its kind" in note for note in messages.notes)
+    assert any("and 2 more of the same kind" in note for note in messages.notes)
     for graph in found.on_device:
         logits = graph(tiles[:4]).astype(np.float64)
         scores = 1 / (1 + np.exp(logits[:, :1] - logits[:, 1:]))
@@ -243,15 +244,15 @@ def test_a_further_gpu_that_is_full_is_left_out(
     use_tensorrt("10.3.0")
     load = tensorrt.load
 
-    def full(spec: ModelSpec, wanted: Wanted) -> Any:
-        if wanted.device == "cuda:1":
+    def full(request: LoadRequest) -> Any:
+        if request.device == "cuda:1":
             raise cuda.DeviceMemoryError("the GPU has too little memory")
-        return load(spec, wanted)
+        return load(request)
 
     monkeypatch.setattr(tensorrt, "load", full)
     found = opened(make_network(), device="cuda")
     assert [graph.device for graph in found.on_device] == ["cuda:0", "cuda:2"]
-    assert messages.notes[-1] == "cuda:1 is left out, since the GPU has too little memory"
+    assert messages.notes[-1] == "cuda:1 is not used, because the GPU has too little memory"
     found.session.close()
 
 
@@ -376,5 +377,5 @@ def test_a_driver_that_is_too_old_is_told(
 def test_devices_are_listed_and_missing_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_STAND_IN_GPUS", "2")
     assert [gpu.text for gpu in cuda.gpus()] == ["Stand-in GPU (sm_90, 8 GiB)"] * 2
-    with pytest.raises(RuntimeMissingError, match="cuda:2: there is no such GPU; there is cuda:0 Stand-in"):
+    with pytest.raises(RuntimeMissingError, match="cuda:2: there is no such GPU; the machine has cuda:0"):
         cuda.gpu_of("cuda:2")

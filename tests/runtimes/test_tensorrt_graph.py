@@ -84,7 +84,7 @@ def test_what_cannot_be_brought_down_is_told(tmp_path: Path, make_network: MakeN
     model.graph.node.append(helper.make_node("Gelu", ["conv"], ["gelu"]))
     model.graph.output[0].name = "gelu"
     onnx.save(model, tmp_path / "new.onnx")
-    with pytest.raises(ModelError, match="cannot be brought to opset 17"):
+    with pytest.raises(ModelError, match="cannot be converted to opset 17"):
         graph_for(tmp_path / "new.onnx", (8, 5), typed=None)
 
 
@@ -170,11 +170,11 @@ def test_opsets_by_version() -> None:
 @pytest.mark.parametrize(
     ("use", "version", "told"),
     [
-        (OperatorUse(kind="Unique"), (10, 15), "operator Unique: TensorRT 10.15 does not read it"),
-        (OperatorUse(kind="LayerNormalization"), (8, 5), "does not read it; 10.0 does"),
+        (OperatorUse(kind="Unique"), (10, 15), "operator Unique: TensorRT 10.15 does not support it"),
+        (OperatorUse(kind="LayerNormalization"), (8, 5), "does not support it; 10.0 does"),
         (OperatorUse(kind="Conv", domain="com.microsoft"), (10, 0), "com.microsoft.Conv"),
         (OperatorUse(kind="Resize", mode="cubic"), (10, 15), "Resize of mode cubic"),
-        (OperatorUse(kind="Resize", place="half_pixel_symmetric"), (10, 0), "half_pixel_symmetric"),
+        (OperatorUse(kind="Resize", transformation="half_pixel_symmetric"), (10, 0), "half_pixel_symmetric"),
         (OperatorUse(kind="Resize", antialias=True), (10, 15), "antialias"),
     ],
 )
@@ -187,12 +187,12 @@ def test_operators_are_read_from_the_file(make_network: MakeNetwork) -> None:
     found = read_operators(ZOO / "flood-sar-pair" / "model.onnx")
     graph = onnx.load(ZOO / "flood-sar-pair" / "model.onnx").graph
     assert {use.kind for use in found.uses} == {node.op_type for node in graph.node}
-    modes = {(use.mode, use.place) for use in found.uses if use.kind == "Resize"}
+    modes = {(use.mode, use.transformation) for use in found.uses if use.kind == "Resize"}
     assert modes == {("nearest", "asymmetric"), ("linear", "half_pixel")}
     assert found.opset == 18
     path = make_network().weights
     path.write_text(json.dumps({"no": "network"}))
-    with pytest.raises(ModelError, match="is no ONNX file"):
+    with pytest.raises(ModelError, match="not an ONNX file"):
         read_operators(path)
 
 

@@ -20,7 +20,7 @@ from geoseg.bundles.find import find_model
 from geoseg.errors import ModelError
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
-from geoseg.runtimes.tensorrt.engine_build import Plan, build
+from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build
 from geoseg.runtimes.tensorrt.tensorrt_operators import known_operators
 from geoseg.spec import ModelSpec, NetworkSpec
 from tests.models.test_zoo import BUNDLES
@@ -58,10 +58,10 @@ def _for_ada(config: Any) -> Any:
     return config
 
 
-def _plan(spec: ModelSpec, precision: Precision, folder: Path, tile: int = 128) -> Plan:
+def _plan(spec: ModelSpec, precision: Precision, folder: Path, tile: int = 128) -> EnginePlan:
     channels = len(spec.bands)
     tiles = np.random.default_rng(0).normal(size=(4, channels, tile, tile)).astype(np.float32)
-    return Plan(
+    return EnginePlan(
         weights=spec.weights,
         input_name=spec.input_name,
         output_name=spec.output_name,

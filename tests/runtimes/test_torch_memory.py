@@ -22,7 +22,7 @@ from geoseg.runtimes.torch.torch_graph import TorchGraph  # noqa: E402
 from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 
 PORTS = Ports(
-    input=Port(name="image", dtype="float32", shape=(None, 3, None, None)),
+    inputs=(Port(name="image", dtype="float32", shape=(None, 3, None, None)),),
     output=Port(name="scores", dtype="float32", shape=(None, 1, None, None)),
     batch=None,
 )

@@ -17,7 +17,7 @@ from geoseg.change.change_map import map_change
 from geoseg.errors import UsageError
 from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import RunRecord
-from geoseg.runtimes.loading import RUNTIMES
+from geoseg.runtimes.loading import runtime_module
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST
@@ -63,7 +63,7 @@ def named(*classes: tuple[int, str]) -> list[dict[str, Any]]:
 @pytest.fixture(params=("onnxruntime", "openvino", "torch"))
 def runtime(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
-    if not RUNTIMES[name].status().usable:
+    if not runtime_module(name).status().usable:
         pytest.skip(f"{name} is not installed")
     return name
 

@@ -118,7 +118,7 @@ class RowScorer:
             self.batch.run(len(wanted), work)
             # Checked once a row: each check makes the device wait.
             if not bool(whole):
-                raise self._session.network.no_number(self._graph.description)
+                raise self._session.network.nan_error(self._graph.description)
         return RowSums(sums=sums, pixels=pixels)
 
     def _try(self, count: int) -> object:

@@ -10,9 +10,9 @@ import torch
 from geoseg.engine.device.device_scores import activate
 from geoseg.engine.normalise import Normaliser
 from geoseg.runtimes import Session
-from geoseg.runtimes.around import score_by
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
+from geoseg.runtimes.session_wrapper import score_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

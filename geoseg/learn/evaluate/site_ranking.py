@@ -17,8 +17,7 @@ from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.messages import held, note
 from geoseg.methods.ranking import Intervals, intervals, macro, per_class
 from geoseg.run_record import Progress
-from geoseg.runtimes import Classifier
-from geoseg.runtimes.classify import open_classifier
+from geoseg.runtimes.classify import Classifier, open_classifier
 from geoseg.spec import ClassifierSpec, SensorInput
 
 LOG = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""TensorRT: `runtime` loads engines; `graph`, `calibration` and `build` make them; `run` runs them."""
+"""TensorRT: conversion of graphs, builds and calibration of engines, and runs on CUDA devices."""

@@ -1,6 +1,6 @@
-"""What geoseg uses of NVIDIA's TensorRT, as types: its package is neither needed to check nor to import this.
+"""Types for the part of NVIDIA's TensorRT that geoseg uses; type checks do not need its package.
 
-The calls are those that TensorRT 8.5 to 11 share; what only some have is asked for with `hasattr`.
+The calls are common to TensorRT 8.5 to 11; callers check with `hasattr` for those of some versions only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REMEDY = "pip install 'geoseg[tensorrt]'"
 
 
 class Tensor(Protocol):
-    """An input or output of a network that is being built."""
+    """An input or output of a network definition."""
 
     name: str
     shape: Sequence[int]
@@ -37,20 +37,20 @@ class Network(Protocol):
         """Return an output."""
 
     def unmark_output(self, tensor: Tensor) -> None:
-        """Make a tensor no output."""
+        """Remove a tensor from the outputs."""
 
 
 class ParserError(Protocol):
     """`IParserError`."""
 
     def desc(self) -> str:
-        """Say what is wrong."""
+        """Return the message."""
 
     def code(self) -> Any:
-        """Name the kind of error."""
+        """Return the error code."""
 
     def node_operator(self) -> str:
-        """Name the operator; from 9 on."""
+        """Return the operator; from TensorRT 9 on."""
 
 
 class Parser(Protocol):
@@ -59,7 +59,7 @@ class Parser(Protocol):
     num_errors: int
 
     def parse(self, model: bytes) -> bool:
-        """Read a file's content into the network."""
+        """Read the content of an ONNX file into the network."""
 
     def get_error(self, index: int) -> ParserError:
         """Return an error."""
@@ -69,7 +69,7 @@ class Profile(Protocol):
     """`IOptimizationProfile`."""
 
     def set_shape(self, name: str, least: Sequence[int], usual: Sequence[int], most: Sequence[int]) -> object:
-        """Bound the shape of an input."""
+        """Set the range of the shape of an input."""
 
 
 class TimingCache(Protocol):
@@ -85,60 +85,60 @@ class Config(Protocol):
     int8_calibrator: Any
 
     def set_flag(self, flag: Any) -> None:
-        """Allow something."""
+        """Set a builder flag."""
 
     def clear_flag(self, flag: Any) -> None:
-        """Forbid something."""
+        """Clear a builder flag."""
 
     def add_optimization_profile(self, profile: Profile) -> int:
-        """Add bounds of shapes."""
+        """Add a range of shapes."""
 
     def set_calibration_profile(self, profile: Profile) -> bool:
-        """Say with which shapes int8 is calibrated; until 10."""
+        """Set the shapes for the calibration of int8; until TensorRT 10."""
 
     def create_timing_cache(self, content: bytes) -> TimingCache:
-        """Make a cache of measured kernels."""
+        """Create a cache of measured kernels."""
 
     def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool:
-        """Use it."""
+        """Use a cache of measured kernels."""
 
     def get_timing_cache(self) -> TimingCache | None:
-        """Return the one in use."""
+        """Return the cache in use."""
 
     def set_tactic_sources(self, sources: int) -> bool:
-        """Bound where kernels come from."""
+        """Set the libraries from which kernels are chosen."""
 
 
 class Builder(Protocol):
     """`Builder`."""
 
     def create_network(self, flags: int) -> Network:
-        """Make an empty network."""
+        """Create an empty network."""
 
     def create_builder_config(self) -> Config:
-        """Make a configuration."""
+        """Create a configuration."""
 
     def create_optimization_profile(self) -> Profile:
-        """Make a profile."""
+        """Create an optimization profile."""
 
     def build_serialized_network(self, network: Network, config: Config) -> Any:
-        """Build an engine; None where it cannot."""
+        """Build an engine; None on failure."""
 
 
 class ExecutionContext(Protocol):
     """`IExecutionContext`."""
 
     def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
-        """Fix the shape of an input."""
+        """Set the shape of an input."""
 
     def set_tensor_address(self, name: str, address: int) -> bool:
-        """Say where a tensor lies on the device."""
+        """Set the address of a tensor on the device."""
 
     def execute_async_v3(self, stream: int) -> bool:
         """Queue a run."""
 
 
-class Engine(Protocol):
+class CudaEngine(Protocol):
     """`ICudaEngine`."""
 
     num_io_tensors: int
@@ -147,23 +147,23 @@ class Engine(Protocol):
         """Return the name of an input or output."""
 
     def get_tensor_mode(self, name: str) -> Any:
-        """Say whether it is an input."""
+        """Return whether it is an input or an output."""
 
     def get_tensor_shape(self, name: str) -> Sequence[int]:
-        """Return its shape, -1 where it is free."""
+        """Return its shape, -1 for a variable size."""
 
     def get_tensor_dtype(self, name: str) -> Any:
         """Return its element type."""
 
     def create_execution_context(self) -> ExecutionContext | None:
-        """Make what runs it; None where memory is short."""
+        """Create an execution context; None if memory is too small."""
 
 
 class Runtime(Protocol):
     """`Runtime`."""
 
-    def deserialize_cuda_engine(self, content: bytes) -> Engine | None:
-        """Load an engine; None where it is of another version or device."""
+    def deserialize_cuda_engine(self, content: bytes) -> CudaEngine | None:
+        """Load an engine; None if it was built by another version or for another device."""
 
 
 class TensorRT(Protocol):
@@ -175,23 +175,23 @@ class TensorRT(Protocol):
     NetworkDefinitionCreationFlag: Any
     TensorIOMode: Any
     IInt8EntropyCalibrator2: Any
-    """Until 10."""
+    """Until TensorRT 10."""
 
     def Builder(self, logger: Any) -> Builder:  # noqa: N802 - its own name
-        """Make a builder."""
+        """Create a builder."""
 
     def OnnxParser(self, network: Network, logger: Any) -> Parser:  # noqa: N802 - its own name
-        """Make a parser for a network."""
+        """Create a parser for a network."""
 
     def Runtime(self, logger: Any) -> Runtime:  # noqa: N802 - its own name
-        """Make what loads engines."""
+        """Create a runtime, which loads engines."""
 
 
 def import_tensorrt() -> TensorRT:
     """Import TensorRT.
 
     Raises:
-        RuntimeMissingError: it is not installed, or one of its libraries is missing.
+        RuntimeMissingError: TensorRT is not installed, or one of its libraries is missing.
     """
     try:
         return cast(TensorRT, import_module("tensorrt"))
@@ -200,45 +200,45 @@ def import_tensorrt() -> TensorRT:
 
 
 def version_of(trt: TensorRT) -> tuple[int, int]:
-    """Return major and minor number."""
+    """Return the major and minor version number."""
     numbers = [int(part) for part in re.findall(r"\d+", trt.__version__)[:2]]
     return (numbers[0], numbers[1] if len(numbers) > 1 else 0)
 
 
 def started(make: Callable[[Any], Made], logger: Any) -> Made:
-    """Make a builder or runtime of TensorRT.
+    """Create a builder or runtime of TensorRT.
 
     Raises:
-        RuntimeMissingError: TensorRT cannot start CUDA: it then gives a null pointer, as a `TypeError`.
+        RuntimeMissingError: TensorRT cannot start CUDA; it returns a null pointer, which raises `TypeError`.
     """
     try:
         return make(logger)
     except TypeError as error:
-        said = logger.said or logger.warned
-        why = " ".join(said[-1].split()) if said else str(error)
+        lines = logger.errors or logger.warnings
+        why = " ".join(lines[-1].split()) if lines else str(error)
         raise RuntimeMissingError(
-            f"TensorRT cannot start CUDA ({why}); is the driver as new as it needs? nvidia-smi tells"
+            f"TensorRT cannot start CUDA ({why}); the driver may be too old: nvidia-smi shows its version"
         ) from error
 
 
 def make_logger(trt: TensorRT) -> Any:
-    """Make a logger that keeps what TensorRT says, for error messages, and prints nothing."""
+    """Create a logger that collects messages of TensorRT for error messages, and prints nothing."""
 
-    class Keeping(trt.ILogger):  # type: ignore[misc, name-defined]
-        """Keeps errors and warnings."""
+    class Collecting(trt.ILogger):  # type: ignore[misc, name-defined]
+        """Collects errors and warnings."""
 
         def __init__(self) -> None:
-            """Start with none."""
+            """Start empty."""
             trt.ILogger.__init__(self)
-            self.said: list[str] = []
-            self.warned: list[str] = []
+            self.errors: list[str] = []
+            self.warnings: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            """Keep a message of weight; a driver that is too old is only warned of."""
+            """Collect an error or warning; a driver that is too old gives only a warning."""
             kind = str(severity).rpartition(".")[2]
             if kind in {"INTERNAL_ERROR", "ERROR"}:
-                self.said.append(str(message).strip())
+                self.errors.append(str(message).strip())
             elif kind == "WARNING":
-                self.warned.append(str(message).strip())
+                self.warnings.append(str(message).strip())
 
-    return Keeping()
+    return Collecting()

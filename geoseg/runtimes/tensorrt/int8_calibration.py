@@ -1,4 +1,4 @@
-"""Ranges of values for int8: by TensorRT's entropy calibrator, or written into the graph before."""
+"""Calibration of int8: by TensorRT's entropy calibrator, or written into the graph before the build."""
 
 from __future__ import annotations
 
@@ -15,63 +15,63 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.runtimes.cuda import Buffer, Stream
 from geoseg.runtimes.tensorrt.api import TensorRT
+from geoseg.runtimes.tensorrt.device_work import Buffer, Stream
 
 
 def digest_of(tiles: NDArray[np.float32] | None) -> str:
-    """SHA-256 of calibration tiles; empty without any."""
+    """Return the SHA-256 of calibration tiles; empty without tiles."""
     return "" if tiles is None else hashlib.sha256(np.ascontiguousarray(tiles).tobytes()).hexdigest()
 
 
 def calibrator(trt: TensorRT, path: Path, tiles: NDArray[np.float32] | None, batch: int) -> Any:
-    """Make TensorRT's entropy calibrator (`IInt8EntropyCalibrator2`) over tiles.
+    """Create TensorRT's entropy calibrator (`IInt8EntropyCalibrator2`) over tiles.
 
     Args:
         trt: TensorRT 8.5 to 10.
-        path: of the network, for messages.
-        tiles: (N, C, tile, tile) normalised.
-        batch: tiles that TensorRT is given at once.
+        path: the network, for messages.
+        tiles: normalised tiles (N, C, tile, tile).
+        batch: tiles per batch of the calibration.
 
     Raises:
         ModelError: there are no tiles.
     """
     if tiles is None or not len(tiles):
         raise ModelError(_no_tiles(path))
-    whole = np.ascontiguousarray(tiles)
+    calibration = np.ascontiguousarray(tiles)
 
     class Tiles(trt.IInt8EntropyCalibrator2):  # type: ignore[misc, name-defined]
-        """Hands tiles over, a batch at a time; the last is filled up from the first."""
+        """Passes tiles in batches; tiles from the beginning fill the last batch."""
 
         def __init__(self) -> None:
-            """Take memory for a batch."""
+            """Allocate memory for a batch."""
             trt.IInt8EntropyCalibrator2.__init__(self)
-            size = batch * whole[0].nbytes
+            size = batch * calibration[0].nbytes
             self._host, self._device = Buffer(size, pinned=True), Buffer(size, pinned=False)
             self._stream = Stream()
             self._next = 0
 
         def get_batch_size(self) -> int:
-            """Tiles a batch."""
+            """Return the number of tiles per batch."""
             return batch
 
         def get_batch(self, names: Sequence[str]) -> list[int] | None:
-            """Put the next batch on the device; None at the end."""
+            """Copy the next batch to the device; None at the end."""
             del names
-            if self._next >= len(whole):
+            if self._next >= len(calibration):
                 return None
-            places = np.arange(self._next, self._next + batch) % len(whole)
+            indices = np.arange(self._next, self._next + batch) % len(calibration)
             self._next += batch
-            self._host.array(np.float32, (batch, *whole.shape[1:]))[...] = whole[places]
+            self._host.array(np.float32, (batch, *calibration.shape[1:]))[...] = calibration[indices]
             self._stream.upload(self._device, self._host, self._host.size)
             self._stream.wait()
             return [self._device.address]
 
         def read_calibration_cache(self) -> None:
-            """There is none: the engine itself is kept."""
+            """Return no cache: the engine itself is stored."""
 
         def write_calibration_cache(self, content: bytes) -> None:
-            """Keep none."""
+            """Store no cache."""
 
         def close(self) -> None:
             """Free the memory."""
@@ -83,13 +83,14 @@ def calibrator(trt: TensorRT, path: Path, tiles: NDArray[np.float32] | None, bat
 
 
 def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) -> bytes:
-    """Write ranges into a graph: symmetric Q/DQ, weights per channel, as TensorRT 11 asks for.
+    """Quantise a graph: symmetric Q/DQ operators, weights per channel, as TensorRT 11 requires.
 
-    A graph that has them already is left as it is. Biases stay in float32, since TensorRT has no int32 there.
+    A quantised graph is returned unchanged. Biases stay in float32, since TensorRT does not support int32
+    there.
 
     Raises:
         ModelError: there are no tiles.
-        RuntimeMissingError: the package onnx is not there.
+        RuntimeMissingError: the package onnx is not installed.
     """
     try:
         import onnx  # noqa: PLC0415 - optional
@@ -102,7 +103,7 @@ def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) ->
         )
     except ImportError as error:
         raise RuntimeMissingError(
-            f"int8 has to be written into the graph: pip install onnx ({error})"
+            f"int8 requires a change of the graph by the package onnx: pip install onnx ({error})"
         ) from error
     model = onnx.load(str(path), load_external_data=False)
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
@@ -112,18 +113,18 @@ def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) ->
     weights = {item.name for item in model.graph.initializer}
     name = input_name or next(port.name for port in model.graph.input if port.name not in weights)
 
-    whole = tiles
+    calibration = tiles
 
     class Tiles(CalibrationDataReader):  # type: ignore[misc]
-        """Hands tiles over, one by one."""
+        """Passes tiles one by one."""
 
         def __init__(self) -> None:
-            """Start with the first."""
-            self._left = iter(whole)
+            """Start with the first tile."""
+            self._remaining = iter(calibration)
 
         def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-            """Return the next, as a batch of one."""
-            tile = next(self._left, None)
+            """Return the next tile as a batch of one."""
+            tile = next(self._remaining, None)
             return None if tile is None else {name: tile[None]}
 
     with scratch_folder() as folder, scratching(folder):
@@ -154,4 +155,4 @@ def quantised(path: Path, tiles: NDArray[np.float32] | None, input_name: str) ->
 
 
 def _no_tiles(path: Path) -> str:
-    return f"{path}: int8 needs tiles to calibrate on, and there is none: say --precision fp16"
+    return f"{path}: the calibration of int8 needs tiles of a scene, and there are none; use --precision fp16"

@@ -1,7 +1,7 @@
-"""What TensorRT's ONNX parser reads, so that a graph can be judged where there is no GPU.
+"""Operators that TensorRT's ONNX parser supports, to check graphs without a GPU.
 
 Source: onnx-tensorrt, docs/operators.md of the releases for TensorRT 8.5 and 10.15; opset 20 for 10.0 is
-from that release's page. Versions between are judged by the older list: what passes is surely read.
+from that release's page. Versions between use the older list, which they support completely.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from geoseg.bundles.onnx_operators import Operators, OperatorUse
 
 OLDEST = (8, 5)
-"""The oldest TensorRT with the calls that geoseg makes."""
+"""The oldest version of TensorRT that geoseg supports."""
 
 NEWEST_OPSET: Mapping[tuple[int, int], int] = {(8, 5): 17, (10, 0): 20, (10, 15): 24}
-"""Greatest opset by the version from which on it is read."""
+"""Newest supported opset, by the first version that supports it."""
 
 SINCE_8_5 = frozenset(
     {
@@ -37,7 +37,7 @@ SINCE_8_5 = frozenset(
         *("Where", "Xor"),
     }
 )
-"""Operators that are read from 8.5 on."""
+"""Operators that are supported from 8.5 on."""
 
 SINCE_10 = frozenset(
     {
@@ -45,53 +45,56 @@ SINCE_10 = frozenset(
         *("HannWindow", "Hardmax", "IsInf", "LayerNormalization", "Mish", "STFT"),
     }
 )
-"""Operators that are read from 10.0 on besides."""
+"""Further operators that are supported from 10.0 on."""
 
 RESIZE_MODES = frozenset({"nearest", "linear"})
-RESIZE_PLACES = frozenset(
+RESIZE_TRANSFORMATIONS = frozenset(
     {"half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn", "asymmetric", "align_corners"}
 )
 
 
 def newest_opset(version: tuple[int, int]) -> int:
-    """Return the greatest opset that a version of TensorRT surely reads."""
+    """Return the newest opset that a version of TensorRT supports."""
     return max((opset for since, opset in NEWEST_OPSET.items() if since <= version), default=0)
 
 
 def known_operators(version: tuple[int, int]) -> frozenset[str]:
-    """Return the operators that a version of TensorRT surely reads."""
+    """Return the operators that a version of TensorRT supports."""
     return SINCE_8_5 | SINCE_10 if version >= (10, 0) else SINCE_8_5
 
 
 def objections(operators: Operators, version: tuple[int, int]) -> tuple[str, ...]:
-    """Say what a version of TensorRT would not read of a graph; empty where it reads all.
+    """Return messages about parts of a graph that a version of TensorRT does not support; empty for none.
 
-    An opset of 18 is no objection to 8.5: geoseg converts graphs of 18 to 17 when it builds for it.
+    Opset 18 is accepted for 8.5: geoseg converts such graphs to opset 17 before the build.
 
     Args:
-        operators: of the graph.
-        version: of TensorRT.
+        operators: operators of the graph.
+        version: major and minor version of TensorRT.
     """
-    found = []
+    messages = []
     name = f"TensorRT {version[0]}.{version[1]}"
     newest = newest_opset(version)
     if operators.opset > max(newest, 18):
-        found.append(f"opset {operators.opset}: {name} reads up to {newest}; export with opset 18")
+        messages.append(f"opset {operators.opset}: {name} supports up to {newest}; export with opset 18")
     known = known_operators(version)
     for use in operators.uses:
         if use.domain not in {"", "ai.onnx"}:
-            found.append(f"operator {use.domain}.{use.kind}: {name} reads ONNX's own only")
+            messages.append(f"operator {use.domain}.{use.kind}: {name} supports operators of ONNX only")
         elif use.kind not in known:
             later = "; 10.0 does" if use.kind in SINCE_10 else ""
-            found.append(f"operator {use.kind}: {name} does not read it{later}")
+            messages.append(f"operator {use.kind}: {name} does not support it{later}")
         elif use.kind == "Resize":
-            found += _resize(use, name)
-    return tuple(dict.fromkeys(found))
+            messages += _resize(use, name)
+    return tuple(dict.fromkeys(messages))
 
 
 def _resize(use: OperatorUse, name: str) -> list[str]:
     if use.mode and use.mode not in RESIZE_MODES:
-        return [f"operator Resize of mode {use.mode}: {name} has {' and '.join(sorted(RESIZE_MODES))}"]
-    if use.place and use.place not in RESIZE_PLACES:
-        return [f"operator Resize with {use.place}: {name} has {', '.join(sorted(RESIZE_PLACES))}"]
-    return [f"operator Resize with antialias: {name} has none"] if use.antialias else []
+        return [f"operator Resize of mode {use.mode}: {name} supports {' and '.join(sorted(RESIZE_MODES))}"]
+    if use.transformation and use.transformation not in RESIZE_TRANSFORMATIONS:
+        return [
+            f"operator Resize with {use.transformation}: {name} supports "
+            f"{', '.join(sorted(RESIZE_TRANSFORMATIONS))}"
+        ]
+    return [f"operator Resize with antialias: {name} does not support it"] if use.antialias else []

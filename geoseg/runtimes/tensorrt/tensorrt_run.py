@@ -1,4 +1,4 @@
-"""Runs a TensorRT engine: two slots of memory, so that tiles are copied while others are computed."""
+"""Runs of a TensorRT engine in two slots of memory: one is copied while the other is computed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes.cuda import Buffer, CapturedWork, Context, DeviceMemoryError, Event, Stream
+from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.graph import Ports
-from geoseg.runtimes.tensorrt.api import Engine
+from geoseg.runtimes.tensorrt.api import CudaEngine
+from geoseg.runtimes.tensorrt.device_work import Buffer, CapturedWork, DeviceContext, Event, Stream
 from geoseg.spec.layouts import from_graph, to_graph
 
 SLOTS = 2
-"""Parts of memory: one is copied while the other is computed."""
+"""Slots of memory."""
 
 PARTS = 4
-"""Batches a call, so that copies hide behind runs but for the first and the last."""
+"""Batches per call: all copies but the first and the last overlap with runs."""
 
 
 @dataclass(slots=True)
 class _Slot:
-    """Memory for one part of a batch, on its way in, there and back."""
+    """Memory of one part of a batch on the host and the device, for input and output."""
 
     host_in: Buffer
     device_in: Buffer
@@ -35,20 +36,20 @@ class _Slot:
     computed: Event
     downloaded: Event
     work: CapturedWork | None = None
-    """Its run as a CUDA graph, once it was captured."""
+    """The run of this slot as a CUDA graph, after its capture."""
     runs: int = 0
 
 
 class TensorRtGraph:
     """An engine on one device.
 
-    A call carries several parts, which take turns in two slots: while one is computed, the other is copied.
+    A call has several parts, which alternate between two slots: one is computed while the other is copied.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        context: Context,
+        engine: CudaEngine,
+        context: DeviceContext,
         ports: Ports,
         *,
         device: str,
@@ -56,15 +57,15 @@ class TensorRtGraph:
         shapes: tuple[tuple[int, int, int], tuple[int, int, int]],
         description: str,
     ) -> None:
-        """Take memory on the device.
+        """Allocate memory on the device.
 
         Args:
-            engine: loaded on `context`'s device.
-            context: is current; `close` lets it go.
-            ports: of the engine.
+            engine: engine on the device of `context`.
+            context: the current context; `close` releases it.
+            ports: input and output of the engine.
             device: `cuda:N`.
-            profile: least, usual and most tiles of a run.
-            shapes: of one tile of input and of output, in the graph's order of axes.
+            profile: smallest, usual and largest number of tiles per run.
+            shapes: shape of one tile of the input and of the output, in the graph's order of axes.
             description: runtime, device and precision in one line.
 
         Raises:
@@ -81,32 +82,32 @@ class TensorRtGraph:
         self._engine: Any = engine
         run = engine.create_execution_context()
         if run is None:
-            raise DeviceMemoryError(f"{device}: too little memory for the engine; say a smaller --batch-size")
+            raise DeviceMemoryError(f"{device}: too little memory for the engine; use a smaller --batch-size")
         self._run: Any = run
         self._copying, self._computing = Stream(), Stream()
         self._slots = [self._make_slot() for _ in range(SLOTS)]
         self._capture = True
         self._count = 0
         self._owner: Any = None
-        self.remember: Callable[[dict[str, JsonValue]], None] = lambda _: None
+        self.add_to_record: Callable[[dict[str, JsonValue]], None] = lambda _: None
 
     ports: Ports
     batch: int
     parts: int
-    """Batches that a call may carry."""
+    """Batches that a call may hold."""
     device: str
     description: str
 
     @property
     def batches(self) -> range:
-        """How many tiles a run on the device may carry."""
+        """Numbers of tiles that a run on the device may hold."""
         return range(self._least, self._most + 1)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Run (N, C, tile, tile) from and to the host's memory.
+        """Run (N, C, tile, tile) from and to the memory of the host.
 
         Raises:
-            ModelError: TensorRT refuses to run.
+            ModelError: TensorRT cannot run the engine.
             RuntimeMissingError: the device failed.
         """
         self._context.use()
@@ -123,28 +124,28 @@ class TensorRtGraph:
             self._download(index, len(part))
         for index in range(max(0, len(parts) - SLOTS), len(parts)):
             self._take(index, out)
-        return self.ports.output.found(out)
+        return self.ports.output.as_planes(out)
 
     def on_device(self, batch: Any) -> Any:
-        """Run a torch tensor (N, C, tile, tile) of the device; the answer lies there too, in float32."""
-        import torch  # noqa: PLC0415 - callers have it, TensorRT alone does not need it
+        """Run a torch tensor (N, C, tile, tile) on the device; the output is float32 on the same device."""
+        import torch  # noqa: PLC0415 - only callers with torch tensors need it
 
         self._context.use()
         ordered = batch.permute(to_graph(self.ports.input.order))
-        given = ordered.to(getattr(torch, self._dtypes[0].name)).contiguous()
+        inputs = ordered.to(getattr(torch, self._dtypes[0].name)).contiguous()
         dtype = getattr(torch, self._dtypes[1].name)
-        out = torch.empty((len(given), *self._shapes[1]), dtype=dtype, device=given.device)
-        stream = torch.cuda.current_stream(given.device).cuda_stream if given.is_cuda else 0
-        self._bind(len(given), given.data_ptr(), out.data_ptr())
+        out = torch.empty((len(inputs), *self._shapes[1]), dtype=dtype, device=inputs.device)
+        stream = torch.cuda.current_stream(inputs.device).cuda_stream if inputs.is_cuda else 0
+        self._bind(len(inputs), inputs.data_ptr(), out.data_ptr())
         self._enqueue(stream)
         return out.permute(from_graph(self.ports.output.order)).float().contiguous()
 
-    def keep(self, owner: Any, remember: Callable[[dict[str, JsonValue]], None]) -> None:
-        """Keep alive what the engine was loaded with, and know how to add to its record."""
-        self._owner, self.remember = owner, remember
+    def attach(self, owner: Any, add_to_record: Callable[[dict[str, JsonValue]], None]) -> None:
+        """Keep the runtime of the engine alive, and set the function that adds to the engine's record."""
+        self._owner, self.add_to_record = owner, add_to_record
 
     def close(self) -> None:
-        """Free the device's memory."""
+        """Free the memory of the device."""
         if self._run is None:
             return
         self._context.use()
@@ -182,7 +183,7 @@ class TensorRtGraph:
         self._copying.record(slot.uploaded)
 
     def _compute(self, index: int, count: int) -> None:
-        """Queue a run behind its upload; the second of a slot captures, later ones replay."""
+        """Queue a run after its upload; the second run of a slot is captured, later ones replay it."""
         slot = self._slots[index % SLOTS]
         self._computing.after(slot.uploaded)
         if slot.work is not None and count == self._part:
@@ -190,14 +191,14 @@ class TensorRtGraph:
         else:
             self._bind(count, slot.device_in.address, slot.device_out.address)
             if self._capture and count == self._part and slot.runs >= 1:
-                self._captured(slot)
+                self._capture_run(slot)
             else:
                 self._enqueue(self._computing.address)
                 slot.runs += 1
         self._computing.record(slot.computed)
 
-    def _captured(self, slot: _Slot) -> None:
-        """Capture a slot's run and do it; engines that cannot be captured run as before, and say so."""
+    def _capture_run(self, slot: _Slot) -> None:
+        """Capture the run of a slot and launch it; without CUDA graph if the capture fails."""
         try:
             with self._computing.capture() as work:
                 self._enqueue(self._computing.address)
@@ -217,23 +218,23 @@ class TensorRtGraph:
         self._copying.record(slot.downloaded)
 
     def _take(self, index: int, out: NDArray[np.generic]) -> None:
-        """Wait for a part and copy it out of the pinned memory."""
+        """Wait for a part and copy it from the pinned memory."""
         slot = self._slots[index % SLOTS]
         slot.downloaded.wait()
         part = out[index * self._part : (index + 1) * self._part]
         part[...] = slot.host_out.array(self._dtypes[1], part.shape)
 
-    def _bind(self, count: int, given: int, found: int) -> None:
-        """Tell TensorRT the shape and where input and output lie."""
+    def _bind(self, count: int, input_address: int, output_address: int) -> None:
+        """Set the shape of the input, and the addresses of input and output."""
         name = self.ports.input.name
-        # A shape that is set again, though the same, may have to be run once before it can be captured.
+        # Setting a shape again, even the same one, may require a run before a capture.
         done = count == self._count or self._run.set_input_shape(name, (count, *self._shapes[0]))
-        done = done and self._run.set_tensor_address(name, given)
-        done = done and self._run.set_tensor_address(self.ports.output.name, found)
+        done = done and self._run.set_tensor_address(name, input_address)
+        done = done and self._run.set_tensor_address(self.ports.output.name, output_address)
         if not done:
-            raise ModelError(f"TensorRT refuses {count} tiles of {self._shapes[0]}; build the engine anew")
+            raise ModelError(f"TensorRT rejects {count} tiles of {self._shapes[0]}; rebuild the engine")
         self._count = count
 
     def _enqueue(self, stream: int) -> None:
         if not self._run.execute_async_v3(stream):
-            raise ModelError("TensorRT could not run the engine; build it anew, or say --runtime torch")
+            raise ModelError("TensorRT could not run the engine; rebuild it, or use --runtime torch")

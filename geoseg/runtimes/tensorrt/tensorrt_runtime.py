@@ -1,6 +1,6 @@
-"""TensorRT: the fastest on NVIDIA devices. An engine is built once for a model and device, and kept.
+"""TensorRT: the fastest runtime on NVIDIA devices. It builds and stores one engine per model and device.
 
-It needs TensorRT and a driver, and nothing else: neither torch nor CUDA's own Python packages.
+It needs only TensorRT and a driver, neither torch nor the Python packages of CUDA.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from pydantic import JsonValue
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.engines import EngineKey, EngineStore
-from geoseg.runtimes.graph import DeviceGraph, Port, RuntimeStatus, Wanted, check_ports
+from geoseg.runtimes.graph import LoadRequest, Port, RuntimeStatus, check_ports
 from geoseg.runtimes.tensorrt.api import (
     REMEDY,
-    Engine,
+    CudaEngine,
     TensorRT,
     import_tensorrt,
     make_logger,
     started,
     version_of,
 )
-from geoseg.runtimes.tensorrt.engine_build import Plan, build, precisions
+from geoseg.runtimes.tensorrt.device_work import DeviceContext
+from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build, precisions
 from geoseg.runtimes.tensorrt.int8_calibration import digest_of
 from geoseg.runtimes.tensorrt.tensorrt_operators import OLDEST
 from geoseg.runtimes.tensorrt.tensorrt_run import TensorRtGraph
-from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import as_ordered, to_graph
 
 NAME = "tensorrt"
 USUAL_BATCH, MOST_BATCH = 4, 16
-"""Tiles a run where nothing else is said: what kernels are chosen for, and the most that a run may carry."""
+"""Default tiles per run: the number for which kernels are chosen, and the largest number."""
 
 CALIBRATION_TILES = 512
-"""Most tiles that int8 is calibrated on."""
+"""Largest number of tiles for the calibration of int8."""
 
 
 def status() -> RuntimeStatus:
-    """Say whether TensorRT can be used, and in which precisions."""
+    """Return whether TensorRT can be used, and in which precisions."""
     if find_spec(NAME) is None:
         return RuntimeStatus(name=NAME, why_not="is not installed", remedy=REMEDY)
     try:
         trt = import_tensorrt()
         _check_version(trt)
-        found = cuda.gpus()
+        devices = cuda.gpus()
     except RuntimeMissingError as error:
         text = str(error).removeprefix(f"{NAME} ").removesuffix(f": {REMEDY}")
-        mend = REMEDY if "cannot be imported" in text or "older" in text else "nvidia-smi"
-        return RuntimeStatus(name=NAME, why_not=text, remedy=mend)
+        remedy = REMEDY if "cannot be imported" in text or "older" in text else "nvidia-smi"
+        return RuntimeStatus(name=NAME, why_not=text, remedy=remedy)
     return RuntimeStatus(
         name=NAME,
         version=trt.__version__,
-        devices=tuple(f"cuda:{gpu.index}" for gpu in found),
-        cuda_precisions=precisions(trt, found[0].capability),
+        devices=tuple(f"cuda:{gpu.index}" for gpu in devices),
+        cuda_precisions=precisions(trt, devices[0].capability),
     )
 
 
@@ -67,59 +67,59 @@ def _check_version(trt: TensorRT) -> None:
         )
 
 
-def load(spec: ModelSpec, wanted: Wanted) -> DeviceGraph:
-    """Load a network's engine, building it first where it is not in the cache.
+def load(request: LoadRequest) -> TensorRtGraph:
+    """Load the engine of a network; build it first if it is not in the cache.
 
     Raises:
         ModelError: TensorRT cannot read or build the network, or it does not fit its description.
-        RuntimeMissingError: TensorRT, the device or the precision is not there.
+        RuntimeMissingError: TensorRT, the device or the precision is not available.
         OutputError: the cache cannot be written.
     """
-    return load_with_record(spec, wanted)[0]
+    return load_with_record(request)[0]
 
 
-def load_with_record(spec: ModelSpec, wanted: Wanted) -> tuple[DeviceGraph, EngineKey, dict[str, JsonValue]]:
-    """Load as `load` does; also return the engine's key and what is recorded beside it."""
-    if wanted.device == "cpu":
+def load_with_record(request: LoadRequest) -> tuple[TensorRtGraph, EngineKey, dict[str, JsonValue]]:
+    """Load as `load` does; also return the key and the record of the engine."""
+    if request.device == "cpu":
         raise RuntimeMissingError(
-            "tensorrt runs on CUDA devices only; say --runtime openvino or onnxruntime for the CPU"
+            "tensorrt runs on CUDA devices only; use --runtime openvino or onnxruntime for the CPU"
         )
+    spec, precision = request.spec, request.precision
     trt = import_tensorrt()
     _check_version(trt)
-    gpu = cuda.gpu_of(wanted.device)
-    if wanted.precision not in precisions(trt, gpu.capability):
+    gpu = cuda.gpu_of(request.device)
+    if precision not in precisions(trt, gpu.capability):
         has = ", ".join(precisions(trt, gpu.capability))
         raise RuntimeMissingError(
-            f"TensorRT {trt.__version__} has no {wanted.precision} on {gpu.text}, only {has}; say "
-            "--precision auto"
+            f"TensorRT {trt.__version__} has no {precision} on {gpu.text}, only {has}; use --precision auto"
         )
     fixed = spec.fixed_batch
-    said = fixed or wanted.batch
-    profile = (fixed or 1, said or USUAL_BATCH, said or MOST_BATCH)
+    batch = fixed or request.batch
+    profile = (fixed or 1, batch or USUAL_BATCH, batch or MOST_BATCH)
     store = EngineStore()
-    tiles = wanted.check[:CALIBRATION_TILES] if wanted.check is not None else None
+    tiles = request.check[:CALIBRATION_TILES] if request.check is not None else None
     key = EngineKey(
         model=spec.name,
         sha256=spec.sha256.lower() or _sha256(spec.weights),
         tensorrt=trt.__version__,
         gpu=gpu.name,
         capability=gpu.capability,
-        precision=wanted.precision,
+        precision=precision,
         profile=profile,
-        tile=wanted.tile,
+        tile=request.tile,
     )
-    context = cuda.Context(gpu)
+    context = DeviceContext(gpu)
     context.use()
-    # Kept as long as the engine: engines are gone with the runtime that loaded them.
+    # The runtime must live as long as the engines that it loaded.
     runtime = started(trt.Runtime, make_logger(trt))
     major, minor = gpu.capability
-    plan = Plan(
+    plan = EnginePlan(
         weights=spec.weights,
         input_name=spec.input_name,
         output_name=spec.output_name,
-        shape=as_ordered((1, len(spec.bands), wanted.tile, wanted.tile), spec.dim_order)[1:],
+        shape=as_ordered((1, len(spec.bands), request.tile, request.tile), spec.dim_order)[1:],
         profile=profile,
-        precision=wanted.precision,
+        precision=precision,
         calibration=None
         if tiles is None
         else np.ascontiguousarray(tiles.transpose(to_graph(spec.dim_order))),
@@ -128,54 +128,51 @@ def load_with_record(spec: ModelSpec, wanted: Wanted) -> tuple[DeviceGraph, Engi
     engine, record = store.open(
         key,
         runtime.deserialize_cuda_engine,
-        lambda: (build(trt, plan), {"calibration": digest_of(tiles) if wanted.precision == "int8" else ""}),
-        wanted.tell,
+        lambda: (build(trt, plan), {"calibration": digest_of(tiles) if precision == "int8" else ""}),
+        request.report,
     )
-    text = f"tensorrt {trt.__version__}, cuda:{gpu.index} {gpu.name}, {wanted.precision}"
-    graph = _graph(trt, engine, context, spec, wanted, profile=profile, text=text, index=gpu.index)
-    graph.keep(runtime, lambda more: store.amend(key, more))
+    graph = _graph(trt, engine, context, request, gpu=gpu, profile=profile)
+    graph.attach(runtime, lambda more: store.amend(key, more))
     return graph, key, record
 
 
 def _graph(
     trt: TensorRT,
-    engine: Engine,
-    context: cuda.Context,
-    spec: ModelSpec,
-    wanted: Wanted,
+    engine: CudaEngine,
+    context: DeviceContext,
+    request: LoadRequest,
     *,
+    gpu: cuda.Gpu,
     profile: tuple[int, int, int],
-    text: str,
-    index: int,
 ) -> TensorRtGraph:
-    """Make an engine ready to run, and see that it fits the description."""
-    names = [engine.get_tensor_name(place) for place in range(engine.num_io_tensors)]
+    """Prepare an engine for runs, and check it against the description."""
+    spec, side = request.spec, request.tile
+    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     inputs = [_port(engine, name) for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
     outputs = [
         _port(engine, name) for name in names if engine.get_tensor_mode(name) != trt.TensorIOMode.INPUT
     ]
-    ports = check_ports(spec, inputs, outputs, wanted.tile)
+    ports = check_ports(spec, inputs, outputs, side)
     planes = (ports.output.shape or (None, None))[1]
     if planes is None:
         raise ModelError(
-            f"{spec.weights}: TensorRT cannot tell how many planes it gives; say --runtime torch"
+            f"{spec.weights}: TensorRT does not state the number of output planes; use --runtime torch"
         )
-    side = wanted.tile
     return TensorRtGraph(
         engine,
         context,
         ports,
-        device=f"cuda:{index}",
+        device=f"cuda:{gpu.index}",
         profile=profile,
         shapes=(
             ports.input.sizes(1, len(spec.bands), side)[1:],
             ports.output.sizes(1, planes, side)[1:],
         ),
-        description=text,
+        description=f"tensorrt {trt.__version__}, cuda:{gpu.index} {gpu.name}, {request.precision}",
     )
 
 
-def _port(engine: Engine, name: str) -> Port:
+def _port(engine: CudaEngine, name: str) -> Port:
     kind = str(engine.get_tensor_dtype(name)).rpartition(".")[2].lower()
     dtype = {"float": "float32", "half": "float16"}.get(kind, kind)
     shape = tuple(size if size > 0 else None for size in engine.get_tensor_shape(name))

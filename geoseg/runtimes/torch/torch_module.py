@@ -1,7 +1,7 @@
-"""An ONNX graph as a torch module: each node by its torch function, in the order of the file.
+"""An ONNX graph as a torch module: each node calls a torch function, in the order of the file.
 
-There is no converter to lean on: onnx2torch 1.5 has no `Resize` of opset 18 and no weights that pass a
-`Cast`, and so reads none of the bundles that ship.
+No converter is available: onnx2torch 1.5 supports neither `Resize` of opset 18 nor weights behind a `Cast`,
+and so reads none of geoseg's bundles.
 """
 
 from __future__ import annotations
@@ -20,51 +20,52 @@ from geoseg.errors import ModelError
 from geoseg.runtimes.torch.torch_operators import HOST_INPUTS, OPERATORS, Operator
 
 Described = tuple[str, str, tuple[int | None, ...] | None]
-"""An input or output: name, element type, shape with None for free sizes (None: any rank)."""
+"""An input or output: name, element type, shape with None for variable sizes (None: variable rank)."""
 
-OWN = frozenset({"", "ai.onnx"})
-"""Domains of ONNX's own operators."""
+ONNX_DOMAINS = frozenset({"", "ai.onnx"})
+"""Domains of the operators of ONNX."""
 
 SIZES = frozenset({"Shape", "Size"})
-"""Operators whose output depends on the shape of the input alone."""
+"""Operators whose output depends only on the shape of the input."""
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})
 """Operators that autocast runs in half precision."""
 
 LAST = frozenset({"Sigmoid", "Softmax", "Add", "Sub", "Div", "Mul", "Clip"})
-"""Operators that are computed in float32 where they give the output, whatever precision is asked for."""
+"""Operators that run in float32, in every precision, if they compute the output of the graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
-    """One node, ready to run."""
+    """A node with its function."""
 
     kind: str
     run: Operator
     attributes: dict[str, Any]
     inputs: tuple[str, ...]
-    """Empty: left out."""
+    """Names; empty: omitted input."""
     outputs: tuple[str, ...]
     on_host: bool
-    """Whether it computes sizes and places only, and so runs once for each shape of the input."""
+    """Whether it computes only sizes and indices, and so runs once for each shape of the input."""
 
 
 class OnnxModule(nn.Module):
     """The graph of an ONNX file with its weights, for inference.
 
-    What depends on weights alone is computed on loading. What depends on the input's shape alone is computed
-    on the host, once a shape: a device never waits for it, and CUDA graphs can be captured.
+    Values that depend only on weights are computed on loading. Values that depend only on the shape of the
+    input are computed on the host, once for each shape: no device waits for them, and CUDA graphs can be
+    captured.
     """
 
     def __init__(self, path: Path, output: str = "") -> None:
         """Read a file.
 
         Args:
-            path: of the file.
-            output: name of the output wanted; empty: the first.
+            path: the file.
+            output: name of the output; empty: the first one.
 
         Raises:
-            ModelError: it is no ONNX file, or has operators that are not known here.
+            ModelError: the file is not ONNX, or has operators that the torch runtime does not support.
         """
         super().__init__()
         model = read_model(path)
@@ -80,15 +81,15 @@ class OnnxModule(nn.Module):
         self._fixed_host: dict[str, Any] = {}
         self.waits = False
         for item in graph.initializer:
-            self._keep(item.name, to_tensor(item))
+            self._add_constant(item.name, to_tensor(item))
         self._plan = self._make_plan(model)
-        self._forget_unused()
+        self._drop_unused()
 
     waits: bool
-    """Whether a run had to wait for a size that is computed from pixels, as no CUDA graph can."""
+    """Whether a run waited for a size that is computed from pixels, which a CUDA graph cannot do."""
 
-    def _keep(self, name: str, value: Any) -> None:
-        """Remember a value that never changes: on the device, and sizes on the host as well."""
+    def _add_constant(self, name: str, value: Any) -> None:
+        """Store a constant on the device, and sizes also on the host."""
         if not value.is_floating_point() or value.numel() <= 16:
             self._fixed_host[name] = value
         key = f"constant{len(self._buffers)}"
@@ -96,13 +97,13 @@ class OnnxModule(nn.Module):
         self._constants[name] = key
 
     def _make_plan(self, model: Any) -> list[_Node]:
-        """Fold what is constant; mark what depends on shapes alone."""
+        """Fold constants; mark nodes that depend only on shapes."""
         plan: list[_Node] = []
         of_shape: set[str] = set()
         for proto in model.graph.node:
             attributes = {item.name: _attribute(item) for item in proto.attribute}
             if proto.op_type == "Constant":
-                self._keep(proto.output[0], _constant(attributes))
+                self._add_constant(proto.output[0], _constant(attributes))
                 continue
             given = [name for name in proto.input if name]
             fixed = all(name in self._constants for name in given)
@@ -118,29 +119,29 @@ class OnnxModule(nn.Module):
             if fixed and proto.op_type not in SIZES:
                 values = [getattr(self, self._constants[name]) if name else None for name in node.inputs]
                 for name, value in zip(node.outputs, self._call(node, values), strict=False):
-                    self._keep(name, value)
+                    self._add_constant(name, value)
                 continue
             if node.on_host:
                 of_shape |= set(node.outputs)
             plan.append(node)
         return plan
 
-    def _forget_unused(self) -> None:
-        """Drop what only folded nodes read, such as weights before their cast."""
+    def _drop_unused(self) -> None:
+        """Drop values that only folded nodes read, such as weights before their cast."""
         used = {name for node in self._plan for name in node.inputs} | {self.output}
         for name in [name for name in self._constants if name not in used]:
             delattr(self, self._constants.pop(name))
             self._fixed_host.pop(name, None)
 
     def lower(self, dtype: Any) -> None:
-        """Store the weights of heavy operators in half precision, so that autocast need not cast them anew.
+        """Store the weights of heavy operators in half precision, which spares autocast the conversion.
 
-        Only those that nothing else reads: all others stay in float32.
+        Weights that other operators read stay in float32.
         """
         uses: dict[str, set[bool]] = {}
         for node in self._plan:
-            for place, name in enumerate(node.inputs):
-                uses.setdefault(name, set()).add(node.kind in HEAVY and place > 0)
+            for index, name in enumerate(node.inputs):
+                uses.setdefault(name, set()).add(node.kind in HEAVY and index > 0)
         for name, key in self._constants.items():
             value = getattr(self, key)
             if uses.get(name) == {True} and value.dtype == torch.float32:
@@ -157,18 +158,18 @@ class OnnxModule(nn.Module):
                 if node.outputs[0] not in host:
                     self._run_on_host(node, host, values)
                 continue
-            places = HOST_INPUTS.get(node.kind, ())
+            host_inputs = HOST_INPUTS.get(node.kind, ())
             given = [
                 None
                 if not name
                 else self._on_host(name, host, values)
-                if place in places
+                if index in host_inputs
                 else self._on_device(name, host, moved, values, image)
-                for place, name in enumerate(node.inputs)
+                for index, name in enumerate(node.inputs)
             ]
             if node.kind in LAST and self.output in node.outputs:
-                # Scores are told apart by more digits than half precision has.
-                given = [_whole(value) for value in given]
+                # Scores need more digits than half precision has.
+                given = [_as_float(value) for value in given]
             values |= dict(zip(node.outputs, self._call(node, given), strict=False))
         return self._on_device(self.output, host, moved, values, image)
 
@@ -186,11 +187,11 @@ class OnnxModule(nn.Module):
         host |= dict(zip(node.outputs, self._call(node, given), strict=False))
 
     def _on_host(self, name: str, host: dict[str, Any], values: dict[str, Any]) -> Any:
-        found = host.get(name, self._fixed_host.get(name))
-        if found is None:
+        value = host.get(name, self._fixed_host.get(name))
+        if value is None:
             self.waits = True
-            found = self._value(name, values).cpu()
-        return found
+            value = self._value(name, values).cpu()
+        return value
 
     def _on_device(
         self, name: str, host: dict[str, Any], moved: dict[str, Any], values: dict[str, Any], like: Any
@@ -205,18 +206,18 @@ class OnnxModule(nn.Module):
         return values[name] if name in values else getattr(self, self._constants[name])
 
     def _call(self, node: _Node, given: list[Any]) -> tuple[Any, ...]:
-        """Run one node; what it refuses is told with the file's name."""
+        """Run a node; errors name the file."""
         try:
-            found = node.run(node.attributes, *given)
+            output = node.run(node.attributes, *given)
         except ModelError as error:
             raise ModelError(
-                f"{self.path}: the torch runtime has no {error}; say --runtime onnxruntime"
+                f"{self.path}: the torch runtime does not support {error}; use --runtime onnxruntime"
             ) from error
-        return tuple(found) if isinstance(found, tuple | list) else (found,)
+        return tuple(output) if isinstance(output, tuple | list) else (output,)
 
 
-def _whole(value: Any) -> Any:
-    """Half precision as float32; anything else as it is."""
+def _as_float(value: Any) -> Any:
+    """Convert half precision to float32; return other types unchanged."""
     return value.float() if value is not None and value.dtype in {torch.float16, torch.bfloat16} else value
 
 
@@ -224,38 +225,38 @@ def read_model(path: Path) -> Any:
     """Read an ONNX file with its weights.
 
     Raises:
-        ModelError: it is not ONNX, or damaged.
+        ModelError: the file is not ONNX, or damaged.
     """
     try:
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
-    except Exception as error:  # protobuf and onnx raise types of their own that share no base
+    except Exception as error:  # exceptions of protobuf and onnx share no base class
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{path}: torch cannot run it: {first}") from error
+        raise ModelError(f"{path}: torch cannot run the network: {first}") from error
     return model
 
 
 def refuse_unknown(path: Path, model: Any) -> None:
-    """See that every operator is known.
+    """Check that the torch runtime supports every operator.
 
     Raises:
-        ModelError: some are not; they are named, with the runtime to use instead.
+        ModelError: it does not support some operators.
     """
     kinds = {(node.domain, node.op_type) for node in model.graph.node}
     unknown = sorted(
-        f"{domain}.{kind}" if domain not in OWN else kind
+        f"{domain}.{kind}" if domain not in ONNX_DOMAINS else kind
         for domain, kind in kinds
-        if domain not in OWN or (kind not in OPERATORS and kind != "Constant")
+        if domain not in ONNX_DOMAINS or (kind not in OPERATORS and kind != "Constant")
     )
     if unknown:
         raise ModelError(
-            f"{path}: the torch runtime does not know the operator{'s' if len(unknown) > 1 else ''} "
-            f"{', '.join(unknown)}; say --runtime onnxruntime"
+            f"{path}: the torch runtime does not support the operator{'s' if len(unknown) > 1 else ''} "
+            f"{', '.join(unknown)}; use --runtime onnxruntime"
         )
 
 
 def to_tensor(item: Any) -> Any:
-    """An ONNX tensor in memory of its own."""
+    """Copy an ONNX tensor to a torch tensor."""
     values = numpy_helper.to_array(item)
     if values.dtype.name == "bfloat16":
         return torch.from_numpy(values.view(np.int16).copy()).view(torch.bfloat16)
@@ -272,7 +273,7 @@ def _attribute(item: Any) -> Any:
 
 
 def _constant(attributes: dict[str, Any]) -> Any:
-    """The value of a `Constant` node, whichever way it is written."""
+    """Return the value of a `Constant` node from any of its attributes."""
     ((name, value),) = attributes.items()
     if name == "value":
         return value
@@ -281,7 +282,7 @@ def _constant(attributes: dict[str, Any]) -> Any:
 
 
 def ports_of(model: Any) -> tuple[list[Described], list[Described]]:
-    """Return inputs, without weights, and outputs: name, element type as numpy calls it, shape."""
+    """Return inputs, without weights, and outputs: name, numpy's name of the element type, shape."""
     weights = {item.name for item in model.graph.initializer}
     inputs = [_describe(port) for port in model.graph.input if port.name not in weights]
     return inputs, [_describe(port) for port in model.graph.output]

@@ -1,4 +1,4 @@
-"""Pooling, padding and resizing as ONNX means them, in torch."""
+"""Pooling, padding and resizing of ONNX in torch."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Attributes = Mapping[str, Any]
 def split_pads(
     attributes: Attributes, sides: Sequence[int], size: Sequence[int], strides: Sequence[int]
 ) -> tuple[list[int], list[int]]:
-    """Tell padding that torch does itself (equal on both sides) from what must be done before.
+    """Separate padding that torch's operators apply (equal on both sides) from padding before them.
 
     Args:
-        attributes: of the node: `pads`, `auto_pad`.
-        sides: of the image, (H, W).
-        size: of the kernel, dilation included.
-        strides: of the kernel.
+        attributes: attributes of the node: `pads`, `auto_pad`.
+        sides: size of the image, (H, W).
+        size: size of the kernel with dilation.
+        strides: strides of the kernel.
 
     Returns:
-        Padding to apply first, as `torch.nn.functional.pad` takes it (empty: none); and padding for the
-        operator itself.
+        Padding to apply first, in the form of `torch.nn.functional.pad` (empty: none); and padding for the
+        operator.
     """
     spatial = len(size)
     kind = attributes.get("auto_pad", "NOTSET")
@@ -56,7 +56,7 @@ def max_pool(attributes: Attributes, x: Any) -> Any:
     if extra:
         x = functional.pad(x, extra, value=float("-inf"))
     return functional.max_pool2d(
-        _plane(x, "MaxPool"), kernel, strides, pads, dilations, bool(attributes.get("ceil_mode", 0))
+        _image(x, "MaxPool"), kernel, strides, pads, dilations, bool(attributes.get("ceil_mode", 0))
     )
 
 
@@ -73,13 +73,13 @@ def average_pool(attributes: Attributes, x: Any) -> Any:
             raise ModelError("AveragePool with unequal pads that do not count")
         x = functional.pad(x, extra)
     ceil = bool(attributes.get("ceil_mode", 0))
-    return functional.avg_pool2d(_plane(x, "AveragePool"), kernel, strides, pads, ceil, counted)
+    return functional.avg_pool2d(_image(x, "AveragePool"), kernel, strides, pads, ceil, counted)
 
 
 def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
-    """Run `Resize` of the last two axes in the modes that torch has bit for bit or to rounding."""
+    """Run `Resize` of the last two axes in the modes that torch computes equally, up to rounding."""
     del roi
-    image = _plane(x, "Resize")
+    image = _image(x, "Resize")
     if "axes" in attributes or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise ModelError("Resize with axes or a policy other than stretch")
     if attributes.get("antialias") or attributes.get("exclude_outside"):
@@ -96,7 +96,7 @@ def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, 
         grows = all(
             new % old == 0 and new // old % 2 == 0 for new, old in zip(size, x.shape[2:], strict=True)
         )
-        # Half a pixel lies between two only where the factor is odd or broken.
+        # Half a pixel is between two pixels only for odd or fractional factors.
         nearest = rounding == "round_prefer_ceil" or (rounding == "round_prefer_floor" and grows)
         if place in {"half_pixel", "pytorch_half_pixel"} and nearest:
             return functional.interpolate(image, **to, mode="nearest-exact")
@@ -109,13 +109,13 @@ def resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, 
 
 
 def _target(x: Any, place: str, scales: Any, sizes: Any) -> tuple[list[int], dict[str, Any]]:
-    """Return (H, W) wanted, and the same as `torch.nn.functional.interpolate` is to be told it."""
+    """Return the new (H, W), and the arguments of `torch.nn.functional.interpolate` for it."""
     factors = None
     if sizes is not None and sizes.numel():
         wanted = [int(size) for size in _numbers(sizes)]
     else:
         factors = _numbers(scales)
-        # In float32, as onnxruntime multiplies: 0.7 of ten pixels are seven.
+        # In float32, as in onnxruntime: 0.7 of ten pixels are seven.
         wanted = [int(np.float32(side) * np.float32(by)) for side, by in zip(x.shape, factors, strict=True)]
     if list(x.shape[:2]) != wanted[:2]:
         raise ModelError("Resize of batch or channels")
@@ -126,17 +126,17 @@ def _target(x: Any, place: str, scales: Any, sizes: Any) -> tuple[list[int], dic
         return size, {"size": size}
     if size == [side * by for side, by in zip(x.shape[2:], factors[2:], strict=True)]:
         return size, {"size": size}
-    # Places follow the factor as it is given, not the ratio of whole pixels.
+    # Coordinates follow the stated factor, not the ratio of whole pixels.
     return size, {"scale_factor": factors[2:], "recompute_scale_factor": False}
 
 
 def _numbers(value: Any) -> list[float]:
-    """The numbers of a tensor that lies on the host."""
+    """Return the numbers of a tensor on the host."""
     return list(value.tolist())
 
 
-def _plane(x: Any, name: str) -> Any:
-    """See that something is an image."""
+def _image(x: Any, name: str) -> Any:
+    """Return a tensor of two spatial dimensions; refuse others."""
     if x.dim() != 4:
         raise ModelError(f"{name} of {x.dim() - 2} dimensions")
     return x

@@ -1,6 +1,6 @@
-"""PyTorch: runs a bundle's graph on CUDA devices, and on the CPU.
+"""PyTorch: runs an ONNX graph on CUDA devices and on the CPU.
 
-The file is light: torch itself, and what is built on it, are imported when a network is loaded.
+Torch and the modules that need it are imported when a network is loaded.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from typing import Any
 
 from geoseg.errors import RuntimeMissingError
 from geoseg.runtimes import cuda
-from geoseg.runtimes.graph import DeviceGraph, Port, Precision, RuntimeStatus, Wanted, check_ports
-from geoseg.spec import ModelSpec
+from geoseg.runtimes.graph import DeviceGraph, LoadRequest, Port, Precision, RuntimeStatus, check_ports
 
 NAME = "torch"
 REMEDY = "pip install 'geoseg[torch]'"
 CUDA_BATCH = 8
-"""Tiles a call on CUDA, where nothing else is said and the batch is not searched for."""
+"""Default tiles per call on CUDA; halved while memory is too small."""
 
 
 def status() -> RuntimeStatus:
-    """Say whether torch can be used, and on what."""
+    """Return whether torch can be used, and on which devices."""
     missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
     if missing:
         return RuntimeStatus(name=NAME, why_not=f"needs {' and '.join(missing)}", remedy=REMEDY)
@@ -30,7 +29,7 @@ def status() -> RuntimeStatus:
         return RuntimeStatus(name=NAME, why_not=f"cannot be imported ({error})", remedy=REMEDY)
     why, remedy = _why_no_cuda(torch)
     count = 0 if why else torch.cuda.device_count()
-    # Before sm_80 bfloat16 is emulated, and slow.
+    # Before sm_80, bfloat16 is emulated and slow.
     native = bool(count) and torch.cuda.get_device_capability(0) >= (8, 0)
     half: tuple[Precision, ...] = ("fp16", "bf16") if native else ("fp16",)
     return RuntimeStatus(
@@ -45,7 +44,7 @@ def status() -> RuntimeStatus:
 
 
 def _why_no_cuda(torch: Any) -> tuple[str, str]:
-    """Why torch has no CUDA device, and the remedy; empty where it has one."""
+    """Return why torch has no CUDA device, and the remedy; empty where it has one."""
     if torch.cuda.is_available():
         return "", ""
     if torch.version.cuda is None:
@@ -54,32 +53,35 @@ def _why_no_cuda(torch: Any) -> tuple[str, str]:
     if why:
         return why, "nvidia-smi"
     return (
-        f"torch {torch.__version__} is built for CUDA {torch.version.cuda}, which the driver does not fit",
+        f"torch {torch.__version__} is built for CUDA {torch.version.cuda}, which the driver does "
+        "not support",
         "update the NVIDIA driver, or pip install a torch built for an older CUDA",
     )
 
 
-def load(spec: ModelSpec, wanted: Wanted) -> DeviceGraph:
-    """Load a network. Of CUDA, fp32 is exact, without TensorFloat-32; the others are torch's autocast.
+def load(request: LoadRequest) -> DeviceGraph:
+    """Load a network. On CUDA, fp32 is exact, without TensorFloat-32; other precisions use torch's autocast.
 
     Raises:
-        ModelError: the file is not a network that torch runs here, or does not fit its description.
-        RuntimeMissingError: the device or precision is not there.
+        ModelError: torch cannot run the file, or it does not fit its description.
+        RuntimeMissingError: the device or precision is not available.
     """
-    device, precision, tile = wanted.device, wanted.precision, wanted.tile
-    found = status()
-    if not found.usable:
-        raise RuntimeMissingError(f"{NAME} {found.why_not}: {found.remedy}")
-    if device != "cpu" and not found.has_cuda:
-        raise RuntimeMissingError(f"{device}: {found.why_no_cuda}: {found.cuda_remedy}; or say --device cpu")
+    spec, device, precision, tile = request.spec, request.device, request.precision, request.tile
+    available = status()
+    if not available.usable:
+        raise RuntimeMissingError(f"{NAME} {available.why_not}: {available.remedy}")
+    if device != "cpu" and not available.has_cuda:
+        raise RuntimeMissingError(
+            f"{device}: {available.why_no_cuda}: {available.cuda_remedy}; or use --device cpu"
+        )
     if device == "cuda":
         device = "cuda:0"
-    if device not in found.devices:
-        raise RuntimeMissingError(f"{device}: torch sees {', '.join(found.devices)}")
-    if precision not in found.precisions_on(device):
-        has = ", ".join(found.precisions_on(device))
+    if device not in available.devices:
+        raise RuntimeMissingError(f"{device}: torch finds only {', '.join(available.devices)}")
+    if precision not in available.precisions_on(device):
+        has = ", ".join(available.precisions_on(device))
         raise RuntimeMissingError(
-            f"torch has no {precision} on {device} (it has {has}); say --precision auto"
+            f"torch has no {precision} on {device} (it has {has}); use --precision auto"
         )
     from geoseg.runtimes.torch.torch_graph import TorchGraph  # noqa: PLC0415 - imports torch
     from geoseg.runtimes.torch.torch_module import OnnxModule, ports_of, read_model  # noqa: PLC0415
@@ -87,14 +89,14 @@ def load(spec: ModelSpec, wanted: Wanted) -> DeviceGraph:
     inputs, outputs = ports_of(read_model(spec.weights))
     ports = check_ports(spec, _ports(inputs), _ports(outputs), tile)
     module = OnnxModule(spec.weights, ports.output.name)
-    size = ports.batch or (1 if device == "cpu" else wanted.batch or CUDA_BATCH)
-    where = f"{device}, {wanted.threads} threads" if device == "cpu" else device
-    text = f"torch {found.version}, {where}, {precision}"
+    size = ports.batch or (1 if device == "cpu" else request.batch or CUDA_BATCH)
+    where = f"{device}, {request.threads} threads" if device == "cpu" else device
+    text = f"torch {available.version}, {where}, {precision}"
     graph = TorchGraph(module, ports, device=device, precision=precision, batch=size, description=text)
-    least = size if ports.batch or wanted.batch else 1
-    graph.prepare((len(spec.bands), tile, tile), wanted.threads, least=least)
+    least = size if ports.batch or request.batch else 1
+    graph.prepare((len(spec.bands), tile, tile), request.threads, least=least)
     return graph
 
 
-def _ports(found: list[tuple[str, str, tuple[int | None, ...] | None]]) -> list[Port]:
-    return [Port(name=name, dtype=dtype, shape=shape) for name, dtype, shape in found]
+def _ports(described: list[tuple[str, str, tuple[int | None, ...] | None]]) -> list[Port]:
+    return [Port(name=name, dtype=dtype, shape=shape) for name, dtype, shape in described]

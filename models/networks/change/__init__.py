@@ -1,5 +1,5 @@
-"""Networks that take two dates at once and say where they differ.
+"""Networks that map changes between two dates.
 
-All share one contract: two tensors (N, C, H, W) of the same bands, normalised, go in; logits (N, K, H, W)
-come out, one plane for two classes. H and W are multiples of 32.
+All have the same interface: two tensors (N, C, H, W) of the same bands, normalised, to logits (N, K, H, W),
+one plane for two classes. H and W are multiples of 32.
 """

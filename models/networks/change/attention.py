@@ -7,9 +7,9 @@ from torch.nn import functional
 
 
 class Attention(nn.Module):
-    """Multi-head attention: (N, P, D) queries look at (N, Q, D) tokens.
+    """Multi-head attention: (N, P, D) queries attend to (N, Q, D) tokens.
 
-    Projections are written out and meet in `scaled_dot_product_attention`, which every exporter knows.
+    It uses `scaled_dot_product_attention`, which every exporter supports.
     """
 
     def __init__(self, width: int, heads: int) -> None:

@@ -1,13 +1,14 @@
-"""BIT: the dates speak to each other through a few semantic tokens.
+"""BIT: attention between two dates through a few semantic tokens.
 
 Chen 2021, doi:10.1109/TGRS.2021.3095166. A shared network gives features at a quarter of the resolution; each
-date is summed up in four tokens; a transformer lets all eight see each other; pixels then look at the tokens
-of their date. The absolute difference is classified, so that the order of the dates matters only through the
-tokens' learned positions.
+date is summarised in four tokens; a transformer applies attention between all eight; pixels then attend to
+the tokens of their date. The absolute difference is classified, so that the order of the dates matters only
+through the tokens' learned positions.
 
-Where we differ: the encoder is any of the library's, cut after its third halving (the paper's runs another
-stage at that resolution without halving), which leaves a quarter of its weights, for small sets; heads share
-the 32 channels of a token instead of widening them, for the same reason; queries and tokens have a norm each.
+Differences to the paper: the encoder is any of the library's, cut after its third halving (the paper's runs
+another stage at that resolution without halving), which leaves a quarter of its weights, for small sets;
+heads share the 32 channels of a token instead of widening them, for the same reason; queries and tokens have
+a norm each.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch.nn import functional
 
 WIDTH, TOKENS, HEADS = 32, 4, 8
 DECODERS = 8
-"""Blocks in which pixels look at tokens."""
+"""Blocks in which pixels attend to tokens."""
 
 
 class BitemporalTransformer(nn.Module):
@@ -65,7 +66,7 @@ class BitemporalTransformer(nn.Module):
         return weights @ features.flatten(2).transpose(1, 2)
 
     def _seen(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Features after each pixel looked at its date's tokens."""
+        """Return the features after attention of each pixel to the tokens of its date."""
         pixels = features.flatten(2).transpose(1, 2)
         for block in self.look:
             pixels = block(pixels, tokens)

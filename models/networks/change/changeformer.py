@@ -4,8 +4,8 @@ Bandara & Patel 2022, doi:10.1109/IGARSS46834.2022.9883686. The encoder is one o
 (`mit_b0` is the SegFormer encoder that the paper's resembles; any other hierarchical one serves). Differences
 are computed from deep to shallow, each helped by the one below, then joined by a linear layer.
 
-Where we differ: the paper first brings each scale of each date to one width by a linear layer; the first
-convolution of a difference does that here, being linear too. The rise to full resolution has plain
+Differences to the paper: the paper first brings each scale of each date to one width by a linear layer; the
+first convolution of a difference does that here, being linear too. The rise to full resolution has plain
 convolutions, no residual blocks, and no further outputs at coarser scales: sets of change are small.
 """
 

@@ -1,11 +1,11 @@
-"""ChangeViT: a plain vision transformer for what changed, a small convolutional branch for where exactly.
+"""ChangeViT: a plain vision transformer for change, a small convolutional branch for exact positions.
 
 Zhu 2024, arXiv:2406.12847. Both dates pass a shared transformer of timm and a shared branch of details; the
-transformer's features look the details up by cross attention; the decoder joins the dates. Unlike the usual
+transformer's features attend to the details by cross attention; the decoder joins the dates. Unlike the usual
 code, it decodes the pair once (not both orders, one of which is thrown away), takes exactly the patch tokens
 whatever class and register tokens a transformer has, and takes rectangles.
 
-Where we differ from the paper: details are averaged over each patch before attention, which then costs the
+Differences to the paper: details are averaged over each patch before attention, which then costs the
 same at every scale; absolute differences of the details help the decoder on its way up, because edges of
 change lie there. Only the transformer has weights to fetch; the branch of details starts at random.
 """
@@ -71,7 +71,8 @@ class ChangeViT(nn.Module):
     def fix_size(self, height: int, width: int) -> None:
         """Compute the table of positions for images of one size, and take no others from now on.
 
-        A graph exported without this would interpolate the table in every run, and TensorRT knows no bicubic.
+        A graph exported without this would interpolate the table in every run, and TensorRT does not support
+        bicubic interpolation.
         """
         self.vit.set_input_size(img_size=(height, width))
         fixed = timm.create_model(

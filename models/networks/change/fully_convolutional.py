@@ -48,7 +48,7 @@ class FullyConvolutional(nn.Module):
         Args:
             bands: of one date.
             classes: planes of the output.
-            joined: the dates as one image, or the features of both beside each other or subtracted.
+            joined: the dates as one image, or the features of both concatenated or subtracted.
         """
         super().__init__()
         self.joined = joined

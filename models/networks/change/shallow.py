@@ -7,9 +7,9 @@ from torch import nn
 
 
 def shallow_encoder(name: str, bands: int, depth: int, pretrained: str | None) -> nn.Module:
-    """Return an encoder through its `depth`-th halving.
+    """Return an encoder up to its `depth`-th halving.
 
-    ResNets of the library keep the stages behind it; unused weights would be stored, and stop training on
+    ResNets of the library keep later stages, whose unused weights would be stored and stop training on
     several GPUs.
     """
     encoder: nn.Module = get_encoder(name, in_channels=bands, depth=depth, weights=pretrained)

@@ -1,4 +1,4 @@
-"""Which channels are of which date."""
+"""The channels of each date."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dates_of(bands: Sequence[str]) -> tuple[list[int], list[int]]:
     names = [bands[i] for i in plain], [bands[i].removeprefix(f"{prefix}:") for i in other]
     if len(prefixes) != 1 or prefix not in {"after", "before"} or names[0] != names[1]:
         raise UsageError(
-            f"a network of two dates needs the same bands of both, those of the second called after:NAME; "
+            f"a network of two dates needs the same bands of both dates, the second ones named after:NAME; "
             f"not {', '.join(bands)}"
         )
     return (plain, other) if prefix == "after" else (other, plain)

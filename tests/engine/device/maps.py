@@ -22,10 +22,10 @@ from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, TileGrid, Window
 from geoseg.pixels import Classes, Pixels, Strip
 from geoseg.runtimes import Session
-from geoseg.runtimes.around import network_of
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
+from geoseg.runtimes.session_wrapper import network_of
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")

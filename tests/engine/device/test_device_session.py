@@ -192,7 +192,7 @@ def test_no_layer_hides_what_is_no_number(tmp_path: Path) -> None:
     water.source.data[:2, 5, 5] = np.nan
     water.source.data[2] = 99
     for sweep in (None, water.sweep()):
-        with pytest.raises(ModelError, match="gives NaN"):
+        with pytest.raises(ModelError, match="returns NaN"):
             water.map(tmp_path, sweep)
 
 

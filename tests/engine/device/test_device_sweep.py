@@ -172,7 +172,7 @@ def test_what_is_no_number_is_told(tmp_path: Path) -> None:
     source = Stored(model, 64, 64, "float32")
     source.data[:, 5, 5] = np.nan
     session = open_network(model)
-    with pytest.raises(ModelError, match="gives NaN"):
+    with pytest.raises(ModelError, match="returns NaN"):
         _map(model, source, tmp_path, session=session, sweep=_sweep(model, session))
 
 

@@ -15,8 +15,8 @@ from geoseg.change.change_network import BothDates
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.runtimes import Session
-from geoseg.runtimes.around import Around, network_of, score_by
 from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.session_wrapper import SessionWrapper, network_of, score_by
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ModelSpec
 from tests.flood.test_flood_network import LIMITS, known
@@ -76,7 +76,7 @@ def test_the_host_and_torch_agree(case: tuple[Session, Image]) -> None:
     before = tiles.copy()
     expected = session(tiles)
     inner = session
-    while isinstance(inner, Around):
+    while isinstance(inner, SessionWrapper):
         inner = inner.session
     found = score_by(session, inner, torch.from_numpy(tiles), torch)
     np.testing.assert_array_equal(tiles, before)
