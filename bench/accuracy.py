@@ -1,13 +1,12 @@
-"""Measure methods and networks against labels, by the maps that the commands make.
+"""Measure the accuracy of methods and networks on labelled scenes, from the maps that the commands make.
 
     python bench/accuracy.py [--data FOLDER] [--sets NAME,NAME]
 
-Prints a Markdown table: IoU of water or flood over all pixels, 95 % interval from drawing scenes anew, median
-over scenes. The labelled sets are found through GEOSEG_TEST_DATA (default: ../shared/data beside the
-repository). Neighbouring chips resemble each other, so that the intervals are on the narrow side. Guards
-and fallbacks of the methods were chosen while looking at these very sets. Networks are judged on the part
-held out only; the one that learnt from both radar regions by `geoseg evaluate maps flood-sar
---leave-one-out`.
+Prints a Markdown table: IoU of water or flood over all pixels, 95 % confidence interval by resampling of
+scenes, median over scenes. Labelled sets are read from GEOSEG_TEST_DATA (default: ../shared/data next to the
+repository). Neighbouring scenes are similar, so that the intervals are too narrow. Guards and fallbacks of
+the methods were chosen with these sets. Networks are evaluated on the held-out part only; `flood-sar`,
+trained on both radar regions, is evaluated by `geoseg evaluate maps flood-sar --leave-one-out`.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ ALIGNED = [
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A labelled set and what is tried on it."""
+    """A labelled set with the models and methods to evaluate."""
 
     config: str
     folder: str
@@ -61,7 +60,7 @@ CASES = {
 
 
 def progress(done: int, total: int, unit: str) -> None:
-    """Print the end of each part."""
+    """Print the number of units when all are done."""
     if done == total:
         print(f"{done} {unit}", file=sys.stderr)
 
@@ -70,22 +69,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy of methods and networks on labelled scenes.")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", default=",".join(CASES))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     print("| set | scenes | map by | IoU | 95 % interval | median scene |")
     print("|---|---|---|---|---|---|")
     for name, case in CASES.items():
-        if name not in asked.sets:
+        if name not in options.sets:
             continue
         changes = {"data.only": list(case.only), "data.doubtful": []} if case.only else {}
-        spec = read_config(case.config, asked.data / case.folder, changes)
+        spec = read_config(case.config, options.data / case.folder, changes)
         subjects = subjects_of(spec, case.models, case.methods)
         with tempfile.TemporaryDirectory() as scratch:
             for result in evaluate(spec, subjects, held_out(spec, case.on), Path(scratch), progress):
                 low, high = result.interval
                 print(
-                    f"| {name} | {len(result.verdicts)} | {result.subject.name} | {result.score:.3f} "
-                    f"| {low:.3f}–{high:.3f} | {np.median(result.per_chip):.3f} |",
+                    f"| {name} | {len(result.scenes)} | {result.subject.name} | {result.score:.3f} "
+                    f"| {low:.3f}–{high:.3f} | {np.median(result.scene_scores):.3f} |",
                     flush=True,
                 )
 

@@ -1,11 +1,10 @@
-"""Count the functions that run and the classes that exist for one map: how much code a reader walks through.
+"""Count the functions that run and the classes that exist for one map.
 
     python bench/calls.py [--write before.json] [--against before.json]
 
-Runs each command in a process of its own under `sys.setprofile` (threads included) and counts the distinct
-functions of geoseg that were entered, the files they lie in, the classes of the modules that were imported,
-and these modules.
-Rasters are read from `GEOSEG_TEST_DATA` (default `../shared/data`).
+Runs each command in a separate process under `sys.setprofile`, including threads, and counts the distinct
+geoseg functions that were called, their files, the modules that were imported, and the classes of these
+modules. Rasters are read from `GEOSEG_TEST_DATA` (default `../shared/data`).
 """
 
 from __future__ import annotations
@@ -68,29 +67,29 @@ def count(arguments: list[str]) -> dict[str, int]:
         command = [*arguments, "-o", str(Path(folder) / "map.gpkg"), "-q"]
         code = f"import sys\nreport = {str(report)!r}\nsys.argv = ['geoseg', *{command!r}]\n{TRACED}"
         subprocess.run([sys.executable, "-c", code], cwd=DATA, check=True, stdout=subprocess.DEVNULL)
-        found: dict[str, int] = json.loads(report.read_text())
-    return found
+        figures: dict[str, int] = json.loads(report.read_text())
+    return figures
 
 
 def main() -> None:
-    """Print one row a command, with the share of before where that is given."""
+    """Print a row for each command, with the ratio to earlier figures if given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", type=Path, help="JSON file for the figures")
     parser.add_argument("--against", type=Path, help="JSON file of figures to compare with")
-    asked = parser.parse_args()
-    before = json.loads(asked.against.read_text()) if asked.against else {}
-    made = {name: count(arguments) for name, arguments in COMMANDS.items()}
+    options = parser.parse_args()
+    before = json.loads(options.against.read_text()) if options.against else {}
+    counts = {name: count(arguments) for name, arguments in COMMANDS.items()}
     print(f"{'command':15}" + "".join(f"{name:>20}" for name in FIGURES))
-    for name, found in made.items():
+    for name, figures in counts.items():
         cells = [
-            f"{found[key]}" + (f" ({found[key] / before[name][key]:.2f}x)" if name in before else "")
+            f"{figures[key]}" + (f" ({figures[key] / before[name][key]:.2f}x)" if name in before else "")
             for key in FIGURES
         ]
         print(f"{name:15}" + "".join(f"{cell:>20}" for cell in cells))
-    if asked.write:
-        asked.write.write_text(json.dumps(made, indent=1) + "\n")
+    if options.write:
+        options.write.write_text(json.dumps(counts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""Measure change detection without weights on labelled pixels, by the maps that the command makes.
+"""Measure the accuracy of classical change detection on labelled pixels, from maps that the command makes.
 
     python bench/change.py [--data FOLDER]
 
 Prints Markdown tables: F1, IoU and Cohen's kappa of change on the labelled pixels of the Landsat pair of
 Taizhou (partial labels), and F1 and IoU per city and over all pixels of the Sentinel-2 pairs of OSCD, whose
-labels hold urban change only: seasons and harvest count as false alarms there. Networks are judged by
-`geoseg evaluate maps change-s2 --leave-one-out`. Data are found through GEOSEG_TEST_DATA (default:
-../shared/data beside the repository). The defaults of the methods were chosen while looking at these very
-cities.
+labels have urban change only: seasons and harvest count as false alarms there. Networks are evaluated by
+`geoseg evaluate maps change-s2 --leave-one-out`. Data are read from GEOSEG_TEST_DATA (default:
+../shared/data next to the repository). The defaults of the methods were chosen with these cities.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from geoseg.change.change_map import map_change
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-TRIED: dict[str, dict[str, object]] = {
+METHODS: dict[str, dict[str, object]] = {
     "auto": {},
     "auto, coregistered": {"coregister": True},
     "mad": {"method": "mad"},
@@ -44,7 +43,7 @@ TRIED: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Right and wrong pixels."""
+    """Numbers of pixels by map and label: detected, omitted, false alarms, and neither."""
 
     hits: int
     misses: int
@@ -71,18 +70,18 @@ class Score:
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa: agreement beyond chance."""
+        """Cohen's kappa, the agreement beyond chance."""
         total = self.hits + self.misses + self.alarms + self.rest
-        seen = (self.hits + self.rest) / total
+        agreement = (self.hits + self.rest) / total
         changed = (self.hits + self.misses) * (self.hits + self.alarms) / total**2
         same = (self.rest + self.alarms) * (self.rest + self.misses) / total**2
-        return (seen - changed - same) / (1 - changed - same)
+        return (agreement - changed - same) / (1 - changed - same)
 
 
-def judge(
+def measure(
     before: Path, after: Path, options: dict[str, object], label: NDArray[np.bool_], known: NDArray[np.bool_]
 ) -> Score:
-    """Map a pair and compare with its label where that is known."""
+    """Map a pair, and compare the map with the label where the label is known."""
     with tempfile.TemporaryDirectory(prefix="geoseg-bench-") as folder:
         raster = Path(folder) / "map.tif"
         spec = ChangeSpec.model_validate(
@@ -97,12 +96,12 @@ def judge(
         with rasterio.open(raster) as dataset:
             mapped = dataset.read(1)
             known = known & (dataset.read_masks(1) > 0)
-    found = (mapped > 0) & known
+    detected = (mapped > 0) & known
     return Score(
-        hits=int((found & label).sum()),
-        misses=int((~found & label & known).sum()),
-        alarms=int((found & ~label).sum()),
-        rest=int((~found & ~label & known).sum()),
+        hits=int((detected & label).sum()),
+        misses=int((~detected & label & known).sum()),
+        alarms=int((detected & ~label).sum()),
+        rest=int((~detected & ~label & known).sum()),
     )
 
 
@@ -117,8 +116,8 @@ def taizhou(folder: Path) -> None:
         f"{label.sum() / known.sum():.0%} changed\n"
     )
     print("| method | kappa | F1 | IoU |\n|---|---|---|---|")
-    for name, options in TRIED.items():
-        score = judge(folder / "2000TM", folder / "2003TM", options, label, known)
+    for name, options in METHODS.items():
+        score = measure(folder / "2000TM", folder / "2003TM", options, label, known)
         print(f"| {name} | {score.kappa:.3f} | {score.f1:.3f} | {score.iou:.3f} |", flush=True)
 
 
@@ -128,26 +127,26 @@ def cities(folder: Path) -> None:
     print(f"\nOSCD, {len(names)} cities: F1 of urban change\n")
     print("| method | all pixels: F1 | IoU | mean city | " + " | ".join(names) + " |")
     print("|" + "---|" * (4 + len(names)))
-    for name, options in TRIED.items():
+    for name, options in METHODS.items():
         scores = []
         for city in names:
             with rasterio.open(folder / city / "label.tif") as dataset:
                 label = dataset.read(1) == 2
             known = np.ones(label.shape, np.bool_)
-            scores.append(judge(folder / city / "before", folder / city / "after", options, label, known))
-        whole = sum(scores[1:], scores[0])
+            scores.append(measure(folder / city / "before", folder / city / "after", options, label, known))
+        total = sum(scores[1:], scores[0])
         mean = float(np.mean([score.f1 for score in scores]))
-        own = " | ".join(f"{score.f1:.2f}" for score in scores)
-        print(f"| {name} | {whole.f1:.3f} | {whole.iou:.3f} | {mean:.3f} | {own} |", flush=True)
+        columns = " | ".join(f"{score.f1:.2f}" for score in scores)
+        print(f"| {name} | {total.f1:.3f} | {total.iou:.3f} | {mean:.3f} | {columns} |", flush=True)
 
 
 def main() -> int:
-    """Run it."""
+    """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
     data = parser.parse_args().data
     if not data.is_dir():
-        print(f"{data}: is not there", file=sys.stderr)
+        print(f"{data} does not exist; give the folder of the labelled sets with --data", file=sys.stderr)
         return 3
     taizhou(data / "change-landsat" / "Taizhou")
     cities(data / "change-s2")

@@ -1,12 +1,12 @@
-"""Make maps of real rasters and fingerprint them, to show that a change of structure changes no map.
+"""Make maps of real rasters and compare their fingerprints, to show that refactoring changes no map.
 
     python bench/fingerprint.py --write before.json            # before the change
-    python bench/fingerprint.py --against before.json          # after it: exit 1 where a map differs
+    python bench/fingerprint.py --against before.json          # after the change: exit 1 where a map differs
     python bench/fingerprint.py --against before.json --only change
 
 The fingerprint of a map is the SHA-256 of its class raster, of its score raster, and of its polygons with all
-their columns, in order. What says when and by which version a map was made is left out. Rasters are read from
-`GEOSEG_TEST_DATA` (default `../shared/data`).
+attributes, in order, without the run record. Rasters are read from `GEOSEG_TEST_DATA` (default
+`../shared/data`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LAYERS_LEFT_OUT = {"layer_styles", "scene"}
 
 
 def pair(city: str) -> tuple[str, str]:
-    """Folders of both dates of a city."""
+    """Return the folders of both dates of a city."""
     return f"change-s2/{city}/before", f"change-s2/{city}/after"
 
 
@@ -73,27 +73,27 @@ def commands() -> dict[str, list[str]]:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a raster's values, mask and place."""
+    """Return the SHA-256 of the values and the georeference of a raster."""
     with rasterio.open(path) as file:
-        place = f"{file.crs}{file.transform}{file.dtypes}{file.nodata}"
-        return hashlib.sha256(file.read().tobytes() + place.encode()).hexdigest()
+        georeference = f"{file.crs}{file.transform}{file.dtypes}{file.nodata}"
+        return hashlib.sha256(file.read().tobytes() + georeference.encode()).hexdigest()
 
 
 def polygons(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of each layer's geometries and columns, and how many rows it has."""
-    found = {}
+    """Return number of rows and SHA-256 of geometries and columns, for each layer."""
+    digests = {}
     for layer in pyogrio.list_layers(path)[:, 0]:
         if layer in LAYERS_LEFT_OUT:
             continue
         frame = geopandas.read_file(path, layer=layer)
         table = frame.drop(columns="geometry").to_csv(index=False) if "geometry" in frame else frame.to_csv()
         shapes = "".join(frame.geometry.to_wkb(hex=True)) if "geometry" in frame else ""
-        found[str(layer)] = f"{len(frame)} {hashlib.sha256((table + shapes).encode()).hexdigest()}"
-    return found
+        digests[str(layer)] = f"{len(frame)} {hashlib.sha256((table + shapes).encode()).hexdigest()}"
+    return digests
 
 
 def fingerprint(arguments: list[str], folder: Path) -> dict[str, object]:
-    """Make a map with the installed command and return what identifies it; of a refusal, its exit code."""
+    """Make a map with the installed command and return its fingerprint, or the exit code of an error."""
     out, classes, scores = folder / "map.gpkg", folder / "classes.tif", folder / "scores.tif"
     command = [str(Path(sys.executable).with_name("geoseg")), *arguments]
     command += ["-o", str(out), "--raster", str(classes), "--scores", str(scores), "--overwrite", "-q"]
@@ -104,26 +104,29 @@ def fingerprint(arguments: list[str], folder: Path) -> dict[str, object]:
 
 
 def main() -> int:
-    """Write fingerprints, or compare with those of before."""
+    """Write fingerprints, or compare them with earlier ones."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", type=Path, help="JSON file for the fingerprints")
     parser.add_argument("--against", type=Path, help="JSON file of fingerprints to compare with")
-    parser.add_argument("--only", default="", help="maps whose name begins so")
-    asked = parser.parse_args()
-    before = json.loads(asked.against.read_text()) if asked.against else {}
-    made, different = {}, 0
+    parser.add_argument("--only", default="", help="only maps whose name begins with this text")
+    options = parser.parse_args()
+    before = json.loads(options.against.read_text()) if options.against else {}
+    fingerprints, different = {}, 0
     for name, arguments in commands().items():
-        if not name.startswith(asked.only):
+        if not name.startswith(options.only):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            made[name] = fingerprint(arguments, Path(folder))
-        same = name not in before or before[name] == made[name]
+            fingerprints[name] = fingerprint(arguments, Path(folder))
+        same = name not in before or before[name] == fingerprints[name]
         different += not same
-        print(f"{name:20} exit {made[name]['exit']}  {'' if not before else 'same' if same else 'DIFFERENT'}")
-    if asked.write:
-        asked.write.write_text(json.dumps(made, indent=1) + "\n")
+        print(
+            f"{name:20} exit {fingerprints[name]['exit']}  "
+            f"{'' if not before else 'same' if same else 'DIFFERENT'}"
+        )
+    if options.write:
+        options.write.write_text(json.dumps(fingerprints, indent=1) + "\n")
     return 1 if different else 0
 
 

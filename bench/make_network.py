@@ -1,11 +1,12 @@
-"""Write a U-Net of the size of smp's resnet18 one as a bundle, for speed and memory measurements.
+"""Write a U-Net of the size of a resnet18 U-Net as a bundle, for speed and memory measurements.
 
     python bench/make_network.py FOLDER [--tile 512]
 
-Six bands, two classes, 14.3 million parameters, 45 GFLOP for a tile of 512 x 512. Nothing is trained: the
-weights are random of a fixed seed, their logits are kept small, and a fixed linear detector (green brighter
-than shortwave infrared: MNDWI above 0) is added, so that masks look like water. It measures speed, and says
-nothing of accuracy.
+Six bands, two classes, 14.3 million parameters, 45 GFLOP for a tile of 512 x 512. The network is not
+trained: its weights are random with a fixed seed and small logits, and a fixed linear detector (green
+    brighter than
+shortwave
+infrared: MNDWI above 0) is added, so that masks resemble water. It serves to measure speed, not accuracy.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BANDS = {
     "swir16": (0.24, 0.10),
     "swir22": (0.18, 0.09),
 }
-"""Mean and standard deviation of reflectance that inputs are normalised with."""
+"""Mean and standard deviation of reflectance for the normalization of inputs."""
 
 STEEPNESS = 60.0
 """Logit of the detector for a reflectance difference of one."""
@@ -39,7 +40,7 @@ DECODER = (256, 128, 64, 32, 16)
 
 
 class Builder:
-    """Collects the nodes and weights of a graph."""
+    """Nodes and weights of a graph."""
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
@@ -48,13 +49,13 @@ class Builder:
         self.parameters = 0
 
     def node(self, kind: str, *inputs: str, **attributes: object) -> str:
-        """Add a node; returns the name of its output."""
+        """Add a node, and return the name of its output."""
         name = f"{kind.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
     def weight(self, values: np.ndarray) -> str:
-        """Add an initialiser; returns its name."""
+        """Add an initialiser, and return its name."""
         name = f"w{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(values.astype(np.float32), name))
         self.parameters += values.size
@@ -70,7 +71,7 @@ class Builder:
         gain: float = 1.0,
         relu: bool = True,
     ) -> str:
-        """A convolution with its normalisation folded in, and ReLU."""
+        """Add a convolution with folded normalisation, and ReLU."""
         spread = gain * np.sqrt(2 / (cin * size * size))
         kernel = self.random.normal(0, spread, (cout, cin, size, size))
         out = self.node(
@@ -85,14 +86,14 @@ class Builder:
         return self.node("Relu", out) if relu else out
 
     def residual(self, x: str, cin: int, cout: int, stride: int) -> str:
-        """A basic block of ResNet."""
+        """Add a basic block of ResNet."""
         y = self.conv(self.conv(x, cin, cout, stride=stride), cout, cout, gain=0.5, relu=False)
         if stride > 1 or cin != cout:
             x = self.conv(x, cin, cout, size=1, stride=stride, gain=0.7, relu=False)
         return self.node("Relu", self.node("Add", x, y))
 
     def double(self, x: str) -> str:
-        """Nearest-neighbour upsampling by two."""
+        """Add nearest-neighbour upsampling by two."""
         scales = self.weight(np.array([1, 1, 2, 2]))
         return self.node(
             "Resize", x, "", scales, mode="nearest", nearest_mode="floor",
@@ -101,7 +102,7 @@ class Builder:
 
 
 def unet(builder: Builder, x: str) -> str:
-    """Encoder and decoder; returns the name of the logits."""
+    """Add encoder and decoder, and return the name of the logits."""
     skips = [(builder.conv(x, len(BANDS), 64, size=7, stride=2), 64)]
     y = builder.node("MaxPool", skips[0][0], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     channels = 64
@@ -122,7 +123,7 @@ def unet(builder: Builder, x: str) -> str:
 
 
 def detector(builder: Builder, x: str) -> str:
-    """Logits (0, STEEPNESS * (green - swir16)) of the normalised input."""
+    """Add logits (0, STEEPNESS * (green - swir16)) of the normalised input."""
     kernel = np.zeros((2, len(BANDS), 1, 1))
     names = list(BANDS)
     (green_mean, green_std), (swir_mean, swir_std) = BANDS["green"], BANDS["swir16"]

@@ -2,9 +2,9 @@
 
     python bench/make_scene.py OUT.tif --height 10980 --width 10980 [--city abudhabi]
 
-Six Sentinel-2 bands (B02 B03 B04 B8A B11 B12) of one date of a city in `change-s2`, brought to 10 m by
-nearest neighbour, mirrored to the size asked for; deflate, predictor 2, blocks of 512. The content is real
-but repeats, so say "real pixels, repeated" beside a figure made with it.
+Six Sentinel-2 bands (B02 B03 B04 B8A B11 B12) of one date of a city in `change-s2`, resampled to 10 m by
+nearest neighbour and repeated by mirroring to the requested size; deflate, predictor 2, blocks of 512. State
+"real pixels, repeated" with every figure measured on such a scene.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DATA = Path(os.environ.get("GEOSEG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
 def city_pixels(city: str) -> np.ndarray:
-    """The six bands (6, H, W) uint16 on the 10 m grid."""
+    """Return the six bands (6, H, W) uint16 on the 10 m grid."""
     folder = DATA / "change-s2" / city / "after"
     paths = [next(folder.glob(f"*_{band}.tif")) for band in BANDS]
     with rasterio.open(paths[0]) as first:
@@ -37,7 +37,7 @@ def city_pixels(city: str) -> np.ndarray:
 
 
 def mirrored(index: np.ndarray, size: int) -> np.ndarray:
-    """Positions in 0..size-1 of an endless row of mirror images."""
+    """Return positions 0..size-1 of indices into a row that is repeated by mirroring."""
     index = index % (2 * size)
     return np.where(index < size, index, 2 * size - 1 - index)
 

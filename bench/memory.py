@@ -1,4 +1,4 @@
-"""Memory of the process that asks."""
+"""Resident memory of the current process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def resident(field: str) -> float:
-    """MiB resident now (VmRSS) or at most (VmHWM), on Linux; `getrusage` would count in the parent."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
+    """Return resident MiB on Linux, present (VmRSS) or peak (VmHWM); `getrusage` would include the parent."""
+    match = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(match[1]) / 1024 if match else float("nan")

@@ -1,12 +1,12 @@
-"""Measure how fast class rasters become an attributed GeoPackage, beside what GDAL's polygoniser alone takes.
+"""Measure the time from class raster to GeoPackage with attributes, in comparison with GDAL's polygoniser.
 
     python bench/polygons.py [--size 10980] [--rectangles 48500] [--strip 448] [--runs 3] [--profile]
 
-Three made rasters of `size`²: some 43,000 regions (rotated rectangles, and a lake across all strips), the
-same under 1 % of salt, and salt and pepper of two classes. Both sides start from the class raster in memory
-and take turns. `shapes`: iterate `rasterio.features.shapes` once, its JSON-like dictionaries thrown away.
-`geoseg`: strips → regions → polygons → GeoPackage with class, label, geodesic area, pixels and mean score.
-Read the ratio. The peak is measured in a process of its own that holds nothing but one raster of classes.
+Three simulated rasters of `size`²: about 43,000 regions (rotated rectangles, and a lake across all strips),
+the same with 1 % noise, and random pixels of two classes. Both programs start from the class raster in
+memory and alternate. `shapes`: iterate over `rasterio.features.shapes`. `geoseg`: strips → regions →
+polygons → GeoPackage with class, label, geodesic area, pixels and mean score. Compare the ratio. Peak memory
+is measured in a separate process that has only a class raster in memory.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def salt(size: int, rng: np.random.Generator) -> Classes:
 
 
 def make(name: str, size: int, count: int) -> Classes:
-    """Make a raster by its name; the same whenever."""
+    """Return a raster by its name; equal for every call."""
     rng = np.random.default_rng(7)
     if name == "salt":
         return salt(size, rng)
@@ -81,12 +81,12 @@ def make(name: str, size: int, count: int) -> Classes:
 
 
 def run_shapes(classes: Classes) -> int:
-    """Iterate GDAL's polygons (4-connected), one at a time."""
+    """Return the number of GDAL's polygons (4-connected), by iterating over them."""
     return sum(1 for _ in rasterio.features.shapes(classes, mask=classes != 0))
 
 
 def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> tuple[int, float]:
-    """Polygonise by strips and write a GeoPackage in batches: rows written, and seconds of GDAL's writing."""
+    """Write polygons to a GeoPackage; return their number and the seconds of GDAL's writing."""
     height, width = classes.shape
     grid = Grid(
         crs=CRS.from_epsg(32633), transform=Affine(10, 0, 500000, 0, -10, 5000000), height=height, width=width
@@ -132,14 +132,14 @@ def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> t
 
 
 def peak(name: str, options: argparse.Namespace) -> float:
-    """Peak resident MiB of a process that makes polygons, less what it held before."""
+    """Return the increase of resident MiB of a process that makes polygons."""
     command = [sys.executable, __file__, "--size", str(options.size), "--strip", str(options.strip)]
     command += ["--rectangles", str(options.rectangles), "--peak-of", name]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def measure_peak(options: argparse.Namespace) -> None:
-    """Print how much the process grows; the raster is made in another, so that making it leaves no peak."""
+    """Print the increase of resident MiB; the raster is made by another process."""
     with tempfile.TemporaryDirectory() as folder:
         stored = Path(folder) / "classes.npy"
         command = [sys.executable, __file__, "--size", str(options.size), "--save", str(stored)]
@@ -152,13 +152,13 @@ def measure_peak(options: argparse.Namespace) -> None:
 
 
 def compare(name: str, options: argparse.Namespace) -> None:
-    """Print one row of the table."""
+    """Print a row of the table."""
     classes = make(name, options.size, options.rectangles)
     shapes, ours, writes = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for run in range(options.runs):
             begun = time.perf_counter()
-            found = run_shapes(classes)
+            count = run_shapes(classes)
             shapes.append(time.perf_counter() - begun)
             path = Path(folder) / f"{run}.gpkg"
             begun = time.perf_counter()
@@ -166,12 +166,12 @@ def compare(name: str, options: argparse.Namespace) -> None:
             ours.append(time.perf_counter() - begun)
             writes.append(writing)
             path.unlink()
-    if found != written:
-        raise SystemExit(f"{name}: GDAL finds {found} regions, geoseg {written}")
-    theirs, all_of_it, write = map(statistics.median, (shapes, ours, writes))
+    if count != written:
+        raise SystemExit(f"{name}: GDAL has {count} regions, geoseg {written}")
+    gdal, total, write = map(statistics.median, (shapes, ours, writes))
     print(
-        f"| {name} | {written:,} | {theirs:.2f} | {all_of_it:.2f} | {write:.2f} | {all_of_it / theirs:.2f} "
-        f"| {(all_of_it - write) / theirs:.2f} | {peak(name, options):.0f} |",
+        f"| {name} | {written:,} | {gdal:.2f} | {total:.2f} | {write:.2f} | {total / gdal:.2f} "
+        f"| {(total - write) / gdal:.2f} | {peak(name, options):.0f} |",
         flush=True,
     )
 
@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--strip", type=int, default=448)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=("rectangles", "speckled", "salt"))
-    parser.add_argument("--profile", action="store_true", help="where the time goes, instead of the table")
+    parser.add_argument("--profile", action="store_true", help="print a profile instead of the table")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--save", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -200,7 +200,7 @@ def main() -> None:
             run_geoseg(classes, Path(folder) / "map.gpkg", options.strip, Cleaning())
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
     else:
-        print("| raster | regions | shapes, s | geoseg, s | of it GDAL's writing, s | ratio", end="")
+        print("| raster | regions | shapes, s | geoseg, s | GDAL's writing in it, s | ratio", end="")
         print(" | ratio without writing | peak, MiB |")
         print("|---|--:|--:|--:|--:|--:|--:|--:|")
         for name in (options.only,) if options.only else ("rectangles", "speckled", "salt"):

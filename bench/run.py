@@ -2,11 +2,11 @@
 
     python bench/run.py [--work FOLDER] [--runs 3] [--only NAME]
 
-Runs the installed command as users do, in a process of its own each time, on scenes made of real pixels
-repeated by mirroring (`bench/make_scene.py`) and a U-Net of the size of a resnet18 one with fixed weights
-(`bench/make_network.py`). Reads wall and processor seconds and the peak resident size from the operating
-system's account of the finished process, and the seconds inside the network from the run's own record.
-Figures are medians; read ratios, since machines differ and are shared.
+Runs the installed command in a separate process each time, on scenes of real pixels repeated by mirroring
+(`bench/make_scene.py`), with a U-Net of the size of a resnet18 U-Net and fixed weights
+(`bench/make_network.py`). Wall time, processor time and peak resident memory are those of the finished
+process; the time in the network is from the run record. Figures are medians. Compare ratios within a table;
+absolute times depend on the machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """One finished process."""
+    """Time and memory of a finished process."""
 
     wall: float
     cpu: float
@@ -36,7 +36,7 @@ class Run:
 
 
 def measure(command: list[str]) -> Run:
-    """Run a command to its end; stdout is its JSON record."""
+    """Run a command whose standard output is its run record as JSON."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=out, stderr=err)
@@ -52,12 +52,12 @@ def measure(command: list[str]) -> Run:
 
 
 def median(runs: list[Run], name: str) -> float:
-    """Median of one figure."""
+    """Return the median of a figure."""
     return statistics.median(getattr(run, name) for run in runs)
 
 
 def scene(folder: Path, height: int, width: int) -> Path:
-    """Make a scene unless it is there."""
+    """Return a scene, made if missing."""
     path = folder / f"scene_{height}x{width}.tif"
     if not path.exists():
         command = [sys.executable, str(HERE / "make_scene.py"), str(path)]
@@ -66,7 +66,7 @@ def scene(folder: Path, height: int, width: int) -> Path:
 
 
 def network(folder: Path) -> Path:
-    """Make the network unless it is there."""
+    """Return the network, made if missing."""
     path = folder / "unet"
     if not path.exists():
         subprocess.run([sys.executable, str(HERE / "make_network.py"), str(path)], check=True)
@@ -74,12 +74,12 @@ def network(folder: Path) -> Path:
 
 
 def geoseg(*arguments: object) -> list[str]:
-    """The command line of a run."""
+    """Return the command line of a run."""
     return [sys.executable, "-m", "geoseg", *map(str, arguments), "--json", "--overwrite", "-q"]
 
 
 def network_table(folder: Path, runs: int) -> None:
-    """Share of the wall time that is not the network, 4096 x 4096, six bands, tiles 512, overlap 64."""
+    """Print the share of the wall time outside the network, for 4096², six bands, tiles 512, overlap 64."""
     path, model = scene(folder, 4096, 4096), network(folder)
     print("\n| 4096², U-Net, 512 tiles, overlap 64 | wall s | network s | not network | cpu s | peak MiB |")
     print("|---|---|---|---|---|---|")
@@ -99,7 +99,7 @@ def network_table(folder: Path, runs: int) -> None:
 
 
 def memory_table(folder: Path) -> None:
-    """Peak memory at 10980² and at twice the height."""
+    """Print peak memory at 10980² and at twice the height."""
     model = network(folder)
     print("\n| scene | job | wall s | cpu s | peak MiB |")
     print("|---|---|---|---|---|")
@@ -119,7 +119,7 @@ def memory_table(folder: Path) -> None:
 
 
 def start_table(runs: int) -> None:
-    """Start-up: help, and the smallest useful question."""
+    """Print the wall time of help and of `geoseg doctor`."""
     print("\n| command | wall s | peak MiB |\n|---|---|---|")
     for arguments in (["--help"], ["flood", "--help"], ["doctor"]):
         command = [sys.executable, "-m", "geoseg", *arguments]

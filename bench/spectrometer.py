@@ -2,9 +2,9 @@
 
     python bench/spectrometer.py FOLDER [--rows 2000] [--columns 1280] [--group N] [--method mag1c]
 
-Writes an ENVI cube of simulated radiance with a plume into FOLDER (2.9 GB, and 5.8 GB at twice the rows),
-retrieves it in a process of its own, and does so again at twice the rows. Cubes are removed afterwards.
-`--group`: detector columns whose background is estimated together; 0: all; default: geoseg's own.
+Writes an ENVI cube of simulated radiance with a plume to FOLDER (2.9 GB, and 5.8 GB at twice the rows),
+retrieves it in a separate process, and repeats this at twice the rows. Cubes are removed afterwards.
+`--group`: number of detector columns with a common background; 0: all; default: the default of geoseg.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROWS_AT_ONCE = 20
 
 
 def make_cube(path: Path, rows: int, cols: int, interleave: str) -> None:
-    """Write a cube whose columns are detectors, each with a gain of its own; a plume in its middle."""
+    """Write a cube with a plume in its centre, whose columns are detectors with different gains."""
     rng = np.random.default_rng(0)
     centres, width = np.linspace(381, 2493, BANDS), 8.5
     inside = (centres > 2122) & (centres < 2488)
@@ -50,9 +50,9 @@ def make_cube(path: Path, rows: int, cols: int, interleave: str) -> None:
         for row in range(0, rows, ROWS_AT_ONCE):
             shape = (min(ROWS_AT_ONCE, rows - row), cols)
             albedo = np.maximum(rng.normal(1, 0.15, (*shape, 1)), 0.3).astype(np.float32)
-            kinds = rng.normal(0, 0.01, (*shape, 3)).astype(np.float32)
+            ground = rng.normal(0, 0.01, (*shape, 3)).astype(np.float32)
             noise = rng.standard_normal((*shape, BANDS), np.float32)
-            cube = albedo * spectrum * (1 + kinds @ modes) * gain * (1 + 0.003 * noise)
+            cube = albedo * spectrum * (1 + ground @ modes) * gain * (1 + 0.003 * noise)
             line = np.arange(row, row + shape[0])[:, None]
             plume = np.hypot(line - rows / 2, np.arange(cols) - cols / 2) < 20
             cube[plume] *= np.exp(absorption * PLUME_PPM_M / 1e5).astype(np.float32)
@@ -65,8 +65,8 @@ def make_cube(path: Path, rows: int, cols: int, interleave: str) -> None:
     )
 
 
-def retrieve(path: Path, group: int | None, method: str) -> dict[str, float]:
-    """Retrieve a cube in this process; say how long and how large."""
+def retrieve_columns(path: Path, group: int | None, method: str) -> dict[str, float]:
+    """Retrieve a cube in this process, and return time and peak memory."""
     satellite = SatelliteSpec(
         name="bench", title="bench", kind="spectrometer", wind_slope=1, wind_offset=0, wind_citation=""
     )
@@ -84,12 +84,12 @@ def retrieve(path: Path, group: int | None, method: str) -> dict[str, float]:
         ExitStack() as stack,
         open_scene(SceneSpec(paths=(str(path),)), sensors()) as scene,
     ):
-        found = retrieve_cube(scene, spec, satellite, Path(folder), stack, no_progress)
+        retrieved = retrieve_cube(scene, spec, satellite, Path(folder), stack, no_progress)
         seconds = time.monotonic() - begun
-        grid = found.source.grid
+        grid = retrieved.source.grid
         near = Window(row=grid.height // 2 - 10, col=grid.width // 2 - 10, height=20, width=20)
-        inside = float(np.nanmean(found.source.read(near, ("ch4",)).physical()))
-        print(f"  {found.method}", file=sys.stderr)
+        inside = float(np.nanmean(retrieved.source.read(near, ("ch4",)).physical()))
+        print(f"  {retrieved.method}", file=sys.stderr)
     peak = resident("VmHWM")
     return {"seconds": round(seconds, 1), "peak_mib": round(peak), "plume_ppm_m": round(inside)}
 
@@ -109,16 +109,19 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="  %(message)s")
     path = options.folder / "cube.img"
     if options.only:
-        print(json.dumps(retrieve(path, options.group, options.method)))
+        print(json.dumps(retrieve_columns(path, options.group, options.method)))
         return
-    print("| rows | columns | seconds | peak MiB | in the plume, ppm·m (made: 2000) |\n|---|---|---|---|---|")
+    print(
+        "| rows | columns | seconds | peak MiB | in the plume, ppm·m (simulated: 2000) "
+        "|\n|---|---|---|---|---|"
+    )
     for rows in (options.rows, 2 * options.rows):
         make_cube(path, rows, options.columns, options.interleave)
         command = [sys.executable, __file__, str(options.folder), "--only", "--method", options.method]
         command += [] if options.group is None else ["--group", str(options.group)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        found = json.loads(done.stdout)
-        values = [rows, options.columns, found["seconds"], found["peak_mib"], found["plume_ppm_m"]]
+        figures = json.loads(done.stdout)
+        values = [rows, options.columns, figures["seconds"], figures["peak_mib"], figures["plume_ppm_m"]]
         print("|", " | ".join(map(str, values)), "|", flush=True)
         for file in (path, path.with_suffix(".hdr")):
             file.unlink()

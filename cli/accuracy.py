@@ -64,11 +64,11 @@ def _sample(request: SampleRequest, reporting: Reporting) -> None:
 
 def _area(request: AreaRequest, reporting: Reporting) -> None:
     from geoseg.learn.evaluate import area_report
-    from geoseg.learn.evaluate.map_accuracy import judge_area
+    from geoseg.learn.evaluate.map_accuracy import estimate_area
 
     folder, sample = request.output, request.sample
     with telling(reporting.verbosity) as console:
         if folder is not None:
             area_report.check_folder(folder, (Path(request.target), sample), overwrite=request.overwrite)
-        report = area_report.report_of(judge_area(request.target, sample, column=request.column))
+        report = area_report.report_of(estimate_area(request.target, sample, column=request.column))
         finish(report, folder, console, as_json=reporting.as_json, overwrite=request.overwrite)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from geoseg.learn.evaluate.sample_drawing import Drawn
+from geoseg.learn.evaluate.sample_drawing import DrawnSample
 
 from .console import columns
 from .show import area_text
 
 
-def strata_text(drawn: Drawn) -> str:
+def strata_text(drawn: DrawnSample) -> str:
     """Lay out what was drawn."""
     rows: list[tuple[str, ...]] = [("class", "pixels", "area", "points")]
     for item in drawn.strata:
-        own = item.stratum
-        area = "" if own.area_m2 is None else area_text(own.area_m2)
-        rows.append((f"{own.label} ({own.value})", f"{own.pixels:,}", area, f"{item.drawn:,}"))
+        area = "" if item.area_m2 is None else area_text(item.area_m2)
+        rows.append((f"{item.label} ({item.value})", f"{item.pixels:,}", area, f"{item.drawn:,}"))
     return columns(rows, right=(1, 2, 3))

@@ -65,7 +65,7 @@ def _quantise(request: ExportRequest, output: Path, reporting: Reporting) -> Non
 
 
 def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
-    from geoseg.learn.train.kinds import export_any
+    from geoseg.learn.train.task_dispatch import export_any
     from geoseg.spec import ClassifierSpec
 
     made = export_any(

@@ -71,7 +71,7 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
     output = request.output
     with ExitStack() as stack:
         folder = output / "maps" if output else stack.enter_context(scratch_folder())
-        results: list[protocol.Result] = []
+        results: list[protocol.SubjectAccuracy] = []
         windows = protocol.held_out(spec, "all" if request.leave_one_out else request.on)
         if request.leave_one_out:
             results.append(protocol.leave_one_out(spec, folder / "left-out", console.progress))

@@ -43,7 +43,7 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
     if request.overwrite and request.resume:
         raise UsageError("--resume goes on and --overwrite begins again: say one of them")
     try:
-        from geoseg.learn.train.kinds import train_any as work
+        from geoseg.learn.train.task_dispatch import train_any as work
     except ImportError as error:
         raise missing_extra("training", error) from error
     keep_freed_memory()
@@ -73,7 +73,7 @@ def _counts(spec: TrainSpec | SceneTrainSpec) -> str:
 
         sites = find_sites(spec.data, spec.sensors, spec.classes)
         return ", ".join(f"{len(by_role(sites, role))} {role}" for role in ("train", "val", "test"))
-    from geoseg.learn.samples import find_samples, places, split
+    from geoseg.learn.samples import find_samples, sample_windows, split
 
-    roles = split(places(find_samples(spec.data), spec.data), spec.split)
+    roles = split(sample_windows(find_samples(spec.data), spec.data), spec.split)
     return ", ".join(f"{len(own)} {name}" for name, own in roles.items())

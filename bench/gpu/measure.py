@@ -1,22 +1,24 @@
-"""Measure networks on this machine's GPU, or say what could not be measured: one script for a bare machine.
+"""Measure networks on the GPU of this machine, with one script and few requirements.
 
     python3 measure.py [--quick] [--cpu] [--minutes 7] [--bundles FOLDER] [--out FILE.md]
-    python3 measure.py --export FOLDER      where torch is: write the networks for a barer machine
-    python3 measure.py --onnx FOLDER        there: measure those, with TensorRT and onnxruntime alone
+    python3 measure.py --export FOLDER      on a machine with torch: write the networks as ONNX files
+    python3 measure.py --onnx FOLDER        on a machine without torch: measure these files
 
-It needs Python 3.10 or newer and numpy, and uses what else is there: torch, onnx, onnxruntime, TensorRT
-8.5 to 11, and the geoseg beside it, whose torch runtime runs the shipped bundles. No connection is needed.
-It prints tables in Markdown: tiles a second by network, runtime and precision, beside torch as a peer would
-run it (eager float32 without and with TensorFloat-32, and autocast); the share of the machine's roofline;
-agreement with float32; and gigapixels a minute from stored strips on the host to classes on the host.
+It requires Python 3.10 or newer and numpy. It uses torch, onnx, onnxruntime, TensorRT 8.5 to 11, and the
+geoseg of this checkout (whose torch runtime runs the shipped bundles) where they are installed. It needs no
+network connection. It prints tables in Markdown: tiles per second by network, runtime and precision, in
+comparison with plain torch (eager float32 without and with TensorFloat-32, and autocast); the share of the
+roofline; agreement with float32; and gigapixels per minute from stored strips on the host to classes on the
+host.
 
-What fails, or finds no time, is named below the tables and costs nothing else; the file of `--out` is written
-anew after each row, so a run that is cut short leaves what it had. Rates are of many calls between two waits
-for the device, after calls that are not counted.
+Measurements that fail or do not start in time are listed below the tables and do not affect others. The file
+of `--out` is rewritten after each row, so that an interrupted run leaves the rows measured so far. Rates are
+those of many calls between two synchronisations with the device, after warm-up calls.
 
-Networks have random weights of a fixed seed: speed is theirs, accuracy is not. FLOP and bytes are counted
-from the shapes of convolutions and products: weights, inputs and outputs of each once. The roofline needs the
-peak of the device: known ones are in PEAKS, others are measured by a large product and a large copy.
+Networks have random weights with a fixed seed, so that only their speed is meaningful. FLOP and bytes are
+counted from the shapes of convolutions and matrix products: weights, inputs and outputs of each once. The
+roofline uses the peak of the device from PEAKS, or else a peak measured with a large matrix product and a
+large copy.
 """
 
 from __future__ import annotations
@@ -51,74 +53,74 @@ PEAKS = {
     "L4": {"fp32": 30e12, "tf32": 60e12, "fp16": 121e12, "int8": 242e12, "bytes": 0.3e12},
     "T4": {"fp32": 8.1e12, "fp16": 65e12, "int8": 130e12, "bytes": 0.32e12},
 }
-"""Dense peaks of NVIDIA's data sheets (H100, H200, A100, L4 and T4 Tensor Core GPU), operations and bytes a
-second; bf16 has that of fp16."""
+"""Dense peaks of NVIDIA's data sheets (H100, H200, A100, L4 and T4 Tensor Core GPU), operations and bytes per
+second; the peak of bf16 equals that of fp16."""
 
 MOST_AT_ONCE, ROOMY = 16, 16 * 2**30
-"""Tiles a call of TensorRT and onnxruntime, and the bytes of a device that holds so many."""
+"""Tiles per call of TensorRT and onnxruntime, and the device memory in bytes that they require."""
 
 OVERLAP = 1 / 8
-"""Share of a tile's side that neighbours share: 64 of 512."""
+"""Overlap of neighbouring tiles as a share of their side: 64 of 512."""
 
 
 @dataclass
 class Row:
-    """One line of the table."""
+    """A row of the table of networks."""
 
     network: str
     how: str
     precision: str
     rate: float
-    """Tiles a second."""
+    """Tiles per second."""
     batch: int
     flop: float
-    """Of a tile."""
+    """Operations for a tile."""
     bytes: float
-    """Of a tile's inputs and outputs of layers, in float32."""
+    """Bytes of the inputs and outputs of all layers for a tile, in float32."""
     weights: float
-    """Bytes of the weights in float32, read once a batch."""
+    """Bytes of the weights in float32, read once for each batch."""
     equal: float | None
-    """Share of pixels of the class that float32 gives."""
+    """Share of pixels whose class equals that of float32."""
     error: float | None
     """Mean absolute difference of scores."""
 
 
 @dataclass
 class Strips:
-    """From strips in the host's memory to classes there."""
+    """A row of the table from strips in host memory to classes in host memory."""
 
     network: str
     how: str
     speed: float
-    """Gigapixels a minute."""
+    """Gigapixels per minute."""
     busy: float | None
-    """Share of the time in which the GPU computed, as its driver says; None: it says nothing."""
+    """Share of the time in which the GPU computed, from its driver; None: unknown."""
     of_network: float | None = None
-    """Speed over that of the network alone."""
+    """Ratio to the speed of the network alone."""
 
 
 @dataclass
 class Report:
-    """What was measured and what could not be."""
+    """The results, and the measurements that were not possible."""
 
     rows: list[Row] = field(default_factory=list)
     strips: list[Strips] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     until: float = float("inf")
-    """When nothing more is begun, of `time.monotonic`."""
+    """Value of `time.monotonic` after which no measurement starts."""
     longest: dict[str, float] = field(default_factory=dict)
-    """Seconds of the longest measurement of a kind: none is begun that may not end in time."""
+    """Seconds of the longest measurement of each kind; a measurement starts only if it may end in time."""
     save: Callable[[], None] = lambda: None
-    """Writes what there is so far."""
+    """Writes the results so far."""
 
     def skip(self, text: str) -> None:
-        """Note what could not be measured, once."""
+        """Record a measurement that was not possible, once."""
         if text not in self.missing:
             self.missing.append(text)
             print(f"- not measured: {text}", file=sys.stderr, flush=True)
 
     def add(self, row: Row) -> None:
-        """Take a row, and keep it whatever comes after."""
+        """Add a row, and save the results."""
         self.rows.append(row)
         print(
             f"- {row.network}, {row.how}, {row.precision}: {row.rate:.4g} tiles/s",
@@ -128,14 +130,14 @@ class Report:
         self.save()
 
     def attempt(self, kind: str, what: str, work: Callable[[], None]) -> None:
-        """Do one measurement; one that fails, or may not end in time, is noted and costs no other."""
+        """Run a measurement, or record that it failed or could not end in time."""
         begun = time.monotonic()
         if begun + self.longest.get(kind, 0.0) > self.until:
             self.skip(f"{what}: no time was left")
             return
         try:
             work()
-        except Exception as error:  # whatever a library raises
+        except Exception as error:  # libraries raise exceptions of any type
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             self.skip(f"{what}: {first}")
         self.longest[kind] = max(self.longest.get(kind, 0.0), time.monotonic() - begun)
@@ -143,34 +145,34 @@ class Report:
 
 @dataclass
 class Net:
-    """A network in a file, for the runtimes that read one."""
+    """A network in an ONNX file."""
 
     name: str
     path: Path
     bands: int
     tile: int
     work: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """FLOP of a tile, bytes of its layers, bytes of weights; zero: not counted."""
+    """FLOP for a tile, bytes of its layers, bytes of weights; zero: not counted."""
     scores: np.ndarray | None = None
-    """Of the check tiles in float32."""
+    """Scores of the check tiles in float32."""
 
 
 @dataclass
 class Setting:
-    """Where and how much is measured."""
+    """Device, sizes and duration of the measurements."""
 
     device: str
     tile: int
     batches: tuple[int, ...]
     seconds: float
-    """Of each measurement."""
+    """Duration of each measurement."""
     quick: bool
     at_once: int = 1
-    """Tiles a call of runtimes that are not tried in several sizes."""
+    """Tiles per call of runtimes that are measured with one batch size."""
 
 
 def import_torch() -> Any:
-    """Torch, or None."""
+    """Return torch; None where it is not installed."""
     try:
         import torch
     except (ImportError, OSError):
@@ -179,14 +181,14 @@ def import_torch() -> Any:
 
 
 def set_tf32(torch: Any, on: bool) -> None:
-    """Let float32 be rounded to TensorFloat-32, or not."""
+    """Enable or disable TensorFloat-32."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer versions have other names besides
+        warnings.simplefilter("ignore")  # newer versions deprecate these names
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = on
 
 
 def free(torch: Any) -> None:
-    """Give memory that torch keeps back to the device."""
+    """Release the memory that torch caches on the device."""
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -195,7 +197,7 @@ def free(torch: Any) -> None:
 
 
 def unet(torch: Any, bands: int, layers: tuple[int, ...]) -> Any:
-    """A U-Net with a ResNet of basic blocks: what segmentation-models-pytorch builds, with its widths."""
+    """Return a U-Net with a ResNet of basic blocks, with the widths of segmentation-models-pytorch."""
     nn = torch.nn
 
     class Block(nn.Module):
@@ -255,7 +257,7 @@ def unet(torch: Any, bands: int, layers: tuple[int, ...]) -> Any:
 
 
 def vit(torch: Any, bands: int, tile: int, width: int, depth: int, heads: int) -> Any:
-    """A plain transformer with patches of 16 and a decoder of two transposed convolutions."""
+    """Return a vision transformer with patches of 16 and a decoder of two transposed convolutions."""
     nn = torch.nn
 
     class Layer(nn.Module):
@@ -297,7 +299,7 @@ def vit(torch: Any, bands: int, tile: int, width: int, depth: int, heads: int) -
 
 
 def spread(torch: Any, network: Any, given: Any) -> None:
-    """Fit the head so that scores of random weights fall on both sides of one half, as trained ones do."""
+    """Scale the head so that scores of random weights lie on both sides of one half."""
     caught: list[Any] = []
     hook = network.head.register_forward_hook(lambda _, __, out: caught.append(out.detach()))
     with torch.no_grad():
@@ -309,7 +311,7 @@ def spread(torch: Any, network: Any, given: Any) -> None:
 
 
 def count(torch: Any, network: Any, given: Any) -> tuple[float, float, float]:
-    """FLOP of a tile, and float32 bytes of its layers' inputs and outputs and of the weights, once each."""
+    """Return FLOP for a tile, float32 bytes of inputs and outputs of its layers, and bytes of weights."""
     flop = size = weights = 0.0
     nn = torch.nn
 
@@ -343,7 +345,7 @@ def count(torch: Any, network: Any, given: Any) -> tuple[float, float, float]:
 def rate_of(
     run: Callable[[], object], finish: Callable[[], None], batch: int, seconds: float, *, best: bool = False
 ) -> float:
-    """Tiles a second: the median (or the best) of five parts, after two calls that are not counted."""
+    """Return tiles per second, the median (or the best) of five parts, after two warm-up calls."""
     run()
     run()
     finish()
@@ -363,12 +365,12 @@ def rate_of(
 
 
 def agreement(reference: np.ndarray, found: np.ndarray) -> tuple[float, float]:
-    """Share of equal classes, and mean absolute difference of scores."""
+    """Return the share of equal classes, and the mean absolute difference of scores."""
     return float(np.mean((reference > 0.5) == (found > 0.5))), float(np.abs(reference - found).mean())
 
 
 def scene_tiles(bands: int, tile: int, number: int) -> np.ndarray:
-    """Normalised tiles with areas and edges."""
+    """Return simulated normalised tiles with areas and edges."""
     random = np.random.default_rng(7)
     coarse = random.normal(size=(number, bands, tile // 16, tile // 16)).astype(np.float32)
     smooth = coarse.repeat(16, axis=2).repeat(16, axis=3)
@@ -381,7 +383,7 @@ def scene_tiles(bands: int, tile: int, number: int) -> np.ndarray:
 def measure_torch(
     torch: Any, name: str, network: Any, bands: int, setting: Setting, report: Report
 ) -> np.ndarray | None:
-    """Torch as a peer runs it, channels_last, and by CUDA graphs; returns the scores of the check tiles."""
+    """Measure torch eager, channels_last, and with CUDA graphs; return the scores of the check tiles."""
     on_cuda = setting.device != "cpu"
     network = network.to(setting.device).eval()
     set_tf32(torch, False)
@@ -418,7 +420,7 @@ def measure_torch(
 def fastest(
     torch: Any, network: Any, check: Any, kind: Any, setting: Setting, *, last: bool, graph: bool
 ) -> tuple[tuple[float, int], np.ndarray]:
-    """The best rate and its batch, and the scores of the check tiles."""
+    """Return the best rate with its batch, and the scores of the check tiles."""
     layout = torch.channels_last if last else torch.contiguous_format
     network = network.to(memory_format=layout)
 
@@ -437,7 +439,7 @@ def fastest(
     best: tuple[float, int] = (0.0, 0)
     for batch in setting.batches:
         try:
-            # Real pixels: zeros take less power, and a GPU then runs faster than it ever does at work.
+            # Not zeros, which take less power, so that a GPU runs faster than with real pixels.
             given = check.repeat(-(-batch // len(check)), 1, 1, 1)[:batch].contiguous(memory_format=layout)
             run: Callable[[], object] = (
                 captured(torch, call, given) if graph else lambda given=given: call(given)
@@ -454,7 +456,7 @@ def fastest(
 
 
 def captured(torch: Any, call: Callable[[Any], Any], given: Any) -> Callable[[], object]:
-    """A call as a CUDA graph."""
+    """Return a call as a CUDA graph."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -468,7 +470,7 @@ def captured(torch: Any, call: Callable[[Any], Any], given: Any) -> Callable[[],
 
 
 def export(torch: Any, network: Any, bands: int, tile: int, path: Path, report: Report, name: str) -> bool:
-    """Write a network as ONNX with a free batch; opset 16, all of whose operators TensorRT 8.5 reads."""
+    """Write a network as ONNX with a variable batch and opset 16, which TensorRT 8.5 reads."""
     example = torch.zeros(2, bands, tile, tile)
     network = network.to("cpu").to(memory_format=torch.contiguous_format).eval()
     options = {"input_names": ["image"], "output_names": ["scores"], "opset_version": 16}
@@ -490,7 +492,7 @@ def export(torch: Any, network: Any, bands: int, tile: int, path: Path, report: 
 
 
 def measure_onnxruntime(net: Net, setting: Setting, report: Report) -> None:
-    """Float32 by onnxruntime on the device, from the host's memory and from the device's."""
+    """Measure onnxruntime in float32, with tiles in host memory and in device memory."""
     try:
         import onnxruntime
     except ImportError:
@@ -510,7 +512,9 @@ def measure_onnxruntime(net: Net, setting: Setting, report: Report) -> None:
         session, scores = run_onnxruntime(onnxruntime, net, where)
     if on_cuda and "CUDAExecutionProvider" not in session.get_providers():
         net.scores = scores if net.scores is None else net.scores
-        raise RuntimeError("its CUDA provider does not start: libraries of CUDA or cuDNN are missing")
+        raise RuntimeError(
+            "the CUDA provider of onnxruntime does not start: libraries of CUDA or cuDNN are missing"
+        )
     pair = (1.0, 0.0) if net.scores is None else agreement(net.scores, scores)
     net.scores = scores if net.scores is None else net.scores
     batch = setting.at_once if on_cuda else 1
@@ -528,7 +532,7 @@ def measure_onnxruntime(net: Net, setting: Setting, report: Report) -> None:
 
 
 def run_onnxruntime(onnxruntime: Any, net: Net, providers: list[Any]) -> tuple[Any, np.ndarray]:
-    """A session, and the scores of the check tiles."""
+    """Return a session, and the scores of the check tiles."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(net.path), options, providers=providers)
@@ -537,7 +541,7 @@ def run_onnxruntime(onnxruntime: Any, net: Net, providers: list[Any]) -> tuple[A
 
 
 class Driver:
-    """The few calls of the CUDA driver that TensorRT needs beside it."""
+    """The calls of the CUDA driver that running TensorRT requires."""
 
     def __init__(self) -> None:
         usual = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -559,7 +563,7 @@ class Driver:
     def call(self, name: str, *arguments: Any) -> None:
         code = getattr(self.library, name)(*arguments)
         if code:
-            raise RuntimeError(f"{name} gives {code}")
+            raise RuntimeError(f"{name} returned error {code}")
 
     def allocate(self, size: int) -> int:
         pointer = ctypes.c_void_p()
@@ -582,24 +586,24 @@ class Driver:
 
 
 MEASURED_KERNELS: dict[str, bytes] = {}
-"""TensorRT's timing cache by its version: what one build measured, the next need not."""
+"""Timing cache of TensorRT by version, so that a later build need not measure again."""
 
 
 def graph_of(trt: Any, path: Path, precision: str) -> bytes:
-    """A file as the version reads it: by geoseg where it is beside, else as it is.
+    """Return the graph that this version of TensorRT reads, converted by geoseg where it is installed.
 
     Raises:
-        RuntimeError: precision has to stand in the graph, and nothing here can write it.
+        RuntimeError: the graph must state the precision, and geoseg is not installed or does not write it.
     """
     typed = not hasattr(trt.BuilderFlag, "FP16")
     if typed and precision == "int8":
-        raise RuntimeError("from 11 on it stands in the graph; geoseg export writes it")
+        raise RuntimeError("TensorRT 11 reads the precision from the graph; write it with geoseg export")
     try:
         from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
     except ImportError as error:
         if typed and precision != "fp32":
             raise RuntimeError(
-                "from 11 on it stands in the graph, and no geoseg is here to write it"
+                "TensorRT 11 reads the precision from the graph, and geoseg is not installed to write it"
             ) from error
         return path.read_bytes()
     major, minor = (int(part) for part in trt.__version__.split(".")[:2])
@@ -609,12 +613,12 @@ def graph_of(trt: Any, path: Path, precision: str) -> bytes:
 def build_engine(
     trt: Any, driver: Driver, path: Path, precision: str, shape: tuple[int, ...], tactics: str
 ) -> Any:
-    """An engine of a precision, and what must live as long.
+    """Return runtime, engine and logger for a precision.
 
     Raises:
-        RuntimeError: the version has not the precision, or gives no engine; its words are in the message.
+        RuntimeError: the version lacks the precision, or cannot build the engine.
     """
-    said: list[str] = []
+    errors: list[str] = []
 
     class Log(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -622,7 +626,7 @@ def build_engine(
 
         def log(self, severity: Any, message: str) -> None:
             if "ERROR" in str(severity):
-                said.append(message)
+                errors.append(message)
 
     logger = Log()
     builder = trt.Builder(logger)
@@ -639,7 +643,7 @@ def build_engine(
     wanted = {"fp16": ("FP16",), "bf16": ("BF16",), "int8": ("INT8", "FP16"), "fp32": ()}[precision]
     if hasattr(trt.BuilderFlag, "FP16"):
         if any(not hasattr(trt.BuilderFlag, flag) for flag in wanted):
-            raise RuntimeError(f"{trt.__version__} has no flag for it")
+            raise RuntimeError(f"TensorRT {trt.__version__} does not support {precision}")
         for flag in wanted:
             config.set_flag(getattr(trt.BuilderFlag, flag))
     if tactics:
@@ -656,17 +660,17 @@ def build_engine(
     config.set_timing_cache(timed, False)
     content = builder.build_serialized_network(network, config)
     if content is None:
-        raise RuntimeError(said[-1] if said else "the builder gives no engine")
+        raise RuntimeError(errors[-1] if errors else "TensorRT could not build the engine")
     MEASURED_KERNELS[trt.__version__] = bytes(memoryview(config.get_timing_cache().serialize()))
     runtime = trt.Runtime(logger)
     engine = runtime.deserialize_cuda_engine(bytes(memoryview(content)))
     if engine is None:
-        raise RuntimeError(said[-1] if said else "the engine just built cannot be loaded")
+        raise RuntimeError(errors[-1] if errors else "TensorRT could not load the engine")
     return runtime, engine, logger
 
 
 def calibrator(trt: Any, driver: Driver, shape: tuple[int, ...]) -> Any:
-    """Entropy calibration on tiles like those of the check."""
+    """Return an entropy calibrator with tiles similar to the check tiles."""
     address = driver.allocate(int(np.prod((2, *shape[1:]))) * 4)
     left = iter(np.split(scene_tiles(shape[1], shape[2], 16), 8))
 
@@ -677,7 +681,7 @@ def calibrator(trt: Any, driver: Driver, shape: tuple[int, ...]) -> Any:
         def get_batch_size(self) -> int:
             return 2
 
-        def get_batch(self, names: Any) -> list[int] | None:  # noqa: ARG002 - its own signature
+        def get_batch(self, names: Any) -> list[int] | None:  # noqa: ARG002 - signature of TensorRT
             tiles = next(left, None)
             if tiles is None:
                 return None
@@ -694,7 +698,7 @@ def calibrator(trt: Any, driver: Driver, shape: tuple[int, ...]) -> Any:
 
 
 def measure_tensorrt(net: Net, precision: str, setting: Setting, report: Report, tactics: str) -> None:
-    """An engine of a precision, from and to the device's memory."""
+    """Measure TensorRT in a precision, with tiles in device memory."""
     try:
         import tensorrt as trt
     except (ImportError, OSError) as error:
@@ -711,12 +715,12 @@ def measure_tensorrt(net: Net, precision: str, setting: Setting, report: Report,
 def run_engine(
     trt: Any, engine: Any, driver: Driver, shape: tuple[int, ...], setting: Setting
 ) -> tuple[float, np.ndarray]:
-    """Tiles a second, and the scores of the check tiles."""
+    """Return tiles per second, and the scores of the check tiles."""
     names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
     names.sort(key=lambda name: engine.get_tensor_mode(name) != trt.TensorIOMode.INPUT)
     context = engine.create_execution_context()
     if context is None:
-        raise RuntimeError("too little memory to run it")
+        raise RuntimeError("the device has too little memory to run the engine")
     planes = engine.get_tensor_shape(names[1])[1]
     given = driver.allocate(int(np.prod(shape)) * 4)
     found = driver.allocate(shape[0] * planes * shape[2] * shape[3] * 4)
@@ -746,7 +750,7 @@ def run_engine(
 
 
 def measure_strips(torch: Any, name: str, network: Any, bands: int, setting: Setting, report: Report) -> None:
-    """Stored uint16 strips on the host to classes on the host: copies, normalisation and argmax included."""
+    """Measure from uint16 strips to classes in host memory, with copies, normalisation and threshold."""
     on_cuda = setting.device != "cpu"
     device = torch.device(setting.device)
     network = network.to(device).to(memory_format=torch.channels_last).eval()
@@ -770,8 +774,8 @@ def measure_strips(torch: Any, name: str, network: Any, bands: int, setting: Set
                 tiles = torch.stack([tensor[:, :, left : left + setting.tile] for left in lefts])
                 tiles = tiles.to(torch.int32).bitwise_and_(0xFFFF).float().mul_(1e-4).sub_(0.1).div_(0.05)
                 scores = network(tiles.contiguous(memory_format=torch.channels_last))
-                for left, own in zip(lefts, scores, strict=True):
-                    classes[:, left : left + setting.tile] = (own[0] > 0.5).to(torch.uint8)
+                for left, score in zip(lefts, scores, strict=True):
+                    classes[:, left : left + setting.tile] = (score[0] > 0.5).to(torch.uint8)
         ready.append(classes.cpu().numpy())
 
     work()
@@ -789,11 +793,11 @@ def measure_strips(torch: Any, name: str, network: Any, bands: int, setting: Set
 
 
 def measure_sweep(name: str, runtime: str, setting: Setting, report: Report) -> None:
-    """A shipped bundle by geoseg's own sweep, where geoseg and all that it needs are here."""
+    """Measure a shipped bundle in geoseg's sweep, where geoseg is installed."""
     try:
         import sweep
     except ImportError as error:
-        report.skip(f"geoseg's sweep: {error}; pip install of this checkout brings what it needs")
+        report.skip(f"geoseg's sweep: {error}; run pip install in this checkout")
         return
     busy = Busy(setting.device != "cpu")
     with tempfile.TemporaryDirectory() as scratch:
@@ -811,10 +815,10 @@ def measure_sweep(name: str, runtime: str, setting: Setting, report: Report) -> 
 
 
 class Busy:
-    """Asks NVIDIA's driver, while it is entered, for the share of time in which the first GPU computed."""
+    """Context manager that reads the utilisation of the first GPU from NVIDIA's driver."""
 
     PAUSE = 0.1
-    """Seconds between questions; the driver's own figure is of the last sixth of a second or more."""
+    """Seconds between readings; a reading covers the last sixth of a second or more."""
 
     def __init__(self, wanted: bool) -> None:
         self._found: list[int] = []
@@ -834,7 +838,7 @@ class Busy:
         self._thread.join()
 
     def share(self) -> float | None:
-        """The mean; None: the driver does not say."""
+        """Return the mean utilisation; None: unknown."""
         return statistics.fmean(self._found) / 100 if self._found else None
 
     def _ask(self) -> None:
@@ -853,7 +857,7 @@ class Busy:
 
 
 def known_peak(name: str) -> tuple[str, dict[str, float]]:
-    """Where peaks are from, and those of a device's data sheet; none of a part of a device."""
+    """Return the source of peaks, and the peaks of the data sheet; none for a partition (MIG) of a device."""
     for known, peaks in PEAKS.items():
         if re.search(rf"\b{re.escape(known)}\b", name) and "MIG" not in name:
             return f"peaks of the data sheet of {known}", peaks
@@ -861,7 +865,7 @@ def known_peak(name: str) -> tuple[str, dict[str, float]]:
 
 
 def peak_of(torch: Any, setting: Setting, name: str) -> tuple[dict[str, float], str]:
-    """Peak operations and bytes a second: of the data sheet, or measured."""
+    """Return peak operations and bytes per second, from the data sheet or measured."""
     known, peaks = known_peak(name)
     if peaks:
         return peaks, known
@@ -878,12 +882,12 @@ def peak_of(torch: Any, setting: Setting, name: str) -> tuple[dict[str, float], 
     peaks["bytes"] = rate_of(lambda: other.copy_(big), finish, 1, 2.0, best=True) * 8.0 * big.numel()
     return (
         peaks,
-        f"peaks measured here: a product of {side}² matrices, a copy of {big.numel() * 4 / 2**20:.0f} MiB",
+        f"peaks measured with a product of {side}² matrices, a copy of {big.numel() * 4 / 2**20:.0f} MiB",
     )
 
 
 def share_of(row: Row, peaks: dict[str, float]) -> str:
-    """Share of the roofline: the least time that arithmetic or memory allows, over the time taken."""
+    """Return the least time that arithmetic and memory allow, as a share of the time taken."""
     peak = peaks.get(row.precision) or peaks.get("fp16") or peaks.get("fp32")
     if not peak or not row.flop or "host" in row.how:
         return "-"
@@ -893,7 +897,7 @@ def share_of(row: Row, peaks: dict[str, float]) -> str:
 
 
 def table(report: Report, peaks: dict[str, float], where: str, note: str) -> str:
-    """All as Markdown."""
+    """Return the tables as Markdown."""
     lines = [f"Measured on {where}; {note}.", "", "| network | how | precision | batch | tiles/s | GFLOP/tile | of the roofline | classes equal to fp32 | mean score error |", "|---|---|---|---|---|---|---|---|---|"]  # noqa: E501  # fmt: skip
     for row in report.rows:
         equal = "-" if row.equal is None else f"{row.equal:.3%}"
@@ -912,7 +916,7 @@ def table(report: Report, peaks: dict[str, float], where: str, note: str) -> str
 
 
 def bundles_of(folder: Path, tile: int, report: Report) -> list[Net]:
-    """The bundles that ship with geoseg, where its checkout is beside: they are ONNX files."""
+    """Return the bundles that geoseg ships, from a checkout."""
     found = sorted(folder.glob("*/model.json")) if folder.is_dir() else []
     if not found:
         report.skip(f"shipped bundles: none at {folder}")
@@ -924,7 +928,7 @@ def bundles_of(folder: Path, tile: int, report: Report) -> list[Net]:
 
 
 def files_of(folder: Path) -> list[Net]:
-    """ONNX files that `--export` wrote: their names end in the number of bands and the side of a tile."""
+    """Return the files of `--export`, whose names end with number of bands and tile size."""
     nets = []
     for path in sorted(folder.glob("*.onnx")):
         name, bands, tile = path.stem.rsplit("-", 2)
@@ -934,7 +938,7 @@ def files_of(folder: Path) -> list[Net]:
 
 
 def measure_bundle(torch: Any, net: Net, setting: Setting, report: Report) -> None:
-    """A shipped bundle by geoseg's own torch runtime, node by node."""
+    """Measure a shipped bundle in geoseg's torch runtime."""
     try:
         from geoseg.runtimes.torch.torch_module import OnnxModule
     except ImportError as error:
@@ -944,7 +948,7 @@ def measure_bundle(torch: Any, net: Net, setting: Setting, report: Report) -> No
 
 
 def export_bundles(nets: list[Net], target: Path, report: Report) -> None:
-    """Write the shipped bundles as TensorRT 8.5 reads them beside the networks."""
+    """Write the shipped bundles in a form that TensorRT 8.5 reads."""
     try:
         from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
     except ImportError as error:
@@ -957,7 +961,7 @@ def export_bundles(nets: list[Net], target: Path, report: Report) -> None:
 
 
 def has_driver() -> bool:
-    """Whether NVIDIA's driver answers."""
+    """Return whether NVIDIA's driver is available."""
     try:
         Driver()
     except (OSError, RuntimeError):
@@ -966,24 +970,24 @@ def has_driver() -> bool:
 
 
 def read_options() -> argparse.Namespace:
-    """What was asked for."""
+    """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    say = parser.add_argument
-    say("--quick", action="store_true", help="small tiles and short measurements: a trial")
-    say("--cpu", action="store_true", help="leave GPUs alone")
-    say("--seconds", type=float, default=1.0, help="of each measurement")
-    say("--minutes", type=float, default=7.0, help="after so many nothing more is begun")
-    say("--only", default="", help="only networks whose name holds this text")
-    say("--bundles", type=Path, default=Path(__file__).parents[2] / "models" / "zoo")
-    say("--export", type=Path, metavar="FOLDER", help="write the networks there, and stop")
-    say("--onnx", type=Path, metavar="FOLDER", help="measure the networks that lie there")
-    say("--tactics", default="", help="TensorRT's tactic sources as bits; 0 without cuBLAS and cuDNN")
-    say("--out", type=Path, help="also write the tables to this file")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="use small tiles and short measurements, for a test")
+    add("--cpu", action="store_true", help="do not use a GPU")
+    add("--seconds", type=float, default=1.0, help="duration of each measurement")
+    add("--minutes", type=float, default=7.0, help="time after which no measurement starts")
+    add("--only", default="", help="only networks whose name contains this text")
+    add("--bundles", type=Path, default=Path(__file__).parents[2] / "models" / "zoo")
+    add("--export", type=Path, metavar="FOLDER", help="write the networks to this folder, and stop")
+    add("--onnx", type=Path, metavar="FOLDER", help="measure the networks in this folder")
+    add("--tactics", default="", help="TensorRT's tactic sources as bits; 0 without cuBLAS and cuDNN")
+    add("--out", type=Path, help="also write the tables to this file")
     return parser.parse_args()
 
 
 def networks_of(torch: Any, setting: Setting) -> dict[str, tuple[int, Callable[[], Any]]]:
-    """Number of bands and maker of each network, by name."""
+    """Return number of bands and constructor of each network, by name."""
     found: dict[str, tuple[int, Callable[[], Any]]] = {
         f"U-Net resnet{depth}, {bands} bands": (bands, lambda b=bands, n=layers: unet(torch, b, n))
         for depth, layers in ((18, (2, 2, 2, 2)), (34, (3, 4, 6, 3)))
@@ -998,7 +1002,7 @@ def networks_of(torch: Any, setting: Setting) -> dict[str, tuple[int, Callable[[
 def measure_networks(
     torch: Any, setting: Setting, report: Report, only: str, folder: Path, *, exporting: bool, measuring: bool
 ) -> list[Net]:
-    """Make each network, measure it in torch, and write it for other runtimes; returns what was written."""
+    """Make each network, measure it in torch, write it as ONNX, and return the networks written."""
     nets = []
     for name, (bands, make) in networks_of(torch, setting).items():
         if only not in name:
@@ -1017,7 +1021,7 @@ def measure_networks(
 
 
 def measure_network(torch: Any, net: Net, network: Any, setting: Setting, report: Report) -> None:
-    """One network in torch: by itself, and from strips to classes."""
+    """Measure a network in torch, alone and from strips to classes."""
 
     def alone() -> None:
         net.scores = measure_torch(torch, net.name, network, net.bands, setting, report)
@@ -1029,12 +1033,12 @@ def measure_network(torch: Any, net: Net, network: Any, setting: Setting, report
 
 
 def measure_nets(nets: list[Net], setting: Setting, report: Report, tactics: str) -> None:
-    """Files by onnxruntime, then by TensorRT: all in one precision before any in the next."""
+    """Measure files with onnxruntime, then with TensorRT, one precision after the other."""
     for net in nets:
         work = lambda net=net: measure_onnxruntime(net, setting, report)  # noqa: E731
         report.attempt("onnxruntime", f"{net.name} by onnxruntime", work)
     if setting.device == "cpu":
-        report.skip("TensorRT: there is no GPU here")
+        report.skip("TensorRT: no GPU is available")
         return
     for precision in ("fp16", "int8", "fp32", "bf16"):
         for net in nets:
@@ -1043,7 +1047,7 @@ def measure_nets(nets: list[Net], setting: Setting, report: Report, tactics: str
 
 
 def device_of(torch: Any) -> tuple[str, int]:
-    """Name and bytes of the first device."""
+    """Return name and memory in bytes of the first device."""
     if torch is not None:
         return torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory
     driver = Driver()
@@ -1051,7 +1055,7 @@ def device_of(torch: Any) -> tuple[str, int]:
 
 
 def reads_files(cuda: bool) -> bool:
-    """Whether a runtime is here that reads networks from files, on the device that is measured."""
+    """Return whether a runtime for ONNX files is installed for the device that is measured."""
     if find_spec("tensorrt") is not None and cuda:
         return True
     try:
@@ -1064,14 +1068,14 @@ def reads_files(cuda: bool) -> bool:
 def main() -> int:
     options = read_options()
     sys.path.append(str(Path(__file__).resolve().parents[2]))
-    # None of these is over sooner, so none is begun late.
+    # Least durations, so that such a measurement does not start late.
     long = {} if options.quick else {"network": 40.0, "TensorRT": 90.0}
     report = Report(until=time.monotonic() + 60 * options.minutes, longest=long)
     torch = import_torch()
     in_torch = torch is not None and torch.cuda.is_available()
     cuda = not options.cpu and (in_torch or has_driver())
     if not cuda:
-        report.skip("GPUs: --cpu was said" if options.cpu else "GPUs: none is found")
+        report.skip("GPUs: --cpu was given" if options.cpu else "GPUs: none was found")
     setting = Setting(
         device="cuda:0" if cuda else "cpu",
         tile=64 if options.quick else 512,
@@ -1090,7 +1094,7 @@ def main() -> int:
     if torch is None:
         report.skip("networks of this script: torch is not installed")
     elif cuda and not in_torch:
-        report.skip(f"torch: {torch.__version__} reaches no GPU here")
+        report.skip(f"torch: {torch.__version__} has no GPU")
     if measuring:
         where = f"{where}, torch {torch.__version__}"
         peaks, note = peak_of(torch, setting, where)
@@ -1122,7 +1126,7 @@ def main() -> int:
                 for runtime in ("torch", *(("tensorrt",) if cuda and find_spec("tensorrt") else ())):
                     work = lambda net=net, by=runtime: measure_sweep(net.name, by, setting, report)  # noqa: E731
                     report.attempt("sweep", f"{net.name} by geoseg's sweep, {runtime}", work)
-            # Other work on the machine only makes a peak smaller: the greater of two is nearer to it.
+            # Other work on the machine can only reduce a measured peak, so the greater of two is used.
             again, _ = peak_of(torch, setting, where)
             peaks.update({key: max(value, again[key]) for key, value in peaks.items()})
             free(torch)

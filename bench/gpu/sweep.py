@@ -1,6 +1,6 @@
-"""From strips in the host's memory to classes there, by geoseg's own sweep: what `measure.py` cannot carry.
+"""Measure geoseg's sweep from strips in host memory to classes in host memory.
 
-It needs geoseg with what geoseg needs, and torch; `measure.py` calls it where they are there.
+Requires geoseg with its dependencies, and torch. `measure.py` calls this module where they are installed.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from geoseg.spec import ModelSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """One network's map, measured."""
+    """The speed of a map made by a network."""
 
     how: str
     gigapixels_a_minute: float
     of_network: float
-    """Tiles a second of the map over those of the network alone, fed from the device in the same batch."""
+    """Tiles per second of the map, as a share of those of the network alone in the same batch."""
 
 
 class Strips:
-    """A scene of uint16 in memory whose rows repeat, so that reading costs what a copy costs."""
+    """A scene of uint16 in memory with repeating rows, whose reading takes no longer than a copy."""
 
     name = "strips"
 
     def __init__(self, bands: tuple[str, ...], height: int, width: int, tile: int) -> None:
         self.band_names = bands
         self.grid = Grid(crs=None, transform=Affine.identity(), height=height, width=width)
-        # Wider than the scene by a tile at each end: windows at its edges reach beyond it.
+        # Wider than the scene by a tile at each end, because windows at its edges exceed it.
         self._side = tile
         shape = (len(bands), tile, width + 2 * tile)
         self._data = np.random.default_rng(3).integers(1, 10000, shape, np.uint16)
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
-        """Return a window of the rows that repeat, all of it observed within the scene."""
+        """Return a window of the repeating rows; all pixels inside the scene are valid."""
         data = self._data[:, : window.height, window.col + self._side : window.stop_col + self._side]
         valid: NDArray[np.bool_] = np.zeros((window.height, window.width), np.bool_)
         valid[window.intersect(self.grid.window).slices(window)] = True
@@ -70,26 +70,26 @@ class Strips:
             offset=(0.0,) * count,
         )
 
-    def cache_bytes(self, bands: Sequence[str]) -> int:  # noqa: ARG002 - of every source
-        """Nothing is decoded."""
+    def cache_bytes(self, bands: Sequence[str]) -> int:  # noqa: ARG002 - signature of all sources
+        """Return 0, because nothing is decoded."""
         return 0
 
     def describe(self) -> dict[str, JsonValue]:
-        """Nothing to tell."""
+        """Return an empty description."""
         return {}
 
 
 @contextmanager
 def opened(name: str, runtime: str, device: str, tile: int) -> Iterator[tuple[NetworkSession, Any]]:
-    """A shipped bundle on a device, in half precision on a GPU, and its graph there."""
-    found = open_session(
+    """Open a shipped bundle on a device, in half precision on a GPU, with its graph on the device."""
+    opened_session = open_session(
         find_model(name),
         runtime=runtime,
         device=device,
         precision="fp32" if device == "cpu" else "fp16",
         tile=tile,
     )
-    session = found.session
+    session = opened_session.session
     assert isinstance(session, NetworkSession)
     try:
         yield session, session.device_graph
@@ -107,16 +107,16 @@ def measure(
     scratch: Path,
     watch: AbstractContextManager[object],
 ) -> Swept:
-    """Map a scene of strips by a shipped bundle: a small one to find the batch, then the one that counts.
+    """Measure a map of a shipped bundle, after a small map that determines the batch.
 
     Args:
-        name: of the bundle.
+        name: name of the bundle.
         runtime: `torch` or `tensorrt`.
         device: `cpu` or `cuda:N`.
-        tile: pixels a side.
-        seconds: that the map should take at least, about.
-        scratch: a folder.
-        watch: entered while the map that counts is made.
+        tile: side of a tile in pixels.
+        seconds: approximate least duration of the map.
+        scratch: folder for temporary files.
+        watch: context manager that is active while the measured map is made.
     """
     model = find_model(name)
     bands = tuple(band.name for band in model.bands)
@@ -135,7 +135,7 @@ def measure(
                 done = sum(len(classes) for _, classes, _ in finished)
             taken = time.perf_counter() - begun
             assert done == height
-            # The first map found the batch too, so the second is a little shorter than asked.
+            # The first map also determined the batch, so the second is a little shorter than `seconds`.
             (batch,) = sweep.batches
             rows = max(rows, min(4096, int(rows * seconds / taken) + 1))
         pixels, rate = height * width / taken, tiles.rows * tiles.cols / taken
@@ -165,17 +165,17 @@ def _job(model: ModelSpec, source: Strips, tiles: TileGrid, session: NetworkSess
 
 
 def _alone(graph: Any, shape: tuple[int, int, int, int], seconds: float) -> float:
-    """Tiles a second of a network that is fed from its device."""
+    """Return tiles per second of a network with tiles in device memory."""
     device = torch.device(graph.device)
     finish = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
-    given = torch.randn(shape, device=device)
+    batch = torch.randn(shape, device=device)
     for _ in range(6):
-        graph.on_device(given)
+        graph.on_device(batch)
     finish()
     begun, calls = time.perf_counter(), 0
     while time.perf_counter() - begun < seconds:
         for _ in range(4):
-            graph.on_device(given)
+            graph.on_device(batch)
         finish()
         calls += 4
     return shape[0] * calls / (time.perf_counter() - begun)

@@ -1,1 +1,1 @@
-"""Learning: labelled rasters to a bundle, and how right maps are."""
+"""Train networks on labelled rasters, and evaluate the accuracy of maps."""

@@ -16,7 +16,7 @@ from geoseg.bundles.find import find_model
 from geoseg.change.change_map import map_change
 from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Window
-from geoseg.learn.samples import find_samples, places, read_chip
+from geoseg.learn.samples import find_samples, read_chip, sample_windows
 from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.methane.facility_map import map_facilities
 from geoseg.run_record import RunRecord
@@ -215,7 +215,7 @@ def test_chips_are_read_as_maps_are_made(tmp_path: Path) -> None:
             "labels": {"files": "label/{id}.tif"},
         }
     )
-    (place,) = places(find_samples(data), data)
+    (place,) = sample_windows(find_samples(data), data)
     with _open(scene) as opened:
         window = opened.grid.window
         for atmosphere in ("surface", "toa", None):

@@ -62,8 +62,8 @@ def test_a_trial_on_the_cpu(tmp_path: Path) -> None:
     assert all(float(row[2]) > 0 and row[4] == "-" for row in maps), "nobody says how busy a processor is"
     assert all(float(row[3].rstrip("%")) > 0 for row in maps[1:])
     text = "\n".join(missing)
-    assert "GPUs: --cpu was said" in text
-    assert "TensorRT: there is no GPU here" in text
+    assert "GPUs: --cpu was given" in text
+    assert "TensorRT: no GPU is available" in text
 
 
 def test_networks_are_written_here_and_measured_there(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_gpu_without_torch_for_it(use_tensorrt: UseTensorRt, tmp_path: Path) -
     assert ended.value.code == 0
     text = out.read_text()
     assert "Measured on Stand-in GPU" in text
-    assert "reaches no GPU here" in text
+    assert "has no GPU" in text
     assert [line.split("|")[3].strip() for line in text.splitlines() if line.startswith("| ViT")] == [
         "fp16",
         "int8",

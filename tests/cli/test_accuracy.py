@@ -57,7 +57,7 @@ def test_draw(mapped: Path, tmp_path: Path, geoseg: Geoseg) -> None:
 def test_estimate(mapped: Path, points: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     out, err = geoseg("evaluate", "area", mapped, points, "-o", tmp_path / "report")
     assert "overall accuracy 0.9" in out
-    assert "200 points used, 0 left out" in out
+    assert "200 points used, 0 not used" in out
     assert "producer's accuracy" in out
     assert "warning" not in err
     told = json.loads(geoseg("evaluate", "area", mapped, points, "--json")[0])
@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_said(mapped: Path, points: Path, tmp_path: Path, g
     assert "'truth'" in err
     geoseg("evaluate", "sample", mapped, "-n", 100, "-o", tmp_path / "a.gpkg")
     _, err = geoseg("evaluate", "area", tmp_path / "a.gpkg", points, code=3)
-    assert "map of polygons; give the class raster" in err
+    assert "has polygons; give the class raster" in err
     _, err = geoseg("evaluate", "maps", tmp_path / "a.gpkg", code=2)
     assert "is a map, no config" in err
     _, err = geoseg("evaluate", "area", tmp_path / "none.tif", points, code=3)

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from geoseg.flood.choose import choose_method, find_candidates
 from geoseg.flood.session import WaterSession
-from geoseg.learn.samples import find_samples, places, read_chip
+from geoseg.learn.samples import find_samples, read_chip, sample_windows
 from geoseg.learn.train.config import read_config
 from geoseg.methods.accuracy import count, main_score
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
@@ -50,7 +50,7 @@ def score(config: str, data: Path, kind: str, method: str, only: Sequence[str] =
     counts = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for place in places(find_samples(spec.data), spec.data):
+        for place in sample_windows(find_samples(spec.data), spec.data):
             chip = read_chip(place, spec.data, bands)
             water = mapped(chip.pixels, bands, kind, method).astype(np.uint8)
             counts.append(count(chip.label, water, 2))

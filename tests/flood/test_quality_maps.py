@@ -15,8 +15,8 @@ from geoseg.change.change_map import map_change
 from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Window
 from geoseg.learn.samples import DataSpec, ImageSpec, LabelSpec
-from geoseg.learn.samples.chips import Place, read_chip
-from geoseg.learn.samples.finding import find_samples
+from geoseg.learn.samples.chips import SampleWindow, read_chip
+from geoseg.learn.samples.sample_files import find_samples
 from geoseg.run_record import RunRecord
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import NOT_MAPPED, ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
@@ -164,7 +164,9 @@ def test_hidden_pixels_are_neither_trained_on_nor_judged(tmp_path: Path) -> None
             labels=LabelSpec(files="label/{id}.tif"),
         )
         (sample,) = find_samples(data)
-        place = Place(sample=sample, window=Window(row=0, col=0, height=SIDE, width=SIDE), centre=(0.0, 0.0))
+        place = SampleWindow(
+            sample=sample, window=Window(row=0, col=0, height=SIDE, width=SIDE), centre=(0.0, 0.0)
+        )
         chip = read_chip(place, data, ("green", "swir16"))
         np.testing.assert_array_equal(chip.label != 255, expected)
 

@@ -32,7 +32,7 @@ def test_values_are_read_and_replaced() -> None:
         ("units: reflectance\n", "", "units is missing"),
         ("epochs: 4", "epochs: none", r"line \d+: loop\.epochs: should be a valid integer"),
         ("value: 1, label", "value: 0, label", "two classes have the same value"),
-        ("codes: {1: 0, 2: 1}", "codes: {1: 0, 2: 5}", "labels.codes names class 5"),
+        ("codes: {1: 0, 2: 1}", "codes: {1: 0, 2: 5}", "labels.codes: class 5 does not exist"),
         ("tile: 96", "tile: [96", "not valid YAML"),
     ],
 )  # fmt: skip

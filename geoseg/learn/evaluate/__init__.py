@@ -1,1 +1,1 @@
-"""How right maps are: the commands' own maps against labels, with intervals, calibration and pictures."""
+"""Evaluate maps with labels and reference samples: accuracy with confidence intervals, and calibration."""

@@ -1,4 +1,4 @@
-"""Accuracy and area of a finished map, by a reference sample of points."""
+"""Estimate accuracy and area of a map from a reference sample of points."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
-from geoseg.learn.evaluate.finished_map import NOT_SEEN, ClassMap, Stratum
-from geoseg.learn.evaluate.pairing import EMPTY, mapped_classes, reference_classes
-from geoseg.learn.evaluate.sample_reading import KnownStratum, read_points
+from geoseg.learn.evaluate.class_raster import NOT_OBSERVED, ClassRaster, Stratum
+from geoseg.learn.evaluate.point_classes import EMPTY, mapped_classes, reference_classes
+from geoseg.learn.evaluate.sample_reading import read_points
 from geoseg.learn.evaluate.sample_writing import REFERENCE
 from geoseg.messages import collecting, warn
 from geoseg.methods.area_estimate import FEWEST, AreaEstimate, estimate
@@ -24,127 +24,125 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaReport:
-    """What a sample says of a map."""
+    """Accuracy and areas of a map, estimated from a sample."""
 
     map: str
+    """Path of the map."""
     sample: str
+    """Path of the sample."""
     classes: tuple[Stratum, ...]
-    """(K,) classes mapped or found by the sample; 0 pixels where not mapped."""
+    """(K,) classes of the map and of the sample; 0 pixels where a class is not mapped."""
     counts: NDArray[np.int64]
-    """(K, K) points: rows what they are mapped as, columns what they are."""
+    """(K, K) error matrix in points: map classes in rows, reference classes in columns."""
     estimate: AreaEstimate
     """Areas in m², or in pixels where the map has no CRS."""
     left_out: Mapping[str, int]
-    """Points that do not count, by why."""
-    drawn_here: bool
-    """Whether the sample is a stratified random one of this map, as far as can be told."""
+    """Number of unused points by reason."""
+    drawn_from_map: bool
+    """Whether the strata of the sample are those of this map."""
     warnings: tuple[RunWarning, ...]
 
     @property
-    def located(self) -> bool:
-        """Whether areas are in m²."""
+    def georeferenced(self) -> bool:
+        """Whether the map has a CRS, so that areas are in m²."""
         return self.classes[0].area_m2 is not None
 
 
-def judge_area(path: str, sample: Path, *, column: str = REFERENCE) -> AreaReport:
-    """Compare a map with a sample and estimate areas.
+def estimate_area(path: str, sample: Path, *, column: str = REFERENCE) -> AreaReport:
+    """Compare a map with a reference sample, and estimate accuracy and areas.
 
     Args:
-        path: a class raster.
-        sample: points; see `read_points`.
-        column: of the sample: class numbers or labels; empty: not known.
+        path: the class raster.
+        sample: the points; see `read_points`.
+        column: column of the sample with class numbers or labels; points with an empty entry are not used.
 
     Raises:
-        SceneError: one of both cannot be read, they do not fit, a class is unknown, or nothing is left.
+        SceneError: map or sample cannot be read, a class is unknown, or a mapped class has no point.
     """
     points = read_points(sample, column)
-    with ClassMap(path) as classes:
-        strata = classes.census()
-        known = {stratum.value: stratum.label for stratum in strata} | classes.labels
-        truth = reference_classes(points.reference, known, sample, path)
-        mapped, inside = mapped_classes(points, classes, sample)
-        uneven = classes.uneven
-    seen = mapped != NOT_SEEN
-    used = seen & (truth != EMPTY)
+    with ClassRaster(path) as raster:
+        strata = raster.census()
+        legend = {stratum.value: stratum.label for stratum in strata} | raster.labels
+        reference = reference_classes(points.reference, legend, sample, path)
+        mapped, inside = mapped_classes(points, raster, sample)
+        unequal_areas = raster.pixels_differ_in_area
+    observed = mapped != NOT_OBSERVED
+    used = observed & (reference != EMPTY)
     left_out = {
         "outside the map": int((~inside).sum()),
-        "where the map observed nothing": int((inside & ~seen).sum()),
-        f"without {column}": int((seen & ~used).sum()),
+        "where the map observed nothing": int((inside & ~observed).sum()),
+        f"without {column}": int((observed & ~used).sum()),
     }
     if not used.any():
         raise SceneError(
-            f"{sample}: no point can be used: {_listed(left_out) or 'it holds none'}; fill in the column "
-            f"{column} with class numbers or labels"
+            f"{sample}: no point can be used ({_listed(left_out) or 'the file has no points'}); fill in the "
+            f"column {column} with class numbers or labels"
         )
-    own = _present(strata, known, truth[used])
-    values = [item.value for item in own]
-    counts = np.zeros((len(own), len(own)), np.int64)
-    np.add.at(counts, (np.searchsorted(values, mapped[used]), np.searchsorted(values, truth[used])), 1)
-    _need_points(own, counts, sample)
-    reason = _not_drawn_here(points.strata, own, counts)
-    with collecting() as found:
-        _warn(left_out, reason, own, counts, sample)
-        if uneven:
+    classes = _all_classes(strata, legend, reference[used])
+    values = [item.value for item in classes]
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(counts, (np.searchsorted(values, mapped[used]), np.searchsorted(values, reference[used])), 1)
+    _require_points(classes, counts, sample)
+    reason = _other_design(points.strata, classes, counts)
+    with collecting() as messages:
+        _warn(left_out, reason, classes, counts, sample)
+        if unequal_areas:
             warn(
                 LOG,
                 "pixels-of-unequal-area",
-                f"{path}: its pixels differ in area by more than a tenth, but points count as if drawn evenly"
-                " over the ground; warp the map to an equal-area CRS first",
+                f"{path}: pixel areas differ by more than 10 %, but the estimate assumes equal pixel areas; "
+                "warp the map to an equal-area CRS first",
             )
     return AreaReport(
         map=path,
         sample=str(sample),
-        classes=own,
+        classes=classes,
         counts=counts,
-        estimate=estimate(counts, np.array([item.size for item in own])),
+        estimate=estimate(counts, np.array([item.size for item in classes])),
         left_out=left_out,
-        drawn_here=not reason,
-        warnings=run_warnings(found.warnings),
+        drawn_from_map=not reason,
+        warnings=run_warnings(messages.warnings),
     )
 
 
-def _present(
-    strata: Sequence[Stratum], known: Mapping[int, str], truth: NDArray[np.int64]
+def _all_classes(
+    strata: Sequence[Stratum], legend: Mapping[int, str], reference: NDArray[np.int64]
 ) -> tuple[Stratum, ...]:
-    """Return the classes that are mapped or that points are, by value."""
-    nothing = None if strata[0].area_m2 is None else 0.0
+    """Return the classes of the map and of the sample, by value."""
+    no_area = None if strata[0].area_m2 is None else 0.0
     mapped = {stratum.value for stratum in strata}
     others = (
-        Stratum(value=value, label=known[value], pixels=0, area_m2=nothing)
-        for value in set(truth.tolist()) - mapped
+        Stratum(value=value, label=legend[value], pixels=0, area_m2=no_area)
+        for value in set(reference.tolist()) - mapped
     )
     return tuple(sorted((*strata, *others), key=lambda item: item.value))
 
 
-def _need_points(classes: Sequence[Stratum], counts: NDArray[np.int64], sample: Path) -> None:
-    """Refuse a sample that says nothing of part of the map.
-
-    Raises:
-        SceneError: a mapped class has no point.
-    """
-    bare = [
+def _require_points(classes: Sequence[Stratum], counts: NDArray[np.int64], sample: Path) -> None:
+    """Raise SceneError where a mapped class has no point."""
+    missing = [
         f"{item.label} ({item.value})"
         for item, number in zip(classes, counts.sum(axis=1).tolist(), strict=True)
         if item.pixels and not number
     ]
-    if bare:
+    if missing:
         raise SceneError(
-            f"{sample}: no point with a reference lies on {', '.join(bare)} of the map, so that areas cannot"
-            f" be estimated; add at least {FEWEST} points to each class mapped"
+            f"{sample}: no point with a reference class lies on {', '.join(missing)} of the map, so that "
+            f"areas cannot be estimated; add at least {FEWEST} points to each mapped class"
         )
 
 
-def _not_drawn_here(
-    strata: Mapping[int, KnownStratum] | None, classes: Sequence[Stratum], counts: NDArray[np.int64]
+def _other_design(
+    strata: Mapping[int, Stratum] | None, classes: Sequence[Stratum], counts: NDArray[np.int64]
 ) -> str:
-    """Say why a sample is not a stratified one of this map; empty where it is."""
+    """Return why a sample is not a stratified sample of this map; empty where it is one."""
     if strata is None:
-        return "it has no table of strata"
+        return "the sample has no table of strata"
     pixels = {item.value: item.pixels for item in classes if item.pixels}
     if {value: item.pixels for value, item in strata.items()} != pixels:
-        return "its strata are those of another map"
+        return "the strata of the sample belong to another map"
     drawn = [strata[item.value].drawn if item.value in strata else 0 for item in classes]
-    return "it holds more points than were drawn" if (counts.sum(axis=1) > drawn).any() else ""
+    return "the sample has more points than were drawn" if (counts.sum(axis=1) > drawn).any() else ""
 
 
 def _warn(
@@ -156,14 +154,16 @@ def _warn(
 ) -> None:
     if any(left_out.values()):
         warn(
-            LOG, "points-left-out", f"{sample}: {sum(left_out.values())} points left out: {_listed(left_out)}"
+            LOG,
+            "points-left-out",
+            f"{sample}: {sum(left_out.values())} points were not used: {_listed(left_out)}",
         )
     if reason:
         warn(
             LOG,
             "sample-not-of-this-map",
-            f"{sample}: was not drawn from this map by geoseg evaluate sample ({reason}); intervals hold "
-            "only for a random sample within each mapped class",
+            f"{sample}: the sample was not drawn from this map by geoseg evaluate sample ({reason}); "
+            "confidence intervals are valid only for a random sample within each mapped class",
         )
     few = [
         f"{item.label} ({item.value})"
@@ -174,10 +174,10 @@ def _warn(
         warn(
             LOG,
             "too-few-points",
-            f"{sample}: only one point lies on {', '.join(few)} of the map: intervals cannot be told; add"
-            " points",
+            f"{sample}: only one point lies on {', '.join(few)} of the map, so that confidence intervals "
+            "cannot be estimated; add points",
         )
 
 
 def _listed(left_out: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {why}" for why, number in left_out.items() if number)
+    return ", ".join(f"{number} {reason}" for reason, number in left_out.items() if number)

@@ -1,4 +1,4 @@
-"""The report of an evaluation on a labelled set: scores of models and methods, charts, the worst scenes."""
+"""Report of an evaluation on a labelled set: scores of models and methods, charts, and scenes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import JsonValue
 
 import geoseg
-from geoseg.learn.evaluate.maps import Verdict
-from geoseg.learn.evaluate.pictures import as_png, panels
-from geoseg.learn.evaluate.protocol import Result
+from geoseg.learn.evaluate.error_pictures import as_png, panels
+from geoseg.learn.evaluate.protocol import SubjectAccuracy
+from geoseg.learn.evaluate.scene_maps import SceneAccuracy
 from geoseg.learn.evaluate.score_calibration import calibration_error, curve
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.accuracy import accuracy, class_scores, interval, main_score, mean_iou
@@ -28,9 +28,9 @@ from geoseg.outputs.report import (
 )
 
 SHOWN = 4
-"""Scenes in each row of pictures: the worst, and those around the median."""
+"""Number of scenes in each row of pictures."""
 CHARTED = 6
-"""Models and methods in a chart at most."""
+"""Greatest number of models and methods in a chart."""
 SCORE_COLUMNS = (
     Column("model or method"),
     Column("score", form=".3f"),
@@ -47,24 +47,28 @@ CHIP_COLUMNS = columns(
 )
 
 
-def report_of(results: Sequence[Result], spec: TrainSpec, protocol: str, *, pictures: bool = True) -> Report:
-    """Compare what models and methods map with the labels.
+def report_of(
+    results: Sequence[SubjectAccuracy], spec: TrainSpec, protocol: str, *, pictures: bool = True
+) -> Report:
+    """Return the report of the accuracy of models and methods.
 
     Args:
-        results: at least one; the first is shown in detail.
-        spec: of the labelled set.
-        protocol: which scenes were held out.
-        pictures: whether scenes are drawn, which reads them again.
+        results: at least one; the report shows the first in detail.
+        spec: the config of the labelled set.
+        protocol: the scenes that were held out, in words.
+        pictures: whether to draw scenes, which are then read again.
     """
     first, score = results[0], main_name(spec)
     charts = [_reliability(results), _spread(results, score)]
     sections = [Section(tables=[_scores(results)]), Section(tables=[_confusion(first, spec)], charts=charts)]
     return Report(
         title=spec.title or spec.name,
-        summary=f"{score}, pixels of all {len(first.verdicts)} scenes together ({protocol})",
+        summary=f"{score}, pixels of all {len(first.scenes)} scenes together ({protocol})",
         facts={"labelled set": spec.name, "held out": protocol, "intervals": "95 %, scenes resampled"},
         sections=[*sections, *(_scenes(first, spec) if pictures else ())],
-        notes=["ECE: expected calibration error. Temperature: what logits are to be divided by."],
+        notes=[
+            "ECE: expected calibration error. Temperature: divisor of the logits that calibrates the scores."
+        ],
         data={
             "geoseg": geoseg.__version__,
             "config": spec.name,
@@ -77,21 +81,21 @@ def report_of(results: Sequence[Result], spec: TrainSpec, protocol: str, *, pict
 
 
 def main_name(spec: TrainSpec) -> str:
-    """Name the main score."""
+    """Return the name of the main score."""
     return f"IoU of {spec.classes[1].label}" if len(spec.classes) == 2 else "mean IoU"
 
 
-def _numbers(result: Result, first: Result, spec: TrainSpec) -> JsonValue:
-    """Return all numbers of a result; of all but the first also how much better the first is."""
-    chips = [verdict.counts for verdict in result.verdicts]
-    per_chip = result.per_chip or [float("nan")]
+def _numbers(result: SubjectAccuracy, first: SubjectAccuracy, spec: TrainSpec) -> JsonValue:
+    """Return the numbers of a result, with the difference to the first result."""
+    counts = [scene.counts for scene in result.scenes]
+    scores = result.scene_scores or [float("nan")]
     gain = None
-    if result is not first and len(first.verdicts) == len(result.verdicts):
-        gain = interval([verdict.counts for verdict in first.verdicts], against=chips)
+    if result is not first and len(first.scenes) == len(result.scenes):
+        gain = interval([scene.counts for scene in first.scenes], against=counts)
     return json_value(
         {
             "name": result.subject.name,
-            "chips": len(chips),
+            "chips": len(counts),
             "score": result.score,
             "interval": result.interval,
             "first_is_better_by": gain,
@@ -100,33 +104,37 @@ def _numbers(result: Result, first: Result, spec: TrainSpec) -> JsonValue:
             "classes": [
                 {
                     "class": entry.label,
-                    "iou": own.iou,
-                    "f1": own.f1,
-                    "precision": own.precision,
-                    "recall": own.recall,
-                    "pixels": own.support,
+                    "iou": item.iou,
+                    "f1": item.f1,
+                    "precision": item.precision,
+                    "recall": item.recall,
+                    "pixels": item.support,
                 }
-                for entry, own in zip(spec.classes, class_scores(result.counts), strict=True)
+                for entry, item in zip(spec.classes, class_scores(result.counts), strict=True)
             ],
             "confusion": result.counts.tolist(),
             "per_chip": {
-                name: float(np.quantile(per_chip, share))
+                name: float(np.quantile(scores, share))
                 for name, share in (("min", 0), ("q25", 0.25), ("median", 0.5), ("q75", 0.75), ("max", 1))
             },
             "calibration_error": result.calibration_error,
             "temperature": result.temperature,
             "reliability": curve(result.reliability),
-            "unseen_pixels": sum(verdict.unseen for verdict in result.verdicts),
+            "unseen_pixels": sum(scene.unobserved for scene in result.scenes),
             "parts": {
-                name: {"chips": len(own), "score": result.score_of(own), "interval": result.interval_of(own)}
-                for name, own in (result.parts or {}).items()
+                name: {
+                    "chips": len(part),
+                    "score": result.score_of(part),
+                    "interval": result.interval_of(part),
+                }
+                for name, part in (result.parts or {}).items()
             },
         }
     )
 
 
-def _scores(results: Sequence[Result]) -> Table:
-    """Return a row for each model and method, followed by one for each part left out."""
+def _scores(results: Sequence[SubjectAccuracy]) -> Table:
+    """Return a row for each model and method, followed by one for each part of a leave-one-out evaluation."""
     rows: list[list[Cell]] = []
     for result in results:
         second = class_scores(result.counts)[1]
@@ -138,13 +146,13 @@ def _scores(results: Sequence[Result]) -> Table:
                 second.f1,
                 second.precision,
                 second.recall,
-                float(np.median(result.per_chip)) if result.per_chip else None,
+                float(np.median(result.scene_scores)) if result.scene_scores else None,
                 result.calibration_error,
                 result.temperature,
             ]
         )
-        for name, own in (result.parts or {}).items():
-            score, span = result.score_of(own), _span(result.interval_of(own))
+        for name, part in (result.parts or {}).items():
+            score, span = result.score_of(part), _span(result.interval_of(part))
             rows.append([f"  without {name}", score, span, *[""] * (len(SCORE_COLUMNS) - 3)])
     return Table(columns=SCORE_COLUMNS, rows=rows)
 
@@ -153,39 +161,39 @@ def _span(interval: tuple[float, float]) -> str:
     return f"{interval[0]:.3f}–{interval[1]:.3f}"
 
 
-def _confusion(result: Result, spec: TrainSpec) -> Table:
+def _confusion(result: SubjectAccuracy, spec: TrainSpec) -> Table:
     names = [entry.label for entry in spec.classes]
     return Table(
-        title=f"{result.subject.name}: confusion matrix, pixels",
+        title=f"{result.subject.name}: error matrix, pixels",
         columns=[Column("label \\ map"), *(Column(name, form=",") for name in names)],
         rows=[[name, *counts] for name, counts in zip(names, result.counts.tolist(), strict=True)],
     )
 
 
-def _chips(results: Sequence[Result]) -> Table:
+def _chips(results: Sequence[SubjectAccuracy]) -> Table:
     """Return a row for each scene of each model and method."""
     rows: list[list[Cell]] = [
         [
             result.subject.name,
-            verdict.sample.id,
-            verdict.sample.region,
-            f"{main_score(verdict.counts):.5f}",
-            f"{accuracy(verdict.counts):.5f}",
-            int(verdict.counts.sum()),
-            verdict.unseen,
-            f"{calibration_error(verdict.reliability):.5f}",
+            scene.sample.id,
+            scene.sample.region,
+            f"{main_score(scene.counts):.5f}",
+            f"{accuracy(scene.counts):.5f}",
+            int(scene.counts.sum()),
+            scene.unobserved,
+            f"{calibration_error(scene.reliability):.5f}",
         ]
         for result in results
-        for verdict in result.verdicts
+        for scene in result.scenes
     ]
     return Table(columns=CHIP_COLUMNS, rows=rows)
 
 
-def _reliability(results: Sequence[Result]) -> Chart:
+def _reliability(results: Sequence[SubjectAccuracy]) -> Chart:
     lines = [
         Series(
             name=result.subject.name,
-            points=[(mean, right) for mean, right, _ in curve(result.reliability)],
+            points=[(mean, correct) for mean, correct, _ in curve(result.reliability)],
             markers=True,
         )
         for result in results[:CHARTED]
@@ -193,18 +201,18 @@ def _reliability(results: Sequence[Result]) -> Chart:
     return Chart(
         title="Reliability",
         x_label="mean score of the mapped class",
-        y_label="share of pixels that are right",
+        y_label="share of correct pixels",
         series=[Series(name="perfect calibration", points=[(0, 0), (1, 1)], guide=True), *lines],
         x_range=(0, 1),
         y_range=(0, 1),
     )
 
 
-def _spread(results: Sequence[Result], score: str) -> Chart:
+def _spread(results: Sequence[SubjectAccuracy], score: str) -> Chart:
     lines = []
     for result in results[:CHARTED]:
-        ranks = np.linspace(0, 1, len(result.per_chip)).tolist()
-        points = list(zip(ranks, sorted(result.per_chip), strict=True))
+        ranks = np.linspace(0, 1, len(result.scene_scores)).tolist()
+        points = list(zip(ranks, sorted(result.scene_scores), strict=True))
         lines.append(Series(name=result.subject.name, points=points))
     return Chart(
         title="Scenes, from worst to best",
@@ -216,22 +224,23 @@ def _spread(results: Sequence[Result], score: str) -> Chart:
     )
 
 
-def _scenes(result: Result, spec: TrainSpec) -> list[Section]:
-    """Draw image, label and errors of the worst scenes and of those around the median."""
-    scored = [verdict for verdict in result.verdicts if not np.isnan(main_score(verdict.counts))]
-    scored.sort(key=lambda verdict: main_score(verdict.counts))
+def _scenes(result: SubjectAccuracy, spec: TrainSpec) -> list[Section]:
+    """Return pictures of image, label and errors, for the worst scenes and those around the median."""
+    scored = [scene for scene in result.scenes if not np.isnan(main_score(scene.counts))]
+    scored.sort(key=lambda scene: main_score(scene.counts))
     middle = max(0, len(scored) // 2 - SHOWN // 2)
     groups = {"Worst scenes": scored[:SHOWN], "Median scenes": scored[middle : middle + SHOWN]}
     return [
         Section(
             title=title,
-            text="Image, label, errors: blue is right, orange is missed, red is mapped wrongly.",
-            pictures=[_picture(verdict, spec) for verdict in own],
+            text="Image, label, errors: correct pixels are blue, omission errors orange, commission errors "
+            "red.",
+            pictures=[_picture(scene, spec) for scene in scenes],
         )
-        for title, own in groups.items()
+        for title, scenes in groups.items()
     ]
 
 
-def _picture(verdict: Verdict, spec: TrainSpec) -> Picture:
-    caption = f"{verdict.sample.id}: {main_score(verdict.counts):.3f}"
-    return Picture(png=as_png(panels(verdict, spec)), caption=caption)
+def _picture(scene: SceneAccuracy, spec: TrainSpec) -> Picture:
+    caption = f"{scene.sample.id}: {main_score(scene.counts):.3f}"
+    return Picture(png=as_png(panels(scene, spec)), caption=caption)

@@ -1,4 +1,4 @@
-"""A bundle in int8: quantised on calibration tiles, and kept only if its maps are as right."""
+"""Quantise a bundle to int8 with calibration tiles, and check the accuracy of its maps."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from geoseg.engine.normalise import Normaliser, fit_to_scene
 from geoseg.errors import ModelError, OutputError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.learn.evaluate.maps import judge
+from geoseg.learn.evaluate.scene_maps import map_and_compare
 from geoseg.learn.evaluate.subjects import Subject
-from geoseg.learn.samples import Place, Sample, find_samples, places, split
+from geoseg.learn.samples import Sample, SampleWindow, find_samples, sample_windows, split
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.accuracy import main_score
@@ -34,34 +34,37 @@ from geoseg.scenes.threshold_sample import sample as sample_blocks
 from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import to_graph
 
-MOST_TILES = 64
-"""Calibration tiles."""
+MAX_TILES = 64
+"""Greatest number of calibration tiles."""
 
-WORST_DROP = 0.005
-"""Score that int8 may cost."""
+MAX_LOSS = 0.005
+"""Greatest permitted loss of the main score by int8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantised:
-    """What came of it."""
+    """The result of a quantisation."""
 
     model: ModelSpec
     score: float
+    """Main score of the int8 maps."""
     score_fp32: float
+    """Main score of the fp32 maps."""
     mib: float
+    """Size of the weights in MiB."""
 
 
 class _Tiles(CalibrationDataReader):  # type: ignore[misc]
-    """Hands calibration tiles to the quantiser, one by one."""
+    """Calibration tiles for ONNX Runtime."""
 
     def __init__(self, name: str, tiles: Sequence[NDArray[np.float32]]) -> None:
-        """Take tiles for an input, each a batch of one in the graph's order of axes."""
+        """Store tiles for an input, each a batch of one with the axes of the graph."""
         self._name = name
-        self._left: Iterator[NDArray[np.float32]] = iter(tiles)
+        self._remaining: Iterator[NDArray[np.float32]] = iter(tiles)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Return the next."""
-        tile = next(self._left, None)
+        """Return the next tile; None at the end."""
+        tile = next(self._remaining, None)
         return None if tile is None else {self._name: np.ascontiguousarray(tile)}
 
 
@@ -69,31 +72,33 @@ class _Tiles(CalibrationDataReader):  # type: ignore[misc]
 def quantise(
     source: Path, bundle: Path, spec: TrainSpec, progress: Progress, *, overwrite: bool = False
 ) -> Quantised:
-    """Write a bundle's network in int8 (static, QDQ, symmetric, weights per channel).
+    """Write the network of a bundle in int8 (static, QDQ, symmetric, weights per channel).
 
-    Symmetric and with biases in float32, so that TensorRT reads it too. OpenVINO and onnxruntime run the
+    Quantisation is symmetric and biases are float32, as TensorRT requires; OpenVINO and ONNX Runtime run the
     same file.
 
     Args:
         source: the bundle.
         bundle: folder to write.
-        spec: training config: its train part calibrates; its test part, else val, judges.
-        progress: is told how far it is.
-        overwrite: whether a bundle there may be replaced.
+        spec: training config; its train part calibrates, its test part (else val) is evaluated.
+        progress: receives the number of scenes done.
+        overwrite: whether to replace an existing bundle.
 
     Raises:
-        ModelError: the int8 maps score more than half a point below those of fp32; nothing is written.
-        UsageError: the split holds nothing out to judge by.
+        ModelError: the score of the int8 maps is more than `MAX_LOSS` below that of fp32.
+        UsageError: the split has no test and no val part.
         OutputError: the bundle exists, is the source itself, or cannot be written.
     """
     if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle}: exists; say --overwrite to replace it")
+        raise OutputError(f"{bundle} exists; use --overwrite to replace it")
     model = find_model(str(source))
-    dealt = split(places(find_samples(spec.data), spec.data), spec.split)
-    held = dealt["test"] or dealt["val"]
-    if not held:
-        raise UsageError("the split holds nothing out: int8 cannot be judged")
-    tiles = calibration_tiles(model, dealt["train"], spec)
+    roles = split(sample_windows(find_samples(spec.data), spec.data), spec.split)
+    evaluated = roles["test"] or roles["val"]
+    if not evaluated:
+        raise UsageError(
+            "the split has no test or val part to evaluate the int8 network on; set one in the config"
+        )
+    tiles = calibration_tiles(model, roles["train"], spec)
     header = read_header(model.weights)
     name = model.input_name or header.inputs[0].name
     with scratch_folder() as scratch:
@@ -124,43 +129,46 @@ def quantise(
         architecture = architecture_of(model)
         trial = write_bundle(scratch / "bundle", small, architecture=architecture)
         fp32, int8 = (
-            _score(str(path), held, spec, scratch / path.name, progress)
+            _score(str(path), evaluated, spec, scratch / path.name, progress)
             for path in (model.weights.parent, trial.weights.parent)
         )
-        if int8 < fp32 - WORST_DROP:
+        if int8 < fp32 - MAX_LOSS:
             raise ModelError(
-                f"int8 maps score {int8:.4f}, fp32 maps {fp32:.4f}: more than {WORST_DROP:g} is lost, so "
-                f"{bundle} was not written"
+                f"the score of the int8 maps is {int8:.4f}, that of the fp32 maps {fp32:.4f}; the loss is "
+                f"greater than {MAX_LOSS:g}, so {bundle} was not written"
             )
         written = write_bundle(bundle, small, architecture=architecture, card=_card(model, fp32, int8))
     return Quantised(model=written, score=int8, score_fp32=fp32, mib=written.weights.stat().st_size / 2**20)
 
 
 def calibration_tiles(
-    model: ModelSpec, windows: Sequence[Place], spec: TrainSpec
+    model: ModelSpec, windows: Sequence[SampleWindow], spec: TrainSpec
 ) -> list[NDArray[np.float32]]:
-    """Read normalised tiles (C, tile, tile) of evenly spread training windows."""
-    step = max(1, len(windows) // MOST_TILES)
+    """Return normalised tiles (C, side, side) of evenly spread training windows."""
+    step = max(1, len(windows) // MAX_TILES)
     bands = tuple(band.name for band in model.bands)
-    fitted: dict[Sample, Normaliser] = {}
-    found = []
-    for place in windows[::step][:MOST_TILES]:
+    normalisers: dict[Sample, Normaliser] = {}
+    tiles = []
+    for place in windows[::step][:MAX_TILES]:
         with stacked_source(place.sample, spec.data, bands, model.atmosphere) as source:
-            if place.sample not in fitted:
-                fitted[place.sample] = Normaliser(fit_to_scene(model, sample_blocks(source, bands)))
+            if place.sample not in normalisers:
+                normalisers[place.sample] = Normaliser(fit_to_scene(model, sample_blocks(source, bands)))
             longest = max(place.window.height, place.window.width)
             side = min(model.tile, -(-longest // model.multiple) * model.multiple)
             window = replace(place.window, height=side, width=side)
-            found.append(fitted[place.sample](source.read(window, bands)))
-    return found
+            tiles.append(normalisers[place.sample](source.read(window, bands)))
+    return tiles
 
 
-def _score(model: str, held: Sequence[Place], spec: TrainSpec, folder: Path, progress: Progress) -> float:
-    verdicts = judge(Subject(name=model, model=model), held, spec, folder / "maps", progress)
-    return main_score(np.sum([verdict.counts for verdict in verdicts], axis=0))
+def _score(
+    model: str, windows: Sequence[SampleWindow], spec: TrainSpec, folder: Path, progress: Progress
+) -> float:
+    scenes = map_and_compare(Subject(name=model, model=model), windows, spec, folder / "maps", progress)
+    return main_score(np.sum([scene.counts for scene in scenes], axis=0))
 
 
 def _card(model: ModelSpec, fp32: float, int8: float) -> str:
     card = model.weights.parent / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {model.name}\n"
-    return f"{text}\nThis is its int8 version: {int8:.4f} where fp32 scores {fp32:.4f}, on held-out scenes.\n"
+    scores = f"its score on held-out scenes is {int8:.4f}, that of fp32 {fp32:.4f}"
+    return f"{text}\nThis is the int8 version; {scores}.\n"

@@ -1,4 +1,4 @@
-"""How QGIS shows a drawn sample: a list of classes to choose from, and what the map says out of sight."""
+"""QGIS style and form of a sample: a list of classes for the reference, with the map class hidden."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree
 
 HIDDEN = ("map_class", "map_label")
-"""Columns that would tell interpreters what the map says."""
+"""Columns with the map class, which interpreters must not see."""
 
 _HEADER = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _MARKER = {
@@ -24,7 +24,7 @@ def sample_qml(labels: Mapping[int, str]) -> str:
     """Return a QGIS style of the layer `sample`: one hollow symbol for all points, and its form.
 
     Args:
-        labels: classes that `reference` may be.
+        labels: label of each class that `reference` can have.
     """
     root = ElementTree.Element(
         "qgis", version="3.22.0", styleCategories="Symbology|Fields|Forms|AttributeTable"
@@ -53,7 +53,7 @@ def sample_qml(labels: Mapping[int, str]) -> str:
 
 
 def _widget(fields: ElementTree.Element, name: str, kind: str) -> ElementTree.Element:
-    """Add how a column is edited; return where its options go."""
+    """Add the edit widget of a column, and return the element for its options."""
     field = ElementTree.SubElement(fields, "field", name=name)
     widget = ElementTree.SubElement(field, "editWidget", type=kind)
     return ElementTree.SubElement(ElementTree.SubElement(widget, "config"), "Option", type="Map")

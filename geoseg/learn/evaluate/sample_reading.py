@@ -1,4 +1,4 @@
-"""Reference samples as people bring them: points of any vector file or table, and what each really is."""
+"""Read reference samples: points with a reference class, from a vector file or a table."""
 
 from __future__ import annotations
 
@@ -18,47 +18,40 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.inputs import opened
+from geoseg.learn.evaluate.class_raster import Stratum
 from geoseg.learn.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
 from geoseg.scenes.polygon_files import opened_vector
 
 _AXES = (("lon", "lat"), ("x", "y"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownStratum:
-    """A class of the map that a sample was drawn from."""
-
-    pixels: int
-    drawn: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:
-    """A sample as read."""
+    """The points of a sample."""
 
     x: NDArray[np.float64]
-    """(n,) NaN where a row has no place."""
+    """(n,) NaN where a row has no coordinates."""
     y: NDArray[np.float64]
     """(n,)"""
     crs: CRS | None
-    """None: coordinates are those of a map without CRS."""
+    """CRS of the coordinates; None: the coordinates of a map without CRS."""
     reference: NDArray[np.object_]
-    """(n,) numbers, texts or None, as they stand there."""
-    strata: Mapping[int, KnownStratum] | None
-    """By class; None where the file does not tell how it was drawn."""
+    """(n,) class numbers, labels or None, as in the file."""
+    strata: Mapping[int, Stratum] | None
+    """Strata from which the sample was drawn, by class, without their areas; None: not in the file."""
 
 
 def read_points(path: Path, column: str = REFERENCE) -> Points:
     """Read a sample.
 
     Args:
-        path: `.csv` with columns lon and lat (WGS 84), or x and y; else any vector file, of which the layer
-            `sample` is read, or else the first one.
-        column: with what each point really is.
+        path: `.csv` with columns lon and lat (WGS 84) or x and y, or a vector file with the layer `sample`;
+            without this layer, its first layer is read.
+        column: column with the reference class.
 
     Raises:
-        SceneReadError: the file is missing or cannot be read.
-        SceneError: the column is missing, or the file holds something else than points.
+        SceneReadError: the file does not exist or cannot be read.
+        SceneError: the column is missing, or a geometry is not a point.
     """
     if not path.exists():  # a file geodatabase is a folder
         raise SceneReadError(f"{path} does not exist; check the path")
@@ -75,44 +68,52 @@ def _from_vector(path: Path, column: str) -> Points:
     layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
     layer = SAMPLE_LAYER if SAMPLE_LAYER in layers else layers[0] if layers else None
     if layer is None:
-        raise SceneError(f"{path}: holds no layer; give a sample of points")
-    _need(path, column, [str(name) for name in pyogrio.read_info(path, layer=layer)["fields"]])
+        raise SceneError(f"{path}: the file has no layer; give a sample of points")
+    _require_column(path, column, [str(name) for name in pyogrio.read_info(path, layer=layer)["fields"]])
     meta, _, wkb, (values,) = raw.read(path, layer=layer, columns=[column], force_2d=True)
     if wkb is None:
-        raise SceneError(f"{path}: its layer {layer} has no geometry; give a sample of points")
+        raise SceneError(f"{path}: the layer {layer} has no geometry; give a sample of points")
     shapes = np.asarray(shapely.from_wkb(wkb), object)
     single = (shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT) & (
         shapely.get_num_geometries(shapes) == 1
     )
     shapes[single] = shapely.get_geometry(shapes[single], 0)
-    there = ~shapely.is_missing(shapes)
-    if not (shapely.get_type_id(shapes[there]) == shapely.GeometryType.POINT).all():
-        raise SceneError(f"{path}: its layer {layer} holds other geometries than points; give points")
+    present = ~shapely.is_missing(shapes)
+    if not (shapely.get_type_id(shapes[present]) == shapely.GeometryType.POINT).all():
+        raise SceneError(
+            f"{path}: the layer {layer} has geometries other than points; give a sample of points"
+        )
     try:
         crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
     except CRSError as error:
-        raise SceneError(f"{path}: its CRS {meta['crs']!r} is not understood: {error}") from error
+        raise SceneError(f"{path}: the CRS {meta['crs']!r} cannot be read: {error}") from error
     return Points(
         x=shapely.get_x(shapes),
         y=shapely.get_y(shapes),
-        # GeoPackages without a CRS call it "undefined", on a plane or on the globe.
+        # A GeoPackage without a CRS has an "undefined" Cartesian or geographic CRS.
         crs=None if crs is None or crs.is_engineering or "ndefined" in crs.name else crs,
         reference=np.asarray(values, object),
-        strata=_strata_of(path) if STRATA_TABLE in layers else None,
+        strata=_read_strata(path) if STRATA_TABLE in layers else None,
     )
 
 
-def _strata_of(path: Path) -> Mapping[int, KnownStratum] | None:
-    """Return the table of strata; None where it is not such a table."""
+def _read_strata(path: Path) -> Mapping[int, Stratum] | None:
+    """Read the table of strata; None where its columns are different."""
     meta, _, _, fields = raw.read(path, layer=STRATA_TABLE)
     table = dict(zip(map(str, meta["fields"]), fields, strict=True))
-    return _known([dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)])
+    return _strata([dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)])
 
 
-def _known(rows: Sequence[Mapping[str, object]]) -> Mapping[int, KnownStratum] | None:
+def _strata(rows: Sequence[Mapping[str, object]]) -> Mapping[int, Stratum] | None:
     try:
         return {
-            int(str(row["class"])): KnownStratum(pixels=int(str(row["pixels"])), drawn=int(str(row["drawn"])))
+            (value := int(str(row["class"]))): Stratum(
+                value=value,
+                label=str(row.get("label", "")),
+                pixels=int(str(row["pixels"])),
+                area_m2=None,
+                drawn=int(str(row["drawn"])),
+            )
             for row in rows
         }
     except (KeyError, ValueError):
@@ -123,20 +124,20 @@ def _from_csv(path: Path, column: str) -> Points:
     rows, names = _table(path)
     axes = next((pair for pair in _AXES if set(pair) <= set(names)), None)
     if axes is None:
-        raise SceneError(f"{path}: has no columns lon and lat (or x and y, for a map without CRS)")
-    _need(path, column, names)
-    beside = strata_path(path)
+        raise SceneError(f"{path}: columns lon and lat are missing (x and y for a map without CRS)")
+    _require_column(path, column, names)
+    strata_file = strata_path(path)
     return Points(
         x=np.array([_number(path, row[axes[0]], line) for line, row in enumerate(rows, start=2)], float),
         y=np.array([_number(path, row[axes[1]], line) for line, row in enumerate(rows, start=2)], float),
         crs=CRS.from_epsg(4326) if axes == _AXES[0] else None,
         reference=np.array([row[column] for row in rows], object),
-        strata=_known(_table(beside)[0]) if beside.is_file() else None,
+        strata=_strata(_table(strata_file)[0]) if strata_file.is_file() else None,
     )
 
 
 def _table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Return rows and column names; a byte order mark is what spreadsheets put first."""
+    """Read rows and column names; spreadsheets may add a byte order mark."""
     opened(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, restval="")
@@ -149,11 +150,12 @@ def _number(path: Path, text: str, line: int) -> float:
     try:
         return float(text)
     except ValueError:
-        raise SceneError(f"{path}, line {line}: {text!r} is no coordinate") from None
+        raise SceneError(f"{path}, line {line}: {text!r} is not a coordinate") from None
 
 
-def _need(path: Path, column: str, names: Sequence[str]) -> None:
+def _require_column(path: Path, column: str, names: Sequence[str]) -> None:
     if column not in names:
         raise SceneError(
-            f"{path}: has no column {column!r} but {', '.join(names) or 'none at all'}; say --column NAME"
+            f"{path}: the column {column!r} is missing; columns are {', '.join(names) or 'none'}; use "
+            f"--column NAME"
         )

@@ -1,4 +1,4 @@
-"""A drawn sample as a file that people fill in: a GeoPackage, or a table of comma-separated values."""
+"""Write a sample for interpretation as GeoPackage or CSV."""
 
 from __future__ import annotations
 
@@ -16,99 +16,99 @@ import geoseg
 from geoseg.errors import UsageError
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles, check_writable
-from geoseg.learn.evaluate.sample_drawing import Drawn
+from geoseg.learn.evaluate.sample_drawing import DrawnSample
 from geoseg.learn.evaluate.sample_form import sample_qml
 
 SAMPLE_LAYER = "sample"
 STRATA_TABLE = "strata"
 REFERENCE = "reference"
-"""The column that interpreters fill in."""
+"""Column with the reference class, which interpreters fill in."""
 
 SUFFIXES = (".gpkg", ".csv")
 
 
 def strata_path(path: Path) -> Path:
-    """Where the strata of a sample in a CSV file lie."""
+    """Return the path of the strata of a sample in a CSV file."""
     return path.with_suffix(f".{STRATA_TABLE}{path.suffix}")
 
 
 def sample_targets(path: Path) -> tuple[Path, ...]:
-    """Name every file that writing a sample to `path` makes.
+    """Return the paths of all files of a sample.
 
     Raises:
-        UsageError: the suffix names no format.
+        UsageError: the suffix is not that of a format.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise UsageError(f"{path}: a sample is written as {' or '.join(SUFFIXES)}, not {path.suffix!r}")
+        raise UsageError(f"{path}: a sample is a {' or '.join(SUFFIXES)} file, not {path.suffix!r}")
     return (path,) if suffix == ".gpkg" else (path, strata_path(path))
 
 
 def check_sample(path: Path, map_path: str, *, overwrite: bool) -> None:
-    """Find out before any work whether a sample can be written.
+    """Check before the computation that a sample can be written.
 
     Raises:
-        UsageError: the suffix names no format.
+        UsageError: the suffix is not that of a format.
         OutputError: a file cannot be written, exists without `overwrite`, or is the map.
     """
     check_writable(sample_targets(path), overwrite, inputs=(Path(map_path),))
 
 
-def write_sample(drawn: Drawn, path: Path, *, overwrite: bool) -> tuple[Path, ...]:
-    """Write points and strata; returns the files.
+def write_sample(drawn: DrawnSample, path: Path, *, overwrite: bool) -> tuple[Path, ...]:
+    """Write points and strata, and return the paths.
 
     Raises:
-        UsageError: the suffix names no format.
-        OutputError: a file exists without `overwrite`, or cannot be written; nothing is left behind.
+        UsageError: the suffix is not that of a format.
+        OutputError: a file exists without `overwrite`, or cannot be written; then no file is written.
     """
     targets = sample_targets(path)
     with OutputFiles(targets, overwrite=overwrite) as beside, writing(path):
-        places = [beside.path(target) for target in targets]
-        if len(places) == 1:
-            _write_geopackage(drawn, places[0])
+        temporary = [beside.path(target) for target in targets]
+        if len(temporary) == 1:
+            _write_geopackage(drawn, temporary[0])
         else:
-            _write_csv(places[0], _rows(drawn))
-            _write_csv(places[1], strata_rows(drawn))
+            _write_csv(temporary[0], _rows(drawn))
+            _write_csv(temporary[1], strata_rows(drawn))
         beside.commit()
     return targets
 
 
-def _names(drawn: Drawn) -> list[str]:
-    """Return what each point is mapped as."""
+def _names(drawn: DrawnSample) -> list[str]:
+    """Return the label of the map class of each point."""
     return [drawn.labels[value] for value in drawn.classes.tolist()]
 
 
-def strata_rows(drawn: Drawn) -> list[dict[str, object]]:
-    """Return the table of strata: class, label, pixels, area_m2, drawn."""
+def strata_rows(drawn: DrawnSample) -> list[dict[str, object]]:
+    """Return the table of strata with class, label, pixels, area_m2 and drawn."""
     return [
         {
-            "class": item.stratum.value,
-            "label": item.stratum.label,
-            "pixels": item.stratum.pixels,
-            "area_m2": item.stratum.area_m2,
+            "class": item.value,
+            "label": item.label,
+            "pixels": item.pixels,
+            "area_m2": item.area_m2,
             "drawn": item.drawn,
         }
         for item in drawn.strata
     ]
 
 
-def _rows(drawn: Drawn) -> list[dict[str, object]]:
-    """Return the points as rows; nine decimals of a degree are a tenth of a millimetre."""
-    located = drawn.grid.crs is not None
-    across, along = ("lon", "lat") if located else ("x", "y")
-    first, second = drawn.lonlat if located else drawn.xy
+def _rows(drawn: DrawnSample) -> list[dict[str, object]]:
+    """Return the points as rows, with coordinates rounded to nine decimals (0.1 mm)."""
+    georeferenced = drawn.grid.crs is not None
+    x_name, y_name = ("lon", "lat") if georeferenced else ("x", "y")
+    xs, ys = drawn.lonlat if georeferenced else drawn.xy
     return [
         {
             "id": index,
-            across: round(x, 9),
-            along: round(y, 9),
+            x_name: round(x, 9),
+            y_name: round(y, 9),
             "map_class": value,
             "map_label": label,
             REFERENCE: "",
             "comment": "",
         }
         for index, (x, y, value, label) in enumerate(
-            zip(first.tolist(), second.tolist(), drawn.classes.tolist(), _names(drawn), strict=True), start=1
+            zip(xs.tolist(), ys.tolist(), drawn.classes.tolist(), _names(drawn), strict=True), start=1
         )
     ]
 
@@ -120,8 +120,8 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def _write_geopackage(drawn: Drawn, path: Path) -> None:
-    """Write the layer, the strata, and the style that QGIS looks for in `layer_styles`."""
+def _write_geopackage(drawn: DrawnSample, path: Path) -> None:
+    """Write points, strata and the QGIS style in the table `layer_styles`."""
     count, crs = len(drawn.classes), drawn.grid.crs
     points = np.asarray(shapely.to_wkb(shapely.points(*drawn.xy)), object)
     empty = np.full(count, True)
@@ -150,8 +150,8 @@ def _write_geopackage(drawn: Drawn, path: Path) -> None:
         _write_table(path, "layer_styles", [_style(drawn)])
 
 
-def _style(drawn: Drawn) -> dict[str, object]:
-    """Return a row of the table in which QGIS looks for a layer's default style."""
+def _style(drawn: DrawnSample) -> dict[str, object]:
+    """Return the row of the QGIS default style in the table `layer_styles`."""
     return {
         "f_table_catalog": "",
         "f_table_schema": "",
@@ -161,15 +161,15 @@ def _style(drawn: Drawn) -> dict[str, object]:
         "styleQML": sample_qml(drawn.labels),
         "styleSLD": "",
         "useAsDefault": True,
-        "description": "A list of classes for the reference; what the map says is hidden",
+        "description": "A list of classes for the reference; the map class is hidden",
         "owner": "",
-        # QGIS orders styles by it.
+        # QGIS sorts styles by this column.
         "update_time": np.datetime64("now", "ms"),
     }
 
 
 def _write_table(path: Path, name: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Add a table without geometry; columns of None only are real numbers."""
+    """Add a table without geometry; a column without values has real numbers."""
     raw.write(
         path,
         None,

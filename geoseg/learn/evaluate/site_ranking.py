@@ -1,4 +1,4 @@
-"""How well scene classifiers rank sites: scores of a bundle beside what stands there."""
+"""Evaluate how well scene classifiers rank labelled sites."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geoseg.bundles.find import find_classifier
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError, SceneError, UsageError
-from geoseg.learn.samples.labelled_sites import Site, SiteImage, by_role, find_sites, read_site, truth_of
+from geoseg.learn.samples.labelled_sites import Site, SiteImage, by_role, find_sites, read_site, site_classes
 from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.messages import held, note
 from geoseg.methods.ranking import Intervals, intervals, macro, per_class
@@ -23,49 +23,49 @@ from geoseg.spec import ClassifierSpec, SensorInput
 LOG = logging.getLogger(__name__)
 
 ROLES = ("test", "val", "train", "all")
-"""Parts of a split."""
+"""Values of the option `--on`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ranking:
-    """The scores of one classifier."""
+    """Scores and reference classes of sites, for one classifier."""
 
     name: str
-    truth: NDArray[np.bool_]
-    """(N, K)."""
+    reference: NDArray[np.bool_]
+    """(N, K) presence of each class at each site."""
     scores: NDArray[np.float32]
-    """(N, K)."""
+    """(N, K) scores, 0..1."""
     intervals: Intervals
 
     @property
     def average_precision(self) -> tuple[float, ...]:
-        """Of every class; NaN without a positive."""
-        return per_class(self.truth, self.scores)
+        """Average precision of each class; NaN where no site has the class."""
+        return per_class(self.reference, self.scores)
 
     @property
     def macro(self) -> float:
-        """Mean over the classes."""
+        """Mean average precision over the classes."""
         return macro(self.average_precision)
 
     @property
     def positives(self) -> tuple[int, ...]:
-        """Sites of every class."""
-        return tuple(int(value) for value in self.truth.sum(axis=0))
+        """Number of sites of each class."""
+        return tuple(int(value) for value in self.reference.sum(axis=0))
 
 
 def sites_of(spec: SceneTrainSpec, role: str) -> tuple[Site, ...]:
-    """Return the sites of a part of the split, or `all`.
+    """Return the sites of a part of the split, or all sites where the role is `all`.
 
     Raises:
-        UsageError: there is no such part, or it is empty.
+        UsageError: the part does not exist, or has no site.
         SceneError: the sites cannot be read.
     """
     if role not in ROLES:
-        raise UsageError(f"--on {role!r} is none of {', '.join(ROLES)}")
-    found = by_role(find_sites(spec.data, spec.sensors, spec.classes), role)
-    if not found:
-        raise UsageError(f"the table holds nothing out for {role}; say --on val, or --on all")
-    return found
+        raise UsageError(f"--on {role!r} is not one of {', '.join(ROLES)}")
+    sites = by_role(find_sites(spec.data, spec.sensors, spec.classes), role)
+    if not sites:
+        raise UsageError(f"the table has no sites for --on {role}; use --on val or --on all")
+    return sites
 
 
 def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], progress: Progress) -> Ranking:
@@ -73,97 +73,100 @@ def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], progress: Prog
 
     Args:
         model: name or path of a scene classifier.
-        spec: says where each sensor's images lie.
-        sites: that are judged.
-        progress: is told how far it is.
+        spec: the config of the labelled sites.
+        sites: sites to score.
+        progress: receives the number of sites done.
 
     Raises:
-        ModelError: the model is no scene classifier, or has other classes than the config.
+        ModelError: the model is not a scene classifier, or lacks a class of the config.
         SceneError: an image cannot be read.
     """
-    found = find_classifier(model)
-    columns = _columns(found, spec)
-    sources = _sources(found, spec)
+    bundle = find_classifier(model)
+    columns = _columns(bundle, spec)
+    sources = _sources(bundle, spec)
     with held():
-        opened = open_classifier(found)
+        opened = open_classifier(bundle)
     try:
-        scores = _score(found, opened.classifier, sites, sources, progress)
+        scores = _score(bundle, opened.classifier, sites, sources, progress)
     finally:
         opened.classifier.close()
-    truth, scores = truth_of(sites), scores[:, columns]
-    return Ranking(name=found.name, truth=truth, scores=scores, intervals=intervals(truth, scores))
+    reference, scores = site_classes(sites), scores[:, columns]
+    spans = intervals(reference, scores)
+    return Ranking(name=bundle.name, reference=reference, scores=scores, intervals=spans)
 
 
 def _columns(model: ClassifierSpec, spec: SceneTrainSpec) -> list[int]:
-    """Where the model's output has each class of the config."""
+    """Return the position of each class of the config in the output of the model."""
     labels = [entry.label for entry in model.classes]
     missing = [entry.label for entry in spec.classes if entry.label not in labels]
     if missing:
         raise ModelError(
-            f"model {model.name} has no class {missing[0]!r}, which the config names; it has "
+            f"model {model.name} has no class {missing[0]!r} of the config; its classes are "
             f"{', '.join(labels)}"
         )
     return [labels.index(entry.label) for entry in spec.classes]
 
 
 Sources = tuple[tuple[SensorInput, int, SiteImage] | None, ...]
-"""Of each input: the input, the sensor's position in the config, how its images are opened."""
+"""For each input: the input, the position of its sensor in the config, and the options that open images."""
 
 
 def _sources(model: ClassifierSpec, spec: SceneTrainSpec) -> Sources:
-    """Find the config's sensor of each input of a model; what the model says of pixels and units counts."""
-    places = {sensor.name: index for index, sensor in enumerate(spec.sensors)}
-    found: list[tuple[SensorInput, int, SiteImage] | None] = []
-    for given in model.inputs:
-        index = places.get(given.name)
+    """Return the sensor of the config for each input; units and pixel size are those of the model."""
+    positions = {sensor.name: index for index, sensor in enumerate(spec.sensors)}
+    sources: list[tuple[SensorInput, int, SiteImage] | None] = []
+    for item in model.inputs:
+        index = positions.get(item.name)
         if index is None:
-            note(LOG, f"input {given.name} of {model.name} is no sensor of the config: it is given zeros")
-            found.append(None)
+            note(
+                LOG,
+                f"input {item.name} of {model.name} is not a sensor of the config: its values are set "
+                f"to zero",
+            )
+            sources.append(None)
             continue
-        image = spec.sensors[index].model_copy(update={"units": given.units, "resolution": given.resolution})
-        found.append((given, index, image))
-    if not any(found):
+        image = spec.sensors[index].model_copy(update={"units": item.units, "resolution": item.resolution})
+        sources.append((item, index, image))
+    if not any(sources):
         raise ModelError(
-            f"model {model.name} has inputs {', '.join(given.name for given in model.inputs)}, the config "
-            f"sensors {', '.join(places)}: none in common"
+            f"model {model.name} has the inputs {', '.join(item.name for item in model.inputs)}, but the "
+            f"config has the sensors {', '.join(positions)}; at least one must be the same"
         )
-    return tuple(found)
+    return tuple(sources)
 
 
 def _score(
     model: ClassifierSpec, classifier: Classifier, sites: Sequence[Site], sources: Sources, progress: Progress
 ) -> NDArray[np.float32]:
-    """(N, K) scores, batch by batch."""
+    """Return the (N, K) scores of sites, computed in batches."""
     parts = []
     for start in range(0, len(sites), classifier.batch):
         part = sites[start : start + classifier.batch]
         batch = {
-            given.name: np.zeros(
-                (len(part), len(given.bands), model.side(given), model.side(given)), np.float32
-            )
-            for given in model.inputs
+            item.name: np.zeros((len(part), len(item.bands), model.side(item), model.side(item)), np.float32)
+            for item in model.inputs
         }
-        for place, site in enumerate(part):
-            if not _fill(batch, place, site, model, sources):
-                raise SceneError(f"site {site.id} has no image of a sensor that {model.name} looks through")
+        for row, site in enumerate(part):
+            if not _fill(batch, row, site, model, sources):
+                raise SceneError(f"site {site.id} has no image of a sensor of {model.name}")
         parts.append(classifier(batch))
         progress(min(start + classifier.batch, len(sites)), len(sites), "sites")
     return np.concatenate(parts)
 
 
 def _fill(
-    batch: dict[str, NDArray[np.float32]], place: int, site: Site, model: ClassifierSpec, sources: Sources
+    batch: dict[str, NDArray[np.float32]], row: int, site: Site, model: ClassifierSpec, sources: Sources
 ) -> bool:
-    """Read what there is of a site; False where there is nothing."""
-    seen = False
+    """Read the images of a site into a row of the batch; return whether there is an image."""
+    has_image = False
     for source in sources:
         if source is None:
             continue
-        given, index, image = source
+        item, index, image = source
         path = site.files[index]
         if path is not None:
-            names = [band.name for band in given.bands]
-            pixels = read_site(path, image, names, model.side(given), site, given.atmosphere)
-            Normaliser(given)(pixels, batch[given.name][place])
-            seen = True
-    return seen
+            names = [band.name for band in item.bands]
+            pixels = read_site(path, image, names, model.side(item), site, item.atmosphere)
+            Normaliser(item)(pixels, batch[item.name][row])
+            has_image = True
+    return has_image

@@ -1,4 +1,4 @@
-"""The report of scene classifiers: average precision over sites."""
+"""Report of scene classifiers: average precision over sites."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from geoseg.outputs.report import Cell, Chart, Column, Report, Section, Series, 
 
 MEAN = "mean over the classes"
 MARKED = 60
-"""Sites up to which each is a marker on the curves."""
+"""Number of sites below which curves have markers."""
 
 
 def report_of(
     rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec, protocol: str
 ) -> Report:
-    """Report how well classifiers rank sites.
+    """Return the report of how well classifiers rank sites.
 
     Args:
-        rankings: at least one.
-        sites: that they ranked, in the order of their scores.
-        spec: of the labelled sites.
-        protocol: which sites were held out.
+        rankings: scores of at least one classifier.
+        sites: the sites, in the order of the scores.
+        spec: the config of the labelled sites.
+        protocol: the sites that were held out, in words.
     """
     published, citation = None, []
     if spec.published is not None:
@@ -38,11 +38,11 @@ def report_of(
             "citation": spec.published.citation,
             "average_precision": spec.published.average_precision,
         }
-        citation = [f"* not ours: published for {spec.published.what} ({spec.published.citation})"]
+        citation = [f"* published by others for {spec.published.what} ({spec.published.citation})"]
     charts = [_precision_recall(rankings, index, entry.label) for index, entry in enumerate(spec.classes)]
     return Report(
         title=spec.title or spec.name,
-        summary=f"average precision over {len(sites)} sites ({protocol}), 95 % intervals",
+        summary=f"average precision over {len(sites)} sites ({protocol}), 95 % confidence intervals",
         facts={"labelled sites": spec.name, "held out": protocol, "intervals": "95 %, sites resampled"},
         sections=[Section(tables=[_table(rankings, spec)], charts=charts)],
         notes=citation,
@@ -59,11 +59,11 @@ def report_of(
 
 
 def _numbers(item: Ranking, spec: SceneTrainSpec) -> JsonValue:
-    own = zip(spec.classes, item.average_precision, item.intervals.classes, item.positives, strict=True)
+    classes = zip(spec.classes, item.average_precision, item.intervals.classes, item.positives, strict=True)
     return json_value(
         {
             "name": item.name,
-            "sites": len(item.truth),
+            "sites": len(item.reference),
             "score": item.macro,
             "interval": item.intervals.macro,
             "classes": [
@@ -72,24 +72,24 @@ def _numbers(item: Ranking, spec: SceneTrainSpec) -> JsonValue:
                     "average_precision": value,
                     "interval": span,
                     "positives": count,
-                    "prevalence": count / len(item.truth),
+                    "prevalence": count / len(item.reference),
                 }
-                for entry, value, span, count in own
+                for entry, value, span, count in classes
             ],
         }
     )
 
 
 def _table(rankings: Sequence[Ranking], spec: SceneTrainSpec) -> Table:
-    """Return a row for each class, a column for each classifier; published numbers last."""
+    """Return a row for each class and a column for each classifier, with published scores last."""
     published = spec.published.average_precision if spec.published else {}
     heads = [*columns("class", "positives", *(item.name for item in rankings))]
     rows: list[list[Cell]] = []
     for index, entry in enumerate(spec.classes):
-        own = (
+        values = (
             _with_interval(item.average_precision[index], item.intervals.classes[index]) for item in rankings
         )
-        rows.append([entry.label, rankings[0].positives[index], *own])
+        rows.append([entry.label, rankings[0].positives[index], *values])
     rows.append([MEAN, "", *(_with_interval(item.macro, item.intervals.macro) for item in rankings)])
     if published:
         heads.append(Column("published*", form=".3f"))
@@ -103,35 +103,37 @@ def _with_interval(value: float, span: tuple[float, float]) -> str:
 
 
 def _scores(rankings: Sequence[Ranking], sites: Sequence[Site], spec: SceneTrainSpec) -> Table:
-    """Return a row for each site and classifier: the classes present, and the scores."""
+    """Return a row for each site and classifier with reference classes and scores."""
     labels = [entry.label for entry in spec.classes]
     names = ["subject", "id", "split", *labels, *(f"score: {label}" for label in labels)]
     rows: list[list[Cell]] = []
     for item in rankings:
-        for site, truth, scores in zip(sites, item.truth.astype(int).tolist(), item.scores, strict=True):
-            rows.append([item.name, site.id, site.role, *truth, *(f"{score:.6f}" for score in scores)])
+        for site, reference, scores in zip(
+            sites, item.reference.astype(int).tolist(), item.scores, strict=True
+        ):
+            rows.append([item.name, site.id, site.role, *reference, *(f"{score:.6f}" for score in scores)])
     return Table(columns=columns(*names), rows=rows)
 
 
 def _precision_recall(rankings: Sequence[Ranking], index: int, label: str) -> Chart:
-    """Draw precision over recall for one class; a classifier without positives has no line."""
+    """Return the chart of precision over recall of a class; without positives there is no line."""
     lines = [
         Series(
             name=item.name,
-            points=_curve(item.truth[:, index], item.scores[:, index]),
-            markers=len(item.truth) < MARKED,
+            points=_curve(item.reference[:, index], item.scores[:, index]),
+            markers=len(item.reference) < MARKED,
         )
         for item in rankings
-        if item.truth[:, index].any()
+        if item.reference[:, index].any()
     ]
     return Chart(
         title=label, x_label="recall", y_label="precision", series=lines, x_range=(0, 1), y_range=(0, 1)
     )
 
 
-def _curve(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[tuple[float, float]]:
-    """Return recall and precision from the greatest score down."""
+def _curve(reference: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[tuple[float, float]]:
+    """Return recall and precision in order of decreasing score."""
     order = np.argsort(-scores, kind="stable")
-    right = np.cumsum(truth[order])
-    recall, precision = right / right[-1], right / np.arange(1, len(truth) + 1)
+    right = np.cumsum(reference[order])
+    recall, precision = right / right[-1], right / np.arange(1, len(reference) + 1)
     return list(zip(recall.tolist(), precision.tolist(), strict=True))

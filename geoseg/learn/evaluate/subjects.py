@@ -1,4 +1,4 @@
-"""What is evaluated: a bundle, or a classical method with its options."""
+"""The models and methods whose maps are evaluated."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ CHANGE_OPTIONS = (*OPTIONS, "smooth", "normalise", "alpha", "coregister")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Something that makes maps."""
+    """A model, or a classical method with its options."""
 
     name: str
-    """What people call it."""
+    """Name in reports."""
     model: str | None = None
     """Name or path of a bundle."""
     options: dict[str, str] = field(default_factory=dict)
-    """Fields of a `FloodSpec` or `ChangeSpec` of a classical method."""
+    """Fields of a `FloodSpec` or `ChangeSpec`, for a classical method."""
 
 
 def method_subject(text: str, task: str = "flood") -> Subject:
-    """Read a method with options as they stand on the command line: `sar-vh --threshold -20`.
+    """Parse a method with command-line options, for example `sar-vh --threshold -20`.
 
-    Every option has a value: `mad --coregister true`.
+    Every option requires a value: `mad --coregister true`.
 
     Raises:
-        UsageError: there is no such method or option, or a value makes no sense.
+        UsageError: the method or an option does not exist, or a value is invalid.
     """
     name, *words = shlex.split(text) or [""]
     change = task == "change"
     known = tuple(change_methods()) if change else (CLASSICAL, *method_names())
     if name not in known:
         what = "change" if change else "water"
-        raise UsageError(f"no {what} method {name!r}; there are {', '.join(known)}")
+        raise UsageError(f"unknown {what} method {name!r}; methods are {', '.join(known)}")
     allowed = {f"--{option}": option for option in (CHANGE_OPTIONS if change else OPTIONS)}
     options = {"method": name}
     for option, value in zip(words[::2], words[1::2], strict=False):
         if option not in allowed:
-            raise UsageError(f"--method {text!r}: {option} is none of {', '.join(allowed)}")
+            raise UsageError(f"--method {text!r}: {option} is not one of {', '.join(allowed)}")
         options[allowed[option]] = value
     if len(words) % 2:
         raise UsageError(f"--method {text!r}: {words[-1]} has no value")

@@ -1,7 +1,7 @@
-"""Labelled rasters: found in pairs, read with the label on the image's grid, split without leaking."""
+"""Labelled images: find them, read each with its label on one grid, and split them."""
 
-from geoseg.learn.samples.chips import Chip, Place, places, read_chip
-from geoseg.learn.samples.finding import Sample, find_samples
+from geoseg.learn.samples.chips import Chip, SampleWindow, read_chip, sample_windows
+from geoseg.learn.samples.sample_files import Sample, find_samples
 from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, LabelSpec, SplitSpec
 from geoseg.learn.samples.splits import Role, split
 from geoseg.methods.accuracy import IGNORE
@@ -12,12 +12,12 @@ __all__ = [
     "DataSpec",
     "ImageSpec",
     "LabelSpec",
-    "Place",
     "Role",
     "Sample",
+    "SampleWindow",
     "SplitSpec",
     "find_samples",
-    "places",
     "read_chip",
+    "sample_windows",
     "split",
 ]

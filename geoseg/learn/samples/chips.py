@@ -1,4 +1,4 @@
-"""Samples become arrays: physical values and classes on the image's own grid."""
+"""Read samples as arrays: physical values and classes on the grid of the first image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import BandError, SceneError
 from geoseg.grid import Grid, Window
-from geoseg.learn.samples.finding import Sample
+from geoseg.learn.samples.sample_files import Sample
 from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, LabelSpec
 from geoseg.methods.accuracy import IGNORE
 from geoseg.scenes import Scene, Source, open_scene
@@ -22,56 +22,56 @@ from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import Atmosphere, SceneSpec
 from geoseg.spec.presets import sensors
 
-PLACE = 1024
-"""Pixels a side of the windows that a large image is cut into."""
+WINDOW_SIDE = 1024
+"""Side in pixels of the windows that a large image is divided into."""
 
 LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A window of a sample: what is trained on at once."""
+class SampleWindow:
+    """A window of a sample, the unit that a split assigns to training, validation or testing."""
 
     sample: Sample
     window: Window
     centre: tuple[float, float]
-    """x and y in the image's CRS, or column and row without one."""
+    """x and y in the CRS of the image; column and row where the image has no CRS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chip:
-    """A labelled window in memory."""
+    """The pixels and labels of a window."""
 
-    place: Place
+    place: SampleWindow
     pixels: NDArray[np.float32]
-    """(B, H, W) physical; NaN where not observed."""
+    """(B, H, W) physical values; NaN where not observed."""
     label: NDArray[np.uint8]
     """(H, W) class 0..K-1; `IGNORE` where unlabelled or not observed."""
 
 
-def places(samples: Sequence[Sample], data: DataSpec) -> tuple[Place, ...]:
-    """Cut samples into windows of at most `PLACE`² pixels; small images stay whole.
+def sample_windows(samples: Sequence[Sample], data: DataSpec) -> tuple[SampleWindow, ...]:
+    """Divide each sample into windows of at most `WINDOW_SIDE`² pixels.
 
     Raises:
         SceneReadError: an image cannot be read.
     """
-    found = []
+    windows = []
     for sample in samples:
         with opened_image(sample.images[0], data.images[0]) as scene:
             grid = scene.grid
-            for row in range(0, grid.height, PLACE):
-                for col in range(0, grid.width, PLACE):
-                    height, width = min(PLACE, grid.height - row), min(PLACE, grid.width - col)
-                    across, down = col + width / 2, row + height / 2
+            for row in range(0, grid.height, WINDOW_SIDE):
+                for col in range(0, grid.width, WINDOW_SIDE):
+                    height, width = min(WINDOW_SIDE, grid.height - row), min(WINDOW_SIDE, grid.width - col)
+                    x, y = col + width / 2, row + height / 2
                     t = grid.transform
-                    centre = (t.a * across + t.b * down + t.c, t.d * across + t.e * down + t.f)
+                    centre = (t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f)
                     window = Window(row=row, col=col, height=height, width=width)
-                    found.append(Place(sample=sample, window=window, centre=centre))
-    return tuple(found)
+                    windows.append(SampleWindow(sample=sample, window=window, centre=centre))
+    return tuple(windows)
 
 
 def scene_spec(path: Path, image: ImageSpec) -> SceneSpec:
-    """Say how an image is opened."""
+    """Return the request that opens an image."""
     return SceneSpec(
         paths=(str(path),),
         bands={name: f"{path}:{index}" for name, index in image.bands.items()},
@@ -83,30 +83,30 @@ def scene_spec(path: Path, image: ImageSpec) -> SceneSpec:
 
 @contextmanager
 def opened_image(path: Path, image: ImageSpec) -> Iterator[Scene]:
-    """Open an image as the mapping commands open a scene."""
+    """Open an image in the way the mapping commands open a scene."""
     with open_scene(scene_spec(path, image), sensors()) as scene:
         yield scene
 
 
 def read_chip(
-    place: Place, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
+    place: SampleWindow, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
 ) -> Chip:
-    """Read a window with its label.
+    """Read the pixels and labels of a window.
 
     Args:
-        place: what to read.
-        data: how files are opened and codes understood.
-        bands: names in the network's order; those of a further image carry its prefix.
-        atmosphere: which reflectance the network is to know; see `scenes.dark_object_scene.as_trained`.
+        place: the window.
+        data: the options that open the files, and the meaning of label values.
+        bands: names in the order of the network's channels; bands of a second image have its prefix.
+        atmosphere: the kind of reflectance to train on; see `scenes.dark_object_scene.as_trained`.
 
     Raises:
         SceneReadError: a file cannot be read.
         BandError: a band is missing.
-        SceneError: the label cannot be brought to the image's grid, or holds a code that nothing explains.
+        SceneError: the label cannot be resampled to the grid of the image, or has an undefined value.
     """
     with stacked_source(place.sample, data, bands, atmosphere) as source:
         values = source.read(place.window, bands).physical()
-        _hide(values, bands, data)
+        _apply_nodata(values, bands, data)
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
     label[np.isnan(values).any(axis=0)] = IGNORE
     return Chip(place=place, pixels=values, label=label)
@@ -116,7 +116,7 @@ def read_chip(
 def stacked_source(
     sample: Sample, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
 ) -> Iterator[Source]:
-    """Open all images of a sample on the grid of the first; see `read_chip`.
+    """Open all images of a sample on the grid of the first image; for the arguments see `read_chip`.
 
     Raises:
         SceneReadError: a file cannot be read.
@@ -131,57 +131,61 @@ def stacked_source(
 
 
 def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> Source:
-    """All images on the grid of the first."""
-    own = [
+    """Return all images on the grid of the first image."""
+    names_of = [
         tuple(
             band.removeprefix(f"{image.prefix}:") for band in bands if band.rpartition(":")[0] == image.prefix
         )
         for image in data.images
     ]
-    if not own[0]:
-        raise BandError("the network takes no band of the first image")
-    first = scenes[0].select(own[0])
+    if not names_of[0]:
+        raise BandError(
+            "bands: no band of the first image is listed; the first image must supply at least one band"
+        )
+    first = scenes[0].select(names_of[0])
     layers = [
         StackLayer(source=scene.select(names), prefix=image.prefix)
-        for scene, names, image in zip(scenes[1:], own[1:], data.images[1:], strict=True)
+        for scene, names, image in zip(scenes[1:], names_of[1:], data.images[1:], strict=True)
         if names
     ]
     return Stack(first, layers) if layers else first
 
 
-def _hide(values: NDArray[np.float32], bands: Sequence[str], data: DataSpec) -> None:
-    """Make pixels that a file's `nodata` names NaN in all bands."""
+def _apply_nodata(values: NDArray[np.float32], bands: Sequence[str], data: DataSpec) -> None:
+    """Set pixels to NaN in all bands where all bands of an image have its `nodata` value."""
     for image in data.images:
         if image.nodata is None:
             continue
-        own = [i for i, band in enumerate(bands) if band.rpartition(":")[0] == image.prefix]
-        values[:, (values[own] == image.nodata).all(axis=0)] = np.nan
+        indices = [i for i, band in enumerate(bands) if band.rpartition(":")[0] == image.prefix]
+        values[:, (values[indices] == image.nodata).all(axis=0)] = np.nan
 
 
 def read_label(path: Path, spec: LabelSpec, grid: Grid, window: Window) -> NDArray[np.uint8]:
-    """Read classes on an image's grid: rasters by the nearest pixel, polygons burnt.
+    """Read the label of a window on the grid of the image.
+
+    A raster is resampled by nearest neighbour; polygons are rasterised.
 
     Args:
-        path: of the label.
-        spec: what its codes mean.
-        grid: of the image.
-        window: of it.
+        path: the label file.
+        spec: the meaning of its values.
+        grid: the grid of the image.
+        window: on this grid.
 
     Returns:
-        (H, W) classes 0..K-1; `IGNORE` where the label says nothing or does not reach.
+        (H, W) classes 0..K-1; `IGNORE` where the label has no class or no data.
 
     Raises:
         SceneReadError: the file cannot be read.
-        SceneError: it cannot be aligned, or holds a code that is neither in `codes` nor in `ignore`.
+        SceneError: it cannot be aligned, or has a value that is neither in `codes` nor in `ignore`.
     """
     if not is_raster(path):
         vector = open_vector_layer(path, LABEL).onto(grid)
-        burnt = vector.read(window, (LABEL,))
-        return np.where(burnt.valid, burnt.data[0] * np.uint8(spec.inside), IGNORE).astype(np.uint8)
+        rasterised = vector.read(window, (LABEL,))
+        return np.where(rasterised.valid, rasterised.data[0] * np.uint8(spec.inside), IGNORE).astype(np.uint8)
     layer = open_raster_layer(path, LABEL, categorical=True, index=spec.band)
     with layer:
         same = (layer.grid.height, layer.grid.width) == (grid.height, grid.width)
-        # A label without CRS that has the image's size lies pixel on pixel; anything else is warped.
+        # A label without a CRS that has the size of the image shares its grid; any other label is warped.
         target = layer.grid if same and layer.grid.crs is None else grid
         pixels = layer.onto(target).read(window, (LABEL,))
     return _classes(pixels.data[0], pixels.valid, spec, path)
@@ -190,16 +194,15 @@ def read_label(path: Path, spec: LabelSpec, grid: Grid, window: Window) -> NDArr
 def _classes(
     stored: NDArray[np.generic], valid: NDArray[np.bool_], spec: LabelSpec, path: Path
 ) -> NDArray[np.uint8]:
-    """Stored codes to classes."""
-    known = stored[valid]
-    codes = [int(code) for code in np.unique(known)]
+    """Convert stored values to classes."""
+    codes = [int(code) for code in np.unique(stored[valid])]
     label = np.full(stored.shape, IGNORE, np.uint8)
     for code in codes:
         if (code == IGNORE and code not in spec.codes) or code in spec.ignore:
             continue
         if spec.codes and code not in spec.codes:
             raise SceneError(
-                f"{path}: label value {code} is not explained; add it to labels.codes or labels.ignore"
+                f"{path}: label value {code} has no class; add it to labels.codes or labels.ignore"
             )
         label[valid & (stored == code)] = spec.codes.get(code, code)
     return label

@@ -1,4 +1,4 @@
-"""What describes a labelled set: where images and labels lie, what codes mean, what is held out."""
+"""Configuration of a labelled set: files of images and labels, label values, and the split."""
 
 from __future__ import annotations
 
@@ -17,100 +17,107 @@ class ImageSpec(Spec):
     """The images of one date or sensor."""
 
     files: str
-    """Pattern below the root: `{id}` and `{region}` stand for what names a sample, `*` for anything."""
+    """Pattern relative to the root: `{id}` and `{region}` match the name of a sample, `*` any text."""
     prefix: str = ""
-    """Of its band names in the network (`before:vv`); empty for the first image, whose grid is used."""
+    """Prefix of the band names (`before` in `before:vv`); empty for the first image, whose grid is used."""
     bands: dict[str, int] = {}
-    """Name to 1-based index in the file; empty: by the file's own names or its sensor's usual order."""
+    """Band index in the file, from 1, by name; empty: from the file's band names or the sensor's band
+    order."""
     sensor: str | None = None
     sar_units: SarUnits = "auto"
     clouds: Literal["auto", "product", "none"] = "auto"
-    """Whether quality layers of the product mask pixels, which then are neither trained on nor judged."""
+    """Whether quality layers of the product mask pixels; masked pixels are excluded from training and
+    evaluation."""
     nodata: float | None = None
-    """Physical value that means "not observed" where all bands of the file hold it."""
+    """Physical value that means "not observed" where all bands of the file have it."""
 
 
 class LabelSpec(Spec):
-    """The labels: a raster on any grid, or polygons."""
+    """The labels: rasters on any grid, or polygons."""
 
     files: str
-    """Pattern below the root, with the placeholders of the images."""
+    """Pattern relative to the root, with the placeholders of the images."""
     band: Annotated[int, Field(ge=1)] = 1
     codes: dict[int, int] = {}
-    """Stored value to class 0..K-1; empty: stored values are classes."""
+    """Class 0..K-1 of each stored value; empty: the stored values are the classes."""
     ignore: tuple[int, ...] = ()
-    """Stored values that say nothing, besides 255 and the file's nodata."""
+    """Stored values without a class, in addition to 255 and the nodata value of the file."""
     inside: Annotated[int, Field(ge=0, le=254)] = 1
-    """Class of what polygons cover; outside is class 0."""
+    """Class of pixels inside polygons; pixels outside have class 0."""
 
 
 class DataSpec(Spec):
     """A labelled set."""
 
     root: Path = Path()
-    """Folder that patterns and the table start from; relative to where geoseg runs."""
+    """Folder to which patterns and the table are relative; itself relative to the working directory."""
     images: Annotated[tuple[ImageSpec, ...], Field(min_length=1)]
     labels: LabelSpec
     table: Path | None = None
-    """CSV or GeoPackage with columns `id`, `image`, `label` (and `region`, `split`, `image:PREFIX`)
-    instead of patterns."""
+    """CSV or GeoPackage that replaces the patterns, with columns `id`, `image`, `label` and optionally
+    `region`, `split`, `image:PREFIX`."""
     without: tuple[str, ...] = ()
-    """Ids that are left out altogether."""
+    """Ids of samples to exclude."""
     only: tuple[str, ...] = ()
-    """Ids to keep; empty: all."""
+    """Ids of samples to use; empty: all."""
     doubtful: tuple[str, ...] = ()
-    """Ids whose label contradicts the image: never trained on, but judged like all others."""
+    """Ids of samples whose label contradicts the image: excluded from training, included in evaluation."""
 
     @model_validator(mode="after")
     def _first_image_is_plain(self) -> DataSpec:
         if self.images[0].prefix:
-            raise ValueError("the first of images has no prefix: its grid is that of the sample")
+            raise ValueError(
+                "images: the first image must not have a prefix, because its grid is the grid of the sample"
+            )
         prefixes = [image.prefix for image in self.images]
         if len(set(prefixes)) < len(prefixes):
-            raise ValueError("two images have the same prefix")
+            raise ValueError("images: two images have the same prefix")
         for pattern in (*(image.files for image in self.images), self.labels.files):
             unknown = set(re.findall(r"\{(.*?)\}", pattern)) - {"id", "region"}
             if unknown:
-                raise ValueError(f"{pattern}: {{{unknown.pop()}}} is none of {{id}}, {{region}}")
+                raise ValueError(
+                    f"{pattern}: unknown placeholder {{{unknown.pop()}}}; use {{id}} or {{region}}"
+                )
         return self
 
 
 class SplitSpec(Spec):
-    """What is kept for validation and for the test, so that neighbours do not sit on both sides."""
+    """Assignment of samples to training, validation and testing."""
 
     kind: Literal["random", "runs", "region", "strips", "files"] = "runs"
-    """`runs`: runs of consecutive ids; `strips`: bands of longitude or latitude; `files`: lists of ids."""
+    """`runs`: consecutive ids; `strips`: strips along x or y; `files`: lists of ids; `region`: by region."""
     parts: Annotated[int, Field(ge=2)] = 10
-    """How many runs, strips or random parts of equal size there are."""
+    """Number of runs, strips or random parts, all of equal size."""
     val: tuple[str, ...] = ()
-    """Parts (from 0), regions, or one file of ids a line."""
+    """Parts (from 0), regions, or one file with an id in each line, used for validation."""
     test: tuple[str, ...] = ()
-    """The same for the test: never trained on, never chosen by."""
+    """The same for testing; test samples are used neither for training nor for choosing weights."""
     axis: Literal["x", "y"] = "x"
-    """What strips are cut along."""
+    """Axis along which strips follow each other."""
     seed: int = 0
+    """Seed of the random parts."""
 
     @model_validator(mode="after")
     def _parts_exist(self) -> SplitSpec:
         both = set(self.val) & set(self.test)
         if both:
-            raise ValueError(f"{sorted(both)[0]} is in val and in test")
+            raise ValueError(f"{sorted(both)[0]} is in both val and test")
         if self.kind in {"random", "runs", "strips"}:
             wrong = [name for name in (*self.val, *self.test) if name not in map(str, range(self.parts))]
             if wrong:
-                raise ValueError(f"{wrong[0]} is no part: there are 0 to {self.parts - 1}")
+                raise ValueError(f"{wrong[0]} is not a part; parts are 0 to {self.parts - 1}")
         if self.kind == "files" and max(len(self.val), len(self.test)) > 1:
-            raise ValueError("name one file of ids for val and one for test")
+            raise ValueError("val and test take at most one file of ids each")
         return self
 
 
 def atmosphere_of(names: Iterable[str | None]) -> Atmosphere | None:
-    """Return which reflectance sensors give, by name; None where one is not named, or gives no reflectance.
+    """Return the kind of reflectance of sensors given by name.
 
-    Sensors of both kinds together give `any`.
+    `any` where sensors differ; None where a name is missing or a sensor does not measure reflectance.
     """
-    known = [sensors().get(name or "") for name in names]
-    if not known or any(item is None or item.units != "reflectance" for item in known):
+    specs = [sensors().get(name or "") for name in names]
+    if not specs or any(item is None or item.units != "reflectance" for item in specs):
         return None
-    levels: set[Atmosphere] = {"surface" if item and item.surface else "toa" for item in known}
+    levels: set[Atmosphere] = {"surface" if item and item.surface else "toa" for item in specs}
     return levels.pop() if len(levels) == 1 else "any"

@@ -1,4 +1,4 @@
-"""Which windows are trained on, and which are held out."""
+"""Assign windows to training, validation and testing."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.inputs import opened
-from geoseg.learn.samples.chips import Place
+from geoseg.learn.samples.chips import SampleWindow
 from geoseg.learn.samples.sample_spec import SplitSpec
 
 Role = Literal["train", "val", "test"]
 
 
-def split(places: Sequence[Place], spec: SplitSpec) -> Mapping[Role, tuple[Place, ...]]:
-    """Deal windows out.
+def split(places: Sequence[SampleWindow], spec: SplitSpec) -> Mapping[Role, tuple[SampleWindow, ...]]:
+    """Return the windows of each role.
 
-    Where a table says so in its column `split`, it decides; else the split's kind does. All windows of an
-    image stay together, but for strips, which cut through images. Doubtful labels are not trained on.
+    The column `split` of the table has precedence over the kind of split. All windows of an image have the
+    same role, except with strips, which divide images. Samples with doubtful labels are excluded from
+    training.
 
     Raises:
-        SceneError: no window is left to train on, or a region is not there.
+        SceneError: no window is left for training, or a region does not exist.
         SceneReadError: a list of ids cannot be read.
     """
     if any(place.sample.split for place in places):
@@ -31,23 +32,23 @@ def split(places: Sequence[Place], spec: SplitSpec) -> Mapping[Role, tuple[Place
     else:
         part = _parts(places, spec)
         roles = ["test" if p in spec.test else "val" if p in spec.val else "train" for p in part]
-    dealt: dict[Role, tuple[Place, ...]] = {}
+    by_role: dict[Role, tuple[SampleWindow, ...]] = {}
     names: tuple[Role, ...] = ("train", "val", "test")
     for name in names:
-        dealt[name] = tuple(place for place, role in zip(places, roles, strict=True) if role == name)
-    dealt["train"] = tuple(place for place in dealt["train"] if not place.sample.doubtful)
-    if not dealt["train"]:
-        raise SceneError("the split leaves nothing to train on")
-    return dealt
+        by_role[name] = tuple(place for place, role in zip(places, roles, strict=True) if role == name)
+    by_role["train"] = tuple(place for place in by_role["train"] if not place.sample.doubtful)
+    if not by_role["train"]:
+        raise SceneError("split: no window is left for training; put fewer parts into val and test")
+    return by_role
 
 
-def part_names(places: Sequence[Place], spec: SplitSpec) -> tuple[str, ...]:
-    """Name the parts that may be left out in turn: regions, runs, strips."""
+def part_names(places: Sequence[SampleWindow], spec: SplitSpec) -> tuple[str, ...]:
+    """Return the names of all parts: regions, runs or strips."""
     return tuple(dict.fromkeys(sorted(_parts(places, spec), key=lambda name: (len(name), name))))
 
 
-def _parts(places: Sequence[Place], spec: SplitSpec) -> list[str]:
-    """The part that each window belongs to, as `val` and `test` name it."""
+def _parts(places: Sequence[SampleWindow], spec: SplitSpec) -> list[str]:
+    """Return the part of each window, by the names used in `val` and `test`."""
     if spec.kind == "region":
         return _regions(places, spec)
     if spec.kind == "strips":
@@ -56,7 +57,10 @@ def _parts(places: Sequence[Place], spec: SplitSpec) -> list[str]:
     ids = list(dict.fromkeys(place.sample.id for place in places))
     if spec.kind == "files":
         listed = {path: _ids(path, ids) for path in (*spec.val, *spec.test)}
-        return [next((name for name, own in listed.items() if p.sample.id in own), "") for p in places]
+        return [
+            next((name for name, listed_ids in listed.items() if p.sample.id in listed_ids), "")
+            for p in places
+        ]
     order = np.arange(len(ids))
     if spec.kind == "random":
         order = np.random.default_rng(spec.seed).permutation(len(ids))
@@ -65,22 +69,22 @@ def _parts(places: Sequence[Place], spec: SplitSpec) -> list[str]:
 
 
 def _equal(rank: Sequence[int] | np.ndarray[tuple[int, ...], np.dtype[np.intp]], parts: int) -> list[str]:
-    """Cut ranks 0..n-1 into parts of equal size."""
+    """Return the part of each rank 0..n-1, for parts of equal size."""
     return [str(int(value) * parts // len(rank)) for value in rank]
 
 
-def _regions(places: Sequence[Place], spec: SplitSpec) -> list[str]:
+def _regions(places: Sequence[SampleWindow], spec: SplitSpec) -> list[str]:
     known = {place.sample.region for place in places}
     if known == {""}:
-        raise UsageError("split by region: no pattern has {region}, and the table no such column")
+        raise UsageError("split.kind is region, but no pattern has {region} and no table has a column region")
     absent = [name for name in (*spec.val, *spec.test) if name not in known]
     if absent:
-        raise SceneError(f"no region is called {absent[0]!r}; there are {', '.join(sorted(known))}")
+        raise SceneError(f"split: unknown region {absent[0]!r}; regions are {', '.join(sorted(known))}")
     return [place.sample.region for place in places]
 
 
 def _ids(path: str, known: Sequence[str]) -> set[str]:
-    """A list of ids, one a line."""
+    """Read a list of ids, one in each line."""
     opened(path)
     try:
         lines = Path(path).read_text(encoding="utf-8").split()
@@ -88,5 +92,5 @@ def _ids(path: str, known: Sequence[str]) -> set[str]:
         raise SceneReadError(f"{path}: the list of ids cannot be read: {error}") from error
     unknown = sorted(set(lines) - set(known))
     if unknown:
-        raise SceneError(f"{path}: no sample is called {unknown[0]!r}")
+        raise SceneError(f"{path}: no sample has the id {unknown[0]!r}")
     return set(lines)

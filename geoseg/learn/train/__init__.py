@@ -1,4 +1,4 @@
-"""Training and export: labelled rasters become a bundle. Needs the extra `train`."""
+"""Train networks on labelled rasters and export them as bundles. Requires the extra `train`."""
 
 from __future__ import annotations
 
@@ -6,5 +6,7 @@ from geoseg.errors import RuntimeMissingError
 
 
 def missing_extra(what: str, error: ImportError) -> RuntimeMissingError:
-    """Say how to get what a part of this room could not import."""
-    return RuntimeMissingError(f"{what} needs the extra `train`: pip install 'geoseg[train]' ({error})")
+    """Return the error for a failed import of the extra `train`."""
+    return RuntimeMissingError(
+        f"{what} requires the extra `train`; run pip install 'geoseg[train]' ({error})"
+    )

@@ -1,7 +1,7 @@
-"""What training pixels go through so that a network meets more sensors, seasons and noise than its set has.
+"""Augmentation of training pixels, which varies geometry, radiometry and noise.
 
-Geometry and smoothing are albumentations'; what is done to values is right for reflectance and backscatter,
-which libraries for photographs do not know.
+Geometry and smoothing come from albumentations. Changes of values are defined here, because they depend on
+whether values are reflectance or backscatter.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from geoseg.learn.samples import IGNORE
 from geoseg.learn.train.training_spec import AugmentSpec
 from geoseg.spec import Units
 
-# It would ask the network for a newer version at every import.
+# Prevents the request for a newer version at every import.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations
 
 Image = NDArray[np.float32]
 
 LEAST_LOOKS, MOST_LOOKS = 2.0, 16.0
-"""Equivalent looks of the speckle that is added."""
+"""Range of the equivalent number of looks of added speckle."""
 
 
 class Augment:
-    """Changes a crop at random; the same generator gives the same change."""
+    """Random changes of a crop; equal states of the generator give equal changes."""
 
     def __init__(self, spec: AugmentSpec, units: Units, bands: tuple[str, ...], size: int) -> None:
-        """Take what to do.
+        """Create the augmentation of a config.
 
         Args:
-            spec: which steps, how strong.
-            units: of the physical values.
-            bands: names, those of other dates with their prefix.
-            size: pixels a side of a crop.
+            spec: strength of each step.
+            units: units of the physical values.
+            bands: names; bands of other dates have a prefix.
+            size: side of the returned crop in pixels.
         """
         self._spec, self._units, self._bands = spec, units, bands
         self._dates = sorted({band.rpartition(":")[0] for band in bands})
@@ -47,22 +47,23 @@ class Augment:
         self._geometry = albumentations.Compose(steps)
 
     def scale(self, rng: np.random.Generator) -> float:
-        """Draw how many times larger pixels become."""
+        """Draw the factor of the pixel size."""
         low, high = self._spec.scale
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
     def __call__(
         self, pixels: Image, label: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[Image, NDArray[np.uint8], int | None]:
-        """Change a crop.
+        """Return a changed crop.
 
         Args:
-            pixels: (B, h, w) physical, NaN where not observed.
-            label: (h, w).
-            rng: draws everything.
+            pixels: (B, h, w) physical values, NaN where not observed.
+            label: (h, w) classes.
+            rng: random generator.
 
         Returns:
-            (B, size, size), (size, size), and the band that is to be hidden, if any.
+            (B, size, size) pixels, (size, size) classes, and the index of the band to replace by its mean;
+            None: no band.
         """
         lost = ~np.isfinite(pixels).all(axis=0)
         values = self._values(np.nan_to_num(pixels), rng)
@@ -81,27 +82,27 @@ class Augment:
         return image, label, band
 
     def _values(self, pixels: Image, rng: np.random.Generator) -> Image:
-        """What sensors, air and speckle change."""
+        """Return values with random gain, haze, speckle and noise."""
         spec = self._spec
         count = len(self._bands)
-        own = rng.normal(0, spec.gain, count)
+        band_gains = rng.normal(0, spec.gain, count)
         shared = dict(zip(self._dates, rng.normal(0, spec.shared_gain, len(self._dates)), strict=True))
-        change = (own + [shared[band.rpartition(":")[0]] for band in self._bands])[:, None, None]
+        change = (band_gains + [shared[band.rpartition(":")[0]] for band in self._bands])[:, None, None]
         out = pixels + change if self._units == "db" else pixels * np.exp(change)
         if spec.haze:
             weights = np.linspace(1, 0, count)[:, None, None] ** 2
             out = out + rng.uniform(-spec.haze / 4, spec.haze) * weights
         if spec.speckle and rng.random() < spec.speckle:
             looks = np.exp(rng.uniform(np.log(LEAST_LOOKS), np.log(MOST_LOOKS)))
-            grain = rng.gamma(looks, 1 / looks, pixels.shape)
-            out = out + 10 * np.log10(grain) if self._units == "db" else out * grain
+            speckle = rng.gamma(looks, 1 / looks, pixels.shape)
+            out = out + 10 * np.log10(speckle) if self._units == "db" else out * speckle
         if spec.noise:
             out = out + rng.normal(0, spec.noise * rng.random(), pixels.shape)
         return np.asarray(out, np.float32)
 
 
 def _rectangles(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """One to three rectangles of up to a third of a side."""
+    """Return a mask (True = hidden) of one to three rectangles with sides of up to a third of the crop."""
     mask = np.zeros(shape, np.bool_)
     for _ in range(int(rng.integers(1, 4))):
         height, width = (int(rng.integers(side // 16, side // 3 + 1)) for side in shape)

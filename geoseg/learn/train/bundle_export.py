@@ -1,4 +1,4 @@
-"""A checkpoint becomes a bundle: an ONNX file that says what it needs, its description and its card."""
+"""Export a trained network as a bundle: ONNX file with metadata, description and card."""
 
 from __future__ import annotations
 
@@ -24,41 +24,42 @@ from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.learn.train.stored import load_weights, read_description
-from geoseg.learn.train.training_module import Training
+from geoseg.learn.train.training_folder import load_weights, read_description
+from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import AnyModel, ModelBand, ModelSpec
 
 OPSET = 18
-"""Of ONNX: TensorRT reads 9 to 20, and 18 has all that these networks need."""
+"""ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
 
 INPUT, OUTPUT = "image", "scores"
 
-SMALL = 256
-"""Values; weights below are kept in float32 whatever is asked for."""
+FP16_MIN_VALUES = 256
+"""Number of values below which a weight stays float32 in an fp16 bundle."""
 
-CLOSE = 2e-3
-"""Most that scores of the exported graph may differ from those of torch, on random input."""
+MAX_DIFFERENCE = 2e-3
+"""Greatest permitted difference between scores of the exported graph and of torch, on random input."""
 
 _STATISTICS = TypeAdapter(tuple[tuple[float, float], ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What came of an export."""
+    """The result of an export."""
 
     model: AnyModel
     parity: float
     """Greatest difference of scores from torch."""
     mib: float
+    """Size of the weights in MiB."""
 
 
 def read_training(folder: Path) -> tuple[TrainSpec, tuple[tuple[float, float], ...]]:
-    """Read what a training folder says of itself: the config as used, and mean and std per band.
+    """Read the config that a training used, and mean and std of each band.
 
     Raises:
-        SceneReadError: it is no folder of a training.
+        SceneReadError: the folder has no training.
     """
     return read_description(folder, TrainSpec, _STATISTICS)
 
@@ -67,32 +68,32 @@ def load(folder: Path, checkpoint: Path | None = None) -> tuple[TrainSpec, nn.Mo
     """Load a trained network.
 
     Args:
-        folder: of the training.
-        checkpoint: instead of the one that the config keeps.
+        folder: the folder of the training.
+        checkpoint: a checkpoint that replaces the one chosen by the config.
 
     Returns:
-        Its config, the network in evaluation mode, and its description without weights.
+        The config, the network in evaluation mode, and the bundle description without weights.
 
     Raises:
-        SceneReadError: it is no folder of a training, or the checkpoint cannot be read.
-        ModelError: the checkpoint is of another network.
+        SceneReadError: the folder has no training, or the checkpoint cannot be read.
+        ModelError: the checkpoint belongs to another network.
     """
     spec, statistics = read_training(folder)
-    module = Training(spec, statistics, [1.0] * len(spec.classes), fetch=False)
+    module = SegmentationModule(spec, statistics, [1.0] * len(spec.classes), fetch=False)
     load_weights(module.network, folder, spec.loop, checkpoint)
     return spec, module.network.eval(), _description(spec, statistics)
 
 
 class Scoring(nn.Module):
-    """A network with its activation, so that programs which know none read its output rightly."""
+    """A network with its activation, so that the output of the graph is scores."""
 
     def __init__(self, network: nn.Module) -> None:
-        """Wrap a network that gives logits."""
+        """Wrap a network that returns logits."""
         super().__init__()
         self.network = network
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return (N, K, H, W) scores; one plane is that of the second of two classes."""
+        """Return (N, K, H, W) scores; a single plane is the score of the second of two classes."""
         logits: torch.Tensor = self.network(image)
         return torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
 
@@ -108,50 +109,60 @@ def export(
 ) -> Exported:
     """Write the network of a training as a bundle.
 
-    The graph has free batch, height and width, takes normalised values (mean and std stand in the
-    description, and only there) and gives scores. It is compared with torch before anything is kept.
+    The graph has variable batch, height and width, unless the network requires a fixed tile. Its input is
+    normalised values (the description has mean and std), its output scores. The scores are compared with
+    torch before the bundle is written.
 
     Args:
-        folder: of the training.
-        bundle: folder to write; its name becomes the bundle's.
-        checkpoint: instead of the one that the config keeps.
-        weights: `fp16` stores them in half the space; they are float32 again once loaded.
-        card: text of the README; empty: what the config says.
-        overwrite: whether a bundle there may be replaced.
+        folder: the folder of the training.
+        bundle: folder to write, whose name is the name of the bundle.
+        checkpoint: a checkpoint that replaces the one chosen by the config.
+        weights: `fp16` stores weights in half the space; they are converted to float32 when loaded.
+        card: text of the README; empty: a card made from the config.
+        overwrite: whether to replace an existing bundle.
 
     Raises:
         SceneReadError: the training cannot be read.
-        ModelError: the graph does not give what torch gives.
+        ModelError: the scores of the graph differ from those of torch.
         OutputError: the bundle exists, or cannot be written.
     """
-    if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle}: exists; say --overwrite to replace it")
+    check_bundle(bundle, overwrite=overwrite)
     spec, network, model = load(folder, checkpoint)
+    tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
-        plain = scratch / "plain.onnx"
-        to_onnx(Scoring(network).eval(), len(model.bands), plain, model.tile if model.fixed_tile else None)
+        graph = scratch / "plain.onnx"
+        to_onnx(Scoring(network).eval(), len(model.bands), graph, tile)
         if weights == "fp16":
-            halve(plain)
-        parity = compare(network, plain, len(model.bands), model.tile if model.fixed_tile else None)
-        if not parity <= CLOSE:
-            raise ModelError(
-                f"the exported graph differs from torch by {parity:.2g} in its scores (at most {CLOSE:g} "
-                "is right); nothing was written"
-            )
-        final = scratch / "model.onnx"
-        embed(plain, final, model, extra=deepness_entries(model))
-        text = card or default_card(spec, model, parity)
+            store_fp16(graph)
+        parity = compare(network, graph, len(model.bands), tile)
+        check_parity(parity)
+        embed(graph, final := scratch / "model.onnx", model, extra=deepness_entries(model))
         written = write_bundle(
             bundle,
             model.model_copy(update={"weights": final}),
             architecture=f"{spec.network.architecture} {spec.network.encoder}",
-            card=text,
+            card=card or default_card(spec, model, parity),
         )
     return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
 
 
+def check_bundle(bundle: Path, *, overwrite: bool) -> None:
+    """Raise OutputError where the bundle exists and must not be replaced."""
+    if bundle.exists() and not overwrite:
+        raise OutputError(f"{bundle} exists; use --overwrite to replace it")
+
+
+def check_parity(parity: float) -> None:
+    """Raise ModelError where scores of the graph and of torch differ too much, or one is NaN."""
+    if not parity <= MAX_DIFFERENCE:
+        raise ModelError(
+            f"scores of the exported graph differ from torch by {parity:.2g} (limit {MAX_DIFFERENCE:g}); "
+            "no bundle was written"
+        )
+
+
 def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -> ModelSpec:
-    """What a bundle says of the network."""
+    """Return the bundle description of the network, with weights in model.onnx."""
     return ModelSpec(
         name=spec.name,
         title=spec.title,
@@ -181,25 +192,25 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
 
 
 def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:
-    """Export a network with free batch, height and width, all weights inside the file.
+    """Export a network with variable batch, height and width to one ONNX file.
 
     Args:
-        network: is tied to the tile's size where one is given.
-        channels: of its input.
-        path: of the file.
-        tile: the only height and width that the graph will take; None: any.
+        network: returns scores; a given `tile` is set in it.
+        channels: number of input channels.
+        path: the ONNX file.
+        tile: the only height and width of the input; None: any.
 
     Raises:
-        ModelError: torch cannot export it.
+        ModelError: torch cannot export the network.
     """
     if tile is not None:
         for part in [part for part in network.modules() if isinstance(part, Segmenter)]:
             part.fix_size(tile)
     example = torch.zeros(2, channels, *((tile, tile) if tile else (96, 128)))
-    free = {0: torch.export.Dim.DYNAMIC}
+    dynamic = {0: torch.export.Dim.DYNAMIC}
     if tile is None:
-        free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    write_graph(network, (example,), path, inputs=(INPUT,), free=(free,))
+        dynamic |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    write_graph(network, (example,), path, inputs=(INPUT,), dynamic=(dynamic,))
 
 
 def write_graph(
@@ -208,19 +219,19 @@ def write_graph(
     path: Path,
     *,
     inputs: tuple[str, ...],
-    free: object,
+    dynamic: object,
 ) -> None:
-    """Export a network, all weights inside the file.
+    """Export a network to one ONNX file.
 
     Args:
-        network: gives scores.
-        examples: of its inputs.
-        path: of the file.
-        inputs: what they are called in the graph.
-        free: their free sizes, as torch.export takes them.
+        network: returns scores.
+        examples: example inputs.
+        path: the ONNX file.
+        inputs: names of the inputs in the graph.
+        dynamic: variable dimensions of the inputs, as in `torch.export`.
 
     Raises:
-        ModelError: torch cannot export it.
+        ModelError: torch cannot export the network.
     """
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -235,10 +246,10 @@ def write_graph(
                 opset_version=OPSET,
                 input_names=list(inputs),
                 output_names=[OUTPUT],
-                dynamic_shapes=free,
+                dynamic_shapes=dynamic,
                 verbose=False,
             )
-    except Exception as error:  # the exporter raises its own types by the dozen
+    except Exception as error:  # the exporter has many exception types of its own
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"torch cannot export this network to ONNX: {first}") from error
     graph = onnx.load(str(path), load_external_data=False)
@@ -248,12 +259,12 @@ def write_graph(
 
 
 def _name_dimensions(graph: onnx.ModelProto) -> None:
-    """Call free dimensions what they are; the exporter calls them s77."""
+    """Name variable dimensions batch, height and width, and remove the metadata of the exporter."""
     for port in (*graph.graph.input, *graph.graph.output):
         sizes = port.type.tensor_type.shape.dim
-        for place, name in ((0, "batch"), (2, "height"), (3, "width")):
-            if place < len(sizes) and not sizes[place].dim_value:
-                sizes[place].dim_param = name
+        for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+            if axis < len(sizes) and not sizes[axis].dim_value:
+                sizes[axis].dim_param = name
     del graph.graph.value_info[:]
     del graph.metadata_props[:]
     for node in graph.graph.node:
@@ -261,12 +272,12 @@ def _name_dimensions(graph: onnx.ModelProto) -> None:
         node.doc_string = ""
 
 
-def halve(path: Path) -> None:
-    """Store large weights of an ONNX file as float16, each with a cast back to float32."""
+def store_fp16(path: Path) -> None:
+    """Store large weights of an ONNX file as float16, each with a cast to float32."""
     graph = onnx.load(str(path))
     casts = []
     for index, weight in enumerate(graph.graph.initializer):
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < SMALL:
+        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < FP16_MIN_VALUES:
             continue
         values = onnx.numpy_helper.to_array(weight)
         name = weight.name
@@ -280,23 +291,23 @@ def halve(path: Path) -> None:
 
 
 def compare(network: nn.Module, path: Path, channels: int, tile: int | None = None) -> float:
-    """Return the greatest difference of scores between torch and onnxruntime, over batches and sizes."""
+    """Return the greatest difference of scores between torch and onnxruntime for several sizes."""
     sizes = ((1, 128, 128), (3, 64, 160)) if tile is None else ((1, tile, tile), (3, tile, tile))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
     for batch, height, width in sizes:
-        given = torch.from_numpy(
+        image = torch.from_numpy(
             np.random.default_rng(batch).normal(0, 1, (batch, channels, height, width)).astype(np.float32)
         )
         with torch.inference_mode():
-            expected = Scoring(network).eval()(given)
-        found = torch.from_numpy(session.run(None, {INPUT: given.numpy()})[0])
-        worst = max(worst, float((expected - found).abs().max()))
+            expected = Scoring(network).eval()(image)
+        actual = torch.from_numpy(session.run(None, {INPUT: image.numpy()})[0])
+        worst = max(worst, float((expected - actual).abs().max()))
     return worst
 
 
 def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
-    """Return a card with what the config knows; whoever ships the bundle adds what it is not for."""
+    """Return a model card from the config; limits and intended use are for the author to add."""
     bands = ", ".join(band.name for band in model.bands)
     classes = ", ".join(f"{item.value} {item.label}" for item in model.classes)
     network = f"{spec.network.architecture} with encoder {spec.network.encoder}"
@@ -317,7 +328,8 @@ def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
             f"| licence | {model.licence} |",
             f"| parity | scores differ from torch by at most {parity:.1e} |",
             "",
-            "Scores on labelled data: `geoseg evaluate maps`. Retrain: `geoseg train` with the config below.",
+            "Scores on labelled data: `geoseg evaluate maps`. Train it again: `geoseg train` with the config "
+            "below.",
             "",
             "```json",
             json.dumps(

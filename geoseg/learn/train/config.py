@@ -1,4 +1,4 @@
-"""A training's config: a file, or the name of one that is installed with geoseg."""
+"""Read the config of a training from a file or from those installed with geoseg."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ def read_config(
     """Read and validate the config of a segmentation network.
 
     Args:
-        name_or_path: a YAML file, or the name of one in `geoseg/configs/train`.
-        data: folder of the labelled set, instead of the config's `data.root`.
-        changes: values that replace those of the config, by dotted name (`loop.epochs`).
+        name_or_path: a YAML file, or the name of a config in `geoseg/configs/train`.
+        data: folder of the labelled set; replaces `data.root` of the config.
+        changes: values that replace values of the config, by dotted name (`loop.epochs`).
 
     Raises:
-        UsageError: there is no such config, a key or value is wrong (the message gives the line), or it is
-            of a scene classifier.
+        UsageError: the config does not exist, has an invalid key or value, or is for a scene classifier.
     """
-    found = read_any_config(name_or_path, data, changes)
-    if isinstance(found, SceneTrainSpec):
-        raise UsageError(f"{name_or_path}: trains a scene classifier, and a segmentation network is wanted")
-    return found
+    spec = read_any_config(name_or_path, data, changes)
+    if isinstance(spec, SceneTrainSpec):
+        raise UsageError(
+            f"{name_or_path}: the config is for a scene classifier; give a config for a segmentation network"
+        )
+    return spec
 
 
 def read_any_config(
     name_or_path: str, data: Path | None = None, changes: Mapping[str, object] | None = None
 ) -> TrainSpec | SceneTrainSpec:
-    """Read and validate a config of any kind; its key `task` says which. See `read_config`.
+    """Read and validate a config of the kind that its key `task` states; see `read_config`.
 
     Raises:
-        UsageError: there is no such config, or a key or value is wrong.
+        UsageError: the config does not exist, or has an invalid key or value.
     """
     name, text = find_document(name_or_path, "train")
     replaced = dict(changes or {})
@@ -51,7 +52,7 @@ def read_any_config(
 
 
 def _task(text: str) -> object:
-    """The key `task` of a document; what is wrong with the document is said by whoever parses it."""
+    """Return the key `task`, or None where the text is not valid YAML; the parser reports the error later."""
     try:
         table = yaml.safe_load(text)
     except yaml.YAMLError:

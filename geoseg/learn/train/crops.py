@@ -1,9 +1,9 @@
-"""Labelled windows become normalised crops: what a training step is given."""
+"""Data sets of normalised crops and windows for training and validation."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,52 +11,52 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from geoseg.engine.normalise import scene_statistics
-from geoseg.learn.samples import IGNORE, Chip, Place, Sample, read_chip
+from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
-from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.learn.train.training_spec import TrainBand, TrainSpec
 from geoseg.scenes.threshold_sample import sample as sample_blocks
 
 CACHE_BYTES = 4 * 2**30
-"""Of windows that are kept in memory; those used least recently give way."""
+"""Greatest size of the cache of windows, whose least recently used entries are dropped."""
 
 Statistics = tuple[tuple[float, float], ...]
-"""Mean and std per band, in model units."""
+"""Mean and std of each band, in model units."""
 
 
 class Windows:
-    """Reads windows, keeps them, and normalises them."""
+    """A reader of windows with a cache and their normalization."""
 
     def __init__(self, spec: TrainSpec, bands: Sequence[str]) -> None:
-        """Take how files are opened and what the bands are called."""
+        """Create a reader of the bands of a labelled set."""
         self._spec, self._bands = spec, tuple(bands)
-        self._kept: OrderedDict[Place, Chip] = OrderedDict()
+        self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
         self._bytes = 0
         self._scenes: dict[Sample, Statistics] = {}
 
-    def read(self, place: Place) -> Chip:
-        """Return a window.
+    def read(self, place: SampleWindow) -> Chip:
+        """Return the pixels and labels of a window.
 
         Raises:
-            SceneError: it cannot be read.
+            SceneError: the window cannot be read.
         """
-        chip = self._kept.pop(place, None)
+        chip = self._cache.pop(place, None)
         if chip is None:
             chip = read_chip(place, self._spec.data, self._bands, self._spec.trained_on)
             self._bytes += chip.pixels.nbytes + chip.label.nbytes
-        self._kept[place] = chip
-        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
-            _, old = self._kept.popitem(last=False)
+        self._cache[place] = chip
+        while self._bytes > CACHE_BYTES and len(self._cache) > 1:
+            _, old = self._cache.popitem(last=False)
             self._bytes -= old.pixels.nbytes + old.label.nbytes
         return chip
 
-    def training_statistics(self, places: Sequence[Place]) -> Statistics:
-        """Mean and std of each band over the observed pixels of all windows, in model units."""
+    def training_statistics(self, places: Sequence[SampleWindow]) -> Statistics:
+        """Return mean and std of each band over the observed pixels of all windows, in model units."""
         pixels = (self.read(place).pixels for place in places)
-        return measured(pixels, len(self._bands), self._spec.scale, self._spec.clip)
+        return measure_statistics(pixels, len(self._bands), self._spec.scale, self._spec.clip)
 
     def statistics_of(self, sample: Sample, training: Statistics) -> Statistics:
-        """What an image is normalised with: the training set's statistics, or its own."""
+        """Return the statistics that normalise an image: those of the training set, or its own."""
         if self._spec.statistics == "training":
             return training
         if sample not in self._scenes:
@@ -67,11 +67,21 @@ class Windows:
         return self._scenes[sample]
 
     def normalise(self, pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
-        """(B, H, W) physical to the network's input; 0 where not observed."""
+        """Return the network's input for (B, H, W) physical values; 0 where not observed."""
         return normalised(pixels, statistics, self._spec.scale, self._spec.clip)
 
 
-def measured(
+def config_statistics(bands: Sequence[TrainBand], measure: Callable[[], Statistics]) -> Statistics:
+    """Return mean and std of each band from the config; `measure` supplies missing values."""
+    if all(band.mean is not None and band.std is not None for band in bands):
+        return tuple((band.mean or 0.0, band.std or 1.0) for band in bands)
+    return tuple(
+        (mean if band.mean is None else band.mean, std if band.std is None else band.std)
+        for band, (mean, std) in zip(bands, measure(), strict=True)
+    )
+
+
+def measure_statistics(
     images: Iterable[NDArray[np.float32]], bands: int, scale: float, clip: tuple[float, float] | None
 ) -> Statistics:
     """Return mean and std of each band over the observed pixels of (B, H, W) images, in model units."""
@@ -102,26 +112,26 @@ def normalised(
 
 
 class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Random crops; which one, and what happens to it, depends on its number and the seed only."""
+    """Random crops with augmentation; a crop depends only on its number and the seed."""
 
     def __init__(
-        self, spec: TrainSpec, windows: Windows, places: Sequence[Place], statistics: Statistics
+        self, spec: TrainSpec, windows: Windows, places: Sequence[SampleWindow], statistics: Statistics
     ) -> None:
-        """Take windows; larger ones are drawn from more often."""
+        """Create crops of windows, drawn in proportion to the area of the windows."""
         self._spec, self._windows, self._places, self._training = spec, windows, places, statistics
         self._area = np.cumsum([place.window.height * place.window.width for place in places])
         bands = tuple(band.name for band in spec.bands)
         self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop)
-        self._marked: list[tuple[int, NDArray[np.int64]]] = []
+        self._changed: list[tuple[int, NDArray[np.int64]]] = []
         if spec.loop.changed:
             labels = ((at, windows.read(place).label) for at, place in enumerate(places))
-            found = ((at, np.flatnonzero((label > 0) & (label != IGNORE))) for at, label in labels)
-            self._marked = [(at, pixels) for at, pixels in found if pixels.size]
-        self._marks = np.cumsum([pixels.size for _, pixels in self._marked])
+            changed = ((at, np.flatnonzero((label > 0) & (label != IGNORE))) for at, label in labels)
+            self._changed = [(at, pixels) for at, pixels in changed if pixels.size]
+        self._changed_ends = np.cumsum([pixels.size for _, pixels in self._changed])
 
     @property
     def per_epoch(self) -> int:
-        """Crops that cover all windows once."""
+        """Number of crops whose area equals that of all windows."""
         return max(1, round(int(self._area[-1]) / self._spec.loop.crop**2))
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,7 +141,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         place = self._places[at]
         chip = self._windows.read(place)
         side = max(8, round(self._spec.loop.crop / self._augment.scale(rng)))
-        pixels, label = cut(chip, side, rng, middle)
+        pixels, label = random_crop(chip, side, rng, middle)
         image, label, lost = self._augment(pixels, label, rng)
         normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
         if lost is not None:
@@ -139,23 +149,25 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
-        """Return a window by its number, and the pixel that the crop must hold, where it must hold one."""
-        if self._marked and rng.random() < self._spec.loop.changed:
-            pick = int(rng.integers(int(self._marks[-1])))
-            number = int(np.searchsorted(self._marks, pick, side="right"))
-            at, pixels = self._marked[number]
-            row, col = divmod(int(pixels[pick - int(self._marks[number])]), self._places[at].window.width)
+        """Return the number of a window and the pixel that the crop must contain; None: any crop."""
+        if self._changed and rng.random() < self._spec.loop.changed:
+            pick = int(rng.integers(int(self._changed_ends[-1])))
+            number = int(np.searchsorted(self._changed_ends, pick, side="right"))
+            at, pixels = self._changed[number]
+            row, col = divmod(
+                int(pixels[pick - int(self._changed_ends[number])]), self._places[at].window.width
+            )
             return at, (row, col)
         return int(np.searchsorted(self._area, rng.integers(int(self._area[-1])), side="right")), None
 
 
-class Wholes(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Whole windows, padded to what networks take; for validation."""
+class WholeWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Whole windows for validation, padded to the size that the network requires."""
 
     def __init__(
-        self, windows: Windows, places: Sequence[Place], statistics: Statistics, multiple: int
+        self, windows: Windows, places: Sequence[SampleWindow], statistics: Statistics, multiple: int
     ) -> None:
-        """Take windows, and what sides are padded to multiples of."""
+        """Create a data set of windows whose sides are padded to a multiple."""
         self._multiple = multiple
         self._windows, self._places, self._training = windows, places, statistics
 
@@ -163,7 +175,7 @@ class Wholes(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return len(self._places)
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (C, H, W) normalised pixels and (H, W) classes; both sides are multiples."""
+        """Return (C, H, W) normalised pixels and (H, W) classes of a padded window."""
         place = self._places[number]
         chip = self._windows.read(place)
         normal = self._windows.normalise(
@@ -175,16 +187,16 @@ class Wholes(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
 
 
-class Counting(Sampler[int]):
-    """Numbers that go on from epoch to epoch, so that no crop is drawn twice and a resumed run goes on."""
+class CountingSampler(Sampler[int]):
+    """A sampler whose numbers continue from epoch to epoch, also in a resumed training."""
 
     def __init__(self, per_epoch: int) -> None:
-        """Give so many an epoch."""
+        """Create a sampler with this many numbers in each epoch."""
         self._per_epoch = per_epoch
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Start at an epoch; Lightning calls this."""
+        """Set the epoch; Lightning calls this."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -197,16 +209,19 @@ class Counting(Sampler[int]):
         return self._per_epoch
 
 
-def cut(
+def random_crop(
     chip: Chip, side: int, rng: np.random.Generator, middle: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Cut a square at random; what lies outside the window was not observed.
+    """Return a random square of a chip; pixels outside the chip are not observed.
 
     Args:
-        chip: the window.
-        side: of the square.
-        rng: draws its place.
-        middle: (row, column) of a pixel that lies in the square, anywhere; None: any square.
+        chip: pixels (B, H, W) and labels (H, W).
+        side: side of the square in pixels.
+        rng: draws the position.
+        middle: (row, column) of a pixel that the square must contain; None: any square.
+
+    Returns:
+        (B, side, side) physical values and (side, side) classes.
     """
     height, width = chip.label.shape
     starts = []
@@ -219,14 +234,14 @@ def cut(
     pixels = np.full((len(chip.pixels), side, side), np.nan, np.float32)
     label = np.full((side, side), IGNORE, np.uint8)
     rows, cols = slice(max(row, 0), min(row + side, height)), slice(max(col, 0), min(col + side, width))
-    there = slice(rows.start - row, rows.stop - row), slice(cols.start - col, cols.stop - col)
-    pixels[:, *there] = chip.pixels[:, rows, cols]
-    label[there] = chip.label[rows, cols]
+    inside = slice(rows.start - row, rows.stop - row), slice(cols.start - col, cols.stop - col)
+    pixels[:, *inside] = chip.pixels[:, rows, cols]
+    label[inside] = chip.label[rows, cols]
     return pixels, label
 
 
-def class_shares(windows: Windows, places: Sequence[Place], classes: int) -> NDArray[np.float64]:
-    """Share of each class among the labelled pixels."""
+def class_shares(windows: Windows, places: Sequence[SampleWindow], classes: int) -> NDArray[np.float64]:
+    """Return the share of each class in the labelled pixels."""
     count = np.zeros(256)
     for place in places:
         count += np.bincount(windows.read(place).label.ravel(), minlength=256)

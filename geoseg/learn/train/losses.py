@@ -1,4 +1,4 @@
-"""The losses, summed over labelled pixels."""
+"""Losses of segmentation networks over labelled pixels."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch.nn import functional
 from geoseg.learn.samples import IGNORE
 from geoseg.learn.train.training_spec import LossSpec
 
-DOUBTED = 0.5
-"""Weight below which Dice and Lovász loss, which know no weights, leave a pixel out."""
+LEAST_WEIGHT = 0.5
+"""Weight below which Dice and Lovász loss ignore a pixel; they have no weights for pixels."""
 
 FOCUS = 2
 """Exponent of the focal loss (Lin 2017, arXiv:1708.02002)."""
 
 
 def as_classes(logits: Tensor) -> Tensor:
-    """(N, K, H, W) logits; one plane becomes two, the first of them 0, so that softmax equals sigmoid."""
+    """Return (N, K, H, W) logits; a single plane gets a first plane of 0, so that softmax equals sigmoid."""
     return torch.cat([torch.zeros_like(logits), logits], dim=1) if logits.shape[1] == 1 else logits
 
 
 def trust(label: Tensor, prior: Tensor | None, strength: float) -> Tensor:
-    """(N, H, W) weights: 1, or down to `1 - strength` where a sure prior contradicts the label.
+    """Return (N, H, W) weights: 1, down to `1 - strength` where a certain prior contradicts the label.
 
-    A pixel that backscatter or an index tells for sure, and whose label says the opposite, was more likely
-    labelled on another day than mistaken by physics.
+    Where backscatter or an index is certain and the label differs, the label is more likely from another date
+    than the measurement wrong.
     """
     if prior is None or strength == 0:
         return torch.ones_like(label, dtype=torch.float32)
@@ -38,20 +38,20 @@ def trust(label: Tensor, prior: Tensor | None, strength: float) -> Tensor:
 
 
 def balanced(shares: Tensor) -> Tensor:
-    """Weights by the inverse square root of the classes' shares, with mean 1 over the classes that occur.
+    """Return the inverse square root of the class shares, scaled to mean 1 over the classes that occur.
 
-    A class without a pixel weighs 1: it must not make the others light.
+    A class without pixels has weight 1 and does not change the weights of the others.
     """
-    there = shares > 0
+    occurs = shares > 0
     weights = shares.clamp(min=1e-6).rsqrt()
-    return torch.where(there, weights / weights[there].mean(), 1.0)
+    return torch.where(occurs, weights / weights[occurs].mean(), 1.0)
 
 
 class Loss(nn.Module):
-    """Cross entropy, focal, Dice and Lovász in one sum."""
+    """Weighted sum of cross entropy, focal, Dice and Lovász loss."""
 
     def __init__(self, spec: LossSpec, shares: Sequence[float]) -> None:
-        """Take weights and the classes' shares of the training pixels."""
+        """Create the loss of a config; `shares` are the class shares of the labelled training pixels."""
         super().__init__()
         self._spec = spec
         weights: Tensor | None = None
@@ -73,26 +73,26 @@ class Loss(nn.Module):
         if not bool((label != IGNORE).any()):
             return logits.sum() * 0
         classes = as_classes(logits)
-        trusted = trust(label, prior, spec.trust_prior)
+        weights = trust(label, prior, spec.trust_prior)
         total = logits.new_zeros(())
-        counted = trusted * (label != IGNORE)
+        counted = weights * (label != IGNORE)
         if spec.cross_entropy:
             each = self._each(classes, label, spec.label_smoothing)
             total = total + spec.cross_entropy * _mean(each, counted)
         if spec.focal:
             plain = functional.cross_entropy(classes, label, ignore_index=IGNORE, reduction="none")
-            unsure = (1 - torch.exp(-plain)) ** FOCUS
-            total = total + spec.focal * _mean(unsure * self._each(classes, label, 0.0), counted)
-        kept = torch.where(trusted < DOUBTED, IGNORE, label)
-        if not bool((kept != IGNORE).any()):
+            focus = (1 - torch.exp(-plain)) ** FOCUS
+            total = total + spec.focal * _mean(focus * self._each(classes, label, 0.0), counted)
+        remaining = torch.where(weights < LEAST_WEIGHT, IGNORE, label)
+        if not bool((remaining != IGNORE).any()):
             return total
         for weight, loss in ((spec.dice, self._dice), (spec.lovasz, self._lovasz)):
             if weight:
-                total = total + weight * loss(classes, kept)
+                total = total + weight * loss(classes, remaining)
         return total
 
     def _each(self, classes: Tensor, label: Tensor, smoothing: float) -> Tensor:
-        """(N, H, W) cross entropy, weighted by class."""
+        """Return (N, H, W) cross entropy, weighted by class."""
         return functional.cross_entropy(
             classes,
             label,
@@ -104,5 +104,5 @@ class Loss(nn.Module):
 
 
 def _mean(each: Tensor, counted: Tensor) -> Tensor:
-    """Mean over the pixels that count, by how much they do."""
+    """Return the mean over pixels, weighted by `counted`."""
     return (each * counted).sum() / counted.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Pictures of a training: how loss and score went, and the windows that the network does worst on."""
+"""Figures of a training: curves of loss and score, and the windows with the most errors."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
 
 WORST = 6
-"""Windows that are drawn."""
+"""Number of windows in the figure."""
 
 SIDE = 256
-"""Pixels of a panel at most."""
+"""Greatest side of a panel in pixels."""
 
 CURVES = {
     "Loss": {"train_loss": "training", "val_loss": "validation"},
     "IoU on val": {"val_iou": "validation"},
     "Mean average precision on val": {"val_ap": "validation"},
 }
-"""Charts: the columns of the log that they show, and what those are called."""
+"""Columns of the log in each chart, with their names in the legend."""
 
 
 def draw_curves(logs: Sequence[Path], path: Path) -> None:
-    """Draw training loss, validation loss and validation score of CSV logs, as SVG; nothing of empty logs."""
+    """Draw training loss, validation loss and validation score of CSV logs as SVG; no file for empty logs."""
     rows: list[dict[str, str]] = []
     for log in logs:
         with log.open(encoding="utf-8", newline="") as file:
@@ -48,8 +48,8 @@ def draw_curves(logs: Sequence[Path], path: Path) -> None:
     for title, columns in CURVES.items():
         lines = [Series(name=name, points=series(column)) for column, name in columns.items()]
         charts.append(Chart(title=title, x_label="epoch", y_label="", series=lines, integer_x=True))
-    if known := [chart for chart in charts if not chart.empty]:
-        path.write_text(draw_svg(known), encoding="utf-8")
+    if drawn := [chart for chart in charts if not chart.empty]:
+        path.write_text(draw_svg(drawn), encoding="utf-8")
 
 
 def draw_worst(
@@ -59,31 +59,31 @@ def draw_worst(
     classes: tuple[ClassSpec, ...],
     path: Path,
 ) -> None:
-    """Draw the windows with the largest share of wrong pixels: input, label, map; as PNG.
+    """Draw the windows with the greatest share of wrong pixels as PNG, with input, label and map.
 
     Args:
-        network: gives logits.
-        windows: normalised, whole.
-        count: of them.
+        network: returns logits.
+        windows: normalised pixels and classes.
+        count: number of windows to examine.
         classes: in order.
-        path: where to.
+        path: the PNG file.
     """
-    found: list[tuple[float, NDArray[np.uint8]]] = []
+    rows: list[tuple[float, NDArray[np.uint8]]] = []
     network.eval()
     for index in range(count):
         planes, label = windows[index]
         with torch.inference_mode():
             mapped = as_classes(network(planes[None]))[0].argmax(dim=0).numpy()
-        truth = label.numpy()
-        known = truth != IGNORE
-        wrong = float((mapped != truth)[known].mean()) if known.any() else 0.0
-        found.append((wrong, _panels(planes.numpy(), truth, np.where(known, mapped, IGNORE), classes)))
-        found = sorted(found, key=lambda item: -item[0])[:WORST]
-    if not found:
+        reference = label.numpy()
+        labelled = reference != IGNORE
+        wrong = float((mapped != reference)[labelled].mean()) if labelled.any() else 0.0
+        panels = _panels(planes.numpy(), reference, np.where(labelled, mapped, IGNORE), classes)
+        rows = sorted([*rows, (wrong, panels)], key=lambda item: -item[0])[:WORST]
+    if not rows:
         return
-    width = max(panel.shape[1] for _, panel in found)
-    rows = [np.pad(p, ((0, 6), (0, width - p.shape[1]), (0, 0)), constant_values=255) for _, p in found]
-    Image.fromarray(np.concatenate(rows)).save(path)
+    width = max(panel.shape[1] for _, panel in rows)
+    padded = [np.pad(p, ((0, 6), (0, width - p.shape[1]), (0, 0)), constant_values=255) for _, p in rows]
+    Image.fromarray(np.concatenate(padded)).save(path)
 
 
 def _panels(
@@ -92,7 +92,7 @@ def _panels(
     mapped: NDArray[np.int64],
     classes: tuple[ClassSpec, ...],
 ) -> NDArray[np.uint8]:
-    """Input (first band, two standard deviations wide), label and map side by side."""
+    """Return input (first band, from -2 to 2 standard deviations), label and map side by side."""
     step = max(1, -(-max(label.shape) // SIDE))
     grey = np.clip((planes[0] + 2) / 4, 0, 1) * 255
     image = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)

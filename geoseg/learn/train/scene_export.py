@@ -1,4 +1,4 @@
-"""The checkpoint of a scene classifier becomes a bundle."""
+"""Export a trained scene classifier as a bundle."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from torch import nn
 
 from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
-from geoseg.errors import ModelError, OutputError
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.learn.train.bundle_export import CLOSE, Exported, halve, write_graph
+from geoseg.learn.train.bundle_export import Exported, check_bundle, check_parity, store_fp16, write_graph
 from geoseg.learn.train.scene_module import build_network
 from geoseg.learn.train.scene_spec import SceneStatistics, SceneTrainSpec, describe_classifier
-from geoseg.learn.train.stored import load_weights, read_description
+from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.spec import ClassifierSpec
 
 _STATISTICS = TypeAdapter(SceneStatistics)
 
 
 class SceneScoring(nn.Module):
-    """A classifier with its sigmoid, so that whoever runs it reads scores."""
+    """A classifier with its sigmoid, so that the output of the graph is scores."""
 
     def __init__(self, network: nn.Module) -> None:
-        """Wrap a network that gives logits."""
+        """Wrap a network that returns logits."""
         super().__init__()
         self.network = network
 
@@ -50,47 +49,31 @@ def export_classifier(
 ) -> Exported:
     """Write the classifier of a training as a bundle.
 
-    The graph has a free batch and one input a sensor, takes normalised values and gives scores. It is
-    compared with torch before anything is kept, with every sensor and with each one missing.
+    The graph has a variable batch and an input of normalised values for each sensor; its output is scores.
+    The scores are compared with torch before the bundle is written, with all sensors and with each sensor
+    missing.
 
-    Args:
-        folder: of the training.
-        bundle: folder to write; its name becomes the bundle's.
-        checkpoint: instead of the one that the config keeps.
-        weights: `fp16` stores them in half the space; they are float32 again once loaded.
-        card: text of the README; empty: what the config says.
-        overwrite: whether a bundle there may be replaced.
-
-    Raises:
-        SceneReadError: the training cannot be read.
-        ModelError: the graph does not give what torch gives.
-        OutputError: the bundle exists, or cannot be written.
+    The arguments and exceptions are those of `bundle_export.export`.
     """
-    if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle}: exists; say --overwrite to replace it")
+    check_bundle(bundle, overwrite=overwrite)
     spec, statistics = read_description(folder, SceneTrainSpec, _STATISTICS)
     network = build_network(spec, fetch=False)
     load_weights(network, folder, spec.loop, checkpoint)
     scoring = SceneScoring(network).eval()
     model = describe_classifier(spec, statistics)
     with scratch_folder() as scratch, scratching(scratch):
-        plain = scratch / "plain.onnx"
-        names = tuple(given.name for given in model.inputs)
-        # Two footprints: a size of 1 would be taken for fixed.
+        graph = scratch / "plain.onnx"
+        names = tuple(sensor.name for sensor in model.inputs)
+        # Two footprints, because torch.export treats a size of 1 as fixed.
         examples = tuple(torch.zeros(2, *shape) for shape in _shapes(model))
-        # One entry for `*images`, which holds one a sensor.
-        free = (tuple({0: torch.export.Dim.DYNAMIC} for _ in examples),)
-        write_graph(scoring, examples, plain, inputs=names, free=free)
+        # One entry for `*images`, with the dimensions of each sensor.
+        dynamic = (tuple({0: torch.export.Dim.DYNAMIC} for _ in examples),)
+        write_graph(scoring, examples, graph, inputs=names, dynamic=dynamic)
         if weights == "fp16":
-            halve(plain)
-        parity = compare(scoring, plain, model)
-        if not parity <= CLOSE:
-            raise ModelError(
-                f"the exported graph differs from torch by {parity:.2g} in its scores (at most {CLOSE:g} "
-                "is right); nothing was written"
-            )
-        final = scratch / "model.onnx"
-        embed(plain, final, model)
+            store_fp16(graph)
+        parity = compare(scoring, graph, model)
+        check_parity(parity)
+        embed(graph, final := scratch / "model.onnx", model)
         written = write_bundle(
             bundle,
             model.model_copy(update={"weights": final}),
@@ -101,20 +84,20 @@ def export_classifier(
 
 
 def _shapes(model: ClassifierSpec) -> list[tuple[int, int, int]]:
-    """(C, side, side) of every input."""
-    return [(len(given.bands), model.side(given), model.side(given)) for given in model.inputs]
+    """Return the shape (C, side, side) of every input."""
+    return [(len(item.bands), model.side(item), model.side(item)) for item in model.inputs]
 
 
 def compare(scoring: nn.Module, path: Path, model: ClassifierSpec) -> float:
-    """Return the greatest difference of scores from onnxruntime, over batches and missing sensors."""
+    """Return the greatest difference of scores from onnxruntime for several batches and missing sensors."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
     for batch in (1, 3):
         rng = np.random.default_rng(batch)
         images = [rng.normal(0, 1, (batch, *shape)).astype(np.float32) for shape in _shapes(model)]
         for missing in (None, *range(len(images))) if len(images) > 1 else (None,):
-            given = [np.zeros_like(image) if at == missing else image for at, image in enumerate(images)]
-            worst = max(worst, _difference(scoring, session, given, model))
+            shown = [np.zeros_like(image) if at == missing else image for at, image in enumerate(images)]
+            worst = max(worst, _difference(scoring, session, shown, model))
     return worst
 
 
@@ -126,17 +109,16 @@ def _difference(
 ) -> float:
     with torch.inference_mode():
         expected = scoring(*(torch.from_numpy(image) for image in images)).numpy()
-    names = [given.name for given in model.inputs]
-    (found,) = session.run(None, dict(zip(names, images, strict=True)))
-    return float(np.abs(expected - found).max())
+    names = [item.name for item in model.inputs]
+    (actual,) = session.run(None, dict(zip(names, images, strict=True)))
+    return float(np.abs(expected - actual).max())
 
 
 def default_card(spec: SceneTrainSpec, model: ClassifierSpec, parity: float) -> str:
-    """Return a card with what the config knows; whoever ships the bundle adds what it is not for."""
+    """Return a model card from the config; limits and intended use are for the author to add."""
     sensors = "; ".join(
-        f"{given.name}: {', '.join(band.name for band in given.bands)} "
-        f"({given.units}, {given.resolution:g} m)"
-        for given in model.inputs
+        f"{item.name}: {', '.join(band.name for band in item.bands)} ({item.units}, {item.resolution:g} m)"
+        for item in model.inputs
     )
     classes = ", ".join(f"{item.value} {item.label}" for item in model.classes)
     return "\n".join(
@@ -147,15 +129,16 @@ def default_card(spec: SceneTrainSpec, model: ClassifierSpec, parity: float) -> 
             "",
             "| | |",
             "|---|---|",
-            f"| looks at | {model.footprint:g} m a side |",
+            f"| footprint | {model.footprint:g} m × {model.footprint:g} m |",
             f"| sensors | {sensors} |",
             f"| classes, several at once | {classes} |",
-            f"| network | {spec.network.encoder} a sensor, features side by side |",
+            f"| network | {spec.network.encoder} for each sensor, features concatenated |",
             f"| trained on | {spec.data.table} |",
             f"| licence | {model.licence} |",
             f"| parity | scores differ from torch by at most {parity:.1e} |",
             "",
-            "Average precision on labelled sites: `geoseg evaluate maps`. Retrain: `geoseg train` with this:",
+            "Average precision on labelled sites: `geoseg evaluate maps`. Train it again: `geoseg train` "
+            "with this:",
             "",
             "```json",
             json.dumps(

@@ -1,4 +1,4 @@
-"""A scene classifier in Lightning's hands."""
+"""Lightning module of a scene classifier: loss, validation score and optimiser."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ from geoseg.methods.ranking import macro, per_class
 from geoseg.models.networks.classification import SceneClassifier, build_classifier
 
 Batch = tuple[Sequence[Tensor], Tensor]
-"""(N, C, side, side) of each sensor, and (N, K) of 0 and 1."""
+"""(N, C, side, side) images of each sensor, and (N, K) targets of 0 and 1."""
 
 
-class SceneTraining(lightning.LightningModule):
-    """One training."""
+class ClassifierModule(lightning.LightningModule):
+    """A scene classifier with its loss and validation score."""
 
     def __init__(
         self, spec: SceneTrainSpec, positive_weights: Sequence[float] | None = None, *, fetch: bool = True
     ) -> None:
-        """Build network and loss.
+        """Build the network and the loss.
 
         Args:
-            spec: of the training.
-            positive_weights: how much positives of each class count; None: as much as negatives.
-            fetch: whether pretrained weights are wanted.
+            spec: the config.
+            positive_weights: weight of the positives of each class; None: the same as of negatives.
+            fetch: whether to download pretrained weights.
         """
         super().__init__()
         self.spec = spec
         self.network = build_network(spec, fetch=fetch)
         weights = None if positive_weights is None else torch.tensor(list(positive_weights))
-        # Not part of the network: a checkpoint is loaded without it.
+        # Not part of the network: checkpoints do not contain it.
         self.register_buffer("weights", weights, persistent=False)
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._validated: list[tuple[Tensor, Tensor]] = []
 
     weights: Tensor | None
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Return the loss of a batch."""
-        images, truth = batch
-        loss = self._loss(self.network(*images), truth)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(truth))
+        images, target = batch
+        loss = self._loss(self.network(*images), target)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
         return loss
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        """Keep scores and truth."""
-        images, truth = batch
+        """Log the loss of a batch and store its logits and targets."""
+        images, target = batch
         logits = self.network(*images)
-        self.log("val_loss", self._loss(logits, truth), on_epoch=True, batch_size=len(truth))
-        self._seen.append((logits.float().cpu(), truth.cpu()))
+        self.log("val_loss", self._loss(logits, target), on_epoch=True, batch_size=len(target))
+        self._validated.append((logits.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean average precision over all sites."""
-        logits, truth = (torch.cat(parts).numpy() for parts in zip(*self._seen, strict=True))
-        self._seen.clear()
-        self.log("val_ap", macro(per_class(truth > 0, logits)))
+        """Log the mean average precision over all validation sites."""
+        logits, target = (torch.cat(parts).numpy() for parts in zip(*self._validated, strict=True))
+        self._validated.clear()
+        self.log("val_ap", macro(per_class(target > 0, logits)))
 
     def configure_optimizers(self) -> Any:
-        """AdamW; the rate rises, then falls as a cosine."""
+        """Return AdamW with warm-up and cosine decay."""
         return optimisers(self, self.spec.loop)
 
-    def _loss(self, logits: Tensor, truth: Tensor) -> Tensor:
+    def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
         smooth = self.spec.loss.label_smoothing
-        target = truth * (1 - 2 * smooth) + smooth
-        return functional.binary_cross_entropy_with_logits(logits, target, pos_weight=self.weights)
+        smoothed = target * (1 - 2 * smooth) + smooth
+        return functional.binary_cross_entropy_with_logits(logits, smoothed, pos_weight=self.weights)
 
 
 def build_network(spec: SceneTrainSpec, *, fetch: bool) -> SceneClassifier:
@@ -77,10 +77,10 @@ def build_network(spec: SceneTrainSpec, *, fetch: bool) -> SceneClassifier:
 
     Args:
         spec: the config.
-        fetch: whether pretrained weights are wanted.
+        fetch: whether to download pretrained weights.
 
     Raises:
-        UsageError: timm knows no such encoder.
+        UsageError: timm has no such encoder.
     """
     return build_classifier(
         spec.network.encoder,

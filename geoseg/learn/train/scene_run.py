@@ -1,4 +1,4 @@
-"""A scene classifier from config to checkpoint."""
+"""Train a scene classifier from a config."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ import numpy as np
 from torch.utils.data import DataLoader
 
 from geoseg.errors import SceneError
-from geoseg.learn.samples.labelled_sites import Site, by_role, find_sites, truth_of
-from geoseg.learn.train.crops import Counting
-from geoseg.learn.train.plots import draw_curves
-from geoseg.learn.train.scene_module import SceneTraining
+from geoseg.learn.samples.labelled_sites import Site, by_role, find_sites, site_classes
+from geoseg.learn.train.crops import CountingSampler
+from geoseg.learn.train.scene_module import ClassifierModule
 from geoseg.learn.train.scene_sites import Footprints, SceneSites
 from geoseg.learn.train.scene_spec import SceneTrainSpec
-from geoseg.learn.train.trainer import LOGS, Trained, check_start, describe, fit, make_trainer, what_was_kept
+from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress
 
 LOG = logging.getLogger(__name__)
 
 SCORE = "val_ap"
-"""What is best when greatest: mean average precision."""
+"""Logged score by which the best weights are chosen: mean average precision."""
 
-HEAVIEST = 100.0
-"""Weight of positives at most where they are `balanced`."""
+MAX_POSITIVE_WEIGHT = 100.0
+"""Greatest `balanced` weight of positives; its inverse is the least."""
 
 
 def train_classifier(
@@ -36,80 +35,82 @@ def train_classifier(
     """Train a scene classifier.
 
     Args:
-        spec: everything about it.
-        folder: for checkpoints, logs and plots; made if need be.
-        progress: is told how far it is.
-        resume: go on from the last checkpoint there.
+        spec: the config.
+        folder: for checkpoints, logs and plots; created if missing.
+        progress: receives the number of steps done.
+        resume: whether to continue from the last checkpoint in the folder.
 
     Raises:
-        SceneError: the sites cannot be read, or none is to be trained on.
+        SceneError: the sites cannot be read, or no site is assigned to training.
         UsageError: the network does not exist.
-        RuntimeMissingError: the accelerator asked for is not there.
-        OutputError: the folder cannot be written, or there is nothing to resume.
+        RuntimeMissingError: the requested accelerator is not available.
+        OutputError: the folder cannot be written, or has no checkpoint to resume from.
     """
     check_start(spec.loop, folder, resume=resume)
     sites = find_sites(spec.data, spec.sensors, spec.classes)
-    learn, check = by_role(sites, "train"), by_role(sites, "val")
-    if not learn:
-        raise SceneError(f"{spec.data.root / spec.data.table}: no site is to be trained on (split: train)")
-    _tell(spec, sites, learn, check)
+    training, validation = by_role(sites, "train"), by_role(sites, "val")
+    if not training:
+        raise SceneError(f"{spec.data.root / spec.data.table}: no site has the split train")
+    _report_sites(spec, sites, training, validation)
     footprints = Footprints(spec)
-    statistics = footprints.statistics(learn)
-    describe(spec, statistics, folder)
+    statistics = footprints.statistics(training)
+    write_description(spec, statistics, folder)
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
-    module = SceneTraining(spec, positive_weights(spec, learn))
-    # Without a positive there is nothing to rank, so no weights are better than others.
-    judged = bool(truth_of(check).any())
-    trainer, keeper = make_trainer(spec.loop, folder, progress, score=SCORE, validated=judged, resume=resume)
-    per_epoch = spec.loop.samples_per_epoch or len(learn)
+    module = ClassifierModule(spec, positive_weights(spec, training))
+    # Average precision is undefined without a positive site.
+    validated = bool(site_classes(validation).any())
+    per_epoch = spec.loop.samples_per_epoch or len(training)
     batches = DataLoader(
-        SceneSites(spec, footprints, learn, statistics, augmented=True),
+        SceneSites(spec, footprints, training, statistics, augmented=True),
         batch_size=spec.loop.batch,
-        sampler=Counting(per_epoch),
+        sampler=CountingSampler(per_epoch),
         num_workers=spec.loop.workers,
         drop_last=per_epoch >= spec.loop.batch,
     )
     held_out = DataLoader(
-        SceneSites(spec, footprints, check, statistics, augmented=False), batch_size=spec.loop.batch
+        SceneSites(spec, footprints, validation, statistics, augmented=False), batch_size=spec.loop.batch
     )
-    fit(trainer, module, batches, held_out if judged else None, folder, resume=resume)
-    draw_curves(sorted(folder.glob(f"{LOGS}*/metrics.csv")), folder / "curves.svg")
-    kept = what_was_kept(spec.loop, trainer, keeper, folder, score=SCORE, validated=judged)
-    return Trained(
-        folder=folder,
-        checkpoint=kept.checkpoint,
-        score=kept.score,
-        epochs=trainer.current_epoch,
-        train=len(learn),
-        val=len(check),
+    return fit(
+        spec.loop,
+        module,
+        (batches, held_out if validated else None),
+        folder,
+        progress,
+        counts=(len(training), len(validation)),
+        score=SCORE,
+        resume=resume,
     )
 
 
-def positive_weights(spec: SceneTrainSpec, learn: Sequence[Site]) -> tuple[float, ...] | None:
-    """Return how much positives of each class count, as the config says."""
+def positive_weights(spec: SceneTrainSpec, training: Sequence[Site]) -> tuple[float, ...] | None:
+    """Return the weight of positives of each class; None: the same as of negatives."""
     weights = spec.loss.positive_weights
     if weights != "balanced":
         return weights
-    there = truth_of(learn).sum(axis=0)
-    ratio = (len(learn) - there) / np.maximum(there, 1)
-    return tuple(float(value) for value in np.clip(ratio, 1 / HEAVIEST, HEAVIEST))
+    positives = site_classes(training).sum(axis=0)
+    ratio = (len(training) - positives) / np.maximum(positives, 1)
+    return tuple(float(value) for value in np.clip(ratio, 1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT))
 
 
-def _tell(spec: SceneTrainSpec, sites: Sequence[Site], learn: Sequence[Site], check: Sequence[Site]) -> None:
-    """Say what there is to learn from, and warn of what is missing."""
-    held = len(sites) - len(learn) - len(check)
-    note(LOG, f"sites: {len(learn)} train, {len(check)} val, {held} test")
+def _report_sites(
+    spec: SceneTrainSpec, sites: Sequence[Site], training: Sequence[Site], validation: Sequence[Site]
+) -> None:
+    """Report the number of sites and images, and warn of missing classes and validation sites."""
+    test = len(sites) - len(training) - len(validation)
+    note(LOG, f"sites: {len(training)} train, {len(validation)} val, {test} test")
     for index, sensor in enumerate(spec.sensors):
-        images = sum(site.files[index] is not None for site in learn)
-        if images < len(learn):
-            note(LOG, f"{sensor.name}: {images} of {len(learn)} training sites have an image of it")
-    for entry, count in zip(spec.classes, truth_of(learn).sum(axis=0), strict=True):
+        images = sum(site.files[index] is not None for site in training)
+        if images < len(training):
+            note(
+                LOG, f"{sensor.name}: {images} of {len(training)} training sites have an image of this sensor"
+            )
+    for entry, count in zip(spec.classes, site_classes(training).sum(axis=0), strict=True):
         if not count:
             warn(
                 LOG,
                 "class-without-samples",
-                f"no training site is of class {entry.label!r}: it cannot be learnt",
+                f"no training site has the class {entry.label!r}: the network cannot learn it",
             )
-    if not truth_of(check).any() and spec.loop.keep == "best":
-        what = "no site held out for validation is of any class" if check else "no site is held out"
-        warn(LOG, "not-validated", f"{what}: the last weights are kept, unjudged")
+    if not site_classes(validation).any() and spec.loop.keep == "best":
+        what = "no validation site has a class" if validation else "no site is assigned to validation"
+        warn(LOG, "not-validated", f"{what}: the last weights are used and were not validated")

@@ -1,4 +1,4 @@
-"""Sites become normalised images, one a sensor: what a training step of a scene classifier is given."""
+"""Data set of sites with one normalised image for each sensor, for training a scene classifier."""
 
 from __future__ import annotations
 
@@ -13,78 +13,85 @@ from torch.utils.data import Dataset
 from geoseg.errors import SceneError
 from geoseg.learn.samples.labelled_sites import Site, read_site
 from geoseg.learn.train.augment import Augment
-from geoseg.learn.train.crops import CACHE_BYTES, Statistics, measured, normalised
+from geoseg.learn.train.crops import (
+    CACHE_BYTES,
+    Statistics,
+    config_statistics,
+    measure_statistics,
+    normalised,
+)
 from geoseg.learn.train.scene_spec import SceneSensor, SceneStatistics, SceneTrainSpec
 
-MEASURED = 2000
-"""Training sites that mean and std are measured on at most, evenly spread over the table."""
+STATISTICS_SITES = 2000
+"""Approximate number of training sites on which mean and std are measured, evenly spread over the table."""
 
 Images = tuple[torch.Tensor, ...]
-"""(C, side, side) of each sensor; zeros where it is missing."""
+"""(C, side, side) image of each sensor; zeros where the sensor is missing."""
 
 
 class Footprints:
-    """Reads the images of sites and keeps them, as far as memory allows."""
+    """A reader of the images of sites, with a cache of limited size."""
 
     def __init__(self, spec: SceneTrainSpec) -> None:
-        """Take how files are opened."""
+        """Create a reader for the sensors of a config."""
         self._spec = spec
-        self._kept: OrderedDict[tuple[str, int], NDArray[np.float32]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int], NDArray[np.float32]] = OrderedDict()
         self._bytes = 0
 
     def read(self, site: Site, index: int) -> NDArray[np.float32] | None:
-        """Return (B, side, side) physical values of a site through a sensor, NaN where not observed.
+        """Return (B, side, side) physical values of a site for a sensor, NaN where not observed.
 
-        None where the site has no image of it.
+        None where the site has no image of the sensor.
 
         Raises:
-            SceneError: it cannot be read.
+            SceneError: the image cannot be read.
         """
         path = site.files[index]
         if path is None:
             return None
         key = (site.id, index)
-        values = self._kept.pop(key, None)
+        values = self._cache.pop(key, None)
         if values is None:
             sensor = self._spec.sensors[index]
             side = self._spec.side(sensor)
             values = read_site(path, sensor, sensor.names, side, site, sensor.trained_on).physical()
             self._bytes += values.nbytes
-        self._kept[key] = values
-        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
-            _, old = self._kept.popitem(last=False)
+        self._cache[key] = values
+        while self._bytes > CACHE_BYTES and len(self._cache) > 1:
+            _, old = self._cache.popitem(last=False)
             self._bytes -= old.nbytes
         return values
 
     def statistics(self, sites: Sequence[Site]) -> SceneStatistics:
-        """Return mean and std of each band of each sensor: as the config says, or measured on sites."""
+        """Return mean and std of each band of each sensor, from the config or measured on sites."""
         return tuple(self._of_sensor(sites, index) for index in range(len(self._spec.sensors)))
 
     def _of_sensor(self, sites: Sequence[Site], index: int) -> Statistics:
         sensor = self._spec.sensors[index]
-        said = [(band.mean, band.std) for band in sensor.bands]
-        if all(mean is not None and std is not None for mean, std in said):
-            return tuple((mean or 0.0, std or 1.0) for mean, std in said)
-        found = measured(self._some(sites, index), len(said), sensor.scale, sensor.clip)
-        return tuple(
-            (m if mean is None else mean, s if std is None else std)
-            for (mean, std), (m, s) in zip(said, found, strict=True)
-        )
 
-    def _some(self, sites: Sequence[Site], index: int) -> Iterator[NDArray[np.float32]]:
-        """Images of sites that have one, evenly spread over the list."""
-        own = [site for site in sites if site.files[index] is not None]
-        if not own:
-            raise SceneError(f"no training site has an image of {self._spec.sensors[index].name}")
-        step = max(1, len(own) // MEASURED)
-        for site in own[::step]:
+        def measure() -> Statistics:
+            images = self._statistics_images(sites, index)
+            return measure_statistics(images, len(sensor.bands), sensor.scale, sensor.clip)
+
+        return config_statistics(sensor.bands, measure)
+
+    def _statistics_images(self, sites: Sequence[Site], index: int) -> Iterator[NDArray[np.float32]]:
+        """Yield images of a sensor of sites that are evenly spread over the list."""
+        imaged = [site for site in sites if site.files[index] is not None]
+        if not imaged:
+            raise SceneError(
+                f"no training site has an image of {self._spec.sensors[index].name}; remove the "
+                f"sensor from the config"
+            )
+        step = max(1, len(imaged) // STATISTICS_SITES)
+        for site in imaged[::step]:
             values = self.read(site, index)
             if values is not None:
                 yield values
 
 
 class SceneSites(Dataset[tuple[Images, torch.Tensor]]):
-    """Sites with their classes; those of a training are changed at random."""
+    """Sites with images and classes, with or without augmentation."""
 
     def __init__(
         self,
@@ -95,7 +102,7 @@ class SceneSites(Dataset[tuple[Images, torch.Tensor]]):
         *,
         augmented: bool,
     ) -> None:
-        """Take sites, and whether they are changed; then what happens depends on the number and seed only."""
+        """Create a data set; augmentation depends only on the number of a sample and the seed."""
         self._spec, self._footprints, self._sites, self._statistics = spec, footprints, sites, statistics
         self._augment = [_augment(spec, sensor) for sensor in spec.sensors] if augmented else []
         self._order: tuple[int, NDArray[np.intp]] | None = None
@@ -104,40 +111,40 @@ class SceneSites(Dataset[tuple[Images, torch.Tensor]]):
         return len(self._sites)
 
     def __getitem__(self, number: int) -> tuple[Images, torch.Tensor]:
-        """Return the images of a site, and (K,) 0 or 1."""
+        """Return the images of a site, and (K,) classes of 0 or 1."""
         rng = np.random.default_rng((self._spec.loop.seed, number))
         site = self._sites[self._drawn(number) if self._augment else number]
-        shown = self._shown(site, rng)
+        used = self._sensors_used(site, rng)
         images = tuple(
-            torch.from_numpy(self._image(site, index, rng, shown=shown[index]))
+            torch.from_numpy(self._image(site, index, rng, used=used[index]))
             for index in range(len(self._spec.sensors))
         )
         return images, torch.tensor(site.classes, dtype=torch.float32)
 
     def _drawn(self, number: int) -> int:
-        """Every site once before any comes again, in an order that changes."""
-        turn, place = divmod(number, len(self._sites))
+        """Return a site by its number; every site occurs once in each random permutation."""
+        turn, position = divmod(number, len(self._sites))
         if self._order is None or self._order[0] != turn:
             rng = np.random.default_rng((self._spec.loop.seed, turn, len(self._sites)))
             self._order = (turn, rng.permutation(len(self._sites)))
-        return int(self._order[1][place])
+        return int(self._order[1][position])
 
-    def _shown(self, site: Site, rng: np.random.Generator) -> list[bool]:
-        """Which sensors are shown: those with an image, less some at random, but never none."""
-        there = [path is not None for path in site.files]
+    def _sensors_used(self, site: Site, rng: np.random.Generator) -> list[bool]:
+        """Return which sensors are used: those with an image that are not removed at random, at least one."""
+        available = [path is not None for path in site.files]
         if not self._augment:
-            return there
+            return available
         dropped = [bool(rng.random() < sensor.drop) for sensor in self._spec.sensors]
-        shown = [here and not gone for here, gone in zip(there, dropped, strict=True)]
-        if not any(shown):
-            shown[int(rng.choice(np.flatnonzero(there)))] = True
-        return shown
+        used = [present and not removed for present, removed in zip(available, dropped, strict=True)]
+        if not any(used):
+            used[int(rng.choice(np.flatnonzero(available)))] = True
+        return used
 
-    def _image(self, site: Site, index: int, rng: np.random.Generator, *, shown: bool) -> NDArray[np.float32]:
-        """A sensor's normalised image; zeros where it is not shown."""
+    def _image(self, site: Site, index: int, rng: np.random.Generator, *, used: bool) -> NDArray[np.float32]:
+        """Return the normalised image of a sensor; zeros where the sensor is not used."""
         sensor = self._spec.sensors[index]
         side = self._spec.side(sensor)
-        values = self._footprints.read(site, index) if shown else None
+        values = self._footprints.read(site, index) if used else None
         if values is None:
             return np.zeros((len(sensor.bands), side, side), np.float32)
         lost: int | None = None

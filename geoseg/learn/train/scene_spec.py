@@ -1,4 +1,4 @@
-"""What describes the training of a scene classifier. Read from `configs/train/*.yaml`."""
+"""Configuration of the training of a scene classifier (`configs/train/*.yaml`)."""
 
 from __future__ import annotations
 
@@ -12,95 +12,97 @@ from geoseg.learn.train.training_spec import AugmentSpec, PaceSpec, Share, Train
 from geoseg.spec import Atmosphere, ClassifierSpec, Spec
 
 SCENE_CLASSIFICATION = "scene-classification"
-"""The `task` of such configs."""
+"""Value of the key `task` in configs of scene classifiers."""
 
 
 class SceneSensor(SiteImage):
-    """A sensor that the classifier looks through."""
+    """A sensor whose images are an input of the classifier."""
 
     bands: Annotated[tuple[TrainBand, ...], Field(min_length=1)]
-    """In channel order."""
+    """Bands in the order of the channels."""
     atmosphere: Atmosphere | None = None
-    """Which reflectance the classifier is to know; None: that of the sensor, where it is named."""
+    """Kind of reflectance to train on; None: that of the sensor."""
     scale: float = 1.0
     """Model units = physical * scale."""
     clip: tuple[float, float] | None = None
     augment: AugmentSpec = AugmentSpec()
-    """Of this sensor: gain and noise mean something else in dB than in reflectance."""
+    """Augmentation of the images of this sensor, in its units."""
     drop: Share = 0.0
-    """Share of sites that are shown without it, so that the classifier does without where it is missing."""
+    """Share of training sites from which the sensor is removed, so that the classifier tolerates its
+    absence."""
 
     @property
     def trained_on(self) -> Atmosphere | None:
-        """Which reflectance the bundle says it was trained on."""
+        """Kind of reflectance the classifier is trained on, recorded in the bundle."""
         return self.atmosphere or atmosphere_of([self.sensor])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the bands."""
+        """Names of the bands."""
         return tuple(band.name for band in self.bands)
 
     @model_validator(mode="after")
     def _fits(self) -> SceneSensor:
         if self.augment.scale != (1.0, 1.0):
-            raise ValueError("augment.scale: a footprint has one size; leave it out")
+            raise ValueError("augment.scale: the size of a footprint is fixed; remove this key")
         if len(set(self.names)) < len(self.names):
-            raise ValueError("two bands have the same name")
+            raise ValueError("bands: two bands have the same name")
         return self
 
 
 class SceneNetworkSpec(Spec):
-    """A classifier: an encoder a sensor, and one layer over all their features."""
+    """A classifier with an encoder for each sensor and one linear layer over all features."""
 
     encoder: str = "densenet121"
-    """Name of timm."""
+    """Name of an encoder in timm."""
     pretrained: bool = False
-    """Whether timm's weights are fetched."""
+    """Whether the pretrained weights of timm are downloaded."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class SceneLossSpec(Spec):
-    """Binary cross entropy of every class by itself."""
+    """Binary cross entropy, separate for each class."""
 
     positive_weights: tuple[Annotated[float, Field(gt=0)], ...] | Literal["balanced"] | None = None
-    """How much sites of a class count against others; `balanced`: others for each of them, at most 100."""
+    """Weight of the sites of each class; `balanced`: sites without the class per site with it, at most
+    100."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """What labels of 0 and 1 become: this much from either end."""
+    """Distance of the training targets from 0 and 1."""
 
 
 class PublishedSpec(Spec):
-    """Scores that others have published, shown beside ours and never as ours."""
+    """Published scores of another model, shown for comparison."""
 
     what: str
-    """On which data, by which model, in words."""
+    """Data set and model of the published scores."""
     citation: str
     average_precision: dict[str, float]
-    """By label of the class."""
+    """Average precision by class label."""
 
 
 class SceneTrainSpec(Spec):
-    """All of a scene classifier's training: what `train` reads, `evaluate` reads and `export` writes."""
+    """Config of a scene classifier, used by `train`, `evaluate` and `export`."""
 
     name: str
-    """Of the bundle."""
+    """Name of the bundle."""
     title: str = ""
     licence: str = "unknown"
     task: Literal["scene-classification"]
     data: SitesSpec
     footprint: Annotated[float, Field(gt=0)] = 720.0
-    """Side in m of what is looked at."""
+    """Side of the footprint in m."""
     sensors: Annotated[tuple[SceneSensor, ...], Field(min_length=1)]
     classes: Annotated[tuple[SiteClass, ...], Field(min_length=1)]
-    """Values count from 1; a site may be of several, or of none."""
+    """Classes with values from 1; a site has any number of classes, or none."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Of the score from which a class is told."""
+    """Score from which a class is assigned."""
     network: SceneNetworkSpec = SceneNetworkSpec()
     loss: SceneLossSpec = SceneLossSpec()
     loop: PaceSpec = PaceSpec()
     published: PublishedSpec | None = None
 
     def side(self, sensor: SceneSensor) -> int:
-        """Return the pixels a side of a footprint."""
+        """Return the side of a footprint in pixels."""
         return round(self.footprint / sensor.resolution)
 
     @model_validator(mode="after")
@@ -108,13 +110,13 @@ class SceneTrainSpec(Spec):
         weights = self.loss.positive_weights
         if isinstance(weights, tuple) and len(weights) != len(self.classes):
             raise ValueError(
-                f"loss.positive_weights has {len(weights)} entries for {len(self.classes)} classes"
+                f"loss.positive_weights has {len(weights)} values for {len(self.classes)} classes"
             )
         labels = {entry.label for entry in self.classes}
         unknown = sorted(set(self.published.average_precision) - labels) if self.published else []
         if unknown:
-            raise ValueError(f"published.average_precision names {unknown[0]!r}, which is no class")
-        # What a bundle must hold, so that it is refused now and not after the training.
+            raise ValueError(f"published.average_precision: {unknown[0]!r} is not a class of this config")
+        # Validate the description of the bundle before the training instead of after it.
         statistics = tuple(tuple((0.0, 1.0) for _ in sensor.bands) for sensor in self.sensors)
         try:
             describe_classifier(self, statistics)
@@ -124,15 +126,15 @@ class SceneTrainSpec(Spec):
 
 
 SceneStatistics = tuple[tuple[tuple[float, float], ...], ...]
-"""Mean and std per band, in model units, of each sensor."""
+"""Mean and std of each band of each sensor, in model units."""
 
 
 def describe_classifier(spec: SceneTrainSpec, statistics: SceneStatistics) -> ClassifierSpec:
-    """Return what a bundle says of the classifier that a config trains; its weights are called model.onnx.
+    """Return the bundle description of the classifier of a config, with weights in model.onnx.
 
     Args:
         spec: the config.
-        statistics: that images are normalised with.
+        statistics: mean and std for the normalization of images.
     """
     return ClassifierSpec.model_validate(
         {
@@ -143,7 +145,7 @@ def describe_classifier(spec: SceneTrainSpec, statistics: SceneStatistics) -> Cl
                     "name": sensor.name,
                     "bands": [
                         {"name": name, "mean": mean, "std": std}
-                        for name, (mean, std) in zip(sensor.names, own, strict=True)
+                        for name, (mean, std) in zip(sensor.names, bands, strict=True)
                     ],
                     "units": sensor.units,
                     "atmosphere": sensor.trained_on,
@@ -151,7 +153,7 @@ def describe_classifier(spec: SceneTrainSpec, statistics: SceneStatistics) -> Cl
                     "clip": sensor.clip,
                     "resolution": sensor.resolution,
                 }
-                for sensor, own in zip(spec.sensors, statistics, strict=True)
+                for sensor, bands in zip(spec.sensors, statistics, strict=True)
             ],
             "footprint": spec.footprint,
             "classes": [entry.model_dump(exclude={"names"}) for entry in spec.classes],

@@ -1,4 +1,4 @@
-"""Lightning's loop and what goes with it, whatever is trained: checkpoints, logs, the description."""
+"""Run a training with Lightning: loop, checkpoints, logs and the description of the training."""
 
 from __future__ import annotations
 
@@ -15,67 +15,69 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from geoseg.errors import OutputError, RuntimeMissingError
+from geoseg.learn.train.plots import draw_curves
 from geoseg.learn.train.training_spec import PaceSpec
 from geoseg.run_record import Progress
 from geoseg.spec import Spec
 
 CHECKPOINTS, LOGS = "checkpoints", "logs"
 BEST, LAST = "best", "last"
-"""Checkpoints: the best on `val`, and the last epoch's."""
+"""Names of the checkpoints: the best on `val`, and that of the last epoch."""
 
 DESCRIPTION = "training.json"
-"""The config as used, with the statistics that were measured."""
+"""File with the config that the training used and the measured statistics."""
 
 VALIDATIONS = 40
-"""About how often a training is validated."""
+"""Approximate number of validations in a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What came of a training."""
+    """The result of a training."""
 
     folder: Path
     checkpoint: Path
     score: float | None
-    """IoU or mean average precision on `val` of the weights kept; None without `val`."""
+    """IoU or mean average precision of the checkpoint on `val`; None without `val`."""
     epochs: int
     train: int
     """Windows or sites."""
     val: int
 
 
-class Telling(Callback):
-    """Tells how far a training is."""
+class ReportProgress(Callback):
+    """Report the number of steps done."""
 
     def __init__(self, progress: Progress) -> None:
-        """Tell this one."""
+        """Report to a progress function."""
         self._progress = progress
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """One step further."""
+        """Report the step."""
         self._progress(trainer.global_step, int(trainer.estimated_stepping_batches), "steps")
 
 
 def check_start(loop: PaceSpec, folder: Path, *, resume: bool) -> None:
-    """Refuse what cannot begin.
+    """Check that a training can start.
 
     Raises:
-        OutputError: there is nothing to resume.
-        RuntimeMissingError: the accelerator asked for is not there.
+        OutputError: the folder has no checkpoint to resume from.
+        RuntimeMissingError: the requested accelerator is not available.
     """
     if resume and not (folder / CHECKPOINTS / f"{LAST}.ckpt").is_file():
-        raise OutputError(f"{folder}: holds no checkpoint to resume from")
+        raise OutputError(f"{folder}: no checkpoint to resume from; start the training without --resume")
     if loop.accelerator == "gpu" and not torch.cuda.is_available():
-        raise RuntimeMissingError("loop.accelerator: gpu, but torch sees no GPU; say auto or cpu")
+        raise RuntimeMissingError("loop.accelerator is gpu, but torch has no GPU; set it to auto or cpu")
 
 
-def describe(spec: Spec, statistics: Any, folder: Path) -> None:
-    """Write the config as used and what was measured into a training's folder, made if need be.
+def write_description(spec: Spec, statistics: Any, folder: Path) -> None:
+    """Write the config and the measured statistics into the folder of a training.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,70 +88,66 @@ def describe(spec: Spec, statistics: Any, folder: Path) -> None:
 
 
 def fit(
-    trainer: lightning.Trainer, module: Any, batches: Any, held_out: Any, folder: Path, *, resume: bool
-) -> None:
-    """Train, from the last checkpoint where a training goes on."""
+    loop: PaceSpec,
+    module: lightning.LightningModule,
+    loaders: tuple[DataLoader[Any], DataLoader[Any] | None],
+    folder: Path,
+    progress: Progress,
+    *,
+    counts: tuple[int, int],
+    score: str,
+    resume: bool,
+) -> Trained:
+    """Train a module, draw its curves, and return the checkpoint to use.
+
+    Args:
+        loop: duration, learning rate and hardware.
+        module: the network with its loss.
+        loaders: batches for training and for validation; None: no validation.
+        folder: for checkpoints, logs and plots.
+        progress: receives the number of steps done.
+        counts: number of windows or sites for training and for validation.
+        score: name of the logged validation score, best when greatest.
+        resume: whether to continue from the last checkpoint in the folder.
+    """
+    validated = loaders[1] is not None
+    trainer, best = _make_trainer(loop, folder, progress, score=score, validated=validated, resume=resume)
     last = folder / CHECKPOINTS / f"{LAST}.ckpt"
     with warnings.catch_warnings():
-        # Lightning advises more workers and other intervals; what is best here was decided in the config.
+        # Lightning recommends more workers and other intervals than the config sets.
         warnings.simplefilter("ignore")
-        trainer.fit(module, batches, held_out, ckpt_path=last if resume else None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """The weights that a training is to be judged by."""
-
-    checkpoint: Path
-    score: float | None
-    """On `val`; None without."""
-
-
-def what_was_kept(
-    loop: PaceSpec,
-    trainer: lightning.Trainer,
-    keeper: ModelCheckpoint,
-    folder: Path,
-    *,
-    score: str,
-    validated: bool,
-) -> Kept:
-    """Return the checkpoint that the config keeps, with its score."""
-    chosen = loop.keep == "best" and validated
-    found = keeper.best_model_score if chosen else trainer.callback_metrics.get(score)
-    return Kept(
-        checkpoint=folder / CHECKPOINTS / f"{BEST if chosen else LAST}.ckpt",
-        score=None if found is None or not validated else float(found),
+        trainer.fit(module, *loaders, ckpt_path=last if resume else None)
+    draw_curves(sorted(folder.glob(f"{LOGS}*/metrics.csv")), folder / "curves.svg")
+    use_best = loop.keep == "best" and validated
+    value = best.best_model_score if use_best else trainer.callback_metrics.get(score)
+    return Trained(
+        folder=folder,
+        checkpoint=folder / CHECKPOINTS / f"{BEST if use_best else LAST}.ckpt",
+        score=None if value is None or not validated else float(value),
+        epochs=trainer.current_epoch,
+        train=counts[0],
+        val=counts[1],
     )
 
 
 def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """A moving average that forgets fast at first, when weights are still far from where they end."""
+    """Return a moving average of weights whose decay rises to its final value over the first steps."""
 
-    def average(kept: Tensor, current: Tensor, seen: Tensor | int) -> Tensor:
-        now = min(decay, (1 + int(seen)) / (10 + int(seen)))
-        return kept + (current - kept) * (1 - now)
+    def average(mean: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        now = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        return mean + (current - mean) * (1 - now)
 
     return average
 
 
-def make_trainer(
+def _make_trainer(
     loop: PaceSpec, folder: Path, progress: Progress, *, score: str, validated: bool, resume: bool
 ) -> tuple[lightning.Trainer, ModelCheckpoint]:
-    """Return Lightning's loop with what a config asks for, and what keeps the best weights.
-
-    Args:
-        loop: how long and how fast.
-        folder: for checkpoints and logs.
-        progress: is told how far it is.
-        score: what is logged on `val`, best when greatest.
-        validated: whether there is a `val`.
-        resume: whether the training goes on, so that it gets logs of its own.
-    """
+    """Return the Lightning trainer of a config and its checkpoint callback; for the arguments see `fit`."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     every = max(1, loop.epochs // VALIDATIONS)
-    # Two of them: Lightning's own "last" is written only where the score went up.
-    keepers = [
+    # Two callbacks: the "last" checkpoint of Lightning is written only when the score improves.
+    savers = [
         ModelCheckpoint(
             folder / CHECKPOINTS,
             filename=name,
@@ -160,12 +158,12 @@ def make_trainer(
         )
         for name in ((BEST, LAST) if validated else (LAST,))
     ]
-    callbacks: list[Callback] = [Telling(progress), *keepers]
+    callbacks: list[Callback] = [ReportProgress(progress), *savers]
     if loop.average:
         callbacks.append(WeightAveraging(use_buffers=True, avg_fn=_average(loop.average)))
     if loop.patience and validated:
         callbacks.append(EarlyStopping(score, patience=max(1, loop.patience // every), mode="max"))
-    # A log of its own for every time a training goes on: Lightning would empty the one that is there.
+    # A resumed training writes a new log, because Lightning would overwrite the existing one.
     before = len(list(folder.glob(f"{LOGS}*")))
     logs = f"{LOGS}-{before + 1}" if resume and before else LOGS
     loggers: list[Logger] = [
@@ -187,4 +185,4 @@ def make_trainer(
             num_sanity_val_steps=0,
             log_every_n_steps=1,
         )
-    return trainer, keepers[0]
+    return trainer, savers[0]

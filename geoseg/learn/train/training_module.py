@@ -1,4 +1,4 @@
-"""The network in Lightning's hands: steps, scores, learning rate."""
+"""Lightning module of a segmentation network: loss, validation score and optimiser."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from geoseg.learn.train.training_spec import PaceSpec, TrainSpec
 from geoseg.models.networks.segmentation import build
 
 
-class Training(lightning.LightningModule):
-    """One training."""
+class SegmentationModule(lightning.LightningModule):
+    """A segmentation network with its loss and validation score."""
 
     def __init__(
         self,
@@ -28,13 +28,13 @@ class Training(lightning.LightningModule):
         *,
         fetch: bool = True,
     ) -> None:
-        """Build network and loss.
+        """Build the network and the loss.
 
         Args:
-            spec: of the training.
-            statistics: mean and std per band.
-            shares: of the classes among the training pixels.
-            fetch: whether pretrained weights are wanted.
+            spec: the config.
+            statistics: mean and std of each band.
+            shares: share of each class in the labelled training pixels.
+            fetch: whether to download pretrained weights.
         """
         super().__init__()
         self.spec = spec
@@ -58,39 +58,39 @@ class Training(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
-        """Count right and wrong pixels."""
+        """Log the loss of a batch and add it to the error matrix."""
         planes, label = batch
         logits = self.network(planes)
         self.log("val_loss", self.loss(logits, label, None), on_epoch=True, batch_size=len(label))
         self.confusion.update(as_classes(logits).argmax(dim=1), label)
 
     def on_validation_epoch_end(self) -> None:
-        """Log IoU over all pixels of the set: of the second of two classes, else the mean."""
+        """Log the IoU over all validation pixels: of the second of two classes, else the mean."""
         matrix = self.confusion.compute().double()
         self.confusion.reset()
-        right = matrix.diagonal()
-        union = matrix.sum(0) + matrix.sum(1) - right
-        iou = right / union.clamp(min=1)
+        correct = matrix.diagonal()
+        union = matrix.sum(0) + matrix.sum(1) - correct
+        iou = correct / union.clamp(min=1)
         score = iou[1] if len(iou) == 2 else iou[union > 0].mean()
         self.log("val_iou", score.float())
 
     def configure_optimizers(self) -> Any:
-        """AdamW; the rate rises, then falls as a cosine."""
+        """Return AdamW with warm-up and cosine decay."""
         return optimisers(self, self.spec.loop)
 
 
 def optimisers(module: lightning.LightningModule, loop: PaceSpec) -> dict[str, Any]:
-    """Return AdamW over a module's `network`, with a rate that rises, then falls as a cosine."""
+    """Return AdamW for a module's `network`, with linear warm-up and cosine decay of the learning rate."""
     optimiser = torch.optim.AdamW(
         module.network.parameters(), lr=loop.learning_rate, weight_decay=loop.weight_decay
     )
     steps = max(int(module.trainer.estimated_stepping_batches), 1)
-    rising = max(round(steps * loop.warm_up), 1)
+    warm_up = max(round(steps * loop.warm_up), 1)
 
     def rate(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(steps - rising, 1), 1)))
+        if step < warm_up:
+            return (step + 1) / warm_up
+        return 0.5 * (1 + math.cos(math.pi * min((step - warm_up) / max(steps - warm_up, 1), 1)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -86,7 +86,7 @@ def test_parts_left_out_have_rows_of_their_own(config: Path, tmp_path: Path) -> 
     report = report_of([found], spec, "each part left out in turn", pictures=False)
     rows = report.sections[0].tables[0].rows
     assert [row[0] for row in rows] == [found.subject.name, "  without east", "  without west"]
-    assert rows[1][1] == main_score(np.sum([verdict.counts for verdict in found.verdicts[:3]], axis=0))
+    assert rows[1][1] == main_score(np.sum([scene.counts for scene in found.scenes[:3]], axis=0))
     (numbers,) = json.loads(json.dumps(report.data["results"]))
     assert [part["chips"] for part in numbers["parts"].values()] == [3, 5]
     assert numbers["parts"]["east"]["score"] == pytest.approx(rows[1][1], abs=1e-5)
@@ -103,7 +103,7 @@ def test_only_the_part_held_out_is_judged(config: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--method", "mndvi"), 2, "no water method 'mndvi'"),
+        (("--method", "mndvi"), 2, "unknown water method 'mndvi'"),
         (("--method", "mndwi --threshhold 1"), 2, "--threshhold"),
         (("--method", "mndwi --threshold x"), 2, "--threshold: 'x' should be a valid number"),
         (("--on", "tests"), 2, "'--on': 'tests' is not one of"),
@@ -140,7 +140,7 @@ def test_few_shots_train_on_so_many(config: Path) -> None:
     assert shot["score"] is not None
     ran = geoseg("evaluate", "maps", config, "--shots", 99, *QUICK)
     assert ran.returncode == 2
-    assert "there are 4 windows" in ran.stderr
+    assert "only 4 training windows" in ran.stderr
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_every_region_is_left_out_once(config: Path) -> None:
     left_out, floor = json.loads(ran.stdout)["results"]
     assert set(left_out["parts"]) == {"east", "west"}
     assert left_out["chips"] == floor["chips"] == 8
-    assert "without east: 4 windows to train on, 4 to judge" in ran.stderr
+    assert "without east: 4 windows for training, 4 for evaluation" in ran.stderr
 
 
 def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError, SceneError, SceneReadError
 from geoseg.learn.evaluate import area_report
-from geoseg.learn.evaluate.finished_map import ClassMap
-from geoseg.learn.evaluate.map_accuracy import judge_area
-from geoseg.learn.evaluate.sample_drawing import Drawn, draw_positions, draw_sample
+from geoseg.learn.evaluate.class_raster import ClassRaster
+from geoseg.learn.evaluate.map_accuracy import estimate_area
+from geoseg.learn.evaluate.sample_drawing import DrawnSample, draw_positions, draw_sample
 from geoseg.learn.evaluate.sample_writing import write_sample
 from geoseg.methods.area_estimate import allocate, estimate
 from geoseg.outputs.report import write
@@ -55,7 +55,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_map(tmp_path_factory.mktemp("map") / "map.tif", with_errors())
 
 
-def interpreted(drawn: Drawn) -> list[int]:
+def interpreted(drawn: DrawnSample) -> list[int]:
     """What interpreters would say who see the truth."""
     return [int(value) for value in truth()[drawn.rows, drawn.cols]]
 
@@ -87,7 +87,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(mapped: Path) -> None:
     caught = np.array([areas[(real == k) & (with_errors() == k)].sum() / true[k] for k in LABELS])
     held: list[list[bool]] = []
     naive: list[bool] = []
-    with ClassMap(str(mapped)) as opened:
+    with ClassRaster(str(mapped)) as opened:
         strata = opened.census()
         sizes = np.array([item.size for item in strata])
         numbers = allocate(400, sizes, np.array([item.pixels for item in strata]))
@@ -119,13 +119,13 @@ def test_a_sample_drawn_and_filled_in(mapped: Path, tmp_path: Path, messages: Me
     layer["reference"] = interpreted(drawn)
     layer.to_file(path, layer="sample")
     messages.clear()
-    report = judge_area(str(mapped), path)
+    report = estimate_area(str(mapped), path)
     assert messages.warnings == []
-    assert report.drawn_here
+    assert report.drawn_from_map
     counts = np.zeros((3, 3), np.int64)
     np.add.at(counts, (drawn.classes, np.array(interpreted(drawn))), 1)
     np.testing.assert_array_equal(report.counts, counts)
-    expected = estimate(counts, np.array([item.stratum.size for item in drawn.strata]))
+    expected = estimate(counts, np.array([item.size for item in drawn.strata]))
     np.testing.assert_allclose(report.estimate.area.value, expected.area.value)
     assert [item.label for item in report.classes] == list(LABELS.values())
 
@@ -148,11 +148,11 @@ def test_any_file_and_crs(
     messages.clear()
     counts = np.zeros((3, 3), np.int64)
     np.add.at(counts, (found, real), 1)
-    report = judge_area(str(mapped), tmp_path / name, column="class")
+    report = estimate_area(str(mapped), tmp_path / name, column="class")
     np.testing.assert_array_equal(report.counts, counts)
-    assert not report.drawn_here
+    assert not report.drawn_from_map
     assert (
-        "was not drawn from this map by geoseg evaluate sample (it has no table of strata)"
+        "the sample was not drawn from this map by geoseg evaluate sample (the sample has no table of strata)"
         in messages.warnings[0]
     )
 
@@ -170,7 +170,7 @@ def test_labels_and_numbers_mean_the_same(mapped: Path, tmp_path: Path) -> None:
     said = ["background", " BACKGROUND ", "2", "permanent water", "Flood", "1.0", "0", "flood"]
     words = write_points(tmp_path / "a.gpkg", ROWS, COLS, {"reference": said})
     numbers = write_points(tmp_path / "b.gpkg", ROWS, COLS, {"reference": [0, 0, 2, 2, 1, 1, 0, 1]})
-    one, other = (judge_area(str(mapped), path) for path in (words, numbers))
+    one, other = (estimate_area(str(mapped), path) for path in (words, numbers))
     np.testing.assert_array_equal(one.counts, other.counts)
     assert one.counts.sum() == 8
 
@@ -179,11 +179,11 @@ def test_what_is_left_out_is_counted(mapped: Path, tmp_path: Path, messages: Mes
     rows, cols = [*ROWS, 2, -3, 500, 30, 31], [*COLS, 10, 10, 10, 20, 21]
     said = ["0", "0", "2", "2", "1", "1", "0", "0", "0", "0", None, None, ""]
     path = write_points(tmp_path / "p.gpkg", rows, cols, {"reference": said})
-    report = judge_area(str(mapped), path)
+    report = estimate_area(str(mapped), path)
     assert report.counts.sum() == 8
     assert list(report.left_out.values()) == [2, 1, 2]
     assert (
-        "5 points left out: 2 outside the map, 1 where the map observed nothing, 2 without reference"
+        "5 points were not used: 2 outside the map, 1 where the map observed nothing, 2 without reference"
         in (messages.warnings[0])
     )
 
@@ -191,17 +191,17 @@ def test_what_is_left_out_is_counted(mapped: Path, tmp_path: Path, messages: Mes
 def test_points_without_a_place_are_left_out(mapped: Path, tmp_path: Path) -> None:
     lines = ["lon,lat,reference", ",,1", *["15.0001,45.1500,0"] * 2]
     (tmp_path / "p.csv").write_text("\n".join(lines))
-    with pytest.raises(SceneError, match="no point with a reference lies on"):
-        judge_area(str(mapped), tmp_path / "p.csv")
+    with pytest.raises(SceneError, match="no point with a reference class lies on"):
+        estimate_area(str(mapped), tmp_path / "p.csv")
     path = write_map(tmp_path / "one.tif", np.zeros((200, 200), np.uint8))
-    report = judge_area(str(path), tmp_path / "p.csv")
+    report = estimate_area(str(path), tmp_path / "p.csv")
     assert report.left_out["outside the map"] == 1
 
 
 def test_a_class_that_the_map_names_but_lacks(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif", np.zeros(SHAPE, np.uint8))
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": [0, 0, 0, 0, 0, 0, 1, 1]})
-    report = judge_area(str(path), points)
+    report = estimate_area(str(path), points)
     assert [(item.value, item.pixels) for item in report.classes] == [(0, SHAPE[0] * SHAPE[1]), (1, 0)]
     whole = report.classes[0].size
     np.testing.assert_allclose(report.estimate.area.value, [whole * 0.75, whole * 0.25])
@@ -211,7 +211,7 @@ def test_a_class_that_the_map_names_but_lacks(tmp_path: Path) -> None:
 
 def test_one_point_of_a_class_gives_no_interval(mapped: Path, tmp_path: Path, messages: Messages) -> None:
     points = write_points(tmp_path / "p.gpkg", ROWS[:5], COLS[:5], {"reference": [0, 0, 2, 2, 1]})
-    report = judge_area(str(mapped), points)
+    report = estimate_area(str(mapped), points)
     assert np.isnan(report.estimate.area.se).all()
     assert "only one point lies on flood (1)" in messages.warnings[-1]
     write(area_report.report_of(report), tmp_path / "new" / "report", overwrite=False)
@@ -231,10 +231,10 @@ def test_a_sample_of_another_map_is_told(mapped: Path, tmp_path: Path, messages:
             layer = geopandas.read_file(path, layer="sample")
             layer["reference"] = 0
             layer.to_file(path, layer="sample")
-        assert judge_area(str(other), path).drawn_here
+        assert estimate_area(str(other), path).drawn_from_map
         messages.clear()
-        assert not judge_area(str(mapped), path).drawn_here
-        assert "its strata are those of another map" in messages.warnings[0]
+        assert not estimate_area(str(mapped), path).drawn_from_map
+        assert "the strata of the sample belong to another map" in messages.warnings[0]
 
 
 def test_added_points_are_told(mapped: Path, tmp_path: Path, messages: Messages) -> None:
@@ -243,7 +243,7 @@ def test_added_points_are_told(mapped: Path, tmp_path: Path, messages: Messages)
     text = path.read_text().replace(",,\n", ",0,\n")
     path.write_text(text + text.split("\n")[1] + "\n")
     messages.clear()
-    assert not judge_area(str(mapped), path).drawn_here
+    assert not estimate_area(str(mapped), path).drawn_from_map
     assert "more points than were drawn" in messages.warnings[0]
 
 
@@ -254,18 +254,18 @@ def test_a_map_without_crs_counts_pixels(tmp_path: Path) -> None:
     lines = points.read_text().splitlines()
     filled = [line[:-1] + f"{value}," for line, value in zip(lines[1:], interpreted(drawn), strict=True)]
     points.write_text("\n".join([lines[0], *filled]))
-    report = judge_area(str(path), points)
-    assert report.drawn_here
-    assert not report.located
+    report = estimate_area(str(path), points)
+    assert report.drawn_from_map
+    assert not report.georeferenced
     assert report.estimate.area.value.sum() == pytest.approx((with_errors() != 255).sum())
-    with pytest.raises(SceneError, match=r"map.tif has no CRS but .* has one"):
-        judge_area(str(path), write_points(tmp_path / "q.gpkg", ROWS, COLS, {"reference": [0] * 8}))
+    with pytest.raises(SceneError, match=r"map.tif has no CRS, but .* has one"):
+        estimate_area(str(path), write_points(tmp_path / "q.gpkg", ROWS, COLS, {"reference": [0] * 8}))
 
 
 def test_files_of_a_report(mapped: Path, tmp_path: Path) -> None:
     said = [0, 0, 2, 2, 1, 1, 0, 1]
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": said})
-    found, folder = judge_area(str(mapped), points), tmp_path / "report"
+    found, folder = estimate_area(str(mapped), points), tmp_path / "report"
     report = area_report.report_of(found)
     area_report.check_folder(folder, (), overwrite=False)
     paths = write(report, folder, overwrite=False)
@@ -301,39 +301,39 @@ def test_what_does_not_fit_is_said(mapped: Path, tmp_path: Path) -> None:
 
     def failing(path: Path, column: str = "reference", map_path: Path = mapped) -> str:
         with pytest.raises(SceneError) as caught:
-            judge_area(str(map_path), path, column=column)
+            estimate_area(str(map_path), path, column=column)
         return str(caught.value)
 
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, good)
-    assert "no column 'truth' but reference; say --column" in failing(points, "truth")
+    assert "the column 'truth' is missing; columns are reference; use --column" in failing(points, "truth")
     bare = write_points(tmp_path / "bare.gpkg", ROWS, COLS, good, crs=None)
     assert "bare.gpkg has no CRS" in failing(bare)
     wrong = write_points(tmp_path / "wrong.gpkg", ROWS, COLS, {"reference": ["sea", "sea", *"001122"]})
-    assert "'sea' (2 points): no class of" in failing(wrong)
+    assert "'sea' (2 points): not a class of" in failing(wrong)
     assert "0 background, 1 flood, 2 permanent water" in failing(wrong)
     high = write_points(tmp_path / "high.gpkg", ROWS, COLS, {"reference": [9, *good["reference"][1:]]})
     assert "'9' (1 points)" in failing(high)
     empty = write_points(tmp_path / "empty.gpkg", ROWS[:0], COLS[:0], {"reference": []})
-    assert "it holds none" in failing(empty)
+    assert "the file has no points" in failing(empty)
     few = write_points(tmp_path / "few.gpkg", ROWS[:2], COLS[:2], {"reference": [0, 0]})
     assert "lies on flood (1), permanent water (2) of the map" in failing(few)
     table = geopandas.read_file(points)
     table.set_geometry(table.buffer(5)).to_file(tmp_path / "discs.gpkg")
-    assert "other geometries than points" in failing(tmp_path / "discs.gpkg")
+    assert "geometries other than points" in failing(tmp_path / "discs.gpkg")
     (tmp_path / "text.gpkg").write_text("no database")
     assert "cannot be read as points" in failing(tmp_path / "text.gpkg")
     assert "does not exist" in failing(tmp_path / "none.gpkg")
     for name, text, told in (
-        ("a.csv", "east,north,reference\n1,2,0\n", "no columns lon and lat"),
-        ("b.csv", "lon,lat,reference\n1,north,0\n", "line 2: 'north' is no coordinate"),
-        ("c.csv", "lon,lat\n1,2\n", "no column 'reference' but lon, lat"),
+        ("a.csv", "east,north,reference\n1,2,0\n", "columns lon and lat are missing"),
+        ("b.csv", "lon,lat,reference\n1,north,0\n", "line 2: 'north' is not a coordinate"),
+        ("c.csv", "lon,lat\n1,2\n", "the column 'reference' is missing; columns are lon, lat"),
         ("d.csv", "x,y,reference\n1,2,0\n", "has no CRS"),
-        ("e.csv", "", "no columns"),
+        ("e.csv", "", "columns lon and lat are missing"),
     ):
         (tmp_path / name).write_text(text)
         assert told in failing(tmp_path / name), name
-    with pytest.raises(SceneReadError, match="map of polygons; give the class raster"):
-        judge_area(str(points), points)
+    with pytest.raises(SceneReadError, match="has polygons; give the class raster"):
+        estimate_area(str(points), points)
 
 
 def test_labels_that_two_classes_share_must_be_numbers(tmp_path: Path) -> None:
@@ -343,4 +343,4 @@ def test_labels_that_two_classes_share_must_be_numbers(tmp_path: Path) -> None:
     )
     points = write_points(tmp_path / "p.gpkg", ROWS, COLS, {"reference": ["land"] * 7 + ["water"]})
     with pytest.raises(SceneError, match=r"'water' \(1 points\)"):
-        judge_area(str(path), points)
+        estimate_area(str(path), points)

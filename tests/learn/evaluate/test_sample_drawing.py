@@ -14,10 +14,10 @@ from affine import Affine
 from pyproj import CRS
 
 from geoseg.errors import OutputError, SceneError, SceneReadError, UsageError
-from geoseg.learn.evaluate import finished_map as class_map
-from geoseg.learn.evaluate.finished_map import ClassMap
-from geoseg.learn.evaluate.map_accuracy import judge_area
-from geoseg.learn.evaluate.sample_drawing import Drawn, draw_positions, draw_sample
+from geoseg.learn.evaluate import class_raster as class_map
+from geoseg.learn.evaluate.class_raster import ClassRaster
+from geoseg.learn.evaluate.map_accuracy import estimate_area
+from geoseg.learn.evaluate.sample_drawing import DrawnSample, draw_positions, draw_sample
 from geoseg.learn.evaluate.sample_reading import read_points
 from geoseg.learn.evaluate.sample_writing import write_sample
 from tests.classmaps import LABELS, TENS, grid_of, patchy, write_map
@@ -29,7 +29,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_map(tmp_path_factory.mktemp("map") / "map.tif", patchy())
 
 
-def draw(path: Path, number: int = 300, seed: int = 0) -> Drawn:
+def draw(path: Path, number: int = 300, seed: int = 0) -> DrawnSample:
     return draw_sample(str(path), number, seed=seed)
 
 
@@ -38,7 +38,7 @@ def test_the_census_is_the_map(mapped: Path) -> None:
     grid = grid_of(classes)
     rows, cols = np.indices(classes.shape) + 0.5
     areas = grid.pixel_areas(rows, cols)
-    with ClassMap(str(mapped)) as opened:
+    with ClassRaster(str(mapped)) as opened:
         strata = opened.census()
     assert [(item.value, item.label) for item in strata] == list(LABELS.items())
     for item in strata:
@@ -50,7 +50,7 @@ def test_what_is_drawn(mapped: Path) -> None:
     classes, drawn = patchy(), draw(mapped)
     assert [item.drawn for item in drawn.strata] == [200, 50, 50]
     for item in drawn.strata:
-        assert (drawn.classes == item.stratum.value).sum() == item.drawn
+        assert (drawn.classes == item.value).sum() == item.drawn
     np.testing.assert_array_equal(classes[drawn.rows, drawn.cols], drawn.classes)
     assert len(set(zip(drawn.rows.tolist(), drawn.cols.tolist(), strict=True))) == 300
 
@@ -88,17 +88,17 @@ def test_neither_blocks_nor_strips_matter(
     found = draw(other)
     np.testing.assert_array_equal(expected.rows, found.rows)
     np.testing.assert_array_equal(expected.cols, found.cols)
-    with ClassMap(str(other)) as opened:
+    with ClassRaster(str(other)) as opened:
         np.testing.assert_array_equal(opened.at(found.rows, found.cols), found.classes)
         for mine, theirs in zip(opened.census(), expected.strata, strict=True):
-            assert mine.pixels == theirs.stratum.pixels
-            assert mine.area_m2 == pytest.approx(theirs.stratum.area_m2, rel=1e-9)
+            assert mine.pixels == theirs.pixels
+            assert mine.area_m2 == pytest.approx(theirs.area_m2, rel=1e-9)
 
 
 def test_every_pixel_is_as_likely(tmp_path: Path) -> None:
     path = write_map(tmp_path / "map.tif", np.zeros((4, 5), np.uint8))
     times = np.zeros((4, 5))
-    with ClassMap(str(path)) as opened:
+    with ClassRaster(str(path)) as opened:
         strata = opened.census()
         for seed in range(2000):
             rows, cols, _ = draw_positions(opened, strata, np.array([5]), seed)
@@ -118,7 +118,7 @@ def test_maps_of_two_bytes(tmp_path: Path) -> None:
     classes = np.where(patchy() == 255, 65_535, patchy() * np.uint16(300)).astype(np.uint16)
     labels = {value * 300: label for value, label in LABELS.items()}
     drawn = draw(write_map(tmp_path / "map.tif", classes, labels=labels))
-    assert [item.stratum.value for item in drawn.strata] == [0, 300, 600]
+    assert [item.value for item in drawn.strata] == [0, 300, 600]
     np.testing.assert_array_equal(classes[drawn.rows, drawn.cols], drawn.classes)
 
 
@@ -144,7 +144,7 @@ def test_a_geopackage_holds_points_and_strata(mapped: Path, tmp_path: Path) -> N
     assert strata["label"].tolist() == list(LABELS.values())
     assert strata["drawn"].tolist() == [200, 50, 50]
     assert strata["pixels"].tolist() == [int((patchy() == value).sum()) for value in LABELS]
-    assert strata["area_m2"].tolist() == [item.stratum.area_m2 for item in drawn.strata]
+    assert strata["area_m2"].tolist() == [item.area_m2 for item in drawn.strata]
     with closing(sqlite3.connect(path)) as file:
         types = {row[1]: row[2] for row in file.execute("PRAGMA table_info('sample')")}
         kinds = dict(file.execute("SELECT table_name, data_type FROM gpkg_contents"))
@@ -170,7 +170,7 @@ def test_a_map_without_crs_is_counted_in_pixels(tmp_path: Path) -> None:
     classes = patchy()
     path = write_map(tmp_path / "map.tif", classes, crs=None, transform=Affine.identity())
     drawn = draw(path)
-    assert {item.stratum.area_m2 for item in drawn.strata} == {None}
+    assert {item.area_m2 for item in drawn.strata} == {None}
     for name in ("points.gpkg", "points.csv"):
         write_sample(drawn, tmp_path / name, overwrite=False)
         points = read_points(tmp_path / name)
@@ -178,8 +178,8 @@ def test_a_map_without_crs_is_counted_in_pixels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(points.x, drawn.cols + 0.5)
         np.testing.assert_array_equal(points.y, drawn.rows + 0.5)
         assert points.strata is not None
-    with pytest.raises(SceneError, match="no point can be used: 300 without reference"):
-        judge_area(str(path), tmp_path / "points.gpkg")
+    with pytest.raises(SceneError, match=r"no point can be used \(300 without reference\)"):
+        estimate_area(str(path), tmp_path / "points.gpkg")
 
 
 def test_nothing_is_overwritten_unasked(mapped: Path, tmp_path: Path) -> None:
@@ -213,16 +213,16 @@ def raster(path: Path, data: np.ndarray[tuple[int, ...], np.dtype[np.generic]], 
 def test_the_rasters_own_nodata_is_not_observed(tmp_path: Path) -> None:
     data = np.ones((1, 20, 20), np.int16)
     data[0, :5], data[0, 5] = -9999, 7
-    with ClassMap(str(raster(tmp_path / "map.tif", data, nodata=-9999))) as opened:
+    with ClassRaster(str(raster(tmp_path / "map.tif", data, nodata=-9999))) as opened:
         found = {item.value: item.pixels for item in opened.census()}
     assert found == {1: 280, 7: 20}
 
 
 def test_what_is_no_map_is_refused(tmp_path: Path) -> None:
     small = np.zeros((1, 9, 9), np.uint8)
-    with pytest.raises(SceneError, match="no map of classes"):
+    with pytest.raises(SceneError, match="not a class raster"):
         draw(raster(tmp_path / "two.tif", np.zeros((2, 9, 9), np.uint8)))
-    with pytest.raises(SceneError, match="no map of classes"):
+    with pytest.raises(SceneError, match="not a class raster"):
         draw(raster(tmp_path / "real.tif", small.astype(np.float32)))
     with pytest.raises(SceneError, match="no pixel was observed"):
         draw(raster(tmp_path / "empty.tif", small, nodata=0))

@@ -8,9 +8,9 @@ import pytest
 from geoseg.learn.evaluate.score_calibration import (
     calibration_error,
     curve,
-    nothing,
+    fit_temperature,
+    no_pixels,
     reliability,
-    temperature,
 )
 
 
@@ -25,7 +25,7 @@ def scores(true_temperature: float, count: int = 400_000) -> tuple[np.ndarray, n
 
 @pytest.mark.parametrize("true", [0.6, 1.0, 1.8])
 def test_the_temperature_is_found(true: float) -> None:
-    assert temperature(reliability(*scores(true))) == pytest.approx(true, rel=0.03)
+    assert fit_temperature(reliability(*scores(true))) == pytest.approx(true, rel=0.03)
 
 
 def test_right_scores_have_no_error() -> None:
@@ -37,5 +37,5 @@ def test_by_hand() -> None:
     counts = reliability(np.array([255, 255, 204, 204], np.uint8), np.array([True, True, True, False]))
     assert curve(counts) == [(pytest.approx(0.8), 0.5, 2), (1.0, 1.0, 2)]
     assert calibration_error(counts) == pytest.approx(0.5 * 0.3)
-    assert np.isnan(calibration_error(nothing()))
-    assert temperature(nothing()) == 1
+    assert np.isnan(calibration_error(no_pixels()))
+    assert fit_temperature(no_pixels()) == 1

@@ -75,7 +75,7 @@ def test_scores_go_to_the_classes_of_their_name(spec: SceneTrainSpec, tmp_path: 
     found = ranked(spec, tmp_path / "mean")
     means = np.array(VALUES) / 1e4
     np.testing.assert_allclose(found.scores, np.stack([means, 1 - means], 1), atol=1e-5)
-    assert found.truth.T.astype(int).tolist() == [list(LANDFILLS), list(MINES)]
+    assert found.reference.T.astype(int).tolist() == [list(LANDFILLS), list(MINES)]
     assert found.positives == (3, 1)
     # Landfills stand at ranks 1, 2 and 5 of the bright ones; the mine is the darkest.
     np.testing.assert_allclose(found.average_precision, [(1 + 1 + 3 / 5) / 3, 1])
@@ -99,7 +99,7 @@ def test_what_is_reported(spec: SceneTrainSpec, tmp_path: Path) -> None:
     assert row.split()[2] == "1"
     assert row.endswith("0.900")
     assert "published*" in text
-    assert "* not ours: published for other sites (Nobody 2020)" in text
+    assert "* published by others for other sites (Nobody 2020)" in text
     paths = write(report, tmp_path / "report")
     assert [path.name for path in paths] == ["report.html", "scores.json", "sites.csv"]
     assert json.loads(paths[1].read_text()) == said
@@ -109,7 +109,7 @@ def test_what_is_reported(spec: SceneTrainSpec, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert float(rows[1]["score: landfills"]) == pytest.approx(0.4, abs=1e-5)
     page = paths[0].read_text()
-    assert "not ours" in page
+    assert "published by others" in page
     assert page.count("data:image/svg+xml;base64,") == 2
 
 
@@ -136,23 +136,23 @@ def test_sensors_that_a_site_lacks_are_zeros(
     mean_classifier(tmp_path / "radar", (SENTINEL_2, radar))
     messages.clear()
     ranked(spec, tmp_path / "radar")
-    assert any("input sentinel-1 of radar is no sensor of the config" in note for note in messages.notes)
+    assert any("input sentinel-1 of radar is not a sensor of the config" in note for note in messages.notes)
 
 
 def test_what_does_not_fit_is_refused(spec: SceneTrainSpec, tmp_path: Path) -> None:
     mean_classifier(tmp_path / "naip-only", (NAIP,))
-    with pytest.raises(SceneError, match="site s1 has no image of a sensor that naip-only looks through"):
+    with pytest.raises(SceneError, match="site s1 has no image of a sensor of naip-only"):
         ranked(spec, tmp_path / "naip-only")
     mean_classifier(tmp_path / "radar", ({**SENTINEL_2, "name": "radar"},))
-    with pytest.raises(ModelError, match="none in common"):
+    with pytest.raises(ModelError, match="at least one must be the same"):
         ranked(spec, tmp_path / "radar")
     model = mean_classifier(tmp_path / "mean")
     fewer = [item for item in model.classes if item.label != "coal mines"]
     assert len(fewer) == len(LABELS) - 1
     mean_classifier(tmp_path / "fewer", gains=[1.0] * 5, biases=[0.0] * 5, classes=fewer)
-    with pytest.raises(ModelError, match="has no class 'coal mines', which the config names"):
+    with pytest.raises(ModelError, match="has no class 'coal mines' of the config"):
         ranked(spec, tmp_path / "fewer")
-    with pytest.raises(UsageError, match="holds nothing out for train"):
+    with pytest.raises(UsageError, match="no sites for --on train"):
         sites_of(spec, "train")
     with pytest.raises(ModelError, match="is a segmentation network"):
         ranked(spec, Path("flood-sar"))

@@ -11,12 +11,12 @@ import rasterio
 from shapely import box
 
 from geoseg.errors import SceneError
-from geoseg.learn.samples import IGNORE, DataSpec, find_samples, places, read_chip
+from geoseg.learn.samples import IGNORE, DataSpec, find_samples, read_chip, sample_windows
 from tests.simulated import EAST, NORTH, SIDE, disc
 
 
 def test_a_label_on_another_grid_is_warped_not_resized(labelled: DataSpec) -> None:
-    place = places(find_samples(labelled), labelled)[2]
+    place = sample_windows(find_samples(labelled), labelled)[2]
     chip = read_chip(place, labelled, ("green", "swir16"))
     expected = disc(SIDE, 30 + 4 * 2, 48, 14 + 2).astype(np.uint8)
     expected[-2:] = IGNORE
@@ -26,7 +26,7 @@ def test_a_label_on_another_grid_is_warped_not_resized(labelled: DataSpec) -> No
 
 
 def test_bands_come_in_the_order_asked_for(labelled: DataSpec) -> None:
-    place = places(find_samples(labelled), labelled)[0]
+    place = sample_windows(find_samples(labelled), labelled)[0]
     one = read_chip(place, labelled, ("green", "swir16")).pixels
     other = read_chip(place, labelled, ("swir16", "green")).pixels
     np.testing.assert_array_equal(one, other[::-1])
@@ -40,7 +40,7 @@ def test_unobserved_pixels_have_no_label(labelled: DataSpec) -> None:
         file.write(values)
     images = (labelled.images[0].model_copy(update={"nodata": -1.0}),)
     data = labelled.model_copy(update={"images": images})
-    chip = read_chip(places(find_samples(data), data)[0], data, ("green", "swir16"))
+    chip = read_chip(sample_windows(find_samples(data), data)[0], data, ("green", "swir16"))
     assert np.isnan(chip.pixels[:, :5]).all()
     assert (chip.label[:5] == IGNORE).all()
     assert (chip.label[5:-2] != IGNORE).all()
@@ -49,8 +49,8 @@ def test_unobserved_pixels_have_no_label(labelled: DataSpec) -> None:
 def test_a_code_that_nothing_explains_is_refused(labelled: DataSpec) -> None:
     labels = labelled.labels.model_copy(update={"codes": {1: 0}})
     data = labelled.model_copy(update={"labels": labels})
-    with pytest.raises(SceneError, match="label value 2 is not explained"):
-        read_chip(places(find_samples(data), data)[0], data, ("green",))
+    with pytest.raises(SceneError, match="label value 2 has no class"):
+        read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
 
 
 def test_polygons_are_burnt(labelled: DataSpec, tmp_path: Path) -> None:
@@ -64,16 +64,16 @@ def test_polygons_are_burnt(labelled: DataSpec, tmp_path: Path) -> None:
     )
     (data.root / "lake.gpkg").write_bytes((tmp_path / "lake.gpkg").read_bytes())
     data = data.model_copy(update={"labels": data.labels.model_copy(update={"files": "lake.gpkg"})})
-    chip = read_chip(places(find_samples(data), data)[0], data, ("green",))
+    chip = read_chip(sample_windows(find_samples(data), data)[0], data, ("green",))
     expected = np.zeros((SIDE, SIDE), np.uint8)
     expected[20:30, 10:25] = 1
     np.testing.assert_array_equal(chip.label, expected)
 
 
 def test_a_large_image_is_cut_into_windows(labelled: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoseg.learn.samples.chips.PLACE", 40)
+    monkeypatch.setattr("geoseg.learn.samples.chips.WINDOW_SIDE", 40)
     data = labelled.model_copy(update={"only": ("chip_0",)})
-    found = places(find_samples(data), data)
+    found = sample_windows(find_samples(data), data)
     assert sum(place.window.height * place.window.width for place in found) == SIDE * SIDE
     assert len(found) == 9
     assert found[0].centre == (EAST + 200, NORTH - 200)
@@ -88,7 +88,7 @@ def test_a_bare_label_of_another_size_is_refused(labelled: DataSpec) -> None:
     ) as file:  # fmt: skip
         file.write(np.ones((1, 40, 40), np.uint8))
     with pytest.raises(SceneError):
-        read_chip(places(find_samples(labelled), labelled)[0], labelled, ("green",))
+        read_chip(sample_windows(find_samples(labelled), labelled)[0], labelled, ("green",))
 
 
 def test_real_labels_lie_on_their_own_grid(data_dir: Path) -> None:
@@ -101,7 +101,7 @@ def test_real_labels_lie_on_their_own_grid(data_dir: Path) -> None:
             "only": ["BGD_53_80"],
         }
     )
-    chip = read_chip(places(find_samples(data), data)[0], data, ("vv", "vh"))
+    chip = read_chip(sample_windows(find_samples(data), data)[0], data, ("vv", "vh"))
     vh = chip.pixels[1]
     assert np.nanmedian(vh[chip.label == 1]) < np.nanmedian(vh[chip.label == 0]) - 4
 
@@ -109,7 +109,7 @@ def test_real_labels_lie_on_their_own_grid(data_dir: Path) -> None:
 def test_a_date_that_is_not_asked_for_is_left_alone(labelled: DataSpec) -> None:
     images = (*labelled.images, labelled.images[0].model_copy(update={"prefix": "before"}))
     data = labelled.model_copy(update={"images": images})
-    place = places(find_samples(data), data)[0]
+    place = sample_windows(find_samples(data), data)[0]
     both = read_chip(place, data, ("green", "before:swir16"))
     np.testing.assert_array_equal(read_chip(place, data, ("green",)).pixels[0], both.pixels[0])
     assert both.pixels.shape[0] == 2

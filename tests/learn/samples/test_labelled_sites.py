@@ -19,7 +19,7 @@ from geoseg.learn.samples.labelled_sites import (
     by_role,
     find_sites,
     read_site,
-    truth_of,
+    site_classes,
 )
 from tests.classifiers import write_scene
 
@@ -55,7 +55,7 @@ def test_one_column_of_names(root: Path) -> None:
         root,
         "id,split,labels\na,train,Landfills\nb,validation,R&Ts; landfills\nc,test,negative\nd,train,\n",
     )
-    assert truth_of(sites).tolist() == [[True, False], [True, True], [False, False], [False, False]]
+    assert site_classes(sites).tolist() == [[True, False], [True, True], [False, False], [False, False]]
     assert [site.role for site in sites] == ["train", "val", "test", "train"]
     assert [site.id for site in by_role(sites, "train")] == ["a", "d"]
     assert len(by_role(sites, "all")) == 4
@@ -64,7 +64,7 @@ def test_one_column_of_names(root: Path) -> None:
 
 def test_a_column_a_class(root: Path) -> None:
     text = "id,split,Landfills,oil_refineries_petroleum_terminals\na,train,1,0\nb,val,0,1\nc,test,0,0\n"
-    assert truth_of(found(root, text)).tolist() == [[True, False], [False, True], [False, False]]
+    assert site_classes(found(root, text)).tolist() == [[True, False], [False, True], [False, False]]
 
 
 def test_geojson_says_the_same(root: Path) -> None:
@@ -77,20 +77,20 @@ def test_geojson_says_the_same(root: Path) -> None:
         for row in rows
     ]
     text = json.dumps({"type": "FeatureCollection", "features": features})
-    assert truth_of(found(root, text, "sites.geojson")).tolist() == [[True, False], [False, True]]
+    assert site_classes(found(root, text, "sites.geojson")).tolist() == [[True, False], [False, True]]
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("id,split,labels\na,train,landfill\n", "row 1: labels names 'landfill', which is no class"),
-        ("id,split,labels\na,held,landfills\n", "row 1: split 'held' is none of train"),
-        ("id,labels\na,landfills\n", "row 1: there is no column 'split'; there are id, labels"),
-        ("id,split,landfills\na,train,1\n", "neither a column 'labels' nor one for 'oil refineries"),
-        ("id,split,landfills,r&ts\na,train,1,2\n", "column 'r&ts' holds '2', not 0 or 1"),
-        ("id,split,labels\na,train,\na,train,\n", "row 2: site 'a' comes twice"),
-        ("id,split,labels\na,train,\nz,train,\n", "row 2: site 'z' has no image, such as"),
-        ("id,split,labels\n", "lists no site"),
+        ("id,split,labels\na,train,landfill\n", "row 1: labels has the unknown class 'landfill'"),
+        ("id,split,labels\na,held,landfills\n", "row 1: split is 'held', not one of train"),
+        ("id,labels\na,landfills\n", "row 1: the column 'split' is missing; the table has id, labels"),
+        ("id,split,landfills\na,train,1\n", "neither a column 'labels' nor a column 'oil refineries"),
+        ("id,split,landfills,r&ts\na,train,1,2\n", "column 'r&ts' is '2', not 0 or 1"),
+        ("id,split,labels\na,train,\na,train,\n", "row 2: site 'a' is listed a second time"),
+        ("id,split,labels\na,train,\nz,train,\n", "row 2: site 'z' has no image; expected"),
+        ("id,split,labels\n", "the table has no rows"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, told: str, root: Path) -> None:
@@ -100,7 +100,11 @@ def test_what_is_wrong_is_said(text: str, told: str, root: Path) -> None:
 
 
 def test_no_table(root: Path) -> None:
-    with pytest.raises(SceneReadError, match=r"there is no table of sites; check data\.root, or say --data"):
+    with pytest.raises(
+        SceneReadError,
+        match=r"the table of sites does not exist; check data\.root, or set "
+        "it with --data",
+    ):
         find_sites(SitesSpec(root=root, table=Path("none.csv")), (IMAGE,), CLASSES)
 
 
@@ -110,7 +114,7 @@ def test_a_sensor_without_any_image(root: Path) -> None:
     with pytest.raises(SceneError, match=r"no site has an image of sentinel-1"):
         find_sites(SitesSpec(root=root, table=Path("sites.csv")), (IMAGE, radar), CLASSES)
     odd = IMAGE.model_copy(update={"files": "s2/{tile}.tif"})
-    with pytest.raises(SceneError, match="names a column that is not there"):
+    with pytest.raises(SceneError, match="has a column that the table lacks"):
         find_sites(SitesSpec(root=root, table=Path("sites.csv")), (odd,), CLASSES)
 
 
@@ -159,8 +163,8 @@ def test_images_without_crs_must_have_the_footprints_size(tmp_path: Path) -> Non
     path = write_scene(tmp_path / "a.tif", ramp(72, 72)[None], ["red"], crs=None)
     assert read_site(path, IMAGE, ("red",), 72, site(path)).valid.all()
     other = write_scene(tmp_path / "b.tif", ramp(80, 72)[None], ["red"], crs=None)
-    with pytest.raises(SceneError, match="has no CRS and 80 x 72 pixels; a footprint"):
+    with pytest.raises(SceneError, match="of a sentinel-2 footprint, not 80 x 72"):
         read_site(other, IMAGE, ("red",), 72, site(other))
     radar = IMAGE.model_copy(update={"units": "db"})
-    with pytest.raises(SceneError, match="band red is in reflectance, the config says db"):
+    with pytest.raises(SceneError, match="band red is in reflectance, but the config has units: db"):
         read_site(path, radar, ("red",), 72, site(path))

@@ -10,18 +10,28 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from geoseg.errors import SceneError
-from geoseg.learn.samples import DataSpec, Place, Sample, SplitSpec, find_samples, places, split
+from geoseg.learn.samples import (
+    DataSpec,
+    Sample,
+    SampleWindow,
+    SplitSpec,
+    find_samples,
+    sample_windows,
+    split,
+)
 from geoseg.learn.samples.splits import part_names
 
 
 @pytest.fixture
-def windows(labelled: DataSpec) -> tuple[Place, ...]:
-    return places(find_samples(labelled), labelled)
+def windows(labelled: DataSpec) -> tuple[SampleWindow, ...]:
+    return sample_windows(find_samples(labelled), labelled)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(["random", "runs", "strips"]), parts=st.integers(3, 8), seed=st.integers(0, 99))
-def test_every_window_has_one_role(windows: tuple[Place, ...], kind: str, parts: int, seed: int) -> None:
+def test_every_window_has_one_role(
+    windows: tuple[SampleWindow, ...], kind: str, parts: int, seed: int
+) -> None:
     spec = SplitSpec.model_validate(
         {"kind": kind, "parts": parts, "val": ["0"], "test": [str(parts - 1)], "seed": seed}
     )
@@ -31,26 +41,26 @@ def test_every_window_has_one_role(windows: tuple[Place, ...], kind: str, parts:
     assert all(dealt.values())
 
 
-def test_runs_are_neighbours(windows: tuple[Place, ...]) -> None:
+def test_runs_are_neighbours(windows: tuple[SampleWindow, ...]) -> None:
     dealt = split(windows, SplitSpec(kind="runs", parts=4, val=("1",), test=("3",)))
     assert [p.sample.id for p in dealt["val"]] == ["chip_2", "chip_3"]
     assert [p.sample.id for p in dealt["test"]] == ["chip_6", "chip_7"]
 
 
-def test_regions_are_held_out_whole(windows: tuple[Place, ...]) -> None:
+def test_regions_are_held_out_whole(windows: tuple[SampleWindow, ...]) -> None:
     dealt = split(windows, SplitSpec(kind="region", val=("east",)))
     assert {p.sample.region for p in dealt["val"]} == {"east"}
     assert {p.sample.region for p in dealt["train"]} == {"west"}
-    with pytest.raises(SceneError, match="there are east, west"):
+    with pytest.raises(SceneError, match="regions are east, west"):
         split(windows, SplitSpec(kind="region", val=("north",)))
 
 
-def test_strips_follow_the_axis(windows: tuple[Place, ...]) -> None:
+def test_strips_follow_the_axis(windows: tuple[SampleWindow, ...]) -> None:
     dealt = split(windows, SplitSpec(kind="strips", parts=4, val=("0",), axis="x"))
     assert {p.sample.id for p in dealt["val"]} == {"chip_0", "chip_1"}
 
 
-def test_lists_of_ids(windows: tuple[Place, ...], tmp_path: Path) -> None:
+def test_lists_of_ids(windows: tuple[SampleWindow, ...], tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("chip_5\nchip_1\n")
     dealt = split(windows, SplitSpec(kind="files", val=(str(tmp_path / "val.txt"),)))
     assert [p.sample.id for p in dealt["val"]] == ["chip_1", "chip_5"]
@@ -59,9 +69,9 @@ def test_lists_of_ids(windows: tuple[Place, ...], tmp_path: Path) -> None:
         split(windows, SplitSpec(kind="files", val=(str(tmp_path / "val.txt"),)))
 
 
-def test_a_table_decides(windows: tuple[Place, ...]) -> None:
+def test_a_table_decides(windows: tuple[SampleWindow, ...]) -> None:
     told = [
-        Place(
+        SampleWindow(
             sample=Sample(id=p.sample.id, images=p.sample.images, label=p.sample.label, split=role),
             window=p.window,
             centre=p.centre,
@@ -74,18 +84,18 @@ def test_a_table_decides(windows: tuple[Place, ...]) -> None:
 
 def test_doubtful_labels_are_judged_but_not_trained_on(labelled: DataSpec) -> None:
     data = labelled.model_copy(update={"doubtful": ("chip_0", "chip_2")})
-    dealt = split(places(find_samples(data), data), SplitSpec(kind="runs", parts=4, val=("1",)))
+    dealt = split(sample_windows(find_samples(data), data), SplitSpec(kind="runs", parts=4, val=("1",)))
     assert "chip_0" not in [p.sample.id for p in dealt["train"]]
     assert "chip_2" in [p.sample.id for p in dealt["val"]]
 
 
-def test_parts_are_named_in_order(windows: tuple[Place, ...]) -> None:
+def test_parts_are_named_in_order(windows: tuple[SampleWindow, ...]) -> None:
     assert part_names(windows, SplitSpec(kind="region")) == ("east", "west")
     assert part_names(windows, SplitSpec(kind="runs", parts=4)) == ("0", "1", "2", "3")
 
 
-def test_nothing_to_train_on_is_an_error(windows: tuple[Place, ...]) -> None:
-    with pytest.raises(SceneError, match="nothing to train on"):
+def test_nothing_to_train_on_is_an_error(windows: tuple[SampleWindow, ...]) -> None:
+    with pytest.raises(SceneError, match="no window is left for training"):
         split(windows, SplitSpec(kind="region", val=("east",), test=("west",)))
 
 

@@ -39,7 +39,7 @@ def test_int8_is_smaller_and_as_right(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_is_less_right_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoseg.learn.evaluate.quantise.WORST_DROP", -1.0)
+    monkeypatch.setattr("geoseg.learn.evaluate.quantise.MAX_LOSS", -1.0)
     with pytest.raises(ModelError, match="was not written"):
         quantise(run.bundle, tmp_path / "small", read_config(str(run.config)), progress)
     assert not (tmp_path / "small").exists()

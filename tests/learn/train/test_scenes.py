@@ -23,7 +23,7 @@ from geoseg.engine.normalise import Normaliser  # noqa: E402
 from geoseg.errors import UsageError  # noqa: E402
 from geoseg.learn.samples.labelled_sites import by_role, find_sites, read_site  # noqa: E402
 from geoseg.learn.train.config import read_any_config, read_config  # noqa: E402
-from geoseg.learn.train.scene_module import SceneTraining  # noqa: E402
+from geoseg.learn.train.scene_module import ClassifierModule  # noqa: E402
 from geoseg.learn.train.scene_run import positive_weights, train_classifier  # noqa: E402
 from geoseg.learn.train.scene_sites import Footprints, SceneSites  # noqa: E402
 from geoseg.learn.train.scene_spec import SceneTrainSpec  # noqa: E402
@@ -84,7 +84,7 @@ def test_sites_held_out_are_ranked_far_better_than_by_chance(sites_run: Run, tmp
     assert said["published"]["average_precision"] == {"landfills": 0.5}
     assert "published by others" in said["published"]["not_ours"]
     page = (out / "report.html").read_text()
-    assert "not ours: published for another set" in page
+    assert "published by others for another set" in page
     assert page.count("data:image/svg+xml;base64,") == 2
     rows = list(csv.DictReader((out / "sites.csv").read_text().splitlines()))
     assert len(rows) == 12
@@ -197,7 +197,7 @@ def test_without_positives_to_validate_by_the_last_weights_are_kept(
     assert done.score is None
     assert done.checkpoint.name == "last.ckpt"
     assert done.checkpoint.is_file()
-    assert any("no site held out for validation is of any class" in text for text in messages.warnings)
+    assert any("no validation site has a class" in text for text in messages.warnings)
 
 
 def test_positives_weigh_as_many_as_there_are_others(sites_run: Run) -> None:
@@ -207,7 +207,7 @@ def test_positives_weigh_as_many_as_there_are_others(sites_run: Run) -> None:
     weights = positive_weights(spec, learn)
     assert weights is not None
     assert weights[0] == pytest.approx((len(learn) - count) / count)
-    module = SceneTraining(spec, weights, fetch=False)
+    module = ClassifierModule(spec, weights, fetch=False)
     logits, truth = torch.zeros(4, 2), torch.tensor([[1.0, 0], [0, 0], [0, 0], [0, 0]])
     expected = np.log(2) * (weights[0] + 7) / 8
     assert float(module._loss(logits, truth)) == pytest.approx(expected, rel=1e-5)
@@ -229,8 +229,8 @@ def test_any_encoder_of_timm(encoder: str) -> None:
         ("loop.crop=64", 2, "unknown key 'loop.crop'"),
         ("network.encoder=densenet999", 2, "densenet999"),
         ("footprint=700", 2, "must be a multiple of 4"),
-        ("loss.positive_weights=[1]", 2, "has 1 entries for 2 classes"),
-        ("published.average_precision={mines: 0.5}", 2, "'mines', which is no class"),
+        ("loss.positive_weights=[1]", 2, "has 1 values for 2 classes"),
+        ("published.average_precision={mines: 0.5}", 2, "'mines' is not a class"),
         ("data.root=/nowhere", 3, "check data.root"),
         ("data.table=s2/site_000.tif", 3, "cannot be read"),
     ],
@@ -261,7 +261,7 @@ def test_what_cannot_be_evaluated_is_said(
 
 
 def test_kinds_of_configs_are_not_mixed_up(sites_run: Run) -> None:
-    with pytest.raises(UsageError, match="trains a scene classifier, and a segmentation network is wanted"):
+    with pytest.raises(UsageError, match="the config is for a scene classifier"):
         read_config(str(sites_run.config))
     shipped = read_any_config("meter-ml")
     assert isinstance(shipped, SceneTrainSpec)

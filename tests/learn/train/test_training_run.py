@@ -125,15 +125,15 @@ def test_normalisation_of_training_is_that_of_maps(run: Run) -> None:
     torch = pytest.importorskip("torch")
     from geoseg.bundles.find import find_model  # noqa: PLC0415
     from geoseg.engine.normalise import Normaliser  # noqa: PLC0415
-    from geoseg.learn.samples import find_samples, places  # noqa: PLC0415
+    from geoseg.learn.samples import find_samples, sample_windows  # noqa: PLC0415
     from geoseg.learn.samples.chips import stacked_source  # noqa: PLC0415
     from geoseg.learn.train.bundle_export import read_training  # noqa: PLC0415
-    from geoseg.learn.train.crops import Wholes, Windows  # noqa: PLC0415
+    from geoseg.learn.train.crops import WholeWindows, Windows  # noqa: PLC0415
 
     spec, statistics = read_training(run.folder)
-    found = places(find_samples(spec.data), spec.data)[:1]
+    found = sample_windows(find_samples(spec.data), spec.data)[:1]
     windows = Windows(spec, ["green", "swir16"])
-    ours = Wholes(windows, found, statistics, 32)[0][0]
+    ours = WholeWindows(windows, found, statistics, 32)[0][0]
     with stacked_source(found[0].sample, spec.data, ["green", "swir16"]) as source:
         theirs = Normaliser(find_model(str(run.bundle)))(source.read(found[0].window, ("green", "swir16")))
     torch.testing.assert_close(ours, torch.from_numpy(theirs), atol=1e-4, rtol=1e-4)

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from geoseg.learn.samples import IGNORE, DataSpec, find_samples, places  # noqa: E402
+from geoseg.learn.samples import IGNORE, DataSpec, find_samples, sample_windows  # noqa: E402
 from geoseg.learn.train.bundle_export import export  # noqa: E402
-from geoseg.learn.train.crops import Crops, Windows, cut  # noqa: E402
-from geoseg.learn.train.training_module import Training  # noqa: E402
+from geoseg.learn.train.crops import Crops, Windows, random_crop  # noqa: E402
+from geoseg.learn.train.training_module import SegmentationModule  # noqa: E402
 from geoseg.learn.train.training_run import train  # noqa: E402
 from geoseg.learn.train.training_spec import TrainSpec  # noqa: E402
 from geoseg.spec import TWO_DATES  # noqa: E402
@@ -57,7 +57,7 @@ def _spec(data: DataSpec, architecture: str = "fc-siam-diff", **loop: object) ->
 
 def _crops(spec: TrainSpec) -> Crops:
     windows = Windows(spec, BANDS)
-    found = places(find_samples(spec.data), spec.data)
+    found = sample_windows(find_samples(spec.data), spec.data)
     return Crops(spec, windows, found, windows.training_statistics(found))
 
 
@@ -97,14 +97,14 @@ def test_no_share_draws_what_was_always_drawn(pairs: DataSpec) -> None:
 @pytest.mark.parametrize("side", [16, 120])
 def test_a_cut_holds_its_pixel_anywhere(pairs: DataSpec, side: int) -> None:
     windows = Windows(_spec(pairs), BANDS)
-    chip = windows.read(places(find_samples(pairs), pairs)[0])
+    chip = windows.read(sample_windows(find_samples(pairs), pairs)[0])
     height, width = chip.label.shape
     chip.label[:] = 0
     for row, col in ((0, 0), (height - 1, width - 1), (40, 50)):
         chip.label[row, col] = 1
         seen = set()
         for seed in range(40):
-            _, label = cut(chip, side, np.random.default_rng(seed), (row, col))
+            _, label = random_crop(chip, side, np.random.default_rng(seed), (row, col))
             assert (label == 1).sum() == 1
             assert ((label == IGNORE).any()) == (side > height)
             seen.add(tuple(np.argwhere(label == 1)[0]))
@@ -118,7 +118,7 @@ def test_five_steps_lower_the_loss(architecture: str, pairs: DataSpec) -> None:
     crops = _crops(spec)
     planes, label = (torch.stack(part) for part in zip(*(crops[i] for i in range(4)), strict=True))
     torch.manual_seed(0)
-    module = Training(spec, [(0.0, 1.0)] * 4, [0.97, 0.03]).train()
+    module = SegmentationModule(spec, [(0.0, 1.0)] * 4, [0.97, 0.03]).train()
     for part in module.modules():
         if isinstance(part, torch.nn.Dropout2d):
             part.p = 0.0

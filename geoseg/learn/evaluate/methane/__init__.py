@@ -1,1 +1,1 @@
-"""How well methane plumes are found: simulated plumes of known rate in real pixels."""
+"""Evaluate the detection of methane plumes with simulated plumes of known source rate."""

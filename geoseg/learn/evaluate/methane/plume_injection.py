@@ -1,7 +1,7 @@
-"""A simulated plume is put into a scene: new files of its two short-wave infrared bands beside the others.
+"""Add a simulated plume to a scene by writing new files of its two short-wave infrared bands.
 
-Radiance is multiplied by the transmittances of the satellite's own pass-bands, from the same table that the
-retrieval inverts. The reference stays as it is.
+Radiance is multiplied by the transmittance of methane in the bands of the satellite, from the table that the
+retrieval inverts. The reference scene is not changed.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from geoseg.scenes.bands import Band
 from geoseg.spec import SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
 
-TAGS = {"SIMULATED": "a Gaussian plume of methane was put into these pixels by geoseg; no observation"}
-"""Of every file that is written."""
+TAGS = {"SIMULATED": "a Gaussian plume of methane was added to these pixels by geoseg; not an observation"}
+"""Tags of every file that is written."""
 
-KEPT = ("height", "width", "count", "dtype", "crs", "transform", "nodata")
-"""Of a file's profile, in the one that replaces it."""
+PROFILE_KEYS = ("height", "width", "count", "dtype", "crs", "transform", "nodata")
+"""Profile keys that are copied from the original file to the new file."""
 
 TAIL = 4.0
-"""Standard deviations of a plume's end beyond which nothing is put."""
+"""Distance beyond the end of a plume, in standard deviations, within which columns are added."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A plume with its place."""
+    """A plume with the location of its source."""
 
     lon: float
     lat: float
     plume: GaussianPlume
-    """Its direction counts from the top of the image, which is taken for north."""
+    """The plume model; its direction is relative to the top of the image, which is assumed to be north."""
 
     def over(self, grid: Grid) -> tuple[Window, NDArray[np.float64]]:
-        """Return the part of a grid that the plume can reach, and its column in ppm·m there (H, W).
+        """Return the window of a grid that the plume can reach, and its column enhancement (H, W) in ppm·m.
 
         Raises:
             UsageError: the grid has no CRS.
@@ -61,10 +61,10 @@ class Release:
         if math.isfinite(length):
             reach = (length + TAIL * float(self.plume.spread(np.array([length]))[0])) / min(size)
         most = math.ceil(min(reach, math.hypot(grid.height, grid.width)))
-        here = Window(row=math.floor(row), col=math.floor(col), height=1, width=1).pad(most)
-        window = here.intersect(grid.window)
+        around = Window(row=math.floor(row), col=math.floor(col), height=1, width=1).pad(most)
+        window = around.intersect(grid.window)
         if window.empty:
-            raise SceneError(f"a source at {self.lon:.5f}, {self.lat:.5f} lies too far from the scene")
+            raise SceneError(f"the source at {self.lon:.5f}, {self.lat:.5f} is too far from the scene")
         column = self.plume.over_pixels(
             (window.height, window.width), (row - window.row, col - window.col), size
         )
@@ -73,43 +73,44 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class Injected:
-    """A scene with a plume, and what of the plume is in it."""
+    """A scene with a simulated plume."""
 
     scene: SceneSpec
     mass_kg: float
-    """Inside the scene."""
+    """Mass of the plume inside the scene in kg."""
     beyond_pixels: int
-    """Pixels with more methane than the table of absorption knows."""
+    """Number of pixels with more methane than the absorption table covers."""
     beyond_share: float
-    """Share of the mass inside the scene that lies beyond the table's end: lost, unless it is extended."""
+    """Share of the mass inside the scene beyond the end of the table: not simulated, unless it is
+    extended."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dimming:
-    """What columns make of a satellite's bands."""
+class BandTransmittance:
+    """Transmittance of methane columns in the bands of a satellite."""
 
     ppm_m: NDArray[np.float64]
-    """(k,) amounts of the table."""
+    """(k,) column enhancements of the table in ppm·m, at its air mass."""
     ratio: dict[str, NDArray[np.float64]]
-    """(k,) radiance with each by that without, by band."""
+    """(k,) ratio of radiance with and without methane, by band."""
     air_mass: float
-    """Of the scene; the table's is `TABLE_AIR_MASS`."""
+    """Air mass of the scene; that of the table is `TABLE_AIR_MASS`."""
     extend: bool = False
-    """Whether absorption goes on beyond the table as its last step says: more than it does, for lines
-    saturate further. Else it stays at the table's end: less than it does."""
+    """Whether absorption is extrapolated beyond the table by its last step, an upper bound because lines
+    saturate; otherwise it is constant beyond the table, a lower bound."""
 
     @property
     def most_ppm_m(self) -> float:
-        """The greatest vertical column that the table knows at this geometry."""
+        """Greatest vertical column enhancement of the table at this air mass, in ppm·m."""
         return float(self.ppm_m[-1] * TABLE_AIR_MASS / self.air_mass)
 
     def end_signal(self, *, single: bool) -> float:
-        """Return the greatest relative change in ppm·m as the table's first step counts it.
+        """Return the greatest signal in ppm·m, converted by the first step of the table.
 
-        Infinite where absorption goes on beyond the table.
+        Infinite where absorption is extrapolated.
 
         Args:
-            single: whether one band alone is compared.
+            single: whether the signal is that of one band instead of the ratio of two bands.
         """
         if self.extend:
             return math.inf
@@ -117,30 +118,36 @@ class Dimming:
         return float(change[-1] / change[1] * self.ppm_m[1] * TABLE_AIR_MASS / self.air_mass)
 
     def __call__(self, band: str, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the transmittance (H, W) of vertical columns in ppm·m.
+        """Return the transmittance (H, W) of vertical columns (H, W) in ppm·m.
 
-        Beyond the table it is that of its end, or else its logarithm grows by the power of the last step.
+        Beyond the table it is constant or, with `extend`, its logarithm follows the power law of the last
+        step.
         """
         slant = column * (self.air_mass / TABLE_AIR_MASS)
         ratio, (before, end) = self.ratio[band], self.ppm_m[-2:]
-        found = np.asarray(np.interp(slant, self.ppm_m, ratio))
+        result = np.asarray(np.interp(slant, self.ppm_m, ratio))
         if self.extend:
             power = math.log(math.log(ratio[-1]) / math.log(ratio[-2])) / math.log(end / before)
-            found = np.where(slant > end, ratio[-1] ** (np.maximum(slant / end, 1) ** power), found)
-        return np.asarray(found)
+            result = np.where(slant > end, ratio[-1] ** (np.maximum(slant / end, 1) ** power), result)
+        return np.asarray(result)
 
 
-def dimming(satellite: SatelliteSpec, air_mass: float, *, extend: bool = False) -> Dimming:
-    """Return what methane makes of a satellite's bands; `extend` as in `Dimming`.
+def band_transmittance(
+    satellite: SatelliteSpec, air_mass: float, *, extend: bool = False
+) -> BandTransmittance:
+    """Return the transmittance of methane in the bands of a satellite; `extend` as in `BandTransmittance`.
 
     Raises:
-        UsageError: the satellite has no such bands.
+        UsageError: the satellite lacks a band.
     """
     if satellite.swir22 is None or satellite.swir16 is None:
-        raise UsageError(f"--satellite {satellite.name}: plumes are put into two bands, which it has not")
+        raise UsageError(
+            f"--satellite {satellite.name}: plumes cannot be simulated, because a short-wave "
+            f"infrared band is missing"
+        )
     table = methane()
     ratio = {STRONG: table.in_band(*satellite.swir22), WEAK: table.in_band(*satellite.swir16)}
-    return Dimming(ppm_m=table.ppm_m, ratio=ratio, air_mass=air_mass, extend=extend)
+    return BandTransmittance(ppm_m=table.ppm_m, ratio=ratio, air_mass=air_mass, extend=extend)
 
 
 def inject(
@@ -152,28 +159,29 @@ def inject(
     *,
     extend: bool = False,
 ) -> Injected:
-    """Write a scene with a plume into a folder: new files of two bands, links to all others.
+    """Write a scene with a plume to a folder: new files of two bands, and links to all other files.
 
-    File names stay, so that the scene is recognised as before. Stored values are rounded as the originals
-    are; pixels without plume keep theirs.
+    File names do not change, so that the product is still recognised. Stored values have the data type of the
+    originals; pixels without plume do not change.
 
     Args:
-        request: the scene: a folder of files, an unpacked product, or files.
-        satellite: whose pass-bands count.
-        air_mass: of sun and view.
+        request: the scene: a folder, an unpacked product, or files.
+        satellite: the satellite whose bands are simulated.
+        air_mass: air mass of sun and view.
         release: the plume.
-        folder: where to; made where it is not there, empty where it is.
-        extend: whether absorption goes on beyond the table, as in `Dimming`.
+        folder: output folder, missing or empty.
+        extend: whether absorption is extrapolated beyond the table, as in `BandTransmittance`.
 
     Raises:
-        SceneError: the scene lies in an archive or elsewhere than on disk, or its bands are not plain.
+        SceneError: the scene is not on disk or is in an archive, or a band is not top-of-atmosphere
+            reflectance.
         BandError: a band is missing.
         SceneReadError: a file is damaged.
-        OutputError: the folder cannot be written, or holds something: another scene's files would mix in.
+        OutputError: the folder cannot be written or is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: holds files; a scene with a plume needs a folder of its own")
-    dims = dimming(satellite, air_mass, extend=extend)
+        raise OutputError(f"{folder} is not empty; a scene with a plume requires an empty folder")
+    transmittance = band_transmittance(satellite, air_mass, extend=extend)
     with open_scene(request, sensors()) as scene:
         bands = dict(zip((STRONG, WEAK), scene.select((STRONG, WEAK)).bands, strict=True))
         files: dict[Path, list[tuple[str, Band]]] = {}
@@ -184,14 +192,14 @@ def inject(
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             moved = _mirror(request.paths, set(files), folder)
-        for path, own in files.items():
+        for path, file_bands in files.items():
             if path not in moved:
-                raise SceneError(f"{path}: belongs to no folder or file that was given")
-            _write(path, moved[path], own, release, dims)
+                raise SceneError(f"{path} is not in a folder or file of the scene given")
+            _write(path, moved[path], file_bands, release, transmittance)
     areas = grid.window_areas(window)
     mass = column * KG_PER_PPM_M * areas
-    beyond = column > dims.most_ppm_m
-    lost = (column - dims.most_ppm_m)[beyond] * KG_PER_PPM_M * areas[beyond]
+    beyond = column > transmittance.most_ppm_m
+    lost = (column - transmittance.most_ppm_m)[beyond] * KG_PER_PPM_M * areas[beyond]
     total = float(mass.sum())
     return Injected(
         scene=_moved_request(request, moved, folder),
@@ -202,75 +210,78 @@ def inject(
 
 
 def _on_disk(band: Band) -> Path:
-    """Return a band's file.
+    """Return the file of a band.
 
     Raises:
-        SceneError: it is none, or its values are not proportional to radiance.
+        SceneError: the band is not a file on disk, or not top-of-atmosphere reflectance.
     """
     path = Path(band.raster.path)
     if not path.is_file():
-        raise SceneError(
-            f"{band.raster.path}: plumes are put into files on disk; download or unpack the scene first"
-        )
+        raise SceneError(f"{band.raster.path} is not a file on disk; download or unpack the scene first")
     if band.units != "reflectance":
-        raise SceneError(f"{path}: {band.name} is {band.units}, no top-of-atmosphere reflectance")
+        raise SceneError(f"{path}: {band.name} is in {band.units}; top-of-atmosphere reflectance is required")
     return path.resolve()
 
 
 def _mirror(paths: Sequence[str], replaced: set[Path], folder: Path) -> dict[Path, Path]:
-    """Link all files of a scene into a folder but those that are written anew; return where each belongs."""
+    """Link the files of a scene, without those to replace, and return the new path of each file."""
     moved: dict[Path, Path] = {}
     for text in paths:
         root = Path(text)
         inner = sorted(item for item in root.rglob("*") if item.is_file()) if root.is_dir() else [root]
         for item in inner:
-            own = item.resolve()
+            source = item.resolve()
             target = folder / root.name / item.relative_to(root) if root.is_dir() else folder / item.name
-            moved[own] = target
+            moved[source] = target
             target.parent.mkdir(parents=True, exist_ok=True)
-            if own not in replaced:
-                target.symlink_to(own)
+            if source not in replaced:
+                target.symlink_to(source)
     return moved
 
 
 def _write(
-    path: Path, target: Path, bands: Sequence[tuple[str, Band]], release: Release, dims: Dimming
+    path: Path,
+    target: Path,
+    bands: Sequence[tuple[str, Band]],
+    release: Release,
+    transmittance: BandTransmittance,
 ) -> None:
-    """Write a file with a plume in some of its bands; a GeoTIFF whatever the name's suffix."""
+    """Write a copy of a file with a plume in some of its bands, as GeoTIFF for any suffix."""
     try:
         with rasterio.open(path) as file:
             values, profile = file.read(), file.profile
-            told = file.descriptions, file.scales, file.offsets, file.tags()
+            metadata = file.descriptions, file.scales, file.offsets
+            tags = file.tags()
     except rasterio.errors.RasterioError as error:
         raise SceneReadError(f"{path}: cannot be read: {error}") from error
     for name, band in bands:
         window, column = release.over(band.raster.grid)
         part = values[band.index - 1][window.slices(band.raster.grid.window)]
-        part[...] = _dimmed(part, dims(name, column), band)
-    profile = {key: profile[key] for key in KEPT}
+        part[...] = _absorb(part, transmittance(name, column), band)
+    profile = {key: profile[key] for key in PROFILE_KEYS}
     with writing(target), rasterio.open(target, "w", driver="GTiff", compress="deflate", **profile) as file:
         file.write(values)
-        file.descriptions, file.scales, file.offsets = told[:3]
-        file.update_tags(**(told[3] | TAGS))
+        file.descriptions, file.scales, file.offsets = metadata
+        file.update_tags(**(tags | TAGS))
 
 
-def _dimmed(
+def _absorb(
     stored: NDArray[np.integer] | NDArray[np.floating], transmittance: NDArray[np.float64], band: Band
 ) -> NDArray[np.float64]:
-    """Return stored values of radiance that a plume dims; nodata stays, and so do pixels without plume."""
+    """Return stored values after absorption; nodata and pixels without plume do not change."""
     zero = band.offset / band.scale
-    made = (stored + zero) * transmittance - zero
+    absorbed = (stored + zero) * transmittance - zero
     if band.dtype.kind in "iu":
         limits = np.iinfo(band.dtype)
-        made = np.clip(np.rint(made), limits.min, limits.max)
-    keep = (transmittance >= 1) | ~np.isfinite(stored)
+        absorbed = np.clip(np.rint(absorbed), limits.min, limits.max)
+    unchanged = (transmittance >= 1) | ~np.isfinite(stored)
     if band.nodata is not None:
-        keep |= stored == band.nodata
-    return np.where(keep, stored, made)
+        unchanged |= stored == band.nodata
+    return np.where(unchanged, stored, absorbed)
 
 
 def _moved_request(request: SceneSpec, moved: dict[Path, Path], folder: Path) -> SceneSpec:
-    """Return the request for the new files."""
+    """Return the request of the scene with the paths of the new files."""
     paths = []
     for text in request.paths:
         root = Path(text)
@@ -278,6 +289,6 @@ def _moved_request(request: SceneSpec, moved: dict[Path, Path], folder: Path) ->
     bands = {}
     for name, text in request.bands.items():
         path, colon, index = text.rpartition(":") if re.search(r":\d+$", text) else (text, "", "")
-        known = moved.get(Path(path).resolve()) if path else None
-        bands[name] = text if known is None else f"{known}{colon}{index}"
+        target = moved.get(Path(path).resolve()) if path else None
+        bands[name] = text if target is None else f"{target}{colon}{index}"
     return request.model_copy(update={"paths": tuple(paths), "bands": bands})

@@ -6,34 +6,37 @@ from collections.abc import Callable, Sequence
 
 from geoseg.learn.evaluate.methane import trial_scores as scores
 from geoseg.learn.evaluate.methane.trial_runs import Run
-from geoseg.learn.evaluate.methane.trial_scores import Row
+from geoseg.learn.evaluate.methane.trial_scores import RateStatistics
 from geoseg.outputs.report import Chart, Series
 
-FOUND = "share found"
+DETECTED = "share detected"
 
 
 def charts(runs: Sequence[Run]) -> list[Chart]:
-    """Return the charts of one kind of ground; a chart may have no points."""
+    """Return the charts of one kind of ground, with or without points."""
     rows = [row for row in scores.rows(runs) if row.rate_t_h]
     return [
-        _against_rate(rows, "Source unknown", FOUND, lambda row: row.plume.value, y_range=(0, 1)),
-        _against_rate(rows, "Source given", FOUND, lambda row: row.targeted.value, y_range=(0, 1)),
+        _against_rate(rows, "Source unknown", DETECTED, lambda row: row.plume.value, y_range=(0, 1)),
+        _against_rate(rows, "Source given", DETECTED, lambda row: row.targeted.value, y_range=(0, 1)),
         _against_rate(
-            rows, "Rates of plumes found", "mapped / true − 1, median", lambda row: row.errors.quartiles[1]
+            rows,
+            "Source rates of detected plumes",
+            "mapped / true − 1, median",
+            lambda row: row.errors.quartiles[1],
         ),
         *(_against_noise(runs, method) for method in dict.fromkeys(run.method for run in runs)),
     ]
 
 
 def _against_rate(
-    rows: Sequence[Row],
+    rows: Sequence[RateStatistics],
     title: str,
     label: str,
-    number: Callable[[Row], float],
+    number: Callable[[RateStatistics], float],
     *,
     y_range: tuple[float, float] | None = None,
 ) -> Chart:
-    """Draw a number against the rate: a line for each method and wind."""
+    """Return a chart of a number against the source rate, with a line for each method and wind."""
     several_winds = len({row.wind_m_s for row in rows}) > 1
     lines: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
@@ -41,7 +44,7 @@ def _against_rate(
         lines.setdefault(name, []).append((row.rate_t_h, number(row)))
     return Chart(
         title=title,
-        x_label="rate in t/h, logarithmic",
+        x_label="source rate in t/h, logarithmic",
         y_label=label,
         series=[Series(name=name, points=points, markers=True) for name, points in lines.items()],
         y_range=y_range,
@@ -50,7 +53,7 @@ def _against_rate(
 
 
 def _against_noise(runs: Sequence[Run], method: str) -> Chart:
-    """Draw detection against the noise around the source: a line for each rate."""
+    """Return a chart of detection against the noise around the source, with a line for each rate."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for item in scores.thirds(runs):
         if item.method == method:
@@ -58,7 +61,7 @@ def _against_noise(runs: Sequence[Run], method: str) -> Chart:
     return Chart(
         title=f"{method}: noise of the ground",
         x_label="noise around the source in ppm·m",
-        y_label=FOUND,
+        y_label=DETECTED,
         series=[Series(name=name, points=points, markers=True) for name, points in lines.items()],
         y_range=(0, 1),
     )

@@ -1,6 +1,7 @@
-"""Simulated ground: bright, even, and noisy as a sensor is, to set the limits of literature beside.
+"""Simulate bright homogeneous ground with sensor noise, for comparison with published detection limits.
 
-What detection limits of 1 to 3 t/h are told of is bright homogeneous desert; scenes at hand seldom are.
+Published detection limits of 1 to 3 t/h apply to bright homogeneous desert, which available scenes seldom
+show.
 """
 
 from __future__ import annotations
@@ -17,31 +18,32 @@ from geoseg.learn.evaluate.methane.trial import ScenePair
 from geoseg.spec import SceneSpec
 
 SIDE = 320
-"""Pixels of 20 m."""
+"""Side of the scene in pixels of 20 m."""
 
 REFLECTANCE = {"B11": 0.55, "B12": 0.48}
-"""Of bright sand."""
+"""Reflectance of bright sand by band."""
 
 DATES = {"before": "20190601", "after": "20190621"}
 
-TAGS = {"SIMULATED": "even ground with noise, made by geoseg; no observation"}
+TAGS = {"SIMULATED": "homogeneous ground with noise, simulated by geoseg; not an observation"}
 
 
 def write_ground(folder: Path, noise: float, seed: int) -> ScenePair:
-    """Write even ground as it would be seen on two days, in Sentinel-2's whole numbers.
+    """Write homogeneous ground at two dates as digital numbers of Sentinel-2.
 
     Args:
-        folder: where to; made where it is not there.
-        noise: standard deviation of the relative change between the two bands (MBSP), such as 0.01; each
-            band has it by the square root of two, and MBMP, of two days, that times the square root of two.
-        seed: of the noise.
+        folder: output folder; created if missing.
+        noise: standard deviation of the relative change between the two bands (MBSP), for example 0.01. That
+            of a single band is smaller by the square root of two, that of MBMP greater by the square root of
+            two.
+        seed: seed of the noise.
 
     Raises:
-        UsageError: the noise is not above 0, or that of no ground.
+        UsageError: the noise is out of range.
         OutputError: the folder cannot be written.
     """
     if not 0 < noise < 0.2:
-        raise UsageError(f"--ground {noise:g}: the noise is a share between 0 and 0.2, such as 0.01")
+        raise UsageError(f"--ground {noise:g}: the noise must be between 0 and 0.2, for example 0.01")
     rng = np.random.default_rng(seed)
     profile = {
         "driver": "GTiff",

@@ -1,4 +1,4 @@
-"""What is tried: pairs of scenes, and which plumes are put into them."""
+"""Pairs of scenes, and the options of an evaluation with simulated plumes."""
 
 from __future__ import annotations
 
@@ -11,69 +11,70 @@ from geoseg.methods.plume_model import Stability, usual_stability
 from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
 
 REAL = "real pixels"
-"""What ground is called that was observed."""
+"""Kind of ground of observed scenes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScenePair:
-    """A scene, with or without references."""
+    """A scene with any number of reference scenes."""
 
     name: str
     scene: SceneSpec
     reference: tuple[SceneSpec, ...] = ()
-    """Of other days; several are averaged."""
+    """Reference scenes of other dates, which are averaged."""
     ground: str = REAL
-    """What the pixels are: scenes of one kind of ground are counted together."""
+    """Kind of ground; scenes of one kind are evaluated together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Which plumes are put into every scene, and how they are searched."""
+    """Simulated plumes for every scene, and the options of their retrieval."""
 
     rates_t_h: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0)
+    """Source rates in t/h."""
     winds_m_s: tuple[float, ...] = (3.0,)
-    """At 10 m above ground; the same wind carries the plume and is told to the search."""
+    """Wind speed in m/s at 10 m above ground, used for the simulation and for the retrieval."""
     methods: tuple[str, ...] = ("mbmp", "mbsp")
     satellite: str | None = None
-    """None: as the files tell."""
+    """Name of the satellite; None: from the files."""
     coregister: bool = False
     sun_zenith: float | None = None
     view_zenith: float | None = None
     places: int = 4
-    """Sources in each scene."""
+    """Number of source locations in each scene."""
     seed: int = 0
-    """The same seed draws the same places and directions."""
+    """Seed of locations and wind directions."""
     wind_from: float | None = None
-    """Degrees; None: drawn for each place."""
+    """Direction from which the wind blows, in degrees; None: random for each location."""
     stability: Stability | None = None
-    """None: of a clear day at mid-morning, by the wind."""
+    """Stability class; None: that of a clear day at mid-morning, by wind speed."""
     age_s: float = 1800.0
-    """How long sources have been on."""
+    """Time since the sources started to emit, in s."""
     extend: bool = False
-    """Whether absorption goes on beyond the table: an upper bound of what is seen, instead of a lower one."""
+    """Whether absorption is extrapolated beyond its table, which gives an upper bound of detection."""
 
     def __post_init__(self) -> None:
-        """Check what cannot be.
+        """Check the options.
 
         Raises:
-            UsageError: nothing is tried, or a number is out of range.
+            UsageError: a list is empty, or a number is out of range.
         """
         if not (self.rates_t_h and self.winds_m_s and self.methods):
-            raise UsageError("nothing is tried: give --rates, --winds and --methods one value each at least")
+            raise UsageError("--rates, --winds and --methods require at least one value each")
         if not all(0 < rate <= 10_000 for rate in self.rates_t_h):
-            raise UsageError("--rates are t/h above 0; the control without plume comes by itself")
+            raise UsageError("--rates must be above 0 t/h; the control without plume is added automatically")
         if not all(0 < wind <= 60 for wind in self.winds_m_s):
-            raise UsageError("--winds are m/s above 0, up to 60")
+            raise UsageError("--winds must be above 0 and at most 60 m/s")
         known = two_band_methods()
         if unknown := next((name for name in self.methods if name not in known), None):
-            raise UsageError(f"--methods {unknown}: there are {', '.join(known)}")
+            raise UsageError(f"--methods: unknown method {unknown}; methods are {', '.join(known)}")
 
     def class_at(self, wind_m_s: float) -> Stability:
-        """Return the stability of the air at a wind."""
+        """Return the stability class for a wind speed."""
         return self.stability or usual_stability(wind_m_s)
 
     def methods_of(self, pair: ScenePair) -> tuple[str, ...]:
-        """Return the methods that a pair serves: those of two days need a reference."""
+        """Return the methods that a pair supports; methods of two dates require a reference."""
         known = two_band_methods()
         return tuple(name for name in self.methods if pair.reference or not known[name].needs.reference)
 
@@ -87,15 +88,15 @@ class Trial:
         wind: tuple[float, float] | None = None,
         source: tuple[float, float] | None = None,
     ) -> PlumeSpec:
-        """Return the request for a map of plumes, as the command would make it.
+        """Return the request for a map of plumes.
 
         Args:
-            pair: of scenes.
-            method: of the retrieval.
-            output: the map.
-            scene: with a plume; None: the pair's own.
-            wind: speed in m/s, and degrees that it comes from.
-            source: longitude and latitude; None: nobody knows where the plume begins.
+            pair: the pair of scenes.
+            method: the retrieval.
+            output: path of the map.
+            scene: the scene with a plume; None: the scene of the pair.
+            wind: speed in m/s, and direction from which it blows in degrees.
+            source: longitude and latitude of the source; None: unknown.
         """
         return PlumeSpec(
             scene=scene or pair.scene,
@@ -103,7 +104,7 @@ class Trial:
             run=RunSpec(output=output, overwrite=True, threads=1),
             method=method,
             satellite=self.satellite,
-            # Noise has no features to register by, and simulated ground lies where it should.
+            # Simulated ground has no features for co-registration and no shift.
             coregister=self.coregister and pair.ground == REAL,
             sun_zenith=self.sun_zenith,
             view_zenith=self.view_zenith,
@@ -114,12 +115,12 @@ class Trial:
 
 
 def pairs_in(folder: Path) -> tuple[ScenePair, ...]:
-    """Return the pairs of a folder that holds NAME/before (the reference) and NAME/after (the scene).
+    """Return the pairs of a folder with NAME/before (the reference) and NAME/after (the scene).
 
     Raises:
-        SceneError: there is none.
+        SceneError: the folder has no pair.
     """
-    found = [
+    pairs = [
         ScenePair(
             name=item.name,
             scene=SceneSpec(paths=(str(item / "after"),)),
@@ -128,6 +129,6 @@ def pairs_in(folder: Path) -> tuple[ScenePair, ...]:
         for item in (sorted(folder.iterdir()) if folder.is_dir() else ())
         if (item / "after").is_dir() and (item / "before").is_dir()
     ]
-    if not found:
-        raise SceneError(f"--data {folder}: holds no NAME/before (the reference) and NAME/after (the scene)")
-    return tuple(found)
+    if not pairs:
+        raise SceneError(f"--data {folder}: no pair NAME/before (the reference) and NAME/after (the scene)")
+    return tuple(pairs)

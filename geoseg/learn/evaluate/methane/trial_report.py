@@ -1,4 +1,4 @@
-"""The report of an evaluation by simulated plumes: detections, rates and detection limits."""
+"""Report of an evaluation with simulated plumes: detections, source rates and detection limits."""
 
 from __future__ import annotations
 
@@ -11,80 +11,87 @@ from geoseg.learn.evaluate.methane import trial_scores as scores
 from geoseg.learn.evaluate.methane.evaluation import Evaluation
 from geoseg.learn.evaluate.methane.report_charts import charts
 from geoseg.learn.evaluate.methane.trial_runs import AT_SOURCE_M, CORE, Hit, Run
-from geoseg.learn.evaluate.methane.trial_scores import Errors, FalsePlumes, Gain, Limit, Row, Share, Third
+from geoseg.learn.evaluate.methane.trial_scores import (
+    DetectionLimits,
+    Errors,
+    FalseAlarms,
+    MethodComparison,
+    NoiseThird,
+    RateStatistics,
+    Share,
+)
 from geoseg.outputs.report import UNKNOWN, Cell, Column, Report, Section, Table, columns, json_value
 from geoseg.spec import PlumeSpec
 
 LABEL = "simulated plumes"
-"""What stands over everything."""
+"""Label of all results."""
 
 CRITERION = (
-    f"Found: a mapped polygon holds one of the pixels with the greatest columns, which together have "
-    f"{CORE:.0%} of the plume's mass, or lies within {AT_SOURCE_M:g} m of its source. Plume: the polygon is "
-    "of class 1; suspect: of class 2. Targeted: the source was given to the search, and the polygon is of "
-    "class 1."
+    f"Detected: a mapped polygon contains one of the pixels with the greatest columns, which together have "
+    f"{CORE:.0%} of the plume's mass, or lies within {AT_SOURCE_M:g} m of its source. Plume: the polygon has "
+    "class 1; suspect: class 2. Targeted: the location of the source was given, and the polygon has class 1."
 )
 
-STATED = float(PlumeSpec.model_fields["false_alarms"].default)
-"""False plumes that a scene may be expected to show."""
+EXPECTED = float(PlumeSpec.model_fields["false_alarms"].default)
+"""Expected number of false alarms in a scene."""
 
 METHOD = Column("method")
 WIND = Column("wind", unit="m/s", form="g")
 RATE = Column("rate", unit="t/h", form="g")
 
 
-def report_of(found: Evaluation) -> Report:
-    """Report what the search finds of simulated plumes.
+def report_of(evaluation: Evaluation) -> Report:
+    """Return the report of the detection of simulated plumes.
 
-    In the data, null is what is not known and a detection limit beyond the rates tried; a limit of 0 lies
+    In the data, null is an unknown number, or a detection limit above the rates simulated; a limit of 0 is
     below them.
     """
-    grounds = list(dict.fromkeys(run.ground for run in found.runs))
-    extended = ", absorption extrapolated beyond its table (upper bound)" if found.trial.extend else ""
+    grounds = list(dict.fromkeys(run.ground for run in evaluation.runs))
+    extended = ", absorption extrapolated beyond its table (upper bound)" if evaluation.trial.extend else ""
     label = f"{LABEL} in {' and in '.join(grounds)}{extended}"
-    methods = ", ".join(dict.fromkeys(run.method for run in found.runs))
+    methods = ", ".join(dict.fromkeys(run.method for run in evaluation.runs))
     return Report(
-        title="Methane search: simulated plumes",
-        summary=f"Detection of {label}; 95 % intervals, as if plumes of one scene were independent",
-        facts={"methods": methods, "plumes": f"{sum(run.rate_t_h > 0 for run in found.runs):,}"},
-        sections=[_section(found, ground, extended) for ground in grounds],
-        notes=[CRITERION, _simulation(found)],
+        title="Methane detection: simulated plumes",
+        summary=f"Detection of {label}; 95 % confidence intervals, which assume independent plumes",
+        facts={"methods": methods, "plumes": f"{sum(run.rate_t_h > 0 for run in evaluation.runs):,}"},
+        sections=[_section(evaluation, ground, extended) for ground in grounds],
+        notes=[CRITERION, _simulation(evaluation)],
         data={
             "geoseg": geoseg.__version__,
             "label": label,
             "criterion": CRITERION,
-            "trial": json_value(_plain(found.trial)),
-            "runs": len(found.runs),
-            "rows": json_value(_plain(scores.rows(found.runs))),
-            "limits": json_value(_plain(scores.limits(found.runs))),
-            "false_plumes": json_value(_plain(scores.false_plumes(found.controls))),
-            "stated_false_plumes": STATED,
-            "noise": json_value(_plain(scores.thirds(found.runs))),
-            "methods": json_value(_plain(scores.gains(found.runs))),
-            "controls": json_value(_plain(found.controls)),
+            "trial": json_value(_plain(evaluation.trial)),
+            "runs": len(evaluation.runs),
+            "rows": json_value(_plain(scores.rows(evaluation.runs))),
+            "limits": json_value(_plain(scores.limits(evaluation.runs))),
+            "false_plumes": json_value(_plain(scores.false_plumes(evaluation.controls))),
+            "stated_false_plumes": EXPECTED,
+            "noise": json_value(_plain(scores.thirds(evaluation.runs))),
+            "methods": json_value(_plain(scores.comparisons(evaluation.runs))),
+            "controls": json_value(_plain(evaluation.controls)),
         },
-        csv={"runs.csv": _runs_table(found.runs)},
+        csv={"runs.csv": _runs_table(evaluation.runs)},
     )
 
 
-def _simulation(found: Evaluation) -> str:
-    """Say how plumes are simulated."""
+def _simulation(evaluation: Evaluation) -> str:
+    """Describe the simulation of plumes."""
     end = (
-        "goes on as its last step does, which is an upper bound of what is detected"
-        if found.trial.extend
-        else "stays at its end, which is a lower bound of what is detected"
+        "is extrapolated by its last step, which gives an upper bound of detection"
+        if evaluation.trial.extend
+        else "is constant, which gives a lower bound of detection"
     )
     return (
-        "Simulation: steady Gaussian plumes of known rate, put into the short-wave infrared bands by the "
-        f"transmittances of the satellite's pass-bands; sources on for {found.trial.age_s / 60:g} minutes. "
-        f"Beyond the table of absorption it {end}."
+        "Simulation: steady Gaussian plumes of known source rate, applied to the short-wave infrared bands "
+        f"by the transmittance of methane in these bands; sources emit for {evaluation.trial.age_s / 60:g} "
+        f"minutes. Beyond the absorption table, absorption {end}."
     )
 
 
-def _section(found: Evaluation, ground: str, extended: str) -> Section:
+def _section(evaluation: Evaluation, ground: str, extended: str) -> Section:
     """Return all tables and charts of one kind of ground."""
-    runs = [run for run in found.runs if run.ground == ground]
-    controls = [item for item in found.controls if item.ground == ground]
+    runs = [run for run in evaluation.runs if run.ground == ground]
+    controls = [item for item in evaluation.controls if item.ground == ground]
     return Section(
         title=f"Simulated plumes in {ground}{extended}",
         charts=charts(runs),
@@ -93,15 +100,15 @@ def _section(found: Evaluation, ground: str, extended: str) -> Section:
             limits_table(scores.limits(runs)),
             false_plumes_table(scores.false_plumes(controls)),
             noise_table(scores.thirds(runs)),
-            gains_table(scores.gains(runs)),
+            comparisons_table(scores.comparisons(runs)),
         ],
     )
 
 
-def rates_table(rows: Sequence[Row]) -> Table:
+def rates_table(rows: Sequence[RateStatistics]) -> Table:
     """Return a row for each method, wind and rate."""
     return Table(
-        title="Detections and rates (rate 0: the scene as it is, at the same places)",
+        title="Detections and source rates (rate 0: the scene without plume, at the same locations)",
         columns=[
             *(METHOD, WIND, RATE),
             *columns(
@@ -130,7 +137,7 @@ def rates_table(rows: Sequence[Row]) -> Table:
     )
 
 
-def limits_table(limits: Sequence[Limit]) -> Table:
+def limits_table(limits: Sequence[DetectionLimits]) -> Table:
     """Return a row for each method and wind."""
     heads = ("50 % of plumes", "90 % of plumes", "50 % targeted", "90 % targeted")
     return Table(
@@ -143,10 +150,10 @@ def limits_table(limits: Sequence[Limit]) -> Table:
     )
 
 
-def false_plumes_table(items: Sequence[FalsePlumes]) -> Table:
+def false_plumes_table(items: Sequence[FalseAlarms]) -> Table:
     """Return a row for each method."""
     return Table(
-        title="False plumes: the scenes without simulated plumes",
+        title="False alarms: the scenes without simulated plumes",
         columns=[
             *columns("method", "scenes", "plumes"),
             Column("per scene", form=".2f"),
@@ -158,7 +165,7 @@ def false_plumes_table(items: Sequence[FalsePlumes]) -> Table:
                 item.scenes,
                 item.plumes,
                 item.plumes / item.scenes,
-                STATED,
+                EXPECTED,
                 item.suspects,
                 ", ".join(item.unreachable) or UNKNOWN,
             )
@@ -167,8 +174,8 @@ def false_plumes_table(items: Sequence[FalsePlumes]) -> Table:
     )
 
 
-def noise_table(thirds: Sequence[Third]) -> Table:
-    """Return a row for each method, wind, rate and third of the places by noise."""
+def noise_table(thirds: Sequence[NoiseThird]) -> Table:
+    """Return a row for each method, wind, rate and third of the locations by noise."""
     return Table(
         title="Detections by the noise around the source",
         columns=[
@@ -184,13 +191,13 @@ def noise_table(thirds: Sequence[Third]) -> Table:
     )
 
 
-def gains_table(gains: Sequence[Gain]) -> Table:
+def comparisons_table(comparisons: Sequence[MethodComparison]) -> Table:
     """Return a row for each pair of methods, wind and rate."""
     return Table(
         title="Methods compared on the same plumes",
         columns=[
             *(Column("methods"), WIND, RATE),
-            *columns("n", "only the first finds", "only the second"),
+            *columns("n", "only the first detects", "only the second"),
             *columns("targeted: only the first", "targeted: only the second"),
         ],
         rows=[
@@ -204,7 +211,7 @@ def gains_table(gains: Sequence[Gain]) -> Table:
                 item.targeted_only_first,
                 item.targeted_only_second,
             )
-            for item in gains
+            for item in comparisons
         ],
     )
 
@@ -216,8 +223,8 @@ def _with_interval(share: Share) -> str:
     return f"{share.value:.2f} ({low:.2f}–{high:.2f})"
 
 
-def _bound(rate: float, limit: Limit) -> str:
-    """Format a detection limit, which may lie outside the rates tried."""
+def _bound(rate: float, limit: DetectionLimits) -> str:
+    """Format a detection limit, which may lie outside the rates simulated."""
     if math.isinf(rate):
         return f"> {limit.most_t_h:g}"
     return f"< {limit.least_t_h:g}" if rate == 0 else f"{rate:.1f}"
@@ -236,11 +243,16 @@ def _percent(value: float) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return dataclasses as dictionaries, shares with value and interval, controls without polygons."""
+    """Convert dataclasses to dictionaries, shares with value and interval, controls without polygons."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Share):
-        return {"found": value.found, "tried": value.tried, "value": value.value, "interval": value.interval}
+        return {
+            "found": value.found,
+            "tried": value.tried,
+            "value": value.value,
+            "interval": value.interval,
+        }
     if is_dataclass(value):
         names = [item.name for item in fields(value) if item.name != "polygons"]
         return {name: _plain(getattr(value, name)) for name in names}
@@ -248,7 +260,7 @@ def _plain(value: object) -> object:
 
 
 def _runs_table(runs: Sequence[Run]) -> Table:
-    """Return a row for each plume; empty where a number is not known."""
+    """Return a row for each plume; a cell is empty where its number is unknown."""
     names = [item.name for item in fields(Run) if item.name not in {"blind", "targeted"}]
     hits = [item.name for item in fields(Hit)]
     rows: list[list[Cell]] = []

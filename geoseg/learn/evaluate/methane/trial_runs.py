@@ -1,4 +1,4 @@
-"""Every plume is put in, searched as users search, and compared with what was put in."""
+"""Simulate plumes, map them as the command does, and compare each map with its plume."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from geoseg.errors import UsageError
 from geoseg.grid import Grid
-from geoseg.learn.evaluate.methane.plume_injection import Release, dimming, inject
-from geoseg.learn.evaluate.methane.source_places import Place, Site
+from geoseg.learn.evaluate.methane.plume_injection import Release, band_transmittance, inject
+from geoseg.learn.evaluate.methane.source_locations import InjectionSite, SourceLocation
 from geoseg.learn.evaluate.methane.trial import Trial
 from geoseg.messages import held
 from geoseg.methane.choose import two_band_methods
@@ -29,38 +29,40 @@ from geoseg.spec.presets import task
 NAN = float("nan")
 
 CORE = 0.5
-"""Share of a plume's mass in the pixels that a polygon must meet."""
+"""Share of a plume's mass in its core; a polygon detects the plume where it contains a pixel of the core."""
 
 AT_SOURCE_M = 100.0
-"""Distance to the source at which a polygon meets the plume, too: what `--source-radius` is by default."""
+"""Distance to the source in m within which a polygon detects the plume; the default of `--source-radius`."""
 
 TONNE = 1000.0
+"""kg in a tonne."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """What a search made of a plume."""
+    """The mapped polygons of a plume."""
 
     found: int = 0
-    """1 a plume meets it, 2 only a suspect does, 0 nothing does."""
+    """1: detected as a plume; 2: only as a suspect; 0: not detected."""
     rate_kg_h: float = NAN
-    """Of the polygon that meets it: the largest of the best class."""
+    """Source rate of the detection, the largest polygon of the best class."""
     rate_low: float = NAN
     rate_high: float = NAN
     saturated: int = 0
-    """Pixels of that polygon beyond the table."""
+    """Pixels of this polygon beyond the absorption table."""
     ime_kg: float = NAN
     length_m: float = NAN
     polygons: int = 0
-    """How many meet it."""
+    """Number of polygons that detect the plume."""
     plumes_elsewhere: int = 0
-    """Of class 1, meeting nothing."""
+    """Number of plumes (class 1) elsewhere."""
     suspects_elsewhere: int = 0
+    """Number of suspects (class 2) elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One simulated plume; a rate of 0 is the control."""
+    """The detection of a simulated plume by a method; a rate of 0 is the control."""
 
     scene: str
     ground: str
@@ -73,88 +75,90 @@ class Run:
     wind_from: float
     stability: str
     noise_ppm_m: float
-    """Around the source, without plume."""
+    """Noise around the source without plume."""
     mass_kg: float
-    """Of the plume inside the scene."""
+    """Mass of the plume inside the scene in kg."""
     beyond_pixels: int
-    """Pixels with more methane than the table knows."""
+    """Number of pixels with more methane than the absorption table covers."""
     beyond_share: float
-    """Share of the mass beyond the table: not put in, unless the table is extended."""
+    """Share of the mass beyond the table: not simulated, unless it is extended."""
     blind: Hit
-    """Nobody told where the source is."""
+    """Result without the location of the source."""
     targeted: Hit
-    """The source was given to the search."""
+    """Result with the location of the source."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Control:
-    """A scene as it is, without any plume put in."""
+    """The map of a scene without simulated plume."""
 
     scene: str
     ground: str
     method: str
     plumes: int
-    """Of class 1: false ones, unless something leaks there."""
+    """Number of plumes (class 1), which are false alarms unless there is a real source."""
     suspects: int
     noise_ppm_m: float
-    """Of single pixels, in the middle of all blocks."""
+    """Median over blocks of the standard deviation of pixels."""
     threshold_ppm_m: float
-    """Of the search, likewise."""
+    """Median over blocks of the threshold."""
     end_ppm_m: float
-    """The greatest signal that a plume can make there, counted likewise: by the end of the table."""
+    """Greatest signal of a plume, at the end of the absorption table."""
     polygons: geopandas.GeoDataFrame
 
     @property
     def reachable(self) -> bool:
-        """Whether a plume can pass the threshold at all; else the table ends before."""
+        """Whether a simulated plume can exceed the threshold before the end of the table."""
         return self.end_ppm_m > self.threshold_ppm_m
 
 
-def count_runs(site: Site, trial: Trial) -> int:
-    """Return how many plumes are put into a pair's scene, controls and methods included."""
+def count_runs(site: InjectionSite, trial: Trial) -> int:
+    """Return the number of runs of a pair, including controls, for all methods."""
     plumes = len(site.places) * len(trial.winds_m_s) * (1 + len(trial.rates_t_h))
     return plumes * len(trial.methods_of(site.pair))
 
 
-def run_controls(site: Site, trial: Trial, scratch: Path) -> dict[str, Control]:
-    """Search a pair's scene as it is by every method.
+def run_controls(site: InjectionSite, trial: Trial, scratch: Path) -> dict[str, Control]:
+    """Map the scene of a pair without simulated plume by every method.
 
     Raises:
-        GeosegError: as `geoseg methane plume` raises.
+        GeosegError: an error of `geoseg methane plume`.
     """
-    seeker = _Seeker(site=site, trial=trial, output=scratch / "map.gpkg")
-    dims = dimming(site.satellite, site.air_mass, extend=trial.extend)
-    found: dict[str, Control] = {}
+    mapper = _PlumeMapper(site=site, trial=trial, output=scratch / "map.gpkg")
+    transmittance = band_transmittance(site.satellite, site.air_mass, extend=trial.extend)
+    controls: dict[str, Control] = {}
     for method in trial.methods_of(site.pair):
-        polygons, record = seeker.search(method)
-        told = record.tables["retrieval"][0]
-        found[method] = Control(
+        polygons, record = mapper.map(method)
+        retrieval = record.tables["retrieval"][0]
+        controls[method] = Control(
             scene=site.pair.name,
             ground=site.pair.ground,
             method=method,
             plumes=int((polygons["class"] == PLUME).sum()),
             suspects=int((polygons["class"] == SUSPECT).sum()),
-            noise_ppm_m=float(told["noise_ppm_m"]),
-            threshold_ppm_m=float(told["threshold_ppm_m"]),
-            end_ppm_m=dims.end_signal(single=not two_band_methods()[method].weak_band_absorbs),
+            noise_ppm_m=float(retrieval["noise_ppm_m"]),
+            threshold_ppm_m=float(retrieval["threshold_ppm_m"]),
+            end_ppm_m=transmittance.end_signal(single=not two_band_methods()[method].weak_band_absorbs),
             polygons=polygons,
         )
-    return found
+    return controls
 
 
-def run_site(site: Site, trial: Trial, controls: Mapping[str, Control], scratch: Path) -> Iterator[Run]:
-    """Yield the runs of one pair: for every place and wind the control, then the rates upwards.
+def run_site(
+    site: InjectionSite, trial: Trial, controls: Mapping[str, Control], scratch: Path
+) -> Iterator[Run]:
+    """Yield the runs of a pair: for each location and wind the control, then increasing rates.
 
     Args:
-        site: the pair with its places.
-        trial: what is tried.
-        controls: of the scene without plumes.
-        scratch: a folder for maps and scenes with plumes, which are removed again.
+        site: the pair with its source locations.
+        trial: the plumes and methods.
+        controls: maps of the scene without plume, by method.
+        scratch: folder for maps and scenes with plumes, which are removed after use.
 
     Raises:
-        GeosegError: as `geoseg methane plume` raises.
+        GeosegError: an error of `geoseg methane plume`.
     """
-    seeker = _Seeker(site=site, trial=trial, output=scratch / "map.gpkg")
+    mapper = _PlumeMapper(site=site, trial=trial, output=scratch / "map.gpkg")
     for number, place in enumerate(site.places):
         for wind in trial.winds_m_s:
             target = Target.of(release(place, trial, wind, 1.0), site.grid)
@@ -173,11 +177,11 @@ def run_site(site: Site, trial: Trial, controls: Mapping[str, Control], scratch:
                 scene = None if made is None else made.scene
                 for method in controls:
                     source = place.lon, place.lat
-                    told = wind, place.wind_from
+                    wind_vector = wind, place.wind_from
                     blind = controls[method].polygons
                     if made is not None:
-                        blind, _ = seeker.search(method, scene, told)
-                    aimed, _ = seeker.search(method, scene, told, source)
+                        blind, _ = mapper.map(method, scene, wind_vector)
+                    aimed, _ = mapper.map(method, scene, wind_vector, source)
                     yield Run(
                         scene=site.pair.name,
                         ground=site.pair.ground,
@@ -200,8 +204,8 @@ def run_site(site: Site, trial: Trial, controls: Mapping[str, Control], scratch:
                     shutil.rmtree(scratch / "scene")
 
 
-def release(place: Place, trial: Trial, wind: float, rate_t_h: float) -> Release:
-    """Return the plume of a rate at a place."""
+def release(place: SourceLocation, trial: Trial, wind: float, rate_t_h: float) -> Release:
+    """Return the plume of a source rate at a location."""
     plume = GaussianPlume(
         rate_kg_h=rate_t_h * TONNE,
         wind_m_s=wind,
@@ -213,44 +217,44 @@ def release(place: Place, trial: Trial, wind: float, rate_t_h: float) -> Release
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Seeker:
-    """Searches plumes as the command does."""
+class _PlumeMapper:
+    """Maps plumes as the command does."""
 
-    site: Site
+    site: InjectionSite
     trial: Trial
     output: Path
 
-    def search(
+    def map(
         self,
         method: str,
         scene: SceneSpec | None = None,
         wind: tuple[float, float] | None = None,
         source: tuple[float, float] | None = None,
     ) -> tuple[geopandas.GeoDataFrame, RunRecord]:
-        """Return the map's polygons, in the CRS of the scene, and its record."""
+        """Return the polygons of a map in the CRS of the scene, and its run record."""
         request = self.trial.request(
             self.site.pair, method, self.output, scene=scene, wind=wind, source=source
         )
         with held():
             record = map_plumes(request)
         if not isinstance(record, RunRecord):
-            raise UsageError("a plan was made and no map")
+            raise UsageError("methane plume returned a plan instead of a map")
         return geopandas.read_file(self.output, layer=task("plume").layer), record
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Target:
-    """Where a plume is, for polygons to meet."""
+    """Core and source of a plume, for comparison with mapped polygons."""
 
     grid: Grid
     points: NDArray[np.float64]
-    """(n, 2) x and y in metres from the grid's corner: middles of the pixels of the plume's core."""
+    """(n, 2) x and y in metres from the corner of the grid: pixel centres of the plume's core."""
     source: shapely.Point
-    """In the same coordinates."""
+    """The source in the same coordinates."""
 
     @classmethod
     def of(cls, plume: Release, grid: Grid) -> Target:
-        """Return the target that a plume makes on the grid of the maps."""
+        """Return the target of a plume on the grid of the maps."""
         window, column = plume.over(grid)
         rows, cols = np.nonzero(core(column, CORE))
         down, right = grid.pixel_size_m
@@ -258,38 +262,38 @@ class Target:
         col, row = grid.from_lonlat(plume.lon, plume.lat)
         return cls(grid=grid, points=np.stack([x, y], axis=1), source=shapely.Point(col * right, row * down))
 
-    def meets(self, shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
-        """Say which polygons (n,) in the CRS of the grid hold a pixel of the core or come near the source."""
-        back = ~self.grid.transform
+    def matches(self, shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Return which polygons (n,), in the CRS of the grid, contain a core pixel or are near the source."""
+        t = ~self.grid.transform
         down, right = self.grid.pixel_size_m
 
         def to_metres(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-            cols = back.a * xy[:, 0] + back.b * xy[:, 1] + back.c
-            rows = back.d * xy[:, 0] + back.e * xy[:, 1] + back.f
+            cols = t.a * xy[:, 0] + t.b * xy[:, 1] + t.c
+            rows = t.d * xy[:, 0] + t.e * xy[:, 1] + t.f
             return np.stack([cols * right, rows * down], axis=1)
 
-        found = np.zeros(len(shapes), np.bool_)
+        matches = np.zeros(len(shapes), np.bool_)
         for index, shape in enumerate(shapes):
-            own = shapely.transform(shape, to_metres)
-            near = shapely.distance(own, self.source) <= AT_SOURCE_M
-            found[index] = near or shapely.contains_xy(own, self.points[:, 0], self.points[:, 1]).any()
-        return found
+            polygon = shapely.transform(shape, to_metres)
+            near = shapely.distance(polygon, self.source) <= AT_SOURCE_M
+            matches[index] = near or shapely.contains_xy(polygon, self.points[:, 0], self.points[:, 1]).any()
+        return matches
 
     def hit(self, polygons: geopandas.GeoDataFrame) -> Hit:
         """Compare a map with the plume."""
-        meets = self.meets(np.asarray(polygons.geometry.array, object))
+        matches = self.matches(np.asarray(polygons.geometry.array, object))
         classes = polygons["class"].to_numpy(np.int64)
-        elsewhere = classes[~meets]
-        told = {
-            "polygons": int(meets.sum()),
+        elsewhere = classes[~matches]
+        counts = {
+            "polygons": int(matches.sum()),
             "plumes_elsewhere": int((elsewhere == PLUME).sum()),
             "suspects_elsewhere": int((elsewhere == SUSPECT).sum()),
         }
-        if not meets.any():
-            return Hit(**told)
-        best = int(classes[meets].min())
-        own = polygons[meets & (classes == best)]
-        row = own.loc[own["pixels"].idxmax()]
+        if not matches.any():
+            return Hit(**counts)
+        best = int(classes[matches].min())
+        candidates = polygons[matches & (classes == best)]
+        row = candidates.loc[candidates["pixels"].idxmax()]
         rate, low, high, mass, length = (
             NAN if row[name] is None else float(row[name])
             for name in ("rate_kg_h", "rate_low", "rate_high", "ime_kg", "length_m")
@@ -302,5 +306,5 @@ class Target:
             saturated=int(row["saturated"]),
             ime_kg=mass,
             length_m=length,
-            **told,
+            **counts,
         )

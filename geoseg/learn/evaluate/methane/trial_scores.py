@@ -1,4 +1,4 @@
-"""What many simulated plumes say together: shares with intervals, errors of rates, detection limits."""
+"""Statistics of simulated plumes: detection shares, errors of source rates, and detection limits."""
 
 from __future__ import annotations
 
@@ -13,63 +13,63 @@ from geoseg.methane.screening import PLUME
 from geoseg.methods.detection import detection_limit, wilson
 
 LIMITS = (0.5, 0.9)
-"""Shares of plumes found at which detection limits are told."""
+"""Shares of plumes detected that define the detection limits."""
 
 THIRDS = ("quiet", "middling", "noisy")
-"""Thirds of the places by the noise of the ground around them."""
+"""Thirds of the source locations by noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """How many of some."""
+    """Number of detections among a number of plumes."""
 
     found: int
     tried: int
 
     @property
     def value(self) -> float:
-        """0..1; NaN of none."""
+        """Share, 0..1; NaN without plumes."""
         return self.found / self.tried if self.tried else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 %, as if trials did not depend on one another."""
+        """95 % confidence interval, which assumes independent plumes."""
         return wilson(self.found, self.tried)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Errors:
-    """Of the rates of plumes that were found as such (class 1)."""
+    """Errors of the source rates of plumes that were detected as such (class 1)."""
 
     quartiles: tuple[float, float, float]
-    """Of mapped rate / true rate - 1; NaN where none was found."""
+    """Quartiles of mapped rate / true rate - 1; NaN without detections."""
     covered: Share
-    """Whose 95 % interval holds the true rate."""
+    """Plumes whose 95 % interval contains the true rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """Runs of one kind of ground, method, wind and rate."""
+class RateStatistics:
+    """Detections of one kind of ground, method, wind and rate."""
 
     ground: str
     method: str
     wind_m_s: float
     rate_t_h: float
     plume: Share
-    """Mapped as a plume (class 1), nobody knowing where."""
+    """Mapped as a plume (class 1) without the location of the source."""
     spot: Share
-    """As a plume or a suspect."""
+    """Mapped as a plume or a suspect."""
     targeted: Share
-    """As a plume where the source was given."""
+    """Mapped as a plume with the location of the source."""
     errors: Errors
     targeted_errors: Errors
     beyond_share: float
-    """Median share of a plume's mass beyond the table's end."""
+    """Median share of the plume mass beyond the absorption table."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
-    """Rates in t/h at which shares of `LIMITS` are found; infinity beyond those tried, 0 below."""
+class DetectionLimits:
+    """Rates in t/h at which the shares of `LIMITS` are detected; infinity above all rates, 0 below."""
 
     ground: str
     method: str
@@ -77,13 +77,13 @@ class Limit:
     blind: tuple[float, ...]
     targeted: tuple[float, ...]
     least_t_h: float
-    """Of the rates tried."""
+    """Least rate simulated."""
     most_t_h: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Third:
-    """Plumes of one rate over ground of like noise."""
+class NoiseThird:
+    """Detections of plumes of one rate over ground of similar noise."""
 
     ground: str
     method: str
@@ -91,13 +91,13 @@ class Third:
     rate_t_h: float
     third: str
     noise_ppm_m: float
-    """Median around the sources."""
+    """Median noise around the sources."""
     plume: Share
 
 
 @dataclass(frozen=True, kw_only=True)
-class FalsePlumes:
-    """Scenes without any plume put in."""
+class FalseAlarms:
+    """Plumes mapped in scenes without simulated plume."""
 
     ground: str
     method: str
@@ -105,12 +105,12 @@ class FalsePlumes:
     plumes: int
     suspects: int
     unreachable: tuple[str, ...]
-    """Scenes whose threshold lies beyond the table's end: nothing that is put in can be found."""
+    """Scenes whose threshold is beyond the absorption table, so that no simulated plume can be detected."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gain:
-    """How much more one method finds than another, of the same plumes."""
+class MethodComparison:
+    """Detections of the same plumes by two methods."""
 
     ground: str
     wind_m_s: float
@@ -118,22 +118,22 @@ class Gain:
     first: str
     second: str
     only_first: int
-    """Mapped as a plume (class 1) by the first method alone, nobody knowing where."""
+    """Mapped as a plume (class 1) only by the first method, without the location of the source."""
     only_second: int
     targeted_only_first: int
-    """The same where the source was given."""
+    """The same with the location of the source."""
     targeted_only_second: int
     tried: int
 
 
 def share(flags: Iterable[bool]) -> Share:
-    """Count flags."""
-    told = list(flags)
-    return Share(found=sum(told), tried=len(told))
+    """Return the share of true flags."""
+    values = list(flags)
+    return Share(found=sum(values), tried=len(values))
 
 
 def errors(runs: Sequence[Run], hits: Sequence[Hit]) -> Errors:
-    """Compare mapped rates with true ones, where a plume was found."""
+    """Return the errors of mapped rates, for detected plumes."""
     pairs = [
         (run.rate_t_h * TONNE, hit)
         for run, hit in zip(runs, hits, strict=True)
@@ -146,7 +146,7 @@ def errors(runs: Sequence[Run], hits: Sequence[Hit]) -> Errors:
 
 
 def kinds(runs: Sequence[Run]) -> list[tuple[str, str, float]]:
-    """Return ground, method and wind of runs, each once, in order."""
+    """Return the distinct combinations of ground, method and wind, in order."""
     return list(dict.fromkeys((run.ground, run.method, run.wind_m_s) for run in runs))
 
 
@@ -155,40 +155,40 @@ def of_kind(runs: Sequence[Run], kind: tuple[str, str, float]) -> list[Run]:
     return [run for run in runs if (run.ground, run.method, run.wind_m_s) == kind]
 
 
-def rows(runs: Sequence[Run]) -> list[Row]:
-    """Return a row for each ground, method, wind and rate, the control (rate 0) among them."""
-    found = []
+def rows(runs: Sequence[Run]) -> list[RateStatistics]:
+    """Return statistics for each ground, method, wind and rate, including the control (rate 0)."""
+    results = []
     for kind in kinds(runs):
-        own = of_kind(runs, kind)
-        for rate in sorted({run.rate_t_h for run in own}):
-            here = [run for run in own if run.rate_t_h == rate]
-            found.append(
-                Row(
+        selected = of_kind(runs, kind)
+        for rate in sorted({run.rate_t_h for run in selected}):
+            runs_here = [run for run in selected if run.rate_t_h == rate]
+            results.append(
+                RateStatistics(
                     ground=kind[0],
                     method=kind[1],
                     wind_m_s=kind[2],
                     rate_t_h=rate,
-                    plume=share(run.blind.found == PLUME for run in here),
-                    spot=share(run.blind.found > 0 for run in here),
-                    targeted=share(run.targeted.found == PLUME for run in here),
-                    errors=errors(here, [run.blind for run in here]),
-                    targeted_errors=errors(here, [run.targeted for run in here]),
-                    beyond_share=float(np.median([run.beyond_share for run in here])),
+                    plume=share(run.blind.found == PLUME for run in runs_here),
+                    spot=share(run.blind.found > 0 for run in runs_here),
+                    targeted=share(run.targeted.found == PLUME for run in runs_here),
+                    errors=errors(runs_here, [run.blind for run in runs_here]),
+                    targeted_errors=errors(runs_here, [run.targeted for run in runs_here]),
+                    beyond_share=float(np.median([run.beyond_share for run in runs_here])),
                 )
             )
-    return found
+    return results
 
 
-def limits(runs: Sequence[Run]) -> list[Limit]:
+def limits(runs: Sequence[Run]) -> list[DetectionLimits]:
     """Return the detection limits of each ground, method and wind."""
-    found = []
+    results = []
     for ground, method, wind in kinds(runs):
-        own = [run for run in of_kind(runs, (ground, method, wind)) if run.rate_t_h]
-        sizes = np.array([run.rate_t_h for run in own])
-        blind = np.array([run.blind.found == PLUME for run in own])
-        aimed = np.array([run.targeted.found == PLUME for run in own])
-        found.append(
-            Limit(
+        selected = [run for run in of_kind(runs, (ground, method, wind)) if run.rate_t_h]
+        sizes = np.array([run.rate_t_h for run in selected])
+        blind = np.array([run.blind.found == PLUME for run in selected])
+        aimed = np.array([run.targeted.found == PLUME for run in selected])
+        results.append(
+            DetectionLimits(
                 ground=ground,
                 method=method,
                 wind_m_s=wind,
@@ -198,68 +198,70 @@ def limits(runs: Sequence[Run]) -> list[Limit]:
                 most_t_h=float(sizes.max()),
             )
         )
-    return found
+    return results
 
 
-def thirds(runs: Sequence[Run]) -> list[Third]:
-    """Return detection by the noise around the sources, where there are three places at least."""
-    found = []
+def thirds(runs: Sequence[Run]) -> list[NoiseThird]:
+    """Return detections by the noise around the sources, for three locations or more."""
+    results = []
     for kind in kinds(runs):
-        own = of_kind(runs, kind)
-        noises = np.array(sorted({(run.scene, run.place): run.noise_ppm_m for run in own}.values()))
+        selected = of_kind(runs, kind)
+        noises = np.array(sorted({(run.scene, run.place): run.noise_ppm_m for run in selected}.values()))
         if noises.size < len(THIRDS):
             continue
         cuts = np.quantile(noises, (1 / 3, 2 / 3))
-        for rate in sorted({run.rate_t_h for run in own if run.rate_t_h}):
+        for rate in sorted({run.rate_t_h for run in selected if run.rate_t_h}):
             for index, name in enumerate(THIRDS):
-                here = [
+                runs_here = [
                     run
-                    for run in own
+                    for run in selected
                     if run.rate_t_h == rate and int(np.searchsorted(cuts, run.noise_ppm_m)) == index
                 ]
-                if here:
-                    found.append(
-                        Third(
+                if runs_here:
+                    results.append(
+                        NoiseThird(
                             ground=kind[0],
                             method=kind[1],
                             wind_m_s=kind[2],
                             rate_t_h=rate,
                             third=name,
-                            noise_ppm_m=float(np.median([run.noise_ppm_m for run in here])),
-                            plume=share(run.blind.found == PLUME for run in here),
+                            noise_ppm_m=float(np.median([run.noise_ppm_m for run in runs_here])),
+                            plume=share(run.blind.found == PLUME for run in runs_here),
                         )
                     )
-    return found
+    return results
 
 
-def false_plumes(controls: Sequence[Control]) -> list[FalsePlumes]:
-    """Return what is mapped where nothing was put in."""
-    found = []
+def false_plumes(controls: Sequence[Control]) -> list[FalseAlarms]:
+    """Return the false alarms of each ground and method."""
+    results = []
     for ground, method in dict.fromkeys((item.ground, item.method) for item in controls):
-        own = [item for item in controls if (item.ground, item.method) == (ground, method)]
-        found.append(
-            FalsePlumes(
+        selected = [item for item in controls if (item.ground, item.method) == (ground, method)]
+        results.append(
+            FalseAlarms(
                 ground=ground,
                 method=method,
-                scenes=len(own),
-                plumes=sum(item.plumes for item in own),
-                suspects=sum(item.suspects for item in own),
-                unreachable=tuple(item.scene for item in own if not item.reachable),
+                scenes=len(selected),
+                plumes=sum(item.plumes for item in selected),
+                suspects=sum(item.suspects for item in selected),
+                unreachable=tuple(item.scene for item in selected if not item.reachable),
             )
         )
-    return found
+    return results
 
 
-def gains(runs: Sequence[Run]) -> list[Gain]:
-    """Compare the first method with each other, plume by plume."""
-    found = []
+def comparisons(runs: Sequence[Run]) -> list[MethodComparison]:
+    """Compare the detections of the first method with those of each other method."""
+    results = []
     methods = list(dict.fromkeys(run.method for run in runs))
     for other in methods[1:]:
         cells = dict.fromkeys((run.ground, run.wind_m_s, run.rate_t_h) for run in runs if run.rate_t_h)
         for ground, wind, rate in cells:
-            here = [run for run in runs if (run.ground, run.wind_m_s, run.rate_t_h) == (ground, wind, rate)]
+            runs_here = [
+                run for run in runs if (run.ground, run.wind_m_s, run.rate_t_h) == (ground, wind, rate)
+            ]
             hits = {
-                method: {(run.scene, run.place): run for run in here if run.method == method}
+                method: {(run.scene, run.place): run for run in runs_here if run.method == method}
                 for method in (methods[0], other)
             }
             both = hits[methods[0]].keys() & hits[other].keys()
@@ -267,8 +269,8 @@ def gains(runs: Sequence[Run]) -> list[Gain]:
             blind = [(a.blind.found == PLUME, b.blind.found == PLUME) for a, b in pairs]
             aimed = [(a.targeted.found == PLUME, b.targeted.found == PLUME) for a, b in pairs]
             if pairs:
-                found.append(
-                    Gain(
+                results.append(
+                    MethodComparison(
                         ground=ground,
                         wind_m_s=wind,
                         rate_t_h=rate,
@@ -281,4 +283,4 @@ def gains(runs: Sequence[Run]) -> list[Gain]:
                         tried=len(pairs),
                     )
                 )
-    return found
+    return results

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 
 from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.learn.evaluate.methane.plume_injection import Release, dimming, inject
+from geoseg.learn.evaluate.methane.plume_injection import Release, band_transmittance, inject
 from geoseg.methane.band_ratio import BandRatioFit
 from geoseg.methane.choose import two_band_methods
 from geoseg.methods.gas_absorption import methane
@@ -68,7 +68,7 @@ def test_the_column_is_retrieved_as_it_was_put_in(tmp_path: Path, name: str) -> 
 
 
 def test_one_satellites_plume_is_wrong_by_anothers_table() -> None:
-    ratios = [dimming(satellite(f"sentinel-2{letter}"), 2.0).ratio["swir22"][4] for letter in "ab"]
+    ratios = [band_transmittance(satellite(f"sentinel-2{letter}"), 2.0).ratio["swir22"][4] for letter in "ab"]
     assert (1 - ratios[1]) / (1 - ratios[0]) == pytest.approx(0.8, abs=0.06)
 
 
@@ -109,11 +109,11 @@ def test_the_offset_of_stored_values_counts(tmp_path: Path) -> None:
         made = inject(scene, satellite("sentinel-2a"), 2.0, release(rate_kg_h=9000.0), tmp_path / sensor)
         assert made.scene.sensor == sensor
         new, old = (band(folder, "B12") for folder in (tmp_path / sensor, tmp_path / "a"))
-        dims = dimming(satellite("sentinel-2a"), 2.0)
+        transmittance = band_transmittance(satellite("sentinel-2a"), 2.0)
         with open_scene(scene, sensors()) as opened:
             window, column = release(rate_kg_h=9000.0).over(opened.grid)
         part = window.slices(opened.grid.window)
-        expected = (old[part] - offset) * dims("swir22", column) + offset
+        expected = (old[part] - offset) * transmittance("swir22", column) + offset
         assert np.abs(new[part] - expected).max() <= 0.5
 
 
@@ -124,15 +124,15 @@ def test_beyond_the_table_is_its_end_and_counted(tmp_path: Path) -> None:
     assert made.beyond_pixels > 10
     assert 0.1 < made.beyond_share < 0.9
     least = (band(tmp_path / "out", "B12") / band(tmp_path / "a", "B12")).min()
-    assert least == pytest.approx(dimming(own, 2.0).ratio["swir22"][-1], abs=3e-4)
+    assert least == pytest.approx(band_transmittance(own, 2.0).ratio["swir22"][-1], abs=3e-4)
 
 
 def test_absorption_may_go_on_beyond_the_table() -> None:
     """Smoothly, ever darker, and by less than in proportion."""
     own = satellite("sentinel-2a")
-    end, on = (dimming(own, 2.0, extend=extend) for extend in (False, True))
+    end, on = (band_transmittance(own, 2.0, extend=extend) for extend in (False, True))
     amounts = np.array([4000.0, 16_000.0, 16_001.0, 32_000.0, 500_000.0])
-    capped, dimmed = (dims("swir22", amounts) for dims in (end, on))
+    capped, dimmed = (transmittance("swir22", amounts) for transmittance in (end, on))
     np.testing.assert_array_equal(capped[:2], dimmed[:2])
     assert dimmed[2] == pytest.approx(dimmed[1], abs=1e-5)
     assert (np.diff(dimmed) < 0).all()
@@ -187,5 +187,5 @@ def test_what_is_refused(tmp_path: Path) -> None:
         inject(scene, satellite("sentinel-2a"), 2.0, away, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     inject(scene, satellite("sentinel-2a"), 2.0, release(), tmp_path / "out")
-    with pytest.raises(OutputError, match="holds files"):
+    with pytest.raises(OutputError, match="is not empty"):
         inject(scene, satellite("sentinel-2a"), 2.0, release(), tmp_path / "out")

@@ -94,12 +94,12 @@ def test_noisy_ground_hides_plumes() -> None:
 
 def test_methods_are_compared_plume_by_plume() -> None:
     other = [replace(run, blind=Hit()) for run in runs(method="mbsp")]
-    gains = scores.gains([*runs(), *other])
-    assert [(item.rate_t_h, item.only_first, item.only_second, item.tried) for item in gains] == [
+    comparisons = scores.comparisons([*runs(), *other])
+    assert [(item.rate_t_h, item.only_first, item.only_second, item.tried) for item in comparisons] == [
         (2, 3, 0, 6),
         (10, 6, 0, 6),
     ]
-    assert {(item.targeted_only_first, item.targeted_only_second) for item in gains} == {(0, 0)}
+    assert {(item.targeted_only_first, item.targeted_only_second) for item in comparisons} == {(0, 0)}
 
 
 def frame(boxes: list[tuple[float, float, float, float]], classes: list[int]) -> geopandas.GeoDataFrame:
@@ -128,7 +128,7 @@ def test_what_meets_a_plume() -> None:
     upwind_near, upwind_far = (x - 150, y - 20, x - 80, y + 20), (x - 300, y - 20, x - 200, y + 20)
     aside = x + 300, y + 250, x + 400, y + 300
     shapes = np.array([shapely.box(*box) for box in (downwind, upwind_near, upwind_far, aside)], object)
-    assert target.meets(shapes).tolist() == [True, True, False, False]
+    assert target.matches(shapes).tolist() == [True, True, False, False]
     hit = target.hit(frame([downwind, upwind_near, upwind_far, aside], [2, 1, 1, 2]))
     # The plume before the suspect, and what meets nothing is false.
     assert (hit.found, hit.rate_kg_h, hit.polygons) == (1, 2, 2)

@@ -1,4 +1,4 @@
-"""Where simulated sources stand: clear land away from edges, and how noisy it is around them."""
+"""Choose locations of simulated sources on clear land, and measure the noise around them."""
 
 from __future__ import annotations
 
@@ -28,58 +28,60 @@ from geoseg.spec.presets import sensors
 LOG = logging.getLogger(__name__)
 
 AROUND = 16
-"""Pixels around a source that are inside the scene and known, and whose noise is its ground's."""
+"""Half side in pixels of the square around a source in which columns and noise are examined."""
 
-KNOWN = 0.9
-"""Share of the ground around a source that must have a column."""
+MIN_SHARE = 0.9
+"""Least share of the pixels around a source that have a column."""
 
-DOWNWIND_M, DOWNWIND_KNOWN = 1000.0, 0.8
-"""How far the plume's middle is looked at, and how much of it must have a column."""
+DOWNWIND_M, MIN_DOWNWIND_SHARE = 1000.0, 0.8
+"""Length in m of the plume axis that is examined, and the least share of its pixels that have a column."""
 
 TRIES = 400
-"""Places drawn for each that is wanted."""
+"""Number of candidate locations for each requested location."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a source stands."""
+class SourceLocation:
+    """The location of a source."""
 
     lon: float
     lat: float
     wind_from: float
-    """Degrees."""
+    """Direction from which the wind blows, in degrees."""
     noise_ppm_m: dict[str, float]
-    """Standard deviation of single pixels around it without plume, by method; not cut at the table's end."""
+    """Standard deviation of pixels around the source without plume, by method; not limited by the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
-    """A pair of scenes with the places of its sources."""
+class InjectionSite:
+    """A pair of scenes with the locations of its sources."""
 
     pair: ScenePair
     satellite: SatelliteSpec
     air_mass: float
     grid: Grid
-    """That of the short-wave infrared bands, which maps have too."""
-    places: tuple[Place, ...]
+    """Grid of the short-wave infrared bands and of the maps."""
+    places: tuple[SourceLocation, ...]
 
 
-def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) -> Site:
-    """Open a pair as the search does and draw places for sources.
+def prepare_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) -> InjectionSite:
+    """Open a pair of scenes and draw locations for sources.
 
     Args:
-        pair: of scenes.
-        trial: says how many places, and how scenes are read.
-        scratch: a folder, of which only a name is made up.
-        progress: is told how far it is.
+        pair: the pair of scenes.
+        trial: number of locations, methods, and options that open the scenes.
+        scratch: folder for the output path of the request, to which nothing is written.
+        progress: receives the progress of reading.
 
     Raises:
-        SceneError: the scenes do not serve, or too little of them is clear land.
+        SceneError: no method can be used, or the scene has too little clear land.
         BandError: a band is missing.
     """
     methods = trial.methods_of(pair)
     if not methods:
-        raise SceneError(f"{pair.name}: none of {', '.join(trial.methods)} goes without a reference")
+        raise SceneError(
+            f"{pair.name}: {', '.join(trial.methods)} require a reference scene; give one with --reference"
+        )
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(pair.scene, sensors()))
         satellite = satellite_of(scene, trial.satellite)
@@ -90,9 +92,9 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) 
             with collecting():
                 opened = open_scenes(request, stack, progress)
                 maps[method] = retrieve_columns(request, satellite, opened, angles)
-        # Of one scene the same places whatever the other scenes are.
+        # The locations in a scene do not depend on the other scenes.
         rng = np.random.default_rng([trial.seed, zlib.crc32(pair.name.encode())])
-        return Site(
+        return InjectionSite(
             pair=pair,
             satellite=satellite,
             air_mass=angles.air_mass_factor,
@@ -101,41 +103,49 @@ def find_site(pair: ScenePair, trial: Trial, scratch: Path, progress: Progress) 
         )
 
 
-def _draw(pair: ScenePair, maps: dict[str, Retrieval], trial: Trial, rng: np.random.Generator) -> list[Place]:
-    """Draw places one after the other until there are enough; a warning tells of fewer.
+def _draw(
+    pair: ScenePair, maps: dict[str, Retrieval], trial: Trial, rng: np.random.Generator
+) -> list[SourceLocation]:
+    """Draw locations until there are enough; warn where there are fewer.
 
     Raises:
-        SceneError: there is none.
+        SceneError: there is no suitable location.
     """
     grid = next(iter(maps.values())).source.grid
     least = 2 * AROUND + 2
-    found: list[Place] = []
+    locations: list[SourceLocation] = []
     for _ in range(TRIES * trial.places if min(grid.height, grid.width) >= least else 0):
         row = float(rng.uniform(AROUND, grid.height - AROUND))
         col = float(rng.uniform(AROUND, grid.width - AROUND))
         wind_from = float(rng.uniform(0, 360)) if trial.wind_from is None else trial.wind_from
-        if not all(_serves(retrieved, row, col, wind_from) for retrieved in maps.values()):
+        if not all(_is_suitable(retrieved, row, col, wind_from) for retrieved in maps.values()):
             continue
         lon, lat = grid.lonlat(np.array([row]), np.array([col]))
         noise = {method: _noise(retrieved, row, col) for method, retrieved in maps.items()}
-        found.append(Place(lon=float(lon[0]), lat=float(lat[0]), wind_from=wind_from, noise_ppm_m=noise))
-        if len(found) == trial.places:
-            return found
+        locations.append(
+            SourceLocation(lon=float(lon[0]), lat=float(lat[0]), wind_from=wind_from, noise_ppm_m=noise)
+        )
+        if len(locations) == trial.places:
+            return locations
     where = (
-        f"{AROUND} pixels from the edges, on clear land, with {DOWNWIND_M:g} m of clear land downwind "
-        "(water and what looks like cloud has no columns)"
+        f"{AROUND} pixels or more from the edges, with clear land around it and for {DOWNWIND_M:g} m "
+        "downwind (pixels of water and cloud have no column)"
     )
-    if not found:
-        raise SceneError(f"{pair.name}: no place for a source was found {where}; give a larger scene")
-    warn(LOG, "few-places", f"{pair.name}: only {len(found)} of {trial.places} places were found {where}")
-    return found
+    if not locations:
+        raise SceneError(f"{pair.name}: no location for a source was found {where}; give a larger scene")
+    warn(
+        LOG,
+        "few-places",
+        f"{pair.name}: only {len(locations)} of {trial.places} locations were found {where}",
+    )
+    return locations
 
 
-def _serves(retrieved: Retrieval, row: float, col: float, wind_from: float) -> bool:
-    """Whether a place and what lies downwind of it has columns."""
+def _is_suitable(retrieved: Retrieval, row: float, col: float, wind_from: float) -> bool:
+    """Return whether a location and its downwind axis have enough columns."""
     grid = retrieved.source.grid
     around = _signal(retrieved, row, col)
-    if not (np.isfinite(around[AROUND, AROUND]) and np.isfinite(around).mean() >= KNOWN):
+    if not (np.isfinite(around[AROUND, AROUND]) and np.isfinite(around).mean() >= MIN_SHARE):
         return False
     angle = np.radians(wind_from + 180)
     down, right = grid.pixel_size_m
@@ -149,17 +159,17 @@ def _serves(retrieved: Retrieval, row: float, col: float, wind_from: float) -> b
         width=int(np.ptp(cols)) + 1,
     )
     pixels = retrieved.source.read(window, (SIGNAL,))
-    return bool(pixels.valid[rows - window.row, cols - window.col].mean() >= DOWNWIND_KNOWN)
+    return bool(pixels.valid[rows - window.row, cols - window.col].mean() >= MIN_DOWNWIND_SHARE)
 
 
 def _noise(retrieved: Retrieval, row: float, col: float) -> float:
-    """Standard deviation of single pixels around a place, by the median absolute deviation."""
+    """Return the standard deviation of pixels around a location, from the median absolute deviation."""
     around = _signal(retrieved, row, col)
     return centre_and_spread(around[np.isfinite(around)])[1]
 
 
 def _signal(retrieved: Retrieval, row: float, col: float) -> NDArray[np.float32]:
-    """The searched band around a place, NaN where there is none."""
+    """Return the signal around a location; NaN where it is unknown."""
     window = Window(row=int(row), col=int(col), height=1, width=1).pad(AROUND)
     pixels = retrieved.source.read(window, (SIGNAL,))
     return np.where(pixels.valid, pixels.physical()[0], np.float32(np.nan))

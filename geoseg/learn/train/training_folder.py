@@ -1,4 +1,4 @@
-"""What a training has left in its folder: its config, what was measured, its weights."""
+"""Read the folder of a training: config, statistics and weights."""
 
 from __future__ import annotations
 
@@ -24,28 +24,30 @@ _TABLE = TypeAdapter(dict[str, JsonValue])
 def read_description(
     folder: Path, kind: type[AnySpec], measured: TypeAdapter[Measured]
 ) -> tuple[AnySpec, Measured]:
-    """Read the config of a training as used, and its statistics.
+    """Read the config that a training used, and its statistics.
 
     Args:
-        folder: of the training.
-        kind: of the config.
+        folder: the folder of the training.
+        kind: the class of the config.
         measured: validates the statistics.
 
     Raises:
-        SceneReadError: it is no folder of a training of this kind.
+        SceneReadError: the folder has no training of this kind.
     """
     table = _described(folder)
     try:
         return kind.model_validate(table["spec"]), measured.validate_python(table["statistics"])
     except (KeyError, ValidationError) as error:
-        raise SceneReadError(f"{folder / DESCRIPTION}: does not describe a training") from error
+        raise SceneReadError(
+            f"{folder / DESCRIPTION}: not the description of a training; give a folder of geoseg train"
+        ) from error
 
 
 def task_of(folder: Path) -> str:
     """Return the task of a training.
 
     Raises:
-        SceneReadError: it is no folder of a training.
+        SceneReadError: the folder has no training.
     """
     spec = _described(folder).get("spec")
     return str(spec.get("task", "")) if isinstance(spec, dict) else ""
@@ -56,26 +58,28 @@ def _described(folder: Path) -> dict[str, JsonValue]:
     try:
         return _TABLE.validate_json(path.read_bytes())
     except OSError as error:
-        raise SceneReadError(f"{folder}: is no folder of geoseg train: {DESCRIPTION} is not there") from error
+        raise SceneReadError(f"{folder}: {DESCRIPTION} is missing; give a folder of geoseg train") from error
     except ValidationError as error:
-        raise SceneReadError(f"{path}: does not describe a training") from error
+        raise SceneReadError(
+            f"{path}: not the description of a training; give a folder of geoseg train"
+        ) from error
 
 
 def load_weights(network: nn.Module, folder: Path, loop: PaceSpec, checkpoint: Path | None = None) -> None:
-    """Load the weights that a training keeps into a network.
+    """Load the weights of a training into a network.
 
     Args:
-        network: as the config describes it.
-        folder: of the training.
-        loop: says which checkpoint is kept.
-        checkpoint: instead of that one.
+        network: built from the config.
+        folder: the folder of the training.
+        loop: states which checkpoint to use.
+        checkpoint: a checkpoint that replaces it.
 
     Raises:
         SceneReadError: the checkpoint cannot be read.
-        ModelError: it is of another network.
+        ModelError: the checkpoint belongs to another network.
     """
-    own = folder / CHECKPOINTS / f"{loop.keep}.ckpt"
-    path = checkpoint or (own if own.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
+    chosen = folder / CHECKPOINTS / f"{loop.keep}.ckpt"
+    path = checkpoint or (chosen if chosen.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
@@ -87,4 +91,4 @@ def load_weights(network: nn.Module, folder: Path, loop: PaceSpec, checkpoint: P
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelError(f"{path}: holds another network than {DESCRIPTION} says: {error}") from error
+        raise ModelError(f"{path}: the weights do not fit the network in {DESCRIPTION}: {error}") from error

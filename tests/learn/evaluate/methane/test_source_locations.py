@@ -11,14 +11,14 @@ import rasterio
 
 from geoseg.errors import SceneError
 from geoseg.learn.evaluate.methane.simulated_ground import write_ground
-from geoseg.learn.evaluate.methane.source_places import AROUND, Site, find_site
+from geoseg.learn.evaluate.methane.source_locations import AROUND, InjectionSite, prepare_site
 from geoseg.learn.evaluate.methane.trial import ScenePair, Trial, pairs_in
 from tests.learn.evaluate.methane.pairs import SIDE, write_pair
 from tests.messages import Messages, progress
 
 
-def site(pair: ScenePair, tmp_path: Path, **options: Any) -> Site:
-    return find_site(pair, Trial(satellite="sentinel-2a", **options), tmp_path, progress)
+def site(pair: ScenePair, tmp_path: Path, **options: Any) -> InjectionSite:
+    return prepare_site(pair, Trial(satellite="sentinel-2a", **options), tmp_path, progress)
 
 
 def flood(folder: Path, part: tuple[slice, slice]) -> None:
@@ -61,12 +61,12 @@ def test_too_little_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messag
     root = write_pair(tmp_path / "pairs")
     (pair,) = pairs_in(root)
     flood(root / "dunes" / "after", (slice(0, 30), slice(None)))
-    monkeypatch.setattr("geoseg.learn.evaluate.methane.source_places.TRIES", 1)
+    monkeypatch.setattr("geoseg.learn.evaluate.methane.source_locations.TRIES", 1)
     found = site(pair, tmp_path, places=30)
     assert 0 < len(found.places) < 30
-    assert any(f"only {len(found.places)} of 30 places" in text for text in messages.warnings)
+    assert any(f"only {len(found.places)} of 30 locations" in text for text in messages.warnings)
     flood(root / "dunes" / "after", (slice(0, 66), slice(None)))
-    with pytest.raises(SceneError, match="no place for a source"):
+    with pytest.raises(SceneError, match="no location for a source"):
         site(pair, tmp_path, places=30)
 
 

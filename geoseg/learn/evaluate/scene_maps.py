@@ -1,4 +1,4 @@
-"""Maps of labelled scenes, made by the code behind the mapping commands, and read back."""
+"""Map labelled scenes with the functions of the mapping commands, and compare the maps with the labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Grid
 from geoseg.learn.evaluate.score_calibration import Reliability, reliability
 from geoseg.learn.evaluate.subjects import Subject
-from geoseg.learn.samples import IGNORE, Place, Sample
+from geoseg.learn.samples import IGNORE, Sample, SampleWindow
 from geoseg.learn.samples.chips import opened_image, read_label, scene_spec
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import held
@@ -29,48 +29,49 @@ from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verdict:
-    """One labelled scene against its map."""
+class SceneAccuracy:
+    """The comparison of the map of a scene with its label."""
 
     sample: Sample
     counts: Counts
+    """(K, K) pixels by label (rows) and mapped class (columns)."""
     reliability: Reliability
-    unseen: int
-    """Labelled pixels that the scene did not show; they do not count."""
+    unobserved: int
+    """Labelled pixels that the scene did not observe; they are not in `counts`."""
     map: Path
-    """Class raster."""
+    """The class raster."""
 
 
-def judge(
-    subject: Subject, places: Sequence[Place], spec: TrainSpec, folder: Path, progress: Progress
-) -> tuple[Verdict, ...]:
-    """Map every scene with a subject and compare the maps with the labels.
+def map_and_compare(
+    subject: Subject, places: Sequence[SampleWindow], spec: TrainSpec, folder: Path, progress: Progress
+) -> tuple[SceneAccuracy, ...]:
+    """Map scenes with a model or method, and compare the maps with the labels.
 
     Args:
-        subject: what makes the maps.
-        places: windows that count; the scenes are mapped whole.
-        spec: says how scenes are opened and what labels mean.
+        subject: the model or method.
+        places: windows to compare; the whole scene of each window is mapped.
+        spec: the config of the labelled set.
         folder: for the maps.
-        progress: is told how far it is.
+        progress: receives the number of scenes done.
 
     Raises:
         GeosegError: a scene cannot be mapped.
     """
-    by_sample: dict[Sample, list[Place]] = {}
+    by_sample: dict[Sample, list[SampleWindow]] = {}
     for place in places:
         by_sample.setdefault(place.sample, []).append(place)
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
-    for done, (sample, own) in enumerate(by_sample.items(), start=1):
+    scenes = []
+    for done, (sample, windows) in enumerate(by_sample.items(), start=1):
         path = folder / f"{sample.id.replace('/', '_')}.tif"
-        draw(subject, sample, spec, path)
-        found.append(_compare(sample, own, spec, path))
+        map_sample(subject, sample, spec, path)
+        scenes.append(_compare(sample, windows, spec, path))
         progress(done, len(by_sample), "scenes")
-    return tuple(found)
+    return tuple(scenes)
 
 
-def draw(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> None:
-    """Map a sample as the command line would: classes to `raster`, scores beside it."""
+def map_sample(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> None:
+    """Map a sample as the command line does; classes are written to `raster`, scores to `scores_path`."""
     scene, *before = (
         scene_spec(path, image) for path, image in zip(sample.images, spec.data.images, strict=True)
     )
@@ -88,39 +89,41 @@ def draw(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> Non
         elif subject.model is not None and not before:
             map_segments(SegmentSpec(scene=scene, run=run, model=subject.model))
         else:
-            raise UsageError(f"task {spec.task}: only networks of one date are evaluated; say --model")
+            raise UsageError(
+                f"task {spec.task}: only networks for one date can be evaluated; give one with --model"
+            )
     run.output.unlink()
 
 
 def scores_path(raster: Path) -> Path:
-    """Where the scores of a map lie."""
+    """Return the path of the scores of a map."""
     return raster.with_name(f"{raster.stem}_scores.tif")
 
 
-def _compare(sample: Sample, places: Sequence[Place], spec: TrainSpec, path: Path) -> Verdict:
-    """Count right and wrong pixels of the windows that count."""
-    mapped = classes_of(path, spec)
+def _compare(sample: Sample, places: Sequence[SampleWindow], spec: TrainSpec, path: Path) -> SceneAccuracy:
+    """Compare a map with the label in some windows."""
+    mapped = map_classes(path, spec)
     scores = read_band(scores_path(path))
-    label = whole_label(sample, spec)
-    count_here = np.zeros(label.shape, np.bool_)
+    label = sample_label(sample, spec)
+    compared = np.zeros(label.shape, np.bool_)
     for place in places:
         window = place.window
-        count_here[window.row : window.stop_row, window.col : window.stop_col] = True
-    label = np.where(count_here, label, IGNORE).astype(np.uint8)
-    seen = (label != IGNORE) & (mapped != IGNORE)
-    return Verdict(
+        compared[window.row : window.stop_row, window.col : window.stop_col] = True
+    label = np.where(compared, label, IGNORE).astype(np.uint8)
+    observed = (label != IGNORE) & (mapped != IGNORE)
+    return SceneAccuracy(
         sample=sample,
         counts=count(label, mapped, len(spec.classes)),
-        reliability=reliability(scores[seen], label[seen] == mapped[seen]),
-        unseen=int(((label != IGNORE) & (mapped == IGNORE)).sum()),
+        reliability=reliability(scores[observed], label[observed] == mapped[observed]),
+        unobserved=int(((label != IGNORE) & (mapped == IGNORE)).sum()),
         map=path,
     )
 
 
-def whole_label(sample: Sample, spec: TrainSpec) -> NDArray[np.uint8]:
-    """(H, W) classes 0..K-1 of a sample on its image's grid; `IGNORE` where nothing is said."""
+def sample_label(sample: Sample, spec: TrainSpec) -> NDArray[np.uint8]:
+    """Return the (H, W) classes 0..K-1 of a label on the grid of the image; `IGNORE` without a class."""
     with opened_image(sample.images[0], spec.data.images[0]) as scene:
-        grid: Grid = scene.select(_own_bands(spec)).grid
+        grid: Grid = scene.select(tuple(band.name for band in spec.bands if ":" not in band.name)).grid
     return read_label(sample.label, spec.data.labels, grid, grid.window)
 
 
@@ -128,11 +131,11 @@ def _own_bands(spec: TrainSpec) -> tuple[str, ...]:
     return tuple(band.name for band in spec.bands if ":" not in band.name)
 
 
-def classes_of(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
-    """(H, W) classes 0..K-1 of a map, `IGNORE` where not observed.
+def map_classes(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
+    """Return the (H, W) classes 0..K-1 of a map; `IGNORE` where not observed.
 
-    Of two classes and one date, whatever is not background is the second: all of it is water. Of two dates,
-    permanent water is no flood, and every transition is change.
+    With two classes and one date, every class that is not background counts as the second class, for example
+    permanent water as water. With two dates, permanent water is not flood, and every transition is change.
     """
     values = read_band(path)
     mapped = np.full(values.shape, IGNORE, np.uint8)
@@ -145,7 +148,7 @@ def classes_of(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
 
 
 def read_band(path: Path) -> Classes:
-    """(H, W) of a raster of classes or scores."""
+    """Read a raster (H, W) of classes or scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path) as dataset:

@@ -1,4 +1,4 @@
-"""Image and label files become samples."""
+"""Find the image and label files of samples, by patterns or by a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geoseg.learn.samples.sample_spec import DataSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One labelled image: one file a date, and what labels it."""
+    """A labelled image: one image file for each date, and a label file."""
 
     id: str
     images: tuple[Path, ...]
@@ -25,59 +25,68 @@ class Sample:
     label: Path
     region: str = ""
     split: str = ""
-    """`train`, `val` or `test` where a table says so."""
+    """`train`, `val` or `test` from the column `split` of a table; empty: not stated."""
     doubtful: bool = False
-    """Whether the label contradicts the image: not to be trained on."""
+    """Whether the label contradicts the image; the sample is then excluded from training."""
 
 
 def natural(text: str) -> tuple[tuple[int, int | str], ...]:
-    """Key that sorts `10` after `9`."""
+    """Return a sort key that places `10` after `9`."""
     parts = re.split(r"(\d+)", text)
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
 
 
 def find_samples(data: DataSpec) -> tuple[Sample, ...]:
-    """Find images with their labels, in natural order of their ids.
+    """Return the labelled images in natural order of their ids.
 
     Raises:
         SceneReadError: a table cannot be read.
-        SceneError: nothing is found, or an image has no label.
+        SceneError: there is no labelled image, or an image has no label.
     """
-    found: dict[str, Sample] = {}
+    samples: dict[str, Sample] = {}
     for sample in _from_table(data) if data.table else _from_patterns(data):
-        if sample.id in found:
+        if sample.id in samples:
             raise SceneError(
-                f"{sample.images[0]} and {found[sample.id].images[0]} are both called {sample.id}"
+                f"{sample.images[0]} and {samples[sample.id].images[0]} have the same id {sample.id}"
             )
-        found[sample.id] = sample
+        samples[sample.id] = sample
     for name in (*data.only, *data.without, *data.doubtful):
-        if name not in found:
-            raise SceneError(f"{data.root}: no sample is called {name!r}, as only, without or doubtful say")
-    kept = [s for s in found.values() if s.id not in data.without and (not data.only or s.id in data.only)]
-    if not kept:
+        if name not in samples:
+            raise SceneError(
+                f"{data.root}: no sample has the id {name!r}, which only, without or doubtful lists"
+            )
+    chosen = [
+        s for s in samples.values() if s.id not in data.without and (not data.only or s.id in data.only)
+    ]
+    if not chosen:
         where = data.table or data.root / data.images[0].files
-        raise SceneError(f"{where}: no labelled image is found; check data.root, or say --data FOLDER")
-    kept = [replace(s, doubtful=s.id in data.doubtful) for s in kept]
-    return tuple(sorted(kept, key=lambda sample: natural(sample.id)))
+        raise SceneError(
+            f"{where}: no labelled image was found; check data.root, or set it with --data FOLDER"
+        )
+    chosen = [replace(s, doubtful=s.id in data.doubtful) for s in chosen]
+    return tuple(sorted(chosen, key=lambda sample: natural(sample.id)))
 
 
 def _from_patterns(data: DataSpec) -> Iterator[Sample]:
-    """Match every pattern; what `{id}` and `{region}` stand for joins the files."""
+    """Match every pattern, and join images and labels that have equal `{region}` and `{id}`."""
     images = [_matches(data.root, image.files) for image in data.images]
     labels = _matches(data.root, data.labels.files)
     for key, first in images[0].items():
-        others = [found.get(key) for found in images[1:]]
+        others = [matches.get(key) for matches in images[1:]]
         label = labels.get(key) or (labels.get(("", "")) if len(labels) == 1 else None)
         region, name = key
         if label is None or None in others:
             what = "label" if label is None else "second image"
-            raise SceneError(f"{first}: has no {what} ({data.labels.files}); list it under data.without")
+            raise SceneError(
+                f"{first} has no {what} ({data.labels.files}); add the file, or list the id under "
+                f"data.without"
+            )
         paths = (first, *(other for other in others if other is not None))
         yield Sample(id=name, images=paths, label=label, region=region)
 
 
 def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:
-    """Files that fit a pattern, by what stands for `{region}` and `{id}`."""
+    """Return the files that match a pattern, by the values of `{region}` and `{id}`."""
     parts = re.split(r"(\{id\}|\{region\}|\*\*/|\*)", pattern)
     seen: set[str] = set()
     expression = ""
@@ -89,20 +98,20 @@ def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:
         else:
             expression += {"**/": "(?:.*/)?", "*": "[^/]*"}.get(part, re.escape(part))
     glob = pattern.replace("{id}", "*").replace("{region}", "*")
-    found: dict[tuple[str, str], Path] = {}
+    matches: dict[tuple[str, str], Path] = {}
     for path in sorted(root.glob(glob)):
         match = re.fullmatch(expression, path.relative_to(root).as_posix())
         if match is not None:
             groups = match.groupdict()
             key = (groups.get("region", ""), groups.get("id", ""))
-            if key in found:
-                raise SceneError(f"{path} and {found[key]} are both {'/'.join(filter(None, key))}")
-            found[key] = path
-    return found
+            if key in matches:
+                raise SceneError(f"{path} and {matches[key]} have the same id {'/'.join(filter(None, key))}")
+            matches[key] = path
+    return matches
 
 
 def _from_table(data: DataSpec) -> Iterator[Sample]:
-    """Rows of a CSV or of any vector file; paths are relative to the root."""
+    """Yield the samples of a CSV or vector file, whose paths are relative to the root."""
     path = data.root / (data.table or "")
     for number, row in enumerate(table_rows(path), start=1):
         try:
@@ -115,14 +124,14 @@ def _from_table(data: DataSpec) -> Iterator[Sample]:
                 split=row.get("split", ""),
             )
         except KeyError as error:
-            raise SceneError(f"{path}, row {number}: there is no column {error.args[0]!r}") from error
+            raise SceneError(f"{path}, row {number}: the column {error.args[0]!r} is missing") from error
 
 
 def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
-    """Yield the rows of a CSV or of any vector file as text; what is missing is empty.
+    """Yield the rows of a CSV or vector file as text; a missing value is empty.
 
     Raises:
-        SceneReadError: it cannot be read.
+        SceneReadError: the file cannot be read.
     """
     opened(path)
     try:

@@ -1,4 +1,4 @@
-"""Training and export of whatever a config describes."""
+"""Train and export the network of a config, a segmentation network or a scene classifier."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from geoseg.learn.train.bundle_export import Exported, export
 from geoseg.learn.train.scene_export import export_classifier
 from geoseg.learn.train.scene_run import train_classifier
 from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
-from geoseg.learn.train.stored import task_of
 from geoseg.learn.train.trainer import Trained
+from geoseg.learn.train.training_folder import task_of
 from geoseg.learn.train.training_run import train
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.run_record import Progress
@@ -19,7 +19,7 @@ from geoseg.run_record import Progress
 def train_any(
     spec: TrainSpec | SceneTrainSpec, folder: Path, progress: Progress, *, resume: bool = False
 ) -> Trained:
-    """Train a segmentation network or a scene classifier; see `train` and `train_classifier`."""
+    """Train the network of a config; see `train` and `train_classifier`."""
     if isinstance(spec, SceneTrainSpec):
         return train_classifier(spec, folder, progress, resume=resume)
     return train(spec, folder, progress, resume=resume)
@@ -34,6 +34,6 @@ def export_any(
     card: str = "",
     overwrite: bool = False,
 ) -> Exported:
-    """Write the network of a training as a bundle, whatever it is; see `export` and `export_classifier`."""
+    """Write the network of a training as a bundle; see `export` and `export_classifier`."""
     work = export_classifier if task_of(folder) == SCENE_CLASSIFICATION else export
     return work(folder, bundle, checkpoint=checkpoint, weights=weights, card=card, overwrite=overwrite)

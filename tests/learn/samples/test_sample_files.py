@@ -10,7 +10,7 @@ from shapely import Point
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.learn.samples import DataSpec, find_samples
-from geoseg.learn.samples.finding import natural
+from geoseg.learn.samples.sample_files import natural
 
 
 def test_patterns_join_by_id_and_region(labelled: DataSpec) -> None:
@@ -35,7 +35,7 @@ def test_samples_are_left_out_or_kept_by_id(labelled: DataSpec) -> None:
 
 def test_an_image_without_label_is_named(labelled: DataSpec) -> None:
     (labelled.root / "east" / "label" / "chip_1.tif").unlink()
-    with pytest.raises(SceneError, match=r"chip_1\.tif: has no label"):
+    with pytest.raises(SceneError, match=r"chip_1\.tif has no label"):
         find_samples(labelled)
 
 
@@ -67,7 +67,7 @@ def test_a_table_names_the_files(kind: str, labelled: DataSpec) -> None:
 
 def test_a_table_that_is_none_is_refused(labelled: DataSpec) -> None:
     (labelled.root / "table.csv").write_text("id,picture\n1,a.tif\n")
-    with pytest.raises(SceneError, match="row 1: there is no column 'image'"):
+    with pytest.raises(SceneError, match="row 1: the column 'image' is missing"):
         find_samples(labelled.model_copy(update={"table": Path("table.csv")}))
     with pytest.raises(SceneReadError, match=r"absent\.csv"):
         find_samples(labelled.model_copy(update={"table": Path("absent.csv")}))
@@ -77,5 +77,5 @@ def test_two_samples_of_one_name_are_refused(labelled: DataSpec) -> None:
     for folder in ("image", "label"):
         one = labelled.root / "west" / folder / "chip_0.tif"
         (labelled.root / "east" / folder / "chip_0.tif").write_bytes(one.read_bytes())
-    with pytest.raises(SceneError, match="both called chip_0"):
+    with pytest.raises(SceneError, match="the same id chip_0"):
         find_samples(labelled)
