@@ -1,4 +1,4 @@
-"""The command line: a client of the library; one file a command. Options are the fields of requests."""
+"""The command line, a client of the library: one file per command. Options are the fields of requests."""
 
 from .app import main
 

@@ -1,4 +1,4 @@
-"""`geoseg evaluate sample` and `area`: a sample of a finished map, and what such a sample says of it."""
+"""`geoseg evaluate sample` and `area`: stratified sample of a finished map, accuracy and area estimates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .command import Command
-from .console import print_json, print_text, telling
+from .console import open_console, print_json, print_text
 from .report import finish
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ MAPS = {".tif", ".tiff", ".vrt", ".gpkg", ".fgb", ".parquet", ".geojson"}
 
 
 def is_map(name: str) -> bool:
-    """Whether a name is that of a map rather than of a config."""
+    """Return whether a path has the suffix of a map, not of a config."""
     return Path(name).suffix.lower() in MAPS
 
 
 def sample() -> Command[SampleRequest]:
-    """Draw pixels of a finished map at random, every class a stratum, for people to interpret.
+    """Draw a stratified random sample of a finished map, for interpretation.
 
-    Fill in the column reference of POINTS, without looking at map_class; then say geoseg evaluate area MAP
-    POINTS (docs/accuracy.md).
+    Each class is a stratum. Fill in the column reference of POINTS without looking at map_class, then run
+    geoseg evaluate area MAP POINTS (docs/accuracy.md).
     """
     from geoseg.spec.evaluations import SampleRequest
 
@@ -34,9 +34,9 @@ def sample() -> Command[SampleRequest]:
 
 
 def area() -> Command[AreaRequest]:
-    """Estimate accuracy and area of a finished map from interpreted points, with 95 % intervals.
+    """Estimate the accuracy and the areas of a finished map from interpreted points, with 95 % intervals.
 
-    With --output, a report is written too (docs/accuracy.md).
+    --output also writes a report (docs/accuracy.md).
     """
     from geoseg.spec.evaluations import AreaRequest
 
@@ -50,7 +50,7 @@ def _sample(request: SampleRequest, reporting: Reporting) -> None:
     from .accuracy_text import strata_text
 
     target, output, overwrite = request.target, request.output, request.overwrite
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         check_sample(output, target, overwrite=overwrite)
         drawn = draw_sample(target, request.number, seed=request.seed, minimum=request.min_per_class)
         paths = [str(path) for path in write_sample(drawn, output, overwrite=overwrite)]
@@ -58,8 +58,8 @@ def _sample(request: SampleRequest, reporting: Reporting) -> None:
             print_json({"map": target, "seed": drawn.seed, "strata": strata_rows(drawn), "outputs": paths})
             return
         print_text(strata_text(drawn) + "\n\n  wrote  " + "\n         ".join(paths))
-        console.note("fill in the column reference without looking at map_class")
-        console.note(f"then: geoseg evaluate area {target} {output}")
+        console.note("fill in the column reference of the points without looking at map_class")
+        console.note(f"then run: geoseg evaluate area {target} {output}")
 
 
 def _area(request: AreaRequest, reporting: Reporting) -> None:
@@ -67,7 +67,7 @@ def _area(request: AreaRequest, reporting: Reporting) -> None:
     from geoseg.learn.evaluate.map_accuracy import estimate_area
 
     folder, sample = request.output, request.sample
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         if folder is not None:
             area_report.check_folder(folder, (Path(request.target), sample), overwrite=request.overwrite)
         report = area_report.report_of(estimate_area(request.target, sample, column=request.column))

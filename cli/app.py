@@ -1,8 +1,8 @@
-"""The `geoseg` command: its commands, and what an error looks like.
+"""The `geoseg` program: its commands, error messages and exit codes.
 
-Exit codes: 0 done; 1 internal error; 2 bad usage; 3 input unreadable or unsuitable; 4 model and scene do
-not fit; 5 a runtime, device or package is missing; 6 output cannot be written; 130 interrupted (143 where
-terminated, 141 where nobody reads stdout any more).
+Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 input unreadable or unsuitable; 4 model and scene do
+not fit; 5 a runtime, device or package is missing; 6 output cannot be written; 130 interrupted; 143
+terminated; 141 stdout was closed by its reader.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BROKEN_PIPE = 141
 
 app = typer.Typer(
     name="geoseg",
-    help="From satellite and aerial rasters to maps: GeoPackages that open styled in QGIS.",
+    help="Make vector maps from satellite and aerial rasters: floods, change, methane, any network.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
@@ -45,12 +45,12 @@ app.add_typer(models.app, name="models")
 add(app, "train", train.train)
 app.add_typer(evaluate.app, name="evaluate")
 add(app, "export", export.export)
-app.command("doctor")(doctor.doctor)  # runs where packages are missing, and so has no request
+app.command("doctor")(doctor.doctor)  # has no request, so that it runs with missing packages
 add(app, "demo", demo.demo)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(value: bool) -> None:
+    if value:
         typer.echo(f"geoseg {__version__}")
         raise typer.Exit
 
@@ -58,19 +58,19 @@ def _print_version(asked: bool) -> None:
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - its callback answers
+    version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """From satellite and aerial rasters to maps: GeoPackages that open styled in QGIS."""
+    """Make vector maps from satellite and aerial rasters: floods, change, methane, any network."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or – still gets its answer
+        if hasattr(stream, "reconfigure"):  # for terminals whose encoding lacks ² or –
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminate)
     verbosity = Verbosity()
@@ -78,78 +78,78 @@ def main() -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        code = _hush(code)
+        code = _discard_closed_streams(code)
     sys.exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
-    """Unwind as Ctrl-C does, so that half-written files are removed."""
+    """Raise SystemExit, so that partly written files are removed."""
     raise SystemExit(TERMINATED)
 
 
 def _run(verbosity: Verbosity) -> int:
-    """Run the command; every way it can end becomes an exit code and at most two lines."""
+    """Run the command; print errors as one or two lines and return the exit code."""
     try:
         with reading_inputs():
             return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except (BrokenPipeError, ReaderGoneError):
-        return _hush(0)
+        return _discard_closed_streams(0)
     except GeosegError as error:
-        return _say(error, str(error), error.exit_code, verbosity)
+        return _print_error(error, str(error), error.exit_code, verbosity)
     except ModuleNotFoundError as error:
         if (error.name or "geoseg").split(".")[0] == "geoseg":
             return _internal(error, verbosity)
-        text = f"the Python package {error.name} is missing; geoseg doctor says what else is"
-        return _say(error, text, RuntimeMissingError.exit_code, verbosity)
+        text = f"the Python package {error.name} is missing; geoseg doctor lists all missing packages"
+        return _print_error(error, text, RuntimeMissingError.exit_code, verbosity)
     except Exception as error:
         usage = _usage_text(error)
         if usage is not None:
-            return _say(error, usage, 2, verbosity)
+            return _print_error(error, usage, 2, verbosity)
         return _internal(error, verbosity)
 
 
 def _internal(error: Exception, verbosity: Verbosity) -> int:
-    """Admit an error that nobody foresaw."""
+    """Print an unexpected error and return its exit code."""
     text = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
     if not verbosity.traceback:
-        text += "; run again with -vv for the traceback"
-    return _say(error, text, 1, verbosity)
+        text += "; run with -vv for the traceback"
+    return _print_error(error, text, 1, verbosity)
 
 
 def _usage_text(error: Exception) -> str | None:
-    """Return what an error of the option parser says, with where to read more; None for other errors.
+    """Return the message of an error of the option parser; None for other errors.
 
-    The parser is click in older releases of typer and typer's own copy of it in newer ones, so its errors
-    are told by what they can do.
+    Older releases of typer use click, newer ones contain a copy of it, so the errors have no common class;
+    they are recognised by their method `format_message`.
     """
-    told = getattr(error, "format_message", None)
-    if told is None:
+    format_message = getattr(error, "format_message", None)
+    if format_message is None:
         return None
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "geoseg"
-    text = told().rstrip(".").replace(": Value error, ", ": ")
+    text = format_message().rstrip(".").replace(": Value error, ", ": ")
     return f"{text}; see '{path} --help'"
 
 
-def _say(error: Exception, text: str, code: int, verbosity: Verbosity) -> int:
-    """Write an error to stderr; a traceback above it where one was asked for."""
+def _print_error(error: Exception, text: str, code: int, verbosity: Verbosity) -> int:
+    """Print an error to stderr, after its traceback if -vv is given, and return its exit code."""
     try:
         if verbosity.traceback:
             traceback.print_exception(error, file=sys.stderr)
         typer.echo(f"error: {text}", err=True)
     except BrokenPipeError:
-        return _hush(code)
+        return _discard_closed_streams(code)
     return code
 
 
-def _hush(code: int) -> int:
-    """Point the standard streams elsewhere, so that the interpreter's last flush does not fail again."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _discard_closed_streams(code: int) -> int:
+    """Redirect closed standard streams, so that the final flush of the interpreter does not fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (BrokenPipeError, ValueError):
-            os.dup2(nowhere, stream.fileno())
+            os.dup2(null, stream.fileno())
     return code or BROKEN_PIPE

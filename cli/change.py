@@ -1,4 +1,4 @@
-"""`geoseg change`: what changed between two dates, from what to what."""
+"""`geoseg change`: a map of change between two dates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def change() -> Command[ChangeSpec]:
-    """Map what changed between two dates: where, from what to what, how much, how sure.
+    """Map the change between two dates: location, class before and after, area and score.
 
-    The dates may differ in sensor, CRS, resolution and extent. The shift between them is measured and said;
-    --coregister undoes it. Two maps of classes are compared pixel by pixel.
+    The dates may differ in sensor, CRS, pixel size and extent. A note reports the measured shift between
+    them; --coregister corrects it. Two class rasters are compared pixel by pixel.
     """
     from geoseg.spec import ChangeSpec
 

@@ -1,8 +1,8 @@
-"""Commands made from their requests: a field of the request is an option of the command.
+"""Commands generated from request models: each field of the request is an option of the command.
 
-A command is declared by a function: its docstring is the help, what it returns is the request and what is
-done with it. The request's model is imported when the command is parsed or explained, so that `geoseg --help`
-imports none.
+A function declares a command: its docstring is the help text, its return value holds the request model and
+the function that runs the request. The request model is imported when the options of the command are needed,
+so that `geoseg --help` imports none.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from geoseg.spec.request import Place
 
-Request = TypeVar("Request", bound="BaseModel")
+AnyRequest = TypeVar("AnyRequest", bound="BaseModel")
 
 NATIVE = {bool, int, float, str, Path}
-"""Types that typer reads itself; all others are text that the request reads."""
+"""Types that typer parses; the validators of the request parse all others from text."""
 
 REPORTING: Mapping[str, tuple[object, object]] = {
     "config": (options.Config, None),
@@ -42,20 +42,20 @@ REPORTING: Mapping[str, tuple[object, object]] = {
     "quiet": (options.Quiet, False),
     "verbose": (options.Verbose, 0),
 }
-"""Options of every command: annotation and default."""
+"""Options for configuration files and output: annotation and default."""
 
 PLAIN = ("as_json", "quiet", "verbose")
 MAP = tuple(REPORTING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Generic[Request]):
-    """A request, and what is done with it."""
+class Command(Generic[AnyRequest]):
+    """A request model and the function that runs its requests."""
 
-    request: type[Request]
-    run: Callable[[Request, options.Reporting], None]
+    request: type[AnyRequest]
+    run: Callable[[AnyRequest, options.Reporting], None]
     reporting: tuple[str, ...] = PLAIN
-    """Which of `REPORTING` it has."""
+    """Keys of `REPORTING` that the command has."""
 
 
 def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> None:
@@ -63,28 +63,30 @@ def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> Non
 
     Args:
         app: the group.
-        name: of the command.
-        declare: returns the command; its docstring is the help. Called when the command's options are needed.
+        name: name of the command.
+        declare: returns the command; its docstring is the help text. Called when the options are needed.
     """
 
     class Declared(TyperCommand):
         def get_params(self, ctx: Any) -> Any:
-            whole = _build(declare)
-            self.params, self.callback = whole.params, whole.callback
-            *own, last = super().get_params(ctx)
-            vars(last)["rich_help_panel"] = options.REPORTING  # --help
-            return [*own, last]
+            built = _build(declare)
+            self.params, self.callback = built.params, built.callback
+            params = super().get_params(ctx)
+            vars(params[-1])["rich_help_panel"] = options.REPORTING  # --help
+            return params
 
     paragraphs = inspect.cleandoc(declare.__doc__ or "").split("\n\n")
-    app.command(name, cls=Declared, help="\n\n".join(" ".join(text.split()) for text in paragraphs))(_later)
+    app.command(name, cls=Declared, help="\n\n".join(" ".join(text.split()) for text in paragraphs))(
+        _placeholder
+    )
 
 
 def group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
-    """Make a group of commands that explains itself where none of them is named.
+    """Make a group of commands that prints its help if no command is given.
 
     Args:
-        text: its help.
-        cls: what finds its commands.
+        text: help text.
+        cls: class that resolves command names.
     """
     app = typer.Typer(cls=cls)
 
@@ -96,13 +98,13 @@ def group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     return app
 
 
-def _later() -> None:
-    """Stand for a command whose options are not known yet."""
+def _placeholder() -> None:
+    """Do nothing: the callback of a command whose options are not built yet."""
 
 
 @cache
 def _build(declare: Callable[[], Command[Any]]) -> Any:
-    """Return the command as typer makes it from a function with an option a field."""
+    """Return the command of typer for a function with one parameter per option."""
     from geoseg.spec.option import PANELS
     from geoseg.spec.request import places
 
@@ -112,12 +114,13 @@ def _build(declare: Callable[[], Command[Any]]) -> Any:
     names = {_identifier(place.name): place.name for place in offered}
 
     def run(context: typer.Context, **values: Any) -> None:
-        given = {name: _plain(values[key]) for key, name in names.items()}
-        _run(command, context, {name: value for name, value in given.items() if _is_given(value)}, values)
+        options = {name: values[key] for key, name in names.items() if values[key] not in (None, [], ())}
+        plain = {name: value.value if isinstance(value, Enum) else value for name, value in options.items()}
+        _run(command, context, plain, values)
 
     keyword_only = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("context", keyword_only, annotation=typer.Context)
-    own = [
+    request = [
         inspect.Parameter(_identifier(place.name), keyword_only, default=None, annotation=_annotation(place))
         for place in offered
     ]
@@ -126,7 +129,7 @@ def _build(declare: Callable[[], Command[Any]]) -> Any:
         for name, (annotation, default) in REPORTING.items()
         if name in command.reporting
     ]
-    vars(run).update(__signature__=inspect.Signature([context, *own, *shared]), __annotations__={})
+    vars(run).update(__signature__=inspect.Signature([context, *request, *shared]), __annotations__={})
     app = typer.Typer(add_completion=False)
     app.command()(run)
     return typer.main.get_command(app)
@@ -135,7 +138,7 @@ def _build(declare: Callable[[], Command[Any]]) -> Any:
 def _run(
     command: Command[Any], context: typer.Context, given: Mapping[str, object], values: Mapping[str, Any]
 ) -> None:
-    """Build the request from what was given; print it, or do it."""
+    """Build the request from the given options; print it for --print-config, else run it."""
     from .request import as_yaml, build
 
     verbosity = options.verbosity(context, values.get("quiet", False), values.get("verbose", 0))
@@ -150,7 +153,7 @@ def _run(
 
 
 def _annotation(place: Place) -> Any:
-    """Return what typer reads of an option: its type, and how it is shown."""
+    """Return the annotation of an option for typer: its type and its appearance in `--help`."""
     from .completion import SUGGESTIONS, completer
 
     option, (kind, choices) = place.option, _type(place)
@@ -177,7 +180,7 @@ def _annotation(place: Place) -> Any:
 
 
 def _type(place: Place) -> tuple[Any, tuple[str, ...]]:
-    """Return the type that typer reads an option as, and its choices where they are fixed."""
+    """Return the type of an option for typer, and its fixed choices."""
     from pydantic import BeforeValidator
 
     kind = _bare(place.field.annotation)
@@ -192,7 +195,7 @@ def _type(place: Place) -> tuple[Any, tuple[str, ...]]:
 
 
 def _bare(annotation: Any) -> Any:
-    """Return a type without its metadata and without None."""
+    """Return a type without `Annotated` metadata and without None."""
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
@@ -202,7 +205,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _default(place: Place) -> str:
-    """Return the default of a field as text; empty where there is none worth telling."""
+    """Return the default of a field as text for `--help`; empty: none is shown."""
     value = place.field.default
     if isinstance(value, tuple):
         return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
@@ -212,19 +215,11 @@ def _default(place: Place) -> str:
 
 
 def _identifier(name: str) -> str:
-    """Return the name of the parameter of an option."""
+    """Return the parameter name of an option."""
     name = name.replace("-", "_")
     return f"{name}_" if keyword.iskeyword(name) or name in REPORTING else name
 
 
-def _plain(value: object) -> object:
-    return value.value if isinstance(value, Enum) else value
-
-
-def _is_given(value: object) -> bool:
-    return value is not None and value not in ([], ())
-
-
 def _escaped(text: str) -> str:
-    """Keep brackets that rich would take for markup."""
+    """Escape brackets that rich would interpret as markup."""
     return re.sub(r"\[(?=[a-z#/@])", r"\\[", text)

@@ -1,6 +1,6 @@
-"""Names that a shell completes: of sensors, satellites, models, devices and methods.
+"""Shell completion of the names of sensors, satellites, models, devices and methods.
 
-They are suggestions: what is valid, the request says.
+Other values may be valid too: only the request validates them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 
 def completer(kind: str) -> Callable[[str], list[str]]:
-    """Return what completes the beginning of a name.
+    """Return the completion function of a kind of names.
 
     Args:
         kind: key of `SUGGESTIONS`.
@@ -44,10 +44,9 @@ def _devices() -> Iterable[str]:
 
 
 def _water_methods() -> Iterable[str]:
-    from geoseg.flood.choice import CLASSICAL
     from geoseg.flood.methods import method_names
 
-    return ("auto", CLASSICAL, *method_names())
+    return ("auto", "classical", *method_names())
 
 
 def _change_methods() -> Iterable[str]:

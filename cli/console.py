@@ -1,4 +1,4 @@
-"""The terminal: notes, warnings and progress on stderr, results on stdout."""
+"""Terminal output: notes, warnings and progress on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -19,59 +19,59 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 PLAIN_STEP_S = 5.0
-"""Seconds between progress lines where stderr is no terminal."""
+"""Seconds between progress lines if stderr is not a terminal."""
 
 
 @dataclass
 class Verbosity:
-    """How much is told; `-q` and `-v` set it."""
+    """Level of detail of the output, set by `-q` and `-v`."""
 
     level: int = 0
-    """-1 quiet, 0 normal, 1 detailed, 2 with tracebacks."""
+    """-1: quiet, 0: normal, 1: detailed, 2: with tracebacks."""
 
     @property
     def traceback(self) -> bool:
-        """Whether errors come with their traceback."""
+        """Whether errors are printed with their traceback."""
         return self.level > 1
 
 
 class Console:
-    """Shows notes, warnings and progress on stderr."""
+    """Prints notes, warnings and progress on stderr."""
 
     def __init__(self, verbosity: Verbosity) -> None:
-        """Choose a bar for terminals and lines for everything else."""
+        """Use a progress bar on terminals, and lines elsewhere."""
         self._level = verbosity.level
         self._terminal = sys.stderr.isatty()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._begun = self._told = time.monotonic()
+        self._last_line = time.monotonic()
 
     def note(self, text: str) -> None:
-        """Tell what was recognised, chosen or guessed."""
+        """Print what was recognised, chosen or assumed; not with `-q`."""
         if self._level >= 0:
             self._write("note: ", text, "\x1b[2m")
 
     def detail(self, text: str) -> None:
-        """Tell what only `-v` shows."""
+        """Print a detail; only with `-v`."""
         if self._level > 0:
             self._write("", text, "\x1b[2m")
 
     def warn(self, text: str) -> None:
-        """Tell what may make the map wrong; `-q` does not silence it."""
+        """Print a possible cause of a wrong map; also with `-q`."""
         self._write("warning: ", text, "\x1b[33m")
 
     def progress(self, done: int, total: int, unit: str) -> None:
-        """Move the bar, or write a line every few seconds."""
+        """Update the bar, or print a line every few seconds."""
         if self._level < 0:
             return
         if self._terminal:
             self._move(done, total, unit)
-        elif (now := time.monotonic()) - self._told >= PLAIN_STEP_S:
-            self._told = now
+        elif (now := time.monotonic()) - self._last_line >= PLAIN_STEP_S:
+            self._last_line = now
             self._write("", f"{done} of {total} {unit} ({done / max(total, 1):.0%})", "")
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -106,7 +106,7 @@ class Console:
 
 
 class _Printing(logging.Handler):
-    """Prints what the package logs on a console: notes at level INFO, warnings above it."""
+    """Prints the log records of geoseg on a console: INFO as notes, WARNING and above as warnings."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
@@ -119,10 +119,10 @@ class _Printing(logging.Handler):
 
 
 @contextmanager
-def telling(verbosity: Verbosity) -> Iterator[Console]:
-    """Give a console for one run, on which all loggers of the package print.
+def open_console(verbosity: Verbosity) -> Iterator[Console]:
+    """Yield a console for one run; all loggers of geoseg print on it.
 
-    What libraries warn of in Python's own way is a detail.
+    Python warnings of libraries are printed as details.
     """
     console = Console(verbosity)
     log, printing = logging.getLogger("geoseg"), _Printing(console)
@@ -151,42 +151,23 @@ def telling(verbosity: Verbosity) -> Iterator[Console]:
 
 
 def print_json(value: BaseModel | object) -> None:
-    """Print one JSON object on stdout; ASCII, so that no terminal's encoding can break it."""
+    """Print one JSON object on stdout, in ASCII, which every terminal encoding can represent."""
     if hasattr(value, "model_dump_json"):
         value = json.loads(value.model_dump_json())
     print_text(json.dumps(value, indent=2, allow_nan=False))
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads stdout any more; a class of its own, since click takes a broken pipe for exit 1."""
+    """The reader of stdout closed it. Not a BrokenPipeError, which click converts to exit code 1."""
 
 
 def print_text(text: str) -> None:
     """Print a result on stdout.
 
     Raises:
-        ReaderGoneError: nobody reads it.
+        ReaderGoneError: the reader of stdout closed it.
     """
     try:
         typer.echo(text)
     except BrokenPipeError as error:
         raise ReaderGoneError from error
-
-
-def columns(rows: Sequence[tuple[str, ...]], *, indent: str = "  ", right: tuple[int, ...] = ()) -> str:
-    """Lay out rows in columns as wide as their widest cell.
-
-    Args:
-        rows: cells; all rows of one length.
-        indent: before each line.
-        right: positions of columns set flush right.
-    """
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append((indent + "  ".join(cells)).rstrip())
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`geoseg demo`: a simulated flood through the main job, with a picture."""
+"""`geoseg demo`: simulate a flood, map it and draw it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def demo() -> Command[DemoRequest]:
-    """Simulate a flood, map it, and draw the map: to see all of geoseg without any data.
+    """Simulate a flood, map it and draw the map: a test of the installation without any data.
 
-    The scene is made up, and says so; nothing is downloaded.
+    The scene is synthetic and labelled as such. Nothing is downloaded.
     """
     from geoseg.spec.tools import DemoRequest
 

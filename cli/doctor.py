@@ -1,4 +1,4 @@
-"""`geoseg doctor`: what is installed, what is missing, and the remedy."""
+"""`geoseg doctor`: list installed and missing components, with remedies."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import typer
 
 from geoseg import __version__
 from geoseg.errors import RuntimeMissingError
+from geoseg.text_columns import align
 
 from . import options as shared
-from .console import columns, print_json, print_text
+from .console import print_json, print_text
 
 PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "geopandas", "pydantic", "pillow")
 OPTIONAL = {
@@ -24,7 +25,7 @@ OPTIONAL = {
     "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
 }
 IMPORTED = {"pillow": "PIL", "ukis-csmask": "ukis_csmask"}
-"""What packages are called in Python, where that is not their name."""
+"""Import names that differ from the distribution name."""
 DRIVERS = {
     "GTiff": "scenes and rasters",
     "COG": "class and score rasters",
@@ -36,7 +37,7 @@ NEEDED = {"GTiff", "COG"}
 
 State = Literal["ok", "missing", "optional"]
 Check = tuple[str, str, State, str]
-"""What, its version or place, its state, the remedy."""
+"""Component, its version or location, its state, the remedy."""
 
 
 def doctor(
@@ -45,11 +46,11 @@ def doctor(
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = 0,
 ) -> None:
-    """Check runtimes, devices, GDAL and packages; say what is missing and the remedy.
+    """Check runtimes, devices, GDAL and packages; list what is missing and the remedy.
 
-    Leaves with 5 where something is missing that mapping needs.
+    The exit code is 5 if a component that mapping needs is missing.
     """
-    told = shared.verbosity(context, quiet, verbose)
+    verbosity = shared.verbosity(context, quiet, verbose)
     checks = [*_machine(), *_packages(), *_gdal(), *_runtimes()]
     if as_json:
         keys = ("what", "found", "state", "remedy")
@@ -57,16 +58,16 @@ def doctor(
             {"geoseg": __version__, "checks": [dict(zip(keys, check, strict=True)) for check in checks]}
         )
     else:
-        shown = [check for check in checks if told.level >= 0 or check[2] != "ok"]
+        shown = [check for check in checks if verbosity.level >= 0 or check[2] != "ok"]
         rows = [(mark(state), what, found, remedy) for what, found, state, remedy in shown]
-        print_text(columns(rows, indent="") if rows else "nothing is missing")
+        print_text(align(rows, indent="") if rows else "nothing is missing")
     missing = [what for what, _, state, _ in checks if state == "missing"]
     if missing:
         raise RuntimeMissingError(f"missing: {', '.join(missing)}")
 
 
 def mark(state: State) -> str:
-    """One word for a state; words, not colours alone."""
+    """Return the word for a state."""
     return {"ok": "ok", "missing": "MISSING", "optional": "-"}[state]
 
 
@@ -80,7 +81,7 @@ def _machine() -> list[Check]:
 
 
 def _packages() -> list[Check]:
-    """Whether each package is installed and can be imported."""
+    """Check that each package is installed and can be imported."""
     found: list[Check] = []
     for name in (*PACKAGES, *OPTIONAL):
         needed = name not in OPTIONAL
@@ -99,7 +100,7 @@ def _packages() -> list[Check]:
 
 
 def _gdal() -> list[Check]:
-    """GDAL as rasterio brings it, with the drivers that scenes and maps need."""
+    """Check the GDAL of rasterio and pyogrio, and the drivers that scenes and maps need."""
     try:
         import pyogrio
         import rasterio
@@ -115,13 +116,17 @@ def _gdal() -> list[Check]:
         known = {*env.drivers(), *raster_driver_extensions().values()}
     for name, use in DRIVERS.items():
         state: State = "ok" if name in known else "missing" if name in NEEDED else "optional"
-        remedy = "" if state == "ok" else f"{use}: install a GDAL with {name} and rasterio built on it"
-        found.append((f"GDAL driver {name}", use if state == "ok" else "not there", state, remedy))
+        remedy = (
+            ""
+            if state == "ok"
+            else f"{use}: install a GDAL with the driver {name}, and rasterio built against it"
+        )
+        found.append((f"GDAL driver {name}", use if state == "ok" else "not available", state, remedy))
     return found
 
 
 def _runtimes() -> list[Check]:
-    """GPUs, and what runs networks; methods need none of it, but one runtime should be there."""
+    """Check GPUs and runtimes. Methods need none, but networks need one runtime."""
     from geoseg.errors import RuntimeMissingError
     from geoseg.runtimes import cuda
     from geoseg.runtimes.choose import available
@@ -140,7 +145,7 @@ def _runtimes() -> list[Check]:
         state: State = "ok" if status.usable else "optional" if any_usable else "missing"
         text = " on ".join(part for part in (status.version, ", ".join(status.devices)) if part)
         remedy = "" if status.usable else f"{status.why_not}: {status.remedy}"
-        # A runtime without CUDA is worth a word only where there is a GPU that it could use.
+        # A runtime without CUDA is reported only if there is a GPU that it could use.
         if gpus and status.usable and not status.has_cuda and status.name != "openvino":
             remedy = f"not on the GPU: {status.why_no_cuda}: {status.cuda_remedy}"
         found.append((status.name, text or "not usable", state, remedy))

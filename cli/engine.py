@@ -1,10 +1,10 @@
-"""`geoseg export BUNDLE --to tensorrt`: an engine for this machine's GPU, proved on a scene."""
+"""`geoseg export BUNDLE --to tensorrt`: build a TensorRT engine and check it on a scene."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .console import print_json, print_text, telling
+from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
     from geoseg.spec.training import ExportRequest
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_device(device: str, runtime: str = "auto") -> None:
-    """See that a device that was asked for is there, before any long work.
+    """Check that a requested GPU is available, before long computations.
 
     Raises:
-        RuntimeMissingError: it is not there.
+        RuntimeMissingError: the GPU is not available.
     """
     if device.startswith("cuda") or runtime == "tensorrt":
         from geoseg.runtimes import cuda
@@ -25,10 +25,10 @@ def check_device(device: str, runtime: str = "auto") -> None:
 
 
 def export_engine(request: ExportRequest, reporting: Reporting) -> None:
-    """Build, prove and print.
+    """Build an engine, check its agreement with fp32 and print the result.
 
     Raises:
-        ModelError: the precision asked for is not as right as float32.
+        ModelError: the requested precision does not agree with fp32.
         RuntimeMissingError: TensorRT or a GPU is missing.
     """
     from geoseg.bundles.find import find_model
@@ -40,7 +40,7 @@ def export_engine(request: ExportRequest, reporting: Reporting) -> None:
     usable_runtime("tensorrt")
     model = find_model(str(request.source))
     tile = request.tile or model.tile
-    with telling(reporting.verbosity):
+    with open_console(reporting.verbosity):
         tiles = None
         if request.scene:
             scene = SceneSpec(paths=request.scene, sensor=request.sensor)
@@ -58,7 +58,8 @@ def export_engine(request: ExportRequest, reporting: Reporting) -> None:
         return
     print_text(f"{built.engine}: {built.precision}")
     if built.agreement is not None:
-        found = built.agreement
+        agreement = built.agreement
         print_text(
-            f"{found}; least IoU of a class {found.worst_iou:.4f}, mean score error {found.score_error:.4f}"
+            f"{agreement}; least IoU of a class {agreement.worst_iou:.4f}, "
+            f"mean score error {agreement.score_error:.4f}"
         )

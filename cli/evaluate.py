@@ -1,4 +1,4 @@
-"""`geoseg evaluate`: how right networks, methods and finished maps are."""
+"""`geoseg evaluate`: accuracy of networks, methods and finished maps."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from .command import add, group
 
 
 class Evaluations(TyperGroup):
-    """Its commands; what is none of them is taken for the argument of older releases."""
+    """The commands of `geoseg evaluate`. Unknown words are treated as arguments of older releases."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Name the command that is meant where none is given."""
+        """Raise an error that suggests a command if the word is not a command."""
         word = args[0] if args else ""
         if word and not word.startswith("-") and word not in self.commands:
-            raise UsageError(_meant(word))
+            raise UsageError(_suggestion(word))
         return super().resolve_command(ctx, args)
 
 
-def _meant(word: str) -> str:
+def _suggestion(word: str) -> str:
     if accuracy.is_map(word):
-        wanted = f"geoseg evaluate sample {word} -n N -o POINTS, then geoseg evaluate area {word} POINTS"
+        command = f"geoseg evaluate sample {word} -n N -o POINTS, then geoseg evaluate area {word} POINTS"
     else:
-        wanted = f"geoseg evaluate maps {word}"
-    return f"geoseg evaluate has the commands maps, sample, area and methane, and no {word!r}; say {wanted}"
+        command = f"geoseg evaluate maps {word}"
+    return f"geoseg evaluate has the commands maps, sample, area and methane, not {word!r}; run {command}"
 
 
 app = group(
-    "Accuracy of maps: against labels, against interpreted points, against simulated plumes.", Evaluations
+    "Measure the accuracy of maps: with labels, with interpreted points, with simulated plumes.", Evaluations
 )
 add(app, "maps", sets.maps)
 add(app, "sample", accuracy.sample)

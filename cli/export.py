@@ -1,4 +1,4 @@
-"""`geoseg export`: a trained network to a bundle, or a bundle to int8 or to a TensorRT engine."""
+"""`geoseg export`: write a trained network as a bundle, or convert a bundle to int8 or TensorRT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geoseg.errors import UsageError
 
 from .command import Command
-from .console import print_json, print_text, telling
+from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
     from geoseg.spec.training import ExportRequest
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def export() -> Command[ExportRequest]:
-    """Write a trained network as a bundle that maps are made with, or a bundle in int8 or for TensorRT."""
+    """Write a trained network as a bundle, or convert a bundle to int8 or to a TensorRT engine."""
     from geoseg.spec.training import ExportRequest
 
     return Command(request=ExportRequest, run=_run)
@@ -29,13 +29,13 @@ def _run(request: ExportRequest, reporting: Reporting) -> None:
     if request.to == "tensorrt":
         if request.output is not None:
             raise UsageError(
-                "--to tensorrt keeps its engine in the user's cache; leave -o out, or name the "
-                "cache with GEOSEG_CACHE"
+                "--to tensorrt writes the engine to the user's cache; remove -o (GEOSEG_CACHE sets the "
+                "folder of the cache)"
             )
         export_engine(request, reporting)
         return
     if request.output is None:
-        raise UsageError("no output is named; say -o FOLDER, whose name becomes the bundle's")
+        raise UsageError("no output is given; add -o FOLDER; its name becomes the name of the bundle")
     check_device(request.device)
     from geoseg.learn.train import missing_extra
 
@@ -50,12 +50,12 @@ def _run(request: ExportRequest, reporting: Reporting) -> None:
 
 def _quantise(request: ExportRequest, output: Path, reporting: Reporting) -> None:
     if request.judge_by is None:
-        raise UsageError("--to openvino-int8 needs --judge-by CONFIG, to calibrate and to judge")
+        raise UsageError("--to openvino-int8 needs --judge-by CONFIG, for calibration and evaluation")
     from geoseg.learn.evaluate.quantise import quantise
     from geoseg.learn.train.config import read_config
 
     spec = read_config(request.judge_by, request.data, request.settings)
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         done = quantise(request.source, output, spec, console.progress, overwrite=request.overwrite)
     if reporting.as_json:
         numbers = {"score": done.score, "score_fp32": done.score_fp32, "mib": done.mib}

@@ -1,4 +1,4 @@
-"""`geoseg methane facilities`: which facilities that may emit methane stand where."""
+"""`geoseg methane facilities`: a map of facilities that may emit methane."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 def facilities() -> Command[FacilitiesSpec]:
-    """Map facilities that may emit methane with a scene classifier.
+    """Map facilities that may emit methane, with a scene classifier.
 
-    The classifier looks at windows of its footprint (720 m for METER-ML) that overlap by half. The best of
-    each class within a footprint becomes a point of the layer facilities and a square of footprints, with
-    the scores of all classes. No classifier comes with geoseg: docs/facilities.md says how one is trained.
+    The classifier scores windows of its footprint (720 m for METER-ML) that overlap by half. For each class,
+    the window with the highest score within a footprint becomes a point of the layer facilities and a square
+    of the layer footprints, with the scores of all classes. geoseg contains no trained classifier; see
+    docs/facilities.md for training one.
     """
     from geoseg.spec import FacilitiesSpec
 

@@ -1,4 +1,4 @@
-"""`geoseg flood`: where water stands, and which of it is flood."""
+"""`geoseg flood`: a map of surface water and flood."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def flood() -> Command[FloodSpec]:
     """Map flood and surface water from an optical or SAR scene.
 
-    Flood needs to know what water was there before: give --before or --permanent-water. Without either, all
-    surface water is mapped.
+    Flood is surface water that is not permanent water: give an earlier scene (--before) or a reference layer
+    (--permanent-water). Without either, all surface water is mapped as one class.
     """
     from geoseg.spec import FloodSpec
 

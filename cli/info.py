@@ -1,4 +1,4 @@
-"""`geoseg info`: what a scene, model or map is, and what geoseg makes of it."""
+"""`geoseg info`: describe a scene, a model or a map."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.errors import SceneReadError, UsageError
+from geoseg.text_columns import align
 
 from .command import Command
-from .console import Verbosity, columns, print_json, print_text, telling
+from .console import Verbosity, open_console, print_json, print_text
 
 if TYPE_CHECKING:
     from geoseg.run_record import RunRecord
@@ -23,7 +24,7 @@ RASTERS = {".tif", ".tiff"}
 
 
 def info() -> Command[InfoRequest]:
-    """Say what a scene, model or map is, and what geoseg makes of it."""
+    """Describe a scene, a model or a map as geoseg reads it."""
     from geoseg.spec.tools import InfoRequest
 
     return Command(request=InfoRequest, run=_run)
@@ -46,7 +47,7 @@ def _run(request: InfoRequest, reporting: Reporting) -> None:
 
 
 def _is_model(path: str) -> bool:
-    """Whether this is an ONNX file, a bundle's folder, or no path but the name of a bundle."""
+    """Return whether a path is an ONNX file, the folder of a bundle, or the name of a bundle."""
     place = Path(path)
     if place.suffix.lower() == ".onnx" or (place / "model.json").is_file():
         return True
@@ -58,18 +59,18 @@ def _is_model(path: str) -> bool:
 
 
 def _record(path: Path) -> RunRecord | None:
-    """The record of a map; None for a raster that carries none and is a scene then.
+    """Return the run record of a map; None if the file has none and may be a scene.
 
     Raises:
-        SceneReadError: a vector file carries no record.
+        SceneReadError: a vector file has no run record.
     """
     from geoseg.outputs.record import read_record
 
     record = read_record(path)
-    # A STAC item is .json too, and a scene.
+    # A STAC item, which is a scene, also has the suffix .json.
     if record is None and path.suffix.lower() in MAPS - {".json", ".geojson"}:
         raise SceneReadError(
-            f"{path}: holds no run record; geoseg did not make it, or another tool rewrote it"
+            f"{path}: contains no run record; it was not made by geoseg, or another program rewrote it"
         )
     return record
 
@@ -80,18 +81,20 @@ def _print_record(record: RunRecord, as_json: bool, verbosity: Verbosity) -> Non
         return
     from .show import facts_text, record_text
 
-    remarks = [("warning", item.text) for item in record.warnings] + [("note", text) for text in record.notes]
+    messages = [("warning", item.text) for item in record.warnings] + [
+        ("note", text) for text in record.notes
+    ]
     text = f"{record.task} map\n\n" + record_text(record, detail=True)
-    print_text(text + ("\n\n" + facts_text(remarks) if remarks and verbosity.level >= 0 else ""))
+    print_text(text + ("\n\n" + facts_text(messages) if messages and verbosity.level >= 0 else ""))
 
 
 def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> None:
-    """Open a scene and say what was recognised."""
+    """Open a scene and print its description."""
     from geoseg.messages import replay
     from geoseg.scenes import open_scene
     from geoseg.spec.presets import sensors
 
-    with telling(verbosity), open_scene(request, sensors()) as scene:
+    with open_console(verbosity), open_scene(request, sensors()) as scene:
         facts = scene.describe()
         facts["left_out"] = [{"name": item.name, "why": item.why} for item in scene.metadata.left_out]
         size = None if scene.grid.crs is None else scene.grid.pixel_size_m
@@ -107,16 +110,20 @@ def _print_scene(request: SceneSpec, as_json: bool, verbosity: Verbosity) -> Non
 
 
 def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | None) -> str:
-    """Lay out what `Scene.describe` says.
+    """Return the description of a scene as text.
+
+    Args:
+        facts: as returned by `Scene.describe`, with `left_out`.
+        pixel_size_m: height and width of a pixel in m.
 
     Raises:
-        UsageError: it is no description of a scene.
+        UsageError: the mapping is not a description of a scene.
     """
     from .show import facts_text, left_out_texts, quality_texts, value_text
 
     grid, bands = facts["grid"], facts["bands"]
     if not isinstance(grid, Mapping) or not isinstance(bands, list):
-        raise UsageError("no description of a scene")
+        raise UsageError("not a description of a scene")
     size = f"{grid['width']:,} x {grid['height']:,} pixels"
     if pixel_size_m is not None:
         size += f" of {pixel_size_m[1]:.3g} x {pixel_size_m[0]:.3g} m"
@@ -140,4 +147,4 @@ def scene_text(facts: Mapping[str, object], pixel_size_m: tuple[float, float] | 
         (f"left out: {why}", names)
         for why, names in left_out_texts(facts.get("left_out"), str(facts["name"]))
     ]
-    return facts_text(head) + "\n\n" + columns(rows) + ("\n\n" + facts_text(left) if left else "")
+    return facts_text(head) + "\n\n" + align(rows) + ("\n\n" + facts_text(left) if left else "")

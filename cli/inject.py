@@ -1,4 +1,4 @@
-"""`geoseg evaluate methane`: simulated plumes of known rate in real pixels, searched and counted."""
+"""`geoseg evaluate methane`: the share of simulated plumes of known source rate that is detected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geoseg.errors import OutputError
 
 from .command import Command
-from .console import telling
+from .console import open_console
 from .report import finish
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def methane() -> Command[MethaneRequest]:
-    """Put simulated plumes of known rate into scenes, and count what the search finds of them.
+    """Add simulated plumes of known source rate to scenes, and measure the share that is detected.
 
-    The scenes: --data FOLDER with NAME/before (the reference) and NAME/after, or --scene and --reference, or
-    --ground (docs/methane-evaluation.md). With --output, report.html, scores.json and runs.csv are written.
+    The scenes are given by --data FOLDER with NAME/before (the reference) and NAME/after, by --scene and
+    --reference, or by --ground (docs/methane-evaluation.md). --output writes report.html, scores.json and
+    runs.csv.
     """
     from geoseg.spec.evaluations import MethaneRequest
 
@@ -34,17 +35,17 @@ def _run(request: MethaneRequest, reporting: Reporting) -> None:
     from geoseg.learn.evaluate.methane.trial_report import report_of
 
     if request.output is not None and request.output.exists() and not request.overwrite:
-        raise OutputError(f"{request.output}: exists; say --overwrite to replace it")
-    with telling(reporting.verbosity) as console:
-        found = evaluate(_pairs(request), request.ground, _trial(request), console.progress)
-        finish(report_of(found), request.output, console, as_json=reporting.as_json)
+        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+    with open_console(reporting.verbosity) as console:
+        result = evaluate(_pairs(request), request.ground, _trial(request), console.progress)
+        finish(report_of(result), request.output, console, as_json=reporting.as_json)
 
 
 def _pairs(request: MethaneRequest) -> tuple[ScenePair, ...]:
-    """Return the scenes with their references.
+    """Return the scenes with their reference scenes.
 
     Raises:
-        SceneError: the folder holds none.
+        SceneError: the folder contains none.
     """
     from geoseg.learn.evaluate.methane.trial import ScenePair, pairs_in
     from geoseg.spec import SceneSpec
@@ -59,7 +60,7 @@ def _pairs(request: MethaneRequest) -> tuple[ScenePair, ...]:
 
 
 def _trial(request: MethaneRequest) -> Trial:
-    """Return what is tried.
+    """Return the parameters of the detection test.
 
     Raises:
         UsageError: a number is out of range.

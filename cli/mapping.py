@@ -1,4 +1,4 @@
-"""What the mapping commands share: from a request to a printed record or plan."""
+"""Run a mapping command and print its run record or plan."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable
 from geoseg.engine.plan import Plan
 from geoseg.run_record import Progress, RunRecord
 
-from .console import print_json, print_text, telling
+from .console import open_console, print_json, print_text
 from .memory import return_freed_memory
 from .options import Reporting
 from .show import plan_text, record_text
 
 
 def run(work: Callable[[Progress], RunRecord | Plan], reporting: Reporting) -> None:
-    """Make a map, or only plan it, and print what came of it.
+    """Make a map, or plan it for --dry-run, and print the result.
 
     Args:
-        work: makes the map.
-        reporting: what is printed, and how much is told on the way.
+        work: makes the map; its argument reports progress.
+        reporting: output options.
     """
     return_freed_memory()
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         result = work(console.progress)
     if reporting.as_json:
         print_json(result)

@@ -1,4 +1,4 @@
-"""What becomes of the memory of freed arrays: maps give it back, trainings keep it."""
+"""Settings of the C allocator for freed arrays: maps return the memory, trainings keep it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE = 2**20
-"""Bytes from which an array of a map has pages of its own."""
+"""Least size in bytes of arrays with separate pages, for maps."""
 
 LARGEST = 2**30
-"""Bytes up to which an array of a training has none."""
+"""Greatest size in bytes of arrays without separate pages, for trainings."""
 
 
 def return_freed_memory() -> None:
-    """Fix glibc's threshold for memory of its own pages; elsewhere nothing happens.
+    """Fix the glibc threshold above which arrays have separate pages; without glibc, do nothing.
 
-    By default glibc raises it to the size of freed arrays, up to 32 MiB, and keeps the pages of later ones:
-    strips of a large scene then leave some 70 MiB of holes.
+    By default glibc raises the threshold to the size of freed arrays, up to 32 MiB, and keeps the pages of
+    later ones: the strips of a large scene then leave about 70 MiB of fragmented memory.
     """
     _set(LARGE, LARGE)
 
 
 def keep_freed_memory() -> None:
-    """Let freed arrays be taken again without asking the system; elsewhere than on glibc nothing happens.
+    """Let glibc reuse the memory of freed arrays without system calls; without glibc, do nothing.
 
-    A training step frees and takes the same hundreds of MiB: by default half its time went into fresh pages.
+    Each training step frees and allocates the same hundreds of MiB; with the defaults, half of its time was
+    spent on new pages.
     """
     _set(LARGEST, 2 * LARGEST - 1)
 
 
 def _set(mmap: int, trim: int) -> None:
-    """Fix glibc's thresholds."""
+    """Set the thresholds of glibc in bytes."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # not glibc: musl, macOS, Windows

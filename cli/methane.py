@@ -1,10 +1,10 @@
-"""`geoseg methane`: what emits methane, and how much."""
+"""`geoseg methane`: maps of methane plumes and of facilities."""
 
 from __future__ import annotations
 
 from . import facilities, plume
 from .command import add, group
 
-app = group("Methane plumes with emission rates, and the facilities that they come from.")
+app = group("Map methane plumes with source rates, and facilities that may emit methane.")
 add(app, "plume", plume.plume)
 add(app, "facilities", facilities.facilities)

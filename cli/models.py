@@ -1,11 +1,13 @@
-"""`geoseg models`: which networks there are, what they need, and whether a bundle is sound."""
+"""`geoseg models`: list, describe, check and download networks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geoseg.text_columns import align
+
 from .command import Command, add, group
-from .console import columns, print_json, print_text, telling
+from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
     from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, Spec
@@ -17,12 +19,12 @@ ATMOSPHERES = {
     "surface": "surface reflectance",
     "toa": "top-of-atmosphere reflectance",
     "any": "surface and top-of-atmosphere reflectance",
-    None: "not said whether surface or top-of-atmosphere reflectance",
+    None: "not stated whether surface or top-of-atmosphere reflectance",
 }
 
 
 def list_all() -> Command[Spec]:
-    """List the models that a name finds: those installed with geoseg, then the user's."""
+    """List the models available by name: those installed with geoseg, then those of the user."""
     from geoseg.spec import Spec
 
     return Command(request=Spec, run=_list)
@@ -35,15 +37,15 @@ def _list(_: Spec, reporting: Reporting) -> None:
     if reporting.as_json:
         print_json({"models": [model.model_dump(mode="json") for model in models]})
     elif not models:
-        print_text("no models are installed; --model takes a bundle's folder or an ONNX file all the same")
+        print_text("no models are installed; --model also accepts the folder of a bundle or an ONNX file")
     else:
         rows: list[tuple[str, ...]] = [("name", "title", "bands", "licence")]
         rows += [(model.name, model.title, _bands(model), model.licence) for model in models]
-        print_text(columns(rows))
+        print_text(align(rows))
 
 
 def show() -> Command[ModelRequest]:
-    """Say what a model needs and what it maps."""
+    """Describe a model: the bands it needs and the classes it maps."""
     from geoseg.spec.training import ModelRequest
 
     return Command(
@@ -56,15 +58,15 @@ def print_model(name: str, as_json: bool) -> None:
     from geoseg.bundles.find import find_any
     from geoseg.spec import ModelSpec
 
-    found = find_any(name)
+    model = find_any(name)
     if as_json:
-        print_json(found)
+        print_json(model)
     else:
-        print_text(model_text(found) if isinstance(found, ModelSpec) else classifier_text(found))
+        print_text(model_text(model) if isinstance(model, ModelSpec) else classifier_text(model))
 
 
 def check() -> Command[ModelRequest]:
-    """Check a model: its description, its weights' SHA-256, and that the network fits what is said of it."""
+    """Check a model: description, SHA-256 of the weights, and agreement of network and description."""
     from geoseg.spec.training import ModelRequest
 
     return Command(request=ModelRequest, run=_check)
@@ -75,7 +77,7 @@ def _check(request: ModelRequest, reporting: Reporting) -> None:
     from geoseg.errors import ModelError
 
     model = request.model
-    with telling(reporting.verbosity):
+    with open_console(reporting.verbosity):
         findings = check_bundle(model)
         wrong = [item.text for item in findings if item.level == "error"]
         readers = {} if wrong else _tensorrt(model)
@@ -88,18 +90,18 @@ def _check(request: ModelRequest, reporting: Reporting) -> None:
                 ("note", "; ".join(texts)) for texts in dict.fromkeys(map(tuple, readers.values())) if texts
             ]
             if rows:
-                print_text(columns(rows))
+                print_text(align(rows))
             if not findings:
-                print_text(f"{model}: sound")
+                print_text(f"{model}: no defects found")
             read = [version for version, texts in readers.items() if not texts]
             if read:
-                print_text(f"its operators are read by TensorRT {', '.join(read)}")
+                print_text(f"TensorRT {', '.join(read)} can read all of its operators")
         if wrong:
             raise ModelError(f"{model}: {len(wrong)} defects")
 
 
 def _tensorrt(model: str) -> dict[str, list[str]]:
-    """What versions of TensorRT would not read of a model's graph: none has to be installed."""
+    """Return the operators of a model that each version of TensorRT cannot read; TensorRT is not needed."""
     from geoseg.bundles.find import find_any
     from geoseg.bundles.onnx_operators import read_operators
     from geoseg.runtimes.tensorrt.tensorrt_operators import NEWEST_OPSET, objections
@@ -109,11 +111,11 @@ def _tensorrt(model: str) -> dict[str, list[str]]:
 
 
 def pull() -> Command[PullRequest]:
-    """Fetch the weights that a bundle names by address, and check their SHA-256.
+    """Download the weights of a bundle and check their SHA-256.
 
-    Small weights come with their bundle; large ones are named there by address and SHA-256. Weights of
-    another hash are refused and removed. No other command fetches weights. They go into the folder of the
-    bundle's id within $GEOSEG_MODELS, else ~/.local/share/geoseg/models, and nothing is written elsewhere.
+    Bundles contain small weights; large weights are given by URL and SHA-256. Weights with another SHA-256
+    are removed. No other command downloads weights. They are stored in $GEOSEG_MODELS, else in
+    ~/.local/share/geoseg/models, in a folder named after the bundle.
     """
     from geoseg.spec.training import PullRequest
 
@@ -123,12 +125,12 @@ def pull() -> Command[PullRequest]:
 def _pull(request: PullRequest, reporting: Reporting) -> None:
     from .pull import pull_bundle
 
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         folder = pull_bundle(request.model, console.progress, overwrite=request.overwrite)
     print_text(f"--model {folder}")
 
 
-app = group("The zoo: which networks there are, what they need, and whether a bundle is sound.")
+app = group("List, describe, check and download networks.")
 add(app, "list", list_all)
 add(app, "show", show)
 add(app, "check", check)
@@ -136,7 +138,7 @@ add(app, "pull", pull)
 
 
 def model_text(model: ModelSpec) -> str:
-    """What a model needs, for people."""
+    """Return the description of a segmentation network as text."""
     from .show import facts_text, value_text
 
     size = f"{model.tile} pixels" + (" only" if model.fixed_tile else f", multiples of {model.multiple}")
@@ -145,7 +147,7 @@ def model_text(model: ModelSpec) -> str:
         ("task", model.task),
         ("input", f"{model.units} x {model.scale:g}" + (f", clipped to {model.clip}" if model.clip else "")),
         ("resolution", "any" if model.resolution is None else f"{model.resolution:g} m"),
-        ("tile", f"{size}; {model.overlap} shared"),
+        ("tile", f"{size}; overlap {model.overlap}"),
         ("output", model.activation),
         ("axes", _axes(model)),
         ("background", model.classes[0].label if model.has_background else "none: every class is mapped"),
@@ -161,22 +163,22 @@ def model_text(model: ModelSpec) -> str:
     bands += [(band.name, f"{band.mean:g}", f"{band.std:g}") for band in model.bands]
     classes: list[tuple[str, ...]] = [("class", "label", "colour")]
     classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
-    return "\n\n".join((facts_text(facts), columns(bands, right=(1, 2)), columns(classes)))
+    return "\n\n".join((facts_text(facts), align(bands, right=(1, 2)), align(classes)))
 
 
 def _axes(model: ModelSpec) -> str:
-    given, found = (", ".join(order) for order in (model.dim_order, model.output_dim_order))
-    return given if given == found else f"{given}; of the output {found}"
+    axes, output = (", ".join(order) for order in (model.dim_order, model.output_dim_order))
+    return axes if axes == output else f"{axes}; of the output {output}"
 
 
 def classifier_text(model: ClassifierSpec) -> str:
-    """What a scene classifier needs, for people."""
+    """Return the description of a scene classifier as text."""
     from .show import facts_text, value_text
 
     facts = [
         ("model", f"{model.name}: {model.title}" if model.title else model.name),
         ("task", f"{model.task}, several classes at once"),
-        ("footprint", f"{model.footprint:g} m a side"),
+        ("footprint", f"{model.footprint:g} x {model.footprint:g} m"),
         ("output", model.activation),
         ("threshold", f"{model.threshold:g}"),
         ("weights", str(model.weights)),
@@ -185,28 +187,30 @@ def classifier_text(model: ClassifierSpec) -> str:
         ("described by", model.source),
     ]
     inputs: list[tuple[str, ...]] = [("input", "units", "pixels", "of", "band", "mean", "std")]
-    for given in model.inputs:
-        clip = f", clipped to {given.clip}" if given.clip else ""
-        side = model.side(given)
-        head = (given.name, f"{given.units} x {given.scale:g}{clip}", f"{side} x {side}")
-        for index, band in enumerate(given.bands):
-            own = (*head, f"{given.resolution:g} m") if not index else ("", "", "", "")
-            inputs.append((*own, band.name, f"{band.mean:g}", f"{band.std:g}"))
+    for item in model.inputs:
+        clip = f", clipped to {item.clip}" if item.clip else ""
+        side = model.side(item)
+        head = (item.name, f"{item.units} x {item.scale:g}{clip}", f"{side} x {side}")
+        for index, band in enumerate(item.bands):
+            cells = (*head, f"{item.resolution:g} m") if not index else ("", "", "", "")
+            inputs.append((*cells, band.name, f"{band.mean:g}", f"{band.std:g}"))
     classes: list[tuple[str, ...]] = [("class", "label", "colour")]
     classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
-    return "\n\n".join((facts_text(facts), columns(inputs, right=(5, 6)), columns(classes)))
+    return "\n\n".join((facts_text(facts), align(inputs, right=(5, 6)), align(classes)))
 
 
 def _evidence(model: ModelSpec) -> str:
-    """How it did where it was not trained."""
-    proof = model.evidence
-    if proof is None:
-        return "not known; geoseg evaluate maps --record finds out"
-    low, high = proof.interval
-    rival = f", {proof.rival} {proof.rival_score:.3f}" if proof.rival else ""
-    verdict = "taken by flood --method auto" if proof.convinces else "not taken by flood --method auto"
-    said = f"IoU {proof.score:.3f} ({low:.3f}–{high:.3f}){rival}; {proof.chips} scenes of {proof.data}"
-    return f"{said}; {verdict}" if model.task == "flood" else said
+    """Return the scores of a model on data that it was not trained on."""
+    evidence = model.evidence
+    if evidence is None:
+        return "not measured; run geoseg evaluate maps --record"
+    low, high = evidence.interval
+    rival = f", {evidence.rival} {evidence.rival_score:.3f}" if evidence.rival else ""
+    use = "used by flood --method auto" if evidence.convinces else "not used by flood --method auto"
+    scores = (
+        f"IoU {evidence.score:.3f} ({low:.3f}–{high:.3f}){rival}; {evidence.chips} scenes of {evidence.data}"
+    )
+    return f"{scores}; {use}" if model.task == "flood" else scores
 
 
 def _bands(model: AnyModel) -> str:
@@ -214,4 +218,4 @@ def _bands(model: AnyModel) -> str:
 
     if isinstance(model, ModelSpec):
         return " ".join(band.name for band in model.bands)
-    return "; ".join(f"{given.name}: {' '.join(band.name for band in given.bands)}" for given in model.inputs)
+    return "; ".join(f"{item.name}: {' '.join(band.name for band in item.bands)}" for item in model.inputs)

@@ -1,4 +1,4 @@
-"""Options of every command, whatever its request: where options come from, and what is printed."""
+"""Options of all commands: configuration files, and what is printed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Config = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Read options from a YAML file, its keys named like the long options; flags win.",
+        help="Read options from a YAML file whose keys are long option names; the command line overrides it.",
         rich_help_panel=REPORTING,
     ),
 ]
@@ -25,7 +25,7 @@ PrintConfig = Annotated[
     typer.Option(
         "--print-config",
         metavar=" ",
-        help="Print the request with all defaults as YAML for --config, and stop.",
+        help="Print all options with their values as YAML for --config, and exit.",
         rich_help_panel=REPORTING,
     ),
 ]
@@ -34,7 +34,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         metavar=" ",
-        help="Print the plan: tiles, memory, time; and stop.",
+        help="Print the plan (tiles, memory, time) and exit.",
         rich_help_panel=REPORTING,
     ),
 ]
@@ -53,7 +53,7 @@ Quiet = Annotated[
         "--quiet",
         "-q",
         metavar=" ",
-        help="No notes, no progress; warnings stay.",
+        help="Print no notes and no progress, only warnings.",
         rich_help_panel=REPORTING,
     ),
 ]
@@ -63,7 +63,7 @@ Verbose = Annotated[
         "--verbose",
         "-v",
         count=True,
-        help="More detail; -vv: tracebacks too.",
+        help="Print more detail; -vv: also tracebacks of errors.",
         metavar=" ",
         rich_help_panel=REPORTING,
         show_default=False,
@@ -73,7 +73,7 @@ Verbose = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Reporting:
-    """What is printed, and how much is told on the way."""
+    """Output options of a command."""
 
     verbosity: Verbosity
     as_json: bool = False
@@ -81,7 +81,7 @@ class Reporting:
 
 
 def verbosity(context: typer.Context, quiet: bool, verbose: int) -> Verbosity:
-    """Tell the whole program how much to tell; `-v` outweighs `-q`."""
-    told = context.obj if isinstance(context.obj, Verbosity) else Verbosity()
-    told.level = verbose or (-1 if quiet else 0)
-    return told
+    """Set and return the verbosity of the program; `-v` overrides `-q`."""
+    result = context.obj if isinstance(context.obj, Verbosity) else Verbosity()
+    result.level = verbose or (-1 if quiet else 0)
+    return result

@@ -1,4 +1,4 @@
-"""`geoseg methane plume`: plumes of methane with their emission rates."""
+"""`geoseg methane plume`: a map of methane plumes with source rates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 def plume() -> Command[PlumeSpec]:
-    """Map methane plumes: where, how much gas, how much an hour, how sure.
+    """Map methane plumes with their mass, source rate and uncertainty.
 
-    Of Sentinel-2 and Landsat top-of-atmosphere scenes by the ratio of two short-wave infrared bands, of
-    imaging spectrometers (EMIT, PRISMA, EnMAP, AVIRIS radiance) by a matched filter.
+    For top-of-atmosphere scenes of Sentinel-2 and Landsat, methane is retrieved from the ratio of two
+    short-wave infrared bands; for radiance of imaging spectrometers (EMIT, PRISMA, EnMAP, AVIRIS), by a
+    matched filter.
     """
     from geoseg.spec import PlumeSpec
 

@@ -1,4 +1,4 @@
-"""The report of an evaluation: written to a folder, and printed."""
+"""Write and print the report of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def finish(
     report: Report, output: Path | None, console: Console, *, as_json: bool, overwrite: bool = True
 ) -> None:
-    """Write a report into a folder, where one is named, and print it as JSON or text.
+    """Write a report to a folder, if one is given, and print it as JSON or text.
 
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`.

@@ -1,4 +1,4 @@
-"""From options and a file to a validated request, and back: what `--config` and `--print-config` do."""
+"""Make a validated request from options and a `--config` file; write a request for `--print-config`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geoseg.errors import UsageError
 from geoseg.files.inputs import opened
 from geoseg.spec.request import from_options, places, to_options
 
-Request = TypeVar("Request", bound=BaseModel)
+AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
     """Read a YAML file of options.
 
     Raises:
-        UsageError: it cannot be read, is no mapping, or has an unknown or repeated key.
+        UsageError: the file cannot be read, is not a mapping, or has an unknown or repeated key.
     """
     try:
         opened(path)
@@ -51,31 +51,31 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
     if node is None:
         return ConfigFile(path=path)
     if not isinstance(node, yaml.MappingNode):
-        raise UsageError(f"{path}: not a list of options; write one 'name: value' a line")
+        raise UsageError(f"{path}: not a mapping of options; write one 'name: value' per line")
     lines: dict[str, int] = {}
     for key, _ in node.value:
         name, line = str(key.value), key.start_mark.line + 1
         if name in lines:
-            raise UsageError(f"{path}, line {line}: {name} is said twice (first in line {lines[name]})")
+            raise UsageError(f"{path}, line {line}: {name} is repeated (first in line {lines[name]})")
         if name not in known:
             near = get_close_matches(name.replace("_", "-"), sorted(known), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "geoseg prints all names with --print-config"
+            hint = f"did you mean {near[0]}?" if near else "--print-config prints all names"
             raise UsageError(f"{path}, line {line}: unknown option {name!r}; {hint}")
         lines[name] = line
     options = {str(name): value for name, value in table.items() if value is not None}
     return ConfigFile(path=path, options=options, lines=lines)
 
 
-def build(kind: type[Request], given: Mapping[str, object], config: Path | None = None) -> Request:
+def build(kind: type[AnyRequest], given: Mapping[str, object], config: Path | None = None) -> AnyRequest:
     """Validate a request.
 
     Args:
-        kind: which command's.
-        given: options by name.
-        config: file of further options; what was given wins.
+        kind: type of the request.
+        given: options of the command line by name.
+        config: file of further options; those of the command line override them.
 
     Raises:
-        UsageError: an option is unknown, missing or has a value that makes no sense; it is named.
+        UsageError: an option is unknown, missing or invalid; the message names it.
     """
     known = places(kind)
     file = read_config(config, known) if config else ConfigFile()
@@ -90,7 +90,7 @@ def build(kind: type[Request], given: Mapping[str, object], config: Path | None 
 
 
 def as_yaml(request: BaseModel) -> str:
-    """Write a request as the YAML that `read_config` reads; null is "not given"."""
+    """Return a request as YAML for `read_config`; null means "not given"."""
     head = f"# geoseg {__version__}; read back with --config\n"
     table = to_options(request)
     return head + yaml.safe_dump(table, sort_keys=False, allow_unicode=True, default_flow_style=None)

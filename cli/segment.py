@@ -1,4 +1,4 @@
-"""`geoseg segment`: any segmentation network over any scene that has its bands."""
+"""`geoseg segment`: a map of a scene by a segmentation network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def segment() -> Command[SegmentSpec]:
     """Map a scene with a segmentation network.
 
-    The network says which bands, units and classes it wants: a bundle in its model.json, a lone ONNX file
-    in its metadata (docs/models.md). What does not fit the scene is refused or warned of.
+    The bands, units and classes of the network are read from the model.json of its bundle, or from the
+    metadata of its ONNX file (docs/models.md). If they do not fit the scene, an error or a warning says so.
     """
     from geoseg.spec import SegmentSpec
 

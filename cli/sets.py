@@ -1,4 +1,4 @@
-"""`geoseg evaluate maps CONFIG`: maps of a labelled set, by networks and by methods."""
+"""`geoseg evaluate maps CONFIG`: maps of a labelled data set, by networks and methods."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from geoseg.errors import OutputError, UsageError
 
 from . import sites
 from .command import Command
-from .console import Console, telling
+from .console import Console, open_console
 from .memory import keep_freed_memory
 from .report import finish
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def maps() -> Command[MapsRequest]:
-    """Compare maps with labels: scores with intervals, calibration, the classical floor beside them.
+    """Compare maps by networks and classical methods with labels: scores with intervals, and calibration.
 
-    With --output, report.html, scores.json, chips.csv and the maps are written too. Of scene classifiers,
-    average precision over sites, with sites.csv.
+    --output also writes report.html, scores.json, chips.csv and the maps. For scene classifiers, the score is
+    the average precision over sites, and sites.csv is written.
     """
     from geoseg.spec.evaluations import MapsRequest
 
@@ -36,15 +36,15 @@ def _run(request: MapsRequest, reporting: Reporting) -> None:
 
     if is_map(request.config):
         raise UsageError(
-            f"{request.config}: is a map, no config; geoseg evaluate sample and area judge finished maps"
+            f"{request.config} is a map, not a config; use geoseg evaluate sample and area for finished maps"
         )
     if request.output is not None and request.output.exists() and not request.overwrite:
-        raise OutputError(f"{request.output}: exists; say --overwrite to replace it")
+        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
     from geoseg.learn.train.config import read_any_config
     from geoseg.learn.train.scene_spec import SceneTrainSpec
 
     spec = read_any_config(request.config, request.data, request.settings)
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         if isinstance(spec, SceneTrainSpec):
             sites.run(spec, request, console, as_json=reporting.as_json)
         else:
@@ -52,20 +52,20 @@ def _run(request: MapsRequest, reporting: Reporting) -> None:
 
 
 def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json: bool) -> None:
-    """Map the scenes of a set, compare the maps with the labels, and print the scores.
+    """Map the scenes of a data set, compare the maps with the labels, and print the scores.
 
     Raises:
-        UsageError: there is nothing to evaluate.
+        UsageError: no model or method is given.
     """
     from geoseg.files.scratch import scratch_folder
     from geoseg.learn.evaluate import protocol
     from geoseg.learn.evaluate.maps_report import report_of
 
-    # Of parts left out in turn, a network that learnt from all of them is no subject.
-    judged = () if request.leave_one_out else request.models
-    subjects = protocol.subjects_of(spec, judged, request.methods)
+    # With --leave-one-out, networks that were trained on all parts are not evaluated.
+    models = () if request.leave_one_out else request.models
+    subjects = protocol.subjects_of(spec, models, request.methods)
     if not subjects and not request.leave_one_out and not request.shots:
-        raise UsageError("nothing to evaluate: give --model or --method")
+        raise UsageError("nothing to evaluate; add --model or --method")
     if request.leave_one_out or request.shots:
         keep_freed_memory()
     output = request.output
@@ -80,8 +80,8 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
         ]
         results += protocol.evaluate(spec, subjects, windows, folder, console.progress)
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
-        said = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
-        report = report_of(results, spec, said, pictures=output is not None)
+        description = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
+        report = report_of(results, spec, description, pictures=output is not None)
         finish(report, output, console, as_json=as_json)
         if request.record:
-            protocol.record(request.models[0], results, spec, said)
+            protocol.record(request.models[0], results, spec, description)

@@ -1,4 +1,4 @@
-"""`geoseg evaluate maps CONFIG` of a scene classifier: how well it ranks sites."""
+"""`geoseg evaluate maps CONFIG` for scene classifiers: average precision over sites."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 
 
 def run(spec: SceneTrainSpec, request: MapsRequest, console: Console, *, as_json: bool) -> None:
-    """Rank the sites of a part of the split with every model, and report.
+    """Rank the sites of a part of the split with each model, and report.
 
     Raises:
-        UsageError: an option is for maps, or there is no model.
+        UsageError: an option applies to maps only, or no model is given.
     """
-    of_maps = {
+    map_options = {
         "--method": request.methods,
         "--shots": request.shots,
         "--leave-one-out": request.leave_one_out,
         "--record": request.record,
     }
-    if lost := next((name for name, value in of_maps.items() if value), None):
-        raise UsageError(f"{lost} is for maps; {request.config} is of a scene classifier, which scores sites")
+    if unsupported := next((name for name, value in map_options.items() if value), None):
+        raise UsageError(
+            f"{unsupported} applies to maps; {request.config} is the config of a scene classifier"
+        )
     if not request.models:
-        raise UsageError("nothing to evaluate: give --model")
+        raise UsageError("nothing to evaluate; add --model")
     from geoseg.learn.evaluate.site_ranking import rank, sites_of
     from geoseg.learn.evaluate.sites_report import report_of
 
@@ -38,5 +40,5 @@ def run(spec: SceneTrainSpec, request: MapsRequest, console: Console, *, as_json
     for model in request.models:
         console.note(model)
         rankings.append(rank(model, spec, sites, console.progress))
-    said = f"the {request.on} part" if request.on != "all" else "all of the set"
-    finish(report_of(rankings, sites, spec, said), request.output, console, as_json=as_json)
+    description = f"the {request.on} part" if request.on != "all" else "all of the set"
+    finish(report_of(rankings, sites, spec, description), request.output, console, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`geoseg train`: labelled rasters to a trained network."""
+"""`geoseg train`: train a network on labelled rasters or sites."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geoseg.errors import OutputError, UsageError
 
 from .command import PLAIN, Command
-from .console import print_json, print_text, telling
+from .console import open_console, print_json, print_text
 from .memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def train() -> Command[TrainRequest]:
-    """Train a network on labelled rasters or sites; geoseg export makes a bundle of it.
+    """Train a network on labelled rasters or sites; geoseg export writes it as a bundle.
 
-    Checkpoints, logs and plots go to the folder of --output, or to runs/NAME.
+    Checkpoints, logs and plots are written to the folder of --output, by default runs/NAME.
     """
     from geoseg.spec.training import TrainRequest
 
@@ -39,15 +39,17 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
         print_text(f"{spec.name}: {_counts(spec)}; {spec.loop.epochs} epochs; would write {folder}")
         return
     if folder.exists() and not (request.overwrite or request.resume):
-        raise OutputError(f"{folder}: exists; say --resume to go on, or --overwrite to begin again")
+        raise OutputError(
+            f"{folder}: already exists; add --resume to continue, or --overwrite to start again"
+        )
     if request.overwrite and request.resume:
-        raise UsageError("--resume goes on and --overwrite begins again: say one of them")
+        raise UsageError("--resume and --overwrite exclude each other; give one of them")
     try:
         from geoseg.learn.train.task_dispatch import train_any as work
     except ImportError as error:
         raise missing_extra("training", error) from error
     keep_freed_memory()
-    with telling(reporting.verbosity) as console:
+    with open_console(reporting.verbosity) as console:
         if request.threads is not None:
             import torch
 

@@ -1,4 +1,4 @@
-"""`geoseg vectorize`: a class raster to polygons."""
+"""`geoseg vectorize`: convert a class raster to polygons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def vectorize() -> Command[VectorizeRequest]:
-    """Turn the classes of a raster into polygons with areas, styled as the raster is."""
+    """Convert a class raster to polygons with areas, in the colours of the raster."""
     from geoseg.spec.tools import VectorizeRequest
 
     return Command(request=VectorizeRequest, run=_run)

@@ -15,20 +15,16 @@ from pathlib import Path
 
 import jinja2
 from pydantic import JsonValue
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 import geoseg
 from geoseg.files.output_files import write_report
+from geoseg.text_columns import align
 
 PAGE = "report.html"
 TEMPLATE = "report.html.jinja"
 UNKNOWN = "–"
 """Text of an unknown number."""
 NO_CHARTS = "The charts are left out, since matplotlib is not installed: pip install 'geoseg[report]'"
-WIDEST = 10_000
-"""Characters of a text table at most: lines are not wrapped."""
 
 Cell = str | int | float | None
 """Value of a table; NaN and None: unknown."""
@@ -84,15 +80,8 @@ class Table:
 
     def to_text(self) -> str:
         """Return aligned lines for a terminal."""
-        table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for index, column in enumerate(self.columns):
-            table.add_column(Text(column.heading), justify="right" if index else "left", no_wrap=True)
-        for row in self.formatted():
-            table.add_row(*map(Text, row))
-        console = Console(file=io.StringIO(), width=WIDEST, color_system=None, legacy_windows=False)
-        with console.capture() as capture:
-            console.print(table)
-        return "\n".join(f"  {line}".rstrip() for line in capture.get().splitlines())
+        rows = [[column.heading for column in self.columns], *self.formatted()]
+        return align(rows, right=range(1, len(self.columns)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,143 +1,140 @@
-"""What describes a sensor, a model, a task and a run: frozen, validated, said once.
+"""Validated, frozen types for the YAML files of `geoseg.configs`, for model descriptions and for requests.
 
-YAML and JSON become these types at the edge (`geoseg.bundles`, `geoseg.cli`); below it nobody parses.
+`geoseg.bundles` and `geoseg.cli` convert YAML, JSON and command-line text to these types. The package imports
+a module when one of its names is first used: a command does not import the requests of other commands.
 """
+
+# ruff: noqa: I001 - "X as X" marks public names for type checkers
 
 from __future__ import annotations
 
-from geoseg.spec.auxiliary import AuxiliaryLayer, AuxiliarySpec
-from geoseg.spec.base import (
-    Atmosphere,
-    ClassSpec,
-    Colour,
-    RadarUnits,
-    SarUnits,
-    Spec,
-    Units,
-)
-from geoseg.spec.change import ChangeSpec
-from geoseg.spec.classes import (
-    ClassName,
-    SpectralRule,
-    SpectralSpec,
-    TransitionRule,
-    TransitionSpec,
-)
-from geoseg.spec.classifiers import (
-    AnyModel,
-    ClassifierSpec,
-    SensorInput,
-)
-from geoseg.spec.clouds import (
-    CloudNetworkSpec,
-    CloudSpec,
-)
-from geoseg.spec.dates import (
-    DateText,
-    period_of,
-)
-from geoseg.spec.facilities import (
-    FacilitiesSpec,
-)
-from geoseg.spec.flood import FloodSpec
-from geoseg.spec.legends import (
-    LegendSpec,
-)
-from geoseg.spec.methane import (
-    PlumeSpec,
-    SatelliteSpec,
-)
-from geoseg.spec.models import (
-    STRIDES,
-    TWO_DATES,
-    Activation,
-    Architecture,
-    Evidence,
-    InputSpec,
-    ModelBand,
-    ModelSpec,
-    NetworkSpec,
-)
-from geoseg.spec.quality import (
-    NOT_MAPPED,
-    Condition,
-    QualityFlag,
-    QualitySpec,
-)
-from geoseg.spec.references import (
-    PolygonColumn,
-    PolygonsSpec,
-    ReferenceSpec,
-    Values,
-)
-from geoseg.spec.runs import (
-    RunSpec,
-    SceneSpec,
-    SegmentSpec,
-    TaskSpec,
-)
-from geoseg.spec.sensors import (
-    ProviderSpec,
-    SensorBand,
-    SensorSpec,
-)
-from geoseg.spec.terrain import (
-    TerrainSpec,
-    TerrainUnit,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "NOT_MAPPED",
-    "STRIDES",
-    "TWO_DATES",
-    "Activation",
-    "AnyModel",
-    "Architecture",
-    "Atmosphere",
-    "AuxiliaryLayer",
-    "AuxiliarySpec",
-    "ChangeSpec",
-    "ClassName",
-    "ClassSpec",
-    "ClassifierSpec",
-    "CloudNetworkSpec",
-    "CloudSpec",
-    "Colour",
-    "Condition",
-    "DateText",
-    "Evidence",
-    "FacilitiesSpec",
-    "FloodSpec",
-    "InputSpec",
-    "LegendSpec",
-    "ModelBand",
-    "ModelSpec",
-    "NetworkSpec",
-    "PlumeSpec",
-    "PolygonColumn",
-    "PolygonsSpec",
-    "ProviderSpec",
-    "QualityFlag",
-    "QualitySpec",
-    "RadarUnits",
-    "ReferenceSpec",
-    "RunSpec",
-    "SarUnits",
-    "SatelliteSpec",
-    "SceneSpec",
-    "SegmentSpec",
-    "SensorBand",
-    "SensorInput",
-    "SensorSpec",
-    "Spec",
-    "SpectralRule",
-    "SpectralSpec",
-    "TaskSpec",
-    "TerrainSpec",
-    "TerrainUnit",
-    "TransitionRule",
-    "TransitionSpec",
-    "Units",
-    "Values",
-    "period_of",
-]
+if TYPE_CHECKING:
+    from geoseg.spec.auxiliary import (
+        AuxiliaryLayer as AuxiliaryLayer,
+        AuxiliarySpec as AuxiliarySpec,
+    )
+    from geoseg.spec.base import (
+        Atmosphere as Atmosphere,
+        ClassSpec as ClassSpec,
+        Colour as Colour,
+        RadarUnits as RadarUnits,
+        SarUnits as SarUnits,
+        Spec as Spec,
+        Units as Units,
+    )
+    from geoseg.spec.change import (
+        ChangeSpec as ChangeSpec,
+    )
+    from geoseg.spec.classes import (
+        ClassName as ClassName,
+        SpectralRule as SpectralRule,
+        SpectralSpec as SpectralSpec,
+        TransitionRule as TransitionRule,
+        TransitionSpec as TransitionSpec,
+    )
+    from geoseg.spec.classifiers import (
+        AnyModel as AnyModel,
+        ClassifierSpec as ClassifierSpec,
+        SensorInput as SensorInput,
+    )
+    from geoseg.spec.clouds import (
+        CloudNetworkSpec as CloudNetworkSpec,
+        CloudSpec as CloudSpec,
+    )
+    from geoseg.spec.dates import (
+        DateText as DateText,
+        period_of as period_of,
+    )
+    from geoseg.spec.facilities import (
+        FacilitiesSpec as FacilitiesSpec,
+    )
+    from geoseg.spec.flood import (
+        FloodSpec as FloodSpec,
+    )
+    from geoseg.spec.legends import (
+        LegendSpec as LegendSpec,
+    )
+    from geoseg.spec.methane import (
+        PlumeSpec as PlumeSpec,
+    )
+    from geoseg.spec.models import (
+        STRIDES as STRIDES,
+        TWO_DATES as TWO_DATES,
+        Activation as Activation,
+        Architecture as Architecture,
+        Evidence as Evidence,
+        InputSpec as InputSpec,
+        ModelBand as ModelBand,
+        ModelSpec as ModelSpec,
+        NetworkSpec as NetworkSpec,
+    )
+    from geoseg.spec.quality import (
+        NOT_MAPPED as NOT_MAPPED,
+        Condition as Condition,
+        QualityFlag as QualityFlag,
+        QualitySpec as QualitySpec,
+    )
+    from geoseg.spec.references import (
+        PolygonColumn as PolygonColumn,
+        PolygonsSpec as PolygonsSpec,
+        ReferenceSpec as ReferenceSpec,
+        Values as Values,
+    )
+    from geoseg.spec.runs import (
+        RunSpec as RunSpec,
+        SceneSpec as SceneSpec,
+        TaskSpec as TaskSpec,
+    )
+    from geoseg.spec.satellites import (
+        SatelliteSpec as SatelliteSpec,
+    )
+    from geoseg.spec.segment import (
+        SegmentSpec as SegmentSpec,
+    )
+    from geoseg.spec.sensors import (
+        ProviderSpec as ProviderSpec,
+        SensorBand as SensorBand,
+        SensorSpec as SensorSpec,
+    )
+    from geoseg.spec.terrain import (
+        TerrainSpec as TerrainSpec,
+        TerrainUnit as TerrainUnit,
+    )
+
+_NAMES = {
+    "auxiliary": "AuxiliaryLayer AuxiliarySpec",
+    "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Units",
+    "change": "ChangeSpec",
+    "classes": "ClassName SpectralRule SpectralSpec TransitionRule TransitionSpec",
+    "classifiers": "AnyModel ClassifierSpec SensorInput",
+    "clouds": "CloudNetworkSpec CloudSpec",
+    "dates": "DateText period_of",
+    "facilities": "FacilitiesSpec",
+    "flood": "FloodSpec",
+    "legends": "LegendSpec",
+    "methane": "PlumeSpec",
+    "models": "STRIDES TWO_DATES Activation Architecture Evidence InputSpec ModelBand ModelSpec NetworkSpec",
+    "quality": "NOT_MAPPED Condition QualityFlag QualitySpec",
+    "references": "PolygonColumn PolygonsSpec ReferenceSpec Values",
+    "runs": "RunSpec SceneSpec TaskSpec",
+    "satellites": "SatelliteSpec",
+    "segment": "SegmentSpec",
+    "sensors": "ProviderSpec SensorBand SensorSpec",
+    "terrain": "TerrainSpec TerrainUnit",
+}
+"""Public names by module."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+if not TYPE_CHECKING:  # type checkers read the imports above
+
+    def __getattr__(name: str) -> object:
+        """Import a public name from its module on first use."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value

@@ -1,4 +1,4 @@
-"""What describes files of a product that are neither bands nor quality layers: angles, heights, pictures."""
+"""Files of a product that are neither bands nor quality layers: angles, heights, quick-looks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from geoseg.spec.base import Spec
 
 
 class AuxiliaryLayer(Spec):
-    """A kind of layer that comes with a product and is never mapped from."""
+    """A kind of layer in products that is not used for mapping."""
 
     what: str
-    """What it holds, for people."""
+    """Content of the layer, for people."""
     files: tuple[str, ...] = ()
-    """Regular expressions on file names, without regard to case."""
+    """Regular expressions for file names, ignoring case."""
     labels: tuple[str, ...] = ()
-    """STAC asset keys and band descriptions that are such a layer, without regard to case."""
+    """STAC asset keys and band descriptions of such a layer, ignoring case."""
 
 
 class AuxiliarySpec(Spec):
@@ -26,4 +26,4 @@ class AuxiliarySpec(Spec):
     name: str
     layers: Annotated[tuple[AuxiliaryLayer, ...], Field(min_length=1)]
     citation: str
-    """Where the provider lists them."""
+    """Document of the provider that lists them."""

@@ -1,4 +1,4 @@
-"""What all specs share, and the words they use: units, colours, classes."""
+"""Base class of all specs, and shared types: units, colours, classes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from geoseg.spec.option import Option
 
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
-"""What a band's physical values are: reflectance 0..1, dB, linear power, W m⁻² sr⁻¹ µm⁻¹, or a bare count."""
+"""Unit of physical values: reflectance 0..1, dB, linear power, radiance in W m⁻² sr⁻¹ µm⁻¹, digital
+number."""
 
 Atmosphere = Literal["surface", "toa", "any"]
-"""Which reflectance a model was trained on: of the surface (level 2, atmospherically corrected), at the top
-of the atmosphere (level 1), or both alike."""
+"""Reflectance that a model was trained on: surface reflectance (level 2), top-of-atmosphere reflectance
+(level 1), or both."""
 RadarUnits = Literal["db", "power", "amplitude"]
-"""How backscatter is stored: decibels, linear power (intensity), or its square root."""
+"""Unit of stored backscatter: decibels, linear power (intensity), or amplitude (square root of power)."""
 
 SarUnits = Annotated[
     Literal["auto", "db", "power", "amplitude"],
     BeforeValidator(lambda value: "power" if value == "linear" else value),
 ]
-"""What `--sar-units` takes; `linear` is a synonym of `power`."""
+"""Values of `--sar-units`; `linear` is a synonym of `power`."""
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
 class Spec(BaseModel):
-    """Base of all specs: frozen, and an unknown key is an error."""
+    """Base class of all specs: frozen; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Describe fields by the help of their options."""
+        """Set the description of each field to the help of its option."""
         super().__pydantic_init_subclass__(**kwargs)
         for field in cls.model_fields.values():
             for item in field.metadata:
@@ -42,12 +43,12 @@ class Spec(BaseModel):
 
 
 class ClassSpec(Spec):
-    """One class of a map: the only place where its value, name and colour are said."""
+    """One class of a map: value, label and colour."""
 
     value: Annotated[int, Field(ge=0, le=65_534)]
-    """Value in class rasters (of two bytes beyond 254) and in the `class` column; 0 is the
-    background, which gets no polygons, unless a model says otherwise."""
+    """Value in class rasters (16 bits if any value exceeds 254) and in the `class` column. 0 is the
+    background, which gets no polygons, unless the description of a model differs."""
     label: str
-    """Name that people read."""
+    """Name for people."""
     colour: Colour
-    """`#rrggbb`, lower case."""
+    """`#rrggbb` in lower case."""

@@ -17,7 +17,7 @@ from geoseg.spec.runs import RunSpec, SceneSpec
 
 def _odd(value: int | None) -> int | None:
     if value is not None and value % 2 == 0:
-        raise ValueError(f"{value} has no middle: use an odd number")
+        raise ValueError(f"{value} is even; use an odd number, so that the window has a central pixel")
     return value
 
 
@@ -27,20 +27,20 @@ class ChangeSpec(Spec):
     before: Annotated[
         SceneSpec,
         Option(
-            "The earlier scene: a raster, a folder of band files, a product, or a URL; or a map of classes. "
-            "Its grid is the map's.",
+            "The earlier scene: a raster, a folder of band files, a product or a URL; or a class raster. "
+            "The map has its grid.",
             metavar="BEFORE",
             argument=True,
-            missing="no scene is given; name two dates: geoseg change BEFORE AFTER -o OUT",
+            missing="no scene is given; two are needed: geoseg change BEFORE AFTER -o OUT",
         ),
     ]
     after: Annotated[
         SceneSpec,
         Option(
-            "The later scene, or a map of classes; any grid and extent. Only what both saw is mapped.",
+            "The later scene, or a class raster, on any grid. Only pixels observed on both dates are mapped.",
             metavar="AFTER",
             argument=True,
-            missing="only one scene is given; name two dates: geoseg change BEFORE AFTER -o OUT",
+            missing="only one scene is given; two are needed: geoseg change BEFORE AFTER -o OUT",
             prefix="after:",
         ),
     ]
@@ -48,8 +48,7 @@ class ChangeSpec(Spec):
     method: Annotated[
         str,
         Option(
-            "How the dates are compared; classes: the values of both rasters are classes. docs/change.md "
-            "describes all.",
+            "Method that compares the dates; classes: both rasters are class rasters. See docs/change.md.",
             metavar="NAME",
             common=True,
             suggest="change-methods",
@@ -58,7 +57,8 @@ class ChangeSpec(Spec):
     model: Annotated[
         str | None,
         Option(
-            "A network instead: of one date (both are classified and compared), or of two dates.",
+            "A network in place of a method: of one date (both dates are classified and compared), or of "
+            "two dates.",
             metavar="NAME|PATH",
             common=True,
             suggest="models",
@@ -66,16 +66,19 @@ class ChangeSpec(Spec):
     ] = None
     threshold: Annotated[float | None, THRESHOLD] = None
     thresholding: Annotated[
-        Literal["auto", "robust", "ki", "otsu", "chi2"], Option("How the threshold is found.")
+        Literal["auto", "robust", "ki", "otsu", "chi2"], Option("Method that finds the threshold.")
     ] = "auto"
     alpha: Annotated[
         float,
         Field(gt=0, lt=1),
-        Option("Share of unchanged pixels that chi2 takes for change.", metavar="SHARE"),
+        Option(
+            "Significance level of chi2: expected share of unchanged pixels that are mapped as change.",
+            metavar="SHARE",
+        ),
     ] = 0.001
     normalise: Annotated[
         Literal["auto", "irmad", "histogram", "none"],
-        Option("How AFTER is brought to the radiometry of BEFORE, where a method needs it."),
+        Option("Radiometric normalization of AFTER to BEFORE, for the methods that need it."),
     ] = "auto"
     coregister: Coregister = False
     smooth: Annotated[
@@ -83,21 +86,24 @@ class ChangeSpec(Spec):
         Field(ge=1, le=99),
         AfterValidator(_odd),
         Option(
-            "Average change over a window of this side, odd.",
+            "Average the change measure over a window of this size, an odd number.",
             metavar="PX",
-            default="5; irmad 3; chi2 and SAR 1",
+            default="5; 3 for irmad; 1 for chi2 and SAR",
         ),
     ] = None
     polarisation: Polarisation = "auto"
     speckle: Speckle = "refined-lee"
     spectral: Annotated[
-        str, Option("Spectral classes that say from what to what without a network.", metavar="NAME|FILE")
+        str,
+        Option(
+            "Spectral classes that give the class before and after, without a network.", metavar="NAME|FILE"
+        ),
     ] = "land"
     rules: Annotated[
         str | None,
         Option(
-            "A table that turns pairs of classes into kinds of change: land-cover, alpine-habitat, or a YAML "
-            "file. It must know the classes.",
+            "Transition table that assigns a type of change to each pair of classes: land-cover, "
+            "alpine-habitat, or a YAML file. It must contain the classes of the map.",
             metavar="NAME|FILE",
             common=True,
         ),
@@ -106,29 +112,32 @@ class ChangeSpec(Spec):
         dict[str, str],
         text.reads(text.named_paths),
         Option(
-            "A further raster on any grid: height=chm.tif, after:height=later.tif; of dem=PATH also slope, "
-            "aspect, roughness, tri and tpi. Repeatable.",
+            "A further raster on any grid, as a band: height=chm.tif, after:height=later.tif. dem=PATH "
+            "also gives slope, aspect, roughness, tri and tpi. Repeatable.",
             metavar="NAME=PATH",
             panel=INPUT,
         ),
     ] = {}
     matrix: Annotated[
-        Path | None, Option("Also write the from-to matrix in hectares.", metavar="OUT.csv", panel=OUTPUT)
+        Path | None,
+        Option("Also write the from-to matrix in hectares, as CSV.", metavar="OUT.csv", panel=OUTPUT),
     ] = None
     date_before: Annotated[
         DateText | None,
         Option(
-            "Date of BEFORE where its files do not tell: 2018, 2018-06, 2018-06-01.",
+            "Date of BEFORE, if its files do not state it: 2018, 2018-06, 2018-06-01.",
             metavar="DATE",
             panel=INPUT,
         ),
     ] = None
-    date_after: Annotated[DateText | None, Option("Date of AFTER.", metavar="DATE", panel=INPUT)] = None
+    date_after: Annotated[
+        DateText | None, Option("Date of AFTER, in the same form.", metavar="DATE", panel=INPUT)
+    ] = None
 
     @field_validator("after")
     @classmethod
     def _laid_out_alike(cls, after: SceneSpec, info: ValidationInfo) -> SceneSpec:
-        """Take bands that are named in the earlier file alone for those of the later one too."""
+        """Apply `--band` entries of the earlier file to the later one, if it has none of its own."""
         before = info.data.get("before")
         if not isinstance(before, SceneSpec) or after.bands:
             return after

@@ -1,4 +1,4 @@
-"""What describes classes told by spectra, and what pairs of classes mean."""
+"""Spectral classes, and transition tables: types of change by pair of classes."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from geoseg.spec.base import ClassSpec, Spec
 
 
 class SpectralRule(Spec):
-    """Ground is of a class where all conditions hold; the first rule that fits decides."""
+    """A pixel has the class if all conditions hold; the first matching rule applies."""
 
     label: str
-    """Of the class."""
+    """Label of the class."""
     when: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Conditions `NAME > NUMBER` or `NAME < NUMBER` on bands and indices."""
+    """Conditions `NAME > NUMBER` or `NAME < NUMBER` on bands and spectral indices."""
     source: str
-    """Where the thresholds come from."""
+    """Source of the thresholds."""
 
 
 class SpectralSpec(Spec):
-    """Classes of ground told by their spectra, without weights."""
+    """Land-cover classes from thresholds on bands and spectral indices."""
 
     name: str
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
-    """The last one is what no rule fits. Values count from 1 without gaps."""
+    """The last class is that of pixels that match no rule. Values are 1, 2, 3, … without gaps."""
     rules: Annotated[tuple[SpectralRule, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _known_classes(self) -> SpectralSpec:
         if [item.value for item in self.classes] != list(range(1, len(self.classes) + 1)):
-            raise ValueError("the values of classes count from 1 without gaps")
+            raise ValueError("the values of the classes must be 1, 2, 3, … without gaps")
         labels = {item.label for item in self.classes}
         for rule in self.rules:
             if rule.label not in labels:
-                raise ValueError(f"a rule gives {rule.label!r}, which is none of classes")
+                raise ValueError(f"the label {rule.label!r} of a rule is not among the classes")
         return self
 
 
 ClassName = int | str
-"""A class by value or label, or a group of classes by name."""
+"""Value or label of a class, or name of a group of classes."""
 
 
 class TransitionRule(Spec):
-    """What some pairs of classes mean; a later rule overrides an earlier one."""
+    """Type of change of some pairs of classes; later rules override earlier ones."""
 
     before: tuple[ClassName, ...] = ()
     """Classes or groups on the first date; empty: any."""
     after: tuple[ClassName, ...] = ()
-    """The same on the second date."""
+    """Classes or groups on the second date; empty: any."""
     same: bool = False
-    """Whether pairs of one and the same class are meant too."""
+    """Whether the rule also applies to pairs of equal classes."""
     type: int
-    """One of `types`, or 0: no change."""
+    """Value of one of `types`, or 0: no change."""
 
 
 class TransitionSpec(Spec):
-    """A table that turns pairs of classes into kinds of change."""
+    """A table that assigns a type of change to pairs of classes."""
 
     name: str
     title: str = ""
     classes: tuple[ClassSpec, ...] = ()
-    """Classes that it was made for: a map's classes must be among them by label, or by value without one."""
+    """Classes of the table. The classes of a map must be among them, by label, or by value if unlabelled."""
     types: Annotated[tuple[ClassSpec, ...], Field(min_length=1)]
     groups: dict[str, tuple[ClassName, ...]] = {}
     rules: Annotated[tuple[TransitionRule, ...], Field(min_length=1)]
@@ -73,5 +73,5 @@ class TransitionSpec(Spec):
         known = {0, *(item.value for item in self.types)}
         for rule in self.rules:
             if rule.type not in known:
-                raise ValueError(f"type {rule.type} of a rule is none of types")
+                raise ValueError(f"the type {rule.type} of a rule is not among the types")
         return self

@@ -1,4 +1,4 @@
-"""What describes a scene classifier: the classes that a footprint on the ground holds."""
+"""Description of a scene classifier, a network that gives one score per class for a whole footprint."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ from geoseg.spec.base import ClassSpec, Spec
 from geoseg.spec.models import InputSpec, ModelSpec
 
 WHOLE = 1e-6
-"""Pixels by which a footprint's side may miss a whole number."""
+"""Tolerance, in pixels, of the side of a footprint being a whole number."""
 
 
 class SensorInput(InputSpec):
-    """What a classifier is given of one sensor; `name` is that of the graph's input."""
+    """Input of a classifier from one sensor; `name` is the name of the graph input."""
 
     statistics: Literal["training"] = "training"
-    """Footprints are normalised alike, never each by its own mean and spread."""
+    """All footprints are normalised with the statistics of the training data."""
     resolution: Annotated[float, Field(gt=0)]
-    """Pixel size in m; scenes are brought to it."""
+    """Pixel size in m; scenes are resampled to it."""
 
 
 class ClassifierSpec(Spec):
-    """All that is needed to use a scene classifier rightly.
+    """Description of a scene classifier.
 
-    It looks at a square of `footprint` m and gives one score a class; several may hold, or none.
+    It reads a square of `footprint` m and gives one score per class. Several classes may apply, or none.
     """
 
     name: str
     title: str = ""
     task: str = "scene-classification"
     inputs: Annotated[tuple[SensorInput, ...], Field(min_length=1)]
-    """One a sensor, in the graph's order; a sensor that is missing is given as zeros."""
+    """One input per sensor, in the order of the graph; a missing sensor is filled with zeros."""
     footprint: Annotated[float, Field(gt=0)] = 720.0
-    """Side in m of what it looks at."""
+    """Side of the footprint in m."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=1)]
-    """In output order; there is no background."""
+    """Classes in output order, without background."""
     activation: Literal["none", "sigmoid"] = "none"
-    """What turns the graph's output into scores in 0..1."""
+    """Activation that converts the output of the graph to scores in 0..1."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Of the score from which a class is told."""
+    """Least score of a class that is mapped."""
     fixed_batch: int | None = None
-    """Batch size baked into the graph, where there is one."""
+    """Fixed batch size of the graph, if it has one."""
     weights: Path
     """The ONNX file."""
     sha256: str = ""
-    """Of the weights, hexadecimal; empty: computed on load, not checked."""
+    """SHA-256 of the weights, hexadecimal; empty: computed on load, not checked."""
     output_name: str = ""
-    """Graph output; empty: the first."""
+    """Name of the graph output; empty: the first."""
     licence: str = "unknown"
     source: Literal["bundle", "onnx"] = "bundle"
-    """Where this description was read: a bundle's JSON, or geoseg's key inside the file."""
+    """Source of this description: JSON of a bundle, or metadata of the ONNX file."""
 
-    def side(self, given: SensorInput) -> int:
-        """Return the pixels a side of a footprint in one input."""
-        return round(self.footprint / given.resolution)
+    def side(self, sensor_input: SensorInput) -> int:
+        """Return the side of a footprint in pixels of one input."""
+        return round(self.footprint / sensor_input.resolution)
 
     @model_validator(mode="after")
     def _fits(self) -> ClassifierSpec:
@@ -67,14 +67,14 @@ class ClassifierSpec(Spec):
             side = self.footprint / given.resolution
             if self.side(given) % 4 or abs(side - self.side(given)) > WHOLE or side < 4:
                 raise ValueError(
-                    f"input {given.name}: a footprint has {side:g} pixels of {given.resolution:g} m a side; "
-                    "windows overlap by halves, so that it must be a multiple of 4"
+                    f"input {given.name}: the footprint is {side:g} pixels of {given.resolution:g} m wide; "
+                    "windows overlap by half, so the width must be a multiple of 4"
                 )
         values = [entry.value for entry in self.classes]
         if len(set(values)) < len(values) or min(values) < 1:
-            raise ValueError("the values of classes must differ, and be 1 or more")
+            raise ValueError("the values of the classes must differ, and be 1 or greater")
         return self
 
 
 AnyModel = ModelSpec | ClassifierSpec
-"""What `--model` may name."""
+"""A model that `--model` may name."""

@@ -1,4 +1,4 @@
-"""What describes cloud networks that come with a Python package: the extra `clouds`."""
+"""Cloud networks of a Python package, installed by the extra `clouds`."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from geoseg.spec.models import Activation, ModelBand
 
 
 class CloudNetworkSpec(Spec):
-    """One network of a package."""
+    """A network of a package."""
 
     file: str
-    """The ONNX file, in the package's folder."""
+    """Name of the ONNX file in the folder of the package."""
     sha256: str
-    """Of the file."""
+    """SHA-256 of the file, hexadecimal."""
     atmosphere: Literal["surface", "toa"]
-    """Which reflectance it was trained on; scenes of the other are not given to it."""
+    """Reflectance that it was trained on; it is not used for scenes of the other kind."""
     bands: Annotated[tuple[ModelBand, ...], Field(min_length=1)]
-    """In channel order."""
+    """Bands in channel order."""
 
 
 class CloudSpec(Spec):
-    """The networks of a package, and how they are run."""
+    """The networks of a package and their inference settings."""
 
     name: str
     title: str
     package: str
-    """What is imported."""
+    """Import name of the package."""
     distribution: str
-    """What is installed."""
+    """Distribution name of the package."""
     versions: str
-    """Of the distribution, that hold these files."""
+    """Versions of the distribution that contain these files."""
     extra: str
-    """Of geoseg, that installs it."""
+    """Extra of geoseg that installs it."""
     licence: str
     citation: str
     quality: str
-    """The kind of quality layer (`configs/quality`) that tells what the classes mean."""
+    """Quality layer (`configs/quality`) that defines the codes of the classes."""
     units: Units
     pixel: Annotated[float, Field(gt=0)]
-    """m; scenes are brought near to it."""
+    """Pixel size in m; scenes are averaged to about this size."""
     least: Annotated[int, Field(ge=1)]
-    """Pixels a side of the mask below which a network sees too little around a pixel to be asked unasked."""
+    """Least side of the mask in pixels at which `--clouds auto` uses a network."""
     fill: float = 0.0
     """Value of unobserved pixels after normalisation."""
     tile: Annotated[int, Field(ge=16)]
     overlap: Annotated[int, Field(ge=0)]
     activation: Activation
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
-    """In the order of the output's planes; values are the codes of the mask."""
+    """Classes in the order of the output planes; their values are the codes of the mask."""
     networks: Annotated[tuple[CloudNetworkSpec, ...], Field(min_length=1)]
-    """Best first."""
+    """Networks in order of preference."""

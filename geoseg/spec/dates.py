@@ -1,4 +1,4 @@
-"""Dates as users write them: ISO 8601, down to a year alone."""
+"""Dates in ISO 8601, where month and day may be missing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 Period = tuple[datetime, datetime]
-"""Begin and end of a time in UTC, the end excluded."""
+"""Start and end in UTC; the end is excluded."""
 
 _MONTHS = 12
 
 
 def period_of(text: str) -> Period:
-    """Return the time that a date means: `2018` is the year, `2018-06` the month, `2018-06-01` the day.
+    """Return the period of a date: `2018` is a year, `2018-06` a month, `2018-06-01` a day.
 
-    A time at midnight is taken for its day, since names of products often tell the day alone.
+    A time at midnight counts as the whole day, since product names often contain only the day.
 
     Raises:
-        ValueError: it is no date.
+        ValueError: the text is not a date.
     """
     parts = re.fullmatch(r"(\d{4})(?:-(\d{2}))?", text)
     if parts is not None:
@@ -35,7 +35,7 @@ def period_of(text: str) -> Period:
 
 
 def _as_text(value: object) -> object:
-    """Turn what YAML reads as a date or a number back into text."""
+    """Convert dates and integers, as parsed by YAML, to text."""
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, int) else value
@@ -46,7 +46,7 @@ def _checked(text: str) -> str:
         period_of(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no date: write 2018, 2018-06, 2018-06-01 or 2018-06-01T10:30:00Z"
+            f"{text!r} is not a date; write 2018, 2018-06, 2018-06-01 or 2018-06-01T10:30:00Z"
         ) from None
     return text
 

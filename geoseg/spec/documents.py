@@ -1,4 +1,4 @@
-"""YAML documents become specs; what is wrong is said with its line and the nearest name that exists."""
+"""Parse YAML documents into specs; errors give the line and the most similar valid name."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pydantic_core import ErrorDetails
 
 from geoseg.errors import UsageError
 from geoseg.files.inputs import opened
-from geoseg.spec import Spec
+from geoseg.spec.base import Spec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
 
 def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
-    """Return name and text of a YAML document: a file, or one that is installed with geoseg by its name.
+    """Return name and text of a YAML document: a file, or the name of one installed with geoseg.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the document does not exist or cannot be read.
     """
     path = Path(name_or_path)
     shipped = {
@@ -40,7 +40,7 @@ def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
     except FileNotFoundError:
         near = get_close_matches(name_or_path, shipped, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(shipped))}"
-        raise UsageError(f"{name_or_path}: there is no such config: {hint}") from None
+        raise UsageError(f"{name_or_path}: no such config; {hint}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: cannot be read: it is not UTF-8 text") from error
     except OSError as error:
@@ -51,14 +51,14 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
     """Validate a YAML document.
 
     Args:
-        name: for messages.
+        name: name of the document in messages.
         text: YAML.
-        kind: what it describes.
+        kind: type of the spec.
         changes: values that replace those of the document, by dotted name (`loop.epochs`).
 
     Raises:
-        UsageError: it is not YAML, or a key is unknown, missing or has a value that makes no sense; the
-            message gives the line.
+        UsageError: the text is not YAML, or a key is unknown, missing or invalid; the message gives the
+            line.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -68,7 +68,7 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
         line = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{name}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
     if not isinstance(table, dict):
-        raise UsageError(f"{name}: not a table of names and values")
+        raise UsageError(f"{name}: not a mapping of keys to values")
     for dotted, value in changes.items():
         *outer, last = dotted.split(".")
         inner = table
@@ -82,7 +82,7 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
 
 
 def _explain(name: str, node: yaml.Node | None, kind: type[BaseModel], first: ErrorDetails) -> str:
-    """Say what is wrong, where."""
+    """Return the message of a validation error with its position."""
     place = [part for part in first["loc"] if not (isinstance(part, str) and "[" in part)]
     dotted = ".".join(str(part) for part in place)
     line = _line(node, place)
@@ -98,7 +98,7 @@ def _explain(name: str, node: yaml.Node | None, kind: type[BaseModel], first: Er
 
 
 def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int | None:
-    """Line of a key, from 1; of the innermost that is there."""
+    """Return the line, from 1, of the innermost key of a path that exists."""
     line = None
     for part in place:
         if isinstance(node, yaml.MappingNode):
@@ -116,7 +116,7 @@ def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int | None:
 
 
 def _names(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
-    """Keys that are known at a place of a document."""
+    """Return the valid keys at a path of a document."""
     for part in place:
         if isinstance(part, int):
             continue
@@ -129,7 +129,7 @@ def _names(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """The model inside `tuple[Model, ...]`, `Model | None` and the like."""
+    """Return the model type inside `tuple[Model, ...]`, `Model | None` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) in {tuple, list, Union, UnionType, Annotated}:

@@ -1,4 +1,4 @@
-"""Requests for evaluations: of maps by labels, of a finished map by points, of methane by simulations."""
+"""Requests of evaluate: maps against labels, a finished map against points, methane by simulation."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from geoseg.spec.fields import (
 from geoseg.spec.option import INPUT, OUTPUT, Option
 
 CLASS_RASTER = Option(
-    "A class raster, as --raster OUT.tif writes it.",
+    "A class raster, as written by --raster OUT.tif.",
     metavar="MAP",
     argument=True,
-    missing="no MAP is given; name a class raster, as --raster OUT.tif writes it",
+    missing="no MAP is given; add the path of a class raster, as written by --raster OUT.tif",
 )
 
 
 class MapsRequest(Spec):
-    """A comparison of maps with labels: of networks, or of methods."""
+    """A comparison of maps by networks and methods with labels."""
 
     config: Annotated[
         str,
         Option(
-            "A training's YAML file, or the name of one that comes with geoseg (docs/train.md).",
+            "A training config: a YAML file, or the name of one installed with geoseg (docs/train.md).",
             metavar="CONFIG",
             argument=True,
-            missing="no CONFIG is given; name a training's YAML file",
+            missing="no CONFIG is given; add the path of a training config (YAML)",
         ),
     ]
     data: Data = None
@@ -51,26 +51,28 @@ class MapsRequest(Spec):
     methods: Annotated[
         tuple[str, ...],
         Option(
-            "A classical method, with options in the same quotes: 'sar-vh --threshold -20'. Repeatable; the "
-            "config's baselines come besides.",
+            "A classical method, with its options in the same quotes: 'sar-vh --threshold -20'. "
+            "Repeatable. The baselines of the config are evaluated too.",
             name="method",
             metavar="'NAME [OPTION VALUE]...'",
         ),
     ] = ()
-    on: Annotated[Literal["test", "val", "train", "all"], Option("Part of the split.", panel=INPUT)] = "val"
+    on: Annotated[
+        Literal["test", "val", "train", "all"], Option("Part of the split to evaluate.", panel=INPUT)
+    ] = "val"
     leave_one_out: Annotated[
         bool,
-        Option("Train once for every part of the split (region, run, strip), without it, and judge on it."),
+        Option("For each part of the split (region, run, strip): train without it and evaluate on it."),
     ] = False
     shots: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
-        Option("Train on N windows of the train part, and judge; repeatable.", metavar="N"),
+        Option("Train on N windows of the train part, then evaluate. Repeatable.", metavar="N"),
     ] = ()
     record: Annotated[
         bool,
         Option(
-            "Write score, best method and temperature into the bundle, for flood --method auto. With "
-            "--leave-one-out they are those of the networks trained without a part.",
+            "Write the score, the best method and the temperature into the bundle, for flood --method auto. "
+            "With --leave-one-out they come from the networks trained without a part.",
             panel=OUTPUT,
         ),
     ] = False
@@ -80,45 +82,46 @@ class MapsRequest(Spec):
     @model_validator(mode="after")
     def _one_bundle(self) -> MapsRequest:
         if self.record and len(self.models) != 1:
-            raise ValueError("--record writes into one bundle: give one --model")
+            raise ValueError("--record writes into one bundle; give exactly one --model")
         return self
 
 
 class SampleRequest(Spec):
-    """A sample of a finished map, to be interpreted."""
+    """A stratified sample of a finished map, for interpretation."""
 
     target: Annotated[str, CLASS_RASTER]
     number: Annotated[
         int,
         Field(ge=1),
         Option(
-            "Pixels to draw at random, every class a stratum; the column reference is filled in by people.",
+            "Number of points of the stratified random sample; each class is a stratum. An interpreter "
+            "fills in the column reference.",
             short="-n",
             metavar="N",
-            missing="no number of points is given; say -n N, such as -n 300",
+            missing="no number of points is given; add -n N, such as -n 300",
         ),
     ]
     output: Annotated[
         Path,
         Option(
-            "The file of points: .gpkg or .csv.",
+            "File of points to write: .gpkg or .csv.",
             short="-o",
             metavar="POINTS",
             panel=OUTPUT,
-            missing="no output is named; say -o POINTS.gpkg",
+            missing="no output is given; add -o POINTS.gpkg",
         ),
     ]
     seed: Seed = 0
     min_per_class: Annotated[
         int | None,
         Field(ge=2),
-        Option("Points of rare classes at least.", metavar="N", default="50, or fewer"),
+        Option("Least number of points of each class.", metavar="N", default="50, or fewer"),
     ] = None
     overwrite: Overwrite = False
 
 
 class AreaRequest(Spec):
-    """Accuracy and area of a finished map, estimated from interpreted points."""
+    """An estimate of the accuracy and areas of a finished map from interpreted points."""
 
     target: Annotated[str, CLASS_RASTER]
     sample: Annotated[
@@ -127,18 +130,19 @@ class AreaRequest(Spec):
             "Interpreted points: any vector file, or a .csv with lon and lat.",
             metavar="POINTS",
             argument=True,
-            missing="no POINTS are given; geoseg evaluate sample MAP -n N -o POINTS.gpkg draws them",
+            missing="no POINTS are given; draw them with geoseg evaluate sample MAP -n N -o POINTS.gpkg",
         ),
     ]
     column: Annotated[
-        str, Option("Column of POINTS with class numbers or labels.", metavar="NAME", panel=INPUT)
+        str,
+        Option("Column of POINTS with the reference class, as value or label.", metavar="NAME", panel=INPUT),
     ] = "reference"
     output: Annotated[Path | None, FOLDER] = None
     overwrite: Overwrite = False
 
 
 class MethaneRequest(Spec):
-    """A search for simulated plumes of known rate in scenes."""
+    """A detection test: simulated plumes of known source rate in scenes."""
 
     data: Data = None
     scene: Annotated[tuple[str, ...], SCENE_FILES] = ()
@@ -146,8 +150,8 @@ class MethaneRequest(Spec):
     ground: Annotated[
         tuple[float, ...],
         Option(
-            "Even, bright, simulated ground too, with this noise of the ratio of both bands: 0.01 is 1 %. "
-            "Repeatable.",
+            "Also use a simulated scene of uniform bright ground, with this noise of the ratio of the two "
+            "bands: 0.01 is 1 %. Repeatable.",
             metavar="NOISE",
             panel=INPUT,
         ),
@@ -156,48 +160,50 @@ class MethaneRequest(Spec):
     coregister: Coregister = False
     sun_zenith: SunZenith = None
     view_zenith: ViewZenith = None
-    rates: Annotated[tuple[float, ...], text.reads(text.numbers), Option("Rates.", metavar="T/H,...")] = (
-        2.0,
-        5.0,
-        10.0,
-        20.0,
-    )
+    rates: Annotated[
+        tuple[float, ...], text.reads(text.numbers), Option("Source rates.", metavar="T/H,...")
+    ] = (2.0, 5.0, 10.0, 20.0)
     winds: Annotated[
         tuple[float, ...],
         text.reads(text.numbers),
-        Option("Winds, which the search knows.", metavar="M/S,..."),
+        Option("Wind speeds; the retrieval gets the true wind.", metavar="M/S,..."),
     ] = (3.0,)
     methods: Annotated[
         tuple[Literal["mbmp", "mbsp", "sbmp"], ...],
         text.reads(text.words),
-        Option("Of mbmp, mbsp, sbmp; without reference only mbsp serves.", metavar="NAME,..."),
+        Option("Methods: mbmp, mbsp, sbmp. Without a reference only mbsp is possible.", metavar="NAME,..."),
     ] = ("mbmp", "mbsp")
     places: Annotated[
-        int, Field(ge=1), Option("Sources in each scene, drawn on clear land.", metavar="N")
+        int,
+        Field(ge=1),
+        Option("Number of sources in each scene, at random places on clear land.", metavar="N"),
     ] = 4
     seed: Seed = 0
     wind_from: Annotated[
         float | None,
         Field(ge=0, le=360),
         Option(
-            "Direction that all winds come from.", name="from", metavar="DEG", default="drawn for each place"
+            "Direction from which the wind blows.",
+            name="from",
+            metavar="DEG",
+            default="random for each place",
         ),
     ] = None
     stability: Annotated[
         Literal["A", "B", "C", "D", "E", "F"] | None,
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
         Option(
-            "Pasquill's class of the air, A the most mixed.",
-            default="of a clear morning, by the wind",
+            "Pasquill stability class; A is the most unstable.",
+            default="that of a clear morning at this wind",
             choices=tuple("abcdef"),
         ),
     ] = None
-    age: Annotated[float, Option("How long sources have been on.", metavar="MINUTES")] = 30.0
+    age: Annotated[float, Option("Time since the start of the emission.", metavar="MINUTES")] = 30.0
     extend: Annotated[
         bool,
         Option(
-            "Let absorption go on beyond the end of its table: an upper bound of what is found of large "
-            "plumes. Else it stays at the end: a lower bound."
+            "Extrapolate absorption beyond its table, which gives an upper bound of the detection of large "
+            "plumes. By default it is constant there, which gives a lower bound."
         ),
     ] = False
     output: Annotated[Path | None, FOLDER] = None
@@ -206,7 +212,7 @@ class MethaneRequest(Spec):
     @model_validator(mode="after")
     def _scenes_of_one_kind(self) -> MethaneRequest:
         if self.scene and self.data:
-            raise ValueError("--data FOLDER holds pairs, --scene is one: say one of them")
+            raise ValueError("--data (a folder of pairs) and --scene exclude each other; give one of them")
         if self.reference and not self.scene:
-            raise ValueError("--reference belongs to --scene SCENE")
+            raise ValueError("--reference needs --scene SCENE")
         return self

@@ -13,7 +13,7 @@ from geoseg.spec.option import INPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
 UNUSED = ("raster", "min_area", "fill_holes", "simplify", "tile", "overlap", "tta")
-"""Options of other maps that mean nothing for windows of a fixed size."""
+"""Options of other maps that have no meaning for windows of fixed size."""
 
 
 class FacilitiesSpec(Spec):
@@ -24,7 +24,8 @@ class FacilitiesSpec(Spec):
     model: Annotated[
         str,
         Option(
-            "A scene classifier: a bundle's name or folder, or an ONNX file that says what it needs.",
+            "A scene classifier: name or folder of a bundle, or an ONNX file with a description in its "
+            "metadata.",
             metavar="NAME|PATH",
             common=True,
             suggest="models",
@@ -33,14 +34,16 @@ class FacilitiesSpec(Spec):
     ]
     sensor_input: Annotated[
         str | None,
-        Option("Which of the model's inputs SCENE is.", metavar="NAME", panel=INPUT, default="its first"),
+        Option(
+            "Input of the model that SCENE is used for.", metavar="NAME", panel=INPUT, default="the first"
+        ),
     ] = None
     also: Annotated[
         dict[str, str],
         text.reads(text.named_paths),
         Option(
-            "A scene of another input of the model: naip=FILE. Repeatable; inputs without a scene are given "
-            "as zeros.",
+            "A scene for another input of the model: naip=FILE. Repeatable. Inputs without a scene are "
+            "filled with zeros.",
             metavar="NAME=PATH",
             panel=INPUT,
         ),

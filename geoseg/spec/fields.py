@@ -1,4 +1,4 @@
-"""Options that several requests have: one definition each, so that they mean the same everywhere."""
+"""Options that several requests share, each defined once."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from geoseg.spec import text
 from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option
 
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
-"""What `--device` may be."""
+"""Pattern of the values of `--device`."""
 
 Sensor = Annotated[
     str | None,
     Option(
-        "What recorded the scene, where its files do not tell: sentinel-2-l2a, sentinel-1, landsat-8-l2, "
-        "hls, naip, …",
+        "Sensor of the scene, if the files do not state it: sentinel-2-l2a, sentinel-1, landsat-8-l2, hls, "
+        "naip, …",
         metavar="NAME",
         panel=INPUT,
         suggest="sensors",
     ),
 ]
 
-Coregister = Annotated[bool, Option("Undo the measured shift between the dates.")]
-Polarisation = Annotated[Literal["auto", "vv", "vh"], Option("SAR band to use.")]
+Coregister = Annotated[bool, Option("Correct the measured shift between the two dates.")]
+Polarisation = Annotated[Literal["auto", "vv", "vh"], Option("Polarisation of the SAR band to use.")]
 Speckle = Annotated[Literal["refined-lee", "boxcar", "none"], Option("SAR speckle filter.")]
 Satellite = Annotated[
     str | None,
     Option(
-        "Whose pass-bands count, where the files do not tell: sentinel-2a, sentinel-2b, landsat-8, "
-        "landsat-9; emit, prisma, enmap, aviris.",
+        "Satellite, if the files do not state it; it determines the pass-bands: sentinel-2a, sentinel-2b, "
+        "landsat-8, landsat-9; emit, prisma, enmap, aviris.",
         metavar="NAME",
         panel=INPUT,
         suggest="satellites",
@@ -41,54 +41,59 @@ SunZenith = Annotated[
     float | None,
     Field(ge=0, lt=85),
     Option(
-        "Sun's angle from the vertical, degrees.",
+        "Solar zenith angle in degrees.",
         metavar="DEG",
         panel=INPUT,
-        default="the product's, or by time and place",
+        default="from the product, or computed from time and position",
     ),
 ]
 ViewZenith = Annotated[
     float | None,
     Field(ge=0, lt=70),
-    Option(
-        "View's angle from the vertical, degrees.", metavar="DEG", panel=INPUT, default="the product's, or 0"
-    ),
+    Option("View zenith angle in degrees.", metavar="DEG", panel=INPUT, default="from the product, or 0"),
 ]
 
 THRESHOLD = Option(
-    "Fix the threshold, in the method's own unit; of scene classifiers, the least score.",
+    "Use this threshold, in the unit of the method; for scene classifiers, the least score.",
     metavar="VALUE",
-    default="found from the scene, or the model's",
+    default="found in the scene, or that of the model",
 )
-NO_MODEL = "no model is named; say --model NAME|FOLDER|FILE.onnx (see geoseg models list)"
+NO_MODEL = "no model is given; add --model NAME|FOLDER|FILE.onnx (see geoseg models list)"
 REFERENCE = Option(
-    "The same place on a day without plume; several are averaged. Takes the surface away.",
+    "A scene of the same place without a plume, to remove the signal of the surface. Repeatable: several "
+    "are averaged.",
     metavar="SCENE",
     panel=INPUT,
     common=True,
 )
 
-Overwrite = Annotated[bool, Option("Replace outputs that exist.", panel=OUTPUT, common=True)]
-FOLDER = Option(
-    "The folder to write.", name="output", short="-o", metavar="FOLDER", panel=OUTPUT, common=True
-)
+Overwrite = Annotated[bool, Option("Replace existing output files.", panel=OUTPUT, common=True)]
+FOLDER = Option("Folder to write.", name="output", short="-o", metavar="FOLDER", panel=OUTPUT, common=True)
 
 Tile = Annotated[
     int | None,
     Field(ge=16),
-    Option("Side of a tile in pixels.", metavar="PX", panel=ENGINE, default="the method's or the model's"),
+    Option(
+        "Side of a tile in pixels.", metavar="PX", panel=ENGINE, default="that of the method or the model"
+    ),
 ]
 BatchSize = Annotated[
     int | None,
     Field(ge=1),
     text.reads(text.batch_size),
-    Option("Tiles scored at once.", metavar="auto|N", panel=ENGINE, default="auto", word="auto"),
+    Option(
+        "Number of tiles in one call of the network.",
+        metavar="auto|N",
+        panel=ENGINE,
+        default="auto",
+        word="auto",
+    ),
 ]
 Device = Annotated[
     str,
     Field(pattern=DEVICE),
     Option(
-        "Where networks run; cuda alone: all GPUs. What is asked for is used or refused.",
+        "Device that runs networks; cuda: all GPUs. If the device is not usable, the command fails.",
         metavar="auto|cpu|cuda:N",
         panel=ENGINE,
         suggest="devices",
@@ -97,16 +102,19 @@ Device = Annotated[
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16", "int8"],
     Option(
-        "Arithmetic of networks. auto: the fastest that agrees with fp32 on tiles of the scene.", panel=ENGINE
+        "Number format of networks. auto: the fastest that agrees with fp32 on tiles of the scene.",
+        panel=ENGINE,
     ),
 ]
-Threads = Annotated[int | None, Field(ge=1), Option("Threads.", metavar="N", panel=ENGINE, default="all")]
+Threads = Annotated[
+    int | None, Field(ge=1), Option("Number of threads.", metavar="N", panel=ENGINE, default="all")
+]
 
 Data = Annotated[
     Path | None,
     Option(
-        "Where the labelled set lies, instead of the config's data.root; of evaluate methane, pairs of "
-        "scenes.",
+        "Folder of the labelled data set, in place of data.root in the config; for evaluate methane, folder "
+        "of pairs of scenes.",
         metavar="FOLDER",
         panel=INPUT,
     ),
@@ -115,21 +123,21 @@ Settings = Annotated[
     dict[str, object],
     text.reads(text.settings),
     Option(
-        "Change a value of the config by its dotted name: loop.epochs=20. Repeatable.",
+        "Set a value of the config by its dotted name: loop.epochs=20. Repeatable.",
         name="set",
         metavar="KEY=VALUE",
         panel=INPUT,
     ),
 ]
 SCENE_FILES = Option(
-    "A scene: a folder of band files, a product, or files (repeatable). Where simulated plumes go; for "
-    "tensorrt, on whose tiles less than float32 is calibrated and proved.",
+    "A scene: a folder of band files, a product, or files (repeatable). evaluate methane adds simulated "
+    "plumes to it; export --to tensorrt calibrates and checks reduced precision on its tiles.",
     name="scene",
     metavar="SCENE",
     panel=INPUT,
 )
-Seed = Annotated[int, Field(ge=0), Option("The same seed makes the same random choices.", metavar="S")]
+Seed = Annotated[int, Field(ge=0), Option("Seed of the random numbers.", metavar="S")]
 Models = Annotated[
     tuple[str, ...],
-    Option("A bundle or ONNX file; repeatable.", name="model", metavar="NAME|PATH", suggest="models"),
+    Option("A bundle or an ONNX file. Repeatable.", name="model", metavar="NAME|PATH", suggest="models"),
 ]

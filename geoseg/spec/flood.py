@@ -22,8 +22,8 @@ class FloodSpec(Spec):
     before: Annotated[
         tuple[SceneSpec, ...],
         Option(
-            "An earlier scene (a file or folder); what is water in both is permanent. Repeatable: several "
-            "make the z-score method possible.",
+            "An earlier scene (file or folder): water in both scenes is permanent water. Repeatable; the "
+            "method zscore needs two or more.",
             metavar="SCENE",
             common=True,
         ),
@@ -31,8 +31,8 @@ class FloodSpec(Spec):
     method: Annotated[
         str,
         Option(
-            "How water is mapped. auto takes a network where evidence shows that it is better; classical "
-            "never takes one. docs/flood.md describes all.",
+            "Method that maps water. auto: a network if its evaluation shows that it is better than all "
+            "methods; classical: never a network. See docs/flood.md.",
             metavar="NAME",
             common=True,
             suggest="water-methods",
@@ -40,14 +40,15 @@ class FloodSpec(Spec):
     ] = "auto"
     threshold: Annotated[float | None, THRESHOLD] = None
     thresholding: Annotated[
-        Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"], Option("How the threshold is found.")
+        Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"],
+        Option("Method that finds the threshold."),
     ] = "auto"
     polarisation: Polarisation = "auto"
     speckle: Speckle = "refined-lee"
     model: Annotated[
         str | None,
         Option(
-            "A network instead of a method: a bundle's name or folder, or an ONNX file.",
+            "A network in place of a method: name or folder of a bundle, or an ONNX file.",
             metavar="NAME|PATH",
             common=True,
             suggest="models",
@@ -56,8 +57,8 @@ class FloodSpec(Spec):
     permanent_water: Annotated[
         Path | None,
         Option(
-            "Known water: mapped water inside it is not flood. Polygons, a 0/1 mask, or a raster of a "
-            "product known by name (JRC Global Surface Water, ESA WorldCover, OPERA DSWx, …).",
+            "Permanent water: polygons, a 0/1 mask, or a raster of a known product (JRC Global Surface "
+            "Water, ESA WorldCover, OPERA DSWx, …). Water inside it is not flood.",
             metavar="FILE",
             common=True,
         ),
@@ -67,20 +68,24 @@ class FloodSpec(Spec):
         Field(min_length=1),
         text.reads(text.numbers),
         Option(
-            "Which values of --permanent-water mean permanent water.",
+            "Values of --permanent-water that mean permanent water.",
             metavar="A,B,…",
-            default="those of its product",
+            default="those of the product",
         ),
     ] = None
     permanent_above: Annotated[
         float | None,
         Option(
-            "Greater values of --permanent-water mean permanent water, such as percent of the time.",
+            "Values of --permanent-water above this limit mean permanent water, for example percent of time.",
             metavar="LIMIT",
-            default="as its product defines",
+            default="that of the product",
         ),
     ] = None
-    hand: Annotated[Path | None, Option("Height above nearest drainage in m.", metavar="FILE")] = None
-    max_hand: Annotated[float, Option("Drop water higher than this above the drainage.", metavar="M")] = 15.0
-    slope: Annotated[Path | None, Option("Slope of the ground in degrees.", metavar="FILE")] = None
-    max_slope: Annotated[float, Option("Drop water on steeper ground.", metavar="DEG")] = 5.0
+    hand: Annotated[
+        Path | None, Option("Raster of the height above nearest drainage (HAND) in m.", metavar="FILE")
+    ] = None
+    max_hand: Annotated[
+        float, Option("Remove water that is higher than this above the drainage.", metavar="M")
+    ] = 15.0
+    slope: Annotated[Path | None, Option("Raster of the terrain slope in degrees.", metavar="FILE")] = None
+    max_slope: Annotated[float, Option("Remove water on steeper slopes.", metavar="DEG")] = 5.0

@@ -1,4 +1,4 @@
-"""The order of axes of a network's input and output: channels first, channels last, or another."""
+"""Order of the axes of the input and output of a network: channels first, channels last, or another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 Axis = Literal["batch", "channel", "height", "width"]
 
 CHANNELS_FIRST: tuple[Axis, Axis, Axis, Axis] = ("batch", "channel", "height", "width")
-"""The order inside geoseg."""
+"""Order of axes inside geoseg."""
 
 CHANNELS_LAST: tuple[Axis, Axis, Axis, Axis] = ("batch", "height", "width", "channel")
 
@@ -25,15 +25,15 @@ NAMES: Mapping[str, Axis] = MappingProxyType(
         **dict.fromkeys(("width", "column", "columns", "x", "w"), "width"),
     }
 )
-"""What others call the axes in `dim_order`. MLM recommends `batch channel height width class score` and
-allows any name (github.com/stac-extensions/mlm, Dimension Order)."""
+"""Axis by its name in `dim_order` of model descriptions. MLM recommends `batch channel height width class
+score` and allows any name (github.com/stac-extensions/mlm, Dimension Order)."""
 
 Size = TypeVar("Size")
 
 
 def _is_permutation(order: tuple[Axis, ...]) -> tuple[Axis, ...]:
     if set(order) != set(CHANNELS_FIRST) or order[0] != "batch":
-        raise ValueError(f"{list(order)} does not order {list(CHANNELS_FIRST)} with the batch first")
+        raise ValueError(f"{list(order)} is not an order of {list(CHANNELS_FIRST)} with batch first")
     return order
 
 
@@ -41,7 +41,7 @@ DimOrder = Annotated[tuple[Axis, Axis, Axis, Axis], AfterValidator(_is_permutati
 
 
 def dim_order(names: Sequence[str]) -> tuple[Axis, Axis, Axis, Axis] | None:
-    """Return the order of axes that a description names; None: not those of images with the batch first."""
+    """Return the order of the named axes; None if they are not the axes of images with batch first."""
     axes = tuple(NAMES.get(name.lower()) for name in names)
     if len(axes) != 4 or axes[0] != "batch" or set(axes) != set(CHANNELS_FIRST):
         return None
@@ -50,24 +50,24 @@ def dim_order(names: Sequence[str]) -> tuple[Axis, Axis, Axis, Axis] | None:
 
 
 def channels_first(sizes: Sequence[Size], order: Sequence[Axis]) -> tuple[Size, Size, Size, Size]:
-    """Return the sizes of a graph's axes in the order batch, channel, height, width."""
+    """Reorder the axis sizes of a graph to batch, channel, height, width."""
     batch, channel, height, width = (sizes[order.index(axis)] for axis in CHANNELS_FIRST)
     return batch, channel, height, width
 
 
 def as_ordered(sizes: Sequence[Size], order: Sequence[Axis]) -> tuple[Size, Size, Size, Size]:
-    """Return sizes that stand as batch, channel, height, width in a graph's order."""
+    """Reorder axis sizes from batch, channel, height, width to the order of a graph."""
     first, second, third, fourth = (sizes[CHANNELS_FIRST.index(axis)] for axis in order)
     return first, second, third, fourth
 
 
 def to_graph(order: Sequence[Axis]) -> tuple[int, int, int, int]:
-    """Return the axes by which an array (N, C, H, W) is transposed to a graph's order."""
+    """Return the axes that transpose an array (N, C, H, W) to the order of a graph."""
     first, second, third, fourth = (CHANNELS_FIRST.index(axis) for axis in order)
     return first, second, third, fourth
 
 
 def from_graph(order: Sequence[Axis]) -> tuple[int, int, int, int]:
-    """Return the axes by which an array in a graph's order is transposed to (N, C, H, W)."""
+    """Return the axes that transpose an array in the order of a graph to (N, C, H, W)."""
     first, second, third, fourth = (order.index(axis) for axis in CHANNELS_FIRST)
     return first, second, third, fourth

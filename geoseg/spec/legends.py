@@ -1,4 +1,4 @@
-"""What describes the classes of a published map product."""
+"""Legends of published map products."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from geoseg.spec.base import ClassSpec, Spec
 
 
 class UnobservedSpec(Spec):
-    """A code that is no class."""
+    """A code that means: not observed."""
 
     value: int
     label: str
 
 
 class LegendSpec(Spec):
-    """Codes, names and colours of a product that people compare from year to year."""
+    """Codes, labels and colours of the classes of a map product."""
 
     name: str
     title: str
     file_patterns: tuple[str, ...]
-    """Regular expressions on file names, titles in tags and bands' descriptions that give the product away;
-    without regard to case. A group `year` is the year mapped, a group `version` that of the algorithm."""
+    """Regular expressions, ignoring case, for file names, titles in tags and band descriptions of the
+    product. The group `year` is the mapped year, the group `version` the version of the algorithm."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
     unobserved: tuple[UnobservedSpec, ...] = ()
-    """Codes that are no class, such as fill and clouds."""
+    """Codes of pixels without a class, such as fill and clouds."""
     versions_differ: str = ""
-    """What to know where two maps are of different versions."""
+    """Text of the warning if two maps have different versions."""
     source: str
-    """Where codes and colours come from."""
+    """Source of codes and colours."""
 
     @field_validator("file_patterns")
     @classmethod
@@ -41,6 +41,6 @@ class LegendSpec(Spec):
         return patterns
 
     def match(self, text: str) -> re.Match[str] | None:
-        """Find the product's name in a file name or title."""
+        """Search a file name or title for the product."""
         found = (re.search(pattern, text, re.IGNORECASE) for pattern in self.file_patterns)
         return next((match for match in found if match), None)

@@ -1,4 +1,4 @@
-"""What describes a network, and how well it did."""
+"""Description of a segmentation network, and its evaluation."""
 
 from __future__ import annotations
 
@@ -19,46 +19,47 @@ Architecture = Literal[
 ]  # fmt: skip
 
 STRIDES = {"fc-ef": 16, "fc-siam-conc": 16, "fc-siam-diff": 16, "bit": 8, "changeformer": 32, "changevit": 16}
-"""Architectures that compare two dates, and how many pixels a side their coarsest features stand for."""
+"""Stride, in pixels, of the coarsest features of the architectures that compare two dates."""
 
 TWO_DATES = frozenset(STRIDES)
-"""Architectures that compare two dates; the others take two dates only as one image."""
+"""Architectures that compare two dates; others take two dates as the channels of one image."""
 
 
 class ModelBand(Spec):
     """One input channel of a model."""
 
     name: str
-    """Common name; a change model's second date is written `after:red`."""
+    """Common name; `after:red` is a band of the second date of a change model."""
     mean: float = 0.0
-    """Of the model's training pixels, in model units (after `ModelSpec.scale`)."""
+    """Mean of the training pixels, in model units (after `ModelSpec.scale`)."""
     std: Annotated[float, Field(gt=0)] = 1.0
+    """Standard deviation of the training pixels, in model units."""
 
 
 class NetworkSpec(Spec):
-    """A network, and what is computed from its bands before it."""
+    """Architecture of a network, and the features computed from its bands."""
 
     architecture: Architecture = "unet"
     encoder: str = "resnet18"
-    """Name of an encoder of segmentation-models-pytorch; those of timm are `tu-NAME`. Of `changevit`, a plain
-    transformer of timm with patches of 16; `fc-…` have none."""
+    """Name of an encoder of segmentation-models-pytorch; `tu-NAME` is an encoder of timm. `changevit` needs a
+    plain transformer of timm with patches of 16 pixels; `fc-…` have no separate encoder."""
     depth: Annotated[int, Field(ge=3, le=5)] = 5
-    """Stages of the encoder; fewer see less far and weigh less."""
+    """Number of encoder stages; fewer stages have a smaller receptive field and fewer weights."""
     decoder_channels: tuple[int, ...] = ()
-    """Of U-Nets, from coarse to fine; empty: the library's own."""
+    """Decoder channels of U-Nets, from coarse to fine; empty: the defaults of the library."""
     reduce: Literal[1, 2, 4] = 1
-    """Pixels a side that are averaged before the network, whose scores are interpolated back: sees farther
-    and costs a quarter, where edges are vaguer than pixels anyway."""
+    """Factor by which the input is averaged before the network; the scores are interpolated back. 2 doubles
+    the receptive field at a quarter of the cost, for classes whose edges are not sharp at pixel size."""
     pretrained: str | None = None
-    """Name of the encoder's weights (`imagenet`), which are fetched; None: random."""
+    """Name of the pretrained weights of the encoder (`imagenet`), which are downloaded; None: random."""
     features: Literal["none", "water-indices", "backscatter", "two-dates", "differences"] = "none"
-    """Physics beside the bands: `geoseg.models.networks.physics` describes each."""
+    """Additional input features, described in `geoseg.models.networks.physics`."""
     prior: bool = False
-    """Whether the features' own score of water is what the network corrects, and where it starts."""
+    """Whether the network learns a correction to the water score of the features."""
 
     @property
     def fixed_size(self) -> bool:
-        """Whether an exported graph takes tiles of one size only: position tables are baked in."""
+        """Whether an exported graph accepts one tile size only, because it has fixed position embeddings."""
         return self.architecture == "changevit"
 
     @model_validator(mode="after")
@@ -66,125 +67,127 @@ class NetworkSpec(Spec):
         if self.architecture not in TWO_DATES:
             return self
         if self.features != "none" or self.prior:
-            raise ValueError(
-                f"{self.architecture} compares the bands themselves: leave features and prior out"
-            )
+            raise ValueError(f"{self.architecture} compares the bands directly; remove features and prior")
         if self.depth != 5 or self.decoder_channels:
             raise ValueError(
-                f"{self.architecture} has its own depth and decoder: leave depth and decoder_channels out"
+                f"{self.architecture} has a fixed depth and decoder; remove depth and decoder_channels"
             )
         plain = NetworkSpec.model_fields["encoder"].default
         if self.architecture.startswith("fc-") and (self.encoder != plain or self.pretrained):
-            raise ValueError(f"{self.architecture} has its own encoder: leave encoder and pretrained out")
+            raise ValueError(f"{self.architecture} has a fixed encoder; remove encoder and pretrained")
         if self.architecture == "changevit" and self.encoder == plain:
             raise ValueError(
-                "changevit needs a plain transformer with patches of 16 as encoder: tu-vit_tiny_patch16_224"
+                "changevit needs a plain transformer with patches of 16 pixels as encoder, such as "
+                "tu-vit_tiny_patch16_224"
             )
         return self
 
     @property
     def stride(self) -> int:
-        """Pixels a side of its input that its coarsest features stand for."""
+        """Stride of the coarsest features in input pixels."""
         return STRIDES.get(self.architecture, 1 << self.depth) * self.reduce
 
     @property
     def multiple(self) -> int:
-        """What sides of its input must be multiples of."""
+        """Number that the sides of the input must be multiples of."""
         return max(32, self.stride)
 
 
 class Evidence(Spec):
-    """How a network did on labelled data not trained on, beside the best method without weights."""
+    """Scores of a network and of the best classical method on labelled data that it was not trained on."""
 
     data: str
-    """What it was tried on, in words."""
+    """Description of the data set."""
     units: Units
-    """Of the scenes it was tried on: evidence for these only."""
+    """Units of the evaluated scenes; the scores apply to such scenes only."""
     chips: Annotated[int, Field(ge=1)]
     score: float
     """IoU of class 1 over all pixels (two classes), or the mean IoU."""
     interval: tuple[float, float]
     """95 % bootstrap interval over chips."""
     rival: str = ""
-    """The best classical method there; empty: none was tried."""
+    """Best classical method on the same data; empty: none was evaluated."""
     rival_score: float = 0.0
+    """Score of `rival`."""
     gain: tuple[float, float] = (0.0, 0.0)
-    """95 % interval of the score less the rival's, over the same draws of chips."""
+    """95 % bootstrap interval of score minus `rival_score`, with the same resampled chips for both."""
 
     @property
     def convinces(self) -> bool:
-        """Whether the network did better than any method, beyond what the choice of chips explains."""
+        """Whether the network is better than the best method at the 95 % level."""
         return bool(self.rival) and self.gain[0] > 0
 
 
 class InputSpec(Spec):
-    """What a network is given of one scene, and how its pixels become that."""
+    """Input of a network from one scene: bands and normalization."""
 
     name: str
-    """What people call it."""
+    """Name for people."""
     bands: Annotated[tuple[ModelBand, ...], Field(min_length=1)]
-    """In channel order."""
+    """Bands in channel order."""
     units: Units
-    """Physical units that the input is made from."""
+    """Physical unit of the bands before `scale`."""
     atmosphere: Atmosphere | None = None
-    """Which reflectance it was trained on; None: not said, so that a scene's is used as it is."""
+    """Reflectance that it was trained on; None: unknown, the reflectance of the scene is used unchanged."""
     scale: float = 1.0
-    """Model units = physical * scale (10000 for a network trained on reflectance x 10000)."""
+    """Model units = physical values * scale (10000 for a network trained on reflectance x 10000)."""
     clip: tuple[float, float] | None = None
     """Limits in model units, applied before mean and std."""
     fill: float = 0.0
     """Value of unobserved pixels after normalisation."""
     statistics: Literal["training", "scene"] = "training"
-    """Whether `mean` and `std` are those of the training pixels, or are measured on each scene as a whole."""
+    """Source of mean and standard deviation: the training pixels, or each scene as a whole."""
     statistics_known: bool = True
-    """False: mean and std say nothing of training data, so the scene's range cannot be judged."""
+    """False: mean and std are not statistics of training data, so the value range of a scene is not
+    checked."""
     resolution: float | None = None
-    """Pixel size in m that it was trained at."""
+    """Pixel size of the training data in m; None: any."""
     dim_order: DimOrder = CHANNELS_FIRST
-    """Order of the axes of the graph's input."""
+    """Order of the axes of the graph input."""
 
 
 class ModelSpec(InputSpec):
-    """All that is needed to use a segmentation network rightly."""
+    """Description of a segmentation network."""
 
     title: str = ""
     task: str = "segmentation"
     tile: Annotated[int, Field(ge=16)] = 512
     overlap: Annotated[int, Field(ge=0)] = 64
     multiple: Annotated[int, Field(ge=1)] = 32
-    """Tile sizes must be a multiple of this."""
+    """Number of pixels that tile sizes must be multiples of."""
     fixed_tile: bool = False
-    """Whether the graph accepts `tile` only."""
+    """Whether the graph accepts only the size `tile`."""
     fixed_batch: int | None = None
-    """Batch size baked into the graph, where there is one."""
+    """Fixed batch size of the graph, if it has one."""
     activation: Activation = "softmax"
-    """What turns the graph's output into scores in 0..1."""
+    """Activation that converts the output of the graph to scores in 0..1."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    """Logits are divided by it before the activation, so that scores are the shares they claim to be."""
+    """Divisor of the logits before the activation, which calibrates the scores."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Of one-plane sigmoid models: a pixel is class 1 above it."""
+    """Score above which a pixel of a one-plane sigmoid model has class 1."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
-    """The background first, where there is one. A one-plane model lists two: its plane scores the second."""
+    """Classes; the background is the first, if there is one. A one-plane model has two classes; its plane is
+    the score of the second."""
     background: int | None = 0
-    """Value of the class that gets no polygons; None, or a value that no class has: all of them get some."""
+    """Value of the class without polygons. None, or a value that no class has: all classes get polygons."""
     nodata: int | None = None
-    """Value of a class by which the network says that nothing was observed; None: it has none."""
+    """Value of the class that means: not observed. None: there is no such class."""
     planes: tuple[int, ...] = ()
-    """Which of the graph's output planes is that of each class; empty: they stand in this order."""
+    """Index of the output plane of each class; empty: 0, 1, 2, …"""
     weights: Path
     """The ONNX file."""
     sha256: str = ""
-    """Of the weights, hexadecimal; empty: computed on load, not checked."""
+    """SHA-256 of the weights, hexadecimal; empty: computed on load, not checked."""
     input_name: str = ""
-    """Graph input; empty: the only one."""
+    """Name of the graph input; empty: the only one."""
     output_name: str = ""
-    """Graph output; empty: the first."""
+    """Name of the graph output; empty: the first."""
     output_dim_order: DimOrder = CHANNELS_FIRST
-    """Order of the axes of the graph's output."""
+    """Order of the axes of the graph output."""
     licence: str = "unknown"
     evidence: Evidence | None = None
     source: Literal["bundle", "onnx", "deepness"] = "bundle"
-    """Where this description was read: a bundle's JSON, geoseg's or Deepness's keys inside the file."""
+    """Source of this description: JSON of a bundle, or metadata of geoseg or Deepness in the ONNX file."""
 
     @model_validator(mode="after")
     def _tile_fits(self) -> ModelSpec:
@@ -198,12 +201,14 @@ class ModelSpec(InputSpec):
         if len(set(values)) < len(values):
             raise ValueError(f"two classes have the same value: {', '.join(map(str, values))}")
         if self.background in values[1:]:
-            raise ValueError(f"the background, class {self.background}, is not the first of the classes")
+            raise ValueError(f"the background, class {self.background}, is not the first class")
         if self.planes and sorted(self.planes) != list(range(len(values))):
-            raise ValueError(f"planes {self.planes} do not name each of {len(values)} output planes once")
+            raise ValueError(
+                f"planes {self.planes} do not contain each of the {len(values)} output planes once"
+            )
         return self
 
     @property
     def has_background(self) -> bool:
-        """Whether the first class is one that gets no polygons."""
+        """Whether the first class is the background, which gets no polygons."""
         return self.background is not None and self.background == self.classes[0].value

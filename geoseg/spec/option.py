@@ -1,4 +1,4 @@
-"""How a field of a request is written as an option: on a command line, in a file, in a form."""
+"""Metadata of a request field: how the field appears as an option on a command line and in a file."""
 
 from __future__ import annotations
 
@@ -13,60 +13,57 @@ ENGINE = "Engine"
 REPORTING = "Reporting"
 
 PANELS = (COMMON, INPUT, METHOD, OUTPUT, CLEANING, ENGINE, REPORTING)
-"""Groups of options, in the order of the help."""
+"""Panels of `--help`, in order."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """The option of a field; it stands in the field's `Annotated` metadata.
+    """Option of a request field, stored in the field's `Annotated` metadata.
 
-    On a field that holds a `SceneSpec`, or several, the option's value names the scene by its path.
+    On a field of type `SceneSpec`, or of several, the option's value is the path of the scene.
     """
 
     help: str
     """One or two sentences; also the field's `description`."""
     _: KW_ONLY
     name: str = ""
-    """The long option without its dashes; empty: the field's name."""
+    """Long option without dashes; empty: the name of the field."""
     metavar: str = ""
-    """How the value is written; empty: the choices, or nothing for a flag."""
+    """Placeholder of the value in `--help`; empty: the choices, or nothing for a flag."""
     panel: str = METHOD
-    """Group of the help."""
+    """Panel of `--help`."""
     common: bool = False
-    """Whether it is listed among the common options, before all panels."""
+    """Whether `--help` lists it among the common options, before the panels."""
     short: str = ""
     """Short flag, such as `-o`."""
     argument: bool = False
-    """Whether the command line takes it by position."""
+    """Whether it is a positional argument of the command line."""
     default: str = ""
-    """What happens without it, in words; empty: the field's default."""
+    """Description of the default; empty: the default value of the field."""
     word: str = ""
-    """How the value None is written, where it has a word."""
+    """Text that stands for the value None in files, such as `auto`; empty: none."""
     missing: str = ""
-    """What is said where it is required and not given; empty: a general text."""
+    """Error message if a required option is missing; empty: a general message."""
     choices: tuple[str, ...] = ()
-    """Further values than those of a `Literal`: synonyms."""
+    """Accepted synonyms that the `Literal` of the field does not list."""
     suggest: str = ""
-    """Kind of names that a shell completes: `sensors`, `models`, …"""
+    """Kind of names that the shell completes: a key of `SUGGESTIONS` in `geoseg.cli.completion`."""
     own: bool = False
-    """In a scene: whether scenes beside it do not share the value."""
+    """In a `SceneSpec`: whether each scene of the request has its own value."""
     prefix: str = ""
-    """Of a scene beside another: entries of `--band` that begin so are of this scene."""
+    """Of a further scene: prefix of the `--band` entries that belong to this scene."""
 
     @property
     def group(self) -> str:
-        """Group of the help."""
+        """Panel that `--help` lists it in."""
         return COMMON if self.common else self.panel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """Which options of a nested model a command line offers; files of options know all of them."""
+    """Options of a nested model that the command line has; a `--config` file may set all of them."""
 
     only: tuple[str, ...] = ()
-    """Names of fields; empty: all."""
+    """Field names; empty: all."""
     without: tuple[str, ...] = ()
-
-    def has(self, name: str) -> bool:
-        """Whether a field is offered."""
-        return name not in self.without and (not self.only or name in self.only)
+    """Field names that are left out."""

@@ -1,4 +1,4 @@
-"""Sensors, layers, map products, cloud networks, satellites and tasks: YAML of `geoseg.configs` as specs."""
+"""Read the YAML files of `geoseg.configs`: sensors, layers, products, networks, satellites and tasks."""
 
 from __future__ import annotations
 
@@ -12,20 +12,9 @@ from typing import TypeVar
 import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from geoseg import spec
 from geoseg.errors import UsageError
-from geoseg.spec import (
-    AuxiliarySpec,
-    CloudSpec,
-    LegendSpec,
-    PolygonsSpec,
-    QualitySpec,
-    ReferenceSpec,
-    SatelliteSpec,
-    SensorSpec,
-    Spec,
-    TaskSpec,
-    TerrainSpec,
-)
+from geoseg.spec.base import Spec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 _TABLE = TypeAdapter(dict[str, JsonValue])
@@ -33,7 +22,7 @@ _TABLE = TypeAdapter(dict[str, JsonValue])
 
 @cache
 def _table(folder: str, stem: str) -> dict[str, JsonValue]:
-    """Return one YAML file as a table, on top of the one that its key `like` names."""
+    """Return one YAML file as a table, with missing keys from the file that its key `like` names."""
     path = files("geoseg.configs").joinpath(folder, f"{stem}.yaml")
     try:
         table = _TABLE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -52,34 +41,34 @@ def _load(folder: str, stem: str, kind: type[AnySpec]) -> AnySpec:
 
 
 def _stems(folder: str) -> list[str]:
-    """Names of all presets in a folder, sorted."""
+    """Return the names of all presets in a folder, sorted."""
     found = files("geoseg.configs").joinpath(folder).iterdir()
     return sorted(item.name.removesuffix(".yaml") for item in found if item.name.endswith(".yaml"))
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Name the nearest presets, or all where none is near."""
+    """Return an error that names similar presets, or all presets if none is similar."""
     names = sorted(known)
     near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-    return UsageError(f"no {kind} is called {name!r}: {hint}")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}"
+    return UsageError(f"unknown {kind} {name!r}; {hint}")
 
 
 @cache
-def sensors() -> Mapping[str, SensorSpec]:
+def sensors() -> Mapping[str, spec.SensorSpec]:
     """Return every sensor by name.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("sensors", stem, SensorSpec) for stem in _stems("sensors")})
+    return MappingProxyType({stem: _load("sensors", stem, spec.SensorSpec) for stem in _stems("sensors")})
 
 
-def sensor(name: str) -> SensorSpec:
-    """Return a sensor by the name that `--sensor` takes, without regard to case.
+def sensor(name: str) -> spec.SensorSpec:
+    """Return a sensor by its `--sensor` name, ignoring case.
 
     Raises:
-        UsageError: there is none of that name; the message names the nearest.
+        UsageError: the name is unknown; the message names similar ones.
     """
     found = sensors().get(name.lower())
     if found is None:
@@ -88,20 +77,22 @@ def sensor(name: str) -> SensorSpec:
 
 
 @cache
-def satellites() -> Mapping[str, SatelliteSpec]:
-    """Return every satellite whose methane columns geoseg knows to compute, by name.
+def satellites() -> Mapping[str, spec.SatelliteSpec]:
+    """Return every satellite whose methane columns can be computed, by name.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("satellites", stem, SatelliteSpec) for stem in _stems("satellites")})
+    return MappingProxyType(
+        {stem: _load("satellites", stem, spec.SatelliteSpec) for stem in _stems("satellites")}
+    )
 
 
-def satellite(name: str) -> SatelliteSpec:
-    """Return a satellite by the name that `--satellite` takes, without regard to case.
+def satellite(name: str) -> spec.SatelliteSpec:
+    """Return a satellite by its `--satellite` name, ignoring case.
 
     Raises:
-        UsageError: there is none of that name; the message names the nearest.
+        UsageError: the name is unknown; the message names similar ones.
     """
     found = satellites().get(name.lower())
     if found is None:
@@ -110,86 +101,90 @@ def satellite(name: str) -> SatelliteSpec:
 
 
 @cache
-def legends() -> Mapping[str, LegendSpec]:
-    """Return the classes of every known map product by name.
+def legends() -> Mapping[str, spec.LegendSpec]:
+    """Return the legend of every known map product by name.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("classes", stem, LegendSpec) for stem in _stems("classes")})
+    return MappingProxyType({stem: _load("classes", stem, spec.LegendSpec) for stem in _stems("classes")})
 
 
 @cache
-def quality_layers() -> Mapping[str, QualitySpec]:
+def quality_layers() -> Mapping[str, spec.QualitySpec]:
     """Return every kind of quality layer by name.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("quality", stem, QualitySpec) for stem in _stems("quality")})
+    return MappingProxyType({stem: _load("quality", stem, spec.QualitySpec) for stem in _stems("quality")})
 
 
 @cache
-def cloud_networks() -> tuple[CloudSpec, ...]:
-    """Return the packages of cloud networks that are known, whether installed or not.
+def cloud_networks() -> tuple[spec.CloudSpec, ...]:
+    """Return the known packages of cloud networks, installed or not.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return tuple(_load("clouds", stem, CloudSpec) for stem in _stems("clouds"))
+    return tuple(_load("clouds", stem, spec.CloudSpec) for stem in _stems("clouds"))
 
 
 @cache
-def auxiliary_layers() -> Mapping[str, AuxiliarySpec]:
-    """Return the auxiliary layers of all providers' products by provider.
+def auxiliary_layers() -> Mapping[str, spec.AuxiliarySpec]:
+    """Return the auxiliary layers of products by provider.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("auxiliary", stem, AuxiliarySpec) for stem in _stems("auxiliary")})
+    return MappingProxyType(
+        {stem: _load("auxiliary", stem, spec.AuxiliarySpec) for stem in _stems("auxiliary")}
+    )
 
 
 @cache
-def task(name: str) -> TaskSpec:
+def task(name: str) -> spec.TaskSpec:
     """Return a task's classes and defaults.
 
     Raises:
-        UsageError: there is none of that name, or its preset is not valid.
+        UsageError: the name is unknown, or its preset is not valid.
     """
     known = _stems("tasks")
     if name not in known:
         raise _unknown("task", name, known)
-    return _load("tasks", name, TaskSpec)
+    return _load("tasks", name, spec.TaskSpec)
 
 
 @cache
-def water_products() -> Mapping[str, ReferenceSpec]:
-    """Return every known product of water, by the name of its file.
+def water_products() -> Mapping[str, spec.ReferenceSpec]:
+    """Return every known product of permanent water by the name of its preset.
 
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("references", stem, ReferenceSpec) for stem in _stems("references")})
+    return MappingProxyType(
+        {stem: _load("references", stem, spec.ReferenceSpec) for stem in _stems("references")}
+    )
 
 
 @cache
-def water_polygons() -> PolygonsSpec:
-    """Return how polygons of water are read.
+def water_polygons() -> spec.PolygonsSpec:
+    """Return the rules for reading polygons of water.
 
     Raises:
         UsageError: the preset is not valid.
     """
-    return _load("polygons", "water", PolygonsSpec)
+    return _load("polygons", "water", spec.PolygonsSpec)
 
 
 @cache
-def terrain(name: str) -> TerrainSpec:
-    """Return a layer of terrain: `hand` or `slope`.
+def terrain(name: str) -> spec.TerrainSpec:
+    """Return the description of a terrain layer: `hand` or `slope`.
 
     Raises:
-        UsageError: there is none of that name, or its preset is not valid.
+        UsageError: the name is unknown, or its preset is not valid.
     """
     known = _stems("terrain")
     if name not in known:
-        raise _unknown("layer of terrain", name, known)
-    return _load("terrain", name, TerrainSpec)
+        raise _unknown("terrain layer", name, known)
+    return _load("terrain", name, spec.TerrainSpec)

@@ -1,4 +1,4 @@
-"""What describes a quality layer: the codes and bits by which a product says what hides the ground."""
+"""Quality layers of products: codes and bits for clouds, cloud shadow, snow and the like."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from pydantic import Field, model_validator
 from geoseg.spec.base import Spec
 
 Condition = Literal["fill", "cloud", "shadow", "saturated", "layover", "masked", "snow", "haze"]
-"""What a quality layer says of a pixel: no data, cloud (cirrus included), cloud shadow, saturated, radar
-layover or radar shadow, masked by the user, snow or ice, thin haze."""
+"""Condition of a pixel: no data, cloud (including cirrus), cloud shadow, saturated, radar layover or shadow,
+masked by the user, snow or ice, thin haze."""
 
 NOT_MAPPED: tuple[Condition, ...] = ("fill", "cloud", "shadow", "saturated", "layover", "masked")
-"""Conditions under which a pixel counts as not observed; snow and thin haze are told apart, but mapped."""
+"""Conditions of pixels that are not valid. Snow and thin haze are recorded, and mapped."""
 
 
 class QualityFlag(Spec):
-    """Values of a quality layer that mean one condition: whole values, or bits of them."""
+    """Values or bits of a quality layer that mean one condition."""
 
     means: Condition
     codes: tuple[int, ...] = ()
-    """Values; of the bit field where `first_bit` is given."""
+    """Values of the pixel, or of the bit field if `first_bit` is given."""
     bits: tuple[int, ...] = ()
-    """Bits (0 is the least) of which any one set means the condition."""
+    """Bits, 0 being the least significant; the condition holds if any of them is set."""
     first_bit: Annotated[int, Field(ge=0, le=31)] | None = None
-    """Where a bit field begins, whose value is then one of `codes`."""
+    """First bit of the bit field whose values are `codes`; None: whole values."""
     width: Annotated[int, Field(ge=1, le=8)] = 1
-    """Bits of the bit field."""
+    """Number of bits of the bit field."""
     at_least: int | None = None
-    """Values from here on."""
+    """Least value that means the condition."""
     unless: tuple[int, ...] = ()
-    """Whole values that never mean it."""
+    """Values of the pixel that never mean the condition."""
     band: str | None = None
-    """Description of the band of a layer of several; None: the first band."""
+    """Description of the band in a layer of several bands; None: the band `index`."""
     index: Annotated[int, Field(ge=1)] = 1
-    """1-based band where descriptions do not tell."""
+    """Number of the band, from 1, if the bands have no descriptions."""
     of: str | None = None
-    """The sensor's name of the only band that the flag concerns (`B3`); None: all bands."""
+    """Name, as of the sensor, of the only band that the flag applies to (`B3`); None: all bands."""
 
     @model_validator(mode="after")
     def _one_way(self) -> QualityFlag:
         if sum((bool(self.codes), bool(self.bits), self.at_least is not None)) != 1:
-            raise ValueError("a flag is said by codes, by bits or by at_least, one of them")
+            raise ValueError("a flag needs exactly one of codes, bits and at_least")
         return self
 
 
@@ -51,19 +51,19 @@ class QualitySpec(Spec):
 
     name: str
     title: str
-    """What messages call it, as its product does: `QA_PIXEL`."""
+    """Name in messages, as in the product: `QA_PIXEL`."""
     file_patterns: tuple[str, ...] = ()
-    """Regular expressions on file names, without regard to case."""
+    """Regular expressions for file names, ignoring case."""
     labels: tuple[str, ...] = ()
-    """STAC asset keys and band descriptions that are such a layer, without regard to case."""
+    """STAC asset keys and band descriptions of such a layer, ignoring case."""
     flags: Annotated[tuple[QualityFlag, ...], Field(min_length=1)]
     least_highest: int = 0
-    """A layer is of this kind only if its highest value is at least this: tells layouts of one name apart."""
+    """Least maximum of a layer of this kind, to distinguish layouts with the same name."""
     bands: int = 1
-    """Least number of bands of a file of this kind."""
+    """Least number of bands of the file."""
     polygons: tuple[str, ...] = ()
-    """For polygons (GML) instead of a raster: values of `maskType` that mean the flag's condition."""
+    """For polygons (GML) in place of a raster: values of `maskType` that mean the condition of the flag."""
     superseded_by: tuple[str, ...] = ()
-    """Kinds that say the same better: with one of them there, this one is not used."""
+    """Quality layers that are used in place of this one, if present."""
     citation: str
-    """Where the codes are defined."""
+    """Document that defines the codes."""

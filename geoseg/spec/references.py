@@ -1,4 +1,4 @@
-"""What describes a product of known water: how it is recognised, and which of its values mean permanent."""
+"""Products of permanent water: how they are recognised, and which values mean permanent water."""
 
 from __future__ import annotations
 
@@ -15,68 +15,68 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
     return text
 
 
 Pattern = Annotated[str, AfterValidator(_pattern)]
-"""A regular expression, matched without regard to case."""
+"""A regular expression that is matched ignoring case."""
 
 Values = tuple[float | tuple[float, float], ...]
-"""Single values, and ranges with both ends."""
+"""Single values, and ranges that include both ends."""
 
 
 class ReferenceSpec(Spec):
-    """A product of known water, or one that is taken for it and cannot serve."""
+    """A product of permanent water, or a product that is mistaken for one and is refused."""
 
     name: str
     title: str
     file_patterns: tuple[Pattern, ...] = ()
-    """Found anywhere in the name of the file or of a folder that holds it."""
+    """Patterns to find in the name of the file or of its folders."""
     bands: tuple[Pattern, ...] = ()
-    """A band's whole description."""
+    """Patterns that match the complete description of a band."""
     tags: tuple[Pattern, ...] = ()
-    """Found anywhere in the file's or band's tags, written as lines `KEY=value`."""
+    """Patterns to find in the tags of the file or band, written as lines `KEY=value`."""
     colours: tuple[dict[int, Colour], ...] = ()
-    """Entries of colour tables by value: one table whose entries all agree tells the product."""
+    """Colour tables by value; the product is recognised if all entries of one table agree."""
     telling: tuple[int, ...] = ()
-    """Values that no other product has: one of them tells the product where all values are its own."""
+    """Values of this product only; it is recognised if one occurs and all other values are among `values`."""
     values: Values
-    """All that it may hold besides `fill`."""
+    """All values of the product except `fill`."""
     quantity: str = ""
-    """What its values count, of products that are no codes: percent of the time."""
+    """Quantity of continuous values, such as percent of the time; empty: values are codes."""
     fill: tuple[float, ...] = ()
-    """Not observed, whether a nodata tag says so or not."""
+    """Values that are not observed, with or without a nodata tag."""
     permanent: Values = ()
-    """Which values mean permanent water; none of products that cannot serve."""
+    """Values that mean permanent water; empty for refused products."""
     refused: str = ""
-    """Why it cannot serve, and what to give instead."""
+    """Reason why the product is refused, and a replacement."""
     warning: str = ""
-    """What to know of a map made with it."""
+    """Text of the warning if the product is used."""
     citation: str
 
     @model_validator(mode="after")
     def _serves_or_not(self) -> ReferenceSpec:
         if bool(self.permanent) == bool(self.refused):
-            raise ValueError("a product has values of permanent water, or a reason why it is refused")
+            raise ValueError("a product needs either permanent or refused")
         return self
 
 
 class PolygonColumn(Spec):
-    """A column of polygons that tells which of them are no permanent water."""
+    """A column that marks polygons which are not permanent water."""
 
     column: str
-    """Matched without regard to case."""
+    """Name of the column, ignoring case."""
     excluded: tuple[str | int, ...]
-    """Values of polygons that are left out."""
+    """Values of the polygons that are excluded."""
     of: str
-    """Whose column it is."""
+    """Data set that has the column."""
 
 
 class PolygonsSpec(Spec):
-    """How the polygons of water that agencies deliver are read."""
+    """Rules for reading polygons of water from public data sets."""
 
     columns: tuple[PolygonColumn, ...]
     refused: dict[Pattern, str] = {}
-    """Why files of such names cannot serve."""
+    """Reason for refusal by file name pattern."""
     citation: str

@@ -1,7 +1,7 @@
-"""Requests by their options: one flat name a field, however deeply the field is nested.
+"""Conversion between requests and their options: each option has one flat name, at any depth of nesting.
 
-The name is that of the long option without dashes. A key of a file of options, an option in an error message
-and a field of a form are therefore called alike.
+The name is the long option without dashes. Command lines, `--config` files, error messages and forms use the
+same name.
 """
 
 from __future__ import annotations
@@ -18,57 +18,59 @@ from geoseg.spec.option import Offer, Option
 
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[str, ...]
-"""Names of fields from the request down; `*` is every item of a sequence."""
+"""Field names from the request to the value; `*` stands for every item of a sequence."""
 
 EACH = "*"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the value of an option stands in a request."""
+    """Position of an option's value in a request."""
 
     name: str
-    """Of the option, without dashes."""
+    """Name of the option, without dashes."""
     option: Option
     field: FieldInfo
     paths: tuple[Path, ...]
-    """More than one where several scenes share the value."""
+    """More than one if several scenes share the value."""
     prefixes: tuple[str, ...] = ("",)
-    """Of each path: the entries of the value, by name, that belong there; `""`: those without a prefix."""
+    """For each path, the prefix of the entry names that belong to it; `""`: entries without a prefix."""
     scenes: bool = False
-    """Whether the value is paths of scenes."""
+    """Whether the value is one or more paths of scenes."""
     offered: bool = True
-    """Whether command lines offer it, besides files."""
+    """Whether the command line has the option; a `--config` file may always set it."""
 
 
 def places(kind: type[BaseModel]) -> Mapping[str, Place]:
-    """Return the options of a request by name, in the order of its fields."""
+    """Return the options of a request by name, in the order of the fields."""
     found: dict[str, Place] = {}
     for place in _places(kind, (), Offer(), shared=False):
         seen = found.setdefault(place.name, place)
-        if seen is not place:  # a scene beside another shares the option
+        if seen is not place:  # a further scene shares the option
             paths, prefixes = seen.paths + place.paths, seen.prefixes + place.prefixes
             found[place.name] = replace(seen, paths=paths, prefixes=prefixes)
     return found
 
 
 def nested(kind: type[BaseModel], options: Mapping[str, object]) -> dict[str, Any]:
-    """Arrange options as the fields of a request, without validating them.
+    """Arrange option values as the nested fields of a request, without validation.
 
     Args:
-        kind: of the request.
-        options: values by the options' names; text is read by the fields.
+        kind: type of the request.
+        options: values by option name; text is parsed later by the validators of the fields.
 
     Raises:
-        UsageError: there is no such option.
+        UsageError: an option does not exist.
     """
     known = places(kind)
     if lost := next((name for name in options if name not in known), None):
         raise UsageError(f"{kind.__name__} has no option {lost}")
     table: dict[str, Any] = {
-        name: {} for name, field in kind.model_fields.items() if _is_group(field) and field.is_required()
+        name: {}
+        for name, field in kind.model_fields.items()
+        if field.is_required() and spec_of(field.annotation)[0] is not None and option_of(field) is None
     }
-    # Scenes first: what they share is written into them.
+    # Scenes first: the values that they share are written into them.
     for name in sorted(options, key=lambda name: not known[name].scenes):
         place = known[name]
         for path, prefix in zip(place.paths, place.prefixes, strict=True):
@@ -88,15 +90,16 @@ def nested(kind: type[BaseModel], options: Mapping[str, object]) -> dict[str, An
 def from_options(
     kind: type[Model], options: Mapping[str, object], where: Callable[[str], str] = str
 ) -> Model:
-    """Make a request from options by name, as a command line would.
+    """Make a request from option values by name.
 
     Args:
-        kind: of the request.
-        options: values by the options' names; text is read by the fields.
-        where: how an error names an option, such as `--tile` or `run.yaml, line 3: tile`.
+        kind: type of the request.
+        options: values by option name; text is parsed by the validators of the fields.
+        where: returns the text by which an error message names an option, such as `--tile` or
+            `run.yaml, line 3: tile`.
 
     Raises:
-        UsageError: an option is unknown, missing or has a value that makes no sense; it is named.
+        UsageError: an option is unknown, missing or invalid; the message names it.
     """
     try:
         return kind.model_validate(nested(kind, options))
@@ -106,18 +109,18 @@ def from_options(
 
 
 def to_options(request: BaseModel) -> dict[str, object]:
-    """Return a request as options by name, in values that YAML and JSON write; None is "not given"."""
+    """Return the options of a request by name, as values for YAML and JSON; None means "not given"."""
     dumped = request.model_dump(mode="json")
     return {name: _value(dumped, place) for name, place in places(type(request)).items()}
 
 
 def option_of(field: FieldInfo) -> Option | None:
-    """Return the option of a field, where it has one."""
+    """Return the option of a field, or None."""
     return next((item for item in field.metadata if isinstance(item, Option)), None)
 
 
 def spec_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the model that an annotation holds, and whether it holds several; (None, False) for no model."""
+    """Return the model type in an annotation and whether it is repeated; (None, False) if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     if get_origin(annotation) is tuple and get_args(annotation)[1:] == (...,):
@@ -126,21 +129,18 @@ def spec_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     return None, False
 
 
-def _is_group(field: FieldInfo) -> bool:
-    return spec_of(field.annotation)[0] is not None and option_of(field) is None
-
-
 def _places(
     kind: type[BaseModel], above: Path, offer: Offer, *, shared: bool, prefix: str = ""
 ) -> Iterator[Place]:
-    """Walk the fields of a model.
+    """Yield the options of the fields of a model.
 
     Args:
-        kind: of the model.
-        above: path to it.
-        offer: which of its fields command lines offer.
-        shared: whether it is one of several further scenes, which have only what all scenes share.
-        prefix: of a scene beside another.
+        kind: type of the model.
+        above: path to the model.
+        offer: fields that the command line has.
+        shared: whether the model is one of several further scenes; these have only the options that all
+            scenes share.
+        prefix: prefix of `--band` entries of a further scene.
     """
     for name, field in kind.model_fields.items():
         option = option_of(field)
@@ -153,28 +153,28 @@ def _places(
                 continue
             first = next(iter(inner.model_fields))
             yield Place(
-                name=_flat(name, option), option=option, field=field, paths=((*path, first),), scenes=True
+                name=option.name or name.replace("_", "-"),
+                option=option,
+                field=field,
+                paths=((*path, first),),
+                scenes=True,
             )
             for place in _places(inner, path, Offer(), shared=several, prefix=option.prefix):
                 if place.paths[0][-1] != first:
                     yield place
         elif option is not None and not (shared and option.own):
             yield Place(
-                name=_flat(name, option),
+                name=option.name or name.replace("_", "-"),
                 option=option,
                 field=field,
                 paths=((*above, name),),
                 prefixes=(prefix,),
-                offered=offer.has(name),
+                offered=name not in offer.without and (not offer.only or name in offer.only),
             )
 
 
-def _flat(name: str, option: Option) -> str:
-    return option.name or name.replace("_", "-")
-
-
 def _reach(table: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Return the tables at a path, made where they are missing; none where a sequence is not there."""
+    """Return the tables at a path; missing tables are created, items of a missing sequence are not."""
     found = [table]
     for index, step in enumerate(path):
         if path[index + 1 : index + 2] == (EACH,):
@@ -185,7 +185,7 @@ def _reach(table: dict[str, Any], path: Path) -> list[dict[str, Any]]:
 
 
 def _entries(value: object, prefix: str, prefixes: Sequence[str]) -> object:
-    """Return the entries of a value by name that belong to a scene, without its prefix."""
+    """Return the named entries of a value that belong to one scene, without its prefix."""
 
     def belongs(entry: object) -> bool:
         text = str(entry).lower()
@@ -220,9 +220,10 @@ def _at(dumped: Any, path: Sequence[str]) -> Any:
 
 
 def _problem(kind: type[BaseModel], error: ValidationError) -> tuple[str, str]:
-    """Return what is wrong first with a request: the option's name and a text.
+    """Return the option name and the text of the first validation error.
 
-    The name is empty where the text says all: what is missing, or values that do not go together.
+    The name is empty if the text is complete without it: a missing argument, or values that exclude each
+    other.
     """
     first = error.errors()[0]
     where = tuple(part for part in first["loc"] if isinstance(part, str))
@@ -232,7 +233,7 @@ def _problem(kind: type[BaseModel], error: ValidationError) -> tuple[str, str]:
             return "", place.option.missing
         return place.name, "is required"
     text = first["msg"].replace("Input should", "should")
-    if first["type"] == "value_error":  # our own texts name the value
+    if first["type"] == "value_error":  # raised by validators of geoseg, whose texts name the value
         text = text.removeprefix("Value error, ")
     else:
         text = f"{first['input']!r} {text}"
@@ -240,7 +241,7 @@ def _problem(kind: type[BaseModel], error: ValidationError) -> tuple[str, str]:
 
 
 def _is_at(place: Place, where: Path) -> bool:
-    """Whether an error at this path is about an option."""
+    """Whether an error at a path concerns an option."""
     for path in place.paths:
         own = tuple(step for step in path if step != EACH)
         if where and (where[: len(own)] == own or (place.scenes and own[: len(where)] == where)):

@@ -1,4 +1,4 @@
-"""What describes a sensor: its bands, how they are named and scaled."""
+"""Description of a sensor: bands, names, units and scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SensorBand(Spec):
     name: str
     """STAC common name, e.g. `nir08`; `vv`, `vh` for SAR."""
     aliases: tuple[str, ...] = ()
-    """The sensor's own names for it (`B8A`, `SR_B5`); matched whole and without regard to case."""
+    """Names of the band in products (`B8A`, `SR_B5`), matched completely and ignoring case."""
     wavelength: float | None = None
     """Centre wavelength in µm."""
     resolution: float | None = None
@@ -21,49 +21,50 @@ class SensorBand(Spec):
 
 
 class ProviderSpec(Spec):
-    """How a provider stores a sensor's values, known by the names of its products."""
+    """How a provider stores the values of a sensor; recognised by product names."""
 
     pattern: str
-    """Regular expression, without regard to case, on names of files, folders, products and collections."""
+    """Regular expression, ignoring case, for names of files, folders, products and collections."""
     title: str
-    """Who provides it, for people."""
+    """Name of the provider, for people."""
     radar_units: RadarUnits | None = None
-    """Of radar backscatter; None: the name does not tell."""
+    """Unit of the stored backscatter; None: unknown."""
     offset: bool | None = None
-    """Whether counts of Sentinel-2 hold the offset of baseline 04.00; None: the name does not tell."""
+    """Whether Sentinel-2 digital numbers include the radiometric offset of baseline 04.00; None: unknown."""
     citation: str
-    """Where that is said."""
+    """Source of these facts."""
 
 
 class SensorSpec(Spec):
-    """How a sensor's products are named and scaled."""
+    """Description of the products of a sensor."""
 
     name: str
-    """As in `--sensor`."""
+    """Value of `--sensor`."""
     title: str
     kind: Literal["optical", "sar", "hyperspectral"]
     units: Units
-    """Units of the physical values after scale and offset."""
+    """Unit of the physical values after scale and offset."""
     bands: tuple[SensorBand, ...]
     scale: float = 1.0
-    """Physical value = stored * scale + offset, where the product itself does not say otherwise."""
+    """Physical value = stored value * scale + offset, unless the product states other numbers."""
     offset: float = 0.0
     surface: bool = False
-    """Whether the atmosphere was taken out: reflectance of the ground, where gases no longer show."""
+    """Whether values are surface reflectance, in which methane absorption is no longer visible."""
     nodata: float | None = None
-    """Stored value that means "not observed", where the file has no tag of its own."""
+    """Stored value that means "not observed", for files without a nodata tag."""
     order: tuple[str, ...] = ()
-    """Usual band order of an unnamed stack of this sensor."""
+    """Usual band order of a stack without band names."""
     orders: tuple[tuple[str, ...], ...] = ()
-    """Further usual orders, told apart by their length; two of one length by where the darkest band is."""
+    """Further usual band orders, chosen by their length; of equal length, by the position of the darkest
+    band."""
     file_patterns: tuple[str, ...] = ()
-    """Regular expressions on file names that give this sensor away; a group `band` names the band."""
+    """Regular expressions for file names of this sensor; the group `band` is the name of the band."""
     providers: tuple[ProviderSpec, ...] = ()
-    """Products whose names say how their values are stored; the first that fits counts."""
+    """Providers, recognised by product names; the first match applies."""
     citation: str = ""
-    """Where scale, offset and wavelengths come from."""
+    """Source of scale, offset and wavelengths."""
 
     @property
     def band_names(self) -> tuple[str, ...]:
-        """Common names of all bands."""
+        """Common names of all bands, in order."""
         return tuple(band.name for band in self.bands)

@@ -1,4 +1,4 @@
-"""Spectral classes and transition tables: YAML as what tasks compute with."""
+"""Read spectral classes and transition tables, and apply transition tables to class pairs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 
 from geoseg.errors import UsageError
 from geoseg.methods.spectral import Rule, parse_condition
-from geoseg.spec import ClassName, ClassSpec, SpectralSpec, TransitionSpec
+from geoseg.spec.base import ClassSpec
+from geoseg.spec.classes import ClassName, SpectralSpec, TransitionSpec
 from geoseg.spec.documents import find_document, parse_document
 
-MOST_TOLD = 4
-"""Classes that an error names."""
+MOST_LISTED = 4
+"""Greatest number of classes that an error message lists."""
 
 _UNNAMED = re.compile(r"(class|c|value)?\s*\d+")
-"""Labels of classes that have no name of their own."""
+"""Labels that contain only the value of the class."""
 
 
 def spectral_classes(name_or_path: str) -> tuple[SpectralSpec, tuple[Rule, ...]]:
     """Return spectral classes with their rules.
 
     Raises:
-        UsageError: there is no such document, or it is not valid.
+        UsageError: the document does not exist or is not valid.
     """
     name, text = find_document(name_or_path, "spectral")
     spec = parse_document(name, text, SpectralSpec, {})
@@ -43,7 +44,7 @@ def transition_table(name_or_path: str) -> TransitionSpec:
     """Return a transition table.
 
     Raises:
-        UsageError: there is no such document, or it is not valid.
+        UsageError: the document does not exist or is not valid.
     """
     name, text = find_document(name_or_path, "transitions")
     return parse_document(name, text, TransitionSpec, {})
@@ -52,19 +53,19 @@ def transition_table(name_or_path: str) -> TransitionSpec:
 def transition_types(
     table: TransitionSpec, classes: Sequence[ClassSpec], *, some: bool = False
 ) -> NDArray[np.int64]:
-    """Apply a table to all pairs of a map's classes.
+    """Apply a transition table to all pairs of the classes of a map.
 
     Args:
-        table: rules, the later the stronger.
-        classes: of the map, K of them; one without a label is no class.
-        some: whether the map may hold further classes elsewhere, so that a rule may name values that are not
-            among these.
+        table: the table; later rules override earlier ones.
+        classes: K classes of the map; entries without a label are ignored.
+        some: whether the map may have further classes elsewhere, so that rules may name values that are not
+            among `classes`.
 
     Returns:
-        (K, K) types, row: class on the first date, column: on the second; 0 where no rule fits.
+        (K, K) types of change; row: class on the first date, column: class on the second; 0: no rule applies.
 
     Raises:
-        UsageError: the table does not know a class of the map, or a rule names a class that neither has.
+        UsageError: the table lacks a class of the map, or a rule names a class that neither has.
     """
     values = np.array(_table_values(table, classes))
     names: dict[ClassName, set[int]] = {}
@@ -82,15 +83,15 @@ def transition_types(
 
 
 def plain_label(label: str) -> str:
-    """Return a class's name without regard to case, blanks and punctuation."""
+    """Return a label in lower case, without punctuation and repeated blanks."""
     return re.sub(r"[\W_]+", " ", label).strip().casefold()
 
 
 def _table_values(table: TransitionSpec, classes: Sequence[ClassSpec]) -> list[int]:
-    """Values that a table has for a map's classes: those of equal labels; classes without names go by value.
+    """Return the values in a table of the classes of a map, by label, or by value for unnamed classes.
 
     Raises:
-        UsageError: the table was made for other classes.
+        UsageError: the table is for other classes.
     """
     if not table.classes:
         return [item.value for item in classes]
@@ -108,11 +109,11 @@ def _table_values(table: TransitionSpec, classes: Sequence[ClassSpec]) -> list[i
             found.append(item.value)
             unknown += [f"{item.value} {item.label}"] if label else []
     if unknown:
-        more = f" and {len(unknown) - MOST_TOLD} more" if len(unknown) > MOST_TOLD else ""
-        known = ", ".join(f"{item.value} {item.label}" for item in table.classes[:MOST_TOLD])
+        more = f" and {len(unknown) - MOST_LISTED} more" if len(unknown) > MOST_LISTED else ""
+        known = ", ".join(f"{item.value} {item.label}" for item in table.classes[:MOST_LISTED])
         raise UsageError(
-            f"transition table {table.name} does not know the classes {', '.join(unknown[:MOST_TOLD])}{more} "
-            f"of this map; it is for {known}, …"
+            f"transition table {table.name} does not contain the classes "
+            f"{', '.join(unknown[:MOST_LISTED])}{more} of this map; it is for {known}, …"
         )
     return found
 
@@ -120,7 +121,7 @@ def _table_values(table: TransitionSpec, classes: Sequence[ClassSpec]) -> list[i
 def _check_names(
     table: TransitionSpec, names: Mapping[ClassName, set[int]], classes: Sequence[ClassSpec], *, some: bool
 ) -> None:
-    """Refuse rules about classes that are not there.
+    """Check that the classes in the rules of a table exist.
 
     Raises:
         UsageError: a name is unknown.
@@ -132,15 +133,15 @@ def _check_names(
     ]
     if unknown:
         there = [f"{item.value} {item.label}" for item in classes if item.label]
-        more = " and more" if len(there) > MOST_TOLD else ""
+        more = " and more" if len(there) > MOST_LISTED else ""
         raise UsageError(
             f"transition table {table.name} is for other classes: there is no class or group "
-            f"{', '.join(unknown[:MOST_TOLD])} among {', '.join(there[:MOST_TOLD])}{more}"
+            f"{', '.join(unknown[:MOST_LISTED])} among {', '.join(there[:MOST_LISTED])}{more}"
         )
 
 
 def _key(name: ClassName) -> ClassName:
-    """What a class is looked up by."""
+    """Return the key of a class for comparisons."""
     return plain_label(name) if isinstance(name, str) else name
 
 
@@ -150,7 +151,7 @@ def _members(
     names: Mapping[ClassName, set[int]],
     table: TransitionSpec,
 ) -> NDArray[np.bool_]:
-    """Which classes a rule means; all where it names none."""
+    """Return a boolean for each class: whether a rule names it; all True if the rule names none."""
     if not wanted:
         return np.ones(len(values), np.bool_)
     found: set[int] = set()

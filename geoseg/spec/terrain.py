@@ -1,4 +1,4 @@
-"""What describes a layer of terrain beside a scene: how it is told from others, its units and limits."""
+"""Terrain layers: how they are recognised, their units and limits."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from geoseg.spec.references import Pattern
 
 
 class TerrainUnit(Spec):
-    """A unit that values may be in, and how they become the layer's own."""
+    """A possible unit of the values, and its conversion to the unit of the layer."""
 
     tags: Pattern
-    """A tag's whole text."""
+    """Pattern that matches the complete text of a unit tag."""
     files: Pattern | None = None
-    """Found anywhere in a file's name; None: names do not tell it."""
+    """Pattern to find in file names; None: file names do not contain the unit."""
     name: str
     scale: float = 1.0
-    """Multiplies stored values."""
+    """Factor of the stored values."""
     tangent: bool = False
-    """Whether the product is the tangent of an angle, which becomes degrees."""
+    """Whether values times `scale` are the tangent of an angle, which is converted to degrees."""
 
 
 class TerrainSpec(Spec):
-    """A layer of terrain: height above drainage, or slope."""
+    """A terrain layer: height above nearest drainage, or slope."""
 
     title: str
     unit: str
     own: tuple[Pattern, ...]
-    """Found in the name of a file, or of a band, that is such a layer."""
+    """Patterns to find in names of files or bands of such a layer."""
     others: dict[Pattern, str]
-    """Found in the name of a file that is something else: what, and what to give instead."""
+    """Patterns of files of another content: description and replacement by pattern."""
     units: tuple[TerrainUnit, ...]
-    """The first is the layer's own."""
+    """Possible units; the first is the unit of the layer."""
     least: float
-    """In its own unit; smaller values show that it is something else."""
+    """Least plausible value, in the unit of the layer."""
     most: float
-    """Greater ones too."""
+    """Greatest plausible value, in the unit of the layer."""
     beyond: str
-    """What may be the matter with values beyond `most`."""
+    """Probable reason for values above `most`, for the message."""
     doubtful: tuple[float, float] | None = None
-    """Where its greatest value lies between these and nothing tells the unit, it is asked for."""
+    """Range of the maximum in which an unstated unit is ambiguous, so that the layer is refused."""
     doubt: str = ""
-    """What such values may be."""
+    """Possible meaning of such values, for the message."""
     citation: str

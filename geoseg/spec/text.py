@@ -1,4 +1,4 @@
-"""Values written as text, on a command line or in a file, to what requests hold."""
+"""Parsers of option values that are written as text on a command line or in a file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _UNITS = {
 
 
 def reads(parse: Callable[[object], object]) -> BeforeValidator:
-    """Let a field read text by a function; None stays None."""
+    """Return a validator that parses a value by a function; None stays None."""
     return BeforeValidator(lambda value: None if value is None else parse(value))
 
 
 def bbox(value: object) -> tuple[float, float, float, float]:
-    """Read `W,S,E,N`, or four numbers.
+    """Parse `W,S,E,N`, or four numbers.
 
     Raises:
-        ValueError: it is not four numbers in that order.
+        ValueError: the value is not four numbers in this order.
     """
     found = _floats(value, "four numbers W,S,E,N", 4)
     west, south, east, north = found
@@ -46,44 +46,44 @@ def bbox(value: object) -> tuple[float, float, float, float]:
 
 
 def pair(value: object) -> tuple[float, float]:
-    """Read `A,B`, or two numbers.
+    """Parse `A,B`, or two numbers.
 
     Raises:
-        ValueError: it is not two finite numbers.
+        ValueError: the value is not two finite numbers.
     """
-    first, second = _floats(value, "two numbers with a comma between them", 2)
+    first, second = _floats(value, "two numbers separated by a comma", 2)
     return first, second
 
 
 def numbers(value: object) -> tuple[float, ...]:
-    """Read `A,B,…`, or one number or several.
+    """Parse `A,B,…`, one number or several.
 
     Raises:
-        ValueError: it is no list of finite numbers.
+        ValueError: the value is not a list of finite numbers.
     """
-    wanted = "numbers with commas between them, such as 80,90"
+    wanted = "numbers separated by commas, such as 80,90"
     return _floats([value] if isinstance(value, int | float) else value, wanted)
 
 
 def words(value: object) -> object:
-    """Read `NAME,NAME,…` in lower case; anything else than text stays as it is."""
+    """Split `NAME,NAME,…` into lower-case names; return other types unchanged."""
     return value.lower().split(",") if isinstance(value, str) else value
 
 
 def place(value: object) -> tuple[float, float]:
-    """Read `LON,LAT` in degrees.
+    """Parse `LON,LAT` in degrees.
 
     Raises:
-        ValueError: it is no place on the globe.
+        ValueError: the value is not a longitude and a latitude.
     """
     lon, lat = pair(value)
     if not (-180 <= lon <= 360 and -90 <= lat <= 90):
-        raise ValueError(f"{value!r} is no longitude and latitude in degrees; the longitude comes first")
+        raise ValueError(f"{value!r} is not LON,LAT in degrees; the longitude comes first")
     return lon, lat
 
 
 def wind(value: object) -> float | Path:
-    """Read a speed in m/s, or the path of a file of winds.
+    """Parse a wind speed in m/s, or the path of a wind file.
 
     Raises:
         ValueError: the speed is not above 0.
@@ -93,28 +93,28 @@ def wind(value: object) -> float | Path:
     except ValueError:
         return Path(str(value))
     if not (math.isfinite(speed) and speed > 0):
-        raise ValueError(f"{value!r}: without wind no plume is carried away, and there is no rate")
+        raise ValueError(f"the wind speed {value!r} is not above 0 m/s; a source rate needs wind")
     return speed
 
 
 def memory_mib(value: object) -> int:
-    """Read a size as MiB: `2GB`, `512MB`, `1.5GiB`, or a number of MiB.
+    """Parse a size, such as `2GB`, `512MB`, `1.5GiB` or a number of MiB, and return MiB.
 
     Raises:
-        ValueError: it is no size.
+        ValueError: the value is not a size.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value), re.IGNORECASE)
     unit = _UNITS.get(found[2].lower()) if found else None
     if found is None or unit is None:
-        raise ValueError(f"{value!r} is no size; write 2GB, 512MB or a number of MiB")
+        raise ValueError(f"{value!r} is not a size; write 2GB, 512MB or a number of MiB")
     return int(float(found[1]) * unit / 2**20)
 
 
 def batch_size(value: object) -> int | None:
-    """Read `auto` (None) or a number of tiles.
+    """Parse `auto` (None) or a number of tiles.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the value is neither.
     """
     if value == "auto":
         return None
@@ -125,12 +125,12 @@ def batch_size(value: object) -> int | None:
 
 
 def named_paths(value: object) -> dict[str, str]:
-    """Read `NAME=PATH` entries, or a mapping of names to paths; names become lower case.
+    """Parse `NAME=PATH` entries, or a mapping of names to paths; names become lower case.
 
-    `PATH:INDEX` stays as it is: only an opened file tells `C:` from an index.
+    An index in `PATH:INDEX` is not parsed here: only opening the file distinguishes it from a drive `C:`.
 
     Raises:
-        ValueError: an entry has no name or path, or a name comes twice.
+        ValueError: an entry has no name or path, or a name is repeated.
     """
     if isinstance(value, dict):
         entries = [(str(name), str(path)) for name, path in value.items()]
@@ -147,10 +147,10 @@ def named_paths(value: object) -> dict[str, str]:
 
 
 def class_entry(value: object) -> object:
-    """Read `VALUE=LABEL[:#rrggbb]` as (value, label, colour); anything else than text stays as it is.
+    """Parse `VALUE=LABEL[:#rrggbb]` into (value, label, colour); return other types unchanged.
 
     Raises:
-        ValueError: the text is not of that form.
+        ValueError: the text has another form.
     """
     if not isinstance(value, str):
         return value
@@ -161,12 +161,12 @@ def class_entry(value: object) -> object:
 
 
 def settings(value: object) -> dict[str, object]:
-    """Read `KEY=VALUE` entries, whose values are YAML, or a mapping.
+    """Parse `KEY=VALUE` entries with YAML values, or a mapping.
 
     Raises:
-        ValueError: an entry is not of that form.
+        ValueError: an entry has another form.
     """
-    import yaml  # noqa: PLC0415 - requests of maps need none
+    import yaml  # noqa: PLC0415 - requests for maps do not need it
 
     if isinstance(value, dict):
         return dict(value)
@@ -174,7 +174,7 @@ def settings(value: object) -> dict[str, object]:
     for entry in value if isinstance(value, list | tuple) else [value]:
         name, equals, text = str(entry).partition("=")
         if not name or not equals:
-            raise ValueError(f"{entry!r}: write KEY=VALUE, such as loop.epochs=20")
+            raise ValueError(f"{entry!r} is not KEY=VALUE, such as loop.epochs=20")
         try:
             found[name.strip()] = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -183,7 +183,7 @@ def settings(value: object) -> dict[str, object]:
 
 
 def _floats(value: object, wanted: str, count: int | None = None) -> tuple[float, ...]:
-    """Read finite numbers with commas between them, or a sequence of numbers."""
+    """Parse finite numbers separated by commas, or a sequence of numbers."""
     parts: Sequence[object] = value.split(",") if isinstance(value, str) else ()
     if isinstance(value, list | tuple):
         parts = value

@@ -1,4 +1,4 @@
-"""Requests for small tools: polygons of a class raster, what a file is, a demonstration."""
+"""Requests of vectorize, info and demo."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from geoseg.spec.option import INPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
 ClassEntry = tuple[int, str, str | None]
-"""Value, label, colour; no colour: one of a palette."""
+"""Value, label and colour; colour None: one of the palette."""
 
 
 def _once(entries: Sequence[ClassEntry]) -> Sequence[ClassEntry]:
     labels: dict[int, str] = {}
     for value, label, _ in entries:
         if value in labels:
-            raise ValueError(f"value {value} is named twice, {labels[value]} and {label}")
+            raise ValueError(f"value {value} has two labels: {labels[value]} and {label}")
         labels[value] = label
     return entries
 
@@ -33,10 +33,10 @@ class VectorizeRequest(Spec):
     mask: Annotated[
         str,
         Option(
-            "A raster of one integer band with values 0..255; 0, 255 and nodata get no polygons.",
+            "A raster with one integer band, values 0..255. 0, 255 and nodata get no polygons.",
             metavar="MASK",
             argument=True,
-            missing="no MASK is given; name a class raster",
+            missing="no MASK is given; add the path of a class raster",
         ),
     ]
     run: Annotated[
@@ -46,11 +46,11 @@ class VectorizeRequest(Spec):
         tuple[Annotated[ClassEntry, BeforeValidator(text.class_entry)], ...],
         AfterValidator(_once),
         Option(
-            "Name and colour a class; repeatable.",
+            "Set label and colour of a class. Repeatable.",
             name="class",
             metavar="VALUE=LABEL[:#rrggbb]",
             panel=INPUT,
-            default="the raster's own names and colours",
+            default="category names and colour table of the raster",
         ),
     ] = ()
 
@@ -62,12 +62,12 @@ class InfoRequest(SceneSpec):
         tuple[str, ...],
         Field(min_length=1),
         Option(
-            "A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map that geoseg "
-            "made. Told apart by what is in it.",
+            "A scene (files, folder, product or URL), a model (name, folder or .onnx), or a map made by "
+            "geoseg. The kind is recognised from the content.",
             name="scene",
             metavar="SCENE|MODEL|MAP",
             argument=True,
-            missing="no SCENE, MODEL or MAP is given; name one",
+            missing="no SCENE, MODEL or MAP is given; add one",
         ),
     ]
 
@@ -75,7 +75,7 @@ class InfoRequest(SceneSpec):
 class DemoRequest(Spec):
     """A demonstration."""
 
-    folder: Annotated[Path, Option("Where everything is written.", metavar="FOLDER", argument=True)] = Path(
+    folder: Annotated[Path, Option("Folder for all output files.", metavar="FOLDER", argument=True)] = Path(
         "demo-output"
     )
     overwrite: Overwrite = False

@@ -1,4 +1,4 @@
-"""Requests about networks: to train one, to export, show or check it, to fetch its weights."""
+"""Requests of train, export and models: train, export, show and check a network, fetch its weights."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class TrainRequest(Spec):
     config: Annotated[
         str,
         Option(
-            "A YAML file, or the name of a config that comes with geoseg: water-optical, flood-sar, "
-            "flood-sar-pair, change-s2, meter-ml. docs/train.md describes all keys.",
+            "A training config: a YAML file, or the name of one installed with geoseg: water-optical, "
+            "flood-sar, flood-sar-pair, change-s2, meter-ml. See docs/train.md.",
             metavar="CONFIG",
             argument=True,
-            missing="no CONFIG is given; name a YAML file, or a config that comes with geoseg",
+            missing="no CONFIG is given; add a YAML file, or the name of a config installed with geoseg",
         ),
     ]
     data: Data = None
     settings: Settings = {}
     output: Annotated[Path | None, FOLDER] = None
     overwrite: Overwrite = False
-    resume: Annotated[bool, Option("Go on from the last checkpoint.")] = False
+    resume: Annotated[bool, Option("Continue from the last checkpoint.")] = False
     threads: Threads = None
 
 
@@ -49,29 +49,30 @@ class ExportRequest(Spec):
     source: Annotated[
         Path,
         Option(
-            "The folder of a geoseg train; for openvino-int8 and tensorrt, a bundle.",
+            "Folder written by geoseg train; for openvino-int8 and tensorrt, a bundle.",
             metavar="RUN|BUNDLE",
             argument=True,
-            missing="no RUN or BUNDLE is given; name the folder of a geoseg train, or a bundle",
+            missing="no RUN or BUNDLE is given; add the folder written by geoseg train, or a bundle",
         ),
     ]
     output: Annotated[Path | None, FOLDER] = None
     to: Annotated[
         Literal["onnx", "onnx-fp16", "openvino-int8", "tensorrt"],
         Option(
-            "onnx-fp16: weights stored in half the space. openvino-int8: quantised, and refused where it is "
-            "not as right. tensorrt: an engine for this machine's GPU, kept in the user's cache.",
+            "Format. onnx-fp16: weights stored as fp16. openvino-int8: quantised; fails if the score is "
+            "lower than that of fp32. tensorrt: an engine for the GPU of this machine, stored in the "
+            "user's cache.",
             panel=OUTPUT,
         ),
     ] = "onnx"
     checkpoint: Annotated[
-        Path | None, Option("A checkpoint other than the kept one.", metavar="FILE", panel=INPUT)
+        Path | None, Option("Checkpoint to export, in place of the best one.", metavar="FILE", panel=INPUT)
     ] = None
     judge_by: Annotated[
         str | None,
         Option(
-            "For openvino-int8: the training config, whose train part calibrates and whose held-out part "
-            "judges.",
+            "For openvino-int8: the training config. Its train part is used for calibration, its held-out "
+            "part for evaluation.",
             metavar="CONFIG",
             panel=INPUT,
         ),
@@ -84,9 +85,12 @@ class ExportRequest(Spec):
     precision: Precision = "auto"
     data: Data = None
     settings: Settings = {}
-    card: Annotated[Path | None, Option("Text of the bundle's README.md.", metavar="FILE", panel=OUTPUT)] = (
-        None
-    )
+    card: Annotated[
+        Path | None,
+        Option(
+            "File with the text of the model card, README.md of the bundle.", metavar="FILE", panel=OUTPUT
+        ),
+    ] = None
     overwrite: Overwrite = False
 
 
@@ -96,11 +100,11 @@ class ModelRequest(Spec):
     model: Annotated[
         str,
         Option(
-            "A bundle's name or folder, or an ONNX file.",
+            "Name or folder of a bundle, or an ONNX file.",
             metavar="MODEL",
             argument=True,
             suggest="models",
-            missing="no MODEL is given; name a bundle or an ONNX file (see geoseg models list)",
+            missing="no MODEL is given; add a bundle or an ONNX file (see geoseg models list)",
         ),
     ]
 
@@ -111,11 +115,11 @@ class PullRequest(Spec):
     model: Annotated[
         str,
         Option(
-            "A bundle's name or folder.",
+            "Name or folder of a bundle.",
             metavar="NAME",
             argument=True,
             suggest="models",
-            missing="no NAME is given; name a bundle (see geoseg models list)",
+            missing="no NAME is given; add the name of a bundle (see geoseg models list)",
         ),
     ]
     overwrite: Overwrite = False

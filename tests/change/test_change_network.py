@@ -102,7 +102,7 @@ def test_a_network_takes_near_infrared_by_either_name(
 
 def test_a_table_for_other_classes_is_refused(change: Change, tmp_path: Path) -> None:
     model = bundle(tmp_path / "models" / "water", ("green", "swir16"))
-    with pytest.raises(UsageError, match="alpine-habitat does not know the classes 0 background of this map"):
+    with pytest.raises(UsageError, match="alpine-habitat does not contain the classes 0 background"):
         change(model, *_dates(tmp_path), rules="alpine-habitat")
     with pytest.raises(UsageError, match="land-cover is for other classes"):
         change(model, *_dates(tmp_path), rules="land-cover")

@@ -388,7 +388,7 @@ def test_a_table_that_does_not_know_the_classes_is_refused(compare: Compare, tmp
         write_raster(tmp_path / name, data, nodata=0)
         for name, data in zip((FIRST, SECOND), two_dates(WORLDCOVER), strict=True)
     ]
-    with pytest.raises(UsageError, match="does not know the classes 10 Tree cover, 20 Shrubland"):
+    with pytest.raises(UsageError, match="does not contain the classes 10 Tree cover, 20 Shrubland"):
         compare(*paths, rules="alpine-habitat")
     with pytest.raises(UsageError, match="no class or group dense vegetation"):
         compare(*paths, rules="land-cover")

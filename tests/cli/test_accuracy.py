@@ -80,7 +80,7 @@ def test_warnings_pass_quiet(mapped: Path, points: Path, geoseg: Geoseg) -> None
     ("arguments", "code", "told"),
     [
         (["sample", "{map}", "-n", 100], 2, "-o POINTS.gpkg"),
-        (["sample", "{map}", "-o", "a.gpkg"], 2, "say -n N"),
+        (["sample", "{map}", "-o", "a.gpkg"], 2, "add -n N"),
         (["sample", "-n", 100, "-o", "a.gpkg"], 2, "no MAP is given"),
         (["sample", "{map}", "-n", 100, "-o", "a.shp"], 2, "'.shp'"),
         (["sample", "{map}", "-n", 100, "-o", "nowhere/a.gpkg"], 6, "does not exist"),
@@ -96,12 +96,12 @@ def test_warnings_pass_quiet(mapped: Path, points: Path, geoseg: Geoseg) -> None
         ),
         (["area", "{map}", "a.gpkg", "--leave-one-out"], 2, "--leave-one-out"),
         (["area", "{map}", "a.gpkg", "--seed", 1], 2, "--seed"),
-        (["area", "{map}"], 2, "no POINTS are given; geoseg evaluate sample"),
+        (["area", "{map}"], 2, "no POINTS are given; draw them with geoseg evaluate sample"),
         (["area", "{map}", "nowhere.gpkg"], 3, "nowhere.gpkg does not exist"),
-        (["maps", "{map}"], 2, "is a map, no config"),
-        (["{map}"], 2, "say geoseg evaluate sample {map} -n N -o POINTS"),
+        (["maps", "{map}"], 2, "is a map, not a config"),
+        (["{map}"], 2, "run geoseg evaluate sample {map} -n N -o POINTS"),
         (["{map}", "--sample", "a.gpkg"], 2, "then geoseg evaluate area {map} POINTS"),
-        (["flood-sar", "--leave-one-out"], 2, "say geoseg evaluate maps flood-sar"),
+        (["flood-sar", "--leave-one-out"], 2, "run geoseg evaluate maps flood-sar"),
         (["methane", "--inject"], 2, "--inject"),
     ],
 )
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_said(mapped: Path, points: Path, tmp_path: Path, g
     _, err = geoseg("evaluate", "area", tmp_path / "a.gpkg", points, code=3)
     assert "has polygons; give the class raster" in err
     _, err = geoseg("evaluate", "maps", tmp_path / "a.gpkg", code=2)
-    assert "is a map, no config" in err
+    assert "is a map, not a config" in err
     _, err = geoseg("evaluate", "area", tmp_path / "none.tif", points, code=3)
     assert "none.tif does not exist" in err
 

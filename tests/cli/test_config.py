@@ -83,13 +83,13 @@ def test_a_before_scene_is_the_same_kind_of_scene() -> None:
     [
         ("scene: a.tif\nmin_area: 5\n", ["line 2", "'min_area'", "min-area"]),
         ("scene: a.tif\nthreshhold: 5\n", ["line 2", "did you mean threshold?"]),
-        ("scene: a.tif\ntile: 256\ntile: 128\n", ["line 3", "said twice", "line 2"]),
+        ("scene: a.tif\ntile: 256\ntile: 128\n", ["line 3", "is repeated", "line 2"]),
         ("scene: a.tif\noutput: o.gpkg\ntile: many\n", ["line 3", "tile", "'many'"]),
         ("scene: a.tif\noutput: o.gpkg\nbbox: 1,2\n", ["line 3", "bbox", "W,S,E,N"]),
         ("scene: a.tif\noutput: o.gpkg\n\nruntime: tpu\n", ["line 4", "runtime", "openvino"]),
         ("scene: [a.tif\n", ["not valid YAML"]),
-        ("- a.tif\n", ["not a list of options"]),
-        ("text", ["not a list of options"]),
+        ("- a.tif\n", ["not a mapping of options"]),
+        ("text", ["not a mapping of options"]),
         ("", ["no SCENE"]),
     ],
 )

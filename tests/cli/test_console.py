@@ -5,7 +5,7 @@ import logging
 import warnings
 
 import pytest
-from geoseg.cli.console import Verbosity, columns, print_json, telling
+from geoseg.cli.console import Verbosity, open_console, print_json
 
 from geoseg.messages import note, warn
 
@@ -15,7 +15,7 @@ from geoseg.messages import note, warn
     [(-1, ["warning: w"]), (0, ["note: n", "warning: w"]), (1, ["note: n", "warning: w", "d"])],
 )
 def test_levels(level: int, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with telling(Verbosity(level=level)) as shown:
+    with open_console(Verbosity(level=level)) as shown:
         shown.note("n")
         shown.warn("w")
         shown.detail("d")
@@ -28,7 +28,7 @@ def test_levels(level: int, told: list[str], capsys: pytest.CaptureFixture[str])
 def test_what_is_logged_is_printed(level: int, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.getLogger("geoseg.scenes")
     for _ in range(2):
-        with telling(Verbosity(level=level)):
+        with open_console(Verbosity(level=level)):
             note(log, "n")
             warn(log, "a-code", "w")
     note(log, "after the run")
@@ -36,11 +36,11 @@ def test_what_is_logged_is_printed(level: int, told: list[str], capsys: pytest.C
 
 
 def test_python_warnings_are_details(capsys: pytest.CaptureFixture[str]) -> None:
-    with telling(Verbosity(level=1)):
+    with open_console(Verbosity(level=1)):
         warnings.simplefilter("always")
         warnings.warn("odd tag", UserWarning, stacklevel=1)
     assert "UserWarning: odd tag" in capsys.readouterr().err
-    with telling(Verbosity(level=0)):
+    with open_console(Verbosity(level=0)):
         warnings.simplefilter("always")
         warnings.warn("odd tag", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == ""
@@ -50,19 +50,19 @@ def test_progress_in_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     """No terminal: a line every few seconds, none for work that is done sooner."""
     clock = iter(range(100))
     monkeypatch.setattr("geoseg.cli.console.time.monotonic", lambda: float(next(clock)))
-    with telling(Verbosity()) as shown:
+    with open_console(Verbosity()) as shown:
         for done in range(1, 13):
             shown.progress(done, 12, "tiles")
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["5 of 12 tiles (42%)", "10 of 12 tiles (83%)"]
-    with telling(Verbosity(level=-1)) as shown:
+    with open_console(Verbosity(level=-1)) as shown:
         shown.progress(6, 12, "tiles")
     assert capsys.readouterr().err == ""
 
 
 def test_progress_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with telling(Verbosity()) as shown:
+    with open_console(Verbosity()) as shown:
         shown.progress(1, 2, "tiles")
         shown.note("in [between]")
         shown.progress(2, 2, "tiles")
@@ -81,8 +81,3 @@ def test_json_is_ascii_and_never_nan(capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(out) == {"unit": "m²"}
     with pytest.raises(ValueError, match="JSON"):
         print_json({"area": float("nan")})
-
-
-def test_columns_line_up() -> None:
-    text = columns([("name", "n"), ("a", "100")], indent="", right=(1,))
-    assert text == "name    n\na     100"

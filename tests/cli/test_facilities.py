@@ -162,7 +162,7 @@ def test_help_and_models(folder: Path, geoseg: Geoseg, monkeypatch: pytest.Monke
     shown = geoseg("info", folder / "two")[0]
     assert "scene-classification" in shown
     assert "720 x 720" in shown
-    assert "sound" in geoseg("models", "check", folder / "mean")[0]
+    assert "no defects" in geoseg("models", "check", folder / "mean")[0]
 
 
 def test_every_field_of_a_request_has_an_option() -> None:

@@ -76,7 +76,7 @@ def test_simulated_ground_is_said_to_be(geoseg: Geoseg) -> None:
         ([], "--ground"),
         (["--model", "a"], "--model"),
         (["--column", "c"], "--column"),
-        (["--data", "a", "--scene", "b"], "say one of them"),
+        (["--data", "a", "--scene", "b"], "exclude each other"),
         (["--reference", "b"], "--scene"),
         (["--ground", "0.01", "--rates", "2;3"], "--rates: '2;3' is not numbers"),
         (["--ground", "0.01", "--rates", "0"], "above 0"),

@@ -98,7 +98,7 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--wind", "0"], 2, "without wind no plume is carried away"),
+        (["--wind", "0"], 2, "is not above 0 m/s"),
         (["--wind", "-3"], 2, "without wind"),
         (["--wind", "nowhere.nc"], 3, "nowhere.nc"),
         (["--source", "95,400"], 2, "longitude comes first"),

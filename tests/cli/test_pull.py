@@ -87,7 +87,7 @@ def test_no_hash_no_fetch(
 def test_weights_that_are_there_are_not_fetched(cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     bundle = _bundle(tmp_path / "b", "./model.onnx", None)
     out, err = geoseg("models", "pull", bundle)
-    assert "nothing to fetch" in err
+    assert "nothing to download" in err
     assert out.strip() == f"--model {bundle}"
 
 
@@ -200,7 +200,7 @@ def test_another_model_is_replaced_by_overwrite_only(
     geoseg("models", "pull", first)
     before = _everything(cache)
     out, err = geoseg("models", "pull", first)
-    assert "there already" in err
+    assert "already complete" in err
     assert out.strip() == f"--model {cache / 'large'}"
     other = _bundle(tmp_path / "c", server.replace("large", "new"), SHA, title="another")
     _, err = geoseg("models", "pull", other, code=6)
@@ -231,7 +231,7 @@ def test_a_bundle_of_the_users_folder_is_completed_in_place(
     out, _ = geoseg("models", "pull", "large")
     assert out.strip() == f"--model {bundle}"
     assert set(_everything(cache)) == {"large/model.json", "large/large.onnx", "large/README.md"}
-    assert "nothing to fetch" in geoseg("models", "pull", "large")[1]
+    assert "nothing to download" in geoseg("models", "pull", "large")[1]
 
 
 @pytest.mark.parametrize(

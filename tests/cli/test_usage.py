@@ -48,7 +48,7 @@ SCENE = ["a.tif", "-o", "x.gpkg"]
         (["flood", *SCENE, "--speckle", "median"], "--speckle"),
         (["flood", *SCENE, "--band", "green"], "--band"),
         (["vectorize", *SCENE, "--class", "flood"], "--class"),
-        (["vectorize", *SCENE, "--class", "1=a", "--class", "1=b"], "twice"),
+        (["vectorize", *SCENE, "--class", "1=a", "--class", "1=b"], "has two labels"),
     ],
 )
 def test_bad_usage_is_one_line(arguments: list[str], told: str, geoseg: Geoseg) -> None:
@@ -148,7 +148,7 @@ def test_a_missing_package_is_named(geoseg: Geoseg, monkeypatch: pytest.MonkeyPa
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "yaml", None)
     _, err = geoseg("flood", *SCENE, code=5)
-    assert err == "error: the Python package yaml is missing; geoseg doctor says what else is\n"
+    assert err == "error: the Python package yaml is missing; geoseg doctor lists all missing packages\n"
 
 
 def test_an_internal_error_is_one_line_unless_asked(
@@ -161,7 +161,7 @@ def test_an_internal_error_is_one_line_unless_asked(
 
     monkeypatch.setattr(request, "from_options", broken)
     _, err = geoseg("flood", *SCENE, code=1)
-    assert err == "error: internal error: RuntimeError: two lines; run again with -vv for the traceback\n"
+    assert err == "error: internal error: RuntimeError: two lines; run with -vv for the traceback\n"
     _, err = geoseg("flood", *SCENE, "-vv", code=1)
     assert "Traceback" in err
     assert "broken" in err

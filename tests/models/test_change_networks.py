@@ -219,11 +219,11 @@ def test_bands_must_be_those_of_two_dates(bands: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"architecture": "bit", "features": "water-indices"}, "leave features and prior out"),
-        ({"architecture": "bit", "depth": 4}, "leave depth and decoder_channels out"),
-        ({"architecture": "changeformer", "decoder_channels": [64, 32]}, "leave depth and decoder_channels"),
-        ({"architecture": "fc-ef", "encoder": "resnet34"}, "leave encoder and pretrained out"),
-        ({"architecture": "fc-ef", "pretrained": "imagenet"}, "leave encoder and pretrained out"),
+        ({"architecture": "bit", "features": "water-indices"}, "remove features and prior"),
+        ({"architecture": "bit", "depth": 4}, "remove depth and decoder_channels"),
+        ({"architecture": "changeformer", "decoder_channels": [64, 32]}, "remove depth and decoder_channels"),
+        ({"architecture": "fc-ef", "encoder": "resnet34"}, "remove encoder and pretrained"),
+        ({"architecture": "fc-ef", "pretrained": "imagenet"}, "remove encoder and pretrained"),
         ({"architecture": "changevit"}, "plain transformer with patches of 16"),
     ],
 )

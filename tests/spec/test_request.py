@@ -58,11 +58,11 @@ def test_two_dates_are_laid_out_alike() -> None:
     ("options", "told"),
     [
         ({}, "only one scene"),
-        ({"after": "b.tif", "smooth": 4}, "smooth: 4 has no middle"),
+        ({"after": "b.tif", "smooth": 4}, "smooth: 4 is even"),
         ({"after": "b.tif", "band": ["red"]}, "band: 'red' is not NAME=PATH"),
         ({"after": "b.tif", "band": ["after:red"]}, "band: 'red' is not NAME=PATH"),
         ({"after": "b.tif", "band": 3}, "band: 3 is not NAME=PATH"),
-        ({"after": "b.tif", "date-after": "soon"}, "date-after: 'soon' is no date"),
+        ({"after": "b.tif", "date-after": "soon"}, "date-after: 'soon' is not a date"),
         ({"after": "b.tif", "clouds": "some"}, "clouds: 'some' should be"),
         ({"after": "b.tif", "nonsense": 1}, "no option nonsense"),
     ],

@@ -72,7 +72,7 @@ def test_land_cover_goes_by_labels() -> None:
 
 def test_a_table_for_other_classes_is_refused() -> None:
     table = transition_table("alpine-habitat")
-    with pytest.raises(UsageError, match="does not know the classes 30 x of this map"):
+    with pytest.raises(UsageError, match="does not contain the classes 30 x of this map"):
         transition_types(table, [ClassSpec(value=30, label="x", colour="#000000")])
     with pytest.raises(
         UsageError, match="2 snow, 3 cloud, 4 dense vegetation, 5 sparse vegetation and 3 more"

@@ -46,7 +46,7 @@ def test_memory(value: object, mib: int) -> None:
 
 @pytest.mark.parametrize("value", ["", "much", "2 parsecs", "-1GB", "1e3"])
 def test_memory_refuses(value: str) -> None:
-    with pytest.raises(ValueError, match="is no size"):
+    with pytest.raises(ValueError, match="is not a size"):
         text.memory_mib(value)
 
 
@@ -54,7 +54,7 @@ def test_numbers() -> None:
     assert text.numbers("80,90") == text.numbers([80, 90]) == (80, 90)
     assert text.numbers("0.5") == text.numbers(0.5) == (0.5,)
     for wrong in ("", "80,", "80;90", "water", "nan", None):
-        with pytest.raises(ValueError, match="numbers with commas"):
+        with pytest.raises(ValueError, match="numbers separated by commas"):
             text.numbers(wrong)
 
 

@@ -96,7 +96,7 @@ def test_the_bundle_is_sound_and_says_what_it_needs(sites_run: Run) -> None:
     checked = geoseg("models", "check", sites_run.bundle)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     shown = geoseg("models", "show", sites_run.bundle).stdout
-    for word in ("scene-classification", "720 m a side", "sentinel-1", "72 x 72", "landfills", "CC0-1.0"):
+    for word in ("scene-classification", "720 x 720 m", "sentinel-1", "72 x 72", "landfills", "CC0-1.0"):
         assert word in shown
     graph = onnx.load(str(sites_run.bundle / "model.onnx"))
     onnx.checker.check_model(graph, full_check=True)
