@@ -18,7 +18,7 @@ from geoseg.bundles.find import find_model
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import open_session
 from geoseg.spec import ModelSpec
-from tests.models.test_zoo import BUNDLES, ZOO
+from tests.models.workflows.test_zoo import BUNDLES, ZOO
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -23,7 +23,7 @@ from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
 from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build
 from geoseg.runtimes.tensorrt.tensorrt_operators import known_operators
 from geoseg.spec import ModelSpec, NetworkSpec
-from tests.models.test_zoo import BUNDLES
+from tests.models.workflows.test_zoo import BUNDLES
 from tests.runtimes.conftest import MakeNetwork
 
 rtx = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx, which builds without a GPU, is not installed")

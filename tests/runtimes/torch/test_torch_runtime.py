@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from geoseg.bundles.find import find_model
-from tests.models.test_zoo import BUNDLES
+from tests.models.workflows.test_zoo import BUNDLES
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

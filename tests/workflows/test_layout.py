@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = (
     "torch",
     "onnxruntime",
@@ -75,3 +75,25 @@ def test_start_up_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.rsplit("HEAVY:", 1)[1] == ""
+
+
+def test_test_files_mirror_the_code() -> None:
+    """tests/ROOM/test_NAME.py tests geoseg/ROOM/NAME.py; `workflows` folders test several modules at once."""
+    modules = set()
+    for folder, place in (
+        ("geoseg", ""),
+        ("cli", "cli"),
+        ("models", "models"),
+        ("docs", "docs"),
+        ("bench", "bench"),
+    ):
+        for path in (ROOT / folder).rglob("*.py"):
+            inner = Path(place) / path.relative_to(ROOT / folder)
+            modules.add(inner.parent if inner.name == "__init__.py" else inner.with_suffix(""))
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        inner = path.relative_to(ROOT / "tests")
+        if "workflows" not in inner.parts:
+            mirrored = inner.with_name(inner.stem.removeprefix("test_"))
+            assert mirrored in modules, (
+                f"{inner} tests no module of its name; move it to {inner.parent}/workflows"
+            )

@@ -15,7 +15,7 @@ import pytest
 
 from geoseg.flood.methods import method_names
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from geoseg.runtimes.onnx_rewriting import halve
 from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
 from geoseg.runtimes.tensorrt.tensorrt_operators import newest_opset, objections
 from geoseg.spec import ModelSpec
-from tests.models.test_zoo import BUNDLES, ZOO
+from tests.models.workflows.test_zoo import BUNDLES, ZOO
 
 MakeNetwork = Callable[..., ModelSpec]
 

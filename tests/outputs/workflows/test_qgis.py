@@ -24,7 +24,7 @@ from geoseg.spec import ClassSpec
 from tests.together import together
 
 PYTHON = "/usr/bin/python3"
-SCRIPT = Path(__file__).with_name("qgis_render.py")
+SCRIPT = Path(__file__).parents[1].joinpath("qgis_render.py")
 
 pytestmark = pytest.mark.qgis
 

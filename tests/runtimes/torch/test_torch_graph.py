@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from geoseg.errors import ModelError
 from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.graph import Port, Ports
-from tests.models.test_zoo import BUNDLES, ZOO
+from tests.models.workflows.test_zoo import BUNDLES, ZOO
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

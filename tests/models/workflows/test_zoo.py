@@ -14,7 +14,7 @@ from geoseg.bundles.onnx_operators import read_operators
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections
 from tests.learn.train.conftest import geoseg
 
-ZOO = Path(__file__).parents[2] / "models" / "zoo"
+ZOO = Path(__file__).parents[3] / "models" / "zoo"
 BUNDLES = sorted(path.parent.name for path in ZOO.glob("*/model.json"))
 
 

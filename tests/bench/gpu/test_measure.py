@@ -25,7 +25,7 @@ from tests.runtimes.gpu_stand_in import (
     use_tensorrt,  # noqa: F401 - a fixture
 )
 
-SCRIPT = Path(__file__).parents[2] / "bench" / "gpu" / "measure.py"
+SCRIPT = Path(__file__).parents[3] / "bench" / "gpu" / "measure.py"
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
