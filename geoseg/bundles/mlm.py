@@ -206,4 +206,4 @@ def first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     where = ".".join(str(part) for part in problems[0]["loc"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{where + ': ' if where else ''}{problems[0]['msg']}{more}"
+    return f"{where + ': ' if where else ''}{problems[0]['msg'].removeprefix('Value error, ')}{more}"

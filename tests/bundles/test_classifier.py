@@ -114,7 +114,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "not a multiple": (lambda said: said.update({"geoseg:footprint": 730}), "must be a multiple of 4"),
     "background": (
         lambda said: said["mlm:output"][0]["classification:classes"][0].update(value=0),
-        "must differ, and be 1 or more",
+        "must differ, and be 1 or greater",
     ),
     "channels": (lambda said: said["mlm:input"][1]["bands"].append("green"), "3 bands, but 2 channels"),
 }

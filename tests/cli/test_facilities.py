@@ -101,9 +101,9 @@ def test_a_plan_writes_nothing(folder: Path, tmp_path: Path, geoseg: Geoseg) -> 
     [
         (("scene.tif", "--model", "flood-sar"), 4, "is a segmentation network, not a scene classifier"),
         (("scene.tif", "--model", "none"), 4, "none: no such file"),
-        (("scene.tif",), 2, "no model is named"),
+        (("scene.tif",), 2, "no model is given"),
         (("red.tif", *SENSOR, "--model", "{mean}"), 3, "green"),
-        (("lost.tif", *SENSOR, "--model", "{mean}"), 3, "has no CRS, so metres are unknown"),
+        (("lost.tif", *SENSOR, "--model", "{mean}"), 3, "has no CRS, so its pixel size in metres is unknown"),
         (("small.tif", *SENSOR, "--model", "{mean}"), 3, "footprint of model mean (720 x 720 m)"),
         (("counts.tif", "--model", "{mean}"), 4, "requires reflectance, the scene has"),
         (("scene.tif", *SENSOR, "--model", "{mean}", "--threshold", "1.5"), 2, "--threshold"),

@@ -99,7 +99,7 @@ def test_the_plan_and_the_config(geoseg: Geoseg, scene: str, reference: str, tmp
     ("options", "code", "message"),
     [
         (["--wind", "0"], 2, "is not above 0 m/s"),
-        (["--wind", "-3"], 2, "without wind"),
+        (["--wind", "-3"], 2, "a source rate needs wind"),
         (["--wind", "nowhere.nc"], 3, "nowhere.nc"),
         (["--source", "95,400"], 2, "longitude comes first"),
         (["--source", "31.6,57"], 3, "whose centre is 57.0"),
