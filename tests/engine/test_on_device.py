@@ -23,7 +23,9 @@ from geoseg.engine.recipe import Recipe
 from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import RunRecord
 from geoseg.runtimes import choose
-from geoseg.runtimes.network_session import NetworkSession
+from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
+from geoseg.runtimes.network_session import NetworkSession, OpenedSession
+from geoseg.runtimes.precision import open_in_precision
 from geoseg.scenes import open_scene
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
@@ -116,9 +118,14 @@ def test_the_map_and_its_polygons_are_the_same(
 ) -> None:
     """A network in torch on the CPU, which is then taken for a GPU."""
     records = [make(tmp_path, _run(tmp_path, "host", tta=tta))]
-    monkeypatch.setattr(
-        choose, "_on_each", lambda request, status, device, chosen: (chosen.session.device_graph,)
-    )
+    open_on_host = open_in_precision
+
+    def open_on_device(request: LoadRequest, status: RuntimeStatus, precision: str) -> OpenedSession:
+        opened = open_on_host(request, status, precision)
+        assert opened.session.device_graph is not None
+        return replace(opened, on_device=(opened.session.device_graph,))
+
+    monkeypatch.setattr(choose, "open_in_precision", open_on_device)
     records.append(make(tmp_path, _run(tmp_path, "device", tta=tta)))
     rasters = [rasterio.open(tmp_path / f"{name}.tif").read(1) for name in ("host", "device")]
     assert len(np.unique(rasters[0])) > 1
