@@ -133,7 +133,7 @@ def _mosaic(tiles: Sequence[ClassMap], product: Product) -> ClassMap:
         for item in tiles:
             item.scene.close()
         names = ", ".join(base_name(item.scene.bands[0].raster.path) for item in tiles)
-        raise SceneError(f"{product.name} holds several maps of classes ({names}): give those of one date")
+        raise SceneError(f"{product.name} holds several class maps ({names}): give those of one date")
     mosaic = TileMosaic([item.scene.bands for item in tiles])
     band = replace(first.scene.bands[0], raster=mosaic, index=1, nodata=mosaic.nodata[0])
     tiled = Message(logger=__name__, text=f"{len(tiles)} files tile the area and are mosaicked")

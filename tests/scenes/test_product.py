@@ -279,7 +279,7 @@ def test_a_cube_is_named_by_wavelength(tmp_path: Path) -> None:
         assert opened.time == datetime(2022, 8, 15, 4, 28, 38, tzinfo=UTC)
         near = opened.select(["swir22"])
         assert near.bands[0].wavelength == pytest.approx(2.2, abs=0.02)
-        assert any("taken for swir22" in note for note in notes_of(near))
+        assert any("is used as swir22" in note for note in notes_of(near))
 
 
 def test_a_stack_without_names_asks_for_the_sensor(tmp_path: Path) -> None:

@@ -25,8 +25,10 @@ from torch._subclasses.fake_tensor import (  # noqa: E402
     unset_fake_temporarily,
 )
 
+from geoseg.runtimes.torch import torch_layers as layers  # noqa: E402
 from geoseg.runtimes.torch import torch_operators as operators  # noqa: E402
 from geoseg.runtimes.torch import torch_resampling as resampling  # noqa: E402
+from geoseg.runtimes.torch import torch_shapes as shapes  # noqa: E402
 from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 from tests.runtimes.test_torch import CASES  # noqa: E402
 from tests.runtimes.test_torch import _graph as graph_of_one  # noqa: E402
@@ -58,8 +60,10 @@ def real_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return given
 
-    for module, name in ((operators, "_ints"), (operators, "_number"), (resampling, "_numbers")):
-        monkeypatch.setattr(module, name, really(getattr(module, name)))
+    names = {operators: ("integers", "number"), shapes: ("integers", "number"), layers: ("number",)}
+    for module, own in {**names, resampling: ("_numbers",)}.items():
+        for name in own:
+            monkeypatch.setattr(module, name, really(getattr(module, name)))
 
 
 def _on_fake_gpu(path: Path, shape: tuple[int, ...], dtype: Any, half: Any = None) -> Any:

@@ -105,7 +105,7 @@ def test_the_bundle_is_sound_and_says_what_it_needs(sites_run: Run) -> None:
     assert [dims[0].dim_param for dims in sizes] == ["batch", "batch"]
     assert [[size.dim_value for size in dims[1:]] for dims in sizes] == [[2, 72, 72], [1, 72, 72]]
     card = (sites_run.bundle / "README.md").read_text()
-    assert "| network | test_resnet a sensor" in card
+    assert "| network | test_resnet for each sensor" in card
 
 
 def test_a_map_finds_what_was_learnt(sites_run: Run, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_map_finds_what_was_learnt(sites_run: Run, tmp_path: Path) -> None:
         "-o", out, "--scores", raster, "--threshold", 0.5, "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "input sentinel-1 is missing" in done.stderr
+    assert "input sentinel-1 has no scene" in done.stderr
     points = geopandas.read_file(out, layer="facilities")
     landfills = points[points["label"] == "landfills"]
     assert len(landfills) >= 1
@@ -245,9 +245,9 @@ def test_what_is_wrong_is_said(sites_run: Run, tmp_path: Path, change: str, code
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--method", "mndwi"), 2, "--method is for maps"),
-        (("--shots", 3, "--model", "x"), 2, "--shots is for maps"),
-        ((), 2, "give --model"),
+        (("--method", "mndwi"), 2, "--method applies to maps"),
+        (("--shots", 3, "--model", "x"), 2, "--shots applies to maps"),
+        ((), 2, "add --model"),
         (("--model", "flood-sar"), 4, "is a segmentation network"),
         (("--model", "x", "--on", "tests"), 2, "'--on': 'tests' is not one of"),
     ],
