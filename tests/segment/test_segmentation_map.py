@@ -202,7 +202,7 @@ def test_flood_takes_the_class_that_is_not_the_background(tmp_path: Path) -> Non
         map_flood(FloodSpec(scene=place, run=run, model=str(model)), progress)
         np.testing.assert_array_equal(mapped(tmp_path) == 1, ground.water)
     unsaid = write_item(tmp_path / "unsaid", [WATER, LAND], named((1, "a"), (2, "b")))
-    with pytest.raises(UsageError, match="does not say which of its classes \\(a or b\\) is not water"):
+    with pytest.raises(UsageError, match="does not name the class \\(a or b\\) that is not water"):
         map_flood(FloodSpec(scene=place, run=run, model=str(unsaid)), progress)
 
 
