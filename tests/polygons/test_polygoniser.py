@@ -407,3 +407,13 @@ def test_a_map_of_one_class_is_one_rectangle(rows: int) -> None:
     assert shapely.get_num_coordinates(features.geometry).tolist() == [5]
     assert features.columns["label"].tolist() == ["permanent water"]
     assert np.isnan(features.columns["area_m2"]).all()
+
+
+def test_a_hole_of_just_the_limit_is_filled() -> None:
+    classes = np.ones((5, 5), np.uint8)
+    classes[2, 2] = 0
+    grid = _grid(classes, 32633, UTM)
+    limit = float(np.rint(grid.pixel_areas(np.array([2.5]), np.array([2.5]))[0] * 1e4)) / 1e4
+    for size, holes in ((limit, 0), (0.999 * limit, 1)):
+        features, _ = _map(classes, grid=grid, cleaning=Cleaning(fill_holes=size))
+        assert shapely.get_num_interior_rings(features.geometry[0]) == holes
