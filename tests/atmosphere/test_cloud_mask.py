@@ -239,9 +239,9 @@ def test_small_scenes_are_not_left_to_a_network_unasked(
 
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "no blue": ({"bands": ("green", "red", "nir", "swir16")}, "need blue, green, red, nir as reflectance"),
-    "no CRS": ({"crs": None}, "without a CRS these have no size"),
-    "a sensor that is not known": ({"sensor": "generic"}, "not known to be; name the sensor"),
-    "counts": ({"sensor": "naip"}, "not known to be; name the sensor"),
+    "no CRS": ({"crs": None}, "without a CRS the pixel size is unknown"),
+    "a sensor that is not known": ({"sensor": "generic"}, "the sensor is unknown: name it"),
+    "counts": ({"sensor": "naip"}, "the sensor is unknown: name it"),
 }
 
 
