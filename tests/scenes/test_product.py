@@ -282,6 +282,17 @@ def test_a_cube_is_named_by_wavelength(tmp_path: Path) -> None:
         assert any("is used as swir22" in note for note in notes_of(near))
 
 
+def test_a_band_more_than_3_percent_off_is_not_taken(tmp_path: Path) -> None:
+    centres = (*np.linspace(400, 1700, 40), 2100.0)
+    names = tuple(f"{centre:.1f} nanometers" for centre in centres)
+    path = write(
+        tmp_path / "EMIT_L1B_RAD_001_20220815T042838.tif", np.ones((41, 4, 4), np.float32), names=names
+    )
+    with scene(path) as opened:
+        assert opened.has("swir16")
+        assert not opened.has("swir22")
+
+
 def test_a_stack_without_names_asks_for_the_sensor(tmp_path: Path) -> None:
     data = np.full((6, 5, 5), 1000, np.int16)
     path = write(tmp_path / "7.tif", data)
