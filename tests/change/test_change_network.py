@@ -198,7 +198,7 @@ def test_each_date_has_statistics_of_its_own(change: Change, tmp_path: Path) -> 
 def test_what_does_not_go_together(change: Change, tmp_path: Path) -> None:
     dates = _dates(tmp_path)
     both = bundle(tmp_path / "models" / "both", ("green", "after:green"), task="change")
-    with pytest.raises(UsageError, match="where something changed"):
+    with pytest.raises(UsageError, match="maps where there is change"):
         change(both, *dates, rules="land-cover")
     flood = bundle(tmp_path / "models" / "flood", ("green", "before:green"))
     with pytest.raises(UsageError, match="geoseg flood"):
