@@ -12,6 +12,8 @@ HIDING = str(Path(__file__).parent / "without_clouds")
 
 def hide() -> None:
     """Hide the package from this process and from those that it starts."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "ukis_csmask"]:
+        del sys.modules[name]
     sys.path.insert(0, HIDING)
     others = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = HIDING + (os.pathsep + others if others else "")
