@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,13 +29,13 @@ class BackscatterRatio(ChangeMethod):
         ClassSpec(value=ROSE, label="backscatter rose", colour="#d7301f"),
     )
 
+    @abstractmethod
     def measure_of_db(self, db: float) -> float:
         """Return the measure of a change of backscatter by some dB."""
-        raise NotImplementedError
 
+    @abstractmethod
     def difference(self, before: Image, after: Image, radius: int) -> Image:
         """Return the second date minus the first, (H, W)."""
-        raise NotImplementedError
 
     def direction(self, before: Image, after: Image, radius: int) -> Image:
         """Return whether backscatter fell or rose (H, W)."""

@@ -46,12 +46,33 @@ def _stems(folder: str) -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in found if item.name.endswith(".yaml"))
 
 
+def _all(folder: str, kind: type[AnySpec]) -> Mapping[str, AnySpec]:
+    """Return every preset of a folder by name."""
+    return MappingProxyType({stem: _load(folder, stem, kind) for stem in _stems(folder)})
+
+
 def _unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return an error that names similar presets, or all presets if none is similar."""
     names = sorted(known)
     near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}"
     return UsageError(f"unknown {kind} {name!r}; {hint}")
+
+
+def _find(what: str, name: str, known: Mapping[str, AnySpec]) -> AnySpec:
+    """Return the preset of a name, ignoring case."""
+    found = known.get(name.lower())
+    if found is None:
+        raise _unknown(what, name, known)
+    return found
+
+
+def _load_known(what: str, folder: str, name: str, kind: type[AnySpec]) -> AnySpec:
+    """Return one preset of a folder, reading no other."""
+    known = _stems(folder)
+    if name not in known:
+        raise _unknown(what, name, known)
+    return _load(folder, name, kind)
 
 
 @cache
@@ -61,7 +82,7 @@ def sensors() -> Mapping[str, spec.SensorSpec]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("sensors", stem, spec.SensorSpec) for stem in _stems("sensors")})
+    return _all("sensors", spec.SensorSpec)
 
 
 def sensor(name: str) -> spec.SensorSpec:
@@ -70,10 +91,7 @@ def sensor(name: str) -> spec.SensorSpec:
     Raises:
         UsageError: the name is unknown; the message names similar ones.
     """
-    found = sensors().get(name.lower())
-    if found is None:
-        raise _unknown("sensor", name, sensors())
-    return found
+    return _find("sensor", name, sensors())
 
 
 @cache
@@ -83,9 +101,7 @@ def satellites() -> Mapping[str, spec.SatelliteSpec]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType(
-        {stem: _load("satellites", stem, spec.SatelliteSpec) for stem in _stems("satellites")}
-    )
+    return _all("satellites", spec.SatelliteSpec)
 
 
 def satellite(name: str) -> spec.SatelliteSpec:
@@ -94,10 +110,7 @@ def satellite(name: str) -> spec.SatelliteSpec:
     Raises:
         UsageError: the name is unknown; the message names similar ones.
     """
-    found = satellites().get(name.lower())
-    if found is None:
-        raise _unknown("satellite", name, satellites())
-    return found
+    return _find("satellite", name, satellites())
 
 
 @cache
@@ -107,7 +120,7 @@ def legends() -> Mapping[str, spec.LegendSpec]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("classes", stem, spec.LegendSpec) for stem in _stems("classes")})
+    return _all("classes", spec.LegendSpec)
 
 
 @cache
@@ -117,7 +130,7 @@ def quality_layers() -> Mapping[str, spec.QualitySpec]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType({stem: _load("quality", stem, spec.QualitySpec) for stem in _stems("quality")})
+    return _all("quality", spec.QualitySpec)
 
 
 @cache
@@ -127,7 +140,7 @@ def cloud_networks() -> tuple[spec.CloudSpec, ...]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return tuple(_load("clouds", stem, spec.CloudSpec) for stem in _stems("clouds"))
+    return tuple(_all("clouds", spec.CloudSpec).values())
 
 
 @cache
@@ -137,9 +150,7 @@ def auxiliary_layers() -> Mapping[str, spec.AuxiliarySpec]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType(
-        {stem: _load("auxiliary", stem, spec.AuxiliarySpec) for stem in _stems("auxiliary")}
-    )
+    return _all("auxiliary", spec.AuxiliarySpec)
 
 
 @cache
@@ -149,10 +160,7 @@ def task(name: str) -> spec.TaskSpec:
     Raises:
         UsageError: the name is unknown, or its preset is not valid.
     """
-    known = _stems("tasks")
-    if name not in known:
-        raise _unknown("task", name, known)
-    return _load("tasks", name, spec.TaskSpec)
+    return _load_known("task", "tasks", name, spec.TaskSpec)
 
 
 @cache
@@ -162,9 +170,7 @@ def water_products() -> Mapping[str, spec.ReferenceSpec]:
     Raises:
         UsageError: a preset is not valid.
     """
-    return MappingProxyType(
-        {stem: _load("references", stem, spec.ReferenceSpec) for stem in _stems("references")}
-    )
+    return _all("references", spec.ReferenceSpec)
 
 
 @cache
@@ -184,7 +190,4 @@ def terrain(name: str) -> spec.TerrainSpec:
     Raises:
         UsageError: the name is unknown, or its preset is not valid.
     """
-    known = _stems("terrain")
-    if name not in known:
-        raise _unknown("terrain layer", name, known)
-    return _load("terrain", name, spec.TerrainSpec)
+    return _load_known("terrain layer", "terrain", name, spec.TerrainSpec)
