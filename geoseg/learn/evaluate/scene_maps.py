@@ -127,10 +127,6 @@ def sample_label(sample: Sample, spec: TrainSpec) -> NDArray[np.uint8]:
     return read_label(sample.label, spec.data.labels, grid, grid.window)
 
 
-def _own_bands(spec: TrainSpec) -> tuple[str, ...]:
-    return tuple(band.name for band in spec.bands if ":" not in band.name)
-
-
 def map_classes(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
     """Return the (H, W) classes 0..K-1 of a map; `IGNORE` where not observed.
 
