@@ -51,7 +51,7 @@ def doctor(
     The exit code is 5 if a component that mapping needs is missing.
     """
     verbosity = shared.verbosity(context, quiet, verbose)
-    checks = [*_machine(), *_packages(), *_gdal(), *_runtimes()]
+    checks = [*_machine(), *_packages(), *_gdal(), *_runtimes(), *_networks()]
     if as_json:
         keys = ("what", "found", "state", "remedy")
         print_json(
@@ -149,4 +149,23 @@ def _runtimes() -> list[Check]:
         if gpus and status.usable and not status.has_cuda and status.name != "openvino":
             remedy = f"not on the GPU: {status.why_no_cuda}: {status.cuda_remedy}"
         found.append((status.name, text or "not usable", state, remedy))
+    return found
+
+
+def _networks() -> list[Check]:
+    """Report which installed networks are defaults, and why others are used with --model only."""
+    from geoseg.bundles.find import list_models
+    from geoseg.errors import ModelError
+
+    from .models import default_of
+
+    try:
+        models = list_models()
+    except ModelError as error:
+        return [("networks", "a bundle is invalid", "optional", str(error))]
+    found: list[Check] = []
+    for model in models:
+        reason = default_of(model)
+        use = "network, with --model only" if reason else "network, used by default"
+        found.append((model.name, use, "ok", reason))
     return found

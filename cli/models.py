@@ -10,7 +10,7 @@ from .command import Command, add, group
 from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
-    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, Spec
+    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, ScoredSet, Spec
     from geoseg.spec.training import ModelRequest, PullRequest
 
     from .options import Reporting
@@ -35,13 +35,26 @@ def _list(_: Spec, reporting: Reporting) -> None:
 
     models = list_models()
     if reporting.as_json:
-        print_json({"models": [model.model_dump(mode="json") for model in models]})
+        print_json(
+            {
+                "models": [
+                    {**model.model_dump(mode="json"), "not_default_because": default_of(model)}
+                    for model in models
+                ]
+            }
+        )
     elif not models:
         print_text("no models are installed; --model also accepts the folder of a bundle or an ONNX file")
     else:
-        rows: list[tuple[str, ...]] = [("name", "title", "bands", "licence")]
-        rows += [(model.name, model.title, _bands(model), model.licence) for model in models]
+        rows: list[tuple[str, ...]] = [("name", "title", "bands", "licence", "default")]
+        rows += [
+            (model.name, model.title, _bands(model), model.licence, "no" if default_of(model) else "yes")
+            for model in models
+        ]
         print_text(align(rows))
+        reasons = [f"  {model.name}: {why}" for model in models if (why := default_of(model))]
+        if reasons:
+            print_text("\n".join(("", "used with --model only:", *reasons)))
 
 
 def show() -> Command[ModelRequest]:
@@ -153,7 +166,7 @@ def model_text(model: ModelSpec) -> str:
         ("background", model.classes[0].label if model.has_background else "none: every class is mapped"),
         ("weights", str(model.weights)),
         ("sha256", model.sha256 or "not stated"),
-        ("held out", _evidence(model)),
+        ("default", f"no: {default_of(model)}" if default_of(model) else "yes"),
         ("licence", model.licence),
         ("described by", model.source),
     ]
@@ -163,7 +176,8 @@ def model_text(model: ModelSpec) -> str:
     bands += [(band.name, f"{band.mean:g}", f"{band.std:g}") for band in model.bands]
     classes: list[tuple[str, ...]] = [("class", "label", "colour")]
     classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
-    return "\n\n".join((facts_text(facts), align(bands, right=(1, 2)), align(classes)))
+    scores = f"scores on scenes not trained on\n{_evidence(model)}"
+    return "\n\n".join((facts_text(facts), align(bands, right=(1, 2)), align(classes), scores))
 
 
 def _axes(model: ModelSpec) -> str:
@@ -199,18 +213,46 @@ def classifier_text(model: ClassifierSpec) -> str:
     return "\n\n".join((facts_text(facts), align(inputs, right=(5, 6)), align(classes)))
 
 
+def default_of(model: AnyModel) -> str:
+    """Return why no command uses a model unless it is named; empty if one does."""
+    from geoseg.spec import ModelSpec
+
+    if not isinstance(model, ModelSpec):
+        return "scene classifiers have no default"
+    return model.objection if model.task == "flood" else f"{model.task} has no default network"
+
+
 def _evidence(model: ModelSpec) -> str:
-    """Return the scores of a model on data that it was not trained on."""
-    evidence = model.evidence
-    if evidence is None:
+    """Return the scores of a model on scenes that it was not trained on, and of its rivals."""
+    if model.evidence is None:
         return "not measured; run geoseg evaluate maps --record"
-    low, high = evidence.interval
-    rival = f", {evidence.rival} {evidence.rival_score:.3f}" if evidence.rival else ""
-    use = "used by flood --method auto" if evidence.convinces else "not used by flood --method auto"
-    scores = (
-        f"IoU {evidence.score:.3f} ({low:.3f}–{high:.3f}){rival}; {evidence.chips} scenes of {evidence.data}"
+    return "\n".join(line for item in model.evidence.sets for line in _set_lines(item))
+
+
+def _set_lines(item: ScoredSet) -> list[str]:
+    low, high = item.interval
+    left_out = [
+        f"{name} {', '.join(names)}"
+        for name, names in zip(("sensor", "region", "event"), item.left_out.names, strict=True)
+        if names
+    ]
+    lines = [
+        f"{item.name}: {item.scenes} scenes; left out: {'; '.join(left_out) or 'no sensor, region or event'}",
+        f"  IoU {item.score:.3f} ({low:.3f}–{high:.3f}){_others(item.mean, item.dry)}",
+    ]
+    for rival in item.rivals:
+        gain = "; gain {:+.3f} to {:+.3f}".format(*rival.gain) if rival.gain else ""
+        lines.append(f"  {rival.name} {rival.score:.3f}{_others(rival.mean, rival.dry)}{gain}")
+    return lines
+
+
+def _others(mean: float | None, dry: float | None) -> str:
+    """Return the mean over scenes and the share of false positives in dry ones, where they are known."""
+    parts = (
+        "" if mean is None else f", mean {mean:.3f}",
+        "" if dry is None else f", {dry:.2%} of dry scenes",
     )
-    return f"{scores}; {use}" if model.task == "flood" else scores
+    return "".join(parts)
 
 
 def _bands(model: AnyModel) -> str:

@@ -60,6 +60,8 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
     from geoseg.files.scratch import scratch_folder
     from geoseg.learn.evaluate import protocol
     from geoseg.learn.evaluate.maps_report import report_of
+    from geoseg.learn.evaluate.recorded_evidence import record
+    from geoseg.learn.evaluate.rivals import rivals_of
 
     # With --leave-one-out, networks that were trained on all parts are not evaluated.
     models = () if request.leave_one_out else request.models
@@ -79,9 +81,11 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
             protocol.few_shots(spec, number, windows, folder, console.progress) for number in request.shots
         ]
         results += protocol.evaluate(spec, subjects, windows, folder, console.progress)
+        rivals = rivals_of(spec, windows[0].sample, subjects, classical=request.record)
+        results += protocol.evaluate_rivals(spec, rivals, windows, folder / "rivals", console.progress)
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
         description = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
         report = report_of(results, spec, description, pictures=output is not None)
         finish(report, output, console, as_json=as_json)
         if request.record:
-            protocol.record(request.models[0], results, spec, description)
+            record(request.models[0], results, spec, description)

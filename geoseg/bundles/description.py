@@ -172,6 +172,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             activation=extras.activation,
             temperature=extras.temperature,
             threshold=extras.threshold,
+            training_scenes=extras.training_scenes,
             evidence=extras.evidence,
             classes=classes,
             background=background,

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
-from geoseg.spec import Activation, Atmosphere, Evidence, Spec, Units
+from geoseg.spec import Activation, Atmosphere, Coverage, Evidence, Spec, Units
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
 
 PREFIX = "geoseg:"
@@ -174,6 +174,7 @@ class SegmentationExtras(Spec):
     """Value or name of the background; an explicit null: every class is mapped."""
     temperature: float = 1.0
     threshold: float = 0.5
+    training_scenes: Coverage | None = None
     evidence: Evidence | None = None
     task: str = "segmentation"
 

@@ -25,8 +25,9 @@ from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 KEY = "geoseg"
 """Key of geoseg's metadata entry: a `ModelSpec` or `ClassifierSpec` as JSON without `OUTSIDE`."""
 
-OUTSIDE = {"weights", "sha256", "source", "evidence", "temperature"}
-"""Fields that follow from the path and content of the file, or that are measured after it is written."""
+OUTSIDE = {"weights", "sha256", "source", "training_scenes", "evidence", "temperature"}
+"""Fields that follow from the path and content of the file, that are measured after it is written, or that
+only the choice between installed bundles needs."""
 
 ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
 

@@ -22,60 +22,52 @@ from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import FloodSpec, ModelSpec, Units
+from geoseg.spec import Evidence, FloodSpec, ModelSpec, Units
 
 LOG = logging.getLogger(__name__)
 
 
 def convincing_model(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> ModelSpec | None:
-    """Return the network that `auto` uses: one that is better than every method on independent data.
+    """Return the network that `auto` uses: one that exceeds all rivals on scenes unlike its training.
 
     None where no network suits the bands, where an option is for methods only, or where values or pixel size
-    differ from the training data.
+    differ from the training data. Notes say why a network that suits the bands is not used.
     """
     options = (spec.threshold, spec.thresholding, spec.polarisation, spec.speckle)
     if options != (None, "auto", "auto", "refined-lee"):
         return None
     for model in (found for found in list_models() if isinstance(found, ModelSpec)):
-        evidence = model.evidence
-        if model.task != "flood" or evidence is None or not model.weights.is_file():
+        if model.task != "flood" or not model.weights.is_file():
             continue
-        if not _has_inputs(model, scene, before, evidence.units):
+        evidence = _evidence_for(model, scene, before)
+        if evidence is None:
             continue
-        scores = (
-            f"{evidence.score:.2f} against {evidence.rival_score:.2f} of {evidence.rival}, on {evidence.data}"
-        )
-        if not evidence.convinces:
-            note(
-                LOG,
-                f"mapped by a method: the network {model.name} is not surely better on labelled scenes "
-                f"(IoU {scores}); --model {model.name} uses it nevertheless",
-            )
+        objection = model.model_copy(update={"evidence": evidence}).objection
+        if objection:
+            note(LOG, f"the network {model.name} is used with --model only: {objection}")
             continue
         difference = _difference(model, scene, before, spec)
         if difference:
             note(LOG, f"mapped by a method: the network {model.name} does not fit this scene: {difference}")
             continue
-        note(
-            LOG,
-            f"mapped by the network {model.name}: IoU {scores}; --method classical maps without a network",
-        )
+        scores = "; ".join(item.text for item in evidence.sets if not item.left_out.unnamed)
+        note(LOG, f"mapped by the network {model.name}: {scores}; --method classical maps without a network")
         return model
     return None
 
 
-def _has_inputs(model: ModelSpec, scene: Scene, before: Sequence[Scene], units: Units) -> bool:
-    """Return whether the scenes have the bands, dates and units with which a network was evaluated."""
-    if len(model.classes) != 2 or len(before) != int(takes_two_dates(model)):
-        return False
+def _evidence_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> Evidence | None:
+    """Return the scores of a network on scenes of these units; None where bands or dates do not fit."""
+    if model.evidence is None or len(model.classes) != 2 or len(before) != int(takes_two_dates(model)):
+        return None
     model = with_polarisation(model, scene, before)
+    units: set[Units] = set()
     try:
         for item, names in zip((scene, *before), (scene_bands(model), earlier_bands(model)), strict=False):
-            if {item.units(name) for name in item.select(names).band_names} != {units}:
-                return False
+            units |= {item.units(name) for name in item.select(names).band_names}
     except (BandError, SceneError):
-        return False
-    return True
+        return None
+    return model.evidence.of_units(units) if model.evidence and len(units) == 1 else None
 
 
 def _difference(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: FloodSpec) -> str:

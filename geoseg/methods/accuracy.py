@@ -76,6 +76,21 @@ def main_score(counts: Counts) -> float:
     return class_scores(counts)[1].iou if len(counts) == 2 else mean_iou(counts)
 
 
+def mean_over_chips(chips: Sequence[Counts], score: Callable[[Counts], float] = main_score) -> float:
+    """Return the mean score of the chips for which it is defined; NaN where there are none."""
+    values = [value for chip in chips if not np.isnan(value := score(chip))]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def false_positive_share(chips: Sequence[Counts]) -> float:
+    """Return the share of pixels mapped as the second of two classes in the chips whose reference lacks it.
+
+    NaN where there is no such chip, or there are more than two classes.
+    """
+    dry = [chip[0] for chip in chips if len(chip) == 2 and not chip[1].sum()]
+    return _ratio(sum(int(row[1]) for row in dry), sum(int(row.sum()) for row in dry))
+
+
 def accuracy(counts: Counts) -> float:
     """Return the overall accuracy: the share of pixels that are mapped correctly."""
     return _ratio(int(np.trace(counts)), int(counts.sum()))

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
         DateText as DateText,
         period_of as period_of,
     )
+    from geoseg.spec.evidence import (
+        Coverage as Coverage,
+        Evidence as Evidence,
+        RivalScore as RivalScore,
+        ScoredSet as ScoredSet,
+    )
     from geoseg.spec.facilities import (
         FacilitiesSpec as FacilitiesSpec,
     )
@@ -65,7 +71,6 @@ if TYPE_CHECKING:
         TWO_DATES as TWO_DATES,
         Activation as Activation,
         Architecture as Architecture,
-        Evidence as Evidence,
         InputSpec as InputSpec,
         ModelBand as ModelBand,
         ModelSpec as ModelSpec,
@@ -112,11 +117,12 @@ _NAMES = {
     "classifiers": "AnyModel ClassifierSpec SensorInput",
     "clouds": "CloudNetworkSpec CloudSpec",
     "dates": "DateText period_of",
+    "evidence": "Coverage Evidence RivalScore ScoredSet",
     "facilities": "FacilitiesSpec",
     "flood": "FloodSpec",
     "legends": "LegendSpec",
     "methane": "PlumeSpec",
-    "models": "STRIDES TWO_DATES Activation Architecture Evidence InputSpec ModelBand ModelSpec NetworkSpec",
+    "models": "STRIDES TWO_DATES Activation Architecture InputSpec ModelBand ModelSpec NetworkSpec",
     "quality": "NOT_MAPPED Condition QualityFlag QualitySpec",
     "references": "PolygonColumn PolygonsSpec ReferenceSpec Values",
     "runs": "RunSpec SceneSpec TaskSpec",

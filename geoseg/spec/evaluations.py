@@ -71,8 +71,10 @@ class MapsRequest(Spec):
     record: Annotated[
         bool,
         Option(
-            "Write the score, the best method and the temperature into the bundle, for flood --method auto. "
-            "With --leave-one-out they come from the networks trained without a part.",
+            "Write scores, those of all rivals (trivial rules, classical methods) and the temperature "
+            "into the bundle. flood --method auto uses a network only if it exceeds all of them on a "
+            "sensor, region and event that it was not trained on. With --leave-one-out, scores of networks "
+            "trained without a part.",
             panel=OUTPUT,
         ),
     ] = False

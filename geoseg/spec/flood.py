@@ -31,8 +31,8 @@ class FloodSpec(Spec):
     method: Annotated[
         str,
         Option(
-            "Method that maps water. auto: a network if its evaluation shows that it is better than all "
-            "methods; classical: never a network. See docs/flood.md.",
+            "Method that maps water. auto: a network only if it exceeded all methods on a sensor, region and "
+            "event that it was not trained on; classical: never a network. See docs/flood.md.",
             metavar="NAME",
             common=True,
             suggest="water-methods",

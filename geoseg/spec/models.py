@@ -1,4 +1,4 @@
-"""Description of a segmentation network, and its evaluation."""
+"""Description of a segmentation network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from geoseg.spec.base import Atmosphere, ClassSpec, Spec, Units
+from geoseg.spec.evidence import Coverage, Evidence
 from geoseg.spec.layouts import CHANNELS_FIRST, DimOrder
 
 Activation = Literal["none", "softmax", "sigmoid"]
@@ -93,31 +94,6 @@ class NetworkSpec(Spec):
         return max(32, self.stride)
 
 
-class Evidence(Spec):
-    """Scores of a network and of the best classical method on labelled data that it was not trained on."""
-
-    data: str
-    """Description of the data set."""
-    units: Units
-    """Units of the evaluated scenes; the scores apply to such scenes only."""
-    chips: Annotated[int, Field(ge=1)]
-    score: float
-    """IoU of class 1 over all pixels (two classes), or the mean IoU."""
-    interval: tuple[float, float]
-    """95 % bootstrap interval over chips."""
-    rival: str = ""
-    """Best classical method on the same data; empty: none was evaluated."""
-    rival_score: float = 0.0
-    """Score of `rival`."""
-    gain: tuple[float, float] = (0.0, 0.0)
-    """95 % bootstrap interval of score minus `rival_score`, with the same resampled chips for both."""
-
-    @property
-    def convinces(self) -> bool:
-        """Whether the network is better than the best method at the 95 % level."""
-        return bool(self.rival) and self.gain[0] > 0
-
-
 class InputSpec(Spec):
     """Input of a network from one scene: bands and normalization."""
 
@@ -185,7 +161,10 @@ class ModelSpec(InputSpec):
     output_dim_order: DimOrder = CHANNELS_FIRST
     """Order of the axes of the graph output."""
     licence: str = "unknown"
+    training_scenes: Coverage | None = None
+    """Sensors, regions and events of the training scenes; None: not stated."""
     evidence: Evidence | None = None
+    """Scores on scenes that it was not trained on, beside its rivals; None: it was not evaluated."""
     source: Literal["bundle", "onnx", "deepness"] = "bundle"
     """Source of this description: JSON of a bundle, or metadata of geoseg or Deepness in the ONNX file."""
 
@@ -207,6 +186,32 @@ class ModelSpec(InputSpec):
                 f"planes {self.planes} do not contain each of the {len(values)} output planes once"
             )
         return self
+
+    @model_validator(mode="after")
+    def _left_out_was_not_trained_on(self) -> ModelSpec:
+        for item in self.evidence.sets if self.evidence else ():
+            known = self.training_scenes or Coverage()
+            if not item.folds and item.left_out.new_to(known) != item.left_out:
+                raise ValueError(
+                    f"evidence: left_out of {item.name} has a sensor, region or event that training_scenes "
+                    "has, or one of a kind that training_scenes does not state"
+                )
+        return self
+
+    @property
+    def objection(self) -> str:
+        """Why no command uses the network unless it is named; empty if it may be a default."""
+        if self.evidence is None:
+            return "it was not evaluated beside its rivals"
+        return self.evidence.objection(self._required_rivals)
+
+    def _required_rivals(self, units: Units) -> tuple[str, ...]:
+        """Return the names of the trivial rules for scenes of some units, and of the default method."""
+        from geoseg.methods.trivial_rules import change_rules, water_rules  # noqa: PLC0415 - numpy, for this only
+
+        names = [band.name for band in self.bands]
+        rules = change_rules(names) if self.task == "change" else water_rules(names, db=units == "db")
+        return (*(rule.name for rule in rules), *(["classical"] if self.task == "flood" else []))
 
     @property
     def has_background(self) -> bool:

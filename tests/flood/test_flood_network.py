@@ -16,8 +16,21 @@ from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.flood.flood_map import map_flood
 from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.flood.reference_layers import References
+from geoseg.methods.trivial_rules import water_rules
 from geoseg.run_record import RunRecord
-from geoseg.spec import ClassSpec, Evidence, FloodSpec, ModelBand, ModelSpec, RunSpec, SceneSpec
+from geoseg.spec import (
+    ClassSpec,
+    Coverage,
+    Evidence,
+    FloodSpec,
+    ModelBand,
+    ModelSpec,
+    RivalScore,
+    RunSpec,
+    SceneSpec,
+    ScoredSet,
+    Units,
+)
 from tests.messages import Messages, progress
 
 onnx = pytest.importorskip("onnx")
@@ -26,16 +39,28 @@ CLASSES = (
     ClassSpec(value=0, label="background", colour="#f2efe9"),
     ClassSpec(value=1, label="water", colour="#2b8cff"),
 )
-PROOF = Evidence(
-    data="simulated",
-    units="reflectance",
-    chips=9,
-    score=0.8,
-    interval=(0.7, 0.9),
-    rival="mndwi",
-    rival_score=0.6,
-    gain=(0.1, 0.3),
-)
+ELSEWHERE = Coverage(sensors=("other",), regions=("other",), events=("other",))
+
+
+def proof(
+    bands: tuple[str, ...],
+    *,
+    units: Units = "reflectance",
+    gain: tuple[float, float] = (0.1, 0.3),
+    left_out: Coverage = ELSEWHERE,
+) -> Evidence:
+    """Evidence of scenes of other sensors, regions and events, beside all trivial rules and a method."""
+    names = [*(rule.name for rule in water_rules(bands, db=units == "db")), "mndwi", "classical"]
+    rivals = tuple(RivalScore(name=name, score=0.6 if name == "mndwi" else 0.5, gain=gain) for name in names)
+    item = ScoredSet(
+        name="simulated", units=units, left_out=left_out, folds=2, scenes=12, score=0.8, interval=(0.7, 0.9),
+        rivals=rivals,
+    )  # fmt: skip
+    return Evidence(sets=(item,))
+
+
+OPTICAL = ("green", "swir16")
+OLD = {"data": "old", "units": "reflectance", "chips": 9, "score": 0.8, "interval": (0.7, 0.9)}
 
 
 def bundle(
@@ -71,7 +96,7 @@ def bundle(
         "activation": "none",
         "classes": CLASSES,
         "weights": folder / "model.onnx",
-        "evidence": PROOF,
+        "evidence": proof(bands),
         **changes,
     }
     write_bundle(folder, ModelSpec.model_validate(facts))
@@ -144,13 +169,19 @@ def test_a_network_may_give_both_classes(tmp_path: Path, zoo: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "options", "reason"),
     [
-        ({"evidence": PROOF.model_copy(update={"gain": (-0.01, 0.2)})}, {}, "not surely better"),
+        ({"evidence": proof(OPTICAL, gain=(-0.01, 0.2))}, {}, "with --model only: its gain over"),
+        (
+            {"evidence": proof(OPTICAL, left_out=ELSEWHERE.model_copy(update={"sensors": ()}))},
+            {},
+            "with --model only: it has no scores on another sensor than",
+        ),
+        ({"evidence": {**OLD, "rival": "mndwi", "gain": (0.1, 0.2)}}, {}, "another sensor, region and event"),
         ({"evidence": None}, {}, ""),
         ({"task": "fields"}, {}, ""),
         ({}, {"method": "classical"}, ""),
         ({}, {"threshold": 0.1, "method": "auto"}, ""),
         ({"resolution": 60.0}, {}, "pixels are 10 m"),
-        ({"evidence": PROOF.model_copy(update={"units": "dn"})}, {}, ""),
+        ({"evidence": proof(OPTICAL, units="dn")}, {}, ""),
     ],
 )
 def test_auto_keeps_the_method(
@@ -234,8 +265,8 @@ def pair(tmp_path: Path, band: str) -> tuple[Path, Path]:
 
 def two_dates(zoo: Path) -> Path:
     """Flood is where the scene before, less its mean, is above the scene, less its own."""
-    proof = PROOF.model_copy(update={"units": "db"})
-    return bundle(zoo / "pair", ("before:vv", "vv"), units="db", statistics="scene", evidence=proof)
+    bands = ("before:vv", "vv")
+    return bundle(zoo / "pair", bands, units="db", statistics="scene", evidence=proof(bands, units="db"))
 
 
 @pytest.mark.parametrize("band", ["vv", "vh"])

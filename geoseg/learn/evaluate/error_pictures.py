@@ -23,6 +23,8 @@ UNKNOWN = (222, 226, 230)
 
 def panels(scene: SceneAccuracy, spec: TrainSpec) -> NDArray[np.uint8]:
     """Draw image, label and errors side by side; returns (h, 3 w + gaps, 3)."""
+    if scene.map is None:
+        raise ValueError(f"the map of {scene.sample.id} was not kept")
     label, mapped = sample_label(scene.sample, spec), map_classes(scene.map, spec)
     step = max(1, -(-max(label.shape) // MAX_SIDE))
     label, mapped = label[::step, ::step], mapped[::step, ::step]

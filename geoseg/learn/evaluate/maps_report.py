@@ -35,6 +35,8 @@ SCORE_COLUMNS = (
     Column("model or method"),
     Column("score", form=".3f"),
     Column("95 % interval"),
+    Column("mean of scenes", form=".3f"),
+    Column("dry scenes: false positives", form=".2%"),
     Column("F1", form=".3f"),
     Column("precision", form=".3f"),
     Column("recall", form=".3f"),
@@ -67,7 +69,10 @@ def report_of(
         facts={"labelled set": spec.name, "held out": protocol, "intervals": "95 %, scenes resampled"},
         sections=[*sections, *(_scenes(first, spec) if pictures else ())],
         notes=[
-            "ECE: expected calibration error. Temperature: divisor of the logits that calibrates the scores."
+            *_worst(results),
+            "Score: pixels of all scenes together, so that scenes with much of the class weigh most; the "
+            "mean of scenes weighs them equally. Dry scenes have no pixel of the class in their label.",
+            "ECE: expected calibration error. Temperature: divisor of the logits that calibrates the scores.",
         ],
         data={
             "geoseg": geoseg.__version__,
@@ -98,6 +103,9 @@ def _numbers(result: SubjectAccuracy, first: SubjectAccuracy, spec: TrainSpec) -
             "chips": len(counts),
             "score": result.score,
             "interval": result.interval,
+            "mean_of_chips": result.mean,
+            "false_positives_of_dry_chips": result.dry,
+            "worst_part": result.worst_part,
             "first_is_better_by": gain,
             "mean_iou": mean_iou(result.counts),
             "accuracy": accuracy(result.counts),
@@ -143,6 +151,8 @@ def _scores(results: Sequence[SubjectAccuracy]) -> Table:
                 result.subject.name,
                 result.score,
                 _span(result.interval),
+                result.mean,
+                None if np.isnan(result.dry) else result.dry,
                 second.f1,
                 second.precision,
                 second.recall,
@@ -155,6 +165,12 @@ def _scores(results: Sequence[SubjectAccuracy]) -> Table:
             score, span = result.score_of(part), _span(result.interval_of(part))
             rows.append([f"  without {name}", score, span, *[""] * (len(SCORE_COLUMNS) - 3)])
     return Table(columns=SCORE_COLUMNS, rows=rows)
+
+
+def _worst(results: Sequence[SubjectAccuracy]) -> list[str]:
+    """Return the worst part of each leave-one-out evaluation, in words."""
+    found = ((result.subject.name, result.worst_part) for result in results)
+    return [f"Worst part of {name}: {worst[0]}, {worst[1]:.3f}." for name, worst in found if worst]
 
 
 def _span(interval: tuple[float, float]) -> str:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.bundles.find import DESCRIPTION, architecture_of, find_model, write_bundle
-from geoseg.errors import UsageError
+from geoseg.errors import GeosegError, UsageError
 from geoseg.files.scratch import scratch_folder
-from geoseg.learn.evaluate.scene_maps import SceneAccuracy, map_and_compare
+from geoseg.learn.evaluate.scene_maps import SceneAccuracy, compare_rules, map_and_compare
 from geoseg.learn.evaluate.score_calibration import (
     Reliability,
     calibration_error,
@@ -22,14 +21,18 @@ from geoseg.learn.evaluate.score_calibration import (
 )
 from geoseg.learn.evaluate.subjects import Subject, method_subject
 from geoseg.learn.samples import SampleWindow, find_samples, sample_windows, split
-from geoseg.learn.samples.chips import opened_image
 from geoseg.learn.samples.splits import part_names
 from geoseg.learn.train import missing_extra
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import note
-from geoseg.methods.accuracy import Counts, interval, main_score
+from geoseg.methods.accuracy import (
+    Counts,
+    false_positive_share,
+    interval,
+    main_score,
+    mean_over_chips,
+)
 from geoseg.run_record import Progress
-from geoseg.spec import Evidence, Units
 
 LOG = logging.getLogger(__name__)
 
@@ -79,6 +82,22 @@ class SubjectAccuracy:
         """Main score of each scene for which it is defined."""
         scores = [main_score(scene.counts) for scene in self.scenes]
         return [value for value in scores if not np.isnan(value)]
+
+    @property
+    def mean(self) -> float:
+        """Mean of the main score over the scenes for which it is defined."""
+        return mean_over_chips([scene.counts for scene in self.scenes])
+
+    @property
+    def dry(self) -> float:
+        """Share of false positives in scenes without the second of two classes; NaN where there are none."""
+        return false_positive_share([scene.counts for scene in self.scenes])
+
+    @property
+    def worst_part(self) -> tuple[str, float] | None:
+        """The part with the lowest main score; None without parts."""
+        scores = {name: self.score_of(part) for name, part in (self.parts or {}).items()}
+        return min(scores.items(), key=lambda item: item[1]) if scores else None
 
     @property
     def calibration_error(self) -> float:
@@ -136,6 +155,25 @@ def evaluate(
         note(LOG, f"{subject.name}")
         scenes = map_and_compare(subject, windows, spec, folder / f"{index}", progress)
         results.append(SubjectAccuracy(subject=subject, scenes=scenes))
+    return tuple(results)
+
+
+def evaluate_rivals(
+    spec: TrainSpec,
+    subjects: Sequence[Subject],
+    windows: Sequence[SampleWindow],
+    folder: Path,
+    progress: Progress,
+) -> tuple[SubjectAccuracy, ...]:
+    """Evaluate rivals on the same windows; a method that cannot map a scene is left out, with a note."""
+    trivial = [subject for subject in subjects if subject.rule is not None]
+    mapped = compare_rules([s.rule for s in trivial if s.rule is not None], windows, spec, progress)
+    results = [SubjectAccuracy(subject=s, scenes=scenes) for s, scenes in zip(trivial, mapped, strict=True)]
+    for index, subject in enumerate(subject for subject in subjects if subject.rule is None):
+        try:
+            results += evaluate(spec, [subject], windows, folder / f"{index}", progress)
+        except GeosegError as error:
+            note(LOG, f"{subject.name} is left out: {error}")
     return tuple(results)
 
 
@@ -202,50 +240,3 @@ def _train_and_evaluate(
         export(trained.folder, bundle)
         subject = Subject(name=spec.name, model=str(bundle))
         return list(map_and_compare(subject, windows, spec, folder, progress))
-
-
-def evidence(result: SubjectAccuracy, rivals: Sequence[SubjectAccuracy], data: str, units: Units) -> Evidence:
-    """Return the score of a network and of the best classical method, for the bundle."""
-    counts = [scene.counts for scene in result.scenes]
-    best = max(rivals, key=lambda rival: rival.score, default=None)
-    return Evidence(
-        data=data,
-        units=units,
-        chips=len(counts),
-        score=round(result.score, 4),
-        interval=_rounded(result.interval),
-        rival=best.subject.name if best else "",
-        rival_score=round(best.score, 4) if best else 0.0,
-        gain=_rounded(interval(counts, against=[scene.counts for scene in best.scenes]))
-        if best
-        else (0.0, 0.0),
-    )
-
-
-def _rounded(pair: tuple[float, float]) -> tuple[float, float]:
-    return round(pair[0], 4), round(pair[1], 4)
-
-
-def record(bundle: str, results: Sequence[SubjectAccuracy], spec: TrainSpec, protocol: str) -> None:
-    """Write score, best classical method and temperature of the first result into a bundle.
-
-    Raises:
-        UsageError: the model is not a bundle.
-    """
-    first, rivals = results[0], [result for result in results[1:] if result.subject.model is None]
-    model = find_model(bundle)
-    if model.source != "bundle":
-        raise UsageError(f"--record: {bundle} is not a bundle; give the folder of a bundle")
-    with opened_image(first.scenes[0].sample.images[0], spec.data.images[0]) as scene:
-        units = scene.units(spec.bands[0].name.rpartition(":")[2])
-    proof = evidence(first, rivals, f"{spec.name}: {protocol}", units)
-    # The maps of a bundle were made with its present temperature, so that the two temperatures multiply.
-    before = model.temperature if first.subject.model is not None else 1.0
-    temperature = round(before * first.temperature, 4)
-    folder = model.weights.parent
-    updated = model.model_copy(update={"evidence": proof, "temperature": temperature})
-    write_bundle(folder, updated, architecture=architecture_of(model))
-    choice = (
-        "flood --method auto uses this model" if proof.convinces else "flood --method auto uses the method"
-    )
-    note(LOG, f"recorded in {folder / DESCRIPTION}: temperature {temperature:g}; {choice}")

@@ -18,10 +18,11 @@ from geoseg.grid import Grid
 from geoseg.learn.evaluate.score_calibration import Reliability, reliability
 from geoseg.learn.evaluate.subjects import Subject
 from geoseg.learn.samples import IGNORE, Sample, SampleWindow
-from geoseg.learn.samples.chips import opened_image, read_label, scene_spec
+from geoseg.learn.samples.chips import opened_image, read_label, scene_spec, stacked_source
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import held
 from geoseg.methods.accuracy import Counts, count
+from geoseg.methods.trivial_rules import TrivialRule
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import Progress
 from geoseg.segment.segmentation_map import map_segments
@@ -38,8 +39,8 @@ class SceneAccuracy:
     reliability: Reliability
     unobserved: int
     """Labelled pixels that the scene did not observe; they are not in `counts`."""
-    map: Path
-    """The class raster."""
+    map: Path | None
+    """The class raster; None: it was not kept."""
 
 
 def map_and_compare(
@@ -57,17 +58,43 @@ def map_and_compare(
     Raises:
         GeosegError: a scene cannot be mapped.
     """
-    by_sample: dict[Sample, list[SampleWindow]] = {}
-    for place in places:
-        by_sample.setdefault(place.sample, []).append(place)
+    by_sample = _by_sample(places)
     folder.mkdir(parents=True, exist_ok=True)
     scenes = []
     for done, (sample, windows) in enumerate(by_sample.items(), start=1):
         path = folder / f"{sample.id.replace('/', '_')}.tif"
         map_sample(subject, sample, spec, path)
-        scenes.append(_compare(sample, windows, spec, path))
+        label = _compared_label(sample, windows, spec)
+        mapped, scores = map_classes(path, spec), read_band(scores_path(path))
+        scenes.append(_compare(sample, label, mapped, scores, len(spec.classes), path))
         progress(done, len(by_sample), "scenes")
     return tuple(scenes)
+
+
+def compare_rules(
+    rules: Sequence[TrivialRule], places: Sequence[SampleWindow], spec: TrainSpec, progress: Progress
+) -> tuple[tuple[SceneAccuracy, ...], ...]:
+    """Map scenes with each trivial rule, and compare the maps, which are not kept, with the labels."""
+    by_sample = _by_sample(places) if rules else {}
+    bands = [band.name for band in spec.bands]
+    scenes: list[list[SceneAccuracy]] = [[] for _ in rules]
+    for done, (sample, windows) in enumerate(by_sample.items(), start=1):
+        with stacked_source(sample, spec.data, bands) as source:
+            values = source.read(source.grid.window, bands).physical()
+        label = _compared_label(sample, windows, spec)
+        sure = np.full(label.shape, 255, np.uint8)
+        for rule, found in zip(rules, scenes, strict=True):
+            mapped = rule.classes(dict(zip(bands, values, strict=True)))
+            found.append(_compare(sample, label, mapped, sure, 2, None))
+        progress(done, len(by_sample), "scenes")
+    return tuple(map(tuple, scenes))
+
+
+def _by_sample(places: Sequence[SampleWindow]) -> dict[Sample, list[SampleWindow]]:
+    by_sample: dict[Sample, list[SampleWindow]] = {}
+    for place in places:
+        by_sample.setdefault(place.sample, []).append(place)
+    return by_sample
 
 
 def map_sample(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> None:
@@ -100,20 +127,29 @@ def scores_path(raster: Path) -> Path:
     return raster.with_name(f"{raster.stem}_scores.tif")
 
 
-def _compare(sample: Sample, places: Sequence[SampleWindow], spec: TrainSpec, path: Path) -> SceneAccuracy:
-    """Compare a map with the label in some windows."""
-    mapped = map_classes(path, spec)
-    scores = read_band(scores_path(path))
+def _compared_label(sample: Sample, places: Sequence[SampleWindow], spec: TrainSpec) -> NDArray[np.uint8]:
+    """Return the (H, W) label of a sample; `IGNORE` outside the windows."""
     label = sample_label(sample, spec)
     compared = np.zeros(label.shape, np.bool_)
     for place in places:
         window = place.window
         compared[window.row : window.stop_row, window.col : window.stop_col] = True
-    label = np.where(compared, label, IGNORE).astype(np.uint8)
+    return np.where(compared, label, IGNORE).astype(np.uint8)
+
+
+def _compare(
+    sample: Sample,
+    label: NDArray[np.uint8],
+    mapped: NDArray[np.uint8],
+    scores: Classes,
+    classes: int,
+    path: Path | None,
+) -> SceneAccuracy:
+    """Compare the classes (H, W) of a map, and their scores in 255ths, with a label."""
     observed = (label != IGNORE) & (mapped != IGNORE)
     return SceneAccuracy(
         sample=sample,
-        counts=count(label, mapped, len(spec.classes)),
+        counts=count(label, mapped, classes),
         reliability=reliability(scores[observed], label[observed] == mapped[observed]),
         unobserved=int(((label != IGNORE) & (mapped == IGNORE)).sum()),
         map=path,

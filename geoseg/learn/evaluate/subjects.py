@@ -1,4 +1,4 @@
-"""The models and methods whose maps are evaluated."""
+"""The models, methods and trivial rules whose maps are evaluated."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from geoseg.change.methods import change_methods
 from geoseg.errors import UsageError
 from geoseg.flood.choice import CLASSICAL
 from geoseg.flood.methods import method_names
+from geoseg.methods.trivial_rules import TrivialRule
 from geoseg.spec import ChangeSpec, FloodSpec
 from geoseg.spec.request import from_options
 
@@ -18,7 +19,7 @@ CHANGE_OPTIONS = (*OPTIONS, "smooth", "normalise", "alpha", "coregister")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A model, or a classical method with its options."""
+    """A model, a classical method with its options, or a trivial rule; none of them: the default command."""
 
     name: str
     """Name in reports."""
@@ -26,6 +27,8 @@ class Subject:
     """Name or path of a bundle."""
     options: dict[str, str] = field(default_factory=dict)
     """Fields of a `FloodSpec` or `ChangeSpec`, for a classical method."""
+    rule: TrivialRule | None = None
+    """Set for a trivial rule, which has neither a model nor options."""
 
 
 def method_subject(text: str, task: str = "flood") -> Subject:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.spec import Atmosphere, SarUnits, Spec
+from geoseg.spec import Atmosphere, Coverage, SarUnits, Spec
 from geoseg.spec.presets import sensors
 
 
@@ -62,6 +64,9 @@ class DataSpec(Spec):
     """Ids of samples to use; empty: all."""
     doubtful: tuple[str, ...] = ()
     """Ids of samples whose label contradicts the image: excluded from training, included in evaluation."""
+    covers: dict[str, Coverage] = {}
+    """Sensors, regions and events of the samples, by the value of `{region}` (`""` without regions); what is
+    not known cannot count as left out of a training."""
 
     @model_validator(mode="after")
     def _first_image_is_plain(self) -> DataSpec:
@@ -109,6 +114,12 @@ class SplitSpec(Spec):
         if self.kind == "files" and max(len(self.val), len(self.test)) > 1:
             raise ValueError("val and test take at most one file of ids each")
         return self
+
+
+def coverage_of(data: DataSpec, regions: Iterable[str]) -> Coverage:
+    """Return the sensors, regions and events of the samples of some regions."""
+    covered = [data.covers.get(name, Coverage()) for name in dict.fromkeys(regions)]
+    return reduce(or_, covered) if covered else Coverage()
 
 
 def atmosphere_of(names: Iterable[str | None]) -> Atmosphere | None:

@@ -24,11 +24,12 @@ from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.scratch import scratch_folder, scratching
+from geoseg.learn.samples.sample_spec import coverage_of
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.models.networks.segmentation import Segmenter
-from geoseg.spec import AnyModel, ModelBand, ModelSpec
+from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
 
 OPSET = 18
 """ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
@@ -188,7 +189,15 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
         input_name=INPUT,
         output_name=OUTPUT,
         licence=spec.licence,
+        training_scenes=_covered(spec),
     )
+
+
+def _covered(spec: TrainSpec) -> Coverage | None:
+    """Return the sensors, regions and events of training and `val`, which chooses the weights."""
+    tested = spec.split.test if spec.split.kind == "region" else ()
+    regions = [name for name in spec.data.covers if name not in tested]
+    return coverage_of(spec.data, regions) if regions else None
 
 
 def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:

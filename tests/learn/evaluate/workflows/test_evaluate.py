@@ -5,21 +5,38 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import rasterio
 
 from geoseg.learn.evaluate import protocol
 from geoseg.learn.evaluate.maps_report import report_of
+from geoseg.learn.evaluate.recorded_evidence import left_out, record
+from geoseg.learn.evaluate.rivals import rivals_of
+from geoseg.learn.evaluate.scene_maps import SceneAccuracy
+from geoseg.learn.evaluate.score_calibration import no_pixels
+from geoseg.learn.evaluate.subjects import Subject
+from geoseg.learn.samples import find_samples
 from geoseg.learn.train.config import read_any_config
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.accuracy import count, main_score
 from geoseg.outputs.report import to_text
 from geoseg.run_record import no_progress
+from geoseg.spec import Coverage
 from tests.learn.train.conftest import geoseg
+from tests.messages import Messages
 from tests.simulated import CONFIG, SIDE, disc, write_set
+
+SCHEMA = json.loads(files("geoseg.configs").joinpath("schemas", "bundle.json").read_text(encoding="utf-8"))
+TRIVIAL = ["everything", "MNDWI > 0", "MNDWI > -0.1", "MNDWI > -0.2", "MNDWI > Otsu"]
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "chips.csv").read_text().splitlines()))
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +72,18 @@ def test_maps_are_those_of_the_command(config: Path, done: Path, tmp_path: Path)
         np.testing.assert_array_equal(mine, other.read(1))
     label = disc(SIDE, 30 + 4 * 4, 48, 14 + 4).astype(np.uint8)
     label[-2:] = 255
-    rows = {
-        row["id"]: row
-        for row in csv.DictReader((done / "chips.csv").read_text().splitlines())
-        if "0.1" in row["subject"]
-    }
+    rows = {row["id"]: row for row in _rows(done) if row["subject"] == "mndwi --threshold 0.1"}
     assert float(rows["chip_4"]["score"]) == pytest.approx(main_score(count(label, mine, 2)), abs=1e-5)
 
 
 def test_the_report_holds_numbers_and_pictures(done: Path) -> None:
     report = json.loads((done / "scores.json").read_text())
     first = report["results"][0]
-    assert [result["name"] for result in report["results"]] == ["mndwi --threshold 0.1", "mndwi"]
+    assert [result["name"] for result in report["results"]] == ["mndwi --threshold 0.1", "mndwi", *TRIVIAL]
+    assert first["mean_of_chips"] == pytest.approx(
+        np.mean([float(row["score"]) for row in _rows(done) if row["subject"] == first["name"]]), abs=1e-4
+    )
+    assert first["false_positives_of_dry_chips"] is None
     assert first["chips"] == 8
     assert first["interval"][0] <= first["score"] <= first["interval"][1]
     assert first["score"] > 0.9
@@ -90,6 +107,9 @@ def test_parts_left_out_have_rows_of_their_own(config: Path, tmp_path: Path) -> 
     (numbers,) = json.loads(json.dumps(report.data["results"]))
     assert [part["chips"] for part in numbers["parts"].values()] == [3, 5]
     assert numbers["parts"]["east"]["score"] == pytest.approx(rows[1][1], abs=1e-5)
+    worst, score = numbers["worst_part"]
+    assert score == min(part["score"] for part in numbers["parts"].values())
+    assert any(f"Worst part of {found.subject.name}: {worst}" in note for note in report.notes)
     assert "  without west" in to_text(report)
     assert not any(section.pictures for section in report.sections)
 
@@ -134,7 +154,7 @@ def test_few_shots_train_on_so_many(config: Path) -> None:
     pytest.importorskip("lightning", reason="the extra `train` is not installed")
     ran = geoseg("evaluate", "maps", config, "--shots", 3, *QUICK)
     assert ran.returncode == 0, ran.stderr
-    shot, floor = json.loads(ran.stdout)["results"]
+    shot, floor, *_ = json.loads(ran.stdout)["results"]
     assert shot["name"] == "simulated-water, 3 shots"
     assert shot["chips"] == floor["chips"] == 2
     assert shot["score"] is not None
@@ -148,7 +168,7 @@ def test_every_region_is_left_out_once(config: Path) -> None:
     pytest.importorskip("lightning", reason="the extra `train` is not installed")
     ran = geoseg("evaluate", "maps", config, "--leave-one-out", "--set", "split={kind: region}", *QUICK)
     assert ran.returncode == 0, ran.stderr
-    left_out, floor = json.loads(ran.stdout)["results"]
+    left_out, floor, *_ = json.loads(ran.stdout)["results"]
     assert set(left_out["parts"]) == {"east", "west"}
     assert left_out["chips"] == floor["chips"] == 8
     assert "without east: 4 windows for training, 4 for evaluation" in ran.stderr
@@ -165,9 +185,100 @@ def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)["results"][0]
     kept = json.loads((path / "model.json").read_text())["properties"]
-    assert kept["geoseg:evidence"]["score"] == pytest.approx(found["score"], abs=1e-4)
-    assert kept["geoseg:evidence"]["rival"] == "mndwi"
-    assert kept["geoseg:evidence"]["units"] == "reflectance"
+    (item,) = kept["geoseg:evidence"]["sets"]
+    assert item["score"] == pytest.approx(found["score"], abs=1e-4)
+    assert item["mean"] == pytest.approx(found["mean_of_chips"], abs=1e-4)
+    assert {*TRIVIAL, "classical", "mndwi"} == {rival["name"] for rival in item["rivals"]}
+    assert (item["units"], item["scenes"], item["folds"]) == ("reflectance", 8, 0)
+    assert item["left_out"] == {"sensors": [], "regions": [], "events": []}
+    assert "used with --model only: it has no scores on another sensor, region and event" in ran.stderr
+    jsonschema.validate(json.loads((path / "model.json").read_text()), SCHEMA)
     assert kept["geoseg:temperature"] == found["temperature"]
     again = geoseg("evaluate", "maps", config, "--model", path, "--on", "all", "--json")
     assert json.loads(again.stdout)["results"][0]["confusion"] == found["confusion"]
+
+
+WEST = Coverage(sensors=("A",), regions=("west",), events=("flood of May",))
+EAST = Coverage(sensors=("B",), regions=("east",), events=("flood of June",))
+
+
+@pytest.mark.parametrize(
+    ("east", "trained", "found"),
+    [
+        (EAST, WEST, EAST),
+        (EAST, EAST, Coverage()),
+        (EAST, None, Coverage()),
+        (EAST.model_copy(update={"events": ()}), WEST, EAST.model_copy(update={"events": ()})),
+        (EAST.model_copy(update={"sensors": ("A", "B")}), WEST, EAST.model_copy(update={"sensors": ()})),
+    ],
+)
+def test_what_a_bundle_was_not_trained_on(
+    config: Path, east: Coverage, trained: Coverage | None, found: Coverage
+) -> None:
+    """It follows from what the config says of the scenes, and the bundle of its training."""
+    spec = _covering(config, west=WEST, east=east)
+    result = _unmapped(spec)
+    result = replace(result, scenes=tuple(s for s in result.scenes if s.sample.region == "east"))
+    assert left_out(result, spec, trained) == found
+
+
+@pytest.mark.parametrize(
+    ("east", "found"),
+    [
+        (
+            EAST,
+            Coverage(sensors=("B", "A"), regions=("east", "west"), events=("flood of June", "flood of May")),
+        ),
+        (EAST.model_copy(update={"sensors": ("A",)}), None),
+    ],
+)
+def test_what_each_fold_was_not_trained_on(config: Path, east: Coverage, found: Coverage | None) -> None:
+    """The folds of a sensor that both regions share leave out no sensor."""
+    spec = _covering(config, west=WEST, east=east)
+    result = _unmapped(spec)
+    regions = [scene.sample.region for scene in result.scenes]
+    parts = {name: tuple(i for i, r in enumerate(regions) if r == name) for name in ("east", "west")}
+    missing = Coverage(regions=("east", "west"), events=("flood of June", "flood of May"))
+    assert left_out(replace(result, parts=parts), spec, None) == (found or missing)
+
+
+def test_evidence_of_every_kind_left_out_makes_a_default(
+    config: Path, tmp_path: Path, messages: Messages
+) -> None:
+    """Rivals of the same scenes in another order are compared scene by scene."""
+    pytest.importorskip("onnx")
+    from geoseg.bundles.find import find_model  # noqa: PLC0415
+    from tests.flood.test_flood_network import bundle  # noqa: PLC0415
+
+    path = bundle(tmp_path / "net", ("green", "swir16"), evidence=None, training_scenes=WEST)
+    spec = _covering(config, west=EAST, east=EAST)
+    windows = protocol.held_out(spec, "all")
+    subjects = protocol.subjects_of(spec, [str(path)], ())
+    (first, *_) = protocol.evaluate(spec, subjects[:1], windows, tmp_path / "maps", no_progress)
+    rivals = rivals_of(spec, windows[0].sample, subjects[:1], classical=True)
+    others = protocol.evaluate_rivals(spec, rivals, windows[::-1], tmp_path / "rivals", no_progress)
+    record(str(path), (first, *others), spec, "all")
+    (item,) = find_model(str(path)).evidence.sets  # type: ignore[union-attr]
+    assert item.left_out == EAST
+    assert item.scenes == 8
+    assert "8 scenes, fewer than 10" in messages.notes[-1]
+    everything = next(rival for rival in item.rivals if rival.name == "everything")
+    assert everything.gain is not None
+    assert 0 < everything.gain[0] <= item.score - everything.score <= everything.gain[1]
+
+
+def _unmapped(spec: TrainSpec) -> protocol.SubjectAccuracy:
+    """The scenes of a set, without pixels."""
+    scenes = tuple(
+        SceneAccuracy(
+            sample=sample, counts=np.zeros((2, 2), np.int64), reliability=no_pixels(), unobserved=0, map=None
+        )
+        for sample in find_samples(spec.data)
+    )
+    return protocol.SubjectAccuracy(subject=Subject(name="net"), scenes=scenes)
+
+
+def _covering(config: Path, **covers: Coverage) -> TrainSpec:
+    spec = read_any_config(str(config))
+    assert isinstance(spec, TrainSpec)
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"covers": covers})})
