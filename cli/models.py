@@ -10,8 +10,8 @@ from .command import Command, add, group
 from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
-    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, ScoredSet, Spec
-    from geoseg.spec.training import ModelRequest, PullRequest
+    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, ScoredSet
+    from geoseg.spec.training import ListRequest, ModelRequest, PullRequest
 
     from .options import Reporting
 
@@ -23,16 +23,19 @@ ATMOSPHERES = {
 }
 
 
-def list_all() -> Command[Spec]:
+def list_all() -> Command[ListRequest]:
     """List the models available by name: those installed with geoseg, then those of the user."""
-    from geoseg.spec import Spec
+    from geoseg.spec.training import ListRequest
 
-    return Command(request=Spec, run=_list)
+    return Command(request=ListRequest, run=_list)
 
 
-def _list(_: Spec, reporting: Reporting) -> None:
+def _list(request: ListRequest, reporting: Reporting) -> None:
     from geoseg.bundles.find import list_models
 
+    if request.encoders:
+        _list_encoders(reporting)
+        return
     models = list_models()
     if reporting.as_json:
         print_json(
@@ -55,6 +58,18 @@ def _list(_: Spec, reporting: Reporting) -> None:
         reasons = [f"  {model.name}: {why}" for model in models if (why := default_of(model))]
         if reasons:
             print_text("\n".join(("", "used with --model only:", *reasons)))
+
+
+def _list_encoders(reporting: Reporting) -> None:
+    """Print the encoders that networks can be trained on."""
+    from geoseg.spec.presets import encoders
+
+    from .encoders import encoders_text
+
+    if reporting.as_json:
+        print_json({"encoders": [item.model_dump(mode="json") for item in encoders().values()]})
+    else:
+        print_text(encoders_text())
 
 
 def show() -> Command[ModelRequest]:
@@ -124,7 +139,7 @@ def _tensorrt(model: str) -> dict[str, list[str]]:
 
 
 def pull() -> Command[PullRequest]:
-    """Download the weights of a bundle and check their SHA-256.
+    """Download the weights of a bundle or an encoder and check their SHA-256.
 
     Bundles contain small weights; large weights are given by URL and SHA-256. Weights with another SHA-256
     are removed. No other command downloads weights. They are stored in $GEOSEG_MODELS, else in
@@ -136,8 +151,17 @@ def pull() -> Command[PullRequest]:
 
 
 def _pull(request: PullRequest, reporting: Reporting) -> None:
+    from geoseg.spec.presets import encoders
+
+    from .encoders import pull_encoder
     from .pull import pull_bundle
 
+    encoder = encoders().get(request.model)
+    if encoder is not None:
+        with open_console(reporting.verbosity) as console:
+            file = pull_encoder(encoder, console.progress, overwrite=request.overwrite)
+        print_text(f"network.encoder {encoder.name}: {file}")
+        return
     with open_console(reporting.verbosity) as console:
         folder = pull_bundle(request.model, console.progress, overwrite=request.overwrite)
     print_text(f"--model {folder}")
@@ -170,6 +194,10 @@ def model_text(model: ModelSpec) -> str:
         ("licence", model.licence),
         ("described by", model.source),
     ]
+    if model.metadata:
+        facts.insert(3, ("metadata", " ".join(model.metadata)))
+    if model.encoder:
+        facts.append(("encoder", model.encoder))
     if model.units == "reflectance":
         facts.insert(3, ("trained on", ATMOSPHERES[model.atmosphere]))
     bands: list[tuple[str, ...]] = [("band", "mean", "std")]

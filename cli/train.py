@@ -44,6 +44,8 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
         )
     if request.overwrite and request.resume:
         raise UsageError("--resume and --overwrite exclude each other; give one of them")
+    if request.start and request.resume:
+        raise UsageError("--resume continues with its own weights; remove --from")
     try:
         from geoseg.learn.train.task_dispatch import train_any as work
     except ImportError as error:
@@ -54,7 +56,7 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
             import torch
 
             torch.set_num_threads(request.threads)
-        done = work(spec, folder, console.progress, resume=request.resume)
+        done = work(spec, folder, console.progress, resume=request.resume, start=request.start)
     if reporting.as_json:
         result = {"folder": str(done.folder), "checkpoint": str(done.checkpoint), "score": done.score}
         print_json({**result, "epochs": done.epochs, "train": done.train, "val": done.val})

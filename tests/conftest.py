@@ -1,4 +1,4 @@
-"""What several test files need: the folder of real rasters."""
+"""What several test files need: the folders of real rasters and of published weights."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def data_dir() -> Path:
     folder = Path(os.environ.get("GEOSEG_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real rasters at {folder}; set GEOSEG_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights_dir() -> Path:
+    """Published weights of encoders; the test is skipped where they are not."""
+    folder = Path(os.environ.get("GEOSEG_TEST_WEIGHTS", ROOT.parent / "shared" / "weights"))
+    if not folder.is_dir():
+        pytest.skip(f"no weights at {folder}; set GEOSEG_TEST_WEIGHTS")
     return folder
 
 

@@ -85,7 +85,7 @@ def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, tuple[int, tup
     """Return the number of bands and the order of axes of each described input, by name."""
     if isinstance(spec, ClassifierSpec):
         return {given.name: (len(given.bands), given.dim_order) for given in spec.inputs}
-    return {spec.input_name or names[0]: (len(spec.bands), spec.dim_order)}
+    return {spec.input_name or names[0]: (spec.channels, spec.dim_order)}
 
 
 def _check_run(spec: AnyModel) -> None:
@@ -126,7 +126,7 @@ def _shapes(spec: AnyModel, first: str, batch: int) -> dict[str, tuple[int, ...]
             )
             for given in spec.inputs
         }
-    sizes = (batch, len(spec.bands), spec.tile, spec.tile)
+    sizes = (batch, spec.channels, spec.tile, spec.tile)
     return {spec.input_name or first: as_ordered(sizes, spec.dim_order)}
 
 
@@ -146,7 +146,7 @@ def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
         as_ordered((batch, count, spec.tile, spec.tile), spec.output_dim_order) for count in sorted(planes)
     ]
     if shape not in wanted:
-        given = as_ordered((batch, len(spec.bands), spec.tile, spec.tile), spec.dim_order)
+        given = as_ordered((batch, spec.channels, spec.tile, spec.tile), spec.dim_order)
         expected = " or ".join(f"(N, {', '.join(map(str, sizes[1:]))})" for sizes in wanted)
         raise ModelError(
             f"{spec.weights}: the output has shape {shape} for {given}; expected {expected} for "

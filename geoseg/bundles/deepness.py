@@ -109,8 +109,11 @@ def deepness_entries(spec: ModelSpec) -> dict[str, str]:
     """Return the metadata of a network for Deepness.
 
     Deepness divides 8-bit images by 255, so an image of reflectance must scale 0..1 to 0..255. Networks of
-    dB, or with normalization by scene, load in Deepness but read other values than in geoseg.
+    dB, or with normalization by scene, load in Deepness but read other values than in geoseg. Deepness cannot
+    supply channels of metadata: such a network has no entries.
     """
+    if spec.metadata:
+        return {}
     names = {str(index): entry.label for index, entry in enumerate(spec.classes)}
     entries: dict[str, JsonValue] = {
         "model_type": "Segmentor",

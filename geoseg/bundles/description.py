@@ -135,7 +135,8 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
         )
     (given,) = properties.input
     extras = read_extras(path, own, SegmentationExtras, f"{PREFIX}units and {PREFIX}activation")
-    bands = input_bands(path, given)
+    metadata = extras.metadata or ()
+    bands = input_bands(path, given, len(metadata))
     batch, _, rows, cols = channels_first(given.input.shape, given.order)
     if rows != cols:
         raise ModelError(f"{path}: tiles are {rows} x {cols} pixels; geoseg supports square tiles only")
@@ -165,6 +166,8 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             multiple=extras.multiple or (1 if fixed else gcd(tile, 32)),
             fixed_tile=fixed,
             fixed_batch=batch if batch > 0 else None,
+            metadata=metadata,
+            encoder=extras.encoder or "",
             resolution=extras.resolution if extras.resolution is not None else properties.gsd,
             atmosphere=extras.atmosphere,
             dim_order=given.order,
@@ -234,7 +237,7 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
                 "name": spec.input_name or UNNAMED,
                 "bands": [band.name for band in spec.bands],
                 "input": {
-                    "shape": [*as_ordered((batch, len(spec.bands), rows, rows), spec.dim_order)],
+                    "shape": [*as_ordered((batch, spec.channels, rows, rows), spec.dim_order)],
                     "dim_order": [*spec.dim_order],
                     "data_type": "float32",
                 },
@@ -261,7 +264,7 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
         "bands": [{"name": band.name} for band in spec.bands],
     }
     kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
-    properties |= {PREFIX + key: value for key, value in kept.items() if value is not None}
+    properties |= {PREFIX + key: value for key, value in kept.items() if value not in (None, "", [])}
     properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
     return item_text(spec, properties, href=href, size=size, architecture=architecture)
 
@@ -319,8 +322,13 @@ def port_name(name: str) -> str:
     return "" if " " in name else name
 
 
-def input_bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
+def input_bands(path: Path, given: Input, metadata: int = 0) -> tuple[ModelBand, ...]:
     """Return the bands of an input by name, with their scaling.
+
+    Args:
+        path: of the description, for messages.
+        given: the input.
+        metadata: number of channels behind the bands.
 
     Raises:
         ModelError: they do not fit the channels of the input, or geoseg does not support their scaling.
@@ -330,8 +338,9 @@ def input_bands(path: Path, given: Input) -> tuple[ModelBand, ...]:
             raise ModelError(f"{path}: band {band.name} is an expression; geoseg supports named bands only")
     names = [band if isinstance(band, str) else band.name for band in given.bands]
     channels = given.input.shape[given.order.index("channel")]
-    if channels not in {-1, len(names)}:
-        raise ModelError(f"{path}: the input has {len(names)} bands, but {channels} channels")
+    if channels not in {-1, len(names) + metadata}:
+        also = f" and {metadata} of metadata" if metadata else ""
+        raise ModelError(f"{path}: the input has {len(names)} bands{also}, but {channels} channels")
     scaling = given.value_scaling or (Scaling(type="z-score"),)
     if len(scaling) == 1:
         scaling = scaling * len(names)

@@ -177,6 +177,10 @@ class SegmentationExtras(Spec):
     training_scenes: Coverage | None = None
     evidence: Evidence | None = None
     task: str = "segmentation"
+    metadata: tuple[str, ...] | None = None
+    """Channels behind the bands that hold the month of a date: `month`, `t2:month`."""
+    encoder: str | None = None
+    """Pretrained encoder that the network started from, and the licence of its weights."""
 
 
 class Item(Part):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.engine.blend import Decide, Highest
+from geoseg.engine.date_metadata import WithMetadata, metadata_values, with_planes
 from geoseg.engine.input_check import check_fit
 from geoseg.engine.normalise import Normaliser, fit_to_scene
 from geoseg.engine.recipe import Recipe
@@ -33,7 +36,13 @@ def clip(scene: Scene, run: RunSpec) -> Scene:
     return scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
 
 
-def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec) -> Recipe:
+def network_recipe(
+    model: ModelSpec,
+    scene: Scene,
+    source: Source,
+    run: RunSpec,
+    times: Mapping[str, datetime | None] = MappingProxyType({}),
+) -> Recipe:
     """Check units and values of a scene, choose runtime and precision, and return the recipe.
 
     Args:
@@ -41,12 +50,14 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec)
         scene: its units, sensor and time are used.
         source: to be read: the scene, or a stack on its grid.
         run: options.
+        times: of every date of the source, by the prefix of its bands; empty: of the scene alone.
     """
     from geoseg.runtimes.choose import open_session  # noqa: PLC0415 - only maps by a network
 
     bands = tuple(band.name for band in model.bands)
     normaliser, blocks = fit_network(model, scene, source)
     tile, overlap = _tiling(model, source, run)
+    facts = metadata_values(model, times or {"": scene.time})
     opened = open_session(
         model,
         runtime=run.runtime,
@@ -55,9 +66,11 @@ def network_recipe(model: ModelSpec, scene: Scene, source: Source, run: RunSpec)
         threads=run.threads,
         batch=run.batch_size,
         tile=tile,
-        check=_check_tiles(source, bands, normaliser, blocks, tile),
+        check=with_planes(_check_tiles(source, bands, normaliser, blocks, tile), facts, np),
     )
     session: Session = opened.session
+    if facts:
+        session = WithMetadata(session, facts)
     if run.tta:
         from geoseg.runtimes.tta import Flipped  # noqa: PLC0415 - only with --tta
 
@@ -173,4 +186,5 @@ def describe_model(model: ModelSpec) -> dict[str, JsonValue]:
         "licence": model.licence,
         "source": model.source,
         "weights": model.weights.name,
+        **({"encoder": model.encoder} if model.encoder else {}),
     }

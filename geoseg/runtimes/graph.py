@@ -300,12 +300,12 @@ def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None
     if len(port.shape) != 4:
         raise ModelError(f"{weights}: input {port.name} has shape {_shape(port)}; expected (N, C, H, W)")
     _, channels, *sides = port.shape
-    order = order_hint(port.shape, {len(given.bands)}, "the input's dim_order")
-    if channels not in {None, len(given.bands)}:
-        bands = ", ".join(band.name for band in given.bands)
+    order = order_hint(port.shape, {given.channels}, "the input's dim_order")
+    if channels not in {None, given.channels}:
+        bands = ", ".join((*(band.name for band in given.bands), *given.metadata))
         raise ModelError(
             f"{weights}: the network has {channels} input channels, but its description names "
-            f"{len(given.bands)}: {bands}{order}"
+            f"{given.channels}: {bands}{order}"
         )
     if any(size not in {None, side} for size in sides):
         tiles = isinstance(given, ModelSpec)

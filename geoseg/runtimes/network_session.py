@@ -61,7 +61,7 @@ class NetworkSession:
         shape = graph.ports.output.shape
         raw_planes = shape[1] if shape is not None else None
         if raw_planes is None:
-            blank = np.zeros((graph.batch, len(spec.bands), tile, tile), np.float32)
+            blank = np.zeros((graph.batch, spec.channels, tile, tile), np.float32)
             raw_planes = self._run(graph, blank).shape[1]
         self._raw_planes = raw_planes
         # A single plane for two classes is the score of the second class, in any order of the description.

@@ -61,7 +61,7 @@ def load(request: LoadRequest) -> HostGraph:
     with _reading(spec.weights, request.device, request.precision) as model:
         ports = check_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names), tile)
         size = ports.batch or 1
-        model.reshape({ports.input.name: [*ports.input.sizes(size, len(spec.bands), tile)]})
+        model.reshape({ports.input.name: [*ports.input.sizes(size, spec.channels, tile)]})
         compiled = _compile(model, request.precision, request.threads)
     # The fixed shape of the input fixes the shape of the output.
     ports = check_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names), tile)

@@ -1,24 +1,24 @@
-"""Map a scene by a segmentation network."""
+"""Map a scene, or scenes of several dates, by a segmentation network."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
 
-from geoseg.atmosphere.cloud_mask import with_cloud_mask
-from geoseg.atmosphere.cloud_warnings import report_masked
-from geoseg.atmosphere.reflectance import for_model
 from geoseg.bundles.find import find_model
 from geoseg.engine.make_map import begin, command_of, make_map, plan
-from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
-from geoseg.messages import collecting, replay
+from geoseg.messages import collecting
 from geoseg.run_record import Progress, RunRecord, no_progress
-from geoseg.scenes import open_scene
+from geoseg.segment.scene_dates import open_scenes, prefixes_of, stacked, times_of
 from geoseg.spec import SegmentSpec
-from geoseg.spec.presets import sensors, task
+from geoseg.spec.presets import task
+
+PAIRS = {"flood": "geoseg flood SCENE --before SCENE", "change": "geoseg change BEFORE AFTER"}
+"""Commands for networks of two dates whose roles differ, by task."""
 
 
 @reading_inputs()
@@ -29,7 +29,7 @@ def map_segments(
     """Map a scene with a network.
 
     Raises:
-        UsageError: the model maps from two dates.
+        UsageError: the model maps from two dates by another command, or reads another number of scenes.
         ModelError: the model cannot be used, or does not fit the scene.
         RuntimeMissingError: the runtime, device or precision is not available.
         SceneError: the scene cannot be read, or lacks a band.
@@ -37,17 +37,15 @@ def map_segments(
     """
     begin(spec.run, spec.scene.paths)
     model = find_model(spec.model)
-    if any(":" in band.name for band in model.bands):
-        raise UsageError(f"{model.name} maps from two dates: use geoseg flood SCENE --before SCENE")
+    pair = PAIRS.get(model.task)
+    if pair is not None and len(prefixes_of(model)) > 1:
+        raise UsageError(f"{model.name} maps from two dates: use {pair}")
     with ExitStack() as stack:
-        opened = stack.enter_context(open_scene(spec.scene, sensors()))
-        masked = with_cloud_mask(opened, spec.scene, spec.run, stack, progress, dry_run=dry_run)
-        report_masked(clip(masked, spec.run))
-        suited = for_model(masked, model)
-        scene = clip(suited.select(tuple(band.name for band in model.bands)), spec.run)
-        replay(scene.messages)
-        recipe = network_recipe(model, scene, scene, spec.run)
+        scenes = open_scenes(spec, model, stack, progress, dry_run=dry_run)
+        source = stacked(model, scenes)
+        recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
         stack.callback(recipe.session.close)
+        recipe = replace(recipe, inputs=tuple(scene.describe() for scene in scenes))
         if model.task == "flood":
             # As in a map by geoseg flood.
             recipe = replace(recipe, min_area=task("flood").min_area)

@@ -54,6 +54,11 @@ if TYPE_CHECKING:
         RivalScore as RivalScore,
         ScoredSet as ScoredSet,
     )
+    from geoseg.spec.encoders import (
+        EncoderBand as EncoderBand,
+        EncoderSpec as EncoderSpec,
+        EncoderWeights as EncoderWeights,
+    )
     from geoseg.spec.facilities import (
         FacilitiesSpec as FacilitiesSpec,
     )
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
         PlumeSpec as PlumeSpec,
     )
     from geoseg.spec.models import (
+        DECODED as DECODED,
         STRIDES as STRIDES,
         TWO_DATES as TWO_DATES,
         Activation as Activation,
@@ -118,11 +124,12 @@ _NAMES = {
     "clouds": "CloudNetworkSpec CloudSpec",
     "dates": "DateText period_of",
     "evidence": "Coverage Evidence RivalScore ScoredSet",
+    "encoders": "EncoderBand EncoderSpec EncoderWeights",
     "facilities": "FacilitiesSpec",
     "flood": "FloodSpec",
     "legends": "LegendSpec",
     "methane": "PlumeSpec",
-    "models": "STRIDES TWO_DATES Activation Architecture InputSpec ModelBand ModelSpec NetworkSpec",
+    "models": "DECODED STRIDES TWO_DATES Activation Architecture InputSpec ModelBand ModelSpec NetworkSpec",
     "quality": "NOT_MAPPED Condition QualityFlag QualitySpec",
     "references": "PolygonColumn PolygonsSpec ReferenceSpec Values",
     "runs": "RunSpec SceneSpec TaskSpec",

@@ -15,12 +15,15 @@ Activation = Literal["none", "softmax", "sigmoid"]
 
 Architecture = Literal[
     "unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
-    "upernet", "segformer", "dpt",
+    "upernet", "segformer", "dpt", "linear",
     "fc-ef", "fc-siam-conc", "fc-siam-diff", "bit", "changeformer", "changevit",
 ]  # fmt: skip
 
 STRIDES = {"fc-ef": 16, "fc-siam-conc": 16, "fc-siam-diff": 16, "bit": 8, "changeformer": 32, "changevit": 16}
 """Stride, in pixels, of the coarsest features of the architectures that compare two dates."""
+
+DECODED = frozenset({"unet", "upernet", "dpt", "linear"})
+"""Architectures whose decoder takes an encoder of geoseg: a foundation model, or a model of timm."""
 
 TWO_DATES = frozenset(STRIDES)
 """Architectures that compare two dates; others take two dates as the channels of one image."""
@@ -53,15 +56,35 @@ class NetworkSpec(Spec):
     the receptive field at a quarter of the cost, for classes whose edges are not sharp at pixel size."""
     pretrained: str | None = None
     """Name of the pretrained weights of the encoder (`imagenet`), which are downloaded; None: random."""
+    weights: str = "auto"
+    """Weights of an encoder of geoseg or timm (`tu-NAME`): `auto` (published ones, for encoders with a
+    description; random for others), `timm` (those of timm, from its cache or the network), `none`, or a
+    file."""
+    train: Annotated[str, Field(pattern=r"^(full|frozen|lora|last-[1-9][0-9]*)$")] = "full"
+    """Weights of such an encoder that are trained: all, none, low-rank corrections of attention, or those of
+    the last N blocks (`last-2`)."""
+    lora_rank: Annotated[int, Field(ge=1)] = 8
+    """Rank of the corrections of `train: lora`."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor of the learning rate from a block of such an encoder to the block below it."""
+    patch: Annotated[int, Field(ge=1)] | None = None
+    """Side of a patch in pixels, for encoders whose patches can be resized; None: that of the encoder."""
+    month: Annotated[int, Field(ge=1, le=12)] = 6
+    """Month of images whose date is unknown, for encoders that read the month."""
     features: Literal["none", "water-indices", "backscatter", "two-dates", "differences"] = "none"
     """Additional input features, described in `geoseg.models.networks.physics`."""
     prior: bool = False
     """Whether the network learns a correction to the water score of the features."""
 
-    @property
-    def fixed_size(self) -> bool:
-        """Whether an exported graph accepts one tile size only, because it has fixed position embeddings."""
-        return self.architecture == "changevit"
+    @model_validator(mode="after")
+    def _encoder_options_go_with_it(self) -> NetworkSpec:
+        given = self.model_fields_set & {"weights", "train", "lora_rank", "layer_decay", "patch", "month"}
+        if self.architecture not in DECODED and given:
+            raise ValueError(
+                f"{', '.join(sorted(given))}: only for architecture {', '.join(sorted(DECODED))}, with an "
+                "encoder that geoseg models list --encoders shows, or tu-NAME of timm"
+            )
+        return self
 
     @model_validator(mode="after")
     def _options_go_with_it(self) -> NetworkSpec:
@@ -118,8 +141,16 @@ class InputSpec(Spec):
     checked."""
     resolution: float | None = None
     """Pixel size of the training data in m; None: any."""
+    metadata: tuple[str, ...] = ()
+    """Channels behind the bands that hold one fact about a date in all pixels: `month` is 0 (January) to 11,
+    `t2:month` that of date t2."""
     dim_order: DimOrder = CHANNELS_FIRST
     """Order of the axes of the graph input."""
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the graph input."""
+        return len(self.bands) + len(self.metadata)
 
 
 class ModelSpec(InputSpec):
@@ -163,6 +194,8 @@ class ModelSpec(InputSpec):
     licence: str = "unknown"
     training_scenes: Coverage | None = None
     """Sensors, regions and events of the training scenes; None: not stated."""
+    encoder: str = ""
+    """Pretrained encoder that the network started from, and the licence of its weights."""
     evidence: Evidence | None = None
     """Scores on scenes that it was not trained on, beside its rivals; None: it was not evaluated."""
     source: Literal["bundle", "onnx", "deepness"] = "bundle"

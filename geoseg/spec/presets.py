@@ -144,6 +144,16 @@ def cloud_networks() -> tuple[spec.CloudSpec, ...]:
 
 
 @cache
+def encoders() -> Mapping[str, spec.EncoderSpec]:
+    """Return every described encoder by name.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return _all("encoders", spec.EncoderSpec)
+
+
+@cache
 def auxiliary_layers() -> Mapping[str, spec.AuxiliarySpec]:
     """Return the auxiliary layers of products by provider.
 

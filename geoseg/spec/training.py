@@ -37,6 +37,16 @@ class TrainRequest(Spec):
     ]
     data: Data = None
     settings: Settings = {}
+    start: Annotated[
+        str | None,
+        Option(
+            "Start from the weights of a bundle or an ONNX file of the same architecture, or from imagenet: "
+            "weights of the encoder that are in the cache or are downloaded.",
+            name="from",
+            metavar="BUNDLE|FILE.onnx|imagenet",
+            suggest="models",
+        ),
+    ] = None
     output: Annotated[Path | None, FOLDER] = None
     overwrite: Overwrite = False
     resume: Annotated[bool, Option("Continue from the last checkpoint.")] = False
@@ -94,6 +104,14 @@ class ExportRequest(Spec):
     overwrite: Overwrite = False
 
 
+class ListRequest(Spec):
+    """A list of models, or of encoders."""
+
+    encoders: Annotated[
+        bool, Option("List the pretrained encoders that geoseg train can start from, in place of models.")
+    ] = False
+
+
 class ModelRequest(Spec):
     """A model to show or to check."""
 
@@ -115,11 +133,11 @@ class PullRequest(Spec):
     model: Annotated[
         str,
         Option(
-            "Name or folder of a bundle.",
+            "Name or folder of a bundle, or name of an encoder (geoseg models list --encoders).",
             metavar="NAME",
             argument=True,
             suggest="models",
-            missing="no NAME is given; add the name of a bundle (see geoseg models list)",
+            missing="no NAME is given; add the name of a bundle or encoder (see geoseg models list)",
         ),
     ]
     overwrite: Overwrite = False

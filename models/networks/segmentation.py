@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from geoseg.models.networks.change.build_change_network import build_change
 from geoseg.models.networks.change.changevit import ChangeViT
+from geoseg.models.networks.encoder_network import EncoderNetwork, dates_of_bands
+from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder
+from geoseg.models.networks.encoders.encoder import Encoder
+from geoseg.models.networks.lora import merge_lora
 from geoseg.models.networks.physics import Backscatter, Denormalise, Differences, TwoDates, WaterIndices
 from torch import Tensor, nn
 from torch.nn import functional
 
 from geoseg.errors import UsageError
-from geoseg.spec import TWO_DATES, NetworkSpec
+from geoseg.spec import DECODED, TWO_DATES, NetworkSpec
+from geoseg.spec.presets import encoders
 
 FEATURES: dict[str, type[WaterIndices] | type[Backscatter] | type[TwoDates] | type[Differences]] = {
     "water-indices": WaterIndices,
@@ -29,22 +36,29 @@ SPATIAL = {"unet", "unetplusplus", "manet", "linknet"}
 class Segmenter(nn.Module):
     """(N, C, H, W) normalised bands to (N, K, H, W) logits; two classes have one plane.
 
-    H and W are multiples of `NetworkSpec.multiple`.
+    H and W are multiples of `multiple`.
     """
 
     def __init__(
-        self, body: nn.Module, features: nn.Module | None, *, prior: bool = False, reduce: int = 1
+        self,
+        body: nn.Module,
+        features: nn.Module | None,
+        *,
+        multiple: int,
+        prior: bool = False,
+        reduce: int = 1,
     ) -> None:
         """Join a network with the features that are computed before it.
 
         Args:
             body: takes bands and features.
             features: returns further planes and the prior's logit.
+            multiple: number that H and W must be multiples of.
             prior: whether the output of the body is added to the prior; its last layer then starts at 0.
             reduce: side in pixels of the squares that are averaged before the body.
         """
         super().__init__()
-        self.reduce = reduce
+        self.reduce, self.multiple = reduce, multiple
         self.body = body
         self.features = features
         self.prior = prior
@@ -70,9 +84,20 @@ class Segmenter(nn.Module):
         small: Tensor = self.body(functional.avg_pool2d(planes, self.reduce))
         return functional.interpolate(small, scale_factor=float(self.reduce), mode="bilinear")
 
+    @property
+    def encoder_network(self) -> EncoderNetwork | None:
+        """Return the encoder with its decoder; None for other networks."""
+        return self.body if isinstance(self.body, EncoderNetwork) else None
+
+    @property
+    def fixed_size(self) -> bool:
+        """Whether an exported graph accepts one tile size only, because it has tables of positions."""
+        return any(isinstance(part, ChangeViT | Encoder) for part in self.body.modules())
+
     def fix_size(self, side: int) -> None:
-        """Compute position tables of transformers for squares of one size, before an export."""
-        for part in [part for part in self.body.modules() if isinstance(part, ChangeViT)]:
+        """Merge low-rank corrections and compute position tables for squares of one size, for an export."""
+        merge_lora(self.body)
+        for part in [part for part in self.body.modules() if isinstance(part, ChangeViT | Encoder)]:
             part.fix_size(side // self.reduce, side // self.reduce)
 
     def prior_logit(self, planes: Tensor) -> Tensor | None:
@@ -87,6 +112,9 @@ def build(
     classes: int,
     statistics: Sequence[tuple[float, float]],
     scale: float = 1.0,
+    size: int = 256,
+    gsd: float | None = None,
+    weights: Path | None = None,
 ) -> Segmenter:
     """Build a network.
 
@@ -96,10 +124,16 @@ def build(
         classes: at least two; two make one plane.
         statistics: mean and std that each band is normalised with, in model units.
         scale: model units = physical * scale.
+        size: side of the images in training, for encoders with tables of positions.
+        gsd: pixel size in m, for encoders that depend on it; None: that of their training.
+        weights: published weights of an encoder; None: those that `spec` names of timm, or random.
 
     Raises:
         UsageError: the library has no such network, or not with these options.
+        ModelError: the weights do not fit the encoder.
     """
+    if has_encoder(spec):
+        return _with_encoder(spec, bands, 1 if classes == 2 else classes, statistics, size, gsd, weights)
     made: nn.Module | None = None
     planes = len(bands)
     if spec.features != "none":
@@ -125,4 +159,64 @@ def build(
     except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"network {spec.architecture} with encoder {spec.encoder}: {first}") from error
-    return Segmenter(body, made, prior=spec.prior, reduce=spec.reduce)
+    return Segmenter(body, made, multiple=spec.multiple, prior=spec.prior, reduce=spec.reduce)
+
+
+def has_encoder(spec: NetworkSpec) -> bool:
+    """Return whether an encoder of geoseg is used, not one of segmentation-models-pytorch.
+
+    That library has decoders of its own for hierarchical encoders of timm, and a U-Net keeps them.
+    """
+    if spec.architecture not in DECODED:
+        return False
+    if spec.encoder in encoders() or spec.architecture == "linear":
+        return True
+    return spec.encoder.startswith("tu-") and (spec.architecture != "unet" or _is_plain(spec.encoder[3:]))
+
+
+def _is_plain(architecture: str) -> bool:
+    """Return whether a model of timm is a plain transformer, whose patches all have one size."""
+    try:
+        with torch.device("meta"):
+            facts = timm.create_model(architecture).feature_info
+    except (RuntimeError, AttributeError):
+        return False
+    return len({item["reduction"] for item in facts}) == 1
+
+
+def _with_encoder(
+    spec: NetworkSpec,
+    bands: Sequence[str],
+    out: int,
+    statistics: Sequence[tuple[float, float]],
+    size: int,
+    gsd: float | None,
+    weights: Path | None,
+) -> Segmenter:
+    """Build a network with an encoder of geoseg; for the arguments see `build`."""
+    unused = [
+        name for name, given in (("features", spec.features != "none"), ("prior", spec.prior),
+                                 ("pretrained", spec.pretrained), ("depth", spec.depth != 5)) if given
+    ]  # fmt: skip
+    if unused:
+        raise UsageError(
+            f"network.encoder {spec.encoder} takes no {', '.join(unused)}; network.weights names its weights"
+        )
+    dates = dates_of_bands(bands)
+    first = next(iter(dates.values()))
+    names = [bands[index].rpartition(":")[2] for index in first]
+    encoder = build_encoder(
+        EncoderRequest(
+            name=spec.encoder,
+            bands=names,
+            dates=len(dates),
+            size=(size // spec.reduce, size // spec.reduce),
+            patch=spec.patch,
+            gsd=gsd,
+            statistics=[statistics[index] for index in first],
+            weights=weights,
+            fetch=spec.weights == "timm" and weights is None,
+        )
+    )
+    body = EncoderNetwork(encoder, spec, bands, out)
+    return Segmenter(body, None, multiple=body.multiple * spec.reduce, reduce=spec.reduce)

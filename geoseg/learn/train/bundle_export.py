@@ -27,7 +27,7 @@ from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
-from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
 
@@ -82,7 +82,7 @@ def load(folder: Path, checkpoint: Path | None = None) -> tuple[TrainSpec, nn.Mo
     spec, statistics = read_training(folder)
     module = SegmentationModule(spec, statistics, [1.0] * len(spec.classes), fetch=False)
     load_weights(module.network, folder, spec.loop, checkpoint)
-    return spec, module.network.eval(), _description(spec, statistics)
+    return spec, module.network.eval(), _description(spec, statistics, module.network)
 
 
 class Scoring(nn.Module):
@@ -132,10 +132,10 @@ def export(
     tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
         graph = scratch / "plain.onnx"
-        to_onnx(Scoring(network).eval(), len(model.bands), graph, tile)
+        to_onnx(Scoring(network).eval(), model.channels, graph, tile)
         if weights == "fp16":
             store_fp16(graph)
-        parity = compare(network, graph, len(model.bands), tile)
+        parity = compare(network, graph, model.channels, tile)
         check_parity(parity)
         embed(graph, final := scratch / "model.onnx", model, extra=deepness_entries(model))
         written = write_bundle(
@@ -162,7 +162,9 @@ def check_parity(parity: float) -> None:
         )
 
 
-def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -> ModelSpec:
+def _description(
+    spec: TrainSpec, statistics: tuple[tuple[float, float], ...], network: Segmenter
+) -> ModelSpec:
     """Return the bundle description of the network, with weights in model.onnx."""
     return ModelSpec(
         name=spec.name,
@@ -179,9 +181,11 @@ def _description(spec: TrainSpec, statistics: tuple[tuple[float, float], ...]) -
         statistics=spec.statistics,
         tile=spec.tile,
         overlap=spec.overlap,
-        multiple=spec.network.multiple,
-        fixed_tile=spec.network.fixed_size,
+        multiple=network.multiple,
+        fixed_tile=network.fixed_size,
         resolution=spec.resolution,
+        metadata=metadata_of(spec),
+        encoder=_encoder_of(spec),
         activation="none",
         threshold=spec.threshold,
         classes=spec.classes,
@@ -198,6 +202,14 @@ def _covered(spec: TrainSpec) -> Coverage | None:
     tested = spec.split.test if spec.split.kind == "region" else ()
     regions = [name for name in spec.data.covers if name not in tested]
     return coverage_of(spec.data, regions) if regions else None
+
+
+def _encoder_of(spec: TrainSpec) -> str:
+    """Return the pretrained encoder of a training and the licence of its weights; empty: there is none."""
+    network, encoder = spec.network, spec.described_encoder
+    if encoder is not None:
+        return "" if network.weights == "none" else f"{encoder.name} ({encoder.licence}): {encoder.citation}"
+    return f"{network.encoder} (weights of timm)" if network.weights == "timm" else ""
 
 
 def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:
@@ -335,6 +347,7 @@ def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
             f"| split | {spec.split.kind}; val {', '.join(spec.split.val) or 'none'}; "
             f"test {', '.join(spec.split.test) or 'none'} |",
             f"| licence | {model.licence} |",
+            *([f"| started from | {model.encoder} |"] if model.encoder else []),
             f"| parity | scores differ from torch by at most {parity:.1e} |",
             "",
             "Scores on labelled data: `geoseg evaluate maps`. Train it again: `geoseg train` with the config "

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from geoseg.engine.normalise import scene_statistics
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
-from geoseg.learn.samples.chips import stacked_source
+from geoseg.learn.samples.chips import opened_image, stacked_source
 from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.training_spec import TrainBand, TrainSpec
 from geoseg.scenes.threshold_sample import sample as sample_blocks
@@ -27,9 +27,16 @@ Statistics = tuple[tuple[float, float], ...]
 class Windows:
     """A reader of windows with a cache and their normalization."""
 
-    def __init__(self, spec: TrainSpec, bands: Sequence[str]) -> None:
-        """Create a reader of the bands of a labelled set."""
-        self._spec, self._bands = spec, tuple(bands)
+    def __init__(self, spec: TrainSpec, bands: Sequence[str], metadata: Sequence[str] = ()) -> None:
+        """Create a reader of the bands of a labelled set.
+
+        Args:
+            spec: the config.
+            bands: names of the channels.
+            metadata: channels behind the bands: the month of each date.
+        """
+        self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
+        self._months: dict[Sample, tuple[float, ...]] = {}
         self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
         self._bytes = 0
         self._scenes: dict[Sample, Statistics] = {}
@@ -67,8 +74,33 @@ class Windows:
         return self._scenes[sample]
 
     def normalise(self, pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
-        """Return the network's input for (B, H, W) physical values; 0 where not observed."""
+        """Return the network's bands for (B, H, W) physical values; 0 where not observed."""
         return normalised(pixels, statistics, self._spec.scale, self._spec.clip)
+
+    def with_metadata(self, planes: NDArray[np.float32], sample: Sample) -> NDArray[np.float32]:
+        """Return normalised bands (B, H, W) with the constant planes of the metadata behind them."""
+        if not self._metadata:
+            return planes
+        if sample not in self._months:
+            self._months[sample] = months_of(sample, self._spec, self._metadata)
+        values = np.array(self._months[sample], np.float32)[:, None, None]
+        return np.concatenate([planes, np.broadcast_to(values, (len(values), *planes.shape[1:]))])
+
+
+def months_of(sample: Sample, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
+    """Return the month, 0 to 11, of each date of a sample; that of the config where it is unknown.
+
+    Args:
+        sample: its images are opened.
+        spec: the config.
+        metadata: `month` of the first image, and `PREFIX:month` of others.
+    """
+    known = {}
+    for path, image in zip(sample.images, spec.data.images, strict=True):
+        with opened_image(path, image) as scene:
+            if scene.time is not None:
+                known[image.prefix] = scene.time.month - 1
+    return tuple(float(known.get(name.rpartition(":")[0], spec.network.month - 1)) for name in metadata)
 
 
 def config_statistics(bands: Sequence[TrainBand], measure: Callable[[], Statistics]) -> Statistics:
@@ -146,6 +178,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
         if lost is not None:
             normal[lost] = 0
+        normal = self._windows.with_metadata(normal, place.sample)
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
@@ -162,28 +195,53 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
 
 class WholeWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Whole windows for validation, padded to the size that the network requires."""
+    """Whole windows for validation, padded to the size that the network requires, or cut into its tiles."""
 
     def __init__(
-        self, windows: Windows, places: Sequence[SampleWindow], statistics: Statistics, multiple: int
+        self,
+        windows: Windows,
+        places: Sequence[SampleWindow],
+        statistics: Statistics,
+        multiple: int,
+        tile: int | None = None,
     ) -> None:
-        """Create a data set of windows whose sides are padded to a multiple."""
-        self._multiple = multiple
-        self._windows, self._places, self._training = windows, places, statistics
+        """Create a data set of windows.
+
+        Args:
+            windows: reads them.
+            places: the windows.
+            statistics: of the training set.
+            multiple: number that the sides are padded to a multiple of.
+            tile: side of the only tiles that the network takes; None: it takes whole windows.
+        """
+        self._windows, self._training = windows, statistics
+        self._multiple, self._tile = tile or multiple, tile
+        self._parts = [
+            (place, row, col)
+            for place in places
+            for row in range(0, place.window.height, tile or place.window.height)
+            for col in range(0, place.window.width, tile or place.window.width)
+        ]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._parts)
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (C, H, W) normalised pixels and (H, W) classes of a padded window."""
-        place = self._places[number]
+        """Return (C, H, W) normalised pixels and (H, W) classes of a padded window or tile."""
+        place, row, col = self._parts[number]
         chip = self._windows.read(place)
-        normal = self._windows.normalise(
-            chip.pixels, self._windows.statistics_of(place.sample, self._training)
+        part = (
+            slice(row, row + (self._tile or len(chip.label))),
+            slice(col, col + (self._tile or chip.label.shape[1])),
         )
-        down, right = (-side % self._multiple for side in chip.label.shape)
+        normal = self._windows.normalise(
+            chip.pixels[:, *part], self._windows.statistics_of(place.sample, self._training)
+        )
+        label = chip.label[part]
+        down, right = (-side % self._multiple for side in label.shape)
         normal = np.pad(normal, ((0, 0), (0, down), (0, right)))
-        label = np.pad(chip.label, ((0, down), (0, right)), constant_values=IGNORE)
+        label = np.pad(label, ((0, down), (0, right)), constant_values=IGNORE)
+        normal = self._windows.with_metadata(normal, place.sample)
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from geoseg.errors import UsageError
 from geoseg.learn.train.bundle_export import Exported, export
 from geoseg.learn.train.scene_export import export_classifier
 from geoseg.learn.train.scene_run import train_classifier
@@ -17,12 +18,19 @@ from geoseg.run_record import Progress
 
 
 def train_any(
-    spec: TrainSpec | SceneTrainSpec, folder: Path, progress: Progress, *, resume: bool = False
+    spec: TrainSpec | SceneTrainSpec,
+    folder: Path,
+    progress: Progress,
+    *,
+    resume: bool = False,
+    start: str | None = None,
 ) -> Trained:
     """Train the network of a config; see `train` and `train_classifier`."""
     if isinstance(spec, SceneTrainSpec):
+        if start is not None:
+            raise UsageError("--from is for segmentation networks; set network.pretrained of this config")
         return train_classifier(spec, folder, progress, resume=resume)
-    return train(spec, folder, progress, resume=resume)
+    return train(spec, folder, progress, resume=resume, start=start)
 
 
 def export_any(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from geoseg.bundles.encoder_files import weights_file
 from geoseg.learn.samples import IGNORE
 from geoseg.learn.train.losses import Loss, as_classes
 from geoseg.learn.train.training_spec import PaceSpec, TrainSpec
+from geoseg.models.networks.encoder_network import EncoderNetwork, learning_rates
 from geoseg.models.networks.segmentation import build
 
 
@@ -38,13 +41,18 @@ class SegmentationModule(lightning.LightningModule):
         """
         super().__init__()
         self.spec = spec
-        network = spec.network if fetch else spec.network.model_copy(update={"pretrained": None})
+        network = (
+            spec.network if fetch else spec.network.model_copy(update={"pretrained": None, "weights": "none"})
+        )
         self.network = build(
             network,
             bands=[band.name for band in spec.bands],
             classes=len(spec.classes),
             statistics=statistics,
             scale=spec.scale,
+            size=spec.loop.crop,
+            gsd=spec.resolution,
+            weights=_weights_of(spec) if fetch else None,
         )
         self.loss = Loss(spec.loss, shares)
         self.confusion = MulticlassConfusionMatrix(len(spec.classes), ignore_index=IGNORE)
@@ -76,14 +84,38 @@ class SegmentationModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with warm-up and cosine decay."""
-        return optimisers(self, self.spec.loop)
+        return optimisers(self, self.spec.loop, self.spec.network.layer_decay)
 
 
-def optimisers(module: lightning.LightningModule, loop: PaceSpec) -> dict[str, Any]:
-    """Return AdamW for a module's `network`, with linear warm-up and cosine decay of the learning rate."""
-    optimiser = torch.optim.AdamW(
-        module.network.parameters(), lr=loop.learning_rate, weight_decay=loop.weight_decay
+def _weights_of(spec: TrainSpec) -> Path | None:
+    """Return the file of the encoder's published weights; None where none are used, or timm finds them.
+
+    Raises:
+        ModelError: the file is not on this machine.
+    """
+    asked, encoder = spec.network.weights, spec.described_encoder
+    if asked in {"none", "timm"}:
+        return None
+    if encoder is not None:
+        return None if asked == "auto" and encoder.weights is None else weights_file(encoder, asked)
+    return None if asked == "auto" else Path(asked)
+
+
+def optimisers(module: lightning.LightningModule, loop: PaceSpec, decay: float = 1.0) -> dict[str, Any]:
+    """Return AdamW for a module's `network`, with linear warm-up and cosine decay of the learning rate.
+
+    Args:
+        module: trains the weights of its network that need gradients.
+        loop: rate and weight decay.
+        decay: factor of the rate from a block of an encoder to the block below it.
+    """
+    body = getattr(module.network, "body", None)
+    weights: Any = (
+        learning_rates(body, loop.learning_rate, decay)
+        if isinstance(body, EncoderNetwork)
+        else [weight for weight in module.network.parameters() if weight.requires_grad]
     )
+    optimiser = torch.optim.AdamW(weights, lr=loop.learning_rate, weight_decay=loop.weight_decay)
     steps = max(int(module.trainer.estimated_stepping_batches), 1)
     warm_up = max(round(steps * loop.warm_up), 1)
 

@@ -23,14 +23,18 @@ from geoseg.learn.train.crops import (
 from geoseg.learn.train.plots import draw_worst
 from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
 from geoseg.learn.train.training_module import SegmentationModule
-from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.learn.train.training_spec import TrainSpec, metadata_of
+from geoseg.learn.train.transfer import start_from
 from geoseg.messages import note, warn
+from geoseg.models.networks.segmentation import has_encoder
 from geoseg.run_record import Progress
 
 LOG = logging.getLogger(__name__)
 
 PLOTTED = 100
 """Number of windows from which the worst are drawn."""
+
+IMAGENET = "imagenet"
 
 SCORE = "val_iou"
 """Logged score by which the best weights are chosen."""
@@ -43,6 +47,7 @@ def train(
     *,
     resume: bool = False,
     roles: tuple[Sequence[SampleWindow], Sequence[SampleWindow]] | None = None,
+    start: str | None = None,
 ) -> Trained:
     """Train a segmentation network.
 
@@ -51,17 +56,21 @@ def train(
         folder: for checkpoints, logs and plots; created if missing.
         progress: receives the number of steps done.
         resume: whether to continue from the last checkpoint in the folder.
+        start: bundle or ONNX file whose weights the network starts from, or `imagenet`.
         roles: windows for training and for validation; None: those of the split.
 
     Raises:
         SceneError: the labelled set cannot be read, or is empty.
         UsageError: the network does not exist.
+        ModelError: the weights to start from do not fit.
         RuntimeMissingError: the requested accelerator is not available.
         OutputError: the folder cannot be written, or has no checkpoint to resume from.
     """
     check_start(spec.loop, folder, resume=resume)
+    if start == IMAGENET:
+        spec = with_imagenet(spec)
     training, validation = roles or _find_windows(spec)
-    windows = Windows(spec, [band.name for band in spec.bands])
+    windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec))
     statistics = _statistics(spec, windows, training)
     shares = class_shares(windows, training, len(spec.classes))
     if not shares.sum():
@@ -70,6 +79,8 @@ def train(
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
     module = SegmentationModule(spec, statistics, [float(share) for share in shares])
     crops = Crops(spec, windows, training, statistics)
+    if start not in {None, IMAGENET}:
+        start_from(module.network, str(start), crops[0][0][None])
     per_epoch = spec.loop.samples_per_epoch or crops.per_epoch
     batches = DataLoader(
         crops,
@@ -78,8 +89,9 @@ def train(
         num_workers=spec.loop.workers,
         drop_last=per_epoch >= spec.loop.batch,
     )
-    multiple = spec.network.multiple
-    whole = DataLoader(WholeWindows(windows, validation, statistics, multiple), batch_size=1)
+    multiple = module.network.multiple
+    tile = spec.tile if module.network.encoder_network is not None else None
+    whole = DataLoader(WholeWindows(windows, validation, statistics, multiple, tile), batch_size=1)
     trained = fit(
         spec.loop,
         module,
@@ -90,9 +102,16 @@ def train(
         score=SCORE,
         resume=resume,
     )
-    drawn = WholeWindows(windows, validation or training[:PLOTTED], statistics, multiple)
+    drawn = WholeWindows(windows, validation or training[:PLOTTED], statistics, multiple, tile)
     draw_worst(module.network.cpu(), drawn, min(len(drawn), PLOTTED), spec.classes, folder / "worst.png")
     return trained
+
+
+def with_imagenet(spec: TrainSpec) -> TrainSpec:
+    """Return a config whose encoder starts from the weights of its library for photographs."""
+    own = has_encoder(spec.network)
+    network = spec.network.model_copy(update={"weights": "timm"} if own else {"pretrained": IMAGENET})
+    return spec.model_copy(update={"network": network})
 
 
 def _find_windows(spec: TrainSpec) -> tuple[Sequence[SampleWindow], Sequence[SampleWindow]]:

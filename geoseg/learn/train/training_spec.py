@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from geoseg.learn.samples.sample_spec import DataSpec, SplitSpec, atmosphere_of
-from geoseg.spec import TWO_DATES, Atmosphere, ClassSpec, NetworkSpec, Spec, Units
+from geoseg.spec import DECODED, TWO_DATES, Atmosphere, ClassSpec, EncoderSpec, NetworkSpec, Spec, Units
+from geoseg.spec.presets import encoders
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -143,6 +144,36 @@ class TrainSpec(Spec):
         """Kind of reflectance the network is trained on, recorded in the bundle."""
         return self.atmosphere or atmosphere_of(image.sensor for image in self.data.images)
 
+    @property
+    def described_encoder(self) -> EncoderSpec | None:
+        """Return the description of the encoder; None if it has none."""
+        return described_encoder(self.network.architecture, self.network.encoder)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_encoder(cls, table: Any) -> Any:
+        """Set tile, crop, scale and normalisation to those of a described encoder, where none are given."""
+        network = table.get("network") if isinstance(table, dict) else None
+        if not isinstance(network, dict):
+            return table
+        encoder = described_encoder(network.get("architecture", "unet"), network.get("encoder", ""))
+        return table if encoder is None else _with_encoder(table, network, encoder)
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> TrainSpec:
+        encoder = self.described_encoder
+        if encoder is None or self.network.weights == "none":
+            return self
+        names = [band.name.rpartition(":")[2] for band in self.bands]
+        for modality in encoder.modalities:
+            mine = [name for name in names if any(name == band.name for band in modality.bands)]
+            if mine and (modality.units, modality.scale) != (self.units, self.scale):
+                raise ValueError(
+                    f"network.encoder {encoder.name} was trained on {', '.join(mine)} as {modality.units} x "
+                    f"{modality.scale:g}, and the config has {self.units} x {self.scale:g}"
+                )
+        return self
+
     @model_validator(mode="after")
     def _values_fit(self) -> TrainSpec:
         values = [item.value for item in self.classes]
@@ -168,3 +199,41 @@ class TrainSpec(Spec):
         if self.network.prior and (self.network.features == "none" or len(values) != 2):
             raise ValueError("network.prior requires network.features and two classes")
         return self
+
+
+def described_encoder(architecture: str, encoder: str) -> EncoderSpec | None:
+    """Return the description of an encoder of geoseg; None for other networks."""
+    return encoders().get(encoder) if architecture in DECODED else None
+
+
+def metadata_of(spec: TrainSpec) -> tuple[str, ...]:
+    """Return the channels behind the bands: the month of each date, for encoders that read it."""
+    encoder = spec.described_encoder
+    if encoder is None or not encoder.metadata:
+        return ()
+    dates = dict.fromkeys(band.name.rpartition(":")[0] for band in spec.bands)
+    return tuple(f"{date}:{name}" if date else name for date in dates for name in sorted(encoder.metadata))
+
+
+def _with_encoder(table: dict[str, Any], network: dict[str, Any], encoder: EncoderSpec) -> dict[str, Any]:
+    """Return a config with the defaults of an encoder; published weights need their own normalisation."""
+    side = encoder.tile * int(network.get("patch") or encoder.patch)
+    loop = table.get("loop") or {}
+    made = {"tile": side, "overlap": side // 4, **table, "loop": {"crop": max(side, 32), **loop}}
+    if network.get("weights") == "none":
+        return made
+    names = [
+        str(band["name"]) for band in table.get("bands", ()) if isinstance(band, dict) and "name" in band
+    ]
+    plain = {name.rpartition(":")[2] for name in names}
+    scales = {
+        modality.scale for modality in encoder.modalities if plain & {band.name for band in modality.bands}
+    }
+    if len(scales) == 1:
+        made = {"scale": scales.pop(), **made}
+    known = encoder.bands
+    bands = []
+    for band in table.get("bands", ()):
+        found = known.get(str(band.get("name", "")).rpartition(":")[2]) if isinstance(band, dict) else None
+        bands.append({"mean": found.mean, "std": found.std, **band} if found else band)
+    return {**made, "bands": bands}

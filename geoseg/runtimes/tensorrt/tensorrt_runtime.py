@@ -117,7 +117,7 @@ def load_with_record(request: LoadRequest) -> tuple[TensorRtGraph, EngineKey, di
         weights=spec.weights,
         input_name=spec.input_name,
         output_name=spec.output_name,
-        shape=as_ordered((1, len(spec.bands), request.tile, request.tile), spec.dim_order)[1:],
+        shape=as_ordered((1, spec.channels, request.tile, request.tile), spec.dim_order)[1:],
         profile=profile,
         precision=precision,
         calibration=None
@@ -165,7 +165,7 @@ def _graph(
         device=f"cuda:{gpu.index}",
         profile=profile,
         shapes=(
-            ports.input.sizes(1, len(spec.bands), side)[1:],
+            ports.input.sizes(1, spec.channels, side)[1:],
             ports.output.sizes(1, planes, side)[1:],
         ),
         description=f"tensorrt {trt.__version__}, cuda:{gpu.index} {gpu.name}, {request.precision}",

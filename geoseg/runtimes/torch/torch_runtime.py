@@ -94,7 +94,7 @@ def load(request: LoadRequest) -> DeviceGraph:
     text = f"torch {available.version}, {where}, {precision}"
     graph = TorchGraph(module, ports, device=device, precision=precision, batch=size, description=text)
     least = size if ports.batch or request.batch else 1
-    graph.prepare((len(spec.bands), tile, tile), request.threads, least=least)
+    graph.prepare((spec.channels, tile, tile), request.threads, least=least)
     return graph
 
 

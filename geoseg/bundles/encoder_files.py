@@ -1,0 +1,39 @@
+"""Find the published weights of an encoder on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geoseg.bundles.find import user_folder
+from geoseg.errors import ModelError
+from geoseg.files.inputs import opened
+from geoseg.spec import EncoderSpec
+
+
+def stored_weights(encoder: EncoderSpec) -> Path:
+    """Return the path at which downloaded weights of an encoder are stored."""
+    name = "" if encoder.weights is None else encoder.weights.url.rpartition("/")[2]
+    return user_folder() / "encoders" / encoder.name / name
+
+
+def weights_file(encoder: EncoderSpec, asked: str) -> Path:
+    """Return the file of an encoder's weights.
+
+    Args:
+        encoder: the description.
+        asked: `auto` for the downloaded file, or a path.
+
+    Raises:
+        ModelError: the file does not exist.
+    """
+    path = stored_weights(encoder) if asked == "auto" else Path(asked)
+    if not path.is_file():
+        how = (
+            f"fetch the weights ({encoder.licence}) with geoseg models pull {encoder.name}, or name a file "
+            "in network.weights"
+            if asked == "auto"
+            else "there is no such file"
+        )
+        raise ModelError(f"{path}: weights of encoder {encoder.name}: {how}")
+    opened(path)
+    return path

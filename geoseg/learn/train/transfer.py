@@ -1,0 +1,207 @@
+"""Start a training from the weights of an ONNX network: initialisers into a network, by name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from geoseg.bundles.find import find_model
+from geoseg.errors import ModelError
+from geoseg.files.inputs import opened
+from geoseg.messages import note
+from geoseg.models.networks.segmentation import Segmenter
+
+LOG = logging.getLogger(__name__)
+
+WRAPPERS = ("network.body.", "network.", "model.", "module.", "body.")
+"""Beginnings of names that exporters and wrappers add, the longest first."""
+
+SHOWN = 6
+"""Names of weights that a message lists."""
+
+LEAST_SHARE = 0.5
+"""Least share of the network's weights that a file must supply."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """What was loaded into a network."""
+
+    loaded: tuple[str, ...]
+    """Names of the weights."""
+    missing: tuple[str, ...]
+    """Weights of the network that the file lacks or has in another shape: they keep their own start."""
+    unused: tuple[str, ...]
+    """Weights of the file that the network lacks or has in another shape."""
+
+
+def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
+    """Load the weights of a bundle or an ONNX file into a network, and note what was not loaded.
+
+    Batch normalisation that an exporter has merged into a convolution becomes the identity with the bias of
+    that convolution.
+
+    Args:
+        network: of the same architecture.
+        name: of a bundle, or path of an ONNX file.
+        example: (N, C, H, W) input of the network, by which the order of its layers is found.
+
+    Raises:
+        ModelError: the file cannot be read, or supplies less than half of the weights.
+    """
+    path = Path(name) if Path(name).suffix.lower() == ".onnx" else find_model(name).weights
+    opened(path)
+    try:
+        graph = onnx.load(str(path)).graph
+    except Exception as error:  # the parser has exception types of its own
+        raise ModelError(f"{path}: is no ONNX file: {error}") from error
+    given = {_plain(item.name): _tensor(item) for item in graph.initializer}
+    given |= _constants(graph)
+    biases = _biases(graph, given)
+    merged = _merged_norms(network, given, biases, example)
+    # Biases are in the merged normalisations; features before the network have no weights.
+    body = {key: value for key, value in given.items() if not key.startswith("features.")}
+    given = {**without(body, biases.values(), merged), **merged}
+    own = network.body.state_dict()
+    counted = [key for key in own if not key.endswith("num_batches_tracked")]
+    fitting = {key: given[key] for key in counted if key in given and given[key].shape == own[key].shape}
+    done = Transfer(
+        loaded=tuple(fitting),
+        missing=tuple(key for key in counted if key not in fitting),
+        unused=tuple(key for key in given if key not in fitting and "." in key),
+    )
+    share = len(done.loaded) / max(len(done.loaded) + len(done.missing), 1)
+    if share < LEAST_SHARE:
+        raise ModelError(
+            f"{path}: only {len(done.loaded)} of {len(done.loaded) + len(done.missing)} weights fit the "
+            f"network of the config ({_list(done.missing)} …): use the architecture and encoder of the file"
+        )
+    network.body.load_state_dict({**own, **fitting})
+    note(LOG, f"{len(done.loaded)} weights start from {path}")
+    if done.missing:
+        note(LOG, f"not in {path.name}, own start: {_list(done.missing)}")
+    if done.unused:
+        note(LOG, f"of {path.name} not used: {_list(done.unused)}")
+    return done
+
+
+def _plain(name: str) -> str:
+    """Return the name of a weight without what exporters and wrappers put before it."""
+    for wrapper in WRAPPERS:
+        if name.startswith(wrapper):
+            return _plain(name.removeprefix(wrapper))
+    return name.removesuffix("_half")
+
+
+def _tensor(item: onnx.TensorProto) -> Tensor:
+    values = onnx.numpy_helper.to_array(item)
+    made = torch.from_numpy(values.copy())
+    return made.float() if values.dtype.kind == "f" else made
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
+    """Return the weights that a graph holds in Constant nodes."""
+    found = {}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.name == "value":
+                    found[_plain(node.output[0])] = _tensor(attribute.t)
+    return found
+
+
+def without(
+    given: Mapping[str, Tensor], names: Iterable[str], merged: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return weights without the biases that became those of a normalisation."""
+    used = {id(value) for value in merged.values()}
+    gone = {name for name in names if name in given and id(given[name]) in used}
+    return {key: value for key, value in given.items() if key not in gone}
+
+
+def _biases(graph: onnx.GraphProto, given: dict[str, Tensor]) -> dict[str, str]:
+    """Return the name of each convolution's bias by the name of its weight.
+
+    An exporter leaves out a bias of zeros; it is added to `given` under the name that torch has for it.
+    """
+    names = {}
+    for node in graph.node:
+        if node.op_type not in {"Conv", "ConvTranspose"} or _plain(node.input[1]) not in given:
+            continue
+        weight = _plain(node.input[1])
+        if len(node.input) == 3:
+            names[weight] = _plain(node.input[2])
+        else:
+            names[weight] = f"{weight.removesuffix('weight')}bias"
+            count = given[weight].shape[0 if node.op_type == "Conv" else 1]
+            given.setdefault(names[weight], torch.zeros(count))
+    return names
+
+
+def _merged_norms(
+    network: Segmenter, given: Mapping[str, Tensor], biases: Mapping[str, str], example: Tensor
+) -> dict[str, Tensor]:
+    """Return the parameters of batch normalisations that the file lacks, because a convolution holds them."""
+    found: dict[str, Tensor] = {}
+    for convolution, norm in _norm_after(network, example).items():
+        weight = f"{convolution}.weight"
+        bias = given.get(biases.get(weight, ""))
+        if f"{norm}.weight" in given or bias is None:
+            continue
+        module = network.body.get_submodule(norm)
+        eps = float(module.eps)
+        found |= {
+            f"{norm}.weight": torch.full_like(bias, (1 + eps) ** 0.5),
+            f"{norm}.bias": bias,
+            f"{norm}.running_mean": torch.zeros_like(bias),
+            f"{norm}.running_var": torch.ones_like(bias),
+        }
+    return found
+
+
+def _norm_after(network: Segmenter, example: Tensor) -> dict[str, str]:
+    """Return the batch normalisation that reads each convolution's output, both by name."""
+    made: dict[int, str] = {}
+    pairs: dict[str, str] = {}
+    held: list[Tensor] = []
+    handles = []
+
+    def after_convolution(name: str):  # type: ignore[no-untyped-def]
+        def hook(_module: nn.Module, _given: object, output: Tensor) -> None:
+            made[id(output)] = name
+            held.append(output)  # keeps the id unique
+
+        return hook
+
+    def before_norm(name: str):  # type: ignore[no-untyped-def]
+        def hook(_module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            if id(given[0]) in made:
+                pairs[made[id(given[0])]] = name
+
+        return hook
+
+    for name, module in network.body.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            handles.append(module.register_forward_hook(after_convolution(name)))
+        elif isinstance(module, nn.BatchNorm2d):
+            handles.append(module.register_forward_pre_hook(before_norm(name)))
+    state = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(example)
+    finally:
+        network.train(state)
+        for handle in handles:
+            handle.remove()
+    return pairs
+
+
+def _list(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

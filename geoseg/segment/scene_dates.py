@@ -1,0 +1,102 @@
+"""The scenes of several dates that a network reads, on the grid of the first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+
+from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_warnings import report_masked
+from geoseg.atmosphere.reflectance import for_model
+from geoseg.engine.network_on_scene import clip
+from geoseg.errors import UsageError
+from geoseg.messages import note, replay
+from geoseg.run_record import Progress
+from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.stack import Renamed, Stack, StackLayer
+from geoseg.spec import ModelSpec, SegmentSpec
+from geoseg.spec.presets import sensors
+
+LOG = logging.getLogger(__name__)
+
+
+def prefixes_of(model: ModelSpec) -> tuple[str, ...]:
+    """Return the prefix of each date of a network, in the order of its channels; the first may be empty."""
+    return tuple(dict.fromkeys(band.name.rpartition(":")[0] for band in model.bands))
+
+
+def open_scenes(
+    spec: SegmentSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool = False
+) -> list[Scene]:
+    """Open the scene of each date, the earliest first where all dates are known; `stack` closes them.
+
+    Each scene is masked, in the reflectance of the network's training, with the bands of its date.
+
+    Raises:
+        UsageError: there are more or fewer scenes than dates.
+        SceneError: a scene cannot be read, or lacks a band.
+    """
+    prefixes = prefixes_of(model)
+    requests = [spec.scene]
+    if len(prefixes) > 1:
+        if len(spec.scene.paths) != len(prefixes):
+            raise UsageError(
+                f"{model.name} reads {len(prefixes)} dates: name {len(prefixes)} scenes, each a file or "
+                f"folder, not {len(spec.scene.paths)}"
+            )
+        requests = [spec.scene.model_copy(update={"paths": (path,)}) for path in spec.scene.paths]
+    scenes = []
+    for request in requests:
+        opened = stack.enter_context(open_scene(request, sensors()))
+        scenes.append(with_cloud_mask(opened, request, spec.run, stack, progress, dry_run=dry_run))
+    made: list[Scene] = []
+    for prefix, scene in zip(prefixes, in_order(scenes), strict=True):
+        # The clouds of a scene are reported where the map is.
+        report_masked(clip(scene, spec.run) if not made else scene)
+        selected = for_model(scene, model).select(bands_of(model, prefix))
+        made.append(selected if made else clip(selected, spec.run))
+        replay(made[-1].messages, of=scene.name if len(prefixes) > 1 else "")
+    return made
+
+
+def in_order(scenes: Sequence[Scene]) -> list[Scene]:
+    """Return scenes by acquisition time; as given where a time is unknown."""
+    times = [scene.time for scene in scenes]
+    known = [time for time in times if time is not None]
+    if len(known) < len(scenes) or known == sorted(known):
+        return list(scenes)
+    ordered = [scene for _, scene in sorted(zip(known, scenes, strict=True), key=lambda pair: pair[0])]
+    note(LOG, f"dates in the order of their acquisition: {', '.join(scene.name for scene in ordered)}")
+    return ordered
+
+
+def bands_of(model: ModelSpec, prefix: str) -> tuple[str, ...]:
+    """Return the bands of one date, without its prefix."""
+    return tuple(
+        name for before, _, name in (band.name.rpartition(":") for band in model.bands) if before == prefix
+    )
+
+
+def stacked(model: ModelSpec, scenes: Sequence[Scene]) -> Source:
+    """Return the bands of all dates on the grid of the first, by the names of the network.
+
+    Raises:
+        SceneError: the grids cannot be aligned.
+    """
+    if len(scenes) == 1:
+        return scenes[0]
+    prefixes = prefixes_of(model)
+    layers = [
+        StackLayer(source=scene, prefix=prefix)
+        for scene, prefix in zip(scenes[1:], prefixes[1:], strict=True)
+    ]
+    names = (band.name for band in model.bands)
+    first = f"{prefixes[0]}:" if prefixes[0] else ""
+    return Renamed(Stack(scenes[0], layers), {name: name.removeprefix(first) for name in names})
+
+
+def times_of(model: ModelSpec, scenes: Iterable[Scene]) -> dict[str, datetime | None]:
+    """Return the acquisition time of each date by its prefix."""
+    return {prefix: scene.time for prefix, scene in zip(prefixes_of(model), scenes, strict=True)}

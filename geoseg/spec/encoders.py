@@ -1,0 +1,108 @@
+"""Description of an encoder, such as a foundation model: sizes, bands, normalisation, weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from geoseg.spec.base import Spec, Units
+
+Family = Literal["timm", "galileo"]
+"""Module of `geoseg.models.networks.encoders` that builds the encoder."""
+
+Metadata = Literal["month"]
+"""Facts about a scene, apart from its pixels, that an encoder may read: `month` is 0 (January) to 11."""
+
+
+class EncoderBand(Spec):
+    """A band that an encoder was trained on; normalised value = (physical * scale - mean) / std."""
+
+    name: str
+    """Common name."""
+    wavelength: float | None = None
+    """Centre wavelength in µm; None for radar and indices."""
+    mean: float
+    std: Annotated[float, Field(gt=0)]
+
+
+class EncoderModality(Spec):
+    """Bands of one kind of sensor."""
+
+    units: Units
+    """Physical unit of the bands."""
+    scale: float = 1.0
+    """Factor from physical values to those of `mean` and `std`."""
+    bands: Annotated[tuple[EncoderBand, ...], Field(min_length=1)]
+
+
+class EncoderWeights(Spec):
+    """Where the pretrained weights are, and what is known of the file."""
+
+    url: str
+    """Address of the file; `hub:OWNER/NAME/FILE` for a file of the Hugging Face hub."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$|^$", default="")
+    """Hash of the file; empty: unknown, not checked."""
+    size: int = 0
+    """Bytes; 0: unknown."""
+    prefix: str = ""
+    """Prefix of the keys that belong to the encoder, which is removed; other keys are not read."""
+    ignore: tuple[str, ...] = ()
+    """Beginnings of keys that are not used. Every other key must be used."""
+
+
+class EncoderSpec(Spec):
+    """Description of an encoder."""
+
+    name: str
+    title: str
+    family: Family
+    architecture: str = ""
+    """Name of the model in timm."""
+    width: Annotated[int, Field(ge=1)]
+    """Features of a patch."""
+    depth: Annotated[int, Field(ge=1)]
+    """Number of transformer blocks, or of stages of a hierarchical network."""
+    heads: Annotated[int, Field(ge=1)] = 1
+    patch: Annotated[int, Field(ge=1)]
+    """Pixels of a side of a patch, unless a config sets another one."""
+    patches: tuple[int, int]
+    """Smallest and greatest patch that the weights were trained for."""
+    tile: Annotated[int, Field(ge=1)]
+    """Patches of a side of a tile, unless a config sets its tile: what training and attention allow."""
+    prefix_tokens: Annotated[int, Field(ge=0)] = 0
+    """Number of tokens before those of the patches: class and register tokens."""
+    layers: Annotated[tuple[int, ...], Field(min_length=1)]
+    """Blocks or stages, from 0, whose features a decoder reads."""
+    modalities: Annotated[tuple[EncoderModality, ...], Field(min_length=1)]
+    gsd: Annotated[float, Field(gt=0)]
+    """Pixel size in m of the training images."""
+    dates: tuple[int, int] = (1, 1)
+    """Least and greatest number of dates."""
+    metadata: dict[Metadata, Literal["needed", "optional"]] = {}
+    positions: Literal["computed", "interpolated", "rotary", "relative"]
+    """How positions are known for images of another size than in training: computed by an equation,
+    interpolated in a table, rotary, or relative (no table of absolute positions)."""
+    licence: str
+    """SPDX identifier, or name, of the licence of the weights."""
+    citation: str = ""
+    weights: EncoderWeights | None = None
+    """None: timm knows where its weights are."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> EncoderSpec:
+        names = [band.name for modality in self.modalities for band in modality.bands]
+        if len(set(names)) < len(names):
+            raise ValueError("two bands have the same name")
+        if max(self.layers) >= self.depth:
+            raise ValueError(f"layers: layer {max(self.layers)} does not exist in a depth of {self.depth}")
+        if (self.family == "timm") != bool(self.architecture):
+            raise ValueError("architecture is the name of a model in timm, for family timm only")
+        if not self.patches[0] <= self.patch <= self.patches[1]:
+            raise ValueError(f"patch {self.patch} is outside {self.patches[0]} to {self.patches[1]}")
+        return self
+
+    @property
+    def bands(self) -> dict[str, EncoderBand]:
+        """Return every band by name."""
+        return {band.name: band for modality in self.modalities for band in modality.bands}

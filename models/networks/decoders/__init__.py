@@ -1,0 +1,1 @@
+"""Decoders: features of an encoder to the logits of each pixel."""

@@ -1,0 +1,1 @@
+"""Encoders with pretrained weights: one contract, a module per family."""

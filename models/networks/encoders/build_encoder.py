@@ -1,0 +1,187 @@
+"""Build an encoder by the name of its description or of a model in timm, with or without weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+from geoseg.models.networks.encoders.encoder import Encoder
+from geoseg.models.networks.encoders.galileo import GROUPS, Galileo, NormalisedNdvi, Size
+from geoseg.models.networks.encoders.load_weights import load_weights
+from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel
+from torch import nn
+
+from geoseg.errors import UsageError
+from geoseg.messages import note
+from geoseg.spec import EncoderSpec, EncoderWeights
+from geoseg.spec.presets import encoders
+
+LOG = logging.getLogger(__name__)
+
+NO_FACTS = EncoderWeights(url="", ignore=("head.", "fc.", "classifier."))
+"""Of a file of weights that no description names: layers that classify whole images are not used."""
+
+RGB: Mapping[str, float | None] = {"red": 0.665, "green": 0.56, "blue": 0.49}
+"""Wavelengths in µm of the bands of weights trained on photographs, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderRequest:
+    """What an encoder is built for."""
+
+    name: str
+    """Name of a description in `configs/encoders`, or `tu-` and the name of a model in timm."""
+    bands: Sequence[str]
+    """Common names of the channels of one date."""
+    dates: int = 1
+    """T."""
+    size: tuple[int, int] = (256, 256)
+    """Height and width of images in training."""
+    patch: int | None = None
+    """Pixels of a side of a patch; None: the encoder's."""
+    gsd: float | None = None
+    """Pixel size in m; None: the encoder's."""
+    statistics: Sequence[tuple[float, float]] = ()
+    """Mean and std that each band is normalised with; empty: those of the encoder."""
+    weights: Path | None = None
+    """File of published weights; None: random, unless `fetch`."""
+    fetch: bool = False
+    """Whether timm finds its own weights, for models whose description names none."""
+
+    @property
+    def random(self) -> bool:
+        """Whether no pretrained weights are wanted."""
+        return self.weights is None and not self.fetch
+
+
+def build_encoder(request: EncoderRequest) -> Encoder:
+    """Build an encoder.
+
+    Raises:
+        UsageError: there is no such encoder, or it does not take the bands, dates or patches.
+        ModelError: the weights do not fit.
+    """
+    name, dates, patch = request.name, request.dates, request.patch
+    known = encoders().get(name)
+    if known is None:
+        return _plain_timm(name.removeprefix("tu-"), request)
+    if not known.dates[0] <= dates <= known.dates[1]:
+        raise UsageError(f"encoder {name} takes {known.dates[0]} to {known.dates[1]} dates, not {dates}")
+    if patch is not None and not known.patches[0] <= patch <= known.patches[1]:
+        raise UsageError(f"encoder {name} takes patches of {known.patches[0]} to {known.patches[1]} pixels")
+    return _described_timm(known, request) if known.family == "timm" else _galileo(known, request)
+
+
+def _galileo(known: EncoderSpec, request: EncoderRequest) -> Galileo:
+    """Build a Galileo encoder."""
+    bands = list(request.bands)
+    unknown = sorted(set(bands) - set(known.bands))
+    if unknown:
+        raise UsageError(
+            f"encoder {known.name} has no band {', '.join(unknown)}; it has {', '.join(known.bands)}"
+        )
+    encoder = Galileo(
+        bands,
+        size=Size(known.width, known.depth, known.heads),
+        patch=request.patch or known.patch,
+        layers=known.layers,
+        dates=request.dates,
+        gsd=request.gsd or known.gsd,
+        ndvi=_ndvi(known, bands, request.statistics),
+    )
+    unused = sorted(set(bands) - {band for group in encoder.groups for band in GROUPS[group]})
+    if unused:
+        note(LOG, f"encoder {known.name} does not read {', '.join(unused)}: its group lacks a band")
+    if request.weights is not None:
+        load_weights(encoder, request.weights, known.weights or NO_FACTS)
+    return encoder
+
+
+def _ndvi(
+    known: EncoderSpec, bands: Sequence[str], statistics: Sequence[tuple[float, float]]
+) -> NormalisedNdvi | None:
+    """Return the module that computes NDVI; None where it is given, or red or near infrared is not."""
+    nir = next((band for band in ("nir", "nir08") if band in bands), None)
+    if "ndvi" in bands or "red" not in bands or nir is None:
+        return None
+    facts = known.bands
+    used = list(statistics) or [(facts[band].mean, facts[band].std) for band in bands]
+    red_at, nir_at = bands.index("red"), bands.index(nir)
+    return NormalisedNdvi(
+        (red_at, *used[red_at]), (nir_at, *used[nir_at]), (facts["ndvi"].mean, facts["ndvi"].std)
+    )
+
+
+def _plain_timm(name: str, request: EncoderRequest) -> Encoder:
+    """Build a model of timm without a description."""
+    if request.patch is not None:
+        raise UsageError(f"encoder {name}: network.patch is for encoders whose patches can be resized")
+    if name not in timm.list_models():
+        near = [*encoders(), *timm.list_models(f"*{name.split('_', maxsplit=1)[0]}*")[:5]]
+        raise UsageError(f"there is no encoder {name}; there are {', '.join(near)} … of timm as tu-NAME")
+    size, dates = request.size, request.dates
+    encoder = TimmEncoder(name, len(request.bands), size=size, dates=dates)
+    if request.random:
+        note(LOG, f"encoder {name} starts from random weights")
+        return encoder
+    source = TimmEncoder(name, len(RGB), size=size, dates=dates, pretrained=request.weights is None)
+    if request.weights is not None:
+        load_weights(source, request.weights, NO_FACTS, source.model)
+    _take(encoder, source, RGB, request.bands)
+    return encoder
+
+
+def _described_timm(known: EncoderSpec, request: EncoderRequest) -> Encoder:
+    """Build a model of timm that has a description."""
+    size, dates, layers = request.size, request.dates, known.layers
+    encoder = TimmEncoder(known.architecture, len(request.bands), size=size, layers=layers, dates=dates)
+    if request.random:
+        return encoder
+    source = TimmEncoder(
+        known.architecture,
+        len(known.bands),
+        size=size,
+        layers=layers,
+        dates=dates,
+        pretrained=request.weights is None,
+    )
+    if request.weights is not None:
+        load_weights(source, request.weights, known.weights or NO_FACTS, source.model)
+    _take(encoder, source, {name: band.wavelength for name, band in known.bands.items()}, request.bands)
+    return encoder
+
+
+def _wavelengths(bands: Sequence[str]) -> list[float]:
+    """Return the wavelength of each band in µm.
+
+    Raises:
+        UsageError: a band has none, as radar and indices.
+    """
+    known = {band.name: band.wavelength for item in encoders().values() for band in item.bands.values()}
+    missing = [band for band in bands if known.get(band) is None]
+    if missing:
+        raise UsageError(
+            f"the weights are for bands with wavelengths, and {', '.join(missing)} has none: set "
+            "network.weights to none"
+        )
+    return [known[band] or 0.0 for band in bands]
+
+
+def _take(
+    encoder: TimmEncoder, source: TimmEncoder, known: Mapping[str, float | None], bands: Sequence[str]
+) -> None:
+    """Copy the weights of an encoder of other bands; its first convolution is adapted by wavelength."""
+    state, own = dict(source.state_dict()), encoder.state_dict()
+    if tuple(known) != tuple(bands):
+        wanted = _wavelengths(bands)
+        first = next(key for key, value in own.items() if value.dim() == 4 and value.shape[1] == len(bands))
+        state[first] = adapted_kernel(state[first], [value or 0.0 for value in known.values()], wanted)
+        note(
+            LOG,
+            f"encoder {source.architecture}: its kernels for {', '.join(known)} are interpolated by "
+            f"wavelength to {', '.join(bands)}",
+        )
+    nn.Module.load_state_dict(encoder, state)

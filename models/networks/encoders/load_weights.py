@@ -1,0 +1,110 @@
+"""Load published weights into an encoder: every key is used, or listed as not needed."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from geoseg.models.networks.encoders.encoder import Encoder
+from torch import Tensor, nn
+
+from geoseg.errors import ModelError
+from geoseg.spec import EncoderWeights
+
+SHOWN = 5
+"""Keys that an error names."""
+
+
+def load_weights(
+    encoder: Encoder, path: Path, facts: EncoderWeights, target: nn.Module | None = None
+) -> None:
+    """Load the weights of a file.
+
+    Args:
+        encoder: states which published weights its bands do not need.
+        path: `.safetensors`, or a file of `torch.save` without code.
+        facts: hash of the file, prefix of the keys, keys that are not used.
+        target: the module whose names the keys have; None: the encoder.
+
+    Raises:
+        ModelError: the file cannot be read, has another hash, or a key is missing, unknown or of another
+            shape.
+    """
+    check_hash(path, facts.sha256)
+    given = {
+        key.removeprefix(facts.prefix): value
+        for key, value in read_state(path).items()
+        if key.startswith(facts.prefix)
+    }
+    module = encoder if target is None else target
+    known = module.state_dict()
+    wanted = {
+        key: value
+        for key, value in given.items()
+        if key in known or not (key.startswith(facts.ignore) or encoder.is_unused(key))
+    }
+    problems = [
+        _list("missing", known.keys() - wanted.keys()),
+        _list("unknown", wanted.keys() - known.keys()),
+        _list(
+            "of another shape",
+            {
+                f"{key} {tuple(wanted[key].shape)}, not {tuple(known[key].shape)}"
+                for key in wanted.keys() & known.keys()
+                if wanted[key].shape != known[key].shape
+            },
+        ),
+    ]
+    if any(problems):
+        raise ModelError(
+            f"{path}: the weights do not fit the encoder: {'; '.join(text for text in problems if text)}"
+        )
+    module.load_state_dict(wanted)
+
+
+def read_state(path: Path) -> Mapping[str, Tensor]:
+    """Return the tensors of a file by key; those of a checkpoint under `state_dict` or `model`.
+
+    Raises:
+        ModelError: the file is no file of tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file  # noqa: PLC0415 - for such files only
+
+            return dict(load_file(path))
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{path}: the weights cannot be read: {first}") from error
+    except Exception as error:  # safetensors has an exception type of its own
+        raise ModelError(f"{path}: the weights cannot be read: {error}") from error
+    for name in ("state_dict", "model"):
+        if isinstance(found, dict) and isinstance(found.get(name), dict):
+            found = found[name]
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ModelError(f"{path}: the file holds no table of tensors")
+    return found
+
+
+def check_hash(path: Path, sha256: str) -> None:
+    """Raise ModelError where a file has another SHA-256; an empty one is not checked."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest() if sha256 else ""
+    except OSError as error:
+        raise ModelError(f"{path}: the weights cannot be read: {error.strerror}") from error
+    if found != sha256:
+        raise ModelError(f"{path}: its SHA-256 is {found}, not {sha256}: it is another file, or broken")
+
+
+def _list(what: str, keys: set[str]) -> str:
+    """Return the first keys of a problem as text; empty without keys."""
+    if not keys:
+        return ""
+    names = sorted(keys)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{what}: {', '.join(names[:SHOWN])}{more}"

@@ -1,0 +1,89 @@
+"""Weights of ONNX networks start a training: by name, also where normalisation was merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("lightning", reason="the extra `train` is not installed")
+
+from geoseg.models.networks.segmentation import Segmenter, build  # noqa: E402
+
+from geoseg.bundles.find import find_model  # noqa: E402
+from geoseg.errors import ModelError  # noqa: E402
+from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: E402
+from geoseg.learn.train.config import read_config  # noqa: E402
+from geoseg.learn.train.transfer import start_from  # noqa: E402
+from geoseg.spec import NetworkSpec  # noqa: E402
+from tests.messages import Messages  # noqa: E402
+
+SMALL = NetworkSpec(encoder="tu-resnet10t", depth=3, decoder_channels=(16, 8, 8))
+
+
+def made(spec: NetworkSpec = SMALL, classes: int = 3, bands: int = 4) -> Segmenter:
+    names = [f"b{index}" for index in range(bands)]
+    network = build(spec, bands=names, classes=classes, statistics=[(0, 1)] * bands)
+    network.eval()
+    return network
+
+
+def scores(network: Segmenter, image: object) -> np.ndarray:
+    with torch.no_grad():
+        return np.asarray(Scoring(network).eval()(image))
+
+
+@pytest.mark.parametrize("name", ["water-optical", "flood-sar"])
+def test_a_bundle_is_loaded_whole(name: str) -> None:
+    model, spec = find_model(name), read_config(name)
+    network = build(
+        spec.network,
+        bands=[band.name for band in model.bands],
+        classes=len(model.classes),
+        statistics=[(band.mean, band.std) for band in model.bands],
+        scale=model.scale,
+    )
+    image = torch.randn(1, len(model.bands), 64, 64)
+    done = start_from(network, name, image)
+    assert not done.missing
+    assert not done.unused
+    session = onnxruntime.InferenceSession(str(model.weights))
+    expected = session.run(None, {session.get_inputs()[0].name: image.numpy()})[0]
+    np.testing.assert_allclose(scores(network, image), expected, atol=1e-5)
+
+
+def test_another_head_keeps_its_start_and_is_listed(tmp_path: Path, messages: Messages) -> None:
+    torch.manual_seed(1)
+    source, target = made(), made(classes=5)
+    head = target.body.segmentation_head[0].weight.clone()
+    path = tmp_path / "source.onnx"
+    to_onnx(Scoring(source).eval(), 4, path)
+    done = start_from(target, str(path), torch.randn(1, 4, 64, 64))
+    assert set(done.missing) == {"segmentation_head.0.weight", "segmentation_head.0.bias"}
+    assert torch.equal(target.body.segmentation_head[0].weight, head)
+    assert any("own start: segmentation_head.0" in text for text in messages.notes)
+    image = torch.randn(1, 4, 64, 64)
+    with torch.no_grad():
+        features = [network.body.encoder(image)[-1] for network in (source, target)]
+    torch.testing.assert_close(features[0], features[1], atol=1e-4, rtol=1e-4)
+
+
+def test_another_architecture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "source.onnx"
+    to_onnx(Scoring(made()).eval(), 4, path)
+    target = made(NetworkSpec(architecture="fpn", encoder="resnet18"))
+    before = {key: value.clone() for key, value in target.state_dict().items()}
+    with pytest.raises(ModelError, match="weights fit the network"):
+        start_from(target, str(path), torch.randn(1, 4, 64, 64))
+    assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
+
+
+@pytest.mark.parametrize("content", [b"", b"no network"])
+def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"broken\.onnx"):
+        start_from(made(), str(path), torch.randn(1, 4, 64, 64))
