@@ -127,7 +127,7 @@ TABLES = (
     Table(
         page="flood.md",
         name="auto",
-        header=("scene", "method", "where that shows no two classes"),
+        header=("scene", "method", "where that cannot separate water"),
         methods=_automatic,
         row=lambda method: (method.suits, f"`{method.name}`", ", ".join(f"`{n}`" for n in method.fallbacks)),
     ),

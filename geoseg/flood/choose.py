@@ -14,11 +14,13 @@ from dataclasses import replace
 import numpy as np
 
 from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.flood.backscatter_threshold import find_backscatter_threshold
 from geoseg.flood.choice import CLASSICAL, HAND, PERMANENT, SLOPE, Candidates, WaterChoice, before_band
 from geoseg.flood.method import Image, WaterMethod
 from geoseg.flood.methods import water_methods
 from geoseg.flood.session import measure_scene
 from geoseg.flood.threshold import SceneThreshold, find_threshold
+from geoseg.flood.uncalibrated import Uncalibrated, find_number_threshold, refuse_one_kind
 from geoseg.messages import Message, held, note, replay, warn
 from geoseg.methods.cloud import too_bright_for_water
 from geoseg.pixels import Pixels
@@ -29,6 +31,8 @@ LOG = logging.getLogger(__name__)
 
 POLARISATIONS = ("vh", "vv")
 """Bands that `--polarisation` chooses between."""
+BLIND_BLOCKS = 16
+"""Blocks of the sample, about, that show whether a fallback is better."""
 NOTABLE_SHARE = 0.005
 """Share of a sample that is too bright for water from which a warning is given."""
 
@@ -100,17 +104,25 @@ def choose_method(
     if not blocks:
         raise SceneError("no water method can be chosen: the scene has no observed pixel")
     tried: list[tuple[WaterChoice, SceneThreshold, list[Message]]] = []
+    why = ""
     for candidate in candidates.choices:
         with held() as messages:
             images = [[block[band] for band in candidate.measured] for block in blocks]
             smoothing = candidate.method.smoothing(spec.speckle, images, pixel_size_m)
             choice = replace(candidate, smoothing=smoothing)
-            tried.append((choice, _threshold(spec, choice, blocks, pixel_size_m[0]), messages))
+            found = _threshold(spec, choice, blocks, pixel_size_m[0])
+            # A given threshold is in the unit of the first method.
+            first = not tried and spec.threshold is None and len(candidates.choices) > 1
+            reason = _blind(choice, candidates.scene_bands, blocks) if first else ""
+            tried.append((choice, replace(found, two_classes=found.two_classes and not reason), messages))
+            why = why or reason
         if tried[-1][1].two_classes:
             break
     choice, found, messages = next((item for item in tried if item[1].two_classes), tried[0])
+    if isinstance(choice.method, Uncalibrated) and not found.two_classes:
+        refuse_one_kind(choice.method)
     if choice is not tried[0][0]:
-        note(LOG, f"{tried[0][0].method.title} shows no two classes, {choice.method.name} does")
+        note(LOG, f"{tried[0][0].method.title} {why or 'shows no two classes'}: {choice.method.name} is used")
     replay(messages)
     for text in choice.method.notes:
         note(LOG, text)
@@ -178,6 +190,8 @@ def _with_literature_threshold(
     """Return a choice with bands and layers, and the threshold of the literature."""
     groups = _groups(method, spec, bands)
     units = {bands[band] for group in groups for band in group}
+    if units == {"dn"}:
+        method = method.without_unit()
     if method.needs.kind == "sar" and "linear" in units:
         raise SceneError(f"method {method.name} needs dB, and the scene is in linear power: convert it to dB")
     if method.needs.reflectance and units != {"reflectance"}:
@@ -230,7 +244,18 @@ def _threshold(
         note(LOG, f"threshold {rule.fixed:.4g} ({method.measured}), fixed by {method.citation}")
         return SceneThreshold(threshold=rule.fixed, scale=rule.scale)
     values = [_without_clouds(choice, block) for block in blocks]
+    if isinstance(method, Uncalibrated):
+        return find_number_threshold(method, values, spec.thresholding)
+    if spec.thresholding == "auto" and rule.usual is not None:
+        return find_backscatter_threshold(method, values, rule.usual)
     return find_threshold(method, values, spec.thresholding, pixel_m)
+
+
+def _blind(choice: WaterChoice, bands: Sequence[str], blocks: Sequence[Block]) -> str:
+    """Return why the method of a choice cannot map water in the sample; empty: it can."""
+    apply = choice.smoothing.apply if choice.smoothing is not None else np.asarray
+    blocks = blocks[:: max(1, len(blocks) // BLIND_BLOCKS)]
+    return choice.method.blind({band: [apply(block[band]) for block in blocks] for band in bands})
 
 
 def _without_clouds(choice: WaterChoice, block: Block) -> Image:

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.methods.backscatter_classes import UsualLevels
 from geoseg.methods.speckle_filter import Speckle
 
 Image = NDArray[np.float32]
@@ -59,6 +60,8 @@ class Threshold:
     """Edges of the histogram of the measure."""
     scale: float
     """Distance from the threshold at which the score is 0.73, where the scene does not show the spread."""
+    usual: UsualLevels | None = None
+    """Usual backscatter of water and land, from which `auto` finds the threshold; None: from modes alone."""
     grow: float = 0.0
     """Distance from the threshold to those of cores and of rims of regions (`auto`); 0: no region growing."""
 
@@ -103,7 +106,7 @@ class WaterMethod(Protocol):
     suits: ClassVar[str] = ""
     """Scenes for which `auto` chooses it."""
     fallbacks: ClassVar[tuple[str, ...]] = ()
-    """Methods that `auto` tries in turn where a sample shows no two classes by this one."""
+    """Methods that `auto` tries in turn where a sample shows that this one cannot separate water."""
     notes: ClassVar[tuple[str, ...]] = ()
     """Notes on every map by this method."""
     least_pixels: ClassVar[int] = 0
@@ -129,6 +132,18 @@ class WaterMethod(Protocol):
             A value for each pixel, which may depend on the same pixel of the arguments only.
         """
         ...
+
+    def without_unit(self) -> WaterMethod:
+        """Return the method for digital numbers without a unit; itself where values need none."""
+        return self
+
+    def blind(self, sample: Mapping[str, Sequence[Image]]) -> str:  # noqa: ARG002 - used by subclasses
+        """Return why a fallback is better for this scene; empty: it is not.
+
+        Args:
+            sample: blocks (H, W) by band after the filter of the method, of all bands of the candidates.
+        """
+        return ""
 
     def smoothing(
         self,

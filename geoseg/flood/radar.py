@@ -12,6 +12,7 @@ import numpy as np
 from geoseg.flood.method import Bands, Measure, Smoothing, Threshold, WaterMethod, WaterNeeds
 from geoseg.messages import note
 from geoseg.methods import sar
+from geoseg.methods.backscatter_classes import USUAL_LEVELS
 from geoseg.methods.sar_water import DB_LIMITS, GUARD, INITIAL
 from geoseg.methods.speckle_filter import SPECKLE_RADIUS, Speckle, filter_speckle
 
@@ -25,6 +26,8 @@ class Radar(WaterMethod):
     """A method whose measure is of dB after the speckle filter."""
 
     needs: ClassVar[WaterNeeds] = WaterNeeds(kind="sar")
+    excess: ClassVar[float] = 1.0
+    """Variance of a window, in variances of speckle, up to which refined Lee takes it for speckle alone."""
 
     def smoothing(
         self,
@@ -40,7 +43,7 @@ class Radar(WaterMethod):
             looks = _looks(sample)
             note(LOG, f"refined Lee filter, {looks:g} looks estimated")
         return Smoothing(
-            apply=partial(filter_speckle, speckle=speckle, looks=looks),
+            apply=partial(filter_speckle, speckle=speckle, looks=looks / self.excess),
             margin=SPECKLE_RADIUS[speckle],
             text=f"{speckle} speckle filter",
         )
@@ -59,6 +62,9 @@ class Backscatter(Radar):
     """Absolute backscatter of one polarisation; calm water is dark."""
 
     citation: ClassVar[str] = "Twele 2016, doi:10.1080/01431161.2016.1192304"
+    excess: ClassVar[float] = 2.0
+    """The variance of the 28 pixels of a half window exceeds that of speckle by up to two thirds (95 %), and
+    the number of looks is estimated a fifth too high: below twice the variance there is no texture."""
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:
         """Return filtered dB."""
@@ -73,7 +79,7 @@ def backscatter_threshold(polarisation: Literal["vv", "vh"]) -> Threshold:
         guard=GUARD[polarisation],
         limits=DB_LIMITS,
         scale=1.0,
-        grow=1.0,
+        usual=USUAL_LEVELS[polarisation],
     )
 
 

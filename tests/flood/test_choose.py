@@ -18,6 +18,7 @@ from tests.flood.water_scenes import (
     default_units,
     disc,
     earlier,
+    ground,
     optical,
     radar,
     request,
@@ -27,12 +28,29 @@ from tests.flood.water_scenes import (
 from tests.messages import Messages
 
 
-def test_the_other_polarisation_stands_in(messages: Messages) -> None:
-    scene = {"vh": radar(np.zeros_like(WATER))["vh"], "vv": radar(WATER)["vv"]}
-    choice = choose(scene, request())
-    assert choice.method.name == "sar-vv"
-    assert choice.bands == ("vv",)
-    assert any("shows no two classes" in text for text in messages.notes)
+@pytest.mark.parametrize(
+    ("water", "land", "chosen"),
+    [
+        ((-28, -25), (-23, -15), "sar-vv"),
+        ((-28, -22), (-15, -9), "sar-vh"),
+        ((-25, -13), (-15, -9), "sar-vh"),
+        ((-28, -24), (-26, -13), "sar-vh"),
+    ],
+    ids=["ground as dark as water in VH", "both differ", "rough water", "calm water in rough water"],
+)
+def test_vv_where_vh_shows_land_as_dark_as_water(
+    water: tuple[int, int], land: tuple[int, int], chosen: str, messages: Messages
+) -> None:
+    choice = choose(ground({"vh": (water[0], land[0]), "vv": (water[1], land[1])}), request())
+    assert choice.method.name == chosen
+    assert choice.bands == (chosen.removeprefix("sar-"),)
+    assert any("land as dark as water" in text for text in messages.notes) == (chosen == "sar-vv")
+
+
+@pytest.mark.parametrize("options", [{"threshold": -20.0}, {"method": "sar-vh"}, {"polarisation": "vh"}])
+def test_vh_is_used_where_it_is_asked_for(options: dict[str, object]) -> None:
+    scene = ground({"vh": (-28, -23), "vv": (-25, -15)})
+    assert choose(scene, request(**options)).method.name == "sar-vh"
 
 
 def test_what_is_chosen_for_what_there_is() -> None:

@@ -10,17 +10,8 @@ import pytest
 from geoseg.flood.methods import water_methods
 from geoseg.flood.optical import NormalisedDifference, index_threshold
 from geoseg.flood.threshold import find_threshold
-from tests.flood.water_scenes import SIDE, WATER, Scene, choose, optical, radar, request, score
+from tests.flood.water_scenes import SIDE, WATER, Scene, choose, optical, request, score
 from tests.messages import Messages
-
-
-@pytest.mark.parametrize(("land", "share"), [(-9.0, 0), (-22.0, 1)])
-def test_one_kind_of_ground_is_not_split_by_radar(land: float, share: int, messages: Messages) -> None:
-    scene = radar(np.zeros((SIDE, SIDE), np.bool_), land=land)
-    choice = choose(scene, request())
-    assert "water-method-doubtful" in messages.codes
-    assert choice.threshold == -20
-    assert (score(scene, choice)[0] > 0.5).mean() == pytest.approx(share, abs=0.001)
 
 
 @pytest.mark.parametrize("share", [0, 1])
@@ -45,13 +36,6 @@ def test_two_kinds_of_land_are_not_water_and_land(messages: Messages) -> None:
         choice = choose(scene, request(method=name, speckle="none"))
         assert "water-method-doubtful" in messages.codes, name
         assert not (score(scene, choice)[0] > 0.5).any(), name
-
-
-def test_region_growing_has_a_seed_beyond_the_threshold() -> None:
-    choice = choose(radar(WATER), request())
-    assert choice.seed is not None
-    assert 0.5 < choice.seed <= 1
-    assert -30 <= choice.threshold <= -18
 
 
 def test_regions_of_an_index_grow_downwards_within_the_guard() -> None:

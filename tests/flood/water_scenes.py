@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from geoseg.flood.choice import WaterChoice
 from geoseg.flood.choose import choose_method, find_candidates
@@ -38,6 +39,19 @@ def radar(water: NDArray[np.bool_], seed: int = 0, land: float = -9.0) -> Scene:
     for name, level in (("vv", land), ("vh", land - 6)):
         db = np.where(water, level - 10, level) + 10 * np.log10(rng.gamma(4.4, 1 / 4.4, water.shape))
         out[name] = db.astype(np.float32)
+    return out
+
+
+def ground(levels: Mapping[str, tuple[float, float]], share: float = 0.3, seed: int = 0) -> Scene:
+    """Backscatter of a disc of water in land, levels in dB by band, with texture and 4.4 looks of speckle."""
+    rng = np.random.default_rng(seed)
+    water = disc(share)
+    texture = gaussian_filter(rng.normal(0, 1, water.shape), 4)
+    texture /= texture.std()
+    out = {}
+    for name, (wet, dry) in levels.items():
+        speckle = 10 * np.log10(rng.gamma(4.4, 1 / 4.4, water.shape))
+        out[name] = (np.where(water, wet + 0.5 * texture, dry + texture) + speckle).astype(np.float32)
     return out
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from geoseg.flood.backscatter_threshold import blind_vh
+from geoseg.flood.method import Image
 from geoseg.flood.radar import Backscatter, backscatter_threshold
+from geoseg.flood.uncalibrated import UncalibratedVh
 
 
 class SarVh(Backscatter):
@@ -17,3 +22,11 @@ class SarVh(Backscatter):
     preference = 3
     suits = "radar, no scene before; VH is less roughened by wind"
     fallbacks = ("sar-vv",)
+
+    def blind(self, sample: Mapping[str, Sequence[Image]]) -> str:
+        """Return why VV is better: the land is as dark as water in VH."""
+        return blind_vh(sample["vh"], sample["vv"], backscatter_threshold("vv")) if "vv" in sample else ""
+
+    def without_unit(self) -> UncalibratedVh:
+        """Return the method that finds two modes in the scene."""
+        return UncalibratedVh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from geoseg.flood.radar import Backscatter, backscatter_threshold
+from geoseg.flood.uncalibrated import UncalibratedVv
 
 
 class SarVv(Backscatter):
@@ -16,3 +17,7 @@ class SarVv(Backscatter):
     threshold = backscatter_threshold("vv")
     preference = 4
     suits = "radar without VH (or `--polarisation vv`), no scene before"
+
+    def without_unit(self) -> UncalibratedVv:
+        """Return the method that finds two modes in the scene."""
+        return UncalibratedVv()
