@@ -19,6 +19,7 @@ import typer
 from geoseg import __version__
 from geoseg.errors import GeosegError, RuntimeMissingError
 from geoseg.files.inputs import reading_inputs
+from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
 from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
 from .command import add
@@ -73,8 +74,12 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):  # for terminals whose encoding lacks ² or –
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminate)
+    close_gdal()
+    if is_offline():
+        go_offline()
     verbosity = Verbosity()
     code = _run(verbosity)
+    open_gdal()
     try:
         sys.stdout.flush()
     except BrokenPipeError:

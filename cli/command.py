@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, Uni
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from geoseg.files.network import go_offline
+
 from . import options
 from .console import print_text
 
@@ -41,10 +43,13 @@ REPORTING: Mapping[str, tuple[object, object]] = {
     "as_json": (options.Json, False),
     "quiet": (options.Quiet, False),
     "verbose": (options.Verbose, 0),
+    "offline": (options.Offline, False),
 }
-"""Options for configuration files and output: annotation and default."""
+"""Options for configuration files, output and the network: annotation and default."""
 
 PLAIN = ("as_json", "quiet", "verbose")
+EVERY = ("offline",)
+"""Keys of `REPORTING` that all commands have."""
 MAP = tuple(REPORTING)
 
 
@@ -127,7 +132,7 @@ def _build(declare: Callable[[], Command[Any]]) -> Any:
     shared = [
         inspect.Parameter(name, keyword_only, default=default, annotation=annotation)
         for name, (annotation, default) in REPORTING.items()
-        if name in command.reporting
+        if name in (*command.reporting, *EVERY)
     ]
     vars(run).update(__signature__=inspect.Signature([context, *request, *shared]), __annotations__={})
     app = typer.Typer(add_completion=False)
@@ -141,6 +146,8 @@ def _run(
     """Build the request from the given options; print it for --print-config, else run it."""
     from .request import as_yaml, build
 
+    if values.get("offline"):
+        go_offline()
     verbosity = options.verbosity(context, values.get("quiet", False), values.get("verbose", 0))
     request = build(command.request, given, values.get("config"))
     if values.get("print_config"):

@@ -78,7 +78,14 @@ def pull_encoder(encoder: EncoderSpec, progress: Progress, *, overwrite: bool = 
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with OutputFiles([path], overwrite=True) as beside:
-        download(address_of(facts.url), facts.sha256, beside.path(path), progress, size=facts.size or None)
+        download(
+            address_of(facts.url),
+            facts.sha256,
+            beside.path(path),
+            progress,
+            size=facts.size or None,
+            kept=path.with_name(f".{facts.sha256}.part"),
+        )
         beside.commit()
     return path
 

@@ -1,28 +1,26 @@
-"""Download a file with limits on size and time, and check its SHA-256."""
+"""Download a file with limits on size and time, resume it, and check its SHA-256.
+
+Why own code: huggingface_hub reads from its own servers only, and pooch needs requests. Neither bounds size
+and time, nor refuses redirects by scheme.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import re
 import time
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import IO, TYPE_CHECKING
 from urllib.error import HTTPError, URLError
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-    UnknownHandler,
-)
+from urllib.request import Request
 
 from geoseg import __version__
-from geoseg.bundles.pulled import is_remote
-from geoseg.errors import FetchError, ModelError
+from geoseg.errors import FetchError, ModelError, OutputError
+from geoseg.files.network import OFFLINE, is_offline, open_gdal, plain
+from geoseg.files.web import TIMEOUT_S, Deadline, is_web, web_opener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,33 +29,37 @@ if TYPE_CHECKING:
     from geoseg.run_record import Progress
 
 CHUNK = 2**20
-TIMEOUT_S = 30.0
-"""Greatest time without data, seconds."""
 
-SPEED_PERIOD_S, LEAST_BYTES = 60.0, 64 * 2**10
+ANSWER_S = 30.0
+"""Greatest time until a response begins, redirects included, seconds."""
+
+SPEED_PERIOD_S, LEAST_BYTES = 30.0, 64 * 2**10
 """A download with fewer than LEAST_BYTES in SPEED_PERIOD_S seconds is aborted."""
+
+DEADLINE_S = 3600.0
+"""Greatest time for a download, seconds: `MAX_BYTES` at 5 Mbit/s. The next run asks for the rest."""
+
+ATTEMPTS = 5
+"""Most requests for one file: after a lost connection the rest is asked for, if the last request got any."""
 
 MAX_BYTES = 2**31
 """Greatest size of weights in bytes: an ONNX file is a protobuf message, of at most 2 GiB."""
 
 
-class _WebOnly(HTTPRedirectHandler):
-    """Follows redirects to http and https only."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        """Return the redirected request; raise an error for other schemes."""
-        if not is_remote(newurl):
-            fp.close()
-            raise FetchError(
-                f"{req.full_url}: redirects to {_plain(newurl)}; only http and https are allowed"
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+class _LostError(FetchError):
+    """The connection was lost: the rest can be asked for."""
 
 
-def download(address: str, sha256: str, target: Path, progress: Progress, *, size: int | None = None) -> None:
-    """Download a file. A partly downloaded file is removed.
+def download(
+    address: str,
+    sha256: str,
+    target: Path,
+    progress: Progress,
+    *,
+    size: int | None = None,
+    kept: Path | None = None,
+) -> None:
+    """Download a file. What is incomplete or has another hash is removed, unless it is kept.
 
     Args:
         address: http or https URL.
@@ -65,28 +67,42 @@ def download(address: str, sha256: str, target: Path, progress: Progress, *, siz
         target: path of the new file; its folder must exist, the file must not.
         progress: called with the number of MiB done.
         size: expected size in bytes; None: unknown, at most `MAX_BYTES`.
+        kept: path for an incomplete download, on the file system of the target. If the file exists, only the
+            rest is asked for. None: incomplete downloads are removed.
 
     Raises:
-        FetchError: the server does not respond, or the response is incomplete, malformed or of another size.
+        FetchError: the server does not respond, or the response is incomplete, malformed, too slow or of
+            another size; or the program is offline.
         ModelError: the file has another SHA-256.
         OutputError: the file cannot be written.
     """
     from geoseg.files.disk import writing
 
-    if not is_remote(address):
-        raise ModelError(f"{_plain(address)}: weights can be downloaded by http and https only")
-    with writing(target), target.open("xb") as file:
+    if not is_web(address):
+        raise ModelError(f"{plain(address)}: weights can be downloaded by http and https only")
+    if is_offline():
+        raise FetchError(f"{plain(address)}: not downloaded, because --offline or {OFFLINE}=1 is set")
+    open_gdal()
+    part = kept or target
+    with writing(target), part.open("x+b" if kept is None else "a+b") as file:
+        if kept is not None:
+            _lock(file, kept)
+        transfer = _Transfer(address, file, part, size, progress)
         try:
-            actual = _stream(address, file, target, size, progress)
-            expected = sha256.lower()
-            if actual != expected:
+            actual = transfer.run()
+            if actual != sha256.lower():
+                transfer.useless = True
                 raise ModelError(
-                    f"{address}: SHA-256 is {actual}, not {expected} as the bundle states; the file was "
-                    f"removed"
+                    f"{address}: SHA-256 is {actual}, not {sha256.lower()} as the bundle states; the file "
+                    "was removed"
                 )
         except BaseException:
-            target.unlink(missing_ok=True)
+            if kept is None or transfer.useless or not transfer.done:
+                part.unlink(missing_ok=True)
             raise
+    if kept is not None:
+        with writing(target):
+            part.replace(target)
 
 
 def has_sha256(path: Path, sha256: str) -> bool:
@@ -97,114 +113,218 @@ def has_sha256(path: Path, sha256: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
 
 
-def _stream(address: str, file: IO[bytes], target: Path, size: int | None, progress: Progress) -> str:
-    """Download an address into an open file; return its SHA-256."""
-    digest, done = hashlib.sha256(), 0
-    with _fetch_errors(address):
-        answer = _opener().open(
-            Request(address, headers={"User-Agent": f"geoseg/{__version__}"}),  # noqa: S310 - http only
-            timeout=TIMEOUT_S,
-        )
-    with answer:
-        total = _content_length(address, answer, size)
-        _check_free_space(target, total)
-        start, start_bytes = time.monotonic(), 0
+class _Transfer:
+    """One download into an open file, which may have its first bytes."""
+
+    def __init__(
+        self, address: str, file: IO[bytes], path: Path, size: int | None, progress: Progress
+    ) -> None:
+        self._address, self._file, self._path = address, file, path
+        self._size, self._progress = size, progress
+        self._digest = hashlib.sha256()
+        self.done = 0
+        self.useless = False
+        """Whether what was received cannot be a beginning of the file."""
+
+    def run(self) -> str:
+        """Receive the file; return its SHA-256.
+
+        Raises:
+            FetchError: it cannot be received completely.
+        """
+        self._read_beginning()
+        before = -1
+        with Deadline(DEADLINE_S) as deadline:
+            end = time.monotonic() + DEADLINE_S
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    self._receive(deadline, end)
+                    return self._digest.hexdigest()
+                except _LostError:
+                    if deadline.passed or attempt == ATTEMPTS or self.done <= before:
+                        raise
+                    before = self.done
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read_beginning(self) -> None:
+        """Hash the bytes of an earlier download; they are dropped if they are too many."""
+        self._file.seek(0)
+        most = MAX_BYTES if self._size is None else self._size
+        while part := self._file.read(CHUNK):
+            self._digest.update(part)
+            self.done += len(part)
+            if self.done >= most:
+                self._restart()
+
+    def _restart(self) -> None:
+        """Drop what was received."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest, self.done = hashlib.sha256(), 0
+
+    def _receive(self, deadline: Deadline, end: float) -> None:
+        """Receive the file, or its rest, with one request.
+
+        Raises:
+            FetchError: the response is not the file, or is too slow.
+            _LostError: it is incomplete.
+        """
+        headers = {"User-Agent": f"geoseg/{__version__}"}
+        if self.done:
+            headers["Range"] = f"bytes={self.done}-"
+        deadline.extend(min(ANSWER_S, max(end - time.monotonic(), 0)))
+        with self._errors(deadline):
+            answer = web_opener(deadline).open(
+                Request(self._address, headers=headers),  # noqa: S310 - http and https only
+                timeout=TIMEOUT_S,
+            )
+        # Headers that were cut off by the deadline look complete.
+        late = deadline.passed
+        deadline.extend(max(end - time.monotonic(), 0))
+        with answer:
+            if late:
+                raise self._too_slow()
+            total = self._total(answer)
+            _check_free_space(self._path, None if total is None else total - self.done)
+            self._read(answer, total, deadline)
+        if deadline.passed:
+            raise self._too_slow()
+        if not self.done and self._size != 0:
+            raise FetchError(f"{self._address}: the response is empty")
+        if total is not None and self.done < total:
+            raise _LostError(
+                f"{self._address}: the download stopped after {self.done:,} of {total:,} bytes; run the "
+                "command again"
+            )
+
+    def _read(self, answer: HTTPResponse, total: int | None, deadline: Deadline) -> None:
+        """Append the content of a response to the file."""
+        start, start_bytes = time.monotonic(), self.done
+        most = MAX_BYTES if total is None else total
         while True:
-            with _fetch_errors(address):
+            with self._errors(deadline):
                 part = answer.read1(CHUNK)
             if not part:
-                break
-            done += len(part)
-            most = MAX_BYTES if total is None else total
-            if done > most:
-                raise FetchError(f"{address}: the file is larger than the expected {most:,} bytes")
-            digest.update(part)
-            file.write(part)
+                return
+            if self.done + len(part) > most:
+                self.useless = True
+                raise FetchError(f"{self._address}: the file is larger than the expected {most:,} bytes")
+            self._file.write(part)
+            self._digest.update(part)
+            self.done += len(part)
             if total:
-                progress(done // CHUNK, max(total // CHUNK, 1), "MiB")
+                self._progress(self.done // CHUNK, max(total // CHUNK, 1), "MiB")
             if time.monotonic() - start > SPEED_PERIOD_S:
-                if done - start_bytes < LEAST_BYTES:
+                if self.done - start_bytes < LEAST_BYTES:
                     raise FetchError(
-                        f"{address}: the download is too slow ({done - start_bytes} bytes in a minute); try "
-                        f"again later"
+                        f"{self._address}: the download is too slow ({self.done - start_bytes} bytes in "
+                        f"{SPEED_PERIOD_S:g} s); try again later"
                     )
-                start, start_bytes = time.monotonic(), done
-    if total is not None and done < total:
-        raise FetchError(
-            f"{address}: the download stopped after {done:,} of {total:,} bytes; run the command again"
+                start, start_bytes = time.monotonic(), self.done
+
+    def _total(self, answer: HTTPResponse) -> int | None:
+        """Return the size of the whole file, or None if it is unknown; a server may send it from the start.
+
+        Raises:
+            FetchError: the response is not the file, or not the rest that was asked for.
+        """
+        address = self._address
+        encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise FetchError(
+                f"{address}: the response has the encoding {plain(encoding)}, which was not requested"
+            )
+        if answer.status == 206 and self.done:
+            text = answer.headers.get("Content-Range", "")
+            found = re.fullmatch(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", text.strip())
+            if found is None or int(found[1]) != self.done:
+                raise FetchError(
+                    f"{address}: Content-Range {plain(text)!r} is not the rest after {self.done:,} bytes"
+                )
+            return self._checked(None if found[3] == "*" else int(found[3]))
+        if answer.status != 200:
+            raise FetchError(f"{address}: the server responded with status {answer.status}")
+        if self.done:
+            self._restart()
+        text = answer.headers.get("Content-Length", "" if self._size is None else str(self._size))
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
+            raise FetchError(f"{address}: Content-Length {plain(text)!r} is not a number of bytes")
+        return self._checked(int(text))
+
+    def _checked(self, length: int | None) -> int | None:
+        """Return the size that a server states, else that of the bundle."""
+        if length is None:
+            return self._size
+        if self._size is not None and length != self._size:
+            raise FetchError(
+                f"{self._address}: the file has {length:,} bytes, not {self._size:,} as the bundle states "
+                "(file:size)"
+            )
+        if length > MAX_BYTES:
+            raise FetchError(
+                f"{self._address}: the file has {length:,} bytes; the limit for weights is {MAX_BYTES:,}"
+            )
+        return length
+
+    def _too_slow(self) -> FetchError:
+        return FetchError(
+            f"{self._address}: the download took too long and was ended after {self.done:,} bytes; run the "
+            "command again"
         )
-    return digest.hexdigest()
+
+    @contextmanager
+    def _errors(self, deadline: Deadline) -> Iterator[None]:
+        """Convert network errors to a `FetchError` that names the address."""
+        address = self._address
+        try:
+            yield
+        except HTTPError as error:
+            error.close()
+            if error.code == 416:
+                # The server has less than what was kept: it is of another file.
+                self.useless = True
+            why = f"{error.code} {plain(error.reason)}"
+            raise FetchError(f"{address}: cannot be downloaded: {why}") from error
+        except (HTTPException, OSError, ValueError) as error:
+            if deadline.passed:
+                raise self._too_slow() from error
+            if isinstance(error, URLError):
+                raise FetchError(f"{address}: cannot be downloaded: {plain(error.reason)}") from error
+            what = plain(error) or type(error).__name__
+            raise _LostError(
+                f"{address}: the connection was lost, or the response is not HTTP ({what})"
+            ) from error
 
 
-def _opener() -> OpenerDirector:
-    """Return a URL opener for http and https only: no file, ftp or data URLs."""
-    opener = OpenerDirector()
-    for handler in (
-        ProxyHandler(), HTTPHandler(), HTTPSHandler(), HTTPDefaultErrorHandler(), _WebOnly(),
-        HTTPErrorProcessor(), UnknownHandler(),
-    ):  # fmt: skip
-        opener.add_handler(handler)
-    return opener
-
-
-def _content_length(address: str, answer: HTTPResponse, size: int | None) -> int | None:
-    """Return the number of bytes of a response, or None if it is unknown.
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Lock an incomplete download until the file is closed.
 
     Raises:
-        FetchError: the response is not a file of the expected size.
+        OutputError: another process downloads it.
     """
-    if answer.status != 200:
-        raise FetchError(f"{address}: the server responded with status {answer.status}")
-    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise FetchError(
-            f"{address}: the server responded with the encoding {_plain(encoding)}, which was not requested"
-        )
-    text = answer.headers.get("Content-Length", "" if size is None else str(size))
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise FetchError(f"{address}: Content-Length {_plain(text)!r} is not a number of bytes")
-    length = int(text)
-    if size is not None and length != size:
-        raise FetchError(
-            f"{address}: the file has {length:,} bytes, not {size:,} as the bundle states (file:size)"
-        )
-    if length > MAX_BYTES:
-        raise FetchError(f"{address}: the file has {length:,} bytes; the limit for weights is {MAX_BYTES:,}")
-    return length
+    try:
+        import fcntl
+    except ImportError:
+        # Windows does not open a file for writing that another process has renamed or removed.
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        mine = False
+    except OSError as error:
+        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+            return  # a file system without locks
+        mine = False
+    if not mine:
+        raise OutputError(f"{path}: another process downloads this file; wait for it, then run again")
 
 
-def _check_free_space(target: Path, total: int | None) -> None:
+def _check_free_space(target: Path, needed: int | None) -> None:
     """Raise `OSError` if the disk has fewer free bytes."""
-    import errno
-
     from geoseg.files.disk import free_bytes
 
-    if total is not None and free_bytes(target.parent) < total:
-        raise OSError(errno.ENOSPC, f"{total:,} bytes of free space are needed")
-
-
-@contextmanager
-def _fetch_errors(address: str) -> Iterator[None]:
-    """Convert network errors to a `FetchError` that names the address."""
-    try:
-        yield
-    except FetchError:
-        raise
-    except HTTPError as error:
-        error.close()
-        raise FetchError(f"{address}: cannot be downloaded: {error.code} {_plain(error.reason)}") from error
-    except URLError as error:
-        raise FetchError(f"{address}: cannot be downloaded: {_plain(error.reason)}") from error
-    except (HTTPException, OSError, ValueError) as error:
-        what = _plain(error) or type(error).__name__
-        raise FetchError(
-            f"{address}: the connection was lost, or the response is not HTTP ({what})"
-        ) from error
-
-
-def _plain(text: object) -> str:
-    """Return a text from a server as one printable line without control characters."""
-    line = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200]
+    if needed is not None and free_bytes(target.parent) < needed:
+        raise OSError(errno.ENOSPC, f"{needed:,} bytes of free space are needed")

@@ -47,6 +47,15 @@ Json = Annotated[
         rich_help_panel=REPORTING,
     ),
 ]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        metavar=" ",
+        help="Refuse everything that needs the network, as GEOSEG_OFFLINE=1 does.",
+        rich_help_panel="Input",
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option(

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.bundles.description import read_table
+from geoseg.bundles.external_data import asset_name, external_names
 from geoseg.bundles.find import DESCRIPTION, description_of, user_folder
-from geoseg.bundles.mlm import ModelAsset, first_problem
+from geoseg.bundles.mlm import EXTERNAL_ROLE, ModelAsset, first_problem
 from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
+from geoseg.files.bounded import read_text
 from geoseg.files.inputs import not_an_input
 from geoseg.messages import note
 
 from .fetch import download, has_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from geoseg.files.output_files import OutputFiles
     from geoseg.run_record import Progress
 
 LOG = logging.getLogger(__name__)
@@ -63,14 +68,38 @@ def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> P
         )
     name = str(item.get("id") or where.resolve().parent.name)
     folder = bundle_folder(user_folder(), name, where)
-    weights = folder / weights_name(asset.href)
-    text = _completed_description(item, key, weights.name)
-    if _is_complete(folder, text, weights, asset.sha256):
+    files = _files(item, key, asset, where)
+    text = _completed_description(item, {key: file for key, (file, _) in files.items()})
+    wanted = {folder / file: part for file, part in files.values()}
+    if _is_complete(folder, text, wanted):
         note(LOG, f"{folder}: already complete")
         return folder
-    _check_target(folder, where, weights, asset.sha256, overwrite=overwrite)
-    _write(folder, text, weights, asset, progress)
+    _check_target(folder, where, wanted, overwrite=overwrite)
+    _write(folder, text, wanted, progress)
     return folder
+
+
+def _files(
+    item: dict[str, JsonValue], key: str, weights: ModelAsset, where: Path
+) -> dict[str, tuple[str, ModelAsset]]:
+    """Return the file name and the asset of the weights and of their external data, by key.
+
+    Raises:
+        ModelError: external data have no address or no SHA-256, or two files have one name.
+    """
+    files = {key: (weights_name(weights.href), weights)}
+    for other, asset in _ASSETS.validate_python(item["assets"]).items():
+        if EXTERNAL_ROLE not in asset.roles or other == key:
+            continue
+        if not is_remote(asset.href) or not asset.sha256:
+            raise ModelError(
+                f"{where}: {other}: external data need a URL and a SHA-256 (file:checksum), as the weights do"
+            )
+        files[other] = asset_name(asset), asset
+    names = [name.lower() for name, _ in files.values()]
+    if len(set(names)) < len(names):
+        raise ModelError(f"{where}: several files of the network have the name {max(names, key=names.count)}")
+    return files
 
 
 def _weights(item: dict[str, JsonValue], where: Path) -> tuple[str, ModelAsset]:
@@ -85,65 +114,89 @@ def _weights(item: dict[str, JsonValue], where: Path) -> tuple[str, ModelAsset]:
     return next((pair for pair in found if pair[1].is_onnx), found[0])
 
 
-def _completed_description(item: dict[str, JsonValue], key: str, name: str) -> str:
-    """Return the text of the description, with the path of the downloaded weights."""
+def _completed_description(item: dict[str, JsonValue], names: Mapping[str, str]) -> str:
+    """Return the text of the description, with the paths of the downloaded files by key of their asset."""
     assets = item["assets"]
-    asset = assets[key] if isinstance(assets, dict) else None
-    if not isinstance(assets, dict) or not isinstance(asset, dict):
+    if not isinstance(assets, dict):
         raise TypeError("assets that were validated are objects")
-    return json.dumps({**item, "assets": {**assets, key: {**asset, "href": f"./{name}"}}}, indent=2)
+    completed = {
+        key: {**asset, "href": f"./{names[key]}"} if key in names and isinstance(asset, dict) else asset
+        for key, asset in assets.items()
+    }
+    return json.dumps({**item, "assets": completed}, indent=2)
 
 
-def _is_complete(folder: Path, text: str, weights: Path, sha256: str) -> bool:
+def _is_complete(folder: Path, text: str, wanted: Mapping[Path, ModelAsset]) -> bool:
     """Return whether the folder contains this bundle completely."""
     try:
-        same = (folder / DESCRIPTION).read_text(encoding="utf-8") == text
+        same = read_text(folder / DESCRIPTION) == text
     except (OSError, UnicodeDecodeError):
         return False
-    return same and not weights.is_symlink() and has_sha256(weights, sha256)
+    return same and all(
+        not path.is_symlink() and has_sha256(path, item.sha256) for path, item in wanted.items()
+    )
 
 
-def _check_target(folder: Path, where: Path, weights: Path, sha256: str, *, overwrite: bool) -> None:
+def _check_target(folder: Path, where: Path, wanted: Mapping[Path, ModelAsset], *, overwrite: bool) -> None:
     """Check that no other model is replaced.
 
     Raises:
         OutputError: another model or a link exists.
     """
     description = folder / DESCRIPTION
-    for path in (description, weights):
+    for path in (description, *wanted):
         check_file(path)
     # A bundle in the folder of the user is completed in place.
     if description.exists() and description.samefile(where):
         not_an_input(where)
-        replaced = [weights]
+        replaced = []
     else:
-        replaced = [description, weights]
-    if has_sha256(weights, sha256):
-        replaced.remove(weights)
+        replaced = [description]
+    replaced += [path for path, item in wanted.items() if not has_sha256(path, item.sha256)]
     existing = [path for path in replaced if path.exists()]
     if existing and not overwrite:
         raise OutputError(f"{existing[0]}: already exists; add --overwrite to replace this model")
 
 
-def _write(folder: Path, text: str, weights: Path, asset: ModelAsset, progress: Progress) -> None:
-    """Download the weights to a temporary file, then rename it and the description together."""
+def _write(folder: Path, text: str, wanted: Mapping[Path, ModelAsset], progress: Progress) -> None:
+    """Download what is missing to temporary files, then rename them and the description together."""
     from geoseg.files.disk import writing
     from geoseg.files.output_files import OutputFiles, write_texts
 
     description = folder / DESCRIPTION
-    is_downloaded = has_sha256(weights, asset.sha256)
+    missing = [path for path, asset in wanted.items() if not has_sha256(path, asset.sha256)]
     with ExitStack() as stack:
         with writing(folder):
             if not folder.exists():
                 folder.mkdir(parents=True)
                 stack.callback(_remove_empty, folder)
-            beside = stack.enter_context(
-                OutputFiles([description, *([] if is_downloaded else [weights])], overwrite=True)
-            )
-        if not is_downloaded:
-            download(asset.href, asset.sha256, beside.path(weights), progress, size=asset.size)
+            beside = stack.enter_context(OutputFiles([description, *missing], overwrite=True))
+        for path in missing:
+            asset = wanted[path]
+            kept = folder.parent / f".{asset.sha256}.part"
+            check_file(kept)
+            download(asset.href, asset.sha256, beside.path(path), progress, size=asset.size, kept=kept)
+        _check_external(beside, wanted)
         write_texts({description: text}, beside)
         beside.commit()
+
+
+def _check_external(beside: OutputFiles, wanted: Mapping[Path, ModelAsset]) -> None:
+    """Check that the downloaded weights name no external data but those that the description lists.
+
+    Raises:
+        ModelError: they name others, whose SHA-256 is not known, or are damaged.
+    """
+    for path, asset in wanted.items():
+        written = beside.path(path) if beside.path(path).exists() else path
+        if EXTERNAL_ROLE in asset.roles or not written.name.lower().endswith(".onnx"):
+            continue
+        unlisted = set(external_names(written)) - {other.name for other in wanted}
+        if unlisted:
+            raise ModelError(
+                f"{asset.href}: has external data in {', '.join(sorted(unlisted))}, which the description "
+                f"does not list; add assets with the role {EXTERNAL_ROLE}, a URL and file:checksum"
+            )
 
 
 def _remove_empty(folder: Path) -> None:

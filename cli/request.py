@@ -12,9 +12,9 @@ import yaml
 from pydantic import BaseModel
 
 from geoseg import __version__
-from geoseg.errors import UsageError
-from geoseg.files.inputs import opened
+from geoseg.errors import SceneReadError, UsageError
 from geoseg.spec.request import from_options, places, to_options
+from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
 AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
 
@@ -34,23 +34,19 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
 
     Raises:
         UsageError: the file cannot be read, is not a mapping, or has an unknown or repeated key.
+        SceneReadError: it is a pipe or device, or beyond a limit.
     """
     try:
-        opened(path)
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        table = yaml.safe_load(text)
+        node, table = parse_yaml(read_yaml_file(path), str(path))
+    except SceneReadError:
+        raise
     except OSError as error:
         raise UsageError(f"--config {path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"--config {path}: cannot be read: it is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
     if node is None:
         return ConfigFile(path=path)
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode) or not isinstance(table, dict):
         raise UsageError(f"{path}: not a mapping of options; write one 'name: value' per line")
     lines: dict[str, int] = {}
     for key, _ in node.value:

@@ -42,7 +42,7 @@ class ModelError(GeosegError):
 
 
 class FetchError(ModelError, OSError):
-    """The weights of a model cannot be downloaded, or do not match their stated size or hash: exit code 3."""
+    """The weights of a model cannot be downloaded, or have another size than stated: exit code 3."""
 
     exit_code = 3
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from geoseg.bundles.external_data import check_external
 from geoseg.bundles.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
@@ -45,6 +46,7 @@ def check_spec(spec: AnyModel) -> list[Finding]:
     try:
         header = read_header(spec.weights)
         _check_hash(spec)
+        check_external(spec)
         _check_inputs(spec, header)
         _check_run(spec)
     except ModelError as error:

@@ -23,6 +23,7 @@ from geoseg.bundles.description import (
     read_extras,
     read_item,
 )
+from geoseg.bundles.external_data import stated_hashes
 from geoseg.bundles.mlm import PREFIX, Input, first_problem
 from geoseg.errors import ModelError
 from geoseg.spec import Atmosphere, ClassifierSpec, SensorInput, Spec, Units
@@ -90,6 +91,7 @@ def to_classifier(path: Path, weights: Path) -> ClassifierSpec:
             fixed_batch=batch if batch > 0 else None,
             weights=weights,
             sha256=model_asset(path, item).sha256,
+            external=stated_hashes(item.assets),
             output_name=port_name(result.name),
             licence=properties.licence,
         )

@@ -133,7 +133,7 @@ def _value(text: str) -> JsonValue:
     """Decode a metadata value; return text that is neither JSON nor a Python literal unchanged."""
     try:
         return json.loads(text)  # type: ignore[no-any-return]
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         literal = ast.literal_eval(text)

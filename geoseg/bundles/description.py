@@ -16,8 +16,10 @@ from typing import TypeVar
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.bundles.background import background_first, guessed_background, stated_background
+from geoseg.bundles.external_data import stated_hashes
 from geoseg.bundles.mlm import (
     EXTENSIONS,
+    EXTERNAL_ROLE,
     MODEL_ROLE,
     PREFIX,
     SHA256_MULTIHASH,
@@ -183,6 +185,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             planes=planes,
             weights=weights,
             sha256=model_asset(path, item).sha256,
+            external=stated_hashes(item.assets),
             input_name=port_name(given.name),
             output_name=port_name(result.name),
             licence=properties.licence,
@@ -307,10 +310,24 @@ def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int
                 "mlm:artifact_type": "onnx",
                 "file:checksum": SHA256_MULTIHASH + spec.sha256,
                 "file:size": size,
-            }
+            },
+            **_external_assets(spec),
         },
     }
     return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
+
+
+def _external_assets(spec: AnyModel) -> dict[str, JsonValue]:
+    """Return the assets with external data of the weights."""
+    return {
+        f"data-{number}": {
+            "href": f"./{name}",
+            "type": "application/octet-stream",
+            "roles": [EXTERNAL_ROLE],
+            "file:checksum": SHA256_MULTIHASH + sha256,
+        }
+        for number, (name, sha256) in enumerate(sorted(spec.external.items()), start=1)
+    }
 
 
 UNNAMED = "the only one"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from geoseg.bundles.description import from_spec, model_asset, read_item, to_spec
+from geoseg.bundles.external_data import external_names, sha256_of
 from geoseg.bundles.mlm import NAME
 from geoseg.bundles.pulled import is_remote, weights_name
 from geoseg.errors import ModelError
@@ -170,32 +171,37 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
     with spec.weights.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     weights = folder / spec.weights.name
-    written = spec.model_copy(update={"weights": weights, "sha256": sha256, "source": "bundle"})
+    data = {name: sha256_of(spec.weights.parent / name) for name in external_names(spec.weights)}
+    written = spec.model_copy(
+        update={"weights": weights, "sha256": sha256, "external": data, "source": "bundle"}
+    )
     size = spec.weights.stat().st_size
     texts = {folder / DESCRIPTION: _describe(written, header, architecture, size)}
     if card:
         texts[folder / CARD] = card
-    _write(folder, texts, weights, spec.weights)
+    copies = {weights: spec.weights, **{folder / name: spec.weights.parent / name for name in data}}
+    _write(folder, texts, copies)
     return written
 
 
-def _write(folder: Path, texts: Mapping[Path, str], weights: Path, source: Path) -> None:
-    """Write the files of a bundle together, weights copied from `source` unless they are that file."""
+def _write(folder: Path, texts: Mapping[Path, str], copies: Mapping[Path, Path]) -> None:
+    """Write the files of a bundle together: texts, and copies of files, unless they are those files."""
     from geoseg.files.disk import writing  # noqa: PLC0415 - imports GDAL, which naming a model does not need
     from geoseg.files.output_files import OutputFiles, write_texts  # noqa: PLC0415
 
-    same_file = weights.resolve() == source.resolve()
-    if same_file:
+    copied = {target: source for target, source in copies.items() if target.resolve() != source.resolve()}
+    if not copied:
         # The bundle gets a new description, which replaces files that were read.
         for path in texts:
             not_an_input(path)
     with writing(folder), ExitStack() as stack:
-        if not folder.exists():
-            folder.mkdir(parents=True)
-            stack.callback(_remove_empty, folder)
-        beside = stack.enter_context(OutputFiles([*texts, *([] if same_file else [weights])], overwrite=True))
-        if not same_file:
-            shutil.copyfile(source, beside.path(weights))
+        for inner in sorted({folder, *(target.parent for target in copied)}):
+            if not inner.exists():
+                inner.mkdir(parents=True)
+                stack.callback(_remove_empty, inner)
+        beside = stack.enter_context(OutputFiles([*texts, *copied], overwrite=True))
+        for target, source in copied.items():
+            shutil.copyfile(source, beside.path(target))
         write_texts(texts, beside)
         beside.commit()
 

@@ -21,6 +21,8 @@ EXTENSIONS = (
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
 )
 MODEL_ROLE = "mlm:model"
+EXTERNAL_ROLE = "geoseg:external-data"
+"""Role of an asset with external data of the ONNX file."""
 SHA256_MULTIHASH = "1220"
 """`file:checksum` is a multihash: 0x12 is SHA2-256, 0x20 its length in bytes."""
 

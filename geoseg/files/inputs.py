@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from geoseg.files.bounded import check_regular
+
 _REMOTE = re.compile(r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs|mem|stdin)\w*(/|$)")
 _WITHIN = re.compile(r"/vsi[a-z0-9]+(_streaming)?/")
 """Prefix of the path of a file in an archive, or of a file that is read through a filter: `/vsizip/`."""
@@ -37,14 +39,20 @@ def reading_inputs() -> Iterator[None]:
 
 
 def opened(name: str | Path) -> None:
-    """Record that a file or folder was opened for reading.
+    """Record that a file or folder is read.
 
     Args:
         name: a path or another name that GDAL opens: a file in an archive, a subdataset, a URL.
+
+    Raises:
+        SceneReadError: it is a pipe, a device or a socket.
     """
+    files = local_files(str(name))
+    for file in files:
+        check_regular(file)
     inputs = _OPENED.get()
     if inputs is not None:
-        inputs.update(dict.fromkeys(local_files(str(name))))
+        inputs.update(dict.fromkeys(files))
 
 
 def not_an_input(name: str | Path) -> None:

@@ -13,6 +13,7 @@ from geoseg.flood.network_bands import plain_name
 from geoseg.messages import note
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec
 from geoseg.spec.presets import sensors
@@ -59,7 +60,7 @@ def _open(request: SceneSpec, wanted: set[str]) -> Scene:
 def _count(path: str) -> int:
     """Return the number of bands of a file."""
     try:
-        with rasterio.open(gdal_path(path)) as dataset:
+        with open_dataset(gdal_path(path)) as dataset:
             return int(dataset.count)
     except rasterio.errors.RasterioIOError:
         return 0

@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.messages import warn
 from geoseg.scenes.polygon_files import opened_vector
+from geoseg.scenes.vector_files import reading_vector
 
 LOG = logging.getLogger(__name__)
 
@@ -75,8 +76,9 @@ def read_facilities(path: Path) -> Facilities:
     """
     opened_vector(path)
     try:
-        layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-        frame = geopandas.read_file(path, layer=LAYER if LAYER in layers else layers[0])
+        with reading_vector(path):
+            layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+            frame = geopandas.read_file(path, layer=LAYER if LAYER in layers else layers[0])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, IndexError, OSError) as error:
         raise SceneReadError(f"--facilities {path} cannot be read as a vector file: {error}") from error
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]

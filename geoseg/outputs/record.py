@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pyogrio
 import pyogrio.errors
-import rasterio
 import rasterio.errors
 from pydantic import ValidationError
 
 from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
+from geoseg.files.bounded import parse_json
 from geoseg.run_record import RunRecord
+from geoseg.scenes.datasets import open_dataset
+from geoseg.scenes.sqlite_files import check_tables
+from geoseg.scenes.vector_files import reading_vector
 
 RECORD_KEY = "geoseg"
 """Key of the record in the metadata of FlatGeobuf, GeoParquet and GeoJSON."""
@@ -60,6 +63,7 @@ def read_record(path: Path) -> RunRecord | None:
 
 
 def _from_geopackage(path: Path) -> str | None:
+    check_tables(path)
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
         if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'gpkg_metadata'").fetchone():
             return None
@@ -70,13 +74,13 @@ def _from_geopackage(path: Path) -> str | None:
 
 
 def _from_flatgeobuf(path: Path) -> str | None:
-    value = (pyogrio.read_info(path)["layer_metadata"] or {}).get(RECORD_KEY)
+    with reading_vector(path):
+        value = (pyogrio.read_info(path)["layer_metadata"] or {}).get(RECORD_KEY)
     return None if value is None else str(value)
 
 
 def _from_geojson(path: Path) -> str | None:
-    with path.open(encoding="utf-8") as file:
-        value = json.load(file).get(RECORD_KEY)
+    value = parse_json(path.read_bytes(), path).get(RECORD_KEY)
     return None if value is None else json.dumps(value)
 
 
@@ -94,7 +98,7 @@ def _from_parquet(path: Path) -> str | None:
 def _from_tiff(path: Path) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        file = rasterio.open(path)
+        file = open_dataset(str(path))
     with file:
         value = file.tags().get(RECORD_TAG)
     return None if value is None else str(value)

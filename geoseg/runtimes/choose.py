@@ -6,11 +6,11 @@ import hashlib
 import logging
 from contextvars import copy_context
 from dataclasses import replace
-from glob import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.bundles.external_data import check_external
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.inputs import opened
 from geoseg.messages import held, note, replay
@@ -204,11 +204,9 @@ def check_weights(model: AnyModel) -> None:
     """Check that the weights exist and match their SHA-256.
 
     Raises:
-        ModelError: the weights are missing, cannot be read, or have another SHA-256.
+        ModelError: the weights or their external data are missing, cannot be read, or have another SHA-256.
     """
-    # Exporters may write external data to a second file: model.onnx.data, model.onnx_data.
-    for path in (model.weights, *model.weights.parent.glob(f"{escape(model.weights.name)}?data")):
-        opened(path)
+    opened(model.weights)
     try:
         with model.weights.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest() if model.sha256 else ""
@@ -226,6 +224,7 @@ def check_weights(model: AnyModel) -> None:
             f"{model.sha256.lower()}: the file "
             "is damaged or is another file; download it again"
         )
+    check_external(model)
 
 
 def choose_for_cpu(precision: str) -> tuple[RuntimeStatus, str]:

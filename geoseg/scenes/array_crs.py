@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,8 +9,11 @@ from pydantic import JsonValue
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from geoseg.errors import SceneReadError
+from geoseg.files.bounded import parse_json, read_text
+from geoseg.scenes.contents import contents_of
 from geoseg.scenes.paths import is_local
-from geoseg.scenes.subdatasets import contents_of, subdataset_of
+from geoseg.scenes.subdatasets import subdataset_of
 
 Table = dict[str, JsonValue]
 
@@ -39,7 +41,9 @@ def attributes(folder: Path) -> Table:
     """Return the attributes of a group or array of a local Zarr store, of version 2 or 3."""
     for name, inside in ((".zattrs", False), ("zarr.json", True)):
         try:
-            metadata = json.loads((folder / name).read_text(encoding="utf-8"))
+            metadata = parse_json(read_text(folder / name), folder / name)
+        except SceneReadError:
+            raise
         except (OSError, ValueError):
             continue
         table = _table(metadata)

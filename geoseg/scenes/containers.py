@@ -8,11 +8,12 @@ from posixpath import dirname
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes.arrays import is_array
+from geoseg.scenes.contents import contents_of
 from geoseg.scenes.paths import Listing, is_local
 from geoseg.scenes.product import Asset, Product
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.readers import SPECTROMETER_SUFFIXES
-from geoseg.scenes.subdatasets import Subdataset, contents_of, spelled
+from geoseg.scenes.subdatasets import Subdataset, spelled
 
 _SIGNATURE_HDF4 = b"\x0e\x03\x13\x01"
 _ZARR = {".zgroup", ".zarray", "zarr.json"}

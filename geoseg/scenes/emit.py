@@ -22,9 +22,10 @@ from pyproj.exceptions import CRSError
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.messages import note
+from geoseg.scenes.contents import contents_of
 from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile, iso_time
 from geoseg.scenes.raster import Raster, base_name
-from geoseg.scenes.subdatasets import contents_of, spelled
+from geoseg.scenes.subdatasets import spelled
 from geoseg.scenes.swath import Granule, Positions
 
 LOG = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes import containers, enmap, landsat, planet, sentinel2
+from geoseg.scenes.contents import contents_of
 from geoseg.scenes.paths import (
     ARCHIVES,
     CONTAINERS,
@@ -26,7 +27,7 @@ from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
 from geoseg.scenes.sentinel2_tile import tile_offset
 from geoseg.scenes.stac import stac_product
-from geoseg.scenes.subdatasets import contents_of, subdataset_of
+from geoseg.scenes.subdatasets import subdataset_of
 
 
 def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:

@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, SceneReadError
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.raster import base_name
 
@@ -90,4 +91,4 @@ def _quietly_open(path: str) -> rasterio.DatasetReader:
     """Open a raster without a warning of a missing georeference, which is checked later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(gdal_path(path))
+        return open_dataset(gdal_path(path))

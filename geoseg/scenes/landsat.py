@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneError
+from geoseg.files.bounded import parse_json
 from geoseg.scenes.platform import as_platform
 from geoseg.scenes.product import Gain, Geometry
 
@@ -202,7 +202,7 @@ def _groups(text: str) -> Groups:
 
 def _groups_of_json(text: str) -> Groups:
     try:
-        tables = json.loads(text)
+        tables = parse_json(text, "the MTL file")
     except ValueError:
         return {}
     inner = [table for table in tables.values() if isinstance(table, dict)]

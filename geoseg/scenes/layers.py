@@ -20,6 +20,7 @@ from geoseg.messages import Message
 from geoseg.pixels import Pixels
 from geoseg.scenes.bands import Band, missing, nodata_as_stored
 from geoseg.scenes.cubes import SENTINELS
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name
@@ -81,7 +82,7 @@ def is_raster(path: Path) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(gdal_path(str(path))):
+            with open_dataset(gdal_path(str(path))):
                 return True
     except rasterio.errors.RasterioIOError:
         return False

@@ -19,8 +19,11 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from geoseg.files.bounded import check_label, read_bytes
 from geoseg.files.inputs import opened
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import is_local
+from geoseg.scenes.vector_files import reading_vector
 
 _VALUE, _LEAST, _NAME, _RED, _GREEN, _BLUE = 5, 3, 2, 6, 7, 8
 """Usages of columns of an attribute table (GDALRATFieldUsage)."""
@@ -63,6 +66,9 @@ def read_legend(path: str, index: int = 1) -> Legend:
     Args:
         path: as GDAL opens it.
         index: 1-based band.
+
+    Raises:
+        SceneReadError: a name is too long, or a file beside the raster is a pipe or device.
     """
     with warnings.catch_warnings():
         # The georeference is checked when the raster is mapped.
@@ -74,6 +80,8 @@ def read_legend(path: str, index: int = 1) -> Legend:
     colours, transparent = ({}, frozenset[int]()) if band is None else _colour_table(band)
     named = [(names, source) for names, _, source in tables if names]
     names, source = named[0] if named else ({}, "colour table" if colours else "")
+    for code, name in names.items():
+        check_label(name, f"{path}: the name of class {code}")
     listed = next((item for _, item, _ in tables if item), {})
     return Legend(names=names, colours={**listed, **colours}, transparent=transparent, source=source)
 
@@ -88,7 +96,8 @@ def _described(path: str, index: int) -> ElementTree.Element | None:
     """Return the element of a band in the VRT copy of a raster."""
     with rasterio.MemoryFile(ext=".vrt") as memory:
         try:
-            rasterio.shutil.copy(path, memory.name, driver="VRT")
+            with open_dataset(path) as dataset:
+                rasterio.shutil.copy(dataset, memory.name, driver="VRT")
             root = ElementTree.fromstring(memory.read())  # noqa: S314 - GDAL wrote it
         except (RasterioError, OSError, ElementTree.ParseError):
             return None
@@ -155,7 +164,8 @@ def _dbf(path: str) -> Table:
         return {}, {}, ""
     opened(table)
     try:
-        meta, _, _, columns = pyogrio.raw.read(table, read_geometry=False)
+        with reading_vector(table):
+            meta, _, _, columns = pyogrio.raw.read(table, read_geometry=False)
     except pyogrio.errors.DataSourceError:
         return {}, {}, ""
     fields = dict(zip(map(str, meta["fields"]), columns, strict=True))
@@ -175,7 +185,7 @@ def _dbf(path: str) -> Table:
 def _from_tags(path: str, index: int) -> Table:
     """Return names in tags: of geoseg (`CLASS_1=water`), and `flag_values` and `flag_meanings` of CF."""
     try:
-        with rasterio.open(path) as dataset:
+        with open_dataset(path) as dataset:
             tags = {**dataset.tags(), **dataset.tags(index)}
     except RasterioError:
         return {}, {}, ""
@@ -198,7 +208,7 @@ def _qgis_style(path: str) -> Table:
     if not is_local(path) or not style.is_file():
         return {}, {}, ""
     try:
-        entries = ElementTree.parse(style).getroot().iter("paletteEntry")  # noqa: S314 - the user's own
+        entries = ElementTree.fromstring(read_bytes(style)).iter("paletteEntry")  # noqa: S314 - the user's own
     except ElementTree.ParseError:
         return {}, {}, ""
     coded = [(_whole(entry.get("value")), entry) for entry in entries]

@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
+from urllib.request import Request
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneReadError
+from geoseg.files.web import read_web
 from geoseg.scenes.paths import S3
 
 MOST = 20_000
@@ -54,7 +55,10 @@ def list_objects(path: str) -> list[str]:
     names: list[str] = []
     query = {"list-type": "2", "prefix": prefix}
     while True:
-        root = ElementTree.fromstring(_get(bucket, "", query))  # noqa: S314 - expat bounds entity expansion
+        try:
+            root = ElementTree.fromstring(_get(bucket, "", query))  # noqa: S314 - expat bounds entity expansion
+        except ElementTree.ParseError as error:
+            raise SceneReadError(f"{path}: the server's listing is not XML ({error})") from error
         found = {item.tag.rpartition("}")[2]: item.text or "" for item in root}
         names += [
             key.text.removeprefix(prefix)
@@ -93,8 +97,9 @@ def _get(bucket: str, key: str, query: Mapping[str, str]) -> bytes:
     where = f"s3://{bucket}/{key or query.get('prefix', '')}"
     for last in (False, True):
         try:
-            with urlopen(_request(bucket, key, query, region), timeout=30) as answer:  # noqa: S310 - http(s) only
-                return bytes(answer.read())
+            return read_web(_request(bucket, key, query, region)).content
+        except SceneReadError:
+            raise
         except HTTPError as error:
             actual = error.headers.get("x-amz-bucket-region")
             if actual and actual != region and not last:

@@ -57,8 +57,9 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
     with held() as messages, ExitStack() as stack:
         kinds = quality_layers()
         settled = _settled_bands(request)
-        product = _product(request, {path for path, _ in settled.values()}, kinds, sensors)
-        product, rasters = _open_files(product, stack)
+        named_paths = {path for path, _ in settled.values()}
+        product = _product(request, named_paths, kinds, sensors)
+        product, rasters = _open_files(product, named_paths, stack)
         named = [_named(name, rasters[path], index, product) for name, (path, index) in settled.items()]
         candidates = _candidates(product, rasters, named)
         candidates, flagged = set_bands_aside(candidates, kinds)
@@ -122,8 +123,13 @@ def _candidates(
     return candidates
 
 
-def _open_files(product: Product, stack: ExitStack) -> tuple[Product, dict[str, Raster]]:
+def _open_files(product: Product, required: set[str], stack: ExitStack) -> tuple[Product, dict[str, Raster]]:
     """Open the files of a product; unreadable files that were only found in its folder are left out.
+
+    Args:
+        product: the product.
+        required: paths of files that `--band` names.
+        stack: closes the files.
 
     Returns:
         The product without the files that are left out, and the rasters by path.
@@ -140,7 +146,7 @@ def _open_files(product: Product, stack: ExitStack) -> tuple[Product, dict[str, 
         try:
             rasters[asset.path] = stack.enter_context(open_raster(asset.path))
         except SceneReadError as error:
-            if not asset.optional or asset.labels:
+            if not asset.optional or asset.labels or asset.path in required:
                 raise
             errors.append(error)
             warn(LOG, "file-unreadable", f"{error}; it is left out")

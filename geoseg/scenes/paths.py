@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from geoseg.errors import SceneReadError
+from geoseg.files.bounded import read_bytes, read_part
 from geoseg.files.inputs import opened
-from geoseg.scenes.tar import long_members
+from geoseg.files.network import shown
+from geoseg.files.web import read_web
+from geoseg.scenes.tar import TAR_ERRORS, is_tar, long_members, members_of, open_tar
 
 S3 = "/vsis3/"
 """Prefix of GDAL's paths of objects of S3."""
@@ -93,9 +95,11 @@ def listing(path: Path, *, deep: bool = True) -> Listing:
             return Listing(
                 root=f"/vsizip/{path}", names=_visible(names), text=lambda name: _from_zip(path, name)
             )
-        with tarfile.open(path) as bundle:
-            members = [member for member in bundle.getmembers() if member.isfile()]
-    except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
+        with open_tar(path) as bundle:
+            members = [member for member in members_of(bundle, path) if member.isfile()]
+    except SceneReadError:
+        raise
+    except (OSError, zipfile.BadZipFile, *TAR_ERRORS) as error:
         raise SceneReadError(f"{path} cannot be listed: {error}; check the path") from error
     names = [member.name.removeprefix("./") for member in members]
     return Listing(
@@ -119,9 +123,7 @@ def _visible(names: Iterable[str]) -> tuple[str, ...]:
 
 def is_archive(path: Path) -> bool:
     """Return True for a file with the contents of a zip or tar archive."""
-    return path.is_file() and (
-        zipfile.is_zipfile(path) or (path.suffix != ".vrt" and tarfile.is_tarfile(path))
-    )
+    return path.is_file() and (zipfile.is_zipfile(path) or (path.suffix != ".vrt" and is_tar(path)))
 
 
 def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
@@ -141,17 +143,16 @@ def fetch_text(path: str) -> str:
     """Return the text of a local file, of a member of a local archive, or at an address (http(s), S3).
 
     Raises:
-        SceneReadError: it cannot be read.
+        SceneReadError: it cannot be read, has more than `TEXT_BYTES`, or declares XML entities.
     """
     if path.startswith(S3):
         from geoseg.scenes.objects import read_object  # noqa: PLC0415 - for objects of S3 only
 
-        return read_object(path).decode("utf-8", errors="replace")
+        return _decoded(read_object(path), path)
     address = path.removeprefix("/vsicurl/")
     try:
         if address.startswith(("http://", "https://")):
-            with urlopen(Request(address), timeout=30) as answer:  # noqa: S310 - the scheme was just checked
-                return bytes(answer.read()).decode("utf-8", errors="replace")
+            return _decoded(read_web(Request(address)).content, path)  # noqa: S310 - http(s)
         for prefix, read in (("/vsizip/", _from_zip), ("/vsitar/", _from_tar)):
             if path.startswith(prefix):
                 inner = Path(path.removeprefix(prefix))
@@ -159,25 +160,40 @@ def fetch_text(path: str) -> str:
                 return read(archive, inner.relative_to(archive).as_posix())
         file = Path(path)
         return folder_text(file.parent, file.name)
-    except (OSError, URLError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except SceneReadError:
+        raise
+    except (OSError, URLError, KeyError, RuntimeError, zipfile.BadZipFile, *TAR_ERRORS) as error:
         raise SceneReadError(f"{path} cannot be read: {error}; check the path or address") from error
+
+
+def _decoded(content: bytes, name: Path | str) -> str:
+    """Return content as text.
+
+    Raises:
+        SceneReadError: it declares entities of XML, which no product does: they multiply or name other files.
+    """
+    if b"<!ENTITY" in content:
+        raise SceneReadError(
+            f"{shown(str(name))} declares entities of XML, which are not read; check the file"
+        )
+    return content.decode("utf-8", errors="replace")
 
 
 def folder_text(path: Path, name: str) -> str:
     """Return the text of a file in a folder."""
     opened(path / name)
-    return (path / name).read_bytes().decode("utf-8", errors="replace")
+    return _decoded(read_bytes(path / name), path / name)
 
 
 def _from_zip(path: Path, name: str) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(name).decode("utf-8", errors="replace")
+    with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+        return _decoded(read_part(member, path / name), path / name)
 
 
 def _from_tar(path: Path, name: str) -> str:
-    with tarfile.open(path) as bundle:
+    with open_tar(path) as bundle:
         try:
             member = bundle.extractfile(name)
         except KeyError:
             member = bundle.extractfile(f"./{name}")
-        return member.read().decode("utf-8", errors="replace") if member else ""
+        return _decoded(read_part(member, path / name), path / name) if member else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import re
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
+from geoseg.files.bounded import parse_json
 from geoseg.messages import warn
 from geoseg.scenes.product import Asset, Gain, Geometry
 from geoseg.scenes.raster import base_name
@@ -120,7 +120,7 @@ def read_xml(content: str) -> tuple[Mapping[int, float], Geometry | None]:
 def _of_json(content: str) -> tuple[datetime | None, Geometry | None]:
     """Return time and angles in the metadata.json of an item."""
     try:
-        table = json.loads(content)
+        table = parse_json(content, "metadata.json")
         properties = table["properties"]
         time = datetime.fromisoformat(str(properties["acquired"]).replace("Z", "+00:00"))
     except (ValueError, KeyError, TypeError):

@@ -25,6 +25,7 @@ from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window
 from geoseg.scenes.resampling import same_crs
+from geoseg.scenes.vector_files import reading_vector
 
 BLOCK = 512
 """Pixels a side of the blocks that are rasterised at once, aligned to the first pixel of the grid."""
@@ -41,9 +42,11 @@ Excluded = Mapping[str, Sequence[str | int]]
 
 @contextmanager
 def _reading(path: Path | str) -> Iterator[None]:
-    """Convert errors of reading a vector file to `SceneReadError`."""
+    """Check and record a vector file, and convert errors of reading it to `SceneReadError`."""
     try:
-        yield
+        with reading_vector(path):
+            opened_vector(path)
+            yield
     except (DataSourceError, DataLayerError) as error:
         raise SceneReadError(
             f"{path} is not a vector file that can be read ({error}); check the path"
@@ -56,7 +59,6 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     Raises:
         SceneReadError: the file is missing or not a vector file.
     """
-    opened_vector(path)
     with _reading(path):
         return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
 
@@ -92,7 +94,6 @@ def read_polygons(
         SceneError: it holds no polygons, or all are left out.
     """
     excluded = excluded or {}
-    opened_vector(path)
     with _reading(path):
         meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
     features = shapely.from_wkb(wkb if wkb is not None else [])

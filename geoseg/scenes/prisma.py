@@ -16,9 +16,9 @@ import numpy as np
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.messages import note
+from geoseg.scenes.contents import Contents, contents_of
 from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product, iso_time
 from geoseg.scenes.raster import base_name
-from geoseg.scenes.subdatasets import Contents, contents_of
 
 LOG = logging.getLogger(__name__)
 

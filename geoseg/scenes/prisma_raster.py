@@ -14,11 +14,11 @@ from pyproj.exceptions import CRSError
 from geoseg.errors import SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.scenes.axis_order import IN_ORDER, Axes, Axis, Reordered
+from geoseg.scenes.contents import Contents
 from geoseg.scenes.geolocation import Geolocation, geolocation
 from geoseg.scenes.georeference import Georeference
 from geoseg.scenes.prisma import PrismaCube, number, read_prisma
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.subdatasets import Contents
 from geoseg.scenes.swath import Granule, Positions
 
 STORED: Axes = ("row", "band", "col")

@@ -16,8 +16,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.bounded import check_label
 from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window, sample_windows
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.resampling import Placement, place
 from geoseg.scenes.subdatasets import subdataset_of
@@ -49,8 +51,8 @@ class Raster:
         try:
             with rasterio.Env(**options), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                level = {} if overview is None else {"OVERVIEW_LEVEL": overview}
-                self._dataset = rasterio.open(path, **level)
+                level: dict[str, Any] = {} if overview is None else {"OVERVIEW_LEVEL": overview}
+                self._dataset = open_dataset(path, **level)
         except RasterioIOError as error:
             raise SceneReadError(_open_message(path, str(error))) from error
         if not path.startswith(REMOTE):
@@ -68,6 +70,12 @@ class Raster:
         self.scales: tuple[float, ...] = self._dataset.scales
         self.offsets: tuple[float, ...] = self._dataset.offsets
         self.descriptions: tuple[str | None, ...] = self._dataset.descriptions
+        for number, text in enumerate(self.descriptions, start=1):
+            try:
+                check_label(text or "", f"{path}: the description of band {number}")
+            except SceneReadError:
+                self.close()
+                raise
         self.notes: tuple[str, ...] = ()
         """Notes on what was assumed when the file was opened."""
         try:
@@ -241,7 +249,7 @@ def opened_dataset(dataset: rasterio.DatasetReader) -> None:
         # A VRT lists its sources, but not the sources of its sources.
         if name != dataset.name and name.lower().endswith(".vrt"):
             try:
-                with rasterio.open(name) as inner:
+                with open_dataset(name) as inner:
                     waiting += inner.files
             except RasterioIOError:
                 continue

@@ -7,10 +7,10 @@ import warnings
 from pathlib import PurePosixPath
 
 import numpy as np
-import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from geoseg.errors import SceneError
+from geoseg.scenes.datasets import open_dataset
 
 # ESA, Sentinel-1 Product Specification (S1-RS-MDA-52-7441), section 3: names of products and of measurement
 # files; the Registry of Open Data on AWS and the Planetary Computer name them `iw-vv.tiff`.
@@ -54,7 +54,7 @@ def _processed(path: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            file = rasterio.open(path)
+            file = open_dataset(path)
         with file:
             kinds = {np.dtype(name).kind for name in file.dtypes}
             return file.crs is not None and kinds == {"f"}

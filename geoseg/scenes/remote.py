@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from geoseg.errors import SceneReadError
+from geoseg.files.web import read_web
 from geoseg.scenes.paths import ARCHIVES, RASTER_SUFFIXES, S3, Listing, fetch_text
 
 HTTP = "/vsicurl/"
@@ -81,11 +82,13 @@ def _in_pages(url: str) -> list[str]:
 def _links(url: str) -> list[str]:
     """Return the links of a page to addresses directly below its own; empty if there is no such page."""
     try:
-        with urlopen(Request(url), timeout=30) as answer:  # noqa: S310 - the scheme was checked
-            if "html" not in answer.headers.get("Content-Type", ""):
-                return []
-            # Servers redirect a directory without a final slash to the address with it.
-            base, text = answer.geturl(), answer.read().decode("utf-8", errors="replace")
+        answer = read_web(Request(url))  # noqa: S310 - http(s) only
+        if "html" not in answer.kind:
+            return []
+        # Servers redirect a directory without a final slash to the address with it.
+        base, text = answer.address, answer.content.decode("utf-8", errors="replace")
+    except SceneReadError:
+        raise
     except HTTPError as error:
         if error.code in {401, 403, 404, 405}:
             return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Iterator
@@ -10,16 +11,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import dirname, join, normpath
+from urllib.parse import unquote, urljoin, urlsplit
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.bounded import check_label
+from geoseg.files.network import needs_network, plain, shown
+from geoseg.messages import warn
 from geoseg.scenes import landsat
 from geoseg.scenes.naming import CUBE
 from geoseg.scenes.paths import fetch_text, gdal_path, is_local
 from geoseg.scenes.platform import as_platform, platform_in
 from geoseg.scenes.product import STAC_ITEM, Asset, Gain, Geometry, LeftOut, OffsetFacts, Product, baseline_in
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.references import joined
+
+LOG = logging.getLogger(__name__)
 
 Table = dict[str, JsonValue]
 _TABLE = TypeAdapter(Table)
@@ -58,13 +66,16 @@ def stac_product(path: str) -> Product:
     listed = [_table(band) for band in _list(properties.get("eo:bands"))]
     facts = _offset(properties)
     assets = tuple(replace(asset, offset=facts) for asset in _assets(_table(item["assets"]), path, listed))
+    assets, away = _here(assets, path)
     if not assets:
         raise SceneError(
             f"{path}: no asset is a raster with named bands; give the rasters with --band NAME=URL"
         )
     table = _table(item["assets"])
     left = tuple(LeftOut(name=key, why="picture") for key in table if _is_picture(key, _table(table[key])))
+    left += tuple(LeftOut(name=name, why="at an address") for name in away)
     name = str(item.get("id") or path)
+    check_label(name, f"{path}: the id")
     collection = str(item.get("collection") or "")
     product = Product(
         name=name,
@@ -80,13 +91,38 @@ def stac_product(path: str) -> Product:
     return _with_mtl(product, table, path)
 
 
+def _here(assets: tuple[Asset, ...], item: str) -> tuple[tuple[Asset, ...], list[str]]:
+    """Return the assets of an item on this machine that are files, and the names of those at addresses.
+
+    Raises:
+        SceneReadError: all of them are at addresses.
+    """
+    away = [base_name(asset.path) for asset in assets if is_local(item) and needs_network(asset.path)]
+    if not away:
+        return assets, []
+    listed = ", ".join(away[:4]) + (f" and {len(away) - 4} more" if len(away) > 4 else "")
+    if len(away) == len(assets):
+        raise SceneReadError(
+            f"{item} names {listed} at addresses; a file on this machine does not make geoseg read from the "
+            "network: give the item's own address, or put the files into its folder"
+        )
+    warn(
+        LOG,
+        "assets-at-addresses",
+        f"{item} names {listed} at addresses, which are left out: give the item's own address, or put the "
+        "files into its folder",
+    )
+    return tuple(asset for asset in assets if not needs_network(asset.path)), away
+
+
 def _with_mtl(product: Product, assets: Table, item: str) -> Product:
     """Return a Landsat item with the metadata of its MTL file, if it is local or of level 1."""
     hrefs = [str(_table(asset).get("href") or "").split("?")[0] for asset in assets.values()]
     names = {base_name(href): _address(href, item) for href in hrefs}
     mtl = next((names[name] for name in landsat.best_mtls(names)), None)
     level_1 = re.match(r"L[A-Z]\d\d_L1", product.name) is not None
-    if mtl is None or not (is_local(mtl) or level_1):
+    here = mtl is not None and is_local(mtl)
+    if mtl is None or not (here or (level_1 and not is_local(item))):
         return product
     try:
         text = fetch_text(mtl)
@@ -204,7 +240,10 @@ def _band(value: JsonValue, listed: list[Table]) -> Table:
 def _labels(band: Table, key: str | None) -> tuple[str, ...]:
     """Return the labels of a band: its name, its common name, the key of its asset."""
     found = (band.get("name"), band.get("eo:common_name") or band.get("common_name"), key)
-    return tuple(dict.fromkeys(str(label) for label in found if label))
+    labels = tuple(dict.fromkeys(str(label) for label in found if label))
+    for label in labels:
+        check_label(label, "the name of a band of the STAC item")
+    return labels
 
 
 def _gain(values: Table) -> Gain | None:
@@ -226,22 +265,49 @@ def _gain(values: Table) -> Gain | None:
 
 
 def _address(href: str, item: str) -> str:
-    """Return an asset's address; a relative address is relative to the item.
+    """Return GDAL's path of an asset; a relative address is relative to the item.
 
     A file of the same name in the folder of a local item is used instead: items are delivered with files.
+
+    Raises:
+        SceneReadError: an item at an address names a file on this machine, or an item on this machine a
+            `file://` address outside its folder.
     """
-    folder = dirname(item)
-    if is_local(item) and href:
-        delivered = Path(folder) / base_name(href)
-        if delivered.is_file():
-            return str(delivered)
+    if is_local(item):
+        return _local_address(href, item)
+    scheme = urlsplit(href).scheme.lower() if ":" in href else ""
+    if href.startswith("/vsi") or scheme in {"http", "https", "s3", "gs"}:
+        path = gdal_path(href)
+    elif scheme:
+        path = href
+    elif "://" in item:
+        path = gdal_path(urljoin(item.removeprefix("/vsicurl/"), href))
+    else:
+        path = joined(item, href.lstrip("/"))
+    if not needs_network(path):
+        raise SceneReadError(
+            f"{shown(item)} names {plain(href)}, a file on this machine, which an item at an address may "
+            "not do; download the item and check what it names"
+        )
+    return path
+
+
+def _local_address(href: str, item: str) -> str:
+    """Return the path of an asset of an item on this machine."""
+    folder = Path(item).parent
+    delivered = folder / base_name(href)
+    if href and delivered.is_file():
+        return str(delivered)
+    if href.lower().startswith("file:"):
+        path = Path(unquote(urlsplit(href).path))
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise SceneReadError(
+                f"{item} names {plain(href)}, a file:// address outside its folder; write its path instead"
+            )
+        return str(path)
     if "://" in href or href.startswith("/"):
         return gdal_path(href)
-    prefix = ""
-    if "://" in folder:
-        scheme, _, rest = folder.partition("://")
-        prefix, folder = f"{scheme}://", rest
-    return prefix + normpath(join(folder, href))
+    return normpath(join(dirname(item), href))
 
 
 def _time(properties: Table) -> datetime | None:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 _DRIVERS = (
     r"NETCDF|HDF5|BAG|ZARR|HDF4(?:_SDS|_EOS|_GR)?(?::[A-Z_]+(?=:))?|SENTINEL2_L(?:1B|1C|1C_TILE|2A)|GTIFF_DIR(?::off)?"
@@ -34,20 +29,6 @@ class Subdataset:
     def label(self) -> str:
         """Name of the part without its groups."""
         return self.variable.rsplit("/", 1)[-1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """Contents of a file of several parts."""
-
-    driver: str
-    """GDAL's name of the driver, such as `netCDF`."""
-    count: int
-    """Number of bands of the file itself."""
-    tags: Mapping[str, str]
-    """Metadata of the file, keys in lower case."""
-    parts: Mapping[str, str]
-    """GDAL's name of each part, by the part's own name."""
 
 
 def subdataset_of(path: str) -> Subdataset | None:
@@ -79,23 +60,3 @@ def spelled(driver: str, file: str, variable: str) -> str:
     if driver == "hdf5":
         return f'HDF5:"{file}"://{name}'
     return f'{driver.upper()}:"{file}":{name if driver == "netcdf" and "/" not in name else f"/{name}"}'
-
-
-def contents_of(path: str, driver: str | None = None) -> Contents | None:
-    """Return the contents of a file; None if GDAL (or that driver of it) does not open it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            file = rasterio.open(path, driver=driver)
-        with file:
-            parts = {}
-            for name in file.subdatasets:
-                part = subdataset_of(name)
-                # rasterio drops the quotes, without which GDAL does not find files at addresses.
-                if part is not None and part.driver in {"netcdf", "hdf5", "zarr"}:
-                    name = spelled(part.driver, part.file, part.variable)  # noqa: PLW2901
-                parts[part.variable if part else name] = name
-            tags = {key.lower(): value for key, value in file.tags().items()}
-            return Contents(driver=file.driver, count=file.count, tags=tags, parts=parts)
-    except RasterioIOError:
-        return None

@@ -1,19 +1,114 @@
-"""GDAL's paths of members of tar archives that it does not find by name, as parts of the archive's bytes."""
+"""Tar archives: opened within limits; GDAL's paths of members that it does not find by name."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import tarfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 from geoseg.errors import SceneReadError
 
 NAME = 99
 """Greatest length of a member's name in its header; GDAL does not read longer names."""
 
+UNPACKED_BYTES = 16 * 2**30
+"""Most bytes of an archive that is compressed as a whole, unpacked: its list is known when all is unpacked,
+at 0.3 GB a second. Landsat scenes, which are delivered so, have 2 GB."""
+
+MEMBERS = 200_000
+"""Most members of an archive; a product has at most some hundred."""
+
+_PIECE = 32 * 2**20
+"""Most bytes that are read at once: `tarfile` reads headers of any stated size into memory."""
+
+TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+"""Errors of damaged archives besides `OSError`."""
+
 _GZIP = b"\x1f\x8b"
+_COMPRESSED: Mapping[bytes, Callable[[Path], Any]] = {
+    _GZIP: gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+"""By the first bytes of an archive, how it is opened."""
+
+
+@contextmanager
+def open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar archive, plain or compressed with gzip, bzip2 or xz.
+
+    Raises:
+        SceneReadError: a header or the unpacked archive is larger than the limits.
+        OSError, TarError, EOFError: it is not such an archive, or is damaged.
+    """
+    with ExitStack() as stack:
+        packed = stack.enter_context(path.open("rb"))
+        start = packed.read(6)
+        packed.seek(0)
+        unpack = next((open_ for magic, open_ in _COMPRESSED.items() if start.startswith(magic)), None)
+        file = packed if unpack is None else stack.enter_context(unpack(path))
+        limited: Any = _Limited(file, path, None if unpack is None else UNPACKED_BYTES)
+        yield stack.enter_context(tarfile.open(fileobj=limited, mode="r:"))
+
+
+def members_of(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of an archive.
+
+    Raises:
+        SceneReadError: there are more than `MEMBERS`.
+    """
+    for number, member in enumerate(archive, start=1):
+        if number > MEMBERS:
+            raise SceneReadError(f"{path} has more than {MEMBERS:,} members; unpack it and give one product")
+        yield member
+
+
+def is_tar(path: Path) -> bool:
+    """Return True for a tar archive, with or without compression."""
+    try:
+        with open_tar(path):
+            return True
+    except SceneReadError:
+        return True
+    except (OSError, *TAR_ERRORS):
+        return False
+
+
+class _Limited:
+    """An open file whose pieces and end are limited."""
+
+    def __init__(self, file: IO[bytes], path: Path, most: int | None) -> None:
+        self._file, self._path, self._most = file, path, most
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        if not 0 <= size <= _PIECE:
+            raise SceneReadError(f"{self._path} has a header of {size:,} bytes; it is not read: unpack it")
+        self._check(self._file.tell() + size)
+        return self._file.read(size)
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        """Set the position, from the start."""
+        self._check(position)
+        return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def _check(self, position: int) -> None:
+        if self._most is not None and position > self._most:
+            raise SceneReadError(
+                f"{self._path} has more than {self._most // 2**30} GiB unpacked; give its folder, unpacked"
+            )
 
 
 def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, str]:

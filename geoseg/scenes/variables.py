@@ -9,11 +9,12 @@ from datetime import datetime
 
 from geoseg.errors import SceneError
 from geoseg.scenes.array_raster import WAVELENGTHS, Dimension, dimensions, open_array_raster, series
+from geoseg.scenes.contents import Contents
 from geoseg.scenes.cube_time import SINCE, since
 from geoseg.scenes.product import Asset, LeftOut, Product, iso_time
 from geoseg.scenes.quality_files import kinds_by_label
 from geoseg.scenes.raster import Raster
-from geoseg.scenes.subdatasets import Contents, spelled
+from geoseg.scenes.subdatasets import spelled
 from geoseg.spec.presets import quality_layers
 
 _AUXILIARY = re.compile(

@@ -13,6 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import SceneError
 from geoseg.scenes.cube_time import Slice, slices_of
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.grib import messages, points_along_grid, winds_at_ten_metres
 from geoseg.scenes.raster import opened_dataset
 
@@ -66,7 +67,7 @@ def open_raster(path: str) -> rasterio.DatasetReader:
     """Open a file or variable without GDAL's warnings about its grid, which is checked later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        file = rasterio.open(path)
+        file = open_dataset(path)
     opened_dataset(file)
     return file
 

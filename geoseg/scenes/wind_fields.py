@@ -34,6 +34,9 @@ FAR = timedelta(hours=1)
 STEP = timedelta(hours=6)
 """Largest time step in which wind is interpolated; else the nearest time is used."""
 
+UNPACKED_BYTES = 8 * 2**30
+"""Most bytes of a ZIP unpacked: a month of ERA5 winds of the whole globe, hourly, has 3 GiB."""
+
 MOST_SPEED = 60.0
 """m/s; a higher speed is an error of units or bands."""
 
@@ -146,6 +149,12 @@ def _of_archive(path: str, name: str, stack: ExitStack) -> list[Component]:
     folder = stack.enter_context(scratch_folder())
     with zipfile.ZipFile(path) as archive:
         members = [item for item in archive.infolist() if not item.is_dir()]
+        size = sum(item.file_size for item in members)
+        if size > UNPACKED_BYTES:
+            raise SceneReadError(
+                f"{path} has {size / 2**30:.1f} GiB unpacked, the limit is {UNPACKED_BYTES // 2**30} GiB; "
+                "give its netCDF or GRIB file"
+            )
         problems = []
         for number, item in enumerate(members):
             # Not the name in the archive, which may lead outside the folder.

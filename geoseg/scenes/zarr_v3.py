@@ -16,6 +16,7 @@ import rasterio
 from pydantic import JsonValue
 
 from geoseg.errors import SceneReadError
+from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.inputs import opened
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.subdatasets import spelled, subdataset_of
@@ -86,7 +87,7 @@ def _translate(store: Path, variable: str, target: Path) -> Table:
         text = item / "zarr.json"
         if not text.is_file():
             continue
-        array = _table(json.loads(text.read_text(encoding="utf-8")))
+        array = _table(parse_json(read_text(text), text))
         if array.get("node_type") != "array":
             continue
         own = item.name == Path(variable).name

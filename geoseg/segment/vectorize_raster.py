@@ -25,6 +25,7 @@ from geoseg.outputs.cog import unreferenced
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
 from geoseg.scenes.class_map import open_class_map
+from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.legend import read_legend
 from geoseg.scenes.paths import gdal_path
@@ -113,7 +114,7 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
     """Open a raster of classes."""
     try:
         with unreferenced():
-            dataset = stack.enter_context(rasterio.open(mask))
+            dataset = stack.enter_context(open_dataset(mask))
             opened_dataset(dataset)
     except RasterioError as error:
         raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error

@@ -48,7 +48,7 @@ class ClassSpec(Spec):
     value: Annotated[int, Field(ge=0, le=65_534)]
     """Value in class rasters (16 bits if any value exceeds 254) and in the `class` column. 0 is the
     background, which gets no polygons, unless the description of a model differs."""
-    label: str
+    label: Annotated[str, Field(max_length=2_000)]
     """Name for people."""
     colour: Colour
     """`#rrggbb` in lower case."""

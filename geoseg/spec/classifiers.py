@@ -48,6 +48,8 @@ class ClassifierSpec(Spec):
     """The ONNX file."""
     sha256: str = ""
     """SHA-256 of the weights, hexadecimal; empty: computed on load, not checked."""
+    external: dict[str, str] = {}
+    """SHA-256 of each file with external data, by its path relative to the weights."""
     output_name: str = ""
     """Name of the graph output; empty: the first."""
     licence: str = "unknown"

@@ -13,9 +13,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from geoseg.errors import UsageError
-from geoseg.files.inputs import opened
+from geoseg.errors import SceneReadError, UsageError
 from geoseg.spec.base import Spec
+from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
@@ -25,6 +25,7 @@ def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
 
     Raises:
         UsageError: the document does not exist or cannot be read.
+        SceneReadError: it is a pipe or device, or too long.
     """
     path = Path(name_or_path)
     shipped = {
@@ -35,8 +36,9 @@ def find_document(name_or_path: str, folder: str) -> tuple[str, str]:
     if not path.is_file() and name_or_path in shipped:
         return name_or_path, shipped[name_or_path].read_text(encoding="utf-8")
     try:
-        opened(path)
-        return str(path), path.read_text(encoding="utf-8")
+        return str(path), read_yaml_file(path)
+    except SceneReadError:
+        raise
     except FileNotFoundError:
         near = get_close_matches(name_or_path, shipped, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(shipped))}"
@@ -59,14 +61,9 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
     Raises:
         UsageError: the text is not YAML, or a key is unknown, missing or invalid; the message gives the
             line.
+        SceneReadError: it is nested too deep, or has too many values or too long integers.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{name}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    node, table = parse_yaml(text, name)
     if not isinstance(table, dict):
         raise UsageError(f"{name}: not a mapping of keys to values")
     for dotted, value in changes.items():

@@ -185,6 +185,8 @@ class ModelSpec(InputSpec):
     """The ONNX file."""
     sha256: str = ""
     """SHA-256 of the weights, hexadecimal; empty: computed on load, not checked."""
+    external: dict[str, str] = {}
+    """SHA-256 of each file with external data, by its path relative to the weights."""
     input_name: str = ""
     """Name of the graph input; empty: the only one."""
     output_name: str = ""

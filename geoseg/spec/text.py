@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BeforeValidator
 
+from geoseg.errors import UsageError
+
 _UNITS = {
     "": 2**20,
     "b": 1,
@@ -166,7 +168,7 @@ def settings(value: object) -> dict[str, object]:
     Raises:
         ValueError: an entry has another form.
     """
-    import yaml  # noqa: PLC0415 - requests for maps do not need it
+    from geoseg.spec.yaml_text import parse_yaml  # noqa: PLC0415 - requests for maps do not need it
 
     if isinstance(value, dict):
         return dict(value)
@@ -176,8 +178,8 @@ def settings(value: object) -> dict[str, object]:
         if not name or not equals:
             raise ValueError(f"{entry!r} is not KEY=VALUE, such as loop.epochs=20")
         try:
-            found[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            _, found[name.strip()] = parse_yaml(text, str(name))
+        except UsageError as error:
             raise ValueError(f"{entry!r}: the value is not valid YAML") from error
     return found
 

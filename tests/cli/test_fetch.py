@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -85,6 +88,55 @@ class _Handler(BaseHTTPRequestHandler):
     def _silent(self) -> None:
         pass
 
+    def _rest(self) -> None:
+        """A third of the file, or of what is left of it."""
+        start = self._start()
+        body = WEIGHTS[start : start + len(WEIGHTS) // 3 + 1]
+        self._send(
+            body,
+            206 if start else 200,
+            Content_Length=str(len(WEIGHTS) - start),
+            **({"Content_Range": f"bytes {start}-{len(WEIGHTS) - 1}/{len(WEIGHTS)}"} if start else {}),
+        )
+
+    def _other_rest(self) -> None:
+        """The first part of the file, then a part that was not asked for."""
+        if not self._start():
+            self._half()
+        else:
+            self._send(WEIGHTS[:10], 206, Content_Length="10", Content_Range="bytes 0-9/1280000")
+
+    def _longer_rest(self) -> None:
+        if not self._start():
+            self._half()
+        else:
+            start = self._start()
+            self._send(WEIGHTS[start:], 206, Content_Range=f"bytes {start}-{start + 9}/{10**13}")
+
+    def _no_rest(self) -> None:
+        if self._start():
+            self.send_error(416)
+        else:
+            self._half()
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self._slowly(b"x")
+
+    def _dripping_head(self) -> None:
+        self._slowly(b"HTTP/1.1 200 OK\r\n")
+
+    def _slowly(self, text: bytes) -> None:
+        with suppress(OSError):
+            for index in range(10**6):
+                self.wfile.write(text[index % len(text) :][:1])
+                time.sleep(0.02)
+
+    def _start(self) -> int:
+        asked = re.match(r"bytes=(\d+)-$", self.headers.get("Range", ""))
+        return int(asked[1]) if asked else 0
+
     def _here(self) -> None:
         self._send(b"", 302, Location="/model", Content_Length="0")
 
@@ -134,7 +186,86 @@ def test_fetched(path: str, size: int | None, server: str, tmp_path: Path) -> No
     assert not has_sha256(tmp_path, SHA)
 
 
+def test_the_rest_is_asked_for(server: str, tmp_path: Path) -> None:
+    """After a lost connection, in the same run."""
+    download(f"{server}/rest", SHA, tmp_path / "model.onnx", CONSOLE, size=len(WEIGHTS))
+    assert (tmp_path / "model.onnx").read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("path", ["rest", "model", "unsized", "chunked"])
+@pytest.mark.parametrize("begun", [WEIGHTS[:1000], b"", WEIGHTS, WEIGHTS + b"more"])
+def test_what_was_kept_is_completed(path: str, begun: bytes, server: str, tmp_path: Path) -> None:
+    """Also by servers that send the file from its start."""
+    kept = tmp_path / "kept"
+    kept.write_bytes(begun)
+    download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE, size=len(WEIGHTS), kept=kept)
+    assert (tmp_path / "model.onnx").read_bytes() == WEIGHTS
+    assert [item.name for item in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("path", "left"), [("half", 640_000), ("none", 0), ("drip", 1), ("other_rest", 640_000)]
+)
+def test_a_beginning_is_kept(
+    path: str, left: int, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch_module, "DEADLINE_S", 0.5)
+    kept = tmp_path / "kept"
+    with pytest.raises(FetchError):
+        download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE, kept=kept)
+    assert not (tmp_path / "model.onnx").exists()
+    assert (kept.stat().st_size if kept.exists() else 0) >= left
+
+
+def test_a_beginning_of_another_file_is_removed(server: str, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"other" * 1000)
+    with pytest.raises(ModelError, match="the file was removed"):
+        download(f"{server}/rest", SHA, tmp_path / "model.onnx", CONSOLE, kept=kept)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_downloads_of_one_file(server: str, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes(WEIGHTS[:1000])
+    fcntl = pytest.importorskip("fcntl")
+    with kept.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match="another process"):
+            download(f"{server}/model", SHA, tmp_path / "model.onnx", CONSOLE, kept=kept)
+    assert kept.read_bytes() == WEIGHTS[:1000]
+
+
+@pytest.mark.parametrize(("path", "limit"), [("drip", "DEADLINE_S"), ("dripping_head", "ANSWER_S")])
+def test_a_slow_drip_ends_at_the_deadline(
+    path: str, limit: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a byte comes."""
+    monkeypatch.setattr(fetch_module, limit, 0.5)
+    with pytest.raises(FetchError, match="took too long") as caught:
+        download(f"{server}/{path}", SHA, tmp_path / "model.onnx", CONSOLE)
+    assert caught.value.exit_code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_slow_download_is_given_up(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_module, "SPEED_PERIOD_S", 0.3)
+    with pytest.raises(FetchError, match="too slow"):
+        download(f"{server}/drip", SHA, tmp_path / "model.onnx", CONSOLE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offline(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOSEG_OFFLINE", "1")
+    with pytest.raises(FetchError, match="offline"):
+        download(f"{server}/model", SHA, tmp_path / "model.onnx", CONSOLE)
+    assert list(tmp_path.iterdir()) == []
+
+
 BROKEN = {
+    "other_rest": "Content-Range 'bytes 0-9",
+    "longer_rest": "the limit for weights",
+    "no_rest": "416",
     "none": "404 Not Found",
     "half": "stopped after 640,000 of 1,280,000",
     "half_chunk": "connection was lost",

@@ -280,3 +280,70 @@ def test_a_full_disk_leaves_nothing(
         _, err = geoseg("models", "pull", bundle, code=6)
         assert "is full" in err
         assert list(disk.iterdir()) == []
+
+
+def _with_data(folder: Path, server: str, **data: object) -> Path:
+    """A bundle whose network has external data, with the asset that lists them."""
+    bundle = _bundle(folder, server, SHA)
+    item = json.loads((bundle / "model.json").read_text())
+    asset = {"href": server.replace("large.onnx", "new.onnx"), "roles": ["geoseg:external-data"]}
+    item["assets"]["data"] = {**asset, "file:checksum": SHA, **data}
+    (bundle / "model.json").write_text(json.dumps(item))
+    return bundle
+
+
+def test_external_data_are_fetched_too(server: str, cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    bundle = _with_data(tmp_path / "b", server)
+    geoseg("models", "pull", bundle)
+    assert set(_everything(cache)) == {"large/model.json", "large/large.onnx", "large/new.onnx"}
+    item = json.loads((cache / "large" / "model.json").read_text())
+    assert item["assets"]["data"]["href"] == "./new.onnx"
+    assert "already complete" in geoseg("models", "pull", bundle)[1]
+    # One damaged file makes the bundle incomplete.
+    (cache / "large" / "new.onnx").write_bytes(b"damaged")
+    geoseg("models", "pull", bundle, code=6)
+    geoseg("models", "pull", bundle, "--overwrite")
+    assert (cache / "large" / "new.onnx").read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"file:checksum": ""},
+        {"href": "./data.bin"},
+        {"href": "file:///etc/hostname"},
+        {"href": "http://127.0.0.1:9/..%2f..%2fvictim%5c"},
+        {"href": "http://127.0.0.1:9/model.json"},
+        {"href": "http://127.0.0.1:9/.bashrc"},
+        {"href": "http://127.0.0.1:9/LARGE.onnx"},
+    ],
+)
+def test_external_data_that_are_not_contained(
+    data: dict[str, object], server: str, cache: Path, tmp_path: Path, geoseg: Geoseg
+) -> None:
+    geoseg("models", "pull", _with_data(tmp_path / "b", server, **data), code=4)
+    assert not cache.exists()
+
+
+def test_what_fails_leaves_nothing(server: str, cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    bundle = _with_data(tmp_path / "b", server, **{"file:checksum": "1220" + "0" * 64})
+    geoseg("models", "pull", bundle, code=4)
+    assert _everything(cache) == {}
+
+
+def test_a_broken_download_is_resumed(server: str, cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    """By the next run, from a hidden file that has the hash as its name."""
+    cache.mkdir()
+    (cache / f".{SHA[4:]}.part").write_bytes(WEIGHTS[:100])
+    geoseg("models", "pull", _bundle(tmp_path / "b", server, SHA))
+    assert set(_everything(cache)) == {"large/model.json", "large/large.onnx"}
+    assert (cache / "large" / "large.onnx").read_bytes() == WEIGHTS
+
+
+def test_a_link_to_resume_into(server: str, cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    cache.mkdir()
+    (tmp_path / "victim").write_bytes(b"kept")
+    (cache / f".{SHA[4:]}.part").symlink_to(tmp_path / "victim")
+    _, err = geoseg("models", "pull", _bundle(tmp_path / "b", server, SHA), code=6)
+    assert "is a link" in err
+    assert (tmp_path / "victim").read_bytes() == b"kept"

@@ -1,4 +1,4 @@
-"""A server of local files: whole or by range, with pages that list directories, and S3's protocol."""
+"""A server of local files: whole or by range, directory pages, the protocol of S3; one that only counts."""
 
 from __future__ import annotations
 
@@ -88,8 +88,31 @@ class Bucket(Files):
         self.send(text.encode(), "application/xml")
 
 
+class Counting(SimpleHTTPRequestHandler):
+    """Notes each request in the file `requests` of the folder, and has nothing."""
+
+    def answer(self) -> None:
+        """Note a request."""
+        with (Path(self.directory) / "requests").open("a") as file:
+            file.write(f"{self.command} {self.path}\n")
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD = do_POST = answer
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        pass
+
+
+def requests(folder: Path) -> list[str]:
+    """Return the requests that a counting server got, of its folder."""
+    file = folder / "requests"
+    return file.read_text().splitlines() if file.exists() else []
+
+
 @contextmanager
-def serving(folder: Path, kind: Literal["http", "s3"] = "http") -> Iterator[str]:
+def serving(folder: Path, kind: Literal["http", "s3", "counting"] = "http") -> Iterator[str]:
     """Serve a folder from a process of its own; yields `host:port`.
 
     GDAL reads some formats while it holds Python's lock: a server in this process could never answer.
@@ -104,7 +127,7 @@ def serving(folder: Path, kind: Literal["http", "s3"] = "http") -> Iterator[str]
 
 
 if __name__ == "__main__":
-    handler = {"http": Files, "s3": Bucket}[sys.argv[2]]
+    handler = {"http": Files, "s3": Bucket, "counting": Counting}[sys.argv[2]]
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=sys.argv[1]))
     print(server.server_port, flush=True)
     server.serve_forever()

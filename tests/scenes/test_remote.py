@@ -106,6 +106,30 @@ def test_files_and_items_over_s3(s3: str, name: str) -> None:
         check(opened)
 
 
+@pytest.mark.parametrize(
+    "href",
+    ["file:///etc/hostname", "/vsizip//tmp/a.zip/a.tif", "/vsimem/a.tif", "PG:host=localhost", "C:\\a.tif"],
+)
+def test_an_item_that_names_files_on_this_machine(address: str, folder: Path, href: str) -> None:
+    path = folder / "scenes" / "item.json"
+    table = json.loads(path.read_text())
+    table["assets"]["green"]["href"] = href
+    path.write_text(json.dumps(table))
+    with pytest.raises(SceneReadError, match="a file on this machine"):
+        scene(f"{address}/scenes/item.json")
+
+
+def test_an_absolute_path_of_an_item_is_that_of_its_server(http: str, folder: Path) -> None:
+    """RFC 3986, and not a path on this machine."""
+    path = folder / "scenes" / "item.json"
+    table = json.loads(path.read_text())
+    for asset in table["assets"].values():
+        asset["href"] = f"/bucket/scenes/{asset['href'][2:]}"
+    path.write_text(json.dumps(table))
+    with scene(f"{http}/scenes/item.json") as opened:
+        check(opened)
+
+
 @pytest.mark.parametrize("name", ["scenes/one/", "scenes/one"])
 def test_a_folder_of_bands(address: str, name: str) -> None:
     with scene(f"{address}/{name}", sensor="sentinel-2-l2a") as opened:

@@ -21,6 +21,7 @@ from geoseg.files.inputs import opened
 from geoseg.learn.evaluate.class_raster import Stratum
 from geoseg.learn.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
 from geoseg.scenes.polygon_files import opened_vector
+from geoseg.scenes.vector_files import reading_vector
 
 _AXES = (("lon", "lat"), ("x", "y"))
 
@@ -57,7 +58,10 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
         raise SceneReadError(f"{path} does not exist; check the path")
     opened_vector(path)
     try:
-        return _from_csv(path, column) if path.suffix.lower() == ".csv" else _from_vector(path, column)
+        if path.suffix.lower() == ".csv":
+            return _from_csv(path, column)
+        with reading_vector(path):
+            return _from_vector(path, column)
     except (DataSourceError, DataLayerError, OSError, UnicodeDecodeError, csv.Error) as error:
         if isinstance(error, SceneError):
             raise

@@ -13,6 +13,7 @@ import pyogrio
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.inputs import opened
 from geoseg.learn.samples.sample_spec import DataSpec
+from geoseg.scenes.vector_files import reading_vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,8 @@ def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 yield from csv.DictReader(file)
             return
-        table = pyogrio.read_dataframe(path, read_geometry=False)
+        with reading_vector(path):
+            table = pyogrio.read_dataframe(path, read_geometry=False)
     except (OSError, UnicodeDecodeError, pyogrio.errors.DataSourceError) as error:
         raise SceneReadError(f"{path}: the table of samples cannot be read: {error}") from error
     for row in table.fillna("").astype(str).to_dict("records"):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from geoseg.errors import UsageError
 from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.spec.documents import find_document, parse_document
+from geoseg.spec.yaml_text import parse_yaml
 
 
 def read_config(
@@ -54,7 +53,7 @@ def read_any_config(
 def _task(text: str) -> object:
     """Return the key `task`, or None where the text is not valid YAML; the parser reports the error later."""
     try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError:
+        _, table = parse_yaml(text, "the config")
+    except UsageError:
         return None
     return table.get("task") if isinstance(table, dict) else None

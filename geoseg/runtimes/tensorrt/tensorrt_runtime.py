@@ -5,13 +5,12 @@ It needs only TensorRT and a driver, neither torch nor the Python packages of CU
 
 from __future__ import annotations
 
-import hashlib
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
 
+from geoseg.bundles.external_data import weights_identity
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import cuda
 from geoseg.runtimes.engines import EngineKey, EngineStore
@@ -100,7 +99,7 @@ def load_with_record(request: LoadRequest) -> tuple[TensorRtGraph, EngineKey, di
     tiles = request.check[:CALIBRATION_TILES] if request.check is not None else None
     key = EngineKey(
         model=spec.name,
-        sha256=spec.sha256.lower() or _sha256(spec.weights),
+        sha256=weights_identity(spec),
         tensorrt=trt.__version__,
         gpu=gpu.name,
         capability=gpu.capability,
@@ -177,8 +176,3 @@ def _port(engine: CudaEngine, name: str) -> Port:
     dtype = {"float": "float32", "half": "float16"}.get(kind, kind)
     shape = tuple(size if size > 0 else None for size in engine.get_tensor_shape(name))
     return Port(name=name, dtype=dtype, shape=shape)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

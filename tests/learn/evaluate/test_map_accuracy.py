@@ -321,7 +321,7 @@ def test_what_does_not_fit_is_said(mapped: Path, tmp_path: Path) -> None:
     table.set_geometry(table.buffer(5)).to_file(tmp_path / "discs.gpkg")
     assert "geometries other than points" in failing(tmp_path / "discs.gpkg")
     (tmp_path / "text.gpkg").write_text("no database")
-    assert "cannot be read as points" in failing(tmp_path / "text.gpkg")
+    assert "is not a vector file that can be read" in failing(tmp_path / "text.gpkg")
     assert "does not exist" in failing(tmp_path / "none.gpkg")
     for name, text, told in (
         ("a.csv", "east,north,reference\n1,2,0\n", "columns lon and lat are missing"),

@@ -25,6 +25,7 @@ from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
 from geoseg.scenes import open_scene
 from geoseg.scenes.bands import Band
+from geoseg.scenes.datasets import open_dataset
 from geoseg.spec import SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
 
@@ -248,7 +249,7 @@ def _write(
 ) -> None:
     """Write a copy of a file with a plume in some of its bands, as GeoTIFF for any suffix."""
     try:
-        with rasterio.open(path) as file:
+        with open_dataset(str(path)) as file:
             values, profile = file.read(), file.profile
             metadata = file.descriptions, file.scales, file.offsets
             tags = file.tags()

@@ -1,0 +1,124 @@
+"""Reads of files that others made, within ceilings: regular files of bounded size, trees of bounded depth."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import IO, Any
+
+from geoseg.errors import SceneReadError
+from geoseg.files.network import TEXT_BYTES, plain
+
+JSON_DEPTH = 200
+"""Most levels of a JSON text; a STAC item has about ten. Python's parser fails at about a thousand."""
+
+
+LABEL_LENGTH = 2_000
+"""Most characters of the name of a class or band; longer ones are damage, on which patterns take minutes."""
+
+
+def check_label(text: str, what: str) -> None:
+    """Check the length of the name of a class or band.
+
+    Args:
+        text: the name.
+        what: place and kind of the name, for the message.
+
+    Raises:
+        SceneReadError: it has more than `LABEL_LENGTH` characters.
+    """
+    if len(text) > LABEL_LENGTH:
+        raise SceneReadError(f"{what} has {len(text):,} characters; at most {LABEL_LENGTH:,} are read")
+
+
+def check_regular(path: Path | str) -> None:
+    """Check that a path is not a pipe, device or socket, which may give bytes without end, or none.
+
+    Raises:
+        SceneReadError: it is one. A path of nothing is accepted: opening it gives the better error.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise SceneReadError(
+            f"{plain(path)} is a pipe, a device or a socket, not a file; write its contents to a file first"
+        )
+
+
+def read_bytes(path: Path | str, most: int = TEXT_BYTES) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        SceneReadError: it is not a regular file, or has more than `most` bytes.
+        OSError: it cannot be read.
+    """
+    check_regular(path)
+    with Path(path).open("rb") as file:
+        return read_part(file, path, most)
+
+
+def read_text(path: Path | str, most: int = TEXT_BYTES, encoding: str = "utf-8") -> str:
+    """Return the text of a file; see `read_bytes`.
+
+    Raises:
+        SceneReadError: it is not a regular file, or has more than `most` bytes.
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not text of this encoding.
+    """
+    return read_bytes(path, most).decode(encoding)
+
+
+def read_part(file: IO[bytes], name: Path | str, most: int = TEXT_BYTES) -> bytes:
+    """Return the rest of an open file, such as a member of an archive.
+
+    Raises:
+        SceneReadError: there are more than `most` bytes.
+    """
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise SceneReadError(
+            f"{plain(name)} has more than {most / 2**20:g} MiB, the limit for such a file; check the file"
+        )
+    return content
+
+
+def parse_json(text: str | bytes, name: Path | str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        SceneReadError: it is nested more than `JSON_DEPTH` levels deep, or has a number that is too long.
+        ValueError: it is not JSON.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise _too_deep(name) from error
+    except json.JSONDecodeError:
+        raise
+    except UnicodeDecodeError:
+        raise
+    except ValueError as error:
+        # Python converts no integers of more than 4,300 digits.
+        raise SceneReadError(
+            f"{plain(name)}: has a number of more than 4,300 digits; check the file"
+        ) from error
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > JSON_DEPTH:
+            raise _too_deep(name)
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return value
+
+
+def _too_deep(name: Path | str) -> SceneReadError:
+    return SceneReadError(f"{plain(name)}: is nested more than {JSON_DEPTH} levels deep; check the file")

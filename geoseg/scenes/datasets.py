@@ -1,0 +1,70 @@
+"""Open rasters with GDAL: the formats that are read, and the checks before and after opening.
+
+Every raster that a user or a file of a user names is opened here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasterio.env import ensure_env_with_credentials
+from rasterio.io import DatasetReader
+
+from geoseg.errors import SceneReadError
+from geoseg.files.network import allow_network, needs_network, plain, shown
+from geoseg.scenes.paths import fetch_text
+from geoseg.scenes.references import check_local, check_remote
+
+FORMATS = (
+    "GTiff", "COG", "LIBERTIFF", "VRT", "ENVI", "EHdr", "GenBin", "HFA", "PNG", "JPEG", "JPEGXL", "BMP",
+    "GIF", "BIGGIF", "WEBP", "PNM", "AVIF", "HEIF", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID",
+    "JP2Lura", "ECW", "MrSID", "netCDF", "HDF5", "HDF5Image", "HDF4", "HDF4Image", "BAG", "S102",
+    "S104", "S111", "Zarr", "GRIB", "NITF", "SNAP_TIFF", "GPKG", "KEA", "AAIGrid", "GRASSASCIIGrid",
+    "ISG", "AIG", "GSAG", "GSBG", "GS7BG", "SAGA", "RST", "RRASTER", "ILWIS", "RMF", "PCRaster", "XYZ",
+    "ZMap", "GXF", "NWT_GRD", "NWT_GRC", "USGSDEM", "DTED", "SRTMHGT", "BT", "BYN", "HF2", "SIGDEM",
+    "TGA", "SGI", "LAN", "ROI_PAC", "ISCE", "SNODAS", "GTX", "NTv2", "LCP", "Terragen", "Leveller",
+)  # fmt: skip
+"""GDAL's drivers for rasters: those whose files hold their pixels, or name the files beside them by the
+rule of the format. Not among them: services and catalogues (WMS, WCS, WMTS, STACIT, STACTA, GTI, EEDAI),
+formats whose text names any file (MRF, PDS4, DIMAP, TIL, ERS), databases, and memory (MEM)."""
+
+_REMOTE_FORMATS = tuple(name for name in FORMATS if name != "VRT")
+
+
+def open_dataset(path: str, driver: str | None = None, **options: Any) -> DatasetReader:
+    """Open a raster for reading.
+
+    Args:
+        path: as GDAL opens it.
+        driver: GDAL's name of the only driver to try; empty: all of `FORMATS`.
+        options: open options of the driver.
+
+    Raises:
+        SceneReadError: the file is a pipe or device, names what it may not name, or is at an address and the
+            program is offline.
+        RasterioError: it is not a raster that GDAL reads.
+    """
+    remote = needs_network(path)
+    formats: tuple[str, ...] = FORMATS
+    if remote:
+        allow_network(path)
+        if path.partition("?")[0].lower().endswith(".vrt"):
+            check_remote(path, fetch_text(path))
+        else:
+            formats = _REMOTE_FORMATS
+    else:
+        check_local(path)
+        if path.startswith("/vsi") and not path.lower().endswith(".vrt"):
+            formats = _REMOTE_FORMATS
+    dataset: DatasetReader = _open(path, driver=[driver] if driver else list(formats), **options)
+    named = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE", "").removeprefix(":::BASE:::")
+    if named and (needs_network(named) or (remote and named.startswith("/"))):
+        dataset.close()
+        raise SceneReadError(f"{shown(path)} names overviews at {plain(named)}, which geoseg does not follow")
+    return dataset
+
+
+# As rasterio.open does, which takes one driver only.
+@ensure_env_with_credentials  # type: ignore[untyped-decorator]
+def _open(path: str, **options: Any) -> DatasetReader:
+    return DatasetReader(path, **options)

@@ -1,0 +1,108 @@
+"""The door of vector files: the formats that are read, and the checks before GDAL opens a file."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyogrio
+
+from geoseg.errors import SceneReadError
+from geoseg.files.bounded import check_regular
+from geoseg.files.network import gdal_closed, needs_network, plain
+from geoseg.scenes.file_kinds import (
+    HEAD,
+    PIPELINE,
+    SQLITE,
+    check_vector_kind,
+    file_head,
+    root_of,
+    unknown_vector,
+)
+from geoseg.scenes.references import check_local
+
+_MEMBER_ROOTS = frozenset({"kml", "gpx", "featurecollection"})
+"""First elements of XML that is read from a ZIP, such as a KMZ."""
+
+_MOST_MEMBERS = 10_000
+
+
+@contextmanager
+def reading_vector(path: Path | str) -> Iterator[None]:
+    """Check a vector file, and keep GDAL off the network in the block.
+
+    Vector files are on this machine; a GeoJSON can name a CRS at an address, which GDAL would ask for.
+
+    Raises:
+        SceneReadError: as `check_vector`.
+    """
+    check_vector(path)
+    options = gdal_closed()
+    # The variables of `close_gdal` are not options to return to.
+    found = {name: pyogrio.get_gdal_config_option(name) for name in options}
+    before = {name: None if value == options[name] else value for name, value in found.items()}
+    pyogrio.set_gdal_config_options(options)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
+
+
+def check_vector(path: Path | str) -> None:
+    """Check that a path is a vector file of a known format on this machine, and what it names.
+
+    Raises:
+        SceneReadError: it is missing, a pipe or device, or of another format; or it holds queries or
+            commands, or names something over the network.
+    """
+    name = str(path)
+    if needs_network(name) or "://" in name or re.match(r"https?:/", name):
+        raise SceneReadError(f"{plain(name)}: vector files are read from this machine; download it first")
+    if name.startswith("/vsi"):
+        check_local(name)
+        return
+    if not os.path.exists(name):
+        raise SceneReadError(f"{plain(name)} does not exist; check the path")
+    check_regular(name)
+    place = Path(name)
+    if place.is_dir():
+        if place.suffix.lower() != ".gdb" and not any(place.glob("*.shp")):
+            raise unknown_vector(name)
+        return
+    head = file_head(place)
+    check_vector_kind(name, head)
+    if head.startswith(b"PK"):
+        _check_members(place)
+    else:
+        check_local(name)
+
+
+def _check_members(path: Path) -> None:
+    """Check the members of a ZIP by their first bytes: GDAL opens a single member by its content.
+
+    Raises:
+        SceneReadError: a member is not of a format that is read from a ZIP.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [item for item in archive.infolist() if not item.is_dir()]
+            if len(members) > _MOST_MEMBERS:
+                raise SceneReadError(f"{path} has more than {_MOST_MEMBERS:,} members; give one layer")
+            if any(item.filename.lower().endswith(".shp") for item in members):
+                # Of a folder with shapefiles, GDAL opens nothing else.
+                members = [item for item in members if item.filename.lower().endswith((".shp", ".dbf"))]
+            for item in members:
+                with archive.open(item) as member:
+                    head = member.read(HEAD).lstrip()
+                kind = root_of(head)
+                refused = head.startswith((SQLITE, b"PK")) or (kind and kind not in _MEMBER_ROOTS)
+                if refused or PIPELINE in head:
+                    raise SceneReadError(f"{path}: {plain(item.filename)} is not read from a ZIP; unpack it")
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        if isinstance(error, SceneReadError):
+            raise
+        raise SceneReadError(f"{path} is not a ZIP that can be read ({plain(error)}); unpack it") from error
