@@ -64,6 +64,7 @@ def _water_row(method: WaterMethod) -> tuple[str, ...]:
     between = {"all": ", ", "first": " or ", "each": " and/or "}[method.bands_used]
     least = method.needs.scenes_before
     rule = method.threshold
+    shore = "" if rule.shore is None else f"; {rule.shore:.3g} next to open water".replace("-", "−")
     return (
         f"`{method.name}`",
         between.join(method.bands),
@@ -71,7 +72,7 @@ def _water_row(method: WaterMethod) -> tuple[str, ...]:
         method.formula,
         "below" if rule.water_below else "above",
         f"{rule.fixed:.3g}".replace("-", "−"),
-        "scene" if rule.from_scene else "fixed",
+        "scene" if rule.from_scene else f"fixed{shore}",
         method.citation,
     )
 

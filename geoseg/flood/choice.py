@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from geoseg.flood.method import Smoothing, WaterMethod
+from geoseg.methods.shore import SHORE_MARGIN
 
 CLASSICAL = "classical"
 """Value of `--method`: the best method without weights, even where `auto` would use a network."""
@@ -31,6 +32,8 @@ class WaterChoice:
     """Those of `LAYERS` that are read."""
     seed: float | None = None
     """Score that a region must reach somewhere (region growing); None: every region is kept."""
+    shore: float | None = None
+    """Threshold of pixels next to open water; None: as elsewhere."""
     smoothing: Smoothing | None = None
     nir_limit: float | None = None
     """Near-infrared reflectance above which no pixel is water; None: no limit."""
@@ -63,8 +66,9 @@ class WaterChoice:
 
     @property
     def margin(self) -> int:
-        """Pixels around a tile that its filter reads; results are exact where tiles overlap by twice that."""
-        return self.smoothing.margin if self.smoothing is not None else 0
+        """Pixels around a tile that it reads; results are exact where tiles overlap by twice that."""
+        filtered = self.smoothing.margin if self.smoothing is not None else 0
+        return filtered + (SHORE_MARGIN if self.shore is not None else 0)
 
     def score(self, value: float) -> float:
         """Return the score, 0..1, of a value of the measure."""
@@ -87,6 +91,8 @@ class Candidates:
     """Number of earlier scenes that are read."""
     bands: tuple[str, ...]
     """Channels in their order: the scene's, those of earlier scenes, layers."""
+    low_sun: bool = False
+    """Whether shadows are long; then nothing dark next to water counts as its shore."""
 
 
 def before_prefix(index: int) -> str:

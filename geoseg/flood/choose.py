@@ -41,7 +41,12 @@ Block = Mapping[str, Image]
 
 
 def find_candidates(
-    spec: FloodSpec, bands: Mapping[str, Units], kind: SensorKind, before_count: int
+    spec: FloodSpec,
+    bands: Mapping[str, Units],
+    kind: SensorKind,
+    before_count: int,
+    *,
+    low_sun: bool = False,
 ) -> Candidates:
     """Return the methods that a scene allows, with the channels of the sample that decides between them.
 
@@ -50,6 +55,7 @@ def find_candidates(
         bands: units of the scene by common name, of the bands that the scene and all earlier scenes have.
         kind: of the sensor.
         before_count: number of earlier scenes.
+        low_sun: whether shadows are long. A sum of bands, unlike a ratio, has the value of water in shadow.
 
     Raises:
         UsageError: there is no such method, or it needs earlier scenes.
@@ -57,7 +63,7 @@ def find_candidates(
         SceneError: a band of the method is in a unit that it cannot use.
     """
     if spec.method in {"auto", CLASSICAL}:
-        methods = _preferred(spec, tuple(bands), kind, before_count)
+        methods = _preferred(spec, bands, kind, before_count, sums=not low_sun)
         names = " or ".join(method.name for method in methods)
         note(LOG, f"method {names}: {methods[0].suits}")
     else:
@@ -76,6 +82,7 @@ def find_candidates(
         before_bands=tuple(before_bands),
         before=before,
         bands=(*scene_bands, *earlier, *layers),
+        low_sun=low_sun,
     )
 
 
@@ -109,7 +116,7 @@ def choose_method(
         with held() as messages:
             images = [[block[band] for band in candidate.measured] for block in blocks]
             smoothing = candidate.method.smoothing(spec.speckle, images, pixel_size_m)
-            choice = replace(candidate, smoothing=smoothing)
+            choice = replace(candidate, method=candidate.method.fitted(images), smoothing=smoothing)
             found = _threshold(spec, choice, blocks, pixel_size_m[0])
             # A given threshold is in the unit of the first method.
             first = not tried and spec.threshold is None and len(candidates.choices) > 1
@@ -127,20 +134,29 @@ def choose_method(
     for text in choice.method.notes:
         note(LOG, text)
     choice.method.warn_of_limits(choice.before, pixel_size_m)
-    fixed = replace(choice, threshold=found.threshold, scale=found.scale)
+    shore = None if candidates.low_sun else found.shore
+    if shore is not None:
+        note(LOG, f"next to open water the threshold is {shore:.4g}")
+    fixed = replace(choice, threshold=found.threshold, scale=found.scale, shore=shore)
     if fixed.nir_limit is not None:
         _warn_of_bright_water(fixed, fixed.nir_limit, blocks)
     return replace(fixed, seed=None if found.strict is None else fixed.score(found.strict))
 
 
 def _preferred(
-    spec: FloodSpec, available: Sequence[str], kind: SensorKind, before_count: int
+    spec: FloodSpec, available: Mapping[str, Units], kind: SensorKind, before_count: int, *, sums: bool
 ) -> tuple[WaterMethod, ...]:
     """Return the method that `auto` chooses, and its fallbacks."""
     methods = [m for m in water_methods().values() if m.preference < math.inf and _suits(m, kind)]
     allowed = [b for b in available if b not in POLARISATIONS or spec.polarisation in {"auto", b}]
     possible = sorted(
-        (m for m in methods if m.needs.scenes_before <= before_count and _has_bands(m, allowed)),
+        (
+            m
+            for m in methods
+            if m.needs.scenes_before <= before_count
+            and _has_bands(m, allowed)
+            and (not m.needs.reflectance or (sums and {available[b] for b in m.bands} == {"reflectance"}))
+        ),
         key=lambda method: method.preference,
     )
     if not possible:
@@ -242,7 +258,7 @@ def _threshold(
         return SceneThreshold(threshold=spec.threshold, scale=rule.scale)
     if spec.thresholding == "auto" and not rule.from_scene:
         note(LOG, f"threshold {rule.fixed:.4g} ({method.measured}), fixed by {method.citation}")
-        return SceneThreshold(threshold=rule.fixed, scale=rule.scale)
+        return SceneThreshold(threshold=rule.fixed, scale=rule.scale, shore=rule.shore)
     values = [_without_clouds(choice, block) for block in blocks]
     if isinstance(method, Uncalibrated):
         return find_number_threshold(method, values, spec.thresholding)
@@ -263,8 +279,10 @@ def _without_clouds(choice: WaterChoice, block: Block) -> Image:
     values = measure_scene(choice, block)
     if choice.nir_limit is not None:
         # Where the index itself is that of land, a bright pixel is vegetation and belongs to the histogram.
+        rule = choice.method.threshold
+        land = rule.fixed if rule.shore is None else rule.shore
         bright = too_bright_for_water(block["nir"], choice.nir_limit)
-        values = np.where(bright & (values > choice.method.threshold.guard[0]), np.float32(np.nan), values)
+        values = np.where(bright & (values > land), np.float32(np.nan), values)
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from geoseg.atmosphere.cloud_warnings import report_masked
+from geoseg.atmosphere.cloud_warnings import low_sun, report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
 from geoseg.engine.make_map import begin, command_of, make_map, plan
@@ -26,7 +26,7 @@ from geoseg.scenes import Scene
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import FloodSpec
+from geoseg.spec import FloodSpec, Units
 from geoseg.spec.presets import task
 
 TILE = 512
@@ -126,7 +126,18 @@ def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candi
             )
     names = [scene.common_names, *(earlier.common_names for earlier in before)]
     available = [band for band in names[0] if all(band in other for other in names)]
-    return find_candidates(spec, {band: scene.units(band) for band in available}, kind_of(scene), len(before))
+    dates, kind = (scene, *before), kind_of(scene)
+    dark = kind != "sar" and any(low_sun(item) is not None for item in dates)
+    read = {band: _common_units([item.units(band) for item in dates]) for band in available}
+    return find_candidates(spec, read, kind, len(before), low_sun=dark)
+
+
+def _common_units(units: Sequence[Units]) -> Units:
+    """Return reflectance where all dates have it, as sums of bands need, else the first other unit."""
+    for unit in units:
+        if unit != "reflectance":
+            return unit
+    return "reflectance"
 
 
 def _least_area(choice: WaterChoice, scene: Scene) -> float:

@@ -51,11 +51,7 @@ class Threshold:
     from_scene: bool = True
     """Whether `--thresholding auto` finds it in the scene."""
     guard: tuple[float, float]
-    """Limits of a threshold found by `auto`."""
-    bounds: tuple[float, float] | None = None
-    """Limits beyond which a threshold by another `--thresholding` is rejected; None: those of the guard."""
-    between: float | None = None
-    """Value that must lie between the modes of land and water; None: the guard must hold their threshold."""
+    """Limits of a threshold found by `auto`; one by another `--thresholding` is rejected beyond them."""
     limits: tuple[float, float]
     """Edges of the histogram of the measure."""
     scale: float
@@ -64,6 +60,8 @@ class Threshold:
     """Usual backscatter of water and land, from which `auto` finds the threshold; None: from modes alone."""
     grow: float = 0.0
     """Distance from the threshold to those of cores and of rims of regions (`auto`); 0: no region growing."""
+    shore: float | None = None
+    """Threshold of pixels next to open water, which may be partly water (`auto`); None: as elsewhere."""
 
     @property
     def side(self) -> str:
@@ -144,6 +142,14 @@ class WaterMethod(Protocol):
             sample: blocks (H, W) by band after the filter of the method, of all bands of the candidates.
         """
         return ""
+
+    def fitted(self, sample: Sequence[Bands]) -> WaterMethod:  # noqa: ARG002 - used by subclasses
+        """Return the method with all that it learns from a scene; itself where it learns nothing.
+
+        Args:
+            sample: blocks of the scene at full resolution, bands in the order of `bands`.
+        """
+        return self
 
     def smoothing(
         self,

@@ -25,21 +25,25 @@ class NormalisedDifference(OpticalIndex):
         return reflectance_difference(*scenes[0])
 
 
-def index_threshold(*, lowest: float, widest: float = 1.0) -> Threshold:
-    """Return the threshold of an index, 0 where the scene shows no two classes.
+def index_threshold(*, shore: float | None = None, widest: float = 1.0, scale: float = 0.1) -> Threshold:
+    """Return the threshold of an index, 0 in every scene: scenes of land or water alone are mapped, too.
+
+    A threshold from the scene was not better on labelled scenes: pixels at the shore, which have a mixed
+    spectrum, matter most, and the minimum-error threshold of pure pixels does not consider them.
 
     Args:
-        lowest: least threshold that `auto` may find.
+        shore: index of a pixel that is half clear water and half vegetation, the threshold next to open
+            water; None: the threshold is the same everywhere.
         widest: greatest absolute value of the index; a threshold by another algorithm may lie up to half of
             it from 0.
+        scale: distance from the threshold at which the score is 0.73.
     """
     return Threshold(
         fixed=0.0,
         water_below=False,
-        guard=(lowest, 0.1),
-        bounds=(-widest / 2, widest / 2),
-        # The index of water varies widely and shifts the threshold, but water lies above 0 and land below.
-        between=0.0,
+        from_scene=False,
+        guard=(-widest / 2, widest / 2),
         limits=(-widest, widest),
-        scale=0.1,
+        scale=scale,
+        shore=shore,
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE, WaterChoice, before_band
 from geoseg.flood.method import Image
 from geoseg.methods.logistic import logistic
+from geoseg.methods.shore import near_open_water
 
 Layers = Mapping[str, Image]
 """(H, W) physical values by channel, NaN where not observed."""
@@ -44,6 +45,8 @@ class WaterSession:
         if method.bands_used != "all":
             title += " " + "/".join(band.upper() for band in choice.measured)
         text = f"{title}: {method.measured} {method.threshold.side} {choice.threshold:.4g}"
+        if choice.shore is not None:
+            text += f", {choice.shore:.4g} next to open water"
         return f"{text}, {choice.smoothing.text}" if choice.smoothing and choice.smoothing.text else text
 
     @property
@@ -69,10 +72,8 @@ class WaterSession:
         """Fill the planes of one tile."""
         choice = self.choice
         now, *before = scenes = _scenes(choice, layers, choice.before)
-        flood = _flood_score(choice, scenes)
         dry = _cannot_be_water(choice, layers)
-        if dry is not None:
-            flood[dry] = 0
+        flood = _flood_score(choice, scenes, dry)
         if not choice.three_classes:
             out[0] = flood
             return
@@ -116,13 +117,15 @@ def _measure(choice: WaterChoice, group: Sequence[str], scenes: Sequence[Filtere
     return np.asarray(choice.method.measure(images), np.float32)
 
 
-def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered]) -> Image:
-    """Return the score of flood or water, 0 where unknown."""
+def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered], dry: NDArray[np.bool_] | None) -> Image:
+    """Return the score of flood or water, 0 where unknown or dry."""
     method = choice.method
     scores = []
     for group in choice.groups:
         values = _measure(choice, group, scenes)
-        score = logistic(values, choice.threshold, choice.scale, below=method.threshold.water_below)
+        if dry is not None:
+            values = np.where(dry, np.float32(np.nan), values)
+        score = _score_of(choice, values)
         for band in group:
             if band in method.ceiling_db:
                 dark = logistic(scenes[0][band], method.ceiling_db[band], DB_SCALE, below=True)
@@ -136,6 +139,16 @@ def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered]) -> Image:
     return np.where(best > 0.5, (best + np.maximum(least, np.float32(0.5))) / 2, best)
 
 
+def _score_of(choice: WaterChoice, values: Image) -> Image:
+    """Return the score of a measure, 0 where unknown; next to open water by the threshold of the shore."""
+    below = choice.method.threshold.water_below
+    if choice.shore is not None:
+        water = values < choice.threshold if below else values > choice.threshold
+        raised = np.float32(choice.threshold - choice.shore)
+        values = np.where(near_open_water(water), values + raised, values)
+    return logistic(values, choice.threshold, choice.scale, below=below)
+
+
 def _water_before(choice: WaterChoice, before: Sequence[Filtered], flood: Image) -> NDArray[np.bool_]:
     """Return where the first earlier scene shows open water, so that water of the scene is not flood."""
     method = choice.method
@@ -145,8 +158,7 @@ def _water_before(choice: WaterChoice, before: Sequence[Filtered], flood: Image)
     if method.open_water_db:
         known = before[0][group[0]] < method.open_water_db[group[0]]
     else:
-        values = _measure(choice, group, before[:1])
-        known = values < choice.threshold if method.threshold.water_below else values > choice.threshold
+        known = _score_of(choice, _measure(choice, group, before[:1])) > 0.5
     return np.asarray(known & (flood <= 0.5) if method.flood_over_water else known)
 
 

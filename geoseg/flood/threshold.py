@@ -15,7 +15,6 @@ from geoseg.messages import note, warn
 from geoseg.methods.sar_water import BlockThreshold, bmax_otsu, edge_otsu, hsba
 from geoseg.methods.thresholds import (
     Histogram,
-    TwoGaussians,
     Unimodal,
     fit_two_gaussians,
     histogram,
@@ -41,6 +40,8 @@ class SceneThreshold:
     """Distance from the threshold at which the score is 0.73."""
     strict: float | None = None
     """Threshold that a region must pass somewhere; None: no such rule."""
+    shore: float | None = None
+    """Threshold of pixels next to open water; None: as elsewhere."""
     two_classes: bool = True
     """False: the sample shows one class only, and the threshold is that of the literature."""
 
@@ -68,7 +69,7 @@ def find_threshold(
             limits=rule.limits,
             minor=MINOR,
             least_side=LEAST_SIDE,
-            plausible=lambda modes, cut: _water_and_land(rule, modes, cut),
+            plausible=lambda _modes, cut: rule.guard[0] <= cut <= rule.guard[1],
         )
         name = "two modes, minimum error"
     else:
@@ -76,7 +77,7 @@ def find_threshold(
         name = thresholding
     if isinstance(found, Unimodal):
         return _fixed(method, pooled, name, found.reason)
-    low, high = rule.guard if thresholding == "auto" else rule.bounds or rule.guard
+    low, high = rule.guard
     threshold = found.threshold
     if thresholding == "auto":
         threshold = min(max(threshold, low), high)
@@ -92,13 +93,6 @@ def find_threshold(
         text += f"; regions grow to {threshold:.4g} from cores beyond {strict:.4g}"
     note(LOG, text)
     return SceneThreshold(threshold=threshold, scale=scale, strict=strict)
-
-
-def _water_and_land(rule: Threshold, modes: TwoGaussians, cut: float) -> bool:
-    """Return whether two modes can be water and land, not two types of land or of water."""
-    if rule.between is None:
-        return rule.guard[0] <= cut <= rule.guard[1]
-    return modes.means[0] < rule.between < modes.means[1]
 
 
 def _tolerant_and_strict(rule: Threshold, threshold: float) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """Optical water indices.
 
 Inputs are float arrays of one shape; the result of NaN and of 0/0 is NaN. Normalised differences do not
-depend on a common scale factor, so they can be computed from digital numbers without offset. AWEI is a
-weighted sum whose threshold of 0 is valid only for reflectance in 0..1.
+depend on a common scale factor, so they can be computed from digital numbers without offset. AWEI and WI2015
+are weighted sums whose threshold of 0 is valid only for reflectance in 0..1.
 """
 
 from __future__ import annotations
@@ -68,3 +68,15 @@ def awei_sh(
     reflectance 0..1 only. Bright surfaces such as snow and roofs are positive, too.
     """
     return blue + 2.5 * green - 1.5 * (nir + swir16) - 0.25 * swir22
+
+
+def wi2015(
+    green: FloatArray, red: FloatArray, nir: FloatArray, swir16: FloatArray, swir22: FloatArray
+) -> FloatArray:
+    """Return the water index of 2015, water above 0.
+
+    1.7204 + 171 G + 3 R - 70 NIR - 45 SWIR1 - 71 SWIR2, a linear discriminant of surface reflectance from
+    Landsat, Fisher, Flood and Danaher 2016, doi:10.1016/j.rse.2015.12.055. For reflectance 0..1 only. Since
+    it is a sum, the index of a mixed pixel is the mean of those of its parts by area.
+    """
+    return 1.7204 + 171 * green + 3 * red - 70 * nir - 45 * swir16 - 71 * swir22

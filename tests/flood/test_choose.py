@@ -10,6 +10,7 @@ from geoseg.flood.choose import choose_method, find_candidates
 from geoseg.flood.session import WaterSession
 from geoseg.grid import Window
 from geoseg.pixels import Pixels
+from geoseg.spec import Units
 from tests.flood.water_scenes import (
     SIDE,
     WATER,
@@ -54,12 +55,17 @@ def test_vh_is_used_where_it_is_asked_for(options: dict[str, object]) -> None:
 
 
 def test_what_is_chosen_for_what_there_is() -> None:
-    def best(bands: list[str], before: int = 0) -> str:
+    def best(bands: list[str], before: int = 0, unit: Units | None = None) -> str:
         radar_bands = set(bands) <= {"vv", "vh"}
-        units = dict.fromkeys(bands, default_units(bands))
+        units = dict.fromkeys(bands, unit or default_units(bands))
         found = find_candidates(request(), units, "sar" if radar_bands else "optical", before)
         return found.choices[0].method.name
 
+    six = ["blue", "green", "red", "nir", "swir16", "swir22"]
+    assert best(six) == "wi2015"
+    assert best(six, unit="dn") == "mndwi"
+    assert best(six, unit="radiance") == "mndwi"
+    assert best(six[1:]) == "wi2015"
     assert best(["green", "nir", "swir16"]) == "mndwi"
     assert best(["green", "nir"]) == "ndwi"
     assert best(["vv"]) == "sar-vv"
@@ -102,24 +108,26 @@ def test_indices_work_on_digital_numbers_but_sums_do_not() -> None:
     choice = choose(scene, request(), units="dn")
     assert choice.nir_limit is None
     assert agreement(score(scene, choice)[0] > 0.5, WATER) > 0.99
-    with pytest.raises(SceneError, match="reflectance"):
-        choose(scene, request(method="awei-sh"), units="dn")
+    for name in ("awei-sh", "wi2015", "waterdetect"):
+        with pytest.raises(SceneError, match="reflectance"):
+            choose(scene, request(method=name), units="dn")
 
 
 def test_pixels_are_taken_as_well_as_arrays() -> None:
     scene = optical(WATER)
-    found = find_candidates(request(), dict.fromkeys(scene, "reflectance"), "optical", 0)
+    found = find_candidates(request(method="mndwi"), dict.fromkeys(scene, "reflectance"), "optical", 0)
     stored = np.round(stack(scene, found.bands) * 10000 + 1000).astype(np.uint16)
     pixels = Pixels(
         window=Window(row=0, col=0, height=SIDE, width=SIDE),
         bands=found.bands,
         data=stored,
         valid=np.ones((SIDE, SIDE), np.bool_),
-        scale=(1e-4,) * 3,
-        offset=(-0.1,) * 3,
+        scale=(1e-4,) * len(found.bands),
+        offset=(-0.1,) * len(found.bands),
     )
-    assert choose_method(request(), found, [pixels]).threshold == pytest.approx(
-        choose_method(request(), found, [stack(scene, found.bands)]).threshold, abs=0.02
+    otsu = request(method="mndwi", thresholding="otsu")
+    assert choose_method(otsu, found, [pixels]).threshold == pytest.approx(
+        choose_method(otsu, found, [stack(scene, found.bands)]).threshold, abs=0.02
     )
 
 

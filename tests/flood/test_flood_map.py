@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from affine import Affine
 
 from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
-from tests.flood.water_scenes import agreement, disc, radar
+from tests.flood.water_scenes import agreement, disc, optical, radar
 
 
 def _scene(path: Path, share: float, seed: int) -> SceneSpec:
@@ -51,3 +52,43 @@ def test_a_method_of_one_earlier_scene_reads_the_first_of_several(tmp_path: Path
         classes = dataset.read(1)
     assert agreement(classes == 1, disc(0.4) & ~disc(0.05)) > 0.85
     assert agreement(classes == 2, disc(0.05)) > 0.8
+
+
+def _optical(path: Path, share: float, sensor: str | None) -> SceneSpec:
+    """Six bands in 1/10,000; reflectance where the sensor is named, else digital numbers."""
+    bands = optical(disc(share))
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=256,
+        height=256,
+        count=6,
+        dtype="int16",
+        crs="EPSG:32633",
+        transform=Affine(10, 0, 500_000, 0, -10, 5_350_000),
+    ) as dataset:
+        order = ("blue", "green", "red", "nir", "swir16", "swir22")
+        dataset.write(np.stack([np.round(bands[name] * 10_000) for name in order]).astype(np.int16))
+        dataset.descriptions = order
+    return SceneSpec(paths=(str(path),), sensor=sensor)
+
+
+@pytest.mark.parametrize("sensors", [("hls", "hls"), ("hls", None), (None, "hls"), (None, None)])
+def test_a_sum_of_bands_needs_reflectance_at_each_date(
+    tmp_path: Path, sensors: tuple[str | None, str | None]
+) -> None:
+    record = map_flood(
+        FloodSpec(
+            scene=_optical(tmp_path / "after.tif", 0.3, sensors[0]),
+            before=(_optical(tmp_path / "before.tif", 0.1, sensors[1]),),
+            method="classical",
+            run=RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif"),
+        )
+    )
+    assert isinstance(record, RunRecord)
+    assert record.runtime["method"] == ("wi2015" if sensors == ("hls", "hls") else "mndwi")
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        classes = dataset.read(1)
+    assert agreement(classes == 1, disc(0.3) & ~disc(0.1)) > 0.95
+    assert agreement(classes == 2, disc(0.1)) > 0.95

@@ -18,13 +18,13 @@ from tests.flood.water_scenes import (
 from tests.messages import Messages
 
 
-@pytest.mark.parametrize("name", ["ndwi", "mndwi", "awei-nsh", "awei-sh"])
+@pytest.mark.parametrize("name", ["ndwi", "mndwi", "awei-nsh", "awei-sh", "wi2015", "waterdetect"])
 def test_every_index_finds_a_lake(name: str, messages: Messages) -> None:
     scene = optical(WATER)
     choice = choose(scene, request(method=name))
     assert agreement(score(scene, choice)[0] > 0.5, WATER) > 0.99
     assert messages.codes == (["ndwi-built-up"] if name == "ndwi" else [])
-    assert choice.margin == 0
+    assert choice.margin == (0 if name == "waterdetect" else 3)
 
 
 @pytest.mark.parametrize("name", ["sar-vv", "sar-vh"])

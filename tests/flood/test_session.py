@@ -31,7 +31,7 @@ from tests.flood.water_scenes import (
 def test_water_before_is_permanent_for_indices() -> None:
     lake, flooded = disc(0.05), disc(0.4)
     scene = {**optical(flooded), **earlier(optical(lake, seed=1))}
-    choice = choose(scene, request(), before=1)
+    choice = choose(scene, request(method="mndwi"), before=1)
     assert choice.bands == ("green", "swir16", "nir", "before:green", "before:swir16")
     classes = score(scene, choice).argmax(axis=0)
     assert agreement(classes == 1, flooded & ~lake) > 0.98
@@ -101,7 +101,10 @@ def test_unknown_pixels_have_no_water() -> None:
 
 
 CASES: dict[str, tuple[dict[str, object], int]] = {
-    "mndwi": ({}, 0),
+    "wi2015": ({}, 0),
+    "mndwi": ({"method": "mndwi"}, 0),
+    "waterdetect": ({"method": "waterdetect"}, 0),
+    "index of two dates": ({"method": "mndwi"}, 1),
     "sar-vh": ({"polarisation": "vh"}, 0),
     "boxcar": ({"method": "sar-vv", "speckle": "boxcar"}, 0),
     "no filter": ({"method": "sar-vv", "speckle": "none"}, 0),
@@ -111,13 +114,17 @@ CASES: dict[str, tuple[dict[str, object], int]] = {
 }
 
 
+OPTICAL = ("wi2015", "mndwi", "waterdetect", "index of two dates")
+
+
 @pytest.fixture(scope="module")
 def prepared() -> dict[str, tuple[WaterSession, Image, Image]]:
     out = {}
     for name, (options, before) in CASES.items():
-        scene = dict(optical(WATER) if name == "mndwi" else radar(WATER))
+        make = optical if name in OPTICAL else radar
+        scene = dict(make(WATER))
         for index in range(before):
-            scene |= earlier(radar(disc(0.05), seed=20 + index), index)
+            scene |= earlier(make(disc(0.05), seed=20 + index), index)
         hole = np.random.default_rng(9).random((SIDE, SIDE)) < 0.002
         choice = choose(scene, request(**options), before=before)
         pixels = stack(scene, choice.bands)
@@ -145,4 +152,5 @@ def test_slightly_negative_reflectance_is_dark_water() -> None:
     scene = dict(optical(WATER))
     scene["swir16"] = np.where(WATER, np.float32(-0.02), scene["swir16"])
     scene["green"] = np.where(WATER, np.float32(0.01), scene["green"])
-    assert agreement(score(scene, choose(scene, request()))[0] > 0.5, WATER) > 0.99
+    for name in ("auto", "mndwi", "waterdetect"):
+        assert agreement(score(scene, choose(scene, request(method=name)))[0] > 0.5, WATER) > 0.99

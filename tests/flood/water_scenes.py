@@ -61,6 +61,7 @@ def optical(water: NDArray[np.bool_], seed: int = 0) -> Scene:
     levels = {
         "blue": (0.06, 0.04),
         "green": (0.08, 0.07),
+        "red": (0.05, 0.05),
         "nir": (0.03, 0.35),
         "swir16": (0.02, 0.2),
         "swir22": (0.01, 0.1),

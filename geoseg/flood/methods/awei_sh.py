@@ -19,7 +19,7 @@ class AweiSh(OpticalIndex):
     citation = "Feyisa 2014, doi:10.1016/j.rse.2013.08.029"
     bands = ("blue", "green", "nir", "swir16", "swir22")
     needs = WaterNeeds(kind="optical", reflectance=True)
-    threshold = index_threshold(lowest=-0.1, widest=2.0)
+    threshold = index_threshold(shore=-0.2, widest=2.0)
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:
         """Return AWEI_SH."""

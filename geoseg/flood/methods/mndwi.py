@@ -14,6 +14,6 @@ class Mndwi(NormalisedDifference):
     formula = "(G − SWIR1) / (G + SWIR1)"
     citation = "Xu 2006, doi:10.1080/01431160600589179"
     bands = ("green", "swir16")
-    threshold = index_threshold(lowest=-0.2)
+    threshold = index_threshold(shore=-0.3)
     preference = 1
-    suits = "optical with green and SWIR"
+    suits = "optical with green and SWIR, other bands or values, or a low sun"

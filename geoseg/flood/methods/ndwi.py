@@ -19,8 +19,8 @@ class Ndwi(NormalisedDifference):
     formula = "(G − NIR) / (G + NIR)"
     citation = "McFeeters 1996, doi:10.1080/01431169608948714"
     bands = ("green", "nir")
-    # Built-up land lies just below 0 (Xu 2006), so no threshold far below 0 is accepted.
-    threshold = index_threshold(lowest=-0.05)
+    # Built-up land and soil lie just below 0 (Xu 2006): at the level of vegetation they would be shores.
+    threshold = index_threshold(shore=-0.2)
     preference = 2
     suits = "optical with green and NIR but no SWIR"
 

@@ -35,7 +35,7 @@ class BlueRed(NormalisedDifference):
     formula = "(B − R) / (B + R)"
     citation = "Nobody 2026"
     bands = ("blue", "red")
-    threshold = index_threshold(lowest=-0.1)
+    threshold = index_threshold()
 
     def warn_of_limits(self, scenes_before, pixel_size_m):
         """Warn of what it is."""
@@ -97,14 +97,14 @@ def test_a_method_in_a_file_is_taken_by_name(
     assert NAME in method_names()
     (table,) = (item for item in TABLES if (item.page, item.name) == ("flood.md", "methods"))
     assert (
-        "| `blue-red` | blue, red |  | (B − R) / (B + R) | above | 0 | scene | Nobody 2026 |" in table.text()
+        "| `blue-red` | blue, red |  | (B − R) / (B + R) | above | 0 | fixed | Nobody 2026 |" in table.text()
     )
 
 
 def test_auto_takes_the_method_with_the_lowest_preference(
     folder: Path, tmp_path: Path, geoseg: Callable[..., tuple[str, str]]
 ) -> None:
-    preferred = '    preference = 0\n    suits = "optical with blue and red"\n    name ='
+    preferred = '    preference = -1\n    suits = "optical with blue and red"\n    name ='
     (folder / "blue_red.py").write_text(SOURCE.replace("    name =", preferred), encoding="utf-8")
     importlib.invalidate_caches()
     _scene(tmp_path / "scene.tif")

@@ -103,7 +103,9 @@ def test_dry_ground_is_dry(data_dir: Path) -> None:
     assert mapped(np.stack(pixels), bands, "sar", "auto").mean() < 0.03
 
 
-@pytest.mark.parametrize(("method", "floor"), [("auto", 0.61), ("ndwi", 0.58)])
+@pytest.mark.parametrize(
+    ("method", "floor"), [("auto", 0.65), ("mndwi", 0.64), ("ndwi", 0.61), ("waterdetect", 0.61)]
+)
 def test_optical_water(data_dir: Path, method: str, floor: float) -> None:
     iou, chips = score("water-optical", data_dir / "water-hls", "optical", method)
     assert chips >= 200
