@@ -125,8 +125,10 @@ def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> t
 
     for row in range(0, height, rows):
         part = classes[row : row + rows]
-        take(polygoniser.add(Strip(row=row, classes=part, scores=scores[: len(part)])))
-    take(polygoniser.finish())
+        for features in polygoniser.add(Strip(row=row, classes=part, scores=scores[: len(part)])):
+            take(features)
+    for features in polygoniser.finish():
+        take(features)
     flush()
     return written, writing
 

@@ -2,12 +2,11 @@
 
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 input unreadable or unsuitable; 4 model and scene do
 not fit; 5 a runtime, device or package is missing; 6 output cannot be written; 130 interrupted; 143
-terminated; 141 stdout was closed by its reader.
+terminated; 129 the terminal was closed; 141 stdout was closed by its reader.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -17,16 +16,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from geoseg import __version__
-from geoseg.errors import GeosegError, RuntimeMissingError
+from geoseg.errors import GeosegError, OutputError, RuntimeMissingError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
 from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
 from .command import add
-from .console import ReaderGoneError, Verbosity
+from .console import Verbosity
+from .startup import ReaderGoneError, handle_signals
 
 INTERRUPTED = 130
-TERMINATED = 143
 BROKEN_PIPE = 141
 
 app = typer.Typer(
@@ -73,7 +72,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # for terminals whose encoding lacks ² or –
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, _terminate)
+    handle_signals(_end)
     close_gdal()
     if is_offline():
         go_offline()
@@ -82,14 +81,18 @@ def main() -> NoReturn:
     open_gdal()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _discard_closed_streams(code)
+    except ReaderGoneError:
+        code = code or BROKEN_PIPE
+    except OutputError as error:
+        code = _print_error(error, str(error), code or error.exit_code, verbosity)
     sys.exit(code)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
-    """Raise SystemExit, so that partly written files are removed."""
-    raise SystemExit(TERMINATED)
+def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
+    """Raise an exception, so that partly written files are removed."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 def _run(verbosity: Verbosity) -> int:
@@ -99,8 +102,8 @@ def _run(verbosity: Verbosity) -> int:
             return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except (BrokenPipeError, ReaderGoneError):
-        return _discard_closed_streams(0)
+    except ReaderGoneError:
+        return BROKEN_PIPE
     except GeosegError as error:
         return _print_error(error, str(error), error.exit_code, verbosity)
     except ModuleNotFoundError as error:
@@ -140,21 +143,7 @@ def _usage_text(error: Exception) -> str | None:
 
 def _print_error(error: Exception, text: str, code: int, verbosity: Verbosity) -> int:
     """Print an error to stderr, after its traceback if -vv is given, and return its exit code."""
-    try:
-        if verbosity.traceback:
-            traceback.print_exception(error, file=sys.stderr)
-        typer.echo(f"error: {text}", err=True)
-    except BrokenPipeError:
-        return _discard_closed_streams(code)
+    if verbosity.traceback:
+        traceback.print_exception(error, file=sys.stderr)
+    typer.echo(f"error: {text}", err=True)
     return code
-
-
-def _discard_closed_streams(code: int) -> int:
-    """Redirect closed standard streams, so that the final flush of the interpreter does not fail."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (BrokenPipeError, ValueError):
-            os.dup2(null, stream.fileno())
-    return code or BROKEN_PIPE

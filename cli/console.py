@@ -157,17 +157,11 @@ def print_json(value: BaseModel | object) -> None:
     print_text(json.dumps(value, indent=2, allow_nan=False))
 
 
-class ReaderGoneError(Exception):
-    """The reader of stdout closed it. Not a BrokenPipeError, which click converts to exit code 1."""
-
-
 def print_text(text: str) -> None:
     """Print a result on stdout.
 
     Raises:
         ReaderGoneError: the reader of stdout closed it.
+        OutputError: stdout is closed, or its disk is full.
     """
-    try:
-        typer.echo(text)
-    except BrokenPipeError as error:
-        raise ReaderGoneError from error
+    typer.echo(text)

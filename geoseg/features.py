@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[Any]
 """One attribute: an array of int64, float64 or str (object) with one value for each feature."""
+
+
+class Large(Protocol):
+    """A polygon of so many corners that only its bytes are made."""
+
+    @property
+    def nbytes(self) -> int:
+        """Length of the WKB."""
+
+    def wkb(self) -> Iterator[bytes]:
+        """Yield the WKB of the Polygon, little-endian, in pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +34,8 @@ class Features:
     geometry: NDArray[np.object_]
     """shapely Polygons or MultiPolygons in the CRS of the layer, exteriors counter-clockwise."""
     columns: dict[str, Column]
+    large: Large | None = None
+    """The polygon of the only feature, whose `geometry` is then its bounding box."""
 
     def __len__(self) -> int:
         return len(self.geometry)

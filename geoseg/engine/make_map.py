@@ -20,12 +20,13 @@ from pyproj.exceptions import CRSError
 
 import geoseg
 from geoseg.engine.pipeline import MapWriter
-from geoseg.engine.plan import Plan, make_plan
+from geoseg.engine.plan import Plan, make_plan, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
+from geoseg.files.scratch import Spill
 from geoseg.grid import Grid
 from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
@@ -37,7 +38,7 @@ from geoseg.outputs import (
     open_vector,
     write_texts,
 )
-from geoseg.polygons import Cleaning
+from geoseg.polygons import Cleaning, Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.spec import RunSpec, Spec
 
@@ -132,9 +133,13 @@ def make_map(
             cleaning,
             vector,
             raster,
-            describe=extras.describe,
-            reclassify=extras.reclassify,
+            extras=extras,
             background=recipe.background,
+            storage=Storage(
+                spill=stack.enter_context(Spill(job.scratch)),
+                limits=polygon_limits(run.max_memory, _memory_mib(job)),
+                keep_edits=run.raster is not None or run.picture is not None,
+            ),
         )
         preview = Preview(grid, recipe.bands, longest=LONGEST if run.picture else 1, dtype=recipe.dtype)
         score(job, writer.add, preview, progress)
@@ -154,6 +159,21 @@ def make_map(
         vector.finish(record, footprint(writer.footprint, record, recipe.sensor, recipe.acquired))
         beside.commit()
     return record
+
+
+def _memory_mib(job: Job) -> int:
+    """Return the estimated memory of a job in MiB, without polygons."""
+    recipe = job.recipe
+    return make_plan(
+        job.tiles,
+        list(job.column_bands),
+        bands=len(recipe.bands),
+        itemsize=4,
+        planes=recipe.session.planes,
+        cache_bytes=recipe.source.cache_bytes(recipe.bands),
+        session_mib=recipe.session_mib,
+        seconds_per_tile=None,
+    ).memory_mib
 
 
 def _record(

@@ -7,7 +7,7 @@ thread that consumes them. It holds only open regions, unless cleaning needs all
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geoseg.engine.preview import Preview, rasterise
-from geoseg.engine.recipe import Describe
+from geoseg.engine.recipe import Extras
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip, class_dtype, nodata_class
-from geoseg.polygons import REGION, Cleaning, Polygoniser, Reclassify
+from geoseg.polygons import REGION, Cleaning, Polygoniser, Storage
+from geoseg.polygons.outlines import Polygons
 from geoseg.run_record import ClassTotal
 from geoseg.spec import ClassSpec
 
@@ -55,9 +56,9 @@ class MapWriter:
         vector: StagedSink,
         raster: ClassRasterSink | None = None,
         *,
-        describe: Describe | None = None,
-        reclassify: Reclassify | None = None,
+        extras: Extras | None = None,
         background: int | None = 0,
+        storage: Storage | None = None,
     ) -> None:
         """Write to open sinks.
 
@@ -67,10 +68,10 @@ class MapWriter:
             cleaning: minimum areas, filling, simplification.
             vector: sink of the polygons.
             raster: sink of classes and scores; None: no raster output.
-            describe: changes the columns of each batch of polygons, on the thread that writes.
-            reclassify: changes the class of regions or drops them, on the thread that writes.
+            extras: `describe` and `reclassify` change each batch of polygons, on the thread that writes.
             background: value of the class without polygons; None, or a value that no class has: every class
                 has polygons.
+            storage: of polygons until they are written; None: the default limits.
         """
         self.valid_pixels = 0
         """Observed pixels so far."""
@@ -82,10 +83,11 @@ class MapWriter:
         self._cleaning = cleaning
         self._vector = vector
         self._raster = raster
-        self._describe = describe
+        extras = extras or Extras()
+        self._describe = extras.describe
         exchanged = {0: self._zero, self._zero: 0}
         labels = {exchanged.get(value, value): label for value, label in self._classes.items()}
-        self._polygons = Polygoniser(grid, cleaning, labels, reclassify)
+        self._polygons = Polygoniser(grid, cleaning, labels, extras.reclassify, storage)
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._observed = Preview(grid, (), longest=FOOTPRINT_SIDE, dtype=class_dtype(values))
 
@@ -109,21 +111,26 @@ class MapWriter:
         self._observed.add_classes(strip.row, strip.classes)
         if self._raster is not None:
             self._raster.write(strip)
-        self._write(self._polygons.add(replace(strip, classes=self._exchange(strip.classes))))
+        for features in self._polygons.add(replace(strip, classes=self._exchange(strip.classes))):
+            self._write(features)
 
     def finish(self, preview: Preview | None = None) -> None:
         """End below the last strip; apply what cleaning changed to the raster and the preview."""
-        self._write(self._polygons.finish())
-        edits = self._polygons.edits
-        for geometries, codes in zip(edits.geometries, edits.values, strict=True):
-            values = self._exchange(np.asarray(codes))
-            if preview is not None:
+        for features in self._polygons.finish():
+            self._write(features)
+        if preview is not None:
+            for geometries, values in self._edits():
                 rasterise(geometries, values, out=preview.classes, scale=preview.step)
-            if self._raster is not None:
-                self._raster.burn(geometries, values)
+        if self._raster is not None:
+            self._raster.burn(self._edits)
         drawn = self._observed.classes
         observed = np.not_equal(drawn, nodata_class(drawn.dtype))
         self.footprint = outline(observed, self._grid, self._cleaning.dst_crs)
+
+    def _edits(self, row: int = 0, stop: int | None = None) -> Iterator[tuple[Polygons, NDArray[np.int64]]]:
+        """Yield polygons in pixel coordinates and their new classes."""
+        for geometries, values in self._polygons.edits.batches(row, stop):
+            yield geometries, self._exchange(values)
 
     def _exchange(self, values: NDArray[AnyInt]) -> NDArray[AnyInt]:
         """Return values in which 0 and the background's value have changed places."""
@@ -150,7 +157,7 @@ class MapWriter:
             )
         described = features if self._describe is None else self._describe(features)
         described.columns.pop(REGION, None)
-        self._vector.write(described)
+        self._vector.write(replace(described, large=features.large))
 
 
 def outline(observed: NDArray[np.bool_], grid: Grid, dst_crs: CRS | None = None) -> shapely.Geometry:
@@ -164,5 +171,5 @@ def outline(observed: NDArray[np.bool_], grid: Grid, dst_crs: CRS | None = None)
     drawn = observed.astype(np.uint8)
     grid = grid.resized(*observed.shape)
     polygons = Polygoniser(grid, Cleaning(dst_crs=dst_crs), {1: "observed"})
-    parts = [polygons.add(Strip(row=0, classes=drawn, scores=drawn)), polygons.finish()]
+    parts = [*polygons.add(Strip(row=0, classes=drawn, scores=drawn)), *polygons.finish()]
     return shapely.multipolygons(np.concatenate([part.geometry for part in parts]))

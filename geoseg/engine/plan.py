@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import pairwise
 
 from geoseg.grid import TileGrid
+from geoseg.messages import warn
+from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.spec import Spec
+
+LOG = logging.getLogger(__name__)
 
 WIDEST = 16_384
 """px, columns processed at the same time without a memory limit."""
 
 PROCESS_MIB = 330
 """Measured resident size of the interpreter with its libraries, without a network."""
+
+
+TOTAL_MIB = 1080
+"""MiB that a run takes at most without `--max-memory`, if a network does not need more."""
+
+
+def polygon_limits(max_memory: int | None, others_mib: int) -> Limits:
+    """Return the limits of polygons.
+
+    Args:
+        max_memory: MiB, of the request.
+        others_mib: MiB of all else in the process.
+    """
+    left = (max_memory or TOTAL_MIB) - others_mib
+    if max_memory is not None and left < LEAST_MIB:
+        warn(
+            LOG,
+            "memory-limit",
+            f"--max-memory {max_memory} MiB is less than this run needs; it takes about "
+            f"{others_mib + LEAST_MIB} MiB",
+        )
+    return Limits.within(left)
 
 
 class Plan(Spec):

@@ -3,7 +3,7 @@
 All outputs of a run share one `OutputFiles`. They are written in a hidden folder next to their final path (on
 the same file system, so that the rename is atomic), under their final names (so that sidecar files and
 journals of GDAL and SQLite are in that folder too), and are moved to their final paths together. The folder
-is removed when the run ends, also after an error.
+is removed when the run ends, also after an error; that of a run that was killed is removed by the next run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Self
 from geoseg.errors import OutputError
 from geoseg.files.disk import explain, writing
 from geoseg.files.inputs import input_at
+from geoseg.files.leftovers import BACKUP, Marker, clear
 
 STALE = ("-wal", "-shm", "-journal", ".aux.xml", ".ovr", ".msk")
 """Suffixes of sidecar files of an old file, which readers would apply to the file that replaces it."""
@@ -83,8 +84,11 @@ class OutputFiles:
         self._targets = tuple(targets)
         self._overwrite = overwrite
         self._folders: dict[Path, Path] = {}
+        self._markers: list[Marker] = []
 
     def __enter__(self) -> Self:
+        for folder in {target.resolve().parent for target in self._targets}:
+            clear(folder)
         check_writable(self._targets, self._overwrite)
         try:
             for target in self._targets:
@@ -92,8 +96,9 @@ class OutputFiles:
                 parent = target.resolve().parent
                 if parent not in self._folders:
                     with writing(target):
-                        folder = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=parent)
-                    self._folders[parent] = Path(folder)
+                        made = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=parent)
+                        self._folders[parent] = Path(made)
+                        self._markers.append(Marker(Path(made)))
         except BaseException:
             self.__exit__()
             raise
@@ -122,6 +127,9 @@ class OutputFiles:
             undo.pop_all()
 
     def __exit__(self, *_: object) -> None:
+        for marker in self._markers:
+            marker.close()
+        self._markers.clear()
         for folder in self._folders.values():
             shutil.rmtree(folder, ignore_errors=True)
         self._folders.clear()
@@ -147,7 +155,7 @@ def _back_up(target: Path, folder: Path, undo: ExitStack) -> None:
     if not target.exists():
         undo.callback(target.unlink, missing_ok=True)
         return
-    backup = folder / f".{target.name}.replaced"
+    backup = folder / f".{target.name}{BACKUP}"
     undo.callback(_restore, backup, target)
     try:
         os.link(target, backup)

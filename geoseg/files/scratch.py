@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import GeosegError, OutputError
 from geoseg.files.disk import FAILURES, free_bytes, is_full
+from geoseg.files.leftovers import Marker, clear
 
 PREFIX = ".geoseg-"
 """Prefix of the names of folders for scratch files."""
@@ -34,10 +35,14 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be created.
     """
-    with scratching(parent or Path(tempfile.gettempdir())):
-        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True)
-    with folder as name:
-        yield Path(name)
+    with ExitStack() as stack:
+        with scratching(parent or Path(tempfile.gettempdir())):
+            clear(parent or Path(tempfile.gettempdir()))
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True)
+            )
+            stack.callback(Marker(Path(folder)).close)
+        yield Path(folder)
 
 
 @contextmanager
@@ -48,6 +53,19 @@ def scratching(folder: Path) -> Iterator[None]:
     except GeosegError:
         raise
     except FAILURES as error:
+        raise _explain_scratch(folder, error) from error
+
+
+@contextmanager
+def scratching_besides_reading(folder: Path) -> Iterator[None]:
+    """Convert failures because of a full disk to an `OutputError`; others may be those of an input."""
+    try:
+        yield
+    except GeosegError:
+        raise
+    except OSError as error:
+        if not is_full(folder, error):
+            raise
         raise _explain_scratch(folder, error) from error
 
 
@@ -114,6 +132,55 @@ class ScratchFile:
         """Close and remove the file."""
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Spill:
+    """Arrays that do not fit memory, appended to a scratch file that is created when it is first needed."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        """Write nothing yet.
+
+        Args:
+            parent: folder of the scratch file; None: the system's folder for temporary files (`TMPDIR`).
+        """
+        self._parent = parent
+        self._stack = ExitStack()
+        self._file: ScratchFile | None = None
+        self._size = 0
+
+    def append(self, values: NDArray[Any]) -> int:
+        """Write an array and return its byte offset.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        if self._file is None:
+            folder = self._stack.enter_context(scratch_folder(self._parent))
+            self._file = self._stack.enter_context(ScratchFile(folder / "spill"))
+        offset = self._size
+        self._file.write(values, offset)
+        self._size += values.nbytes
+        return offset
+
+    def read(self, out: NDArray[Any], offset: int) -> None:
+        """Fill a contiguous array from the byte offset that `append` returned, or from any within an array.
+
+        Raises:
+            OutputError: the file was truncated.
+        """
+        if self._file is not None and out.size:
+            self._file.read(out, offset)
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._stack.close()
+        self._file = None
 
     def __enter__(self) -> Self:
         return self

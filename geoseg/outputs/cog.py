@@ -7,7 +7,7 @@ once; `finish` copies it into a COG with overviews. Memory is bounded by a row o
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,6 @@ import rasterio
 import rasterio.errors
 import rasterio.features
 import rasterio.shutil
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
@@ -31,6 +30,9 @@ from geoseg.outputs.styles import colour_table
 from geoseg.pixels import Strip, class_dtype, nodata_class
 from geoseg.run_record import RunRecord
 from geoseg.spec import ClassSpec
+
+Edits = Callable[[int, int], Iterable[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]]]
+"""Returns batches of polygons in pixel coordinates and their class values, for some rows."""
 
 BLOCK = 256
 """px, side of the working file's blocks, and number of rows that are buffered."""
@@ -69,7 +71,7 @@ class ClassRasterSink:
         self._beside = beside
         self._pending: list[Strip] = []
         self._next_row = 0
-        self._edits: list[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]] = []
+        self._edits: Edits | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -107,17 +109,17 @@ class ClassRasterSink:
             self._flush(BLOCK)
             first += BLOCK
 
-    def burn(self, geometries: NDArray[np.object_], values: NDArray[np.integer[Any]]) -> None:
+    def burn(self, edits: Edits) -> None:
         """Set pixels of the class raster in `finish`, so that it agrees with the cleaned polygons.
 
         Scores are not changed.
 
         Args:
-            geometries: polygons in pixel coordinates (col, row); pixels whose centres are inside are set.
-            values: class value of each polygon; later ones win.
+            edits: returns, for the rows from the first argument up to the second, batches of polygons in
+                pixel coordinates (col, row) and their class values; pixels whose centres are inside are set,
+                and later polygons win. Called once for each part of the raster.
         """
-        if self._classes_path is not None and len(geometries):
-            self._edits.append((np.asarray(geometries, object), np.asarray(values, self._dtype)))
+        self._edits = edits
 
     def finish(self, record: RunRecord) -> None:
         """Apply the edits and copy into COGs with the record.
@@ -129,7 +131,7 @@ class ClassRasterSink:
             raise OutputError(f"only {self._next_row} of {self._grid.height} rows were written")
         if self._pending:
             self._flush(sum(len(strip.classes) for strip in self._pending))
-        if self._edits and self._classes is not None and self._classes_path is not None:
+        if self._edits is not None and self._classes is not None and self._classes_path is not None:
             with writing(self._classes_path):
                 _apply(self._classes, self._edits)
         self._publish(self._classes, self._classes_path, record, _CLASS_OPTIONS)
@@ -205,26 +207,24 @@ class ClassRasterSink:
             check_cog(target)
 
 
-def _apply(dataset: Any, edits: Sequence[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]]) -> None:
+def _apply(dataset: Any, edits: Edits) -> None:
     """Burn polygons into a class raster, some rows at a time, in the order given."""
-    geometries = np.concatenate([geometry for geometry, _ in edits])
-    values = np.concatenate([value for _, value in edits])
-    tree = shapely.STRtree(geometries)
     width, height = dataset.width, dataset.height
     step = max(BLOCK, _EDIT_PIXELS // width // BLOCK * BLOCK)
     for row in range(0, height, step):
         rows = min(step, height - row)
-        hit = np.sort(tree.query(shapely.box(0, row, width, row + rows)))
-        if not hit.size:
-            continue
         window = RasterWindow(0, row, width, rows)
-        block = dataset.read(1, window=window)
-        rasterio.features.rasterize(
-            zip(geometries[hit], values[hit].tolist(), strict=True),
-            out=block,
-            transform=Affine.translation(0, row),
-        )
-        dataset.write(block, 1, window=window)
+        block = None
+        for geometries, values in edits(row, row + rows):
+            if block is None:
+                block = dataset.read(1, window=window)
+            rasterio.features.rasterize(
+                zip(geometries, values.tolist(), strict=True),
+                out=block,
+                transform=Affine.translation(0, row),
+            )
+        if block is not None:
+            dataset.write(block, 1, window=window)
 
 
 def _close(dataset: Any) -> None:

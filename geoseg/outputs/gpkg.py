@@ -72,6 +72,7 @@ class GeoPackageSink(StagedSink):
     suffixes = (".gpkg",)
     index: ClassVar[bool] = True
     self_contained: ClassVar[bool] = True
+    holds_large: ClassVar[bool] = True
 
     def publish(self, staged: Path, record: RunRecord) -> None:
         """Add descriptions, styles, tables and the record to the staged file and rename it to the target."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from pyogrio import raw
 
+from geoseg.errors import OutputError
 from geoseg.features import Features
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
@@ -30,6 +31,9 @@ class StagedSink(ABC):
     """Whether the staged layers need a spatial index."""
     self_contained: ClassVar[bool] = False
     """Whether one file of the format holds all layers, `scene` included."""
+
+    holds_large: ClassVar[bool] = False
+    """Whether polygons of millions of corners can be published."""
 
     def __init__(
         self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles
@@ -89,6 +93,11 @@ class StagedSink(ABC):
         with writing(self.path):
             for table in self._tables.values():
                 table.close()
+                if table.large and not self.holds_large:
+                    raise OutputError(
+                        f"{self.path}: {table.large} of the polygons have too many corners for this format; "
+                        "write a GeoPackage (.gpkg), smooth the map, or choose a smaller part"
+                    )
             self.scene = Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs)
             scene = Table(self._staged, self.scene, index=self.index)
             scene.add(footprint)

@@ -19,6 +19,7 @@ from pyogrio import raw
 
 from geoseg.errors import OutputError
 from geoseg.features import Column, Features
+from geoseg.outputs.large import write_large
 from geoseg.outputs.layer import Layer
 
 BUFFER_BYTES = 48 * 2**20
@@ -40,6 +41,8 @@ class Table:
         self._created = False
         self._placed = 0
         self.rows = 0
+        self.large = 0
+        """Rows whose polygons are too large for an object."""
 
     def add(self, features: Features) -> None:
         """Append a batch.
@@ -56,7 +59,11 @@ class Table:
         self._bytes += sum(map(len, wkb))
         self._buffered += len(wkb)
         self._placed += int(np.count_nonzero(~shapely.is_empty(features.geometry)))
-        if self._bytes >= BUFFER_BYTES or self._buffered >= BUFFER_ROWS:
+        if features.large is not None:
+            self._flush()
+            write_large(self._path, self._layer.name, features.large)
+            self.large += 1
+        elif self._bytes >= BUFFER_BYTES or self._buffered >= BUFFER_ROWS:
             self._flush()
 
     def close(self) -> None:

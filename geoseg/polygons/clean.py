@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from pyproj import CRS, Transformer
 from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
+from geoseg.polygons.edits import Edits
 from geoseg.polygons.outlines import Outlines, Polygons, noded, polygons
 from geoseg.polygons.regions import Regions
 
@@ -48,30 +49,6 @@ class Cleaning:
                 "minimum area, hole filling, simplification and reprojection need a CRS, and the raster has "
                 "none; omit these options, or assign a CRS to the raster"
             )
-
-
-class Edits:
-    """Changes made by cleaning, to be applied to the class raster.
-
-    Outlines are stored as integers; `geometries` builds their polygons.
-    """
-
-    def __init__(self) -> None:
-        """Start without edits."""
-        self._outlines: list[Outlines] = []
-        self.values: list[Ints] = []
-        """New class of the pixels of each polygon, batch by batch."""
-
-    @property
-    def geometries(self) -> Iterator[Polygons]:
-        """Yield polygons in pixel coordinates (column, row), batch by batch; later polygons win."""
-        return (polygons(outlines) for outlines in self._outlines)
-
-    def add(self, outlines: Outlines, values: Ints) -> None:
-        """Append a batch."""
-        if len(outlines):
-            self._outlines.append(outlines)
-            self.values.append(values)
 
 
 REGION = "region"

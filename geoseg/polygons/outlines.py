@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from geoseg.polygons.trace import Ints, Rings
+from geoseg.polygons.segments import Ints, Rings, ramp, spans, walk_rings
 
 Polygons = NDArray[np.object_]
+
+MOST_AT_ONCE = 2**18
+"""Segments of rings from which outlines are made at once, at about 300 bytes a segment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Outlines:
 
     def take(self, index: Ints) -> Outlines:
         """Return the outlines at positions."""
-        rings, regions = _spans(self.regions, index)
+        rings, regions = spans(self.regions, index)
         return Outlines(**self._corners(rings), regions=regions)
 
     def as_regions(self, rings: Ints) -> Outlines:
@@ -60,7 +63,7 @@ class Outlines:
 
     def _corners(self, rings: Ints) -> dict[str, NDArray[np.signedinteger]]:
         """Return the corners of some rings and their offsets."""
-        corners, offsets = _spans(self.rings, rings)
+        corners, offsets = spans(self.rings, rings)
         return {"cols": self.cols[corners], "rows": self.rows[corners], "rings": offsets}
 
 
@@ -94,8 +97,10 @@ def outline(rings: Rings, regions: Ints) -> Outlines:
     """
     if len(regions) == 0:
         return join([])
-    cols = np.stack((rings.froms, rings.tos), axis=1).ravel()
-    rows = np.repeat(rings.rows, 2)
+    if len(rings.rows) > MOST_AT_ONCE and len(rings.regions) > 1:
+        return _outline_in_parts(rings, regions)
+    cols = np.stack((rings.froms, rings.tos), axis=1).ravel().astype(np.int64, copy=False)
+    rows = np.repeat(rings.rows, 2).astype(np.int64, copy=False)
     keys = rows * (int(cols.max()) + 1) + cols
     order, offsets, owner = _cut_at_touches(keys, 2 * rings.offsets, rings.regions)
     cols, rows, keys = cols[order], rows[order], keys[order]
@@ -103,12 +108,11 @@ def outline(rings: Rings, regions: Ints) -> Outlines:
     starts, lengths = offsets[:-1], np.diff(offsets)
     least = np.minimum.reduceat(keys, starts)
     shifts = np.flatnonzero(keys == np.repeat(least, lengths)) - starts
-    by_name = np.argsort(regions)
-    position = by_name[np.searchsorted(regions[by_name], owner)]
+    position = _positions(owner, regions)
     # A hole lies below the top row of its shell, so the least corner of all is the shell's.
     order = np.lexsort((least, position))
     starts, lengths, shifts = starts[order], lengths[order], shifts[order]
-    steps = _ramp(lengths) + np.repeat(shifts, lengths)
+    steps = ramp(lengths) + np.repeat(shifts, lengths)
     steps -= np.where(steps >= np.repeat(lengths, lengths), np.repeat(lengths, lengths), 0)
     source = np.repeat(starts, lengths) + steps
     return Outlines(
@@ -117,6 +121,54 @@ def outline(rings: Rings, regions: Ints) -> Outlines:
         rings=np.append(0, np.cumsum(lengths)),
         regions=np.searchsorted(position[order], np.arange(len(regions) + 1)),
     )
+
+
+def loops(rings: Rings) -> tuple[Outlines, Ints]:
+    """Return the outline of each loop of rings, a part of the rings at a time, and the region of each loop.
+
+    Rings that touch themselves are split into several loops.
+    """
+    parts, owners = [], []
+    sizes = np.diff(rings.offsets)
+    begin = 0
+    while begin < len(sizes):
+        most = rings.offsets[begin] + MOST_AT_ONCE
+        end = max(begin + 1, int(np.searchsorted(rings.offsets, most, side="right")) - 1)
+        cut = slice(int(rings.offsets[begin]), int(rings.offsets[end]))
+        number = np.arange(end - begin)
+        part = Rings(
+            regions=number,
+            offsets=rings.offsets[begin : end + 1] - cut.start,
+            rows=rings.rows[cut],
+            froms=rings.froms[cut],
+            tos=rings.tos[cut],
+        )
+        own = outline(part, number)
+        owners.append(rings.regions[begin:end][own.owners])
+        parts.append(own)
+        begin = end
+    whole = join(parts)
+    return replace(whole, regions=np.arange(len(whole.rings))), np.concatenate(owners)
+
+
+def reading_order(outlines: Outlines, position: Ints) -> Ints:
+    """Return the order of loops by position of their region, then by first corner."""
+    first = outlines.rings[:-1]
+    return np.lexsort((outlines.cols[first], outlines.rows[first], position))
+
+
+def _outline_in_parts(rings: Rings, regions: Ints) -> Outlines:
+    """Make outlines with less memory than at once."""
+    parts, owner = loops(rings)
+    position = _positions(owner, regions)
+    order = reading_order(parts, position)
+    return replace(parts.take(order), regions=np.searchsorted(position[order], np.arange(len(regions) + 1)))
+
+
+def _positions(owner: Ints, regions: Ints) -> Ints:
+    """Return the position of each owner in `regions`."""
+    by_name = np.argsort(regions)
+    return by_name[np.searchsorted(regions[by_name], owner)]
 
 
 def noded(outlines: Outlines) -> Outlines:
@@ -142,7 +194,7 @@ def noded(outlines: Outlines) -> Outlines:
         between[along] = np.searchsorted(lines[on_row], last, side="left") - low[along]
 
     edge = np.repeat(np.arange(len(cols)), between + 1)
-    step = _ramp(between + 1)
+    step = ramp(between + 1)
     new_cols, new_rows = cols[edge], rows[edge]
     forwards = (ends > moving)[edge]
     nth = low[edge] + np.where(forwards, step - 1, between[edge] - step)
@@ -164,10 +216,28 @@ def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
         outlines: of regions.
         transform: from (column, row) to coordinates; None: coordinates are columns and rows.
     """
+    coordinates, offsets = closed_rings(outlines, transform)
+    return np.asarray(
+        shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON,
+            coordinates,
+            (offsets, outlines.regions),
+        ),
+        object,
+    )
+
+
+def closed_rings(outlines: Outlines, transform: Affine | None = None) -> tuple[NDArray[np.float64], Ints]:
+    """Return coordinates (n, 2) of rings whose first corner is repeated, and the offsets of the rings.
+
+    Args:
+        outlines: of regions.
+        transform: from (column, row) to coordinates; None: coordinates are columns and rows.
+    """
     a, b, c, d, e, f = (transform or Affine.identity())[:6]
     starts, lengths = outlines.rings[:-1], np.diff(outlines.rings)
     closed = lengths + 1
-    steps, last = _ramp(closed), np.repeat(lengths, closed)
+    steps, last = ramp(closed), np.repeat(lengths, closed)
     # With the region on the right, rows downwards, shells run clockwise on a map whose north is up.
     steps = last - steps if a * e - b * d < 0 else steps
     source = np.repeat(starts, closed) + np.where(steps == last, 0, steps)
@@ -175,26 +245,7 @@ def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
     coordinates = np.empty((len(source), 2))
     coordinates[:, 0] = a * cols + b * rows + c
     coordinates[:, 1] = d * cols + e * rows + f
-    return np.asarray(
-        shapely.from_ragged_array(
-            shapely.GeometryType.POLYGON,
-            coordinates,
-            (np.append(0, np.cumsum(closed)), outlines.regions),
-        ),
-        object,
-    )
-
-
-def _spans(offsets: Ints, index: Ints) -> tuple[Ints, Ints]:
-    """Return the members of some groups given by offsets, and the offsets of these groups."""
-    lengths = np.diff(offsets)[index]
-    return np.repeat(offsets[:-1][index], lengths) + _ramp(lengths), np.append(0, np.cumsum(lengths))
-
-
-def _ramp(lengths: Ints) -> Ints:
-    """Return 0, 1, … n - 1 for each n, concatenated."""
-    ends = np.cumsum(lengths)
-    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    return coordinates, np.append(0, np.cumsum(closed))
 
 
 def _cut_at_touches(keys: Ints, offsets: Ints, owner: Ints) -> tuple[Ints, Ints, Ints]:
@@ -217,44 +268,45 @@ def _cut_at_touches(keys: Ints, offsets: Ints, owner: Ints) -> tuple[Ints, Ints,
         return np.arange(len(keys)), offsets, owner
     whole = np.ones(len(owner), np.bool_)
     whole[touching] = False
-    corners, _ = _spans(offsets, np.flatnonzero(whole))
-    cut: list[int] = []
-    lengths: list[int] = []
-    owners: list[int] = []
-    for ring in touching.tolist():
-        start, stop = int(offsets[ring]), int(offsets[ring + 1])
-        loops = _loops(keys[start:stop].tolist(), start)
-        for loop in loops:
-            cut.extend(loop)
-        lengths.extend(map(len, loops))
-        owners.extend([int(owner[ring])] * len(loops))
+    corners, _ = spans(offsets, np.flatnonzero(whole))
+    own, starts = spans(offsets, touching)
+    cut, lengths, first = _loops(ring_of[own] * span + (keys[own] - low), starts)
     return (
-        np.concatenate((corners, np.array(cut, np.int64))),
-        np.append(0, np.cumsum(np.concatenate((np.diff(offsets)[whole], np.array(lengths, np.int64))))),
-        np.concatenate((owner[whole], np.array(owners, np.int64))),
+        np.concatenate((corners, own[cut])),
+        np.append(0, np.cumsum(np.concatenate((np.diff(offsets)[whole], lengths)))),
+        np.concatenate((owner[whole], owner[ring_of[own[first]]])),
     )
 
 
-def _loops(corners: list[int], start: int) -> list[list[int]]:
-    """Split a closed walk at the corners that it visits more than once.
+def _loops(corners: Ints, offsets: Ints) -> tuple[Ints, Ints, Ints]:
+    """Split rings at all corners that they visit twice.
+
+    A ring touches itself only on its outer side and never crosses itself, so the loops do not depend on the
+    order of the cuts: at each touch, the two ways on are exchanged.
 
     Args:
-        corners: the walk.
-        start: added to the positions in the result.
+        corners: a number for each corner, other ones in each ring; at most two corners are equal.
+        offsets: of the rings, each of which visits a corner twice.
+
+    Returns:
+        Positions of the corners, loop after loop; length of each loop; position of its first corner.
     """
-    loops: list[list[int]] = []
-    path: list[int] = []
-    place: dict[int, int] = {}
-    for position, corner in enumerate(corners):
-        if corner in place:
-            begin = place[corner]
-            loop = path[begin:]
-            loops.append(loop)
-            for visited in loop[1:]:
-                del place[corners[visited - start]]
-            del path[begin:]
-        else:
-            place[corner] = len(path)
-        path.append(position + start)
-    loops.append(path)
-    return loops
+    order = np.argsort(corners, kind="stable")
+    pairs = np.flatnonzero(corners[order[1:]] == corners[order[:-1]])
+    visits = np.concatenate((order[pairs], order[pairs + 1]))
+    others = np.concatenate((order[pairs + 1], order[pairs]))
+    at = np.argsort(visits)
+    visits, others = visits[at], others[at]
+    ring = np.searchsorted(offsets, visits, side="right") - 1
+    starts, sizes = offsets[ring], np.diff(offsets)[ring]
+    # The way from each visit leads to the next one of its ring, and back from the last to the first.
+    last = np.append(ring[1:] != ring[:-1], True)
+    following = np.arange(1, len(visits) + 1)
+    following[last] = np.flatnonzero(np.append(True, last[:-1]))
+    ways = visits[following] - visits + np.where(last, sizes, 0)
+    walk, loops = walk_rings(np.searchsorted(visits, others)[following])
+    steps = ramp(ways[walk]) + np.repeat((visits - starts)[walk], ways[walk])
+    sizes = np.repeat(sizes[walk], ways[walk])
+    steps -= np.where(steps >= sizes, sizes, 0)
+    lengths = np.add.reduceat(ways[walk], loops[:-1])
+    return steps + np.repeat(starts[walk], ways[walk]), lengths, visits[walk[loops[:-1]]]

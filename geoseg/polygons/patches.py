@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoseg.grid import Grid
 from geoseg.pixels import Strip, nodata_class
-from geoseg.polygons.clean import Edits
+from geoseg.polygons.edits import Edits
 from geoseg.polygons.regions import Regions, RegionTable, Runs, join_regions
 
 Ints = NDArray[np.int64]
@@ -48,7 +48,7 @@ class PatchFilter:
         Args:
             strip: of the map.
             runs: its runs.
-            closed: regions that ended above its last row, with outlines.
+            closed: regions that ended above its last row; those below the least area with outlines.
         """
         inside = (strip.classes != 0) & (strip.classes != nodata_class(strip.classes.dtype))
         same = Strip(row=strip.row, classes=inside.astype(np.uint8), scores=np.zeros_like(strip.scores))
@@ -59,6 +59,11 @@ class PatchFilter:
             renamed = np.searchsorted(patch_runs.renamed_from, self._patches)
             self._patches = patch_runs.renamed_to[renamed]
         return self._release(closed, ended)
+
+    @property
+    def held(self) -> int:
+        """Number of regions whose patch is not complete."""
+        return len(self._small)
 
     def finish(self, closed: Regions) -> Regions:
         """End below the last row and return the regions to keep, of those complete now and of those held."""

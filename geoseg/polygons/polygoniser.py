@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
+from geoseg.errors import SceneError
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Classes, Strip, nodata_class
-from geoseg.polygons.clean import Cleaning, Edits, Reclassify, drop, fill, place, reclassified, to_features
+from geoseg.polygons.clean import Cleaning, Reclassify, drop, fill, place, reclassified, to_features
+from geoseg.polygons.edits import Edits, NoEdits
+from geoseg.polygons.large import POINT_BYTES, large_polygon
+from geoseg.polygons.limits import Storage
 from geoseg.polygons.outlines import outline
 from geoseg.polygons.regions import Regions, RegionTable, join_regions
 from geoseg.polygons.trace import Tracer
@@ -20,17 +25,27 @@ from geoseg.polygons.trace import Tracer
 if TYPE_CHECKING:
     from geoseg.polygons.patches import PatchFilter
 
+BATCH = 2**15
+"""Polygons of a batch, if cleaning held all of them."""
+
+MANY = "map a smaller part (--bbox, --aoi), or allow more memory (--max-memory)"
+
 
 class Polygoniser:
     """Turns strips of classes into features; 0 and nodata have no polygons.
 
-    It holds only open regions and the edits (8 bytes a corner of what was dropped or filled), unless filling
-    or simplification needs all regions at the same time. Then it holds their outlines (about 100 bytes for a
-    small region) and, for filling, 16 bytes for each patch of nodata until `finish`.
+    Memory does not depend on the height of the map or the number of polygons: outlines of open regions and
+    edits go to disk where they are many. Filling and simplification need all regions at the same time and
+    refuse more than `Limits.held`.
     """
 
     def __init__(
-        self, grid: Grid, cleaning: Cleaning, labels: Mapping[int, str], reclassify: Reclassify | None = None
+        self,
+        grid: Grid,
+        cleaning: Cleaning,
+        labels: Mapping[int, str],
+        reclassify: Reclassify | None = None,
+        storage: Storage | None = None,
     ) -> None:
         """Start above the first row of a grid.
 
@@ -39,21 +54,25 @@ class Polygoniser:
             cleaning: minimum areas, filling, simplification.
             labels: name of each class.
             reclassify: changes the class of regions or drops them; features then have a column `REGION`.
+            storage: of outlines and edits; None: in memory up to the default limits.
 
         Raises:
             UsageError: the cleaning needs a CRS and the grid has none.
         """
         cleaning.check(grid)
+        storage = storage or Storage()
         self._grid = grid
         self._cleaning = cleaning
         self._labels = labels
         self._reclassify = reclassify
+        self._limits = storage.limits
         self._table = RegionTable(grid)
-        self._tracer = Tracer(grid.width)
+        self._tracer = Tracer(grid.width, storage.spill, self._limits.segments)
         self._held: list[Regions] = []
         self._nodata: list[NDArray[np.float64]] = []
         self._nodata_above = np.zeros(grid.width, np.bool_)
-        self.edits = Edits()
+        self._count = 0
+        self.edits = Edits(storage.spill, self._limits.edits) if storage.keep_edits else NoEdits()
         """Changes made by cleaning so far, in pixel coordinates."""
         self._patches: PatchFilter | None = None
         if cleaning.min_patch:
@@ -61,36 +80,108 @@ class Polygoniser:
 
             self._patches = PatchFilter(grid, cleaning.min_patch, self.edits)
 
-    def add(self, strip: Strip) -> Features:
-        """Add the next strip and return the features of regions that are complete.
+    def add(self, strip: Strip) -> Iterator[Features]:
+        """Add the next strip and yield the features of regions that are complete; consume all of them.
 
         Raises:
-            SceneError: a pixel has no area, because it lies outside of the domain of the CRS.
+            SceneError: a pixel has no area, because it lies outside of the domain of the CRS; or a polygon
+                has too many corners, or there are too many polygons for the cleaning.
+            OutputError: there is no space for a scratch file.
         """
-        runs, closed = self._table.add(strip)
-        self._tracer.add(strip.row, strip.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
-        if self._cleaning.fill_holes:
-            self._find_nodata(strip.row, strip.classes)
-        closed = self._outlined(closed)
-        return self._clean(closed if self._patches is None else self._patches.add(strip, runs, closed))
+        for part in _parts(strip, self._limits.runs):
+            runs, closed = self._table.add(part)
+            self._tracer.add(part.row, part.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
+            if self._cleaning.fill_holes:
+                self._find_nodata(part.row, part.classes)
+            if self._patches is not None:
+                closed = self._patches.add(part, runs, self._small_outlined(closed))
+                self._check_held(self._patches.held)
+            yield from self._complete(closed)
 
-    def finish(self) -> Features:
-        """End below the last row and return the features of all remaining regions."""
+    def finish(self) -> Iterator[Features]:
+        """End below the last row and yield the features of all remaining regions.
+
+        Raises:
+            SceneError: as in `add`.
+        """
         self._tracer.finish()
-        closed = self._outlined(self._table.finish())
-        features = self._clean(closed if self._patches is None else self._patches.finish(closed))
-        if not (self._cleaning.fill_holes or self._cleaning.simplify):
-            return features
-        regions = join_regions(self._held)
-        self._held = []
-        if self._cleaning.fill_holes:
-            nodata = np.concatenate([np.empty((0, 2)), *self._nodata])
-            regions = fill(regions, self._grid, self._cleaning.fill_holes, nodata, self.edits)
-        return self._features(regions)
+        closed = self._table.finish()
+        if self._patches is not None:
+            closed = self._patches.finish(self._small_outlined(closed))
+        yield from self._complete(closed)
+        if self._cleaning.fill_holes or self._cleaning.simplify:
+            regions = join_regions(self._held)
+            self._held = []
+            if self._cleaning.fill_holes:
+                nodata = np.concatenate([np.empty((0, 2)), *self._nodata])
+                regions = fill(regions, self._grid, self._cleaning.fill_holes, nodata, self.edits)
+            step = len(regions) if self._cleaning.simplify else BATCH
+            for begin in range(0, max(len(regions), 1), max(step, 1)):
+                yield self._features(regions.take(np.arange(begin, min(begin + step, len(regions)))))
+
+    def _complete(self, regions: Regions) -> Iterator[Features]:
+        """Yield the features of complete regions, some at a time; at least one batch."""
+        sizes = self._tracer.sizes(regions.ids)
+        if sizes is None:
+            yield self._clean(self._outlined(regions))
+            return
+        ends = np.append(0, np.cumsum(sizes))
+        begin = 0
+        while True:
+            most = ends[begin] + self._limits.segments // 2
+            end = max(begin + 1, int(np.searchsorted(ends, most, side="right")) - 1)
+            part = regions.take(np.arange(begin, min(end, len(regions))))
+            if end == begin + 1 and len(part) and sizes[begin] > self._limits.large:
+                yield self._large(part, 2 * int(sizes[begin]))
+            else:
+                yield self._clean(self._outlined(part))
+            begin = end
+            if begin >= len(regions):
+                return
 
     def _outlined(self, regions: Regions) -> Regions:
         """Return complete regions with their outlines."""
+        drawn = np.diff(regions.outlines.regions) > 0
+        if drawn.any():
+            found = self._outlined(regions.take(~drawn))
+            position = np.concatenate((np.flatnonzero(drawn), np.flatnonzero(~drawn)))
+            return join_regions([regions.take(drawn), found]).take(np.argsort(position))
         return replace(regions, outlines=outline(self._tracer.take(regions.ids), regions.ids))
+
+    def _small_outlined(self, regions: Regions) -> Regions:
+        """Return regions in their order; those below the smallest patch have outlines."""
+        small = regions.area_cm2 < self._cleaning.min_patch * 1e4
+        if not small.any():
+            return regions
+        position = np.concatenate((np.flatnonzero(small), np.flatnonzero(~small)))
+        outlined = self._outlined(regions.take(small))
+        return join_regions([outlined, regions.take(~small)]).take(np.argsort(position))
+
+    def _large(self, region: Regions, corners: int) -> Features:
+        """Return the feature of one region whose polygon is too large for an object.
+
+        Raises:
+            SceneError: cleaning needs the polygon as an object, or it is larger than a file may hold.
+        """
+        cleaning = self._cleaning
+        row, col = divmod(int(region.first[0]), self._grid.width)
+        what = f"the region that begins at row {row}, column {col} has an outline of {corners:,} corners"
+        many = f"{what}: the map is noise; smooth it"
+        if cleaning.fill_holes or cleaning.simplify or cleaning.dst_crs or self._reclassify is not None:
+            raise SceneError(
+                f"{many}, or omit --fill-holes, --simplify and --dst-crs, which cannot process it; or {MANY}"
+            )
+        if POINT_BYTES * corners > self._limits.polygon_bytes:
+            raise SceneError(
+                f"{many}; polygons of more than {self._limits.polygon_bytes / 1e6:,.0f} MB cannot be "
+                f"written; or {MANY}"
+            )
+        if len(drop(region, cleaning, NoEdits())) == 0:
+            raise SceneError(f"{many}, or choose a smaller minimum area; or {MANY}")
+        polygon = large_polygon(self._tracer.take(region.ids), self._grid.transform)
+        shapes = np.array([shapely.box(*polygon.bounds)], object)
+        features = to_features(region, shapes, self._grid, self._labels)
+        return replace(features, large=polygon)
 
     def _clean(self, regions: Regions) -> Features:
         """Drop regions and return the features of the others; hold them if cleaning needs all regions."""
@@ -99,8 +190,20 @@ class Polygoniser:
             regions = reclassified(regions, self._reclassify(regions), self.edits)
         if self._cleaning.fill_holes or self._cleaning.simplify:
             self._held.append(regions)
+            # A corner takes about a thirtieth of the memory of a small region.
+            self._count += len(regions) + len(regions.outlines.cols) // 32
+            self._check_held(self._count)
             regions = join_regions([])
         return self._features(regions)
+
+    def _check_held(self, count: int) -> None:
+        """Raise `SceneError` if more regions must be held than memory allows."""
+        if count > self._limits.held:
+            what = "touching small changes" if self._patches is not None else "--fill-holes and --simplify"
+            few = f"; cleaning cannot hold more than {self._limits.held:,} polygons at once"
+            raise SceneError(
+                f"{what}: too many polygons{few}; give a larger --min-area, omit the option, or {MANY}"
+            )
 
     def _features(self, regions: Regions) -> Features:
         """Return the features of cleaned regions."""
@@ -119,3 +222,20 @@ class Polygoniser:
         rows, cols = np.nonzero(begins)
         if len(rows):
             self._nodata.append(np.stack((cols + 0.5, rows + row + 0.5), axis=1))
+
+
+def _parts(strip: Strip, runs: int) -> Iterator[Strip]:
+    """Cut a strip into strips of at most so many runs, or of single rows."""
+    classes = strip.classes
+    changes = classes[:, 1:] != classes[:, :-1]
+    if len(classes) + np.count_nonzero(changes) <= runs:
+        yield strip
+        return
+    ends = np.append(0, np.cumsum(1 + np.count_nonzero(changes, axis=1)))
+    del changes
+    begin = 0
+    while begin < len(classes):
+        end = max(begin + 1, int(np.searchsorted(ends, ends[begin] + runs, side="right")) - 1)
+        part = slice(begin, end)
+        yield Strip(row=strip.row + begin, classes=classes[part], scores=strip.scores[part])
+        begin = end

@@ -10,67 +10,35 @@ At a vertex where only diagonal pixels agree, the outline stays with the same pi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from geoseg.files.scratch import Spill
 from geoseg.pixels import Classes, nodata_class
-
-Ints = NDArray[np.int64]
+from geoseg.polygons.segments import Ints, Rings, Segments, among, join_rings, walk_rings
+from geoseg.polygons.spilled import SpilledOutlines
 
 _NONE = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rings:
-    """Closed outlines, as horizontal segments in walking order."""
-
-    regions: Ints
-    """Region of each ring."""
-    offsets: Ints
-    """(rings + 1,) offsets of the segments of each ring."""
-    rows: Ints
-    """Vertex row of each segment."""
-    froms: Ints
-    """Vertex column where it starts."""
-    tos: Ints
-    """Vertex column where it ends."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Segments:
-    """Horizontal segments of open regions, by ascending name."""
-
-    names: Ints
-    rows: Ints
-    froms: Ints
-    tos: Ints
-    nexts: Ints
-    """Name of the next segment of the ring; -1: not yet known."""
-    regions: Ints
-
-    def take(self, index: NDArray[np.bool_]) -> _Segments:
-        """Return the segments that a mask selects."""
-        return _Segments(**{name: getattr(self, name)[index] for name in self.__slots__})
-
-    def join(self, other: _Segments) -> _Segments:
-        """Append segments with greater names."""
-        return _Segments(
-            **{name: np.concatenate((getattr(self, name), getattr(other, name))) for name in self.__slots__}
-        )
 
 
 class Tracer:
     """Traces the outlines of all regions of a map."""
 
-    def __init__(self, width: int) -> None:
-        """Start above the first row of a map of `width` columns."""
+    def __init__(self, width: int, spill: Spill, most: int = 2**19) -> None:
+        """Start above the first row.
+
+        Args:
+            width: columns of the map.
+            spill: for outlines that do not fit memory.
+            most: segments in memory from which on outlines are written to `spill`.
+        """
         self._width = width
+        self._least_most = self._most = most
+        self._spilled = SpilledOutlines(spill)
         self._above: Classes = np.zeros(width + 2, np.uint8)
-        self._segments = _Segments(**dict.fromkeys(_Segments.__slots__, _NONE))
+        self._segments = Segments(**dict.fromkeys(Segments.__slots__, _NONE))
         self._next_name = 0
         self._row = 0
         self._last: tuple[int, Callable[[Ints], Ints]] = (0, lambda positions: positions)
@@ -94,7 +62,13 @@ class Tracer:
             region_at: region of pixels given by (row - first row) * W + column; the row above is row -1.
             renamed_from: regions that have a new id, ascending.
             renamed_to: the new ids.
+
+        Raises:
+            OutputError: there is no space for a scratch file.
         """
+        if len(self._segments.names) > self._most:
+            self._segments = self._spilled.shorten(self._segments)
+            self._most = max(self._least_most, 2 * len(self._segments.names))
         height, width = classes.shape
         padded = np.zeros((height + 1, width + 2), classes.dtype)
         padded[0] = self._above
@@ -104,6 +78,7 @@ class Tracer:
         if len(renamed_from):
             at = np.searchsorted(renamed_from, self._segments.regions)
             self._segments = replace(self._segments, regions=renamed_to[at])
+            self._spilled.rename(renamed_from, renamed_to)
         above, below = padded[:-1, 1:-1], padded[1:, 1:-1]
         borders, cols = np.divmod(np.flatnonzero(above != below), width)
         top = self._edges(row, borders, cols, below[borders, cols], region_at, top=True)
@@ -127,7 +102,7 @@ class Tracer:
         region_at: Callable[[Ints], Ints],
         *,
         top: bool,
-    ) -> _Segments:
+    ) -> Segments:
         """Return the top or bottom edges at the row borders of a strip, joined to maximal segments.
 
         Args:
@@ -148,7 +123,7 @@ class Tracer:
         owner_row = border if top else border - 1
         names = self._next_name + np.arange(len(starts))
         self._next_name += len(starts)
-        return _Segments(
+        return Segments(
             names=names,
             rows=row + border,
             froms=first if top else first + lengths,
@@ -157,7 +132,7 @@ class Tracer:
             regions=region_at(owner_row * self._width + first) if len(starts) else _NONE,
         )
 
-    def _link(self, row: int, padded: Classes, top: _Segments, bottom: _Segments) -> None:
+    def _link(self, row: int, padded: Classes, top: Segments, bottom: Segments) -> None:
         """Link the segments of this strip at their corners.
 
         `padded[r, c]` is the pixel above-left of vertex (r, c) of the strip; its column 0 and its last one
@@ -245,55 +220,23 @@ class Tracer:
         still = is_upper & ~followed
         return column[still], name[still]
 
+    def sizes(self, regions: Ints) -> Ints | None:
+        """Return the number of segments of regions; None: all are in memory, and were never too many."""
+        return self._spilled.sizes(self._segments, regions) if self._spilled.used else None
+
     def take(self, regions: Ints) -> Rings:
         """Remove the rings of closed regions, whose links are all known, and return them."""
-        chosen = _among(self._segments.regions, regions)
+        chosen = among(self._segments.regions, regions)
         done = self._segments.take(chosen)
         self._segments = self._segments.take(~chosen)
-        order, offsets = _walk(np.searchsorted(done.names, done.nexts))
-        return Rings(
+        order, offsets = walk_rings(np.searchsorted(done.names, done.nexts))
+        rings = Rings(
             regions=done.regions[order][offsets[:-1]],
             offsets=offsets,
             rows=done.rows[order],
             froms=done.froms[order],
             tos=done.tos[order],
         )
-
-
-def _among(values: Ints, wanted: Ints) -> NDArray[np.bool_]:
-    """Return whether each value is one of `wanted`."""
-    if len(wanted) == 0:
-        return np.zeros(len(values), np.bool_)
-    ascending = np.sort(wanted)
-    at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
-    return np.asarray(ascending[at] == values)
-
-
-def _walk(nexts: Ints) -> tuple[Ints, Ints]:
-    """Return positions in walking order, ring after ring, and the offsets of the rings.
-
-    Following pointers one by one is slow in Python, so compiled graph searches are used: rings are the strong
-    components of the graph position → next; opened and chained, they are one path.
-    """
-    count = len(nexts)
-    if count == 0:
-        return _NONE, np.zeros(1, np.int64)
-    rings, ring_of = connected_components(_pointers(nexts), directed=True, connection="strong")
-    leaders = np.empty(rings, np.int64)
-    leaders[ring_of[::-1]] = np.arange(count - 1, -1, -1)
-    leaders.sort()
-    before = np.empty(count, np.int64)
-    before[nexts] = np.arange(count)
-    tails = before[leaders]
-    path = nexts.copy()
-    path[tails] = np.append(leaders[1:], tails[-1])
-    order = breadth_first_order(_pointers(path), leaders[0], return_predecessors=False).astype(np.int64)
-    leads = np.zeros(count, np.bool_)
-    leads[leaders] = True
-    return order, np.append(np.flatnonzero(leads[order]), count)
-
-
-def _pointers(nexts: Ints) -> csr_array:
-    """Return the graph with one edge from each position to the next."""
-    count = len(nexts)
-    return csr_array((np.ones(count), nexts, np.arange(count + 1)), shape=(count, count))
+        if not self._spilled.used:
+            return rings
+        return join_rings([self._spilled.whole(rings), *self._spilled.take(regions)])

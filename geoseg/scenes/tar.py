@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import bz2
 import gzip
 import lzma
@@ -11,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import OutputError, SceneReadError
+from geoseg.files.scratch import scratch_folder, scratching_besides_reading
 
 NAME = 99
 """Greatest length of a member's name in its header; GDAL does not read longer names."""
@@ -140,8 +141,11 @@ def long_members(path: Path, members: Sequence[tarfile.TarInfo]) -> dict[str, st
         link = folder / name
         try:
             if not link.is_symlink():
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(path.resolve())
+                with scratching_besides_reading(folder):
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.symlink_to(path.resolve())
+        except OutputError:
+            raise
         except OSError as error:
             raise SceneReadError(f"{path}: {name} cannot be linked ({error}); unpack the archive") from error
         inner = str(link) if plain else f"/vsigzip/{link}"
@@ -165,12 +169,12 @@ def _is_plain(path: Path) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _links(path: Path) -> Path:
+def _links(path: Path) -> Path:  # noqa: ARG001 - one folder for each archive
     """Return a folder for links to an archive, which have the names of its members for messages."""
-    folder = TemporaryDirectory(prefix=f"geoseg-{path.name[:20]}-")
-    _FOLDERS.append(folder)
-    return Path(folder.name)
+    return _FOLDERS.enter_context(scratch_folder())
 
 
-_FOLDERS: list[TemporaryDirectory[str]] = []
+_FOLDERS = ExitStack()
 """Folders of links until the program ends, because scenes may open their files again."""
+
+atexit.register(_FOLDERS.close)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import rasterio
 from pydantic import JsonValue
@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from geoseg.errors import SceneReadError
 from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.inputs import opened
+from geoseg.files.scratch import scratch_folder, scratching_besides_reading
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.subdatasets import spelled, subdataset_of
 
@@ -53,13 +54,12 @@ class ZarrV3(Raster):
         if part is None:
             raise SceneReadError(f"{path} does not name an array of a Zarr store")
         # The constructor of Raster reads through the links, so the folder must exist first.
-        self._scratch = TemporaryDirectory(prefix="geoseg-zarr-")
-        try:
-            described = _translate(Path(part.file), part.variable, Path(self._scratch.name))
-            super().__init__(spelled("zarr", self._scratch.name, part.variable))
-        except BaseException:
-            self._scratch.cleanup()
-            raise
+        with ExitStack() as stack:
+            folder = stack.enter_context(scratch_folder())
+            with scratching_besides_reading(folder):
+                described = _translate(Path(part.file), part.variable, folder)
+            super().__init__(spelled("zarr", str(folder), part.variable))
+            self._scratch = stack.pop_all()
         self.path = path
         opened(part.file)
         fill = _fill(described)
@@ -68,7 +68,7 @@ class ZarrV3(Raster):
     def close(self) -> None:
         """Close the array and remove the scratch folder."""
         super().close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
 
 def _translate(store: Path, variable: str, target: Path) -> Table:

@@ -16,13 +16,17 @@ from rasterio.windows import Window as RasterioWindow
 import geoseg
 from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
+from geoseg.engine.plan import PROCESS_MIB, polygon_limits
+from geoseg.engine.recipe import Extras
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.features import Features
 from geoseg.files.inputs import reading_inputs
+from geoseg.files.scratch import Spill
 from geoseg.messages import collected, collecting, warn
 from geoseg.outputs import OutputFiles, open_vector
 from geoseg.outputs.cog import unreferenced
 from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.polygons import Storage
 from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
 from geoseg.scenes.class_map import open_class_map
 from geoseg.scenes.datasets import open_dataset
@@ -38,6 +42,9 @@ LOG = logging.getLogger(__name__)
 
 ROWS = 512
 """Rows of a strip."""
+
+ROW_BYTES = 8
+"""Bytes of a pixel of a strip, with its copies."""
 
 
 @reading_inputs()
@@ -80,7 +87,18 @@ def vectorize(
             crs=crs,
             beside=beside,
         )
-        writer = MapWriter(grid, named, cleaning, vector, describe=_without_scores)
+        writer = MapWriter(
+            grid,
+            named,
+            cleaning,
+            vector,
+            extras=Extras(describe=_without_scores),
+            storage=Storage(
+                spill=stack.enter_context(Spill(run.output.resolve().parent)),
+                limits=polygon_limits(run.max_memory, PROCESS_MIB + ROWS * grid.width * ROW_BYTES // 2**20),
+                keep_edits=False,
+            ),
+        )
         for strip in _strips(dataset, mask):
             writer.add(strip)
             progress(strip.stop_row, grid.height, "rows")

@@ -40,7 +40,8 @@ class VectorizeRequest(Spec):
         ),
     ]
     run: Annotated[
-        RunSpec, Offer(only=("output", "overwrite", "dst_crs", "min_area", "fill_holes", "simplify"))
+        RunSpec,
+        Offer(only=("output", "overwrite", "dst_crs", "min_area", "fill_holes", "simplify", "max_memory")),
     ]
     classes: Annotated[
         tuple[Annotated[ClassEntry, BeforeValidator(text.class_entry)], ...],

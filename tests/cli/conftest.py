@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from geoseg.cli import main
+from geoseg.cli.startup import ENDING
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def geoseg(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[str, str]]]:
     """Run `geoseg ARGUMENTS`; returns stdout and stderr. The exit code is checked, 0 unless `code` says."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in ENDING}
 
     def run(*arguments: object, code: int = 0) -> tuple[str, str]:
         monkeypatch.setattr(sys, "argv", ["geoseg", *map(str, arguments)])
@@ -27,4 +28,5 @@ def geoseg(
         return out, err
 
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -138,9 +138,8 @@ def test_burnt_polygons_set_their_pixels_in_order(
     ):
         for strip in strips(pixels, [100, 500]):
             sink.write(strip)
-        sink.burn(np.array([ring], object), np.array([2]))
-        sink.burn(np.empty(0, object), np.empty(0, np.int64))
-        sink.burn(np.array([later], object), np.array([0]))
+        edits = [(np.array([ring], object), np.array([2])), (np.array([later], object), np.array([0]))]
+        sink.burn(lambda row, stop: edits if row < 530 and stop > 200 else [])
         sink.finish(record)
     expected = pixels[0].copy()
     hole = expected[250:400, 20:90].copy()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.polygons.outlines import Outlines, join, outline, polygons
-from geoseg.polygons.trace import Rings, _walk
+from geoseg.polygons.segments import Rings, walk_rings
 
 # A square with a hole, and a square alone, walked with the region on the right (rows downwards).
 SQUARES = Outlines(
@@ -22,8 +22,8 @@ SQUARES = Outlines(
 
 
 @given(st.integers(1, 40).flatmap(lambda count: st.permutations(range(count))))
-def test_walking_follows_every_pointer_once(nexts: list[int]) -> None:
-    order, offsets = _walk(np.array(nexts, np.int64))
+def testwalk_ringsing_follows_every_pointer_once(nexts: list[int]) -> None:
+    order, offsets = walk_rings(np.array(nexts, np.int64))
     assert sorted(order.tolist()) == list(range(len(nexts)))
     for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
         ring = order[start:stop].tolist()
@@ -31,8 +31,8 @@ def test_walking_follows_every_pointer_once(nexts: list[int]) -> None:
         assert ring[0] == min(ring)
 
 
-def test_walking_nothing() -> None:
-    order, offsets = _walk(np.empty(0, np.int64))
+def testwalk_ringsing_nothing() -> None:
+    order, offsets = walk_rings(np.empty(0, np.int64))
     assert (len(order), offsets.tolist()) == (0, [0])
 
 

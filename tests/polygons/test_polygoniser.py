@@ -50,10 +50,11 @@ def _map(
     polygoniser = Polygoniser(grid, cleaning or Cleaning(), LABELS)
     edges = [0, *sorted(cut for cut in set(cuts or []) if 0 < cut < len(classes)), len(classes)]
     batches = [
-        polygoniser.add(Strip(row=start, classes=classes[start:stop], scores=scores[start:stop]))
+        batch
         for start, stop in pairwise(edges)
+        for batch in polygoniser.add(Strip(row=start, classes=classes[start:stop], scores=scores[start:stop]))
     ]
-    batches.append(polygoniser.finish())
+    batches.extend(polygoniser.finish())
     return (
         Features(
             geometry=np.concatenate([batch.geometry for batch in batches]),
@@ -144,7 +145,7 @@ def _edited(edits: Edits) -> list[tuple[bytes, int]]:
     """Every edit in the order in which it is to be made."""
     return [
         (shapely.to_wkb(geometry), int(value))
-        for geometries, values in zip(edits.geometries, edits.values, strict=True)
+        for geometries, values in edits.batches()
         for geometry, value in zip(geometries, values, strict=True)
     ]
 
@@ -194,7 +195,7 @@ def test_cleaning_does_what_labelling_says(classes: Classes, least: int, most: i
     assert features.columns["area_m2"] == pytest.approx(features.columns["pixels"] * 100.08, rel=1e-4)
     # A class raster with the edits agrees, nodata included.
     edited = classes.copy()
-    for geometries, values in zip(edits.geometries, edits.values, strict=True):
+    for geometries, values in edits.batches():
         rasterize(zip(geometries, values.tolist(), strict=True), out=edited, transform=Affine.identity())
     assert np.array_equal(edited, expected)
 
@@ -261,7 +262,7 @@ def test_region_growing_keeps_what_holds_a_sure_pixel() -> None:
     scores = np.array([[140, 230, 0, 140, 150]], np.uint8)
     features, edits = _map(classes, scores=scores, cleaning=Cleaning(seed=0.8))
     assert features.columns["pixels"].tolist() == [2]
-    assert edits.values[0].tolist() == [0]
+    assert [values.tolist() for _, values in edits.batches()] == [[0]]
 
 
 def test_holes_are_filled_but_never_over_nodata_or_another_class() -> None:
@@ -299,7 +300,7 @@ def test_small_regions_stay_where_all_that_touches_is_large(
     pixels = shapely.transform(features.geometry, lambda xy: (xy - [500000, 5000000]) / [10, -10])
     found = Features(geometry=np.asarray(pixels, object), columns=features.columns)
     assert np.array_equal(_burn(classes.shape, found), expected)
-    assert sum(len(batch) for batch in edits.geometries) == _regions(mapped) - _regions(expected)
+    assert sum(len(batch) for batch, _ in edits.batches()) == _regions(mapped) - _regions(expected)
 
 
 def _regions(classes: NDArray[np.integer]) -> int:

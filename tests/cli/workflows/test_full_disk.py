@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -48,6 +49,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_raster(root / "wide.tif", bands.astype(np.uint16), descriptions=("green", "swir16"), nodata=0)
     noise = np.random.default_rng(0).integers(0, 4, (300, 400)).astype(np.uint8)
     write_raster(root / "classes.tif", noise)
+    mostly = (np.random.default_rng(1).random((700, 700)) < 0.65).astype(np.uint8)
+    write_raster(root / "noise.tif", mostly)
     return root
 
 
@@ -97,6 +100,52 @@ def test_scratch_files_beside_the_output(command: str, scenes: Path, tmp_path: P
         assert done.returncode == 6, (done.returncode, done.stderr)
         assert "scratch files cannot be written there" in done.stderr
         assert list(disk.iterdir()) == []
+
+
+NOISE = ("--max-memory", "64")
+"""Little memory: outlines of noise and edits go to disk."""
+
+MOMENTS = {
+    "vectorize noise": (("vectorize", "noise.tif", *NOISE), (150, 1000, 2500, 5000, 9000)),
+    "flood and its raster": (
+        ("flood", "after.tif", *SENSOR, "--method", "classical", "--raster", "a.cog", "--picture", "a.png"),
+        (30, 100, 200, 400),
+    ),
+    "flood in column bands": (COMMANDS["flood in column bands"], (200, 350, 500, 700)),
+    "change": (("change", "before.tif", "after.tif", *SENSOR, *BANDED), (200, 400, 700)),
+    "to FlatGeobuf": (("vectorize", "classes.tif", "fgb"), (900, 1300, 1600)),
+    "to GeoJSON": (("vectorize", "classes.tif", "geojson"), (900, 1300, 1600)),
+}
+"""Commands, and sizes of disks in KiB on which they do not fit."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", MOMENTS)
+def test_the_disk_is_full_at_any_moment(command: str, scenes: Path, tmp_path: Path) -> None:
+    """In processes of their own, which a signal would end; then on a disk that is large enough."""
+    words, sizes = MOMENTS[command]
+    suffix = words[-1] if words[-1] in {"fgb", "geojson"} else "gpkg"
+    codes = []
+    for kib in (*sizes, 100_000):
+        with small_disk(tmp_path / "disk", kib) as disk:
+            ends = {".tif": scenes, ".cog": disk, ".png": disk}
+            call = [str(ends[word[-4:]] / word) if word[-4:] in ends else word for word in words]
+            call = [word for word in call if word != suffix]
+            done = subprocess.run(
+                [sys.executable, "-m", "geoseg", *call, "-o", str(disk / f"map.{suffix}")],
+                check=False,
+                capture_output=True,
+                text=True,
+                env={**os.environ, "TMPDIR": str(disk)},
+            )
+            codes.append(done.returncode)
+            assert done.returncode in {0, 6}, (kib, done.returncode, done.stderr)
+            if done.returncode:
+                assert "Traceback" not in done.stderr
+                assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1
+                assert list(disk.iterdir()) == [], kib
+    assert codes[0] == 6
+    assert codes[-1] == 0
 
 
 @pytest.mark.parametrize("kib", [64, 160, 320, 640])

@@ -239,7 +239,9 @@ def test_outputs_that_are_whole_do_not_stay_where_a_later_one_fails(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_ended_from_outside(number: int, code: int, folder: Path, tmp_path: Path) -> None:
     """Nothing half written is left, and no traceback."""
     scene = _repeated(folder, tmp_path / "large.vrt", 40)
@@ -249,7 +251,7 @@ def test_ended_from_outside(number: int, code: int, folder: Path, tmp_path: Path
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # What runs in the background of a shell is started with SIGINT ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".*")) and time.monotonic() < deadline:

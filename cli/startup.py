@@ -1,0 +1,103 @@
+"""The start of the program, before its slow imports: signals and standard streams."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from geoseg.errors import OutputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a run; the exit code is 128 and their number."""
+
+
+class ReaderGoneError(Exception):
+    """The reader of stdout closed it. Not a BrokenPipeError, which click converts to exit code 1."""
+
+
+def begin() -> None:
+    """Prepare signals and standard streams."""
+    handle_signals(_leave)
+    _open_descriptors()
+    # Not where a test or a notebook has replaced them.
+    if sys.stdout is None or sys.stdout is sys.__stdout__:
+        sys.stdout = _text(1, sys.stdout, quiet=False)
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        sys.stderr = _text(2, sys.stderr, quiet=True)
+
+
+def handle_signals(handler: signal._HANDLER) -> None:
+    """Call `handler` for the signals that end a run, unless they are ignored (nohup, background jobs)."""
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
+    """Exit at once: nothing has been written, and an exception would be a traceback of an import."""
+    os._exit(128 + number)
+
+
+def _open_descriptors() -> None:
+    """Open closed standard descriptors, so that no file of the run gets their numbers.
+
+    Writing to a closed stdout then fails.
+    """
+    for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, flags)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+
+
+def _text(number: int, stream: TextIO | None, *, quiet: bool) -> TextIO:
+    """Return a text stream on a descriptor, encoded like the one it replaces."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Output(number, quiet=quiet)),
+        encoding=None if stream is None else stream.encoding,
+        errors="replace",
+        line_buffering=quiet or os.isatty(number),
+    )
+
+
+class _Output(io.FileIO):
+    """A descriptor that fails at most once; later writes are forgotten, so that the exit code stays."""
+
+    def __init__(self, number: int, *, quiet: bool) -> None:
+        """Write to a descriptor, which stays open.
+
+        Args:
+            number: of the descriptor.
+            quiet: whether failures are ignored.
+        """
+        super().__init__(number, "wb", closefd=False)
+        self._lost = False
+        self._quiet = quiet
+
+    def write(self, data: Buffer, /) -> int:
+        """Write bytes.
+
+        Raises:
+            ReaderGoneError: the reader closed the stream.
+            OutputError: the stream is closed, or its disk is full.
+        """
+        if not self._lost:
+            try:
+                return super().write(data)
+            except OSError as error:
+                self._lost = True
+                if not self._quiet:
+                    if isinstance(error, BrokenPipeError):
+                        raise ReaderGoneError from error
+                    raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
+        return memoryview(data).nbytes

@@ -1,0 +1,46 @@
+"""Write the geometry of a polygon of very many corners into a GeoPackage, piece by piece."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from geoseg.features import Large
+
+_ENVELOPE_BYTES = 40
+"""OGC 12-128r17 (GeoPackage 1.3), clause 2.1.3: magic, version, flags, srs_id and an envelope of x and y."""
+_MULTIPOLYGON_OF_ONE = b"\x01\x06\x00\x00\x00\x01\x00\x00\x00"
+
+
+def write_large(path: Path, layer: str, polygon: Large) -> None:
+    """Replace the geometry of the last row of a layer, which is the bounding box of the polygon.
+
+    Header, envelope and spatial index stay, since the bounding box is the same. SQLite holds the geometry
+    twice while it makes room for it.
+
+    Raises:
+        sqlite3.Error: the file cannot be written.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("BEGIN")
+        # Triggers of the spatial index call functions that only GDAL has.
+        triggers = file.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (layer,)
+        ).fetchall()
+        for name, _ in triggers:
+            file.execute(f'DROP TRIGGER "{name}"')
+        query = f'SELECT max(fid) FROM "{layer}"'  # noqa: S608 - own names
+        (row,) = file.execute(query).fetchone()
+        query = f'SELECT substr(geom, 1, {_ENVELOPE_BYTES}) FROM "{layer}" WHERE fid = ?'  # noqa: S608
+        (header,) = file.execute(query, (row,)).fetchone()
+        size = len(header) + len(_MULTIPOLYGON_OF_ONE) + polygon.nbytes
+        query = f'UPDATE "{layer}" SET geom = zeroblob(?) WHERE fid = ?'  # noqa: S608
+        file.execute(query, (size, row))
+        with file.blobopen(layer, "geom", row) as blob:
+            blob.write(header + _MULTIPOLYGON_OF_ONE)
+            for piece in polygon.wkb():
+                blob.write(piece)
+        for _, sql in triggers:
+            file.execute(sql)
+        file.execute("COMMIT")

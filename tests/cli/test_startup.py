@@ -1,0 +1,94 @@
+"""Signals and standard streams, from the first moment to the last, of a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals and streams")
+
+COMMAND = f"{sys.executable} -m geoseg"
+
+
+def _shell(line: str) -> tuple[int, str]:
+    """Run a line of shell; return the exit code and what was written, stdout and stderr together."""
+    done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "Exception ignored" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("--help >&-", 6, "standard output: cannot be written"),
+        ("--help > /dev/full", 6, "standard output: cannot be written: No space left"),
+        ("models --help > /dev/full", 6, "standard output: cannot be written"),
+        ("flood x.tif -o y.gpkg --print-config > /dev/full", 6, "standard output"),
+        ("--help 2>&- | grep -c geoseg > /dev/null; exit ${PIPESTATUS[0]}", 0, ""),
+        ("--help | true; exit ${PIPESTATUS[0]}", 141, ""),
+        ("info nosuch.tif 2> /dev/full", 3, ""),
+        ("info nosuch.tif <&- >&- 2>&-", 3, ""),
+        ("nosuch 2>&-", 2, ""),
+        ("info nosuch.tif 2>&1 | true; exit ${PIPESTATUS[0]}", 3, ""),
+    ],
+)
+def test_streams_that_take_nothing(line: str, code: int, told: str) -> None:
+    found, text = _shell(f"{COMMAND} {line}")
+    assert found == code, text
+    assert told in text
+
+
+def test_a_file_never_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    """Messages of C libraries go to descriptor 2, whatever it is."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\nfrom geoseg.cli import startup\nstartup.begin()\n"
+        f"file = open({str(tmp_path / 'a')!r}, 'w')\nos.write(2, b'libtiff says')\n"
+        "print('lost', file=sys.stderr)\nfile.close()\n"
+    )
+    assert _shell(f"{sys.executable} {program} <&- >&- 2>&-") == (0, "")
+    assert (tmp_path / "a").read_text() == ""
+
+
+ENDING = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), ENDING)
+def test_a_signal_while_libraries_are_imported(number: int, code: int) -> None:
+    program = (
+        "import builtins, os, sys\nreal = builtins.__import__\n"
+        "def slow(name, *rest):\n    if name == 'typer':\n"
+        f"        os.kill(os.getpid(), {number})\n    return real(name, *rest)\n"
+        "builtins.__import__ = slow\nfrom geoseg.cli import main\nsys.argv = ['geoseg', '--help']\nmain()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """Like nohup."""
+    program = (
+        "import os, signal\nfrom geoseg.cli import startup\nstartup.begin()\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\nprint('still here')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert (done.returncode, done.stdout) == (0, "still here\n")
