@@ -1,0 +1,104 @@
+"""`geoseg models list --encoders` and `models pull` of an encoder, from a mirror of the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from geoseg.cli import encoders as commands
+from geoseg.cli.encoders import address_of, encoders_text, pull_encoder
+
+from geoseg.bundles.encoder_files import stored_weights, weights_file
+from geoseg.errors import FetchError, ModelError
+from geoseg.spec import EncoderSpec
+from geoseg.spec.presets import encoders
+from tests.learn.train.conftest import geoseg
+from tests.messages import Messages, progress
+
+CONTENT = b"weights of an encoder" * 1000
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folder of a server that stands in for the hub; the user's folder of models is empty."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder)))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "models"))
+    try:
+        yield folder
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def described(content: bytes = CONTENT) -> EncoderSpec:
+    """Galileo-nano with the hash of other weights."""
+    nano = encoders()["galileo-nano"]
+    assert nano.weights is not None
+    sha256 = hashlib.sha256(content).hexdigest()
+    weights = nano.weights.model_copy(update={"sha256": sha256, "size": len(content)})
+    return nano.model_copy(update={"weights": weights})
+
+
+def publish(mirror: Path, content: bytes) -> None:
+    file = mirror / "nasaharvest" / "galileo" / "resolve" / "main" / "models" / "nano" / "encoder.pt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+
+
+def test_weights_are_fetched_with_their_licence(mirror: Path, messages: Messages) -> None:
+    publish(mirror, CONTENT)
+    path = pull_encoder(described(), progress)
+    assert path == stored_weights(described()) == weights_file(described(), "auto")
+    assert path.read_bytes() == CONTENT
+    assert [item.name for item in path.parent.iterdir()] == ["encoder.pt"]
+    assert any("licence of the weights: MIT" in text for text in messages.notes)
+    (mirror / "nasaharvest").rename(mirror / "gone")
+    assert pull_encoder(described(), progress) == path
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"x", b"y" * len(CONTENT)])
+def test_other_weights_are_not_stored(mirror: Path, content: bytes) -> None:
+    publish(mirror, content)
+    with pytest.raises((FetchError, ModelError)):
+        pull_encoder(described(), progress)
+    assert not stored_weights(described()).exists()
+
+
+def test_weights_without_a_known_hash_are_not_fetched(mirror: Path) -> None:
+    assert mirror.is_dir()
+    with pytest.raises(ModelError, match="SHA-256 of its weights is not known"):
+        pull_encoder(encoders()["galileo-tiny"], progress)
+    with pytest.raises(ModelError, match="models pull galileo-nano"):
+        weights_file(encoders()["galileo-nano"], "auto")
+
+
+def test_addresses_of_the_hub_and_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    assert address_of("hub:a/b/c/d.pt") == f"{commands.HUB}/a/b/resolve/main/c/d.pt"
+    assert address_of("https://example.org/x.pt") == "https://example.org/x.pt"
+
+
+def test_the_list_says_where_weights_are() -> None:
+    text = encoders_text()
+    for name, item in encoders().items():
+        (line,) = (line for line in text.splitlines() if line.split()[:1] == [name])
+        assert item.licence in line
+    listed = geoseg("models", "list", "--encoders", "--json")
+    assert {item["name"] for item in json.loads(listed.stdout)["encoders"]} == set(encoders())
