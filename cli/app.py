@@ -16,13 +16,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from geoseg import __version__
-from geoseg.errors import GeosegError, OutputError, RuntimeMissingError
+from geoseg.errors import GeosegError, OutputError, RuntimeMissingError, SceneReadError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
 from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
 from .command import add
 from .console import Verbosity
+from .library_messages import silence
 from .startup import ReaderGoneError, handle_signals
 
 INTERRUPTED = 130
@@ -69,6 +70,7 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line and exit with its exit code."""
+    silence()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # for terminals whose encoding lacks ² or –
             stream.reconfigure(errors="replace")
@@ -111,6 +113,12 @@ def _run(verbosity: Verbosity) -> int:
             return _internal(error, verbosity)
         text = f"the Python package {error.name} is missing; geoseg doctor lists all missing packages"
         return _print_error(error, text, RuntimeMissingError.exit_code, verbosity)
+    except OSError as error:
+        # Paths are probed before files are opened: a name may be too long, or its folder closed to the user.
+        if error.filename is None:
+            return _internal(error, verbosity)
+        text = f"{error.filename}: {error.strerror or error}; check the path"
+        return _print_error(error, text, SceneReadError.exit_code, verbosity)
     except Exception as error:
         usage = _usage_text(error)
         if usage is not None:

@@ -73,7 +73,7 @@ def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
         output,
         checkpoint=request.checkpoint,
         weights="fp16" if request.to == "onnx-fp16" else "fp32",
-        card=request.card.read_text(encoding="utf-8") if request.card is not None else "",
+        card=_text(request.card) if request.card is not None else "",
         overwrite=request.overwrite,
     )
     if reporting.as_json:
@@ -82,3 +82,17 @@ def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
     print_text(f"wrote {output}: {made.mib:.1f} MiB, scores within {made.parity:.1e} of torch")
     recorded = "" if isinstance(made.model, ClassifierSpec) else " --record"
     print_text(f"next: geoseg evaluate maps CONFIG --model {output}{recorded}")
+
+
+def _text(path: Path) -> str:
+    """Return the text of a card.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    from geoseg.files.doors import parsing
+    from geoseg.files.inputs import opened
+
+    opened(path)
+    with parsing(f"--card {path}"):
+        return path.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from geoseg import __version__
 from geoseg.errors import SceneReadError, UsageError
+from geoseg.files.doors import parsing
 from geoseg.spec.request import from_options, places, to_options
 from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
@@ -36,6 +37,12 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
         UsageError: the file cannot be read, is not a mapping, or has an unknown or repeated key.
         SceneReadError: it is a pipe or device, or beyond a limit.
     """
+    with parsing(f"--config {path}"):
+        return _read_config(path, known)
+
+
+def _read_config(path: Path, known: Collection[str]) -> ConfigFile:
+    """Read a YAML file of options; yaml may raise exceptions of its own."""
     try:
         node, table = parse_yaml(read_yaml_file(path), str(path))
     except SceneReadError:

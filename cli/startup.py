@@ -28,9 +28,9 @@ def begin() -> None:
     _open_descriptors()
     # Not where a test or a notebook has replaced them.
     if sys.stdout is None or sys.stdout is sys.__stdout__:
-        sys.stdout = _text(1, sys.stdout, quiet=False)
+        sys.stdout = text_stream(1, sys.stdout, quiet=False)
     if sys.stderr is None or sys.stderr is sys.__stderr__:
-        sys.stderr = _text(2, sys.stderr, quiet=True)
+        sys.stderr = text_stream(2, sys.stderr, quiet=True)
 
 
 def handle_signals(handler: signal._HANDLER) -> None:
@@ -60,7 +60,7 @@ def _open_descriptors() -> None:
                 os.close(null)
 
 
-def _text(number: int, stream: TextIO | None, *, quiet: bool) -> TextIO:
+def text_stream(number: int, stream: TextIO | None, *, quiet: bool) -> TextIO:
     """Return a text stream on a descriptor, encoded like the one it replaces."""
     return io.TextIOWrapper(
         io.BufferedWriter(_Output(number, quiet=quiet)),

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -135,14 +136,22 @@ class Grid:
 
     @cached_property
     def pixel_size_m(self) -> tuple[float, float]:
-        """Size of the centre pixel on the ground (row step, column step) in metres; NaN without a CRS."""
+        """Size of the centre pixel on the ground (row step, column step) in metres; NaN without a CRS.
+
+        Where the CRS is not defined at the centre, that of the first pixel at a corner or in the middle of a
+        side where it is; NaN where there is none.
+        """
         if self.crs is None:
             return math.nan, math.nan
-        row, col = self.height / 2, self.width / 2
-        lon, lat = self.lonlat(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
-        _, _, down = self._geod.inv(lon[0], lat[0], lon[1], lat[1])
-        _, _, right = self._geod.inv(lon[0], lat[0], lon[2], lat[2])
-        return float(down), float(right)
+        centre = self.height / 2, self.width / 2
+        ends = product((0, self.height / 2, self.height - 1), (0, self.width / 2, self.width - 1))
+        for row, col in (centre, *ends):
+            lon, lat = self.lonlat(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
+            if np.isfinite([lon, lat]).all():
+                _, _, down = self._geod.inv(lon[0], lat[0], lon[1], lat[1])
+                _, _, right = self._geod.inv(lon[0], lat[0], lon[2], lat[2])
+                return float(down), float(right)
+        return math.nan, math.nan
 
     def pixel_areas(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the geodesic area in m² of a pixel at each (row, col) position; NaN without a CRS.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from geoseg.bundles.external_data import check_external
 from geoseg.bundles.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.files.doors import loading
 from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
 from geoseg.spec.layouts import Axis, as_ordered
 
@@ -44,11 +44,12 @@ def check_spec(spec: AnyModel) -> list[Finding]:
             _warning(f"{spec.name}: states no training mean and std; value ranges of scenes are not checked")
         )
     try:
-        header = read_header(spec.weights)
-        _check_hash(spec)
-        check_external(spec)
-        _check_inputs(spec, header)
-        _check_run(spec)
+        with loading(spec.weights):
+            header = read_header(spec.weights)
+            _check_hash(spec)
+            check_external(spec)
+            _check_inputs(spec, header)
+            _check_run(spec)
     except ModelError as error:
         found.append(Finding(level="error", text=str(error)))
     return found
@@ -94,13 +95,12 @@ def _check_run(spec: AnyModel) -> None:
     """Run one tile or footprint of zeros and check the output."""
     try:
         import onnxruntime  # noqa: PLC0415 - optional and slow to import
-        from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
     except ImportError as error:
         raise RuntimeMissingError("onnxruntime is not installed: pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     batch = spec.fixed_batch or 1
-    try:
+    with loading(spec.weights, "onnxruntime cannot run the network"):
         session = onnxruntime.InferenceSession(spec.weights, options, providers=["CPUExecutionProvider"])
         halves = {port.name for port in session.get_inputs() if "float16" in port.type}
         output = spec.output_name or session.get_outputs()[0].name
@@ -109,10 +109,6 @@ def _check_run(spec: AnyModel) -> None:
             for name, shape in _shapes(spec, session.get_inputs()[0].name, batch).items()
         }
         (scores,) = session.run([output], feed)
-    except _errors(state) as error:
-        raise ModelError(
-            f"{spec.weights}: onnxruntime cannot run the network: {str(error).splitlines()[0]}"
-        ) from error
     if isinstance(spec, ClassifierSpec):
         _check_classes(spec, scores.shape, batch)
     else:
@@ -155,9 +151,3 @@ def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
             f"{len(spec.classes)} classes "
             f"(order of axes: {', '.join(spec.output_dim_order)})"
         )
-
-
-def _errors(state: ModuleType) -> tuple[type[Exception], ...]:
-    """Return the exceptions that onnxruntime defines; they share no base class but `Exception`."""
-    own = (item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
-    return (*own, RuntimeError, ValueError)

@@ -19,6 +19,7 @@ from geoseg.bundles.external_data import external_names, sha256_of
 from geoseg.bundles.mlm import NAME
 from geoseg.bundles.pulled import is_remote, weights_name
 from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 
@@ -81,10 +82,11 @@ def find_any(name_or_path: str) -> AnyModel:
     Raises:
         ModelError: there is none, it is invalid, or it has no description.
     """
-    path = Path(name_or_path)
-    if path.is_file() and path.suffix.lower() != ".json":
-        return _from_onnx(path)
-    return _from_description(description_of(name_or_path))
+    with loading(name_or_path):
+        path = Path(name_or_path)
+        if path.is_file() and path.suffix.lower() != ".json":
+            return _from_onnx(path)
+        return _from_description(description_of(name_or_path))
 
 
 def list_models() -> tuple[AnyModel, ...]:
@@ -93,7 +95,7 @@ def list_models() -> tuple[AnyModel, ...]:
     Raises:
         ModelError: a bundle is invalid.
     """
-    return tuple(_from_description(bundle / DESCRIPTION) for bundle in _installed())
+    return tuple(find_any(str(bundle)) for bundle in _installed())
 
 
 def model_names() -> tuple[str, ...]:

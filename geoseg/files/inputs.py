@@ -6,6 +6,7 @@ calls `input_at`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ from geoseg.files.bounded import check_regular
 _REMOTE = re.compile(r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs|mem|stdin)\w*(/|$)")
 _WITHIN = re.compile(r"/vsi[a-z0-9]+(_streaming)?/")
 """Prefix of the path of a file in an archive, or of a file that is read through a filter: `/vsizip/`."""
+
+MOST_COLONS = 12
+"""Colons of a name between which paths are looked for."""
 
 _ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
 
@@ -105,11 +109,21 @@ def local_files(name: str) -> list[str]:
         return [os.path.abspath(name)]
     if within := _WITHIN.match(name):
         return _archive(name[within.end() :])
-    # Subdatasets and connection strings: the parts that are files.
+    # Subdatasets and connection strings: the parts that are files. A quoted part is a path as it is.
     text = name.removeprefix("vrt://")
+    quoted = re.findall(r"\"([^\"]+)\"", text)
     parts = [part for part in re.split(r"[\"'?,]|(?<=[A-Za-z0-9_]):", text) if part and part != name]
+    parts += [*quoted, *_between_colons(text)]
     paths = (path for part in parts for path in local_files(part))
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path) or _is_dataset(Path(path))]
+
+
+def _between_colons(text: str) -> list[str]:
+    """Return the parts of a name between any two of its colons that are files: a path may hold colons."""
+    words = text.split(":")
+    ends = itertools.combinations(range(min(len(words), MOST_COLONS) + 1), 2)
+    found = (":".join(words[start:stop]) for start, stop in ends)
+    return [part for part in found if part and part != text and os.path.isfile(part)]
 
 
 def _archive(name: str) -> list[str]:

@@ -40,19 +40,27 @@ def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[s
     targets: set[Path] = set()
     named = [str(path) for path in inputs]
     for path in paths:
-        target = path.resolve()
-        if target in targets:
-            raise OutputError(f"{path}: two outputs have this name; name a file for each")
-        for part in (path, *_sidecars(target)):
-            if (opened := input_at(part, named)) is not None:
-                what = "an input" if opened.resolve() == target else f"an input ({opened})"
-                raise OutputError(f"{part}: is {what} of this run; write to another file")
-        targets.add(target)
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder; name a file in it")
-        _check_folder(path, target.parent)
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path}: exists; add --overwrite to replace it")
+        with writing(path):
+            _check_one(path, overwrite, named, targets)
+
+
+def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[Path]) -> None:
+    """Check one file as `check_writable` does, and add it to those that were checked."""
+    target = path.resolve()
+    if str(target) != str(target).encode(errors="replace").decode():
+        raise OutputError(f"{path}: the name is not valid UTF-8, which GDAL requires; choose another name")
+    if target in targets:
+        raise OutputError(f"{path}: two outputs have this name; name a file for each")
+    for part in (path, *_sidecars(target)):
+        if (opened := input_at(part, inputs)) is not None:
+            what = "an input" if opened.resolve() == target else f"an input ({opened})"
+            raise OutputError(f"{part}: is {what} of this run; write to another file")
+    targets.add(target)
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    _check_folder(path, target.parent)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists; add --overwrite to replace it")
 
 
 def _sidecars(target: Path) -> list[Path]:

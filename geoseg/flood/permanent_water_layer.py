@@ -42,7 +42,7 @@ def open_permanent_water(path: Path, spec: FloodSpec, grid: Grid) -> Derived | V
         layer, content = _polygons(path), ""
     try:
         known, permanent = _shares(layer.onto(grid))
-    except Exception:
+    except BaseException:
         layer.close()
         raise
     if not known:
@@ -92,7 +92,7 @@ def _raster(path: Path, spec: FloodSpec, grid: Grid) -> tuple[Derived, str]:
         elif band.nodata == 0 and 0 not in rule.fill:
             # In masks and exports of Earth Engine, nodata means: no water.
             layer = with_nodata(layer, None)
-    except Exception:
+    except BaseException:
         layer.close()
         raise
     replay(layer.metadata.messages)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from geoseg.errors import UsageError
+from geoseg.files.doors import opening
 from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.grid import Grid
 from geoseg.messages import warn
@@ -49,13 +50,15 @@ def open_references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References
     if spec.permanent_water is not None:
         from geoseg.flood.permanent_water_layer import open_permanent_water  # noqa: PLC0415 - rarely used
 
-        layers[PERMANENT] = open_permanent_water(spec.permanent_water, spec, grid)
+        with opening(spec.permanent_water):
+            layers[PERMANENT] = open_permanent_water(spec.permanent_water, spec, grid)
         stack.callback(layers[PERMANENT].close)
     for kind, path, limit in ((HAND, spec.hand, spec.max_hand), (SLOPE, spec.slope, spec.max_slope)):
         if path is not None:
             from geoseg.flood.terrain_layers import open_terrain  # noqa: PLC0415 - rarely used
 
-            layers[kind] = open_terrain(path, kind, grid, limit, f"--max-{kind}")
+            with opening(path):
+                layers[kind] = open_terrain(path, kind, grid, limit, f"--max-{kind}")
             stack.callback(layers[kind].close)
     return References(
         names=tuple(layers),

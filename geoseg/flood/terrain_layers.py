@@ -77,7 +77,7 @@ def open_terrain(path: Path, kind: str, grid: Grid, limit: float, option: str) -
         if unit is not spec.units[0]:
             note(LOG, f"{labels.name}: {spec.title} in {unit.name} ({source}), converted to {spec.unit}")
         _check(spec, labels, rest, unit, limit, option)
-    except Exception:
+    except BaseException:
         layer.close()
         raise
     nodata = tuple(item * band.scale + band.offset for item in fill)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.messages import note
 from geoseg.methane.view_angles import Angles
@@ -151,12 +152,10 @@ def _table(path: Path) -> tuple[Matrix, Matrix]:
     Raises:
         SceneReadError: the file is not such a table.
     """
-    try:
-        opened(path)
+    opened(path)
+    with opening(f"--absorption {path}", "give a CSV file"):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SceneReadError(f"--absorption {path} cannot be read: {error}; give a CSV file") from error
-    rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
+        rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
     if rows and not _is_number(rows[0][0]):
         del rows[0]
     try:

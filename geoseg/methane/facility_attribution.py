@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.doors import opening
 from geoseg.messages import warn
 from geoseg.scenes.polygon_files import opened_vector
 from geoseg.scenes.vector_files import reading_vector
@@ -75,12 +76,16 @@ def read_facilities(path: Path) -> Facilities:
         SceneError: the file has no CRS.
     """
     opened_vector(path)
-    try:
-        with reading_vector(path):
-            layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-            frame = geopandas.read_file(path, layer=LAYER if LAYER in layers else layers[0])
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, IndexError, OSError) as error:
-        raise SceneReadError(f"--facilities {path} cannot be read as a vector file: {error}") from error
+    with opening(f"--facilities {path}", "give a vector file of points or polygons"), reading_vector(path):
+        return _read_facilities(path)
+
+
+def _read_facilities(path: Path) -> Facilities:
+    """Read facilities; libraries may raise exceptions of their own."""
+    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+    if not layers:
+        raise SceneReadError(f"--facilities {path} holds no layer; give a vector file of points or polygons")
+    frame = geopandas.read_file(path, layer=LAYER if LAYER in layers else layers[0])
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not len(frame):
         warn(LOG, "no-facilities", f"{path} contains no facilities, so plumes are not attributed")

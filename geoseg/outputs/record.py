@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
 from geoseg.files.bounded import parse_json
+from geoseg.files.doors import opening
 from geoseg.run_record import RunRecord
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.sqlite_files import check_tables
@@ -40,17 +41,8 @@ def read_record(path: Path) -> RunRecord | None:
     if not path.is_file():
         raise SceneReadError(f"{path}: no such file")
     reader = _READERS.get(path.suffix.lower())
-    try:
+    with opening(path):
         text = reader(path) if reader else None
-    except (
-        OSError,
-        ValueError,
-        sqlite3.Error,
-        rasterio.errors.RasterioError,
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-    ) as error:
-        raise SceneReadError(f"{path}: cannot be read: {error}") from error
     if text is None:
         return None
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.files.doors import loading
 from geoseg.messages import note
 from geoseg.runtimes import cuda
 from geoseg.runtimes.activation import activate
@@ -104,9 +105,10 @@ def open_classifier(
     chosen = next((supported for supported in status.precisions_on(where) if supported == name), None)
     if chosen is None:
         raise RuntimeMissingError(no_precision(status, where, name))
-    graph = runtime_module(status.name).load_classifier(
-        model, device=where, precision=chosen, threads=count, batch=size
-    )
+    with loading(model.weights):
+        graph = runtime_module(status.name).load_classifier(
+            model, device=where, precision=chosen, threads=count, batch=size
+        )
     session = ClassifierSession(graph, model, batch=size)
     note(LOG, f"classifier runs on {session.description}{why}")
     return OpenedClassifier(

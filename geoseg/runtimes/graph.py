@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first, from_graph, to_graph
 
@@ -190,11 +191,12 @@ class HostGraph:
         """
         if self._run is None:
             raise ModelError(f"{self.description}: the network is closed")
-        if isinstance(batch, Mapping):
-            feed = {port.name: port.as_input(batch[port.name]) for port in self.ports.inputs}
-        else:
-            feed = {self.ports.input.name: self.ports.input.as_input(batch)}
-        return self.ports.output.as_planes(np.asarray(self._run(feed)))
+        with loading(self.description):
+            if isinstance(batch, Mapping):
+                feed = {port.name: port.as_input(batch[port.name]) for port in self.ports.inputs}
+            else:
+                feed = {self.ports.input.name: self.ports.input.as_input(batch)}
+            return self.ports.output.as_planes(np.asarray(self._run(feed)))
 
     def close(self) -> None:
         """Release the network and its threads."""

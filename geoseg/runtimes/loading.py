@@ -8,6 +8,7 @@ from importlib import import_module
 from types import MappingProxyType, ModuleType
 
 from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.messages import note
 from geoseg.runtimes.graph import LoadRequest
 from geoseg.runtimes.network_session import OUT_OF_SCORES, NetworkSession
@@ -39,7 +40,8 @@ def load_session(runtime: str, request: LoadRequest) -> NetworkSession:
         ModelError: the network does not fit its description, or its output is not in 0..1.
     """
     model, check = request.spec, request.check
-    graph = runtime_module(runtime).load(request)
+    with loading(model.weights):
+        graph = runtime_module(runtime).load(request)
     session = NetworkSession(graph, model, tile=request.tile, batch=request.batch)
     if model.activation != "none" or check is None or not len(check):
         return session

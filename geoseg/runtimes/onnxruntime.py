@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from geoseg.errors import ModelError, OutputError, RuntimeMissingError
+from geoseg.errors import OutputError, RuntimeMissingError
+from geoseg.files.doors import loading
 from geoseg.runtimes import cuda
 from geoseg.runtimes.graph import (
     HostGraph,
@@ -32,6 +32,7 @@ CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 CUDA_BATCH = 4
 """Default number of tiles per call on CUDA."""
+FAILURE = "onnxruntime cannot run the network"
 SWAP = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu"
 Provider = str | tuple[str, dict[str, str]]
 DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
@@ -83,10 +84,10 @@ def load(request: LoadRequest) -> HostGraph:
     spec, device = request.spec, request.device
     providers = _providers(device, request.precision)
     content = _halved(spec.weights) if request.precision == "fp16" else None
-    session, call = _start(spec.weights, device, request.threads, providers, content)
+    session = _start(spec.weights, device, request.threads, providers, content)
     ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), request.tile)
     size = ports.batch or (1 if device == "cpu" else request.batch or CUDA_BATCH)
-    return _graph(session, call, ports, size, device, request.threads, request.precision)
+    return _graph(session, spec.weights, ports, size, device, request.threads, request.precision)
 
 
 def load_classifier(
@@ -101,18 +102,20 @@ def load_classifier(
     if precision != "fp32":
         raise _no_precision(precision)
     providers = _providers(device, precision)
-    session, call = _start(spec.weights, device, threads, providers)
+    session = _start(spec.weights, device, threads, providers)
     ports = check_classifier_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
     size = ports.batch or (1 if device == "cpu" else batch)
-    return _graph(session, call, ports, size, device, threads, precision)
+    return _graph(session, spec.weights, ports, size, device, threads, precision)
 
 
 def _start(
     weights: Path, device: str, threads: int, providers: list[Provider], content: bytes | None = None
-) -> tuple[Any, Callable[..., Any]]:
-    """Start an inference session; return it and a function that calls it and raises `ModelError`.
+) -> Any:
+    """Start an inference session; `content` replaces the content of the file of weights.
 
-    `content` replaces the content of the file of weights.
+    Raises:
+        ModelError: ONNX Runtime cannot run the network.
+        RuntimeMissingError: the device cannot be used.
     """
     import onnxruntime  # noqa: PLC0415 - slow to import
 
@@ -122,24 +125,23 @@ def _start(
     options.log_severity_level = 4
     # Idle threads would otherwise spin and take processor time from reading and writing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    call = _translate(weights)
     # ONNX Runtime prints missing libraries and the change to another provider.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), loading(weights, FAILURE):
         if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
             # CUDA's libraries may be in Python packages, which the system does not search.
             onnxruntime.preload_dlls(directory="")
-        session = call(lambda: onnxruntime.InferenceSession(content or weights, options, providers=providers))
+        session = onnxruntime.InferenceSession(content or weights, options, providers=providers)
     if device != "cpu" and CUDA not in session.get_providers():
         raise RuntimeMissingError(
             f"{device}: onnxruntime could not start its {CUDA} and would have used the CPU; check that the "
             "libraries of the driver and of CUDA fit onnxruntime-gpu, or use --device cpu"
         )
-    return session, call
+    return session
 
 
 def _graph(
     session: Any,
-    call: Callable[..., Any],
+    weights: Path,
     ports: Ports,
     batch: int,
     device: str,
@@ -151,7 +153,12 @@ def _graph(
     on_device = f"{device} by {session.get_providers()[0]}"
     where = f"{device}, {threads} threads" if device == "cpu" else on_device
     text = f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
-    return HostGraph(lambda feed: call(lambda: session.run([ports.output.name], feed)[0]), ports, batch, text)
+
+    def run(feed: dict[str, Any]) -> Any:
+        with loading(weights, FAILURE):
+            return session.run([ports.output.name], feed)[0]
+
+    return HostGraph(run, ports, batch, text)
 
 
 def _no_precision(precision: Precision) -> RuntimeMissingError:
@@ -230,23 +237,3 @@ def _ports(nodes: list[Any]) -> list[Port]:
         )
         for port in nodes
     ]
-
-
-def _translate(weights: Path) -> Callable[[Callable[[], Any]], Any]:
-    """Return a function that calls ONNX Runtime and raises `ModelError` for its exceptions.
-
-    They share no base class.
-    """
-    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
-
-    own = (item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
-    errors: tuple[type[Exception], ...] = (*own, RuntimeError, ValueError)
-
-    def call(action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except errors as error:
-            first = str(error).strip().splitlines()[0]
-            raise ModelError(f"{weights}: onnxruntime cannot run the network: {first}") from error
-
-    return call

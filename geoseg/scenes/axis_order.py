@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
+from geoseg.files.doors import reading
 from geoseg.grid import Grid, Window
 from geoseg.scenes.georeference import ASSIGN, Georeference
 from geoseg.scenes.raster import Raster
@@ -107,10 +107,8 @@ class Reordered(Raster):
         }
         deep, down, right = (spans[axis] for axis in self._axes)
         place = RioWindow(right[0], down[0], right[1] - right[0], down[1] - down[0])
-        try:
+        with reading(self._place(window, range(first, last + 1))):
             data = self._dataset.read(list(range(deep[0] + 1, deep[1] + 1)), window=place)
-        except (RasterioError, OSError) as error:
-            raise self._read_error(window, range(first, last + 1), error) from error
         return np.asarray(data.transpose([self._axes.index(axis) for axis in IN_ORDER]))
 
 

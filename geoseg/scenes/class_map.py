@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.files.doors import opening
 from geoseg.messages import Message, held
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.files import find_product
@@ -79,6 +80,14 @@ def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, as
         SceneError: there are several class maps, or none though the user requested it.
         UsageError: `--mask` is not valid, or bands are named.
     """
+    with opening(", ".join(request.paths)):
+        return _open_class_map(request, products, asked=asked)
+
+
+def _open_class_map(
+    request: SceneSpec, products: Mapping[str, LegendSpec], *, asked: bool
+) -> ClassMap | None:
+    """Open a class map; libraries may raise exceptions of their own."""
     with held():
         product = find_product(request.paths, quality_layers())
     most = MOST_FILES if all(is_local(asset.path) for asset in product.assets) else MOST_REMOTE

@@ -14,6 +14,7 @@ from geoseg.errors import SceneReadError
 from geoseg.files.network import allow_network, needs_network, plain, shown
 from geoseg.scenes.paths import fetch_text
 from geoseg.scenes.references import check_local, check_remote
+from geoseg.scenes.trial import try_file
 
 FORMATS = (
     "GTiff", "COG", "LIBERTIFF", "VRT", "ENVI", "EHdr", "GenBin", "HFA", "PNG", "JPEG", "JPEGXL", "BMP",
@@ -40,8 +41,8 @@ def open_dataset(path: str, driver: str | None = None, **options: Any) -> Datase
         options: open options of the driver.
 
     Raises:
-        SceneReadError: the file is a pipe or device, names what it may not name, or is at an address and the
-            program is offline.
+        SceneReadError: the file is a pipe or device, names what it may not name, ends the library that reads
+            it, or is at an address and the program is offline.
         RasterioError: it is not a raster that GDAL reads.
     """
     remote = needs_network(path)
@@ -54,6 +55,7 @@ def open_dataset(path: str, driver: str | None = None, **options: Any) -> Datase
             formats = _REMOTE_FORMATS
     else:
         check_local(path)
+        try_file(path)
         if path.startswith("/vsi") and not path.lower().endswith(".vrt"):
             formats = _REMOTE_FORMATS
     dataset: DatasetReader = _open(path, driver=[driver] if driver else list(formats), **options)

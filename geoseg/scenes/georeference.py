@@ -31,6 +31,10 @@ MANY_GCPS = 10
 """Number of ground control points from which a thin plate spline is better than one plane."""
 
 
+MOST_EXTENT = 1e9
+"""Units of a projected CRS that a side may have: the circumference of the Earth is 4e7 m or 1.3e8 feet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Georeference:
     """The grid of a raster, and why it has no CRS."""
@@ -66,6 +70,8 @@ def georeference(dataset: rasterio.DatasetReader, path: str) -> Georeference:
     else:
         lack = _mixed_units(grid, crs)
         remedy = "assign the correct CRS with gdal_edit.py -a_srs" if lack else ""
+    if not lack:
+        _check_place(grid, path)
     return Georeference(grid=replace(grid, crs=None) if lack else grid, lack=lack, remedy=remedy)
 
 
@@ -97,6 +103,20 @@ def _check(dataset: rasterio.DatasetReader, grid: Grid, path: str) -> None:
     # GDAL ignores a pixel scale of 0 and keeps the tie point.
     if grid.transform == Affine.identity() and len(dataset.gcps[0]) == 1:
         raise SceneError(f"{path}: has a tie point but no pixel size; set its geotransform with {CORNERS}")
+
+
+def _check_place(grid: Grid, path: str) -> None:
+    """Raise `SceneError` for a grid whose pixels are not on the Earth, or that is larger than it."""
+    a, b, _, d, e, _ = grid.transform[:6]
+    if grid.crs is None:
+        return
+    name = grid.crs.to_string() if grid.crs.to_authority() is not None else grid.crs.name
+    size = grid.pixel_size_m
+    if not all(math.isfinite(side) and side > 0 for side in size):
+        raise SceneError(f"{path}: its pixels do not lie in the area of {name}; set its CRS, or {CORNERS}")
+    extent = max(math.hypot(a, d) * grid.width, math.hypot(b, e) * grid.height)
+    if grid.crs.is_projected and extent > MOST_EXTENT:
+        raise SceneError(f"{path}: a side of {extent:.3g} m is longer than the Earth; check its geotransform")
 
 
 def _is_identity(grid: Grid) -> bool:

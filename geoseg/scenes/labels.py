@@ -10,7 +10,8 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
-from geoseg.errors import BandError, SceneReadError
+from geoseg.errors import BandError
+from geoseg.files.doors import opening
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.raster import base_name
@@ -53,23 +54,20 @@ def labels_of(path: str) -> Labels:
     Raises:
         SceneReadError: the raster cannot be opened.
     """
-    try:
-        with _quietly_open(path) as file:
-            alpha = [item == ColorInterp.alpha for item in file.colorinterp]
-            bands = [index for index in range(1, file.count + 1) if file.count == 1 or not alpha[index - 1]]
-            tags = {**file.tags(), **(file.tags(bands[0]) if bands else {})}
-            file_name = base_name(path)
-            return Labels(
-                name=file_name,
-                sources=tuple(base_name(item) for item in file.files if base_name(item) != file_name),
-                folders=tuple(PurePath(path).parts[-2 : -2 - _FOLDERS : -1]),
-                descriptions=tuple(file.descriptions[index - 1] or "" for index in bands),
-                tags="\n".join(f"{key}={value}" for key, value in tags.items()),
-                colours=_colours(file, bands[0]) if bands else {},
-                units=tuple(_unit(file, index) for index in bands),
-            )
-    except rasterio.errors.RasterioError as error:
-        raise SceneReadError(f"{path} cannot be read: {error}") from error
+    with opening(path), _quietly_open(path) as file:
+        alpha = [item == ColorInterp.alpha for item in file.colorinterp]
+        bands = [index for index in range(1, file.count + 1) if file.count == 1 or not alpha[index - 1]]
+        tags = {**file.tags(), **(file.tags(bands[0]) if bands else {})}
+        file_name = base_name(path)
+        return Labels(
+            name=file_name,
+            sources=tuple(base_name(item) for item in file.files if base_name(item) != file_name),
+            folders=tuple(PurePath(path).parts[-2 : -2 - _FOLDERS : -1]),
+            descriptions=tuple(file.descriptions[index - 1] or "" for index in bands),
+            tags="\n".join(f"{key}={value}" for key, value in tags.items()),
+            colours=_colours(file, bands[0]) if bands else {},
+            units=tuple(_unit(file, index) for index in bands),
+        )
 
 
 def _colours(file: rasterio.DatasetReader, band: int) -> dict[int, str]:

@@ -15,6 +15,7 @@ from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, SceneReadError
+from geoseg.files.doors import opening, reading
 from geoseg.grid import Grid, Window
 from geoseg.messages import Message
 from geoseg.pixels import Pixels
@@ -45,6 +46,12 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         SceneReadError: the file is missing or not a raster.
         BandError: the raster has no such band.
     """
+    with opening(path):
+        return _open_raster_layer(path, name, categorical=categorical, index=index)
+
+
+def _open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: int) -> Scene:
+    """Open one band of a raster; libraries may raise exceptions of their own."""
     raster = Raster(gdal_path(str(path)))
     if not 1 <= index <= raster.count:
         count = raster.count
@@ -79,13 +86,13 @@ def with_nodata(layer: Scene, value: float | None) -> Scene:
 
 def is_raster(path: Path) -> bool:
     """Return whether GDAL opens a file as a raster."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with opening(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
             with open_dataset(gdal_path(str(path))):
                 return True
-    except rasterio.errors.RasterioIOError:
-        return False
+        except rasterio.errors.RasterioIOError:
+            return False
 
 
 class Derived(SourceView):
@@ -148,8 +155,9 @@ class VectorLayer:
         self.path, self.name = path, name
         self.band_names = (name,)
         self._shapes, self._crs, self._grid = shapes, crs, grid
-        projected = to_crs(shapes, crs, grid.crs, path) if grid is not None else shapes
-        self._mask = PolygonMask(projected, grid) if grid is not None else None
+        with opening(path):
+            projected = to_crs(shapes, crs, grid.crs, path) if grid is not None else shapes
+            self._mask = PolygonMask(projected, grid) if grid is not None else None
 
     @property
     def grid(self) -> Grid:
@@ -182,7 +190,8 @@ class VectorLayer:
         inner = window.intersect(self.grid.window)
         if not inner.empty:
             valid[inner.slices(window)] = True
-        covered = self._mask.read(window) if self._mask is not None else valid
+        with reading(self.path):
+            covered = self._mask.read(window) if self._mask is not None else valid
         return Pixels(
             window=window,
             bands=tuple(bands),

@@ -6,10 +6,12 @@ for every driver (GeoTIFF with `.aux.xml`, Erdas Imagine, ENVI classifications);
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree
@@ -19,11 +21,16 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from geoseg.errors import SceneReadError
 from geoseg.files.bounded import check_label, read_bytes
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
+from geoseg.messages import note
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import is_local
 from geoseg.scenes.vector_files import reading_vector
+
+LOG = logging.getLogger(__name__)
 
 _VALUE, _LEAST, _NAME, _RED, _GREEN, _BLUE = 5, 3, 2, 6, 7, 8
 """Usages of columns of an attribute table (GDALRATFieldUsage)."""
@@ -74,9 +81,11 @@ def read_legend(path: str, index: int = 1) -> Legend:
         # The georeference is checked when the raster is mapped.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         band = _described(path, index)
-        tagged = _from_tags(path, index)
-    tables = [] if band is None else [_attribute_table(band), _category_names(band)]
-    tables += [_dbf(path), tagged, _qgis_style(path)]
+        readers: list[Callable[[], Table]] = []
+        if band is not None:
+            readers += [partial(_attribute_table, band), partial(_category_names, band)]
+        readers += [partial(_dbf, path), partial(_from_tags, path, index), partial(_qgis_style, path)]
+        tables = [_unless_damaged(path, read) for read in readers]
     colours, transparent = ({}, frozenset[int]()) if band is None else _colour_table(band)
     named = [(names, source) for names, _, source in tables if names]
     names, source = named[0] if named else ({}, "colour table" if colours else "")
@@ -84,6 +93,16 @@ def read_legend(path: str, index: int = 1) -> Legend:
         check_label(name, f"{path}: the name of class {code}")
     listed = next((item for _, item, _ in tables if item), {})
     return Legend(names=names, colours={**listed, **colours}, transparent=transparent, source=source)
+
+
+def _unless_damaged(path: str, read: Callable[[], Table]) -> Table:
+    """Return a table of names; empty with a note where it is damaged."""
+    try:
+        with opening(f"a legend of {path}", "the classes get no names from it"):
+            return read()
+    except SceneReadError as error:
+        note(LOG, str(error))
+        return {}, {}, ""
 
 
 Key = TypeVar("Key", int, str)
@@ -207,6 +226,7 @@ def _qgis_style(path: str) -> Table:
     style = Path(path).with_suffix(".qml")
     if not is_local(path) or not style.is_file():
         return {}, {}, ""
+    opened(style)
     try:
         entries = ElementTree.fromstring(read_bytes(style)).iter("paletteEntry")  # noqa: S314 - the user's own
     except ElementTree.ParseError:

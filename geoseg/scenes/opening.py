@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from geoseg.errors import BandError, SceneError, SceneReadError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import not_an_input
 from geoseg.messages import held, note, replay, warn
 from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
@@ -54,6 +55,12 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         SceneError: the files cannot be one scene.
         UsageError: `--sensor` or a `--band` is not valid.
     """
+    with opening(", ".join(request.paths)):
+        return _open_scene(request, sensors)
+
+
+def _open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
+    """Open a scene; libraries may raise exceptions of their own."""
     with held() as messages, ExitStack() as stack:
         kinds = quality_layers()
         settled = _settled_bands(request)

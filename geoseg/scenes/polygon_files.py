@@ -6,8 +6,7 @@ import glob
 import html
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ import pyogrio.raw
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio.features import rasterize
 
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.errors import SceneError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window
 from geoseg.scenes.resampling import same_crs
@@ -36,21 +35,10 @@ SHAPEFILE = frozenset({".shp", ".dbf", ".shx", ".prj", ".cpg", ".qix", ".sbn", "
 
 _VRT_SOURCE = re.compile(r"<SrcDataSource(?:\s+relativeToVRT=\"(\d)\")?[^>]*>([^<]+)<")
 
+_REMEDY = "give a vector file: GeoPackage, FlatGeobuf, GeoJSON, shapefile or the like"
+
 Excluded = Mapping[str, Sequence[str | int]]
 """By column, the values of features that are left out; text is compared case-insensitively."""
-
-
-@contextmanager
-def _reading(path: Path | str) -> Iterator[None]:
-    """Check and record a vector file, and convert errors of reading it to `SceneReadError`."""
-    try:
-        with reading_vector(path):
-            opened_vector(path)
-            yield
-    except (DataSourceError, DataLayerError) as error:
-        raise SceneReadError(
-            f"{path} is not a vector file that can be read ({error}); check the path"
-        ) from error
 
 
 def columns_of(path: Path | str) -> tuple[str, ...]:
@@ -59,7 +47,8 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     Raises:
         SceneReadError: the file is missing or not a vector file.
     """
-    with _reading(path):
+    opened_vector(path)
+    with opening(path, _REMEDY), reading_vector(path):
         return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
 
 
@@ -71,7 +60,7 @@ def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
     """
     if not excluded:
         return {}
-    with _reading(path):
+    with opening(path, _REMEDY):
         meta, _, _, values = pyogrio.raw.read(path, columns=list(excluded), read_geometry=False)
     counts: dict[str, int] = {}
     for column, column_values in zip(meta["fields"], values, strict=True):
@@ -94,8 +83,14 @@ def read_polygons(
         SceneError: it holds no polygons, or all are left out.
     """
     excluded = excluded or {}
-    with _reading(path):
-        meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
+    opened_vector(path)
+    with opening(path, _REMEDY), reading_vector(path):
+        return _read_polygons(path, excluded)
+
+
+def _read_polygons(path: Path | str, excluded: Excluded) -> tuple[NDArray[np.object_], CRS | None]:
+    """Read polygons; libraries may raise exceptions of their own."""
+    meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
     features = shapely.from_wkb(wkb if wkb is not None else [])
     included = np.ones(len(features), np.bool_)
     for column, column_values in zip(meta["fields"], values, strict=True):

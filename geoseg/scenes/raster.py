@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
 import warnings
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Interleaving, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_label
+from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window, sample_windows
 from geoseg.scenes.datasets import open_dataset
@@ -26,6 +28,11 @@ from geoseg.scenes.subdatasets import subdataset_of
 
 RAW = (".bsq", ".bil", ".bip", ".img", ".dat")
 """Suffixes of raw files with a header file (`.hdr`)."""
+
+MOST_VRT = 64 * 2**20
+"""Bytes of a VRT up to which its sources are looked for; a mosaic of 100,000 files has about 60 MB."""
+
+_SOURCE = re.compile(r"<(?:SourceFilename|SourceDataset)\b([^>]*)>([^<]+)<")
 
 REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 
@@ -45,26 +52,23 @@ class Raster:
             SceneError: it holds complex values, or its geotransform is not valid.
         """
         self.path = path
-        # Listing a remote folder can take longer than reading the scene. Raw files need their header file.
-        listing = "TRUE" if path.lower().endswith(RAW) else "EMPTY_DIR"
-        options = {"GDAL_DISABLE_READDIR_ON_OPEN": listing} if path.startswith(REMOTE) else {}
-        try:
-            with rasterio.Env(**options), warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                level: dict[str, Any] = {} if overview is None else {"OVERVIEW_LEVEL": overview}
-                self._dataset = open_dataset(path, **level)
-        except RasterioIOError as error:
-            raise SceneReadError(_open_message(path, str(error))) from error
+        with opening(path):
+            self._dataset = _open_dataset(path, overview)
+            try:
+                self._describe(path)
+            except BaseException:
+                self.close()
+                raise
+
+    def _describe(self, path: str) -> None:
+        """Read what describes the file: bands, types, georeference, masks."""
         if not path.startswith(REMOTE):
             opened_dataset(self._dataset)
         self.count: int = self._dataset.count
         if not self.count:
-            inner = ", ".join(self._dataset.subdatasets[:4]) or "none"
-            self.close()
-            raise SceneReadError(f"{path} holds no raster but subdatasets; give one of them: {inner}")
+            raise without_bands(path, self._dataset)
         self.dtypes: tuple[np.dtype[Any], ...] = tuple(np.dtype(name) for name in self._dataset.dtypes)
         if any(dtype.kind == "c" for dtype in self.dtypes):
-            self.close()
             raise SceneError(f"{path} holds complex values; give detected, calibrated backscatter instead")
         self.nodata: tuple[float | None, ...] = self._dataset.nodatavals
         self.scales: tuple[float, ...] = self._dataset.scales
@@ -78,11 +82,7 @@ class Raster:
                 raise
         self.notes: tuple[str, ...] = ()
         """Notes on what was assumed when the file was opened."""
-        try:
-            self.georeference = georeference(self._dataset, path)
-        except SceneError:
-            self.close()
-            raise
+        self.georeference = georeference(self._dataset, path)
         self.grid: Grid = self.georeference.grid
         self._flags = tuple(self._dataset.mask_flag_enums)
         self._dataset_mask = MaskFlags.per_dataset in self._flags[0] and MaskFlags.alpha not in self._flags[0]
@@ -127,10 +127,8 @@ class Raster:
         Raises:
             SceneReadError: the file is damaged there, or cannot be reached any more.
         """
-        try:
+        with reading(self._place(window, indexes)):
             data: NDArray[np.generic] = self._dataset.read(list(indexes), window=_rio(window))
-        except (RasterioError, OSError) as error:
-            raise self._read_error(window, indexes, error) from error
         return data
 
     def read_mask(self, window: Window, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
@@ -139,7 +137,7 @@ class Raster:
         Raises:
             SceneReadError: as `read`.
         """
-        try:
+        with reading(self._place(window, indexes)):
             if self._alpha is not None:
                 mask = self._dataset.read([self._alpha], window=_rio(window))
             elif self._dataset_mask:
@@ -148,8 +146,6 @@ class Raster:
                 mask = self._dataset.read_masks(list(indexes), window=_rio(window))
             else:
                 return None
-        except (RasterioError, OSError) as error:
-            raise self._read_error(window, indexes, error) from error
         return np.asarray(mask != 0)
 
     def overview(self, side: int) -> Raster | None:
@@ -205,12 +201,11 @@ class Raster:
         rows = min(max(most // pixel // cols // block_height, 1) * block_height, self.grid.height)
         return rows, cols, rows * cols * pixel
 
-    def _read_error(self, window: Window, indexes: Sequence[int], error: Exception) -> SceneReadError:
-        bands = ", ".join(map(str, indexes))
-        cause = str(error.__cause__ or error).strip() or type(error).__name__
-        return SceneReadError(
-            f"{self.path}, band {bands}, rows {window.row}-{window.stop_row - 1}, columns {window.col}-"
-            f"{window.stop_col - 1}: cannot be read ({cause}); the file may be truncated: download it again"
+    def _place(self, window: Window, indexes: Sequence[int]) -> str:
+        """Return path, bands and window for messages."""
+        return (
+            f"{self.path}, band {', '.join(map(str, indexes))}, rows {window.row}-{window.stop_row - 1}, "
+            f"columns {window.col}-{window.stop_col - 1}"
         )
 
     def close(self) -> None:
@@ -222,6 +217,30 @@ class Raster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _open_dataset(path: str, overview: int | None) -> rasterio.DatasetReader:
+    """Open a file, or one of its overviews, in GDAL.
+
+    Raises:
+        SceneReadError: it is missing or not a raster.
+    """
+    # Listing a remote folder can take longer than reading the scene. Raw files need their header file.
+    listing = "TRUE" if path.lower().endswith(RAW) else "EMPTY_DIR"
+    options = {"GDAL_DISABLE_READDIR_ON_OPEN": listing} if path.startswith(REMOTE) else {}
+    try:
+        with rasterio.Env(**options), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            level: dict[str, Any] = {} if overview is None else {"OVERVIEW_LEVEL": overview}
+            return open_dataset(path, **level)
+    except RasterioIOError as error:
+        raise SceneReadError(_open_message(path, str(error))) from error
+
+
+def without_bands(path: str, dataset: rasterio.DatasetReader) -> SceneReadError:
+    """Return the error for a file that holds other datasets."""
+    inner = ", ".join(dataset.subdatasets[:4]) or "none"
+    return SceneReadError(f"{path} holds no raster but subdatasets; give one of them: {inner}")
 
 
 def place_on(grid: Grid, raster: Raster) -> Placement:
@@ -246,13 +265,24 @@ def opened_dataset(dataset: rasterio.DatasetReader) -> None:
             continue
         known.add(name)
         opened(name)
-        # A VRT lists its sources, but not the sources of its sources.
-        if name != dataset.name and name.lower().endswith(".vrt"):
-            try:
-                with open_dataset(name) as inner:
-                    waiting += inner.files
-            except RasterioIOError:
-                continue
+        # GDAL lists the sources of a VRT that are plain files, but not the sources of its sources.
+        waiting += _sources_of(Path(name))
+
+
+def _sources_of(path: Path) -> list[str]:
+    """Return the names of the sources of a VRT, whatever its suffix; empty for other files."""
+    if not path.is_file() or path.stat().st_size > MOST_VRT:
+        return []
+    with path.open("rb") as file:
+        if b"<VRTDataset" not in file.read(256):
+            return []
+        file.seek(0)
+        text = file.read().decode("utf-8", errors="replace")
+    names = []
+    for attributes, source in _SOURCE.findall(text):
+        name = html.unescape(source.strip())
+        names.append(str(path.parent / name) if re.search(r"relativeToVRT=.1", attributes) else name)
+    return names
 
 
 def base_name(path: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.errors import BandError
+from geoseg.files.doors import opening, reading
 from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.messages import Message
 from geoseg.pixels import Pixels
@@ -84,6 +85,12 @@ class Scene:
         self.bands = bands
         self.band_names = tuple(band.name for band in bands)
         self._target, self._areas = target, areas
+        with opening(self.name, "check its geotransform and CRS, and those of the area"):
+            self._place(target, areas, quality)
+
+    def _place(self, target: Grid | None, areas: tuple[Area, ...], quality: Quality | None) -> None:
+        """Place bands, areas and quality layers on a grid; libraries may raise exceptions of their own."""
+        bands = self.bands
         grid = target or finest(bands)
         for area in areas:
             grid = area.crop(grid)
@@ -226,6 +233,12 @@ class Scene:
             SceneReadError: a file is damaged; the message names path, band and window.
         """
         chosen = [self._find(name) for name in bands]
+        rows = f"rows {window.row}-{window.stop_row - 1}, columns {window.col}-{window.stop_col - 1}"
+        with reading(f"{self.name}, {', '.join(bands)}, {rows}"):
+            return self._read(window, bands, chosen)
+
+    def _read(self, window: Window, bands: Sequence[str], chosen: Sequence[Band]) -> Pixels:
+        """Read a window of some bands; libraries may raise exceptions of their own."""
         dtype = stored_dtype(chosen)
         shape = (window.height, window.width)
         data: NDArray[Any] = np.zeros((len(chosen), *shape), dtype or np.float32)

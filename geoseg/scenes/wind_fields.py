@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,8 @@ from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
-from geoseg.errors import GeosegError, SceneError, SceneReadError
+from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.scenes.bilinear_nodes import Nodes, nodes_at
@@ -77,7 +78,7 @@ class WindFile:
         """
         self._path, self._name = str(path), base_name(str(path))
         opened(self._path)
-        with ExitStack() as stack, self._reading():
+        with ExitStack() as stack, opening(self._path, _REMEDY, kind="wind"):
             if zipfile.is_zipfile(self._path):
                 self._components = _of_archive(self._path, self._name, stack)
             else:
@@ -99,10 +100,14 @@ class WindFile:
             SceneError: the place lies outside the file or has no values; or the time is not known,
                 or the nearest time in the file is more than three hours away.
         """
+        with opening(self._path, _REMEDY, kind="wind"):
+            return self._at(time, lon, lat)
+
+    def _at(self, time: datetime | None, lon: float, lat: float) -> Wind:
+        """Return the wind at a time and place; libraries may raise exceptions of their own."""
         first = self._components[0]
         step = _around(first.slices, time, self._name)
-        with self._reading():
-            u, v = [_value(part, self._name, step, lon, lat) for part in self._components]
+        u, v = [_value(part, self._name, step, lon, lat) for part in self._components]
         if first.along_grid:
             u, v = _turned(first.file, u, v, lon, lat)
         if math.hypot(u, v) > MOST_SPEED:
@@ -122,15 +127,6 @@ class WindFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (RasterioError, zipfile.BadZipFile, OSError) as error:
-            if isinstance(error, GeosegError):
-                raise
-            raise SceneReadError(f"{self._path} cannot be read as wind: {error}; {_REMEDY}") from error
 
 
 def _unpack(packed: IO[bytes], target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from geoseg.engine.plan import PROCESS_MIB, polygon_limits
 from geoseg.engine.recipe import Extras
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.features import Features
+from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import Spill
 from geoseg.messages import collected, collecting, warn
@@ -27,13 +28,13 @@ from geoseg.outputs import OutputFiles, open_vector
 from geoseg.outputs.cog import unreferenced
 from geoseg.pixels import NODATA_CLASS, Strip
 from geoseg.polygons import Storage
-from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
+from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.scenes.class_map import open_class_map
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.georeference import georeference
 from geoseg.scenes.legend import read_legend
 from geoseg.scenes.paths import gdal_path
-from geoseg.scenes.raster import opened_dataset
+from geoseg.scenes.raster import opened_dataset, without_bands
 from geoseg.spec import ClassSpec, RunSpec, SceneSpec
 from geoseg.spec.palette import raster_colour
 from geoseg.spec.presets import legends
@@ -57,8 +58,8 @@ def vectorize(
     Args:
         mask: an integer raster with values 0..255; 255 and its own nodata value are "not observed".
         run: outputs and cleaning; options of the engine have no effect.
-        classes: names and colours; None: the raster's own or those of its product (`read_legend`,
-            `geoseg.configs.classes`), or `class 1`, ….
+        classes: names and colours; for values that are not given, or None: those of the raster or of its
+            product (`read_legend`, `geoseg.configs.classes`), or `class 1`, ….
         progress: is called with the progress.
 
     Raises:
@@ -67,13 +68,15 @@ def vectorize(
     """
     begin(run, (mask,))
     with ExitStack() as stack:
-        dataset = _open(stack, mask)
-        place = georeference(dataset, mask)
-        grid = place.grid
+        with opening(mask):
+            dataset = _open(stack, mask)
+            place = georeference(dataset, mask)
+            grid = place.grid
+            given = {item.value: item for item in classes or ()}
+            named = tuple(({item.value: item for item in _classes(mask)} | given).values())
         if grid.crs is None:
             text = f"{mask}: {place.lack}; the polygons are in pixel coordinates and have no area"
             warn(LOG, "no-georeference", f"{text}; {place.remedy}")
-        named = classes or _classes(mask)
         cleaning = cleaning_of(run, grid, mask)
         schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
         crs = cleaning.dst_crs or grid.crs
@@ -112,7 +115,7 @@ def vectorize(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             crs=None if crs is None else crs.to_string(),
             valid_share=writer.valid_pixels / (grid.height * grid.width),
-            classes=writer.totals if classes else mapped_only(writer.totals),
+            classes=_listed(writer.totals, set(given)),
             notes=collected().notes,
             warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),
@@ -120,6 +123,13 @@ def vectorize(
         vector.finish(record, footprint(writer.footprint, record, "", ""))
         beside.commit()
         return record
+
+
+def _listed(totals: Sequence[ClassTotal], given: Set[int]) -> tuple[ClassTotal, ...]:
+    """Return the classes of a record: those that the user named, and those that have polygons."""
+    if not given:
+        return mapped_only(totals)
+    return tuple(item for item in totals if item.value in given or item.polygons)
 
 
 def _without_scores(features: Features) -> Features:
@@ -136,6 +146,8 @@ def _open(stack: ExitStack, mask: str) -> rasterio.DatasetReader:
             opened_dataset(dataset)
     except RasterioError as error:
         raise SceneReadError(f"{mask}: cannot be opened as a raster: {error}") from error
+    if not dataset.count:
+        raise without_bands(mask, dataset)
     if dataset.count != 1 or dataset.dtypes[0] not in {"uint8", "int16", "uint16", "int32", "uint32"}:
         raise SceneError(
             f"{mask}: {dataset.count} bands of {dataset.dtypes[0]} are not a class raster; "
@@ -148,11 +160,9 @@ def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
     """Yield strips of classes from top to bottom; every score is 1."""
     for row in range(0, dataset.height, ROWS):
         window = RasterioWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
-        try:
+        with reading(f"{mask}, rows {row}-{row + window.height - 1}"):
             values = dataset.read(1, window=window)
             valid = dataset.read_masks(1, window=window) > 0
-        except RasterioError as error:
-            raise SceneReadError(f"{mask}: rows {row} to {row + ROWS} cannot be read: {error}") from error
         if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
             raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are not classes")
         if (values[valid] == NODATA_CLASS).any():

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from geoseg.errors import SceneReadError, UsageError
+from geoseg.files.doors import parsing
 from geoseg.spec.base import Spec
 from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
@@ -63,6 +64,12 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
             line.
         SceneReadError: it is nested too deep, or has too many values or too long integers.
     """
+    with parsing(name):
+        return _parse_document(name, text, kind, changes)
+
+
+def _parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str, object]) -> AnySpec:
+    """Validate a YAML document; yaml may raise exceptions of its own."""
     node, table = parse_yaml(text, name)
     if not isinstance(table, dict):
         raise UsageError(f"{name}: not a mapping of keys to values")

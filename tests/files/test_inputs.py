@@ -17,6 +17,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file, an archive and two stores; it is the current one."""
     (tmp_path / "a.tif").write_bytes(b"a")
     (tmp_path / "a.nc").write_bytes(b"n")
+    (tmp_path / "a,b:c?.nc").write_bytes(b"n")
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("inner/a.tif", b"a")
     (tmp_path / "cube.zarr").mkdir()
@@ -37,6 +38,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("GTIFF_DIR:2:{}/a.tif", "a.tif"),
         ('NETCDF:"{}/a.nc":ndvi', "a.nc"),
         ("NETCDF:a.nc:ndvi", "a.nc"),
+        ('NETCDF:"{}/a,b:c?.nc":ndvi', "a,b:c?.nc"),
+        ("NETCDF:{}/a,b:c?.nc:ndvi", "a,b:c?.nc"),
+        ("GTIFF_DIR:1:a,b:c?.nc", "a,b:c?.nc"),
         ('HDF5:"{}/a.nc"://group/set', "a.nc"),
         ("SENTINEL2_L2A:{}/a.nc:10m:EPSG_32633", "a.nc"),
         ("/vsizip/{}/z.zip/inner/a.tif", "z.zip"),

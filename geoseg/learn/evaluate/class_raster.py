@@ -72,7 +72,7 @@ class ClassRaster:
             raise
         try:
             self._check()
-        except SceneError:
+        except BaseException:
             self.close()
             raise
         self.grid: Grid = self._raster.grid

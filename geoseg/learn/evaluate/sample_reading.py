@@ -12,11 +12,11 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio import raw
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.learn.evaluate.class_raster import Stratum
 from geoseg.learn.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
@@ -57,15 +57,11 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
     if not path.exists():  # a file geodatabase is a folder
         raise SceneReadError(f"{path} does not exist; check the path")
     opened_vector(path)
-    try:
+    with opening(path, "give a sample of points", kind="points"):
         if path.suffix.lower() == ".csv":
             return _from_csv(path, column)
         with reading_vector(path):
             return _from_vector(path, column)
-    except (DataSourceError, DataLayerError, OSError, UnicodeDecodeError, csv.Error) as error:
-        if isinstance(error, SceneError):
-            raise
-        raise SceneReadError(f"{path}: cannot be read as points: {error}") from error
 
 
 def _from_vector(path: Path, column: str) -> Points:

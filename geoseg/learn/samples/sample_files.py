@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyogrio
 
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.errors import SceneError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.scenes.vector_files import reading_vector
@@ -135,14 +136,13 @@ def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
         SceneReadError: the file cannot be read.
     """
     opened(path)
-    try:
+    with opening(path, "give a table of samples: CSV or a vector file"):
         if path.suffix.lower() == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:
-                yield from csv.DictReader(file)
+                rows = list(csv.DictReader(file))
+            yield from rows
             return
         with reading_vector(path):
             table = pyogrio.read_dataframe(path, read_geometry=False)
-    except (OSError, UnicodeDecodeError, pyogrio.errors.DataSourceError) as error:
-        raise SceneReadError(f"{path}: the table of samples cannot be read: {error}") from error
     for row in table.fillna("").astype(str).to_dict("records"):
         yield {str(key): str(value) for key, value in row.items()}

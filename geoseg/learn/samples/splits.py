@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.errors import SceneError, UsageError
+from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.learn.samples.chips import SampleWindow
 from geoseg.learn.samples.sample_spec import SplitSpec
@@ -86,10 +87,8 @@ def _regions(places: Sequence[SampleWindow], spec: SplitSpec) -> list[str]:
 def _ids(path: str, known: Sequence[str]) -> set[str]:
     """Read a list of ids, one in each line."""
     opened(path)
-    try:
+    with opening(path, "give a text file with one id in each line"):
         lines = Path(path).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SceneReadError(f"{path}: the list of ids cannot be read: {error}") from error
     unknown = sorted(set(lines) - set(known))
     if unknown:
         raise SceneError(f"{path}: no sample has the id {unknown[0]!r}")

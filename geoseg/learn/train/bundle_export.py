@@ -23,6 +23,7 @@ from geoseg.bundles.deepness import deepness_entries
 from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError
+from geoseg.files.doors import loading
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
 from geoseg.learn.train.training_folder import load_weights, read_description
@@ -256,23 +257,23 @@ def write_graph(
     """
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network,
-                examples,
-                str(path),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=list(inputs),
-                output_names=[OUTPUT],
-                dynamic_shapes=dynamic,
-                verbose=False,
-            )
-    except Exception as error:  # the exporter has many exception types of its own
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"torch cannot export this network to ONNX: {first}") from error
+    with (
+        loading("torch", "cannot export this network to ONNX", "choose another network"),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            examples,
+            str(path),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=[OUTPUT],
+            dynamic_shapes=dynamic,
+            verbose=False,
+        )
     graph = onnx.load(str(path), load_external_data=False)
     load_external_data_for_model(graph, str(path.parent))
     _name_dimensions(graph)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from geoseg.errors import UsageError
+from geoseg.files.doors import parsing
 from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.spec.documents import find_document, parse_document
@@ -41,6 +42,14 @@ def read_any_config(
     Raises:
         UsageError: the config does not exist, or has an invalid key or value.
     """
+    with parsing(name_or_path):
+        return _read_any_config(name_or_path, data, changes)
+
+
+def _read_any_config(
+    name_or_path: str, data: Path | None, changes: Mapping[str, object] | None
+) -> TrainSpec | SceneTrainSpec:
+    """Read a config; yaml may raise exceptions of its own."""
     name, text = find_document(name_or_path, "train")
     replaced = dict(changes or {})
     if data is not None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from geoseg.errors import OutputError, RuntimeMissingError
+from geoseg.files.output_files import write_report
 from geoseg.learn.train.plots import draw_curves
 from geoseg.learn.train.training_spec import PaceSpec
 from geoseg.run_record import Progress
@@ -79,12 +80,8 @@ def write_description(spec: Spec, statistics: Any, folder: Path) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = {"spec": spec.model_dump(mode="json"), "statistics": statistics}
-        (folder / DESCRIPTION).write_text(json.dumps(text, indent=1), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+    table = {"spec": spec.model_dump(mode="json"), "statistics": statistics}
+    write_report(folder, {DESCRIPTION: json.dumps(table, indent=1)})
 
 
 def fit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +10,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from torch import nn
 
 from geoseg.errors import ModelError, SceneReadError
+from geoseg.files.doors import opening
+from geoseg.files.inputs import opened
 from geoseg.learn.train.trainer import CHECKPOINTS, DESCRIPTION, LAST
 from geoseg.learn.train.training_spec import PaceSpec
 from geoseg.spec import Spec
@@ -55,6 +56,7 @@ def task_of(folder: Path) -> str:
 
 def _described(folder: Path) -> dict[str, JsonValue]:
     path = folder / DESCRIPTION
+    opened(path)
     try:
         return _TABLE.validate_json(path.read_bytes())
     except OSError as error:
@@ -80,11 +82,9 @@ def load_weights(network: nn.Module, folder: Path, loop: PaceSpec, checkpoint: P
     """
     chosen = folder / CHECKPOINTS / f"{loop.keep}.ckpt"
     path = checkpoint or (chosen if chosen.is_file() else folder / CHECKPOINTS / f"{LAST}.ckpt")
-    try:
+    opened(path)
+    with opening(path, "give a checkpoint of geoseg train"):
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SceneReadError(f"{path}: the checkpoint cannot be read: {first}") from error
     weights = {
         name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")
     }

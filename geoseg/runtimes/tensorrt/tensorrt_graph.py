@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.bundles.onnx_operators import read_operators
-from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.onnx_rewriting import HALF, fold_casts, halve, onnx_package
 from geoseg.runtimes.tensorrt.tensorrt_operators import newest_opset
@@ -56,7 +56,8 @@ def step_down(path: Path, model: Any, opset: int) -> Any:
     onnx = onnx_package(str(path))
     from onnx import version_converter  # noqa: PLC0415 - optional
 
-    try:
+    failure = f"cannot be converted to opset {opset} for this version of TensorRT"
+    with loading(path, failure, "use TensorRT 10 or newer, or --runtime torch"):
         converted = version_converter.convert_version(model, opset)
         for node in converted.graph.node:
             # The converter leaves this attribute of opset 18; it has no effect where axes are given.
@@ -65,11 +66,4 @@ def step_down(path: Path, model: Any, opset: int) -> Any:
                 for item in stale:
                     node.attribute.remove(item)
         onnx.checker.check_model(converted)
-    except Exception as error:  # exceptions of onnx share no base class
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"{path}: cannot be converted to opset {opset} for this version of TensorRT ({first}); "
-            "use TensorRT "
-            "10 or newer, or --runtime torch"
-        ) from error
     return converted

@@ -17,6 +17,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from geoseg.errors import ModelError
+from geoseg.files.doors import loading
 from geoseg.runtimes.torch.torch_operators import HOST_INPUTS, OPERATORS, Operator
 
 Described = tuple[str, str, tuple[int | None, ...] | None]
@@ -227,12 +228,9 @@ def read_model(path: Path) -> Any:
     Raises:
         ModelError: the file is not ONNX, or damaged.
     """
-    try:
+    with loading(path, "torch cannot run the network"):
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
-    except Exception as error:  # exceptions of protobuf and onnx share no base class
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{path}: torch cannot run the network: {first}") from error
     return model
 
 

@@ -16,8 +16,9 @@ import pytest
 import shapely
 from affine import Affine
 
-from tests import plumes
+from tests import plumes, simulated
 from tests.classifiers import mean_classifier, write_scene
+from tests.products import wind as winds
 from tests.products.ground import EAST, NORTH, Ground, lake, write_raster
 
 Geoseg = Callable[..., tuple[str, str]]
@@ -194,6 +195,29 @@ def test_of_a_change(option: str, name: str, place: Path, geoseg: Geoseg) -> Non
     _refused(geoseg, place, words, option, place / name)
 
 
+@pytest.mark.parametrize("suffix", ["vrt", "tif", "dat"])
+@pytest.mark.parametrize(
+    "source", ["scene.tif", "GTIFF_DIR:1:{}/scene.tif", "/vsisubfile/0_99999999,{}/scene.tif"]
+)
+def test_of_the_sources_of_a_vrt(suffix: str, source: str, place: Path, geoseg: Geoseg) -> None:
+    """Whatever the suffix of the VRT and of one within it, and however its source is named."""
+    inner = _vrt(place / f"first.{suffix}", place / "scene.tif")
+    if "{" in source:
+        named = source.format(place)
+        text = inner.read_text().replace('relativeToVRT="1">scene.tif', f'relativeToVRT="0">{named}')
+        inner.write_text(text)
+    outer = _vrt(place / "second.vrt", inner)
+    for scene in (inner, outer):
+        _refused(geoseg, place, ("flood", scene, *SENSOR), "--raster", place / "scene.tif")
+
+
+def test_of_the_style_that_names_the_classes(place: Path, geoseg: Geoseg) -> None:
+    entry = '<paletteEntry value="1" label="water"/>'
+    (place / "water.qml").write_text(f"<qgis><rasterrenderer>{entry}</rasterrenderer></qgis>")
+    os.link(place / "water.qml", place / "water.gpkg")
+    _refused(geoseg, place, ("vectorize", place / "water.tif"), "-o", place / "water.gpkg")
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "model.json", "README.md"])
 def test_of_a_network(name: str, place: Path, geoseg: Geoseg) -> None:
     with_weights = Path(str(files("geoseg.models").joinpath("zoo", "water-optical")))
@@ -239,6 +263,24 @@ def test_of_plumes(option: str, target: str, place: Path, geoseg: Geoseg) -> Non
     _refused(geoseg, place, (*words, "--facilities", place / "area.gpkg"), option, place / target)
 
 
+@pytest.mark.parametrize("kind", ["nc", "zip", "grib2"])
+def test_of_wind(kind: str, place: Path, geoseg: Geoseg) -> None:
+    scene = plumes.write(place / "day", plumes.darken(plumes.ground(2), plumes.plume(), 2.15))
+    lats, lons = np.arange(32.5, 31.0, -0.25), np.arange(56.0, 58.0, 0.25)
+    since = np.datetime64("2021-07-06T06") - np.datetime64(winds.START.replace(tzinfo=None))
+    hours = [since / np.timedelta64(1, "h") + later for later in (0, 1)]
+    winds.write_nc(place / "wind.nc", hours=hours, lats=lats, lons=lons)
+    winds.write_zip(place / "wind.zip", {"data.nc": place / "wind.nc"})
+    parts = [
+        winds.Message(element=element, at=winds.constant(3), hour=hour, lats=lats, lons=lons)
+        for hour in hours
+        for element in ("u", "v")
+    ]
+    winds.write_grib(place / "wind.grib2", parts)
+    words = ("methane", "plume", scene, "--method", "mbsp", "--wind", place / f"wind.{kind}")
+    _refused(geoseg, place, words, "--columns", place / f"wind.{kind}")
+
+
 @pytest.mark.parametrize("option", ["--scores", "--picture"])
 def test_of_facilities(option: str, place: Path, geoseg: Geoseg) -> None:
     counts = np.full((1, 200, 220), 2000, np.uint16) + np.arange(220, dtype=np.uint16)
@@ -263,4 +305,32 @@ def test_of_a_sample_and_its_map(place: Path, geoseg: Geoseg) -> None:
     judged = ("evaluate", "area", place / "water.tif", place / "report" / "area.csv", "--overwrite")
     _, err = geoseg(*judged, "-o", place / "report", code=6)
     assert "is an input" in err
+    assert _files(place) == before
+
+
+def test_of_the_set_of_an_evaluation(place: Path, geoseg: Geoseg) -> None:
+    """The maps of an evaluation go to a folder in which images of the set lie."""
+    simulated.write_set(place / "judged" / "maps" / "0", chips=4)
+    images = place / "judged" / "maps" / "0"
+    for image in sorted(images.glob("*/image/*.tif")):
+        image.rename(images / image.name)
+    (images / "label").mkdir()
+    for label in sorted(images.glob("*/label/*.tif")):
+        label.rename(images / "label" / label.name)
+    config = simulated.CONFIG.format(root=images)
+    config = config.replace("{region}/image/", "").replace("{region}/label/", "label/")
+    (place / "train.yaml").write_text(config)
+    before = _files(place)
+    words = ("evaluate", "maps", place / "train.yaml", "--method", "mndwi", "--on", "all", "--overwrite")
+    _, err = geoseg(*words, "-o", place / "judged", code=6)
+    assert "is an input" in err
+    assert _files(place) == before
+
+
+def test_of_a_card(place: Path, geoseg: Geoseg, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (place / "README.md").write_text("# A card\n")
+    before = _files(place)
+    _, err = geoseg("export", place / "none", "-o", place, "--card", place / "none.md", code=2)
+    assert "--card" in err
     assert _files(place) == before

@@ -1,0 +1,45 @@
+"""Damaged inputs, kills: each in a process of its own, which forks one for each command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="cases are forked, which this system cannot")
+
+
+def _run(module: str, *arguments: str) -> None:
+    """Run a module of tests.reliability; what it prints is the message of a failure."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", f"tests.reliability.{module}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+
+
+def test_sixty_damaged_inputs() -> None:
+    _run("campaign", "--cases", "60", "--seed", "1")
+
+
+@pytest.mark.slow
+def test_six_hundred_damaged_inputs() -> None:
+    _run("campaign", "--cases", "600", "--seed", "2")
+
+
+@pytest.mark.slow
+def test_every_command_maps_what_is_not_damaged() -> None:
+    _run("campaign", "--whole")
+
+
+def test_three_kills() -> None:
+    _run("kills", "--count", "3")
+
+
+@pytest.mark.slow
+def test_twenty_kills() -> None:
+    _run("kills", "--count", "20")

@@ -1,0 +1,66 @@
+"""Files on which a library may end the process are tried in another one first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geoseg.errors import SceneReadError
+from geoseg.scenes import trial
+from geoseg.scenes.trial import try_file
+from tests.products.netcdf import write_variables
+
+
+@pytest.fixture
+def array(tmp_path: Path) -> Path:
+    return write_variables(tmp_path / "a.nc", {"green": np.ones((20, 20), np.float32)})
+
+
+def test_a_whole_file_passes(array: Path) -> None:
+    try_file(str(array))
+    try_file(f'NETCDF:"{array}":green')
+
+
+def test_other_files_are_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+    for name in (
+        str(tmp_path / "a.tif"),
+        str(tmp_path),
+        str(tmp_path / "none.nc"),
+        "/vsicurl/http://x/a.nc",
+        "",
+    ):
+        try_file(name)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("import os; os.abort()", "crashes on it (SIGABRT)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashes on it (SIGSEGV)"),
+        ("while True: pass", "does not finish"),
+    ],
+)
+def test_a_library_that_crashes_or_loops_is_an_error_of_the_file(
+    array: Path, monkeypatch: pytest.MonkeyPatch, program: str, words: str
+) -> None:
+    monkeypatch.setattr(trial, "_PROGRAM", program)
+    monkeypatch.setattr(trial, "PATIENCE_S", 3)
+    with pytest.raises(SceneReadError) as caught:
+        try_file(str(array))
+    assert words in str(caught.value)
+    assert str(array) in str(caught.value)
+
+
+def test_a_file_that_changed_is_tried_again(array: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try_file(str(array))
+    monkeypatch.setattr(trial, "_PROGRAM", "import os; os.abort()")
+    try_file(str(array))
+    os.utime(array, ns=(1, 1))
+    with pytest.raises(SceneReadError):
+        try_file(str(array))
