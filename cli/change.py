@@ -16,7 +16,7 @@ def change() -> Command[ChangeSpec]:
     """Map the change between two dates: location, class before and after, area and score.
 
     The dates may differ in sensor, CRS, pixel size and extent. A note reports the measured shift between
-    them; --coregister corrects it. Two class rasters are compared pixel by pixel.
+    them; a clear one is corrected. Two class rasters are compared pixel by pixel.
     """
     from geoseg.spec import ChangeSpec
 

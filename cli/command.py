@@ -174,7 +174,10 @@ def _annotation(place: Place) -> Any:
     if option.argument:
         info = typer.Argument(metavar=metavar, help=text, show_default=False, autocompletion=complete)
     else:
-        flags = (f"--{place.name}", *([option.short] if option.short else []))
+        # A flag whose default is neither yes nor no can be set to both.
+        both = kind is bool and place.field.default is None
+        name = f"--{place.name}/--no-{place.name}" if both else f"--{place.name}"
+        flags = (name, *([option.short] if option.short else []))
         info = typer.Option(
             *flags,
             metavar=metavar,

@@ -14,6 +14,7 @@ from geoseg.engine.recipe import Extras
 from geoseg.errors import UsageError
 from geoseg.features import Column, Features
 from geoseg.outputs import Kind
+from geoseg.polygons import Regions
 from geoseg.run_record import TableRows
 from geoseg.spec import ChangeSpec
 
@@ -77,6 +78,12 @@ class ChangeAttributes:
         columns["date_before"] = np.full(size, self.dates[0], object)
         columns["date_after"] = np.full(size, self.dates[1], object)
         return Features(geometry=features.geometry, columns=columns)
+
+    def dropped(self, regions: Regions) -> None:
+        """Count regions that are not in the map as unchanged."""
+        if self.counter is not None:
+            _, first, _ = self.transitions.split(regions.classes)
+            self.counter.move(regions, first * (self.transitions.count + 1))
 
     def tables(self) -> dict[str, TableRows]:
         """Return the transitions that occur, and gain and loss of each class."""
@@ -156,6 +163,7 @@ def extras(spec: ChangeSpec, attributes: ChangeAttributes) -> Extras:
     return Extras(
         schema=attributes.schema,
         describe=attributes.describe,
+        dropped=attributes.dropped,
         tables=attributes.tables,
         legend=transitions.type_classes,
         legend_column="type" if transitions.type_classes else "class",

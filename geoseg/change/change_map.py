@@ -18,6 +18,7 @@ from geoseg.change.open_class_maps import maps_hint, open_class_maps
 from geoseg.change.open_pair import dates, open_pair, units_of
 from geoseg.change.session import ChangeSession
 from geoseg.change.spectral_classes import transitions_of, with_classes, with_path_reflectance
+from geoseg.change.threshold import SEED_SCORE
 from geoseg.change.transitions import Counter, FromPlanes
 from geoseg.engine.image_pair import AFTER, Pair, coregistered
 from geoseg.engine.make_map import begin, command_of, make_map, plan
@@ -124,8 +125,13 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
         decide=FromPlanes(transitions=transitions, counter=counter),
         extras=extras(spec, attributes),
         min_area=task("change").min_area,
+        patch_seed=0.0 if comparison.seed is None else SEED_SCORE,
         min_patch=_least_patch(pair),
-        runtime={"method": comparison.method.name, "threshold": round(comparison.threshold, 6)},
+        runtime={
+            "method": comparison.method.name,
+            "threshold": round(comparison.threshold, 6),
+            **({} if comparison.seed is None else {"seed_threshold": round(comparison.seed, 6)}),
+        },
         inputs=pair.describe(),
         sensor=pair.before.sensor.name if pair.before.sensor else "",
         acquired=attributes.acquired,

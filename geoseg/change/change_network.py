@@ -85,7 +85,7 @@ def _post_classification(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Reci
     renamed = Renamed(source, dict(zip(bands, later, strict=True)))
     second, _ = fit_network(model, pair.after.select(own), renamed)
     classes = model.classes
-    table = transition_table(spec.rules) if spec.rules is not None else None
+    table = transition_table(spec.table) if spec.table is not None else None
     transitions = transitions_between(classes, table)
     counter = Counter(source.grid, len(classes) ** 2)
     attributes = ChangeAttributes(transitions=transitions, dates=dates(spec, pair), counter=counter)
@@ -128,7 +128,7 @@ def _of_both(first: Normaliser, second: Normaliser, later: Sequence[str]) -> Nor
 
 def _direct(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     """Score both dates at once."""
-    if spec.rules is not None or spec.matrix is not None:
+    if spec.table is not None or spec.matrix is not None:
         raise UsageError(
             f"{model.name} maps where there is change, without classes before and after: --rules and "
             "--matrix need a network of one date or a method"

@@ -41,6 +41,8 @@ class Comparison:
     """Those of `bands` that the method compares."""
     normalisation: Normalisation = field(default_factory=Unchanged)
     threshold: float = 0.0
+    seed: float | None = None
+    """Value that a place must exceed in one pixel; None: every pixel above the threshold is mapped."""
     scale: float = 1.0
     """Distance from the threshold at which the score is 0.73 or 0.27."""
     radius: int = 0
@@ -51,6 +53,8 @@ class Comparison:
     """Rules of the spectral classes that the bands allow; empty: from and to are unknown."""
     other: int = 0
     """Class of pixels to which no rule applies."""
+    classes_known: bool = False
+    """Whether the rules were applied to reflectance; otherwise the classes are hints."""
     path_reflectance: tuple[Mapping[str, float], Mapping[str, float]] = (
         MappingProxyType({}),
         MappingProxyType({}),

@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 TILE = 1024
 """Pixels a side of a tile."""
 
-UNUSED = ("layer", "threshold", "coregister", "smooth")
+UNUSED = ("layer", "threshold", "seed_threshold", "coregister", "smooth", "within_class")
 """Options that have no effect between class maps."""
 
 
@@ -58,7 +58,7 @@ def by_maps(spec: ChangeSpec, maps: Maps) -> Recipe:
     _warn_of_versions(maps)
     dates = spec.date_before or maps[0].date, spec.date_after or maps[1].date
     warn_of_order(dates)
-    table = transition_table(spec.rules) if spec.rules is not None else None
+    table = transition_table(spec.table) if spec.table is not None else None
     counts = count_codes(before.scene), count_codes(after.scene)
     if not all(item.pixels for item in counts):
         raise SceneError(
@@ -131,7 +131,9 @@ def _warn_of_unused_options(spec: ChangeSpec) -> None:
     """Warn of options that have no effect between class maps."""
     plain = type(spec).model_fields
     unused = [
-        name for name in UNUSED if getattr(spec, name) != plain[name].get_default(call_default_factory=True)
+        name.replace("_", "-")
+        for name in UNUSED
+        if getattr(spec, name) != plain[name].get_default(call_default_factory=True)
     ]
     if spec.before.sensor is not None:
         unused.append("sensor")

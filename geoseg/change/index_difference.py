@@ -33,6 +33,7 @@ class IndexDifference(ChangeMethod):
     measured = "|difference - mean|"
     needs = ChangeNeeds(kind="optical", least_bands=2)
     normalisation = "irmad"
+    finds_within_classes = True
 
     mean: float = 0.0
     """Mean of the difference on unchanged ground."""

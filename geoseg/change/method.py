@@ -36,6 +36,16 @@ class ChangeNeeds:
     """Least number of compared bands."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """Hysteresis: places that exceed a seed threshold somewhere are mapped as far as a lower threshold."""
+
+    grow: float
+    """Multiple of the threshold down to which places grow, at most 1."""
+    seed: float
+    """Multiple of the threshold that a place must exceed in one pixel."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FitSample:
     """Blocks of a pair of scenes to which a method is fitted."""
@@ -85,10 +95,18 @@ class ChangeMethod(Protocol):
     directions: ClassVar[tuple[ClassSpec, ...]] = ()
     """Classes by the direction of change, with the values 1, 2 …"""
 
+    finds_within_classes: ClassVar[bool] = False
+    """Whether its change is a finding within one spectral class too: gain and loss of an index."""
+
     @property
     def takes_layers(self) -> bool:
         """Whether layers of both dates are compared like bands."""
         return self.needs.kind == "optical" and not self.bands
+
+    @property
+    def growth(self) -> Growth | None:
+        """Hysteresis around the threshold of `robust_threshold`; None: every pixel above it is mapped."""
+        return None
 
     @property
     def objection(self) -> str:

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label, maximum
 
 from geoseg.change.choose import Comparison
 from geoseg.change.session import ChangeSession
+from geoseg.change.threshold import SEED_SCORE
 from geoseg.pixels import Pixels
 from geoseg.spec import SpectralSpec
 
@@ -80,5 +83,14 @@ def evident_change(
         evident &= block.valid
         observed += int(np.count_nonzero(block.valid))
         changed += int(np.count_nonzero(evident))
-        found += int(np.count_nonzero(evident & (planes[0] > 0.5)))
+        found += int(np.count_nonzero(evident & _mapped(planes[0], comparison)))
     return EvidentChange(share=changed / max(observed, 1), found=found / max(changed, 1))
+
+
+def _mapped(score: NDArray[np.float32], comparison: Comparison) -> NDArray[np.bool_]:
+    """Return which pixels (H, W) of a block are mapped: above the threshold, in places with a seed."""
+    above = score > 0.5
+    if comparison.seed is None or not above.any():
+        return above
+    places, count = label(above)
+    return np.asarray(maximum(score, places, np.arange(count + 1))[places] * above >= SEED_SCORE)

@@ -37,7 +37,9 @@ class ChangeSession:
         method, side = self.comparison.method, 2 * self.comparison.radius + 1
         mean = f", mean of {side} x {side} pixels" if side > 1 else ""
         speckle = "" if self.comparison.speckle == "none" else f", {self.comparison.speckle} speckle filter"
-        return f"{method.title}: {method.measured} > {self.comparison.threshold:.4g}{mean}{speckle}"
+        seed = self.comparison.seed
+        places = "" if seed is None else f" in places that exceed {seed:.4g}"
+        return f"{method.title}: {method.measured} > {self.comparison.threshold:.4g}{places}{mean}{speckle}"
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score tiles: (N, 2 C, H, W) physical, NaN where not observed, to (N, 4, H, W)."""

@@ -28,6 +28,9 @@ from geoseg.spec.tables import spectral_classes, transition_table
 
 LOG = logging.getLogger(__name__)
 
+LAND, LAND_TABLE = "land", "land-cover"
+"""Spectral classes by default, and the transition table that goes with them."""
+
 
 def with_classes(
     spec: ChangeSpec, comparison: Comparison, pair: Pair
@@ -62,7 +65,11 @@ def with_classes(
     needed = {known[name] for name in _bands_of(usable)}
     added = [name for name in pair.shared if name in needed and name not in comparison.bands]
     return land, replace(
-        comparison, bands=(*comparison.bands, *added), rules=usable, other=land.classes[-1].value
+        comparison,
+        bands=(*comparison.bands, *added),
+        rules=usable,
+        other=land.classes[-1].value,
+        classes_known=calibrated,
     )
 
 
@@ -114,10 +121,23 @@ def transitions_of(spec: ChangeSpec, comparison: Comparison, land: SpectralSpec 
     Raises:
         UsageError: a transition table is given, and the dates have no classes.
     """
-    directions = comparison.method.directions
+    method = comparison.method
+    directions = method.directions
     if land is None:
-        if spec.rules is not None:
+        if spec.table is not None:
             raise UsageError("--rules needs classes on both dates, and this pair has none: give --model")
         return Transitions(classes=(NOTHING,), directions=directions or task("change").classes[1:2])
-    table = transition_table(spec.rules) if spec.rules is not None else None
-    return transitions_between((NOTHING, *land.classes), table, directions, within=True)
+    name = LAND_TABLE if spec.rules is None and spec.spectral == LAND else spec.table
+    table = transition_table(name) if name is not None else None
+    within = spec.within_class or method.finds_within_classes or not comparison.classes_known
+    made = transitions_between(
+        (NOTHING, *land.classes), table, directions, within=within, unknown=comparison.other
+    )
+    hidden = [item.label for item, gone in zip(made.classes, np.diag(made.hidden), strict=True) if gone]
+    if hidden:
+        note(
+            LOG,
+            f"changes within {', '.join(hidden)} are no change of class and are not mapped; --within-class "
+            "maps them",
+        )
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from geoseg.change.choose import Comparison
+from geoseg.errors import UsageError
 from geoseg.messages import note, warn
 from geoseg.methods.change_statistics import robust_spread
 from geoseg.methods.thresholds import Unimodal, histogram, kittler_illingworth, otsu
 from geoseg.spec import ChangeSpec, Units
 
 LOG = logging.getLogger(__name__)
+
+SEED_SCORE = 0.9
+"""Score of a pixel at the seed threshold; that at the threshold is 0.5."""
 
 
 def with_threshold(
@@ -28,6 +33,9 @@ def with_threshold(
         spec: the request.
         values: (n,) measure of the sample, all finite.
         units: of the bands.
+
+    Raises:
+        UsageError: the seed threshold is below the threshold.
     """
     method, spread = comparison.method, robust_spread(values)
     algorithm = method.thresholding[0] if spec.thresholding == "auto" else spec.thresholding
@@ -59,8 +67,22 @@ def with_threshold(
     if spec.threshold is None and not low <= threshold <= high:
         words += f" ({threshold:.3g}), limited to {low:.3g} to {high:.3g}"
         threshold = min(max(threshold, low), high)
+    method = method.with_threshold(threshold, spread)
+    seed = spec.seed_threshold or None
+    growth = method.growth if algorithm == "robust" and spec.threshold is None else None
+    if growth is not None and spec.seed_threshold != 0:
+        seed = seed or growth.seed * threshold
+        threshold, words = growth.grow * threshold, f"{growth.grow:g} times {words}"
+    if seed is not None and seed < threshold:
+        raise UsageError(
+            f"--seed-threshold {seed:g} is below the threshold {threshold:.4g}, from which places are mapped"
+        )
     share = float((values > threshold).mean())
-    note(LOG, f"threshold {threshold:.4g} ({method.measured}), {words}; {share:.1%} of the sample is above")
+    seeds = "" if seed is None else f"; places are mapped that exceed {seed:.4g} somewhere"
+    note(
+        LOG,
+        f"threshold {threshold:.4g} ({method.measured}), {words}; {share:.1%} of the sample is above{seeds}",
+    )
     if share > 0.5:
         warn(
             LOG,
@@ -68,9 +90,11 @@ def with_threshold(
             f"{share:.0%} of the sample is above the threshold: seasons, haze or clouds change the whole "
             "scene. Compare dates of one season, or set --threshold",
         )
+    scale = spread.std if seed is None else (seed - threshold) / math.log(SEED_SCORE / (1 - SEED_SCORE))
     return replace(
         comparison,
-        method=method.with_threshold(threshold, spread),
+        method=method,
         threshold=threshold,
-        scale=max(spread.std, abs(threshold) / 20, 1e-6),
+        seed=seed,
+        scale=max(scale, abs(threshold) / 20 if seed is None else 0.0, 1e-6),
     )

@@ -17,6 +17,7 @@ from geoseg.engine.blend import DECIDE_ROWS
 from geoseg.grid import Grid, Window
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, class_dtype, nodata_class
+from geoseg.polygons import Regions
 from geoseg.spec import ClassSpec, TransitionSpec
 from geoseg.spec.tables import transition_types
 
@@ -25,6 +26,9 @@ NOTHING = ClassSpec(value=0, label="", colour="#8c8c8c")
 
 NOT_IN_TABLE = "not in the table"
 """Label of the type of transitions that a table does not list."""
+
+WITHIN_CLASS = "change within a class"
+"""Label of the type of change within a class that a table does not list."""
 
 FADED = 0.3
 """Share of the colour of the first date in that of a transition."""
@@ -41,6 +45,10 @@ class Transitions:
     types: NDArray[np.int64] | None = None
     """(K, K) types of transitions of a table; None: no table."""
     type_classes: tuple[ClassSpec, ...] = ()
+    within: bool = False
+    """Whether change within a class is mapped that has no type in the table."""
+    unknown: int = -1
+    """Position of the class of pixels whose class is unknown; -1: there is none."""
 
     @property
     def count(self) -> int:
@@ -58,6 +66,13 @@ class Transitions:
     def has_classes(self) -> bool:
         """Whether the classes before and after are known."""
         return any(item.label for item in self.classes)
+
+    @cached_property
+    def hidden(self) -> NDArray[np.bool_]:
+        """(K, K) pairs that are not mapped: of one class, without a type in the table."""
+        known = [bool(item.label) and at != self.unknown for at, item in enumerate(self.classes)]
+        same = np.diag(known) & (not self.within)
+        return same if self.types is None else same & (self.types == 0)
 
     @cached_property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
@@ -106,13 +121,26 @@ def _mixed(first: str, second: str) -> str:
 
 
 class Counter:
-    """Sums the ground area of all pairs, changed or not, before small polygons are left out."""
+    """Sums the ground area of all pairs, changed or not.
+
+    What is dropped from the map later is counted apart, since other threads count pixels and drop regions.
+    """
 
     def __init__(self, grid: Grid, size: int) -> None:
         """Start at 0; `size` is the number of codes."""
         self._grid = grid
-        self.pixels = np.zeros(size, np.int64)
-        self.area_m2 = np.zeros(size)
+        self._pixels, self._moved_pixels = np.zeros((2, size), np.int64)
+        self._area_m2, self._moved_area_m2 = np.zeros((2, size))
+
+    @property
+    def pixels(self) -> NDArray[np.int64]:
+        """Pixels of each code."""
+        return self._pixels + self._moved_pixels
+
+    @property
+    def area_m2(self) -> NDArray[np.float64]:
+        """Ground area of each code; without pixels 0, whatever rounding leaves."""
+        return np.where(self.pixels > 0, np.maximum(self._area_m2 + self._moved_area_m2, 0), 0)
 
     @property
     def unit(self) -> str:
@@ -127,8 +155,14 @@ class Counter:
     def add(self, codes: NDArray[np.int64], valid: NDArray[np.bool_], window: Window) -> None:
         """Count a window of codes (H, W), including unchanged pixels."""
         pixels, areas = self._grid.tally(codes, valid, window, len(self.pixels))
-        self.pixels += pixels
-        self.area_m2 += areas
+        self._pixels += pixels
+        self._area_m2 += areas
+
+    def move(self, regions: Regions, to: NDArray[np.int64]) -> None:
+        """Count regions of codes as pixels of other codes (n,)."""
+        for codes, sign in ((regions.classes, -1), (to, 1)):
+            np.add.at(self._moved_pixels, codes, sign * regions.pixels)
+            np.add.at(self._moved_area_m2, codes, sign * regions.area_cm2 / 1e4)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -194,7 +228,7 @@ class FromPlanes(Decided):
             codes=direction * count**2 + first * count + second,
             unchanged=first * (count + 1),
             change=change,
-            changed=change > np.float32(0.5),
+            changed=(change > np.float32(0.5)) & ~self.transitions.hidden[first, second],
         )
 
 
@@ -232,6 +266,7 @@ def transitions_between(
     directions: tuple[ClassSpec, ...] = (),
     *,
     within: bool = False,
+    unknown: int = -1,
     some: bool = False,
 ) -> Transitions:
     """Return the transitions between classes.
@@ -240,23 +275,34 @@ def transitions_between(
         classes: in the order of their index.
         table: of transitions; None: pairs have no types.
         directions: of change.
-        within: whether there may be change within a class.
+        within: whether change within a class is mapped that has no type in the table.
+        unknown: position of the class of pixels whose class is unknown, in which change is always mapped.
         some: whether the table may have classes that these dates lack.
 
     Raises:
         UsageError: the table is for other classes.
     """
     if table is None:
-        return Transitions(classes=classes, directions=directions)
+        return Transitions(classes=classes, directions=directions, within=within, unknown=unknown)
     types = transition_types(table, classes, some=some)
     kinds = table.types
     real = np.array([bool(item.label) for item in classes])
     unlisted = (types == 0) & real[:, np.newaxis] & real
-    if not within:
-        np.fill_diagonal(unlisted, False)
-    if unlisted.any():
-        # Every transition of the map needs a type to be drawn by.
-        value = max(item.value for item in kinds) + 1
-        types = np.where(unlisted, value, types)
-        kinds = (*kinds, ClassSpec(value=value, label=NOT_IN_TABLE, colour="#969696"))
-    return Transitions(classes=classes, directions=directions, types=types, type_classes=kinds)
+    same = np.diag([at != unknown for at in range(len(classes))])
+    # Every transition of the map needs a type to be drawn by.
+    for pairs, label, colour in (
+        (unlisted & ~same, NOT_IN_TABLE, "#969696"),
+        (unlisted & same & within, WITHIN_CLASS, "#c7c7c7"),
+    ):
+        if pairs.any():
+            value = max(item.value for item in kinds) + 1
+            types = np.where(pairs, value, types)
+            kinds = (*kinds, ClassSpec(value=value, label=label, colour=colour))
+    return Transitions(
+        classes=classes,
+        directions=directions,
+        types=types,
+        type_classes=kinds,
+        within=within,
+        unknown=unknown,
+    )

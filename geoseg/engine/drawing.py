@@ -30,10 +30,11 @@ def draw(path: Path, recipe: Recipe, preview: Preview, record: RunRecord, beside
         preview.background(prefix) if extras.palette is None else preview.painted(prefix, extras.palette)
         for prefix in ("", extras.second)
     )
-    labels, classes = preview.classes, recipe.mapped
+    labels, classes, unlisted = preview.classes, recipe.mapped, 0
     areas: Sequence[ClassTotal] = record.classes
     if extras.schema:
         labels, classes, areas = _by_legend(labels, recipe, record.classes)
+        unlisted = len(areas) - len(classes)
     draw_picture(
         path,
         # Class colours of the background would hide those of the map.
@@ -41,6 +42,7 @@ def draw(path: Path, recipe: Recipe, preview: Preview, record: RunRecord, beside
         panels=[("before", before), ("after", background)] if extras.second else (),
         labels=labels,
         classes=classes,
+        unlisted=unlisted,
         title=f"{recipe.source.name}: {recipe.task}",
         caption=record.method,
         areas_m2={item.value: item.area_m2 for item in areas},

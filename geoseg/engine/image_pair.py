@@ -34,11 +34,41 @@ WHOLE = 0.05
 TRUSTED_SCATTER = 2.0
 """Pixels: where windows differ by more, there are no edges to measure a shift by."""
 
-WORTH_UNDOING = 0.5
-"""Pixels: a warning is given of a greater shift."""
+WORTH_TELLING = 0.5
+"""Pixels: a warning is given of a greater shift that stays."""
+
+CLEAR_PEAK = 0.2
+"""Median height of the correlation peaks of a clear shift, four times the least that is correlation."""
+
+CLEAR_SCATTER = 0.25
+"""Pixels by which the windows may differ on a clear shift."""
+
+WORTH_UNDOING = 0.25
+"""Pixels: a smaller shift is undone on request only, since interpolation blurs as much as it costs."""
 
 CLEAR = ("nir", "nir08", "red", "vv", "hh", "vh", "swir16")
 """Bands in which edges show best, best first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredShift:
+    """Shift of the second date, measured in windows over the scene."""
+
+    shift: Shift
+    """Median of the windows."""
+    scatter: float
+    """Median distance of the windows from it, in pixels."""
+    windows: int
+
+    @property
+    def size(self) -> float:
+        """Length in pixels."""
+        return float(np.hypot(self.shift.rows, self.shift.cols))
+
+    @property
+    def clear(self) -> bool:
+        """Whether the dates correlate well and the windows agree."""
+        return self.shift.peak >= CLEAR_PEAK and self.scatter <= CLEAR_SCATTER
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +83,8 @@ class Pair:
     """Pixels to the right."""
     beside: tuple[tuple[str, Scene], ...] = ()
     """Layers with the name of their band; `after:NAME` is of the second date only."""
+    measured: MeasuredShift | None = None
+    """Shift that is left between the dates; None: not measured."""
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -111,14 +143,18 @@ class Pair:
         return Stack(self.before.select(bands), [*dates, *named])
 
 
-def coregistered(pair: Pair, undo: bool) -> Pair:
-    """Measure and note the shift between the dates, and undo it if `undo`.
+def coregistered(pair: Pair, undo: bool | None = None) -> Pair:
+    """Measure and note the shift between the dates, and undo it.
+
+    Args:
+        pair: both dates as they are.
+        undo: None: where the shift is clear and worth it; True: wherever it can be measured; False: never.
 
     Raises:
         SceneError: the dates do not overlap.
     """
     found = _measure(pair)
-    if found is None or found[1] > TRUSTED_SCATTER:
+    if found is None or found.scatter > TRUSTED_SCATTER:
         warn(
             LOG,
             "shift-unknown",
@@ -126,37 +162,44 @@ def coregistered(pair: Pair, undo: bool) -> Pair:
             "whether they are aligned. Check the edges of fields and roads",
         )
         return pair
-    shift, scatter, windows = found
     note(
         LOG,
-        f"shift: {pair.after.name} lies {shift.rows:+.2f} px down and {shift.cols:+.2f} px right of "
-        f"{pair.before.name} (median of {windows} windows, scatter {scatter:.2f} px)",
+        f"shift: {pair.after.name} lies {found.shift.rows:+.2f} px down and {found.shift.cols:+.2f} px right "
+        f"of {pair.before.name} (median of {found.windows} windows, scatter {found.scatter:.2f} px, "
+        f"correlation {found.shift.peak:.2f})",
     )
-    if not undo:
-        if np.hypot(shift.rows, shift.cols) > WORTH_UNDOING:
-            warn(
-                LOG,
-                "dates-shifted",
-                f"the dates are shifted by {np.hypot(shift.rows, shift.cols):.1f} px, which shows as change "
-                "along edges: --coregister undoes it",
-            )
-        return pair
+    wanted = found.clear and found.size >= WORTH_UNDOING if undo is None else undo
+    moved = _moved(pair, found, asked=undo is True) if wanted else None
+    if moved is not None:
+        return moved
+    if found.size > WORTH_TELLING:
+        warn(
+            LOG,
+            "dates-shifted",
+            f"the dates are shifted by {found.size:.1f} px, which shows as change along edges"
+            f"{'' if undo is False else ', and the shift is not clear enough to be undone unasked'}: "
+            "--coregister undoes it",
+        )
+    return replace(pair, measured=found)
+
+
+def _moved(pair: Pair, found: MeasuredShift, *, asked: bool) -> Pair | None:
+    """Return the pair with a shift undone; None: unasked, and the rest is not clearly less."""
     rows, cols = (
-        round(value) if abs(value - round(value)) < WHOLE else value for value in (shift.rows, shift.cols)
+        round(value) if abs(value - round(value)) < WHOLE else value
+        for value in (found.shift.rows, found.shift.cols)
     )
     moved = replace(pair, rows=float(rows), cols=float(cols))
     left = _measure(moved)
-    rest = (
-        "the rest is not measured"
-        if left is None
-        else f"{np.hypot(left[0].rows, left[0].cols):.2f} px are left"
-    )
+    if not asked and (left is None or left.size > found.size / 2):
+        return None
+    rest = "the rest is not measured" if left is None else f"{left.size:.2f} px are left"
     note(LOG, f"shift undone: {pair.after.name} is read {rows:+.2f} px down and {cols:+.2f} px right; {rest}")
-    return moved
+    return replace(moved, measured=left)
 
 
-def _measure(pair: Pair) -> tuple[Shift, float, int] | None:
-    """Return shift, scatter and the number of windows in which it was measured; None: none.
+def _measure(pair: Pair) -> MeasuredShift | None:
+    """Return the shift between the dates as they are read; None: no window correlates.
 
     Raises:
         SceneError: the dates do not overlap.
@@ -177,4 +220,4 @@ def _measure(pair: Pair) -> tuple[Shift, float, int] | None:
         if shift is not None:
             shifts.append(shift)
     found = combine(shifts)
-    return None if found is None else (*found, len(shifts))
+    return None if found is None else MeasuredShift(shift=found[0], scatter=found[1], windows=len(shifts))

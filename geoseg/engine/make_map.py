@@ -104,8 +104,10 @@ def make_map(
     """
     started = time.monotonic()
     grid, extras = recipe.source.grid, recipe.extras
-    cleaning = cleaning_of(
-        run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch, seed=recipe.seed
+    cleaning = replace(
+        cleaning_of(run, grid, recipe.source.name, min_area=recipe.min_area, min_patch=recipe.min_patch),
+        seed=recipe.seed,
+        patch_seed=recipe.patch_seed,
     )
     crs = cleaning.dst_crs or grid.crs
     job = job_of(recipe, run, run.output.resolve().parent)
@@ -256,7 +258,7 @@ def plan(recipe: Recipe, run: RunSpec) -> Plan:
 
 
 def cleaning_of(
-    run: RunSpec, grid: Grid, name: str, *, min_area: float = 0.0, min_patch: float = 0.0, seed: float = 0.0
+    run: RunSpec, grid: Grid, name: str, *, min_area: float = 0.0, min_patch: float = 0.0
 ) -> Cleaning:
     """Return the cleaning of a map from options and defaults of the task.
 
@@ -266,7 +268,6 @@ def cleaning_of(
         name: of the scene, for messages.
         min_area: m², default of `--min-area`.
         min_patch: m², smallest patch; not used with `--min-area` or without a CRS.
-        seed: 0..1, score that a region must reach in one pixel.
 
     Raises:
         SceneError: an option in metres is set and the scene has no CRS.
@@ -295,7 +296,6 @@ def cleaning_of(
     return Cleaning(
         min_area=least,
         min_patch=patch,
-        seed=seed,
         fill_holes=run.fill_holes,
         simplify=run.simplify,
         dst_crs=None if run.dst_crs is None else parse_crs(run.dst_crs),

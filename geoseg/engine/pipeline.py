@@ -68,7 +68,8 @@ class MapWriter:
             cleaning: minimum areas, filling, simplification.
             vector: sink of the polygons.
             raster: sink of classes and scores; None: no raster output.
-            extras: `describe` and `reclassify` change each batch of polygons, on the thread that writes.
+            extras: `describe` and `reclassify` change each batch of polygons, `dropped` is called with
+                regions that cleaning drops, on the thread that writes.
             background: value of the class without polygons; None, or a value that no class has: every class
                 has polygons.
             storage: of polygons until they are written; None: the default limits.
@@ -87,7 +88,9 @@ class MapWriter:
         self._describe = extras.describe
         exchanged = {0: self._zero, self._zero: 0}
         labels = {exchanged.get(value, value): label for value, label in self._classes.items()}
-        self._polygons = Polygoniser(grid, cleaning, labels, extras.reclassify, storage)
+        self._polygons = Polygoniser(
+            grid, cleaning, labels, extras.reclassify, dropped=extras.dropped, storage=storage
+        )
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._observed = Preview(grid, (), longest=FOOTPRINT_SIDE, dtype=class_dtype(values))
 

@@ -17,6 +17,7 @@ from geoseg.features import Features
 from geoseg.outputs.layer import Kind
 from geoseg.pixels import Pixels, class_dtype
 from geoseg.polygons.clean import Reclassify
+from geoseg.polygons.edits import Dropped
 from geoseg.run_record import TableRows
 from geoseg.runtimes import Session
 from geoseg.scenes import Source
@@ -41,6 +42,8 @@ class Extras:
     """Fills the additional columns; None: there are none."""
     reclassify: Reclassify | None = None
     """Changes the class of complete regions, or drops them, before they become polygons."""
+    dropped: Dropped | None = None
+    """Is called with regions that cleaning drops, on the thread that writes."""
     tables: Callable[[], dict[str, TableRows]] = dict
     """Returns additional tables; called after the whole scene was scored."""
     legend: tuple[ClassSpec, ...] = ()
@@ -88,6 +91,8 @@ class Recipe:
     extras: Extras = field(default_factory=Extras)
     seed: float = 0.0
     """0..1; regions whose highest score is lower are dropped (region growing)."""
+    patch_seed: float = 0.0
+    """0..1; regions are dropped if no pixel of their patch (touching regions of any class) has this score."""
     min_area: float = 0.0
     """m²; default of `--min-area`."""
     min_patch: float = 0.0

@@ -19,6 +19,7 @@ from geoseg.methane.retrieval import (
     CH4,
     CLOUD,
     GREENNESS,
+    GREENNESS_CHANGE,
     REFERENCE_CH4,
     SIGNAL,
     WATER,
@@ -107,15 +108,19 @@ def clear_bands(values: Mapping[str, Image], water: Image, cloud: Image, prefix:
     return TwoBands(strong=strong, weak=weak)
 
 
-def greenness(values: Mapping[str, Image]) -> Image:
-    """Return the normalised difference of near infrared and red (H, W), NaN where either is missing."""
-    nir = next((name for name in ("nir", "nir08") if name in values), None)
-    if nir is None or "red" not in values:
-        return np.full(values[WEAK].shape, np.nan, np.float32)
-    total = values[nir] + values["red"]
-    return np.where(total > 0, (values[nir] - values["red"]) / np.where(total > 0, total, 1), np.nan).astype(
-        np.float32
-    )
+def greenness(values: Mapping[str, Image], prefix: str = "") -> Image:
+    """Return the normalised difference of near infrared and red (H, W), NaN where either is missing.
+
+    Args:
+        values: reflectance by band name.
+        prefix: of the bands of the date.
+    """
+    name = next((prefix + name for name in ("nir", "nir08") if prefix + name in values), None)
+    if name is None or f"{prefix}red" not in values:
+        return np.full(values[prefix + WEAK].shape, np.nan, np.float32)
+    nir, red = values[name], values[f"{prefix}red"]
+    total = nir + red
+    return np.where(total > 0, (nir - red) / np.where(total > 0, total, 1), np.nan).astype(np.float32)
 
 
 class RatioColumns:
@@ -125,14 +130,16 @@ class RatioColumns:
         """Read from a stack of the scene and its references, whose bands have `reference_prefix`."""
         self._stack, self._fit = stack, fit
         names = (CH4, SIGNAL, WATER, CLOUD, ALBEDO, GREENNESS)
-        self.band_names: tuple[str, ...] = (*names, REFERENCE_CH4) if fit.reference_c else names
+        self.band_names: tuple[str, ...] = (
+            (*names, REFERENCE_CH4, GREENNESS_CHANGE) if fit.reference_c else names
+        )
         self.name, self.grid = stack.name, stack.grid
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window as float32; pixels are valid where there is a column enhancement.
 
-        `water` and `cloud` (1 or 0), `albedo` (reflectance), `ndvi` and `reference:ch4` have values also
-        elsewhere, and NaN where unknown.
+        `water` and `cloud` (1 or 0), `albedo` (reflectance), `ndvi`, its change and `reference:ch4` have
+        values also elsewhere, and NaN where unknown.
 
         Raises:
             BandError: a band is missing.
@@ -174,6 +181,8 @@ class RatioColumns:
                 for item, c in zip(references, fit.reference_c, strict=True)
             ]
             alone = mean_known(changes)
+            before = mean_known([greenness(values, prefix) for prefix in prefixes])
+            computed[GREENNESS_CHANGE] = computed[GREENNESS] - before
             computed[REFERENCE_CH4] = fit.signal(alone.astype(np.float64))
         change = fit.method.change(day, references, alone, fit.c)
         computed[CH4], computed[SIGNAL] = fit.enhancement(change), fit.signal(change)

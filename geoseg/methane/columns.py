@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class OpenedScenes:
     """The bands of all scenes on one grid."""
     shifts: tuple[tuple[float, float], ...]
     """Shift of each reference against the scene, in rows and columns."""
+    left: tuple[float, ...]
+    """Clear shift of each reference that is left, in pixels; NaN: unknown."""
     masks: tuple[CloudMask | None, ...]
     """Cloud masks by a network, of the scene and of each reference; None: not made."""
 
@@ -100,26 +103,30 @@ def open_scenes(
     layers = (
         [StackLayer(source=scene.select(names), required=False)] if (names := _cloud_bands(scene)) else []
     )
-    references, shifts = [], []
+    references, shifts, left = [], [], []
     for index, request in enumerate(spec.reference):
         reference = opened(request)
         refuse_surface(reference)
-        shift = _shift(reference, pair, spec) if known is None else known.shifts[index]
+        shift, rest = (
+            _shift(reference, pair, spec) if known is None else (known.shifts[index], known.left[index])
+        )
         view = reference.select((*PAIR, *_cloud_bands(reference)))
         layers.append(StackLayer(source=view, prefix=reference_prefix(index), required=False, shift=shift))
         references.append(reference)
         shifts.append(shift)
+        left.append(rest)
     return OpenedScenes(
         scene=scene,
         references=tuple(references),
         stack=Stack(pair, layers),
         shifts=tuple(shifts),
+        left=tuple(left),
         masks=tuple(masks),
     )
 
 
-def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[float, float]:
-    """Return the shift of a reference against the scene in rows and columns, 0 without `--coregister`.
+def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[tuple[float, float], float]:
+    """Return the shift to undo of a reference in rows and columns, and the clear shift that is left.
 
     Raises:
         SceneError: the reference is not reflectance, or shows another place.
@@ -134,7 +141,8 @@ def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[float, floa
             f"reference {reference.name} has no observed pixel in common with {scene.name}; give a scene of "
             f"the same place ({error})"
         ) from error
-    return moved.rows, moved.cols
+    left = moved.measured
+    return (moved.rows, moved.cols), left.size if left is not None and left.clear else math.nan
 
 
 def _reflectance(scene: Scene) -> Scene:
@@ -211,6 +219,7 @@ def retrieve_columns(
         scene=scenes.scene,
         satellite=satellite,
         references=scenes.references,
+        shift_px=max((left for left in scenes.left if math.isfinite(left)), default=math.nan),
         table_limit_ppm_m=fit.table_limit_ppm_m,
     )
 

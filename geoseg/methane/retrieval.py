@@ -28,6 +28,9 @@ GREENNESS = "ndvi"
 """Band of the normalised difference of near infrared and red, which methane does not change; NaN where
 unknown."""
 
+GREENNESS_CHANGE = "ndvi change"
+"""Band of NDVI minus that of the reference scenes; NaN where unknown."""
+
 REFERENCE_CH4 = "reference:ch4"
 """Band of the signal of the reference scenes alone, from both of their own bands."""
 
@@ -49,6 +52,8 @@ class Retrieval:
     satellite: SatelliteSpec
     references: tuple[Scene, ...] = ()
     """Reference scenes."""
+    shift_px: float = math.nan
+    """Greatest clear shift of a reference that is left, in pixels; NaN: unknown."""
     on_disk: bool = False
     """Whether `source` reads stored enhancements; else it computes them when it is read."""
     search_band: str = CH4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import shapely
@@ -15,6 +15,7 @@ from geoseg.methane.column_threshold import Search, share_at_source
 from geoseg.methane.plume_rates import PlumeAttributes, PlumeMeasurer
 from geoseg.methane.plume_wind import PlumeWind
 from geoseg.methane.retrieval import CH4, Retrieval
+from geoseg.methane.unasked_screens import BUILT_UP, STRICTER, unasked_screens
 from geoseg.methods.plume_search import FalseAlarms
 from geoseg.outputs import Kind
 from geoseg.polygons import REGION, Regions
@@ -47,7 +48,10 @@ SCHEMA: dict[str, Kind] = {
 
 @dataclass(kw_only=True)
 class PlumeScreening:
-    """Classifies the regions of a map and keeps the attributes of plumes and suspects."""
+    """Classifies the regions of a map and keeps the attributes of plumes and suspects.
+
+    Without `--source`, plumes of multispectral scenes also need the screens of `unasked_screens`.
+    """
 
     spec: PlumeSpec
     retrieval: Retrieval
@@ -75,11 +79,18 @@ class PlumeScreening:
             attributes = self._measure(shapes[index])
             alarms = float(expected[index])
             self.attributes[int(regions.ids[index])] = attributes, alarms
-            significant = not alarms > self.spec.false_alarms
-            # No mass is left above a background that is itself at the limit of the absorption table.
-            passed = attributes.ime_kg > 0 and not attributes.screens_failed
-            classes[index] = PLUME if significant and passed else SUSPECT
+            classes[index] = PLUME if self._confirmed(attributes, alarms) else SUSPECT
         return classes
+
+    def _confirmed(self, attributes: PlumeAttributes, alarms: float) -> bool:
+        """Return whether a region is a plume and no mere suspect."""
+        failed = set(filter(None, attributes.screens_failed.split(",")))
+        limit = self.spec.false_alarms
+        if BUILT_UP in failed and np.isfinite(alarms):
+            failed.remove(BUILT_UP)
+            limit *= STRICTER
+        # No mass is left above a background that is itself at the limit of the absorption table.
+        return attributes.ime_kg > 0 and not failed and not alarms > limit
 
     def describe(self, features: Features) -> Features:
         """Add the columns of `SCHEMA`; set `score_mean` to 1 / (1 + expected number of false alarms)."""
@@ -146,4 +157,12 @@ class PlumeScreening:
         centre = shape.centroid
         lon, lat = self.measurer.grid.lonlat(np.array([centre.y]), np.array([centre.x]))
         wind = self.wind.at((float(lon[0]), float(lat[0])))
-        return self.measurer(window, mask == 1, bands, search_band, wind)
+        attributes = self.measurer(window, mask == 1, bands, search_band, wind)
+        if self.spec.source is not None or self.retrieval.satellite.kind == "spectrometer":
+            return attributes
+        passed, failed = unasked_screens(self.retrieval, bands, mask == 1)
+        return replace(
+            attributes,
+            screens_passed=",".join(filter(None, (attributes.screens_passed, *passed))),
+            screens_failed=",".join(filter(None, (attributes.screens_failed, *failed))),
+        )

@@ -55,6 +55,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
     background: NDArray[np.floating],
     labels: Classes,
     classes: Sequence[ClassSpec],
+    unlisted: int = 0,
     panels: Sequence[tuple[str, NDArray[np.floating]]] = (),
     title: str,
     caption: str,
@@ -69,6 +70,7 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
         background: (3, h, w) or (h, w), 0..1, NaN where not observed; decimated by the caller.
         labels: (h, w) class values; nodata where not observed.
         classes: drawn and listed in the legend; other values show the scene.
+        unlisted: number of further classes of the map; the legend says that they are not drawn.
         panels: names and pictures of the size of the background, drawn left of the map.
         title: one line.
         caption: scene and method; wrapped.
@@ -91,9 +93,14 @@ def draw_picture(  # noqa: PLR0913 - each is a part of the picture
         drawn = np.concatenate([part for panel in further for part in (panel, gap)] + [drawn], axis=1)
     picture = Image.fromarray(drawn)
     step = pixel_size_m / factor if pixel_size_m is not None and math.isfinite(pixel_size_m) else None
-    sheet = _lay_out(picture, classes, title, caption, areas_m2 or {}, step)
+    sheet = _lay_out(picture, classes, unlisted, title, caption, areas_m2 or {}, step)
     with writing(path):
         sheet.save(beside.path(path), format="PNG")
+
+
+def _stops(unlisted: int) -> str:
+    """Return the text at which a legend stops."""
+    return f"{unlisted} smaller class{'' if unlisted == 1 else 'es'}: not drawn"
 
 
 def _compose(
@@ -122,6 +129,7 @@ def _compose(
 def _lay_out(
     picture: Image.Image,
     classes: Sequence[ClassSpec],
+    unlisted: int,
     title: str,
     caption: str,
     areas_m2: dict[int, float | None],
@@ -134,7 +142,13 @@ def _lay_out(
     width = picture.width + side + 3 * _MARGIN
     lines = _wrap(caption, fonts.small, width - 2 * _MARGIN)
     top = _MARGIN + 30 + 16
-    height = top + max(picture.height, 120 + 52 * len(classes)) + 14 + 20 * len(lines) + _MARGIN
+    height = (
+        top
+        + max(picture.height, 120 + 52 * len(classes) + 32 * bool(unlisted))
+        + 14
+        + 20 * len(lines)
+        + _MARGIN
+    )
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN), _fit(title, fonts.title, width - 2 * _MARGIN), _INK, fonts.title)
@@ -143,7 +157,7 @@ def _lay_out(
         (_MARGIN - 1, top - 1, _MARGIN + picture.width, top + picture.height), outline=_QUIET, width=1
     )
     panel = picture.width + 2 * _MARGIN
-    below = _legend(draw, (panel, top), side, classes, areas_m2, fonts)
+    below = _legend(draw, (panel, top), side, classes, unlisted, areas_m2, fonts)
     if step is not None:
         _scale_bar(draw, (panel, below + 24), step, fonts.small)
     for index, line in enumerate(lines):
@@ -157,10 +171,11 @@ def _legend(
     place: _Position,
     width: float,
     classes: Sequence[ClassSpec],
+    unlisted: int,
     areas_m2: dict[int, float | None],
     fonts: _Fonts,
 ) -> float:
-    """Draw one entry for each class and one for unobserved pixels; return the lower end."""
+    """Draw an entry for each class, where the legend stops, and unobserved pixels; return the lower end."""
     x, y = place
     for spec in classes:
         # Not blended: of what lies under a class on the map, dark water is as likely as bright ground.
@@ -170,6 +185,9 @@ def _legend(
         if area is not None:
             _area(draw, (x + _LABEL, y + 22), area_text(area), fonts.small)
         y += 52 if area is not None else 32
+    if unlisted:
+        draw.text((x, y), _fit(_stops(unlisted), fonts.text, width), _QUIET, fonts.text)
+        y += 32
     draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=_QUIET, width=1)
     draw.text((x + _LABEL, y), "not observed", _INK, fonts.text)
     return y + 32

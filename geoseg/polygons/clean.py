@@ -30,6 +30,8 @@ class Cleaning:
     """m²; regions are dropped if their patch (touching regions of any class) is smaller."""
     seed: float = 0.0
     """0..1; regions whose highest score is lower are dropped (region growing)."""
+    patch_seed: float = 0.0
+    """0..1; regions are dropped if the highest score in their patch is lower."""
     fill_holes: float = 0.0
     """m²; holes of background up to this size are filled; regions of the same class inside are merged."""
     simplify: float = 0.0
@@ -51,6 +53,11 @@ class Cleaning:
             )
 
 
+def in_255ths(score: float) -> float:
+    """Return a score of 0..1 in 255ths, rounded as scores of pixels are."""
+    return float(np.floor(score * 255 + 0.5))
+
+
 REGION = "region"
 """Column of the region's id, present where regions are reclassified."""
 
@@ -68,12 +75,11 @@ def reclassified(regions: Regions, classes: Ints, edits: Edits) -> Regions:
 def drop(regions: Regions, cleaning: Cleaning, edits: Edits) -> Regions:
     """Return the regions that reach the minimum area and the seed score."""
     small = regions.area_cm2 < cleaning.min_area * 1e4
-    unsure = regions.score_max < np.floor(cleaning.seed * 255 + 0.5)
+    unsure = regions.score_max < in_255ths(cleaning.seed)
     gone = small | unsure
     if not gone.any():
         return regions
-    dropped = regions.outlines.take(np.flatnonzero(gone))
-    edits.add(dropped, np.zeros(len(dropped), np.int64))
+    edits.drop(regions.take(np.flatnonzero(gone)))
     return regions.take(np.flatnonzero(~gone))
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from geoseg.files.scratch import Spill
 from geoseg.polygons.outlines import Outlines, Polygons, polygons
+from geoseg.polygons.regions import Regions
 from geoseg.polygons.segments import Ints
 
 AT_ONCE = 2**13
 """Polygons of a batch."""
+
+
+Dropped = Callable[[Regions], None]
+"""Is called with regions that cleaning turns into background."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +36,15 @@ class _Batch:
 class Edits:
     """Changes made by cleaning, to be applied to the class raster in their order."""
 
-    def __init__(self, spill: Spill | None = None, most: int = 2**21) -> None:
+    def __init__(self, spill: Spill | None = None, most: int = 2**21, dropped: Dropped | None = None) -> None:
         """Start without edits.
 
         Args:
             spill: for edits that do not fit memory; None: all stay in memory.
             most: corners in memory.
+            dropped: is told of regions that become background.
         """
+        self._dropped = dropped
         self._spill, self._most = spill, most
         self._batches: list[_Batch] = []
         self._corners = 0
@@ -72,6 +79,16 @@ class Edits:
                 offset=offset,
             )
         )
+
+    def drop(self, regions: Regions) -> None:
+        """Turn regions into background.
+
+        Raises:
+            OutputError: there is no space for a scratch file.
+        """
+        self.add(regions.outlines, np.zeros(len(regions), np.int64))
+        if self._dropped is not None and len(regions):
+            self._dropped(regions)
 
     def batches(self, row: int = 0, stop: int | None = None) -> Iterator[tuple[Polygons, Ints]]:
         """Yield polygons in pixel coordinates (column, row) and new classes; later polygons win.

@@ -14,8 +14,16 @@ from geoseg.errors import SceneError
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Classes, Strip, nodata_class
-from geoseg.polygons.clean import Cleaning, Reclassify, drop, fill, place, reclassified, to_features
-from geoseg.polygons.edits import Edits, NoEdits
+from geoseg.polygons.clean import (
+    Cleaning,
+    Reclassify,
+    drop,
+    fill,
+    place,
+    reclassified,
+    to_features,
+)
+from geoseg.polygons.edits import Dropped, Edits, NoEdits
 from geoseg.polygons.large import POINT_BYTES, large_polygon
 from geoseg.polygons.limits import Storage
 from geoseg.polygons.outlines import outline
@@ -45,6 +53,8 @@ class Polygoniser:
         cleaning: Cleaning,
         labels: Mapping[int, str],
         reclassify: Reclassify | None = None,
+        *,
+        dropped: Dropped | None = None,
         storage: Storage | None = None,
     ) -> None:
         """Start above the first row of a grid.
@@ -55,6 +65,7 @@ class Polygoniser:
             labels: name of each class.
             reclassify: changes the class of regions or drops them; features then have a column `REGION`.
             storage: of outlines and edits; None: in memory up to the default limits.
+            dropped: is called with the regions that cleaning drops.
 
         Raises:
             UsageError: the cleaning needs a CRS and the grid has none.
@@ -72,13 +83,17 @@ class Polygoniser:
         self._nodata: list[NDArray[np.float64]] = []
         self._nodata_above = np.zeros(grid.width, np.bool_)
         self._count = 0
-        self.edits = Edits(storage.spill, self._limits.edits) if storage.keep_edits else NoEdits()
+        self.edits = (
+            Edits(storage.spill, self._limits.edits, dropped)
+            if storage.keep_edits
+            else NoEdits(dropped=dropped)
+        )
         """Changes made by cleaning so far, in pixel coordinates."""
         self._patches: PatchFilter | None = None
-        if cleaning.min_patch:
+        if cleaning.min_patch or cleaning.patch_seed:
             from geoseg.polygons.patches import PatchFilter  # noqa: PLC0415 - only maps of transitions
 
-            self._patches = PatchFilter(grid, cleaning.min_patch, self.edits)
+            self._patches = PatchFilter(grid, cleaning, self.edits)
 
     def add(self, strip: Strip) -> Iterator[Features]:
         """Add the next strip and yield the features of regions that are complete; consume all of them.
@@ -94,7 +109,7 @@ class Polygoniser:
             if self._cleaning.fill_holes:
                 self._find_nodata(part.row, part.classes)
             if self._patches is not None:
-                closed = self._patches.add(part, runs, self._small_outlined(closed))
+                closed = self._patches.add(part, runs, self._doubtful_outlined(closed, self._patches))
                 self._check_held(self._patches.held)
             yield from self._complete(closed)
 
@@ -107,7 +122,7 @@ class Polygoniser:
         self._tracer.finish()
         closed = self._table.finish()
         if self._patches is not None:
-            closed = self._patches.finish(self._small_outlined(closed))
+            closed = self._patches.finish(self._doubtful_outlined(closed, self._patches))
         yield from self._complete(closed)
         if self._cleaning.fill_holes or self._cleaning.simplify:
             regions = join_regions(self._held)
@@ -148,14 +163,14 @@ class Polygoniser:
             return join_regions([regions.take(drawn), found]).take(np.argsort(position))
         return replace(regions, outlines=outline(self._tracer.take(regions.ids), regions.ids))
 
-    def _small_outlined(self, regions: Regions) -> Regions:
-        """Return regions in their order; those below the smallest patch have outlines."""
-        small = regions.area_cm2 < self._cleaning.min_patch * 1e4
-        if not small.any():
+    def _doubtful_outlined(self, regions: Regions, patches: PatchFilter) -> Regions:
+        """Return regions in their order; those that their patch may drop have outlines."""
+        held = patches.falls_short(regions)
+        if not held.any():
             return regions
-        position = np.concatenate((np.flatnonzero(small), np.flatnonzero(~small)))
-        outlined = self._outlined(regions.take(small))
-        return join_regions([outlined, regions.take(~small)]).take(np.argsort(position))
+        position = np.concatenate((np.flatnonzero(held), np.flatnonzero(~held)))
+        outlined = self._outlined(regions.take(held))
+        return join_regions([outlined, regions.take(~held)]).take(np.argsort(position))
 
     def _large(self, region: Regions, corners: int) -> Features:
         """Return the feature of one region whose polygon is too large for an object.

@@ -65,6 +65,16 @@ class ChangeSpec(Spec):
         ),
     ] = None
     threshold: Annotated[float | None, THRESHOLD] = None
+    seed_threshold: Annotated[
+        float | None,
+        Field(ge=0),
+        Option(
+            "Map only places that exceed this value in one pixel, as far as they exceed the threshold; "
+            "0: all pixels above the threshold.",
+            metavar="VALUE",
+            default="of mad found in the scene, else 0",
+        ),
+    ] = None
     thresholding: Annotated[
         Literal["auto", "robust", "ki", "otsu", "chi2"], Option("Method that finds the threshold.")
     ] = "auto"
@@ -80,7 +90,7 @@ class ChangeSpec(Spec):
         Literal["auto", "irmad", "histogram", "none"],
         Option("Radiometric normalization of AFTER to BEFORE, for the methods that need it."),
     ] = "auto"
-    coregister: Coregister = False
+    coregister: Coregister = None
     smooth: Annotated[
         int | None,
         Field(ge=1, le=99),
@@ -103,11 +113,18 @@ class ChangeSpec(Spec):
         str | None,
         Option(
             "Transition table that assigns a type of change to each pair of classes: land-cover, "
-            "alpine-habitat, or a YAML file. It must contain the classes of the map.",
-            metavar="NAME|FILE",
+            "alpine-habitat, or a YAML file. It must contain the classes of the map. none: no types.",
+            metavar="NAME|FILE|none",
             common=True,
+            default="land-cover for the spectral classes land",
         ),
     ] = None
+    within_class: Annotated[
+        bool,
+        Option(
+            "Also map change within one spectral class that has no type in the table, such as water → water."
+        ),
+    ] = False
     layer: Annotated[
         dict[str, str],
         text.reads(text.named_paths),
@@ -133,6 +150,11 @@ class ChangeSpec(Spec):
     date_after: Annotated[
         DateText | None, Option("Date of AFTER, in the same form.", metavar="DATE", panel=INPUT)
     ] = None
+
+    @property
+    def table(self) -> str | None:
+        """Name or path of the transition table that is asked for; None: none."""
+        return None if self.rules == "none" else self.rules
 
     @field_validator("after")
     @classmethod

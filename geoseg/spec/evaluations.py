@@ -159,7 +159,7 @@ class MethaneRequest(Spec):
         ),
     ] = ()
     satellite: Satellite = None
-    coregister: Coregister = False
+    coregister: Coregister = None
     sun_zenith: SunZenith = None
     view_zenith: ViewZenith = None
     rates: Annotated[

@@ -24,7 +24,13 @@ Sensor = Annotated[
     ),
 ]
 
-Coregister = Annotated[bool, Option("Correct the measured shift between the two dates.")]
+Coregister = Annotated[
+    bool | None,
+    Option(
+        "Correct the measured shift between the two dates; --no-coregister: never.",
+        default="where the shift is clear",
+    ),
+]
 Polarisation = Annotated[Literal["auto", "vv", "vh"], Option("Polarisation of the SAR band to use.")]
 Speckle = Annotated[Literal["refined-lee", "boxcar", "none"], Option("SAR speckle filter.")]
 Satellite = Annotated[

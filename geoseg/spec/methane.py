@@ -41,7 +41,7 @@ class PlumeSpec(Spec):
         ),
     ] = None
     satellite: Satellite = None
-    coregister: Coregister = False
+    coregister: Coregister = None
     sun_zenith: SunZenith = None
     view_zenith: ViewZenith = None
     absorption: Annotated[

@@ -98,7 +98,7 @@ def test_a_plume_is_found_where_it_is_and_weighed(run: Run, tmp_path: Path) -> N
     assert best.rate_kg_h == pytest.approx(best.effective_wind_m_s * best.ime_kg / best.length_m * 3600)
     assert best.rate_low < best.rate_kg_h < best.rate_high
     assert best.rate_flux_kg_h == pytest.approx(best.rate_kg_h, rel=0.7)
-    assert best.screens_passed == "surface,water,cloud"
+    assert best.screens_passed == "surface,water,cloud,dates,cover,built-up"
     assert best.false_alarms < 0.1
     lon, lat = place(150, 101)
     assert best.source_lon == pytest.approx(lon, abs=0.001)
@@ -154,9 +154,10 @@ def test_one_day_alone_takes_no_park_for_gas(run: Run, tmp_path: Path, scenes: d
     bands["B12"] = np.where(park, bands["B12"] * 0.97, bands["B12"])
     scenes["dry"] = write(tmp_path / "dry", bands)
     scenes["park"] = write(tmp_path / "park", {**bands, "B04": np.where(park, 0.08, bands["B04"])})
-    run("dry", wind=3.0)
+    # Without a second date, a plume is one at a given source only.
+    run("dry", wind=3.0, source=place(150, 150))
     assert (polygons(tmp_path)["class"] == 1).any()
-    run("park", wind=3.0)
+    run("park", wind=3.0, source=place(150, 150))
     found = polygons(tmp_path)
     assert (found["class"] == 2).all()
     assert found["screens_failed"].str.contains("surface").any()

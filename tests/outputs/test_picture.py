@@ -97,6 +97,27 @@ def test_long_labels_are_not_cut(tmp_path: Path) -> None:
     assert width("x" * 500) == width("x" * 400)
 
 
+def test_a_legend_says_how_many_classes_it_leaves_out(tmp_path: Path) -> None:
+    inked = []
+    for unlisted in (0, 1, 12):
+        path = tmp_path / f"{unlisted}.png"
+        with together(path) as beside:
+            draw_picture(
+                path,
+                background=np.full((3, 200, 300), 0.2, np.float32),
+                labels=np.zeros((200, 300), np.uint8),
+                classes=[ClassSpec(value=1, label="a → b", colour="#ff0000")],
+                unlisted=unlisted,
+                title="Change",
+                caption="",
+                beside=beside,
+            )
+        with Image.open(path) as image:
+            grey = np.asarray(image).astype(int)
+        inked.append(int((np.abs(grey - (108, 117, 125)).max(axis=2) < 60).sum()))
+    assert inked[0] < inked[1] < inked[2]
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path, classes: tuple[ClassSpec, ...]) -> None:
     labels = np.zeros((4, 4), np.uint8)
     path = tmp_path / "a.png"

@@ -21,7 +21,7 @@ from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
-from geoseg.polygons import Cleaning, Edits, Polygoniser
+from geoseg.polygons import Cleaning, Dropped, Edits, Polygoniser, Regions
 
 Classes = NDArray[np.uint8]
 LABELS = {1: "flood", 2: "permanent water"}
@@ -43,11 +43,12 @@ def _map(
     cleaning: Cleaning | None = None,
     grid: Grid | None = None,
     scores: Classes | None = None,
+    dropped: Dropped | None = None,
 ) -> tuple[Features, Edits]:
     """Polygonise a raster in strips that end before the rows `cuts`."""
     grid = grid or _grid(classes)
     scores = np.full(classes.shape, 200, np.uint8) if scores is None else scores
-    polygoniser = Polygoniser(grid, cleaning or Cleaning(), LABELS)
+    polygoniser = Polygoniser(grid, cleaning or Cleaning(), LABELS, dropped=dropped)
     edges = [0, *sorted(cut for cut in set(cuts or []) if 0 < cut < len(classes)), len(classes)]
     batches = [
         batch
@@ -114,6 +115,7 @@ cleanings = st.sampled_from(
         Cleaning(fill_holes=1e6, simplify=15),
         Cleaning(min_patch=450),
         Cleaning(min_patch=650, fill_holes=150),
+        Cleaning(min_patch=250, patch_seed=0.7),
     ]
 )
 
@@ -301,6 +303,25 @@ def test_small_regions_stay_where_all_that_touches_is_large(
     found = Features(geometry=np.asarray(pixels, object), columns=features.columns)
     assert np.array_equal(_burn(classes.shape, found), expected)
     assert sum(len(batch) for batch, _ in edits.batches()) == _regions(mapped) - _regions(expected)
+
+
+@settings(max_examples=200)
+@given(rasters, st.lists(st.integers(0, 12), max_size=6), st.data())
+def test_patches_grow_around_a_sure_pixel(classes: Classes, cuts: list[int], data: st.DataObject) -> None:
+    """Regions of any class stay where one of all that touch has the seed; others are told as dropped."""
+    scores = data.draw(hnp.arrays(np.uint8, classes.shape, elements=st.sampled_from([128, 200, 229, 230])))
+    told: list[Regions] = []
+    features, edits = _map(
+        classes, cuts, cleaning=Cleaning(patch_seed=0.9), scores=scores, dropped=told.append
+    )
+    mapped = np.where(classes == 255, 0, classes)
+    patches, count = ndimage.label(mapped)
+    best = ndimage.maximum(scores, patches, np.arange(count + 1))
+    expected = np.where(best[patches] >= 230, mapped, 0)
+    assert np.array_equal(_burn(classes.shape, features), expected)
+    gone = sum(int(part.pixels.sum()) for part in told)
+    assert gone == np.count_nonzero(mapped) - np.count_nonzero(expected)
+    assert sum(len(batch) for batch, _ in edits.batches()) == sum(len(part) for part in told)
 
 
 def _regions(classes: NDArray[np.integer]) -> int:

@@ -67,7 +67,9 @@ def test_land_cover_goes_by_labels() -> None:
     assert names[types[at["sparse vegetation"], at["burnt or dark"]]] == "burnt or dark ground"
     assert names[types[at["bare or built"], at["burnt or dark"]]] == "other"
     assert names[types[at["cloud"], at["water"]]] == "snow or cloud"
-    assert names[types[at["water"], at["water"]]] == "change within a class"
+    assert types[at["water"], at["water"]] == 0
+    assert types[at["cloud"], at["cloud"]] == 0
+    assert names[types[at["bare or built"], at["bare or built"]]] == "change within bare or built"
 
 
 def test_a_table_for_other_classes_is_refused() -> None:

@@ -254,10 +254,10 @@ def test_change_is_mapped_where_no_class_is_told(
 
 
 def test_change_within_a_class_and_to_no_class_is_mapped(tmp_path: Path) -> None:
-    """Rules that call all ground alike, or nothing by its name, hide nothing of what the method found."""
+    """Rules that call nothing by its name hide nothing; those that call all ground alike do unless asked."""
     dates, changed = two_dates()
     pair = ("landsat-8-l2", "landsat-8-l2")
-    for limit in ("ndvi > -2", "ndvi > 2"):
+    for limit, kind in (("ndvi > -2", "change within a class"), ("ndvi > 2", "not in the table")):
         rules = tmp_path / "mine.yaml"
         rules.write_text(
             "name: mine\nclasses:\n  - {value: 1, label: ground, colour: '#00ff00'}\n"
@@ -269,15 +269,18 @@ def test_change_within_a_class_and_to_no_class_is_mapped(tmp_path: Path) -> None
             "name: kinds\ntypes: [{value: 1, label: loss, colour: '#d7301f'}]\n"
             "rules: [{before: [ground], after: [not told], type: 1}]\n"
         )
-        found, _, _ = compare(
-            tmp_path, scenes_of(tmp_path, pair, dates), spectral=str(rules), rules=str(table)
-        )
+        options = {"spectral": str(rules), "rules": str(table)}
+        found, _, told = compare(tmp_path, scenes_of(tmp_path, pair, dates), **options)
+        hidden = kind == "change within a class"
+        assert (found > 0).any() == (not hidden)
+        assert any("--within-class maps them" in note for note in told.notes)
+        found, _, _ = compare(tmp_path, scenes_of(tmp_path, pair, dates), **options, within_class=True)
         check(found, changed)
         polygons = pyogrio.read_dataframe(tmp_path / "map.gpkg", layer="change")
-        assert set(polygons["type_label"]) == {"not in the table"}
+        assert set(polygons["type_label"]) == {kind}
         with sqlite3.connect(tmp_path / "map.gpkg") as file:
             (style,) = file.execute("SELECT styleQML FROM layer_styles").fetchone()
-        assert "not in the table" in style, "what has no kind is drawn too"
+        assert kind in style, "what has no kind is drawn too"
 
 
 def test_small_pieces_of_a_large_change_stay(tmp_path: Path) -> None:

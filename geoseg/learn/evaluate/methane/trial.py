@@ -37,7 +37,8 @@ class Trial:
     methods: tuple[str, ...] = ("mbmp", "mbsp")
     satellite: str | None = None
     """Name of the satellite; None: from the files."""
-    coregister: bool = False
+    coregister: bool | None = None
+    """Whether the shift of references is corrected; None: where it is clear."""
     sun_zenith: float | None = None
     view_zenith: float | None = None
     places: int = 4
@@ -105,7 +106,7 @@ class Trial:
             method=method,
             satellite=self.satellite,
             # Simulated ground has no features for co-registration and no shift.
-            coregister=self.coregister and pair.ground == REAL,
+            coregister=self.coregister if pair.ground == REAL else False,
             sun_zenith=self.sun_zenith,
             view_zenith=self.view_zenith,
             source=source,
