@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
-from geoseg.spec import Activation, Atmosphere, Coverage, Evidence, Spec, Units
+from geoseg.spec import Activation, Atmosphere, Coverage, Evidence, Spec, Statistics, Units
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
 
 PREFIX = "geoseg:"
@@ -164,7 +164,7 @@ class SegmentationExtras(Spec):
     scale: float = 1.0
     clip: tuple[float, float] | None = None
     fill: float = 0.0
-    statistics: Literal["training", "scene"] = "training"
+    statistics: Statistics = "training"
     statistics_known: bool | None = None
     tile: int | None = None
     overlap: int | None = None

@@ -92,8 +92,9 @@ def check_fit(
 
 
 def _check_values(spec: InputSpec, sample: Sequence[Pixels]) -> None:
-    if spec.statistics == "scene":
-        note(LOG, "values are normalised with the mean and standard deviation of the scene")
+    if spec.statistics != "training":
+        how = "mean and standard deviation" if spec.statistics == "scene" else "percentiles"
+        note(LOG, f"values are normalised with the {how} of the scene")
         return
     ranges = _ranges(spec, sample)
     if not ranges:
@@ -109,7 +110,7 @@ def _check_values(spec: InputSpec, sample: Sequence[Pixels]) -> None:
 
 def _check_units(spec: InputSpec, units: Mapping[str, Units]) -> None:
     # Normalising with the scene's statistics removes gain and offset, so digital numbers are accepted.
-    fine = {spec.units, "dn"} if spec.statistics == "scene" else {spec.units}
+    fine = {spec.units, "dn"} if spec.statistics != "training" else {spec.units}
     wrong = {
         band.name: units[band.name] for band in spec.bands if units.get(band.name, spec.units) not in fine
     }

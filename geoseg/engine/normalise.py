@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.pixels import Pixels
-from geoseg.spec import InputSpec, ModelBand
+from geoseg.spec import InputSpec, ModelBand, Statistics
 
 AnyInput = TypeVar("AnyInput", bound=InputSpec)
+
+QUANTILES = (1.0, 90.0, 99.0)
+"""Percentiles of a scene that `scene-quantiles` uses: the 90th is bright land, which floods hardly move."""
+QUANTILE_RANGE = 4.5
+"""Normalised values between the 1st and the 99th percentile, as of a normal distribution of standard
+deviation 1."""
 
 
 class Normaliser:
@@ -117,13 +123,14 @@ def _within(dtype: np.dtype[np.generic], factor: float, shift: float, clip: tupl
 
 
 def fit_to_scene(spec: AnyInput, sample: Sequence[Pixels]) -> AnyInput:
-    """Return a model with mean and std of the scene if it requires them; else the model itself.
+    """Return a model with the statistics of the scene if it requires them; else the model itself.
 
     The statistics are those of the scene, not of a tile, so that neighbouring tiles are normalised alike.
     """
     if spec.statistics == "training" or not sample:
         return spec
-    found = scene_statistics(sample, tuple(band.name for band in spec.bands), spec.scale)
+    measure = STATISTICS[spec.statistics]
+    found = measure(sample, tuple(band.name for band in spec.bands), spec.scale)
     bands = tuple(
         band.model_copy(update={"mean": mean, "std": std})
         for band, (mean, std) in zip(spec.bands, found, strict=True)
@@ -147,14 +154,7 @@ def scene_statistics(
     for name in bands:
         count, total, squares = 0, 0.0, 0.0
         for pixels in sample:
-            index = pixels.bands.index(name)
-            stored = pixels.data[index]
-            seen = pixels.valid
-            if stored.dtype.kind in "iu":
-                ends = np.iinfo(stored.dtype.name)
-                seen = seen & (stored != 0) & (stored != ends.max)
-            values = stored[seen].astype(np.float64) * pixels.scale[index] + pixels.offset[index]
-            values = values[np.isfinite(values)]
+            values = _observed_values(pixels, name)
             count, total = count + values.size, total + float(values.sum())
             squares += float((values**2).sum())
         mean = total / count if count else 0.0
@@ -162,3 +162,42 @@ def scene_statistics(
         std = max(variance, 0.0) ** 0.5
         found.append((mean * scale, std * scale if std > 1e-6 * max(1.0, abs(mean)) else 1.0))
     return tuple(found)
+
+
+def scene_quantiles(
+    sample: Sequence[Pixels], bands: Sequence[str], scale: float = 1.0
+) -> tuple[tuple[float, float], ...]:
+    """Return the 90th percentile of each band, and the range from the 1st to the 99th / `QUANTILE_RANGE`.
+
+    Unlike mean and standard deviation they hardly change with the flooded share, or with fill that is taken
+    for observed. For the arguments see `scene_statistics`.
+    """
+    found = []
+    for name in bands:
+        values = np.concatenate([_observed_values(pixels, name) for pixels in sample])
+        if not values.size:
+            found.append((0.0, 1.0))
+            continue
+        low, land, high = np.percentile(values, QUANTILES)
+        spread = (high - low) / QUANTILE_RANGE
+        known = spread > 1e-6 * max(1.0, abs(land))
+        found.append((float(land) * scale, float(spread) * scale if known else 1.0))
+    return tuple(found)
+
+
+STATISTICS: Mapping[Statistics, Callable[..., tuple[tuple[float, float], ...]]] = {
+    "scene": scene_statistics,
+    "scene-quantiles": scene_quantiles,
+}
+"""What is measured on a sample of a scene, by the name of the statistics."""
+
+
+def _observed_values(pixels: Pixels, name: str) -> NDArray[np.float64]:
+    """Return the physical values of a band where it was observed and, for integers, is not at a limit."""
+    index = pixels.bands.index(name)
+    stored, seen = pixels.data[index], pixels.valid
+    if stored.dtype.kind in "iu":
+        ends = np.iinfo(stored.dtype.name)
+        seen = seen & (stored != 0) & (stored != ends.max)
+    values = stored[seen].astype(np.float64) * pixels.scale[index] + pixels.offset[index]
+    return np.asarray(values[np.isfinite(values)])

@@ -114,9 +114,11 @@ def choose_method(
     why = ""
     for candidate in candidates.choices:
         with held() as messages:
+            dates = [_dates(candidate, block) for block in blocks]
+            candidate = replace(candidate, method=candidate.method.fitted(dates))  # noqa: PLW2901
             images = [[block[band] for band in candidate.measured] for block in blocks]
             smoothing = candidate.method.smoothing(spec.speckle, images, pixel_size_m)
-            choice = replace(candidate, method=candidate.method.fitted(images), smoothing=smoothing)
+            choice = replace(candidate, smoothing=smoothing)
             found = _threshold(spec, choice, blocks, pixel_size_m[0])
             # A given threshold is in the unit of the first method.
             first = not tried and spec.threshold is None and len(candidates.choices) > 1
@@ -143,6 +145,13 @@ def choose_method(
     return replace(fixed, seed=None if found.strict is None else fixed.score(found.strict))
 
 
+def _dates(choice: WaterChoice, block: Block) -> list[list[Image]]:
+    """Return the bands that are measured of the scene, then of each earlier scene."""
+    bands = choice.groups[0]
+    earlier = ([block[before_band(index, band)] for band in bands] for index in range(choice.before))
+    return [[block[band] for band in bands], *earlier]
+
+
 def _preferred(
     spec: FloodSpec, available: Mapping[str, Units], kind: SensorKind, before_count: int, *, sums: bool
 ) -> tuple[WaterMethod, ...]:
@@ -157,7 +166,8 @@ def _preferred(
             and _has_bands(m, allowed)
             and (not m.needs.reflectance or (sums and {available[b] for b in m.bands} == {"reflectance"}))
         ),
-        key=lambda method: method.preference,
+        # A method for other units comes last, since a map by it would be empty or full.
+        key=lambda method: (not _has_units(method, available), method.preference),
     )
     if not possible:
         choices = ", ".join(
@@ -192,6 +202,12 @@ def _named(name: str, kind: SensorKind, before_count: int) -> WaterMethod:
 def _suits(method: WaterMethod, kind: SensorKind) -> bool:
     """Return whether a method is for a kind of sensor; hyperspectral sensors count as optical."""
     return (method.needs.kind == "sar") == (kind == "sar")
+
+
+def _has_units(method: WaterMethod, available: Mapping[str, Units]) -> bool:
+    """Return whether radar values are in dB, or have no unit, as the method needs."""
+    units = {available[band] for band in method.bands if band in available}
+    return method.needs.kind != "sar" or (units == {"dn"}) == method.needs.unitless
 
 
 def _has_bands(method: WaterMethod, available: Iterable[str]) -> bool:

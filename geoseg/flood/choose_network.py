@@ -78,7 +78,7 @@ def _difference(model: ModelSpec, scene: Scene, before: Sequence[Scene], spec: F
         return f"the sun elevation was {elevation:.0f} degrees, and long shadows look like water"
     model = with_polarisation(model, scene, before)
     chosen = clip(as_trained(scene, model.atmosphere).select(scene_bands(model)), spec.run)
-    if model.statistics == "scene":
+    if model.statistics != "training":
         blocks: list[Pixels] = []
     else:
         blocks = sample(chosen, scene_bands(model), size=FIT_SIZE, most=FITS)

@@ -36,6 +36,8 @@ class WaterNeeds:
     """Least number of earlier scenes."""
     all_before: bool = False
     """Whether it reads all earlier scenes; otherwise it reads the first, to separate permanent water."""
+    unitless: bool = False
+    """Whether it is for radar values without a unit; other radar methods are for dB."""
     reflectance: bool = False
     """Whether values must be reflectance 0..1, as sums of bands need; ratios do not."""
 
@@ -50,6 +52,8 @@ class Threshold:
     """Whether water is below the threshold."""
     from_scene: bool = True
     """Whether `--thresholding auto` finds it in the scene."""
+    algorithm: Literal["auto", "otsu"] = "auto"
+    """What `--thresholding auto` means: tiles with two modes, or Otsu over the whole sample."""
     guard: tuple[float, float]
     """Limits of a threshold found by `auto`; one by another `--thresholding` is rejected beyond them."""
     limits: tuple[float, float]
@@ -119,6 +123,23 @@ class WaterMethod(Protocol):
     flood_over_water: ClassVar[bool] = False
     """Whether water of the measure is flood even where open water was mapped before."""
 
+    def fitted(self, sample: Sequence[Sequence[Bands]]) -> WaterMethod:  # noqa: ARG002 - used by subclasses
+        """Return the method with all that it learns from a scene; itself where it learns nothing.
+
+        Args:
+            sample: blocks of the scene at full resolution; each holds the bands of the scene, then of the
+                earlier scenes, in the order of `bands`.
+        """
+        return self
+
+    def water_before(self, scenes: Sequence[Bands]) -> NDArray[np.bool_] | None:  # noqa: ARG002
+        """Return where dark ground was water before; None: `open_water_db` or the measure decides.
+
+        Args:
+            scenes: as in `measure`.
+        """
+        return None
+
     def measure(self, scenes: Sequence[Bands]) -> Measure:
         """Return the measure: an index, backscatter or a change.
 
@@ -142,14 +163,6 @@ class WaterMethod(Protocol):
             sample: blocks (H, W) by band after the filter of the method, of all bands of the candidates.
         """
         return ""
-
-    def fitted(self, sample: Sequence[Bands]) -> WaterMethod:  # noqa: ARG002 - used by subclasses
-        """Return the method with all that it learns from a scene; itself where it learns nothing.
-
-        Args:
-            sample: blocks of the scene at full resolution, bands in the order of `bands`.
-        """
-        return self
 
     def smoothing(
         self,

@@ -40,7 +40,7 @@ def with_polarisation(
 ) -> ModelSpec:
     """Return the network with a polarisation of all scenes, if it reads one and normalises by scene."""
     own = set(scene_bands(model)) | set(earlier_bands(model))
-    if model.statistics != "scene" or len(own) != 1 or not own <= set(POLARISATIONS):
+    if model.statistics == "training" or len(own) != 1 or not own <= set(POLARISATIONS):
         return model
     shared = [name for name in POLARISATIONS if all(name in item.band_names for item in (scene, *before))]
     wanted = [name for name in shared if asked in {"auto", name}]

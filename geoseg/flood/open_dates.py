@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from contextlib import ExitStack
 
 import rasterio
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.errors import BandError
+from geoseg.flood.choice import CLASSICAL
 from geoseg.flood.network_bands import plain_name
-from geoseg.messages import note
+from geoseg.messages import note, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.datasets import open_dataset
@@ -20,6 +22,11 @@ from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
 
+PICTURES = "sar-pair"
+"""The method for values without a unit."""
+RADAR_BAND = "vv"
+"""Name for the only band of two nameless pictures: the polarisation that most radar missions have."""
+
 
 def open_dates(
     spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, progress: Progress, *, dry_run: bool = False
@@ -27,40 +34,70 @@ def open_dates(
     """Open the scene and those before; `stack` closes them.
 
     The band of a one-band file without band names gets the only possible name: that of the one band that a
-    network reads, or for a scene before that of the scene itself.
+    network reads, or for a scene before that of the scene itself. Of two 8-bit pictures it is a radar
+    polarisation, since no optical method maps water from one band.
 
     Raises:
         BandError: bands have no names.
         SceneError: a scene cannot be read.
     """
     wanted = {plain_name(band.name) for band in model.bands} if model is not None else set()
+    pictures = model is None and _radar_pictures(spec)
+    if pictures:
+        wanted = {RADAR_BAND}
 
-    def opened(request: SceneSpec) -> Scene:
-        scene = stack.enter_context(_open(request, wanted))
+    def opened(request: SceneSpec, *, assumed: bool = False) -> Scene:
+        scene = stack.enter_context(_open(request, wanted, assumed=assumed))
         return with_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
 
-    scene = opened(spec.scene)
+    scene = opened(spec.scene, assumed=pictures)
     if len(scene.band_names) == 1:
         wanted = set(scene.band_names)
     return scene, [opened(item) for item in spec.before]
 
 
-def _open(request: SceneSpec, wanted: set[str]) -> Scene:
-    """Open a scene; `wanted` may give the name of its only band."""
+def _open(request: SceneSpec, wanted: set[str], *, assumed: bool) -> Scene:
+    """Open a scene; `wanted` may give the name of its only band, which is a guess where it is `assumed`."""
     try:
         return open_scene(request, sensors())
     except BandError:
-        if len(wanted) != 1 or request.bands or len(request.paths) != 1 or _count(request.paths[0]) != 1:
+        alone = not request.bands and len(request.paths) == 1 and len(_bands(request.paths[0])) == 1
+        if not alone or len(wanted) != 1:
             raise
         (name,) = wanted
+        if assumed and request.sensor is None:
+            warn(
+                LOG,
+                "radar-assumed",
+                f"{request.paths[0]}: two 8-bit pictures of one band each are read as radar backscatter, the "
+                "only kind from which one band maps water (--sensor says so without a warning). If they are "
+                "optical, give green and an infrared band with --band NAME=PATH",
+            )
         note(LOG, f"{request.paths[0]}: its only band has no name, and is used as {name}")
         return open_scene(request.model_copy(update={"bands": {name: request.paths[0]}}), sensors())
 
 
-def _count(path: str) -> int:
-    """Return the number of bands of a file."""
+def _radar_pictures(spec: FloodSpec) -> bool:
+    """Return whether the scene and one scene before are 8-bit pictures of one band that can only be radar."""
+    requests = (spec.scene, *spec.before)
+    if len(requests) != 2 or spec.method not in {"auto", CLASSICAL, PICTURES}:
+        return False
+    known = sensors()
+    for request in requests:
+        if request.bands or len(request.paths) != 1 or _bands(request.paths[0]) != ("uint8",):
+            return False
+        sensor = known.get(request.sensor or "sentinel-1")
+        if sensor is None or sensor.kind != "sar":
+            return False
+    return True
+
+
+def _bands(path: str) -> tuple[str, ...]:
+    """Return the types of the bands of a file; none if it is not a raster."""
     try:
-        with open_dataset(gdal_path(path)) as dataset:
-            return int(dataset.count)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            with open_dataset(gdal_path(path)) as dataset:
+                return tuple(dataset.dtypes)
     except rasterio.errors.RasterioIOError:
-        return 0
+        return ()

@@ -82,7 +82,7 @@ class WaterSession:
         water = logistic(now[first], open_water[first], DB_SCALE, below=True) if open_water else flood
         if dry is not None:
             water[dry] = 0
-        permanent = _water_before(choice, before, flood)
+        permanent = _water_before(choice, now, before, flood)
         if PERMANENT in layers:
             permanent |= layers[PERMANENT] > 0.5
         out[2] = np.where(permanent, water, 0)
@@ -149,12 +149,17 @@ def _score_of(choice: WaterChoice, values: Image) -> Image:
     return logistic(values, choice.threshold, choice.scale, below=below)
 
 
-def _water_before(choice: WaterChoice, before: Sequence[Filtered], flood: Image) -> NDArray[np.bool_]:
+def _water_before(
+    choice: WaterChoice, now: Filtered, before: Sequence[Filtered], flood: Image
+) -> NDArray[np.bool_]:
     """Return where the first earlier scene shows open water, so that water of the scene is not flood."""
     method = choice.method
     if not before:
         return np.zeros(flood.shape, np.bool_)
     group = choice.groups[0]
+    dark = method.water_before([[date[name] for name in group] for date in (now, *before)])
+    if dark is not None:
+        return dark
     if method.open_water_db:
         known = before[0][group[0]] < method.open_water_db[group[0]]
     else:

@@ -51,9 +51,10 @@ def find_threshold(
 ) -> SceneThreshold:
     """Find the threshold of a method's measure.
 
-    `auto` looks for tiles with two normal modes (Chini 2017), splits their pooled histogram by minimum error
-    and limits the result to the method's guard. Where no tile has two modes, the fixed threshold of the
-    method is used: a scene of land alone then has no water, and a scene of water alone is all water.
+    `auto` is the algorithm of the method, mostly this: it looks for tiles with two normal modes (Chini
+    2017), splits their pooled histogram by minimum error and limits the result to the method's guard. Where
+    no tile has two modes, the fixed threshold of the method is used: a scene of land alone then has no
+    water, and a scene of water alone is all water.
 
     Args:
         method: the method that computed the measure.
@@ -62,6 +63,8 @@ def find_threshold(
         pixel_m: pixel size in m; NaN where unknown.
     """
     rule = method.threshold
+    if thresholding == "auto":
+        thresholding = rule.algorithm
     pooled = reduce(add, [histogram(block, rule.limits) for block in blocks])
     if thresholding == "auto":
         found = hsba(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RadarUnits as RadarUnits,
         SarUnits as SarUnits,
         Spec as Spec,
+        Statistics as Statistics,
         Units as Units,
     )
     from geoseg.spec.change import (
@@ -117,7 +118,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "auxiliary": "AuxiliaryLayer AuxiliarySpec",
-    "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Units",
+    "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Statistics Units",
     "change": "ChangeSpec",
     "classes": "ClassName SpectralRule SpectralSpec TransitionRule TransitionSpec",
     "classifiers": "AnyModel ClassifierSpec SensorInput",

@@ -9,6 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from geoseg.spec.option import Option
 
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
+Statistics = Literal["training", "scene", "scene-quantiles"]
+"""What normalises the input of a network: mean and standard deviation of the training pixels or of each
+scene, or the 90th percentile of each scene and its range from the 1st to the 99th."""
 """Unit of physical values: reflectance 0..1, dB, linear power, radiance in W m⁻² sr⁻¹ µm⁻¹, digital
 number."""
 

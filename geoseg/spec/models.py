@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.spec.base import Atmosphere, ClassSpec, Spec, Units
+from geoseg.spec.base import Atmosphere, ClassSpec, Spec, Statistics, Units
 from geoseg.spec.evidence import Coverage, Evidence
 from geoseg.spec.layouts import CHANNELS_FIRST, DimOrder
 
@@ -15,7 +15,7 @@ Activation = Literal["none", "softmax", "sigmoid"]
 
 Architecture = Literal[
     "unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
-    "upernet", "segformer", "dpt", "linear",
+    "upernet", "segformer", "dpt", "linear", "pixel",
     "fc-ef", "fc-siam-conc", "fc-siam-diff", "bit", "changeformer", "changevit",
 ]  # fmt: skip
 
@@ -50,7 +50,7 @@ class NetworkSpec(Spec):
     depth: Annotated[int, Field(ge=3, le=5)] = 5
     """Number of encoder stages; fewer stages have a smaller receptive field and fewer weights."""
     decoder_channels: tuple[int, ...] = ()
-    """Decoder channels of U-Nets, from coarse to fine; empty: the defaults of the library."""
+    """Decoder channels of U-Nets, from coarse to fine, or hidden layers of `pixel`; empty: the defaults."""
     reduce: Literal[1, 2, 4] = 1
     """Factor by which the input is averaged before the network; the scores are interpolated back. 2 doubles
     the receptive field at a quarter of the cost, for classes whose edges are not sharp at pixel size."""
@@ -71,7 +71,9 @@ class NetworkSpec(Spec):
     """Side of a patch in pixels, for encoders whose patches can be resized; None: that of the encoder."""
     month: Annotated[int, Field(ge=1, le=12)] = 6
     """Month of images whose date is unknown, for encoders that read the month."""
-    features: Literal["none", "water-indices", "backscatter", "two-dates", "differences"] = "none"
+    features: Literal["none", "water-indices", "backscatter", "two-dates", "darkening", "differences"] = (
+        "none"
+    )
     """Additional input features, described in `geoseg.models.networks.physics`."""
     prior: bool = False
     """Whether the network learns a correction to the water score of the features."""
@@ -134,7 +136,7 @@ class InputSpec(Spec):
     """Limits in model units, applied before mean and std."""
     fill: float = 0.0
     """Value of unobserved pixels after normalisation."""
-    statistics: Literal["training", "scene"] = "training"
+    statistics: Statistics = "training"
     """Source of mean and standard deviation: the training pixels, or each scene as a whole."""
     statistics_known: bool = True
     """False: mean and std are not statistics of training data, so the value range of a scene is not

@@ -141,3 +141,53 @@ class Differences(nn.Module):
         near, wide = box_mean(length, 2), box_mean(length, 8)
         features = torch.cat([apart, box_mean(apart, 2), near, wide], dim=1)
         return features, 3 * (near - 2)
+
+
+class Darkening(nn.Module):
+    """Two dates normalised by `scene-quantiles`, seen through windows of 3 to 132 pixels.
+
+    Means of both dates, their spread, the shares of dark pixels and of pixels that became darker, and the
+    roughness of the speckle. Windows above 5 pixels are computed on means of 4 x 4 pixels. The prior is: dark
+    now, and darker than before.
+    """
+
+    planes = 29
+    limits = (-6.0, 3.0)
+    """Normalised values are clipped to this range, so that no single bright target matters."""
+    dark, drop = -2.2, -0.7
+    """Normalised value that is dark, and change that is a darkening: half of either is ambiguous."""
+    cells, radii = 4, (2, 8, 16)
+    """Pixels a side of a cell, and the radii in cells of the wider windows."""
+    least = 1e-4
+    """Least variance, whose root has a finite slope."""
+
+    def __init__(self, bands: Sequence[str], denormalise: Denormalise) -> None:
+        """Find the scene's band and that of the scene before."""
+        super().__init__()
+        del denormalise
+        earlier = next(i for i, band in enumerate(bands) if ":" in band)
+        self.where = [1 - earlier, earlier]
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, 29, H, W) features and the (N, 1, H, W) logit of flood; H and W are multiples of 4."""
+        dates = planes[:, self.where].clamp(*self.limits)
+        fine, near = box_mean(dates, 1), box_mean(dates, 2)
+        dark = torch.sigmoid(-3 * (near - self.dark))
+        drop = torch.sigmoid(-6 * (near[:, :1] - near[:, 1:] - self.drop))
+        mean, rough, dark, drop = (
+            functional.avg_pool2d(image, self.cells) for image in (dates, (dates - fine) ** 2, dark, drop)
+        )
+        wide = []
+        for radius in self.radii:
+            level = box_mean(mean, radius)
+            spread = self._root(box_mean(mean**2, radius) - level**2)
+            wide += [level, spread, box_mean(dark, radius), box_mean(drop, radius)]
+        wide += [self._root(box_mean(rough, radius)) for radius in (self.radii[0], self.radii[-1])]
+        whole = functional.interpolate(
+            torch.cat(wide, dim=1), scale_factor=float(self.cells), mode="bilinear"
+        )
+        margin = torch.minimum(self.dark - near[:, :1], near[:, 1:] - near[:, :1])
+        return torch.cat([fine, near, whole], dim=1), 2 * margin
+
+    def _root(self, variance: Tensor) -> Tensor:
+        return variance.clamp(min=self.least).sqrt()

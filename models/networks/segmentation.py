@@ -14,7 +14,14 @@ from geoseg.models.networks.encoder_network import EncoderNetwork, dates_of_band
 from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder
 from geoseg.models.networks.encoders.encoder import Encoder
 from geoseg.models.networks.lora import merge_lora
-from geoseg.models.networks.physics import Backscatter, Denormalise, Differences, TwoDates, WaterIndices
+from geoseg.models.networks.physics import (
+    Backscatter,
+    Darkening,
+    Denormalise,
+    Differences,
+    TwoDates,
+    WaterIndices,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,15 +29,33 @@ from geoseg.errors import UsageError
 from geoseg.spec import DECODED, TWO_DATES, NetworkSpec
 from geoseg.spec.presets import encoders
 
-FEATURES: dict[str, type[WaterIndices] | type[Backscatter] | type[TwoDates] | type[Differences]] = {
+FEATURES: dict[
+    str, type[WaterIndices] | type[Backscatter] | type[TwoDates] | type[Darkening] | type[Differences]
+] = {
     "water-indices": WaterIndices,
     "backscatter": Backscatter,
     "two-dates": TwoDates,
+    "darkening": Darkening,
     "differences": Differences,
 }
 
+PIXEL_LAYERS, PIXEL_DROPOUT = (64, 64), 0.2
+"""Channels of the hidden layers of a pixel network, and the share of channels that training leaves out."""
+
 SPATIAL = {"unet", "unetplusplus", "manet", "linknet"}
 """Architectures that take a list of decoder channels."""
+
+
+class PixelNetwork(nn.Sequential):
+    """Layers between the channels of each pixel: what is around it is in the features alone."""
+
+    def __init__(self, planes: int, hidden: Sequence[int], out: int) -> None:
+        """Create hidden layers of the given numbers of channels."""
+        layers: list[nn.Module] = []
+        for width in hidden:
+            layers += [nn.Conv2d(planes, width, 1), nn.ReLU(), nn.Dropout2d(PIXEL_DROPOUT)]
+            planes = width
+        super().__init__(*layers, nn.Conv2d(planes, out, 1))
 
 
 class Segmenter(nn.Module):
@@ -147,6 +172,8 @@ def build(
     try:
         if spec.architecture in TWO_DATES:
             body = build_change(spec, bands, out)
+        elif spec.architecture == "pixel":
+            body = PixelNetwork(planes, spec.decoder_channels or PIXEL_LAYERS, out)
         else:
             body = smp.create_model(
                 spec.architecture,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geoseg.engine.input_check import check_fit
-from geoseg.engine.normalise import Normaliser
+from geoseg.engine.normalise import Normaliser, fit_to_scene, scene_quantiles
 from geoseg.errors import ModelError
 from geoseg.grid import Window
 from geoseg.messages import Collected, collecting
@@ -289,3 +289,32 @@ def test_a_scene_all_cloud_is_warned_of_not_refused() -> None:
     assert any("standard deviations off" in item.text for item in fit(spec, cloud).warnings)
     with pytest.raises(ModelError):
         fit(spec, [make_pixels(rng.uniform(3, 9, (len(names), 64, 64)), names)])
+
+
+def test_quantiles_of_a_scene_do_not_move_with_gain_flood_or_fill() -> None:
+    """Half the scene may be under water, a strip may be fill: bright land and the range stay."""
+    rng = np.random.default_rng(3)
+    land = rng.normal(170, 10, (1, 200, 200))
+    dry = np.where(rng.random(land.shape) < 0.1, rng.normal(60, 5, land.shape), land).astype(np.uint8)
+    wet = dry.copy()
+    wet[:, :80] = rng.normal(60, 5, wet[:, :80].shape)
+    filled = dry.copy()
+    filled[:, :, :15] = 255
+    (dry_land, dry_unit), *others = (
+        scene_quantiles([make_pixels(image, ("vv",))], ("vv",))[0] for image in (dry, wet, filled)
+    )
+    for found_land, found_unit in others:
+        assert abs(found_land - dry_land) < 0.35 * dry_unit
+        assert found_unit == pytest.approx(dry_unit, rel=0.05)
+    (stretched,) = scene_quantiles([make_pixels(dry * 0.5 + 7.0, ("vv",))], ("vv",))
+    assert stretched == pytest.approx((dry_land * 0.5 + 7, dry_unit * 0.5), rel=0.01)
+
+
+def test_a_model_says_which_statistics_normalise_its_scene() -> None:
+    pixels = [make_pixels(np.arange(1, 251, dtype=np.uint8).reshape(1, 10, 25), ("vv",))]
+    spec = make_spec({"vv": (0.0, 1.0)})
+    found = {
+        name: fit_to_scene(spec.model_copy(update={"statistics": name}), pixels).bands[0].mean
+        for name in ("training", "scene", "scene-quantiles")
+    }
+    assert found == pytest.approx({"training": 0.0, "scene": 125.5, "scene-quantiles": 225.1})

@@ -138,7 +138,13 @@ def scene(tmp_path: Path) -> Path:
 
 
 def run(tmp_path: Path, path: Path, **options: Any) -> tuple[RunRecord, np.ndarray]:
-    out = RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif", overwrite=True, min_area=0.0)
+    out = RunSpec(
+        output=tmp_path / "map.gpkg",
+        raster=tmp_path / "map.tif",
+        overwrite=True,
+        min_area=0.0,
+        tile=options.pop("tile", None),
+    )
     spec = FloodSpec(
         scene=SceneSpec(paths=(str(path),), sensor=options.pop("sensor", None)), run=out, **options
     )
@@ -263,10 +269,10 @@ def pair(tmp_path: Path, band: str) -> tuple[Path, Path]:
     )
 
 
-def two_dates(zoo: Path) -> Path:
-    """Flood is where the scene before, less its mean, is above the scene, less its own."""
+def two_dates(zoo: Path, statistics: str = "scene") -> Path:
+    """Flood is where the scene before, less its own level, is above the scene, less its own."""
     bands = ("before:vv", "vv")
-    return bundle(zoo / "pair", bands, units="db", statistics="scene", evidence=proof(bands, units="db"))
+    return bundle(zoo / "pair", bands, units="db", statistics=statistics, evidence=proof(bands, units="db"))
 
 
 @pytest.mark.parametrize("band", ["vv", "vh"])
@@ -279,10 +285,11 @@ def test_two_dates_of_any_one_polarisation(tmp_path: Path, zoo: Path, band: str)
     assert len(record.inputs) == 2
 
 
-def test_a_gain_and_an_offset_of_one_date_change_nothing(tmp_path: Path, zoo: Path) -> None:
-    """The whole scene's mean and spread take them away; so 8-bit stretches of it give the same map."""
+@pytest.mark.parametrize("statistics", ["scene", "scene-quantiles"])
+def test_a_gain_and_an_offset_of_one_date_change_nothing(tmp_path: Path, zoo: Path, statistics: str) -> None:
+    """The whole scene's level and spread take them away; so 8-bit stretches of it give the same map."""
     after, before = pair(tmp_path, "vv")
-    options = {"before": (SceneSpec(paths=(str(before),)),), "model": str(two_dates(zoo))}
+    options = {"before": (SceneSpec(paths=(str(before),)),), "model": str(two_dates(zoo, statistics))}
     _, first = run(tmp_path, after, **options)
     with rasterio.open(after, "r+") as file:
         file.write(file.read() * 1.7 - 4)
@@ -315,6 +322,31 @@ def test_nameless_pictures_are_what_the_network_takes(tmp_path: Path, zoo: Path,
     _, mapped = run(tmp_path, paths[0], before=before, model=str(two_dates(zoo)))
     assert (mapped == 1)[40:60, 40:60].all()
     assert any("its only band has no name, and is used as vv" in note for note in messages.notes)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_the_map_is_that_of_the_graph_on_the_normalised_scene(tmp_path: Path, zoo: Path) -> None:
+    """A strip of fill at an edge is not in the percentiles of the scene, whatever the tiles."""
+    rng = np.random.default_rng(5)
+    dates = {name: rng.normal(level, 9, (SIDE, SIDE)) for name, level in (("after", 120), ("before", 160))}
+    dates["after"][40:60, 40:60] -= 60
+    stored = {name: values.clip(1, 254).astype(np.uint8) for name, values in dates.items()}
+    stored["after"][:9] = 255
+    normal = {}
+    for name, values in stored.items():
+        with rasterio.open(
+            tmp_path / f"{name}.png", "w", driver="PNG", width=SIDE, height=SIDE, count=1, dtype="uint8"
+        ) as file:
+            file.write(values, 1)
+        low, land, high = np.percentile(values[values < 255].astype(float), [1, 90, 99])
+        normal[name] = (values - land) / ((high - low) / 4.5)
+    before = (SceneSpec(paths=(str(tmp_path / "before.png"),)),)
+    model = str(two_dates(zoo, "scene-quantiles"))
+    expected = normal["before"] > normal["after"]
+    for tile in (None, 64):
+        _, mapped = run(tmp_path, tmp_path / "after.png", before=before, model=model, tile=tile)
+        assert (mapped == 1).sum() > 400
+        assert ((mapped == 1) != expected).mean() < 0.001
 
 
 @pytest.mark.parametrize(

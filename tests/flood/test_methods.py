@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.flood.water_scenes import (
@@ -49,3 +50,26 @@ def test_change_finds_a_flood_and_keeps_the_lake_apart(name: str) -> None:
     assert agreement(classes == 1, flooded & ~lake) > 0.9
     # The focal mean of 50 m blurs a lake of 30 pixels radius.
     assert agreement(classes == 2, lake) > (0.65 if name == "unspider" else 0.85)
+
+
+def picture(decibels: np.ndarray, gain: float, offset: float) -> np.ndarray:
+    """Values of an 8-bit picture of backscatter, stretched by gain and offset."""
+    return np.clip(np.round(decibels * gain + offset), 1, 254).astype(np.float32)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(6.0, 210.0), (3.5, 160.0)])
+def test_a_pair_without_unit_is_compared_by_percentiles_of_each_date(
+    gain: float, offset: float, messages: Messages
+) -> None:
+    """Each picture has its own stretch; fill of a picture is neither flood nor part of the percentiles."""
+    lake, flooded = disc(0.05), disc(0.3)
+    after, before = (radar(water, seed=seed)["vv"] for seed, water in ((1, flooded), (2, lake)))
+    scene = {"vv": picture(after, gain, offset), **earlier({"vv": picture(before, 5.0, 190.0)}, 0)}
+    scene["vv"][:20] = 255
+    found = choose(scene, request(), units="dn", before=1)
+    assert found.method.name == "sar-pair"
+    classes = score(scene, found).argmax(axis=0)
+    assert not classes[:20].any()
+    assert agreement((classes == 1)[22:], (flooded & ~lake)[22:]) > 0.9
+    assert agreement((classes == 2)[22:], lake[22:]) > 0.6
+    assert not messages.warnings

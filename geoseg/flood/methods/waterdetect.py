@@ -52,9 +52,9 @@ class WaterDetect(OpticalIndex):
         """Use classes that were found in a scene; None: no scene was seen, or it shows one class."""
         self._classes = classes
 
-    def fitted(self, sample: Sequence[Bands]) -> WaterMethod:
+    def fitted(self, sample: Sequence[Sequence[Bands]]) -> WaterMethod:
         """Return the method with the classes of a scene."""
-        return WaterDetect(_classes_of(sample))
+        return WaterDetect(_classes_of([dates[0] for dates in sample]))
 
     def measure(self, scenes: Sequence[Bands]) -> Measure:
         """Return the log odds of water and land."""

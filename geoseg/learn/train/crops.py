@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from geoseg.engine.normalise import scene_statistics
+from geoseg.engine.normalise import STATISTICS
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
 from geoseg.learn.samples.chips import opened_image, stacked_source
 from geoseg.learn.train.augment import Augment
@@ -70,7 +70,7 @@ class Windows:
             spec = self._spec
             with stacked_source(sample, spec.data, self._bands, spec.trained_on) as source:
                 blocks = sample_blocks(source, self._bands)
-                self._scenes[sample] = scene_statistics(blocks, self._bands, self._spec.scale)
+                self._scenes[sample] = STATISTICS[spec.statistics](blocks, self._bands, self._spec.scale)
         return self._scenes[sample]
 
     def normalise(self, pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:

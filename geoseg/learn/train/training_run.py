@@ -130,6 +130,6 @@ def _find_windows(spec: TrainSpec) -> tuple[Sequence[SampleWindow], Sequence[Sam
 
 def _statistics(spec: TrainSpec, windows: Windows, training: Sequence[SampleWindow]) -> Statistics:
     """Return mean and std of each band, from the config or measured on training pixels."""
-    if spec.statistics == "scene":
+    if spec.statistics != "training":
         return tuple((0.0, 1.0) for _ in spec.bands)
     return config_statistics(spec.bands, lambda: windows.training_statistics(training))

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from geoseg.learn.samples.sample_spec import DataSpec, SplitSpec, atmosphere_of
-from geoseg.spec import DECODED, TWO_DATES, Atmosphere, ClassSpec, EncoderSpec, NetworkSpec, Spec, Units
+from geoseg.spec import (
+    DECODED,
+    TWO_DATES,
+    Atmosphere,
+    ClassSpec,
+    EncoderSpec,
+    NetworkSpec,
+    Spec,
+    Statistics,
+    Units,
+)
 from geoseg.spec.presets import encoders
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -122,8 +132,9 @@ class TrainSpec(Spec):
     scale: float = 1.0
     """Model units = physical * scale."""
     clip: tuple[float, float] | None = None
-    statistics: Literal["training", "scene"] = "training"
-    """Pixels from which mean and std are computed: all training pixels, or each scene by itself."""
+    statistics: Statistics = "training"
+    """Pixels from which mean and std are computed: all training pixels, or each scene by itself;
+    `scene-quantiles` takes percentiles of each scene, which a flood moves less."""
     resolution: float | None = None
     """Pixel size in m at which the network works; None: that of the scene."""
     classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]

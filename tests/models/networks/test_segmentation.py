@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from geoseg.models.networks.physics import (  # noqa: E402
     Backscatter,
+    Darkening,
     Denormalise,
     Differences,
     TwoDates,
@@ -82,6 +83,36 @@ def test_two_dates_find_what_became_dark() -> None:
         features, prior = TwoDates(bands, Denormalise([0, 0], [1, 1], 1.0))(given)
         assert features.shape[1] == TwoDates.planes
         assert prior[0, 0, 20, 20] > 0 > prior[0, 0, 2, 2]
+
+
+def test_darkening_takes_either_order_of_dates_and_clips_bright_targets() -> None:
+    torch.manual_seed(0)
+    after, before = torch.randn(1, 1, 64, 96) - 1, torch.randn(1, 1, 64, 96)
+    spec = NetworkSpec(architecture="pixel", features="darkening", decoder_channels=(8,))
+    first, second = (
+        build(spec, bands=bands, classes=2, statistics=[(0, 1)] * 2).eval()
+        for bands in (("vv", "before:vv"), ("before:vv", "vv"))
+    )
+    features, prior = first.features(torch.cat([after, before], 1))
+    other, same = second.features(torch.cat([before, after], 1))
+    assert features.shape == (1, Darkening.planes, 64, 96)
+    torch.testing.assert_close(features, other)
+    torch.testing.assert_close(prior, same)
+    bright = after.clone()
+    bright[..., 5, 5] = 40.0
+    limited = bright.clamp(*Darkening.limits)
+    found = [first.features(torch.cat([image, before], 1))[0] for image in (bright, limited)]
+    torch.testing.assert_close(*found)
+    with torch.inference_mode():
+        assert first(torch.cat([after, before], 1)).shape == (1, 1, 64, 96)
+
+
+def test_darkening_is_dark_now_and_darker_than_before() -> None:
+    after, before = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
+    after[..., :32] = -4
+    before[..., :16] = -4
+    _, prior = Darkening(("vv", "before:vv"), Denormalise([0, 0], [1, 1], 1.0))(torch.cat([after, before], 1))
+    assert [bool(prior[0, 0, 32, column] > 0) for column in (5, 24, 60)] == [False, True, False]
 
 
 def test_box_mean_counts_only_what_is_there() -> None:
