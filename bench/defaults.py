@@ -64,7 +64,7 @@ COLUMNS = (
 )
 
 CHANGE_OPTIONS = (
-    "mad --coregister true",
+    "mad",
     "mad --thresholding chi2",
     "irmad --thresholding chi2",
     "cva --thresholding ki",
