@@ -30,7 +30,7 @@ from geoseg.scenes import open_scene
 from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.presets import sensors
-from tests.flood.test_flood_network import SIDE, bundle, pair, raster
+from tests.flood.test_flood_network import SIDE, bundle, raster
 from tests.messages import progress
 from tests.sessions import Opaque
 
@@ -62,8 +62,16 @@ def _optical(folder: Path) -> tuple[SceneSpec, SceneSpec]:
 
 
 def _radar(folder: Path) -> dict[str, Any]:
-    """A pair of radar scenes and the network for it."""
-    after, before = (SceneSpec(paths=(str(path),)) for path in pair(folder, "vv"))
+    """A pair of radar scenes with a river and a flood, and the network for it."""
+    rng = np.random.default_rng(0)
+    river, flood = np.zeros((2, SIDE, SIDE), np.bool_)
+    river[:, SIDE // 8 : SIDE // 8 + 8] = True
+    flood[SIDE // 4 : SIDE // 2, SIDE // 4 : 3 * SIDE // 4] = True
+    paths = []
+    for name, water in (("after", river | flood), ("before", river)):
+        backscatter = np.where(water, -20, -9) + rng.normal(0, 1.5, (SIDE, SIDE))
+        paths.append(raster(folder / f"{name}.tif", {"vv": backscatter.astype(np.float32)}))
+    after, before = (SceneSpec(paths=(str(path),), sensor="sentinel-1") for path in paths)
     return {"scene": after, "before": (before,), "model": "flood-sar-pair"}
 
 

@@ -35,7 +35,7 @@ Make = Callable[[], ModelSpec]
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("water-optical", "uint16"), ("flood-sar-pair", "float32"), ("three classes", "uint16")],
+    [("water-optical", "uint16"), ("flood-sar", "float32"), ("three classes", "uint16")],
 )
 def test_flips_are_averaged_there(name: str, dtype: str, make_classes: Make, tmp_path: Path) -> None:
     model = make_classes() if name == "three classes" else find_model(name)
@@ -142,10 +142,10 @@ def test_many_kinds_of_change_need_two_bytes(make_network: Callable[..., ModelSp
 
 
 class Water:
-    """A network of two dates beside reference layers, which are not known everywhere."""
+    """A network of radar beside reference layers, which are not known everywhere."""
 
     def __init__(self, *names: str, averaged: bool = False) -> None:
-        self.model = find_model("flood-sar-pair")
+        self.model = find_model("flood-sar")
         random = np.random.default_rng(4)
         blocks = random.choice([0.0, 4.0, 5.5, 10.0, 15.0, 16.0, np.nan], (len(names), 15, 20))
         layers = blocks.repeat(10, axis=1).repeat(10, axis=2).astype(np.float32)

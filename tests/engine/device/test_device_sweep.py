@@ -56,7 +56,6 @@ def _sweep(
     [
         *(("water-optical", dtype) for dtype in ("uint16", "int16", "float32", "float64", "uint32")),
         *(("flood-sar", dtype) for dtype in ("float32", "float64")),
-        ("flood-sar-pair", "float32"),
     ],
 )
 def test_the_map_is_that_of_the_host(name: str, dtype: str, tmp_path: Path) -> None:
