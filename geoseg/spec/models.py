@@ -80,10 +80,12 @@ class NetworkSpec(Spec):
 
     @model_validator(mode="after")
     def _encoder_options_go_with_it(self) -> NetworkSpec:
-        given = self.model_fields_set & {"weights", "train", "lora_rank", "layer_decay", "patch", "month"}
+        options = ("weights", "train", "lora_rank", "layer_decay", "patch", "month")
+        fields = NetworkSpec.model_fields
+        given = [name for name in options if getattr(self, name) != fields[name].default]
         if self.architecture not in DECODED and given:
             raise ValueError(
-                f"{', '.join(sorted(given))}: only for architecture {', '.join(sorted(DECODED))}, with an "
+                f"{', '.join(given)}: only for architecture {', '.join(sorted(DECODED))}, with an "
                 "encoder that geoseg models list --encoders shows, or tu-NAME of timm"
             )
         return self
