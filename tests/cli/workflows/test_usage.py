@@ -87,13 +87,17 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
     assert err == ""
 
 
+OF_A_COMMAND = {"--help", "--model", "--method", "--thresholding", "--from"}
+"""Options that each command explains; `--from` is where a training, or the wind, starts."""
+
+
 def test_shared_options_are_the_same_everywhere() -> None:
-    """One name, one help text, one group, whatever the command; `--from` is a place to start, or of the wind."""
+    """One name, one help text, one group, whatever the command."""
     seen: dict[str, tuple[str, Any, Any]] = {}
     for _, command in _tree():
         for param in command.params:
             for name in param.opts:
-                if not name.startswith("--") or name in {"--help", "--model", "--method", "--thresholding", "--from"}:
+                if not name.startswith("--") or name in OF_A_COMMAND:
                     continue
                 told = (param.help, param.metavar, getattr(param, "rich_help_panel", None))
                 # What maps and what trains differ in one thing: -o names a file, or a folder.
