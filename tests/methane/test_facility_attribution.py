@@ -41,7 +41,7 @@ def test_polygons_and_maps_of_facilities(tmp_path: Path) -> None:
 
 
 def test_what_is_no_list_of_facilities(tmp_path: Path) -> None:
-    with pytest.raises(SceneReadError, match="cannot be read"):
+    with pytest.raises(SceneReadError, match="does not exist"):
         read_facilities(tmp_path / "missing.gpkg")
     empty = geopandas.GeoDataFrame({"a": []}, geometry=[], crs=4326)
     found = read_facilities(_file(tmp_path / "empty.geojson", empty))

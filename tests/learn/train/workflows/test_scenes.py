@@ -232,7 +232,7 @@ def test_any_encoder_of_timm(encoder: str) -> None:
         ("loss.positive_weights=[1]", 2, "has 1 values for 2 classes"),
         ("published.average_precision={mines: 0.5}", 2, "'mines' is not a class"),
         ("data.root=/nowhere", 3, "check data.root"),
-        ("data.table=s2/site_000.tif", 3, "cannot be read"),
+        ("data.table=s2/site_000.tif", 3, "is not a vector file that can be read"),
     ],
 )
 def test_what_is_wrong_is_said(sites_run: Run, tmp_path: Path, change: str, code: int, message: str) -> None:
