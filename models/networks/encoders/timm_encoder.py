@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import timm
@@ -43,7 +42,7 @@ class TimmEncoder(Encoder):
         super().__init__()
         self.architecture, self.in_chans, self.dates = architecture, bands, dates
         self.size = size
-        self.model = _create(architecture, bands, size, pretrained=pretrained)
+        self.model, self.any_size = _create(architecture, bands, size, pretrained=pretrained)
         if not hasattr(self.model, "forward_intermediates"):
             raise UsageError(f"encoder {architecture}: timm gives no intermediate features of it")
         facts = self.model.feature_info
@@ -72,53 +71,63 @@ class TimmEncoder(Encoder):
 
     def fix_size(self, height: int, width: int) -> None:
         """Store the position table for images of one size, without which a graph would interpolate it."""
-        fixed = _create(self.architecture, self.in_chans, (height, width), fixed=True)
-        self.size = height, width
-        _set_size(self.model, self.size)
+        if not self.is_plain:
+            self._adapt((height, width))
+            return
+        fixed, _ = _create(self.architecture, self.in_chans, (height, width), fixed=True)
+        if hasattr(self.model, "set_input_size"):
+            self.model.set_input_size(img_size=(height, width))
         fixed.load_state_dict(self.model.state_dict())
         self.model = fixed.train(self.training)
+
+    def _adapt(self, size: tuple[int, int]) -> None:
+        """Adapt the tables of a model that takes images of one size only.
+
+        Raises:
+            UsageError: its tables cannot be adapted.
+        """
+        if self.any_size or size == self.size:
+            return
+        if not hasattr(self.model, "set_input_size"):
+            raise UsageError(
+                f"encoder {self.architecture} takes images of {self.size[0]} x {self.size[1]} pixels only: "
+                "set tile and loop.crop alike"
+            )
+        self.model.set_input_size(img_size=size)
+        self.size = size
 
     def forward(self, images: Tensor, about: About) -> list[Tensor]:
         """Return the features of each level; `about` is not used."""
         del about
         count, dates = images.shape[:2]
-        size = int(images.shape[-2]), int(images.shape[-1])
-        if size != self.size and not self.is_plain:
-            _set_size(self.model, size)
-            self.size = size
+        self._adapt((int(images.shape[-2]), int(images.shape[-1])))
         levels: list[Tensor] = self.model.forward_intermediates(
             images.flatten(0, 1), indices=list(self.layers), intermediates_only=True, norm=self.is_plain
         )
         return [level.unflatten(0, (count, dates)).flatten(1, 2) for level in levels]
 
 
-def _set_size(model: nn.Module, size: tuple[int, int]) -> None:
-    """Adapt the tables of a model to an image size; models without tables stay as they are."""
-    if hasattr(model, "set_input_size"):
-        with warnings.catch_warnings():
-            # timm gives torch transposed tensors, of which torch warns.
-            warnings.simplefilter("ignore")
-            model.set_input_size(img_size=size)
-
-
 def _create(
     architecture: str, bands: int, size: tuple[int, int], *, pretrained: bool = False, fixed: bool = False
-) -> nn.Module:
-    """Return a model of timm for an image size.
+) -> tuple[nn.Module, bool]:
+    """Return a model of timm for an image size, and whether it takes images of other sizes too.
 
     Raises:
         UsageError: timm has no such model, or cannot fetch its weights.
     """
     options: dict[str, object] = {"pretrained": pretrained, "in_chans": bands, "num_classes": 0}
+    sized: dict[str, object] = {"img_size": size}
     tries: tuple[dict[str, object], ...] = (
-        {"img_size": size, "dynamic_img_size": not fixed},
-        {"img_size": size},
+        {**sized, "dynamic_img_size": not fixed},
+        # Swin: windows of one size in images of any size, so that the tables of their positions stay.
+        {**sized, "always_partition": True, "strict_img_size": False},
+        sized,
         {},
     )
     error: Exception | None = None
     for more in tries:
         try:
-            return timm.create_model(architecture, **options, **more)
+            return timm.create_model(architecture, **options, **more), more != sized
         except TypeError as problem:  # the model has no such option
             error = problem
         except (RuntimeError, ValueError, OSError, AttributeError, AssertionError) as problem:

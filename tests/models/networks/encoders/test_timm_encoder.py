@@ -58,6 +58,14 @@ def test_dates_are_encoded_alike_and_concatenated() -> None:
     torch.testing.assert_close(torch.cat(list(both.chunk(2, dim=1))[::-1], dim=1), swapped)
 
 
+def test_a_model_of_one_size_says_so() -> None:
+    encoder = TimmEncoder("hiera_tiny_224", 3, size=(64, 64)).eval()
+    with torch.no_grad():
+        assert encoder(torch.randn(1, 1, 3, 64, 64), About())[0].shape[-1] == 16
+    with pytest.raises(UsageError, match="64 x 64 pixels only"):
+        encoder(torch.randn(1, 1, 3, 64, 96), About())
+
+
 def test_unknown_models_are_named() -> None:
     with pytest.raises(UsageError, match="no_such_model"):
         TimmEncoder("no_such_model", 3, size=(64, 64))
