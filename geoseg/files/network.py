@@ -52,6 +52,8 @@ def go_offline() -> None:
     """Refuse everything that needs the network from now on, in this process and those that it starts."""
     os.environ[OFFLINE] = "1"
     os.environ["PROJ_NETWORK"] = "OFF"
+    # The libraries of encoders ask the hub for weights.
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def allow_network(name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import rasterio
@@ -53,7 +54,21 @@ def open_dates(
     scene = opened(spec.scene, assumed=pictures)
     if len(scene.band_names) == 1:
         wanted = set(scene.band_names)
-    return scene, [opened(item) for item in spec.before]
+    before = [opened(item) for item in spec.before]
+    _warn_of_later(scene, before)
+    return scene, before
+
+
+def _warn_of_later(scene: Scene, before: Sequence[Scene]) -> None:
+    """Warn of scenes before that were acquired after the scene."""
+    for item in before:
+        if scene.time is not None and item.time is not None and item.time > scene.time:
+            warn(
+                LOG,
+                "dates-out-of-order",
+                f"--before {item.name} ({item.time:%Y-%m-%d}) is later than {scene.name} "
+                f"({scene.time:%Y-%m-%d}): what is mapped as flood may be water that has gone. Exchange them",
+            )
 
 
 def _open(request: SceneSpec, wanted: set[str], *, assumed: bool) -> Scene:

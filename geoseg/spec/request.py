@@ -6,6 +6,7 @@ same name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin
@@ -101,6 +102,9 @@ def from_options(
     Raises:
         UsageError: an option is unknown, missing or invalid; the message names it.
     """
+    for name, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{where(name)}: {value} is not a finite number")
     try:
         return kind.model_validate(nested(kind, options))
     except ValidationError as error:

@@ -183,7 +183,7 @@ def build(
                 classes=out,
                 **options,
             )
-    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"network {spec.architecture} with encoder {spec.encoder}: {first}") from error
     return Segmenter(body, made, multiple=spec.multiple, prior=spec.prior, reduce=spec.reduce)

@@ -69,3 +69,11 @@ def test_methods_for_decibels_are_not_fed_by_a_guess(tmp_path: Path) -> None:
     after, before = write(tmp_path / "after.png", 60), write(tmp_path / "before.png", 165)
     with pytest.raises(BandError, match="--band"):
         run(tmp_path, after, before, method="logratio")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_scene_before_that_is_later_is_reported(reverse: bool, tmp_path: Path, messages: Messages) -> None:
+    early, late = (write(tmp_path / f"{day}.tif", 60) for day in ("20240301T101010", "20240302T101010"))
+    after, before = (early, late) if reverse else (late, early)
+    run(tmp_path, after, before, "sentinel-1")
+    assert ("dates-out-of-order" in messages.codes) is reverse

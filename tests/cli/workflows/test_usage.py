@@ -169,3 +169,16 @@ def test_an_internal_error_is_one_line_unless_asked(
     _, err = geoseg("flood", *SCENE, "-vv", code=1)
     assert "Traceback" in err
     assert "broken" in err
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e400"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("flood", "--threshold"), ("flood", "--min-area"), ("change", "--threshold"), ("flood", "--max-hand")],
+)
+def test_numbers_are_finite(command: str, option: str, number: str, geoseg: Geoseg) -> None:
+    scenes = ["a.tif", "b.tif"] if command == "change" else ["a.tif"]
+    out, err = geoseg(command, *scenes, "-o", "map.gpkg", f"{option}={number}", code=2)
+    assert out == ""
+    assert option in err
+    assert "not a finite number" in err
