@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.bundles.encoder_files import stored_weights
+from geoseg.bundles.find import user_folder
+from geoseg.bundles.pulled import bundle_folder, check_file
 from geoseg.errors import ModelError
 from geoseg.messages import note
 from geoseg.spec.presets import encoders
 from geoseg.text_columns import align
 
-from .fetch import download, has_sha256
+from .fetch import has_sha256
+from .pull import fetch_weights
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from geoseg.run_record import Progress
     from geoseg.spec import EncoderSpec
 
@@ -59,7 +61,7 @@ def pull_encoder(encoder: EncoderSpec, progress: Progress, *, overwrite: bool = 
     Raises:
         ModelError: the weights have no known SHA-256, or another one.
         FetchError: they cannot be downloaded.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or is a link.
     """
     from geoseg.files.disk import writing
     from geoseg.files.output_files import OutputFiles
@@ -72,19 +74,22 @@ def pull_encoder(encoder: EncoderSpec, progress: Progress, *, overwrite: bool = 
         )
     note(LOG, f"{encoder.name}: licence of the weights: {encoder.licence}; {encoder.citation}")
     path = stored_weights(encoder)
+    where = Path(encoder.name)
+    bundle_folder(bundle_folder(user_folder(), path.parent.parent.name, where), encoder.name, where)
+    check_file(path)
     if has_sha256(path, facts.sha256) and not overwrite:
         note(LOG, f"{path}: already complete")
         return path
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with OutputFiles([path], overwrite=True) as beside:
-        download(
+        fetch_weights(
             address_of(facts.url),
             facts.sha256,
             beside.path(path),
             progress,
             size=facts.size or None,
-            kept=path.with_name(f".{facts.sha256}.part"),
+            home=path.parent,
         )
         beside.commit()
     return path

@@ -173,12 +173,35 @@ def _write(folder: Path, text: str, wanted: Mapping[Path, ModelAsset], progress:
             beside = stack.enter_context(OutputFiles([description, *missing], overwrite=True))
         for path in missing:
             asset = wanted[path]
-            kept = folder.parent / f".{asset.sha256}.part"
-            check_file(kept)
-            download(asset.href, asset.sha256, beside.path(path), progress, size=asset.size, kept=kept)
+            fetch_weights(
+                asset.href, asset.sha256, beside.path(path), progress, size=asset.size, home=folder.parent
+            )
         _check_external(beside, wanted)
         write_texts({description: text}, beside)
         beside.commit()
+
+
+def fetch_weights(
+    address: str, sha256: str, target: Path, progress: Progress, *, size: int | None, home: Path
+) -> None:
+    """Download weights; an incomplete download stays in a folder of the user, where the next run continues.
+
+    Args:
+        address: http or https URL.
+        sha256: expected SHA-256 of the file, hexadecimal.
+        target: path of the new file.
+        progress: called with the number of MiB done.
+        size: expected size in bytes; None: unknown.
+        home: the folder, on the file system of the target.
+
+    Raises:
+        FetchError: the weights cannot be downloaded.
+        ModelError: they have another SHA-256.
+        OutputError: they cannot be written, or a link stands in their place.
+    """
+    kept = home / f".{sha256}.part"
+    check_file(kept)
+    download(address, sha256, target, progress, size=size, kept=kept)
 
 
 def _check_external(beside: OutputFiles, wanted: Mapping[Path, ModelAsset]) -> None:

@@ -15,7 +15,7 @@ from geoseg.cli import encoders as commands
 from geoseg.cli.encoders import address_of, encoders_text, pull_encoder
 
 from geoseg.bundles.encoder_files import stored_weights, weights_file
-from geoseg.errors import FetchError, ModelError
+from geoseg.errors import FetchError, ModelError, OutputError
 from geoseg.spec import EncoderSpec
 from geoseg.spec.presets import encoders
 from tests.learn.train.conftest import geoseg
@@ -102,3 +102,21 @@ def test_the_list_says_where_weights_are() -> None:
         assert item.licence in line
     listed = geoseg("models", "list", "--encoders", "--json")
     assert {item["name"] for item in json.loads(listed.stdout)["encoders"]} == set(encoders())
+
+
+@pytest.mark.parametrize("link", ["folder", "file", "part"])
+def test_links_are_not_followed(mirror: Path, tmp_path: Path, link: str) -> None:
+    """As for bundles: nothing is written outside the folder of models."""
+    publish(mirror, CONTENT)
+    path, outside = stored_weights(described()), tmp_path / "outside"
+    outside.mkdir()
+    if link == "folder":
+        path.parent.parent.mkdir(parents=True)
+        path.parent.symlink_to(outside)
+    else:
+        path.parent.mkdir(parents=True)
+        part = path.with_name(f".{hashlib.sha256(CONTENT).hexdigest()}.part")
+        (path if link == "file" else part).symlink_to(outside / "target")
+    with pytest.raises(OutputError):
+        pull_encoder(described(), progress)
+    assert not list(outside.iterdir())
