@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from geoseg.bundles.external_data import check_external
+from geoseg.bundles.external_data import check_external, sha256_of
 from geoseg.bundles.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.doors import loading
@@ -62,8 +61,7 @@ def _warning(text: str) -> Finding:
 def _check_hash(spec: AnyModel) -> None:
     if not spec.sha256:
         return
-    with spec.weights.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = sha256_of(spec.weights)
     if sha256 != spec.sha256.lower():
         raise ModelError(f"{spec.weights}: SHA-256 is {sha256}, its description states {spec.sha256.lower()}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -170,8 +169,7 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
     from geoseg.bundles.onnx_metadata import read_header  # noqa: PLC0415 - for ONNX files only
 
     header = read_header(spec.weights)
-    with spec.weights.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = sha256_of(spec.weights)
     weights = folder / spec.weights.name
     data = {name: sha256_of(spec.weights.parent / name) for name in external_names(spec.weights)}
     written = spec.model_copy(

@@ -13,12 +13,11 @@ from geoseg.messages import warn
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 from geoseg.spec import ModelSpec
+from geoseg.spec.encoders import UNKNOWN_MONTH
 
 LOG = logging.getLogger(__name__)
 
 MONTH = "month"
-UNKNOWN_MONTH = 5.0
-"""June, as in the training of networks that read the month."""
 
 
 class WithMetadata(SessionWrapper):
@@ -70,5 +69,5 @@ def metadata_values(model: ModelSpec, times: Mapping[str, datetime | None]) -> t
                 "month-unknown",
                 f"{model.name} reads the month, and the acquisition date of {which} is unknown: June is used",
             )
-        values.append(UNKNOWN_MONTH if time is None else float(time.month - 1))
+        values.append(float(UNKNOWN_MONTH if time is None else time.month - 1))
     return tuple(values)

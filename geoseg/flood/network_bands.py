@@ -6,17 +6,13 @@ from collections.abc import Sequence
 
 from geoseg.scenes import Scene
 from geoseg.spec import ModelSpec
+from geoseg.spec.band_names import plain_name
 
 BEFORE = "before"
 """Prefix of the bands of the scene before."""
 
 POLARISATIONS = ("vv", "vh", "hh", "hv")
 """Preferred ones first."""
-
-
-def plain_name(band: str) -> str:
-    """Return the name of a band without the prefix of its date."""
-    return band.rpartition(":")[2]
 
 
 def takes_two_dates(model: ModelSpec) -> bool:

@@ -12,13 +12,13 @@ import rasterio
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.errors import BandError
 from geoseg.flood.choice import CLASSICAL
-from geoseg.flood.network_bands import plain_name
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec
+from geoseg.spec.band_names import plain_name
 from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
 from geoseg.spec import ModelSpec, SegmentSpec
+from geoseg.spec.band_names import by_date, date_of, plain_name
 from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 def prefixes_of(model: ModelSpec) -> tuple[str, ...]:
     """Return the prefix of each date of a network, in the order of its channels; the first may be empty."""
-    return tuple(dict.fromkeys(band.name.rpartition(":")[0] for band in model.bands))
+    return tuple(by_date(band.name for band in model.bands))
 
 
 def open_scenes(
@@ -74,9 +75,7 @@ def in_order(scenes: Sequence[Scene]) -> list[Scene]:
 
 def bands_of(model: ModelSpec, prefix: str) -> tuple[str, ...]:
     """Return the bands of one date, without its prefix."""
-    return tuple(
-        name for before, _, name in (band.name.rpartition(":") for band in model.bands) if before == prefix
-    )
+    return tuple(plain_name(band.name) for band in model.bands if date_of(band.name) == prefix)
 
 
 def stacked(model: ModelSpec, scenes: Sequence[Scene]) -> Source:

@@ -11,6 +11,9 @@ from geoseg.spec.base import Spec, Units
 Family = Literal["timm", "galileo"]
 """Module of `geoseg.models.networks.encoders` that builds the encoder."""
 
+UNKNOWN_MONTH = 5
+"""June, 0 being January: the month of a date that is not known, in training and in maps."""
+
 Metadata = Literal["month"]
 """Facts about a scene, apart from its pixels, that an encoder may read: `month` is 0 (January) to 11."""
 

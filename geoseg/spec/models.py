@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from geoseg.spec.base import Atmosphere, ClassSpec, Spec, Statistics, Units
+from geoseg.spec.encoders import UNKNOWN_MONTH
 from geoseg.spec.evidence import Coverage, Evidence
 from geoseg.spec.layouts import CHANNELS_FIRST, DimOrder
 
@@ -69,7 +70,7 @@ class NetworkSpec(Spec):
     """Factor of the learning rate from a block of such an encoder to the block below it."""
     patch: Annotated[int, Field(ge=1)] | None = None
     """Side of a patch in pixels, for encoders whose patches can be resized; None: that of the encoder."""
-    month: Annotated[int, Field(ge=1, le=12)] = 6
+    month: Annotated[int, Field(ge=1, le=12)] = UNKNOWN_MONTH + 1
     """Month of images whose date is unknown, for encoders that read the month."""
     features: Literal["none", "water-indices", "backscatter", "two-dates", "darkening", "differences"] = (
         "none"

@@ -11,13 +11,14 @@ from geoseg.models.networks.decoders.layers import Pyramid
 from geoseg.models.networks.decoders.linear import Linear
 from geoseg.models.networks.decoders.unet import UnetDecoder
 from geoseg.models.networks.decoders.upernet import UperNet
-from geoseg.models.networks.encoders.encoder import About, Encoder
+from geoseg.models.networks.encoders.encoder import LEVELS, About, Encoder
 from geoseg.models.networks.lora import add_lora
 from torch import Tensor, nn
 from torch.nn import functional
 
 from geoseg.errors import UsageError
 from geoseg.spec import NetworkSpec
+from geoseg.spec.band_names import by_date, plain_name
 
 DECODERS: Mapping[str, type[UperNet] | type[Dpt] | type[UnetDecoder] | type[Linear]] = MappingProxyType(
     {"upernet": UperNet, "dpt": Dpt, "unet": UnetDecoder, "linear": Linear}
@@ -26,9 +27,6 @@ DECODERS: Mapping[str, type[UperNet] | type[Dpt] | type[UnetDecoder] | type[Line
 
 CHANNELS = {"upernet": 256, "dpt": 256, "unet": 64, "linear": 0}
 """Default width of each decoder."""
-
-LEVELS = 4
-"""Levels of the pyramid that decoders of plain transformers need."""
 
 
 class EncoderNetwork(nn.Module):
@@ -105,10 +103,8 @@ def dates_of_bands(bands: Sequence[str]) -> dict[str, list[int]]:
     Raises:
         UsageError: the dates have different bands, or another order of them.
     """
-    found: dict[str, list[int]] = {}
-    for index, band in enumerate(bands):
-        found.setdefault(band.rpartition(":")[0], []).append(index)
-    names = {tuple(bands[i].rpartition(":")[2] for i in indices) for indices in found.values()}
+    found = by_date(bands)
+    names = {tuple(plain_name(bands[index]) for index in indices) for indices in found.values()}
     if len(names) != 1:
         raise UsageError(f"every date needs the same bands in the same order, not {', '.join(bands)}")
     return found

@@ -95,6 +95,12 @@ class Backscatter(nn.Module):
         return features, torch.maximum(-20 - vh, (-17 - vv) * 0.5 - 1) * 1.2
 
 
+def scene_and_before(bands: Sequence[str]) -> list[int]:
+    """Return the channels of the scene and of the scene before, of one band each."""
+    earlier = next(index for index, band in enumerate(bands) if ":" in band)
+    return [1 - earlier, earlier]
+
+
 class TwoDates(nn.Module):
     """A scene and the scene before, each normalised by its own statistics; the prior is a decrease."""
 
@@ -104,8 +110,7 @@ class TwoDates(nn.Module):
         """Find the scene's band and that of the scene before."""
         super().__init__()
         del denormalise
-        earlier = next(i for i, band in enumerate(bands) if ":" in band)
-        self.where = [1 - earlier, earlier]
+        self.where = scene_and_before(bands)
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Return (N, 6, H, W) features and the (N, 1, H, W) logit of flood."""
@@ -165,8 +170,7 @@ class Darkening(nn.Module):
         """Find the scene's band and that of the scene before."""
         super().__init__()
         del denormalise
-        earlier = next(i for i, band in enumerate(bands) if ":" in band)
-        self.where = [1 - earlier, earlier]
+        self.where = scene_and_before(bands)
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Return (N, 29, H, W) features and the (N, 1, H, W) logit of flood; H and W are multiples of 4."""

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from geoseg.errors import UsageError
 from geoseg.spec import DECODED, TWO_DATES, NetworkSpec
+from geoseg.spec.band_names import plain_name
 from geoseg.spec.presets import encoders
 
 FEATURES: dict[
@@ -231,7 +232,7 @@ def _with_encoder(
         )
     dates = dates_of_bands(bands)
     first = next(iter(dates.values()))
-    names = [bands[index].rpartition(":")[2] for index in first]
+    names = [plain_name(bands[index]) for index in first]
     encoder = build_encoder(
         EncoderRequest(
             name=spec.encoder,

@@ -14,12 +14,13 @@ from geoseg.learn.samples.chips import opened_image
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.trivial_rules import change_rules, water_rules
 from geoseg.spec import Units
+from geoseg.spec.band_names import plain_name
 
 
 def units_of(spec: TrainSpec, sample: Sample) -> Units:
     """Return the units in which the bands of a set are stored; `dn` for values without a unit."""
     with opened_image(sample.images[0], spec.data.images[0]) as scene:
-        return scene.units(spec.bands[0].name.rpartition(":")[2])
+        return scene.units(plain_name(spec.bands[0].name))
 
 
 def rivals_of(

@@ -16,6 +16,7 @@ from geoseg.learn.samples.chips import opened_image, stacked_source
 from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.training_spec import TrainBand, TrainSpec
 from geoseg.scenes.threshold_sample import sample as sample_blocks
+from geoseg.spec.band_names import date_of
 
 CACHE_BYTES = 4 * 2**30
 """Greatest size of the cache of windows, whose least recently used entries are dropped."""
@@ -100,7 +101,7 @@ def months_of(sample: Sample, spec: TrainSpec, metadata: Sequence[str]) -> tuple
         with opened_image(path, image) as scene:
             if scene.time is not None:
                 known[image.prefix] = scene.time.month - 1
-    return tuple(float(known.get(name.rpartition(":")[0], spec.network.month - 1)) for name in metadata)
+    return tuple(float(known.get(date_of(name), spec.network.month - 1)) for name in metadata)
 
 
 def config_statistics(bands: Sequence[TrainBand], measure: Callable[[], Statistics]) -> Statistics:

@@ -18,6 +18,7 @@ from geoseg.spec import (
     Statistics,
     Units,
 )
+from geoseg.spec.band_names import by_date, plain_name
 from geoseg.spec.presets import encoders
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -175,7 +176,7 @@ class TrainSpec(Spec):
         encoder = self.described_encoder
         if encoder is None or self.network.weights == "none":
             return self
-        names = [band.name.rpartition(":")[2] for band in self.bands]
+        names = [plain_name(band.name) for band in self.bands]
         for modality in encoder.modalities:
             mine = [name for name in names if any(name == band.name for band in modality.bands)]
             if mine and (modality.units, modality.scale) != (self.units, self.scale):
@@ -222,7 +223,7 @@ def metadata_of(spec: TrainSpec) -> tuple[str, ...]:
     encoder = spec.described_encoder
     if encoder is None or not encoder.metadata:
         return ()
-    dates = dict.fromkeys(band.name.rpartition(":")[0] for band in spec.bands)
+    dates = by_date(band.name for band in spec.bands)
     return tuple(f"{date}:{name}" if date else name for date in dates for name in sorted(encoder.metadata))
 
 
@@ -233,18 +234,18 @@ def _with_encoder(table: dict[str, Any], network: dict[str, Any], encoder: Encod
     made = {"tile": side, "overlap": side // 4, **table, "loop": {"crop": max(side, 32), **loop}}
     if network.get("weights") == "none":
         return made
-    names = [
-        str(band["name"]) for band in table.get("bands", ()) if isinstance(band, dict) and "name" in band
-    ]
-    plain = {name.rpartition(":")[2] for name in names}
+    listed = table.get("bands", ())
+    names = [plain_name(str(band.get("name", ""))) if isinstance(band, dict) else "" for band in listed]
     scales = {
-        modality.scale for modality in encoder.modalities if plain & {band.name for band in modality.bands}
+        modality.scale
+        for modality in encoder.modalities
+        if not {band.name for band in modality.bands}.isdisjoint(names)
     }
     if len(scales) == 1:
         made = {"scale": scales.pop(), **made}
-    known = encoder.bands
-    bands = []
-    for band in table.get("bands", ()):
-        found = known.get(str(band.get("name", "")).rpartition(":")[2]) if isinstance(band, dict) else None
-        bands.append({"mean": found.mean, "std": found.std, **band} if found else band)
+    known = [encoder.bands.get(name) for name in names]
+    bands = [
+        {"mean": found.mean, "std": found.std, **band} if found else band
+        for band, found in zip(listed, known, strict=True)
+    ]
     return {**made, "bands": bands}

@@ -67,7 +67,7 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     merged = _merged_norms(network, given, biases, example)
     # Biases are in the merged normalisations; features before the network have no weights.
     body = {key: value for key, value in given.items() if not key.startswith("features.")}
-    given = {**without(body, biases.values(), merged), **merged}
+    given = {**_without(body, biases.values(), merged), **merged}
     own = network.body.state_dict()
     counted = [key for key in own if not key.endswith("num_batches_tracked")]
     fitting = {key: given[key] for key in counted if key in given and given[key].shape == own[key].shape}
@@ -116,7 +116,7 @@ def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
     return found
 
 
-def without(
+def _without(
     given: Mapping[str, Tensor], names: Iterable[str], merged: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return weights without the biases that became those of a normalisation."""

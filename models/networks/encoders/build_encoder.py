@@ -6,9 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import timm
-from geoseg.models.networks.encoders.encoder import Encoder
+from geoseg.models.networks.encoders.encoder import LEVELS, Encoder
 from geoseg.models.networks.encoders.galileo import GROUPS, Galileo, NormalisedNdvi, Size
 from geoseg.models.networks.encoders.load_weights import load_weights
 from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel
@@ -116,41 +117,47 @@ def _ndvi(
 
 
 def _plain_timm(name: str, request: EncoderRequest) -> Encoder:
-    """Build a model of timm without a description."""
+    """Build a model of timm without a description; its weights are of photographs."""
     if request.patch is not None:
         raise UsageError(f"encoder {name}: network.patch is for encoders whose patches can be resized")
     if name not in timm.list_models():
         near = [*encoders(), *timm.list_models(f"*{name.split('_', maxsplit=1)[0]}*")[:5]]
         raise UsageError(f"there is no encoder {name}; there are {', '.join(near)} … of timm as tu-NAME")
-    size, dates = request.size, request.dates
-    encoder = TimmEncoder(name, len(request.bands), size=size, dates=dates)
     if request.random:
         note(LOG, f"encoder {name} starts from random weights")
-        return encoder
-    source = TimmEncoder(name, len(RGB), size=size, dates=dates, pretrained=request.weights is None)
-    if request.weights is not None:
-        load_weights(source, request.weights, NO_FACTS, source.model)
-    _take(encoder, source, RGB, request.bands)
-    return encoder
+    return _timm(name, request, RGB, NO_FACTS)
 
 
 def _described_timm(known: EncoderSpec, request: EncoderRequest) -> Encoder:
     """Build a model of timm that has a description."""
-    size, dates, layers = request.size, request.dates, known.layers
-    encoder = TimmEncoder(known.architecture, len(request.bands), size=size, layers=layers, dates=dates)
+    wavelengths = {name: band.wavelength for name, band in known.bands.items()}
+    return _timm(known.architecture, request, wavelengths, known.weights or NO_FACTS, known.layers)
+
+
+def _timm(
+    architecture: str,
+    request: EncoderRequest,
+    known: Mapping[str, float | None],
+    facts: EncoderWeights,
+    layers: Sequence[int] | int = LEVELS,
+) -> TimmEncoder:
+    """Build a model of timm, with weights for the bands of the request if it names any.
+
+    Args:
+        architecture: name in timm.
+        request: bands, dates, sizes and weights.
+        known: wavelength in µm of each band of the weights, in their order.
+        facts: of the file of the weights.
+        layers: blocks or stages whose features are returned, or their number.
+    """
+    options: dict[str, Any] = {"size": request.size, "layers": layers, "dates": request.dates}
+    encoder = TimmEncoder(architecture, len(request.bands), **options)
     if request.random:
         return encoder
-    source = TimmEncoder(
-        known.architecture,
-        len(known.bands),
-        size=size,
-        layers=layers,
-        dates=dates,
-        pretrained=request.weights is None,
-    )
+    source = TimmEncoder(architecture, len(known), pretrained=request.weights is None, **options)
     if request.weights is not None:
-        load_weights(source, request.weights, known.weights or NO_FACTS, source.model)
-    _take(encoder, source, {name: band.wavelength for name, band in known.bands.items()}, request.bands)
+        load_weights(source, request.weights, facts, source.model)
+    _take(encoder, source, known, request.bands)
     return encoder
 
 

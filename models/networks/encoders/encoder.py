@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-DEFAULT_MONTH = 5
-"""June, the month where none is known."""
+LEVELS = 4
+"""Levels that decoders read, and of which they make a pyramid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

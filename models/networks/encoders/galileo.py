@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
-from geoseg.models.networks.encoders.encoder import DEFAULT_MONTH, About, Encoder
+from geoseg.models.networks.encoders.encoder import About, Encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
 from geoseg.errors import UsageError
+from geoseg.spec.encoders import UNKNOWN_MONTH
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -251,7 +252,7 @@ class Galileo(Encoder):
     def _encodings(self, months: Tensor | None, count: int, dates: int, rows: int, cols: int) -> Tensor:
         """Return (N, T, groups, P, D): embeddings of group, date, month and place, a quarter of D each."""
         if months is None:
-            months = torch.full((count, dates), DEFAULT_MONTH, device=self.pos_embed.device)
+            months = torch.full((count, dates), UNKNOWN_MONTH, device=self.pos_embed.device)
         shape = (count, dates, len(self.groups), rows * cols, -1)
         rank = [list(GROUPS).index(name) for name in self.groups]
         group = self.s_t_channel_embed[rank][None, None, :, None]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import timm
 import torch
-from geoseg.models.networks.encoders.encoder import About, Encoder
+from geoseg.models.networks.encoders.encoder import LEVELS, About, Encoder
 from torch import Tensor, nn
 
 from geoseg.errors import UsageError
@@ -21,7 +21,7 @@ class TimmEncoder(Encoder):
         bands: int,
         *,
         size: tuple[int, int],
-        layers: Sequence[int] | int = 4,
+        layers: Sequence[int] | int = LEVELS,
         dates: int = 1,
         pretrained: bool = False,
     ) -> None:
