@@ -20,7 +20,21 @@ from geoseg.errors import GeosegError, OutputError, RuntimeMissingError, SceneRe
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
-from . import change, demo, doctor, evaluate, export, flood, info, methane, models, segment, train, vectorize
+from . import (
+    change,
+    demo,
+    doctor,
+    evaluate,
+    examples,
+    export,
+    flood,
+    info,
+    methane,
+    models,
+    segment,
+    train,
+    vectorize,
+)
 from .command import add
 from .console import Verbosity
 from .library_messages import silence
@@ -48,6 +62,7 @@ app.add_typer(evaluate.app, name="evaluate")
 add(app, "export", export.export)
 app.command("doctor")(doctor.doctor)  # has no request, so that it runs with missing packages
 add(app, "demo", demo.demo)
+app.command("examples")(examples.examples)
 
 
 def _print_version(value: bool) -> None:

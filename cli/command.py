@@ -25,6 +25,7 @@ from geoseg.files.network import go_offline
 
 from . import options
 from .console import print_text
+from .short_help import write_short_help
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -40,6 +41,7 @@ REPORTING: Mapping[str, tuple[object, object]] = {
     "config": (options.Config, None),
     "print_config": (options.PrintConfig, False),
     "dry_run": (options.DryRun, False),
+    "help_all": (options.HelpAll, False),
     "as_json": (options.Json, False),
     "quiet": (options.Quiet, False),
     "verbose": (options.Verbose, 0),
@@ -79,6 +81,13 @@ def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> Non
             params = super().get_params(ctx)
             vars(params[-1])["rich_help_panel"] = options.REPORTING  # --help
             return params
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            params = self.get_params(ctx)
+            if ctx.meta.get(options.ALL) or not any("--help-all" in param.opts for param in params):
+                super().format_help(ctx, formatter)
+                return
+            write_short_help(self, params, ctx, formatter)
 
     paragraphs = inspect.cleandoc(declare.__doc__ or "").split("\n\n")
     app.command(name, cls=Declared, help="\n\n".join(" ".join(text.split()) for text in paragraphs))(

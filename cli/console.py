@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 import time
 import warnings
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 PLAIN_STEP_S = 5.0
 """Seconds between progress lines if stderr is not a terminal."""
+
+FEW_NOTES = 3
+"""Lines for the notes of a map on a terminal, unless `-v` is given; the record has all notes."""
 
 
 @dataclass
@@ -38,18 +42,31 @@ class Verbosity:
 class Console:
     """Prints notes, warnings and progress on stderr."""
 
-    def __init__(self, verbosity: Verbosity) -> None:
-        """Use a progress bar on terminals, and lines elsewhere."""
+    def __init__(self, verbosity: Verbosity, *, few_notes: bool = False) -> None:
+        """Use a progress bar on terminals, and lines elsewhere.
+
+        Args:
+            verbosity: level of detail.
+            few_notes: whether a terminal gets `FEW_NOTES` lines of notes only.
+        """
         self._level = verbosity.level
         self._terminal = sys.stderr.isatty()
+        self._few = few_notes and self._terminal and self._level == 0
+        self._notes = 0
+        self._begun = ""
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._last_line = time.monotonic()
 
     def note(self, text: str) -> None:
         """Print what was recognised, chosen or assumed; not with `-q`."""
-        if self._level >= 0:
+        if self._level < 0:
+            return
+        self._notes += 1
+        if not self._few:
             self._write("note: ", text, "\x1b[2m")
+        elif self._notes < FEW_NOTES:
+            self._write("note: ", _short(text, len("note: ")), "\x1b[2m")
 
     def detail(self, text: str) -> None:
         """Print a detail; only with `-v`."""
@@ -66,9 +83,23 @@ class Console:
             return
         if self._terminal:
             self._move(done, total, unit)
-        elif (now := time.monotonic()) - self._last_line >= PLAIN_STEP_S:
+            return
+        now = time.monotonic()
+        ends = done >= total and self._begun == unit
+        if ends or now - self._last_line >= PLAIN_STEP_S:
             self._last_line = now
+            # Work that had a line gets a last one.
+            self._begun = "" if done >= total else unit
             self._write("", f"{done} of {total} {unit} ({done / max(total, 1):.0%})", "")
+
+    def end(self) -> None:
+        """Remove the bar, and say how many notes were not printed."""
+        self.close()
+        hidden = self._notes - FEW_NOTES + 1
+        if self._few and hidden > 0:
+            self._write(
+                "note: ", f"{hidden} more; -v prints all of them, the map's record has them", "\x1b[2m"
+            )
 
     def close(self) -> None:
         """Remove the bar."""
@@ -105,6 +136,12 @@ class Console:
             self.close()
 
 
+def _short(text: str, used: int) -> str:
+    """Return the beginning of a text that fits a line of the terminal, after `used` characters."""
+    room = shutil.get_terminal_size().columns - used
+    return text if len(text) <= room else f"{text[: max(room - 2, 10)].rstrip()} …"
+
+
 class _Printing(logging.Handler):
     """Prints the log records of geoseg on a console: INFO as notes, WARNING and above as warnings."""
 
@@ -119,12 +156,16 @@ class _Printing(logging.Handler):
 
 
 @contextmanager
-def open_console(verbosity: Verbosity) -> Iterator[Console]:
+def open_console(verbosity: Verbosity, *, few_notes: bool = False) -> Iterator[Console]:
     """Yield a console for one run; all loggers of geoseg print on it.
 
     Python warnings of libraries are printed as details.
+
+    Args:
+        verbosity: level of detail.
+        few_notes: whether a terminal gets few notes only, for runs whose record has all of them.
     """
-    console = Console(verbosity)
+    console = Console(verbosity, few_notes=few_notes)
     log, printing = logging.getLogger("geoseg"), _Printing(console)
     level = log.level
 
@@ -147,7 +188,7 @@ def open_console(verbosity: Verbosity) -> Iterator[Console]:
         finally:
             log.removeHandler(printing)
             log.setLevel(level)
-            console.close()
+            console.end()
 
 
 def print_json(value: BaseModel | object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.bundles.encoder_files import stored_weights
-from geoseg.bundles.find import user_folder
+from geoseg.bundles.installed import user_folder
 from geoseg.bundles.pulled import bundle_folder, check_file
 from geoseg.errors import ModelError
 from geoseg.messages import note

@@ -11,6 +11,7 @@ from .console import open_console, print_json, print_text
 from .memory import return_freed_memory
 from .options import Reporting
 from .show import plan_text, record_text
+from .startup import elapsed
 
 
 def run(work: Callable[[Progress], RunRecord | Plan], reporting: Reporting) -> None:
@@ -21,8 +22,11 @@ def run(work: Callable[[Progress], RunRecord | Plan], reporting: Reporting) -> N
         reporting: output options.
     """
     return_freed_memory()
-    with open_console(reporting.verbosity) as console:
+    with open_console(reporting.verbosity, few_notes=True) as console:
         result = work(console.progress)
+        if isinstance(result, Plan) and result.seconds is not None:
+            # A run starts and opens its inputs as this one has.
+            result = result.model_copy(update={"seconds": round(result.seconds + elapsed(), 1)})
     if reporting.as_json:
         print_json(result)
     elif isinstance(result, Plan):

@@ -1,4 +1,4 @@
-"""`geoseg models`: list, describe, check and download networks."""
+"""`geoseg models`: list, show, describe, check and download networks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from geoseg.text_columns import align
 
+from . import describe
 from .command import Command, add, group
 from .console import open_console, print_json, print_text
 
@@ -32,6 +33,7 @@ def list_all() -> Command[ListRequest]:
 
 def _list(request: ListRequest, reporting: Reporting) -> None:
     from geoseg.bundles.find import list_models
+    from geoseg.bundles.installed import hidden_bundles
 
     if request.encoders:
         _list_encoders(reporting)
@@ -58,6 +60,8 @@ def _list(request: ListRequest, reporting: Reporting) -> None:
         reasons = [f"  {model.name}: {why}" for model in models if (why := default_of(model))]
         if reasons:
             print_text("\n".join(("", "used with --model only:", *reasons)))
+        if hidden := [f"  --model {folder}" for folder in hidden_bundles()]:
+            print_text("\n".join(("", "not used by name, because geoseg has a model of that name:", *hidden)))
 
 
 def _list_encoders(reporting: Reporting) -> None:
@@ -167,9 +171,10 @@ def _pull(request: PullRequest, reporting: Reporting) -> None:
     print_text(f"--model {folder}")
 
 
-app = group("List, describe, check and download networks.")
+app = group("List, show, describe, check and download networks.")
 add(app, "list", list_all)
 add(app, "show", show)
+add(app, "describe", describe.describe)
 add(app, "check", check)
 add(app, "pull", pull)
 

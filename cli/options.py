@@ -38,6 +38,17 @@ DryRun = Annotated[
         rich_help_panel=REPORTING,
     ),
 ]
+HelpAll = Annotated[
+    bool,
+    typer.Option(
+        "--help-all",
+        metavar=" ",
+        help="Show all options and exit; --help shows the common ones.",
+        rich_help_panel=REPORTING,
+        is_eager=True,
+        callback=lambda context, value: _print_all_help(context) if value else None,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option(
@@ -87,6 +98,17 @@ class Reporting:
     verbosity: Verbosity
     as_json: bool = False
     dry_run: bool = False
+
+
+ALL = "geoseg.help_all"
+"""Key of a context's `meta` that is set where `--help-all` is given."""
+
+
+def _print_all_help(context: typer.Context) -> None:
+    """Print the help with all options, and exit."""
+    context.meta[ALL] = True
+    typer.echo(context.get_help())
+    raise typer.Exit
 
 
 def verbosity(context: typer.Context, quiet: bool, verbose: int) -> Verbosity:

@@ -12,8 +12,9 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.bundles.description import read_table
 from geoseg.bundles.external_data import asset_name, external_names
-from geoseg.bundles.find import DESCRIPTION, description_of, user_folder
-from geoseg.bundles.mlm import EXTERNAL_ROLE, ModelAsset, first_problem
+from geoseg.bundles.find import description_of
+from geoseg.bundles.installed import check_name, user_folder
+from geoseg.bundles.mlm import DESCRIPTION, EXTERNAL_ROLE, ModelAsset, first_problem
 from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.bounded import read_text
@@ -50,7 +51,7 @@ def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> P
         ModelError: the bundle does not exist, is not valid or has no SHA-256, its id is not a folder name, or
             the weights have another SHA-256.
         FetchError: the weights cannot be downloaded.
-        OutputError: another model with this id exists, or the folder cannot be written.
+        OutputError: another model with this id exists, or came with geoseg, or the folder cannot be written.
     """
     where = description_of(model)
     item = read_table(where)
@@ -68,6 +69,7 @@ def pull_bundle(model: str, progress: Progress, *, overwrite: bool = False) -> P
         )
     name = str(item.get("id") or where.resolve().parent.name)
     folder = bundle_folder(user_folder(), name, where)
+    check_name(folder, where.parent)
     files = _files(item, key, asset, where)
     text = _completed_description(item, {key: file for key, (file, _) in files.items()})
     wanted = {folder / file: part for file, part in files.values()}

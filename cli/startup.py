@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -18,12 +19,17 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run; the exit code is 128 and their number."""
 
 
+_begun = time.monotonic()
+
+
 class ReaderGoneError(Exception):
     """The reader of stdout closed it. Not a BrokenPipeError, which click converts to exit code 1."""
 
 
 def begin() -> None:
     """Prepare signals and standard streams."""
+    global _begun  # noqa: PLW0603 - there is one program
+    _begun = time.monotonic()
     handle_signals(_leave)
     _open_descriptors()
     # Not where a test or a notebook has replaced them.
@@ -31,6 +37,11 @@ def begin() -> None:
         sys.stdout = text_stream(1, sys.stdout, quiet=False)
     if sys.stderr is None or sys.stderr is sys.__stderr__:
         sys.stderr = text_stream(2, sys.stderr, quiet=True)
+
+
+def elapsed() -> float:
+    """Return the seconds since the program began."""
+    return time.monotonic() - _begun
 
 
 def handle_signals(handler: signal._HANDLER) -> None:

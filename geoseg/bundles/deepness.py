@@ -17,6 +17,7 @@ from pydantic import JsonValue, ValidationError
 from geoseg.bundles.background import background_first, guessed_background
 from geoseg.bundles.mlm import first_problem
 from geoseg.bundles.onnx_metadata import GraphPort, OnnxHeader
+from geoseg.bundles.stated_facts import Facts
 from geoseg.errors import ModelError
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST, Axis, channels_first
@@ -83,6 +84,47 @@ def spec_from_deepness(path: Path, header: OnnxHeader) -> ModelSpec | None:
     except ValidationError as error:
         problem = first_problem(error)
         raise ModelError(f"{path}: Deepness's keys do not describe a network: {problem}") from error
+
+
+def deepness_facts(path: Path, header: OnnxHeader) -> Facts | None:
+    """Return what Deepness's keys state, in whole or in part; None if the file has none of them.
+
+    Raises:
+        ModelError: the file is not a segmentation network, or a key is invalid.
+    """
+    metadata = {key: _value(text) for key, text in header.metadata.items()}
+    if not {"model_type", "class_names", "names", "standardization_mean", "tile_size"} & metadata.keys():
+        return None
+    kind = str(metadata.get("model_type", "Segmentor")).capitalize()
+    if kind != "Segmentor":
+        raise ModelError(f"{path}: is a {kind} of Deepness; geoseg supports Segmentor networks only")
+    order, result = _orders(header)
+    shape = header.inputs[0].shape or ()
+    channels = shape[order.index("channel")] if len(shape) == 4 else None
+    tile = _number(path, metadata, "tile_size", _number(path, metadata, "tiles_size", math.nan))
+    resolution = _number(path, metadata, "resolution", math.nan)
+    overlap = _number(path, metadata, "tiles_overlap", math.nan)
+    known = not (math.isnan(tile) or math.isnan(overlap))
+    mean, std = (
+        tuple(_list(path, metadata, f"standardization_{name}", channels)) for name in ("mean", "std")
+    )
+    return Facts(
+        origin="Deepness's keys",
+        bands=ORDERS.get(channels or 0, ()),
+        units="dn",
+        scale=1 / 255,
+        clip=(0.0, 1.0),
+        mean=mean or (0.0,),
+        std=std or (1.0,),
+        measured=bool(mean),
+        classes=_classes(path, metadata, header.outputs[0], result)
+        if {"class_names", "names"} & metadata.keys()
+        else (),
+        threshold=_number(path, metadata, "seg_thresh", 0.5) if "seg_thresh" in metadata else None,
+        tile=None if math.isnan(tile) else int(tile),
+        overlap=2 * int(min(overlap, 50.0) * tile / 200) if known else None,
+        resolution=None if math.isnan(resolution) else resolution / 100,
+    )
 
 
 Order = tuple[Axis, Axis, Axis, Axis]
@@ -177,7 +219,7 @@ def _bands(path: Path, channels: int | None, metadata: dict[str, JsonValue]) -> 
     )
 
 
-def _list(path: Path, metadata: dict[str, JsonValue], key: str, length: int) -> list[float]:
+def _list(path: Path, metadata: dict[str, JsonValue], key: str, length: int | None) -> list[float]:
     value = metadata.get(key)
     if value is None:
         return []
@@ -185,7 +227,7 @@ def _list(path: Path, metadata: dict[str, JsonValue], key: str, length: int) -> 
         numbers = [float(item) for item in value]  # type: ignore[union-attr, arg-type]
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: metadata {key!r} is not a list of numbers: {value!r}") from error
-    if len(numbers) != length:
+    if length is not None and len(numbers) != length:
         raise ModelError(f"{path}: metadata {key!r} has {len(numbers)} numbers for {length} channels")
     return numbers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geoseg.bundles.find import user_folder
+from geoseg.bundles.installed import user_folder
 from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
 from geoseg.spec import EncoderSpec

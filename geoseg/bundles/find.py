@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from difflib import get_close_matches
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from geoseg.bundles.description import from_spec, model_asset, read_item, to_spec
 from geoseg.bundles.external_data import external_names, sha256_of
-from geoseg.bundles.mlm import NAME
+from geoseg.bundles.foreign_weights import check_format
+from geoseg.bundles.installed import all_bundles, check_name, user_folder, warn_of_namesake
+from geoseg.bundles.mlm import DESCRIPTION, NAME
 from geoseg.bundles.pulled import is_remote, weights_name
-from geoseg.errors import ModelError
+from geoseg.errors import FetchError, ModelError
 from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
@@ -28,15 +30,7 @@ if TYPE_CHECKING:
 
 AnyKind = TypeVar("AnyKind", ModelSpec, ClassifierSpec)
 
-DESCRIPTION = "model.json"
 CARD = "README.md"
-
-
-def user_folder() -> Path:
-    """Return the folder of the user's bundles: `$GEOSEG_MODELS`, else by the XDG specification."""
-    folder = os.environ.get("GEOSEG_MODELS")
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(folder) if folder else Path(data) / "geoseg" / "models"
 
 
 def find_model(name_or_path: str) -> ModelSpec:
@@ -83,6 +77,8 @@ def find_any(name_or_path: str) -> AnyModel:
     """
     with loading(name_or_path):
         path = Path(name_or_path)
+        if path.exists():
+            check_format(path)
         if path.is_file() and path.suffix.lower() != ".json":
             return _from_onnx(path)
         return _from_description(description_of(name_or_path))
@@ -136,11 +132,13 @@ def description_of(name_or_path: str) -> Path:
     """
     path = Path(name_or_path)
     if (path / DESCRIPTION).is_file():
+        warn_of_namesake(name_or_path, path)
         return path / DESCRIPTION
     if path.is_file() and path.suffix.lower() == ".json":
         return path
     for bundle in _installed():
         if bundle.name == name_or_path:
+            warn_of_namesake(name_or_path, bundle)
             return bundle / DESCRIPTION
     raise _not_found(name_or_path)
 
@@ -159,7 +157,8 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
 
     Raises:
         ModelError: the weights are not ONNX, or the name is invalid.
-        OutputError: the folder cannot be written, or has the network under another name; nothing is changed.
+        OutputError: the folder cannot be written, or its name among the user's models is one of geoseg's;
+            nothing is changed.
     """
     if not re.match(NAME, spec.name):
         raise ModelError(
@@ -168,6 +167,7 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
         )
     from geoseg.bundles.onnx_metadata import read_header  # noqa: PLC0415 - for ONNX files only
 
+    check_name(folder)
     header = read_header(spec.weights)
     sha256 = sha256_of(spec.weights)
     weights = folder / spec.weights.name
@@ -238,15 +238,25 @@ def architecture_of(spec: AnyModel) -> str:
 def _installed() -> Iterator[Path]:
     """Yield the folders of bundles by name; those of geoseg first, each name once."""
     names: set[str] = set()
-    with as_file(files("geoseg.models").joinpath("zoo")) as zoo:
-        for folder in (zoo, user_folder()):
-            for bundle in sorted(folder.iterdir()) if folder.is_dir() else ():
-                if bundle.name not in names and (bundle / DESCRIPTION).is_file():
-                    names.add(bundle.name)
-                    yield bundle
+    for bundle in all_bundles():
+        if bundle.name not in names:
+            names.add(bundle.name)
+            yield bundle
 
 
 def _from_description(path: Path) -> AnyModel:
+    """Read a `model.json`; an invalid one is refused with the command that writes a valid one."""
+    try:
+        return _read_description(path)
+    except FetchError:
+        raise
+    except ModelError as error:
+        raise ModelError(
+            f"{error}; geoseg models describe NETWORK.onnx writes a valid {DESCRIPTION}"
+        ) from error
+
+
+def _read_description(path: Path) -> AnyModel:
     """Read a `model.json`; its weights are in the same folder or, if downloaded, in the user's folder."""
     opened(path.with_name(CARD))
     item, _ = read_item(path)
@@ -283,9 +293,8 @@ def _from_onnx(path: Path) -> AnyModel:
     keys = ", ".join(sorted(header.metadata)) or "none"
     raise ModelError(
         f"{path}: the network has no description: no {DESCRIPTION} in its folder, and in its "
-        "metadata neither "
-        f"the key 'geoseg' nor Deepness's keys 'model_type' and 'class_names' (keys there: {keys}); "
-        f"write a {DESCRIPTION} as docs/models.md shows"
+        f"metadata neither the key 'geoseg' nor Deepness's keys 'model_type' and 'class_names' (keys there: "
+        f"{keys}); write one: geoseg models describe {shlex.quote(str(path))}"
     )
 
 

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 from geoseg.spec import Activation, Atmosphere, Coverage, Evidence, Spec, Statistics, Units
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
 
+DESCRIPTION = "model.json"
+"""Name of the file in the folder of a bundle."""
+
 PREFIX = "geoseg:"
 EXTENSIONS = (
     "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",

@@ -233,13 +233,18 @@ def mapped_only(totals: Sequence[ClassTotal]) -> tuple[ClassTotal, ...]:
 
 
 def plan(recipe: Recipe, run: RunSpec) -> Plan:
-    """Return what `make_map` would do; one tile is scored to estimate the time."""
+    """Return what `make_map` would do; one tile is read and scored to estimate the time.
+
+    Tiles are read while others are scored, so the slower of both counts.
+    """
     job = job_of(replace(recipe, on_device=()), run, run.output.resolve().parent)
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]
     with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
+        begun = time.monotonic()
         pixels = source.read(centre.halo, bands)
         batch = recipe.prepare(pixels)[np.newaxis]
+        reading = time.monotonic() - begun
         seconds = []
         for _ in range(2):
             begun = time.monotonic()
@@ -253,7 +258,7 @@ def plan(recipe: Recipe, run: RunSpec) -> Plan:
         planes=recipe.session.planes,
         cache_bytes=source.cache_bytes(bands),
         session_mib=recipe.session_mib,
-        seconds_per_tile=min(seconds) * 1.15,
+        seconds_per_tile=max(min(seconds) * 1.15, reading),
     )
 
 

@@ -59,7 +59,8 @@ class Plan(Spec):
     scratch_mib: int
     """MiB on disk for class rows between sweeps; 0 with one column band."""
     seconds: float | None
-    """Estimated from one tile of this scene; None: not measured."""
+    """Estimated from one tile of this scene, without opening it; None: not measured. The command line adds
+    the time to start and to open the scene, as it was in the dry run."""
     notes: tuple[str, ...] = ()
 
 

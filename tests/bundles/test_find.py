@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from geoseg.bundles import find as bundles
 from geoseg.bundles.find import (
     check_bundle,
     find_model,
@@ -26,6 +25,7 @@ from geoseg.bundles.find import (
     model_names,
     write_bundle,
 )
+from geoseg.bundles.mlm import DESCRIPTION
 from geoseg.bundles.onnx_metadata import embed, read_header
 from geoseg.errors import ModelError, OutputError
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
@@ -617,4 +617,4 @@ def test_writing_refused(weights: Path, tmp_path: Path) -> None:
 
 def test_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(copy.deepcopy(SCHEMA))
-    assert bundles.DESCRIPTION == "model.json"
+    assert DESCRIPTION == "model.json"

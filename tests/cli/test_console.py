@@ -54,7 +54,7 @@ def test_progress_in_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
         for done in range(1, 13):
             shown.progress(done, 12, "tiles")
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["5 of 12 tiles (42%)", "10 of 12 tiles (83%)"]
+    assert lines == ["5 of 12 tiles (42%)", "10 of 12 tiles (83%)", "12 of 12 tiles (100%)"]
     with open_console(Verbosity(level=-1)) as shown:
         shown.progress(6, 12, "tiles")
     assert capsys.readouterr().err == ""
@@ -72,6 +72,39 @@ def test_progress_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert "1/2" in err
     assert "in [between]" in err
     assert "after" in err
+
+
+def test_progress_of_work_that_is_done_at_once_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_console(Verbosity()) as shown:
+        for done in (1, 2, 2):
+            shown.progress(done, 2, "tiles")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("terminal", "level", "few", "lines"),
+    [(True, 0, True, 3), (True, 1, True, 5), (True, 0, False, 5), (False, 0, True, 5), (True, -1, True, 0)],
+)
+def test_a_map_has_three_lines_of_notes_on_a_terminal(
+    terminal: bool,
+    level: int,
+    few: bool,
+    lines: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    with open_console(Verbosity(level=level), few_notes=few) as shown:
+        for number in range(5):
+            shown.note(f"number {number}: " + "x" * 60)
+        shown.warn("always")
+    printed = capsys.readouterr().err.splitlines()
+    assert sum("note: " in line for line in printed) == lines
+    assert any("always" in line for line in printed)
+    if lines == 3:
+        assert all(len(line) <= 40 + len("\x1b[2m\x1b[0m") for line in printed[:2])
+        assert "3 more; -v prints all" in printed[-1]
 
 
 def test_json_is_ascii_and_never_nan(capsys: pytest.CaptureFixture[str]) -> None:

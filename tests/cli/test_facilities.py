@@ -155,7 +155,7 @@ def test_maps_of_pixels_refuse_classifiers(
 
 def test_help_and_models(folder: Path, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "facilities" in geoseg("methane")[0]
-    assert "--also" in geoseg("methane", "facilities", "--help")[0]
+    assert "--also" in geoseg("methane", "facilities", "--help-all")[0]
     monkeypatch.setenv("GEOSEG_MODELS", str(folder))
     listed = geoseg("models", "list")[0]
     assert "sentinel-2: green; naip: red nir" in listed

@@ -347,3 +347,12 @@ def test_a_link_to_resume_into(server: str, cache: Path, tmp_path: Path, geoseg:
     _, err = geoseg("models", "pull", _bundle(tmp_path / "b", server, SHA), code=6)
     assert "is a link" in err
     assert (tmp_path / "victim").read_bytes() == b"kept"
+
+
+def test_a_bundle_with_a_name_of_geoseg_is_not_pulled(
+    server: str, cache: Path, tmp_path: Path, geoseg: Geoseg
+) -> None:
+    bundle = _bundle(tmp_path / "b", server, SHA, name="water-optical")
+    _, err = geoseg("models", "pull", bundle, code=6)
+    assert "geoseg has a model named water-optical" in err
+    assert not cache.exists()

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 
-from geoseg.bundles.find import DESCRIPTION, architecture_of, find_model, write_bundle
+from geoseg.bundles.find import architecture_of, find_model, write_bundle
+from geoseg.bundles.mlm import DESCRIPTION
 from geoseg.errors import UsageError
 from geoseg.learn.evaluate.protocol import SubjectAccuracy
 from geoseg.learn.evaluate.rivals import units_of

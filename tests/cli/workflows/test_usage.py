@@ -61,7 +61,7 @@ def test_bad_usage_is_one_line(arguments: list[str], told: str, geoseg: Geoseg) 
 
 def test_help_names_every_water_method(geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    out, _ = geoseg("flood", "--help")
+    out, _ = geoseg("flood", "--help-all")
     words = set(re.findall(r"[a-z][a-z0-9-]*", out))
     assert words >= {"auto", "classical", *method_names()}
 
@@ -87,8 +87,9 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
     assert err == ""
 
 
-OF_A_COMMAND = {"--help", "--model", "--method", "--thresholding", "--from"}
-"""Options that each command explains; `--from` is where a training, or the wind, starts."""
+OF_A_COMMAND = {"--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold"}
+"""Options that each command explains; `--from` is where a training, or the wind, starts, and `--sensor` and
+`--threshold` are of a scene, or of a network that is described."""
 
 
 def test_shared_options_are_the_same_everywhere() -> None:
