@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import timm
+from geoseg.models.networks.encoders.clay import Clay
+from geoseg.models.networks.encoders.dofa import Dofa
 from geoseg.models.networks.encoders.encoder import LEVELS, Encoder
 from geoseg.models.networks.encoders.galileo import GROUPS, Galileo, NormalisedNdvi, Size
 from geoseg.models.networks.encoders.load_weights import load_weights
+from geoseg.models.networks.encoders.prithvi import Prithvi
 from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel
 from torch import nn
 
@@ -24,6 +28,9 @@ LOG = logging.getLogger(__name__)
 
 NO_FACTS = EncoderWeights(url="", ignore=("head.", "fc.", "classifier."))
 """Of a file of weights that no description names: layers that classify whole images are not used."""
+
+LONGEST_OPTICAL = 3.0
+"""Wavelengths in µm below which kernels are interpolated between bands."""
 
 RGB: Mapping[str, float | None] = {"red": 0.665, "green": 0.56, "blue": 0.49}
 """Wavelengths in µm of the bands of weights trained on photographs, in their order."""
@@ -73,7 +80,7 @@ def build_encoder(request: EncoderRequest) -> Encoder:
         raise UsageError(f"encoder {name} takes {known.dates[0]} to {known.dates[1]} dates, not {dates}")
     if patch is not None and not known.patches[0] <= patch <= known.patches[1]:
         raise UsageError(f"encoder {name} takes patches of {known.patches[0]} to {known.patches[1]} pixels")
-    return _described_timm(known, request) if known.family == "timm" else _galileo(known, request)
+    return FAMILIES[known.family](known, request)
 
 
 def _galileo(known: EncoderSpec, request: EncoderRequest) -> Galileo:
@@ -128,6 +135,47 @@ def _plain_timm(name: str, request: EncoderRequest) -> Encoder:
     return _timm(name, request, RGB, NO_FACTS)
 
 
+def _prithvi(known: EncoderSpec, request: EncoderRequest) -> Prithvi:
+    """Build a Prithvi encoder; kernels for other bands are interpolated by wavelength."""
+
+    def build(bands: int) -> Prithvi:
+        return Prithvi(
+            bands,
+            width=known.width,
+            depth=known.depth,
+            heads=known.heads,
+            patch=known.patch,
+            layers=known.layers,
+            dates=request.dates,
+            reads_place=known.name.endswith("-tl"),
+        )
+
+    encoder = build(len(request.bands))
+    if request.weights is not None:
+        source = build(len(known.bands))
+        load_weights(source, request.weights, known.weights or NO_FACTS)
+        wavelengths = {name: band.wavelength for name, band in known.bands.items()}
+        _take(encoder, source, wavelengths, request.bands, known.name)
+    return encoder
+
+
+def _by_wavelengths(known: EncoderSpec, request: EncoderRequest) -> Dofa | Clay:
+    """Build an encoder whose kernels are generated from the wavelengths of its bands."""
+    facts = known.bands
+    others = [band for band in request.bands if band not in facts]
+    waves = dict(zip(others, _wavelengths(others), strict=True)) if others else {}
+    bands = [waves.get(band) or facts[band].wavelength or 0.0 for band in request.bands]
+    sizes = {"width": known.width, "depth": known.depth, "heads": known.heads}
+    encoder: Dofa | Clay = (
+        Clay(bands, layers=known.layers, gsd=request.gsd or known.gsd, **sizes)
+        if known.family == "clay"
+        else Dofa(bands, layers=known.layers, **sizes)
+    )
+    if request.weights is not None:
+        load_weights(encoder, request.weights, known.weights or NO_FACTS)
+    return encoder
+
+
 def _described_timm(known: EncoderSpec, request: EncoderRequest) -> Encoder:
     """Build a model of timm that has a description."""
     wavelengths = {name: band.wavelength for name, band in known.bands.items()}
@@ -157,7 +205,7 @@ def _timm(
     source = TimmEncoder(architecture, len(known), pretrained=request.weights is None, **options)
     if request.weights is not None:
         load_weights(source, request.weights, facts, source.model)
-    _take(encoder, source, known, request.bands)
+    _take(encoder, source, known, request.bands, architecture)
     return encoder
 
 
@@ -167,7 +215,13 @@ def _wavelengths(bands: Sequence[str]) -> list[float]:
     Raises:
         UsageError: a band has none, as radar and indices.
     """
-    known = {band.name: band.wavelength for item in encoders().values() for band in item.bands.values()}
+    known = {
+        band.name: band.wavelength
+        for item in encoders().values()
+        for band in item.bands.values()
+        # Clay gives radar numbers in place of wavelengths.
+        if band.wavelength is not None and band.wavelength < LONGEST_OPTICAL
+    }
     missing = [band for band in bands if known.get(band) is None]
     if missing:
         raise UsageError(
@@ -178,17 +232,30 @@ def _wavelengths(bands: Sequence[str]) -> list[float]:
 
 
 def _take(
-    encoder: TimmEncoder, source: TimmEncoder, known: Mapping[str, float | None], bands: Sequence[str]
+    encoder: Encoder, source: Encoder, known: Mapping[str, float | None], bands: Sequence[str], name: str
 ) -> None:
     """Copy the weights of an encoder of other bands; its first convolution is adapted by wavelength."""
     state, own = dict(source.state_dict()), encoder.state_dict()
     if tuple(known) != tuple(bands):
-        wanted = _wavelengths(bands)
-        first = next(key for key, value in own.items() if value.dim() == 4 and value.shape[1] == len(bands))
+        others = _wavelengths([band for band in bands if band not in known])
+        wanted = [known.get(band) or others.pop(0) for band in bands]
+        first = next(key for key, value in own.items() if value.dim() > 3 and value.shape[1] == len(bands))
         state[first] = adapted_kernel(state[first], [value or 0.0 for value in known.values()], wanted)
         note(
             LOG,
-            f"encoder {source.architecture}: its kernels for {', '.join(known)} are interpolated by "
+            f"encoder {name}: its kernels for {', '.join(known)} are interpolated by "
             f"wavelength to {', '.join(bands)}",
         )
     nn.Module.load_state_dict(encoder, state)
+
+
+FAMILIES: Mapping[str, Callable[[EncoderSpec, EncoderRequest], Encoder]] = MappingProxyType(
+    {
+        "timm": _described_timm,
+        "galileo": _galileo,
+        "prithvi": _prithvi,
+        "dofa": _by_wavelengths,
+        "clay": _by_wavelengths,
+    }
+)
+"""Function that builds the encoders of a family."""

@@ -17,6 +17,10 @@ class About:
 
     months: Tensor | None = None
     """(N, T) month of each date, 0 to 11; None: unknown."""
+    days: Tensor | None = None
+    """(N, T, 2) year and day of the year (from 1) of each date; None: unknown."""
+    places: Tensor | None = None
+    """(N, 2) latitude and longitude in degrees; None: unknown."""
 
 
 class Encoder(nn.Module, abc.ABC):

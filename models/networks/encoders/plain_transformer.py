@@ -1,0 +1,63 @@
+"""What encoders with one class token, patches of one size and transformer blocks share."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+import torch
+from geoseg.models.networks.encoders.encoder import About, Encoder
+from torch import Tensor
+
+
+class PlainTransformer(Encoder):
+    """Embeds patches, adds a class token, and returns the tokens of some blocks as maps.
+
+    The tokens of all dates go through the blocks together; each level has the features of the dates one after
+    the other, so that its width is T times that of a token.
+    """
+
+    def __init__(self, *, width: int, patch: int, layers: Sequence[int], dates: int = 1) -> None:
+        """Take the sizes.
+
+        Args:
+            width: D of a token.
+            patch: pixels of a side of a patch.
+            layers: blocks, from 0, whose tokens are returned.
+            dates: T.
+        """
+        super().__init__()
+        self.width, self.patch, self.layers, self.dates = width, patch, tuple(layers), dates
+        self.widths = (width * dates,) * len(self.layers)
+        self.strides = (patch,) * len(self.layers)
+
+    @abc.abstractmethod
+    def embed(self, images: Tensor, about: About) -> tuple[Tensor, Tensor]:
+        """Return tokens (N, T, P, D) with all encodings, and the class token (N or 1, 1, D)."""
+
+    def finish(self, tokens: Tensor) -> Tensor:
+        """Return the tokens of the last block as they are returned; a norm, where there is one."""
+        return tokens
+
+    def forward(self, images: Tensor, about: About) -> list[Tensor]:
+        """Return the features of each level; H and W of the images are multiples of the patch."""
+        count, _, _, height, width = images.shape
+        rows, cols = height // self.patch, width // self.patch
+        tokens, first = self.embed(images, about)
+        stream = torch.cat([first.expand(count, -1, -1), tokens.flatten(1, 2)], dim=1)
+        features = []
+        blocks = self.stages()
+        for index, block in enumerate(blocks):
+            stream = block(stream)
+            if index in self.layers:
+                level = self.finish(stream) if index == len(blocks) - 1 else stream
+                maps = level[:, 1:].unflatten(1, (self.dates, rows, cols))
+                features.append(maps.permute(0, 1, 4, 2, 3).flatten(1, 2))
+        return features
+
+
+def sincos(positions: Tensor, width: int) -> Tensor:
+    """Return (L, width): sines, then cosines of positions times 10000^(-2k / width), k = 0, 1, … ."""
+    rates = 10000.0 ** -(torch.arange(width // 2, dtype=torch.float64, device=positions.device) / (width / 2))
+    angles = positions.double().flatten()[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=1).float()
