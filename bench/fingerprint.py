@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", ROOT.parent / "shared" / "data"))
 LANDSAT = "LC08_L2SP_008059_20191201_20200825_02_T1"
 LAKE = ("scene-s2/dal_lake_green.tif", "scene-s2/dal_lake_nir.tif")
-LAYERS_LEFT_OUT = {"layer_styles", "scene"}
+LAYERS_LEFT_OUT = {"layer_styles", "scene", "class_totals"}
 
 
 def pair(city: str) -> tuple[str, str]:

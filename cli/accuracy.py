@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .command import Command
 from .console import open_console, print_json, print_text
-from .report import finish
+from .report import check_page, finish
 
 if TYPE_CHECKING:
     from geoseg.spec.evaluations import AreaRequest, SampleRequest
@@ -70,5 +70,13 @@ def _area(request: AreaRequest, reporting: Reporting) -> None:
     with open_console(reporting.verbosity) as console:
         if folder is not None:
             area_report.check_folder(folder, (Path(request.target), sample), overwrite=request.overwrite)
+        check_page(request.report, overwrite=request.overwrite)
         report = area_report.report_of(estimate_area(request.target, sample, column=request.column))
-        finish(report, folder, console, as_json=reporting.as_json, overwrite=request.overwrite)
+        finish(
+            report,
+            folder,
+            console,
+            as_json=reporting.as_json,
+            overwrite=request.overwrite,
+            page=request.report,
+        )

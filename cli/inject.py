@@ -9,7 +9,7 @@ from geoseg.errors import OutputError
 
 from .command import Command
 from .console import open_console
-from .report import finish
+from .report import check_page, finish
 
 if TYPE_CHECKING:
     from geoseg.learn.evaluate.methane.trial import ScenePair, Trial
@@ -36,9 +36,10 @@ def _run(request: MethaneRequest, reporting: Reporting) -> None:
 
     if request.output is not None and request.output.exists() and not request.overwrite:
         raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+    check_page(request.report, overwrite=request.overwrite)
     with open_console(reporting.verbosity) as console:
         result = evaluate(_pairs(request), request.ground, _trial(request), console.progress)
-        finish(report_of(result), request.output, console, as_json=reporting.as_json)
+        finish(report_of(result), request.output, console, as_json=reporting.as_json, page=request.report)
 
 
 def _pairs(request: MethaneRequest) -> tuple[ScenePair, ...]:

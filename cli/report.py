@@ -12,21 +12,45 @@ if TYPE_CHECKING:
 
 
 def finish(
-    report: Report, output: Path | None, console: Console, *, as_json: bool, overwrite: bool = True
+    report: Report,
+    output: Path | None,
+    console: Console,
+    *,
+    as_json: bool,
+    overwrite: bool = True,
+    page: Path | None = None,
 ) -> None:
-    """Write a report to a folder, if one is given, and print it as JSON or text.
+    """Write a report to a folder and to one HTML file, if they are given, and print it as JSON or text.
 
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`.
     """
-    from geoseg.outputs.report import NO_CHARTS, to_text, write
+    from geoseg.outputs.report import NO_CHARTS, to_text, write, write_page
 
     if output is not None:
         for path in write(report, output, overwrite=overwrite):
             console.note(f"wrote {path}")
-        if report.lacks_charts:
-            console.note(NO_CHARTS)
+    if page is not None:
+        write_page(report, page, overwrite=overwrite)
+        console.note(f"wrote {page}")
+    if report.lacks_charts and (output is not None or page is not None):
+        console.note(NO_CHARTS)
     if as_json:
         print_json(report.data)
     else:
         print_text(to_text(report))
+
+
+def check_page(page: Path | None, *, overwrite: bool) -> None:
+    """Check before the work that the HTML file of a report can be written.
+
+    Raises:
+        UsageError: it has another suffix.
+        OutputError: it exists without `overwrite`, or its folder cannot be written.
+    """
+    from geoseg.files.output_files import check_writable
+    from geoseg.spec.fields import check_html
+
+    if page is not None:
+        check_html(page)
+        check_writable([page], overwrite)

@@ -13,7 +13,7 @@ from . import sites
 from .command import Command
 from .console import Console, open_console
 from .memory import keep_freed_memory
-from .report import finish
+from .report import check_page, finish
 
 if TYPE_CHECKING:
     from geoseg.learn.train.training_spec import TrainSpec
@@ -42,6 +42,7 @@ def _run(request: MapsRequest, reporting: Reporting) -> None:
         )
     if request.output is not None and request.output.exists() and not request.overwrite:
         raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+    check_page(request.report, overwrite=request.overwrite)
     from geoseg.learn.train.config import read_any_config
     from geoseg.learn.train.scene_spec import SceneTrainSpec
 
@@ -90,9 +91,9 @@ def _compare(spec: TrainSpec, request: MapsRequest, console: Console, *, as_json
         results += protocol.evaluate_rivals(spec, rivals, windows, folder / "rivals", console.progress)
         parts = "each part left out in turn" if request.leave_one_out else f"the {request.on} part"
         description = f"{parts}, split by {spec.split.kind}" if request.on != "all" else "all of the set"
-        report = report_of(results, spec, description, pictures=output is not None)
+        report = report_of(results, spec, description, pictures=bool(output or request.report))
         moves = _moves(folder, output / "maps") if output else {}
-        finish(report, output, console, as_json=as_json)
+        finish(report, output, console, as_json=as_json, page=request.report)
         for place, file in moves.items():
             with writing(place):
                 place.parent.mkdir(parents=True, exist_ok=True)

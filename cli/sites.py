@@ -41,4 +41,10 @@ def run(spec: SceneTrainSpec, request: MapsRequest, console: Console, *, as_json
         console.note(model)
         rankings.append(rank(model, spec, sites, console.progress))
     description = f"the {request.on} part" if request.on != "all" else "all of the set"
-    finish(report_of(rankings, sites, spec, description), request.output, console, as_json=as_json)
+    finish(
+        report_of(rankings, sites, spec, description),
+        request.output,
+        console,
+        as_json=as_json,
+        page=request.report,
+    )

@@ -58,6 +58,8 @@ class RunRecord(Spec):
     """Per scene: paths, sensor, acquisition time, bands, grid."""
     method: str
     """One line: the method and its threshold, or the model, runtime and precision."""
+    citation: str = ""
+    """Source of the method; empty: unknown, or a network."""
     model: dict[str, JsonValue] | None = None
     """Name, SHA-256, licence and source of the network, where one was used."""
     runtime: dict[str, JsonValue] = {}

@@ -16,15 +16,15 @@ from geoseg.features import Column, Features
 from geoseg.outputs import Kind
 from geoseg.polygons import Regions
 from geoseg.run_record import TableRows
-from geoseg.spec import ChangeSpec
+from geoseg.spec import ChangeSpec, ClassSpec
 
 SCHEMA: dict[str, Kind] = {
     "from_class": "int",
     "from_label": "text",
     "to_class": "int",
     "to_label": "text",
-    "date_before": "text",
-    "date_after": "text",
+    "date_before": "date",
+    "date_after": "date",
 }
 """Columns of change, in addition to those of every map."""
 
@@ -50,6 +50,14 @@ class ChangeAttributes:
     def schema(self) -> dict[str, Kind]:
         """The columns."""
         return {**SCHEMA, **(TYPE_SCHEMA if self.transitions.types is not None else {})}
+
+    @property
+    def categories(self) -> dict[str, tuple[ClassSpec, ...]]:
+        """The classes of the columns that hold class values, besides those of the legend."""
+        if self.counter is None or not self.transitions.has_classes:
+            return {}
+        both = tuple(item for item in self.transitions.classes if item.label)
+        return {"class": self.transitions.specs[1:], "from_class": both, "to_class": both}
 
     def describe(self, features: Features) -> Features:
         """Add the columns to a batch."""
@@ -168,6 +176,7 @@ def extras(spec: ChangeSpec, attributes: ChangeAttributes) -> Extras:
         legend=transitions.type_classes,
         legend_column="type" if transitions.type_classes else "class",
         legend_of=transitions.type_of_code(),
+        categories=attributes.categories,
         files=files,
         second=f"{AFTER}:",
     )

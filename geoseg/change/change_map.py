@@ -127,6 +127,7 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
         min_area=task("change").min_area,
         patch_seed=0.0 if comparison.seed is None else SEED_SCORE,
         min_patch=_least_patch(pair),
+        citation=comparison.method.citation,
         runtime={
             "method": comparison.method.name,
             "threshold": round(comparison.threshold, 6),

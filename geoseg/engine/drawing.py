@@ -1,4 +1,4 @@
-"""Draw the picture of a map: choice of classes for the legend, one or two dates."""
+"""The picture of a map: choice of classes for the legend, one or two dates, place and credits."""
 
 from __future__ import annotations
 
@@ -7,76 +7,175 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
 
-from geoseg.engine.preview import Preview
+from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Recipe
+from geoseg.errors import UsageError
+from geoseg.grid import Grid, Window
 from geoseg.outputs import OutputFiles
-from geoseg.outputs.picture import draw_picture
+from geoseg.outputs.map_frame import ColourBar, Place, ramp
+from geoseg.outputs.picture import MapPicture, draw_picture
+from geoseg.outputs.words import credits_of, dates_of, day_text, map_title
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import ClassTotal, RunRecord
 from geoseg.spec import ClassSpec
 
 MOST_IN_LEGEND = 14
-"""Largest number of classes in the legend of a picture: the most frequent ones."""
+"""Largest number of classes in the legend: the most frequent ones; the others are drawn as one."""
+
+OTHERS = "#868e96"
+"""Colour of the other classes."""
 
 FADED = np.float32(0.3)
 """Opacity of class colours in the background of a map."""
 
+OVER_MEASURE = 0.0
+"""Opacity of classes over a measured quantity: their outlines are drawn."""
+
+ROWS = 512
+"""Rows that are read at once."""
+
 
 def draw(path: Path, recipe: Recipe, preview: Preview, record: RunRecord, beside: OutputFiles) -> None:
     """Write the picture: the map over the scene, with areas in the legend."""
-    extras = recipe.extras
-    before, background = (
-        preview.background(prefix) if extras.palette is None else preview.painted(prefix, extras.palette)
-        for prefix in ("", extras.second)
-    )
-    labels, classes, unlisted = preview.classes, recipe.mapped, 0
-    areas: Sequence[ClassTotal] = record.classes
-    if extras.schema:
-        labels, classes, areas = _by_legend(labels, recipe, record.classes)
-        unlisted = len(areas) - len(classes)
-    draw_picture(
-        path,
+    draw_picture(path, picture_of(recipe, preview, record), beside)
+
+
+def picture_of(recipe: Recipe, preview: Preview, record: RunRecord) -> MapPicture:
+    """Return everything that the picture of a map shows."""
+    extras, grid = recipe.extras, recipe.source.grid
+    bar: ColourBar | None = None
+    if extras.measure is None:
+        before, background = (
+            preview.background(prefix) if extras.palette is None else preview.painted(prefix, extras.palette)
+            for prefix in ("", extras.second)
+        )
+    else:
+        background, bar = _measured(recipe)
+        before = background
+    labels, classes, areas = _legend(preview.classes, recipe, record.classes)
+    return MapPicture(
         # Class colours of the background would hide those of the map.
         background=background if extras.palette is None else 1 - FADED * (1 - background),
-        panels=[("before", before), ("after", background)] if extras.second else (),
+        panels=_panels(record, before, background) if extras.second else (),
         labels=labels,
         classes=classes,
-        unlisted=unlisted,
-        title=f"{recipe.source.name}: {recipe.task}",
+        title=map_title(record),
+        panel_title="Change",
         caption=record.method,
+        totals=areas,
         areas_m2={item.value: item.area_m2 for item in areas},
-        pixel_size_m=recipe.source.grid.pixel_size_m[1] * preview.step,
-        beside=beside,
+        pixel_m=grid.pixel_size_m[1] * preview.step,
+        place=place_of(grid, preview.step),
+        credits=credits_of(record),
+        bar=bar,
+        fill=0.5 if bar is None else OVER_MEASURE,
     )
 
 
-def _by_legend(
+def _panels(
+    record: RunRecord, before: NDArray[np.floating], after: NDArray[np.floating]
+) -> list[tuple[str, NDArray[np.floating]]]:
+    """Return both dates with their titles."""
+    dates = dates_of(record)
+    names = [day_text(date) for date in dates] if len(dates) == 2 else ["Before", "After"]
+    return list(zip(names, (before, after), strict=True))
+
+
+def place_of(grid: Grid, step: float) -> Place | None:
+    """Return where a picture of every `step`-th pixel lies; None without a CRS."""
+    if grid.crs is None:
+        return None
+    crs = grid.crs
+
+    def lonlat(
+        rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return grid.lonlat(np.minimum(rows * step, grid.height), np.minimum(cols * step, grid.width))
+
+    middle = np.array([grid.height / 2]), np.array([grid.width / 2])
+    lon, lat = (float(values[0]) for values in grid.lonlat(*middle))
+    try:
+        col, row = grid.from_lonlat(lon, min(lat + 0.01, 90.0))
+        north = (col - grid.width / 2, row - grid.height / 2)
+    except UsageError:
+        north = (0.0, -1.0)
+    return Place(lonlat=lonlat, north=north, crs=crs_text(crs), pixel_m=grid.pixel_size_m[1] * step)
+
+
+def crs_text(crs: CRS) -> str:
+    """Return the name of a CRS with its code."""
+    authority = crs.to_authority()
+    return f"{crs.name} ({':'.join(authority)})" if authority else crs.name
+
+
+def _measured(recipe: Recipe) -> tuple[NDArray[np.float32], ColourBar]:
+    """Read the measured quantity of a map, decimated; return its colours (3, h, w) and its colour bar."""
+    measure, grid = recipe.extras.measure, recipe.source.grid
+    if measure is None:
+        raise ValueError("the map has no measured quantity")
+    sampled = Preview(grid, (measure.band,), longest=LONGEST)
+    for row in range(0, grid.height, ROWS):
+        window = Window(row=row, col=0, height=min(ROWS, grid.height - row), width=grid.width)
+        sampled.add_pixels(recipe.source.read(window, (measure.band,)))
+    values = sampled.pixels[0]
+    known = values[np.isfinite(values)]
+    low, high = (0.0, 1.0) if known.size == 0 else (float(value) for value in np.percentile(known, (2, 99.8)))
+    low, high = min(low, 0.0), max(high, 1.0)
+    bar = ColourBar(title=measure.title, unit=measure.unit, low=low, high=high)
+    return ramp((values - low) / (high - low)), bar
+
+
+def _legend(
     labels: Classes, recipe: Recipe, totals: Sequence[ClassTotal]
 ) -> tuple[Classes, tuple[ClassSpec, ...], Sequence[ClassTotal]]:
-    """Return labels, classes and totals by the map's legend; without one, the most frequent classes."""
+    """Return labels, classes and totals by the legend of the map."""
     extras = recipe.extras
+    unobserved = labels == nodata_class(labels.dtype)
     if extras.legend_of is not None:
-        unobserved = labels == nodata_class(labels.dtype)
         legend = extras.legend_of[np.where(unobserved, 0, labels)]
         drawn = np.where(unobserved, nodata_class(np.uint16), legend).astype(np.uint16)
-        sums = {
-            spec.value: [item for item in totals if int(extras.legend_of[item.value]) == spec.value]
+        merged = [
+            _sum(spec.value, spec.label, own)
             for spec in extras.legend
-        }
-        merged = tuple(
-            ClassTotal(
-                value=spec.value,
-                label=spec.label,
-                polygons=sum(item.polygons for item in own),
-                pixels=sum(item.pixels for item in own),
-                area_m2=None if own[0].area_m2 is None else math.fsum(item.area_m2 or 0.0 for item in own),
-            )
-            for spec in extras.legend
-            if (own := sums[spec.value])
-        )
+            if (own := [item for item in totals if int(extras.legend_of[item.value]) == spec.value])
+        ]
         listed = {item.value for item in merged}
         return drawn, tuple(spec for spec in extras.legend if spec.value in listed), merged
-    frequent = sorted(totals, key=lambda item: -item.pixels)[:MOST_IN_LEGEND]
+    if not extras.schema and len(recipe.mapped) <= MOST_IN_LEGEND:
+        return labels, recipe.mapped, totals
+    return with_rare_as_one(labels, recipe.mapped, totals)
+
+
+def with_rare_as_one(
+    labels: Classes, mapped: Sequence[ClassSpec], totals: Sequence[ClassTotal]
+) -> tuple[Classes, tuple[ClassSpec, ...], Sequence[ClassTotal]]:
+    """Return labels, classes and totals of the most frequent classes; all others are one class."""
+    unobserved = labels == nodata_class(labels.dtype)
+    frequent = sorted((item for item in totals if item.polygons), key=lambda item: -item.pixels)
+    frequent, rare = frequent[:MOST_IN_LEGEND], frequent[MOST_IN_LEGEND:]
     listed = {item.value for item in frequent}
-    return labels, tuple(item for item in recipe.mapped if item.value in listed), totals
+    classes = tuple(item for item in mapped if item.value in listed)
+    if not rare:
+        return labels, classes, frequent
+    value = nodata_class(np.uint16) - 1
+    drawn = labels.astype(np.uint16)
+    drawn[unobserved] = nodata_class(np.uint16)
+    drawn[np.isin(labels, [item.value for item in rare])] = value
+    label = f"{len(rare)} smaller class{'' if len(rare) == 1 else 'es'}"
+    others = ClassSpec(value=value, label=label, colour=OTHERS)
+    return drawn, (*classes, others), (*frequent, _sum(value, label, rare))
+
+
+def _sum(value: int, label: str, parts: Sequence[ClassTotal]) -> ClassTotal:
+    """Return the total of several classes."""
+    known = [item.area_m2 for item in parts if item.area_m2 is not None]
+    return ClassTotal(
+        value=value,
+        label=label,
+        polygons=sum(item.polygons for item in parts),
+        pixels=sum(item.pixels for item in parts),
+        area_m2=math.fsum(known) if len(known) == len(parts) else None,
+    )

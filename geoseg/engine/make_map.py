@@ -24,6 +24,7 @@ from geoseg.engine.plan import Plan, make_plan, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, job_of, score
+from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
@@ -32,15 +33,19 @@ from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
     Kind,
     OutputFiles,
+    StagedSink,
     check_writable,
     companions,
     open_raster,
     open_vector,
     write_texts,
 )
+from geoseg.outputs.sld import check_style, style_text
+from geoseg.outputs.styles import class_raster_qml, listed_classes, score_raster_qml, style_facts
 from geoseg.polygons import Cleaning, Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.spec import RunSpec, Spec
+from geoseg.spec.fields import check_html
 
 LOG = logging.getLogger(__name__)
 
@@ -63,6 +68,7 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         further: outputs of this task alone; None: not requested.
 
     Raises:
+        UsageError: a style has an unknown format, or belongs to no raster.
         OutputError: an output is named twice, is an input, or exists, or its folder does not exist or is
             not writable.
         RuntimeMissingError: the CUDA device does not exist.
@@ -71,6 +77,12 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         from geoseg.runtimes import cuda  # noqa: PLC0415 - only runs on GPUs
 
         cuda.require(run.device, run.runtime)
+    if run.style is not None:
+        check_style(run.style)
+    if run.report is not None:
+        check_html(run.report)
+    if run.raster_styles and not (run.raster or run.scores):
+        raise UsageError("--raster-styles needs --raster or --scores")
     wanted = [*outputs_of(run), *(path for path in further if path is not None)]
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
@@ -78,8 +90,14 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
 
 def outputs_of(run: RunSpec) -> list[Path]:
     """Return every file that a run writes."""
-    wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture)
-    return [path for path in wanted if path is not None]
+    wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture, run.report, run.style)
+    return [path for path in (*wanted, *style_files(run)) if path is not None]
+
+
+def style_files(run: RunSpec) -> list[Path]:
+    """Return the style files of the rasters; none unless they are requested."""
+    rasters = (run.raster, run.scores) if run.raster_styles else ()
+    return [path.with_suffix(".qml") for path in rasters if path is not None]
 
 
 def make_map(
@@ -110,18 +128,23 @@ def make_map(
         patch_seed=recipe.patch_seed,
     )
     crs = cleaning.dst_crs or grid.crs
+    if run.attributes:
+        shape = ShapeAttributes(run.attributes, crs, recipe.source.name)
+        extras = replace(extras, shape=shape.add, quantiles=QUANTILES in run.attributes)
     job = job_of(recipe, run, run.output.resolve().parent)
     outputs = [*outputs_of(run), *extras.files, *(sink.path for sink in extras.rasters)]
+    drawn = run.picture is not None or run.report is not None
     with ExitStack() as stack:
         beside = beside or stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         vector = open_vector(
             run.output,
             layer=recipe.layer,
             classes=[item for item in extras.legend if item.value] or recipe.mapped,
-            schema={**SCHEMA, **extras.schema},
+            schema={**SCHEMA, **schema_of(run.attributes), **extras.schema},
             crs=crs,
             beside=beside,
             styled_by=extras.legend_column,
+            categories=extras.categories,
         )
         raster = None
         if run.raster or run.scores:
@@ -140,10 +163,10 @@ def make_map(
             storage=Storage(
                 spill=stack.enter_context(Spill(job.scratch)),
                 limits=polygon_limits(run.max_memory, _memory_mib(job)),
-                keep_edits=run.raster is not None or run.picture is not None,
+                keep_edits=run.raster is not None or drawn,
             ),
         )
-        preview = Preview(grid, recipe.bands, longest=LONGEST if run.picture else 1, dtype=recipe.dtype)
+        preview = Preview(grid, recipe.bands, longest=LONGEST if drawn else 1, dtype=recipe.dtype)
         score(job, writer.add, preview, progress)
         writer.finish(preview)
         if writer.valid_pixels == 0:
@@ -157,10 +180,30 @@ def make_map(
             from geoseg.engine.drawing import draw  # noqa: PLC0415 - loads Pillow
 
             draw(run.picture, recipe, preview, record, beside)
-        write_texts({path: make() for path, make in extras.files.items()}, beside)
+        texts = {path: make() for path, make in extras.files.items()}
+        write_texts({**texts, **styles_of(run, recipe, vector, record)}, beside)
         vector.finish(record, footprint(writer.footprint, record, recipe.sensor, recipe.acquired))
+        if run.report is not None:
+            from geoseg.engine.drawing import picture_of  # noqa: PLC0415 - loads Pillow
+            from geoseg.engine.map_report import write_report  # noqa: PLC0415
+
+            write_report(run.report, picture_of(recipe, preview, record), record, grid, vector, beside)
         beside.commit()
     return record
+
+
+def styles_of(run: RunSpec, recipe: Recipe, vector: StagedSink, record: RunRecord) -> dict[Path, str]:
+    """Return the style files that a run writes."""
+    texts = {}
+    if run.style is not None:
+        texts[run.style] = style_text(run.style, vector.layer, style_facts(record), run.output)
+    if run.raster_styles and run.raster is not None:
+        texts[run.raster.with_suffix(".qml")] = class_raster_qml(
+            listed_classes(recipe.classes, style_facts(record).present | {0})
+        )
+    if run.raster_styles and run.scores is not None:
+        texts[run.scores.with_suffix(".qml")] = score_raster_qml()
+    return texts
 
 
 def _memory_mib(job: Job) -> int:
@@ -198,6 +241,7 @@ def _record(
         command=command,
         inputs=recipe.inputs,
         method=method if recipe.model is None else f"network {recipe.model['name']}: {method}",
+        citation=recipe.citation,
         model=recipe.model,
         runtime={**runtime, "tile": tiles.size, "overlap": tiles.overlap},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -216,11 +260,13 @@ def _record(
 def footprint(outline: shapely.Geometry, record: RunRecord, sensor: str, acquired: str) -> Features:
     """Return the one row of the `scene` layer: outline of the observed pixels, sensor, time and totals."""
     totals = [item.model_dump(mode="json") for item in record.classes]
+    before, _, last = acquired.rpartition("/")
     return Features(
         geometry=np.array([outline], object),
         columns={
             "sensor": np.array([sensor], object),
-            "acquired": np.array([acquired], object),
+            "acquired": np.array([last], object),
+            "acquired_before": np.array([before], object),
             "valid_share": np.array([record.valid_share]),
             "classes": np.array([json.dumps(totals)], object),
         },
@@ -285,6 +331,7 @@ def cleaning_of(
             "--min-area": run.min_area,
             "--fill-holes": run.fill_holes,
             "--simplify": run.simplify,
+            "--smooth-outlines": run.smooth_outlines,
             "--dst-crs": run.dst_crs,
         }
         if any(asked.values()):
@@ -303,6 +350,7 @@ def cleaning_of(
         min_patch=patch,
         fill_holes=run.fill_holes,
         simplify=run.simplify,
+        smooth=run.smooth_outlines,
         dst_crs=None if run.dst_crs is None else parse_crs(run.dst_crs),
     )
 

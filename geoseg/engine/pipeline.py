@@ -86,10 +86,17 @@ class MapWriter:
         self._raster = raster
         extras = extras or Extras()
         self._describe = extras.describe
+        self._shape = extras.shape
         exchanged = {0: self._zero, self._zero: 0}
         labels = {exchanged.get(value, value): label for value, label in self._classes.items()}
         self._polygons = Polygoniser(
-            grid, cleaning, labels, extras.reclassify, dropped=extras.dropped, storage=storage
+            grid,
+            cleaning,
+            labels,
+            extras.reclassify,
+            dropped=extras.dropped,
+            storage=storage,
+            quantiles=extras.quantiles,
         )
         self._counts = dict.fromkeys(self._classes, (0, 0, 0.0))
         self._observed = Preview(grid, (), longest=FOOTPRINT_SIDE, dtype=class_dtype(values))
@@ -160,6 +167,9 @@ class MapWriter:
             )
         described = features if self._describe is None else self._describe(features)
         described.columns.pop(REGION, None)
+        described = replace(described, large=features.large)
+        if self._shape is not None:
+            described = self._shape(described)
         self._vector.write(replace(described, large=features.large))
 
 

@@ -32,6 +32,16 @@ Describe = Callable[[Features], Features]
 has the column `geoseg.polygons.REGION` with the ids of the regions, which is not written."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A quantity that a task measures at each pixel."""
+
+    band: str
+    """Band of the source of the map."""
+    title: str
+    unit: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Extras:
     """Attributes, tables, colours and files that a task adds to its map."""
@@ -40,6 +50,10 @@ class Extras:
     """Additional columns of the polygons."""
     describe: Describe | None = None
     """Fills the additional columns; None: there are none."""
+    shape: Describe | None = None
+    """Adds the attributes of shape that a request asks for; None: there are none."""
+    quantiles: bool = False
+    """Whether polygons have quantiles of their scores."""
     reclassify: Reclassify | None = None
     """Changes the class of complete regions, or drops them, before they become polygons."""
     dropped: Dropped | None = None
@@ -52,10 +66,14 @@ class Extras:
     """Column that holds the values of the legend."""
     legend_of: NDArray[np.int64] | None = None
     """Legend value of each class value; None: the legend is the classes."""
+    categories: Mapping[str, tuple[ClassSpec, ...]] = field(default_factory=dict)
+    """Classes of further columns that hold class values, for further styles."""
     second: str = ""
     """Prefix of the bands of a second date; pictures then show both dates and the map."""
     palette: NDArray[np.float32] | None = None
     """(K, 3) red, green and blue in 0..1, for bands that hold positions in a list of classes."""
+    measure: Measure | None = None
+    """Quantity that pictures show as the background; None: the bands of the scene."""
     files: Mapping[Path, Callable[[], str]] = field(default_factory=dict)
     """Additional text files; their content is made after the whole scene was scored."""
     rasters: tuple[MeasureSink, ...] = ()
@@ -106,6 +124,8 @@ class Recipe:
     sensor: str = ""
     acquired: str = ""
     """Acquisition time, ISO 8601; empty: unknown."""
+    citation: str = ""
+    """Source of the method, for the record."""
     session_mib: int = 0
     """MiB of memory that a network takes, for the plan."""
     on_device: tuple[DeviceGraph, ...] = ()

@@ -104,6 +104,7 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], reference
         overlap=2 * choice.margin,
         seed=choice.seed or 0.0,
         min_area=max(preset.min_area, _least_area(choice, chosen)),
+        citation=choice.method.citation,
         runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
         sensor=chosen.sensor.name if chosen.sensor else "",

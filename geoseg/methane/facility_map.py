@@ -14,7 +14,9 @@ import shapely
 
 import geoseg
 from geoseg.bundles.find import find_classifier
+from geoseg.engine.drawing import place_of
 from geoseg.engine.make_map import begin, command_of, footprint, outputs_of, parse_crs
+from geoseg.engine.map_report import write_report
 from geoseg.engine.pipeline import outline
 from geoseg.engine.plan import Plan
 from geoseg.engine.preview import Preview, rasterise
@@ -33,7 +35,8 @@ from geoseg.methane.facility_scenes import ClassifierInput, open_inputs
 from geoseg.methane.facility_scoring import WindowScores, plan_windows, score_windows
 from geoseg.outputs import OutputFiles, companions, open_layers
 from geoseg.outputs.measure import write_bands
-from geoseg.outputs.picture import draw_picture
+from geoseg.outputs.picture import MapPicture, draw_picture
+from geoseg.outputs.words import credits_of, map_title
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec
@@ -122,7 +125,7 @@ def _check(run: RunSpec) -> None:
 
 def _outputs(run: RunSpec) -> list[Path]:
     """Return all files that a run writes."""
-    wanted = (run.output, *companions(run.output, [FOOTPRINTS]), run.scores, run.picture)
+    wanted = (run.output, *companions(run.output, [FOOTPRINTS]), run.scores, run.picture, run.report)
     return [path for path in wanted if path is not None]
 
 
@@ -161,11 +164,14 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
             names = [item.label for item in job.model.classes]
             write_bands(run.scores, scored.scores, names, grid=scored.grid, record=record, beside=beside)
         if run.picture is not None:
-            _draw(run.picture, job, peaks, preview, record, beside)
+            draw_picture(run.picture, _picture(job, peaks, preview, record), beside)
         sensor = scene.sensor.name if scene.sensor else ""
         acquired = scene.time.isoformat() if scene.time else ""
         outlined = outline(seen, scene.grid, dst_crs)
         sink.finish(record, footprint(outlined, record, sensor, acquired))
+        if run.report is not None:
+            picture = _picture(job, peaks, preview, record)
+            write_report(run.report, picture, record, scene.grid, sink, beside, sink.layers[1])
         beside.commit()
     return record
 
@@ -232,26 +238,26 @@ def _record(
     )
 
 
-def _draw(
-    path: Path, job: _FacilityRun, peaks: Peaks, preview: Preview, record: RunRecord, beside: OutputFiles
-) -> None:
-    """Draw the footprints over the scene, the best on top."""
+def _picture(job: _FacilityRun, peaks: Peaks, preview: Preview, record: RunRecord) -> MapPicture:
+    """Return the picture of the footprints over the scene, the best on top."""
     side = job.inputs[0].side
-    step = side // 2
+    half = side // 2
     worst_first = slice(None, None, -1)
-    top, left = peaks.row[worst_first] * step, peaks.col[worst_first] * step
+    top, left = peaks.row[worst_first] * half, peaks.col[worst_first] * half
     squares = np.asarray(shapely.box(left, top, left + side, top + side), object)
     labels = np.where(np.isfinite(preview.pixels[0]), 0, 255).astype(np.uint8)
     values = np.array([item.value for item in job.model.classes])[peaks.kind[worst_first]]
     rasterise(squares, values, out=labels, scale=preview.step)
-    draw_picture(
-        path,
+    step = preview.step
+    scene = job.inputs[0].scene
+    return MapPicture(
         background=preview.background(),
         labels=labels,
         classes=[item for index, item in enumerate(job.model.classes) if (peaks.kind == index).any()],
-        title=f"{job.inputs[0].scene.name}: facilities",
+        title=map_title(record),
         caption=record.method,
         areas_m2={item.value: item.area_m2 for item in record.classes},
-        pixel_size_m=job.inputs[0].grid.pixel_size_m[1] * preview.step,
-        beside=beside,
+        pixel_m=scene.grid.pixel_size_m[1] * step,
+        place=place_of(scene.grid, step),
+        credits=credits_of(record),
     )

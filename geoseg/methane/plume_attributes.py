@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyproj import CRS
 
-from geoseg.engine.recipe import Extras
+from geoseg.engine.recipe import Extras, Measure
 from geoseg.features import Features
+from geoseg.methane.retrieval import CH4
 from geoseg.methane.screening import SCHEMA, PlumeScreening
 from geoseg.methods.methane_rate import MOL_PER_PPM_M
 from geoseg.outputs import Kind
@@ -49,6 +50,7 @@ def plume_extras(
         describe=describe,
         tables=lambda: {"retrieval": (_retrieval_row(screening),)},
         reclassify=screening,
+        measure=Measure(band=CH4, title="Methane enhancement", unit="ppm·m"),
         rasters=() if columns is None else (columns,),
     )
 

@@ -24,6 +24,7 @@ from geoseg.methane.column_cache import cache_columns
 from geoseg.methane.column_threshold import PlumeSession, Search, find_threshold
 from geoseg.methane.columns import open_scenes, retrieve_columns
 from geoseg.methane.detection_limit import survey_scene
+from geoseg.methane.methods import methane_methods
 from geoseg.methane.plume_attributes import plume_extras
 from geoseg.methane.plume_rates import PlumeMeasurer
 from geoseg.methane.plume_wind import PlumeWind, effective_wind, report_wind
@@ -216,6 +217,7 @@ def _recipe(spec: PlumeSpec, retrieval: Retrieval, search: Search, stack: ExitSt
             recipe, task="methane plume", layer=preset.layer, classes=preset.classes, inputs=inputs
         )
     scene, session = retrieval.scene, PlumeSession(search, retrieval.method)
+    methods = methane_methods().values()
     return Recipe(
         task="methane plume",
         layer=preset.layer,
@@ -227,6 +229,7 @@ def _recipe(spec: PlumeSpec, retrieval: Retrieval, search: Search, stack: ExitSt
         blend="crop",
         tile=TILE,
         overlap=2 * MARGIN,
+        citation=next((item.citation for item in methods if item.title in retrieval.method), ""),
         runtime={"method": spec.method},
         inputs=inputs,
         sensor=scene.sensor.name if scene.sensor else "",

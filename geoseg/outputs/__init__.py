@@ -58,6 +58,7 @@ def open_vector(
     crs: CRS | None,
     beside: OutputFiles,
     styled_by: str = "class",
+    categories: Mapping[str, tuple[ClassSpec, ...]] | None = None,
 ) -> StagedSink:
     """Open a vector output of one polygon layer in the format that its suffix names.
 
@@ -69,12 +70,20 @@ def open_vector(
         crs: of the geometries; None: pixel coordinates.
         beside: open; has `path` and its `companions` among its targets.
         styled_by: column that holds the values of `classes`.
+        categories: classes of further columns that hold class values.
 
     Raises:
         UsageError: no format has this suffix.
         RuntimeMissingError: the format needs a package that is not installed.
     """
-    only = Layer(name=layer, schema=dict(schema), classes=tuple(classes), crs=crs, styled_by=styled_by)
+    only = Layer(
+        name=layer,
+        schema=dict(schema),
+        classes=tuple(classes),
+        crs=crs,
+        styled_by=styled_by,
+        categories=dict(categories or {}),
+    )
     return open_layers(path, [only], beside=beside)
 
 
@@ -137,6 +146,12 @@ def open_raster(
 def _format(path: Path) -> type[StagedSink]:
     """Return the format of a suffix; a module named like the suffix is imported first, else all of them."""
     suffix = path.suffix.lower()
+    if suffix == ".shp":
+        raise UsageError(
+            f"{path}: geoseg does not write shapefiles: they cut names of columns to 10 characters and files "
+            "at 2 GB, and hold neither the style nor the record. Use .gpkg; if a program needs a shapefile: "
+            f"ogr2ogr {path.name} {path.stem}.gpkg"
+        )
     if suffix[1:] in {module.name for module in iter_modules(__path__)}:
         import_module(f"{__name__}{suffix}")
         for sink in StagedSink.__subclasses__():

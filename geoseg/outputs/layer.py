@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Literal, Self
 
 import numpy as np
@@ -13,9 +14,11 @@ from pyproj import CRS
 
 from geoseg.errors import OutputError
 from geoseg.features import Column, Features
+from geoseg.outputs.words import day_of, instant_of
 from geoseg.spec import ClassSpec
 
-Kind = Literal["int", "float", "text"]
+Kind = Literal["int", "float", "text", "date", "datetime"]
+"""Type of a column. Batches hold dates and times as ISO 8601 text, empty where unknown."""
 
 SCENE_LAYER = "scene"
 """Name of the layer with the footprint of the observed pixels."""
@@ -23,7 +26,16 @@ SCENE_LAYER = "scene"
 Shape = Literal["polygon", "point"]
 """Geometry of a layer."""
 
-_DTYPES = {"int": np.int64, "float": np.float64, "text": np.object_}
+SCENE_TIMES: Mapping[str, Kind] = {"acquired": "datetime", "acquired_before": "datetime"}
+"""Columns of the scene that hold times."""
+
+_DTYPES = {
+    "int": np.int64,
+    "float": np.float64,
+    "text": np.object_,
+    "date": np.object_,
+    "datetime": np.object_,
+}
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
 
 
@@ -41,6 +53,16 @@ class Layer:
     styled_by: str = "class"
     """Column that holds the values of `classes`."""
     shape: Shape = "polygon"
+    categories: Mapping[str, tuple[ClassSpec, ...]] = field(default_factory=dict)
+    """Classes of further columns that hold class values."""
+
+    @property
+    def plain(self) -> Layer:
+        """Return the layer with dates and times as text, for formats that would change them."""
+        kinds: dict[str, Kind] = {
+            name: "text" if kind in {"date", "datetime"} else kind for name, kind in self.schema.items()
+        }
+        return replace(self, schema=kinds)
 
     @property
     def geometry_type(self) -> Literal["Point", "MultiPolygon"]:
@@ -54,10 +76,11 @@ class Layer:
         for column, values in features.columns.items():
             code = np.asarray(values).dtype.kind
             kinds[column] = "int" if code in "iub" else "float" if code == "f" else "text"
+        kinds |= {column: kind for column, kind in SCENE_TIMES.items() if column in kinds}
         return cls(name=name, schema=kinds, classes=(), crs=crs)
 
     def columns(self, features: Features) -> list[Column]:
-        """Return the columns in the layer's order as int64, float64 or object arrays.
+        """Return the columns in the layer's order as int64, float64, object or datetime64 arrays.
 
         Raises:
             OutputError: columns differ from those of the layer, or their lengths differ.
@@ -67,7 +90,8 @@ class Layer:
                 f"layer {self.name!r} has columns {sorted(self.schema)}, not {sorted(features.columns)}"
             )
         out: list[Column] = [
-            np.asarray(features.columns[name], _DTYPES[kind]) for name, kind in self.schema.items()
+            _timed(np.asarray(features.columns[name], _DTYPES[kind]), kind)
+            for name, kind in self.schema.items()
         ]
         if any(len(column) != len(features) for column in out):
             raise OutputError(
@@ -93,3 +117,18 @@ class Layer:
         if single.any():
             geometry[single] = shapely.multipolygons(geometry[single], indices=np.arange(single.sum()))
         return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)
+
+
+def _timed(values: Column, kind: Kind) -> Column:
+    """Return texts of dates and times as datetime64, NaT where unknown; other columns as they are."""
+    if kind == "date":
+        return np.array([day_of(value) for value in values], "datetime64[D]")
+    if kind == "datetime":
+        return np.array([_utc(value) for value in values], "datetime64[ms]")
+    return values
+
+
+def _utc(text: str | None) -> datetime | None:
+    """Return a time in UTC, without its zone, which datetime64 does not have."""
+    time = instant_of(text)
+    return time if time is None or time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)

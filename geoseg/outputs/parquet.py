@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import pyogrio
 from pyogrio import raw
@@ -25,6 +26,7 @@ class GeoParquetSink(StagedSink):
     """`NAME.parquet` and `NAME.scene.parquet`."""
 
     suffixes = (".parquet",)
+    dated: ClassVar[bool] = True
 
     def __init__(
         self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles

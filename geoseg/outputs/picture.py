@@ -1,110 +1,138 @@
-"""Draw a map as a picture: scene, classes, legend, scale bar and caption."""
+"""Draw a map as a picture: scene, classes, graticule, legend, scale bar, north arrow, credits."""
 
 from __future__ import annotations
 
+import io
 import math
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from geoseg.errors import OutputError
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
+from geoseg.outputs.lettering import INK, PAPER, QUIET, Font, drawable, font, wrap
+from geoseg.outputs.map_frame import ColourBar, Place, colour_bar, graticule, north_arrow, scale_bar
 from geoseg.outputs.styles import rgb
 from geoseg.pixels import Classes, nodata_class
+from geoseg.run_record import ClassTotal
 from geoseg.spec import ClassSpec
 
 LONG_SIDE = 1000
 """px, about the least longer side of the map; smaller maps are enlarged by a whole factor."""
-_PANEL = 250
+PANEL_SIDE = 900
+"""px, longer side of each panel of a picture with several panels."""
+_LEGEND = 250
 """px, width of the legend; up to `_WIDEST` for long labels."""
 _WIDEST = 420
 _LABEL = 38
 """px, from the left of a legend entry to its text."""
 _MARGIN = 24
-_PAPER = (255, 255, 255)
-_INK = (33, 37, 41)
-_QUIET = (108, 117, 125)
+_LATITUDES = 70
+"""px, room for latitudes left of the map."""
+_LINE, _SMALL_LINE = 22, 20
 _UNSEEN = (222, 226, 230)
-_FILL = 0.5
-# Pillow's own font, the only one that is there everywhere, knows little beyond ASCII.
-_DRAWABLE = frozenset("°·±…’“”")
-_SPELT = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "×": "x", "≥": ">=", "≤": "<=", "µ": "u", "→": "->", "ß": "ss"}
-)
 
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-_Position = tuple[float, float]
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapPicture:
+    """Everything that the picture of a map shows."""
+
+    background: NDArray[np.floating]
+    """(3, h, w) or (h, w), 0..1, NaN where not observed; decimated by the caller."""
+    labels: Classes
+    """(h, w) class values; nodata where not observed."""
+    classes: Sequence[ClassSpec]
+    """Drawn and listed in the legend; other values show the scene."""
+    panels: Sequence[tuple[str, NDArray[np.floating]]] = ()
+    """Titles and pictures of the size of the background, drawn left of the map."""
+    title: str = ""
+    panel_title: str = ""
+    """Title of the map among panels."""
+    caption: str = ""
+    """Scene and method; wrapped."""
+    totals: Sequence[ClassTotal] = ()
+    """Polygons and area of each class of the legend."""
+    areas_m2: Mapping[int, float | None] = field(default_factory=dict)
+    """Area by class value, for the legend."""
+    place: Place | None = None
+    """None: no graticule, north arrow and CRS."""
+    pixel_m: float | None = None
+    """Width of a pixel of the background on the ground, for the scale bar; None or NaN: no bar."""
+    credits: Sequence[str] = ()
+    bar: ColourBar | None = None
+    """Quantity that the background shows."""
+    fill: float = 0.5
+    """Opacity of the classes, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fonts:
-    title: _Font
-    text: _Font
-    small: _Font
+    title: Font
+    text: Font
+    small: Font
 
 
-def draw_picture(  # noqa: PLR0913 - each is a part of the picture
-    path: Path,
-    *,
-    background: NDArray[np.floating],
-    labels: Classes,
-    classes: Sequence[ClassSpec],
-    unlisted: int = 0,
-    panels: Sequence[tuple[str, NDArray[np.floating]]] = (),
-    title: str,
-    caption: str,
-    areas_m2: dict[int, float | None] | None = None,
-    pixel_size_m: float | None = None,
-    beside: OutputFiles,
-) -> None:
+def draw_picture(path: Path, picture: MapPicture, beside: OutputFiles) -> None:
     """Draw a map as a PNG.
 
     Args:
         path: of the output.
-        background: (3, h, w) or (h, w), 0..1, NaN where not observed; decimated by the caller.
-        labels: (h, w) class values; nodata where not observed.
-        classes: drawn and listed in the legend; other values show the scene.
-        unlisted: number of further classes of the map; the legend says that they are not drawn.
-        panels: names and pictures of the size of the background, drawn left of the map.
-        title: one line.
-        caption: scene and method; wrapped.
-        areas_m2: area by class value, for the legend.
-        pixel_size_m: width of a picture pixel on the ground, for the scale bar; None or NaN: no bar.
+        picture: to be drawn.
         beside: open; has `path` among its targets.
 
     Raises:
         OutputError: shapes differ, or the file cannot be written.
     """
-    if background.shape[-2:] != labels.shape:
-        raise OutputError(f"{path}: background {background.shape} and labels {labels.shape} differ in size")
-    factor = max(1, round(LONG_SIDE / max(labels.shape) / (1 + len(panels) / 2)))
-    drawn = _compose(background, labels, classes, factor)
-    if panels:
-        unlabelled = np.where(labels == nodata_class(labels.dtype), labels, 0)
-        further = [_compose(image, unlabelled, (), factor) for _, image in panels]
-        title += f" ({', '.join(name for name, _ in panels)}, map)"
-        gap = np.full((len(drawn), 8, 3), 255, np.uint8)
-        drawn = np.concatenate([part for panel in further for part in (panel, gap)] + [drawn], axis=1)
-    picture = Image.fromarray(drawn)
-    step = pixel_size_m / factor if pixel_size_m is not None and math.isfinite(pixel_size_m) else None
-    sheet = _lay_out(picture, classes, unlisted, title, caption, areas_m2 or {}, step)
+    try:
+        sheet = render(picture)
+    except ValueError as error:
+        raise OutputError(f"{path}: {error}") from error
     with writing(path):
         sheet.save(beside.path(path), format="PNG")
 
 
-def _stops(unlisted: int) -> str:
-    """Return the text at which a legend stops."""
-    return f"{unlisted} smaller class{'' if unlisted == 1 else 'es'}: not drawn"
+def to_png(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG."""
+    file = io.BytesIO()
+    image.save(file, format="PNG")
+    return file.getvalue()
 
 
-def _compose(
-    background: NDArray[np.floating], labels: Classes, classes: Sequence[ClassSpec], factor: int
+def render(picture: MapPicture) -> Image.Image:
+    """Return the picture of a map.
+
+    Raises:
+        ValueError: background and labels differ in size.
+    """
+    labels = picture.labels
+    if picture.background.shape[-2:] != labels.shape:
+        raise ValueError(f"background {picture.background.shape} and labels {labels.shape} differ in size")
+    side = PANEL_SIDE if picture.panels else LONG_SIDE
+    factor = max(1, round(side / max(labels.shape)))
+    drawn = Image.fromarray(compose(picture.background, labels, picture.classes, factor, picture.fill))
+    unlabelled = np.where(labels == nodata_class(labels.dtype), labels, 0)
+    further = [
+        (title, Image.fromarray(compose(image, unlabelled, (), factor))) for title, image in picture.panels
+    ]
+    if picture.panels and max(drawn.size) > side * 1.2:
+        share = side / max(drawn.size)
+        size = max(1, round(drawn.width * share)), max(1, round(drawn.height * share))
+        drawn = drawn.resize(size, Image.Resampling.BOX)
+        further = [(title, image.resize(size, Image.Resampling.BOX)) for title, image in further]
+    return _Sheet(picture, drawn, further).draw()
+
+
+def compose(
+    background: NDArray[np.floating],
+    labels: Classes,
+    classes: Sequence[ClassSpec],
+    factor: int = 1,
+    fill: float = 0.5,
 ) -> NDArray[np.uint8]:
     """Blend classes over the scene: (h, w, 3), enlarged by `factor`, with opaque outlines."""
     bands = background if background.ndim == 3 else np.broadcast_to(background, (3, *background.shape))
@@ -121,103 +149,141 @@ def _compose(
     for spec in classes:
         inside = labels == spec.value
         colour = np.array(rgb(spec.colour), float)
-        image[inside] = (1 - _FILL) * image[inside] + _FILL * colour
+        image[inside] = (1 - fill) * image[inside] + fill * colour
         image[inside & edge] = colour
     return np.asarray(np.rint(image), np.uint8)
 
 
-def _lay_out(
-    picture: Image.Image,
-    classes: Sequence[ClassSpec],
-    unlisted: int,
-    title: str,
-    caption: str,
-    areas_m2: dict[int, float | None],
-    step: float | None,
-) -> Image.Image:
-    """Place the map, title above, caption below, legend at the right."""
-    fonts = _Fonts(title=_font(26), text=_font(17), small=_font(14))
-    labels = [fonts.text.getlength(_drawable(spec.label)) for spec in classes]
-    side = min(max([_PANEL, *(_LABEL + math.ceil(length) for length in labels)]), _WIDEST)
-    width = picture.width + side + 3 * _MARGIN
-    lines = _wrap(caption, fonts.small, width - 2 * _MARGIN)
-    top = _MARGIN + 30 + 16
-    height = (
-        top
-        + max(picture.height, 120 + 52 * len(classes) + 32 * bool(unlisted))
-        + 14
-        + 20 * len(lines)
-        + _MARGIN
-    )
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN), _fit(title, fonts.title, width - 2 * _MARGIN), _INK, fonts.title)
-    sheet.paste(picture, (_MARGIN, top))
-    draw.rectangle(
-        (_MARGIN - 1, top - 1, _MARGIN + picture.width, top + picture.height), outline=_QUIET, width=1
-    )
-    panel = picture.width + 2 * _MARGIN
-    below = _legend(draw, (panel, top), side, classes, unlisted, areas_m2, fonts)
-    if step is not None:
-        _scale_bar(draw, (panel, below + 24), step, fonts.small)
-    for index, line in enumerate(lines):
-        place = (_MARGIN, height - _MARGIN - 20 * (len(lines) - index) + 2)
-        draw.text(place, line, _QUIET, fonts.small)
-    return sheet
+class _Sheet:
+    """Places the parts of a picture: titles above, panels and map, legend at the right, texts below."""
 
+    def __init__(
+        self, picture: MapPicture, drawn: Image.Image, further: Sequence[tuple[str, Image.Image]]
+    ) -> None:
+        self._picture, self._map, self._further = picture, drawn, further
+        self._fonts = _Fonts(title=font(26), text=font(17), small=font(14))
+        labels = [self._fonts.text.getlength(drawable(spec.label)) for spec in picture.classes]
+        self._side = min(max([_LEGEND, *(_LABEL + math.ceil(length) for length in labels)]), _WIDEST)
+        self._left = _LATITUDES if picture.place is not None else 0
+        panels = sum(image.width + 12 for _, image in further)
+        self._width = panels + self._left + drawn.width + self._side + 3 * _MARGIN
+        self._entries = [
+            wrap(spec.label, self._fonts.text, self._side - _LABEL) or [""] for spec in picture.classes
+        ]
+        pixel = picture.pixel_m
+        scale = drawn.width / picture.labels.shape[1]
+        self._step = pixel / scale if pixel is not None and math.isfinite(pixel) else None
 
-def _legend(
-    draw: ImageDraw.ImageDraw,
-    place: _Position,
-    width: float,
-    classes: Sequence[ClassSpec],
-    unlisted: int,
-    areas_m2: dict[int, float | None],
-    fonts: _Fonts,
-) -> float:
-    """Draw an entry for each class, where the legend stops, and unobserved pixels; return the lower end."""
-    x, y = place
-    for spec in classes:
-        # Not blended: of what lies under a class on the map, dark water is as likely as bright ground.
-        draw.rectangle((x, y + 2, x + 26, y + 20), fill=rgb(spec.colour))
-        draw.text((x + _LABEL, y), _fit(spec.label, fonts.text, width - _LABEL), _INK, fonts.text)
-        area = areas_m2.get(spec.value)
-        if area is not None:
-            _area(draw, (x + _LABEL, y + 22), area_text(area), fonts.small)
-        y += 52 if area is not None else 32
-    if unlisted:
-        draw.text((x, y), _fit(_stops(unlisted), fonts.text, width), _QUIET, fonts.text)
+    def draw(self) -> Image.Image:
+        """Return the sheet."""
+        inner = self._width - 2 * _MARGIN
+        titles = wrap(self._picture.title, self._fonts.title, inner)
+        top = _MARGIN + 34 * len(titles) + (10 if titles else 0) + (26 if self._further else 0)
+        notes = [line for text in self._texts() for line in wrap(text, self._fonts.small, inner)]
+        below = 26 if self._picture.place is not None else 8
+        body = max(self._map.height + below, self._legend_height())
+        height = top + body + 10 + _SMALL_LINE * len(notes) + _MARGIN
+        sheet = Image.new("RGB", (self._width, height), PAPER)
+        draw = ImageDraw.Draw(sheet)
+        for index, line in enumerate(titles):
+            draw.text((_MARGIN, _MARGIN + 34 * index), line, INK, self._fonts.title)
+        x = _MARGIN
+        for title, image in self._further:
+            self._place(sheet, draw, image, title, (x, top))
+            x += image.width + 12
+        x += self._left
+        self._place_map(sheet, draw, (x, top))
+        self._legend(draw, (x + self._map.width + _MARGIN, top))
+        for index, line in enumerate(notes):
+            draw.text((_MARGIN, top + body + 10 + _SMALL_LINE * index), line, QUIET, self._fonts.small)
+        return sheet
+
+    def _texts(self) -> list[str]:
+        """Return the texts below the map."""
+        picture = self._picture
+        crs = [f"Coordinates: {picture.place.crs}"] if picture.place is not None else []
+        last = ". ".join([*crs, *picture.credits])
+        return [text for text in (picture.caption, last) if text]
+
+    def _place(
+        self,
+        sheet: Image.Image,
+        draw: ImageDraw.ImageDraw,
+        image: Image.Image,
+        title: str,
+        at: tuple[int, int],
+    ) -> None:
+        """Paste a panel with its title and a frame."""
+        x, y = at
+        if title:
+            line = wrap(title, self._fonts.text, image.width)[0]
+            draw.text((x, y - 26), line, INK, self._fonts.text)
+        sheet.paste(image, at)
+        draw.rectangle((x - 1, y - 1, x + image.width, y + image.height), outline=QUIET, width=1)
+
+    def _place_map(self, sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int]) -> None:
+        """Paste the map with its graticule."""
+        x, y = at
+        place, image = self._picture.place, self._map
+        below: list[tuple[float, str]] = []
+        left: list[tuple[float, str]] = []
+        if place is not None:
+            height, width = self._picture.labels.shape
+            below, left = graticule(image, place, (height, width))
+        self._place(sheet, draw, image, self._picture.panel_title if self._further else "", at)
+        small = self._fonts.small
+        for along, text in below:
+            draw.line((x + along, y + image.height, x + along, y + image.height + 5), fill=QUIET)
+            draw.text((x + along, y + image.height + 7), text, QUIET, small, anchor="ma")
+        for along, text in left:
+            draw.line((x - 6, y + along, x - 1, y + along), fill=QUIET)
+            draw.text((x - 9, y + along), text, QUIET, small, anchor="rm")
+
+    def _legend_height(self) -> int:
+        """Return the height of the legend with scale bar, colour bar and north arrow."""
+        lines = sum(
+            _LINE * len(entry) + (30 if self._area_of(spec) else 10)
+            for entry, spec in zip(self._entries, self._picture.classes, strict=True)
+        )
+        bar = 236 if self._picture.bar is not None else 0
+        frame = (60 if self._step is not None else 0) + (100 if self._picture.place is not None else 0)
+        return lines + 32 + bar + frame
+
+    def _area_of(self, spec: ClassSpec) -> str:
+        area = self._picture.areas_m2.get(spec.value)
+        return "" if area is None else area_text(area)
+
+    def _legend(self, draw: ImageDraw.ImageDraw, at: tuple[float, float]) -> None:
+        """Draw entries of classes and of unobserved pixels, then colour bar, scale bar and north arrow."""
+        x, y = at
+        text, small = self._fonts.text, self._fonts.small
+        for spec, entry in zip(self._picture.classes, self._entries, strict=True):
+            # Not blended: of what lies under a class on the map, dark water is as likely as bright ground.
+            draw.rectangle((x, y + 2, x + 26, y + 20), fill=rgb(spec.colour))
+            for line in entry:
+                draw.text((x + _LABEL, y), line, INK, text)
+                y += _LINE
+            if area := self._area_of(spec):
+                _area(draw, (x + _LABEL, y), area, small)
+            y += 30 if area else 10
+        draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=QUIET, width=1)
+        draw.text((x + _LABEL, y), "not observed", INK, text)
         y += 32
-    draw.rectangle((x, y + 2, x + 26, y + 20), fill=_UNSEEN, outline=_QUIET, width=1)
-    draw.text((x + _LABEL, y), "not observed", _INK, fonts.text)
-    return y + 32
+        if self._picture.bar is not None:
+            y = colour_bar(draw, (x, y + 8), self._picture.bar, (text, small))
+        if self._step is not None:
+            scale_bar(draw, (x, y + 24), self._step, _LEGEND - 60, small)
+            y += 60
+        if self._picture.place is not None:
+            north_arrow(draw, (x + 40, y + 58), self._picture.place, text)
 
 
-def _area(draw: ImageDraw.ImageDraw, place: _Position, text: str, font: _Font) -> None:
+def _area(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, face: Font) -> None:
     """Draw a text that may end in a superscript two, which the font does not have."""
     base = text.removesuffix("²")
-    draw.text(place, base, _QUIET, font)
+    draw.text(place, base, QUIET, face)
     if base != text:
-        draw.text((place[0] + font.getlength(base) + 1, place[1] - 2), "2", _QUIET, _font(10))
-
-
-def _scale_bar(draw: ImageDraw.ImageDraw, place: _Position, step: float, font: _Font) -> None:
-    """Draw a scale bar of a round length; `step` is metres per picture pixel."""
-    x, y = place
-    length = round_length(step * (_PANEL - 60))
-    pixels = length / step
-    draw.rectangle((x, y, x + pixels / 2, y + 6), fill=_INK, outline=_INK)
-    draw.rectangle((x + pixels / 2, y, x + pixels, y + 6), fill=_PAPER, outline=_INK)
-    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    draw.text((x + pixels, y + 12), text, _INK, font, anchor="ma")
-    draw.text((x, y + 12), "0", _INK, font, anchor="ma")
-
-
-def round_length(most: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that is at most `most` (> 0)."""
-    # Half: the logarithm may be rounded up to the next power.
-    power = 10.0 ** math.floor(math.log10(most))
-    return max(factor * power for factor in (0.5, 1, 2, 5) if factor * power <= most)
+        draw.text((place[0] + face.getlength(base) + 1, place[1] - 2), "2", QUIET, font(10))
 
 
 def area_text(area_m2: float) -> str:
@@ -229,36 +295,3 @@ def area_text(area_m2: float) -> str:
         value, unit = area_m2 / 1e4, "ha"
     digits = 0 if value >= 100 or value == 0 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {unit}"
-
-
-def _font(size: int) -> _Font:
-    return ImageFont.load_default(size)
-
-
-def _drawable(text: str) -> str:
-    """Return a text in characters of the font: without accents, unknown characters as question marks."""
-    parts = unicodedata.normalize("NFKD", text.translate(_SPELT))
-    known = [part for part in parts if not unicodedata.combining(part)]
-    return "".join(part if part.isascii() or part in _DRAWABLE else "?" for part in known)
-
-
-def _wrap(text: str, font: _Font, width: float) -> list[str]:
-    """Return a text as lines of at most `width` pixels."""
-    lines = [""]
-    for word in _drawable(text).split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return [_fit(line, font, width) for line in lines if line]
-
-
-def _fit(text: str, font: _Font, width: float) -> str:
-    """Return a text shortened to `width` pixels."""
-    text = _drawable(text)
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 import warnings
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +30,9 @@ RECORD_TAG = "GEOSEG_RECORD"
 """TIFF tag (GDAL metadata item) of the record."""
 RECORD_URI = "urn:geoseg:run-record"
 """`md_standard_uri` of the record in a GeoPackage."""
+
+_PMTILES_HEADER, _PMTILES_MOST, _GZIP = 127, 2**26, b"\x1f\x8b"
+"""Bytes of the header and, at most, of the metadata of a PMTiles file; first bytes of gzip."""
 
 
 def read_record(path: Path) -> RunRecord | None:
@@ -71,6 +76,20 @@ def _from_flatgeobuf(path: Path) -> str | None:
     return None if value is None else str(value)
 
 
+def _from_pmtiles(path: Path) -> str | None:
+    """Read the description in the metadata of a PMTiles 3 file, whose place the header states."""
+    with path.open("rb") as file:
+        header = file.read(_PMTILES_HEADER)
+        if len(header) < _PMTILES_HEADER or not header.startswith(b"PMTiles\x03"):
+            return None
+        offset, length = struct.unpack("<QQ", header[24:40])
+        file.seek(offset)
+        packed = file.read(min(length, _PMTILES_MOST))
+    text = zlib.decompressobj(wbits=31).decompress(packed, _PMTILES_MOST) if packed[:2] == _GZIP else packed
+    value = parse_json(text, path).get("description")
+    return value if isinstance(value, str) and value.startswith("{") else None
+
+
 def _from_geojson(path: Path) -> str | None:
     value = parse_json(path.read_bytes(), path).get(RECORD_KEY)
     return None if value is None else json.dumps(value)
@@ -99,6 +118,7 @@ def _from_tiff(path: Path) -> str | None:
 _READERS: dict[str, Callable[[Path], str | None]] = {
     ".gpkg": _from_geopackage,
     ".fgb": _from_flatgeobuf,
+    ".pmtiles": _from_pmtiles,
     ".geojson": _from_geojson,
     ".json": _from_geojson,
     ".parquet": _from_parquet,

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 import geoseg
 from geoseg.files.output_files import write_report
+from geoseg.outputs.map_sheet import PRINTED_ROWS, MapSheet, script_hash, viewer_script
 from geoseg.text_columns import align
 
 PAGE = "report.html"
@@ -124,7 +125,9 @@ class Picture:
     """An image with a caption."""
 
     png: bytes
+    """The file; JPEG, where `media_type` says so."""
     caption: str
+    media_type: str = "image/png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,8 @@ class Report:
     json_name: str = "scores.json"
     data: Mapping[str, JsonValue]
     """Every number, for programs; null: unknown."""
+    sheet: MapSheet | None = None
+    """Of the report of a map; None: of an evaluation."""
     csv: Mapping[str, Table] = field(default_factory=dict)
     """Tables that are written as CSV, by file name."""
 
@@ -176,14 +181,18 @@ def to_text(report: Report) -> str:
 
 
 def to_html(report: Report) -> str:
-    """Return the HTML page, which needs no other file, no network and no script."""
+    """Return the HTML page, which needs no other file and no network; scripts only pan and zoom maps."""
     charts = not report.lacks_charts
     return _template().render(
         report=report,
         version=geoseg.__version__,
+        script=viewer_script(),
+        script_hash=script_hash(),
+        printed_rows=PRINTED_ROWS,
+        jpeg_uri=lambda content: _data_uri("image/jpeg", content),
         no_charts="" if charts else NO_CHARTS,
         charts_of=_chart_images if charts else lambda _: (),
-        png_uri=lambda picture: _data_uri("image/png", picture.png),
+        png_uri=lambda picture: _data_uri(picture.media_type, picture.png),
     )
 
 
@@ -204,6 +213,15 @@ def write(report: Report, folder: Path, *, overwrite: bool = True) -> tuple[Path
         **{name: table.to_csv() for name, table in report.csv.items()},
     }
     return write_report(folder, texts, overwrite=overwrite)
+
+
+def write_page(report: Report, path: Path, *, overwrite: bool = True) -> None:
+    """Write the HTML page alone.
+
+    Raises:
+        OutputError: the file cannot be written, or exists without `overwrite`.
+    """
+    write_report(path.parent, {path.name: to_html(report)}, overwrite=overwrite)
 
 
 @cache

@@ -18,6 +18,9 @@ from geoseg.outputs.layer import SCENE_LAYER, Layer
 from geoseg.outputs.table import Table
 from geoseg.run_record import RunRecord
 
+TOTALS = "classes"
+"""Column of the scene with the class totals as JSON, in formats without tables."""
+
 STAGED = "staged.gpkg"
 """Name of the staging file."""
 
@@ -35,6 +38,9 @@ class StagedSink(ABC):
     holds_large: ClassVar[bool] = False
     """Whether polygons of millions of corners can be published."""
 
+    dated: ClassVar[bool] = False
+    """Whether dates and times have their own types; otherwise they are text in ISO 8601."""
+
     def __init__(
         self, path: Path, layer: Layer, *, further: Sequence[Layer] = (), beside: OutputFiles
     ) -> None:
@@ -47,7 +53,7 @@ class StagedSink(ABC):
             beside: open; has `path` and its `companions` among its targets.
         """
         self.path = path
-        self.layers = (layer, *further)
+        self.layers = tuple(own if self.dated else own.plain for own in (layer, *further))
         self.beside = beside
         self._staged = beside.path(path, name=STAGED)
         self._tables = {own.name: Table(self._staged, own, index=self.index) for own in self.layers}
@@ -63,6 +69,11 @@ class StagedSink(ABC):
     def layer(self) -> Layer:
         """Return the main layer."""
         return self.layers[0]
+
+    @property
+    def staged(self) -> Path:
+        """Return the GeoPackage in which the layers are until `finish`, and of most formats until the end."""
+        return self._staged
 
     @property
     def published(self) -> list[tuple[Layer, Path]]:
@@ -98,7 +109,12 @@ class StagedSink(ABC):
                         f"{self.path}: {table.large} of the polygons have too many corners for this format; "
                         "write a GeoPackage (.gpkg), smooth the map, or choose a smaller part"
                     )
-            self.scene = Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs)
+            if self.self_contained:
+                # The file has a table of class totals.
+                columns = {name: values for name, values in footprint.columns.items() if name != TOTALS}
+                footprint = Features(geometry=footprint.geometry, columns=columns)
+            scene_layer = Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs)
+            self.scene = scene_layer if self.dated else scene_layer.plain
             scene = Table(self._staged, self.scene, index=self.index)
             scene.add(footprint)
             scene.close()
@@ -115,6 +131,8 @@ def convert(
     target: Path,
     *,
     driver: str,
+    name: str | None = None,
+    dataset_options: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -127,11 +145,12 @@ def convert(
         raw.write_arrow(
             stream,
             target,
-            layer=target.stem,
+            layer=name or target.stem,
             driver=driver,
             geometry_type=layer.geometry_type,
             geometry_name=meta["geometry_name"] or "wkb_geometry",
             crs=meta["crs"],
+            dataset_options=None if dataset_options is None else dict(dataset_options),
             layer_options=None if options is None else dict(options),
             layer_metadata=None if metadata is None else dict(metadata),
         )

@@ -25,6 +25,8 @@ from geoseg.outputs.layer import Layer
 BUFFER_BYTES = 48 * 2**20
 """WKB bytes in the buffer before they are appended."""
 BUFFER_ROWS = 2**16
+_UTC = 100
+"""GDAL's flag of times in UTC (`OGR_F_SetFieldDateTimeEx`)."""
 
 
 class Table:
@@ -121,6 +123,11 @@ class Table:
                 # Version 1.3: readers of GDAL 3.6 (QGIS 3.22) warn of 1.4.
                 dataset_options=None if self._path.exists() else {"VERSION": "1.3"},
                 layer_options=None if self._created else layer_options,
+                gdal_tz_offsets={
+                    name: np.full(self._buffered, _UTC)
+                    for name, kind in self._layer.schema.items()
+                    if kind == "datetime"
+                },
             )
         self.rows += self._buffered
         self._created = True

@@ -15,7 +15,7 @@ from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.polygons.edits import Edits
 from geoseg.polygons.outlines import Outlines, Polygons, noded, polygons
-from geoseg.polygons.regions import Regions
+from geoseg.polygons.regions import Regions, score_quantile
 
 Ints = NDArray[np.int64]
 
@@ -36,8 +36,15 @@ class Cleaning:
     """m²; holes of background up to this size are filled; regions of the same class inside are merged."""
     simplify: float = 0.0
     """Tolerance in m; neighbours keep their common edges."""
+    smooth: float = 0.0
+    """Tolerance in m of a simplification before corners are rounded; neighbours keep their common edges."""
     dst_crs: CRS | None = None
     """CRS of the result; None: the grid's."""
+
+    @property
+    def redraws(self) -> bool:
+        """Whether outlines are changed, for which all regions are needed at the same time."""
+        return bool(self.simplify or self.smooth)
 
     def check(self, grid: Grid) -> None:
         """Raise if an option needs a CRS and the grid has none.
@@ -45,7 +52,7 @@ class Cleaning:
         Raises:
             UsageError: a length, an area or `dst_crs` is set and the grid has no CRS.
         """
-        metric = self.min_area or self.min_patch or self.fill_holes or self.simplify
+        metric = self.min_area or self.min_patch or self.fill_holes or self.redraws
         if grid.crs is None and (metric or self.dst_crs is not None):
             raise UsageError(
                 "minimum area, hole filling, simplification and reprojection need a CRS, and the raster has "
@@ -130,6 +137,9 @@ def fill(regions: Regions, grid: Grid, limit: float, nodata: NDArray[np.float64]
         area_cm2=_plus(regions.area_cm2, owners[filled], area_cm2[filled]),
         score_sum=_plus(regions.score_sum, swallower, regions.score_sum[swallowed]),
         scored=_plus(regions.scored, swallower, regions.scored[swallowed]),
+        histogram=None
+        if regions.histogram is None
+        else _plus(regions.histogram, swallower, regions.histogram[swallowed]),
     ).take(np.flatnonzero(~gone))
 
 
@@ -153,15 +163,25 @@ def simplify(outlines: Outlines, grid: Grid, tolerance: float) -> Polygons:
     return np.asarray(smooth, object)
 
 
+def redrawn(outlines: Outlines, grid: Grid, cleaning: Cleaning) -> Polygons:
+    """Return simplified or smoothed polygons in pixel coordinates; neighbours keep their common edge."""
+    simple = simplify(outlines, grid, max(cleaning.simplify, cleaning.smooth))
+    if not cleaning.smooth:
+        return simple
+    from geoseg.polygons.smoothing import smooth  # noqa: PLC0415 - only where it is asked for
+
+    return smooth(simple)
+
+
 def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons:
     """Return the polygons in the CRS of the result, shells counter-clockwise."""
     source, target = grid.crs, cleaning.dst_crs
-    if not cleaning.simplify or not len(regions):
+    if not cleaning.redraws or not len(regions):
         shapes = polygons(regions.outlines, grid.transform)
     else:
         a, b, c, d, e, f = grid.transform[:6]
         shapes = shapely.transform(
-            simplify(regions.outlines, grid, cleaning.simplify),
+            redrawn(regions.outlines, grid, cleaning),
             lambda xy: np.stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f), axis=1),
         )
         shapes = np.asarray(shapely.orient_polygons(shapes), object)
@@ -191,6 +211,17 @@ def reproject(shapes: Polygons, source: CRS, target: CRS) -> Polygons:
     return np.asarray(shapely.orient_polygons(moved), object)
 
 
+QUANTILES = {"score_p10": 0.1, "score_p50": 0.5, "score_p90": 0.9}
+"""Share of the pixels by column."""
+
+
+def _quantiles(regions: Regions) -> dict[str, NDArray[np.float64]]:
+    """Return the quantiles of the scores by column; empty where scores were not counted."""
+    if regions.histogram is None:
+        return {}
+    return {name: np.round(score_quantile(regions.histogram, share), 3) for name, share in QUANTILES.items()}
+
+
 def to_features(
     regions: Regions, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, with_ids: bool = False
 ) -> Features:
@@ -214,6 +245,7 @@ def to_features(
             "area_m2": area,
             "pixels": regions.pixels,
             "score_mean": np.round(regions.score_sum / (255.0 * np.maximum(regions.scored, 1)), 4),
+            **_quantiles(regions),
             **({REGION: regions.ids} if with_ids else {}),
         },
     )

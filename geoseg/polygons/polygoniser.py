@@ -56,6 +56,7 @@ class Polygoniser:
         *,
         dropped: Dropped | None = None,
         storage: Storage | None = None,
+        quantiles: bool = False,
     ) -> None:
         """Start above the first row of a grid.
 
@@ -66,6 +67,7 @@ class Polygoniser:
             reclassify: changes the class of regions or drops them; features then have a column `REGION`.
             storage: of outlines and edits; None: in memory up to the default limits.
             dropped: is called with the regions that cleaning drops.
+            quantiles: whether features have quantiles of the scores.
 
         Raises:
             UsageError: the cleaning needs a CRS and the grid has none.
@@ -77,7 +79,7 @@ class Polygoniser:
         self._labels = labels
         self._reclassify = reclassify
         self._limits = storage.limits
-        self._table = RegionTable(grid)
+        self._table = RegionTable(grid, histograms=quantiles)
         self._tracer = Tracer(grid.width, storage.spill, self._limits.segments)
         self._held: list[Regions] = []
         self._nodata: list[NDArray[np.float64]] = []
@@ -124,13 +126,13 @@ class Polygoniser:
         if self._patches is not None:
             closed = self._patches.finish(self._doubtful_outlined(closed, self._patches))
         yield from self._complete(closed)
-        if self._cleaning.fill_holes or self._cleaning.simplify:
+        if self._cleaning.fill_holes or self._cleaning.redraws:
             regions = join_regions(self._held)
             self._held = []
             if self._cleaning.fill_holes:
                 nodata = np.concatenate([np.empty((0, 2)), *self._nodata])
                 regions = fill(regions, self._grid, self._cleaning.fill_holes, nodata, self.edits)
-            step = len(regions) if self._cleaning.simplify else BATCH
+            step = len(regions) if self._cleaning.redraws else BATCH
             for begin in range(0, max(len(regions), 1), max(step, 1)):
                 yield self._features(regions.take(np.arange(begin, min(begin + step, len(regions)))))
 
@@ -182,9 +184,10 @@ class Polygoniser:
         row, col = divmod(int(region.first[0]), self._grid.width)
         what = f"the region that begins at row {row}, column {col} has an outline of {corners:,} corners"
         many = f"{what}: the map is noise; smooth it"
-        if cleaning.fill_holes or cleaning.simplify or cleaning.dst_crs or self._reclassify is not None:
+        if cleaning.fill_holes or cleaning.redraws or cleaning.dst_crs or self._reclassify is not None:
             raise SceneError(
-                f"{many}, or omit --fill-holes, --simplify and --dst-crs, which cannot process it; or {MANY}"
+                f"{many}, or omit --fill-holes, --simplify, --smooth-outlines and --dst-crs, which cannot "
+                f"process it; or {MANY}"
             )
         if POINT_BYTES * corners > self._limits.polygon_bytes:
             raise SceneError(
@@ -203,7 +206,7 @@ class Polygoniser:
         regions = drop(regions, self._cleaning, self.edits)
         if self._reclassify is not None and len(regions):
             regions = reclassified(regions, self._reclassify(regions), self.edits)
-        if self._cleaning.fill_holes or self._cleaning.simplify:
+        if self._cleaning.fill_holes or self._cleaning.redraws:
             self._held.append(regions)
             # A corner takes about a thirtieth of the memory of a small region.
             self._count += len(regions) + len(regions.outlines.cols) // 32
@@ -214,7 +217,11 @@ class Polygoniser:
     def _check_held(self, count: int) -> None:
         """Raise `SceneError` if more regions must be held than memory allows."""
         if count > self._limits.held:
-            what = "touching small changes" if self._patches is not None else "--fill-holes and --simplify"
+            what = (
+                "touching small changes"
+                if self._patches is not None
+                else "--fill-holes, --simplify and --smooth-outlines"
+            )
             few = f"; cleaning cannot hold more than {self._limits.held:,} polygons at once"
             raise SceneError(
                 f"{what}: too many polygons{few}; give a larger --min-area, omit the option, or {MANY}"

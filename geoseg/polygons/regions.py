@@ -8,7 +8,7 @@ are sums of integers over runs, and runs lie within one row, so no statistic dep
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,8 @@ class Regions:
     last_row: Ints
     outlines: Outlines
     """Without rings while regions are still open."""
+    histogram: Ints | None = None
+    """(regions, BINS) scored pixels by score; None: not counted."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,29 +76,44 @@ class Regions:
     def take(self, index: NDArray[np.generic]) -> Regions:
         """Return the regions that a mask or positions select."""
         at = np.flatnonzero(index) if index.dtype == np.bool_ else index.astype(np.int64, copy=False)
-        return Regions(**{name: getattr(self, name).take(at) for name in self.__slots__})
+        counted = None if self.histogram is None else self.histogram[at]
+        names = [name for name in self.__slots__ if name != "histogram"]
+        return Regions(**{name: getattr(self, name).take(at) for name in names}, histogram=counted)
 
 
 def join_regions(parts: Sequence[Regions]) -> Regions:
     """Return all regions of several batches, in their order."""
-    statistics = [name for name in Regions.__slots__ if name != "outlines"]
+    statistics = [name for name in Regions.__slots__ if name not in {"outlines", "histogram"}]
+    counted = [part.histogram for part in parts if part.histogram is not None]
     return Regions(
         outlines=join([part.outlines for part in parts]),
+        histogram=np.concatenate(counted) if counted else None,
         **{name: np.concatenate([_NONE, *(getattr(part, name) for part in parts)]) for name in statistics},
     )
 
 
 _NONE = np.empty(0, np.int64)
 
+BINS = 32
+"""Bins of the histogram of scores, of 8/255 each."""
+
 
 class RegionTable:
     """Collects the regions of a map from strip to strip."""
 
-    def __init__(self, grid: Grid) -> None:
-        """Start above the first row of a grid."""
+    def __init__(self, grid: Grid, *, histograms: bool = False) -> None:
+        """Start above the first row of a grid.
+
+        Args:
+            grid: of the map.
+            histograms: whether scores of regions are counted.
+        """
         self._grid = grid
         self._next_id = 0
         self._open = join_regions([])
+        self._histograms = histograms
+        if histograms:
+            self._open = replace(self._open, histogram=np.empty((0, BINS), np.int64))
         self._row_starts = _NONE
         self._row_stops = _NONE
         self._row_classes = _NONE
@@ -126,6 +143,11 @@ class RegionTable:
         )
         groups, group_of = connected_components(links, directed=False)
         merged, group_ids = self._merge(strip.row, starts, stops, classes, sums, tops, groups, group_of)
+        if self._histograms:
+            counts = _counts(strip, starts, stops, group_of[opened:], groups)
+            if self._open.histogram is not None:
+                np.add.at(counts, group_of[:opened], self._open.histogram)
+            merged = replace(merged, histogram=counts)
 
         regions_of_nodes = group_ids[group_of]
         runs = Runs(
@@ -230,6 +252,36 @@ def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     sums = np.add.reduceat(scores, offsets, dtype=np.int64)
     tops = np.maximum.reduceat(scores, offsets).astype(np.int64)
     return starts, stops, found[keep].astype(np.int64), sums, tops
+
+
+def _counts(strip: Strip, starts: Ints, stops: Ints, groups_of: NDArray[np.int32], groups: int) -> Ints:
+    """Return how many pixels of each group have a score in each bin."""
+    lengths = stops - starts
+    at = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+    bins = np.ascontiguousarray(strip.scores).ravel()[at] // (256 // BINS)
+    counted = np.bincount(
+        np.repeat(groups_of.astype(np.int64), lengths) * BINS + bins, minlength=groups * BINS
+    )
+    return counted.astype(np.int64, copy=False).reshape(groups, BINS)
+
+
+def score_quantile(histogram: Ints, share: float) -> NDArray[np.float64]:
+    """Return the score (0..1) that a share of the scored pixels of each region has or is below, to 1/32.
+
+    Args:
+        histogram: (regions, BINS) counts.
+        share: 0..1.
+    """
+    cumulated = np.cumsum(histogram, axis=1)
+    wanted = share * cumulated[:, -1]
+    bins = np.minimum((cumulated < wanted[:, None]).sum(axis=1), BINS - 1)
+    rows = np.arange(len(histogram))
+    inside = histogram[rows, bins]
+    below = cumulated[rows, bins] - inside
+    part = np.where(inside > 0, (wanted - below) / np.maximum(inside, 1), 0.5)
+    # Of pixels with one score, the bin holds 8 scores: its middle is at most 4/255 off.
+    score = (bins + np.clip(part, 0, 1)) * (256 / BINS) / 255
+    return np.asarray(np.clip(score, 0, 1), np.float64)
 
 
 def _touching(starts: Ints, stops: Ints, classes: Ints, width: int) -> tuple[Ints, Ints]:

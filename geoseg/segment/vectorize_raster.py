@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence, Set
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
@@ -17,16 +18,22 @@ import geoseg
 from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import PROCESS_MIB, polygon_limits
+from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Extras
-from geoseg.errors import SceneError, SceneReadError
+from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
+from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.features import Features
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import Spill
+from geoseg.grid import Grid
 from geoseg.messages import collected, collecting, warn
-from geoseg.outputs import OutputFiles, open_vector
+from geoseg.outputs import Kind, OutputFiles, open_vector, write_texts
 from geoseg.outputs.cog import unreferenced
-from geoseg.pixels import NODATA_CLASS, Strip
+from geoseg.outputs.sld import style_text
+from geoseg.outputs.styles import style_facts
+from geoseg.outputs.words import map_title
+from geoseg.pixels import NODATA_CLASS, Strip, nodata_class
 from geoseg.polygons import Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.scenes.class_map import open_class_map
@@ -38,6 +45,9 @@ from geoseg.scenes.raster import opened_dataset, without_bands
 from geoseg.spec import ClassSpec, RunSpec, SceneSpec
 from geoseg.spec.palette import raster_colour
 from geoseg.spec.presets import legends
+
+if TYPE_CHECKING:
+    from geoseg.outputs.picture import MapPicture
 
 LOG = logging.getLogger(__name__)
 
@@ -63,9 +73,12 @@ def vectorize(
         progress: is called with the progress.
 
     Raises:
+        UsageError: an attribute needs scores.
         SceneError: the raster cannot be read or does not hold classes.
         OutputError: the output cannot be written.
     """
+    if QUANTILES in run.attributes:
+        raise UsageError(f"--attributes {QUANTILES}: class rasters have no scores; leave it out")
     begin(run, (mask,))
     with ExitStack() as stack:
         with opening(mask):
@@ -78,8 +91,10 @@ def vectorize(
             text = f"{mask}: {place.lack}; the polygons are in pixel coordinates and have no area"
             warn(LOG, "no-georeference", f"{text}; {place.remedy}")
         cleaning = cleaning_of(run, grid, mask)
-        schema = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
+        own: dict[str, Kind] = {name: kind for name, kind in SCHEMA.items() if name != "score_mean"}
+        schema = {**own, **schema_of(run.attributes)}
         crs = cleaning.dst_crs or grid.crs
+        shape = ShapeAttributes(run.attributes, crs, mask).add if run.attributes else None
         outputs = outputs_of(run)
         beside = stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         vector = open_vector(
@@ -95,17 +110,19 @@ def vectorize(
             named,
             cleaning,
             vector,
-            extras=Extras(describe=_without_scores),
+            extras=Extras(describe=_without_scores, shape=shape),
             storage=Storage(
                 spill=stack.enter_context(Spill(run.output.resolve().parent)),
                 limits=polygon_limits(run.max_memory, PROCESS_MIB + ROWS * grid.width * ROW_BYTES // 2**20),
-                keep_edits=False,
+                keep_edits=run.report is not None,
             ),
         )
+        preview = Preview(grid, (), longest=LONGEST if run.report is not None else 1)
         for strip in _strips(dataset, mask):
+            preview.add_classes(strip.row, strip.classes)
             writer.add(strip)
             progress(strip.stop_row, grid.height, "rows")
-        writer.finish()
+        writer.finish(preview if run.report is not None else None)
         record = RunRecord(
             geoseg=geoseg.__version__,
             task="vectorize",
@@ -120,9 +137,37 @@ def vectorize(
             warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),
         )
+        if run.style is not None:
+            text = style_text(run.style, vector.layer, style_facts(record), run.output)
+            write_texts({run.style: text}, beside)
         vector.finish(record, footprint(writer.footprint, record, "", ""))
+        if run.report is not None:
+            from geoseg.engine.map_report import write_report  # noqa: PLC0415 - loads Pillow
+
+            write_report(run.report, _picture(preview, grid, named, record), record, grid, vector, beside)
         beside.commit()
         return record
+
+
+def _picture(preview: Preview, grid: Grid, classes: Sequence[ClassSpec], record: RunRecord) -> MapPicture:
+    """Return the picture of the classes on white."""
+    from geoseg.engine.drawing import place_of, with_rare_as_one  # noqa: PLC0415 - loads Pillow
+    from geoseg.outputs.picture import MapPicture  # noqa: PLC0415
+
+    observed = preview.classes != nodata_class(preview.classes.dtype)
+    labels, listed, totals = with_rare_as_one(preview.classes, classes, record.classes)
+    return MapPicture(
+        background=np.where(observed, 1.0, np.nan),
+        labels=labels,
+        classes=listed,
+        title=map_title(record),
+        caption=record.method,
+        totals=totals,
+        areas_m2={item.value: item.area_m2 for item in totals},
+        pixel_m=grid.pixel_size_m[1] * preview.step,
+        place=place_of(grid, preview.step),
+        fill=1.0,
+    )
 
 
 def _listed(totals: Sequence[ClassTotal], given: Set[int]) -> tuple[ClassTotal, ...]:

@@ -12,6 +12,7 @@ from geoseg.spec.base import Spec
 from geoseg.spec.fields import (
     FOLDER,
     REFERENCE,
+    REPORT,
     SCENE_FILES,
     Coregister,
     Data,
@@ -79,6 +80,7 @@ class MapsRequest(Spec):
         ),
     ] = False
     output: Annotated[Path | None, FOLDER] = None
+    report: Annotated[Path | None, REPORT] = None
     overwrite: Overwrite = False
 
     @model_validator(mode="after")
@@ -140,6 +142,7 @@ class AreaRequest(Spec):
         Option("Column of POINTS with the reference class, as value or label.", metavar="NAME", panel=INPUT),
     ] = "reference"
     output: Annotated[Path | None, FOLDER] = None
+    report: Annotated[Path | None, REPORT] = None
     overwrite: Overwrite = False
 
 
@@ -209,6 +212,7 @@ class MethaneRequest(Spec):
         ),
     ] = False
     output: Annotated[Path | None, FOLDER] = None
+    report: Annotated[Path | None, REPORT] = None
     overwrite: Overwrite = False
 
     @model_validator(mode="after")

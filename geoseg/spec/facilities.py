@@ -12,7 +12,10 @@ from geoseg.spec.fields import NO_MODEL, THRESHOLD
 from geoseg.spec.option import INPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
-UNUSED = ("raster", "min_area", "fill_holes", "simplify", "tile", "overlap", "tta")
+UNUSED = (
+    "raster", "raster_styles", "style", "attributes", "min_area", "fill_holes", "simplify", "smooth_outlines",
+    "tile", "overlap", "tta",
+)  # fmt: skip
 """Options of other maps that have no meaning for windows of fixed size."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from geoseg.errors import UsageError
 from geoseg.spec import text
 from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option
 
@@ -74,6 +75,7 @@ REFERENCE = Option(
 )
 
 Overwrite = Annotated[bool, Option("Replace existing output files.", panel=OUTPUT, common=True)]
+REPORT = Option("Write the report to one HTML file, which can be printed.", metavar="OUT.html", panel=OUTPUT)
 FOLDER = Option("Folder to write.", name="output", short="-o", metavar="FOLDER", panel=OUTPUT, common=True)
 
 Tile = Annotated[
@@ -147,3 +149,13 @@ Models = Annotated[
     tuple[str, ...],
     Option("A bundle or an ONNX file. Repeatable.", name="model", metavar="NAME|PATH", suggest="models"),
 ]
+
+
+def check_html(path: Path) -> None:
+    """Check the suffix of a report.
+
+    Raises:
+        UsageError: it is not that of HTML.
+    """
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"--report {path}: reports are HTML; name a file with the suffix .html")

@@ -33,7 +33,7 @@ class RunSpec(Spec):
     output: Annotated[
         Path,
         Option(
-            "The map. The suffix selects the format: .gpkg, .fgb, .parquet or .geojson.",
+            "The map. The suffix selects the format: .gpkg, .fgb, .parquet, .geojson or .pmtiles.",
             short="-o",
             metavar="OUT",
             panel=OUTPUT,
@@ -58,6 +58,34 @@ class RunSpec(Spec):
         Path | None,
         Option("Also write a picture of the map over the scene.", metavar="OUT.png", panel=OUTPUT),
     ] = None
+    report: Annotated[
+        Path | None,
+        Option(
+            "Also write a report of the map in one HTML file: map, totals, method, warnings, how to cite.",
+            metavar="OUT.html",
+            panel=OUTPUT,
+        ),
+    ] = None
+    style: Annotated[
+        Path | None,
+        Option(
+            "Also write the style of the polygons: .sld (OGC SLD 1.0) or .json (Mapbox style).",
+            metavar="OUT.sld|OUT.json",
+            panel=OUTPUT,
+        ),
+    ] = None
+    raster_styles: Annotated[
+        bool, Option("Also write a QGIS style (.qml) beside the rasters of classes and scores.", panel=OUTPUT)
+    ] = False
+    attributes: Annotated[
+        tuple[Literal["perimeter", "compactness", "centroid", "score-quantiles"], ...],
+        text.reads(text.words),
+        Option(
+            "Add attributes, comma-separated: perimeter, compactness, centroid, score-quantiles.",
+            metavar="NAME,…",
+            panel=OUTPUT,
+        ),
+    ] = ()
     overwrite: Overwrite = False
     aoi: Annotated[
         Path | None,
@@ -91,6 +119,15 @@ class RunSpec(Spec):
         Field(ge=0),
         Option(
             "Simplify outlines by this tolerance. Neighbouring polygons keep their common edge.",
+            metavar="M",
+            panel=CLEANING,
+        ),
+    ] = 0.0
+    smooth_outlines: Annotated[
+        float,
+        Field(ge=0),
+        Option(
+            "Smooth outlines: simplify by this tolerance, then round corners. Neighbours keep common edges.",
             metavar="M",
             panel=CLEANING,
         ),

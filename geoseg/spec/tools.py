@@ -41,7 +41,21 @@ class VectorizeRequest(Spec):
     ]
     run: Annotated[
         RunSpec,
-        Offer(only=("output", "overwrite", "dst_crs", "min_area", "fill_holes", "simplify", "max_memory")),
+        Offer(
+            only=(
+                "output",
+                "overwrite",
+                "dst_crs",
+                "min_area",
+                "fill_holes",
+                "simplify",
+                "smooth_outlines",
+                "max_memory",
+                "style",
+                "attributes",
+                "report",
+            )
+        ),
     ]
     classes: Annotated[
         tuple[Annotated[ClassEntry, BeforeValidator(text.class_entry)], ...],

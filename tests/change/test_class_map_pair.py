@@ -104,8 +104,8 @@ def test_every_pair_of_classes_is_mapped(kind: str, compare: Compare, tmp_path: 
     np.testing.assert_array_equal(mapped(tmp_path) > 0, before != after)
     table = polygons(tmp_path)
     assert pixels_by_pair(table) == expected_pairs(before, after)
-    assert set(table["date_before"]) == {"2018"}
-    assert set(table["date_after"]) == {"2023"}
+    assert set(table["date_before"].astype(str)) == {"2018-01-01"}
+    assert set(table["date_after"].astype(str)) == {"2023-01-01"}
     assert (table["score_mean"] == 1).all()
     if kind != "colours":
         assert set(table["to_label"]) == {"town", "water"}
@@ -135,7 +135,7 @@ def test_worldcover_of_two_years(compare: Compare, tmp_path: Path) -> None:
     assert {"Tree cover → Built-up", "Grassland → Permanent water bodies"} <= set(table["label"])
     # Eleven classes, whatever occurs: the codes of all tiles are alike.
     assert set(table.loc[table["label"] == "Tree cover → Built-up", "class"]) == {0 * 11 + 4}
-    assert set(table["date_before"]) == {"2020"}
+    assert set(table["date_before"].astype(str)) == {"2020-01-01"}
     assert any("made by different algorithms" in text for text in told.warnings)
     assert matrix.read_text().startswith("from \\ to (ha),Tree cover,Shrubland")
     colours = {tuple(rgb) for rgb in np.asarray(Image.open(picture).convert("RGB")).reshape(-1, 3).tolist()}
@@ -298,7 +298,8 @@ def test_corine_codes_of_both_kinds_are_one_legend(compare: Compare, tmp_path: P
     table = polygons(tmp_path)
     assert pixels_by_pair(table) == expected_pairs(before, after)
     assert "Broad-leaved forest → Discontinuous urban fabric" in set(table["label"])
-    assert (set(table["date_before"]), set(table["date_after"])) == ({"2006"}, {"2018"})
+    assert set(table["date_before"].astype(str)) == {"2006-01-01"}
+    assert set(table["date_after"].astype(str)) == {"2018-01-01"}
 
 
 def test_corine_as_the_eea_stores_it(compare: Compare, tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def test_estimate(mapped: Path, points: Path, tmp_path: Path, geoseg: Geoseg) ->
     assert "200 points used, 0 not used" in out
     assert "producer's accuracy" in out
     assert "warning" not in err
-    told = json.loads(geoseg("evaluate", "area", mapped, points, "--json")[0])
+    page = tmp_path / "page.html"
+    told = json.loads(geoseg("evaluate", "area", mapped, points, "--json", "--report", page)[0])
+    assert page.read_text() == (tmp_path / "report" / "report.html").read_text()
     assert told == json.loads((tmp_path / "report" / "area.json").read_text())
     assert told["drawn_from_this_map"]
     assert np.array(told["matrix"]).sum() == 200

@@ -41,12 +41,12 @@ def test_for_people(folder: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     out, err = geoseg(
         "methane", "facilities", folder / "scene.tif", *SENSOR, "--model", folder / "mean",
         "--threshold", 0.5, "-o", tmp_path / "a.gpkg", "--scores", tmp_path / "a.tif",
-        "--picture", tmp_path / "a.png",
+        "--picture", tmp_path / "a.png", "--report", tmp_path / "a.html",
     )  # fmt: skip
     assert "concentrated animal feeding operations (1)" in out
     assert "km²" in out
     assert "note: classifier runs on" in err
-    for name in ("a.gpkg", "a.tif", "a.png"):
+    for name in ("a.gpkg", "a.tif", "a.png", "a.html"):
         assert str(tmp_path / name) in out
         assert (tmp_path / name).is_file()
     assert "facilities map" in geoseg("info", tmp_path / "a.gpkg")[0]

@@ -33,12 +33,16 @@ def test_a_map_in_one_command(geoseg: Geoseg, scene: str, reference: str, tmp_pa
     out, err = geoseg(
         "methane", "plume", scene, "--reference", reference, "--wind", 3, "-o", tmp_path / "p.gpkg",
         "--columns", tmp_path / "c.tif", "--picture", tmp_path / "p.png", "--raster", tmp_path / "r.tif",
-        "--json",
+        "--report", tmp_path / "p.html", "--json",
     )  # fmt: skip
     record = json.loads(out)
     assert record["task"] == "methane plume"
     assert record["classes"][0]["label"] == "methane plume"
-    assert {Path(path).name for path in record["outputs"]} == {"p.gpkg", "c.tif", "p.png", "r.tif"}
+    assert {Path(path).name for path in record["outputs"]} == {
+        "p.gpkg", "c.tif", "p.png", "r.tif", "p.html",
+    }  # fmt: skip
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "Largest source rate" in page
     assert "Sentinel-2A" in err
     assert "air-mass factor" in err
     assert "anywhere in the scene" in err

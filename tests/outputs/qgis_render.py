@@ -7,6 +7,7 @@ of renderer, and [value, label, fill colour] of each category. The picture has 4
 
 import json
 import sys
+from typing import Any
 
 from qgis.core import (
     QgsApplication,
@@ -19,12 +20,51 @@ from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 
 
+def described(layer: Any) -> dict[str, Any]:
+    """What a layer says of itself: aliases, types, lists of values, time, labels, tips and metadata."""
+    if not layer.isValid():
+        return {}
+    time, metadata = layer.temporalProperties(), layer.metadata()
+    box = [extent.bounds for extent in metadata.extent().spatialExtents()]
+    fields = layer.fields()
+    return {
+        "aliases": {field.name(): layer.attributeDisplayName(i) for i, field in enumerate(fields)},
+        "types": {field.name(): field.typeName() for field in fields},
+        "values": {
+            field.name(): {key: value for part in setup.config()["map"] for key, value in part.items()}
+            for i, field in enumerate(fields)
+            if (setup := layer.editorWidgetSetup(i)).type() == "ValueMap"
+        },
+        "time": {
+            "on": time.isActive(),
+            "mode": int(time.mode()),
+            "fields": [time.startField(), time.endField()],
+            "day": time.fixedTemporalRange().begin().toString("yyyy-MM-dd"),
+        },
+        "labels": layer.labeling().settings().fieldName if layer.labelsEnabled() else None,
+        "tip": layer.mapTipTemplate(),
+        "metadata": {
+            "title": metadata.title(),
+            "abstract": metadata.abstract(),
+            "licences": metadata.licenses(),
+            "history": metadata.history(),
+            "crs": metadata.crs().authid(),
+            "bounds": [[b.xMinimum(), b.yMinimum(), b.xMaximum(), b.yMaximum()] for b in box],
+        },
+        "styles": sorted(layer.listStylesInDatabase()[2]),
+    }
+
+
 def main() -> None:
     """Load, describe, render."""
     path, name, picture = sys.argv[1:]
     application = QgsApplication([], False)
     application.initQgis()
-    layer = QgsVectorLayer(f"{path}|layername={name}", name, "ogr")
+    # As the application does: the constructor resets what a style says of time.
+    options = QgsVectorLayer.LayerOptions(False)
+    layer = QgsVectorLayer(f"{path}|layername={name}", name, "ogr", options)
+    layer.loadDefaultStyle()
+    layer.loadDefaultMetadata()
     renderer = layer.renderer() if layer.isValid() else None
     categories = renderer.categories() if renderer and renderer.type() == "categorizedSymbol" else []
     facts = {
@@ -33,6 +73,7 @@ def main() -> None:
         "renderer": renderer.type() if renderer else None,
         "categories": [[str(c.value()), c.label(), c.symbol().color().name()] for c in categories],
         "features": layer.featureCount(),
+        **described(layer),
     }
     settings = QgsMapSettings()
     settings.setLayers([layer])

@@ -13,7 +13,8 @@ from PIL import Image
 
 from geoseg.engine.preview import rasterise
 from geoseg.errors import OutputError
-from geoseg.outputs.picture import area_text, draw_picture, round_length
+from geoseg.outputs.map_frame import Place, degree_text, graticule, ramp, round_length
+from geoseg.outputs.picture import MapPicture, area_text, draw_picture, render
 from geoseg.outputs.styles import rgb
 from geoseg.spec import ClassSpec
 from tests.together import together
@@ -31,14 +32,16 @@ def test_classes_scene_and_unseen_pixels_have_their_colours(
     with together(path) as beside:
         draw_picture(
             path,
-            background=background,
-            labels=labels,
-            classes=classes[1:],
-            title="Flood, São Paulo",
-            caption="Sentinel-1 — VH ≤ −18 dB",
-            areas_m2={1: 5e6, 2: None},
-            pixel_size_m=10.0,
-            beside=beside,
+            MapPicture(
+                background=background,
+                labels=labels,
+                classes=classes[1:],
+                title="Flood, São Paulo",
+                caption="Sentinel-1 — VH ≤ −18 dB",
+                areas_m2={1: 5e6, 2: None},
+                pixel_m=10.0,
+            ),
+            beside,
         )
     assert [item.name for item in tmp_path.iterdir()] == ["map.png"]
     with Image.open(path) as file:
@@ -63,59 +66,90 @@ def test_grey_scenes_without_ground_size_are_drawn(tmp_path: Path, classes: tupl
         with together(path, overwrite=True) as beside:
             draw_picture(
                 path,
-                background=np.linspace(-1, 2, 120, dtype=np.float32).reshape(40, 3),
-                labels=labels,
-                classes=classes,
-                title="x" * 500,
-                caption="word " * 300,
-                pixel_size_m=size,
-                beside=beside,
+                MapPicture(
+                    background=np.linspace(-1, 2, 120, dtype=np.float32).reshape(40, 3),
+                    labels=labels,
+                    classes=classes,
+                    title="x" * 500,
+                    caption="word " * 300,
+                    pixel_m=size,
+                ),
+                beside,
             )
     with Image.open(path) as image:
         assert image.format == "PNG"
 
 
-def test_long_labels_are_not_cut(tmp_path: Path) -> None:
-    def width(*labels: str) -> int:
-        path = tmp_path / "map.png"
-        specs = [ClassSpec(value=1 + n, label=label, colour="#d7191c") for n, label in enumerate(labels)]
-        with together(path, overwrite=True) as beside:
-            draw_picture(
-                path,
-                background=np.zeros((40, 40)),
-                labels=np.zeros((40, 40), np.uint8),
-                classes=specs,
-                title="",
-                caption="",
-                beside=beside,
-            )
-        with Image.open(path) as image:
-            return image.width
-
-    assert width("water") == width()
-    assert width("water", "dense vegetation -> sparse vegetation") > width() + 50
-    assert width("x" * 500) == width("x" * 400)
+def sheet(*labels: str, title: str = "") -> Image.Image:
+    """Draw a small map with classes of these names."""
+    specs = [ClassSpec(value=1 + n, label=label, colour="#d7191c") for n, label in enumerate(labels)]
+    blank = np.zeros((40, 40), np.uint8)
+    return render(MapPicture(background=np.zeros((40, 40)), labels=blank, classes=specs, title=title))
 
 
-def test_a_legend_says_how_many_classes_it_leaves_out(tmp_path: Path) -> None:
-    inked = []
-    for unlisted in (0, 1, 12):
-        path = tmp_path / f"{unlisted}.png"
-        with together(path) as beside:
-            draw_picture(
-                path,
-                background=np.full((3, 200, 300), 0.2, np.float32),
-                labels=np.zeros((200, 300), np.uint8),
-                classes=[ClassSpec(value=1, label="a → b", colour="#ff0000")],
-                unlisted=unlisted,
-                title="Change",
-                caption="",
-                beside=beside,
-            )
-        with Image.open(path) as image:
-            grey = np.asarray(image).astype(int)
-        inked.append(int((np.abs(grey - (108, 117, 125)).max(axis=2) < 60).sum()))
-    assert inked[0] < inked[1] < inked[2]
+def test_long_labels_and_titles_take_more_room_and_are_never_cut() -> None:
+    assert sheet("water").width == sheet().width
+    assert sheet("water", "dense vegetation -> sparse vegetation").width > sheet().width + 50
+    many = ["class"] * 60
+    assert sheet(*many).height > 60 * 30
+    assert sheet(*many[:-1], "word " * 60).height > sheet(*many).height
+    assert sheet(*many[:-1], "x" * 400).height > sheet(*many).height
+    assert sheet("a", title="long title " * 40).height > sheet("a", title="title").height
+
+
+def test_a_picture_has_its_place_panels_and_credits() -> None:
+    labels = np.zeros((60, 80), np.uint8)
+    grey = np.full((60, 80), 0.5)
+    place = Place(
+        lonlat=lambda rows, cols: (10 + cols / 1000, 50 - rows / 1000),
+        north=(0.0, -1.0),
+        crs="WGS 84 (EPSG:4326)",
+        pixel_m=100.0,
+    )
+    alone = render(MapPicture(background=grey, labels=labels, classes=()))
+    placed = render(
+        MapPicture(
+            background=grey, labels=labels, classes=(), place=place, credits=("Data © A",), pixel_m=100.0
+        )
+    )
+    assert placed.height > alone.height
+    panels = render(
+        MapPicture(
+            background=grey, labels=labels, classes=(), place=place,
+            panels=(("1 May 2020", grey), ("2 May 2021", grey)),
+        )
+    )  # fmt: skip
+    # Each panel is at least 700 px wide.
+    assert panels.width > 3 * 700
+
+
+def test_a_graticule_has_round_lines_in_the_right_places() -> None:
+    place = Place(
+        lonlat=lambda rows, cols: (10 + cols / 1000, 50 - rows / 1000), north=(0.0, -1.0), crs="", pixel_m=1.0
+    )
+    picture = Image.new("RGB", (800, 600))
+    below, left = graticule(picture, place, (60, 80))
+    assert [text for _, text in below] == ["10.00° E", "10.02° E", "10.04° E", "10.06° E", "10.08° E"]
+    assert [round(along) for along, _ in below[1:]] == [200, 400, 600, 800]
+    assert [text for _, text in left] == ["49.94° N", "49.96° N", "49.98° N", "50.00° N"]
+    assert [round(along) for along, _ in left] == [600, 400, 200, 0]
+    drawn = np.asarray(picture)
+    assert drawn[100, 200].min() > 50
+    assert drawn[100, 300].max() == 0
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.5, "0.5° W"), (0.0, "0.0°"), (12.0, "12.0° E")])
+def test_degrees_have_their_side(value: float, text: str) -> None:
+    assert degree_text(value, "EW", 0.5) == text
+
+
+def test_the_ramp_grows_lighter_and_keeps_unknown_values() -> None:
+    values = np.array([[0.0, 0.25, 0.5, 0.75, 1.0, np.nan]])
+    colours = ramp(values)
+    assert colours.shape == (3, 1, 6)
+    lightness = colours[:, 0, :5].sum(axis=0)
+    assert (np.diff(lightness) > 0).all()
+    assert np.isnan(colours[:, 0, 5]).all()
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path, classes: tuple[ClassSpec, ...]) -> None:
@@ -124,12 +158,14 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, classes: tuple[ClassSpec, 
     with pytest.raises(OutputError, match="differ in size"), together(path) as beside:
         draw_picture(
             path,
-            background=np.zeros((4, 5)),
-            labels=labels,
-            classes=classes,
-            title="",
-            caption="",
-            beside=beside,
+            MapPicture(
+                background=np.zeros((4, 5)),
+                labels=labels,
+                classes=classes,
+                title="",
+                caption="",
+            ),
+            beside,
         )
     assert not list(tmp_path.iterdir())
 

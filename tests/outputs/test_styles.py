@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.outputs.styles import FILL_ALPHA, classes_qml, colour_table, rgb
+from geoseg.outputs.layer import Layer
+from geoseg.outputs.styles import FILL_ALPHA, StyleFacts, colour_table, layer_qml, rgb, views_of
 from geoseg.spec import ClassSpec
 
 colours = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
@@ -22,7 +23,9 @@ lists = st.lists(
 
 @given(lists)
 def test_every_class_drawn_has_its_category_and_colour(classes: list[ClassSpec]) -> None:
-    document = ElementTree.fromstring(classes_qml(classes))
+    layer = Layer(name="map", schema={"class": "int", "label": "text"}, classes=tuple(classes), crs=None)
+    (view,) = views_of(layer, StyleFacts())
+    document = ElementTree.fromstring(layer_qml(layer, view, StyleFacts()))
     categories = list(document.iter("category"))
     assert [(c.get("value"), c.get("label")) for c in categories] == [
         (str(spec.value), spec.label) for spec in classes

@@ -17,7 +17,7 @@ from scipy import ndimage
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
-from geoseg.polygons.regions import Regions, RegionTable, Runs
+from geoseg.polygons.regions import Regions, RegionTable, Runs, join_regions, score_quantile
 
 Classes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -191,3 +191,35 @@ def test_pixels_without_a_place_on_the_ground_are_refused() -> None:
     grid = Grid(crs=CRS.from_epsg(4326), transform=Affine(1, 0, 20, 0, -1, 92), height=4, width=4)
     with pytest.raises(SceneError, match="row 0, column 0 lies outside"):
         RegionTable(grid).add(Strip(row=0, classes=classes, scores=classes))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_quantiles_of_scores_do_not_depend_on_strips(rows: int) -> None:
+    rng = np.random.default_rng(1)
+    classes = (rng.random((64, 40)) > 0.35).astype(np.uint8)
+    scores = rng.integers(0, 256, classes.shape).astype(np.uint8)
+    table = RegionTable(_grid(classes, crs=None), histograms=True)
+    parts = []
+    for row in range(0, 64, rows):
+        strip = Strip(row=row, classes=classes[row : row + rows], scores=scores[row : row + rows])
+        parts.append(table.add(strip)[1])
+    parts.append(table.finish())
+    regions = join_regions(parts)
+    assert regions.histogram is not None
+    np.testing.assert_array_equal(regions.histogram.sum(axis=1), regions.pixels)
+    labelled, count = ndimage.label(classes)
+    assert len(regions) == count
+    at = np.divmod(regions.first, classes.shape[1])
+    for share in (0.1, 0.5, 0.9):
+        found = score_quantile(regions.histogram, share)
+        for value, label, pixels in zip(found, labelled[at], regions.pixels, strict=True):
+            own = np.sort(scores[labelled == label]) / 255
+            exact = own[max(0, int(np.ceil(share * pixels)) - 1)]
+            assert abs(value - exact) <= 8 / 255 + 1e-9
+
+
+def test_scores_are_not_counted_unasked() -> None:
+    classes = np.ones((3, 3), np.uint8)
+    table = RegionTable(_grid(classes, crs=None))
+    table.add(Strip(row=0, classes=classes, scores=classes))
+    assert table.finish().histogram is None

@@ -58,7 +58,7 @@ def opened(
     record: RunRecord,
 ) -> Callable[..., tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]]:
     def render(
-        count: int, crs: CRS | None, layer: str
+        count: int, crs: CRS | None, layer: str, written: RunRecord = record
     ) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]:
         path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
         with together(path, overwrite=True) as beside:
@@ -66,7 +66,7 @@ def opened(
                 path, layer="flood", classes=classes[1:], schema=schema, crs=crs, beside=beside
             )
             sink.write(make_features(count))
-            sink.finish(record, footprint)
+            sink.finish(written, footprint)
         done = subprocess.run(
             [PYTHON, str(SCRIPT), str(path), layer, str(picture)],
             env=environment,
@@ -150,3 +150,105 @@ def test_points_open_styled(
         drawn = np.asarray(image.convert("RGB"))
     for spec in classes[1:]:
         assert near(drawn, rgb(spec.colour)) > 20, f"{spec.label} is not drawn in its colour"
+
+
+DATED: dict[str, Kind] = {
+    "class": "int",
+    "label": "text",
+    "area_m2": "float",
+    "from_class": "int",
+    "date_before": "date",
+    "date_after": "date",
+}
+
+
+def changes(
+    environment: dict[str, str], tmp_path: Path, record: RunRecord, crs: CRS, dates: tuple[str, str]
+) -> Any:
+    """Open a map of change with one large polygon and one small one; return what QGIS reads and draws."""
+    transitions = tuple(
+        ClassSpec(value=value, label=label, colour=colour)
+        for value, label, colour in ((1, "crop → town", "#d7191c"), (2, "crop → water", "#2b83ba"))
+    )
+    crops = (ClassSpec(value=7, label="crop", colour="#dddd00"),)
+    path, picture = tmp_path / "map.gpkg", tmp_path / "map.png"
+    features = Features(
+        geometry=np.array([shapely.box(0, 0, 4000, 4000), shapely.box(4000, 4000, 4100, 4100)], object),
+        columns={
+            "class": np.array([1, 2]),
+            "label": np.array(["crop → town", "crop → water"], object),
+            "area_m2": np.array([16e6, 1e4]),
+            "from_class": np.array([7, 7]),
+            "date_before": np.full(2, dates[0], object),
+            "date_after": np.full(2, dates[1], object),
+        },
+    )
+    scene = Features(
+        geometry=np.array([shapely.box(0, 0, 5000, 5000)], object),
+        columns={
+            "sensor": np.array(["sentinel-2-l2a"], object),
+            "acquired": np.array([dates[1]], object),
+            "acquired_before": np.array([dates[0]], object),
+            "classes": np.array(["[]"], object),
+        },
+    )
+    with together(path, overwrite=True) as beside:
+        sink = open_vector(
+            path, layer="change", classes=transitions, schema=DATED, crs=crs, beside=beside,
+            categories={"from_class": crops},
+        )  # fmt: skip
+        sink.write(features)
+        sink.finish(record.model_copy(update={"task": "change"}), scene)
+    found = {}
+    for layer in ("change", "scene"):
+        done = subprocess.run(
+            [PYTHON, str(SCRIPT), str(path), layer, str(picture.with_suffix(f".{layer}.png"))],
+            env=environment, check=True, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        found[layer] = json.loads(done.stdout.splitlines()[-1])
+    with Image.open(picture.with_suffix(".change.png")) as image:
+        return found, np.asarray(image.convert("RGB"))
+
+
+def test_layers_explain_themselves(
+    environment: dict[str, str], tmp_path: Path, record: RunRecord, crs: CRS
+) -> None:
+    found, image = changes(environment, tmp_path, record, crs, ("2016-11-30T13:07:57+00:00", "2017-11"))
+    change, scene = found["change"], found["scene"]
+    assert change["aliases"]["area_m2"] == "Area (m²)"
+    assert change["types"]["date_before"] == change["types"]["date_after"] == "Date"
+    assert change["values"]["class"] == {"crop → town": "1", "crop → water": "2"}
+    assert change["values"]["from_class"] == {"crop": "7"}
+    assert change["time"] == {"on": True, "mode": 2, "fields": ["date_before", "date_after"], "day": ""}
+    assert change["labels"] == '"label"'
+    assert "area_m2" in change["tip"]
+    assert {"change", "change by before"} <= set(change["styles"])
+    metadata = change["metadata"]
+    assert metadata["title"].startswith("Change, ")
+    assert metadata["crs"] == "EPSG:32633"
+    assert metadata["bounds"] == [[0, 0, 4100, 4100]]
+    assert "flood: 2 polygons" in metadata["abstract"]
+    assert metadata["licences"]
+    assert record.method in metadata["history"][0]
+    # The large polygon has a label with a light rim.
+    inside = image[150:300, 100:300].astype(int)
+    assert inside.min(axis=2).max() > 190
+    assert inside.max(axis=2).min() < 190
+    assert scene["types"]["acquired"] == "DateTime"
+    assert scene["time"]["on"]
+    assert "classes" not in scene["types"]
+
+
+def test_time_is_off_where_no_date_is_known(
+    environment: dict[str, str], tmp_path: Path, record: RunRecord, crs: CRS
+) -> None:
+    found, _ = changes(environment, tmp_path, record, crs, ("", ""))
+    assert not found["change"]["time"]["on"]
+    assert not found["scene"]["time"]["on"]
+
+
+def test_a_map_of_one_date_has_the_day_of_its_scene(opened: Opened, crs: CRS, record: RunRecord) -> None:
+    scene = {**record.inputs[0], "time": "2024-05-28T10:30:21+00:00"}
+    facts, _ = opened(20, crs, "flood", record.model_copy(update={"inputs": (scene,)}))
+    assert facts["time"] == {"on": True, "mode": 0, "fields": ["", ""], "day": "2024-05-28"}
+    assert facts["metadata"]["title"] == "Flood, 28 May 2024, Sentinel-1 (flood)"

@@ -1,0 +1,356 @@
+"""The report of a map: one HTML file with the map, totals, method, warnings, parameters and provenance."""
+
+from __future__ import annotations
+
+import io
+import math
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import JsonValue
+from pyproj import Transformer
+
+from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles
+from geoseg.grid import Grid
+from geoseg.outputs.columns import text_of
+from geoseg.outputs.layer import Layer
+from geoseg.outputs.map_sheet import MOST_SHAPES, MapSheet, Shape, Total, Viewer, svg_paths
+from geoseg.outputs.picture import MapPicture, area_text, compose, render
+from geoseg.outputs.report import Picture, Report, Section, Table, columns, to_html
+from geoseg.outputs.sink import StagedSink
+from geoseg.outputs.words import (
+    citation,
+    instruments,
+    map_title,
+    method_words,
+    place_text,
+    when,
+)
+from geoseg.polygons.outlines import Polygons
+from geoseg.run_record import RunRecord
+
+QUALITY = 85
+"""JPEG quality of pictures."""
+MOST_BYTES = 64 * 2**20
+"""Bytes of polygons that are read for the pannable map; those that do not fit are not drawn."""
+HIDDEN = frozenset({"class", "from_class", "to_class", "type", "fid"})
+"""Columns that the text of a polygon leaves out: other columns name the same."""
+SHOWN_PIXELS = 1000
+"""px, longer side of the background of the pannable map."""
+
+
+def write_report(
+    path: Path,
+    picture: MapPicture,
+    record: RunRecord,
+    grid: Grid,
+    vector: StagedSink,
+    beside: OutputFiles,
+    layer: Layer | None = None,
+) -> None:
+    """Write the report of a finished map.
+
+    Args:
+        path: of the output.
+        picture: of the map.
+        record: of the run.
+        grid: of the map.
+        vector: finished; its layers are read.
+        beside: open; has `path` among its targets.
+        layer: with the polygons; None: the main layer.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with writing(path):
+        page = to_html(map_report(picture, record, grid, vector, beside, layer or vector.layer))
+        beside.path(path).write_text(page, encoding="utf-8")
+
+
+def map_report(
+    picture: MapPicture, record: RunRecord, grid: Grid, vector: StagedSink, beside: OutputFiles, layer: Layer
+) -> Report:
+    """Return the report of a finished map; arguments as of `write_report`."""
+    facts = {
+        "Dates": when(record) or "unknown",
+        "Place": _place(grid),
+        "Sensor": ", ".join(instruments(record)) or "unknown",
+    }
+    rates = _rates(vector, beside, layer)
+    sheet = MapSheet(
+        picture=_jpeg(render(replace(picture, panels=(), title="", caption=""))),
+        description=map_title(record),
+        totals=_totals(picture, record),
+        method=method_words(record),
+        cite=citation(record),
+        viewer=_viewer(picture, record, grid, vector, beside, layer),
+    )
+    return Report(
+        title=map_title(record),
+        summary=_summary(picture, record),
+        facts={**facts, **rates},
+        warnings=[item.text for item in record.warnings],
+        sections=[*_dates(picture), *_tables(record), _parameters(record), _provenance(record)],
+        notes=record.notes,
+        sheet=sheet,
+        data={},
+    )
+
+
+def _place(grid: Grid) -> str:
+    """Return centre and extent of a map in degrees."""
+    if grid.crs is None:
+        return "unknown: the scene has no CRS"
+    edge_rows = np.array([0, 0, grid.height, grid.height, grid.height / 2], np.float64)
+    edge_cols = np.array([0, grid.width, 0, grid.width, grid.width / 2], np.float64)
+    lon, lat = grid.lonlat(edge_rows, edge_cols)
+    if not np.isfinite(lon + lat).all():
+        return "unknown"
+    west, south, east, north = (float(value) for value in (lon.min(), lat.min(), lon.max(), lat.max()))
+    down, right = grid.pixel_size_m
+    size = f"; {grid.width * right / 1000:.3g} km × {grid.height * down / 1000:.3g} km"
+    return place_text((west, south, east, north)) + size
+
+
+def _summary(picture: MapPicture, record: RunRecord) -> str:
+    """Return the largest classes in one sentence."""
+    totals = [item for item in _totals(picture, record) if item.polygons]
+    if not totals:
+        return "Nothing was mapped: the map has no polygons."
+    parts = [
+        f"{item.area or 'unknown area'} of {item.label} in {item.polygons:,} "
+        f"polygon{'' if item.polygons == 1 else 's'}"
+        for item in totals[:3]
+    ]
+    more = len(totals) - len(parts)
+    rest = f", and {more} other class{'' if more == 1 else 'es'}" if more else ""
+    return f"Mapped: {'; '.join(parts)}{rest}."
+
+
+def _rates(vector: StagedSink, beside: OutputFiles, layer: Layer) -> dict[str, str]:
+    """Return the largest source rate of plumes with its interval; empty for other maps."""
+    if "rate_kg_h" not in layer.schema:
+        return {}
+    _, rows = _largest(_readable(vector, beside), layer, by="rate_kg_h")
+    if not rows:
+        return {}
+    rate, low, high = (_number(rows[0].get(name)) for name in ("rate_kg_h", "rate_low", "rate_high"))
+    if math.isnan(rate):
+        return {"Source rate": "unknown"}
+    known = math.isfinite(low) and math.isfinite(high)
+    interval = f", 95 % interval {low:,.0f} to {high:,.0f} kg/h" if known else ""
+    return {"Largest source rate": f"{rate:,.0f} kg/h{interval}"}
+
+
+def _number(value: Any) -> float:
+    """Return a value of a table; NaN where it is null."""
+    return float("nan") if value is None else float(value)
+
+
+def _readable(vector: StagedSink, beside: OutputFiles) -> Path:
+    """Return the GeoPackage with the layers of a finished map."""
+    return vector.staged if vector.staged.exists() else beside.path(vector.path)
+
+
+def _totals(picture: MapPicture, record: RunRecord) -> list[Total]:
+    """Return the total of each class in the legend, the largest first."""
+    totals = picture.totals or record.classes
+    whole = sum(item.area_m2 if item.area_m2 is not None else item.pixels for item in totals)
+    colours = {spec.value: spec.colour for spec in picture.classes}
+    found = []
+    for item in sorted(totals, key=lambda item: -item.pixels):
+        amount = item.area_m2 if item.area_m2 is not None else item.pixels
+        found.append(
+            Total(
+                label=item.label,
+                colour=colours.get(item.value, "#868e96"),
+                polygons=item.polygons,
+                area="" if item.area_m2 is None else area_text(item.area_m2),
+                share=amount / whole if whole else 0.0,
+            )
+        )
+    return found
+
+
+def _dates(picture: MapPicture) -> list[Section]:
+    """Return the scenes of both dates."""
+    if not picture.panels:
+        return []
+    nothing = np.zeros(picture.labels.shape, np.uint8)
+    shown = [
+        Picture(png=_jpeg(_shrunk(compose(image, nothing, ()))), caption=title, media_type="image/jpeg")
+        for title, image in picture.panels
+    ]
+    return [Section(title="Both dates", pictures=shown)]
+
+
+def _tables(record: RunRecord) -> list[Section]:
+    """Return the further tables of a map."""
+    tables = [
+        Table(
+            title=name.replace("_", " ").capitalize(),
+            columns=columns(*(text_of(column).alias for column in rows[0])),
+            rows=[tuple(row.values()) for row in rows],
+        )
+        for name, rows in record.tables.items()
+        if rows
+    ]
+    return [Section(title="Tables", tables=tables)] if tables else []
+
+
+def _parameters(record: RunRecord) -> Section:
+    """Return the options that have a value."""
+    rows = [(name, text) for name, text in _flat(record.command)]
+    return Section(
+        title="Parameters",
+        text="Options that have a value. --print-config writes them to a file, which --config reads.",
+        tables=[Table(columns=columns("option", "value"), rows=rows)],
+    )
+
+
+def _provenance(record: RunRecord) -> Section:
+    """Return software, model and inputs."""
+    rows: list[tuple[str, str]] = [
+        ("geoseg", record.geoseg),
+        ("made", record.created),
+        ("duration", f"{record.seconds:g} s"),
+        ("CRS of the polygons", record.crs or "none"),
+        *((f"runtime: {name}", text) for name, text in _flat(record.runtime)),
+        *((f"model: {name}", text) for name, text in _flat(record.model or {})),
+    ]
+    for number, scene in enumerate(record.inputs, start=1):
+        kept = {name: scene[name] for name in ("name", "sensor", "platform", "time") if scene.get(name)}
+        rows += [(f"input {number}: {name}", str(value)) for name, value in kept.items()]
+        paths = scene.get("paths")
+        if isinstance(paths, list) and paths:
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            rows.append((f"input {number}: file", f"{Path(str(paths[0])).name}{more}"))
+    rows += [("output", path.name) for path in record.outputs]
+    return Section(title="Provenance", tables=[Table(columns=columns("what", "value"), rows=rows)])
+
+
+def _flat(values: Mapping[str, JsonValue], prefix: str = "") -> list[tuple[str, str]]:
+    """Return the values that are set, with dotted names."""
+    found = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{prefix}{name}.")
+        elif value not in (None, "", [], "auto", False):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            found.append((prefix + name, text))
+    return found
+
+
+def _viewer(
+    picture: MapPicture, record: RunRecord, grid: Grid, vector: StagedSink, beside: OutputFiles, layer: Layer
+) -> Viewer | None:
+    """Return the pannable map with the largest polygons."""
+    drawn, rows = _largest(_readable(vector, beside), layer)
+    image = _shrunk(compose(picture.background, np.zeros(picture.labels.shape, np.uint8), ()))
+    inside = _in_pixels(drawn, grid, layer)
+    step = (grid.width / image.width, grid.height / image.height)
+    shapes = np.asarray(shapely.transform(inside, lambda xy: xy / np.array(step)), object)
+    colours = {spec.value: spec.colour for spec in picture.classes}
+    of_class = {spec.value: spec.colour for spec in layer.classes}
+    made = []
+    for index, path in svg_paths(shapes, (image.height, image.width)):
+        row = rows[index]
+        value = row.get(layer.styled_by)
+        made.append(Shape(path=path, colour=_colour(value, of_class, colours), text=_text(row, layer)))
+    return Viewer(
+        width=image.width,
+        height=image.height,
+        background=_jpeg(image),
+        shapes=made,
+        polygons=sum(item.polygons for item in record.classes),
+    )
+
+
+def _colour(value: Any, *tables: Mapping[int, str]) -> str:
+    """Return the colour of a class."""
+    for table in tables:
+        if isinstance(value, int | np.integer) and int(value) in table:
+            return table[int(value)]
+    return "#868e96"
+
+
+def _largest(staged: Path, layer: Layer, by: str = "") -> tuple[Polygons, list[dict[str, Any]]]:
+    """Read the largest polygons of a layer and their columns; memory does not depend on their number."""
+    order = by or next((name for name in ("area_m2", "pixels", "score") if name in layer.schema), "fid")
+    geometry = pyogrio.read_info(staged, layer=layer.name)["geometry_name"] or "geom"
+    sorting = f'ORDER BY "{order}" DESC, fid'
+    with closing(sqlite3.connect(staged)) as file:
+        sizes = file.execute(
+            f'SELECT fid, length("{geometry}") FROM "{layer.name}" {sorting} LIMIT {MOST_SHAPES}'  # noqa: S608 - own names
+        ).fetchall()
+    chosen, total = [], 0
+    for fid, size in sizes:
+        if total + size <= MOST_BYTES:
+            chosen.append(str(fid))
+            total += size
+    query = f'SELECT * FROM "{layer.name}" WHERE fid IN ({",".join(chosen)}) {sorting}'  # noqa: S608 - own names
+    meta, _, wkb, values = pyogrio.raw.read(staged, sql=query, sql_dialect="SQLITE", datetime_as_string=True)
+    names = meta["fields"].tolist()
+    if wkb is None or not len(wkb):
+        return np.empty(0, object), []
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    return np.asarray(shapely.from_wkb(wkb), object), rows
+
+
+def _in_pixels(shapes: Polygons, grid: Grid, layer: Layer) -> Polygons:
+    """Return polygons in pixels (column, row) of a grid."""
+    inverse = ~grid.transform
+    transformer = None
+    if layer.crs is not None and grid.crs is not None and layer.crs != grid.crs:
+        transformer = Transformer.from_crs(layer.crs, grid.crs, always_xy=True)
+
+    def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = xy[:, 0], xy[:, 1]
+        if transformer is not None:
+            x, y = transformer.transform(x, y)
+        return np.stack(
+            (inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f), axis=1
+        )
+
+    return np.asarray(shapely.transform(shapes, moved), object)
+
+
+def _text(row: Mapping[str, Any], layer: Layer) -> str:
+    """Return the attributes of a polygon, one a line."""
+    lines = [str(row.get("label", ""))]
+    for name in layer.schema:
+        value = row.get(name)
+        if name in HIDDEN or name == "label" or value is None or value == "" or value != value:  # noqa: PLR0124 - NaN
+            continue
+        if name == "area_m2":
+            lines.append(f"Area: {area_text(float(value))}")
+            continue
+        shown = f"{value:,.4g}" if isinstance(value, float | np.floating) else f"{value}"
+        lines.append(f"{text_of(name).alias}: {shown}")
+    return "\n".join(line for line in lines if line)
+
+
+def _shrunk(image: NDArray[np.uint8]) -> Image.Image:
+    """Return a picture of at most `SHOWN_PIXELS`."""
+    picture = Image.fromarray(image)
+    share = SHOWN_PIXELS / max(picture.size)
+    if share >= 1:
+        return picture
+    size = max(1, round(picture.width * share)), max(1, round(picture.height * share))
+    return picture.resize(size, Image.Resampling.BOX)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.convert("RGB").save(file, format="JPEG", quality=QUALITY, optimize=True)
+    return file.getvalue()
