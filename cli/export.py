@@ -26,6 +26,8 @@ def export() -> Command[ExportRequest]:
 def _run(request: ExportRequest, reporting: Reporting) -> None:
     from .engine import check_device, export_engine
 
+    if request.program and request.to not in {"onnx", "onnx-fp16"}:
+        raise UsageError(f"--program goes with --to onnx or onnx-fp16, not {request.to}; remove it")
     if request.to == "tensorrt":
         if request.output is not None:
             raise UsageError(
@@ -73,6 +75,7 @@ def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
         output,
         checkpoint=request.checkpoint,
         weights="fp16" if request.to == "onnx-fp16" else "fp32",
+        program=request.program,
         card=_text(request.card) if request.card is not None else "",
         overwrite=request.overwrite,
     )

@@ -201,6 +201,8 @@ def model_text(model: ModelSpec) -> str:
     ]
     if model.metadata:
         facts.insert(3, ("metadata", " ".join(model.metadata)))
+    if model.program:
+        facts.append(("program of torch", model.program))
     if model.encoder:
         facts.append(("encoder", model.encoder))
     if model.units == "reflectance":

@@ -15,6 +15,7 @@ from geoseg.bundles.external_data import asset_name, external_names
 from geoseg.bundles.find import description_of
 from geoseg.bundles.installed import check_name, user_folder
 from geoseg.bundles.mlm import DESCRIPTION, EXTERNAL_ROLE, ModelAsset, first_problem
+from geoseg.bundles.program import ARTIFACT
 from geoseg.bundles.pulled import bundle_folder, check_file, is_remote, weights_name
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.bounded import read_text
@@ -110,7 +111,12 @@ def _weights(item: dict[str, JsonValue], where: Path) -> tuple[str, ModelAsset]:
         assets = _ASSETS.validate_python(item.get("assets"))
     except ValidationError as error:
         raise ModelError(f"{where}: assets: {first_problem(error)}") from error
-    found = [(key, asset) for key, asset in assets.items() if WEIGHT_ROLES & set(asset.roles)]
+    # A program is code of its author, and never downloaded.
+    found = [
+        (key, asset)
+        for key, asset in assets.items()
+        if WEIGHT_ROLES & set(asset.roles) and asset.artifact_type != ARTIFACT
+    ]
     if not found:
         raise ModelError(f"{where}: no asset has the role mlm:model, so there are no weights to download")
     return next((pair for pair in found if pair[1].is_onnx), found[0])

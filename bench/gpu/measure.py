@@ -5,7 +5,7 @@
     python3 measure.py --onnx FOLDER        on a machine without torch: measure these files
 
 It requires Python 3.10 or newer and numpy. It uses torch, onnx, onnxruntime, TensorRT 8.5 to 11, and the
-geoseg of this checkout (whose torch runtime runs the shipped bundles) where they are installed. It needs no
+geoseg of this checkout (whose sweep makes maps) where they are installed. It needs no
 network connection. It prints tables in Markdown: tiles per second by network, runtime and precision, in
 comparison with plain torch (eager float32 without and with TensorFloat-32, and autocast); the share of the
 roofline; agreement with float32; and gigapixels per minute from stored strips on the host to classes on the
@@ -937,16 +937,6 @@ def files_of(folder: Path) -> list[Net]:
     return nets
 
 
-def measure_bundle(torch: Any, net: Net, setting: Setting, report: Report) -> None:
-    """Measure a shipped bundle in geoseg's torch runtime."""
-    try:
-        from geoseg.runtimes.torch.torch_module import OnnxModule
-    except ImportError as error:
-        report.skip(f"shipped bundles by torch: {error}")
-        return
-    net.scores = measure_torch(torch, net.name, OnnxModule(net.path), net.bands, setting, report)
-
-
 def export_bundles(nets: list[Net], target: Path, report: Report) -> None:
     """Write the shipped bundles in a form that TensorRT 8.5 reads."""
     try:
@@ -1120,10 +1110,7 @@ def main() -> int:
             return 0
         if measuring:
             for net in bundles:
-                work = lambda net=net: measure_bundle(torch, net, setting, report)  # noqa: E731
-                report.attempt("network", f"{net.name} by torch", work)
-            for net in bundles:
-                for runtime in ("torch", *(("tensorrt",) if cuda and find_spec("tensorrt") else ())):
+                for runtime in ("onnxruntime", *(("tensorrt",) if cuda and find_spec("tensorrt") else ())):
                     work = lambda net=net, by=runtime: measure_sweep(net.name, by, setting, report)  # noqa: E731
                     report.attempt("sweep", f"{net.name} by geoseg's sweep, {runtime}", work)
             # Other work on the machine can only reduce a measured peak, so the greater of two is used.

@@ -111,7 +111,7 @@ def measure(
 
     Args:
         name: name of the bundle.
-        runtime: `torch` or `tensorrt`.
+        runtime: `onnxruntime` or `tensorrt`.
         device: `cpu` or `cuda:N`.
         tile: side of a tile in pixels.
         seconds: approximate least duration of the map.

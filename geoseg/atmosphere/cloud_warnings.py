@@ -126,37 +126,31 @@ def cloud_warning(scene: Scene) -> str | None:
     )
 
 
-def sun_elevation(scene: Scene) -> float | None:
-    """Return the sun elevation at the centre of a scene, in degrees; None: unknown.
+def low_sun(scene: Scene) -> float | None:
+    """Return the sun elevation in degrees where shadows look like water; None: it is higher, or unknown.
 
-    It is that of the product, else computed for time and place. The time in a file name may be that of
-    processing, so the usual hour of overpass is used where the sun is higher then.
+    It is that of the product at the centre of the scene, else computed for time and place. The time in a file
+    name may be that of processing, so the usual hour of overpass is used where the sun is higher then.
     """
     geometry, place = scene.geometry, scene.centre
     if geometry is not None and geometry.sun_zenith is not None:
-        return 90 - geometry.sun_zenith
-    if scene.time is None or place is None:
+        elevation = 90 - geometry.sun_zenith
+    elif scene.time is None or place is None:
         return None
-    moments = scene.time, at_local_hour(scene.time, USUAL_HOUR, place[0])
-    return max(90 - solar_zenith(moment, *place) for moment in moments)
+    else:
+        moments = scene.time, at_local_hour(scene.time, USUAL_HOUR, place[0])
+        elevation = max(90 - solar_zenith(moment, *place) for moment in moments)
+    return None if elevation >= LOW_SUN else elevation
 
 
-def low_sun(scene: Scene) -> float | None:
-    """Return the sun elevation where it is so low that shadows look like water; None: higher, or unknown."""
-    elevation = sun_elevation(scene)
-    return None if elevation is None or elevation >= LOW_SUN else elevation
-
-
-def low_sun_warning(scene: Scene) -> str | None:
-    """Return a warning that shadows of a low sun look like water; None: the sun is not low.
-
-    Args:
-        scene: any optical scene.
-    """
-    elevation = low_sun(scene)
-    if elevation is None:
-        return None
-    return (
-        f"{scene.name}: the sun elevation was {elevation:.0f} degrees: shadows of buildings, trees and "
-        "slopes are long and look like water. Check towns and hillsides, or take a scene of another season"
-    )
+def warn_of_low_sun(scene: Scene) -> None:
+    """Warn of long shadows in an optical scene of a low sun."""
+    elevation = low_sun(scene) if kind_of(scene) != "sar" else None
+    if elevation is not None:
+        warn(
+            LOG,
+            "low-sun",
+            f"{scene.name}: the sun elevation was {elevation:.0f} degrees: shadows of buildings, trees and "
+            "slopes are long and look like water. Check towns and hillsides, or take a scene of another "
+            "season",
+        )

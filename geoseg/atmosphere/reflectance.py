@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from geoseg.atmosphere.cloud_warnings import low_sun_warning
+from geoseg.atmosphere.cloud_warnings import warn_of_low_sun
 from geoseg.messages import note, warn
 from geoseg.scenes import Scene
 from geoseg.scenes.dark_object_scene import as_trained, corrected, level_of, measured_path
-from geoseg.scenes.sensor_kind import kind_of
 from geoseg.spec import InputSpec
 
 LOG = logging.getLogger(__name__)
@@ -64,13 +63,6 @@ def for_method(scene: Scene) -> Scene:
     warn_of_low_sun(scene)
     note_path_reflectance(scene.name, measured_path(scene))
     return corrected(scene)
-
-
-def warn_of_low_sun(scene: Scene) -> None:
-    """Warn of long shadows in an optical scene of a low sun."""
-    warning = low_sun_warning(scene) if kind_of(scene) != "sar" else None
-    if warning is not None:
-        warn(LOG, "low-sun", warning)
 
 
 def note_path_reflectance(name: str, path: Mapping[str, float], what: str = "") -> None:

@@ -16,10 +16,9 @@ from typing import TypeVar
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg.bundles.background import background_first, guessed_background, stated_background
-from geoseg.bundles.external_data import stated_hashes
+from geoseg.bundles.external_data import external_assets, stated_hashes
 from geoseg.bundles.mlm import (
     EXTENSIONS,
-    EXTERNAL_ROLE,
     MODEL_ROLE,
     PREFIX,
     SHA256_MULTIHASH,
@@ -33,6 +32,7 @@ from geoseg.bundles.mlm import (
     SegmentationExtras,
     first_problem,
 )
+from geoseg.bundles.program import program_asset, stated_program
 from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
 from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
@@ -151,6 +151,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
         [class_of(index, entry) for index, entry in enumerate(result.classes)],
         _background(path, result, extras),
     )
+    program, program_sha256 = stated_program(item.assets)
     try:
         return ModelSpec(
             name=properties.name,
@@ -186,6 +187,8 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             weights=weights,
             sha256=model_asset(path, item).sha256,
             external=stated_hashes(item.assets),
+            program=program,
+            program_sha256=program_sha256,
             input_name=port_name(given.name),
             output_name=port_name(result.name),
             licence=properties.licence,
@@ -311,23 +314,11 @@ def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int
                 "file:checksum": SHA256_MULTIHASH + spec.sha256,
                 "file:size": size,
             },
-            **_external_assets(spec),
+            **external_assets(spec),
+            **program_asset(spec),
         },
     }
     return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
-
-
-def _external_assets(spec: AnyModel) -> dict[str, JsonValue]:
-    """Return the assets with external data of the weights."""
-    return {
-        f"data-{number}": {
-            "href": f"./{name}",
-            "type": "application/octet-stream",
-            "roles": [EXTERNAL_ROLE],
-            "file:checksum": SHA256_MULTIHASH + sha256,
-        }
-        for number, (name, sha256) in enumerate(sorted(spec.external.items()), start=1)
-    }
 
 
 UNNAMED = "the only one"

@@ -6,13 +6,14 @@ The format: onnx.ai/onnx/repo-docs/ExternalData.html; the field numbers: onnx.pr
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from geoseg.bundles.mlm import EXTERNAL_ROLE, ModelAsset
+from pydantic import JsonValue
+
+from geoseg.bundles.mlm import EXTERNAL_ROLE, SHA256_MULTIHASH, ModelAsset
 from geoseg.bundles.protobuf import LENGTH, Field, WireError, fields, read_text
 from geoseg.bundles.pulled import is_plain, is_remote, weights_name
 from geoseg.errors import ModelError
@@ -48,8 +49,6 @@ def external_names(weights: Path) -> tuple[str, ...]:
         with weights.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(0)
-            if not size or not _mentions(file, b"location"):
-                return ()
             found = set(_locations(file, size, "model", 0))
     except OSError as error:
         raise ModelError(f"{weights}: cannot be read: {error.strerror}") from error
@@ -103,6 +102,24 @@ def stated_hashes(assets: Mapping[str, ModelAsset]) -> dict[str, str]:
     return {asset_name(asset): asset.sha256 for asset in assets.values() if EXTERNAL_ROLE in asset.roles}
 
 
+def external_assets(spec: AnyModel) -> dict[str, JsonValue]:
+    """Return the assets of a description for the external data of a model."""
+    return {
+        f"data-{number}": file_asset(name, sha256, role=EXTERNAL_ROLE)
+        for number, (name, sha256) in enumerate(sorted(spec.external.items()), start=1)
+    }
+
+
+def file_asset(name: str, sha256: str, *, role: str) -> dict[str, JsonValue]:
+    """Return an asset of a description for a file beside the ONNX file, by its relative path."""
+    return {
+        "href": f"./{name}",
+        "type": "application/octet-stream",
+        "roles": [role],
+        "file:checksum": SHA256_MULTIHASH + sha256,
+    }
+
+
 def asset_name(asset: ModelAsset) -> str:
     """Return the name of a file with external data, relative to the ONNX file.
 
@@ -130,12 +147,6 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _mentions(file: BinaryIO, text: bytes) -> bool:
-    """Return whether a file has some bytes: fast, so that usual networks are not parsed."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(text) >= 0
 
 
 def _locations(file: BinaryIO, end: int, kind: str, depth: int) -> Iterator[str]:

@@ -148,7 +148,7 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
 
     Args:
         folder: created if it does not exist.
-        spec: the model; `weights` is the ONNX file.
+        spec: the model; `weights` is the ONNX file, and `program` a file beside it or none.
         architecture: its name in the literature.
         card: text of `README.md`; empty: no card is written.
 
@@ -171,15 +171,28 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
     header = read_header(spec.weights)
     sha256 = sha256_of(spec.weights)
     weights = folder / spec.weights.name
-    data = {name: sha256_of(spec.weights.parent / name) for name in external_names(spec.weights)}
-    written = spec.model_copy(
-        update={"weights": weights, "sha256": sha256, "external": data, "source": "bundle"}
-    )
+    names = external_names(spec.weights)
+    data: dict[str, str] = {name: sha256_of(spec.weights.parent / name) for name in names}
+    beside = [*data]
+    update: dict[str, object] = {
+        "weights": weights,
+        "sha256": sha256,
+        "external": data,
+        "source": "bundle",
+    }
+    if isinstance(spec, ModelSpec) and spec.program:
+        program = spec.weights.parent / spec.program
+        if program.is_file():
+            beside.append(spec.program)
+            update["program_sha256"] = sha256_of(program)
+        else:
+            update["program"] = ""
+    written = spec.model_copy(update=update)
     size = spec.weights.stat().st_size
     texts = {folder / DESCRIPTION: _describe(written, header, architecture, size)}
     if card:
         texts[folder / CARD] = card
-    copies = {weights: spec.weights, **{folder / name: spec.weights.parent / name for name in data}}
+    copies = {weights: spec.weights, **{folder / name: spec.weights.parent / name for name in beside}}
     _write(folder, texts, copies)
     return written
 

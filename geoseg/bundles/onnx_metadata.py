@@ -25,7 +25,10 @@ from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 KEY = "geoseg"
 """Key of geoseg's metadata entry: a `ModelSpec` or `ClassifierSpec` as JSON without `OUTSIDE`."""
 
-OUTSIDE = {"weights", "sha256", "external", "source", "training_scenes", "evidence", "temperature"}
+OUTSIDE = {
+    *("weights", "sha256", "external", "program", "program_sha256", "source"),
+    *("training_scenes", "evidence", "temperature"),
+}
 """Fields that follow from the path and content of the file, that are measured after it is written, or that
 only the choice between installed bundles needs."""
 

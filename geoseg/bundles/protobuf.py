@@ -1,7 +1,9 @@
 """The wire format of protocol buffers: fields of a message in an open file.
 
 Source: protobuf.dev/programming-guides/encoding. Unused content is skipped, so the time for a message of
-gigabytes depends only on its small fields.
+gigabytes depends only on its small fields: of an ONNX file of 1.9 GB with its weights inside, inputs, outputs
+and operators are read in 0.06 s without further memory, where the package onnx takes 18 s and 3.7 GB
+(docs/decisions/0041-libraries-for-what-they-do.md).
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ result does not depend on threads or batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from types import ModuleType
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,13 +68,6 @@ class Mosaic:
         width = len(self.span) * tiles.stride + tiles.overlap
         self._sums = np.zeros((planes, tiles.size, width), np.float32)
 
-    @property
-    def window(self) -> Window:
-        """Return the window of the finished columns on the grid, all rows."""
-        start = self._wanted.start * self._tiles.stride
-        stop = min(self._wanted.stop * self._tiles.stride, self._tiles.grid.width)
-        return Window(row=0, col=start, height=self._tiles.grid.height, width=stop - start)
-
     def add(self, tile: Tile, scores: NDArray[np.float32]) -> None:
         """Add the scores (K, size, size) of one tile of the current tile row; `scores` is overwritten."""
         tiles = self._tiles
@@ -94,25 +88,33 @@ class Mosaic:
 
         The scores are a view that `advance` overwrites.
         """
-        tiles = self._tiles
-        top = row * tiles.stride - tiles.margin
-        last = row == tiles.rows - 1
-        final = Window(
-            row=max(0, top),
-            col=self.window.col,
-            height=(tiles.grid.height if last else top + tiles.stride) - max(0, top),
-            width=self.window.width,
-        )
-        left = self.span.start * tiles.stride - tiles.margin
-        origin = Window(row=top, col=left, height=tiles.size, width=self._sums.shape[2])
-        rows, cols = final.slices(origin)
-        return final, self._sums[:, rows, cols]
+        window, (rows, cols) = finished_window(self._tiles, row, self._wanted, self.span)
+        return window, self._sums[:, rows, cols]
 
     def advance(self) -> None:
         """Continue with the next tile row; keep the rows shared with it."""
         tiles = self._tiles
         self._sums[:, : tiles.overlap] = self._sums[:, tiles.stride :].copy()
         self._sums[:, tiles.overlap :] = 0
+
+
+def finished_window(
+    tiles: TileGrid, row: int, cols: range, span: range
+) -> tuple[Window, tuple[slice, slice]]:
+    """Return the window that a tile row finishes on the grid, and its place in the sums of the tile row.
+
+    Args:
+        tiles: how the grid is cut.
+        row: the tile row.
+        cols: tile columns of the result.
+        span: tile columns of the sums.
+    """
+    top, left = (at * tiles.stride - tiles.margin for at in (row, span.start))
+    bottom = tiles.grid.height if row == tiles.rows - 1 else top + tiles.stride
+    start, stop = cols.start * tiles.stride, min(cols.stop * tiles.stride, tiles.grid.width)
+    window = Window(row=max(0, top), col=start, height=bottom - max(0, top), width=stop - start)
+    width = len(span) * tiles.stride + tiles.overlap
+    return window, window.slices(Window(row=top, col=left, height=tiles.size, width=width))
 
 
 class Decide(Protocol):
@@ -170,34 +172,34 @@ def decide(
     # A few rows at a time: the temporary arrays of a whole strip would be its greatest cost in memory.
     for row in range(0, len(valid), DECIDE_ROWS):
         part = slice(row, row + DECIDE_ROWS)
-        classes[part], quanta[part] = _decide(scores[:, part], values, threshold)
+        classes[part], quanta[part] = decide_rows(scores[:, part], values, threshold)
     classes[~valid] = NODATA_CLASS
     quanta[~valid] = 0
     return classes, quanta
 
 
-def _decide(
-    scores: NDArray[np.float32], values: tuple[int, ...], threshold: float
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return classes and 255ths of some rows, observed or not."""
+def decide_rows(
+    scores: Any, values: tuple[int, ...], threshold: float, arrays: ModuleType = np
+) -> tuple[Any, Any]:
+    """Return class values and scores in 255ths of some rows, observed or not, (H, W) uint8 both.
+
+    For the arguments see `decide`; `scores` is an array of the library `arrays`, numpy or torch.
+    """
+    best = scores[0]
+    classes = arrays.full_like(best, values[0], dtype=arrays.uint8)
     if len(scores) == 1:
-        wins = scores[0] > np.float32(threshold)
-        quanta = _quantise(scores[0])
-        return (
-            np.where(wins, np.uint8(values[1]), np.uint8(values[0])),
-            np.where(wins, quanta, 255 - quanta),
-        )
-    classes = np.full(scores.shape[1:], values[0], np.uint8)
-    best = scores[0].copy()
+        wins = best > np.float32(threshold)
+        classes[wins] = values[1]
+        quanta = _quantise(best, arrays)
+        return classes, arrays.where(wins, quanta, 255 - quanta)
     for value, plane in zip(values[1:], scores[1:], strict=True):
-        wins = plane > best
-        classes[wins] = value
-        np.maximum(best, plane, out=best)
-    return classes, _quantise(best)
+        classes[plane > best] = value
+        best = arrays.maximum(best, plane)
+    return classes, _quantise(best, arrays)
 
 
-def _quantise(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _quantise(scores: Any, arrays: ModuleType) -> Any:
     """Return scores in 0..1 as rounded 255ths; rounding errors outside are clipped."""
-    scaled = scores * np.float32(255)
-    scaled += np.float32(0.5)
-    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
+    scaled = scores * 255
+    scaled += 0.5
+    return arrays.asarray(arrays.clip(scaled, 0, 255, out=scaled), dtype=arrays.uint8)

@@ -97,9 +97,7 @@ class Normaliser:
         out: NDArray[np.float32],
     ) -> None:
         """Normalise one band into `out`."""
-        model_scale, clip = self._spec.scale, self._spec.clip
-        factor = scale * model_scale / band.std
-        shift = (offset * model_scale - band.mean) / band.std
+        factor, shift = affine(self._spec, band, scale, offset)
         if np.result_type(stored.dtype, np.float32) == np.float32:
             np.multiply(stored, np.float32(factor), out=out, casting="unsafe")
             if shift:
@@ -107,9 +105,20 @@ class Normaliser:
         else:
             # 32-bit integers and float64 have digits that float32 would lose before the mean is subtracted.
             out[...] = stored.astype(np.float64) * factor + shift
+        model_scale, clip = self._spec.scale, self._spec.clip
         if clip is not None and not _within(stored.dtype, scale * model_scale, offset * model_scale, clip):
-            low, high = ((limit - band.mean) / band.std for limit in clip)
+            low, high = normalised_limits(band, clip)
             np.clip(out, np.float32(low), np.float32(high), out=out)
+
+
+def affine(spec: InputSpec, band: ModelBand, scale: float, offset: float) -> tuple[float, float]:
+    """Return factor and shift from stored values (scale, offset) of a band to the input of a network."""
+    return scale * spec.scale / band.std, (offset * spec.scale - band.mean) / band.std
+
+
+def normalised_limits(band: ModelBand, clip: tuple[float, float]) -> tuple[float, float]:
+    """Return limits in model units as values of the input of a network."""
+    return (clip[0] - band.mean) / band.std, (clip[1] - band.mean) / band.std
 
 
 def _within(dtype: np.dtype[np.generic], factor: float, shift: float, clip: tuple[float, float]) -> bool:

@@ -27,8 +27,8 @@ LOG = logging.getLogger(__name__)
 ON_CPU = ("openvino", "onnxruntime")
 """Runtimes that `auto` considers on the CPU; torch is slower there and takes seconds to import."""
 
-ON_CUDA = ("tensorrt", "torch", "onnxruntime")
-"""Runtimes that `auto` tries on CUDA devices, in this order."""
+ON_CUDA = ("tensorrt", "onnxruntime")
+"""Runtimes that `auto` tries on CUDA devices, in this order; torch runs programs that the user must trust."""
 
 
 def available() -> list[RuntimeStatus]:
@@ -90,7 +90,7 @@ def open_session(
     may_have_cuda = cuda.any_gpu() or (
         runtime in {"auto", "onnxruntime"} and onnxruntime.has_provider(onnxruntime.CUDA)
     )
-    if (runtime == "auto" or runtime in ON_CUDA) and may_have_cuda:
+    if runtime != "openvino" and may_have_cuda:
         try:
             return _on_cuda(replace(request, device="cuda"), runtime, precision)
         except RuntimeMissingError as error:

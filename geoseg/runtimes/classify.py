@@ -211,7 +211,8 @@ class ClassifierSession:
                 "states scores "
                 "in 0..1 (activation none); for logits, set sigmoid"
             )
-        return activate(self._spec.activation, raw)
+        scores: NDArray[np.float32] = activate(self._spec.activation, raw)
+        return scores
 
 
 def _filled(batch: Mapping[str, NDArray[np.float32]], missing: int) -> Mapping[str, NDArray[np.float32]]:

@@ -46,6 +46,26 @@ class DeviceMemoryError(RuntimeMissingError):
     """The device has too little memory."""
 
 
+MEMORY = (
+    *("out of memory", "ALLOC_FAILED", "Failed to allocate", "not enough memory"),
+    "unable to find an engine",
+)
+"""Parts of messages about too little memory, which libraries on CUDA raise as errors of any type."""
+
+
+def memory_error(error: Exception, device: str, what: str) -> DeviceMemoryError | None:
+    """Return the error for an exception of a runtime that means too little memory; None: it means another.
+
+    Args:
+        error: raised by the runtime.
+        device: its name.
+        what: what could not be done, after "to".
+    """
+    if type(error).__name__ != "OutOfMemoryError" and not any(words in str(error) for words in MEMORY):
+        return None
+    return DeviceMemoryError(f"{device}: too little memory to {what}; use --batch-size 1 or a smaller --tile")
+
+
 @cache
 def driver() -> Any:
     """Load and initialise the driver.

@@ -12,16 +12,17 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg import __version__
 from geoseg.errors import OutputError
-from geoseg.runtimes.lock import locked
 
 Loaded = TypeVar("Loaded")
 
@@ -204,12 +205,23 @@ class EngineStore:
             temporary.unlink(missing_ok=True)
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
-    def _lock(self, key: EngineKey, report: Callable[[str], None]) -> locked:
+    @contextmanager
+    def _lock(self, key: EngineKey, report: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lock of an engine between processes while a block runs; its empty file stays."""
+        path = self.folder / f"{key.stem}.lock"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                report(f"waiting for another process that builds {key.stem}")
+                lock.acquire()
         except OSError as error:
             raise OutputError(
-                f"{self.folder}: cannot be created: {error.strerror}; set another folder in {CACHE}"
+                f"{path}: cannot be locked: {error.strerror}; set another folder in {CACHE}"
             ) from error
-        path = self.folder / f"{key.stem}.lock"
-        return locked(path, lambda: report(f"waiting for another process that builds {key.stem}"))
+        try:
+            yield
+        finally:
+            lock.release()

@@ -57,7 +57,7 @@ class NetworkSession:
         self._tile = tile
         # Graphs that copy while they compute accept several batches per call.
         self._parts = int(getattr(graph, "parts", 1))
-        self._batch = max(batch or 0, graph.batch * self._parts)
+        self.batch = max(batch or 0, graph.batch * self._parts)
         shape = graph.ports.output.shape
         raw_planes = shape[1] if shape is not None else None
         if raw_planes is None:
@@ -68,6 +68,9 @@ class NetworkSession:
         self._order = list(spec.planes) if raw_planes == len(spec.planes) else []
         self._description = graph.description
         self._others: list[Graph] = []
+
+    batch: int
+    """Tiles that a call should hold."""
 
     @property
     def description(self) -> str:
@@ -95,11 +98,6 @@ class NetworkSession:
     def plane_order(self) -> list[int]:
         """Plane of the raw output of each class; empty: planes are in the order of the classes."""
         return self._order
-
-    @property
-    def batch(self) -> int:
-        """Tiles that a call should hold."""
-        return self._batch
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1.
@@ -171,7 +169,9 @@ class NetworkSession:
 
     def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         raw = self._run(graph, batch)
-        scores = activate(self._activation, raw[:, self._order] if self._order else raw, self._temperature)
+        scores: NDArray[np.float32] = activate(
+            self._activation, raw[:, self._order] if self._order else raw, self._temperature
+        )
         if np.isnan(scores.min()):
             raise self.nan_error(graph.description)
         return scores

@@ -42,7 +42,7 @@ def onnx_package(what: str) -> ModuleType:
         import onnx.shape_inference  # noqa: PLC0415
     except ImportError as error:
         raise RuntimeMissingError(
-            f"{what}: the conversion needs the package onnx: pip install onnx, or use --runtime torch"
+            f"{what}: the conversion needs the package onnx: pip install onnx, or use --precision fp32"
         ) from error
     module: ModuleType = onnx
     return module

@@ -2,7 +2,8 @@
 
 On CUDA devices, its CUDA provider runs fp32. For fp16, half precision is written into the graph; the TensorRT
 provider runs it where it starts, else the CUDA provider. The description of the session names the provider.
-The CPU never replaces a device that was asked for.
+The CPU never replaces a device that was asked for. Tensors of torch are read and written on their device, by
+IO binding.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import contextlib
 import io
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.errors import OutputError, RuntimeMissingError
 from geoseg.files.doors import loading
@@ -26,6 +30,7 @@ from geoseg.runtimes.graph import (
     check_ports,
 )
 from geoseg.spec import ClassifierSpec
+from geoseg.spec.layouts import from_graph, to_graph
 
 NAME = "onnxruntime"
 CUDA = "CUDAExecutionProvider"
@@ -74,7 +79,101 @@ def has_provider(provider: str) -> bool:
     return provider in onnxruntime.get_available_providers()
 
 
-def load(request: LoadRequest) -> HostGraph:
+class OnnxGraph(HostGraph):
+    """A network in ONNX Runtime, which also reads and writes tensors on its device."""
+
+    def __init__(
+        self,
+        session: Any,
+        weights: Path,
+        ports: Ports,
+        batch: int,
+        *,
+        device: str,
+        threads: int,
+        precision: Precision,
+    ) -> None:
+        """Wrap a session.
+
+        Args:
+            session: of ONNX Runtime.
+            weights: the file, for messages.
+            ports: of the network.
+            batch: tiles or footprints that each call must hold.
+            device: as in `LoadRequest`.
+            threads: threads on the CPU.
+            precision: of the session.
+        """
+        import onnxruntime  # noqa: PLC0415 - slow to import
+
+        on_cpu, first = device == "cpu", session.get_providers()[0]
+        where = f"{device}, {threads} threads" if on_cpu else f"{device} by {first}"
+        text = f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
+        super().__init__(self._run_on_host, ports, batch, text)
+        self.device = device if on_cpu else f"cuda:{cuda.gpu_of(device).index}"
+        self._session = session
+        self._weights = weights
+        # The TensorRT provider builds an engine for each shape.
+        fixed = batch if first == TENSORRT else ports.batch
+        self.batches = range(fixed, fixed + 1) if fixed else range(1, 1025)
+        self._planes: int | None = None
+
+    device: str
+    batches: range
+    """Numbers of tiles that a call of `on_device` may hold."""
+
+    def on_device(self, batch: Any) -> Any:
+        """Run a torch tensor (N, C, tile, tile) on the device; the output is float32 on the same device.
+
+        Raises:
+            ModelError: ONNX Runtime cannot run the network.
+            DeviceMemoryError: the device has too little memory.
+        """
+        import torch  # noqa: PLC0415 - only callers with torch tensors need it
+
+        given, output = self.ports.input, self.ports.output
+        count, channels, side, _ = batch.shape
+        if self._planes is None:
+            self._planes = self._count_planes(channels, side)
+        tiles = batch.permute(to_graph(given.order)).to(getattr(torch, given.dtype)).contiguous()
+        sizes = output.sizes(count, self._planes, side)
+        scores = torch.empty(sizes, dtype=getattr(torch, output.dtype), device=tiles.device)
+        binding = self._session.io_binding()
+        place = tiles.device.type, tiles.device.index or 0
+        for bind, port, tensor in (
+            (binding.bind_input, given, tiles),
+            (binding.bind_output, output, scores),
+        ):
+            bind(port.name, *place, np.dtype(port.dtype), tuple(tensor.shape), tensor.data_ptr())
+        if tiles.is_cuda:
+            # ONNX Runtime computes on its own stream, and returns when it is done.
+            torch.cuda.current_stream(tiles.device).synchronize()
+        with loading(self._weights, FAILURE):
+            try:
+                self._session.run_with_iobinding(binding)
+            except Exception as error:
+                what = f"run the network on {tuple(batch.shape)}"
+                if (full := cuda.memory_error(error, self.device, what)) is not None:
+                    raise full from error
+                raise
+        return scores.permute(from_graph(output.order)).float().contiguous()
+
+    def close(self) -> None:
+        """Release the network and its threads."""
+        super().close()
+        self._session = None
+
+    def _count_planes(self, channels: int, side: int) -> int:
+        """Return the number of output planes, which the graph states or a run shows."""
+        stated = self.ports.output.shape[1] if self.ports.output.shape else None
+        return stated or self(np.zeros((self.batch, channels, side, side), np.float32)).shape[1]
+
+    def _run_on_host(self, feed: dict[str, NDArray[np.generic]]) -> Any:
+        with loading(self._weights, FAILURE):
+            return self._session.run([self.ports.output.name], feed)[0]
+
+
+def load(request: LoadRequest) -> OnnxGraph:
     """Load a network.
 
     Raises:
@@ -87,12 +186,20 @@ def load(request: LoadRequest) -> HostGraph:
     session = _start(spec.weights, device, request.threads, providers, content)
     ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), request.tile)
     size = ports.batch or (1 if device == "cpu" else request.batch or CUDA_BATCH)
-    return _graph(session, spec.weights, ports, size, device, request.threads, request.precision)
+    return OnnxGraph(
+        session,
+        spec.weights,
+        ports,
+        size,
+        device=device,
+        threads=request.threads,
+        precision=request.precision,
+    )
 
 
 def load_classifier(
     spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
-) -> HostGraph:
+) -> OnnxGraph:
     """Load a scene classifier, in fp32.
 
     Raises:
@@ -105,7 +212,7 @@ def load_classifier(
     session = _start(spec.weights, device, threads, providers)
     ports = check_classifier_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
     size = ports.batch or (1 if device == "cpu" else batch)
-    return _graph(session, spec.weights, ports, size, device, threads, precision)
+    return OnnxGraph(session, spec.weights, ports, size, device=device, threads=threads, precision=precision)
 
 
 def _start(
@@ -139,32 +246,10 @@ def _start(
     return session
 
 
-def _graph(
-    session: Any,
-    weights: Path,
-    ports: Ports,
-    batch: int,
-    device: str,
-    threads: int,
-    precision: Precision,
-) -> HostGraph:
-    import onnxruntime  # noqa: PLC0415 - slow to import
-
-    on_device = f"{device} by {session.get_providers()[0]}"
-    where = f"{device}, {threads} threads" if device == "cpu" else on_device
-    text = f"onnxruntime {onnxruntime.__version__}, {where}, {precision}"
-
-    def run(feed: dict[str, Any]) -> Any:
-        with loading(weights, FAILURE):
-            return session.run([ports.output.name], feed)[0]
-
-    return HostGraph(run, ports, batch, text)
-
-
 def _no_precision(precision: Precision) -> RuntimeMissingError:
     return RuntimeMissingError(
-        f"onnxruntime runs a network in the precision of its file; for {precision} use --runtime openvino, "
-        "torch or tensorrt, or export the network in that precision"
+        f"onnxruntime runs a network in the precision of its file; for {precision} use --runtime openvino "
+        "or tensorrt, or export the network in that precision"
     )
 
 

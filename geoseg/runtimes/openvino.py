@@ -45,7 +45,7 @@ def status() -> RuntimeStatus:
         devices=("cpu",),
         precisions=tuple(precisions),
         why_no_cuda="openvino runs on processors only",
-        cuda_remedy="pip install 'geoseg[torch]'",
+        cuda_remedy="pip uninstall -y onnxruntime; pip install onnxruntime-gpu",
     )
 
 
@@ -100,7 +100,7 @@ def _reading(weights: Path, device: str, precision: Precision) -> Iterator[Any]:
 
     if device != "cpu":
         raise RuntimeMissingError(
-            f"geoseg uses openvino on the CPU only; use --runtime torch or onnxruntime for {device}"
+            f"geoseg uses openvino on the CPU only; use --runtime onnxruntime or tensorrt for {device}"
         )
     if precision not in status().precisions:
         raise RuntimeMissingError(

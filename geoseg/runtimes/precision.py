@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
-    {"tensorrt": ("fp16", "bf16"), "torch": ("fp16", "bf16"), "onnxruntime": ()}
+    {"tensorrt": ("fp16", "bf16"), "torch": ("fp16", "bf16"), "onnxruntime": ("fp16",)}
 )
 """Precisions that `auto` tries on CUDA devices before fp32. fp16 comes first: its eleven bits change maps
 less; the agreement check finds overflows."""

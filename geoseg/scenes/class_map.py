@@ -81,34 +81,27 @@ def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, as
         UsageError: `--mask` is not valid, or bands are named.
     """
     with opening(", ".join(request.paths)):
-        return _open_class_map(request, products, asked=asked)
-
-
-def _open_class_map(
-    request: SceneSpec, products: Mapping[str, LegendSpec], *, asked: bool
-) -> ClassMap | None:
-    """Open a class map; libraries may raise exceptions of their own."""
-    with held():
-        product = find_product(request.paths, quality_layers())
-    most = MOST_FILES if all(is_local(asset.path) for asset in product.assets) else MOST_REMOTE
-    maps: list[ClassMap] = []
-    if product.sensor is None and len(product.assets) <= most and not request.bands:
-        maps = _maps_in(product, products, asked)
-    if not maps:
-        if asked and request.bands:
-            raise UsageError(
-                "--band is for scenes; --method classes compares rasters of one band: extract it with "
-                "gdal_translate -b"
-            )
-        if asked:
-            raise SceneError(
-                f"{product.name} is not a raster of one band of integers, which --method classes requires"
-            )
-        return None
-    class_map = maps[0] if len(maps) == 1 else _mosaic(maps, product)
-    masks = (open_mask(request.mask),) if request.mask else ()
-    quality = Quality(layers=masks, dilate=request.mask_dilate)
-    return replace(class_map, scene=class_map.scene.with_quality(quality))
+        with held():
+            product = find_product(request.paths, quality_layers())
+        most = MOST_FILES if all(is_local(asset.path) for asset in product.assets) else MOST_REMOTE
+        maps: list[ClassMap] = []
+        if product.sensor is None and len(product.assets) <= most and not request.bands:
+            maps = _maps_in(product, products, asked)
+        if not maps:
+            if asked and request.bands:
+                raise UsageError(
+                    "--band is for scenes; --method classes compares rasters of one band: extract it with "
+                    "gdal_translate -b"
+                )
+            if asked:
+                raise SceneError(
+                    f"{product.name} is not a raster of one band of integers, which --method classes requires"
+                )
+            return None
+        class_map = maps[0] if len(maps) == 1 else _mosaic(maps, product)
+        masks = (open_mask(request.mask),) if request.mask else ()
+        quality = Quality(layers=masks, dilate=request.mask_dilate)
+        return replace(class_map, scene=class_map.scene.with_quality(quality))
 
 
 def _maps_in(product: Product, products: Mapping[str, LegendSpec], asked: bool) -> list[ClassMap]:

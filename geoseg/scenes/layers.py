@@ -47,35 +47,30 @@ def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: 
         BandError: the raster has no such band.
     """
     with opening(path):
-        return _open_raster_layer(path, name, categorical=categorical, index=index)
-
-
-def _open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: int) -> Scene:
-    """Open one band of a raster; libraries may raise exceptions of their own."""
-    raster = Raster(gdal_path(str(path)))
-    if not 1 <= index <= raster.count:
-        count = raster.count
-        raster.close()
-        raise BandError(f"{path} has {count} band(s), no band {index}; give an index from 1 to {count}")
-    nodata, messages = raster.nodata[index - 1], list[Message]()
-    if nodata is None and raster.dtypes[index - 1].kind == "f":
-        values = raster.sample(index)
-        nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
-        if nodata is not None:
-            text = f"{base_name(raster.path)}: {nodata:g} without a nodata tag is treated as nodata"
-            messages.append(Message(logger=__name__, text=text))
-    band = Band(
-        name=name,
-        raster=raster,
-        index=index,
-        scale=raster.scales[index - 1],
-        offset=raster.offsets[index - 1],
-        nodata=nodata_as_stored(nodata, raster.dtypes[index - 1]),
-        resampling="nearest" if categorical else "bilinear",
-        origin="layer",
-        scaling="file tags",
-    )
-    return Scene(SceneMetadata(name=name, messages=tuple(messages), centres={}), (band,))
+        raster = Raster(gdal_path(str(path)))
+        if not 1 <= index <= raster.count:
+            count = raster.count
+            raster.close()
+            raise BandError(f"{path} has {count} band(s), no band {index}; give an index from 1 to {count}")
+        nodata, messages = raster.nodata[index - 1], list[Message]()
+        if nodata is None and raster.dtypes[index - 1].kind == "f":
+            values = raster.sample(index)
+            nodata = next((value for value in SENTINELS if bool((values == value).any())), None)
+            if nodata is not None:
+                text = f"{base_name(raster.path)}: {nodata:g} without a nodata tag is treated as nodata"
+                messages.append(Message(logger=__name__, text=text))
+        band = Band(
+            name=name,
+            raster=raster,
+            index=index,
+            scale=raster.scales[index - 1],
+            offset=raster.offsets[index - 1],
+            nodata=nodata_as_stored(nodata, raster.dtypes[index - 1]),
+            resampling="nearest" if categorical else "bilinear",
+            origin="layer",
+            scaling="file tags",
+        )
+        return Scene(SceneMetadata(name=name, messages=tuple(messages), centres={}), (band,))
 
 
 def with_nodata(layer: Scene, value: float | None) -> Scene:

@@ -55,13 +55,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         SceneError: the files cannot be one scene.
         UsageError: `--sensor` or a `--band` is not valid.
     """
-    with opening(", ".join(request.paths)):
-        return _open_scene(request, sensors)
-
-
-def _open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
-    """Open a scene; libraries may raise exceptions of their own."""
-    with held() as messages, ExitStack() as stack:
+    with opening(", ".join(request.paths)), held() as messages, ExitStack() as stack:
         kinds = quality_layers()
         settled = _settled_bands(request)
         named_paths = {path for path, _ in settled.values()}

@@ -85,31 +85,28 @@ def read_polygons(
     excluded = excluded or {}
     opened_vector(path)
     with opening(path, _REMEDY), reading_vector(path):
-        return _read_polygons(path, excluded)
-
-
-def _read_polygons(path: Path | str, excluded: Excluded) -> tuple[NDArray[np.object_], CRS | None]:
-    """Read polygons; libraries may raise exceptions of their own."""
-    meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
-    features = shapely.from_wkb(wkb if wkb is not None else [])
-    included = np.ones(len(features), np.bool_)
-    for column, column_values in zip(meta["fields"], values, strict=True):
-        included &= ~_among(column_values, excluded[str(column)])
-    shapes = shapely.get_parts(features[included])
-    shapes = shapely.get_parts(shapely.make_valid(shapes))
-    shapes = shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)]
-    if not len(shapes):
-        why = (
-            ""
-            if included.all()
-            else f" besides {int((~included).sum())} that are left out by {', '.join(excluded)}"
-        )
-        raise SceneError(f"{path} holds no polygons{why}; give a layer of polygons")
-    crs = meta["crs"]
-    try:
-        return shapes, CRS.from_user_input(crs) if crs else None
-    except CRSError as error:
-        raise SceneError(f"{path}: its CRS {crs!r} is not known: {error}; assign one with ogr2ogr") from error
+        meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
+        features = shapely.from_wkb(wkb if wkb is not None else [])
+        included = np.ones(len(features), np.bool_)
+        for column, column_values in zip(meta["fields"], values, strict=True):
+            included &= ~_among(column_values, excluded[str(column)])
+        shapes = shapely.get_parts(features[included])
+        shapes = shapely.get_parts(shapely.make_valid(shapes))
+        shapes = shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)]
+        if not len(shapes):
+            why = (
+                ""
+                if included.all()
+                else f" besides {int((~included).sum())} that are left out by {', '.join(excluded)}"
+            )
+            raise SceneError(f"{path} holds no polygons{why}; give a layer of polygons")
+        crs = meta["crs"]
+        try:
+            return shapes, CRS.from_user_input(crs) if crs else None
+        except CRSError as error:
+            raise SceneError(
+                f"{path}: its CRS {crs!r} is not known: {error}; assign one with ogr2ogr"
+            ) from error
 
 
 def _among(values: NDArray[Any], wanted: Sequence[str | int]) -> NDArray[np.bool_]:

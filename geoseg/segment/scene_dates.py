@@ -56,7 +56,8 @@ def open_scenes(
     for prefix, scene in zip(prefixes, in_order(scenes), strict=True):
         # The clouds of a scene are reported where the map is.
         report_masked(clip(scene, spec.run) if not made else scene)
-        selected = for_model(scene, model).select(bands_of(model, prefix))
+        bands = [plain_name(band.name) for band in model.bands if date_of(band.name) == prefix]
+        selected = for_model(scene, model).select(bands)
         made.append(selected if made else clip(selected, spec.run))
         replay(made[-1].messages, of=scene.name if len(prefixes) > 1 else "")
     return made
@@ -71,11 +72,6 @@ def in_order(scenes: Sequence[Scene]) -> list[Scene]:
     ordered = [scene for _, scene in sorted(zip(known, scenes, strict=True), key=lambda pair: pair[0])]
     note(LOG, f"dates in the order of their acquisition: {', '.join(scene.name for scene in ordered)}")
     return ordered
-
-
-def bands_of(model: ModelSpec, prefix: str) -> tuple[str, ...]:
-    """Return the bands of one date, without its prefix."""
-    return tuple(plain_name(band.name) for band in model.bands if date_of(band.name) == prefix)
 
 
 def stacked(model: ModelSpec, scenes: Sequence[Scene]) -> Source:

@@ -65,24 +65,19 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
         SceneReadError: it is nested too deep, or has too many values or too long integers.
     """
     with parsing(name):
-        return _parse_document(name, text, kind, changes)
-
-
-def _parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str, object]) -> AnySpec:
-    """Validate a YAML document; yaml may raise exceptions of its own."""
-    node, table = parse_yaml(text, name)
-    if not isinstance(table, dict):
-        raise UsageError(f"{name}: not a mapping of keys to values")
-    for dotted, value in changes.items():
-        *outer, last = dotted.split(".")
-        inner = table
-        for part in outer:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    try:
-        return kind.model_validate(table)
-    except ValidationError as error:
-        raise UsageError(_explain(name, node, kind, error.errors(include_url=False)[0])) from error
+        node, table = parse_yaml(text, name)
+        if not isinstance(table, dict):
+            raise UsageError(f"{name}: not a mapping of keys to values")
+        for dotted, value in changes.items():
+            *outer, last = dotted.split(".")
+            inner = table
+            for part in outer:
+                inner = inner.setdefault(part, {})
+            inner[last] = value
+        try:
+            return kind.model_validate(table)
+        except ValidationError as error:
+            raise UsageError(_explain(name, node, kind, error.errors(include_url=False)[0])) from error
 
 
 def _explain(name: str, node: yaml.Node | None, kind: type[BaseModel], first: ErrorDetails) -> str:

@@ -192,6 +192,10 @@ class ModelSpec(InputSpec):
     """SHA-256 of the weights, hexadecimal; empty: computed on load, not checked."""
     external: dict[str, str] = {}
     """SHA-256 of each file with external data, by its path relative to the weights."""
+    program: str = ""
+    """torch.export program of the network, by its path relative to the weights; empty: there is none."""
+    program_sha256: str = ""
+    """SHA-256 of the program, hexadecimal; a program without one is not run."""
     input_name: str = ""
     """Name of the graph input; empty: the only one."""
     output_name: str = ""

@@ -75,6 +75,13 @@ class ExportRequest(Spec):
             panel=OUTPUT,
         ),
     ] = "onnx"
+    program: Annotated[
+        bool,
+        Option(
+            "For onnx and onnx-fp16: also write a torch.export program, which --runtime torch runs.",
+            panel=OUTPUT,
+        ),
+    ] = False
     checkpoint: Annotated[
         Path | None, Option("Checkpoint to export, in place of the best one.", metavar="FILE", panel=INPUT)
     ] = None

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from geoseg.atmosphere.cloud_warnings import cloud_warning, low_sun_warning
+from geoseg.atmosphere.cloud_warnings import cloud_warning, warn_of_low_sun
 from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import RunRecord
 from geoseg.scenes import open_scene
@@ -73,7 +73,7 @@ WINTER, NOON = datetime(2016, 11, 30, 11, tzinfo=UTC), datetime(2016, 6, 21, 11,
         (NOON.replace(hour=20), False),  # the hour of processing
     ],
 )
-def test_a_low_sun_is_told(moment: datetime, low: bool, tmp_path: Path) -> None:
+def test_a_low_sun_is_told(moment: datetime, low: bool, tmp_path: Path, messages: Messages) -> None:
     path = tmp_path / "scene.tif"
     profile = {"driver": "GTiff", "count": 1, "height": 8, "width": 8, "dtype": "uint16"}
     place = Affine(10, 0, 450_000, 0, -10, 5_411_000)
@@ -81,6 +81,6 @@ def test_a_low_sun_is_told(moment: datetime, low: bool, tmp_path: Path) -> None:
         file.write(np.ones((1, 8, 8), np.uint16))
     with open_scene(SceneSpec(paths=(str(path),), bands={"blue": str(path)}), sensors()) as opened:
         opened.time = moment
-        said = low_sun_warning(opened)
-    assert (said is not None) == low
-    assert said is None or re.search("the sun elevation was 1[79] degrees", said)
+        warn_of_low_sun(opened)
+    assert messages.codes == ["low-sun"] * low
+    assert all(re.search("the sun elevation was 1[79] degrees", text) for text in messages.warnings)

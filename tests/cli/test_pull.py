@@ -75,6 +75,21 @@ def test_another_hash_is_refused(server: str, cache: Path, tmp_path: Path, geose
     assert not list(cache.rglob("*.*"))
 
 
+def test_a_program_is_not_downloaded(server: str, cache: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+    """It is code of its author, and no network that runtimes but torch could run."""
+    sha = hashlib.sha256(WEIGHTS).hexdigest()
+    kind = {"mlm:artifact_type": "torch.export.save"}
+    address = server.replace("large.onnx", "new.onnx")
+    only = _bundle(tmp_path / "only", address, f"1220{sha}", **kind)
+    assert "no asset has the role mlm:model" in geoseg("models", "pull", only, code=4)[1]
+    both = _bundle(tmp_path / "both", server, f"1220{sha}")
+    item = json.loads((both / "model.json").read_text())
+    item["assets"] = {"a": {"href": address, "roles": ["mlm:model"], **kind}, **item["assets"]}
+    (both / "model.json").write_text(json.dumps(item))
+    geoseg("models", "pull", both)
+    assert sorted(path.name for path in (cache / "large").iterdir()) == ["large.onnx", "model.json"]
+
+
 @pytest.mark.parametrize("checksum", [None, "d41d8cd98f00b204e9800998ecf8427e", "1220abc"])
 def test_no_hash_no_fetch(
     checksum: str | None, server: str, cache: Path, tmp_path: Path, geoseg: Geoseg

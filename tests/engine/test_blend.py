@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geoseg.engine.blend import Blend, Mosaic, decide, profile
+from geoseg.engine.blend import Blend, Mosaic, decide, decide_rows, profile
 from geoseg.grid import Grid, Tile, TileGrid
 from geoseg.pixels import NODATA_CLASS
 
@@ -114,3 +114,20 @@ def test_decide_agrees_with_argmax(seed: int, planes: int) -> None:
     classes, quanta = decide(scores, valid, values=tuple(range(planes)))
     assert np.array_equal(classes, scores.argmax(0))
     assert np.abs(quanta / 255 - scores.max(0)).max() <= 0.5 / 255 + 1e-6
+
+
+@settings(deadline=None)  # the first example imports torch
+@given(st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_arrays_of_torch_are_decided_alike(planes: int, seed: int) -> None:
+    """Ties included: scores of few values."""
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    random = np.random.default_rng(seed)
+    scores = (random.integers(0, 5, (planes, 6, 9)) / np.float32(4)).astype(np.float32)
+    values = (3, 7, 9, 11)[: max(planes, 2)]
+    tensor = torch.from_numpy(scores.copy())
+    found = decide_rows(tensor, values, 0.5, torch)
+    for ours, theirs in zip(decide_rows(scores, values, 0.5), found, strict=True):
+        assert ours.dtype == np.uint8
+        assert theirs.dtype == torch.uint8
+        np.testing.assert_array_equal(ours, theirs.numpy())
+    np.testing.assert_array_equal(tensor.numpy(), scores)

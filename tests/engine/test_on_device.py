@@ -42,7 +42,7 @@ def _run(folder: Path, name: str, **options: Any) -> RunSpec:
         output=folder / f"{name}.gpkg",
         raster=folder / f"{name}.tif",
         tile=128,
-        runtime="torch",
+        runtime="onnxruntime",
         device="cpu",
         precision="fp32",
         batch_size=2,
@@ -124,7 +124,7 @@ def test_the_map_and_its_polygons_are_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A network in torch on the CPU, which is then taken for a GPU."""
+    """A network on the CPU, which is then taken for a GPU."""
     records = [make(tmp_path, _run(tmp_path, "host", tta=tta))]
     open_on_host = open_in_precision
 
@@ -152,7 +152,7 @@ def test_the_map_and_its_polygons_are_the_same(
 
 
 def _recipe(folder: Path, run: RunSpec, stack: ExitStack) -> Recipe:
-    """A network in torch on the CPU, which is taken for a GPU."""
+    """A network on the CPU, which is taken for a GPU."""
     model = find_model("water-optical")
     whole = stack.enter_context(open_scene(_optical(folder)[1], sensors()))
     scene = whole.select(tuple(band.name for band in model.bands))

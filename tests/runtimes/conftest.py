@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from geoseg.bundles.program import TRUST
 from geoseg.spec import Activation, ClassSpec, ModelBand, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, from_graph, to_graph
 from tests.runtimes.gpu_stand_in import driver_library, stand_in_gpu, use_tensorrt  # noqa: F401 - fixtures
@@ -106,6 +107,12 @@ def make_network(tmp_path: Path) -> MakeNetwork:
         )
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def programs_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the runtime `torch` run the programs that tests write."""
+    monkeypatch.setenv(TRUST, "1")
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import OutputError
-from geoseg.runtimes import lock
 from geoseg.runtimes.engines import EngineKey, EngineStore, engine_folder
-from geoseg.runtimes.lock import locked
 
 KEY = EngineKey(
     model="water-optical",
@@ -196,28 +194,10 @@ def test_the_folder_follows_the_usual_rule(tmp_path: Path, monkeypatch: pytest.M
     assert engine_folder() == tmp_path / "own"
 
 
-def test_a_lock_waits_for_its_holder(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    code = (
-        "import sys, time; from pathlib import Path; from geoseg.runtimes.lock import locked\n"
-        "with locked(Path(sys.argv[1]), lambda: None):\n"
-        "    Path(sys.argv[1] + '.held').touch(); time.sleep(1)\n"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", code, str(path)])
-    _wait_for(path.with_name("lock.held"))
-    waited: list[str] = []
-    with locked(path, lambda: waited.append("once")):
-        assert holder.wait(timeout=30) == 0
-    assert waited == ["once"]
-
-
 def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(file: int) -> bool:
+    def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock, "_try", refuse)
-    with (
-        pytest.raises(OutputError, match="cannot be locked: No locks available"),
-        locked(tmp_path / "lock", lambda: None),
-    ):
-        pass
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match=r"cannot be locked: No locks available; .* GEOSEG_CACHE"):
+        _open(EngineStore(tmp_path), KEY)

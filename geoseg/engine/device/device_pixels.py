@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geoseg.engine.normalise import Normaliser
+from geoseg.engine.normalise import Normaliser, affine, normalised_limits
 from geoseg.pixels import Pixels
 
 SAME_BITS = {np.dtype(np.uint16): np.int16, np.dtype(np.uint32): np.int32, np.dtype(np.uint64): np.int64}
@@ -50,17 +51,18 @@ class DevicePixels:
     def _affine(self, normaliser: Normaliser, scales: list[float], offsets: list[float]) -> None:
         """Set factor and shift of each channel, and the limits of the network's channels in model units."""
         spec, count = normaliser.spec, len(normaliser.spec.bands)
-        pairs = list(zip(spec.bands, scales, offsets, strict=False))
-        factors = [scale * spec.scale / band.std for band, scale, _ in pairs]
-        shifts = [(offset * spec.scale - band.mean) / band.std for band, _, offset in pairs]
-        self._factor = self._column(factors + scales[count:])
-        self._shift = self._column(shifts + offsets[count:])
+        pairs = [
+            affine(spec, band, scale, offset)
+            for band, scale, offset in zip(spec.bands, scales, offsets, strict=False)
+        ]
+        self._factor = self._column([factor for factor, _ in pairs] + scales[count:])
+        self._shift = self._column([shift for _, shift in pairs] + offsets[count:])
         self._limits: tuple[Any, Any] | None = None
         if spec.clip is not None:
-            ends = [[(limit - band.mean) / band.std for band in spec.bands] for limit in spec.clip]
-            self._limits = (self._column(ends[0], torch.float32), self._column(ends[1], torch.float32))
+            low, high = zip(*(normalised_limits(band, spec.clip) for band in spec.bands), strict=True)
+            self._limits = (self._column(low, torch.float32), self._column(high, torch.float32))
 
-    def _column(self, values: list[float], dtype: Any = None) -> Any:
+    def _column(self, values: Sequence[float], dtype: Any = None) -> Any:
         return torch.tensor(values, dtype=dtype or self._working, device=self._device).reshape(1, -1, 1, 1)
 
     def arrive(self, stream: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,15 +15,6 @@ from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.reading import TileRow
 from geoseg.grid import Tile, TileGrid
 from geoseg.runtimes.graph import DeviceGraph
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowSums:
-    """Blended scores of one tile row on a device, without the overlap of its neighbours."""
-
-    sums: Any
-    """(K, size, width) float32."""
-    pixels: DevicePixels
 
 
 class RowScorer:
@@ -82,13 +72,16 @@ class RowScorer:
             with torch.cuda.device(self.device), torch.cuda.stream(self._copying):
                 return DevicePixels(self._session.normaliser, row.pixels, self.device)
 
-    def score(self, pixels: DevicePixels, wanted: list[Tile], span: range) -> RowSums:
+    def score(self, pixels: DevicePixels, wanted: list[Tile], span: range) -> Any:
         """Score the tiles of a row.
 
         Args:
             pixels: of the row, sent before.
             wanted: tiles that hold any observed pixel, from left to right.
             span: tile columns of the row.
+
+        Returns:
+            Blended scores (K, size, width) float32 on the device, without the overlap of other rows.
 
         Raises:
             ModelError: the network returns NaN.
@@ -119,7 +112,7 @@ class RowScorer:
             # Checked once a row: each check makes the device wait.
             if not bool(whole):
                 raise self._session.network.nan_error(self._graph.description)
-        return RowSums(sums=sums, pixels=pixels)
+        return sums
 
     def _try(self, count: int) -> object:
         side = self._tiles.size

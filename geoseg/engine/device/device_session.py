@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from geoseg.engine.device.device_scores import activate
 from geoseg.engine.normalise import Normaliser
 from geoseg.runtimes import Session
+from geoseg.runtimes.activation import activate
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.runtimes.session_wrapper import score_by
@@ -42,6 +42,6 @@ class DeviceSession:
 
         def network(tiles: Any) -> Any:
             raw = graph.on_device(tiles)
-            return activate(activation, raw[:, order] if order else raw, temperature)
+            return activate(activation, raw[:, order] if order else raw, temperature, torch)
 
         return score_by(self.session, network, batch, torch)

@@ -8,20 +8,21 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from contextvars import copy_context
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geoseg.engine.blend import Blend, Decide, Highest
-from geoseg.engine.device.device_rows import RowScorer, RowSums
-from geoseg.engine.device.device_scores import decide
+from geoseg.engine.blend import Blend, Decide, Highest, decide_rows, finished_window
+from geoseg.engine.device.device_pixels import DevicePixels
+from geoseg.engine.device.device_rows import RowScorer
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
 from geoseg.engine.scoring import Finished, Job, observed_tiles
-from geoseg.grid import TileGrid, Window
-from geoseg.pixels import Classes, nodata_class
+from geoseg.grid import TileGrid
+from geoseg.pixels import NODATA_CLASS, Classes
 from geoseg.runtimes.graph import DeviceGraph
 
 
@@ -74,7 +75,7 @@ class DeviceSweep:
         span = range(max(0, cols.start - 1), min(job.tiles.cols, cols.stop + 1))
         rows = ahead(read_tile_rows(job.recipe.source, job.recipe.bands, job.tiles, span))
         finish = _Finishing(job, cols, span)
-        waiting: deque[tuple[TileRow, RowScorer, Future[RowSums]]] = deque()
+        waiting: deque[tuple[TileRow, RowScorer, DevicePixels, Future[Any]]] = deque()
         with ExitStack() as stack:
             threads = [stack.enter_context(ThreadPoolExecutor(1, "geoseg-device")) for _ in scorers]
             for index, row in enumerate(rows):
@@ -83,7 +84,7 @@ class DeviceSweep:
                 turn = index % len(scorers)
                 pixels = scorers[turn].send(row)
                 sums = threads[turn].submit(copy_context().run, scorers[turn].score, pixels, wanted, span)
-                waiting.append((row, scorers[turn], sums))
+                waiting.append((row, scorers[turn], pixels, sums))
                 if len(waiting) > len(scorers):
                     yield _timed(job, finish, *waiting.popleft())
             while waiting:
@@ -103,12 +104,19 @@ class DeviceSweep:
         return self._scorers
 
 
-def _timed(job: Job, finish: _Finishing, row: TileRow, scorer: RowScorer, sums: Future[RowSums]) -> Finished:
+def _timed(
+    job: Job,
+    finish: _Finishing,
+    row: TileRow,
+    scorer: RowScorer,
+    pixels: DevicePixels,
+    sums: Future[Any],
+) -> Finished:
     """Finish a row and add the time spent waiting for devices to the job."""
     begun = time.monotonic()
     try:
         with scorer.current():
-            return finish(row, sums.result())
+            return finish(row, pixels, sums.result())
     finally:
         job.seconds += time.monotonic() - begun
 
@@ -117,41 +125,25 @@ class _Finishing:
     """Adds the overlap of rows from top to bottom and decides their classes."""
 
     def __init__(self, job: Job, cols: range, span: range) -> None:
-        self._tiles, self._span = job.tiles, span
+        self._tiles, self._cols, self._span = job.tiles, cols, span
         self._decide: Decide = job.recipe.decision
         self._dtype = job.recipe.dtype
-        stop = min(cols.stop * job.tiles.stride, job.tiles.grid.width)
-        self._columns = (cols.start * job.tiles.stride, stop)
         self._shared: torch.Tensor | None = None
 
-    def __call__(self, row: TileRow, found: RowSums) -> Finished:
-        """Add the overlap with the row before, and decide the rows that are final."""
+    def __call__(self, row: TileRow, pixels: DevicePixels, sums: Any) -> Finished:
+        """Add the overlap with the row before to the sums of a row, and decide the rows that are final."""
         tiles, decision = self._tiles, self._decide
-        sums = found.sums
         if self._shared is not None:
             same = self._shared.device == sums.device
             # Through the host, so that neither device releases its memory too early.
             sums[:, : tiles.overlap] += self._shared if same else self._shared.cpu().to(sums.device)
         self._shared = sums[:, tiles.stride :].clone()
-        top = row.row * tiles.stride - tiles.margin
-        last = row.row == tiles.rows - 1
-        bottom = tiles.grid.height if last else top + tiles.stride
-        window = Window(
-            row=max(0, top),
-            col=self._columns[0],
-            height=bottom - max(0, top),
-            width=self._columns[1] - self._columns[0],
-        )
-        left = self._span.start * tiles.stride - tiles.margin
-        rows, cols = window.slices(Window(row=top, col=left, height=tiles.size, width=sums.shape[2]))
+        window, (rows, cols) = finished_window(tiles, row.row, self._cols, self._span)
         if isinstance(decision, Highest):
-            classes, quanta = decide(
-                sums[:, rows, cols],
-                found.pixels.valid(rows, cols),
-                decision.values,
-                decision.threshold,
-                nodata_class(self._dtype),
-            )
+            classes, quanta = decide_rows(sums[:, rows, cols], decision.values, decision.threshold, torch)
+            hidden = ~pixels.valid(rows, cols)
+            classes.masked_fill_(hidden, NODATA_CLASS)
+            quanta.masked_fill_(hidden, 0)
             return window.row, _host(classes, self._dtype), _host(quanta, np.uint8)
         valid = row.pixels.valid[window.slices(row.pixels.window)]
         decided, scores = decision(sums[:, rows, cols].cpu().numpy(), valid, window)

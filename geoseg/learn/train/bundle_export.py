@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from torch import nn
 from geoseg.bundles.deepness import deepness_entries
 from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
+from geoseg.bundles.program import PROGRAM
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.doors import loading
 from geoseg.files.scratch import scratch_folder, scratching
@@ -106,6 +108,7 @@ def export(
     *,
     checkpoint: Path | None = None,
     weights: Literal["fp32", "fp16"] = "fp32",
+    program: bool = False,
     card: str = "",
     overwrite: bool = False,
 ) -> Exported:
@@ -120,6 +123,7 @@ def export(
         bundle: folder to write, whose name is the name of the bundle.
         checkpoint: a checkpoint that replaces the one chosen by the config.
         weights: `fp16` stores weights in half the space; they are converted to float32 when loaded.
+        program: whether to write a torch.export program beside the ONNX file, with weights in float32.
         card: text of the README; empty: a card made from the config.
         overwrite: whether to replace an existing bundle.
 
@@ -133,15 +137,18 @@ def export(
     tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
         graph = scratch / "plain.onnx"
-        to_onnx(Scoring(network).eval(), model.channels, graph, tile)
+        scoring = Scoring(network).eval()
+        to_onnx(scoring, model.channels, graph, tile)
         if weights == "fp16":
             store_fp16(graph)
         parity = compare(network, graph, model.channels, tile)
         check_parity(parity)
         embed(graph, final := scratch / "model.onnx", model, extra=deepness_entries(model))
+        if program:
+            write_program(scoring, model.channels, scratch / PROGRAM, tile)
         written = write_bundle(
             bundle,
-            model.model_copy(update={"weights": final}),
+            model.model_copy(update={"weights": final, "program": PROGRAM if program else ""}),
             architecture=f"{spec.network.architecture} {spec.network.encoder}",
             card=card or default_card(spec, model, parity),
         )
@@ -225,14 +232,45 @@ def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = No
     Raises:
         ModelError: torch cannot export the network.
     """
+    example, dynamic = _prepare(network, channels, tile)
+    write_graph(network, (example,), path, inputs=(INPUT,), dynamic=(dynamic,))
+
+
+def write_program(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:
+    """Write a network with variable batch, height and width as a torch.export program.
+
+    The scores of the program are compared with those of the network. The arguments are those of `to_onnx`.
+
+    Raises:
+        ModelError: torch cannot export the network, or the scores differ.
+    """
+    example, dynamic = _prepare(network, channels, tile)
+    image = torch.from_numpy(np.random.default_rng(1).normal(0, 1, example[:1].shape).astype(np.float32))
+    with _exporting("torch.export"), torch.no_grad():
+        program = torch.export.export(network, (example,), dynamic_shapes=(dynamic,), strict=False)
+        check_parity(float((program.module()(image) - network(image)).abs().max()))
+        torch.export.save(program, path)
+
+
+def _prepare(network: nn.Module, channels: int, tile: int | None) -> tuple[torch.Tensor, dict[int, object]]:
+    """Set a fixed tile in a network; return an example input and its variable dimensions."""
     if tile is not None:
         for part in [part for part in network.modules() if isinstance(part, Segmenter)]:
             part.fix_size(tile)
     example = torch.zeros(2, channels, *((tile, tile) if tile else (96, 128)))
-    dynamic = {0: torch.export.Dim.DYNAMIC}
-    if tile is None:
-        dynamic |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    write_graph(network, (example,), path, inputs=(INPUT,), dynamic=(dynamic,))
+    return example, dict.fromkeys((0,) if tile else (0, 2, 3), torch.export.Dim.DYNAMIC)
+
+
+@contextlib.contextmanager
+def _exporting(form: str) -> Iterator[None]:
+    """Silence torch's exporter, and raise its errors as `ModelError`."""
+    with (
+        loading("torch", f"cannot export this network to {form}", "choose another network"),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def write_graph(
@@ -257,12 +295,7 @@ def write_graph(
     """
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with (
-        loading("torch", "cannot export this network to ONNX", "choose another network"),
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
+    with _exporting("ONNX"):
         torch.onnx.export(
             network,
             examples,

@@ -39,9 +39,23 @@ def export_any(
     *,
     checkpoint: Path | None = None,
     weights: Literal["fp32", "fp16"] = "fp32",
+    program: bool = False,
     card: str = "",
     overwrite: bool = False,
 ) -> Exported:
     """Write the network of a training as a bundle; see `export` and `export_classifier`."""
-    work = export_classifier if task_of(folder) == SCENE_CLASSIFICATION else export
-    return work(folder, bundle, checkpoint=checkpoint, weights=weights, card=card, overwrite=overwrite)
+    if task_of(folder) != SCENE_CLASSIFICATION:
+        return export(
+            folder,
+            bundle,
+            checkpoint=checkpoint,
+            weights=weights,
+            program=program,
+            card=card,
+            overwrite=overwrite,
+        )
+    if program:
+        raise UsageError("--program is for segmentation networks; --runtime torch runs no scene classifiers")
+    return export_classifier(
+        folder, bundle, checkpoint=checkpoint, weights=weights, card=card, overwrite=overwrite
+    )

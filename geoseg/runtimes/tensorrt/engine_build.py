@@ -99,7 +99,7 @@ def build(trt: TensorRT, plan: EnginePlan) -> bytes:
     if built is None:
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot build it in {plan.precision}: "
-            f"{_last(logger.errors)}; use --runtime torch"
+            f"{_last(logger.errors)}; use --runtime onnxruntime"
         )
     _write_timing_cache(plan.timing_cache, config)
     return bytes(memoryview(built))
@@ -124,7 +124,7 @@ def _parse(trt: TensorRT, plan: EnginePlan, network: Network, logger: Any) -> No
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot read it: "
             f"{_last([*logger.errors, *problems])}; "
-            "geoseg models check lists operators that it lacks; use --runtime torch"
+            "geoseg models check lists operators that it lacks; use --runtime onnxruntime"
         )
     if network.num_inputs != 1:
         names = ", ".join(network.get_input(index).name for index in range(network.num_inputs))

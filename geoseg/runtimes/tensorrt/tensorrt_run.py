@@ -237,4 +237,4 @@ class TensorRtGraph:
 
     def _enqueue(self, stream: int) -> None:
         if not self._run.execute_async_v3(stream):
-            raise ModelError("TensorRT could not run the engine; rebuild it, or use --runtime torch")
+            raise ModelError("TensorRT could not run the engine; rebuild it, or use --runtime onnxruntime")

@@ -155,7 +155,7 @@ def _graph(
     planes = (ports.output.shape or (None, None))[1]
     if planes is None:
         raise ModelError(
-            f"{spec.weights}: TensorRT does not state the number of output planes; use --runtime torch"
+            f"{spec.weights}: TensorRT does not state the number of output planes; use --runtime onnxruntime"
         )
     return TensorRtGraph(
         engine,

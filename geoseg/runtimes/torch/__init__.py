@@ -1,1 +1,1 @@
-"""Torch: `runtime` loads networks, `module` and `operators` are ONNX in torch, `graph` runs it all."""
+"""Torch: `torch_runtime` loads torch.export programs of bundles, `torch_graph` runs them."""

@@ -1,4 +1,4 @@
-"""PyTorch: runs an ONNX graph on CUDA devices and on the CPU.
+"""PyTorch: runs the torch.export program of a bundle on CUDA devices and on the CPU.
 
 Torch and the modules that need it are imported when a network is loaded.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from geoseg.bundles.program import trusted_program
 from geoseg.errors import RuntimeMissingError
 from geoseg.runtimes import cuda
-from geoseg.runtimes.graph import DeviceGraph, LoadRequest, Port, Precision, RuntimeStatus, check_ports
+from geoseg.runtimes.graph import DeviceGraph, LoadRequest, Precision, RuntimeStatus, check_ports
 
 NAME = "torch"
 REMEDY = "pip install 'geoseg[torch]'"
@@ -20,9 +21,8 @@ CUDA_BATCH = 8
 
 def status() -> RuntimeStatus:
     """Return whether torch can be used, and on which devices."""
-    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
-    if missing:
-        return RuntimeStatus(name=NAME, why_not=f"needs {' and '.join(missing)}", remedy=REMEDY)
+    if find_spec("torch") is None:
+        return RuntimeStatus(name=NAME, why_not="is not installed", remedy=REMEDY)
     try:
         import torch  # noqa: PLC0415 - seconds to import
     except (ImportError, OSError) as error:
@@ -60,10 +60,11 @@ def _why_no_cuda(torch: Any) -> tuple[str, str]:
 
 
 def load(request: LoadRequest) -> DeviceGraph:
-    """Load a network. On CUDA, fp32 is exact, without TensorFloat-32; other precisions use torch's autocast.
+    """Load a program. On CUDA, fp32 is exact, without TensorFloat-32; other precisions use torch's autocast.
 
     Raises:
-        ModelError: torch cannot run the file, or it does not fit its description.
+        ModelError: the model has no program, its author is not trusted, torch cannot run it, or it does not
+            fit its description.
         RuntimeMissingError: the device or precision is not available.
     """
     spec, device, precision, tile = request.spec, request.device, request.precision, request.tile
@@ -83,12 +84,11 @@ def load(request: LoadRequest) -> DeviceGraph:
         raise RuntimeMissingError(
             f"torch has no {precision} on {device} (it has {has}); use --precision auto"
         )
-    from geoseg.runtimes.torch.torch_graph import TorchGraph  # noqa: PLC0415 - imports torch
-    from geoseg.runtimes.torch.torch_module import OnnxModule, ports_of, read_model  # noqa: PLC0415
+    path = trusted_program(spec)
+    from geoseg.runtimes.torch.torch_graph import TorchGraph, read_program  # noqa: PLC0415 - imports torch
 
-    inputs, outputs = ports_of(read_model(spec.weights))
-    ports = check_ports(spec, _ports(inputs), _ports(outputs), tile)
-    module = OnnxModule(spec.weights, ports.output.name)
+    module, image, scores = read_program(path, spec, device)
+    ports = check_ports(spec, [image], [scores], tile)
     size = ports.batch or (1 if device == "cpu" else request.batch or CUDA_BATCH)
     where = f"{device}, {request.threads} threads" if device == "cpu" else device
     text = f"torch {available.version}, {where}, {precision}"
@@ -96,7 +96,3 @@ def load(request: LoadRequest) -> DeviceGraph:
     least = size if ports.batch or request.batch else 1
     graph.prepare((spec.channels, tile, tile), request.threads, least=least)
     return graph
-
-
-def _ports(described: list[tuple[str, str, tuple[int | None, ...] | None]]) -> list[Port]:
-    return [Port(name=name, dtype=dtype, shape=shape) for name, dtype, shape in described]

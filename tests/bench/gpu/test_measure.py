@@ -50,7 +50,7 @@ def test_a_trial_on_the_cpu(tmp_path: Path) -> None:
     assert all(float(row[4]) > 0 for row in rows)
     for row in rows:
         assert row[7] == "100.000%" if row[2] == "fp32" else 90 < float(row[7].rstrip("%")) <= 100
-    assert [row[5] for row in rows if row[0] == "flood-sar"] == ["-"] * 5, "nothing is counted of bundles"
+    assert [row[5] for row in rows if row[0] == "flood-sar"] == ["-"], "nothing is counted of bundles"
     maps = [[cell.strip() for cell in line.strip("|").split("|")] for line in strips[2:]]
     assert [row[0] for row in maps] == [
         "U-Net resnet18, 6 bands",

@@ -64,17 +64,12 @@ def test_cuda_without_a_gpu_is_exit_5(
     assert not (tmp_path / "map.gpkg").exists()
 
 
-def test_torch_maps_as_onnxruntime_does(scene: Path, tmp_path: Path, geoseg: Geoseg) -> None:
+def test_torch_runs_programs_only(scene: Path, tmp_path: Path, geoseg: Geoseg) -> None:
     pytest.importorskip("torch", reason="the extra `torch` is not installed")
-    maps = []
-    for runtime in ("onnxruntime", "torch"):
-        folder = tmp_path / runtime
-        folder.mkdir()
-        _, err = _segment(geoseg, scene, folder, "--runtime", runtime, "--precision", "fp32")
-        assert f"network runs on {runtime}" in err
-        maps.append(_classes(folder))
-    assert len(np.unique(maps[0])) >= 2
-    assert np.array_equal(maps[0], maps[1])
+    _, err = _segment(geoseg, scene, tmp_path, "--runtime", "torch", "--device", "cpu", code=4)
+    assert "model water-optical has no torch.export program" in err
+    assert "use --runtime onnxruntime or tensorrt" in err
+    assert not (tmp_path / "map.gpkg").exists()
 
 
 def test_tensorrt_maps_as_onnxruntime_does(

@@ -102,7 +102,7 @@ class Stored:
 
 
 def open_network(model: ModelSpec, tile: int = 64) -> NetworkSession:
-    opened = open_session(model, runtime="torch", device="cpu", precision="fp32", tile=tile, threads=1)
+    opened = open_session(model, runtime="onnxruntime", device="cpu", precision="fp32", tile=tile, threads=1)
     assert isinstance(opened.session, NetworkSession)
     return opened.session
 

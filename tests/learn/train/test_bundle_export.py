@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from geoseg.bundles.find import find_model
+from geoseg.bundles.program import PROGRAM
+from geoseg.runtimes.choose import open_session
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -48,6 +53,28 @@ def test_half_the_space_for_the_same_scores(run: Run, tmp_path: Path) -> None:
     done = export(run.folder, half, weights="fp16")
     assert done.parity < 2e-3
     assert (half / "model.onnx").stat().st_size < 0.65 * whole
+
+
+def test_a_program_scores_as_the_graph(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = tmp_path / "with-program"
+    done = geoseg("export", run.folder, "-o", bundle, "--program")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in bundle.iterdir()} == {"README.md", "model.json", "model.onnx", "model.pt2"}
+    monkeypatch.setenv("GEOSEG_TRUST_PROGRAMS", "1")
+    tiles = np.random.default_rng(1).normal(0, 1, (3, 2, 64, 64)).astype(np.float32)
+    program, graph = (
+        open_session(find_model(str(bundle)), runtime=name, device="cpu", precision="fp32", tile=64)
+        for name in ("torch", "onnxruntime")
+    )
+    np.testing.assert_allclose(program.session(tiles), graph.session(tiles), rtol=0, atol=1e-4)
+    assert f"program of torch  {PROGRAM}" in geoseg("models", "show", bundle).stdout
+
+
+@pytest.mark.parametrize("form", ["openvino-int8", "tensorrt"])
+def test_only_bundles_get_programs(form: str, run: Run, tmp_path: Path) -> None:
+    done = geoseg("export", run.bundle, "-o", tmp_path / "bundle", "--to", form, "--program")
+    assert done.returncode == 2
+    assert "--program goes with --to onnx or onnx-fp16" in done.stderr
 
 
 def test_a_bundle_is_not_overwritten_unasked(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Memory and CUDA graphs of torch, as far as a processor shows them: a module stands for a full device."""
+"""Programs on a device: memory, and that nothing is left on the host."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.cuda import DeviceMemoryError
 from geoseg.runtimes.graph import Port, Ports
-from tests.models.workflows.test_zoo import BUNDLES, ZOO
+from geoseg.spec import ModelSpec
+from tests.runtimes.programs import with_program
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
-from geoseg.runtimes.torch.torch_graph import TorchGraph  # noqa: E402
-from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
+from geoseg.runtimes.torch.torch_graph import TorchGraph, read_program  # noqa: E402
+
+MakeNetwork = Callable[..., ModelSpec]
 
 PORTS = Ports(
     inputs=(Port(name="image", dtype="float32", shape=(None, 3, None, None)),),
@@ -31,19 +30,11 @@ PORTS = Ports(
 class Full:
     """Gives the first band, and an error where a call has more tiles than `holds`."""
 
-    waits = False
-
     def __init__(self, holds: int, error: Callable[[], Exception]) -> None:
         self.holds, self._error = holds, error
         self.asked: list[int] = []
 
-    def eval(self) -> Full:
-        return self
-
-    def requires_grad_(self, _: bool) -> Full:
-        return self
-
-    def to(self, _: Any, **__: Any) -> Full:
+    def to(self, **_: Any) -> Full:
         return self
 
     def __call__(self, image: Any) -> Any:
@@ -74,7 +65,9 @@ def test_a_batch_that_does_not_fit_is_halved_on_loading(error: Callable[[], Exce
 
 
 def test_a_batch_that_was_asked_for_is_not() -> None:
-    with pytest.raises(DeviceMemoryError, match=r"cpu: too little memory to run it on \(8, 3, 16, 16\)"):
+    with pytest.raises(
+        DeviceMemoryError, match=r"cpu: too little memory to run the network on \(8, 3, 16, 16\)"
+    ):
         _graph(Full(2, WORDS[0])).prepare((3, 16, 16), 1, least=8)
 
 
@@ -88,36 +81,35 @@ def test_memory_is_told_apart_on_the_device_too(error: Callable[[], Exception]) 
         other.on_device(torch.zeros(2, 3, 16, 16))
 
 
-def test_a_graph_of_another_shape_gives_its_memory_back() -> None:
-    graph = _graph(Full(8, WORDS[0]))
-    graph._captured = ((8, 3, 16, 16), None, None, None)
-    graph.on_device(torch.zeros(2, 3, 16, 16))
-    assert graph._captured is None
+@pytest.mark.parametrize("tail", ["", "Sigmoid"])
+def test_all_is_on_the_device_and_nothing_waits(tail: str, make_network: MakeNetwork) -> None:
+    """Torch's `meta` tensors have a device and no numbers: reading one, or mixing devices, raises."""
+    spec = with_program(make_network(1, classes=2, kernel=3, tail=tail, activation="none"))
+    path = spec.weights.parent / spec.program
+    module, image, scores = read_program(path, spec, "meta")
+    ports = Ports(inputs=(image,), output=scores, batch=None)
+    graph = TorchGraph(module, ports, device="meta", precision="fp32", batch=8, description="")
+    found = graph.on_device(torch.zeros(8, 3, 32, 32, device="meta"))
+    assert (found.device.type, found.dtype, found.shape) == ("meta", torch.float32, (8, 1, 32, 32))
 
 
-def test_what_waits_for_the_device_is_known_before_capturing(tmp_path: Path) -> None:
-    """A capture that fails is never given back by torch before 2.12, so none is tried."""
-    path = tmp_path / "graph.onnx"
-    nodes = [
-        helper.make_node("Cast", ["x"], ["shape"], to=TensorProto.INT64),
-        helper.make_node("ConstantOfShape", ["shape"], ["y"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["a", "b"])],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
-    module = OnnxModule(path)
-    assert module(torch.tensor([3.0, 2.0])).shape == (3, 2)
-    assert module.waits
+@pytest.mark.parametrize("half", ["fp32", "bf16"])
+def test_tensors_that_a_program_creates_are_on_its_device(half: Any, tmp_path: Path) -> None:
+    """A program states the device of its position tables and ranges, which was the processor."""
 
+    class Positions(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, image: Any) -> Any:
+            steps = torch.arange(image.shape[-1], dtype=torch.float32)
+            return torch.sigmoid(image[:, :1].float() + steps.to(image.device))
 
-@pytest.mark.parametrize("name", BUNDLES)
-def test_shipped_bundles_wait_for_nothing(name: str) -> None:
-    module = OnnxModule(ZOO / name / "model.onnx")
-    bands = onnx.load(ZOO / name / "model.onnx").graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    with torch.inference_mode():
-        module(torch.from_numpy(np.zeros((1, bands, 64, 64), np.float32)))
-    assert not module.waits
+    path = tmp_path / "positions.pt2"
+    torch.export.save(torch.export.export(Positions(), (torch.zeros(2, 3, 32, 32),)), path)
+    spec = ModelSpec.model_construct(input_name="", output_name="")
+    module, *ports = read_program(path, spec, "meta")
+    assert [port.shape for port in ports] == [(2, 3, 32, 32), (2, 1, 32, 32)]
+    assert module(torch.zeros(2, 3, 32, 32, device="meta")).device.type == "meta"
+    module, *ports = read_program(path, spec, "cpu")
+    found = Ports(inputs=(ports[0],), output=ports[1], batch=2)
+    graph = TorchGraph(module, found, device="cpu", precision=half, batch=2, description="")
+    scores = graph.on_device(torch.zeros(2, 3, 32, 32))
+    torch.testing.assert_close(scores[0, 0, 0], torch.sigmoid(torch.arange(32.0)))

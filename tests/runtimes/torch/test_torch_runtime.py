@@ -1,13 +1,12 @@
-"""What a graph would do on a GPU, by torch's fake tensors: nothing is left on the host, nothing waits.
-
-A fake tensor has a shape, a type and a device, and no numbers. Mixing devices raises, and so does asking for
-a number, which on a GPU would stop the queue and forbid a CUDA graph.
-"""
+"""The runtime `torch`: programs of bundles score as their ONNX files, and other files are refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,98 +14,107 @@ import numpy as np
 import pytest
 
 from geoseg.bundles.find import find_model
-from tests.models.workflows.test_zoo import BUNDLES
+from geoseg.bundles.program import TRUST
+from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes.choose import open_session
+from geoseg.runtimes.network_session import NetworkSession
+from geoseg.spec import ModelSpec
+from tests.runtimes.programs import with_program
 
-torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+torch: Any = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
-from torch._subclasses.fake_tensor import (  # noqa: E402
-    FakeTensor,
-    FakeTensorMode,
-    unset_fake_temporarily,
-)
-
-from geoseg.runtimes.torch import torch_layers as layers  # noqa: E402
-from geoseg.runtimes.torch import torch_operators as operators  # noqa: E402
-from geoseg.runtimes.torch import torch_resampling as resampling  # noqa: E402
-from geoseg.runtimes.torch import torch_shapes as shapes  # noqa: E402
-from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
-from tests.runtimes.test_torch import CASES  # noqa: E402
-from tests.runtimes.test_torch import _graph as graph_of_one  # noqa: E402
-
-GPU = "cuda:0"
+MakeNetwork = Callable[..., ModelSpec]
 
 
-@contextmanager
-def _autocast(kind: Any) -> Iterator[None]:
-    """Torch's autocast of CUDA, which its own context manager leaves out where there is none."""
-    torch.set_autocast_enabled("cuda", kind is not None)
-    torch.set_autocast_dtype("cuda", kind or torch.float16)
-    try:
-        yield
-    finally:
-        torch.set_autocast_enabled("cuda", False)
+def _open(spec: ModelSpec, runtime: str = "torch", **options: Any) -> NetworkSession:
+    given = {"device": "cpu", "precision": "fp32", "tile": 32, **options}
+    return open_session(spec, runtime=runtime, **given).session
 
 
-@pytest.fixture
-def real_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes are real numbers on the host; fake ones still raise."""
-
-    def really(read: Any) -> Any:
-        def given(value: Any) -> Any:
-            if isinstance(value, FakeTensor):
-                return read(value)
-            with unset_fake_temporarily():
-                return read(value)
-
-        return given
-
-    names = {operators: ("integers", "number"), shapes: ("integers", "number"), layers: ("number",)}
-    for module, own in {**names, resampling: ("_numbers",)}.items():
-        for name in own:
-            monkeypatch.setattr(module, name, really(getattr(module, name)))
+def test_scores_keep_their_digits_in_half_precision(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    spec = with_program(make_network(1, tail="Sigmoid", classes=2, activation="none"))
+    scores = _open(spec, precision="bf16")(tiles)
+    logits = np.log(scores / (1 - scores))
+    # bfloat16 has 128 steps between 0.5 and 1; the sigmoid itself is computed in float32.
+    assert len(np.unique(scores[(logits > 0) & (logits < 1)])) > 128
 
 
-def _on_fake_gpu(path: Path, shape: tuple[int, ...], dtype: Any, half: Any = None) -> Any:
-    """Run a file's graph on a GPU that is not there; the answer has no numbers."""
-    module, other = (OnnxModule(path).eval().requires_grad_(False) for _ in range(2))
-    with torch.no_grad():
-        other(torch.zeros(shape, dtype=dtype))
-    # Sizes depend on the shape alone, and were computed when it was first seen.
-    module._host = other._host
-    if half is not None:
-        module.lower(half)
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), _autocast(half):
-        for key, value in list(module._buffers.items()):
-            module._buffers[key] = torch.empty_strided(
-                value.shape, value.stride(), dtype=value.dtype, device=GPU
-            )
-        return module(torch.empty(shape, dtype=dtype, device=GPU))
+def test_torch_that_is_missing_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(RuntimeMissingError, match=r"torch is not installed: pip install 'geoseg\[torch\]'"):
+        open_session(find_model("flood-sar"), runtime="torch", device="cpu", tile=64)
 
 
-@pytest.mark.usefixtures("real_sizes")
-@pytest.mark.parametrize("name", BUNDLES)
-@pytest.mark.parametrize("half", [None, torch.float16, torch.bfloat16], ids=str)
-def test_all_is_on_the_device_and_nothing_waits(name: str, half: Any) -> None:
-    model = find_model(name)
-    found = _on_fake_gpu(model.weights, (2, len(model.bands), 64, 96), torch.float32, half)
-    assert (str(found.device), found.dtype) == (GPU, torch.float32)
-    assert found.shape == (2, 1, 64, 96)
+def test_a_bundle_without_a_program_is_refused_with_the_remedy() -> None:
+    with pytest.raises(
+        ModelError, match=r"flood-sar has no torch\.export program.*use --runtime onnx"
+    ) as caught:
+        open_session(find_model("flood-sar"), runtime="torch", device="cpu", tile=64)
+    assert caught.value.exit_code == 4
 
 
-@pytest.mark.usefixtures("real_sizes")
-@pytest.mark.parametrize(("kind", "inputs", "attributes"), CASES, ids=lambda value: str(value)[:24])
-def test_no_operator_leaves_the_device(
-    kind: str, inputs: list[Any], attributes: dict[str, Any], tmp_path: Path
+class Opens:
+    """Pickled, it creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+def test_an_untrusted_program_is_not_unpickled(
+    make_network: MakeNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "graph.onnx"
-    graph_of_one(kind, inputs, attributes, path)
-    image = np.asarray(inputs[0])
-    found = _on_fake_gpu(path, image.shape, getattr(torch, image.dtype.name))
-    sizes = kind in {"Shape", "Size"}
-    assert sizes or str(found.device) == GPU
+    """torch unpickles example inputs when it loads a program: such a file runs what its author wrote."""
+    spec = with_program(make_network())
+    path, marker = spec.weights.parent / spec.program, tmp_path / "marker"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            harmful = "sample_inputs" in name
+            archive.writestr(name, pickle.dumps(Opens(marker)) if harmful else content)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    spec = spec.model_copy(update={"program_sha256": sha256})
+    monkeypatch.delenv(TRUST)
+    with pytest.raises(ModelError, match=f"set {TRUST}=1 if you trust the author"):
+        _open(spec)
+    assert not marker.exists()
 
 
-def test_what_waits_is_found() -> None:
-    """The check itself: a number asked of the device raises."""
-    with FakeTensorMode(), pytest.raises(Exception, match="local_scalar_dense"):
-        torch.empty((), device=GPU).item()
+@pytest.mark.parametrize("content", [b"", b"no program", b"PK\x05\x06" + bytes(18)])
+def test_damaged_programs_are_refused(content: bytes, make_network: MakeNetwork) -> None:
+    spec = with_program(make_network())
+    (spec.weights.parent / spec.program).write_bytes(content)
+    with pytest.raises(ModelError, match=r"network\.pt2: SHA-256 is"):
+        _open(spec)
+    spec = spec.model_copy(update={"program_sha256": hashlib.sha256(content).hexdigest()})
+    with pytest.raises(ModelError, match=r"network\.pt2: torch cannot load the program"):
+        _open(spec)
+
+
+def test_a_program_of_two_images_is_refused(make_network: MakeNetwork) -> None:
+    class Two(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, one: Any, other: Any) -> Any:
+            return one + other
+
+    spec = with_program(make_network())
+    path = spec.weights.parent / spec.program
+    example = torch.zeros(1, 3, 32, 32)
+    torch.export.save(torch.export.export(Two(), (example, example)), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(ModelError, match="is not a program of a network of one image"):
+        _open(spec.model_copy(update={"program_sha256": sha256}))
+
+
+@pytest.mark.slow
+def test_compiled_networks_score_alike(
+    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = with_program(make_network(4, kernel=3))
+    plain = _open(spec)(tiles)
+    monkeypatch.setenv("GEOSEG_TORCH_COMPILE", "1")
+    session = _open(spec)
+    assert session.description.endswith(", compiled")
+    np.testing.assert_allclose(session(tiles), plain, rtol=0, atol=1e-4)

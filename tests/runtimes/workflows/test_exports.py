@@ -1,4 +1,4 @@
-"""Every architecture of one date that the project exports: read by TensorRT, and the same scores in torch."""
+"""Every architecture of one date that is exported: TensorRT reads it, and its program scores alike."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ pytest.importorskip("segmentation_models_pytorch", reason="the extra `train` is 
 from geoseg.models.networks.segmentation import build  # noqa: E402
 
 from geoseg.bundles.onnx_operators import read_operators  # noqa: E402
-from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: E402
+from geoseg.learn.train.bundle_export import Scoring, to_onnx, write_program  # noqa: E402
+from geoseg.runtimes.graph import Ports, Precision  # noqa: E402
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
-from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
-from geoseg.spec import NetworkSpec  # noqa: E402
+from geoseg.runtimes.torch.torch_graph import TorchGraph, read_program  # noqa: E402
+from geoseg.spec import ModelSpec, NetworkSpec  # noqa: E402
 
 BANDS = ("blue", "green", "red")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 OTHERS = ("unetplusplus", "manet", "linknet", "fpn", "deeplabv3", "deeplabv3plus", "segformer")
 
 
@@ -42,13 +44,22 @@ def test_exports_are_read_and_run_alike(
     network = build(spec, bands=BANDS, classes=2, statistics=[(0.0, 1.0)] * 3).eval()
     path = tmp_path / "net.onnx"
     tile = 224 if architecture == "dpt" else None
-    to_onnx(Scoring(network).eval(), 3, path, tile)
+    scoring = Scoring(network).eval()
+    to_onnx(scoring, 3, path, tile)
+    write_program(scoring, 3, path.with_suffix(".pt2"), tile)
     assert objections(read_operators(path), oldest) == ()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    module = OnnxModule(path)
+    unnamed = ModelSpec.model_construct(input_name="", output_name="")
+    module, image, scores = read_program(path.with_suffix(".pt2"), unnamed, "cpu")
+    assert (image.shape, scores.shape) == ((None, 3, tile, tile), (None, 1, tile, tile))
+    ports = Ports(inputs=(image,), output=scores, batch=None)
+    whole, half = (
+        TorchGraph(module, ports, device="cpu", precision=precision, batch=1, description="")
+        for precision in PRECISIONS
+    )
     for count in (1, 3):
         shape = (count, 3, tile or 128, tile or 96)
         given = np.random.default_rng(count).normal(size=shape).astype(np.float32)
-        with torch.inference_mode():
-            ours = module(torch.from_numpy(given)).numpy()
-        np.testing.assert_allclose(ours, session.run(None, {"image": given})[0], rtol=0, atol=1e-4)
+        expected = session.run(None, {"image": given})[0]
+        np.testing.assert_allclose(np.asarray(whole(given), np.float32), expected, rtol=0, atol=1e-4)
+        assert np.abs(half(given) - expected).mean() < 0.01

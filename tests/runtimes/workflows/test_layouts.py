@@ -12,6 +12,7 @@ from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.loading import runtime_module
 from geoseg.spec import Activation, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST, Axis, dim_order
+from tests.runtimes.programs import with_program
 
 MakeNetwork = Callable[..., ModelSpec]
 Order = tuple[Axis, Axis, Axis, Axis]
@@ -33,6 +34,8 @@ def runtime(request: pytest.FixtureRequest) -> str:
 
 
 def scores_of(spec: ModelSpec, runtime: str, tiles: np.ndarray) -> np.ndarray:
+    if runtime == "torch":
+        spec = with_program(spec)
     session = open_session(spec, runtime=runtime, precision="fp32", device="cpu", tile=32).session
     try:
         return np.array(session(tiles))

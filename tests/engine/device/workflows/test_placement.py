@@ -112,7 +112,8 @@ def test_pixels_stay_on_the_gpu(kind: str, blend: Blend) -> None:
         finish = _Finishing(job, span, span)
         for row in read_tile_rows(source, source.band_names, tiles, span):
             wanted = list(observed_tiles(tiles, row, span))
-            finish(row, scorer.score(scorer.send(row), wanted, span))
+            pixels = scorer.send(row)
+            finish(row, pixels, scorer.score(pixels, wanted, span))
     assert asked.call_count == tiles.rows
     assert {(str(tensor.device), tensor.dtype) for tensor in came} == {(GPU, torch.uint8)}
     assert sum(len(tensor) for tensor in came) == 2 * source.grid.height

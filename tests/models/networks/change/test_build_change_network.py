@@ -17,9 +17,8 @@ from geoseg.models.networks.segmentation import build  # noqa: E402
 
 from geoseg.bundles.onnx_operators import read_operators  # noqa: E402
 from geoseg.errors import UsageError  # noqa: E402
-from geoseg.learn.train.bundle_export import Scoring, to_onnx  # noqa: E402
+from geoseg.learn.train.bundle_export import Scoring, to_onnx, write_program  # noqa: E402
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
-from geoseg.runtimes.torch.torch_module import OnnxModule  # noqa: E402
 from geoseg.spec import TWO_DATES, NetworkSpec  # noqa: E402
 
 ENCODERS = {"bit": "tu-resnet10t", "changeformer": "mit_b0", "changevit": "tu-test_vit"}
@@ -108,9 +107,10 @@ def test_exports_with_any_batch(architecture: str, tile: int | None, tmp_path: P
     operators = read_operators(path)
     assert operators.opset == 18
     assert objections(operators, (10, 0)) == ()
+    write_program(network, 6, path.with_suffix(".pt2"), tile)
+    program = torch.export.load(path.with_suffix(".pt2")).module()
     with torch.inference_mode():
-        ours = OnnxModule(path)(given).numpy()
-    np.testing.assert_allclose(ours, found, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(program(given).numpy(), found, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("architecture", ["fc-ef", "fc-siam-conc", "changeformer", "changevit"])

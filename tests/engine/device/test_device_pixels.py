@@ -1,50 +1,20 @@
-"""Scores and classes on a device are those of the host."""
+"""Pixels are normalised on a device as on the host."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from geoseg.engine.blend import decide as decide_on_host
 from geoseg.engine.normalise import Normaliser
 from geoseg.grid import Window
 from geoseg.pixels import Pixels
-from geoseg.runtimes.activation import activate as activate_on_host
-from geoseg.spec import Activation, ClassSpec, ModelBand, ModelSpec
+from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
 from pathlib import Path  # noqa: E402
 
 from geoseg.engine.device.device_pixels import DevicePixels  # noqa: E402
-from geoseg.engine.device.device_scores import activate, decide  # noqa: E402
-
-
-@pytest.mark.parametrize("activation", ["none", "sigmoid", "softmax"])
-@pytest.mark.parametrize("planes", [1, 2, 4])
-@pytest.mark.parametrize("temperature", [1.0, 1.7])
-def test_activations(activation: Activation, planes: int, temperature: float) -> None:
-    raw = np.random.default_rng(planes).normal(0, 3, (2, planes, 5, 7)).astype(np.float32)
-    if activation == "none":
-        raw = np.clip(np.abs(raw) / 4, 0.01, 0.99)
-    expected = activate_on_host(activation, raw.copy(), temperature)
-    found = activate(activation, torch.from_numpy(raw), temperature).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-@given(st.integers(1, 4), st.integers(0, 2**32 - 1))
-def test_classes_and_their_255ths(planes: int, seed: int) -> None:
-    """Ties included: scores of few values."""
-    random = np.random.default_rng(seed)
-    scores = (random.integers(0, 5, (planes, 6, 9)) / np.float32(4)).astype(np.float32)
-    valid = random.random((6, 9)) < 0.8
-    values = (3, 7, 9, 11)[: max(planes, 2)]
-    expected = decide_on_host(scores.copy(), valid, values=values, threshold=0.5)
-    classes, quanta = decide(torch.from_numpy(scores), torch.from_numpy(valid), values, 0.5, 255)
-    assert np.array_equal(classes.numpy(), expected[0])
-    assert np.array_equal(quanta.numpy(), expected[1])
 
 
 def _model(clip: tuple[float, float] | None, scale: float) -> ModelSpec:
