@@ -24,6 +24,7 @@ from . import (
     change,
     demo,
     doctor,
+    embed,
     evaluate,
     examples,
     export,
@@ -54,6 +55,7 @@ add(app, "flood", flood.flood)
 add(app, "change", change.change)
 app.add_typer(methane.app, name="methane")
 add(app, "segment", segment.segment)
+add(app, "embed", embed.embed)
 add(app, "vectorize", vectorize.vectorize)
 add(app, "info", info.info)
 app.add_typer(models.app, name="models")

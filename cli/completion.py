@@ -39,6 +39,12 @@ def _models() -> Iterable[str]:
     return [model.name for model in list_models()]
 
 
+def _encoders() -> Iterable[str]:
+    from geoseg.spec.presets import encoders
+
+    return encoders()
+
+
 def _devices() -> Iterable[str]:
     return ("auto", "cpu", "cuda", "cuda:0")
 
@@ -66,6 +72,7 @@ SUGGESTIONS: Mapping[str, Callable[[], Iterable[str]]] = {
     "satellites": _satellites,
     "models": _models,
     "devices": _devices,
+    "encoders": _encoders,
     "water-methods": _water_methods,
     "change-methods": _change_methods,
     "methane-methods": _methane_methods,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def segment() -> Command[SegmentSpec]:
-    """Map a scene with a segmentation network.
+    """Map a scene with a segmentation network, or what resembles some places (--like).
 
     The bands, units and classes of the network are read from the model.json of its bundle, or from the
     metadata of its ONNX file (docs/models.md). If they do not fit the scene, an error or a warning says so.

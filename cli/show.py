@@ -29,7 +29,7 @@ def record_text(record: RunRecord, *, detail: bool = False) -> str:
         facts.append(("crs", record.crs or "none"))
         facts.append(("made", f"{record.created} by geoseg {record.geoseg} in {record.seconds:g} s"))
     facts += [("wrote" if not index else "", str(path)) for index, path in enumerate(record.outputs)]
-    tables = [class_table(record.classes)]
+    tables = [] if record.task == "embedding" else [class_table(record.classes)]
     if gain_loss := record.tables.get("gain_loss"):
         tables.append(gain_loss_table(gain_loss))
     return "\n\n".join([*tables, facts_text(facts)])

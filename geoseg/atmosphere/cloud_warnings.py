@@ -55,7 +55,7 @@ def report_masked(scene: Scene) -> None:
                 f"{scene.name}: {titles}: a layer covers only {covered:.0%} of the scene; beyond it nothing "
                 "is masked. Check that it belongs to this scene",
             )
-    if "cloud" not in scene.quality.conditions and kind_of(scene) != "sar":
+    if "cloud" not in scene.quality.conditions and kind_of(scene) not in {"sar", "embedding"}:
         warning = cloud_warning(scene)
         if warning is not None:
             warn(LOG, "clouds-not-masked", warning)
@@ -145,7 +145,7 @@ def low_sun(scene: Scene) -> float | None:
 
 def warn_of_low_sun(scene: Scene) -> None:
     """Warn of long shadows in an optical scene of a low sun."""
-    elevation = low_sun(scene) if kind_of(scene) != "sar" else None
+    elevation = low_sun(scene) if kind_of(scene) not in {"sar", "embedding"} else None
     if elevation is not None:
         warn(
             LOG,

@@ -138,9 +138,8 @@ def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> 
 def _check_planes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
     one = len(spec.classes) == 2 and spec.activation != "softmax"
     planes = {len(spec.classes)} | ({1} if one else set())
-    wanted = [
-        as_ordered((batch, count, spec.tile, spec.tile), spec.output_dim_order) for count in sorted(planes)
-    ]
+    side = spec.tile // spec.stride
+    wanted = [as_ordered((batch, count, side, side), spec.output_dim_order) for count in sorted(planes)]
     if shape not in wanted:
         given = as_ordered((batch, spec.channels, spec.tile, spec.tile), spec.dim_order)
         expected = " or ".join(f"(N, {', '.join(map(str, sizes[1:]))})" for sizes in wanted)

@@ -21,6 +21,7 @@ from geoseg.bundles.mlm import (
     EXTENSIONS,
     MODEL_ROLE,
     PREFIX,
+    SEARCH,
     SHA256_MULTIHASH,
     Class,
     Input,
@@ -37,12 +38,16 @@ from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
 from geoseg.spec import AnyModel, ClassSpec, ModelBand, ModelSpec, Spec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first
+from geoseg.spec.models import EMBEDDING
 from geoseg.spec.palette import model_colour
 
 AnyExtras = TypeVar("AnyExtras", bound=Spec)
 
 LONGEST = 16 * 2**20
 """Most bytes of a description; a description of thousands of classes has a hundredth of it."""
+
+SUPPORTED = frozenset({"segmentation", "semantic-segmentation", SEARCH})
+"""Tasks in MLM of networks with one output plane per class, or per feature."""
 
 _TABLE = TypeAdapter(dict[str, JsonValue])
 
@@ -126,7 +131,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
     """
     item, own = read_item(path)
     properties, (result,) = item.properties, item.properties.output
-    if not {"segmentation", "semantic-segmentation"} & {*properties.tasks, *result.tasks}:
+    if not SUPPORTED & {*properties.tasks, *result.tasks}:
         raise ModelError(
             f"{path}: the task is {', '.join(properties.tasks)}; geoseg supports semantic-segmentation and "
             "scene-classification"
@@ -167,6 +172,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             tile=tile,
             overlap=min(64, tile // 4 * 2) if extras.overlap is None else extras.overlap,
             multiple=extras.multiple or (1 if fixed else gcd(tile, 32)),
+            stride=extras.stride,
             fixed_tile=fixed,
             fixed_batch=batch if batch > 0 else None,
             metadata=metadata,
@@ -232,7 +238,8 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
     """
     rows = spec.tile if spec.fixed_tile else -1
     batch = spec.fixed_batch or -1
-    tasks = ["semantic-segmentation"]
+    tasks = [SEARCH if spec.task == EMBEDDING else "semantic-segmentation"]
+    out_rows = rows // spec.stride if rows > 0 else rows
     listed = [*spec.classes]
     for plane, entry in zip(spec.planes, spec.classes, strict=False):
         listed[plane] = entry
@@ -257,7 +264,7 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
                 "name": spec.output_name or UNNAMED,
                 "tasks": [*tasks],
                 "result": {
-                    "shape": [*as_ordered((batch, planes, rows, rows), spec.output_dim_order)],
+                    "shape": [*as_ordered((batch, planes, out_rows, out_rows), spec.output_dim_order)],
                     "dim_order": [*spec.output_dim_order],
                     "data_type": "float32",
                 },
@@ -270,7 +277,11 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
         "bands": [{"name": band.name} for band in spec.bands],
     }
     kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
-    properties |= {PREFIX + key: value for key, value in kept.items() if value not in (None, "", [])}
+    properties |= {
+        PREFIX + key: value
+        for key, value in kept.items()
+        if value not in (None, "", []) and (key, value) != ("stride", 1)
+    }
     properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
     return item_text(spec, properties, href=href, size=size, architecture=architecture)
 

@@ -23,6 +23,7 @@ from geoseg.errors import FetchError, ModelError
 from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
+from geoseg.spec.models import EMBEDDING
 
 if TYPE_CHECKING:
     from geoseg.bundles.bundle_check import Finding
@@ -45,6 +46,10 @@ def find_model(name_or_path: str) -> ModelSpec:
             f"{name_or_path}: is a scene classifier, not a segmentation network; use geoseg methane "
             "facilities "
             f"SCENE --model {name_or_path}"
+        )
+    if model.task == EMBEDDING:
+        raise ModelError(
+            f"{name_or_path}: returns features, not classes; use geoseg embed SCENE --encoder NAME"
         )
     return model
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from geoseg.spec import Activation, Atmosphere, Coverage, Evidence, Spec, Statistics, Units
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
@@ -34,6 +42,12 @@ NAME = r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$"
 
 CLASSIFICATION = frozenset({"scene-classification", "classification"})
 """Tasks in MLM of networks that classify a whole image."""
+
+SEARCH = "similarity-search"
+"""Task in MLM of encoders, whose output planes are features in place of classes."""
+
+MOST_VALUE = 254
+"""Greatest value of a class; 255 is nodata."""
 
 Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -101,7 +115,7 @@ class Input(Part):
 class Class(Part):
     """An entry of `classification:classes`."""
 
-    value: Annotated[int, Field(ge=0, le=254)]
+    value: Annotated[int, Field(ge=0, le=65_534)]
     name: str = ""
     title: str = ""
     description: str = ""
@@ -158,6 +172,13 @@ class Properties(Part):
     input: Annotated[tuple[Input, ...], Field(alias="mlm:input", min_length=1)]
     output: Annotated[tuple[Output, ...], Field(alias="mlm:output", min_length=1, max_length=1)]
 
+    @model_validator(mode="after")
+    def _values_of_classes_fit(self) -> Properties:
+        greatest = max(entry.value for entry in self.output[0].classes)
+        if SEARCH not in self.tasks and greatest > MOST_VALUE:
+            raise ValueError(f"mlm:output: class value {greatest} is above {MOST_VALUE}")
+        return self
+
 
 class SegmentationExtras(Spec):
     """Properties of a segmentation network with the prefix `geoseg:`; an unknown key is an error."""
@@ -172,6 +193,8 @@ class SegmentationExtras(Spec):
     tile: int | None = None
     overlap: int | None = None
     multiple: int | None = None
+    stride: int = 1
+    """Side in pixels of the square of the input that a pixel of the output stands for."""
     fixed_tile: bool | None = None
     resolution: float | None = None
     atmosphere: Atmosphere | None = None

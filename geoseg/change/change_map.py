@@ -39,6 +39,9 @@ LOG = logging.getLogger(__name__)
 TILE = 256
 """Pixels a side of a tile of a method; half of that of other tasks, since strips hold two dates."""
 
+SMALL = 64
+"""Pixels a side of tiles and blocks of embeddings, which have many bands."""
+
 FIT_SIZE, FITS = 256, 24
 """Pixels a side, and number, of the blocks to which methods are fitted."""
 
@@ -88,7 +91,8 @@ def _recipe(spec: ChangeSpec, stack: ExitStack, progress: Progress, *, dry_run: 
         raise BandError(f"{error}{maps_hint(spec)}") from error
     for date in (pair.before, pair.after):
         report_masked(date)
-    pair = coregistered(pair, spec.coregister)
+    if kind_of(pair.before) != "embedding":  # those of two years are on one grid
+        pair = coregistered(pair, spec.coregister)
     if model is None:
         return _by_method(spec, pair)
     from geoseg.change.change_network import by_network  # noqa: PLC0415 - networks only
@@ -106,7 +110,8 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
         comparison.bands, [*comparison.pairs, *(f"{AFTER}:{name}" for name in comparison.pairs)]
     )
     channels = (*comparison.channels, *(f"{AFTER}:{name}" for name in comparison.channels))
-    blocks = sample(source, channels, size=FIT_SIZE, most=FITS)
+    many = kind_of(pair.before) == "embedding"
+    blocks = sample(source, channels, size=SMALL if many else FIT_SIZE, most=FITS)
     comparison = _fitted(spec, comparison, pair, blocks, land)
     transitions = transitions_of(spec, comparison, land)
     counter = Counter(source.grid, transitions.specs[-1].value + 1)
@@ -120,7 +125,7 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
         session=ChangeSession(comparison),
         prepare=Pixels.physical,
         blend="crop",
-        tile=TILE,
+        tile=SMALL if many else TILE,
         overlap=2 * comparison.margin,
         decide=FromPlanes(transitions=transitions, counter=counter),
         extras=extras(spec, attributes),

@@ -15,7 +15,7 @@ from geoseg.messages import note
 from geoseg.methods.relative import Normalisation, Unchanged
 from geoseg.methods.speckle_filter import SPECKLE_RADIUS, Speckle
 from geoseg.methods.spectral import Rule
-from geoseg.scenes.sensor_kind import SensorKind
+from geoseg.scenes.sensor_kind import SensorKind, family_of
 from geoseg.spec import ChangeSpec, Units
 
 LOG = logging.getLogger(__name__)
@@ -128,6 +128,8 @@ def choose(
     what = f"method {method.name} ({method.title}, {method.citation})"
     if sar:
         note(LOG, f"{what} in {compared[0].upper()}")
+    elif kind == "embedding":
+        note(LOG, f"{what} on {len(compared)} axes")
     else:
         why = "needs neither radiometric calibration nor one atmosphere" if automatic else "as asked"
         note(LOG, f"{what} on {', '.join(compared)}: {why}")
@@ -145,12 +147,12 @@ def window_radius(spec: ChangeSpec, method: ChangeMethod) -> int:
     return (spec.smooth or (1 if spec.thresholding == "chi2" else method.smooth)) // 2
 
 
-def _suits(method: ChangeMethod, kind: str) -> bool:
+def _suits(method: ChangeMethod, kind: SensorKind) -> bool:
     """Return whether a method is for a kind of sensor; hyperspectral sensors count as optical."""
-    return (method.needs.kind == "sar") == (kind == "sar")
+    return method.needs.kind == family_of(kind)
 
 
-def _check(spec: ChangeSpec, method: ChangeMethod, kind: str, shared: Sequence[str]) -> None:
+def _check(spec: ChangeSpec, method: ChangeMethod, kind: SensorKind, shared: Sequence[str]) -> None:
     """Check that the method can be used with the scenes and the options.
 
     Raises:

@@ -20,7 +20,7 @@ from geoseg.spec import ClassSpec, Units
 
 Image = NDArray[np.float32]
 Matrix = NDArray[np.float64]
-Kind = Literal["optical", "sar"]
+Kind = Literal["optical", "sar", "embedding"]
 Thresholding = Literal["robust", "ki", "otsu", "chi2"]
 
 

@@ -19,8 +19,9 @@ from geoseg.methods.terrain_shape import QUANTITIES
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.elevation import open_terrain
+from geoseg.scenes.embeddings import check_comparable
 from geoseg.scenes.layers import open_raster_layer
-from geoseg.scenes.sensor_kind import kind_of
+from geoseg.scenes.sensor_kind import family_of, kind_of
 from geoseg.spec import ChangeSpec, Units
 from geoseg.spec.presets import sensors
 
@@ -58,11 +59,13 @@ def open_pair(
     )
     before = clip(before, spec.run)
     kinds = kind_of(before), kind_of(after)
-    if (kinds[0] == "sar") != (kinds[1] == "sar"):
+    if family_of(kinds[0]) != family_of(kinds[1]):
         raise SceneError(
             f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind "
             "of sensor"
         )
+    if kinds[0] == "embedding":
+        check_comparable(before, after)
     pair = Pair(before=before, after=after, beside=tuple(_layers(spec, wanted, stack)))
     if not pair.shared:
         raise BandError(

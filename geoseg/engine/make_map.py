@@ -73,6 +73,17 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
             not writable.
         RuntimeMissingError: the CUDA device does not exist.
     """
+    begin_files(run, inputs, [*outputs_of(run), *(path for path in further if path is not None)])
+
+
+def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Path]) -> None:
+    """Check the device and some outputs before anything is read; see `begin`.
+
+    Args:
+        run: device, area and whether outputs may be replaced.
+        inputs: files that are read.
+        wanted: the outputs.
+    """
     if run.device.startswith("cuda") or run.runtime == "tensorrt":
         from geoseg.runtimes import cuda  # noqa: PLC0415 - only runs on GPUs
 
@@ -83,7 +94,6 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         check_html(run.report)
     if run.raster_styles and not (run.raster or run.scores):
         raise UsageError("--raster-styles needs --raster or --scores")
-    wanted = [*outputs_of(run), *(path for path in further if path is not None)]
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
 
@@ -278,10 +288,15 @@ def mapped_only(totals: Sequence[ClassTotal]) -> tuple[ClassTotal, ...]:
     return tuple(sorted((item for item in totals if item.polygons), key=lambda item: -item.pixels))
 
 
-def plan(recipe: Recipe, run: RunSpec) -> Plan:
+def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
     """Return what `make_map` would do; one tile is read and scored to estimate the time.
 
     Tiles are read while others are scored, so the slower of both counts.
+
+    Args:
+        recipe: made by a task.
+        run: options.
+        planes: of the score sums, which are not cut into column bands; None: those of the session.
     """
     job = job_of(replace(recipe, on_device=()), run, run.output.resolve().parent)
     source, bands = recipe.source, recipe.bands
@@ -298,10 +313,10 @@ def plan(recipe: Recipe, run: RunSpec) -> Plan:
             seconds.append(time.monotonic() - begun)
     return make_plan(
         job.tiles,
-        list(job.column_bands),
+        list(job.column_bands) if planes is None else [range(job.tiles.cols)],
         bands=len(bands),
         itemsize=pixels.data.itemsize,
-        planes=recipe.session.planes,
+        planes=planes or recipe.session.planes,
         cache_bytes=source.cache_bytes(bands),
         session_mib=recipe.session_mib,
         seconds_per_tile=max(min(seconds) * 1.15, reading),

@@ -23,6 +23,7 @@ def activate(activation: Activation, raw: Any, temperature: float = 1.0, arrays:
 
     Args:
         activation: `none` for networks that end in an activation; their scores are only clipped to 0..1.
+            `linear` for features, which are not changed.
         raw: (N, K, H, W) of any float type; not changed.
         temperature: divisor of logits (Guo 2017, arXiv:1706.04599).
         arrays: numpy or torch, the library of `raw`.
@@ -30,6 +31,8 @@ def activate(activation: Activation, raw: Any, temperature: float = 1.0, arrays:
     Returns:
         (N, K, H, W), or (N, 1, H, W) for the softmax of two planes; a new array.
     """
+    if activation == "linear":
+        return arrays.asarray(raw, dtype=arrays.float32).copy() if arrays is np else raw.float().clone()
     values = arrays.asarray(raw, dtype=arrays.float32)
     if activation == "none":
         clipped = arrays.clip(values, 0, 1)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from geoseg.methods.cosine_similarity import cosine_similarity
 from geoseg.runtimes import Session
 
 EQUAL = 0.995
@@ -18,6 +19,9 @@ SAME_AREA = 0.95
 
 SAME_ON_GPU = 0.995
 """Smallest intersection over union of a class that passes for lower precisions on a GPU."""
+
+SAME_DIRECTION = 0.999
+"""Least cosine of the angle between vectors of features that count as equal."""
 
 SMALL = 256
 """Fewest pixels of a class for which its intersection over union is computed."""
@@ -86,6 +90,13 @@ def compare_scores(
     agreement = compare(classes_of(reference, threshold), classes_of(candidate, threshold))
     error = float(np.abs(reference - candidate).mean(dtype=np.float64))
     return replace(agreement, score_error=error, least_iou=least_iou)
+
+
+def compare_features(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> Agreement:
+    """Compare features (N, D, h, w): vectors are equal where the cosine of their angle is 0.999 or more."""
+    cosine = cosine_similarity(np.moveaxis(reference, 1, 0), np.moveaxis(candidate, 1, 0))
+    error = float(np.abs(reference - candidate).mean(dtype=np.float64))
+    return Agreement(equal=float(np.mean(cosine >= SAME_DIRECTION)), worst_iou=1.0, score_error=error)
 
 
 def compare(reference: NDArray[np.uint8], candidate: NDArray[np.uint8]) -> Agreement:

@@ -12,17 +12,17 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from geoseg import __version__
 from geoseg.errors import OutputError
+from geoseg.files.locks import locked
 
 Loaded = TypeVar("Loaded")
 
@@ -205,23 +205,10 @@ class EngineStore:
             temporary.unlink(missing_ok=True)
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
-    @contextmanager
-    def _lock(self, key: EngineKey, report: Callable[[str], None]) -> Iterator[None]:
-        """Hold the lock of an engine between processes while a block runs; its empty file stays."""
-        path = self.folder / f"{key.stem}.lock"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                report(f"waiting for another process that builds {key.stem}")
-                lock.acquire()
-        except OSError as error:
-            raise OutputError(
-                f"{path}: cannot be locked: {error.strerror}; set another folder in {CACHE}"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def _lock(self, key: EngineKey, report: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Return the lock of an engine between processes."""
+        return locked(
+            self.folder / f"{key.stem}.lock",
+            lambda: report(f"waiting for another process that builds {key.stem}"),
+            f"set another folder in {CACHE}",
+        )

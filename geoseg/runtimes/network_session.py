@@ -55,6 +55,7 @@ class NetworkSession:
         self._activation: Activation = spec.activation
         self._temperature = spec.temperature
         self._tile = tile
+        self._out = tile // spec.stride
         # Graphs that copy while they compute accept several batches per call.
         self._parts = int(getattr(graph, "parts", 1))
         self.batch = max(batch or 0, graph.batch * self._parts)
@@ -100,7 +101,7 @@ class NetworkSession:
         return self._order
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1.
+        """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1, or to features at the network's stride.
 
         Raises:
             ModelError: the session is closed, or the output does not fit the description or is NaN.
@@ -110,7 +111,7 @@ class NetworkSession:
             raise ModelError(f"{self._spec.weights}: the session of this network is closed")
         if len(batch) == graph.batch == 1:
             return self._scores(graph, batch)
-        out = np.empty((len(batch), self.planes, self._tile, self._tile), np.float32)
+        out = np.empty((len(batch), self.planes, self._out, self._out), np.float32)
         step = graph.batch * self._parts
         for start in range(0, len(batch), step):
             part = batch[start : start + step]
@@ -157,7 +158,7 @@ class NetworkSession:
         """Run complete batches of the graph and check the shape of the output."""
         # Parts and flips of batches are views, which some runtimes do not accept.
         raw = graph(np.ascontiguousarray(batch))
-        if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._tile, self._tile):
+        if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._out, self._out):
             raise ModelError(
                 f"{self._spec.weights}: the output has shape {raw.shape} for {batch.shape}; geoseg "
                 "needs scores "

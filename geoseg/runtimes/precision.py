@@ -106,10 +106,18 @@ def _compare(
     request: LoadRequest, expected: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> tuple[Agreement, str]:
     """Return the agreement of scores with those in fp32, and a text about it."""
-    from geoseg.runtimes.agreement import SAME_AREA, SAME_ON_GPU, compare_scores  # noqa: PLC0415
+    from geoseg.runtimes.agreement import (  # noqa: PLC0415
+        SAME_AREA,
+        SAME_ON_GPU,
+        compare_features,
+        compare_scores,
+    )
 
     least = SAME_AREA if request.device == "cpu" else SAME_ON_GPU
-    agreement = compare_scores(expected, scores, request.spec.threshold, least_iou=least)
+    if request.spec.activation == "linear":
+        agreement = compare_features(expected, scores)
+    else:
+        agreement = compare_scores(expected, scores, request.spec.threshold, least_iou=least)
     tiles = "1 tile" if len(scores) == 1 else f"{len(scores)} tiles"
     return agreement, f"{agreement} to fp32 on {tiles} of this scene"
 

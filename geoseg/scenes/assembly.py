@@ -10,6 +10,7 @@ import numpy as np
 
 from geoseg.errors import BandError, SceneError
 from geoseg.messages import note
+from geoseg.scenes.embedding_axes import series_name, series_order
 from geoseg.scenes.grid_alignment import are_tiles
 from geoseg.scenes.naming import (
     CUBE,
@@ -163,6 +164,9 @@ def _by_names(
     group: Sequence[Candidate], match: SensorMatch, sensors: Mapping[str, SensorSpec]
 ) -> list[NamedCandidate]:
     """Name bands by labels, file names, wavelengths and words."""
+    if match.sensor is not None and match.sensor.series is not None:
+        names = [(series_name(match.sensor, item), item) for item in group]
+        return [NamedCandidate(name=name, candidate=item, origin="name") for name, item in names if name]
     generic, radar = sensors["generic"], sensors["sentinel-1"]
     words = {**vocabulary(generic, names=True), **vocabulary(radar, names=True)}
     sensor = match.sensor or generic
@@ -184,7 +188,7 @@ def _in_order(group: Sequence[Candidate], match: SensorMatch) -> list[NamedCandi
     sensor = match.sensor
     if sensor is None or len(group) == 1:
         return []
-    orders = orders_of(sensor, len(group))
+    orders = orders_of(sensor, len(group)) or series_order(sensor, len(group))
     order = orders[0] if orders else None
     if len(orders) > 1:
         order = _with_darkest(group, orders, "cirrus")

@@ -44,6 +44,8 @@ class Band:
 
     With a factor, pixels of 0 are not valid, and negative values (after noise subtraction) become `FLOOR_DB`.
     """
+    square: bool = False
+    """Whether stored values are signed roots: physical value = v |v|, with v = stored * scale + offset."""
     zero_with: tuple[tuple[Raster, int], ...] = ()
     """Pixels of 0 are not valid only where all these bands (file, index), including this one, are 0."""
     wavelength: float | None = None

@@ -60,6 +60,8 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
     """
     context = replace(context, named=named)
     sensor = context.sensor
+    if sensor is not None and sensor.kind == "embedding":
+        return tuple(_axis(item, sensor) for item in named)
     bands = [_band(item, context) for item in named]
     if sensor is None:
         return tuple(_eight_bit(band, bands) for band in bands)
@@ -116,6 +118,25 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
     return _with_untagged_nodata(band)
+
+
+def _axis(item: NamedCandidate, sensor: SensorSpec) -> Band:
+    """Return an axis of an embedding; integers have the scale of the file, or that of the sensor."""
+    raster, index = item.candidate.raster, item.candidate.index
+    dtype, stated = raster.dtypes[index - 1], raster.scales[index - 1]
+    integer = dtype.kind in "iu"
+    nodata = raster.nodata[index - 1]
+    return Band(
+        name=item.name,
+        raster=raster,
+        index=index,
+        scale=stated if stated != 1.0 or not integer else sensor.scale,
+        units=sensor.units,
+        nodata=nodata_as_stored(sensor.nodata if nodata is None else nodata, dtype),
+        square=sensor.square and integer,
+        origin=item.origin,
+        scaling=FILE_TAGS if stated != 1.0 else f"sensor {sensor.name}",
+    )
 
 
 def _cube(raster: Raster, context: CalibrationContext) -> CubeCalibration:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from geoseg.errors import BandError, UsageError
+from geoseg.scenes.embedding_axes import embedding_sensor
 from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, vocabulary, word_of
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
@@ -57,6 +58,9 @@ def recognise(
         return SensorMatch(sensor=_requested(requested, sensors), reason=BY_OPTION)
     if product.sensor is not None:
         return SensorMatch(sensor=sensors[product.sensor], reason=product.sensor_reason)
+    axes = embedding_sensor(candidates, sensors)
+    if axes is not None:
+        return SensorMatch(sensor=axes, reason="its band names")
     match = _by_file_names(product, sensors) or _by_labels(candidates, sensors)
     if match is not None:
         return match

@@ -25,6 +25,7 @@ from geoseg.scenes.raster import Raster, base_name, place_on
 from geoseg.scenes.resampling import Placement
 from geoseg.scenes.windows import as_physical, as_stored, read_window, stored_dtype
 from geoseg.spec import SensorSpec, Units
+from geoseg.spec.band_names import few_names
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -234,7 +235,7 @@ class Scene:
         """
         chosen = [self._find(name) for name in bands]
         rows = f"rows {window.row}-{window.stop_row - 1}, columns {window.col}-{window.stop_col - 1}"
-        with reading(f"{self.name}, {', '.join(bands)}, {rows}"):
+        with reading(f"{self.name}, {few_names(bands, 16)}, {rows}"):
             return self._read(window, bands, chosen)
 
     def _read(self, window: Window, bands: Sequence[str], chosen: Sequence[Band]) -> Pixels:

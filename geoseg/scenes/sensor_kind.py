@@ -6,9 +6,14 @@ from typing import Literal
 
 from geoseg.scenes.scene import Scene
 
-SensorKind = Literal["optical", "sar", "hyperspectral"]
+SensorKind = Literal["optical", "sar", "hyperspectral", "embedding"]
 
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
+
+
+def family_of(kind: SensorKind) -> Literal["optical", "sar", "embedding"]:
+    """Return the kind of the methods for a kind of sensor: those of optical sensors for spectrometers too."""
+    return "optical" if kind == "hyperspectral" else kind
 
 
 def kind_of(scene: Scene) -> SensorKind:

@@ -8,6 +8,7 @@ from geoseg.errors import SceneError
 from geoseg.grid import sample_windows
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
+from geoseg.spec.band_names import few_names
 
 SAMPLE_SIZE = 512
 SAMPLES = 24
@@ -30,7 +31,7 @@ def sample(
         blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
     if not blocks:
         raise SceneError(
-            f"{source.name}: no pixel of {', '.join(bands)} is valid: everything is nodata. "
+            f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata. "
             "Check the nodata tag, the AOI, and the files of the bands (--band NAME=PATH)"
         )
     return blocks

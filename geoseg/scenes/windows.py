@@ -92,6 +92,8 @@ def as_physical(band: Band, values: NDArray[Any]) -> NDArray[np.float32]:
     """Return physical values, float32; infinite values, which are not valid, as NaN."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         physical = values * np.float32(band.scale) + np.float32(band.offset)
+        if band.square:
+            physical *= np.abs(physical)
         if band.db_factor:
             physical[physical == 0] = np.nan
             least = np.float32(10 ** (FLOOR_DB / band.db_factor))
@@ -100,9 +102,9 @@ def as_physical(band: Band, values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def stored_dtype(bands: Sequence[Band]) -> np.dtype[Any] | None:
-    """Return the dtype of all bands; None where they differ or are converted to dB: values are physical."""
+    """Return the dtype of all bands; None where they differ, or values are physical on reading."""
     dtypes = {band.dtype for band in bands}
-    if len(dtypes) != 1 or any(band.db_factor for band in bands):
+    if len(dtypes) != 1 or any(band.db_factor or band.square for band in bands):
         return None
     dtype = dtypes.pop()
     return np.dtype(np.float32) if dtype.kind == "f" else dtype

@@ -36,6 +36,8 @@ def map_segments(
         OutputError: an output cannot be written.
     """
     begin(spec.run, spec.scene.paths)
+    if spec.like:
+        return _like_places(spec, progress, dry_run=dry_run)
     model = find_model(spec.model)
     pair = PAIRS.get(model.task)
     if pair is not None and len(prefixes_of(model)) > 1:
@@ -49,6 +51,17 @@ def map_segments(
         if model.task == "flood":
             # As in a map by geoseg flood.
             recipe = replace(recipe, min_area=task("flood").min_area)
+        if dry_run:
+            return plan(recipe, spec.run)
+        return make_map(recipe, spec.run, command_of(spec), progress)
+
+
+def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:
+    """Map what resembles the places of the request."""
+    from geoseg.segment.similar_places import similarity_recipe  # noqa: PLC0415 - for --like only
+
+    with ExitStack() as stack:
+        recipe = similarity_recipe(spec, stack, progress, dry_run=dry_run)
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, command_of(spec), progress)

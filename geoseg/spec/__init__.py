@@ -55,6 +55,9 @@ if TYPE_CHECKING:
         RivalScore as RivalScore,
         ScoredSet as ScoredSet,
     )
+    from geoseg.spec.embed import (
+        EmbedSpec as EmbedSpec,
+    )
     from geoseg.spec.encoders import (
         EncoderBand as EncoderBand,
         EncoderSpec as EncoderSpec,
@@ -135,6 +138,7 @@ _NAMES = {
     "references": "PolygonColumn PolygonsSpec ReferenceSpec Values",
     "runs": "RunSpec SceneSpec TaskSpec",
     "satellites": "SatelliteSpec",
+    "embed": "EmbedSpec",
     "segment": "SegmentSpec",
     "sensors": "ProviderSpec SensorBand SensorSpec",
     "terrain": "TerrainSpec TerrainUnit",

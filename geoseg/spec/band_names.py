@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def date_of(band: str) -> str:
@@ -21,3 +21,9 @@ def by_date(bands: Iterable[str]) -> dict[str, list[int]]:
     for index, band in enumerate(bands):
         found.setdefault(date_of(band), []).append(index)
     return found
+
+
+def few_names(bands: Sequence[str], most: int = 8) -> str:
+    """Return names of bands as text for a message: all, or the first and the number of the others."""
+    more = f" and {len(bands) - most} more" if len(bands) > most else ""
+    return ", ".join(bands[:most]) + more

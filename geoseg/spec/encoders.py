@@ -78,6 +78,8 @@ class EncoderSpec(Spec):
     layers: Annotated[tuple[int, ...], Field(min_length=1)]
     """Blocks or stages, from 0, whose features a decoder reads."""
     modalities: Annotated[tuple[EncoderModality, ...], Field(min_length=1)]
+    centre: float = 0.0
+    """Normalised value of the mean of the training images: the value of pixels that were not observed."""
     gsd: Annotated[float, Field(gt=0)]
     """Pixel size in m of the training images."""
     dates: tuple[int, int] = (1, 1)

@@ -12,7 +12,11 @@ from geoseg.spec.encoders import UNKNOWN_MONTH
 from geoseg.spec.evidence import Coverage, Evidence
 from geoseg.spec.layouts import CHANNELS_FIRST, DimOrder
 
-Activation = Literal["none", "softmax", "sigmoid"]
+Activation = Literal["none", "softmax", "sigmoid", "linear"]
+"""`none`: the graph ends in scores of 0..1. `linear`: its output is used as it is; only for features."""
+
+EMBEDDING = "embedding"
+"""Task of a network whose planes are features, not scores of classes."""
 
 Architecture = Literal[
     "unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
@@ -167,6 +171,8 @@ class ModelSpec(InputSpec):
     overlap: Annotated[int, Field(ge=0)] = 64
     multiple: Annotated[int, Field(ge=1)] = 32
     """Number of pixels that tile sizes must be multiples of."""
+    stride: Annotated[int, Field(ge=1)] = 1
+    """Side in pixels of the square of the input that a pixel of the output stands for."""
     fixed_tile: bool = False
     """Whether the graph accepts only the size `tile`."""
     fixed_batch: int | None = None
@@ -216,6 +222,18 @@ class ModelSpec(InputSpec):
     def _tile_fits(self) -> ModelSpec:
         if self.tile % self.multiple:
             raise ValueError(f"tile {self.tile} is not a multiple of {self.multiple}")
+        return self
+
+    @model_validator(mode="after")
+    def _features_fit(self) -> ModelSpec:
+        features = self.task == EMBEDDING
+        if (self.activation == "linear") != features or (self.stride > 1 and not features):
+            raise ValueError(f"activation linear and a stride are for task {EMBEDDING}, which needs linear")
+        if features and (self.tile % self.stride or self.overlap % (2 * self.stride)):
+            raise ValueError(
+                f"tile {self.tile} must be a multiple of stride {self.stride}, and overlap {self.overlap} of "
+                "twice the stride"
+            )
         return self
 
     @model_validator(mode="after")

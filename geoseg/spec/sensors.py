@@ -20,6 +20,17 @@ class SensorBand(Spec):
     """Ground sampling distance in m."""
 
 
+class BandSeries(Spec):
+    """Numbered bands without a meaning of their own: the axes of an embedding."""
+
+    pattern: str
+    """Regular expression for whole descriptions of bands; its first group is the number, from 0."""
+    name: str
+    """Format of the name of a band with its number."""
+    count: int = 0
+    """Number of bands; 0: any."""
+
+
 class ProviderSpec(Spec):
     """How a provider stores the values of a sensor; recognised by product names."""
 
@@ -41,10 +52,16 @@ class SensorSpec(Spec):
     name: str
     """Value of `--sensor`."""
     title: str
-    kind: Literal["optical", "sar", "hyperspectral"]
+    kind: Literal["optical", "sar", "hyperspectral", "embedding"]
     units: Units
     """Unit of the physical values after scale and offset."""
-    bands: tuple[SensorBand, ...]
+    bands: tuple[SensorBand, ...] = ()
+    series: BandSeries | None = None
+    """Bands of an embedding; None: `bands` lists them."""
+    square: bool = False
+    """Whether integers are signed roots: physical value = v |v|, with v = stored value * scale."""
+    identity: tuple[str, ...] = ()
+    """Tags of a file, in lower case, that must be equal in two scenes whose vectors are compared."""
     scale: float = 1.0
     """Physical value = stored value * scale + offset, unless the product states other numbers."""
     offset: float = 0.0

@@ -107,7 +107,7 @@ def fitted(name: str) -> tuple[Comparison, NDArray[np.float32]]:
     shared, units = (("vv",), "db") if radar else (BANDS, "reflectance")
     of: set[Units] = {units}  # type: ignore[arg-type]
     spec = request_for(name)
-    comparison = choose(spec, "sar" if radar else "optical", shared, of)
+    comparison = choose(spec, change_methods()[name].needs.kind, shared, of)
     cube = dates(len(comparison.bands), radar=radar)
     return fit(comparison, spec, [pixels(cube)], of), cube
 

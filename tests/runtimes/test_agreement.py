@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.runtimes.agreement import compare
+from geoseg.runtimes.agreement import compare, compare_features
 
 MAPS = arrays(np.uint8, (2, 8, 8), elements=st.integers(0, 2))
 
@@ -40,3 +40,14 @@ def test_shares_are_rounded_down() -> None:
     candidate = reference.copy()
     candidate[0, 0, 0] = 1
     assert str(compare(reference, candidate)).startswith("99.999 %")
+
+
+def test_features_agree_by_the_direction_of_their_vectors() -> None:
+    rng = np.random.default_rng(0)
+    exact = rng.normal(size=(2, 128, 8, 8)).astype(np.float32)
+    half = exact.astype(np.float16).astype(np.float32)
+    assert compare_features(exact, half).enough
+    turned = half.copy()
+    turned[0, :, :2] += 0.2 * rng.normal(size=(128, 2, 8))
+    assert compare_features(exact, turned).equal == 1 - 16 / 128
+    assert not compare_features(exact, turned).enough

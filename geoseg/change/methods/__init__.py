@@ -29,5 +29,6 @@ def change_methods() -> Mapping[str, ChangeMethod]:
     from geoseg.change.method import ChangeMethod  # noqa: PLC0415 - imports numpy
 
     found: list[ChangeMethod] = load_methods(sys.modules[__name__], ChangeMethod)
-    found.sort(key=lambda method: (method.needs.kind, method.preference, method.name))
+    kinds = ("optical", "sar", "embedding")
+    found.sort(key=lambda method: (kinds.index(method.needs.kind), method.preference, method.name))
     return MappingProxyType({method.name: method for method in found})

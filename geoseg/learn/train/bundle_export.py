@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx.external_data_helper import load_external_data_for_model
 from pydantic import TypeAdapter
 from torch import nn
 
@@ -25,17 +19,14 @@ from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.bundles.program import PROGRAM
 from geoseg.errors import ModelError, OutputError
-from geoseg.files.doors import loading
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
+from geoseg.models.networks.onnx_graph import exporting, write_graph
 from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
-
-OPSET = 18
-"""ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
 
 INPUT, OUTPUT = "image", "scores"
 
@@ -233,7 +224,7 @@ def to_onnx(network: nn.Module, channels: int, path: Path, tile: int | None = No
         ModelError: torch cannot export the network.
     """
     example, dynamic = _prepare(network, channels, tile)
-    write_graph(network, (example,), path, inputs=(INPUT,), dynamic=(dynamic,))
+    write_graph(network, (example,), path, inputs=(INPUT,), output=OUTPUT, dynamic=(dynamic,))
 
 
 def write_program(network: nn.Module, channels: int, path: Path, tile: int | None = None) -> None:
@@ -246,7 +237,7 @@ def write_program(network: nn.Module, channels: int, path: Path, tile: int | Non
     """
     example, dynamic = _prepare(network, channels, tile)
     image = torch.from_numpy(np.random.default_rng(1).normal(0, 1, example[:1].shape).astype(np.float32))
-    with _exporting("torch.export"), torch.no_grad():
+    with exporting("torch.export"), torch.no_grad():
         program = torch.export.export(network, (example,), dynamic_shapes=(dynamic,), strict=False)
         check_parity(float((program.module()(image) - network(image)).abs().max()))
         torch.export.save(program, path)
@@ -259,72 +250,6 @@ def _prepare(network: nn.Module, channels: int, tile: int | None) -> tuple[torch
             part.fix_size(tile)
     example = torch.zeros(2, channels, *((tile, tile) if tile else (96, 128)))
     return example, dict.fromkeys((0,) if tile else (0, 2, 3), torch.export.Dim.DYNAMIC)
-
-
-@contextlib.contextmanager
-def _exporting(form: str) -> Iterator[None]:
-    """Silence torch's exporter, and raise its errors as `ModelError`."""
-    with (
-        loading("torch", f"cannot export this network to {form}", "choose another network"),
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def write_graph(
-    network: nn.Module,
-    examples: tuple[torch.Tensor, ...],
-    path: Path,
-    *,
-    inputs: tuple[str, ...],
-    dynamic: object,
-) -> None:
-    """Export a network to one ONNX file.
-
-    Args:
-        network: returns scores.
-        examples: example inputs.
-        path: the ONNX file.
-        inputs: names of the inputs in the graph.
-        dynamic: variable dimensions of the inputs, as in `torch.export`.
-
-    Raises:
-        ModelError: torch cannot export the network.
-    """
-    for name in ("torch.onnx", "onnxscript"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with _exporting("ONNX"):
-        torch.onnx.export(
-            network,
-            examples,
-            str(path),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=list(inputs),
-            output_names=[OUTPUT],
-            dynamic_shapes=dynamic,
-            verbose=False,
-        )
-    graph = onnx.load(str(path), load_external_data=False)
-    load_external_data_for_model(graph, str(path.parent))
-    _name_dimensions(graph)
-    onnx.save(graph, str(path))
-
-
-def _name_dimensions(graph: onnx.ModelProto) -> None:
-    """Name variable dimensions batch, height and width, and remove the metadata of the exporter."""
-    for port in (*graph.graph.input, *graph.graph.output):
-        sizes = port.type.tensor_type.shape.dim
-        for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
-            if axis < len(sizes) and not sizes[axis].dim_value:
-                sizes[axis].dim_param = name
-    del graph.graph.value_info[:]
-    del graph.metadata_props[:]
-    for node in graph.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
 
 
 def store_fp16(path: Path) -> None:

@@ -16,10 +16,11 @@ from torch import nn
 from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.learn.train.bundle_export import Exported, check_bundle, check_parity, store_fp16, write_graph
+from geoseg.learn.train.bundle_export import OUTPUT, Exported, check_bundle, check_parity, store_fp16
 from geoseg.learn.train.scene_module import build_network
 from geoseg.learn.train.scene_spec import SceneStatistics, SceneTrainSpec, describe_classifier
 from geoseg.learn.train.training_folder import load_weights, read_description
+from geoseg.models.networks.onnx_graph import write_graph
 from geoseg.spec import ClassifierSpec
 
 _STATISTICS = TypeAdapter(SceneStatistics)
@@ -68,7 +69,7 @@ def export_classifier(
         examples = tuple(torch.zeros(2, *shape) for shape in _shapes(model))
         # One entry for `*images`, with the dimensions of each sensor.
         dynamic = (tuple({0: torch.export.Dim.DYNAMIC} for _ in examples),)
-        write_graph(scoring, examples, graph, inputs=names, dynamic=dynamic)
+        write_graph(scoring, examples, graph, inputs=names, output=OUTPUT, dynamic=dynamic)
         if weights == "fp16":
             store_fp16(graph)
         parity = compare(scoring, graph, model)

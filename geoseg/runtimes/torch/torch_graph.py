@@ -123,7 +123,10 @@ class TorchGraph:
         self._place = torch.device(device)
         self._input = INPUTS[ports.input.dtype]
         with _translated(device, "load the network"):
-            self._module: Any = module.to(memory_format=torch.channels_last)
+            self._module: Any = module
+            for weight in (*module.parameters(), *module.buffers()):
+                if weight.dim() == 4:  # `to` would fail on tables of five dimensions
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         if os.environ.get(COMPILE) == "1":
             self._module = torch.compile(self._module, dynamic=False)
             self.description += ", compiled"

@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 import timm
+from geoseg.models.networks.encoders.band_groups import GALILEO as GROUPS
 from geoseg.models.networks.encoders.clay import Clay
 from geoseg.models.networks.encoders.dofa import Dofa
 from geoseg.models.networks.encoders.encoder import LEVELS, Encoder
-from geoseg.models.networks.encoders.galileo import GROUPS, Galileo, NormalisedNdvi, Size
+from geoseg.models.networks.encoders.galileo import Galileo, NormalisedNdvi, Size
 from geoseg.models.networks.encoders.load_weights import load_weights
 from geoseg.models.networks.encoders.prithvi import Prithvi
 from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel

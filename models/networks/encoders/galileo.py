@@ -7,31 +7,18 @@ Unlike the published code, images may be rectangular.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
+from geoseg.models.networks.encoders.band_groups import GALILEO as GROUPS
 from geoseg.models.networks.encoders.encoder import About, Encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
 from geoseg.errors import UsageError
 from geoseg.spec.encoders import UNKNOWN_MONTH
-
-GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "S1": ("vv", "vh"),
-        "S2_RGB": ("blue", "green", "red"),
-        "S2_Red_Edge": ("rededge071", "rededge075", "rededge078"),
-        "S2_NIR_10m": ("nir",),
-        "S2_NIR_20m": ("nir08",),
-        "S2_SWIR": ("swir16", "swir22"),
-        "NDVI": ("ndvi",),
-    }
-)
-"""Bands of each group, in the order of the group embeddings."""
 
 STORED_PATCH = 8
 """Side of the stored patch kernels in pixels."""

@@ -22,6 +22,7 @@ from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
 from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build
 from geoseg.runtimes.tensorrt.tensorrt_operators import known_operators
+from geoseg.segment.encoder_bundle import EncoderChoice, encoder_bundle
 from geoseg.spec import ModelSpec, NetworkSpec
 from tests.models.workflows.test_zoo import BUNDLES
 from tests.runtimes.conftest import MakeNetwork
@@ -59,7 +60,7 @@ def _for_ada(config: Any) -> Any:
 
 
 def _plan(spec: ModelSpec, precision: Precision, folder: Path, tile: int = 128) -> EnginePlan:
-    channels = len(spec.bands)
+    channels = spec.channels
     tiles = np.random.default_rng(0).normal(size=(4, channels, tile, tile)).astype(np.float32)
     return EnginePlan(
         weights=spec.weights,
@@ -113,6 +114,18 @@ def test_networks_that_are_exported_here_are_built(
     to_onnx(Scoring(network.eval()).eval(), len(bands), path, fixed)
     for precision in PRECISIONS:
         assert build(vendor, _plan(model, precision, tmp_path, tile))
+
+
+@pytest.mark.parametrize("dates", [1, 2])
+def test_encoders_are_built(
+    dates: int, vendor: TensorRT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("timm", reason="the extra `train` is not installed")
+    monkeypatch.setenv("GEOSEG_CACHE", str(tmp_path / "cache"))
+    choice = EncoderChoice(name="galileo-nano", weights="none", patch=4, tile=32)
+    model = encoder_bundle(choice, ("blue", "green", "red", "nir"), dates=dates).model
+    for precision in ("fp32", "fp16"):
+        assert build(vendor, _plan(model, precision, tmp_path, 32))
 
 
 def test_operators_that_are_said_to_be_read_are_read(vendor: TensorRT) -> None:

@@ -37,6 +37,11 @@ class Full:
     def to(self, **_: Any) -> Full:
         return self
 
+    def parameters(self) -> tuple[()]:
+        return ()
+
+    buffers = parameters
+
     def __call__(self, image: Any) -> Any:
         self.asked.append(len(image))
         if len(image) > self.holds:

@@ -1,0 +1,49 @@
+"""Which embeddings may be compared: vectors have a meaning only beside others of the same model."""
+
+from __future__ import annotations
+
+import logging
+
+from geoseg.errors import SceneError
+from geoseg.messages import warn
+from geoseg.scenes.scene import Scene
+
+LOG = logging.getLogger(__name__)
+
+
+def identity_of(scene: Scene) -> dict[str, str]:
+    """Return the tags of an embedding that tell which model made it, of which bands; "" where missing."""
+    wanted = scene.sensor.identity if scene.sensor is not None else ()
+    tags = scene.bands[0].raster.tags()
+    return {name: tags.get(name, "") for name in wanted}
+
+
+def check_comparable(first: Scene, second: Scene) -> None:
+    """Check that the vectors of two embeddings may be compared.
+
+    Raises:
+        SceneError: they are of different models, releases or axes.
+    """
+    names = [scene.sensor.name if scene.sensor else "unknown" for scene in (first, second)]
+    advice = "vectors of different models have nothing in common: make or fetch both by the same one"
+    if names[0] != names[1]:
+        raise SceneError(f"{first.name} is {names[0]} and {second.name} is {names[1]}: {advice}")
+    ours, others = identity_of(first), identity_of(second)
+    for name, value in ours.items():
+        if value != others[name]:
+            raise SceneError(
+                f"{name} of {first.name} is {value or 'not stated'}, and of {second.name} "
+                f"{others[name] or 'not stated'}: {advice}"
+            )
+    if first.band_names != second.band_names:
+        raise SceneError(
+            f"{first.name} has {len(first.band_names)} axes and {second.name} {len(second.band_names)}, or "
+            "others: compare files with the same axes"
+        )
+    if ours and not any(ours.values()):
+        warn(
+            LOG,
+            "embedding-release-unknown",
+            f"neither {first.name} nor {second.name} states its release ({', '.join(ours)}): if they differ, "
+            "the map shows the difference of the models",
+        )
