@@ -1,8 +1,8 @@
 """The `geoseg` program: its commands, error messages and exit codes.
 
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 input unreadable or unsuitable; 4 model and scene do
-not fit; 5 a runtime, device or package is missing; 6 output cannot be written; 130 interrupted; 143
-terminated; 129 the terminal was closed; 141 stdout was closed by its reader.
+not fit; 5 a runtime, device or package is missing; 6 output cannot be written; 7 some scenes of a batch
+failed; 130 interrupted; 143 terminated; 129 the terminal was closed; 141 stdout was closed by its reader.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from geoseg.files.inputs import reading_inputs
 from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
 from . import (
+    batch,
     change,
     demo,
     doctor,
@@ -57,6 +58,7 @@ app.add_typer(methane.app, name="methane")
 add(app, "segment", segment.segment)
 add(app, "embed", embed.embed)
 add(app, "vectorize", vectorize.vectorize)
+app.add_typer(batch.app, name="batch")
 add(app, "info", info.info)
 app.add_typer(models.app, name="models")
 add(app, "train", train.train)

@@ -11,7 +11,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -63,6 +63,8 @@ class Command(Generic[AnyRequest]):
     run: Callable[[AnyRequest, options.Reporting], None]
     reporting: tuple[str, ...] = PLAIN
     """Keys of `REPORTING` that the command has."""
+    each: Mapping[str, Place] = field(default_factory=dict)
+    """Options by name that belong to each of several items: the field `options` of the request gets them."""
 
 
 def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> None:
@@ -124,6 +126,7 @@ def _build(declare: Callable[[], Command[Any]]) -> Any:
 
     command = declare()
     offered = [place for place in places(command.request).values() if place.offered]
+    offered += [place for name, place in command.each.items() if name not in {own.name for own in offered}]
     offered.sort(key=lambda place: (PANELS.index(place.option.group), not place.option.short))
     names = {_identifier(place.name): place.name for place in offered}
 
@@ -153,14 +156,17 @@ def _run(
     command: Command[Any], context: typer.Context, given: Mapping[str, object], values: Mapping[str, Any]
 ) -> None:
     """Build the request from the given options; print it for --print-config, else run it."""
-    from .request import as_yaml, build
+    from .request import as_yaml, build, build_with_each
 
     if values.get("offline"):
         go_offline()
     verbosity = options.verbosity(context, values.get("quiet", False), values.get("verbose", 0))
-    request = build(command.request, given, values.get("config"))
+    if command.each:
+        request = build_with_each(command.request, command.each, given, values.get("config"))
+    else:
+        request = build(command.request, given, values.get("config"))
     if values.get("print_config"):
-        print_text(as_yaml(request).rstrip())
+        print_text(as_yaml(request, getattr(request, "options", {}) if command.each else {}).rstrip())
         return
     reporting = options.Reporting(
         verbosity=verbosity, as_json=values.get("as_json", False), dry_run=values.get("dry_run", False)

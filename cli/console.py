@@ -198,6 +198,12 @@ def print_json(value: BaseModel | object) -> None:
     print_text(json.dumps(value, indent=2, allow_nan=False))
 
 
+def print_line(value: object) -> None:
+    """Print one JSON object as one line on stdout, at once, in ASCII."""
+    print_text(json.dumps(value, allow_nan=False))
+    sys.stdout.flush()
+
+
 def print_text(text: str) -> None:
     """Print a result on stdout.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import yaml
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 from geoseg import __version__
 from geoseg.errors import SceneReadError, UsageError
 from geoseg.files.doors import parsing
-from geoseg.spec.request import from_options, places, to_options
+from geoseg.spec.request import Place, from_options, places, to_options
 from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
 AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
@@ -82,6 +83,47 @@ def build(kind: type[AnyRequest], given: Mapping[str, object], config: Path | No
     """
     known = places(kind)
     file = read_config(config, known) if config else ConfigFile()
+    return from_options(kind, {**file.options, **given}, _naming(known, file, given))
+
+
+def build_with_each(
+    kind: type[AnyRequest],
+    each: Mapping[str, Place],
+    given: Mapping[str, object],
+    config: Path | None = None,
+) -> AnyRequest:
+    """Validate a request that also has options of each of its items, in its field `options`.
+
+    Args:
+        kind: type of the request.
+        each: options of the items; a name that the request has too belongs to the request.
+        given: options of the command line by name.
+        config: file of further options; those of the command line override them.
+
+    Raises:
+        UsageError: an option of the request is unknown, missing or invalid.
+    """
+    own = places(kind)
+    known = {**each, **own}
+    file = read_config(config, known) if config else ConfigFile()
+    options = {**file.options, **given}
+    mine = {name: value for name, value in options.items() if name in own}
+    request = from_options(kind, mine, _naming(known, file, given))
+    further = {name: _as_option(value) for name, value in options.items() if name not in own}
+    return request.model_copy(update={"options": further})
+
+
+def _as_option(value: object) -> object:
+    """Return a value as plain text, number or list."""
+    if isinstance(value, list | tuple):
+        return [_as_option(item) for item in value]
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _naming(
+    known: Mapping[str, Place], file: ConfigFile, given: Mapping[str, object]
+) -> Callable[[str], str]:
+    """Return the function that names an option in messages: its place in the file, or its flag."""
 
     def where(name: str) -> str:
         if name in file.lines and name not in given:
@@ -89,11 +131,11 @@ def build(kind: type[AnyRequest], given: Mapping[str, object], config: Path | No
         option = known[name].option
         return option.metavar.rstrip(".") if option.argument else f"--{name}"
 
-    return from_options(kind, {**file.options, **given}, where)
+    return where
 
 
-def as_yaml(request: BaseModel) -> str:
-    """Return a request as YAML for `read_config`; null means "not given"."""
+def as_yaml(request: BaseModel, further: Mapping[str, object] = MappingProxyType({})) -> str:
+    """Return a request, and further options, as YAML for `read_config`; null means "not given"."""
     head = f"# geoseg {__version__}; read back with --config\n"
-    table = to_options(request)
+    table = {**to_options(request), **further}
     return head + yaml.safe_dump(table, sort_keys=False, allow_unicode=True, default_flow_style=None)

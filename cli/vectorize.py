@@ -20,14 +20,8 @@ def vectorize() -> Command[VectorizeRequest]:
 
 
 def _run(request: VectorizeRequest, reporting: Reporting) -> None:
-    from geoseg.segment.vectorize_raster import vectorize as work
-    from geoseg.spec import ClassSpec
-    from geoseg.spec.palette import raster_colour
+    from geoseg.segment.vectorize_raster import vectorize_request
 
     from .mapping import run
 
-    named = tuple(
-        ClassSpec(value=value, label=label, colour=colour or raster_colour(value))
-        for value, label, colour in sorted(request.classes)
-    )
-    run(lambda progress: work(request.mask, request.run, named or None, progress), reporting)
+    run(lambda progress: vectorize_request(request, progress), reporting)

@@ -27,6 +27,10 @@ class SceneError(GeosegError):
     exit_code = 3
 
 
+class NothingObservedError(SceneError):
+    """No pixel of a scene, or of a sample of it, was observed: everything is nodata or masked."""
+
+
 class SceneReadError(SceneError, OSError):
     """A file is missing or truncated, or is neither a raster nor a vector file."""
 
@@ -57,3 +61,9 @@ class OutputError(GeosegError, OSError):
     """An output cannot be written, or exists and must not be replaced: exit code 6."""
 
     exit_code = 6
+
+
+class SomeFailedError(GeosegError):
+    """Some scenes of a batch have no map; all others are complete: exit code 7."""
+
+    exit_code = 7

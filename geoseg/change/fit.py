@@ -13,7 +13,7 @@ from geoseg.change.choose import Comparison, window_radius
 from geoseg.change.method import FitSample, Image, Matrix
 from geoseg.change.methods import change_methods
 from geoseg.change.threshold import with_threshold
-from geoseg.errors import SceneError
+from geoseg.errors import NothingObservedError
 from geoseg.messages import held, note, replay
 from geoseg.methods import sar
 from geoseg.methods.relative import Normalisation, Unchanged, fit_histograms, fit_lines
@@ -50,7 +50,7 @@ def fit(comparison: Comparison, spec: ChangeSpec, sample: Sequence[Pixels], unit
     values = np.concatenate([measure(comparison, tile).ravel() for tile in tiles])
     values = values[np.isfinite(values)]
     if not values.size:
-        raise SceneError("no pixel was observed on both dates")
+        raise NothingObservedError("no pixel was observed on both dates")
     return with_threshold(comparison, spec, values, units)
 
 

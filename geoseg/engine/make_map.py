@@ -19,6 +19,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 import geoseg
+from geoseg.engine.checkpoint import PartDone, checkpoint_of, part
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import Plan, make_plan, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
@@ -142,6 +143,13 @@ def make_map(
         shape = ShapeAttributes(run.attributes, crs, recipe.source.name)
         extras = replace(extras, shape=shape.add, quantiles=QUANTILES in run.attributes)
     job = job_of(recipe, run, run.output.resolve().parent)
+    job.checkpoint = checkpoint_of(recipe, run, command)
+    if run.checkpoint is not None and job.checkpoint is None:
+        if part() is not None:
+            raise PartDone
+        note(
+            LOG, f"{recipe.source.name}: rows are not kept, because {recipe.task} needs all pixels in one run"
+        )
     outputs = [*outputs_of(run), *extras.files, *(sink.path for sink in extras.rasters)]
     drawn = run.picture is not None or run.report is not None
     with ExitStack() as stack:
@@ -199,6 +207,8 @@ def make_map(
 
             write_report(run.report, picture_of(recipe, preview, record), record, grid, vector, beside)
         beside.commit()
+    if job.checkpoint is not None:
+        job.checkpoint.remove()
     return record
 
 

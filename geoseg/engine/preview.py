@@ -32,6 +32,8 @@ class Preview:
             longest: pixels of the longer side.
             dtype: of the classes.
         """
+        self.wanted = longest > 1
+        """Whether its pixels are drawn."""
         self.step = max(1, -(-max(grid.height, grid.width) // longest))
         self.bands = bands
         shape = (-(-grid.height // self.step), -(-grid.width // self.step))

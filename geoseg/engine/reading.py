@@ -43,8 +43,17 @@ class TileRow:
         )
 
 
-def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span: range) -> Iterator[TileRow]:
+def read_tile_rows(
+    source: Source, bands: tuple[str, ...], tiles: TileGrid, span: range, rows: range | None = None
+) -> Iterator[TileRow]:
     """Yield the tile rows of the tile columns in `span`, from top to bottom.
+
+    Args:
+        source: of the pixels.
+        bands: to read.
+        tiles: of the scene.
+        span: tile columns.
+        rows: consecutive tile rows; None: all.
 
     Raises:
         SceneReadError: a source could not be read; the message names the window.
@@ -52,7 +61,7 @@ def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span
     left = span.start * tiles.stride - tiles.margin
     width = len(span) * tiles.stride + tiles.overlap
     before: Pixels | None = None
-    for row in range(tiles.rows):
+    for row in range(tiles.rows) if rows is None else rows:
         top = row * tiles.stride - tiles.margin
         kept = 0 if before is None else tiles.overlap
         window = Window(row=top, col=left, height=tiles.size, width=width)
@@ -71,9 +80,9 @@ def read_tile_rows(source: Source, bands: tuple[str, ...], tiles: TileGrid, span
                 if before is not None:
                     pixels.data[:, :kept] = before.data[:, tiles.stride :]
                     pixels.valid[:kept] = before.valid[tiles.stride :]
-            rows, cols = chunk.slices(window)
-            pixels.data[:, rows, cols] = part.data
-            pixels.valid[rows, cols] = part.valid
+            down, right = chunk.slices(window)
+            pixels.data[:, down, right] = part.data
+            pixels.valid[down, right] = part.valid
         if pixels is not None:
             yield TileRow(row=row, pixels=pixels)
             before = pixels

@@ -8,12 +8,12 @@ bounded by strips and the result does not depend on timing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from geoseg.engine.blend import Mosaic
+from geoseg.engine.checkpoint import Checkpoint, PartDone, part
 from geoseg.engine.on_device import device_sweep
 from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
@@ -56,6 +57,8 @@ class Job:
     """Folder for class rows between sweeps."""
     sweep: DeviceSweep | None = None
     """Scores on GPUs; None: the session scores on the host."""
+    checkpoint: Checkpoint | None = None
+    """Finished rows on disk; None: they are not kept."""
     seconds: float = 0.0
     """Time spent in the session, or waiting for GPUs, so far."""
 
@@ -94,10 +97,15 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
     Raises:
         SceneReadError: the source could not be read.
         OutputError: there is no space for scratch files.
+        PartDone: this run scores a part of the scene only, and has finished it.
         Exception: any error of `consume`.
     """
-    cache = max(job.recipe.source.cache_bytes(job.recipe.bands), 16 * 2**20)
-    with rasterio.Env(GDAL_CACHEMAX=cache), ThreadPoolExecutor(1, "geoseg-write") as pool:
+    own = part()
+    if own is not None and job.checkpoint is not None:
+        with rasterio.Env(GDAL_CACHEMAX=_cache(job)):
+            _score_part(job, preview, *own)
+        raise PartDone
+    with rasterio.Env(GDAL_CACHEMAX=_cache(job)), ThreadPoolExecutor(1, "geoseg-write") as pool:
         pending: Future[None] | None = None
         for strip in _strips(job, preview, progress):
             if pending is not None:
@@ -108,10 +116,15 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
             pending.result()
 
 
+def _cache(job: Job) -> int:
+    """Return the bytes of GDAL's block cache."""
+    return max(job.recipe.source.cache_bytes(job.recipe.bands), 16 * 2**20)
+
+
 def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
     """Yield finished strips of the full width; several column bands go through rasters on disk."""
     total = job.tiles.rows * len(job.column_bands)
-    sweep = job.sweep or _sweep
+    sweep = job.sweep or _kept_sweep
     if len(job.column_bands) == 1:
         for done, (row, classes, scores) in enumerate(sweep(job, job.column_bands[0], preview), start=1):
             yield Strip(row=row, classes=classes, scores=scores)
@@ -137,12 +150,68 @@ def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
             yield Strip(row=row, classes=all_classes.read(row, stop), scores=all_scores.read(row, stop))
 
 
-def _sweep(job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
-    """Score tile columns with the session, on the host, and yield finished rows from top to bottom."""
+def _kept_sweep(job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
+    """Yield finished rows of tile columns from the checkpoint; those that it lacks are scored and kept."""
+    kept, tiles = job.checkpoint, job.tiles
+    if kept is None:
+        yield from _sweep(job, cols, preview)
+        return
+    for there, group in groupby(kept.chunks(tiles.rows), lambda chunk: kept.has(cols, chunk)):
+        chunks = list(group)
+        if there:
+            for chunk in chunks:
+                if preview.wanted:
+                    for tile_row in read_tile_rows(
+                        job.recipe.source, job.recipe.bands, tiles, range(tiles.cols), chunk
+                    ):
+                        preview.add_pixels(tile_row.pixels)
+                yield from kept.load(cols, chunk)
+        else:
+            yield from _kept(job, cols, preview, chunks)
+
+
+def _kept(job: Job, cols: range, preview: Preview, chunks: Sequence[range]) -> Iterator[Finished]:
+    """Score consecutive chunks, keep each when it is complete, and yield their rows."""
+    rows = range(chunks[0].start, chunks[-1].stop)
+    # The tile row above adds its scores to the first rows.
+    found = _sweep(job, cols, preview, range(max(0, rows.start - 1), rows.stop))
+    if rows.start:
+        next(found)
+    for chunk in chunks:
+        own = []
+        for _ in chunk:
+            row, classes, scores = next(found)
+            own.append((row, classes.copy(), scores.copy()))
+        if job.checkpoint is not None:
+            job.checkpoint.save(cols, chunk, own)
+        yield from own
+
+
+def _score_part(job: Job, preview: Preview, index: int, count: int) -> None:
+    """Score every `count`-th chunk that the checkpoint lacks."""
+    kept = job.checkpoint
+    if kept is None:
+        return
+    every = [(cols, chunk) for cols in job.column_bands for chunk in kept.chunks(job.tiles.rows)]
+    for cols, chunk in every[index::count]:
+        if not kept.has(cols, chunk):
+            for _ in _kept(job, cols, preview, [chunk]):
+                pass
+
+
+def _sweep(job: Job, cols: range, preview: Preview, rows: range | None = None) -> Iterator[Finished]:
+    """Score tile columns with the session, on the host, and yield finished rows from top to bottom.
+
+    Args:
+        job: of the scene.
+        cols: tile columns.
+        preview: gets the pixels.
+        rows: consecutive tile rows; None: all. The first of them lacks the scores of the row above.
+    """
     recipe, session = job.recipe, job.recipe.session
     decide = recipe.decision
     mosaic = Mosaic(job.tiles, session.planes, recipe.blend, cols)
-    for tile_row in ahead(read_tile_rows(recipe.source, recipe.bands, job.tiles, mosaic.span)):
+    for tile_row in ahead(read_tile_rows(recipe.source, recipe.bands, job.tiles, mosaic.span, rows)):
         preview.add_pixels(tile_row.pixels)
         observed = observed_tiles(job.tiles, tile_row, mosaic.span)
         while batch := list(islice(observed, session.batch)):

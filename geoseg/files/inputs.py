@@ -29,6 +29,20 @@ _ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
 _OPENED: ContextVar[dict[str, None] | None] = ContextVar("geoseg_opened", default=None)
 
 
+_OBSERVED: ContextVar[dict[str, None] | None] = ContextVar("geoseg_observed", default=None)
+
+
+@contextmanager
+def observing_inputs() -> Iterator[dict[str, None]]:
+    """Collect the files that runs in the block open, also in blocks of `reading_inputs`, in order."""
+    found: dict[str, None] = {}
+    token = _OBSERVED.set(found)
+    try:
+        yield found
+    finally:
+        _OBSERVED.reset(token)
+
+
 @contextmanager
 def reading_inputs() -> Iterator[None]:
     """Record files that are opened in the block as inputs of one run; an enclosing run's inputs are included.
@@ -57,6 +71,14 @@ def opened(name: str | Path) -> None:
     inputs = _OPENED.get()
     if inputs is not None:
         inputs.update(dict.fromkeys(files))
+    observed = _OBSERVED.get()
+    if observed is not None:
+        observed.update(dict.fromkeys(files))
+
+
+def opened_files() -> tuple[str, ...]:
+    """Return the files and folders that the run has opened so far."""
+    return tuple(_OPENED.get() or ())
 
 
 def not_an_input(name: str | Path) -> None:

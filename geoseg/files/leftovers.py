@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,11 +27,17 @@ except ImportError:  # Windows: folders of killed runs stay
 
 LOG = logging.getLogger(__name__)
 
+CAN_LOCK = fcntl is not None
+"""Whether files can be locked on this system."""
+
 MARKER = ".geoseg-run"
 """Name of the marker in a temporary folder."""
 
 BACKUP = ".replaced"
 """Suffix of the old file of an output, kept in the temporary folder while outputs are moved."""
+
+_ENDED = frozenset("ZX")
+"""States of processes that have ended."""
 
 _NAME = re.compile(r"\.geoseg-[a-z0-9_]{8}|\..+\.[a-z0-9_]{8}\.partial")
 """Names of scratch folders and of folders for outputs."""
@@ -64,13 +71,14 @@ class Owner:
 
 
 def _started(pid: int) -> str:
-    """Return boot, namespace and start time of a process; empty: it does not exist, or is not known."""
+    """Return boot, namespace and start time of a process; empty: it has ended, or is not known."""
     with suppress(OSError, IndexError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         space = os.readlink("/proc/self/ns/pid")
         # The name of the program, in brackets, may hold spaces.
-        ticks = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
-        return f"{boot} {space} {ticks}"
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        # A process that has ended is listed until its parent asks for the exit code, sometimes for ever.
+        return "" if fields[0] in _ENDED else f"{boot} {space} {fields[19]}"
     return ""
 
 
@@ -85,7 +93,7 @@ class Marker:
         """
         self._file = (folder / MARKER).open("x", encoding="utf-8")
         try:
-            _lock(self._file.fileno())
+            lock(self._file.fileno())
             self._file.write(json.dumps(asdict(Owner.this())))
             self._file.flush()
         except BaseException:
@@ -98,8 +106,8 @@ class Marker:
             self._file.close()
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock a marker; return whether nobody else has."""
+def lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; return whether nobody else has."""
     if fcntl is None:
         return False
     try:
@@ -111,28 +119,42 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def clear(parent: Path) -> None:
+def clear(parent: Path, own: Container[str] = frozenset()) -> None:
     """Remove the temporary folders of killed runs in a folder, and restore an old output that is missing.
 
     Folders of other users, of other hosts and of runs that may still be there stay.
+
+    Args:
+        parent: the folder.
+        own: names of outputs that no other run writes now. Their folders are removed also if the run was
+            killed before it had written the marker.
     """
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
             if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 with suppress(OSError):
-                    _clear(Path(entry.path))
+                    _clear(Path(entry.path), unmarked=_output_of(entry.name) in own)
 
 
-def _clear(folder: Path) -> None:
-    """Remove a folder if its run was killed."""
+def _output_of(name: str) -> str:
+    """Return the name of the output that a temporary folder is for; empty: a scratch folder."""
+    return name[1:].removesuffix(".partial").rpartition(".")[0] if name.endswith(".partial") else ""
+
+
+def _clear(folder: Path, *, unmarked: bool) -> None:
+    """Remove a folder if its run was killed; one whose marker was not written only if `unmarked`."""
     if hasattr(os, "geteuid") and folder.lstat().st_uid != os.geteuid():
         return
-    with (folder / MARKER).open("r+", encoding="utf-8") as file:
+    marker = folder / MARKER
+    if unmarked and (not marker.exists() or not marker.stat().st_size):
+        shutil.rmtree(folder)
+        return
+    with marker.open("r+", encoding="utf-8") as file:
         try:
             owner = Owner(**json.load(file))
         except (ValueError, TypeError):
             return  # It is being written.
-        if not owner.gone or not _lock(file.fileno()):
+        if not owner.gone or not lock(file.fileno()):
             return
         restored = [_restore(path, folder.parent) for path in folder.glob(f".*{BACKUP}")]
         shutil.rmtree(folder)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 
 from geoseg.errors import ModelError
 from geoseg.files.doors import loading
 from geoseg.messages import note
+from geoseg.runtimes import kept
 from geoseg.runtimes.graph import LoadRequest
 from geoseg.runtimes.network_session import OUT_OF_SCORES, NetworkSession
 
@@ -40,9 +42,13 @@ def load_session(runtime: str, request: LoadRequest) -> NetworkSession:
         ModelError: the network does not fit its description, or its output is not in 0..1.
     """
     model, check = request.spec, request.check
-    with loading(model.weights):
-        graph = runtime_module(runtime).load(request)
-    session = NetworkSession(graph, model, tile=request.tile, batch=request.batch)
+    key = kept.key_of(runtime, request)
+    graph = kept.take(key)
+    if graph is None:
+        with loading(model.weights):
+            graph = runtime_module(runtime).load(request)
+    release = None if key is None else partial(kept.give_back, key)
+    session = NetworkSession(graph, model, tile=request.tile, batch=request.batch, release=release)
     if model.activation != "none" or check is None or not len(check):
         return session
     low, high = session.raw_range(check)

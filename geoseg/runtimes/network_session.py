@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -38,7 +38,15 @@ class NetworkSession:
     runtimes release the interpreter's lock while they compute.
     """
 
-    def __init__(self, graph: Graph, spec: ModelSpec, *, tile: int, batch: int | None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        spec: ModelSpec,
+        *,
+        tile: int,
+        batch: int | None,
+        release: Callable[[Graph], None] | None = None,
+    ) -> None:
         """Wrap a graph.
 
         Args:
@@ -46,6 +54,7 @@ class NetworkSession:
             spec: the model.
             tile: side of a tile in pixels.
             batch: tiles that a caller should pass per call; None: the batch of the graph.
+            release: is called with the graph when the session closes; None: the graph is closed.
 
         Raises:
             ModelError: the output of the graph does not fit the classes.
@@ -69,6 +78,7 @@ class NetworkSession:
         self._order = list(spec.planes) if raw_planes == len(spec.planes) else []
         self._description = graph.description
         self._others: list[Graph] = []
+        self._release = release
 
     batch: int
     """Tiles that a call should hold."""
@@ -149,10 +159,15 @@ class NetworkSession:
 
     def close(self) -> None:
         """Release the graph and its threads."""
-        for graph in (self._graph, *self._others):
-            if graph is not None:
-                graph.close()
+        first, others = self._graph, self._others
         self._graph, self._others = None, []
+        for graph in others:
+            graph.close()
+        if first is not None and self._release is not None:
+            self._description = first.description
+            self._release(first)
+        elif first is not None:
+            first.close()
 
     def _run(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.generic]:
         """Run complete batches of the graph and check the shape of the output."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from posixpath import dirname
 
@@ -22,10 +23,14 @@ LEAST_SHARED = 2
 
 def kinds_by_name(name: str, kinds: Kinds) -> tuple[str, ...]:
     """Return the kinds of quality layer whose patterns match a file name, case-insensitively."""
+    return _fitting(name, tuple((kind, tuple(spec.file_patterns)) for kind, spec in kinds.items()))
+
+
+@lru_cache(maxsize=2**17)
+def _fitting(name: str, patterns: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
+    """Return the kinds whose patterns match a name; kept, as scenes in one folder list the same names."""
     return tuple(
-        kind
-        for kind, spec in kinds.items()
-        if any(re.search(pattern, name, re.IGNORECASE) for pattern in spec.file_patterns)
+        kind for kind, own in patterns if any(re.search(pattern, name, re.IGNORECASE) for pattern in own)
     )
 
 

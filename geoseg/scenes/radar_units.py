@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from geoseg.errors import SceneError
+from geoseg.errors import NothingObservedError, SceneError
 from geoseg.messages import note, warn
 from geoseg.scenes.bands import FLOOR_DB, Band
 from geoseg.scenes.product import Product
@@ -53,7 +53,7 @@ def settle_units(
     if requested != "auto":
         return _as_requested(bands, statistics, requested)
     if not statistics:
-        raise SceneError(
+        raise NothingObservedError(
             f"{_listed(bands)}: a sample has only 0 and nodata, so the units cannot be recognised; check the "
             f"files, or {_ASK}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rasterio
 
-from geoseg.errors import SceneError
+from geoseg.errors import NothingObservedError
 from geoseg.grid import sample_windows
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
@@ -24,13 +24,13 @@ def sample(
     """Read up to `most` evenly spread blocks of `size`² pixels at full resolution; a small scene completely.
 
     Raises:
-        SceneError: no pixel of the blocks is valid.
+        NothingObservedError: no pixel of the blocks is valid.
     """
     windows = sample_windows(source.grid, size=size, most=most)
     with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
         blocks = [pixels for window in windows if (pixels := source.read(window, bands)).valid.any()]
     if not blocks:
-        raise SceneError(
+        raise NothingObservedError(
             f"{source.name}: no pixel of {few_names(bands)} is valid: everything is nodata. "
             "Check the nodata tag, the AOI, and the files of the bands (--band NAME=PATH)"
         )

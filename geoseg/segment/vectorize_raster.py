@@ -45,6 +45,7 @@ from geoseg.scenes.raster import opened_dataset, without_bands
 from geoseg.spec import ClassSpec, RunSpec, SceneSpec
 from geoseg.spec.palette import raster_colour
 from geoseg.spec.presets import legends
+from geoseg.spec.tools import VectorizeRequest
 
 if TYPE_CHECKING:
     from geoseg.outputs.picture import MapPicture
@@ -56,6 +57,15 @@ ROWS = 512
 
 ROW_BYTES = 8
 """Bytes of a pixel of a strip, with its copies."""
+
+
+def vectorize_request(request: VectorizeRequest, progress: Progress = no_progress) -> RunRecord:
+    """Vectorize the class raster of a request; see `vectorize`."""
+    named = tuple(
+        ClassSpec(value=value, label=label, colour=colour or raster_colour(value))
+        for value, label, colour in sorted(request.classes)
+    )
+    return vectorize(request.mask, request.run, named or None, progress)
 
 
 @reading_inputs()

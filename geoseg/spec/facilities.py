@@ -14,7 +14,7 @@ from geoseg.spec.runs import RunSpec, SceneSpec
 
 UNUSED = (
     "raster", "raster_styles", "style", "attributes", "min_area", "fill_holes", "simplify", "smooth_outlines",
-    "tile", "overlap", "tta",
+    "tile", "overlap", "tta", "checkpoint",
 )  # fmt: skip
 """Options of other maps that have no meaning for windows of fixed size."""
 

@@ -161,6 +161,15 @@ class RunSpec(Spec):
         Option("Limit the memory: 2GB, 512MB, or a number of MiB.", metavar="SIZE", panel=ENGINE),
     ] = None
     """MiB for buffers. None: only scenes wider than 16,384 pixels are processed in column bands."""
+    checkpoint: Annotated[
+        Path | None,
+        Option(
+            "Keep finished rows in this folder until the map is complete: a run that was interrupted "
+            "continues from them. Not for change and plumes, nor on GPUs.",
+            metavar="FOLDER",
+            panel=ENGINE,
+        ),
+    ] = None
 
 
 class SceneSpec(Spec):

@@ -195,3 +195,25 @@ def test_the_marker_names_this_process(tmp_path: Path) -> None:
     assert facts["pid"] == os.getpid()
     assert not Owner(**facts).gone
     marker.close()
+
+
+def test_a_process_that_has_ended_and_that_nobody_waited_for(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        run.send_signal(signal.SIGKILL)
+        run.stdout.read()  # until it has ended; its exit code is not asked for
+        os.waitid(os.P_PID, run.pid, os.WEXITED | os.WNOWAIT)
+        clear(tmp_path)
+        assert _hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("owner", [None, ""])
+def test_own_outputs_without_a_marker(owner: str | None, tmp_path: Path) -> None:
+    own = _folder(tmp_path, owner, ".a.b.gpkg.abcd1234.partial")
+    other = _folder(tmp_path, owner, ".c.gpkg.abcd1234.partial")
+    scratch = _folder(tmp_path, owner)
+    clear(tmp_path, {"a.b.gpkg"})
+    assert not own.exists()
+    assert other.is_dir()
+    assert scratch.is_dir()

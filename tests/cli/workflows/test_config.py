@@ -22,6 +22,7 @@ FLAGS = [
     *("--min-area", "500", "--fill-holes", "200.5", "--simplify", "5"),
     *("--tile", "256", "--overlap", "32", "--batch-size", "4", "--tta", "--runtime", "openvino"),
     *("--device", "cpu", "--precision", "bf16", "--threads", "2", "--max-memory", "2GB"),
+    *("--checkpoint", "kept"),
     *("--before", "old.tif", "--before", "older.tif", "--method", "zscore", "--threshold", "-2.5"),
     *("--thresholding", "ki", "--polarisation", "vh", "--speckle", "none"),
     *(

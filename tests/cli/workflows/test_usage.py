@@ -92,15 +92,18 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
     assert err == ""
 
 
-OF_A_COMMAND = {"--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold"}
-"""Options that each command explains; `--from` is where a training, or the wind, starts, and `--sensor` and
-`--threshold` are of a scene, or of a network that is described."""
+OF_A_COMMAND = {
+    "--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold", "--checkpoint"
+}  # fmt: skip
+"""Options that each command explains; `--from` is where a training, or the wind, starts, `--sensor` and
+`--threshold` are of a scene, or of a network that is described; `--checkpoint` is that of a training, or of a
+map."""
 
 
 def test_shared_options_are_the_same_everywhere() -> None:
-    """One name, one help text, one group, whatever the command."""
+    """One name, one help text, one group, in any command; a batch has templates and shares limits out."""
     seen: dict[str, tuple[str, Any, Any]] = {}
-    for _, command in _tree():
+    for path, command in _tree():
         for param in command.params:
             for name in param.opts:
                 if not name.startswith("--") or name in OF_A_COMMAND:
@@ -108,6 +111,7 @@ def test_shared_options_are_the_same_everywhere() -> None:
                 told = (param.help, param.metavar, getattr(param, "rich_help_panel", None))
                 # What maps and what trains differ in one thing: -o names a file, or a folder.
                 key = f"{name} {param.metavar}" if name == "--output" else name
+                key = f"batch {key}" if path[:1] == ("batch",) else key
                 assert seen.setdefault(key, told) == told, name
 
 

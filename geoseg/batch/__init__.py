@@ -1,0 +1,1 @@
+"""Many scenes: inputs, workers, resume, summary and catalogue."""

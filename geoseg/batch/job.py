@@ -1,0 +1,152 @@
+"""The work of one scene: options and names of outputs, ready to be sent to a worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from geoseg.batch.entry import Entry
+from geoseg.batch.naming import filled
+from geoseg.batch.stamp import stamp_of
+from geoseg.batch.tables import is_path
+from geoseg.batch.tasks import AUTO, SHARED, BatchTask, task_of
+from geoseg.errors import UsageError
+from geoseg.outputs import companions
+from geoseg.spec.batch import BatchSpec, OptionValue, template
+from geoseg.spec.request import from_options
+
+CHECKPOINTS = ".checkpoints"
+"""Folder for finished rows of scenes whose map is not complete, in the output folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One scene to map."""
+
+    index: int
+    """Of the scene in the batch, from 0."""
+    scene: str
+    task: str
+    source: str
+    options: Mapping[str, OptionValue]
+    """All options of the task but those of the outputs and of the engine's limits; paths are absolute."""
+    outputs: Mapping[str, str]
+    """Path in the output folder by the option that names it."""
+    earlier: str = ""
+    """Which earlier scene was found, and why."""
+    stamp: str = ""
+    checkpoint: bool = False
+    """Whether finished rows are kept until the map is complete."""
+    part: tuple[int, int] | None = None
+    """The part of the scene's rows that this job scores, and their number; None: the job makes the map."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files of the map, as paths in the output folder; the map itself first."""
+        output = Path(self.outputs["output"])
+        further = [name for role, name in self.outputs.items() if role != "output"]
+        return tuple(
+            dict.fromkeys(path.as_posix() for path in (output, *companions(output), *map(Path, further)))
+        )
+
+    def request(self, folder: Path, limits: Mapping[str, OptionValue]) -> BaseModel:
+        """Return the validated request.
+
+        Args:
+            folder: of the outputs.
+            limits: `threads` and `max-memory`, where the task has them.
+
+        Raises:
+            UsageError: an option is invalid.
+        """
+        task = task_of(self.task)
+        outputs = {role: str(folder / name) for role, name in self.outputs.items()}
+        own = {name: value for name, value in limits.items() if name in task.places}
+        options = {**self.options, **outputs, **own, "overwrite": True}
+        if self.checkpoint and "checkpoint" in task.places:
+            options["checkpoint"] = str(folder / CHECKPOINTS / self.scene)
+        return from_options(task.request, options, lambda name: f"{self.scene}: --{name}")
+
+
+def plan_jobs(
+    spec: BatchSpec, task: BatchTask, entries: Sequence[Entry], reasons: Mapping[str, str], folder: Path
+) -> list[Job]:
+    """Return the job of each scene, with all options validated.
+
+    Args:
+        spec: of the batch.
+        task: its task.
+        entries: the scenes, paired.
+        reasons: which earlier scene a scene has, by its name.
+        folder: of the outputs.
+
+    Raises:
+        UsageError: an option is invalid, or two scenes have the same output.
+        ModelError: the network does not exist.
+    """
+    jobs: list[Job] = []
+    taken: dict[str, str] = {}
+    for index, entry in enumerate(entries):
+        job = _job(spec, task, entry, index, reasons.get(entry.scene, ""))
+        for file in job.files:
+            if file.casefold() in taken:
+                raise UsageError(
+                    f"--name {spec.name}: {taken[file.casefold()]} and {job.scene} would both be {file}; add "
+                    "{scene} or {index} to the template"
+                )
+            taken[file.casefold()] = job.scene
+        request = job.request(folder, {})
+        jobs.append(replace(job, stamp=stamp_of(task, request, job.outputs)))
+    return jobs
+
+
+def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str) -> Job:
+    options: dict[str, OptionValue] = {**spec.options, **entry.options}
+    if task.earlier and options.get(task.earlier) == AUTO:
+        del options[task.earlier]
+    templates = {"output": spec.name}
+    for role in task.further_outputs:
+        if role in options:
+            templates[role] = _template(role, str(options.pop(role)))
+    outputs = {role: filled(text, entry, index + 1) for role, text in templates.items()}
+    paths = list(entry.paths)
+    if len(paths) > 1 and not task.places[task.subject].paths[0][-1] == "paths":
+        raise UsageError(f"{entry.where or entry.scene}: {task.name} reads one file of a scene, not several")
+    options[task.subject] = paths if len(paths) > 1 or task.subject == "scene" else paths[0]
+    return Job(
+        index=index,
+        scene=entry.scene,
+        task=task.name,
+        source=entry.paths[0],
+        options={name: _absolute(task, name, value) for name, value in options.items() if name not in SHARED},
+        outputs=outputs,
+        earlier=reason,
+        checkpoint=spec.checkpoint or spec.split is not None,
+    )
+
+
+def _template(role: str, text: str) -> str:
+    try:
+        return template(text)
+    except ValueError as error:
+        raise UsageError(f"--{role}: {error}") from error
+
+
+def _absolute(task: BatchTask, name: str, value: OptionValue) -> OptionValue:
+    """Return the value of an option with absolute paths: workers may have another current folder."""
+    if name != task.subject and not is_path(task.places[name]):
+        return value
+    if isinstance(value, list):
+        return [_absolute_text(task, name, text) for text in value]
+    return _absolute_text(task, name, value) if isinstance(value, str) else value
+
+
+def _absolute_text(task: BatchTask, name: str, text: str) -> str:
+    head, equals, path = text.partition("=")
+    if equals and task.places[name].option.metavar.startswith("NAME=") and not os.path.exists(text):
+        return f"{head}={_absolute_text(task, name, path)}"
+    return os.path.abspath(text) if os.path.exists(text) else text

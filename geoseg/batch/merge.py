@@ -1,0 +1,291 @@
+"""One GeoPackage of all polygons of a batch; where maps overlap, the best-observed scene counts."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio import raw
+from pyproj import CRS, Geod, Transformer
+
+from geoseg.batch.footprint import read_scene_layer
+from geoseg.batch.outcome import Outcome
+from geoseg.batch.tasks import BatchTask
+from geoseg.features import Features
+from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles
+from geoseg.messages import note, warn
+from geoseg.outputs.layer import SCENE_LAYER
+
+LOG = logging.getLogger(__name__)
+
+UNREAD = (".parquet",)
+"""Formats that are not merged."""
+DEGREES = CRS.from_epsg(4326)
+CUT = "cut"
+"""Column: 1 for polygons that were cut, whose area is measured again and whose pixels are in proportion."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Map:
+    """A map to merge."""
+
+    outcome: Outcome
+    path: Path
+    crs: CRS
+    outline: shapely.Geometry
+    """Of the observed pixels, in the CRS of the merged map."""
+
+
+def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[Outcome]) -> bool:
+    """Write the merged map; return False if no map can be merged.
+
+    Args:
+        target: the GeoPackage.
+        folder: of the maps.
+        task: of the batch.
+        outcomes: of all scenes.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    maps, crs = _maps(folder, outcomes)
+    if not maps:
+        warn(LOG, "nothing-to-merge", "no merged map: no map has a CRS and an observed pixel")
+        return False
+    maps.sort(key=_rank)
+    better = _covered(maps)
+    columns = _columns(maps)
+    with OutputFiles([target], overwrite=True) as files, writing(target):
+        path = files.path(target)
+        # Files of one layer name it after themselves.
+        gpkg = maps[0].path.suffix.lower() == ".gpkg"
+        name = _layer(maps[0].path) if gpkg else task.name.replace(" ", "_")
+        written = 0
+        for item, cover in zip(maps, better, strict=True):
+            features = _features(item, crs, columns, cover)
+            if len(features):
+                _append(path, name, features, crs, new=not written)
+            written += len(features)
+        if not written:
+            note(LOG, "no map has a polygon; the merged map holds the footprints only")
+        _append(path, SCENE_LAYER, _scenes(maps), crs, new=not written)
+        _copy_style(maps[0].path, path)
+        files.commit()
+    cut = sum(cover is not None for cover in better)
+    note(
+        LOG,
+        f"merged {len(maps)} maps of {task.name}; {cut} overlap maps of better observed scenes and are cut",
+    )
+    return True
+
+
+def _maps(folder: Path, outcomes: Sequence[Outcome]) -> tuple[list[_Map], CRS]:
+    """Return the maps that have a place, and the CRS of the merged map: the common one, else WGS 84."""
+    found = []
+    for outcome in outcomes:
+        output = next((file.href for file in outcome.outputs if file.role == "output"), "")
+        if not outcome.mapped or outcome.crs is None or outcome.valid_share == 0:
+            continue
+        if output.lower().endswith(UNREAD):
+            warn(LOG, "nothing-to-merge", f"{output}: GeoParquet is not merged; use --name '{{scene}}.gpkg'")
+            return [], DEGREES
+        found.append((outcome, folder / output, CRS.from_user_input(outcome.crs)))
+    known = {crs.to_wkt() for _, _, crs in found}
+    crs = found[0][2] if len(known) == 1 else DEGREES
+    maps = []
+    for outcome, path, own in found:
+        outline, _, _ = read_scene_layer(path)
+        if outline is not None and not outline.is_empty:
+            moved = _valid(np.array([_moved(outline, own, crs)], object))[0]
+            maps.append(_Map(outcome=outcome, path=path, crs=own, outline=moved))
+    return maps, crs
+
+
+def _rank(item: _Map) -> tuple[float, int, str]:
+    """Order maps by their observed share, then the latest first, then by name."""
+    acquired = item.outcome.acquired
+    digits = int("".join(letter for letter in acquired if letter.isdigit())[:14].ljust(14, "0") or 0)
+    return -item.outcome.valid_share, -digits, item.outcome.scene
+
+
+def _covered(maps: Sequence[_Map]) -> list[shapely.Geometry | None]:
+    """Return for each map the area that better maps cover of it; None: none.
+
+    Args:
+        maps: the best first.
+    """
+    outlines = np.array([item.outline for item in maps], object)
+    tree = shapely.STRtree(outlines)
+    covered: list[shapely.Geometry | None] = []
+    for index, outline in enumerate(outlines):
+        near = [other for other in tree.query(outline, predicate="intersects") if other < index]
+        shared = shapely.intersection(shapely.union_all(outlines[near]), outline) if near else None
+        covered.append(shared if shared is not None and shared.area > 0 else None)
+    return covered
+
+
+def _columns(maps: Sequence[_Map]) -> dict[str, np.dtype[Any]]:
+    """Return the columns of all maps with their types, in order; other types than numbers are text."""
+    columns: dict[str, np.dtype[Any]] = {}
+    for item in maps:
+        info = pyogrio.read_info(item.path, layer=_layer(item.path))
+        for name, kind in zip(info["fields"], info["dtypes"], strict=True):
+            own = np.dtype(kind) if np.dtype(kind).kind in "if" else np.dtype(object)
+            known = columns.setdefault(str(name), own)
+            if known != own:
+                columns[str(name)] = np.dtype(object) if object in {known, own} else np.dtype(np.float64)
+    return columns
+
+
+def _features(
+    item: _Map, crs: CRS, columns: Mapping[str, np.dtype[Any]], cover: shapely.Geometry | None
+) -> Features:
+    """Return the polygons of one map in the merged CRS, without what better maps cover."""
+    meta, _, wkb, values = raw.read(item.path, layer=_layer(item.path))
+    shapes = shapely.from_wkb(wkb)
+    shapes = np.array([_moved(shape, item.crs, crs) for shape in shapes], object)
+    given = dict(zip(map(str, meta["fields"]), values, strict=True))
+    table = {name: _filled(given.get(name), kind, len(shapes)) for name, kind in columns.items()}
+    table["scene"] = np.full(len(shapes), item.outcome.scene, object)
+    cut = np.zeros(len(shapes), np.bool_)
+    if cover is not None and len(shapes):
+        shapely.prepare(cover)
+        cut = shapely.intersects(cover, shapes)
+        before = shapes[cut]
+        after = shapely.difference(_valid(before), cover)
+        shapes[cut] = [_polygonal(shape) for shape in after]
+        _measure_again(table, cut, before, shapes[cut], crs)
+    table[CUT] = cut.astype(np.int64)
+    features = Features(geometry=shapes, columns=table)
+    return features.take(~shapely.is_empty(shapes))
+
+
+def _measure_again(
+    table: Mapping[str, NDArray[Any]],
+    cut: NDArray[np.bool_],
+    before: NDArray[np.object_],
+    after: NDArray[np.object_],
+    crs: CRS,
+) -> None:
+    """Set geodesic area and number of pixels of polygons that were cut."""
+    geod = Geod(ellps="WGS84")
+    areas = np.array(
+        [abs(geod.geometry_area_perimeter(_moved(shape, crs, DEGREES))[0]) for shape in after], np.float64
+    )
+    share = shapely.area(after) / np.maximum(shapely.area(before), np.finfo(float).tiny)
+    if "area_m2" in table:
+        table["area_m2"][cut] = areas
+    if "pixels" in table:
+        table["pixels"][cut] = np.round(table["pixels"][cut] * np.minimum(share, 1))
+
+
+def _scenes(maps: Sequence[_Map]) -> Features:
+    """Return the outlines of all maps."""
+    return Features(
+        geometry=np.array([item.outline for item in maps], object),
+        columns={
+            "scene": np.array([item.outcome.scene for item in maps], object),
+            "sensor": np.array([item.outcome.sensor for item in maps], object),
+            "acquired": np.array([item.outcome.acquired for item in maps], object),
+            "valid_share": np.array([item.outcome.valid_share for item in maps]),
+        },
+    )
+
+
+def _append(path: Path, layer: str, features: Features, crs: CRS, *, new: bool) -> None:
+    """Append features to a layer of a GeoPackage."""
+    shapes = features.geometry
+    points = bool(np.all(shapely.get_type_id(shapes) == shapely.GeometryType.POINT))
+    if not points:
+        shapes = np.array(
+            [shapely.multipolygons([shape]) if shape.geom_type == "Polygon" else shape for shape in shapes],
+            object,
+        )
+    exists = not new and layer in {str(name) for name, _ in pyogrio.list_layers(path)}
+    raw.write(
+        path,
+        geometry=shapely.to_wkb(shapes),
+        field_data=list(features.columns.values()),
+        fields=np.array(list(features.columns), object),
+        crs=crs.to_wkt(),
+        geometry_type="Point" if points else "MultiPolygon",
+        driver="GPKG",
+        layer=layer,
+        append=exists,
+        **({} if exists else {"layer_options": {"GEOMETRY_NAME": "geom"}}),
+        **({"dataset_options": {"VERSION": "1.3"}} if new else {}),
+    )
+
+
+def _copy_style(source: Path, target: Path) -> None:
+    """Copy the styles of a map to the merged map, if it is a GeoPackage with styles."""
+    if source.suffix.lower() != ".gpkg":
+        return
+    with closing(sqlite3.connect(source)) as file:
+        made = file.execute("SELECT sql FROM sqlite_master WHERE name = 'layer_styles'").fetchone()
+        rows = file.execute("SELECT * FROM layer_styles").fetchall() if made else []
+    with closing(sqlite3.connect(target)) as file, file:
+        if made is None:
+            return
+        file.execute(made[0])
+        for values in rows:
+            marks = ", ".join("?" for _ in values)
+            file.execute(f"INSERT INTO layer_styles VALUES ({marks})", values)  # noqa: S608 - only marks
+        file.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description)"
+            " VALUES ('layer_styles', 'attributes', 'layer_styles', 'Default styles, read by QGIS')"
+        )
+
+
+def _layer(path: Path) -> str:
+    """Return the main layer of a map."""
+    return next(str(name) for name, shape in pyogrio.list_layers(path) if name != SCENE_LAYER and shape)
+
+
+def _filled(values: NDArray[Any] | None, kind: np.dtype[Any], count: int) -> NDArray[Any]:
+    """Return a column of a type; a column that the map lacks holds nothing."""
+    if values is None:
+        nothing = np.nan if kind.kind == "f" else 0 if kind.kind == "i" else None
+        return np.full(count, nothing, kind)
+    if kind.kind == "i" and values.dtype.kind == "f":
+        return values
+    return values.astype(kind) if kind.kind != "O" else np.array([_text(value) for value in values], object)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _moved(shape: shapely.Geometry, source: CRS, target: CRS) -> shapely.Geometry:
+    """Return a geometry in another CRS."""
+    if source == target:
+        return shape
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    return shapely.transform(shape, transformer.transform, interleaved=False)
+
+
+def _valid(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return geometries of which invalid ones, as after a change of CRS, are repaired."""
+    broken = ~shapely.is_valid(shapes)
+    if broken.any():
+        shapes = shapes.copy()
+        shapes[broken] = shapely.make_valid(shapes[broken])
+    return shapes
+
+
+def _polygonal(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return the polygons of a geometry, or a point; lines that a cut leaves are dropped."""
+    if shape.geom_type in {"Polygon", "MultiPolygon", "Point"}:
+        return shape
+    parts = [part for part in getattr(shape, "geoms", ()) if part.geom_type in {"Polygon", "MultiPolygon"}]
+    return shapely.union_all(parts) if parts else shapely.from_wkt("POLYGON EMPTY")

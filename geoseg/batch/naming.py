@@ -1,0 +1,89 @@
+"""Names of scenes and of their outputs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from geoseg.batch.entry import Entry
+from geoseg.errors import UsageError
+from geoseg.files.network import needs_network
+
+RASTERS = frozenset(
+    {
+        *(".tif", ".tiff", ".jp2", ".vrt", ".img", ".png", ".jpg", ".jpeg", ".dat", ".bil", ".bsq", ".bip"),
+        *(".nc", ".h5", ".hdf5", ".he5", ".hdf", ".grib", ".grb", ".grib2", ".zip", ".tar", ".tgz"),
+    }
+)
+"""Suffixes of files that are scenes if a folder holds them."""
+SEPARATOR = ";"
+"""Separates the files of one scene in a line of a list, and the values of a repeated option in a table."""
+
+
+def scene_entry(paths: tuple[str, ...]) -> Entry:
+    """Return a scene named after its first file."""
+    return Entry(scene=scene_name(paths[0]), paths=paths)
+
+
+def scene_name(path: str) -> str:
+    """Return the name of a scene: that of its file or folder, without suffixes."""
+    name = re.sub(r"[?#].*$", "", path).rstrip("/").rpartition("/")[2].rpartition(os.sep)[2]
+    for _ in range(2):
+        stem, suffix = os.path.splitext(name)
+        if stem and suffix.lower() in RASTERS | {".gz", ".json", ".safe", ".zarr", ".mtd", ".xml"}:
+            name = stem
+    return safe_name(name)
+
+
+def safe_name(text: str) -> str:
+    """Return a text as a part of a file name."""
+    return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "scene"
+
+
+def resolved(path: str, folder: Path) -> str:
+    """Return a path in a list: relative to the current folder, or else to the folder of the list."""
+    if needs_network(path) or Path(path).is_absolute() or Path(path).exists():
+        return path
+    beside = folder / path
+    return str(beside) if beside.exists() else path
+
+
+def filled(template: str, entry: Entry, index: int) -> str:
+    """Return the name of an output of a scene.
+
+    Args:
+        template: with `{scene}`, `{index}` (from 1), `{date}` (in the name of the scene, or the column
+            `date`), `{folder}` or the name of a column.
+        entry: the scene.
+        index: of the scene in the batch, from 1.
+
+    Raises:
+        UsageError: the template has an unknown name, or the scene has no date.
+    """
+    values: Mapping[str, str] = {
+        "scene": entry.scene,
+        "index": f"{index:05d}",
+        "folder": safe_name(os.path.basename(os.path.dirname(os.path.abspath(entry.paths[0])))),
+        **(_date(entry) if "{date}" in template else {}),
+        **{name: safe_name(value) for name, value in entry.columns.items() if value},
+        **{name: safe_name(str(value)) for name, value in entry.options.items()},
+    }
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name in values:
+            return values[name]
+        why = "its name has no date" if name == "date" else f"known are {', '.join(values)}"
+        raise UsageError(f"{template}: no {{{name}}} for the scene {entry.scene}: {why}")
+
+    return re.sub(r"\{([\w-]+)\}", value, template)
+
+
+def _date(entry: Entry) -> dict[str, str]:
+    """Return the date in the name of a scene, if there is one."""
+    from geoseg.scenes.product import time_in_name  # noqa: PLC0415 - loads GDAL
+
+    found = time_in_name(entry.scene) or time_in_name(entry.paths[0])
+    return {} if found is None else {"date": f"{found:%Y%m%d}"}

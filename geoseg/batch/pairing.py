@@ -1,0 +1,159 @@
+"""The earlier scene of each scene, found among the inputs by rule."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import shapely
+
+from geoseg.batch.entry import Entry
+from geoseg.batch.tasks import AUTO, BatchTask
+from geoseg.errors import SceneError, UsageError
+from geoseg.messages import note, warn
+from geoseg.run_record import Progress, no_progress
+
+LOG = logging.getLogger(__name__)
+
+LEAST_OVERLAP = 0.5
+"""Share of a scene that an earlier scene must cover."""
+CLOUDY = 60.0
+"""Percent of cloud above which an earlier scene is used only if there is no clearer one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneFacts:
+    """Time, place and origin of a scene."""
+
+    time: datetime | None
+    sensor: str
+    orbit: str
+    """Relative orbit, or path and row of Landsat; empty: not known."""
+    cloud: float | None
+    """Cloud cover in percent, as the product states it; None: not stated."""
+    outline: shapely.Geometry | None
+    """Outline of the grid in degrees of longitude and latitude; None: no CRS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """Scenes with their earlier scenes, and those that have none."""
+
+    entries: tuple[Entry, ...]
+    unpaired: Mapping[str, str]
+    """Why a scene has no earlier scene, by its name."""
+    reasons: Mapping[str, str]
+    """Which earlier scene a scene has and why, by its name."""
+
+
+def with_earlier(
+    entries: Sequence[Entry], task: BatchTask, shared: object, progress: Progress = no_progress
+) -> Paired:
+    """Give each scene whose earlier scene is `auto` the best one among the inputs.
+
+    The earlier scene has the same sensor, the same relative orbit (where both are known) and covers at least
+    half of the scene. Among these the nearest earlier date counts, clear ones first (`CLOUDY`), and of one
+    date the scene with the least cloud.
+
+    Args:
+        entries: all scenes.
+        task: of the batch.
+        shared: value of the option for all scenes; None: not given.
+        progress: called for each scene that is opened.
+
+    Raises:
+        UsageError: no scene has a date.
+    """
+    default = AUTO if shared is None and task.paired else shared
+    wanted = [task.earlier and entry.options.get(task.earlier, default) == AUTO for entry in entries]
+    if not any(wanted):
+        return Paired(entries=tuple(entries), unpaired={}, reasons={})
+    facts: dict[str, SceneFacts | str] = {}
+    for done, entry in enumerate(entries, start=1):
+        facts[entry.scene] = _facts(entry)
+        progress(done, len(entries), "scenes opened to pair them")
+    known = {name: own for name, own in facts.items() if isinstance(own, SceneFacts)}
+    if known and all(own.time is None for own in known.values()):
+        raise UsageError(
+            f"--{task.earlier} auto: no scene has a date in its metadata or name; give the earlier scenes in "
+            f"a table with the columns {task.subject} and {task.earlier}"
+        )
+    paths = {entry.scene: entry.paths for entry in entries}
+    out, unpaired, reasons = [], {}, {}
+    for entry, asked in zip(entries, wanted, strict=True):
+        if not asked:
+            out.append(entry)
+            continue
+        options = {name: value for name, value in entry.options.items() if name != task.earlier}
+        own = facts[entry.scene]
+        # A scene that cannot be opened is reported by its map.
+        found = earlier_of(entry.scene, own, known) if isinstance(own, SceneFacts) else None
+        if found is not None:
+            options[task.earlier] = list(paths[found])
+            reasons[entry.scene] = _reason(own, known[found], found) if isinstance(own, SceneFacts) else ""
+        elif isinstance(own, SceneFacts):
+            unpaired[entry.scene] = _why_none(own)
+        out.append(replace(entry, options=options))
+    _report(task, reasons, unpaired)
+    return Paired(entries=tuple(out), unpaired=unpaired, reasons=reasons)
+
+
+def earlier_of(scene: str, own: SceneFacts, others: Mapping[str, SceneFacts]) -> str | None:
+    """Return the name of the best earlier scene; None if there is none."""
+    ranked = []
+    for name, other in others.items():
+        if name == scene or own.time is None or other.time is None or other.time.date() >= own.time.date():
+            continue
+        if other.sensor != own.sensor or (own.orbit and other.orbit and own.orbit != other.orbit):
+            continue
+        if _overlap(own, other) < LEAST_OVERLAP:
+            continue
+        cloud = 0.0 if other.cloud is None else other.cloud
+        days = (own.time.date() - other.time.date()).days
+        ranked.append((cloud > CLOUDY, days, cloud, name))
+    return min(ranked)[3] if ranked else None
+
+
+def _overlap(own: SceneFacts, other: SceneFacts) -> float:
+    """Return the share of a scene that another one covers, 0..1; 1 if both have no place."""
+    if own.outline is None or other.outline is None:
+        return float(own.outline is other.outline)
+    return float(shapely.area(shapely.intersection(own.outline, other.outline)) / shapely.area(own.outline))
+
+
+def _facts(entry: Entry) -> SceneFacts | str:
+    from geoseg.batch.scene_facts import read_facts  # noqa: PLC0415 - loads GDAL
+
+    sensor = entry.options.get("sensor")
+    try:
+        return read_facts(entry.paths, sensor if isinstance(sensor, str) else None)
+    except (SceneError, UsageError) as error:
+        return str(error)
+
+
+def _reason(own: SceneFacts, other: SceneFacts, name: str) -> str:
+    days = (own.time.date() - other.time.date()).days if own.time and other.time else 0
+    orbit = f", relative orbit {own.orbit}" if own.orbit and own.orbit == other.orbit else ""
+    cloud = "" if other.cloud is None else f", {other.cloud:.0f} % cloud"
+    return f"{name}: {days} {'day' if days == 1 else 'days'} earlier{orbit}{cloud}"
+
+
+def _why_none(own: SceneFacts) -> str:
+    if own.time is None:
+        return "the scene has no date"
+    return f"no earlier scene of {own.sensor or 'the same sensor'} covers its place"
+
+
+def _report(task: BatchTask, reasons: Mapping[str, str], unpaired: Mapping[str, str]) -> None:
+    """Say how many scenes have an earlier scene, and what happens to the others."""
+    note(
+        LOG,
+        f"{len(reasons)} scenes have an earlier scene: same sensor and relative orbit, nearest earlier date, "
+        "least cloud; the column earlier of summary.csv names it",
+    )
+    if unpaired:
+        names = ", ".join(sorted(unpaired)[:3]) + (" …" if len(unpaired) > 3 else "")
+        fate = "are not mapped" if task.paired else f"are mapped without --{task.earlier}"
+        warn(LOG, "no-earlier-scene", f"{len(unpaired)} scenes have no earlier scene and {fate}: {names}")

@@ -1,0 +1,68 @@
+"""The files that describe a whole batch: summary, catalogue and merged map."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from geoseg.batch.catalogue import COLLECTION, ITEMS, catalogue
+from geoseg.batch.merge import merge_maps
+from geoseg.batch.outcome import Outcome
+from geoseg.batch.store import Store
+from geoseg.batch.summary import summary_csv, write_footprints
+from geoseg.batch.tasks import BatchTask
+from geoseg.files.disk import writing
+from geoseg.files.output_files import OutputFiles, write_texts
+from geoseg.spec.batch import BatchSpec
+
+LOG = logging.getLogger(__name__)
+
+SUMMARY = "summary.csv"
+FOOTPRINTS = "summary.gpkg"
+MERGED = "merged.gpkg"
+
+
+def write_products(
+    spec: BatchSpec, task: BatchTask, store: Store, outcomes: Sequence[Outcome]
+) -> tuple[Path, ...]:
+    """Write summary and catalogue, and the merged map for `--merge`; return the files to look at.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    if not outcomes:
+        return ()
+    folder = store.folder
+    texts = {folder / name: text for name, text in catalogue(task.name, outcomes).items()}
+    texts[folder / SUMMARY] = summary_csv(outcomes)
+    footprints = folder / FOOTPRINTS
+    for path in texts:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+    # Old items, of scenes that are no longer part of the batch or failed now.
+    for path in sorted((folder / ITEMS).glob("*.json")):
+        if path not in texts:
+            path.unlink(missing_ok=True)
+    changed = {path: text for path, text in texts.items() if path.name == SUMMARY or not _holds(path, text)}
+    wanted = [folder / SUMMARY, footprints, *(path for path in changed if path.name != SUMMARY)]
+    with OutputFiles(wanted, overwrite=True) as files:
+        write_texts(changed, files)
+        write_footprints(files.path(footprints), outcomes)
+        files.commit()
+    store.publish(wanted)
+    main = [folder / SUMMARY, footprints, folder / COLLECTION]
+    if spec.merge:
+        merged = merge_maps(folder / MERGED, folder, task, outcomes)
+        if merged:
+            store.publish((folder / MERGED,))
+            main.append(folder / MERGED)
+    return tuple(main)
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Return whether a file has this content: of a large batch that continues, most items are there."""
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False

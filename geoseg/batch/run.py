@@ -1,0 +1,281 @@
+"""Run a batch: plan, skip what is finished, map the rest, and describe the whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from geoseg.batch.attempts import Listener, Settled, map_scenes
+from geoseg.batch.entry import Entry
+from geoseg.batch.inputs import read_inputs
+from geoseg.batch.job import CHECKPOINTS, Job, plan_jobs
+from geoseg.batch.journal import Journal
+from geoseg.batch.outcome import Outcome
+from geoseg.batch.pairing import with_earlier
+from geoseg.batch.products import write_products
+from geoseg.batch.sharing import share_out
+from geoseg.batch.stamp import unchanged
+from geoseg.batch.store import Store, open_store
+from geoseg.batch.tasks import BatchTask, task_of
+from geoseg.batch.work import Workplace
+from geoseg.batch.workers import LocalWorkers, Workers
+from geoseg.errors import OutputError
+from geoseg.files.leftovers import clear
+from geoseg.messages import note, warn
+from geoseg.run_record import Progress, no_progress
+from geoseg.spec.batch import BatchSpec
+
+LOG = logging.getLogger(__name__)
+
+ITEMS = "items"
+"""Folder for the STAC items of collections, in the output folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchResult:
+    """What became of all scenes, and the files that describe them."""
+
+    outcomes: tuple[Outcome, ...]
+    """In the order of the inputs."""
+    kept: int
+    """Scenes whose maps of an earlier run were up to date."""
+    products: tuple[Path, ...]
+    """Summary, catalogue and merged map."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Number of scenes by status."""
+        return Counter(outcome.status for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The scenes that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The jobs of a batch, and scenes that have none."""
+
+    task: BatchTask
+    jobs: tuple[Job, ...]
+    without: tuple[Outcome, ...]
+    """Scenes that are not mapped, because they have no earlier scene."""
+    order: tuple[str, ...]
+    """Names of all scenes in the order of the inputs."""
+
+
+def run_batch(
+    spec: BatchSpec,
+    task: str,
+    listener: Listener,
+    *,
+    progress: Progress = no_progress,
+    prepare: Callable[[], None] | None = None,
+) -> BatchResult:
+    """Map all scenes of a batch that have no map yet, and describe all of them.
+
+    Args:
+        spec: the request.
+        task: name of the task.
+        listener: is told about each scene.
+        progress: called while scenes are paired.
+        prepare: is called in every worker process of this machine before its first scene.
+
+    Raises:
+        UsageError: an input, option or template is invalid.
+        SceneReadError: an input does not exist or cannot be read.
+        ModelError: the network does not exist.
+        OutputError: the output folder cannot be written, or another batch writes to it.
+        RuntimeMissingError: the cluster cannot be reached.
+    """
+    store = open_store(spec.output)
+    store.prepare()
+    planned = plan_batch(spec, task_of(task), store.folder, progress)
+    with Journal(store.folder, task, spec.shard) as journal:
+        clear_leftovers(store.folder, planned.jobs)
+        finished, waiting, refused = _sort(spec, planned.jobs, journal, store)
+        journal.planned(waiting)
+        if finished:
+            note(LOG, f"{len(finished)} maps of earlier runs are up to date and stay")
+        total = len(planned.jobs)
+        settled = Settled(listener=listener, journal=journal, done=len(finished), total=total)
+        for outcome in refused:
+            settled.add(outcome)
+        if waiting and not (spec.fail_fast and refused):
+            with _workers(spec, waiting, store, prepare) as workers:
+                map_scenes(spec, waiting, workers, settled)
+        clear_leftovers(store.folder, planned.jobs)
+        _remove_checkpoints(store.folder, planned.jobs, journal)
+        _warn_of_old_maps(planned.jobs, journal, store)
+        outcomes = _in_order(planned, journal, waiting)
+        products = write_products(spec, planned.task, store, outcomes) if spec.shard is None else ()
+    store.publish((journal.path,))
+    return BatchResult(outcomes=outcomes, kept=len(finished), products=products)
+
+
+def plan_batch(
+    spec: BatchSpec, task: BatchTask, folder: Path, progress: Progress, items: Path | None = None
+) -> Planned:
+    """Read the inputs, pair them and return the job of each scene.
+
+    Args:
+        spec: the request.
+        task: of the batch.
+        folder: of the outputs.
+        progress: called while scenes are paired.
+        items: folder for STAC items of collections; None: in `folder`.
+    """
+    entries = [_with_item_file(entry, items or folder / ITEMS) for entry in read_inputs(spec.inputs, task)]
+    paired = with_earlier(entries, task, spec.options.get(task.earlier), progress)
+    left_out = paired.unpaired if task.paired else {}
+    mine = _shard(paired.entries, spec.shard)
+    jobs = plan_jobs(
+        spec, task, [entry for entry in mine if entry.scene not in left_out], paired.reasons, folder
+    )
+    without = tuple(
+        Outcome(scene=entry.scene, status="unpaired", message=left_out[entry.scene], source=entry.paths[0])
+        for entry in mine
+        if entry.scene in left_out
+    )
+    return Planned(task=task, jobs=tuple(jobs), without=without, order=tuple(entry.scene for entry in mine))
+
+
+def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
+    """Remove temporary files of runs that were killed from all folders of outputs.
+
+    Call it while no worker is busy: this batch alone writes these outputs.
+    """
+    names: dict[Path, set[str]] = {folder: set()}
+    for job in jobs:
+        for name in job.files:
+            path = folder / name
+            names.setdefault(path.parent, set()).add(path.name)
+    for parent, own in names.items():
+        clear(parent, own)
+
+
+def _with_item_file(entry: Entry, folder: Path) -> Entry:
+    """Write the STAC item of an entry, which becomes its path; a file with the same content stays."""
+    if entry.item is None:
+        return entry
+    path, text = folder / f"{entry.scene}.json", json.dumps(entry.item, indent=1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            beside = path.with_suffix(".partial")
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return replace(entry, paths=(str(path),), item=None)
+
+
+def _shard(entries: Sequence[Entry], shard: tuple[int, int] | None) -> list[Entry]:
+    """Return the scenes of one part; neighbours go to different parts, which are then equally long."""
+    return list(entries) if shard is None else list(entries[shard[0] :: shard[1]])
+
+
+def _sort(
+    spec: BatchSpec, jobs: Sequence[Job], journal: Journal, store: Store
+) -> tuple[list[Job], list[Job], list[Outcome]]:
+    """Return the jobs that are finished, those to do, and refusals to replace files of others."""
+    finished, waiting, refused = [], [], []
+    for job in jobs:
+        known = journal.outcomes.get(job.scene)
+        if known is not None and is_finished(job, known, store):
+            finished.append(job)
+            continue
+        foreign = [name for name in job.files if name not in journal.owned and (store.folder / name).exists()]
+        if foreign and not spec.overwrite:
+            text = f"{store.folder / foreign[0]}: exists, and no batch made it; add --overwrite to replace it"
+            refused.append(
+                Outcome(
+                    scene=job.scene,
+                    status="failed",
+                    code=OutputError.exit_code,
+                    message=text,
+                    source=job.source,
+                )
+            )
+        else:
+            waiting.append(job)
+    return finished, waiting, refused
+
+
+def is_finished(job: Job, known: Outcome, store: Store) -> bool:
+    """Return whether the map of a job exists and is up to date, or it is known that there is none."""
+    return (
+        known.final
+        and known.stamp == job.stamp
+        and store.holds((store.folder / file.href, file.size) for file in known.outputs)
+        and unchanged(known.read)
+    )
+
+
+def _remove_checkpoints(folder: Path, jobs: Sequence[Job], journal: Journal) -> None:
+    """Remove kept rows of scenes that need them no more: all but those that failed or were not reached."""
+    known = journal.outcomes
+    for job in jobs:
+        if job.scene in known and known[job.scene].final:
+            shutil.rmtree(folder / CHECKPOINTS / job.scene, ignore_errors=True)
+    with suppress(OSError):
+        (folder / CHECKPOINTS).rmdir()  # if nothing is in it
+
+
+def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> None:
+    """Warn of maps of older runs whose scenes have no map now."""
+    old = [
+        job.files[0]
+        for job in jobs
+        if (known := journal.outcomes.get(job.scene)) is not None
+        and not known.mapped
+        and job.files[0] in journal.owned
+        and (store.folder / job.files[0]).exists()
+    ]
+    if old:
+        listed = ", ".join(old[:3]) + (" …" if len(old) > 3 else "")
+        warn(
+            LOG,
+            "old-maps",
+            f"{len(old)} maps are of an earlier run with other inputs or options, because their scenes have "
+            f"no map now: {listed}; remove them if they are of no use",
+        )
+
+
+def _workers(
+    spec: BatchSpec, jobs: Sequence[Job], store: Store, prepare: Callable[[], None] | None
+) -> AbstractContextManager[Workers]:
+    if spec.scheduler is not None:
+        from geoseg.batch.dask_workers import DaskWorkers  # noqa: PLC0415 - an optional package
+
+        memory = {} if spec.max_memory is None else {"max-memory": spec.max_memory}
+        return DaskWorkers(
+            spec.scheduler, Workplace(store=store, limits={"threads": spec.threads or 1, **memory})
+        )
+    share = share_out(spec, len(jobs) * (spec.split or 1))
+    place = Workplace(store=store, limits=share.limits)
+    preload = [task_of(jobs[0].task).module]
+    return LocalWorkers(share.workers, place, threads=share.threads, preload=preload, prepare=prepare)
+
+
+def _in_order(planned: Planned, journal: Journal, waiting: Sequence[Job]) -> tuple[Outcome, ...]:
+    """Return what became of each scene, in the order of the inputs."""
+    stamps = {job.scene: job.stamp for job in waiting}
+    known = {outcome.scene: outcome for outcome in planned.without}
+    sources = {job.scene: job.source for job in planned.jobs}
+    for job in planned.jobs:
+        outcome = journal.outcomes.get(job.scene)
+        # With --fail-fast some scenes were not reached: what an older run left says nothing of this one.
+        if outcome is not None and (job.scene not in stamps or outcome.stamp in {"", job.stamp}):
+            known[job.scene] = outcome
+    return tuple(
+        known.get(name) or Outcome(scene=name, status="pending", source=sources.get(name, ""))
+        for name in planned.order
+    )

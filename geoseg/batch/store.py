@@ -1,0 +1,79 @@
+"""Where the files of a batch end up: a folder of this machine.
+
+Another kind of store writes to a local `folder` too and moves finished files in `publish`; nothing else of
+the batch knows the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from geoseg.errors import OutputError, UsageError
+from geoseg.files.network import needs_network
+
+
+class Store(Protocol):
+    """The place of outputs; sent to workers, so that it can be pickled."""
+
+    @property
+    def folder(self) -> Path:
+        """Local folder, absolute, in which files are made."""
+
+    def prepare(self) -> None:
+        """Make the folder, and bring files that later runs need, such as the journal, into it.
+
+        Raises:
+            OutputError: the store cannot be written.
+        """
+
+    def holds(self, files: Iterable[tuple[Path, int]]) -> bool:
+        """Return whether published files are there with these sizes in bytes; paths are those in `folder`."""
+
+    def publish(self, files: Iterable[Path]) -> None:
+        """Make complete files of `folder` visible, the first one last; called once for each map.
+
+        Raises:
+            OutputError: the store cannot be written; then none of the files is visible.
+        """
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """A folder of this machine, or one that all workers mount."""
+
+    folder: Path
+
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            OutputError: it cannot be made, or is a file.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder}: the folder cannot be made: {error.strerror}") from error
+
+    def holds(self, files: Iterable[tuple[Path, int]]) -> bool:
+        """Return whether all files are in the folder with these sizes."""
+        try:
+            return all(path.stat().st_size == size for path, size in files)
+        except OSError:
+            return False
+
+    def publish(self, files: Iterable[Path]) -> None:
+        """Do nothing: outputs were renamed into the folder."""
+
+
+def open_store(text: str) -> Store:
+    """Return the store that `-o` names.
+
+    Raises:
+        UsageError: it is an address that no store understands.
+    """
+    if needs_network(text):
+        raise UsageError(f"-o {text}: a batch writes to a folder; give one, or mount the bucket")
+    return LocalStore(Path(text).absolute())

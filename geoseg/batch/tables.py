@@ -1,0 +1,222 @@
+"""Scenes of a batch from tables, footprints and STAC item collections."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from geoseg.batch.entry import Entry
+from geoseg.batch.naming import SEPARATOR, resolved, safe_name, scene_entry, scene_name
+from geoseg.batch.tasks import BatchTask
+from geoseg.errors import SceneError, SceneReadError, UsageError
+from geoseg.files.bounded import parse_json, read_text
+from geoseg.files.doors import opening
+from geoseg.files.network import needs_network
+from geoseg.spec.batch import OptionValue
+from geoseg.spec.request import Place
+
+PATHS = ("scene", "path", "location", "file", "filename", "href")
+"""Columns that may hold the path of a scene; `location` is that of gdaltindex."""
+NAMES = ("id", "name")
+"""Columns that may hold the name of a scene."""
+TABLE_BYTES = 256 * 2**20
+"""Most bytes of a table or item collection: a million scenes."""
+
+Row = Mapping[str, str]
+
+
+def table_entries(path: Path, task: BatchTask) -> list[Entry]:
+    """Return the scenes of a CSV or TSV file.
+
+    A column is the path of the scene, its name (`id`), an option of the task, or a name that output templates
+    use. Empty cells are not given.
+
+    Raises:
+        UsageError: the table has no column of paths, or a column that looks like a misspelt option.
+        SceneReadError: it cannot be read.
+    """
+    try:
+        text = read_text(path, TABLE_BYTES, "utf-8-sig")
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        rows = [
+            (reader.line_num, {str(name).strip(): str(cell or "").strip() for name, cell in row.items()})
+            for row in reader
+        ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SceneReadError(f"{path}: is not a table in UTF-8 ({error}); write it as CSV") from error
+    names = [str(name).strip() for name in reader.fieldnames or ()]
+    return entries_of_rows(rows, names, path, task)
+
+
+def footprint_entries(path: Path, task: BatchTask) -> list[Entry]:
+    """Return the scenes of a vector file whose features have a column of paths.
+
+    Raises:
+        UsageError: it has no column of paths, or a column that looks like a misspelt option.
+        SceneReadError: it cannot be read.
+    """
+    from pyogrio import raw  # noqa: PLC0415 - vector files only
+
+    from geoseg.scenes.vector_files import reading_vector  # noqa: PLC0415
+
+    with opening(path), reading_vector(path):
+        if path.suffix.lower() == ".parquet":
+            raise SceneReadError(f"{path}: footprints in GeoParquet are not read; write a GeoPackage")
+        meta, _, _, columns = raw.read(path, read_geometry=False)
+    names = [str(name) for name in meta["fields"]]
+    cells = [["" if _missing(value) else str(value) for value in column] for column in columns]
+    rows = [
+        (number, dict(zip(names, row, strict=True))) for number, row in enumerate(zip(*cells, strict=True), 1)
+    ]
+    return entries_of_rows(rows, names, path, task)
+
+
+def entries_of_rows(
+    rows: Iterable[tuple[int, Row]], names: Sequence[str], path: Path, task: BatchTask
+) -> list[Entry]:
+    """Return the scenes of the rows of a table.
+
+    Args:
+        rows: line or feature number, and the cells by column.
+        names: of the columns.
+        path: of the table, for messages and relative paths.
+        task: its options may be columns.
+    """
+    subject = next((name for name in (task.subject, *PATHS) if name in names), None)
+    if subject is None:
+        raise UsageError(
+            f"{path}: has no column of paths; name one {task.subject}, or {', '.join(PATHS[1:])}"
+        )
+    columns = _option_columns(names, subject, path, task)
+    entries = []
+    for number, row in rows:
+        where = f"{path}, line {number}"
+        paths = _paths(row.get(subject, ""), path.parent)
+        if not paths:
+            continue
+        own = next((row[name] for name in NAMES if row.get(name)), "")
+        options = {
+            option: cell_value(row[name], task.places[option], path.parent)
+            for name, option in columns.items()
+            if row.get(name)
+        }
+        further = {name: cell for name, cell in row.items() if name not in columns and name != subject}
+        entries.append(
+            Entry(
+                scene=safe_name(own) if own else scene_name(paths[0]),
+                paths=paths,
+                options=options,
+                columns=further,
+                where=where,
+            )
+        )
+    return entries
+
+
+def _option_columns(names: Sequence[str], subject: str, path: Path, task: BatchTask) -> dict[str, str]:
+    """Return the option of each column that is one.
+
+    Raises:
+        UsageError: a column is an option that the batch sets itself, or nearly the name of an option.
+    """
+    found = {}
+    for name in names:
+        option = name.lower().replace("_", "-")
+        if name == subject or name in NAMES:
+            continue
+        if option in task.offered:
+            found[name] = option
+        elif option in task.places:
+            raise UsageError(f"{path}: the column {name} is set by the batch for all scenes; remove it")
+        elif near := get_close_matches(option, sorted(task.offered), n=1, cutoff=0.85):
+            raise UsageError(f"{path}: unknown column {name}; did you mean {near[0]}?")
+    return found
+
+
+def cell_value(cell: str, place: Place, folder: Path) -> OptionValue:
+    """Return the cell of a table as the value of an option; paths are resolved as those of scenes."""
+    if SEPARATOR in cell:
+        return [one for part in cell.split(SEPARATOR) if (one := _one(part.strip(), place, folder))]
+    return _one(cell, place, folder)
+
+
+def is_path(place: Place) -> bool:
+    """Return whether the value of an option may be a path."""
+    return place.scenes or any(word in place.option.metavar for word in ("FILE", "PATH", "SCENE"))
+
+
+def _one(text: str, place: Place, folder: Path) -> str:
+    if not is_path(place):
+        return text
+    name, equals, path = text.partition("=")
+    if place.option.metavar.startswith("NAME=") and equals:
+        return f"{name}={resolved(path, folder)}"
+    return resolved(text, folder)
+
+
+def item_entries(path: Path) -> list[Entry]:
+    """Return the scenes of a STAC item, or of an item collection.
+
+    Raises:
+        SceneReadError: the file is not JSON.
+        SceneError: it is neither.
+    """
+    try:
+        value = parse_json(read_text(path, TABLE_BYTES), path)
+    except ValueError as error:
+        raise SceneReadError(f"{path}: is not JSON ({error})") from error
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind == "Feature":
+        return [scene_entry((str(path),))]
+    features = value.get("features") if kind == "FeatureCollection" else None
+    if not isinstance(features, list) or not all(_is_item(item) for item in features):
+        raise SceneError(
+            f"{path}: is neither a STAC item nor an item collection; save the result of a search as an item "
+            "collection"
+        )
+    return [
+        Entry(
+            scene=safe_name(str(item.get("id") or f"item-{index}")),
+            paths=(f"{path}#{item.get('id')}",),
+            item=with_absolute_hrefs(item, path.parent),
+        )
+        for index, item in enumerate(features, start=1)
+    ]
+
+
+def with_absolute_hrefs(item: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a STAC item whose assets do not depend on where the item is."""
+
+    def absolute(asset: Any) -> Any:
+        href = asset.get("href") if isinstance(asset, dict) else None
+        if not isinstance(href, str) or needs_network(href) or os.path.isabs(href) or href.startswith("/vsi"):
+            return asset
+        return {**asset, "href": str((folder / href).absolute())}
+
+    return {**item, "assets": {key: absolute(asset) for key, asset in item["assets"].items()}}
+
+
+def _is_item(value: object) -> bool:
+    return (
+        isinstance(value, dict) and value.get("type") == "Feature" and isinstance(value.get("assets"), dict)
+    )
+
+
+def _paths(cell: str, folder: Path) -> tuple[str, ...]:
+    return tuple(resolved(part.strip(), folder) for part in cell.split(SEPARATOR) if part.strip())
+
+
+def _delimiter(text: str) -> str:
+    """Return the delimiter of a table: the semicolon of some spreadsheets if its header has no comma."""
+    header = text.partition("\n")[0]
+    return "," if "," in header or ";" not in header else ";"
+
+
+def _missing(value: object) -> bool:
+    return value is None or value != value  # noqa: PLR0124 - NaN

@@ -1,0 +1,95 @@
+"""The merged map: each place once, of the scene that observed most."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+
+from geoseg.batch.job import Job
+from geoseg.batch.merge import merge_maps
+from geoseg.batch.outcome import Outcome
+from geoseg.batch.store import LocalStore
+from geoseg.batch.tasks import task_of
+from geoseg.batch.work import Workplace, run_job
+from tests.messages import Messages
+
+TASK = task_of("vectorize")
+
+
+def mapped(
+    folder: Path,
+    name: str,
+    *,
+    east: float,
+    nodata_rows: int = 0,
+    crs: str = "EPSG:32633",
+    suffix: str = ".gpkg",
+) -> Outcome:
+    """Vectorize a raster of one class on 40 x 40 pixels of 10 m; its first rows may hold nodata."""
+    values = np.ones((40, 40), np.uint8)
+    values[:nodata_rows] = 255
+    path = folder / f"{name}.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=40, height=40, count=1, dtype="uint8", nodata=255, crs=crs,
+        transform=Affine(10, 0, east, 0, -10, 4_600_000),
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+    job = Job(
+        index=0,
+        scene=name,
+        task="vectorize",
+        source=str(path),
+        options={"mask": str(path)},
+        outputs={"output": f"{name}{suffix}"},
+    )
+    outcome = run_job(job, Workplace(store=LocalStore(folder)))
+    assert outcome.status == "done", outcome.message
+    return outcome
+
+
+@pytest.mark.parametrize(("suffix", "layer"), [(".gpkg", "segments"), (".fgb", "vectorize")])
+def test_overlaps_belong_to_the_best_observed_scene(suffix: str, layer: str, tmp_path: Path) -> None:
+    poor = mapped(tmp_path, "poor", east=500_000, nodata_rows=20, suffix=suffix)
+    full = mapped(tmp_path, "full", east=500_200, suffix=suffix)
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, [poor, full])
+    merged = geopandas.read_file(tmp_path / "merged.gpkg", layer=layer).set_index("scene")
+    assert merged.crs.to_epsg() == 32633
+    assert merged.geometry["full"].area == pytest.approx(400 * 400)
+    assert merged.geometry["poor"].area == pytest.approx(200 * 200)
+    assert shapely.intersection(merged.geometry["full"], merged.geometry["poor"]).area == 0
+    assert list(merged["cut"][["full", "poor"]]) == [0, 1]
+    assert list(merged["pixels"][["full", "poor"]]) == [1600, 400]
+    # Half of the polygon was cut; the geodesic area is that of the rest.
+    assert merged["area_m2"]["poor"] == pytest.approx(merged["area_m2"]["full"] / 4, rel=1e-4)
+    scenes = geopandas.read_file(tmp_path / "merged.gpkg", layer="scene")
+    assert set(scenes["scene"]) == {"poor", "full"}
+
+
+def test_maps_of_several_crs_are_merged_in_degrees(tmp_path: Path) -> None:
+    maps = [mapped(tmp_path, "a", east=500_000), mapped(tmp_path, "b", east=600_000, crs="EPSG:32634")]
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    merged = geopandas.read_file(tmp_path / "merged.gpkg", layer="segments")
+    assert merged.crs.to_epsg() == 4326
+    assert list(merged["cut"]) == [0, 0]
+
+
+def test_the_style_is_that_of_the_maps(tmp_path: Path) -> None:
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, [mapped(tmp_path, "a", east=500_000)])
+    with closing(sqlite3.connect(tmp_path / "merged.gpkg")) as file:
+        styles = file.execute("SELECT f_table_name FROM layer_styles").fetchall()
+    assert ("segments",) in styles
+
+
+def test_maps_without_a_place_are_not_merged(tmp_path: Path, messages: Messages) -> None:
+    lost = mapped(tmp_path, "a", east=500_000).model_copy(update={"crs": None})
+    assert not merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, [lost])
+    assert messages.codes == ["nothing-to-merge"]
+    assert not (tmp_path / "merged.gpkg").exists()

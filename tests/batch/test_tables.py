@@ -1,0 +1,81 @@
+"""Tables of scenes: columns that are paths, names, options and further values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from pyogrio import raw
+
+from geoseg.batch.inputs import read_inputs
+from geoseg.batch.tasks import task_of
+from geoseg.errors import SceneReadError, UsageError
+from tests.batch.lakes import write_lake
+
+
+def table(folder: Path, text: str, name: str = "scenes.csv") -> str:
+    for scene in ("a.tif", "b.tif"):
+        write_lake(folder / scene)
+    (folder / name).write_text(text, encoding="utf-8-sig")
+    return str(folder / name)
+
+
+def test_columns_override_options(tmp_path: Path) -> None:
+    text = "id,path,method,permanent_water,country\nfirst,a.tif,mndwi,b.tif,DE\n,b.tif,,,FR\n,,,,\n"
+    one, two = read_inputs([table(tmp_path, text)], task_of("flood"))
+    assert one.scene == "first"
+    assert one.paths == (str(tmp_path / "a.tif"),)
+    assert one.options == {"method": "mndwi", "permanent-water": str(tmp_path / "b.tif")}
+    assert one.columns["country"] == "DE"
+    assert (two.scene, dict(two.options), two.columns["country"]) == ("b", {}, "FR")
+
+
+def test_semicolons_separate_values_or_columns(tmp_path: Path) -> None:
+    one = read_inputs([table(tmp_path, "scene,before\na.tif,b.tif;a.tif\n")], task_of("flood"))[0]
+    assert one.options["before"] == [str(tmp_path / "b.tif"), str(tmp_path / "a.tif")]
+    one = read_inputs([table(tmp_path, "scene;method\na.tif;mndwi\n")], task_of("flood"))[0]
+    assert one.options == {"method": "mndwi"}
+    one = read_inputs([table(tmp_path, "scene\tband\na.tif\tgreen=b.tif\n", "x.tsv")], task_of("flood"))[0]
+    assert one.options == {"band": f"green={tmp_path / 'b.tif'}"}
+
+
+def test_the_subject_of_the_task_is_a_column(tmp_path: Path) -> None:
+    one = read_inputs([table(tmp_path, "before,after\na.tif,b.tif\n")], task_of("change"))[0]
+    assert (one.paths, one.options) == ((str(tmp_path / "b.tif"),), {"before": str(tmp_path / "a.tif")})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scene,permanent-wather\na.tif,x\n", "did you mean permanent-water"),
+        ("scene,output\na.tif,x\n", "set by the batch for all scenes"),
+        ("picture\na.tif\n", "has no column of paths"),
+    ],
+)
+def test_columns_that_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_inputs([table(tmp_path, text)], task_of("flood"))
+
+
+def test_a_table_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00scene")
+    with pytest.raises(SceneReadError, match="is not a table in UTF-8"):
+        read_inputs([str(tmp_path / "x.csv")], task_of("flood"))
+
+
+@pytest.mark.parametrize("name", ["tiles.gpkg", "tiles.geojson"])
+def test_footprints(name: str, tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    raw.write(
+        tmp_path / name,
+        geometry=shapely.to_wkb(np.array([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], object)),
+        field_data=[np.array(["a.tif", ""], object), np.array(["mndwi", "ndwi"], object)],
+        fields=np.array(["location", "method"], object),
+        crs="EPSG:4326",
+        geometry_type="Polygon",
+    )
+    (entry,) = read_inputs([str(tmp_path / name)], task_of("flood"))
+    assert entry.paths == (str(tmp_path / "a.tif"),)
+    assert entry.options == {"method": "mndwi"}
