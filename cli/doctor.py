@@ -22,9 +22,11 @@ PACKAGES = ("numpy", "scipy", "rasterio", "pyproj", "shapely", "pyogrio", "geopa
 OPTIONAL = {
     "pyarrow": "GeoParquet output: pip install 'geoseg[parquet]'",
     "matplotlib": "charts in reports: pip install 'geoseg[report]'",
+    "obstore": "outputs at s3://, gs:// and az://: pip install 'geoseg[cloud]'",
+    "pystac-client": "searches of STAC APIs: pip install 'geoseg[stac]'",
     "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
 }
-IMPORTED = {"pillow": "PIL", "ukis-csmask": "ukis_csmask"}
+IMPORTED = {"pillow": "PIL", "pystac-client": "pystac_client", "ukis-csmask": "ukis_csmask"}
 """Import names that differ from the distribution name."""
 DRIVERS = {
     "GTiff": "scenes and rasters",

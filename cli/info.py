@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.errors import SceneReadError, UsageError
+from geoseg.files.store_path import StorePath, path_of
 from geoseg.text_columns import align
 
 from .command import Command
@@ -37,8 +38,10 @@ def _run(request: InfoRequest, reporting: Reporting) -> None:
 
         print_model(path, reporting.as_json)
         return
-    first = Path(path)
-    if not more and first.is_file() and first.suffix.lower() in MAPS | RASTERS:
+    first = path_of(path)
+    # A JSON file in a store is a STAC item.
+    stored = isinstance(first, StorePath) and first.suffix.lower() in MAPS | RASTERS - {".json"}
+    if not more and (stored or (first.suffix.lower() in MAPS | RASTERS and first.is_file())):
         record = _record(first)
         if record is not None:
             _print_record(record, reporting.as_json, reporting.verbosity)

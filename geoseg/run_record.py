@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Protocol
 
 from pydantic import JsonValue, field_validator
 
 from geoseg.messages import Message
 from geoseg.spec import Spec
+from geoseg.spec.fields import OutputPath
 
 
 class Progress(Protocol):
@@ -75,7 +75,7 @@ class RunRecord(Spec):
     """Additional tables of the map by name, such as transitions, gain and loss; rows of each."""
     notes: tuple[str, ...] = ()
     warnings: tuple[RunWarning, ...] = ()
-    outputs: tuple[Path, ...] = ()
+    outputs: tuple[OutputPath, ...] = ()
     seconds: float = 0.0
 
     @field_validator("warnings", mode="before")

@@ -30,12 +30,13 @@ LISTS = frozenset({".txt", ".lst", ".list"})
 FOOTPRINTS = frozenset({".gpkg", ".geojson", ".fgb", ".shp", ".parquet"})
 
 
-def read_inputs(inputs: Sequence[str], task: BatchTask) -> list[Entry]:
+def read_inputs(inputs: Sequence[str], task: BatchTask, searched: Sequence[Entry] = ()) -> list[Entry]:
     """Return the scenes of all inputs, each once, in order; their names differ.
 
     Args:
         inputs: as on the command line.
         task: of the batch; its options may be columns of tables.
+        searched: scenes that a search found, which follow.
 
     Raises:
         UsageError: an input holds no scene, or a table has an unknown column.
@@ -47,6 +48,7 @@ def read_inputs(inputs: Sequence[str], task: BatchTask) -> list[Entry]:
         if not found:
             raise UsageError(f"{text}: no scene is in it; name scenes, or a folder or list of scenes")
         entries += found
+    entries += searched
     unique = {(_identity(entry), tuple(sorted(map(str, entry.options.items())))): entry for entry in entries}
     if len(unique) < len(entries):
         note(LOG, f"{len(entries) - len(unique)} scenes are named more than once and mapped once")

@@ -19,6 +19,7 @@ from geoseg.batch.journal import Journal
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
 from geoseg.batch.products import write_products
+from geoseg.batch.searching import search_entries
 from geoseg.batch.sharing import share_out
 from geoseg.batch.stamp import unchanged
 from geoseg.batch.store import Store, open_store
@@ -117,7 +118,7 @@ def run_batch(
         outcomes = _in_order(planned, journal, waiting)
         products = write_products(spec, planned.task, store, outcomes) if spec.shard is None else ()
     store.publish((journal.path,))
-    return BatchResult(outcomes=outcomes, kept=len(finished), products=products)
+    return BatchResult(outcomes=outcomes, kept=len(finished), products=tuple(map(store.target, products)))
 
 
 def plan_batch(
@@ -132,7 +133,8 @@ def plan_batch(
         progress: called while scenes are paired.
         items: folder for STAC items of collections; None: in `folder`.
     """
-    entries = [_with_item_file(entry, items or folder / ITEMS) for entry in read_inputs(spec.inputs, task)]
+    found = read_inputs(spec.inputs, task, search_entries(spec.search, spec.options))
+    entries = [_with_item_file(entry, items or folder / ITEMS) for entry in found]
     paired = with_earlier(entries, task, spec.options.get(task.earlier), progress)
     left_out = paired.unpaired if task.paired else {}
     mine = _shard(paired.entries, spec.shard)
@@ -192,9 +194,10 @@ def _sort(
         if known is not None and is_finished(job, known, store):
             finished.append(job)
             continue
-        foreign = [name for name in job.files if name not in journal.owned and (store.folder / name).exists()]
+        foreign = [name for name in job.files if name not in journal.owned and store.has(store.folder / name)]
         if foreign and not spec.overwrite:
-            text = f"{store.folder / foreign[0]}: exists, and no batch made it; add --overwrite to replace it"
+            there = store.target(store.folder / foreign[0])
+            text = f"{there}: exists, and no batch made it; add --overwrite to replace it"
             refused.append(
                 Outcome(
                     scene=job.scene,

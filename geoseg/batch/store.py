@@ -1,11 +1,13 @@
-"""Where the files of a batch end up: a folder of this machine.
+"""Where the files of a batch end up: a folder of this machine, or one of an object store.
 
-Another kind of store writes to a local `folder` too and moves finished files in `publish`; nothing else of
+The latter writes to a local `folder` too and moves finished files in `publish`; nothing else of
 the batch knows the difference.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Protocol
 
 from geoseg.errors import OutputError, UsageError
 from geoseg.files.network import needs_network
+from geoseg.files.store_folder import StoreFolder
+from geoseg.files.store_path import object_path
 
 
 class Store(Protocol):
@@ -31,6 +35,12 @@ class Store(Protocol):
 
     def holds(self, files: Iterable[tuple[Path, int]]) -> bool:
         """Return whether published files are there with these sizes in bytes; paths are those in `folder`."""
+
+    def target(self, file: Path) -> Path:
+        """Return where a file of `folder` is published."""
+
+    def has(self, file: Path) -> bool:
+        """Return whether there is a published file of this name; the path is that in `folder`."""
 
     def publish(self, files: Iterable[Path]) -> None:
         """Make complete files of `folder` visible, the first one last; called once for each map.
@@ -64,6 +74,14 @@ class LocalStore:
         except OSError:
             return False
 
+    def target(self, file: Path) -> Path:
+        """Return the file itself."""
+        return file
+
+    def has(self, file: Path) -> bool:
+        """Return whether there is a file."""
+        return file.exists()
+
     def publish(self, files: Iterable[Path]) -> None:
         """Do nothing: outputs were renamed into the folder."""
 
@@ -71,9 +89,22 @@ class LocalStore:
 def open_store(text: str) -> Store:
     """Return the store that `-o` names.
 
+    Maps for an object store are made in a folder of the user's cache, which stays: the next run on this
+    machine continues with it, and one on another machine with the journals and maps of the store.
+
     Raises:
         UsageError: it is an address that no store understands.
     """
+    if place := object_path(text):
+        name = hashlib.sha256(str(place).encode()).hexdigest()[:16]
+        return StoreFolder(place, _cache() / "batches" / name, kept=("journal*",))
     if needs_network(text):
-        raise UsageError(f"-o {text}: a batch writes to a folder; give one, or mount the bucket")
+        raise UsageError(
+            f"-o {text}: a batch writes to a folder, or to s3://, gs:// or az://; give one of them"
+        )
     return LocalStore(Path(text).absolute())
+
+
+def _cache() -> Path:
+    """Return the user's folder for what may be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "geoseg"

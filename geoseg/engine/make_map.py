@@ -29,6 +29,7 @@ from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
 from geoseg.errors import SceneError, UsageError
 from geoseg.features import Features
 from geoseg.files.scratch import Spill
+from geoseg.files.store_path import folder_beside
 from geoseg.grid import Grid
 from geoseg.messages import collected, note, warn
 from geoseg.outputs import (
@@ -142,7 +143,7 @@ def make_map(
     if run.attributes:
         shape = ShapeAttributes(run.attributes, crs, recipe.source.name)
         extras = replace(extras, shape=shape.add, quantiles=QUANTILES in run.attributes)
-    job = job_of(recipe, run, run.output.resolve().parent)
+    job = job_of(recipe, run, folder_beside(run.output))
     job.checkpoint = checkpoint_of(recipe, run, command)
     if run.checkpoint is not None and job.checkpoint is None:
         if part() is not None:
@@ -308,7 +309,7 @@ def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
         run: options.
         planes: of the score sums, which are not cut into column bands; None: those of the session.
     """
-    job = job_of(replace(recipe, on_device=()), run, run.output.resolve().parent)
+    job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]
     with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):

@@ -20,6 +20,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import MaskFlags
 
 from geoseg.errors import GeosegError, OutputError
+from geoseg.files.store_path import folder_beside
 
 NO_SPACE = 2**20
 """Free bytes below which a full disk is the cause of a failure."""
@@ -41,7 +42,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 def explain(path: Path, error: Exception) -> OutputError:
     """Return an error that states in one line why writing `path` failed and what to do."""
-    folder = path.resolve().parent
+    folder = folder_beside(path)
     text = re.sub(r"/\.[^/ ]*\.partial\b", "", " ".join(str(error).split()))
     if is_full(folder, error):
         return OutputError(f"{path}: the disk of {folder} is full; free some space or write elsewhere")

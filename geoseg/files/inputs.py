@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from geoseg.files.bounded import check_regular
+from geoseg.files.store_path import StorePath, object_path
 
 _REMOTE = re.compile(r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs|mem|stdin)\w*(/|$)")
 _WITHIN = re.compile(r"/vsi[a-z0-9]+(_streaming)?/")
@@ -68,6 +69,8 @@ def opened(name: str | Path) -> None:
     files = local_files(str(name))
     for file in files:
         check_regular(file)
+    if item := object_path(name):
+        files = [item.gdal_path]
     inputs = _OPENED.get()
     if inputs is not None:
         inputs.update(dict.fromkeys(files))
@@ -83,7 +86,8 @@ def opened_files() -> tuple[str, ...]:
 
 def not_an_input(name: str | Path) -> None:
     """Remove a file from the record: it was opened for recognition and is not read by the run."""
-    for path in local_files(str(name)):
+    item = object_path(name)
+    for path in [item.gdal_path] if item else local_files(str(name)):
         (_OPENED.get() or {}).pop(path, None)
 
 
@@ -94,6 +98,8 @@ def input_at(path: Path, further: Iterable[str] = ()) -> Path | None:
         path: of an output. A path in a folder that was opened as one dataset is part of that input.
         further: names of inputs besides those that were opened.
     """
+    if isinstance(path, StorePath):
+        return next((path for name in (*(_OPENED.get() or ()), *further) if object_path(name) == path), None)
     inputs = [Path(name) for name in (*(_OPENED.get() or ()), *(f for n in further for f in local_files(n)))]
     target = _identity(path)
     if target is not None:

@@ -4,6 +4,9 @@ All outputs of a run share one `OutputFiles`. They are written in a hidden folde
 the same file system, so that the rename is atomic), under their final names (so that sidecar files and
 journals of GDAL and SQLite are in that folder too), and are moved to their final paths together. The folder
 is removed when the run ends, also after an error; that of a run that was killed is removed by the next run.
+
+Outputs in a store (`geoseg.files.store_path`) are written in a scratch folder of this machine and uploaded
+when all are complete, the first target last.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from geoseg.errors import OutputError
 from geoseg.files.disk import explain, writing
 from geoseg.files.inputs import input_at
 from geoseg.files.leftovers import BACKUP, Marker, clear
+from geoseg.files.store_path import StorePath, folder_beside
+from geoseg.files.uploads import Uploads
 
 STALE = ("-wal", "-shm", "-journal", ".aux.xml", ".ovr", ".msk")
 """Suffixes of sidecar files of an old file, which readers would apply to the file that replaces it."""
@@ -35,7 +40,8 @@ def check_writable(paths: Iterable[Path], overwrite: bool, *, inputs: Iterable[s
 
     Raises:
         OutputError: a path is named twice, is an input under any name or link, exists without `overwrite`,
-            is a folder, or its folder is missing or cannot be written.
+            is a folder, or its folder or store is missing or cannot be written.
+        RuntimeMissingError: a path is in a store, and obstore is not installed.
     """
     targets: set[Path] = set()
     named = [str(path) for path in inputs]
@@ -51,14 +57,19 @@ def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[
         raise OutputError(f"{path}: the name is not valid UTF-8, which GDAL requires; choose another name")
     if target in targets:
         raise OutputError(f"{path}: two outputs have this name; name a file for each")
-    for part in (path, *_sidecars(target)):
+    for part in (path, *([] if isinstance(path, StorePath) else _sidecars(target))):
         if (opened := input_at(part, inputs)) is not None:
             what = "an input" if opened.resolve() == target else f"an input ({opened})"
             raise OutputError(f"{part}: is {what} of this run; write to another file")
     targets.add(target)
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
-    _check_folder(path, target.parent)
+    if isinstance(path, StorePath):
+        from geoseg.files.stores import check_store  # noqa: PLC0415 - for outputs in stores only
+
+        check_store(path)
+    else:
+        _check_folder(path, target.parent)
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists; add --overwrite to replace it")
 
@@ -95,7 +106,7 @@ class OutputFiles:
         self._markers: list[Marker] = []
 
     def __enter__(self) -> Self:
-        for folder in {target.resolve().parent for target in self._targets}:
+        for folder in {folder_beside(target) for target in self._targets}:
             clear(folder)
         check_writable(self._targets, self._overwrite)
         try:
@@ -104,7 +115,9 @@ class OutputFiles:
                 parent = target.resolve().parent
                 if parent not in self._folders:
                     with writing(target):
-                        made = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=parent)
+                        made = tempfile.mkdtemp(
+                            prefix=f".{target.name}.", suffix=".partial", dir=folder_beside(target)
+                        )
                         self._folders[parent] = Path(made)
                         self._markers.append(Marker(Path(made)))
         except BaseException:
@@ -118,7 +131,7 @@ class OutputFiles:
         return self._folders[final.parent] / (name or final.name)
 
     def commit(self) -> None:
-        """Move every file to its final path, the first target last: where it exists, all others do.
+        """Move or upload every file to its final path, the first target last: where it exists, all others do.
 
         Raises:
             OutputError: a file is missing or cannot be moved, or appeared in the meantime and may not be
@@ -128,10 +141,13 @@ class OutputFiles:
         for target in self._targets:
             with writing(target):
                 _flush(self.path(target))
-        with writing(self._targets[0]), ExitStack() as undo:
+        with writing(self._targets[0]), Uploads(replace=self._overwrite) as uploads, ExitStack() as undo:
             for target in reversed(self._targets):
                 with writing(target):
-                    _exchange(self.path(target), target.resolve(), undo)
+                    if isinstance(target, StorePath):
+                        uploads.add(self.path(target), target, last=target is self._targets[0])
+                    else:
+                        _exchange(self.path(target), target.resolve(), undo)
             undo.pop_all()
 
     def __exit__(self, *_: object) -> None:

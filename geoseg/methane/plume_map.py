@@ -18,6 +18,7 @@ from geoseg.engine.recipe import Recipe
 from geoseg.errors import ModelError, SceneError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import scratch_folder
+from geoseg.files.store_path import folder_beside
 from geoseg.messages import collecting, replay
 from geoseg.methane.choose import check_method
 from geoseg.methane.column_cache import cache_columns
@@ -84,7 +85,7 @@ def map_plumes(
         if dry_run:
             return _plan(spec, retrieval, stack)
         if not retrieval.on_disk:
-            retrieval = cache_columns(retrieval, spec.run.output.resolve().parent, stack, progress)
+            retrieval = cache_columns(retrieval, folder_beside(spec.run.output), stack, progress)
         search = find_threshold(retrieval, spec)
         recipe = _recipe(spec, retrieval, search, stack)
         winds = PlumeWind(spec=spec, file=wind, scene=retrieval.scene, satellite=retrieval.satellite)
@@ -170,7 +171,7 @@ def _retrieve(spec: PlumeSpec, stack: ExitStack, progress: Progress, *, dry_run:
     report_masked(clip(scene, spec.run))
     if dry_run and spec.model is None:
         return plan_cube(scene, spec, satellite, angles)
-    folder = stack.enter_context(scratch_folder(spec.run.output.resolve().parent))
+    folder = stack.enter_context(scratch_folder(folder_beside(spec.run.output)))
     return retrieve_cube(scene, spec, satellite, folder, stack, progress, angles)
 
 

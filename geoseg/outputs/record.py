@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
 from geoseg.files.bounded import parse_json
 from geoseg.files.doors import opening
+from geoseg.files.store_path import StorePath
 from geoseg.run_record import RunRecord
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.sqlite_files import check_tables
@@ -36,18 +37,21 @@ _PMTILES_HEADER, _PMTILES_MOST, _GZIP = 127, 2**26, b"\x1f\x8b"
 
 
 def read_record(path: Path) -> RunRecord | None:
-    """Return the record of a map; None: the file has none.
+    """Return the record of a map, on this machine or in a store; None: the file has none.
 
     Raises:
         SceneReadError: the file is missing or cannot be read.
         SceneError: another version of geoseg wrote the record.
         RuntimeMissingError: reading GeoParquet needs pyarrow.
     """
-    if not path.is_file():
-        raise SceneReadError(f"{path}: no such file")
-    reader = _READERS.get(path.suffix.lower())
-    with opening(path):
-        text = reader(path) if reader else None
+    if isinstance(path, StorePath):
+        text = _from_object(path)
+    else:
+        if not path.is_file():
+            raise SceneReadError(f"{path}: no such file")
+        reader = _READERS.get(path.suffix.lower())
+        with opening(path):
+            text = reader(path) if reader else None
     if text is None:
         return None
     try:
@@ -57,6 +61,20 @@ def read_record(path: Path) -> RunRecord | None:
             f"{path}: its run record was written by another version of geoseg ({error.error_count()} fields"
             " differ); read it with that version"
         ) from error
+
+
+def _from_object(path: StorePath) -> str | None:
+    """Return the record of a map in a store; a vector file is fetched first."""
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        return None
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        with opening(path):
+            return reader(path)
+    from geoseg.files.stores import fetched  # noqa: PLC0415 - for maps in stores only
+
+    with fetched(path) as copy, opening(path):
+        return reader(copy)
 
 
 def _from_geopackage(path: Path) -> str | None:
@@ -109,7 +127,7 @@ def _from_parquet(path: Path) -> str | None:
 def _from_tiff(path: Path) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        file = open_dataset(str(path))
+        file = open_dataset(path.gdal_path if isinstance(path, StorePath) else str(path))
     with file:
         value = file.tags().get(RECORD_TAG)
     return None if value is None else str(value)

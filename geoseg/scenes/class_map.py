@@ -82,7 +82,7 @@ def open_class_map(request: SceneSpec, products: Mapping[str, LegendSpec], *, as
     """
     with opening(", ".join(request.paths)):
         with held():
-            product = find_product(request.paths, quality_layers())
+            product = find_product(request.paths, quality_layers(), remote_assets=request.remote_assets)
         most = MOST_FILES if all(is_local(asset.path) for asset in product.assets) else MOST_REMOTE
         maps: list[ClassMap] = []
         if product.sensor is None and len(product.assets) <= most and not request.bands:

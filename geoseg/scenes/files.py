@@ -27,21 +27,23 @@ from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
 from geoseg.scenes.sentinel2_tile import tile_offset
 from geoseg.scenes.stac import stac_product
+from geoseg.scenes.stac_documents import is_item_name
 from geoseg.scenes.subdatasets import subdataset_of
 
 
-def find_product(paths: tuple[str, ...], kinds: Kinds) -> Product:
+def find_product(paths: tuple[str, ...], kinds: Kinds, *, remote_assets: bool = False) -> Product:
     """Return the files of a scene and their metadata.
 
     Args:
         paths: paths and addresses as given by the user.
         kinds: all kinds of quality layer by name.
+        remote_assets: whether STAC items on this machine may name assets at addresses.
 
     Raises:
         SceneReadError: a path does not exist or cannot be listed.
         SceneError: a folder has no raster, several scenes, or a product that must be processed first.
     """
-    product = _merged([_product_of(gdal_path(path), kinds) for path in paths])
+    product = _merged([_product_of(gdal_path(path), kinds, remote_assets=remote_assets) for path in paths])
     for asset in product.assets:
         refuse_raw(asset.path)
     return product
@@ -95,7 +97,7 @@ def _common_name(names: list[str]) -> str:
     return shared if len(shared) >= 4 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _product_of(path: str, kinds: Kinds) -> Product:
+def _product_of(path: str, kinds: Kinds, *, remote_assets: bool = False) -> Product:
     """Return the product of one path."""
     name = base_name(path)
     part = subdataset_of(path)
@@ -108,8 +110,8 @@ def _product_of(path: str, kinds: Kinds) -> Product:
         return _beside(listing(local.parent), name)
     if not is_local(path) and _describes(name):
         return _described(path, name, kinds)
-    if path.lower().split("?")[0].endswith((".json", ".geojson")):
-        item = stac_product(path)
+    if is_item_name(path):
+        item = stac_product(path, remote_assets=remote_assets)
         return _planet(_texts(local.parent), item) if is_local(path) else item
     if not is_local(path):
         return _remote(path, name, kinds)
@@ -168,7 +170,9 @@ def _remote(path: str, name: str, kinds: Kinds) -> Product:
             f"{path.removeprefix('/vsicurl/')} is an archive at an address; download it first"
         )
     if may_be_folder(path) and not is_listed(path) and contents_of(path) is None:
-        raise SceneReadError(f"{path}: only folders at s3:// and http(s):// can be listed; give the files")
+        raise SceneReadError(
+            f"{path}: only folders at s3://, gs://, az:// and http(s):// can be listed; give the files"
+        )
     files = remote_listing(path) if may_be_folder(path) else None
     return _folder(files, name, kinds) if files else Product(name=name, assets=(Asset(path=path),))
 

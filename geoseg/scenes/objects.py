@@ -7,20 +7,18 @@ need separate requests. They are signed with AWS Signature Version 4
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import hmac
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneReadError
+from geoseg.files.aws_settings import Credentials, credentials, endpoint_of, region
 from geoseg.files.web import read_web
 from geoseg.scenes.paths import S3
 
@@ -29,16 +27,6 @@ MOST = 20_000
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _SAFE = "-_.~"
-_YES = {"YES", "TRUE", "ON", "1"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Keys that sign requests."""
-
-    access: str
-    secret: str
-    token: str | None = None
 
 
 def list_objects(path: str) -> list[str]:
@@ -93,17 +81,17 @@ def _get(bucket: str, key: str, query: Mapping[str, str]) -> bytes:
     Raises:
         SceneReadError: the request is refused, or the server cannot be reached.
     """
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    place = region()
     where = f"s3://{bucket}/{key or query.get('prefix', '')}"
     for last in (False, True):
         try:
-            return read_web(_request(bucket, key, query, region)).content
+            return read_web(_request(bucket, key, query, place)).content
         except SceneReadError:
             raise
         except HTTPError as error:
             actual = error.headers.get("x-amz-bucket-region")
-            if actual and actual != region and not last:
-                region = actual
+            if actual and actual != place and not last:
+                place = actual
                 continue
             raise SceneReadError(_refusal(where, error.code)) from error
         except (URLError, OSError) as error:
@@ -125,23 +113,18 @@ def _refusal(where: str, code: int) -> str:
 
 def _request(bucket: str, key: str, query: Mapping[str, str], region: str) -> Request:
     """Return a request, signed unless AWS_NO_SIGN_REQUEST is set."""
-    endpoint = os.environ.get("AWS_S3_ENDPOINT") or f"s3.{region}.amazonaws.com"
-    scheme = "https" if os.environ.get("AWS_HTTPS", "YES").upper() in _YES else "http"
-    if "://" in endpoint:
-        scheme, _, endpoint = endpoint.partition("://")
-    virtual = os.environ.get("AWS_VIRTUAL_HOSTING", "YES").upper() in _YES and "." not in bucket
-    host = f"{bucket}.{endpoint}" if virtual else endpoint.rstrip("/")
-    place = "/".join(filter(None, ("" if virtual else bucket, key)))
+    server = endpoint_of(bucket, region)
+    place = "/".join(filter(None, ("" if server.virtual else bucket, key)))
     path = "/" + quote(place, safe=f"/{_SAFE}")
     pairs = (f"{quote(name, safe=_SAFE)}={quote(text, safe=_SAFE)}" for name, text in sorted(query.items()))
     encoded = "&".join(pairs)
-    headers = {"Host": host}
+    headers = {"Host": server.host}
     if payer := os.environ.get("AWS_REQUEST_PAYER"):
         headers["x-amz-request-payer"] = payer
-    credentials = _credentials()
-    if credentials is not None:
-        headers |= signed(credentials, path, encoded, headers, region, datetime.now(UTC))
-    address = f"{scheme}://{host}{path}{f'?{encoded}' if encoded else ''}"
+    keys = credentials()
+    if keys is not None:
+        headers |= signed(keys, path, encoded, headers, region, datetime.now(UTC))
+    address = f"{server.scheme}://{server.host}{path}{f'?{encoded}' if encoded else ''}"
     return Request(address, headers=headers)  # noqa: S310 - http or https
 
 
@@ -180,57 +163,3 @@ def signed(
     signature = hmac.new(signing, text.encode(), hashlib.sha256).hexdigest()
     credential = f"Credential={credentials.access}/{scope}, SignedHeaders={names}, Signature={signature}"
     return {**added, "Authorization": f"AWS4-HMAC-SHA256 {credential}"}
-
-
-def _credentials() -> Credentials | None:
-    """Return credentials from the environment, AWS's credentials file or boto3; None: do not sign.
-
-    Raises:
-        SceneReadError: there are none, and AWS_NO_SIGN_REQUEST is not set.
-    """
-    if os.environ.get("AWS_NO_SIGN_REQUEST", "NO").upper() in _YES:
-        return None
-    access, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
-    if access and secret:
-        return Credentials(access=access, secret=secret, token=os.environ.get("AWS_SESSION_TOKEN"))
-    found = _from_file() or _from_boto3()
-    if found is None:
-        raise SceneReadError(
-            "there are no credentials for s3://; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-            "AWS_NO_SIGN_REQUEST=YES for a public bucket"
-        )
-    return found
-
-
-def _from_file() -> Credentials | None:
-    """Return the credentials of a profile in AWS's credentials file; None if there are none."""
-    file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.environ.get("CPL_AWS_CREDENTIALS_FILE")
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read(file or Path.home() / ".aws" / "credentials")
-    except (configparser.Error, OSError, RuntimeError):
-        return None
-    profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
-    if not parser.has_option(profile, "aws_access_key_id"):
-        return None
-    section = parser[profile]
-    return Credentials(
-        access=section["aws_access_key_id"],
-        secret=section.get("aws_secret_access_key", ""),
-        token=section.get("aws_session_token"),
-    )
-
-
-def _from_boto3() -> Credentials | None:
-    """Return the credentials of boto3 (roles, single sign-on), if it is installed."""
-    try:
-        from boto3 import Session  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    found = Session().get_credentials()
-    frozen = found.get_frozen_credentials() if found else None
-    return (
-        Credentials(access=frozen.access_key, secret=frozen.secret_key, token=frozen.token)
-        if frozen
-        else None
-    )

@@ -218,7 +218,7 @@ def _product(
     sensors: Mapping[str, SensorSpec],
 ) -> Product:
     """Return the scene's product and the files that `--band` names, without quality and auxiliary layers."""
-    product = find_product(request.paths, kinds)
+    product = find_product(request.paths, kinds, remote_assets=request.remote_assets)
     if request.sensor is not None:
         product = select_sensor(product, request.sensor, sensors)
     known = {asset.path for asset in product.assets}

@@ -14,17 +14,22 @@ from geoseg.errors import SceneReadError
 from geoseg.files.bounded import read_bytes, read_part
 from geoseg.files.inputs import opened
 from geoseg.files.network import shown
+from geoseg.files.store_path import object_path
 from geoseg.files.web import read_web
 from geoseg.scenes.tar import TAR_ERRORS, is_tar, long_members, members_of, open_tar
 
 S3 = "/vsis3/"
 """Prefix of GDAL's paths of objects of S3."""
 
+STORES = ("/vsigs/", "/vsiaz/")
+"""Prefixes of GDAL's paths of objects of other stores, whose folders and texts obstore reads."""
+
 _SCHEMES = {
     "http://": "/vsicurl/http://",
     "https://": "/vsicurl/https://",
     "s3://": S3,
     "gs://": "/vsigs/",
+    "az://": "/vsiaz/",
 }
 RASTER_SUFFIXES = tuple(
     f".{end}"
@@ -152,7 +157,7 @@ def looks_like_raster(name: str, siblings: frozenset[str]) -> bool:
 
 
 def fetch_text(path: str) -> str:
-    """Return the text of a local file, of a member of a local archive, or at an address (http(s), S3).
+    """Return the text of a local file, of a member of a local archive, or at an address (http(s), stores).
 
     Raises:
         SceneReadError: it cannot be read, has more than `TEXT_BYTES`, or declares XML entities.
@@ -161,6 +166,8 @@ def fetch_text(path: str) -> str:
         from geoseg.scenes.objects import read_object  # noqa: PLC0415 - for objects of S3 only
 
         return _decoded(read_object(path), path)
+    if path.startswith(STORES) and (item := object_path(path)):
+        return _decoded(item.read_bytes(), path)
     address = path.removeprefix("/vsicurl/")
     try:
         if address.startswith(("http://", "https://")):

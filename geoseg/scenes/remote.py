@@ -1,4 +1,4 @@
-"""List folders at addresses: prefixes of S3, and directory pages of HTTP servers."""
+"""List folders at addresses: prefixes of stores, and directory pages of HTTP servers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import Request
 
 from geoseg.errors import SceneReadError
+from geoseg.files.store_path import object_path
 from geoseg.files.web import read_web
-from geoseg.scenes.paths import ARCHIVES, RASTER_SUFFIXES, S3, Listing, fetch_text
+from geoseg.scenes.paths import ARCHIVES, RASTER_SUFFIXES, S3, STORES, Listing, fetch_text
 
 HTTP = "/vsicurl/"
 PAGES = 60
 """Greatest number of directory pages that are read for one listing."""
 
-_UNLISTED = ("/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
+_UNLISTED = ("/vsiadls/", "/vsioss/", "/vsiswift/")
 
 _FILES = (*RASTER_SUFFIXES, *ARCHIVES, ".zarr", ".nc4", ".hdf5", ".json", ".geojson", ".xml", ".txt", ".gz")
 
@@ -24,29 +25,35 @@ _FILES = (*RASTER_SUFFIXES, *ARCHIVES, ".zarr", ".nc4", ".hdf5", ".json", ".geoj
 def may_be_folder(path: str) -> bool:
     """Return True for a remote path without the suffix of a file and without a query."""
     last = path.rsplit("/", 1)[-1].lower()
-    remote = path.startswith((S3, HTTP, *_UNLISTED))
+    remote = path.startswith((S3, HTTP, *STORES, *_UNLISTED))
     return remote and "?" not in path and not last.endswith(_FILES)
 
 
 def is_listed(path: str) -> bool:
     """Return True if folders can be listed with the protocol of a remote path."""
-    return path.startswith((S3, HTTP))
+    return path.startswith((S3, HTTP, *STORES))
 
 
 def remote_listing(path: str) -> Listing | None:
     """List a remote folder with its subfolders; None if it is empty or its server does not list it.
 
     Args:
-        path: GDAL's path, `/vsis3/…` or `/vsicurl/http…`.
+        path: GDAL's path, `/vsis3/…`, `/vsigs/…`, `/vsiaz/…` or `/vsicurl/http…`.
 
     Raises:
         SceneReadError: the server cannot be reached or refuses the request.
+        RuntimeMissingError: the store needs obstore, which is not installed.
     """
     root = path.rstrip("/")
     if root.startswith(S3):
         from geoseg.scenes.objects import list_objects  # noqa: PLC0415 - for objects of S3 only
 
         names = list_objects(root)
+    elif root.startswith(STORES) and (folder := object_path(root)):
+        from geoseg.files import stores  # noqa: PLC0415 - needs obstore
+        from geoseg.scenes.objects import MOST  # noqa: PLC0415 - the same limit
+
+        names = stores.list_objects(folder, most=MOST)
     elif root.startswith(HTTP):
         names = _in_pages(root.removeprefix(HTTP) + "/")
     else:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_label
@@ -25,12 +25,11 @@ from geoseg.scenes.paths import fetch_text, gdal_path, is_local
 from geoseg.scenes.platform import as_platform, platform_in
 from geoseg.scenes.product import STAC_ITEM, Asset, Gain, Geometry, LeftOut, OffsetFacts, Product, baseline_in
 from geoseg.scenes.raster import base_name
-from geoseg.scenes.references import joined
+from geoseg.scenes.signed_addresses import HOST, sign
+from geoseg.scenes.stac_documents import Table, absolute, array_of, read_item, table_of
 
 LOG = logging.getLogger(__name__)
 
-Table = dict[str, JsonValue]
-_TABLE = TypeAdapter(Table)
 _RASTER = ("image/tiff", "image/jp2", "application/vnd.nasa", "image/vnd.stac.geotiff")
 _BASELINE = re.compile(r"0\d\.\d\d")
 _BASELINES = (
@@ -43,52 +42,60 @@ _BASELINES = (
 )
 """Properties with the processing baseline of Sentinel-2, alone or in a product's name."""
 _OFFSET_REMOVED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+_SCHEMES = frozenset({"", "http", "https", "s3", "gs", "az"})
 _PICTURES = {"visual", "overview", "thumbnail"}
 
 
-def stac_product(path: str) -> Product:
+def stac_product(name: str, *, remote_assets: bool = False) -> Product:
     """Read a STAC item from a local file or an address.
+
+    Args:
+        name: of the item, or `FILE#ID` of an item of a collection.
+        remote_assets: whether an item on this machine may name assets at addresses.
 
     Raises:
         SceneReadError: the file cannot be read or is not JSON.
         SceneError: it is not a STAC item, or none of its assets is a raster with named bands.
     """
-    try:
-        item = _TABLE.validate_json(fetch_text(path))
-    except ValidationError as error:
-        raise SceneReadError(f"{path} is not a JSON object; give a STAC item or a raster") from error
-    if item.get("type") != "Feature" or "assets" not in item:
-        kind = item.get("type") or "unknown"
-        raise SceneError(
-            f"{path} is not a STAC item (its type is {json.dumps(kind)}); give one item of the catalogue"
-        )
-    properties = _table(item.get("properties"))
-    listed = [_table(band) for band in _list(properties.get("eo:bands"))]
+    item, path = read_item(name)
+    properties = table_of(item.get("properties"))
+    listed = [table_of(band) for band in array_of(properties.get("eo:bands"))]
     facts = _offset(properties)
-    assets = tuple(replace(asset, offset=facts) for asset in _assets(_table(item["assets"]), path, listed))
-    assets, away = _here(assets, path)
+    assets = tuple(replace(asset, offset=facts) for asset in _assets(table_of(item["assets"]), path, listed))
+    assets, away = (assets, []) if remote_assets else _here(assets, path)
     if not assets:
         raise SceneError(
             f"{path}: no asset is a raster with named bands; give the rasters with --band NAME=URL"
         )
-    table = _table(item["assets"])
-    left = tuple(LeftOut(name=key, why="picture") for key in table if _is_picture(key, _table(table[key])))
-    left += tuple(LeftOut(name=name, why="at an address") for name in away)
-    name = str(item.get("id") or path)
-    check_label(name, f"{path}: the id")
+    table = table_of(item["assets"])
+    left = tuple(LeftOut(name=key, why="picture") for key in table if _is_picture(key, table_of(table[key])))
+    left += tuple(LeftOut(name=other, why="at an address") for other in away)
+    label = str(item.get("id") or path)
+    check_label(label, f"{path}: the id")
     collection = str(item.get("collection") or "")
     product = Product(
-        name=name,
+        name=label,
         assets=assets,
         time=_time(properties),
-        hints=(name, collection),
+        hints=(label, collection),
         # A space station has several instruments: the item's name is more reliable than its platform.
-        platform=platform_in(name)
+        platform=platform_in(label)
         or as_platform(str(properties.get("platform") or properties.get("eo:platform") or "")),
         geometry=_geometry(properties),
         left_out=left,
     )
-    return _with_mtl(product, table, path)
+    signing = sign if _is_of_planetary_computer(item, path) else str
+    remote = remote_assets or not is_local(path)
+    product = _with_mtl(product, table, path, remote=remote, signing=signing)
+    return replace(
+        product, assets=tuple(replace(asset, path=signing(asset.path)) for asset in product.assets)
+    )
+
+
+def _is_of_planetary_computer(item: Table, path: str) -> bool:
+    """Return whether an item is from the Planetary Computer, by its address or its links."""
+    links = (str(table_of(link).get("href") or "") for link in array_of(item.get("links")))
+    return any(urlsplit(name.removeprefix("/vsicurl/")).hostname == HOST for name in (path, *links))
 
 
 def _here(assets: tuple[Asset, ...], item: str) -> tuple[tuple[Asset, ...], list[str]]:
@@ -104,28 +111,30 @@ def _here(assets: tuple[Asset, ...], item: str) -> tuple[tuple[Asset, ...], list
     if len(away) == len(assets):
         raise SceneReadError(
             f"{item} names {listed} at addresses; a file on this machine does not make geoseg read from the "
-            "network: give the item's own address, or put the files into its folder"
+            "network: give the item's own address, put the files into its folder, or add --remote-assets"
         )
     warn(
         LOG,
         "assets-at-addresses",
-        f"{item} names {listed} at addresses, which are left out: give the item's own address, or put the "
-        "files into its folder",
+        f"{item} names {listed} at addresses, which are left out: give the item's own address, put the files "
+        "into its folder, or add --remote-assets",
     )
     return tuple(asset for asset in assets if not needs_network(asset.path)), away
 
 
-def _with_mtl(product: Product, assets: Table, item: str) -> Product:
+def _with_mtl(
+    product: Product, assets: Table, item: str, *, remote: bool, signing: Callable[[str], str]
+) -> Product:
     """Return a Landsat item with the metadata of its MTL file, if it is local or of level 1."""
-    hrefs = [str(_table(asset).get("href") or "").split("?")[0] for asset in assets.values()]
+    hrefs = [_href(table_of(asset)).split("?")[0] for asset in assets.values()]
     names = {base_name(href): _address(href, item) for href in hrefs}
     mtl = next((names[name] for name in landsat.best_mtls(names)), None)
     level_1 = re.match(r"L[A-Z]\d\d_L1", product.name) is not None
     here = mtl is not None and is_local(mtl)
-    if mtl is None or not (here or (level_1 and not is_local(item))):
+    if mtl is None or not (here or (level_1 and remote)):
         return product
     try:
-        text = fetch_text(mtl)
+        text = fetch_text(signing(mtl))
     except SceneReadError:
         return product
     metadata = landsat.parse_mtl(text, mtl)
@@ -147,7 +156,7 @@ def _with_mtl(product: Product, assets: Table, item: str) -> Product:
 
 def _is_picture(key: str, asset: Table) -> bool:
     """Return True for assets that are pictures: rendered images or quicklooks."""
-    return bool({str(role) for role in _list(asset.get("roles"))} & _PICTURES) or key in _PICTURES
+    return bool({str(role) for role in array_of(asset.get("roles"))} & _PICTURES) or key in _PICTURES
 
 
 def _offset(properties: Table) -> OffsetFacts | None:
@@ -195,16 +204,16 @@ def _number(value: JsonValue) -> float | None:
 def _assets(assets: Table, item: str, listed: list[Table]) -> Iterator[Asset]:
     """Yield the raster assets with named bands; assets may have indexes into `listed`, the item's bands."""
     for key, value in assets.items():
-        asset = _table(value)
+        asset = table_of(value)
         kind = str(asset.get("type") or "")
-        href = str(asset.get("href") or "")
+        href = _href(asset)
         twin = key.removesuffix("-jp2")
         if _is_picture(key, asset) or (twin != key and twin in assets):
             continue
         if not (kind.startswith(_RASTER) or href.lower().endswith((".tif", ".tiff", ".jp2"))):
             continue
-        bands = [_band(band, listed) for band in _list(asset.get("bands") or asset.get("eo:bands"))]
-        values = [_table(band) for band in _list(asset.get("raster:bands"))]
+        bands = [_band(band, listed) for band in array_of(asset.get("bands") or asset.get("eo:bands"))]
+        values = [table_of(band) for band in array_of(asset.get("raster:bands"))]
         count = max(len(bands), len(values), 1)
         bands += [{}] * (count - len(bands))
         values += [{}] * (count - len(values))
@@ -224,6 +233,18 @@ def _assets(assets: Table, item: str, listed: list[Table]) -> Iterator[Asset]:
         )
 
 
+def _href(asset: Table) -> str:
+    """Return the address of an asset: the alternate one at S3 if the user pays for its requests.
+
+    Of such catalogues (USGS Landsat) the other address asks for a login.
+    Source: STAC alternate-assets extension.
+    """
+    href = str(asset.get("href") or "")
+    other = str(table_of(table_of(asset.get("alternate")).get("s3")).get("href") or "")
+    pays = bool(os.environ.get("AWS_REQUEST_PAYER")) and href.lower().startswith(("http://", "https://"))
+    return other if pays and other.startswith("s3://") else href
+
+
 def _spectral(bands: list[Table], name: str) -> tuple[float | None, ...]:
     """Return wavelengths or widths (µm) of the bands of an imaging spectrometer; empty for other assets."""
     found = tuple(_number(band.get(f"eo:{name}", band.get(name))) for band in bands)
@@ -234,7 +255,7 @@ def _band(value: JsonValue, listed: list[Table]) -> Table:
     """Return the table of a band; before STAC 0.9 assets had indexes into the item's list of bands."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(listed):
         return listed[value]
-    return _table(value)
+    return table_of(value)
 
 
 def _labels(band: Table, key: str | None) -> tuple[str, ...]:
@@ -275,15 +296,10 @@ def _address(href: str, item: str) -> str:
     """
     if is_local(item):
         return _local_address(href, item)
-    scheme = urlsplit(href).scheme.lower() if ":" in href else ""
-    if href.startswith("/vsi") or scheme in {"http", "https", "s3", "gs"}:
-        path = gdal_path(href)
-    elif scheme:
+    if ":" in href and not href.startswith("/vsi") and urlsplit(href).scheme.lower() not in _SCHEMES:
         path = href
-    elif "://" in item:
-        path = gdal_path(urljoin(item.removeprefix("/vsicurl/"), href))
     else:
-        path = joined(item, href.lstrip("/"))
+        path = absolute(href, item)
     if not needs_network(path):
         raise SceneReadError(
             f"{shown(item)} names {plain(href)}, a file on this machine, which an item at an address may "
@@ -317,11 +333,3 @@ def _time(properties: Table) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
-
-
-def _table(value: JsonValue) -> Table:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []

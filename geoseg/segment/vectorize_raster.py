@@ -26,6 +26,7 @@ from geoseg.features import Features
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.scratch import Spill
+from geoseg.files.store_path import folder_beside
 from geoseg.grid import Grid
 from geoseg.messages import collected, collecting, warn
 from geoseg.outputs import Kind, OutputFiles, open_vector, write_texts
@@ -122,7 +123,7 @@ def vectorize(
             vector,
             extras=Extras(describe=_without_scores, shape=shape),
             storage=Storage(
-                spill=stack.enter_context(Spill(run.output.resolve().parent)),
+                spill=stack.enter_context(Spill(folder_beside(run.output))),
                 limits=polygon_limits(run.max_memory, PROCESS_MIB + ROWS * grid.width * ROW_BYTES // 2**20),
                 keep_edits=run.report is not None,
             ),

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from geoseg.spec import text
 from geoseg.spec.base import Spec
 from geoseg.spec.fields import Overwrite
 from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option
+from geoseg.spec.stac_search import StacSearchSpec
 
 OptionValue = bool | int | float | str | list[str]
 """Value of an option of a task, as on a command line, in a YAML file or in a cell of a table."""
@@ -38,20 +39,19 @@ class BatchSpec(Spec):
 
     inputs: Annotated[
         tuple[str, ...],
-        Field(min_length=1),
         Option(
             "The scenes: files, products, patterns ('*.tif'), folders, lists (.txt), tables (.csv), "
             "footprints with a column of paths (.gpkg, .geojson), STAC items and item collections (.json).",
             metavar="INPUTS...",
             argument=True,
-            missing="no INPUTS are given; add scenes, a folder of scenes or a list",
         ),
-    ]
+    ] = ()
+    search: Annotated[StacSearchSpec, Field(validate_default=True)] = StacSearchSpec()
     output: Annotated[
         str,
         Option(
-            "Folder for all maps, the journal, the summary and the catalogue. Made if needed; give it again "
-            "to continue an interrupted batch.",
+            "Folder for all maps, the journal, the summary and the catalogue, also s3://BUCKET/FOLDER. Made "
+            "if needed; give it again to continue an interrupted batch.",
             short="-o",
             metavar="FOLDER",
             panel=OUTPUT,
@@ -166,6 +166,13 @@ class BatchSpec(Spec):
     ] = None
     options: dict[str, OptionValue] = {}
     """Options of the task by name, which every scene has unless a table overrides them."""
+
+    @field_validator("search")
+    @classmethod
+    def _has_scenes(cls, value: StacSearchSpec, info: ValidationInfo) -> StacSearchSpec:
+        if value.stac is None and not info.data.get("inputs"):
+            raise ValueError("no INPUTS are given; add scenes, a folder of scenes, a list, or --stac URL")
+        return value
 
     @field_validator("name")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from geoseg.spec import text
 from geoseg.spec.base import Spec
 from geoseg.spec.dates import DateText
-from geoseg.spec.fields import THRESHOLD, Coregister, Polarisation, Speckle
+from geoseg.spec.fields import THRESHOLD, Coregister, OutputPath, Polarisation, Speckle
 from geoseg.spec.option import INPUT, OUTPUT, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -136,7 +135,7 @@ class ChangeSpec(Spec):
         ),
     ] = {}
     matrix: Annotated[
-        Path | None,
+        OutputPath | None,
         Option("Also write the from-to matrix in hectares, as CSV.", metavar="OUT.csv", panel=OUTPUT),
     ] = None
     date_before: Annotated[

@@ -16,6 +16,7 @@ from geoseg.spec.fields import (
     SCENE_FILES,
     Coregister,
     Data,
+    LocalPath,
     Models,
     Overwrite,
     Satellite,
@@ -79,8 +80,8 @@ class MapsRequest(Spec):
             panel=OUTPUT,
         ),
     ] = False
-    output: Annotated[Path | None, FOLDER] = None
-    report: Annotated[Path | None, REPORT] = None
+    output: Annotated[LocalPath | None, FOLDER] = None
+    report: Annotated[LocalPath | None, REPORT] = None
     overwrite: Overwrite = False
 
     @model_validator(mode="after")
@@ -106,7 +107,7 @@ class SampleRequest(Spec):
         ),
     ]
     output: Annotated[
-        Path,
+        LocalPath,
         Option(
             "File of points to write: .gpkg or .csv.",
             short="-o",
@@ -141,8 +142,8 @@ class AreaRequest(Spec):
         str,
         Option("Column of POINTS with the reference class, as value or label.", metavar="NAME", panel=INPUT),
     ] = "reference"
-    output: Annotated[Path | None, FOLDER] = None
-    report: Annotated[Path | None, REPORT] = None
+    output: Annotated[LocalPath | None, FOLDER] = None
+    report: Annotated[LocalPath | None, REPORT] = None
     overwrite: Overwrite = False
 
 
@@ -211,8 +212,8 @@ class MethaneRequest(Spec):
             "plumes. By default it is constant there, which gives a lower bound."
         ),
     ] = False
-    output: Annotated[Path | None, FOLDER] = None
-    report: Annotated[Path | None, REPORT] = None
+    output: Annotated[LocalPath | None, FOLDER] = None
+    report: Annotated[LocalPath | None, REPORT] = None
     overwrite: Overwrite = False
 
     @model_validator(mode="after")

@@ -5,11 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from geoseg.errors import UsageError
+from geoseg.files.store_path import StorePath, path_of
 from geoseg.spec import text
 from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option
+
+OutputPath = Annotated[Path, AfterValidator(path_of)]
+"""A file to write: on this machine, or an object of a store (`s3://BUCKET/KEY`, `gs://`, `az://`)."""
+
+
+def _on_this_machine(path: Path) -> Path:
+    if isinstance(found := path_of(path), StorePath):
+        raise ValueError(f"{found} is in a store, and only maps are written there; write to this machine")
+    return path
+
+
+LocalPath = Annotated[Path, AfterValidator(_on_this_machine)]
+"""A file or folder to write on this machine."""
 
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 """Pattern of the values of `--device`."""

@@ -9,7 +9,15 @@ from pydantic import Field
 
 from geoseg.spec import text
 from geoseg.spec.base import Spec
-from geoseg.spec.fields import REFERENCE, THRESHOLD, Coregister, Satellite, SunZenith, ViewZenith
+from geoseg.spec.fields import (
+    REFERENCE,
+    THRESHOLD,
+    Coregister,
+    OutputPath,
+    Satellite,
+    SunZenith,
+    ViewZenith,
+)
 from geoseg.spec.option import INPUT, OUTPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -127,7 +135,7 @@ class PlumeSpec(Spec):
         ),
     ] = 0.1
     columns: Annotated[
-        Path | None,
+        OutputPath | None,
         Option(
             "Also write the column enhancement in ppm·m, a Cloud Optimized GeoTIFF.",
             metavar="OUT.tif",

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from geoseg.spec import text
 from geoseg.spec.base import ClassSpec, SarUnits, Spec
-from geoseg.spec.fields import BatchSize, Device, Overwrite, Precision, Sensor, Threads, Tile
+from geoseg.spec.fields import BatchSize, Device, OutputPath, Overwrite, Precision, Sensor, Threads, Tile
 from geoseg.spec.option import CLEANING, ENGINE, INPUT, OUTPUT, Option
 
 
@@ -31,9 +31,10 @@ class RunSpec(Spec):
     """The options of all mapping commands."""
 
     output: Annotated[
-        Path,
+        OutputPath,
         Option(
-            "The map. The suffix selects the format: .gpkg, .fgb, .parquet, .geojson or .pmtiles.",
+            "The map: a file, or an object such as s3://BUCKET/map.gpkg. The suffix selects the format: "
+            ".gpkg, .fgb, .parquet, .geojson or .pmtiles.",
             short="-o",
             metavar="OUT",
             panel=OUTPUT,
@@ -42,11 +43,11 @@ class RunSpec(Spec):
         ),
     ]
     raster: Annotated[
-        Path | None,
+        OutputPath | None,
         Option("Also write the class raster, a Cloud Optimized GeoTIFF.", metavar="OUT.tif", panel=OUTPUT),
     ] = None
     scores: Annotated[
-        Path | None,
+        OutputPath | None,
         Option(
             "Also write the scores, a Cloud Optimized GeoTIFF: uint8 with scale 1/255; for facilities "
             "float32, one band per class and one pixel per window.",
@@ -55,11 +56,11 @@ class RunSpec(Spec):
         ),
     ] = None
     picture: Annotated[
-        Path | None,
+        OutputPath | None,
         Option("Also write a picture of the map over the scene.", metavar="OUT.png", panel=OUTPUT),
     ] = None
     report: Annotated[
-        Path | None,
+        OutputPath | None,
         Option(
             "Also write a report of the map in one HTML file: map, totals, method, warnings, how to cite.",
             metavar="OUT.html",
@@ -67,7 +68,7 @@ class RunSpec(Spec):
         ),
     ] = None
     style: Annotated[
-        Path | None,
+        OutputPath | None,
         Option(
             "Also write the style of the polygons: .sld (OGC SLD 1.0) or .json (Mapbox style).",
             metavar="OUT.sld|OUT.json",
@@ -179,8 +180,8 @@ class SceneSpec(Spec):
         tuple[str, ...],
         Field(min_length=1),
         Option(
-            "A raster, several one-band files, a folder of band files, a product folder or zip (.SAFE), or a "
-            "URL. All arguments together form one scene.",
+            "A raster, several one-band files, a folder of band files, a product folder or zip (.SAFE), a "
+            "STAC item, or a URL. All arguments together form one scene.",
             name="scene",
             metavar="SCENE...",
             argument=True,
@@ -201,6 +202,10 @@ class SceneSpec(Spec):
             own=True,
         ),
     ] = {}
+    remote_assets: Annotated[
+        bool,
+        Option("Read the assets that a STAC item on this machine names at addresses.", panel=INPUT),
+    ] = False
     sensor: Sensor = None
     sar_units: Annotated[
         SarUnits,

@@ -12,6 +12,7 @@ from geoseg.spec.fields import (
     BatchSize,
     Data,
     Device,
+    LocalPath,
     Overwrite,
     Precision,
     Sensor,
@@ -47,7 +48,7 @@ class TrainRequest(Spec):
             suggest="models",
         ),
     ] = None
-    output: Annotated[Path | None, FOLDER] = None
+    output: Annotated[LocalPath | None, FOLDER] = None
     overwrite: Overwrite = False
     resume: Annotated[bool, Option("Continue from the last checkpoint.")] = False
     threads: Threads = None
@@ -65,7 +66,7 @@ class ExportRequest(Spec):
             missing="no RUN or BUNDLE is given; add the folder written by geoseg train, or a bundle",
         ),
     ]
-    output: Annotated[Path | None, FOLDER] = None
+    output: Annotated[LocalPath | None, FOLDER] = None
     to: Annotated[
         Literal["onnx", "onnx-fp16", "openvino-int8", "tensorrt"],
         Option(

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.aws_settings import Credentials
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.objects import Credentials, list_objects, signed
+from geoseg.scenes.objects import list_objects, signed
 from geoseg.scenes.remote import may_be_folder
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
@@ -197,8 +198,8 @@ def test_an_archive_is_to_be_fetched(http: str, folder: Path) -> None:
 
 
 def test_folders_that_are_not_listed_are_told() -> None:
-    with pytest.raises(SceneReadError, match=r"s3:// and http\(s\):// can be listed; give the files"):
-        scene("gs://bucket/folder")
+    with pytest.raises(SceneReadError, match=r"az:// and http\(s\):// can be listed; give the files"):
+        scene("/vsioss/bucket/folder")
 
 
 def test_keys_that_are_refused_are_said(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +235,7 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, s3: str) ->
         ("/vsicurl/https://h/tile?z=1", False),
         ("/vsigs/b/folder", True),
         ("/vsigs/b/a.tif", False),
+        ("/vsiaz/b/folder", True),
         ("/vsimem/folder", False),
     ],
 )
