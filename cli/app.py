@@ -95,8 +95,6 @@ def main() -> NoReturn:
             stream.reconfigure(errors="replace")
     handle_signals(_end)
     close_gdal()
-    if is_offline():
-        go_offline()
     verbosity = Verbosity()
     code = _run(verbosity)
     open_gdal()
@@ -119,6 +117,8 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - si
 def _run(verbosity: Verbosity) -> int:
     """Run the command; print errors as one or two lines and return the exit code."""
     try:
+        if is_offline():
+            go_offline()
         with reading_inputs():
             return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):

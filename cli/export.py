@@ -67,18 +67,18 @@ def _quantise(request: ExportRequest, output: Path, reporting: Reporting) -> Non
 
 
 def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
+    from geoseg.learn.train.bundle_export import ExportOptions
     from geoseg.learn.train.task_dispatch import export_any
     from geoseg.spec import ClassifierSpec
 
-    made = export_any(
-        request.source,
-        output,
+    options = ExportOptions(
         checkpoint=request.checkpoint,
         weights="fp16" if request.to == "onnx-fp16" else "fp32",
         program=request.program,
         card=_text(request.card) if request.card is not None else "",
         overwrite=request.overwrite,
     )
+    made = export_any(request.source, output, options)
     if reporting.as_json:
         print_json({"bundle": str(output), "parity": made.parity, "mib": made.mib})
         return

@@ -19,6 +19,7 @@ from urllib.request import Request
 
 from geoseg import __version__
 from geoseg.errors import FetchError, ModelError, OutputError
+from geoseg.files.hashes import file_sha256
 from geoseg.files.network import OFFLINE, is_offline, open_gdal, plain
 from geoseg.files.web import TIMEOUT_S, Deadline, is_web, web_opener
 
@@ -107,10 +108,7 @@ def download(
 
 def has_sha256(path: Path, sha256: str) -> bool:
     """Return whether a file exists and has this SHA-256."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
+    return path.is_file() and file_sha256(path) == sha256.lower()
 
 
 class _Transfer:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from geoseg import __version__
 from geoseg.errors import SceneReadError, UsageError
 from geoseg.files.doors import parsing
+from geoseg.spec.base import on_this_machine
 from geoseg.spec.request import Place, from_options, places, to_options
 from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
@@ -38,6 +39,10 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
         UsageError: the file cannot be read, is not a mapping, or has an unknown or repeated key.
         SceneReadError: it is a pipe or device, or beyond a limit.
     """
+    try:
+        on_this_machine(path)
+    except ValueError as error:
+        raise UsageError(f"--config: {error}") from error
     with parsing(f"--config {path}"):
         return _read_config(path, known)
 

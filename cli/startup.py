@@ -59,9 +59,9 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - 
 def _open_descriptors() -> None:
     """Open closed standard descriptors, so that no file of the run gets their numbers.
 
-    Writing to a closed stdout then fails.
+    Who closes stdout does not want the text: it is dropped without an error, as by git, rio and GDAL.
     """
-    for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+    for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:

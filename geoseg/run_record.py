@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from pydantic import JsonValue, field_validator
+from pydantic import ConfigDict, JsonValue, field_validator
 
 from geoseg.messages import Message
 from geoseg.spec import Spec
@@ -27,7 +27,13 @@ TableRows = tuple[dict[str, int | float | str], ...]
 """Rows of a table, all with the same columns."""
 
 
-class ClassTotal(Spec):
+class Result(Spec):
+    """Base of what a run reports: unlike the numbers of a request, measured numbers may be NaN."""
+
+    model_config = ConfigDict(allow_inf_nan=True)
+
+
+class ClassTotal(Result):
     """Polygons, pixels and area of one class of a map, after cleaning."""
 
     value: int
@@ -38,7 +44,7 @@ class ClassTotal(Spec):
     """Geodesic, m²; None without a CRS."""
 
 
-class RunWarning(Spec):
+class RunWarning(Result):
     """A reason why a map may be wrong."""
 
     code: str
@@ -46,7 +52,7 @@ class RunWarning(Spec):
     text: str
 
 
-class RunRecord(Spec):
+class RunRecord(Result):
     """How a map was made, and its classes; stored in the map and printed by `--json`."""
 
     geoseg: str

@@ -83,7 +83,7 @@ def filled(template: str, entry: Entry, index: int) -> str:
 
 def _date(entry: Entry) -> dict[str, str]:
     """Return the date in the name of a scene, if there is one."""
-    from geoseg.scenes.product import time_in_name  # noqa: PLC0415 - loads GDAL
+    from geoseg.scenes.name_time import time_in_name  # noqa: PLC0415 - for names with a date only
 
     found = time_in_name(entry.scene) or time_in_name(entry.paths[0])
     return {} if found is None else {"date": f"{found:%Y%m%d}"}

@@ -12,17 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
-from geoseg.bundles.description import (
-    UNNAMED,
-    class_of,
-    from_class,
-    input_bands,
-    item_text,
-    model_asset,
-    port_name,
-    read_extras,
-    read_item,
-)
+from geoseg.bundles.description import class_of, input_bands, model_asset, port_name, read_extras, read_item
+from geoseg.bundles.description_text import UNNAMED, from_class, item_text
 from geoseg.bundles.external_data import stated_hashes
 from geoseg.bundles.mlm import PREFIX, Input, first_problem
 from geoseg.errors import ModelError

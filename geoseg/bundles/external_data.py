@@ -17,6 +17,7 @@ from geoseg.bundles.mlm import EXTERNAL_ROLE, SHA256_MULTIHASH, ModelAsset
 from geoseg.bundles.protobuf import LENGTH, Field, WireError, fields, read_text
 from geoseg.bundles.pulled import is_plain, is_remote, weights_name
 from geoseg.errors import ModelError
+from geoseg.files.hashes import file_sha256
 from geoseg.files.inputs import opened
 from geoseg.files.network import plain
 from geoseg.spec import AnyModel
@@ -143,8 +144,7 @@ def sha256_of(path: Path) -> str:
         ModelError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
 

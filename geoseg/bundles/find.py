@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from geoseg.bundles.description import from_spec, model_asset, read_item, to_spec
+from geoseg.bundles.description import model_asset, read_item, to_spec
+from geoseg.bundles.description_text import from_spec
 from geoseg.bundles.external_data import external_names, sha256_of
 from geoseg.bundles.foreign_weights import check_format
 from geoseg.bundles.installed import all_bundles, check_name, user_folder, warn_of_namesake

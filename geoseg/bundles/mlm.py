@@ -207,6 +207,8 @@ class SegmentationExtras(Spec):
     task: str = "segmentation"
     metadata: tuple[str, ...] | None = None
     """Channels behind the bands that hold the month of a date: `month`, `t2:month`."""
+    month: Annotated[int, Field(ge=1, le=12)] | None = None
+    """Month, 1 to 12, of dates that are unknown; None: June."""
     encoder: str | None = None
     """Pretrained encoder that the network started from, and the licence of its weights."""
 

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from geoseg.change.choose import CLASSES
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import note
-from geoseg.scenes.class_map import ClassMap, open_class_map, sample_values
+from geoseg.scenes.class_map import CLASS, ClassMap, open_class_map, sample_values
+from geoseg.scenes.same_scene import check_files
 from geoseg.spec import ChangeSpec
 from geoseg.spec.presets import legends
 
@@ -56,6 +57,7 @@ def open_class_maps(spec: ChangeSpec, stack: ExitStack) -> Maps | None:
         )
     if len(certain) < 2:
         _check_doubtful(certain[0], next(item for item in opened if item is not certain[0]))
+    check_files(opened[0].scene, opened[1].scene, (CLASS,), "change needs")
     return opened[0], opened[1]
 
 

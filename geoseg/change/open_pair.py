@@ -21,6 +21,7 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.elevation import open_terrain
 from geoseg.scenes.embeddings import check_comparable
 from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.sensor_kind import family_of, kind_of
 from geoseg.spec import ChangeSpec, Units
 from geoseg.spec.presets import sensors
@@ -51,11 +52,12 @@ def open_pair(
         SceneError: the dates are of different kinds of sensor.
         BandError: they have no band in common.
     """
+    requests = spec.before, spec.after
+    opened = [stack.enter_context(open_scene(item, sensors())) for item in requests]
+    check_dates(opened, "change needs")
     before, after = (
-        with_cloud_mask(
-            stack.enter_context(open_scene(item, sensors())), item, spec.run, stack, progress, dry_run=dry_run
-        )
-        for item in (spec.before, spec.after)
+        with_cloud_mask(scene, item, spec.run, stack, progress, dry_run=dry_run)
+        for scene, item in zip(opened, requests, strict=True)
     )
     before = clip(before, spec.run)
     kinds = kind_of(before), kind_of(after)

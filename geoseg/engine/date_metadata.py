@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from calendar import month_name
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
@@ -62,12 +63,14 @@ def metadata_values(model: ModelSpec, times: Mapping[str, datetime | None]) -> t
         if fact != MONTH or prefix not in times:
             raise ModelError(f"{model.name} reads {name}, which geoseg does not supply")
         time = times[prefix]
+        unknown = UNKNOWN_MONTH if model.month is None else model.month - 1
         if time is None:
             which = f"date {prefix}" if prefix else "the scene"
             warn(
                 LOG,
                 "month-unknown",
-                f"{model.name} reads the month, and the acquisition date of {which} is unknown: June is used",
+                f"{model.name} reads the month, and the acquisition date of {which} is unknown: "
+                f"{month_name[unknown + 1]} is used, as in its training",
             )
-        values.append(float(UNKNOWN_MONTH if time is None else time.month - 1))
+        values.append(float(unknown if time is None else time.month - 1))
     return tuple(values)

@@ -46,6 +46,7 @@ from geoseg.outputs.sld import check_style, style_text
 from geoseg.outputs.styles import class_raster_qml, listed_classes, score_raster_qml, style_facts
 from geoseg.polygons import Cleaning, Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
+from geoseg.scenes.area_of_interest import box_area
 from geoseg.spec import RunSpec, Spec
 from geoseg.spec.fields import check_html
 
@@ -74,6 +75,7 @@ def begin(run: RunSpec, inputs: Sequence[str | Path], *further: Path | None) -> 
         OutputError: an output is named twice, is an input, or exists, or its folder does not exist or is
             not writable.
         RuntimeMissingError: the CUDA device does not exist.
+        UsageError: a CRS is unknown, or the box is empty.
     """
     begin_files(run, inputs, [*outputs_of(run), *(path for path in further if path is not None)])
 
@@ -86,6 +88,9 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
         inputs: files that are read.
         wanted: the outputs.
     """
+    if run.dst_crs is not None:
+        parse_crs(run.dst_crs)
+    box_area(run.bbox or (0.0, 0.0, 1.0, 1.0), run.bbox_crs)
     if run.device.startswith("cuda") or run.runtime == "tensorrt":
         from geoseg.runtimes import cuda  # noqa: PLC0415 - only runs on GPUs
 

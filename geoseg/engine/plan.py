@@ -8,7 +8,7 @@ from itertools import pairwise
 from geoseg.grid import TileGrid
 from geoseg.messages import warn
 from geoseg.polygons.limits import LEAST_MIB, Limits
-from geoseg.spec import Spec
+from geoseg.run_record import Result
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def polygon_limits(max_memory: int | None, others_mib: int) -> Limits:
     return Limits.within(left)
 
 
-class Plan(Spec):
+class Plan(Result):
     """Work, memory and time of a run."""
 
     height: int

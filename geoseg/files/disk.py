@@ -46,7 +46,7 @@ def explain(path: Path, error: Exception) -> OutputError:
     text = re.sub(r"/\.[^/ ]*\.partial\b", "", " ".join(str(error).split()))
     if is_full(folder, error):
         return OutputError(f"{path}: the disk of {folder} is full; free some space or write elsewhere")
-    if isinstance(error, OSError) and error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+    if is_refused(error):
         return OutputError(f"{path}: the folder {folder} is read-only for this user; write elsewhere")
     # GDAL does not always report the cause.
     free = free_bytes(folder)
@@ -58,6 +58,11 @@ def is_full(folder: Path, error: Exception) -> bool:
     """Return whether the disk of a folder is full, by the error or by the free space."""
     code = error.errno if isinstance(error, OSError) else None
     return code in FULL or "disk is full" in str(error) or free_bytes(folder) < NO_SPACE
+
+
+def is_refused(error: Exception) -> bool:
+    """Return whether the user may not write."""
+    return isinstance(error, OSError) and error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def free_bytes(folder: Path) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import SceneReadError, UsageError
 
 OFFLINE = "GEOSEG_OFFLINE"
 """Environment variable: `1` refuses everything that needs the network."""
@@ -24,6 +24,7 @@ _SYSTEMS = re.compile(
 _SCHEME = re.compile(r"(?:^|[\"':,=({!+ ])(?P<scheme>[a-z][a-z0-9-]*)://", re.IGNORECASE)
 _LOCAL_SCHEMES = frozenset({"file", "vrt", "zip", "tar", "gzip"})
 _YES = frozenset({"1", "yes", "true", "on"})
+_NO = frozenset({"", "0", "no", "false", "off"})
 
 _GDAL_CLOSED = {
     # GDAL's file systems of the network find no other file than this one, which no server has.
@@ -44,8 +45,15 @@ def needs_network(name: str) -> bool:
 
 
 def is_offline() -> bool:
-    """Return whether `--offline` or `GEOSEG_OFFLINE=1` is set."""
-    return os.environ.get(OFFLINE, "").strip().lower() in _YES
+    """Return whether `--offline` or `GEOSEG_OFFLINE=1` is set.
+
+    Raises:
+        UsageError: the variable is neither yes nor no.
+    """
+    value = os.environ.get(OFFLINE, "").strip().lower()
+    if value not in _YES | _NO:
+        raise UsageError(f"{OFFLINE}={plain(value)} is neither yes nor no; set 1 or 0")
+    return value in _YES
 
 
 def go_offline() -> None:

@@ -69,7 +69,7 @@ def _check_one(path: Path, overwrite: bool, inputs: Sequence[str], targets: set[
 
         check_store(path)
     else:
-        _check_folder(path, target.parent)
+        check_folder(path, target.parent)
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists; add --overwrite to replace it")
 
@@ -79,8 +79,16 @@ def _sidecars(target: Path) -> list[Path]:
     return [target.with_name(target.name + suffix) for suffix in STALE]
 
 
-def _check_folder(path: Path, folder: Path) -> None:
-    """Raise `OutputError` if no file can be created in `folder`."""
+def check_folder(path: Path, folder: Path) -> None:
+    """Check that files can be created in a folder.
+
+    Args:
+        path: the output, for the message.
+        folder: its folder.
+
+    Raises:
+        OutputError: the folder is missing or cannot be written.
+    """
     if not folder.exists():
         raise OutputError(f"{path}: the folder {folder} does not exist; create it or write elsewhere")
     if not folder.is_dir():

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import GeosegError, OutputError
-from geoseg.files.disk import FAILURES, free_bytes, is_full
+from geoseg.files.disk import FAILURES, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
 
 PREFIX = ".geoseg-"
@@ -75,10 +75,13 @@ def _explain_scratch(folder: Path, error: Exception) -> OutputError:
     parent = folder if scratch is None else scratch.parent
     temporary = Path(tempfile.gettempdir())
     remedy = "set TMPDIR to another folder" if temporary == parent else "write the output to another disk"
-    why = "the disk is full" if is_full(parent, error) else " ".join(str(error.__cause__ or error).split())
-    return OutputError(
-        f"{parent}: scratch files cannot be written there ({why}); free some space, or {remedy}"
-    )
+    if is_full(parent, error):
+        why, remedy = "the disk is full", f"free some space, or {remedy}"
+    elif is_refused(error):
+        why = "the folder is read-only for this user"
+    else:
+        why = " ".join(str(error.__cause__ or error).split())
+    return OutputError(f"{parent}: scratch files cannot be written there ({why}); {remedy}")
 
 
 class ScratchFile:

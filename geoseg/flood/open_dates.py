@@ -17,6 +17,7 @@ from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.same_scene import check_dates
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec
 from geoseg.spec.band_names import plain_name
 from geoseg.spec.presets import sensors
@@ -47,15 +48,16 @@ def open_dates(
     if pictures:
         wanted = {RADAR_BAND}
 
-    def opened(request: SceneSpec, *, assumed: bool = False) -> Scene:
-        scene = stack.enter_context(_open(request, wanted, assumed=assumed))
-        return with_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
-
-    scene = opened(spec.scene, assumed=pictures)
+    scene = stack.enter_context(_open(spec.scene, wanted, assumed=pictures))
     if len(scene.band_names) == 1:
         wanted = set(scene.band_names)
-    before = [opened(item) for item in spec.before]
+    before = [stack.enter_context(_open(item, wanted, assumed=False)) for item in spec.before]
+    check_dates((scene, *before), "--before needs")
     _warn_of_later(scene, before)
+    scene, *before = (
+        with_cloud_mask(item, request, spec.run, stack, progress, dry_run=dry_run)
+        for item, request in zip((scene, *before), (spec.scene, *spec.before), strict=True)
+    )
     return scene, before
 
 

@@ -15,6 +15,7 @@ from geoseg.flood.permanent_water import asked_values, choose_band, values_of, v
 from geoseg.grid import Grid, sample_windows
 from geoseg.messages import note, replay, warn
 from geoseg.scenes import Source
+from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.labels import labels_of
 from geoseg.scenes.layers import (
     Derived,
@@ -24,7 +25,6 @@ from geoseg.scenes.layers import (
     open_vector_layer,
     with_nodata,
 )
-from geoseg.scenes.paths import RASTER_SUFFIXES
 from geoseg.scenes.polygon_files import columns_of, left_out
 from geoseg.scenes.stored_values import stored_values
 from geoseg.spec import FloodSpec
@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 def open_permanent_water(path: Path, spec: FloodSpec, grid: Grid) -> Derived | VectorLayer:
     """Open permanent water, polygons or a raster, as a layer of 1 and 0."""
     layer: Derived | VectorLayer
-    if is_raster(path) or path.suffix.lower() in RASTER_SUFFIXES:
+    if is_raster(path) or not is_vector_kind(path):
         layer, content = _raster(path, spec, grid)
     else:
         layer, content = _polygons(path), ""

@@ -13,6 +13,7 @@ from geoseg.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.grid import Grid
 from geoseg.messages import warn
 from geoseg.scenes import Scene, Source
+from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.layers import Derived, VectorLayer, is_raster
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import ClassSpec, FloodSpec
@@ -85,10 +86,9 @@ def _check_options(spec: FloodSpec) -> None:
         raise UsageError("--permanent-values and --permanent-above exclude each other: give one of them")
     if options and spec.permanent_water is None:
         raise UsageError(f"{options[0]} is for the values of --permanent-water: give --permanent-water too")
-    if options and spec.permanent_water is not None and not is_raster(spec.permanent_water):
-        raise UsageError(
-            f"{options[0]} is for rasters, and {spec.permanent_water} holds polygons, all of which are water"
-        )
+    water = spec.permanent_water
+    if options and water is not None and is_vector_kind(water) and not is_raster(water):
+        raise UsageError(f"{options[0]} is for rasters, and {water} holds polygons, all of which are water")
 
 
 def flood_classes(separated: bool) -> tuple[ClassSpec, ...]:

@@ -57,6 +57,10 @@ class Search:
         """Median of the thresholds of all blocks, in ppm·m."""
         return self.background.level + self.sigmas * self.background.noise
 
+    def quantifies(self, table_limit_ppm_m: float) -> bool:
+        """Return whether columns above the threshold are within an absorption table that ends at a limit."""
+        return self.median_threshold <= table_limit_ppm_m
+
     @property
     def description(self) -> str:
         """The threshold in words."""

@@ -34,9 +34,10 @@ from geoseg.methods.methane_column import fit_ratio, response
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, no_progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import PlumeSpec, SatelliteSpec, SceneSpec
+from geoseg.spec import PlumeSpec, SatelliteSpec
 from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
@@ -84,18 +85,20 @@ def open_scenes(
         SceneError: a file cannot be read, is not reflectance, or shows another place.
         BandError: a short-wave infrared band is missing.
     """
-    masks: list[CloudMask | None] = []
-
-    def opened(request: SceneSpec) -> Scene:
-        scene = stack.enter_context(open_scene(request, sensors()))
-        if known is not None:
-            mask = known.masks[len(masks)]
-        else:
-            mask = make_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
-        masks.append(mask)
-        return scene if mask is None else masked_by(scene, mask, stack)
-
-    scene = opened(spec.scene)
+    requests = (spec.scene, *spec.reference)
+    opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
+    if known is None:
+        check_dates(opened, "--reference needs")
+        masks = [
+            make_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
+            for scene, request in zip(opened, requests, strict=True)
+        ]
+    else:
+        masks = list(known.masks)
+    scene, *references = (
+        item if mask is None else masked_by(item, mask, stack)
+        for item, mask in zip(opened, masks, strict=True)
+    )
     pair = clip(_reflectance(scene), spec.run)
     if known is None:
         replay(pair.messages)
@@ -103,16 +106,14 @@ def open_scenes(
     layers = (
         [StackLayer(source=scene.select(names), required=False)] if (names := _cloud_bands(scene)) else []
     )
-    references, shifts, left = [], [], []
-    for index, request in enumerate(spec.reference):
-        reference = opened(request)
+    shifts, left = [], []
+    for index, reference in enumerate(references):
         refuse_surface(reference)
         shift, rest = (
             _shift(reference, pair, spec) if known is None else (known.shifts[index], known.left[index])
         )
         view = reference.select((*PAIR, *_cloud_bands(reference)))
         layers.append(StackLayer(source=view, prefix=reference_prefix(index), required=False, shift=shift))
-        references.append(reference)
         shifts.append(shift)
         left.append(rest)
     return OpenedScenes(

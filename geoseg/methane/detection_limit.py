@@ -50,27 +50,32 @@ def survey_scene(
         f"({background.pixel_std * MOL_PER_PPM_M:.4f} mol/m²), {background.noise:.0f} ppm·m after the median "
         f"filter; detection threshold {search.description}",
     )
-    if search.median_threshold > retrieval.table_limit_ppm_m:
+    quantified = search.quantifies(retrieval.table_limit_ppm_m)
+    if not quantified:
         warn(
             LOG,
             "threshold-beyond-table",
             f"the detection threshold ({search.median_threshold:.0f} ppm·m) exceeds the largest enhancement "
             f"in the methane absorption table ({retrieval.table_limit_ppm_m:.0f} ppm·m): plumes in this "
-            "scene cannot be quantified, because the surface is too heterogeneous or the reference scene too "
-            "different; use a reference scene from the same season, or several",
+            "scene cannot be quantified: the surface is too heterogeneous or the reference scene too "
+            "different; there is no detection limit, mass or rate; use a reference of the same season, or "
+            "several",
         )
     alarms, pixels = count_false_spots(
         retrieval, search, None if columns is None else columns.write, progress
     )
     if spec.model is None:
-        anywhere, at_source, wind = detection_limits(spec, retrieval, search, alarms, pixels)
-        note(
-            LOG,
+        text = (
             f"false alarms: {len(alarms.strengths)} clusters of {spec.min_pixels} pixels or more lie below "
-            "the background by the same threshold, so noise is expected to cause about as many above it; "
-            f"detection limit at a wind speed of {wind:g} m/s: about {tonnes(anywhere)} anywhere in the "
-            f"scene, {tonnes(at_source)} at a location given with --source",
+            "the background by the same threshold, so noise is expected to cause about as many above it"
         )
+        if quantified:
+            anywhere, at_source, wind = detection_limits(spec, retrieval, search, alarms, pixels)
+            text += (
+                f"; detection limit at a wind speed of {wind:g} m/s: about {tonnes(anywhere)} anywhere in "
+                f"the scene, {tonnes(at_source)} at a location given with --source"
+            )
+        note(LOG, text)
     return alarms, pixels
 
 

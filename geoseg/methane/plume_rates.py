@@ -167,10 +167,12 @@ class PlumeMeasurer:
             towards = main_axis(above, mask, self.grid.pixel_size_m)
         lon, lat = self._source(plume, None if direction is None else towards)
         passed, failed = screens(plume)
+        # Beyond the table every column is that of its end: masses and rates would be those of the table.
+        quantified = self.search.quantifies(self.table_limit_ppm_m)
         attributes = PlumeAttributes(
-            ime_kg=integrated_mass(plume.moles(), plume.areas_m2),
-            max_ppm_m=float(ch4[mask].max()),
-            mean_ppm_m=float(above[mask].mean()),
+            ime_kg=integrated_mass(plume.moles(), plume.areas_m2) if quantified else NAN,
+            max_ppm_m=float(ch4[mask].max()) if quantified else NAN,
+            mean_ppm_m=float(above[mask].mean()) if quantified else NAN,
             noise_ppm_m=plume.noise,
             length_m=plume_length(float(plume.areas_m2[mask].sum())),
             saturated=int(np.count_nonzero(ch4[mask] >= np.float32(self.table_limit_ppm_m * (1 - 1e-5)))),

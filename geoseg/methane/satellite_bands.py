@@ -6,6 +6,7 @@ import re
 
 from geoseg.errors import SceneError
 from geoseg.scenes import Scene
+from geoseg.scenes.recognition import instrument_of
 from geoseg.spec import SatelliteSpec
 from geoseg.spec.presets import satellite, satellites
 
@@ -39,6 +40,15 @@ def satellite_of(scene: Scene, asked: str | None) -> SatelliteSpec:
         raise SceneError(
             f"{scene.name} is from {known.title}, not from {requested.title}; leave --satellite out"
         )
+    # A product may name its instrument and not the satellite: T22LHH_20171015T133221_B12 is of Sentinel-2.
+    sensor = scene.sensor
+    if known is None and scene.platform is None and sensor is not None and sensor.name != "generic":
+        instrument = instrument_of(sensor.name)
+        if not requested.name.startswith(instrument):
+            raise SceneError(
+                f"{scene.name} is of {sensor.title}, not from {requested.title}; give --satellite with a "
+                f"satellite of {instrument}"
+            )
     return requested
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 
 from geoseg.errors import SceneError
 from geoseg.methods.sun import air_mass_factor, at_local_hour, local_hour, solar_zenith
 from geoseg.scenes import Scene
+from geoseg.scenes.name_time import has_clock
 from geoseg.spec import SatelliteSpec
 
 SHORT_WAVE = ("B11", "B12")
@@ -75,7 +76,7 @@ def acquisition_time(scene: Scene, satellite: SatelliteSpec) -> tuple[datetime, 
     """
     if scene.time is None:
         return None
-    if scene.time.timetz().replace(tzinfo=None) != time(0):
+    if has_clock(scene.time):
         return scene.time, f"{scene.time:%Y-%m-%d %H:%M} UTC"
     place = scene.centre
     if satellite.node_hour is None or satellite.inclination is None or place is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from contextvars import copy_context
 from dataclasses import replace
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.bundles.external_data import check_external
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.files.hashes import file_sha256
 from geoseg.files.inputs import opened
 from geoseg.messages import held, note, replay
 from geoseg.runtimes import cuda, onnxruntime
@@ -207,22 +207,21 @@ def check_weights(model: AnyModel) -> None:
         ModelError: the weights or their external data are missing, cannot be read, or have another SHA-256.
     """
     opened(model.weights)
+    stated = model.sha256.lower()
     try:
-        with model.weights.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest() if model.sha256 else ""
+        with model.weights.open("rb"):
+            sha256 = file_sha256(model.weights) if stated else ""
     except FileNotFoundError as error:
         raise ModelError(
             f"{model.weights}: the weights of model {model.name} are missing; geoseg models pull "
-            f"{model.name} "
-            "downloads them if the bundle states their address"
+            f"{model.name} downloads them if the bundle states their address"
         ) from error
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read: {error.strerror}") from error
-    if sha256 != model.sha256.lower():
+    if sha256 != stated:
         raise ModelError(
-            f"{model.weights}: SHA-256 is {sha256}, model {model.name} states "
-            f"{model.sha256.lower()}: the file "
-            "is damaged or is another file; download it again"
+            f"{model.weights}: SHA-256 is {sha256}, model {model.name} states {stated}: the file is damaged "
+            "or is another file; download it again"
         )
     check_external(model)
 

@@ -15,8 +15,9 @@ from geoseg.scenes.files import find_product
 from geoseg.scenes.grid_alignment import overlap
 from geoseg.scenes.legend import Legend, read_legend
 from geoseg.scenes.mosaic import TileMosaic
+from geoseg.scenes.name_time import time_in_name
 from geoseg.scenes.paths import is_local
-from geoseg.scenes.product import Product, time_in_name
+from geoseg.scenes.product import Product
 from geoseg.scenes.quality_layers import Quality
 from geoseg.scenes.quality_opening import open_mask
 from geoseg.scenes.raster import Raster, base_name

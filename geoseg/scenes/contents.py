@@ -39,7 +39,9 @@ def contents_of(path: str, driver: str | None = None) -> Contents | None:
                 part = subdataset_of(name)
                 # rasterio drops the quotes, without which GDAL does not find files at addresses.
                 if part is not None and part.driver in {"netcdf", "hdf5", "zarr"}:
-                    name = spelled(part.driver, part.file, part.variable)  # noqa: PLW2901
+                    # A file in an archive or at an address is opened in a copy, and keeps its name.
+                    own = path if path.startswith("/vsi") else part.file
+                    name = spelled(part.driver, own, part.variable)  # noqa: PLW2901
                 # A list of parts in a file on this machine does not lead to the network.
                 if needs_network(path) or not needs_network(name):
                     parts[part.variable if part else name] = name

@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneReadError
 from geoseg.files.network import allow_network, needs_network, plain, shown
+from geoseg.scenes.hdf5_copies import DRIVERS, local_copy
 from geoseg.scenes.paths import fetch_text
 from geoseg.scenes.references import check_local, check_remote
 from geoseg.scenes.trial import try_file
@@ -59,6 +60,9 @@ def open_dataset(path: str, driver: str | None = None, **options: Any) -> Datase
         if path.startswith("/vsi") and not path.lower().endswith(".vrt"):
             formats = _REMOTE_FORMATS
     dataset: DatasetReader = _open(path, driver=[driver] if driver else list(formats), **options)
+    if dataset.driver in DRIVERS and (remote or "/vsi" in path):
+        dataset.close()
+        return open_dataset(local_copy(path), driver=driver, **options)
     named = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE", "").removeprefix(":::BASE:::")
     if named and (needs_network(named) or (remote and named.startswith("/"))):
         dataset.close()

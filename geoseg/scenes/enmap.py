@@ -15,8 +15,9 @@ from posixpath import dirname
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.scenes.name_time import time_in_name
 from geoseg.scenes.paths import Listing
-from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product, iso_time, time_in_name
+from geoseg.scenes.product import Asset, Gain, Geometry, LeftOut, Product, iso_time
 from geoseg.scenes.raster import Raster, base_name
 
 METADATA = re.compile(r"(^|[-_/])METADATA\.XML$", re.IGNORECASE)

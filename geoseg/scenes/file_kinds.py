@@ -29,6 +29,7 @@ _DESCRIPTIONS = (
 """First elements of descriptions that GDAL follows, in lower case."""
 
 _TEXTS = (".csv", ".tab", ".mif", ".mid")
+_SUFFIXES = (*_TEXTS, ".gpkg", ".geojson", ".fgb", ".shp", ".kml", ".kmz", ".gml", ".gpx", ".parquet")
 _DBASE = (".dbf", ".shx")
 PIPELINE = b"gdal_streamed_alg"
 """What GDAL looks for in a text that it runs as a command (the format GDALG)."""
@@ -81,6 +82,20 @@ def check_vector_kind(name: str, head: bytes) -> None:
             raise unknown_vector(name)
     elif not (head.startswith((SQLITE, b"{", b"PK", *_BINARY)) or name.lower().endswith((*_TEXTS, *_DBASE))):
         raise unknown_vector(name)
+
+
+def is_vector_kind(path: Path | str) -> bool:
+    """Return whether a file is a folder, or of a vector format by its suffix or first bytes.
+
+    A damaged raster is no raster for GDAL, and no vector file either. False if the file is missing.
+    """
+    if Path(path).is_dir() or (Path(path).is_file() and Path(path).suffix.lower() in _SUFFIXES):
+        return True
+    try:
+        check_vector_kind(str(path), file_head(path))
+    except SceneReadError:
+        return False
+    return True
 
 
 def unknown_vector(name: str) -> SceneReadError:

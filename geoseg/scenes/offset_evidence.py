@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from geoseg.scenes.bands import Band
-from geoseg.scenes.product import FILE_TAGS, STAC_ITEM, OffsetFacts, Product, baseline_in, time_in_name
+from geoseg.scenes.name_time import time_in_name
+from geoseg.scenes.product import FILE_TAGS, STAC_ITEM, OffsetFacts, Product, baseline_in
 from geoseg.scenes.providers import names_of, provider_of
 from geoseg.spec import SensorSpec
 

@@ -18,10 +18,11 @@ from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import Band
 from geoseg.scenes.files import find_product
-from geoseg.scenes.naming import Candidate, centre_of, vocabulary
+from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name
+from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
-from geoseg.scenes.product import Asset, LeftOut, Product, time_in_name
+from geoseg.scenes.product import Asset, LeftOut, Product
 from geoseg.scenes.quality_files import set_bands_aside, set_quality_aside
 from geoseg.scenes.quality_layers import Quality, QualityLayer
 from geoseg.scenes.quality_opening import open_mask, open_quality, without_clouds
@@ -38,6 +39,9 @@ LOG = logging.getLogger(__name__)
 
 MAP_TAG = "geoseg_record"
 """Tag of maps that geoseg made: in a folder of band files they are not part of the scene."""
+
+NEAR = {"nir", "nir08"}
+"""Bands that stand in for each other."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -68,6 +72,7 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         match = recognise(request.sensor, product, candidates, sensors)
         with held() as guesses:
             by_name, unnamed = name_bands(candidates, match, sensors, settled=settled)
+        _check_settled(named, sensor=match.sensor)
         named += by_name
         if match.sensor is None and {item.name for item in named} <= POLARISATIONS:
             match = replace(match, sensor=sensors["sentinel-1"], reason="bands named as polarisations")
@@ -237,6 +242,27 @@ def _named(name: str, raster: Raster, index: int, product: Product) -> NamedCand
     return NamedCandidate(name=name, candidate=candidate, origin="--band")
 
 
+def _check_settled(named: Sequence[NamedCandidate], sensor: SensorSpec | None) -> None:
+    """Warn of `--band` where the label of the file is that of another band of the sensor."""
+    if sensor is None or sensor.name == "generic":
+        return
+    words = vocabulary(sensor, names=False)
+    for item in named:
+        label = name_by_words(item.candidate, words, sensor.file_patterns)
+        if (
+            label is None
+            or item.name not in sensor.band_names
+            or (label == item.name or {label, item.name} <= set(NEAR))
+        ):
+            continue
+        warn(
+            LOG,
+            "band-contradicted",
+            f"--band {item.name}={item.candidate.where} is labelled as {label} of {sensor.name}: leave "
+            "--band out unless the label is wrong",
+        )
+
+
 def _note_origins(named: list[NamedCandidate]) -> None:
     """Note names that were found by wavelength or by a word, which are less certain than labels."""
     for origin in ("wavelength", "word in its name"):
@@ -252,9 +278,19 @@ def _time(product: Product) -> datetime | None:
     if product.time is not None:
         return product.time
     files = [time for asset in product.assets if (time := time_in_name(base_name(asset.path)))]
-    if files:
-        return max(files, key=files.count)
-    return next((time for name in (product.name, *product.hints) if (time := time_in_name(name))), None)
+    names = (product.name, *product.hints)
+    named = [time for name in names if (time := time_in_name(name))]
+    found = max(files, key=files.count) if files else next(iter(named), None)
+    if found is None:
+        bases = (*(base_name(asset.path) for asset in product.assets), *names)
+        only = next((name for name in bases if has_processing_time(name)), None)
+        if only is not None:
+            note(LOG, f"acquisition time unknown: the time in {only} is that of processing")
+        return None
+    if has_clock(found):
+        return found
+    # A folder may have the time of day where the files have the day.
+    return next((time for time in named if time.date() == found.date() and has_clock(time)), found)
 
 
 def _note_georeference(bands: Sequence[Band]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,19 +43,8 @@ CONTAINERS = (".nc", ".hdf", ".h5", ".he5")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
-_LOST_SLASH = re.compile(r"(?:https?|s3|gs|az|ftp):/(?!/)", re.IGNORECASE)
-"""Beginning of an address as `pathlib` writes it."""
-
-
 def gdal_path(text: str) -> str:
-    """Return GDAL's path of a path, URL or object address.
-
-    Raises:
-        SceneReadError: the text is an address that was taken as a path, which has lost a slash.
-    """
-    if _LOST_SLASH.match(text):
-        address = text.replace(":/", "://", 1)
-        raise SceneReadError(f"{address}: this file is read from this machine only; download it first")
+    """Return GDAL's path of a path, URL or object address."""
     if text.startswith("file://"):
         return text.removeprefix("file://")
     for scheme, prefix in _SCHEMES.items():

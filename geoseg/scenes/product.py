@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from geoseg.spec import Units
 
@@ -134,16 +134,9 @@ class Product:
     """Files that are not used for mapping."""
 
 
-_STAMP = re.compile(
-    r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<dash>-?)(?P<month>0[1-9]|1[0-2])(?P=dash)(?P<day>[0-2]\d|3[01])"
-    r"(?:[T_]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
-)
-_DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
-_LANDSAT_OLD = re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})")
 _BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
 _OWN_BASELINES = (1.0, 90.0)
 """Range of ESA's own baselines; Sen2Cor run by users writes 99.99, which has no meaning."""
-_HLS_DAY = re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\.")
 
 
 def iso_time(text: str) -> datetime | None:
@@ -153,25 +146,6 @@ def iso_time(text: str) -> datetime | None:
     except ValueError:
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def time_in_name(name: str) -> datetime | None:
-    """Return the first time (UTC) in a file or product name; midnight if the name has only a day."""
-    found = _STAMP.search(name)
-    if found:
-        clock = found["clock"] or "000000"
-        try:
-            return datetime.strptime(
-                "".join(found.group("year", "month", "day")) + clock, "%Y%m%d%H%M%S"
-            ).replace(tzinfo=UTC)
-        except ValueError:
-            return None
-    found = _DAY_OF_YEAR.search(name) or _LANDSAT_OLD.search(name) or _HLS_DAY.search(name)
-    if found and 1 <= int(found[2]) <= 366:
-        day = datetime(int(found[1]), 1, 1, tzinfo=UTC) + timedelta(days=int(found[2]) - 1)
-        clock = found[3] if found.re is _DAY_OF_YEAR else "000000"
-        return day + timedelta(hours=int(clock[:2]), minutes=int(clock[2:4]), seconds=int(clock[4:]))
-    return None
 
 
 def baseline_in(path: str) -> float | None:

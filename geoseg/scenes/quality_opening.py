@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid
+from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.naming import Candidate
 from geoseg.scenes.paths import fetch_text, gdal_path
 from geoseg.scenes.polygon_files import read_polygons
@@ -215,7 +216,7 @@ def open_mask(text: str) -> QualityLayer:
     try:
         raster = Raster(gdal_path(path))
     except SceneReadError:
-        if codes or not Path(path).exists():
+        if codes or not is_vector_kind(path):
             raise
         shapes, crs = read_polygons(path)
         return PolygonLayer(title="--mask", path=path, shapes=shapes, crs=crs, means="masked")

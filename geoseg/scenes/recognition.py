@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,15 @@ from typing import Literal
 
 import numpy as np
 
-from geoseg.errors import BandError, UsageError
+from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.messages import warn
 from geoseg.scenes.embedding_axes import embedding_sensor
 from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, vocabulary, word_of
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
+
+LOG = logging.getLogger(__name__)
 
 BY_OPTION = "set with --sensor"
 
@@ -52,10 +56,13 @@ def recognise(
 
     Raises:
         UsageError: there is no sensor of the name `requested`.
+        SceneError: the product's metadata name another instrument than `requested`.
         BandError: the band labels fit several sensors that differ.
     """
     if requested is not None:
-        return SensorMatch(sensor=_requested(requested, sensors), reason=BY_OPTION)
+        sensor = _requested(requested, sensors)
+        _check_requested(sensor, product, sensors)
+        return SensorMatch(sensor=sensor, reason=BY_OPTION)
     if product.sensor is not None:
         return SensorMatch(sensor=sensors[product.sensor], reason=product.sensor_reason)
     axes = embedding_sensor(candidates, sensors)
@@ -91,6 +98,55 @@ def _requested(name: str, sensors: Mapping[str, SensorSpec]) -> SensorSpec:
     return sensor
 
 
+def _check_requested(sensor: SensorSpec, product: Product, sensors: Mapping[str, SensorSpec]) -> None:
+    """Check that `--sensor` does not contradict the product; `generic` never does.
+
+    Metadata are certain about the instrument: its bands have other names, so the same label is another band.
+    Names are less certain, since users rename files, and the level may be wanted.
+
+    Raises:
+        SceneError: the metadata name another instrument.
+    """
+    if sensor.name == "generic":
+        return
+    instrument = instrument_of(sensor.name)
+    if product.sensor is None:
+        fitting = {key for asset in product.assets for key in sensors_of(base_name(asset.path), sensors)}
+        if fitting and instrument not in map(instrument_of, fitting):
+            name = base_name(product.assets[0].path)
+            warn(
+                LOG,
+                "sensor-contradicted",
+                f"{name} is named as files of {' or '.join(sorted(fitting))} are, and is read as "
+                f"{sensor.name}, as --sensor asks: the same label may be another band. Leave --sensor out if "
+                "the names are right",
+            )
+        return
+    stated = sensors[product.sensor]
+    if instrument_of(stated.name) != instrument:
+        raise SceneError(
+            f"{product.name} is {stated.name} by its metadata ({product.sensor_reason}), not {sensor.name}: "
+            "leave --sensor out, or give --sensor generic and name the bands with --band NAME=PATH"
+        )
+    if stated.surface != sensor.surface:
+        warn(
+            LOG,
+            "sensor-contradicted",
+            f"{product.name} is {stated.name} by its metadata ({product.sensor_reason}) and is read as "
+            f"{sensor.name}, as --sensor asks. Leave --sensor out unless the metadata are wrong",
+        )
+
+
+def instrument_of(name: str) -> str:
+    """Return a sensor's name without level and variant: `sentinel-2` of `sentinel-2-l1c`."""
+    return re.sub(r"-(l\d+[a-z]?|s30|toar|radiance)$", "", _plain(name))
+
+
+def _plain(name: str) -> str:
+    """Return a sensor's name without the variant of its offset."""
+    return re.sub("-(offset|harmonised)$", "", name)
+
+
 def select_sensor(product: Product, requested: str, sensors: Mapping[str, SensorSpec]) -> Product:
     """Return a product without the files whose names are those of other sensors than the requested one.
 
@@ -104,7 +160,7 @@ def select_sensor(product: Product, requested: str, sensors: Mapping[str, Sensor
     Raises:
         UsageError: there is no sensor of the name `requested`.
     """
-    plain = re.sub("-(offset|harmonised)$", "", _requested(requested, sensors).name)
+    plain = _plain(_requested(requested, sensors).name)
     names = {asset.path: sensors_of(base_name(asset.path), sensors) for asset in product.assets}
     others = {path for path, fitting in names.items() if fitting and plain not in fitting}
     if not others or not any(plain in fitting for fitting in names.values()):

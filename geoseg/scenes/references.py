@@ -17,6 +17,7 @@ from geoseg.files.bounded import check_regular
 from geoseg.files.inputs import local_files
 from geoseg.files.network import needs_network, plain, shown
 from geoseg.scenes.file_kinds import SQLITE, check_vector_kind, file_head, root_of
+from geoseg.scenes.hdf5_references import check_hdf5
 from geoseg.scenes.paths import fetch_text
 from geoseg.scenes.sqlite_files import check_tables
 from geoseg.scenes.subdatasets import subdataset_of
@@ -143,6 +144,7 @@ def _check_file(file: str, seen: set[str], depth: int, *, vector: bool) -> None:
         check_vector_kind(file, head)
     elif depth and (head.startswith((b"{", b"[")) or ".gti." in file.lower()):
         raise SceneReadError(f"{file} is not a raster that a VRT may name; give the rasters")
+    check_hdf5(Path(file))
     if head.startswith(SQLITE):
         check_tables(Path(file))
     elif kind := root_of(head):

@@ -8,9 +8,10 @@ from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.scenes.name_time import time_in_name
 from geoseg.scenes.paths import Listing
 from geoseg.scenes.platform import as_platform
-from geoseg.scenes.product import Asset, Gain, OffsetFacts, Product, time_in_name
+from geoseg.scenes.product import Asset, Gain, OffsetFacts, Product
 from geoseg.scenes.sentinel2_tile import tile_geometry
 
 METADATA = re.compile(r"(^|/)(MTD_MSIL(1C|2A)|S2[A-D]_OPER_MTD_SAFL(1C|2A)_[^/]*)\.xml$")

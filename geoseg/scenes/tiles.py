@@ -14,7 +14,8 @@ from geoseg.messages import note
 from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band
 from geoseg.scenes.grid_alignment import overlap
-from geoseg.scenes.product import LeftOut, time_in_name
+from geoseg.scenes.name_time import has_clock, time_in_name
+from geoseg.scenes.product import LeftOut
 from geoseg.scenes.raster import Raster, base_name
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _check(group: Sequence[tuple[NamedCandidate, Band]]) -> None:
 
 def _of_one_pass(times: Sequence[datetime]) -> bool:
     """Return True for files acquired in one pass; on one day where names have only a day."""
-    if all(time.time() != datetime.min.time() for time in times):
+    if all(has_clock(time) for time in times):
         return max(times) - min(times) <= ONE_PASS
     return len({time.date() for time in times}) == 1
 

@@ -15,6 +15,7 @@ from geoseg.errors import UsageError
 from geoseg.messages import note, replay
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
 from geoseg.spec import ModelSpec, SegmentSpec
 from geoseg.spec.band_names import by_date, date_of, plain_name
@@ -48,10 +49,12 @@ def open_scenes(
                 f"folder, not {len(spec.scene.paths)}"
             )
         requests = [spec.scene.model_copy(update={"paths": (path,)}) for path in spec.scene.paths]
-    scenes = []
-    for request in requests:
-        opened = stack.enter_context(open_scene(request, sensors()))
-        scenes.append(with_cloud_mask(opened, request, spec.run, stack, progress, dry_run=dry_run))
+    opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
+    check_dates(opened, f"{model.name} needs")
+    scenes = [
+        with_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
+        for scene, request in zip(opened, requests, strict=True)
+    ]
     made: list[Scene] = []
     for prefix, scene in zip(prefixes, in_order(scenes), strict=True):
         # The clouds of a scene are reported where the map is.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from geoseg.files.network import shown
 from geoseg.spec.option import Option
 
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
@@ -30,10 +33,38 @@ SarUnits = Annotated[
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
-class Spec(BaseModel):
-    """Base class of all specs: frozen; unknown keys are errors."""
+_ADDRESS = re.compile(r"(?:/vsicurl/)?(?:https?|ftps?|s3|gs|az|abfss?|file):/", re.IGNORECASE)
+"""Beginning of an address, also as `pathlib` writes it, with one slash; not of GDAL's `NETCDF:/a.nc:b`.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Names of GDAL that pathlib leaves as they are (`/vsis3/…`) are checked where they are opened."""
+
+
+def on_this_machine(path: Path) -> Path:
+    """Return a path.
+
+    Raises:
+        ValueError: it is an address.
+    """
+    text = str(path)
+    if _ADDRESS.match(text):
+        address = shown(re.sub(r"^((?:/vsicurl/)?[^:/]+):/(?!/)", r"\1://", text))
+        raise ValueError(f"{address} is an address, and this file must be on this machine; give its path")
+    return path
+
+
+class Spec(BaseModel):
+    """Base class of all specs: frozen; unknown keys are errors.
+
+    The type of a field decides what its values may be, for options, configs and requests in Python alike:
+    a `Path` is on this machine (a `str` may be an address), and a number is finite.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _paths_on_this_machine(cls, value: object) -> object:
+        return on_this_machine(value) if isinstance(value, Path) else value
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from geoseg.errors import SceneReadError, UsageError
 from geoseg.files.doors import parsing
 from geoseg.spec.base import Spec
+from geoseg.spec.problems import problem_text
 from geoseg.spec.yaml_text import parse_yaml, read_yaml_file
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
@@ -77,23 +78,51 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
         try:
             return kind.model_validate(table)
         except ValidationError as error:
-            raise UsageError(_explain(name, node, kind, error.errors(include_url=False)[0])) from error
+            problems = error.errors(include_url=False)
+            raise UsageError(_explain(name, node, kind, problems, changes)) from error
 
 
-def _explain(name: str, node: yaml.Node | None, kind: type[BaseModel], first: ErrorDetails) -> str:
-    """Return the message of a validation error with its position."""
-    place = [part for part in first["loc"] if not (isinstance(part, str) and "[" in part)]
-    dotted = ".".join(str(part) for part in place)
+def _explain(
+    name: str,
+    node: yaml.Node | None,
+    kind: type[BaseModel],
+    problems: Sequence[ErrorDetails],
+    changes: Mapping[str, object],
+) -> str:
+    """Return the message of validation errors: the first with its position, and the keys of the others."""
+    places: dict[str, list[ErrorDetails]] = {}
+    for item in problems:
+        places.setdefault(".".join(map(str, _place(kind, item))), []).append(item)
+    dotted, *others = places
+    first = places[dotted][0]
+    place = _place(kind, first)
     line = _line(node, place)
     where = f"{name}{f', line {line}' if line else ''}"
+    label = f"{dotted}: " if dotted else ""
+    if any(f"{dotted}.".startswith(f"{key}.") for key in changes):
+        where, label = f"--set {dotted}", ""
+    also = f"; also wrong: {', '.join(others[:5])}" if any(others) else ""
     if first["type"] == "extra_forbidden":
         near = get_close_matches(str(place[-1]), _names(kind, place[:-1]), n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_names(kind, place[:-1]))}"
-        return f"{where}: unknown key {dotted!r}; {hint}"
+        return f"{where}: unknown key {dotted!r}; {hint}{also}"
     if first["type"] == "missing":
-        return f"{where}: {dotted} is missing"
-    text = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
-    return f"{where}: {dotted + ': ' if dotted else ''}{text}"
+        return f"{where}: {dotted} is missing{also}"
+    return f"{where}: {label}{problem_text(places[dotted])}{also}"
+
+
+def _place(kind: type[BaseModel], problem: ErrorDetails) -> list[int | str]:
+    """Return the keys and positions at which an error is, without the types of a union that it tried."""
+    found: list[int | str] = []
+    for part in problem["loc"]:
+        if isinstance(part, str) and part not in _names(kind, found) and _names(kind, found):
+            if part == problem["loc"][-1] and problem["type"] == "extra_forbidden":
+                found.append(part)
+            continue
+        if isinstance(part, str) and ("[" in part or part in {"int", "float", "str", "bool", "path"}):
+            continue
+        found.append(part)
+    return found
 
 
 def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int | None:

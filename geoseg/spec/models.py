@@ -153,6 +153,8 @@ class InputSpec(Spec):
     metadata: tuple[str, ...] = ()
     """Channels behind the bands that hold one fact about a date in all pixels: `month` is 0 (January) to 11,
     `t2:month` that of date t2."""
+    month: Annotated[int, Field(ge=1, le=12)] | None = None
+    """Month, 1 to 12, of dates that are unknown, as in the training; None: June."""
     dim_order: DimOrder = CHANNELS_FIRST
     """Order of the axes of the graph input."""
 

@@ -6,16 +6,17 @@ same name.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from geoseg.errors import UsageError
 from geoseg.spec.option import Offer, Option
+from geoseg.spec.problems import problem_text
 
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[str, ...]
@@ -102,9 +103,6 @@ def from_options(
     Raises:
         UsageError: an option is unknown, missing or invalid; the message names it.
     """
-    for name, value in options.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"{where(name)}: {value} is not a finite number")
     try:
         return kind.model_validate(nested(kind, options))
     except ValidationError as error:
@@ -230,18 +228,19 @@ def _problem(kind: type[BaseModel], error: ValidationError) -> tuple[str, str]:
     other.
     """
     first = error.errors()[0]
-    where = tuple(part for part in first["loc"] if isinstance(part, str))
+    where = _names_in(first)
     place = next((place for place in places(kind).values() if _is_at(place, where)), None)
     if place is not None and (first["type"] == "missing" or first["input"] in ([], ())):
         if place.option.missing:
             return "", place.option.missing
         return place.name, "is required"
-    text = first["msg"].replace("Input should", "should")
-    if first["type"] == "value_error":  # raised by validators of geoseg, whose texts name the value
-        text = text.removeprefix("Value error, ")
-    else:
-        text = f"{first['input']!r} {text}"
-    return (place.name if place is not None else ""), text
+    here = [item for item in error.errors() if place is not None and _is_at(place, _names_in(item))]
+    return (place.name if place is not None else ""), problem_text(here or [first])
+
+
+def _names_in(error: ErrorDetails) -> Path:
+    """Return the names of fields in the place of an error."""
+    return tuple(part for part in error["loc"] if isinstance(part, str))
 
 
 def _is_at(place: Place, where: Path) -> bool:

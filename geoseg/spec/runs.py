@@ -136,7 +136,7 @@ class RunSpec(Spec):
     tile: Tile = None
     overlap: Annotated[
         int | None,
-        Field(ge=0),
+        Field(ge=0, multiple_of=2),
         Option(
             "Overlap of neighbouring tiles in pixels, an even number.",
             metavar="PX",
@@ -171,6 +171,12 @@ class RunSpec(Spec):
             panel=ENGINE,
         ),
     ] = None
+
+    @model_validator(mode="after")
+    def _tiles_are_possible(self) -> RunSpec:
+        if self.tile is not None and self.overlap is not None and 2 * self.overlap > self.tile:
+            raise ValueError(f"overlap {self.overlap} is more than half of tile {self.tile}")
+        return self
 
 
 class SceneSpec(Spec):

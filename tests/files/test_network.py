@@ -12,8 +12,8 @@ from urllib.request import Request
 
 import pytest
 
-from geoseg.errors import SceneReadError
-from geoseg.files.network import close_gdal, needs_network, open_gdal, shown
+from geoseg.errors import SceneReadError, UsageError
+from geoseg.files.network import close_gdal, is_offline, needs_network, open_gdal, shown
 from geoseg.files.web import read_web
 
 
@@ -152,3 +152,21 @@ def test_offline(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEOSEG_OFFLINE", "1")
     with pytest.raises(SceneReadError, match="--offline"):
         read_web(Request(f"{server}/text"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", False), ("0", False), ("no", False), ("OFF", False), ("1", True), ("yes", True), (" True ", True)],
+)
+def test_the_variable_for_offline(value: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOSEG_OFFLINE", value)
+    assert is_offline() is expected
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "offline"])
+def test_a_variable_that_is_neither_yes_nor_no_is_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEOSEG_OFFLINE", value)
+    with pytest.raises(UsageError, match="neither yes nor no"):
+        is_offline()

@@ -201,6 +201,20 @@ def test_beyond_the_table_columns_stay_at_its_end(run: Run, tmp_path: Path) -> N
         assert np.nanmax(file.read(1)) <= end * 1.0001
 
 
+def test_a_threshold_beyond_the_table_gives_no_masses_rates_and_limits(
+    run: Run, tmp_path: Path, scenes: dict[str, str]
+) -> None:
+    scenes["huge"] = write(tmp_path / "huge", darken(ground(seed=2), plume(peak=900_000), AIR_MASS))
+    _, told = run("huge", "reference", wind=3.0, threshold=15_000.0)
+    assert "threshold-beyond-table" in told.codes
+    assert not [note for note in told.notes if "detection limit" in note]
+    found = polygons(tmp_path)
+    assert len(found)
+    names = ["ime_kg", "max_ppm_m", "mean_ppm_m", "rate_kg_h", "rate_low", "rate_high", "rate_flux_kg_h"]
+    assert found[names].isna().all(axis=None)
+    assert set(found["class"]) == {2}
+
+
 def test_a_plume_that_leaves_the_scene_says_so(run: Run, tmp_path: Path, scenes: dict[str, str]) -> None:
     run("plume", "reference", wind=3.0)
     whole = polygons(tmp_path).sort_values("ime_kg").iloc[-1]

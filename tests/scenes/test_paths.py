@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from geoseg.errors import SceneReadError
 from geoseg.scenes.paths import gdal_path
 
 
@@ -19,9 +18,3 @@ from geoseg.scenes.paths import gdal_path
 )
 def test_addresses_become_paths_of_gdal(text: str, path: str) -> None:
     assert gdal_path(text) == path
-
-
-@pytest.mark.parametrize("scheme", ["http", "https", "s3", "GS"])
-def test_an_address_that_was_taken_as_a_path_is_refused(scheme: str) -> None:
-    with pytest.raises(SceneReadError, match=f"{scheme}://host/a.tif"):
-        gdal_path(f"{scheme}:/host/a.tif")

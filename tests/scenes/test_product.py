@@ -19,7 +19,6 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import BandError, GeosegError, SceneError, SceneReadError, UsageError
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.product import time_in_name
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 from tests.messages import notes_of, warnings_of
@@ -366,17 +365,3 @@ def test_what_cannot_be_a_scene(tmp_path: Path, make: Any, error: type[GeosegErr
     with pytest.raises(error, match=words) as caught:
         scene(make(tmp_path))
     assert caught.value.exit_code == 3
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("m_4709963_se_14_1_20120731", datetime(2012, 7, 31, tzinfo=UTC)),
-        ("LC80200392015216LGN00_B3", datetime(2015, 8, 4, tzinfo=UTC)),
-        ("S1A_IW_GRDH_1SDV_20200102T030405_x", datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)),
-        ("20230231_wrong", None),
-        ("tile_123456789", None),
-    ],
-)
-def test_times_in_names(name: str, expected: datetime | None) -> None:
-    assert time_in_name(name) == expected

@@ -30,7 +30,7 @@ def test_values_are_read_and_replaced() -> None:
         ("encoder: tu", "encodr: tu", r"line \d+: unknown key 'network\.encodr'; did you mean encoder\?"),
         ("sensor: sent", "sensr: sent", r"line 9: unknown key 'data\.images\.0\.sensr'; did you mean sensor"),
         ("units: reflectance\n", "", "units is missing"),
-        ("epochs: 4", "epochs: none", r"line \d+: loop\.epochs: should be a valid integer"),
+        ("epochs: 4", "epochs: none", r"line \d+: loop\.epochs: 'none' should be a whole number"),
         ("value: 1, label", "value: 0, label", "two classes have the same value"),
         ("codes: {1: 0, 2: 1}", "codes: {1: 0, 2: 5}", "labels.codes: class 5 does not exist"),
         ("tile: 96", "tile: [96", "not valid YAML"),

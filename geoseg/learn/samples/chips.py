@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, LabelSpec
 from geoseg.methods.accuracy import IGNORE
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
+from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import Atmosphere, SceneSpec
@@ -47,6 +49,8 @@ class Chip:
     """(B, H, W) physical values; NaN where not observed."""
     label: NDArray[np.uint8]
     """(H, W) class 0..K-1; `IGNORE` where unlabelled or not observed."""
+    times: tuple[datetime | None, ...] = ()
+    """Acquisition of each image of the sample; None: unknown."""
 
 
 def sample_windows(samples: Sequence[Sample], data: DataSpec) -> tuple[SampleWindow, ...]:
@@ -104,12 +108,14 @@ def read_chip(
         BandError: a band is missing.
         SceneError: the label cannot be resampled to the grid of the image, or has an undefined value.
     """
-    with stacked_source(place.sample, data, bands, atmosphere) as source:
+    with _opened_images(place.sample, data) as scenes:
+        source = _on_one_grid(scenes, data, bands, atmosphere)
         values = source.read(place.window, bands).physical()
         _apply_nodata(values, bands, data)
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
-    label[np.isnan(values).any(axis=0)] = IGNORE
-    return Chip(place=place, pixels=values, label=label)
+        label[np.isnan(values).any(axis=0)] = IGNORE
+        times = tuple(scene.time for scene in scenes)
+    return Chip(place=place, pixels=values, label=label, times=times)
 
 
 @contextmanager
@@ -122,12 +128,25 @@ def stacked_source(
         SceneReadError: a file cannot be read.
         BandError: a band is missing.
     """
+    with _opened_images(sample, data) as scenes:
+        yield _on_one_grid(scenes, data, bands, atmosphere)
+
+
+@contextmanager
+def _opened_images(sample: Sample, data: DataSpec) -> Iterator[list[Scene]]:
+    """Open all images of a sample."""
     with ExitStack() as stack:
-        scenes = [
+        yield [
             stack.enter_context(opened_image(path, image))
             for path, image in zip(sample.images, data.images, strict=True)
         ]
-        yield _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands)
+
+
+def _on_one_grid(
+    scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None
+) -> Source:
+    """Return images in the reflectance of the training, on the grid of the first image."""
+    return _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands)
 
 
 def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> Source:
@@ -178,7 +197,7 @@ def read_label(path: Path, spec: LabelSpec, grid: Grid, window: Window) -> NDArr
         SceneReadError: the file cannot be read.
         SceneError: it cannot be aligned, or has a value that is neither in `codes` nor in `ignore`.
     """
-    if not is_raster(path):
+    if not is_raster(path) and is_vector_kind(path):
         vector = open_vector_layer(path, LABEL).onto(grid)
         rasterised = vector.read(window, (LABEL,))
         return np.where(rasterised.valid, rasterised.data[0] * np.uint8(spec.inside), IGNORE).astype(np.uint8)

@@ -19,6 +19,7 @@ from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.bundles.program import PROGRAM
 from geoseg.errors import ModelError, OutputError
+from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
 from geoseg.learn.train.training_folder import load_weights, read_description
@@ -37,6 +38,22 @@ MAX_DIFFERENCE = 2e-3
 """Greatest permitted difference between scores of the exported graph and of torch, on random input."""
 
 _STATISTICS = TypeAdapter(tuple[tuple[float, float], ...])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """How the network of a training is written as a bundle."""
+
+    checkpoint: Path | None = None
+    """A checkpoint that replaces the one chosen by the config."""
+    weights: Literal["fp32", "fp16"] = "fp32"
+    """`fp16` stores weights in half the space; they are converted to float32 when loaded."""
+    program: bool = False
+    """Whether to write a torch.export program beside the ONNX file, with weights in float32."""
+    card: str = ""
+    """Text of the README; empty: a card made from the config."""
+    overwrite: bool = False
+    """Whether to replace an existing bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +110,7 @@ class Scoring(nn.Module):
         return torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
 
 
-def export(
-    folder: Path,
-    bundle: Path,
-    *,
-    checkpoint: Path | None = None,
-    weights: Literal["fp32", "fp16"] = "fp32",
-    program: bool = False,
-    card: str = "",
-    overwrite: bool = False,
-) -> Exported:
+def export(folder: Path, bundle: Path, options: ExportOptions | None = None) -> Exported:
     """Write the network of a training as a bundle.
 
     The graph has variable batch, height and width, unless the network requires a fixed tile. Its input is
@@ -112,44 +120,42 @@ def export(
     Args:
         folder: the folder of the training.
         bundle: folder to write, whose name is the name of the bundle.
-        checkpoint: a checkpoint that replaces the one chosen by the config.
-        weights: `fp16` stores weights in half the space; they are converted to float32 when loaded.
-        program: whether to write a torch.export program beside the ONNX file, with weights in float32.
-        card: text of the README; empty: a card made from the config.
-        overwrite: whether to replace an existing bundle.
+        options: checkpoint, weights and card; None: the defaults.
 
     Raises:
         SceneReadError: the training cannot be read.
         ModelError: the scores of the graph differ from those of torch.
         OutputError: the bundle exists, or cannot be written.
     """
-    check_bundle(bundle, overwrite=overwrite)
-    spec, network, model = load(folder, checkpoint)
+    options = options or ExportOptions()
+    check_bundle(bundle, overwrite=options.overwrite)
+    spec, network, model = load(folder, options.checkpoint)
     tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
         graph = scratch / "plain.onnx"
         scoring = Scoring(network).eval()
         to_onnx(scoring, model.channels, graph, tile)
-        if weights == "fp16":
+        if options.weights == "fp16":
             store_fp16(graph)
         parity = compare(network, graph, model.channels, tile)
         check_parity(parity)
         embed(graph, final := scratch / "model.onnx", model, extra=deepness_entries(model))
-        if program:
+        if options.program:
             write_program(scoring, model.channels, scratch / PROGRAM, tile)
         written = write_bundle(
             bundle,
-            model.model_copy(update={"weights": final, "program": PROGRAM if program else ""}),
+            model.model_copy(update={"weights": final, "program": PROGRAM if options.program else ""}),
             architecture=f"{spec.network.architecture} {spec.network.encoder}",
-            card=card or default_card(spec, model, parity),
+            card=options.card or default_card(spec, model, parity),
         )
     return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
 
 
 def check_bundle(bundle: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where the bundle exists and must not be replaced."""
+    """Raise OutputError where the bundle exists and must not be replaced, or its folder cannot be written."""
     if bundle.exists() and not overwrite:
         raise OutputError(f"{bundle} exists; use --overwrite to replace it")
+    check_folder(bundle, next(part for part in (bundle, *bundle.resolve().parents) if part.exists()))
 
 
 def check_parity(parity: float) -> None:
@@ -184,6 +190,7 @@ def _description(
         fixed_tile=network.fixed_size,
         resolution=spec.resolution,
         metadata=metadata_of(spec),
+        month=spec.network.month if metadata_of(spec) else None,
         encoder=_encoder_of(spec),
         activation="none",
         threshold=spec.threshold,

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from geoseg.engine.normalise import STATISTICS
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
-from geoseg.learn.samples.chips import opened_image, stacked_source
+from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.training_spec import TrainBand, TrainSpec
 from geoseg.scenes.threshold_sample import sample as sample_blocks
@@ -37,7 +37,6 @@ class Windows:
             metadata: channels behind the bands: the month of each date.
         """
         self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
-        self._months: dict[Sample, tuple[float, ...]] = {}
         self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
         self._bytes = 0
         self._scenes: dict[Sample, Statistics] = {}
@@ -78,29 +77,24 @@ class Windows:
         """Return the network's bands for (B, H, W) physical values; 0 where not observed."""
         return normalised(pixels, statistics, self._spec.scale, self._spec.clip)
 
-    def with_metadata(self, planes: NDArray[np.float32], sample: Sample) -> NDArray[np.float32]:
-        """Return normalised bands (B, H, W) with the constant planes of the metadata behind them."""
+    def with_metadata(self, planes: NDArray[np.float32], chip: Chip) -> NDArray[np.float32]:
+        """Return normalised bands (B, H, W) of a window, and behind them the planes of metadata."""
         if not self._metadata:
             return planes
-        if sample not in self._months:
-            self._months[sample] = months_of(sample, self._spec, self._metadata)
-        values = np.array(self._months[sample], np.float32)[:, None, None]
+        values = np.array(months_of(chip, self._spec, self._metadata), np.float32)[:, None, None]
         return np.concatenate([planes, np.broadcast_to(values, (len(values), *planes.shape[1:]))])
 
 
-def months_of(sample: Sample, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
-    """Return the month, 0 to 11, of each date of a sample; that of the config where it is unknown.
+def months_of(chip: Chip, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
+    """Return the month, 0 to 11, of each date of a window; that of the config where it is unknown.
 
     Args:
-        sample: its images are opened.
+        chip: has the times of the images.
         spec: the config.
         metadata: `month` of the first image, and `PREFIX:month` of others.
     """
-    known = {}
-    for path, image in zip(sample.images, spec.data.images, strict=True):
-        with opened_image(path, image) as scene:
-            if scene.time is not None:
-                known[image.prefix] = scene.time.month - 1
+    dates = zip(chip.times, spec.data.images, strict=True)
+    known = {image.prefix: time.month - 1 for time, image in dates if time is not None}
     return tuple(float(known.get(date_of(name), spec.network.month - 1)) for name in metadata)
 
 
@@ -179,7 +173,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
         if lost is not None:
             normal[lost] = 0
-        normal = self._windows.with_metadata(normal, place.sample)
+        normal = self._windows.with_metadata(normal, chip)
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
@@ -242,7 +236,7 @@ class WholeWindows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         down, right = (-side % self._multiple for side in label.shape)
         normal = np.pad(normal, ((0, 0), (0, down), (0, right)))
         label = np.pad(label, ((0, down), (0, right)), constant_values=IGNORE)
-        normal = self._windows.with_metadata(normal, place.sample)
+        normal = self._windows.with_metadata(normal, chip)
         return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
 
 

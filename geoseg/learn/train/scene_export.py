@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -16,7 +15,14 @@ from torch import nn
 from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.learn.train.bundle_export import OUTPUT, Exported, check_bundle, check_parity, store_fp16
+from geoseg.learn.train.bundle_export import (
+    OUTPUT,
+    Exported,
+    ExportOptions,
+    check_bundle,
+    check_parity,
+    store_fp16,
+)
 from geoseg.learn.train.scene_module import build_network
 from geoseg.learn.train.scene_spec import SceneStatistics, SceneTrainSpec, describe_classifier
 from geoseg.learn.train.training_folder import load_weights, read_description
@@ -39,15 +45,7 @@ class SceneScoring(nn.Module):
         return torch.sigmoid(self.network(*images))
 
 
-def export_classifier(
-    folder: Path,
-    bundle: Path,
-    *,
-    checkpoint: Path | None = None,
-    weights: Literal["fp32", "fp16"] = "fp32",
-    card: str = "",
-    overwrite: bool = False,
-) -> Exported:
+def export_classifier(folder: Path, bundle: Path, options: ExportOptions | None = None) -> Exported:
     """Write the classifier of a training as a bundle.
 
     The graph has a variable batch and an input of normalised values for each sensor; its output is scores.
@@ -56,10 +54,11 @@ def export_classifier(
 
     The arguments and exceptions are those of `bundle_export.export`.
     """
-    check_bundle(bundle, overwrite=overwrite)
+    options = options or ExportOptions()
+    check_bundle(bundle, overwrite=options.overwrite)
     spec, statistics = read_description(folder, SceneTrainSpec, _STATISTICS)
     network = build_network(spec, fetch=False)
-    load_weights(network, folder, spec.loop, checkpoint)
+    load_weights(network, folder, spec.loop, options.checkpoint)
     scoring = SceneScoring(network).eval()
     model = describe_classifier(spec, statistics)
     with scratch_folder() as scratch, scratching(scratch):
@@ -70,7 +69,7 @@ def export_classifier(
         # One entry for `*images`, with the dimensions of each sensor.
         dynamic = (tuple({0: torch.export.Dim.DYNAMIC} for _ in examples),)
         write_graph(scoring, examples, graph, inputs=names, output=OUTPUT, dynamic=dynamic)
-        if weights == "fp16":
+        if options.weights == "fp16":
             store_fp16(graph)
         parity = compare(scoring, graph, model)
         check_parity(parity)
@@ -79,7 +78,7 @@ def export_classifier(
             bundle,
             model.model_copy(update={"weights": final}),
             architecture=spec.network.encoder,
-            card=card or default_card(spec, model, parity),
+            card=options.card or default_card(spec, model, parity),
         )
     return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
 

@@ -17,6 +17,7 @@ from geoseg.learn.train.scene_module import ClassifierModule
 from geoseg.learn.train.scene_sites import Footprints, SceneSites
 from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
+from geoseg.learn.train.training_output import training_output
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress
 
@@ -47,6 +48,12 @@ def train_classifier(
         OutputError: the folder cannot be written, or has no checkpoint to resume from.
     """
     check_start(spec.loop, folder, resume=resume)
+    with training_output(folder, resume=resume):
+        return _train(spec, folder, progress, resume=resume)
+
+
+def _train(spec: SceneTrainSpec, folder: Path, progress: Progress, *, resume: bool) -> Trained:
+    """Train a classifier and write its folder; for the arguments see `train_classifier`."""
     sites = find_sites(spec.data, spec.sensors, spec.classes)
     training, validation = by_role(sites, "train"), by_role(sites, "val")
     if not training:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from geoseg.errors import UsageError
-from geoseg.learn.train.bundle_export import Exported, export
+from geoseg.learn.train.bundle_export import Exported, ExportOptions, export
 from geoseg.learn.train.scene_export import export_classifier
 from geoseg.learn.train.scene_run import train_classifier
 from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
@@ -33,29 +32,10 @@ def train_any(
     return train(spec, folder, progress, resume=resume, start=start)
 
 
-def export_any(
-    folder: Path,
-    bundle: Path,
-    *,
-    checkpoint: Path | None = None,
-    weights: Literal["fp32", "fp16"] = "fp32",
-    program: bool = False,
-    card: str = "",
-    overwrite: bool = False,
-) -> Exported:
+def export_any(folder: Path, bundle: Path, options: ExportOptions | None = None) -> Exported:
     """Write the network of a training as a bundle; see `export` and `export_classifier`."""
     if task_of(folder) != SCENE_CLASSIFICATION:
-        return export(
-            folder,
-            bundle,
-            checkpoint=checkpoint,
-            weights=weights,
-            program=program,
-            card=card,
-            overwrite=overwrite,
-        )
-    if program:
+        return export(folder, bundle, options)
+    if options is not None and options.program:
         raise UsageError("--program is for segmentation networks; --runtime torch runs no scene classifiers")
-    return export_classifier(
-        folder, bundle, checkpoint=checkpoint, weights=weights, card=card, overwrite=overwrite
-    )
+    return export_classifier(folder, bundle, options)

@@ -23,6 +23,7 @@ from geoseg.learn.train.crops import (
 from geoseg.learn.train.plots import draw_worst
 from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
 from geoseg.learn.train.training_module import SegmentationModule
+from geoseg.learn.train.training_output import training_output
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.learn.train.transfer import start_from
 from geoseg.messages import note, warn
@@ -67,6 +68,20 @@ def train(
         OutputError: the folder cannot be written, or has no checkpoint to resume from.
     """
     check_start(spec.loop, folder, resume=resume)
+    with training_output(folder, resume=resume):
+        return _train(spec, folder, progress, resume=resume, roles=roles, start=start)
+
+
+def _train(
+    spec: TrainSpec,
+    folder: Path,
+    progress: Progress,
+    *,
+    resume: bool,
+    roles: tuple[Sequence[SampleWindow], Sequence[SampleWindow]] | None,
+    start: str | None,
+) -> Trained:
+    """Train a network and write its folder; for the arguments see `train`."""
     if start == IMAGENET:
         spec = with_imagenet(spec)
     training, validation = roles or _find_windows(spec)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from geoseg.models.networks.encoders.encoder import Encoder
 from torch import Tensor, nn
 
 from geoseg.errors import ModelError
+from geoseg.files.hashes import file_sha256
 from geoseg.spec import EncoderWeights
 
 SHOWN = 5
@@ -93,8 +93,7 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
 def check_hash(path: Path, sha256: str) -> None:
     """Raise ModelError where a file has another SHA-256; an empty one is not checked."""
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest() if sha256 else ""
+        found = file_sha256(path) if sha256 else ""
     except OSError as error:
         raise ModelError(f"{path}: the weights cannot be read: {error.strerror}") from error
     if found != sha256:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,6 +249,11 @@ def scene(folder: Path) -> Path:
     return write_raster(folder / "scene.tif", bands, descriptions=names)
 
 
+def copied(path: Path) -> Path:
+    """The same scene as another file, which is another date for all but a warning."""
+    return Path(shutil.copy(path, path.with_name(f"second_{path.name}")))
+
+
 FLOOD = ("--sensor", "sentinel-2-l2a", "--method", "classical", "-o", "map.gpkg")
 RASTER_OPTIONS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "scene": lambda _, bad: ("flood", bad, *FLOOD),
@@ -260,7 +266,7 @@ RASTER_OPTIONS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "mask": lambda good, bad: ("flood", good, "--mask", f"{bad}:1", *FLOOD),
     "first date": lambda good, bad: ("change", bad, good, "-o", "map.gpkg"),
     "second date": lambda good, bad: ("change", good, bad, "-o", "map.gpkg"),
-    "layer": lambda good, bad: ("change", good, good, "--layer", f"dem={bad}", "-o", "map.gpkg"),
+    "layer": lambda good, bad: ("change", good, copied(good), "--layer", f"dem={bad}", "-o", "map.gpkg"),
     "segments": lambda _, bad: ("segment", bad, "--model", "water-optical", "-o", "map.gpkg"),
     "class raster": lambda _, bad: ("vectorize", bad, "-o", "map.gpkg"),
     "sampled map": lambda _, bad: ("evaluate", "sample", bad, "-n", "5", "-o", "points.gpkg"),

@@ -191,4 +191,42 @@ def test_numbers_are_finite(command: str, option: str, number: str, geoseg: Geos
     out, err = geoseg(command, *scenes, "-o", "map.gpkg", f"{option}={number}", code=2)
     assert out == ""
     assert option in err
-    assert "not a finite number" in err
+    assert "should be a finite number" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--dst-crs", "EPSG:1"), "--dst-crs"),
+        (("--bbox", "1,2,3,4", "--bbox-crs", "nowhere"), "--bbox-crs"),
+        (("--bbox-crs", "nowhere"), "--bbox-crs"),
+        (("--overlap", "33"), "--overlap"),
+        (("--tile", "64", "--overlap", "48"), "overlap 48"),
+        (("--aoi", "https://host/a.gpkg"), "https://host/a.gpkg is an address"),
+        (("--raster", "s3://bucket/a.tif"), "s3://bucket/a.tif is an address"),
+        (("--picture", "file:///a.png"), "is an address"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("flood",), ("segment", "--model", "water-optical"), ("methane", "plume")], ids=" ".join
+)
+def test_options_are_checked_before_anything_is_read(
+    command: tuple[str, ...], options: tuple[str, ...], told: str, geoseg: Geoseg
+) -> None:
+    """The scene does not exist, which is exit 3."""
+    _, err = geoseg(*command, "missing.tif", "-o", "map.gpkg", *options, code=2)
+    assert told in err
+
+
+def test_files_of_a_wind_are_on_this_machine(geoseg: Geoseg) -> None:
+    _, err = geoseg("methane", "plume", "a.tif", "-o", "m.gpkg", "--wind", "https://host/era5.nc", code=2)
+    assert "https://host/era5.nc is an address" in err
+    _, err = geoseg("flood", "a.tif", "-o", "m.gpkg", "--config", "https://host/run.yaml", code=2)
+    assert "https://host/run.yaml is an address" in err
+
+
+def test_a_variable_that_is_neither_yes_nor_no(geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOSEG_OFFLINE", "maybe")
+    for words in (("info", "a.tif"), ("--help",), ("models", "list")):
+        _, err = geoseg(*words, code=2)
+        assert err == "error: GEOSEG_OFFLINE=maybe is neither yes nor no; set 1 or 0\n"

@@ -19,7 +19,7 @@ from geoseg.models.networks.onnx_graph import OPSET  # noqa: E402
 from geoseg.bundles.deepness import spec_from_deepness  # noqa: E402
 from geoseg.bundles.onnx_metadata import read_header, spec_from_metadata  # noqa: E402
 from geoseg.bundles.onnx_operators import read_operators  # noqa: E402
-from geoseg.learn.train.bundle_export import export  # noqa: E402
+from geoseg.learn.train.bundle_export import ExportOptions, export  # noqa: E402
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
 from geoseg.spec import ModelSpec  # noqa: E402
 from tests.learn.train.conftest import Run, geoseg  # noqa: E402
@@ -52,7 +52,7 @@ def test_the_file_describes_itself_also_to_deepness(run: Run) -> None:
 
 def test_half_the_space_for_the_same_scores(run: Run, tmp_path: Path) -> None:
     whole, half = (run.bundle / "model.onnx").stat().st_size, tmp_path / "half"
-    done = export(run.folder, half, weights="fp16")
+    done = export(run.folder, half, ExportOptions(weights="fp16"))
     assert done.parity < 2e-3
     assert (half / "model.onnx").stat().st_size < 0.65 * whole
 

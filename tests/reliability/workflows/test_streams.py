@@ -33,9 +33,10 @@ def classes(tmp_path: Path) -> Path:
     [
         pytest.param("| cat > /dev/null; exit ${PIPESTATUS[0]}", {0}, id="stdout read to the end"),
         pytest.param("| true; exit ${PIPESTATUS[0]}", {0, 141}, id="stdout closed by its reader"),
-        pytest.param(">&-", {0, 6, 141}, id="stdout closed"),
+        pytest.param(">&-", {0}, id="stdout closed"),
+        pytest.param(">/dev/full", {6}, id="stdout full"),
         pytest.param("2>&-", {0}, id="stderr closed"),
-        pytest.param(">&- 2>&-", {0, 6, 141}, id="both closed"),
+        pytest.param(">&- 2>&-", {0}, id="both closed"),
         pytest.param("2>/dev/full", {0, 6}, id="stderr full"),
         pytest.param("<&-", {0}, id="stdin closed"),
     ],
@@ -45,7 +46,7 @@ def test_the_map_is_written_whatever_becomes_of_the_streams(
 ) -> None:
     code = _shell(f"{GEOSEG} vectorize classes.tif -o map.gpkg {streams}", classes)
     assert code in codes
-    if code == 0:
+    if code != 141:
         assert pyogrio.read_info(classes / "map.gpkg", layer="segments")["features"] > 0
     left = {path.name for path in classes.iterdir()} - {"classes.tif", "map.gpkg"}
     assert not left

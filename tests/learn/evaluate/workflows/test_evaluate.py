@@ -125,7 +125,7 @@ def test_only_the_part_held_out_is_judged(config: Path) -> None:
     [
         (("--method", "mndvi"), 2, "unknown water method 'mndvi'"),
         (("--method", "mndwi --threshhold 1"), 2, "--threshhold"),
-        (("--method", "mndwi --threshold x"), 2, "--threshold: 'x' should be a valid number"),
+        (("--method", "mndwi --threshold x"), 2, "--threshold: 'x' should be a number"),
         (("--on", "tests"), 2, "'--on': 'tests' is not one of"),
         (("--model", "no-such-model"), 4, "no-such-model"),
         (("--record",), 2, "--model"),

@@ -1,0 +1,143 @@
+"""The text of a bundle description (`geoseg.bundles.mlm`) from a `ModelSpec`; `description` reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from pydantic import JsonValue
+
+from geoseg.bundles.external_data import external_assets
+from geoseg.bundles.mlm import (
+    EXTENSIONS,
+    MODEL_ROLE,
+    PREFIX,
+    SEARCH,
+    SHA256_MULTIHASH,
+    SegmentationExtras,
+)
+from geoseg.bundles.program import program_asset
+from geoseg.spec import AnyModel, ClassSpec, ModelSpec
+from geoseg.spec.layouts import as_ordered
+from geoseg.spec.models import EMBEDDING
+
+UNNAMED = "the only one"
+"""MLM requires a name; a spec may leave the only input or first output of a graph unnamed."""
+
+
+def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architecture: str) -> str:
+    """Return the `model.json` that describes a segmentation network.
+
+    Args:
+        spec: the model, with its `sha256`.
+        href: address of the ONNX file relative to the `model.json`.
+        size: size of the ONNX file in bytes.
+        planes: K of the output; -1 if the graph does not state it.
+        architecture: its name in the literature.
+    """
+    rows = spec.tile if spec.fixed_tile else -1
+    batch = spec.fixed_batch or -1
+    tasks = [SEARCH if spec.task == EMBEDDING else "semantic-segmentation"]
+    out_rows = rows // spec.stride if rows > 0 else rows
+    listed = [*spec.classes]
+    for plane, entry in zip(spec.planes, spec.classes, strict=False):
+        listed[plane] = entry
+    properties: dict[str, JsonValue] = {
+        "mlm:tasks": [*tasks],
+        "mlm:input": [
+            {
+                "name": spec.input_name or UNNAMED,
+                "bands": [band.name for band in spec.bands],
+                "input": {
+                    "shape": [*as_ordered((batch, spec.channels, rows, rows), spec.dim_order)],
+                    "dim_order": [*spec.dim_order],
+                    "data_type": "float32",
+                },
+                "value_scaling": [
+                    {"type": "z-score", "mean": band.mean, "stddev": band.std} for band in spec.bands
+                ],
+            }
+        ],
+        "mlm:output": [
+            {
+                "name": spec.output_name or UNNAMED,
+                "tasks": [*tasks],
+                "result": {
+                    "shape": [*as_ordered((batch, planes, out_rows, out_rows), spec.output_dim_order)],
+                    "dim_order": [*spec.output_dim_order],
+                    "data_type": "float32",
+                },
+                "classification:classes": [
+                    {**from_class(entry), **({"nodata": True} if entry.value == spec.nodata else {})}
+                    for entry in listed
+                ],
+            }
+        ],
+        "bands": [{"name": band.name} for band in spec.bands],
+    }
+    kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
+    properties |= {
+        PREFIX + key: value
+        for key, value in kept.items()
+        if value not in (None, "", []) and (key, value) != ("stride", 1)
+    }
+    properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
+    return item_text(spec, properties, href=href, size=size, architecture=architecture)
+
+
+def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int, architecture: str) -> str:
+    """Return a STAC item with the properties that all types of networks have, and further ones.
+
+    Args:
+        spec: the model, with its `sha256`.
+        own: further properties.
+        href: address of the ONNX file relative to the `model.json`.
+        size: size of the ONNX file in bytes.
+        architecture: its name in the literature.
+    """
+    properties: dict[str, JsonValue] = {
+        "title": spec.title,
+        "datetime": None,
+        "start_datetime": "1900-01-01T00:00:00Z",
+        "end_datetime": "9999-12-31T23:59:59Z",
+        "mlm:name": spec.name,
+        "mlm:architecture": architecture,
+        "mlm:framework": "ONNX",
+        **own,
+    }
+    if spec.licence != "unknown":
+        properties["license"] = spec.licence
+    item: dict[str, JsonValue] = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [*EXTENSIONS],
+        "id": spec.name,
+        "geometry": None,
+        "properties": properties,
+        "links": [],
+        "assets": {
+            "model": {
+                "href": href,
+                "type": "application/octet-stream",
+                "roles": [MODEL_ROLE, "mlm:weights"],
+                "mlm:artifact_type": "onnx",
+                "file:checksum": SHA256_MULTIHASH + spec.sha256,
+                "file:size": size,
+            },
+            **external_assets(spec),
+            **program_asset(spec),
+        },
+    }
+    return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_class(entry: ClassSpec) -> dict[str, JsonValue]:
+    """Return an entry of `classification:classes`."""
+    slug = re.sub(r"[^0-9A-Za-z]+", "-", entry.label).strip("-").lower()
+    return {
+        "value": entry.value,
+        "name": slug or f"class-{entry.value}",
+        "title": entry.label,
+        "description": entry.label,
+        "color_hint": entry.colour[1:].upper(),
+    }
