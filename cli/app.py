@@ -29,6 +29,7 @@ from . import (
     evaluate,
     examples,
     export,
+    fit,
     flood,
     info,
     methane,
@@ -62,6 +63,7 @@ app.add_typer(batch.app, name="batch")
 add(app, "info", info.info)
 app.add_typer(models.app, name="models")
 add(app, "train", train.train)
+add(app, "fit", fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
 add(app, "export", export.export)
 app.command("doctor")(doctor.doctor)  # has no request, so that it runs with missing packages

@@ -24,6 +24,7 @@ OPTIONAL = {
     "matplotlib": "charts in reports: pip install 'geoseg[report]'",
     "obstore": "outputs at s3://, gs:// and az://: pip install 'geoseg[cloud]'",
     "pystac-client": "searches of STAC APIs: pip install 'geoseg[stac]'",
+    "threadpoolctl": "geoseg fit: pip install 'geoseg[fit]'",
     "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
 }
 IMPORTED = {"pillow": "PIL", "pystac-client": "pystac_client", "ukis-csmask": "ukis_csmask"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from geoseg.spec.base import Spec
+from geoseg.spec.fields import LocalPath
 from geoseg.spec.option import ENGINE, INPUT, METHOD, OUTPUT, Offer, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -54,7 +54,7 @@ class EmbedRun(RunSpec):
     """The output and engine options of an embedding."""
 
     output: Annotated[
-        Path,
+        LocalPath,
         Option(
             "The features: .tif, a Cloud Optimized GeoTIFF of one pixel per patch, or .parquet, one vector "
             "per tile with its footprint.",

@@ -93,11 +93,12 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
 
 
 OF_A_COMMAND = {
-    "--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold", "--checkpoint"
+    "--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold", "--checkpoint",
+    "--encoder",
 }  # fmt: skip
 """Options that each command explains; `--from` is where a training, or the wind, starts, `--sensor` and
 `--threshold` are of a scene, or of a network that is described; `--checkpoint` is that of a training, or of a
-map."""
+map; an embedding needs an `--encoder`, a fit may use one."""
 
 
 def test_shared_options_are_the_same_everywhere() -> None:
