@@ -35,7 +35,7 @@ GEOSEG = Path(sys.executable).with_name("geoseg")
 ONE_PROCESS = """
 import csv, os, sys
 from geoseg.errors import GeosegError
-from geoseg.flood.flood_map import map_flood
+from geoseg.tasks.flood.flood_map import map_flood
 from geoseg.spec import FloodSpec
 from geoseg.spec.request import from_options
 for index, row in enumerate(csv.DictReader(open(sys.argv[1]))):

@@ -42,10 +42,10 @@ from geoseg.methods.accuracy import accuracy, count, interval, main_score
 from geoseg.runtimes.choose import open_session
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.threshold_sample import sample
-from geoseg.segment.encoded_scene import bands_in_common
-from geoseg.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle
 from geoseg.spec import InputSpec, ModelBand, SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.segment.encoded_scene import bands_in_common
+from geoseg.tasks.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle
 
 SHARED = Path(__file__).parents[2] / "shared"
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", SHARED / "data"))

@@ -23,13 +23,13 @@ import numpy as np
 from memory import resident
 
 from geoseg.grid import Window
-from geoseg.methane.cube import retrieve_cube
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.unit_absorption import unit_absorption
 from geoseg.run_record import no_progress
 from geoseg.scenes import open_scene
 from geoseg.spec import PlumeSpec, RunSpec, SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.methane.cube import retrieve_cube
 
 BANDS = 285
 PLUME_PPM_M = 2000

@@ -24,7 +24,7 @@ def change() -> Command[ChangeSpec]:
 
 
 def _run(request: ChangeSpec, reporting: Reporting) -> None:
-    from geoseg.change.change_map import map_change
+    from geoseg.tasks.change.change_map import map_change
 
     from .mapping import run
 

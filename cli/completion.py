@@ -50,19 +50,19 @@ def _devices() -> Iterable[str]:
 
 
 def _water_methods() -> Iterable[str]:
-    from geoseg.flood.methods import method_names
+    from geoseg.tasks.flood.methods import method_names
 
     return ("auto", "classical", *method_names())
 
 
 def _change_methods() -> Iterable[str]:
-    from geoseg.change.methods import method_names
+    from geoseg.tasks.change.methods import method_names
 
     return ("auto", "classes", *method_names())
 
 
 def _methane_methods() -> Iterable[str]:
-    from geoseg.methane.methods import method_names
+    from geoseg.tasks.methane.methods import method_names
 
     return ("auto", *method_names())
 

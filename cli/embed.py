@@ -25,7 +25,7 @@ def embed() -> Command[EmbedSpec]:
 
 
 def _run(request: EmbedSpec, reporting: Reporting) -> None:
-    from geoseg.segment.embed import embed as write
+    from geoseg.tasks.segment.embed import embed as write
 
     from .mapping import run
 

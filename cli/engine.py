@@ -33,8 +33,8 @@ def export_engine(request: ExportRequest, reporting: Reporting) -> None:
     """
     from geoseg.bundles.find import find_model
     from geoseg.runtimes.choose import usable_runtime
-    from geoseg.segment.tensorrt_engine import build_engine, scene_tiles
     from geoseg.spec import SceneSpec
+    from geoseg.tasks.segment.tensorrt_engine import build_engine, scene_tiles
 
     check_device(request.device, "tensorrt")
     usable_runtime("tensorrt")

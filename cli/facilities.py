@@ -26,7 +26,7 @@ def facilities() -> Command[FacilitiesSpec]:
 
 
 def _run(request: FacilitiesSpec, reporting: Reporting) -> None:
-    from geoseg.methane.facility_map import map_facilities
+    from geoseg.tasks.methane.facility_map import map_facilities
 
     from .mapping import run
 

@@ -24,7 +24,7 @@ def flood() -> Command[FloodSpec]:
 
 
 def _run(request: FloodSpec, reporting: Reporting) -> None:
-    from geoseg.flood.flood_map import map_flood
+    from geoseg.tasks.flood.flood_map import map_flood
 
     from .mapping import run
 

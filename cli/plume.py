@@ -25,7 +25,7 @@ def plume() -> Command[PlumeSpec]:
 
 
 def _run(request: PlumeSpec, reporting: Reporting) -> None:
-    from geoseg.methane.plume_map import map_plumes
+    from geoseg.tasks.methane.plume_map import map_plumes
 
     from .mapping import run
 

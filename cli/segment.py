@@ -24,7 +24,7 @@ def segment() -> Command[SegmentSpec]:
 
 
 def _run(request: SegmentSpec, reporting: Reporting) -> None:
-    from geoseg.segment.segmentation_map import map_segments
+    from geoseg.tasks.segment.segmentation_map import map_segments
 
     from .mapping import run
 

@@ -20,7 +20,7 @@ def vectorize() -> Command[VectorizeRequest]:
 
 
 def _run(request: VectorizeRequest, reporting: Reporting) -> None:
-    from geoseg.segment.vectorize_raster import vectorize_request
+    from geoseg.tasks.segment.vectorize_raster import vectorize_request
 
     from .mapping import run
 

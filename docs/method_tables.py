@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoseg.change.choose import default_method
-from geoseg.change.method import ChangeMethod
-from geoseg.change.methods import change_methods
-from geoseg.flood.method import WaterMethod
-from geoseg.flood.methods import water_methods
-from geoseg.methane.method import MethaneMethod
-from geoseg.methane.methods import methane_methods
+from geoseg.tasks.change.choose import default_method
+from geoseg.tasks.change.method import ChangeMethod
+from geoseg.tasks.change.methods import change_methods
+from geoseg.tasks.flood.method import WaterMethod
+from geoseg.tasks.flood.methods import water_methods
+from geoseg.tasks.methane.method import MethaneMethod
+from geoseg.tasks.methane.methods import methane_methods
 
 DOCS = Path(__file__).parent
 

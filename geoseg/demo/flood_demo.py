@@ -15,11 +15,11 @@ from geoseg.demo.simulated_flood import BANDS, simulate
 from geoseg.errors import OutputError
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles, check_writable
-from geoseg.flood.choice import CLASSICAL
-from geoseg.flood.flood_map import map_flood
 from geoseg.messages import note
 from geoseg.run_record import Progress, RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+from geoseg.tasks.flood.choice import CLASSICAL
+from geoseg.tasks.flood.flood_map import map_flood
 
 LOG = logging.getLogger(__name__)
 

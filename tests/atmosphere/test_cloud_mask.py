@@ -17,17 +17,17 @@ from pyproj import CRS
 
 from geoseg.atmosphere.cloud_mask import mask_grid, with_cloud_mask
 from geoseg.atmosphere.cloud_network import cloud_network_for
-from geoseg.change.change_map import map_change
 from geoseg.engine.plan import Plan
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Grid
-from geoseg.methane.facility_map import map_facilities
 from geoseg.run_record import RunRecord
 from geoseg.scenes import Scene, open_scene
-from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, CloudSpec, FacilitiesSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.change.change_map import map_change
+from geoseg.tasks.flood.flood_map import map_flood
+from geoseg.tasks.methane.facility_map import map_facilities
+from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.classifiers import SENTINEL_2, mean_classifier
 from tests.cloud_package import FOUR, PACKAGE, SHADOW, SIX, SURFACE, TOA, cloud_package, cloudy, cloudy_scene
 from tests.messages import Messages, progress

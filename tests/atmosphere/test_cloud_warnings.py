@@ -13,11 +13,11 @@ import rasterio
 from affine import Affine
 
 from geoseg.atmosphere.cloud_warnings import cloud_warning, warn_of_low_sun
-from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import RunRecord
 from geoseg.scenes import open_scene
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.flood.flood_map import map_flood
 from tests.messages import Messages, progress
 
 

@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
-from geoseg.change.change_map import map_change
-from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Window
 from geoseg.learn.samples import find_samples, read_chip, sample_windows
 from geoseg.learn.samples.sample_spec import DataSpec
-from geoseg.methane.facility_map import map_facilities
 from geoseg.run_record import RunRecord
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.dark_object_scene import as_trained, corrected, level_of, measured_path
-from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import (
     Atmosphere,
     ChangeSpec,
@@ -33,10 +29,14 @@ from geoseg.spec import (
     SegmentSpec,
 )
 from geoseg.spec.presets import sensors
+from geoseg.tasks.change.change_map import map_change
+from geoseg.tasks.flood.flood_map import map_flood
+from geoseg.tasks.methane.facility_map import map_facilities
+from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.classifiers import SENTINEL_2, mean_classifier
-from tests.flood.test_flood_network import bundle
 from tests.messages import Messages, progress
 from tests.products.ground import CRS, write_raster
+from tests.tasks.flood.test_flood_network import bundle
 
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 WAVES = np.array((0.4924, 0.5598, 0.6646, 0.8328, 1.6137, 2.2024))

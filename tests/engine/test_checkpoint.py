@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from geoseg.engine.checkpoint import PartDone, scoring_part
-from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import Progress, RunRecord
 from geoseg.spec import FloodSpec
 from geoseg.spec.request import from_options
+from geoseg.tasks.flood.flood_map import map_flood
 from tests.batch.lakes import rows_of, write_lake
 
 SIDE = 300

@@ -14,25 +14,25 @@ import pytest
 import rasterio
 
 from geoseg.bundles.find import find_model
-from geoseg.change.change_map import map_change
 from geoseg.demo.flood_demo import write_scene
 from geoseg.demo.simulated_flood import BANDS, simulate
 from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.on_device import device_sweep
 from geoseg.engine.recipe import Recipe
-from geoseg.flood.flood_map import map_flood
 from geoseg.run_record import RunRecord
 from geoseg.runtimes import choose
 from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
 from geoseg.runtimes.network_session import NetworkSession, OpenedSession
 from geoseg.runtimes.precision import open_in_precision
 from geoseg.scenes import open_scene
-from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.presets import sensors
-from tests.flood.test_flood_network import SIDE, bundle, raster
+from geoseg.tasks.change.change_map import map_change
+from geoseg.tasks.flood.flood_map import map_flood
+from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.messages import progress
 from tests.sessions import Opaque
+from tests.tasks.flood.test_flood_network import SIDE, bundle, raster
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -81,9 +81,10 @@ class Case:
 
 
 WARM = (
-    "geoseg.change.change_map", "geoseg.cli.app", "geoseg.flood.flood_map", "geoseg.learn.evaluate",
-    "geoseg.methane.facility_map", "geoseg.methane.plume_map", "geoseg.outputs", "onnxruntime", "pandas",
-    "geoseg.segment.segmentation_map", "geoseg.segment.vectorize_raster",
+    "geoseg.tasks.change.change_map", "geoseg.cli.app", "geoseg.tasks.flood.flood_map",
+    "geoseg.learn.evaluate", "geoseg.tasks.methane.facility_map", "geoseg.tasks.methane.plume_map",
+    "geoseg.outputs", "onnxruntime", "pandas", "geoseg.tasks.segment.segmentation_map",
+    "geoseg.tasks.segment.vectorize_raster",
 )  # fmt: skip
 
 

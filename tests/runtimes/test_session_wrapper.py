@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geoseg.change.change_network import BothDates
-from geoseg.flood.choice import HAND, PERMANENT, SLOPE
-from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.runtimes import Session
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.session_wrapper import SessionWrapper, network_of, score_by
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ModelSpec
-from tests.flood.test_flood_network import LIMITS, known
+from geoseg.tasks.change.change_network import BothDates
+from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
+from geoseg.tasks.flood.flood_network import WaterWithLayers
 from tests.sessions import Opaque
+from tests.tasks.flood.test_flood_network import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.flood.methods import method_names
+from geoseg.tasks.flood.methods import method_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,7 +89,7 @@ def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
 
 
 def test_methods_of_the_wheel_are_found(installed: Path, tmp_path: Path) -> None:
-    code = "from geoseg.flood.methods import water_methods; print(*sorted(water_methods()))"
+    code = "from geoseg.tasks.flood.methods import water_methods; print(*sorted(water_methods()))"
     done = _run(installed.parent / "python", "-c", code, at=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == list(method_names())
@@ -111,8 +111,8 @@ def test_the_demonstration_runs_from_elsewhere(installed: Path, tmp_path: Path) 
 
 def test_methods_are_found_by_their_files(installed: Path, tmp_path: Path) -> None:
     code = (
-        "from geoseg.change.methods import change_methods\n"
-        "from geoseg.methane.methods import methane_methods\n"
+        "from geoseg.tasks.change.methods import change_methods\n"
+        "from geoseg.tasks.methane.methods import methane_methods\n"
         "print(*change_methods(), *methane_methods())\n"
     )
     done = _run(installed.parent / "python", "-c", code, at=tmp_path)

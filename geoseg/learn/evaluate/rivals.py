@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geoseg.change.methods import change_methods
-from geoseg.flood.choice import CLASSICAL
-from geoseg.flood.method import WaterMethod
-from geoseg.flood.methods import water_methods
 from geoseg.learn.evaluate.subjects import Subject, method_subject
 from geoseg.learn.samples import Sample
 from geoseg.learn.samples.chips import opened_image
@@ -15,6 +11,10 @@ from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.methods.trivial_rules import change_rules, water_rules
 from geoseg.spec import Units
 from geoseg.spec.band_names import plain_name
+from geoseg.tasks.change.methods import change_methods
+from geoseg.tasks.flood.choice import CLASSICAL
+from geoseg.tasks.flood.method import WaterMethod
+from geoseg.tasks.flood.methods import water_methods
 
 
 def units_of(spec: TrainSpec, sample: Sample) -> Units:

@@ -11,9 +11,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.change.change_map import map_change
 from geoseg.errors import UsageError
-from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Grid
 from geoseg.learn.evaluate.score_calibration import Reliability, reliability
 from geoseg.learn.evaluate.subjects import Subject
@@ -25,8 +23,10 @@ from geoseg.methods.accuracy import Counts, count
 from geoseg.methods.trivial_rules import TrivialRule
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import Progress
-from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec
+from geoseg.tasks.change.change_map import map_change
+from geoseg.tasks.flood.flood_map import map_flood
+from geoseg.tasks.segment.segmentation_map import map_segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from geoseg.change.methods import change_methods
 from geoseg.errors import UsageError
-from geoseg.flood.choice import CLASSICAL
-from geoseg.flood.methods import method_names
 from geoseg.methods.trivial_rules import TrivialRule
 from geoseg.spec import ChangeSpec, FloodSpec
 from geoseg.spec.request import from_options
+from geoseg.tasks.change.methods import change_methods
+from geoseg.tasks.flood.choice import CLASSICAL
+from geoseg.tasks.flood.methods import method_names
 
 OPTIONS = ("threshold", "thresholding", "polarisation", "speckle")
 CHANGE_OPTIONS = (*OPTIONS, "smooth", "normalise", "alpha", "coregister")

@@ -34,10 +34,10 @@ from geoseg.run_record import Progress
 from geoseg.runtimes.choose import open_session
 from geoseg.scenes import Scene
 from geoseg.scenes.threshold_sample import sample
-from geoseg.segment.encoded_scene import bands_in_common
-from geoseg.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle
 from geoseg.spec import Atmosphere, ClassSpec, InputSpec, ModelBand, Units
 from geoseg.spec.fit import FitSpec
+from geoseg.tasks.segment.encoded_scene import bands_in_common
+from geoseg.tasks.segment.encoder_bundle import EncoderChoice, described_encoder, encoder_bundle
 
 LOG = logging.getLogger(__name__)
 

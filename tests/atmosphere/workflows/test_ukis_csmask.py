@@ -20,13 +20,13 @@ from scipy.ndimage import gaussian_filter
 from geoseg.atmosphere.cloud_mask import make_cloud_mask
 from geoseg.atmosphere.cloud_network import cloud_network_for
 from geoseg.engine.normalise import Normaliser
-from geoseg.flood.flood_map import map_flood
 from geoseg.grid import Grid
 from geoseg.run_record import RunRecord
 from geoseg.runtimes.choose import open_session
 from geoseg.scenes import open_scene
 from geoseg.spec import CloudSpec, FloodSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import cloud_networks, sensors
+from geoseg.tasks.flood.flood_map import map_flood
 from tests.cloud_package import SIX, SURFACE, TOA
 from tests.messages import progress
 from tests.products.ground import write_raster

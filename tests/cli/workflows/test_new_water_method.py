@@ -13,8 +13,8 @@ import rasterio
 from affine import Affine
 
 from docs.method_tables import TABLES
-from geoseg.flood import methods
-from geoseg.flood.methods import method_names, water_methods
+from geoseg.tasks.flood import methods
+from geoseg.tasks.flood.methods import method_names, water_methods
 
 NAME = "blue-red"
 SOURCE = '''
@@ -22,7 +22,7 @@ SOURCE = '''
 
 import logging
 
-from geoseg.flood.optical import NormalisedDifference, index_threshold
+from geoseg.tasks.flood.optical import NormalisedDifference, index_threshold
 from geoseg.messages import warn
 
 

@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 
-from geoseg.methane.surface_brightness import IRRADIANCE
+from geoseg.tasks.methane.surface_brightness import IRRADIANCE
 from tests.products import enmap, prisma
 from tests.products.emit import write_emit
 from tests.products.enmap import write_enmap

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import pytest
 import typer
 
-from geoseg.flood.methods import method_names
+from geoseg.tasks.flood.methods import method_names
 
 Geoseg = Callable[..., tuple[str, str]]
 SCENE = ["a.tif", "-o", "x.gpkg"]

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoseg.bundles.find import find_model
-from geoseg.change.change_network import BothDates
-from geoseg.change.transitions import Counter, FromScores, transitions_between
 from geoseg.engine.blend import Decide
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
-from geoseg.flood.choice import HAND, PERMANENT, SLOPE
-from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.runtimes import Session
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_LAST
-from tests.flood.test_flood_network import LIMITS, known
+from geoseg.tasks.change.change_network import BothDates
+from geoseg.tasks.change.transitions import Counter, FromScores, transitions_between
+from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
+from geoseg.tasks.flood.flood_network import WaterWithLayers
+from tests.tasks.flood.test_flood_network import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -22,8 +22,8 @@ from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
 from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build
 from geoseg.runtimes.tensorrt.tensorrt_operators import known_operators
-from geoseg.segment.encoder_bundle import EncoderChoice, encoder_bundle
 from geoseg.spec import ModelSpec, NetworkSpec
+from geoseg.tasks.segment.encoder_bundle import EncoderChoice, encoder_bundle
 from tests.models.workflows.test_zoo import BUNDLES
 from tests.runtimes.conftest import MakeNetwork
 

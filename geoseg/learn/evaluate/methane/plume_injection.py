@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from geoseg.errors import OutputError, SceneError, SceneReadError, UsageError
 from geoseg.files.disk import writing
 from geoseg.grid import Grid, Window
-from geoseg.methane.method import STRONG, WEAK
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import TABLE_AIR_MASS
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
@@ -28,6 +27,7 @@ from geoseg.scenes.bands import Band
 from geoseg.scenes.datasets import open_dataset
 from geoseg.spec import SatelliteSpec, SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.methane.method import STRONG, WEAK
 
 TAGS = {"SIMULATED": "a Gaussian plume of methane was added to these pixels by geoseg; not an observation"}
 """Tags of every file that is written."""

@@ -15,15 +15,15 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid, Window
 from geoseg.learn.evaluate.methane.trial import ScenePair, Trial
 from geoseg.messages import collecting, warn
-from geoseg.methane.columns import open_scenes, retrieve_columns
-from geoseg.methane.retrieval import SIGNAL, Retrieval
-from geoseg.methane.satellite_bands import satellite_of
-from geoseg.methane.view_angles import angles_of
 from geoseg.methods.plume_search import centre_and_spread
 from geoseg.run_record import Progress
 from geoseg.scenes import open_scene
 from geoseg.spec import SatelliteSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.methane.columns import open_scenes, retrieve_columns
+from geoseg.tasks.methane.retrieval import SIGNAL, Retrieval
+from geoseg.tasks.methane.satellite_bands import satellite_of
+from geoseg.tasks.methane.view_angles import angles_of
 
 LOG = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.methane.choose import two_band_methods
 from geoseg.methods.plume_model import Stability, usual_stability
 from geoseg.spec import PlumeSpec, RunSpec, SceneSpec
+from geoseg.tasks.methane.choose import two_band_methods
 
 REAL = "real pixels"
 """Kind of ground of observed scenes."""

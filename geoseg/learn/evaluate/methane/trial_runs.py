@@ -18,13 +18,13 @@ from geoseg.learn.evaluate.methane.plume_injection import Release, band_transmit
 from geoseg.learn.evaluate.methane.source_locations import InjectionSite, SourceLocation
 from geoseg.learn.evaluate.methane.trial import Trial
 from geoseg.messages import held
-from geoseg.methane.choose import two_band_methods
-from geoseg.methane.plume_map import map_plumes
-from geoseg.methane.screening import PLUME, SUSPECT
 from geoseg.methods.plume_model import GaussianPlume, core
 from geoseg.run_record import RunRecord
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import task
+from geoseg.tasks.methane.choose import two_band_methods
+from geoseg.tasks.methane.plume_map import map_plumes
+from geoseg.tasks.methane.screening import PLUME, SUSPECT
 
 NAN = float("nan")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoseg.learn.evaluate.methane.trial_runs import TONNE, Control, Hit, Run
-from geoseg.methane.screening import PLUME
 from geoseg.methods.detection import detection_limit, wilson
+from geoseg.tasks.methane.screening import PLUME
 
 LIMITS = (0.5, 0.9)
 """Shares of plumes detected that define the detection limits."""

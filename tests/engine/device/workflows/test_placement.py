@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 
 from geoseg.bundles.find import find_model
-from geoseg.change.change_network import BothDates
 from geoseg.engine.blend import Blend, Highest
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.reading import read_tile_rows
 from geoseg.engine.scoring import observed_tiles
-from geoseg.flood.choice import HAND, PERMANENT
-from geoseg.flood.flood_network import WaterWithLayers
 from geoseg.grid import TileGrid
 from geoseg.runtimes import Session
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.runtimes.tta import Flipped
 from geoseg.spec import ModelSpec
-from tests.flood.test_flood_network import LIMITS, known
+from geoseg.tasks.change.change_network import BothDates
+from geoseg.tasks.flood.choice import HAND, PERMANENT
+from geoseg.tasks.flood.flood_network import WaterWithLayers
+from tests.tasks.flood.test_flood_network import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -11,14 +11,14 @@ import rasterio
 
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.learn.evaluate.methane.plume_injection import Release, band_transmittance, inject
-from geoseg.methane.band_ratio import BandRatioFit
-from geoseg.methane.choose import two_band_methods
 from geoseg.methods.gas_absorption import methane
 from geoseg.methods.methane_column import response
 from geoseg.methods.plume_model import KG_PER_PPM_M, GaussianPlume
 from geoseg.scenes import open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import satellite, sensors
+from geoseg.tasks.methane.band_ratio import BandRatioFit
+from geoseg.tasks.methane.choose import two_band_methods
 from tests.learn.evaluate.methane.pairs import SIDE, write_date
 from tests.satellites import write_safe
 

@@ -177,7 +177,7 @@ def test_every_region_is_left_out_once(config: Path) -> None:
 def test_what_was_found_is_kept_in_the_bundle(config: Path, tmp_path: Path) -> None:
     """The temperature is applied to maps from then on; the map itself does not change."""
     onnx = pytest.importorskip("onnx")
-    from tests.flood.test_flood_network import bundle  # noqa: PLC0415
+    from tests.tasks.flood.test_flood_network import bundle  # noqa: PLC0415
 
     assert onnx
     path = bundle(tmp_path / "more", ("green", "swir16"), evidence=None)
@@ -248,7 +248,7 @@ def test_evidence_of_every_kind_left_out_makes_a_default(
     """Rivals of the same scenes in another order are compared scene by scene."""
     pytest.importorskip("onnx")
     from geoseg.bundles.find import find_model  # noqa: PLC0415
-    from tests.flood.test_flood_network import bundle  # noqa: PLC0415
+    from tests.tasks.flood.test_flood_network import bundle  # noqa: PLC0415
 
     path = bundle(tmp_path / "net", ("green", "swir16"), evidence=None, training_scenes=WEST)
     spec = _covering(config, west=EAST, east=EAST)

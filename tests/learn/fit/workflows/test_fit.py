@@ -15,13 +15,13 @@ import rasterio
 pytest.importorskip("onnx")
 pytest.importorskip("threadpoolctl")
 from geoseg.bundles.find import check_bundle, find_model
-from geoseg.change.change_map import map_change
 from geoseg.errors import GeosegError, OutputError, SceneError, UsageError
 from geoseg.learn.fit.fit_run import fit_network
 from geoseg.learn.fit.report import FitReport
-from geoseg.segment.segmentation_map import map_segments
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec, SegmentSpec
 from geoseg.spec.fit import FitSpec
+from geoseg.tasks.change.change_map import map_change
+from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.learn.fit.made_ground import (
     BANDS,
     EAST,

@@ -1,0 +1,150 @@
+"""Open the dates and layers of a request for a map of change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+
+from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.engine.image_pair import AFTER, Pair
+from geoseg.engine.network_on_scene import clip
+from geoseg.errors import BandError, SceneError, UsageError
+from geoseg.files.scratch import scratch_folder
+from geoseg.messages import note, replay, warn
+from geoseg.methods.terrain_shape import QUANTITIES
+from geoseg.run_record import Progress
+from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.elevation import open_terrain
+from geoseg.scenes.embeddings import check_comparable
+from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.same_scene import check_dates
+from geoseg.scenes.sensor_kind import family_of, kind_of
+from geoseg.spec import ChangeSpec, Units
+from geoseg.spec.presets import sensors
+from geoseg.tasks.change.date_order import warn_of_order
+
+LOG = logging.getLogger(__name__)
+
+DEM = "dem"
+"""The layer of heights from which slope and other quantities of terrain are computed."""
+
+FAR_APART = 1.5
+"""Ratio of pixel sizes from which one date shows detail that the other cannot show."""
+
+
+def open_pair(
+    spec: ChangeSpec, wanted: Collection[str], stack: ExitStack, progress: Progress, *, dry_run: bool = False
+) -> Pair:
+    """Open two dates and the layers; `stack` closes them.
+
+    Args:
+        spec: the request.
+        wanted: bands of a network; those that can be computed from heights, such as slope, are.
+        stack: closes the files.
+        progress: is called with the progress.
+        dry_run: whether a cloud network is only noted.
+
+    Raises:
+        SceneReadError: a file cannot be read.
+        SceneError: the dates are of different kinds of sensor.
+        BandError: they have no band in common.
+    """
+    requests = spec.before, spec.after
+    opened = [stack.enter_context(open_scene(item, sensors())) for item in requests]
+    check_dates(opened, "change needs")
+    before, after = (
+        with_cloud_mask(scene, item, spec.run, stack, progress, dry_run=dry_run)
+        for scene, item in zip(opened, requests, strict=True)
+    )
+    before = clip(before, spec.run)
+    kinds = kind_of(before), kind_of(after)
+    if family_of(kinds[0]) != family_of(kinds[1]):
+        raise SceneError(
+            f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind "
+            "of sensor"
+        )
+    if kinds[0] == "embedding":
+        check_comparable(before, after)
+    pair = Pair(before=before, after=after, beside=tuple(_layers(spec, wanted, stack)))
+    if not pair.shared:
+        raise BandError(
+            f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
+            f"{', '.join(after.band_names)}: no band is in both; name them with --band and --sensor"
+        )
+    for item in (before, after):
+        view = item.select(pair.shared)
+        replay(view.messages, of=item.name)
+    _compare_sizes(before, after)
+    _compare_units(pair)
+    warn_of_order(dates(spec, pair))
+    return pair
+
+
+def _layers(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack) -> list[tuple[str, Scene]]:
+    """Open the layers of `--layer`, and those of `wanted` that can be computed from heights."""
+    found: dict[str, Scene] = {}
+    for name, path in spec.layer.items():
+        prefix, _, plain = name.rpartition(":")
+        if prefix not in {"", AFTER} or not plain.isidentifier():
+            raise UsageError(f"--layer {name}={path}: name a layer NAME, or after:NAME for the second date")
+        found[name] = stack.enter_context(open_raster_layer(path, plain, categorical=False))
+    for name, path in spec.layer.items():
+        prefix, _, plain = name.rpartition(":")
+        if plain != DEM:
+            continue
+        for quantity in QUANTITIES:
+            full = f"{prefix}:{quantity}" if prefix else quantity
+            if full not in found and {quantity, full} & set(wanted):
+                folder = stack.enter_context(scratch_folder())
+                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, folder))
+    return list(found.items())
+
+
+def _compare_sizes(before: Scene, after: Scene) -> None:
+    """Report where one date is much coarser than the other."""
+    sizes = before.grid.pixel_size_m[0], after.grid.pixel_size_m[0]
+    if not np.isfinite(sizes).all():
+        return
+    if sizes[1] > FAR_APART * sizes[0]:
+        warn(
+            LOG,
+            "pixel-sizes-differ",
+            f"{after.name} has pixels of {sizes[1]:.3g} m, {before.name} of {sizes[0]:.3g} m: edges of the "
+            "finer date show as change. Average it to the coarser pixels first (gdalwarp -tr -r average)",
+        )
+    elif sizes[0] > FAR_APART * sizes[1]:
+        note(LOG, f"{after.name} is averaged to the pixels of {before.name} ({sizes[0]:.3g} m)")
+
+
+def _compare_units(pair: Pair) -> None:
+    """Warn where units differ, so that values can be compared after normalisation only."""
+    first, second = (_units(item, pair.shared) for item in (pair.before, pair.after))
+    if first != second:
+        warn(
+            LOG,
+            "units-differ",
+            f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
+            "they are compared after radiometric normalisation only. Name the sensor with --sensor",
+        )
+
+
+def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:
+    """Return the dates of both scenes as text, empty where unknown."""
+    first, second = (item.time.isoformat() if item.time else "" for item in (pair.before, pair.after))
+    return spec.date_before or first, spec.date_after or second
+
+
+def units_of(pair: Pair, bands: Sequence[str]) -> set[Units]:
+    """Return the units of bands on both dates."""
+    return _units(pair.before, bands) | _units(pair.after, bands)
+
+
+def _units(scene: Scene, bands: Sequence[str]) -> set[Units]:
+    """Return the units of bands of a date."""
+    if not bands:
+        return set()
+    view = scene.select(bands)
+    return {view.units(name) for name in bands}

@@ -1,0 +1,147 @@
+"""Map flood or surface water of a scene, with or without scenes before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from geoseg.atmosphere.cloud_warnings import low_sun, report_masked
+from geoseg.atmosphere.reflectance import for_method, for_model
+from geoseg.bundles.find import find_model
+from geoseg.engine.make_map import begin, command_of, make_map, plan
+from geoseg.engine.network_on_scene import clip
+from geoseg.engine.plan import Plan
+from geoseg.engine.recipe import Recipe
+from geoseg.errors import SceneError
+from geoseg.files.inputs import reading_inputs
+from geoseg.messages import collecting, replay
+from geoseg.pixels import Pixels
+from geoseg.run_record import Progress, RunRecord, no_progress
+from geoseg.scenes import Scene
+from geoseg.scenes.sensor_kind import kind_of
+from geoseg.scenes.stack import StackLayer
+from geoseg.scenes.threshold_sample import sample
+from geoseg.spec import FloodSpec, Units
+from geoseg.spec.presets import task
+from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
+from geoseg.tasks.flood.choose import choose_method, find_candidates
+from geoseg.tasks.flood.open_dates import open_dates
+from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
+from geoseg.tasks.flood.session import WaterSession
+
+TILE = 512
+"""Pixels a side of a tile of a method."""
+
+
+@reading_inputs()
+@collecting()
+def map_flood(
+    spec: FloodSpec, progress: Progress = no_progress, *, dry_run: bool = False
+) -> RunRecord | Plan:
+    """Map the water of a scene, and separate flood from permanent water where a reference is given.
+
+    Raises:
+        UsageError: options contradict each other.
+        SceneError: a scene or layer cannot be read, or is not suitable for the method.
+        ModelError: the network does not fit the scene.
+        OutputError: an output cannot be written.
+    """
+    references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
+    begin(
+        spec.run,
+        [*spec.scene.paths, *references_given, *(path for scene in spec.before for path in scene.paths)],
+    )
+    with ExitStack() as stack:
+        model = find_model(spec.model) if spec.model is not None else None
+        scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
+        for item in (clip(scene, spec.run), *before):
+            report_masked(item)
+        if model is None and spec.method == "auto":
+            from geoseg.tasks.flood.choose_network import convincing_model  # noqa: PLC0415 - not with --method
+
+            model = convincing_model(spec, scene, before)
+        layers = open_references(spec, clip(scene, spec.run).grid, stack)
+        if model is not None:
+            from geoseg.tasks.flood.flood_network import by_network  # noqa: PLC0415 - networks only
+
+            network = model
+            scene, *before = (for_model(item, network) for item in (scene, *before))
+            recipe = by_network(spec, network, scene, before, layers)
+            stack.callback(recipe.session.close)
+        else:
+            scene, *before = (for_method(item) for item in (scene, *before))
+            recipe = _by_method(spec, scene, before, layers)
+        if dry_run:
+            return plan(recipe, spec.run)
+        return make_map(recipe, spec.run, command_of(spec), progress)
+
+
+def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], references: References) -> Recipe:
+    """Choose a method for the scene and find its threshold in a sample."""
+    candidates = _candidates(spec, scene, before)
+    chosen = clip(scene.select(candidates.scene_bands), spec.run)
+    replay(chosen.messages)
+    earlier = [item.select(candidates.before_bands) for item in before[: candidates.before]]
+    for item in earlier:
+        replay(item.messages, of=item.name)
+    # A pixel is valid where all scenes observed it.
+    dates = [StackLayer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
+    source = with_layers(chosen, [*dates, *references.layers])
+    choice = choose_method(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
+    session = WaterSession(choice)
+    classes = flood_classes(choice.three_classes)
+    preset = task("flood")
+    return Recipe(
+        task="flood",
+        layer=preset.layer,
+        classes=classes,
+        source=source,
+        bands=choice.bands,
+        session=session,
+        prepare=Pixels.physical,
+        blend="crop",
+        tile=TILE,
+        overlap=2 * choice.margin,
+        seed=choice.seed or 0.0,
+        min_area=max(preset.min_area, _least_area(choice, chosen)),
+        citation=choice.method.citation,
+        runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
+        inputs=tuple(item.describe() for item in (chosen, *earlier)),
+        sensor=chosen.sensor.name if chosen.sensor else "",
+        acquired=chosen.time.isoformat() if chosen.time else "",
+    )
+
+
+def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candidates:
+    """Return the methods that the bands of all scenes allow.
+
+    Raises:
+        SceneError: a scene is a spectrometer cube of radiance.
+    """
+    for item in (scene, *before):
+        units = {item.units(band) for band in item.band_names}
+        if kind_of(item) == "hyperspectral" and units == {"radiance"}:
+            raise SceneError(
+                f"{item.name} holds radiance at the sensor, and water methods need reflectance: give the "
+                "level 2 product of the same scene"
+            )
+    names = [scene.common_names, *(earlier.common_names for earlier in before)]
+    available = [band for band in names[0] if all(band in other for other in names)]
+    dates, kind = (scene, *before), kind_of(scene)
+    dark = kind != "sar" and any(low_sun(item) is not None for item in dates)
+    read = {band: _common_units([item.units(band) for item in dates]) for band in available}
+    return find_candidates(spec, read, kind, len(before), low_sun=dark)
+
+
+def _common_units(units: Sequence[Units]) -> Units:
+    """Return reflectance where all dates have it, as sums of bands need, else the first other unit."""
+    for unit in units:
+        if unit != "reflectance":
+            return unit
+    return "reflectance"
+
+
+def _least_area(choice: WaterChoice, scene: Scene) -> float:
+    """Return the area in m² of the smallest region that the method keeps; 0 where pixels have no size."""
+    down, right = scene.grid.pixel_size_m
+    return choice.method.least_pixels * down * right if scene.grid.crs is not None else 0.0

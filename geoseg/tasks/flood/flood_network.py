@@ -1,0 +1,121 @@
+"""Map water and flood by a network of one date or two, with reference layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.normalise import Normaliser
+from geoseg.engine.recipe import Recipe
+from geoseg.errors import UsageError
+from geoseg.messages import replay
+from geoseg.runtimes import Session
+from geoseg.runtimes.session_wrapper import Score, SessionWrapper
+from geoseg.scenes import Scene
+from geoseg.scenes.stack import StackLayer
+from geoseg.spec import FloodSpec, ModelSpec
+from geoseg.spec.presets import task
+from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
+from geoseg.tasks.flood.network_bands import (
+    BEFORE,
+    earlier_bands,
+    scene_bands,
+    takes_two_dates,
+    with_polarisation,
+)
+from geoseg.tasks.flood.reference_layers import References, flood_classes, with_layers
+
+
+class WaterWithLayers(SessionWrapper):
+    """A water network whose water is split by permanent water and removed where terrain is high or steep."""
+
+    def __init__(self, session: Session, channels: int, references: References, spec: FloodSpec) -> None:
+        """Wrap a two-class network.
+
+        Args:
+            session: of one plane, or of two, the second of which is water.
+            channels: number of channels of the network; those of the layers follow.
+            references: the layers.
+            spec: limits of height and slope.
+        """
+        super().__init__(session)
+        self._channels = channels
+        self._layers = references.names
+        self._limits = {HAND: spec.max_hand, SLOPE: spec.max_slope}
+
+    @property
+    def planes(self) -> int:
+        """3: background, flood, permanent water; 1: water, without a layer of permanent water."""
+        return 3 if PERMANENT in self._layers else 1
+
+    def score_with(self, score: Score, batch: Any, arrays: ModuleType) -> Any:
+        """Score tiles (N, C, H, W) whose last channels are the layers, NaN where unknown."""
+        water = score(batch[:, : self._channels])[:, -1:]
+        layers = {
+            name: batch[:, index : index + 1] for index, name in enumerate(self._layers, self._channels)
+        }
+        for name, most in self._limits.items():
+            if name in layers:
+                # A product keeps NaN of a network, which is detected later; unknown terrain has no effect.
+                water = water * ~(layers[name] > most)
+        if PERMANENT not in layers:
+            return water
+        permanent = layers[PERMANENT] > 0.5
+        return arrays.concatenate((1 - water, water * ~permanent, water * permanent), 1)
+
+
+def by_network(
+    spec: FloodSpec, model: ModelSpec, scene: Scene, before: Sequence[Scene], references: References
+) -> Recipe:
+    """Map water with a network; reference layers split its water into flood and permanent water.
+
+    Raises:
+        UsageError: the network has other classes than land and water, or reads another number of dates.
+        ModelError: it does not fit the scene.
+        BandError: a band is missing.
+    """
+    if len(model.classes) != 2:
+        raise UsageError(
+            f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
+            "use geoseg segment"
+        )
+    if not model.has_background:
+        names = " or ".join(entry.label for entry in model.classes)
+        raise UsageError(
+            f"the model.json of {model.name} does not name the class ({names}) that is not water: add "
+            "geoseg:background"
+        )
+    if takes_two_dates(model) and len(before) != 1:
+        raise UsageError(f"{model.name} maps flood from two dates: give one --before SCENE")
+    if before and not takes_two_dates(model):
+        raise UsageError(f"{model.name} maps one date: give --before with a method or a network of two dates")
+    model = with_polarisation(model, scene, before, spec.polarisation)
+    chosen = clip(scene.select(scene_bands(model)), spec.run)
+    replay(chosen.messages)
+    earlier = [item.select(earlier_bands(model)) for item in before]
+    for item in earlier:
+        replay(item.messages, of=item.name)
+    dates = [StackLayer(source=item, prefix=BEFORE) for item in earlier]
+    recipe = network_recipe(model, chosen, with_layers(chosen, dates), spec.run)
+    preset = task("flood")
+    separated = PERMANENT in references.names
+    classes = preset.classes[:2] if earlier and not separated else flood_classes(separated)
+    network = tuple(band.name for band in model.bands)
+    return replace(
+        recipe,
+        task="flood",
+        layer=preset.layer,
+        classes=classes,
+        background=0,
+        decide=None,
+        source=with_layers(chosen, [*dates, *references.layers]),
+        bands=(*network, *references.names),
+        session=WaterWithLayers(recipe.session, len(network), references, spec),
+        prepare=Normaliser(recipe.normaliser.spec, references.names),
+        threshold=model.threshold,
+        min_area=preset.min_area,
+        inputs=tuple(item.describe() for item in (chosen, *earlier)),
+    )

@@ -1,0 +1,33 @@
+"""Water methods, one file each: a file here is a method of `--method`.
+
+The file has the name of the method, with `_` for `-`, and holds one class that derives from
+`geoseg.tasks.flood.method.WaterMethod`. Nothing else lists the methods.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from geoseg.methods.registry import load_methods, names_of
+
+if TYPE_CHECKING:
+    from geoseg.tasks.flood.method import WaterMethod
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the names of all methods, sorted, without importing them, since `--help` must be fast."""
+    return names_of(sys.modules[__name__])
+
+
+@cache
+def water_methods() -> Mapping[str, WaterMethod]:
+    """Return all methods by name: optical ones first, then radar, those that need no earlier scene first."""
+    from geoseg.tasks.flood.method import WaterMethod  # noqa: PLC0415 - imports numpy
+
+    found: list[WaterMethod] = load_methods(sys.modules[__name__], WaterMethod)
+    found.sort(key=lambda method: (method.needs.kind, method.needs.scenes_before, method.name))
+    return MappingProxyType({method.name: method for method in found})

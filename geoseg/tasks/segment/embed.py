@@ -1,0 +1,170 @@
+"""Write the features of a pretrained encoder on a scene."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from pydantic import JsonValue
+
+import geoseg
+from geoseg.engine.feature_rows import feature_grid, feature_rows, feature_tiles
+from geoseg.engine.make_map import begin_files, command_of, plan
+from geoseg.engine.plan import Plan
+from geoseg.errors import UsageError
+from geoseg.files.inputs import reading_inputs
+from geoseg.files.output_files import OutputFiles
+from geoseg.grid import TileGrid
+from geoseg.messages import collected, collecting, note, warn
+from geoseg.outputs.embedding import EmbeddingSink
+from geoseg.outputs.embedding_table import EmbeddingTable
+from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
+from geoseg.spec import EmbedSpec
+from geoseg.tasks.segment.encoded_scene import EncodedScene, encode, open_dates, pixel_size
+from geoseg.tasks.segment.encoder_bundle import EncoderChoice
+
+LOG = logging.getLogger(__name__)
+
+PREFIX = "EMBEDDING_"
+"""Of the tags of a file of features."""
+
+
+@reading_inputs()
+@collecting()
+def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = False) -> RunRecord | Plan:
+    """Write the features of an encoder: a COG of one pixel per patch, or a table of one vector per tile.
+
+    Raises:
+        UsageError: the encoder does not take the dates, patch or tile; the suffix of the output is unknown.
+        ModelError: the weights are missing, or the encoder does not fit the scene.
+        RuntimeMissingError: a package, runtime, device or precision is missing.
+        SceneError: the scene cannot be read, or lacks the bands.
+        OutputError: the output cannot be written.
+    """
+    started = time.monotonic()
+    run = spec.run
+    suffix = run.output.suffix.lower()
+    if suffix not in {".tif", ".tiff", ".parquet"}:
+        raise UsageError(f"{run.output}: unknown format {suffix!r} of features; use .tif or .parquet")
+    begin_files(run, spec.scene.paths, [run.output])
+    choice = EncoderChoice(name=spec.encoder, weights=spec.weights, patch=spec.patch, tile=run.tile)
+    with ExitStack() as stack:
+        scenes = open_dates(spec.scene, spec.dates, run, stack, progress, dry_run=dry_run)
+        encoded = encode(scenes, run, choice)
+        recipe, model = encoded.recipe, encoded.bundle.model
+        stack.callback(recipe.session.close)
+        tiles = feature_tiles(recipe, model.stride, tile=model.tile, overlap=run.overlap)
+        note(
+            LOG,
+            f"features of {model.stride} x {model.stride} pixels, from tiles of {tiles.size} pixels that "
+            f"overlap by {tiles.overlap}",
+        )
+        if dry_run:
+            # A feature takes the place of stride² pixels in the sums.
+            return plan(recipe, run, planes=max(1, encoded.bundle.width // model.stride**2))
+        beside = stack.enter_context(OutputFiles([run.output], overwrite=run.overwrite))
+        grid = feature_grid(recipe.source.grid, model.stride)
+        tags = tags_of(encoded, tiles)
+        sink: EmbeddingSink | EmbeddingTable
+        if suffix == ".parquet":
+            sink = EmbeddingTable(
+                run.output,
+                grid=grid,
+                count=encoded.bundle.width,
+                side=tiles.size // model.stride,
+                tags=tags,
+                beside=beside,
+            )
+        else:
+            sink = EmbeddingSink(
+                run.output, grid=grid, count=encoded.bundle.width, dtype=spec.dtype, tags=tags, beside=beside
+            )
+        stack.enter_context(sink)
+        written = write_rows(encoded, tiles, sink, progress)
+        if not written.valid:
+            warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the file is empty")
+        record = _record(spec, encoded, tiles, written, started)
+        sink.finish(record)
+        beside.commit()
+    return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was written."""
+
+    valid: int
+    """Features."""
+    seconds: float
+    """Time that the network took."""
+
+
+def write_rows(
+    encoded: EncodedScene, tiles: TileGrid, sink: EmbeddingSink | EmbeddingTable, progress: Progress
+) -> Written:
+    """Compute the features of a scene and write them on one other thread."""
+    valid, seconds = 0, 0.0
+    with ThreadPoolExecutor(1, "geoseg-write") as pool:
+        pending: Future[None] | None = None
+        for rows in feature_rows(encoded.recipe, encoded.bundle.model.stride, tiles, progress):
+            valid += int(np.count_nonzero(rows.valid))
+            seconds += rows.seconds
+            if pending is not None:
+                pending.result()
+            pending = pool.submit(copy_context().run, sink.write, rows.window, rows.values, rows.valid)
+        if pending is not None:
+            pending.result()
+    return Written(valid=valid, seconds=seconds)
+
+
+def tags_of(encoded: EncodedScene, tiles: TileGrid) -> dict[str, str]:
+    """Return the tags that say what features are; two files with the same first five may be compared."""
+    bundle = encoded.bundle
+    times = [scene.time.isoformat() if scene.time else "unknown" for scene in encoded.scenes]
+    size = pixel_size(encoded.scenes[0])
+    facts = {
+        "ENCODER": bundle.encoder.name,
+        "WEIGHTS": bundle.weights,
+        "BANDS": ",".join(bundle.bands),
+        "PATCH": str(bundle.model.stride),
+        "DATES": str(bundle.dates),
+        "GSD": "unknown" if size is None else f"{size:.6g}",
+        "ACQUIRED": ",".join(times),
+        "TILE": str(tiles.size),
+        "OVERLAP": str(tiles.overlap),
+        "LICENCE": bundle.encoder.licence,
+    }
+    return {PREFIX + name: value for name, value in facts.items()}
+
+
+def _record(
+    spec: EmbedSpec, encoded: EncodedScene, tiles: TileGrid, written: Written, started: float
+) -> RunRecord:
+    """Return the record of a finished file."""
+    recipe, grid = encoded.recipe, feature_grid(encoded.recipe.source.grid, encoded.bundle.model.stride)
+    crs = recipe.source.grid.crs
+    model: dict[str, JsonValue] = {**(recipe.model or {}), "encoder_weights": encoded.bundle.weights}
+    runtime = {**recipe.runtime, "scoring_seconds": round(written.seconds, 3)}
+    return RunRecord(
+        geoseg=geoseg.__version__,
+        task="embedding",
+        command=command_of(spec),
+        inputs=recipe.inputs,
+        method=f"encoder {encoded.bundle.encoder.name}: {recipe.session.description}",
+        model=model,
+        runtime={**runtime, "tile": tiles.size, "overlap": tiles.overlap},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        crs=None if crs is None else crs.to_string(),
+        valid_share=written.valid / (grid.height * grid.width),
+        classes=(),
+        notes=collected().notes,
+        warnings=run_warnings(collected().warnings),
+        outputs=(spec.run.output,),
+        seconds=round(time.monotonic() - started, 3),
+    )

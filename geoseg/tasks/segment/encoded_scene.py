@@ -1,0 +1,151 @@
+"""A scene, or scenes of several dates, with the encoder that reads it: the recipe of its features."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_warnings import report_masked
+from geoseg.engine.network_on_scene import clip, network_recipe
+from geoseg.engine.recipe import Recipe
+from geoseg.errors import BandError, UsageError
+from geoseg.messages import note, replay
+from geoseg.models.networks.encoders.band_groups import readable
+from geoseg.run_record import Progress, no_progress
+from geoseg.scenes import Scene, open_scene
+from geoseg.spec import EncoderSpec, RunSpec, SceneSpec
+from geoseg.spec.presets import sensors
+from geoseg.tasks.segment.encoder_bundle import (
+    EncoderBundle,
+    EncoderChoice,
+    described_encoder,
+    encoder_bundle,
+)
+from geoseg.tasks.segment.scene_dates import in_order, stacked, times_of
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedScene:
+    """What makes the features of a scene."""
+
+    bundle: EncoderBundle
+    scenes: tuple[Scene, ...]
+    """Of each date, the earliest first."""
+    recipe: Recipe
+    """Its session returns features at `bundle.model.stride`; `geoseg.engine.feature_rows` runs it."""
+
+
+def bands_read(encoder: EncoderSpec, scene: Scene) -> tuple[str, ...]:
+    """Return the bands of a scene that an encoder reads, in its order: of the modality that has most.
+
+    A note names bands of that modality that the scene lacks.
+
+    Raises:
+        BandError: the encoder can read none of its bands.
+    """
+    return bands_in_common(encoder, scene.name, scene.band_names)
+
+
+def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> tuple[str, ...]:
+    """Return the bands that an encoder reads of those of a scene; see `bands_read`."""
+    best: tuple[str, ...] = ()
+    lacking: list[str] = []
+    for modality in encoder.modalities:
+        own = [band.name for band in modality.bands]
+        used = readable(encoder, set(own) & set(bands))
+        if len(used) > len(best):
+            best, lacking = used, [band for band in own if band not in used]
+    if not best:
+        groups = "; ".join(", ".join(band.name for band in item.bands) for item in encoder.modalities)
+        raise BandError(
+            f"{name}: encoder {encoder.name} reads {groups}, and none of the bands is enough for it: "
+            f"{', '.join(bands)}; name files with --band NAME=PATH, or the sensor with --sensor"
+        )
+    if lacking:
+        note(LOG, f"encoder {encoder.name} reads {', '.join(best)}; {name} gives it no {', '.join(lacking)}")
+    return best
+
+
+def encode(
+    scenes: Sequence[Scene],
+    run: RunSpec,
+    choice: EncoderChoice,
+) -> EncodedScene:
+    """Fit an encoder to open scenes of one place, one of each date.
+
+    Args:
+        scenes: masked and clipped as they are to be read, on the grid of the first; the features of more than
+            one are those of a series of dates.
+        run: tile, runtime, device, precision, threads.
+        choice: the encoder; `run.tile` is used where it names no tile.
+
+    Raises:
+        UsageError: the encoder does not take the dates, patches or tile.
+        BandError: it can read none of the bands.
+        ModelError: the weights are missing, or units or values do not fit.
+        RuntimeMissingError: a package, runtime or device is missing.
+    """
+    ordered = in_order(scenes)
+    encoder = described_encoder(choice.name)
+    shared = [set(scene.band_names) for scene in ordered]
+    bands = bands_in_common(
+        encoder, ordered[0].name, [b for b in ordered[0].band_names if all(b in s for s in shared)]
+    )
+    first, *rest = (scene.select(bands) for scene in ordered)
+    bundle = encoder_bundle(
+        replace(choice, tile=choice.tile or run.tile), bands, dates=len(ordered), gsd=pixel_size(first)
+    )
+    model = bundle.model
+    used = (first, *rest)
+    recipe = network_recipe(model, first, stacked(model, used), run, times_of(model, used))
+    return EncodedScene(
+        bundle=bundle,
+        scenes=used,
+        recipe=replace(recipe, inputs=tuple(scene.describe() for scene in used)),
+    )
+
+
+def pixel_size(scene: Scene) -> float | None:
+    """Return the side in m of a square of the area of a scene's pixels; None where it is not known."""
+    side = math.sqrt(math.prod(scene.grid.pixel_size_m))
+    return side if side > 0 else None
+
+
+def open_dates(
+    request: SceneSpec,
+    dates: int,
+    run: RunSpec,
+    stack: ExitStack,
+    progress: Progress = no_progress,
+    *,
+    dry_run: bool = False,
+) -> list[Scene]:
+    """Open one scene, or one per date and path, with their masks; the first is clipped. `stack` closes them.
+
+    Raises:
+        UsageError: there are more or fewer paths than dates.
+        SceneError: a scene cannot be read.
+    """
+    requests = [request]
+    if dates > 1:
+        if len(request.paths) != dates:
+            raise UsageError(
+                f"--dates {dates}: name {dates} scenes, each a file or folder, not {len(request.paths)}"
+            )
+        requests = [request.model_copy(update={"paths": (path,)}) for path in request.paths]
+    opened = []
+    for own in requests:
+        scene = stack.enter_context(open_scene(own, sensors()))
+        opened.append(with_cloud_mask(scene, own, run, stack, progress, dry_run=dry_run))
+    made: list[Scene] = []
+    for scene in in_order(opened):
+        made.append(scene if made else clip(scene, run))
+        report_masked(made[-1])
+        replay(made[-1].messages, of=scene.name if dates > 1 else "")
+    return made

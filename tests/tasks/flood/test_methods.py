@@ -1,0 +1,75 @@
+"""Every method finds water or flood in a scene made for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.messages import Messages
+from tests.tasks.flood.water_scenes import (
+    WATER,
+    agreement,
+    choose,
+    disc,
+    earlier,
+    optical,
+    radar,
+    request,
+    score,
+)
+
+
+@pytest.mark.parametrize("name", ["ndwi", "mndwi", "awei-nsh", "awei-sh", "wi2015", "waterdetect"])
+def test_every_index_finds_a_lake(name: str, messages: Messages) -> None:
+    scene = optical(WATER)
+    choice = choose(scene, request(method=name))
+    assert agreement(score(scene, choice)[0] > 0.5, WATER) > 0.99
+    assert messages.codes == (["ndwi-built-up"] if name == "ndwi" else [])
+    assert choice.margin == (0 if name == "waterdetect" else 3)
+
+
+@pytest.mark.parametrize("name", ["sar-vv", "sar-vh"])
+@pytest.mark.parametrize("thresholding", ["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"])
+def test_backscatter_finds_a_lake(name: str, thresholding: str, messages: Messages) -> None:
+    scene = radar(WATER)
+    choice = choose(scene, request(method=name, thresholding=thresholding))
+    assert agreement(score(scene, choice)[0] > 0.5, WATER) > 0.95
+    assert not messages.warnings
+    assert (choice.seed is not None) == (thresholding == "auto")
+
+
+@pytest.mark.parametrize("name", ["logratio", "unspider", "zscore"])
+def test_change_finds_a_flood_and_keeps_the_lake_apart(name: str) -> None:
+    lake, flooded = disc(0.05), disc(0.4)
+    scene = dict(radar(flooded))
+    for index in range(5):
+        scene |= earlier(radar(lake, seed=10 + index), index)
+    choice = choose(scene, request(method=name), before=5 if name == "zscore" else 1)
+    planes = score(scene, choice)
+    classes = planes.argmax(axis=0)
+    assert agreement(classes == 1, flooded & ~lake) > 0.9
+    # The focal mean of 50 m blurs a lake of 30 pixels radius.
+    assert agreement(classes == 2, lake) > (0.65 if name == "unspider" else 0.85)
+
+
+def picture(decibels: np.ndarray, gain: float, offset: float) -> np.ndarray:
+    """Values of an 8-bit picture of backscatter, stretched by gain and offset."""
+    return np.clip(np.round(decibels * gain + offset), 1, 254).astype(np.float32)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(6.0, 210.0), (3.5, 160.0)])
+def test_a_pair_without_unit_is_compared_by_percentiles_of_each_date(
+    gain: float, offset: float, messages: Messages
+) -> None:
+    """Each picture has its own stretch; fill of a picture is neither flood nor part of the percentiles."""
+    lake, flooded = disc(0.05), disc(0.3)
+    after, before = (radar(water, seed=seed)["vv"] for seed, water in ((1, flooded), (2, lake)))
+    scene = {"vv": picture(after, gain, offset), **earlier({"vv": picture(before, 5.0, 190.0)}, 0)}
+    scene["vv"][:20] = 255
+    found = choose(scene, request(), units="dn", before=1)
+    assert found.method.name == "sar-pair"
+    classes = score(scene, found).argmax(axis=0)
+    assert not classes[:20].any()
+    assert agreement((classes == 1)[22:], (flooded & ~lake)[22:]) > 0.9
+    assert agreement((classes == 2)[22:], lake[22:]) > 0.6
+    assert not messages.warnings

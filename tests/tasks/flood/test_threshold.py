@@ -1,0 +1,54 @@
+"""Thresholds found in a sample, and when none is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from geoseg.tasks.flood.methods import water_methods
+from geoseg.tasks.flood.optical import NormalisedDifference, index_threshold
+from geoseg.tasks.flood.threshold import find_threshold
+from tests.messages import Messages
+from tests.tasks.flood.water_scenes import SIDE, WATER, Scene, choose, optical, request, score
+
+
+@pytest.mark.parametrize("name", ["wi2015", "mndwi", "awei-sh", "awei-nsh", "waterdetect"])
+@pytest.mark.parametrize("share", [0, 1])
+def test_one_kind_of_ground_is_not_split_by_an_index(share: int, name: str, messages: Messages) -> None:
+    scene = optical(np.full((SIDE, SIDE), share == 1))
+    choice = choose(scene, request(method=name))
+    assert not messages.codes
+    assert choice.threshold == 0
+    assert (score(scene, choice)[0] > 0.5).mean() == share
+
+
+def test_two_kinds_of_land_are_not_water_and_land(messages: Messages) -> None:
+    rng = np.random.default_rng(0)
+    for low, high, name in ((-0.7, -0.35, "mndwi"), (-17.0, -9.0, "sar-vh")):
+        radar_scene = name == "sar-vh"
+        values = np.where(WATER, low, high) + rng.normal(0, 0.02 * abs(low), WATER.shape)
+        scene: Scene = (
+            {"green": (1 + values).astype(np.float32), "swir16": (1 - values).astype(np.float32)}
+            if not radar_scene
+            else {"vh": values.astype(np.float32)}
+        )
+        messages.clear()
+        choice = choose(scene, request(method=name, speckle="none"))
+        assert ("water-method-doubtful" in messages.codes) == radar_scene, name
+        assert not (score(scene, choice)[0] > 0.5).any(), name
+
+
+def test_regions_of_an_index_grow_downwards_within_the_guard() -> None:
+    class Growing(NormalisedDifference):
+        name = measured = formula = title = citation = "growing"
+        bands = ("green", "swir16")
+        threshold = replace(index_threshold(), guard=(-0.2, 0.1), grow=0.15)
+
+    rng = np.random.default_rng(0)
+    values = (np.where(WATER, 0.3, -0.3) + rng.normal(0, 0.1, WATER.shape)).astype(np.float32)
+    plain = find_threshold(water_methods()["mndwi"], [values], "auto", 10.0)
+    found = find_threshold(Growing(), [values], "auto", 10.0)
+    assert found.strict == pytest.approx(plain.threshold + 0.15)
+    assert found.threshold == pytest.approx(max(plain.threshold - 0.15, -0.2))
