@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Linting needs no torch: where .venv is not installed, it uses a smaller environment of its own.
 LINT := $(if $(wildcard $(STAMP)),$(VENV),.venv-lint)
 
-.PHONY: demo fmt lint imports test test-all test-oldest test-newest constraints docs bench clean
+.PHONY: qgis-plugin demo fmt lint imports test test-all test-oldest test-newest constraints docs bench clean
 
 # $(call install,PYTHON,FOLDER,ARGUMENTS OF PIP INSTALL)
 define install
@@ -33,6 +33,10 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/geoseg demo demo-output --overwrite
+
+# dist/geoseg_provider.zip, which QGIS installs: Plugins > Manage and Install Plugins > Install from ZIP
+qgis-plugin: $(STAMP)
+	$(BIN)/python qgis/make_plugin.py dist/geoseg_provider.zip
 
 fmt: $(LINT)/.installed
 	$(LINT)/bin/ruff check --fix .
@@ -77,6 +81,7 @@ constraints:
 
 docs: $(STAMP)
 	$(BIN)/python docs/method_tables.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python docs/site.py
 
 bench: $(STAMP)
 	$(BIN)/python bench/run.py

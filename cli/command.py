@@ -208,7 +208,7 @@ def _type(place: Place) -> tuple[Any, tuple[str, ...]]:
     """Return the type of an option for typer, and its fixed choices."""
     from pydantic import BeforeValidator
 
-    kind = _bare(place.field.annotation)
+    kind = bare_type(place.field.annotation)
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         return Enum("Choice", {name: name for name in (*choices, *place.option.choices)}, type=str), choices
@@ -219,13 +219,13 @@ def _type(place: Place) -> tuple[Any, tuple[str, ...]]:
     return (kind if kind in NATIVE and not is_text else str), ()
 
 
-def _bare(annotation: Any) -> Any:
+def bare_type(annotation: Any) -> Any:
     """Return a type without `Annotated` metadata and without None."""
     if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
+        return bare_type(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
         members = [item for item in get_args(annotation) if item is not type(None)]
-        return _bare(members[0]) if len(members) == 1 else annotation
+        return bare_type(members[0]) if len(members) == 1 else annotation
     return annotation
 
 

@@ -20,10 +20,11 @@ from pyproj.exceptions import CRSError
 
 import geoseg
 from geoseg.engine.checkpoint import PartDone, checkpoint_of, part
+from geoseg.engine.exposure import measuring_exposure
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import Plan, make_plan, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
-from geoseg.engine.recipe import Recipe
+from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
 from geoseg.errors import SceneError, UsageError
@@ -159,6 +160,9 @@ def make_map(
     outputs = [*outputs_of(run), *extras.files, *(sink.path for sink in extras.rasters)]
     drawn = run.picture is not None or run.report is not None
     with ExitStack() as stack:
+        listed = () if recipe.extras.schema else recipe.mapped
+        taken = {**SCHEMA, **schema_of(run.attributes)}
+        extras = stack.enter_context(measuring_exposure(extras, run, crs, listed, taken))
         beside = beside or stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         vector = open_vector(
             run.output,
@@ -195,7 +199,7 @@ def make_map(
         writer.finish(preview)
         if writer.valid_pixels == 0:
             warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the map is empty")
-        record = _record(job, writer, command, crs, outputs, started)
+        record = _record(job, extras, writer, command, crs, outputs, started)
         if raster is not None:
             raster.finish(record)
         for sink in extras.rasters:
@@ -249,6 +253,7 @@ def _memory_mib(job: Job) -> int:
 
 def _record(
     job: Job,
+    extras: Extras,
     writer: MapWriter,
     command: dict[str, JsonValue],
     crs: CRS | None,
@@ -275,7 +280,7 @@ def _record(
         valid_share=writer.valid_pixels / (tiles.grid.height * tiles.grid.width),
         # Of many transitions most do not occur.
         classes=mapped_only(writer.totals) if recipe.extras.schema else writer.totals,
-        tables=recipe.extras.tables(),
+        tables=extras.tables(),
         notes=collected().notes,
         warnings=run_warnings(collected().warnings),
         outputs=tuple(outputs),

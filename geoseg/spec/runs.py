@@ -98,6 +98,34 @@ class RunSpec(Spec):
         Option("Map only inside this rectangle.", metavar="W,S,E,N", panel=INPUT, common=True),
     ] = None
     bbox_crs: Annotated[str, Option("CRS of --bbox.", metavar="CRS", panel=INPUT)] = "EPSG:4326"
+    zones: Annotated[
+        Path | None,
+        Option(
+            "Polygons of zones, such as districts: the table zones has the area and share of each class in "
+            "each zone, and the sums of --value.",
+            metavar="FILE",
+            panel=OUTPUT,
+        ),
+    ] = None
+    zone_name: Annotated[
+        str | None,
+        Option(
+            "Column of --zones that names the zones.",
+            metavar="COLUMN",
+            panel=OUTPUT,
+            default="the first text column",
+        ),
+    ] = None
+    value: Annotated[
+        dict[str, str],
+        text.reads(text.named_paths),
+        Option(
+            "A raster of amounts per cell, such as people: its sum over each polygon becomes a column NAME. "
+            "Repeatable.",
+            metavar="NAME=RASTER",
+            panel=OUTPUT,
+        ),
+    ] = {}
     dst_crs: Annotated[
         str | None, Option("CRS of the polygons.", metavar="CRS", panel=OUTPUT, default="that of the scene")
     ] = None

@@ -54,6 +54,9 @@ class VectorizeRequest(Spec):
                 "style",
                 "attributes",
                 "report",
+                "zones",
+                "zone_name",
+                "value",
             )
         ),
     ]

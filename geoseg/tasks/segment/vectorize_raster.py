@@ -15,6 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 import geoseg
+from geoseg.engine.exposure import measuring_exposure
 from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped_only, outputs_of
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import PROCESS_MIB, polygon_limits
@@ -106,13 +107,16 @@ def vectorize(
         schema = {**own, **schema_of(run.attributes)}
         crs = cleaning.dst_crs or grid.crs
         shape = ShapeAttributes(run.attributes, crs, mask).add if run.attributes else None
+        extras = Extras(describe=_without_scores, shape=shape)
+        given_classes = [item for item in named if item.value in given]
+        extras = stack.enter_context(measuring_exposure(extras, run, crs, given_classes, schema))
         outputs = outputs_of(run)
         beside = stack.enter_context(OutputFiles(outputs, overwrite=run.overwrite))
         vector = open_vector(
             run.output,
             layer="segments",
             classes=[item for item in named if item.value],
-            schema=schema,
+            schema={**schema, **extras.schema},
             crs=crs,
             beside=beside,
         )
@@ -121,7 +125,7 @@ def vectorize(
             named,
             cleaning,
             vector,
-            extras=Extras(describe=_without_scores, shape=shape),
+            extras=extras,
             storage=Storage(
                 spill=stack.enter_context(Spill(folder_beside(run.output))),
                 limits=polygon_limits(run.max_memory, PROCESS_MIB + ROWS * grid.width * ROW_BYTES // 2**20),
@@ -144,6 +148,7 @@ def vectorize(
             crs=None if crs is None else crs.to_string(),
             valid_share=writer.valid_pixels / (grid.height * grid.width),
             classes=_listed(writer.totals, set(given)),
+            tables=extras.tables(),
             notes=collected().notes,
             warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),

@@ -1,0 +1,290 @@
+"""Values that hold a raster become paths that `geoseg.scenes` opens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.files.disk import writing
+from geoseg.scenes import Scene
+
+if TYPE_CHECKING:
+    import xarray
+
+REQUESTS: WeakKeyDictionary[Scene, tuple[str, ...]] = WeakKeyDictionary()
+"""Paths of the scenes that `geoseg.open_scene` opened."""
+
+BLOCK = 512
+"""Rows and columns of a block of a raster that an array is written to."""
+
+PLAIN = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
+"""Types of pixels that are written as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Georeference:
+    """What a plain array does not state; each field is for all arrays of a call."""
+
+    transform: Affine | Sequence[float] | None = None
+    """Affine transform from (column, row) to coordinates: an `Affine`, or its first six numbers."""
+    crs: object = None
+    """Anything that `pyproj.CRS.from_user_input` accepts."""
+    bands: Sequence[str] | None = None
+    """Band names such as green, nir, swir16, vv, in the order of the array's first axis."""
+    nodata: float | None = None
+    """Value of pixels that were not observed; NaN always is."""
+    time: datetime | str | None = None
+    """Acquisition time, UTC; text in ISO 8601."""
+
+
+def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str]:
+    """Return the path or paths of a scene or raster; arrays in memory are written to a GeoTIFF.
+
+    Args:
+        value: a path or several, a `rasterio` dataset, an `xarray` array (y, x) or (band, y, x) or data set,
+            an array of numpy in the same order, or a scene of `geoseg.open_scene`.
+        folder: for the files of arrays.
+        place: georeference, band names and time of arrays of numpy; band names and time of xarray objects
+            without their own.
+
+    Raises:
+        UsageError: the value is none of these, or its georeference is not valid.
+        SceneError: the type of the pixels cannot be written.
+        OutputError: a file cannot be written.
+    """
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Scene):
+        return _paths_of_scene(value)
+    if isinstance(value, DatasetReader | WarpedVRT):
+        return _path_of_dataset(value, folder)
+    if isinstance(value, np.ndarray):
+        return _write(_Layers(value), folder, place)
+    if is_xarray(value):
+        return _write(_from_xarray(value, place), folder, place)
+    if (
+        isinstance(value, list | tuple)
+        and value
+        and all(isinstance(item, str | os.PathLike) for item in value)
+    ):
+        return [os.fspath(item) for item in value]
+    raise UsageError(
+        f"a {type(value).__name__} is not a scene; give a path, a list of paths, a rasterio dataset, an "
+        "xarray array, or an array of numpy with transform= and crs="
+    )
+
+
+def is_xarray(value: object) -> bool:
+    """Return whether a value is a DataArray or Dataset, without importing xarray."""
+    return type(value).__module__.partition(".")[0] == "xarray" and hasattr(value, "dims")
+
+
+def _paths_of_scene(scene: Scene) -> str | list[str]:
+    """Return the paths that a scene was opened from."""
+    if scene not in REQUESTS:
+        raise UsageError(f"{scene.name} was not opened by geoseg.open_scene; give its path")
+    paths = REQUESTS[scene]
+    return paths[0] if len(paths) == 1 else list(paths)
+
+
+def _path_of_dataset(dataset: DatasetReader | WarpedVRT, folder: Path) -> str:
+    """Return the path of an open dataset; a dataset in memory or a view of another is copied."""
+    if not isinstance(dataset, WarpedVRT) and not dataset.name.startswith("/vsimem/"):
+        return str(dataset.name)
+    path = _new(folder, None)
+    profile = {"driver": "GTiff", "tiled": True, "bigtiff": "if_safer"}
+    for name in ("height", "width", "count", "crs", "transform", "nodata"):
+        profile[name] = getattr(dataset, name)
+    with writing(path), rasterio.open(path, "w", dtype=dataset.dtypes[0], **profile) as copy:
+        copy.update_tags(**dataset.tags())
+        copy.scales, copy.offsets = dataset.scales, dataset.offsets
+        for index, text in enumerate(dataset.descriptions, start=1):
+            copy.set_band_description(index, text or "")
+            copy.update_tags(index, **dataset.tags(index))
+        for _, window in copy.block_windows(1):
+            copy.write(dataset.read(window=window), window=window)
+        if any(rasterio.enums.MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums):
+            copy.write_mask(dataset.dataset_mask())
+    return str(path)
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """An array and what it states of itself."""
+
+    data: NDArray[Any]
+    """(height, width) or (bands, height, width)."""
+    transform: Affine | None = None
+    crs: object = None
+    bands: tuple[str, ...] = ()
+    nodata: float | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    time: datetime | str | None = None
+
+
+def _from_xarray(value: Any, place: Georeference) -> _Layers:
+    """Return the pixels of an xarray object with its CRS, transform and band names.
+
+    Raises:
+        UsageError: it has a dimension besides band, y and x.
+        RuntimeMissingError: `rioxarray` is not installed.
+    """
+    from geoseg.api.xarrays import rioxarray  # noqa: PLC0415 - only for xarray objects
+
+    rioxarray()
+    bands: tuple[str, ...] = tuple(place.bands or ())
+    if hasattr(value, "data_vars"):
+        layers = {str(name): item for name, item in value.data_vars.items() if value.rio.x_dim in item.dims}
+        bands = bands or tuple(layers)
+        crs, transform = value.rio.crs, value.rio.transform()
+        value = value[list(layers)].to_dataarray("band")
+        value = value.rio.write_crs(crs) if crs else value
+    else:
+        crs, transform = value.rio.crs, value.rio.transform()
+    array: xarray.DataArray = value
+    y, x = array.rio.y_dim, array.rio.x_dim
+    time = array.coords["time"].values if "time" in array.coords else None
+    array = array.squeeze([dim for dim in array.dims if dim not in (y, x) and array.sizes[dim] == 1])
+    further = [str(dim) for dim in array.dims if dim not in (y, x)]
+    if len(further) > 1:
+        raise UsageError(
+            f"the array has the dimensions {', '.join(map(str, array.dims))}; select one of "
+            f"{further[0]}, for example array.isel({further[0]}=0)"
+        )
+    array = array.transpose(*further, y, x)
+    if not bands:
+        bands = _band_names(array, further)
+    stored = {**array.encoding, **array.attrs}
+    decoded = "scale_factor" in array.encoding and "scale_factor" not in array.attrs
+    return _Layers(
+        array.to_numpy(),
+        transform=transform,
+        crs=crs,
+        bands=bands,
+        nodata=array.rio.nodata if place.nodata is None else place.nodata,
+        scale=1.0 if decoded else float(np.ravel(stored.get("scale_factor", 1.0))[0]),
+        offset=0.0 if decoded else float(np.ravel(stored.get("add_offset", 0.0))[0]),
+        time=None if time is None or np.size(time) != 1 else str(np.ravel(time)[0])[:19],
+    )
+
+
+def _band_names(array: xarray.DataArray, further: Sequence[str]) -> tuple[str, ...]:
+    """Return the band names of an array: its attribute `long_name`, or the texts of its band axis."""
+    named = array.attrs.get("long_name")
+    if isinstance(named, list | tuple):
+        return tuple(str(name) for name in named)
+    if not further:
+        return (named,) if named else (str(array.name),) if array.name else ()
+    values = array.coords[further[0]].values if further[0] in array.coords else np.array([])
+    return tuple(str(name) for name in values) if values.dtype.kind in "UOT" else ()
+
+
+def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
+    """Write an array to a GeoTIFF and return its path."""
+    data, mask = layers.data, None
+    if isinstance(data, np.ma.MaskedArray):
+        hidden = np.ma.getmaskarray(data)
+        mask = ~(hidden.any(axis=0) if hidden.ndim == 3 else hidden)
+        data = data.data
+    if data.dtype == bool:
+        data = data.astype(np.uint8)
+    if data.ndim == 2:
+        data = data[np.newaxis]
+    if data.ndim != 3 or 0 in data.shape:
+        raise UsageError(
+            f"an array of shape {layers.data.shape} is not (height, width) or (bands, height, width)"
+        )
+    if data.dtype.name not in PLAIN:
+        raise SceneError(
+            f"pixels of type {data.dtype} cannot be read; convert them to one of {', '.join(sorted(PLAIN))}"
+        )
+    bands = layers.bands or tuple(place.bands or ())
+    if bands and len(bands) != len(data):
+        raise UsageError(f"bands= names {len(bands)} bands, and the array has {len(data)}")
+    path = _new(folder, layers.time or place.time)
+    nodata = layers.nodata if layers.nodata is not None else place.nodata
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "height": data.shape[1],
+        "width": data.shape[2],
+        "count": len(data),
+        "dtype": data.dtype.name,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "bigtiff": "if_safer",
+        "nodata": nodata,
+        "transform": layers.transform or _affine(place.transform),
+        "crs": _wkt(layers.crs if layers.crs is not None else place.crs),
+    }
+    with (
+        writing(path),
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(path, "w", **profile) as file,
+    ):
+        file.scales, file.offsets = (layers.scale,) * len(data), (layers.offset,) * len(data)
+        for index, name in enumerate(bands, start=1):
+            file.set_band_description(index, name)
+        file.write(data)
+        if mask is not None:
+            file.write_mask(mask)
+    return str(path)
+
+
+def _new(folder: Path, time: datetime | str | None) -> Path:
+    """Return a new path in a folder; its name states the acquisition time, as names of products do."""
+    stamp = ""
+    if time is not None:
+        try:
+            moment = datetime.fromisoformat(time) if isinstance(time, str) else time
+        except ValueError as error:
+            raise UsageError(
+                f"time={time!r} is not a time in ISO 8601, such as 2024-05-28T10:30:00"
+            ) from error
+        stamp = f"_{moment:%Y%m%dT%H%M%S}"
+    number = sum(1 for _ in folder.glob("array*.tif")) + 1
+    return folder / f"array{number}{stamp}.tif"
+
+
+def _affine(transform: Affine | Sequence[float] | None) -> Affine | None:
+    """Return a transform.
+
+    Raises:
+        UsageError: it is not an affine transform.
+    """
+    if transform is None or isinstance(transform, Affine):
+        return transform
+    try:
+        return Affine(*tuple(transform)[:6])
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"transform={transform!r} is not an Affine or its six numbers") from error
+
+
+def _wkt(crs: object) -> str | None:
+    """Return a CRS as WKT.
+
+    Raises:
+        UsageError: it is not a CRS.
+    """
+    if crs is None:
+        return None
+    try:
+        return str(CRS.from_user_input(crs).to_wkt())
+    except CRSError as error:
+        raise UsageError(f"crs={crs!r} is not a coordinate reference system") from error

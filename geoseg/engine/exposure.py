@@ -1,0 +1,279 @@
+"""Exposure: sums of further rasters over the polygons of a map, and areas and sums by zone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Geod
+
+from geoseg.engine.recipe import Extras
+from geoseg.errors import RuntimeMissingError, SceneError, UsageError
+from geoseg.features import Features
+from geoseg.files.doors import opening, reading
+from geoseg.files.inputs import opened
+from geoseg.messages import warn
+from geoseg.run_record import TableRows
+from geoseg.scenes.datasets import open_dataset
+from geoseg.scenes.georeference import georeference
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.vector_files import reading_vector
+from geoseg.spec import ClassSpec, RunSpec
+
+LOG = logging.getLogger(__name__)
+
+Geometries = NDArray[np.object_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueRaster:
+    """A raster whose cells hold amounts, such as people per cell."""
+
+    name: str
+    """Name of the column."""
+    file: rasterio.DatasetReader
+    crs: CRS
+
+    def sums(self, geometries: Geometries, crs: CRS) -> NDArray[np.float64]:
+        """Return the sum of the raster over each polygon; a cell counts by the share that is inside.
+
+        Args:
+            geometries: (N,) polygons.
+            crs: of the polygons.
+
+        Returns:
+            (N,) sums; NaN where the raster has no value.
+
+        Raises:
+            SceneReadError: the raster cannot be read.
+        """
+        import geopandas  # noqa: PLC0415 - slow to import
+        from exactextract import exact_extract  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+
+        frame = geopandas.GeoDataFrame(geometry=geometries, crs=crs).to_crs(self.crs)
+        with reading(self.file.name):
+            table = exact_extract(self.file, frame, ["sum", "count"], output="pandas")
+        known = table["count"].to_numpy(float) > 0
+        if not known.all():
+            warn(
+                LOG,
+                "value-not-covered",
+                f"--value {self.name}: the raster has no values under some polygons; their sum is empty, "
+                "and 0 in the totals of zones",
+            )
+        return np.where(known, table["sum"].to_numpy(float), np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zones:
+    """Polygons for which areas are reported."""
+
+    names: tuple[str, ...]
+    geometries: Geometries
+    """In the CRS of the map's polygons."""
+    areas: NDArray[np.float64]
+    """m², geodesic."""
+
+
+@dataclass(kw_only=True)
+class Exposure:
+    """Adds columns with sums to batches of polygons, and accumulates the table `zones`."""
+
+    crs: CRS
+    """Of the polygons."""
+    classes: tuple[ClassSpec, ...]
+    """Classes that have a row for each zone, also where they have no polygons."""
+    values: tuple[ValueRaster, ...] = ()
+    zones: Zones | None = None
+    _totals: dict[tuple[int, int], NDArray[np.float64]] = field(default_factory=dict)
+    """By position of the zone and value of the class: area in m², then a sum for each raster."""
+    _labels: dict[int, str] = field(default_factory=dict)
+    """Labels of the classes that have polygons."""
+
+    def describe(self, features: Features) -> Features:
+        """Add a column for each raster, and add the polygons to the totals of the zones."""
+        geometries = _complete(features)
+        if self.zones is not None:
+            classes = features.columns["class"]
+            self._labels.update(zip(classes.tolist(), features.columns["label"].tolist(), strict=True))
+            self._add(geometries, classes, features.columns["area_m2"])
+        for raster in self.values:
+            features.columns[raster.name] = raster.sums(geometries, self.crs)
+        return features
+
+    def _add(self, geometries: Geometries, classes: NDArray[np.integer], areas: NDArray[np.float64]) -> None:
+        """Add polygons to the totals of the zones that they touch."""
+        if self.zones is None:
+            return
+        tree = shapely.STRtree(self.zones.geometries)
+        polygon, zone = tree.query(geometries, predicate="intersects")
+        if not len(polygon):
+            return
+        pieces = _polygonal(shapely.intersection(geometries[polygon], self.zones.geometries[zone]))
+        share = shapely.area(pieces) / shapely.area(geometries[polygon])
+        inside = share > 0
+        polygon, zone, pieces, share = polygon[inside], zone[inside], pieces[inside], share[inside]
+        amounts = [areas[polygon] * share]
+        amounts += [np.nan_to_num(raster.sums(pieces, self.crs)) for raster in self.values]
+        table = np.stack(amounts, axis=1)
+        for key in {(int(z), int(c)) for z, c in zip(zone, classes[polygon], strict=True)}:
+            chosen = (zone == key[0]) & (classes[polygon] == key[1])
+            before = self._totals.get(key, np.zeros(table.shape[1]))
+            self._totals[key] = before + table[chosen].sum(axis=0)
+
+    def rows(self) -> dict[str, TableRows]:
+        """Return the table `zones`: one row per zone and class, also where the area is 0."""
+        if self.zones is None:
+            return {}
+        none = np.zeros(1 + len(self.values))
+        labels = {**{item.value: item.label for item in self.classes}, **self._labels}
+        rows: list[dict[str, int | float | str]] = []
+        for index, name in enumerate(self.zones.names):
+            for value, label in sorted(labels.items()):
+                area, *sums = self._totals.get((index, value), none).tolist()
+                row: dict[str, int | float | str] = {
+                    "zone": name,
+                    "class": value,
+                    "label": label,
+                    "area_ha": round(area / 1e4, 4),
+                    "share": round(area / self.zones.areas[index], 6),
+                }
+                row |= {raster.name: round(total, 3) for raster, total in zip(self.values, sums, strict=True)}
+                rows.append(row)
+        return {"zones": tuple(rows)}
+
+
+@contextmanager
+def measuring_exposure(
+    extras: Extras, run: RunSpec, crs: CRS | None, classes: Sequence[ClassSpec], taken: Mapping[str, object]
+) -> Iterator[Extras]:
+    """Yield the attributes of a map with those that `--zones` and `--value` ask for.
+
+    Args:
+        extras: of the task.
+        run: the options.
+        crs: of the polygons; None: pixel coordinates.
+        classes: that have a row for each zone in any case.
+        taken: names of the columns that the layer has.
+
+    Raises:
+        SceneError: the map has no CRS, or a file cannot be read or is not suitable.
+        UsageError: a name is not valid, or `--zone-name` names no column.
+        RuntimeMissingError: `exactextract` is not installed.
+    """
+    if run.zones is None and not run.value:
+        yield extras
+        return
+    if crs is None:
+        raise SceneError("--zones and --value need a CRS, and the scene has none: give the raster its CRS")
+    with _open_values(run.value, {*taken, *extras.schema}) as values:
+        zones = None if run.zones is None else read_zones(run.zones, run.zone_name, crs)
+        exposure = Exposure(crs=crs, classes=tuple(classes), values=values, zones=zones)
+
+        def describe(features: Features) -> Features:
+            described = extras.describe(features) if extras.describe else features
+            return exposure.describe(replace(described, large=features.large))
+
+        yield replace(
+            extras,
+            schema={**extras.schema, **dict.fromkeys((raster.name for raster in values), "float")},
+            describe=describe,
+            tables=lambda: {**extras.tables(), **exposure.rows()},
+        )
+
+
+def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
+    """Read the polygons of zones.
+
+    Args:
+        path: a vector file; its first layer is read.
+        column: that names the zones; None: the first text column, else the row number.
+        crs: of the result.
+
+    Raises:
+        SceneError: the file has no polygons or no CRS, or cannot be read.
+        UsageError: there is no such column.
+    """
+    opened(path)
+    with opening(str(path)), reading_vector(path):
+        frame = pyogrio.read_dataframe(path)
+    if frame.crs is None:
+        raise SceneError(f"--zones {path}: has no CRS; assign one (ogr2ogr -a_srs EPSG:CODE)")
+    frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]
+    if frame.empty:
+        raise SceneError(f"--zones {path}: holds no polygons")
+    columns = [str(name) for name in frame.columns if name != frame.geometry.name]
+    if column is not None and column not in columns:
+        raise UsageError(f"--zone-name {column}: {path} has the columns {', '.join(columns) or 'none'}")
+    texts = [name for name in columns if frame[name].dtype.kind in "OUT"]
+    named = column or (texts[0] if texts else None)
+    names = (
+        [str(value) for value in frame[named]] if named else [str(row) for row in range(1, len(frame) + 1)]
+    )
+    moved = frame.geometry.make_valid().to_crs(crs).make_valid()
+    geod = crs.get_geod() or Geod(ellps="WGS84")
+    degrees = moved.to_crs(crs.geodetic_crs or CRS.from_epsg(4326))
+    areas = np.array([abs(geod.geometry_area_perimeter(item)[0]) for item in degrees])
+    return Zones(names=tuple(names), geometries=moved.to_numpy(), areas=areas)
+
+
+@contextmanager
+def _open_values(rasters: Mapping[str, str], taken: set[str]) -> Iterator[tuple[ValueRaster, ...]]:
+    """Open the rasters of `--value` and yield them.
+
+    Raises:
+        SceneError: one is not a raster of one band with a CRS.
+        UsageError: a name is not that of a new column.
+        RuntimeMissingError: `exactextract` is not installed.
+    """
+    if rasters:
+        try:
+            import exactextract  # noqa: F401, PLC0415 - an extra
+        except ImportError as error:
+            raise RuntimeMissingError(
+                "--value needs the package exactextract; install it: pip install 'geoseg[exposure]'"
+            ) from error
+    opened_rasters: list[ValueRaster] = []
+    try:
+        for name, path in rasters.items():
+            if not name.isidentifier() or name in taken:
+                raise UsageError(
+                    f"--value {name}={path}: {name!r} is not the name of a new column; use letters, digits "
+                    f"and _, other than {', '.join(sorted(taken))}"
+                )
+            with opening(path):
+                file = open_dataset(gdal_path(path))
+            opened(path)
+            place = georeference(file, path)
+            if file.count != 1 or place.grid.crs is None:
+                file.close()
+                raise SceneError(f"--value {name}={path}: needs one band and a CRS")
+            opened_rasters.append(ValueRaster(name=name, file=file, crs=place.grid.crs))
+        yield tuple(opened_rasters)
+    finally:
+        for raster in opened_rasters:
+            raster.file.close()
+
+
+def _polygonal(geometries: Geometries) -> Geometries:
+    """Return geometries without their lines and points: where polygons also touch along an edge."""
+    mixed = shapely.get_type_id(geometries) == shapely.GeometryType.GEOMETRYCOLLECTION
+    for index in np.flatnonzero(mixed):
+        parts = shapely.get_parts(geometries[index])
+        geometries[index] = shapely.union_all(parts[shapely.area(parts) > 0])
+    return geometries
+
+
+def _complete(features: Features) -> Geometries:
+    """Return the polygons of a batch; one of very many corners, which is kept as bytes, is made."""
+    if features.large is None:
+        return features.geometry
+    return np.array([shapely.from_wkb(b"".join(features.large.wkb()))], object)

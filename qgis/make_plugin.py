@@ -1,0 +1,177 @@
+"""Build the QGIS plugin: a zip that QGIS installs, with the options of the commands as they are now.
+
+    python qgis/make_plugin.py [FILE.zip]
+
+The plugin needs no geoseg to list its algorithms: `options.json`, made here from the request models, holds
+what QGIS shows. Its algorithms run the program `geoseg` in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from geoseg.cli.change import change
+from geoseg.cli.command import Command, bare_type
+from geoseg.cli.completion import SUGGESTIONS
+from geoseg.cli.flood import flood
+from geoseg.cli.plume import plume
+from geoseg.cli.segment import segment
+from geoseg.cli.vectorize import vectorize
+from pydantic import BaseModel, BeforeValidator
+
+import geoseg
+from geoseg.spec.request import EACH, Place, places
+
+SOURCE = Path(__file__).with_name("geoseg_provider")
+LAYERS = frozenset({"aoi", "mask", "permanent-water", "hand", "slope", "facilities"})
+"""Options with a file that may be a layer of the project."""
+
+LEFT_OUT = frozenset({"overwrite", "bbox-crs", "max-memory", "threads", "batch-size", "device", "runtime"})
+"""Options that QGIS answers itself, or that belong to servers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A command in the toolbox."""
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    declared: Command[Any]
+    help: str
+    layer: str
+    """Layer that is loaded; empty: the command writes no map."""
+
+
+def tasks() -> Iterator[Task]:
+    """Yield the commands of the toolbox."""
+    for name, title, declare, command, layer in (
+        ("flood", "Flood and surface water", flood, ("flood",), "flood"),
+        ("change", "Change between two dates", change, ("change",), "change"),
+        ("plume", "Methane plumes", plume, ("methane", "plume"), "plume"),
+        ("segment", "Segmentation by a network", segment, ("segment",), "segments"),
+        ("vectorize", "Polygons of a class raster", vectorize, ("vectorize",), "segments"),
+    ):
+        text = " ".join((declare.__doc__ or "").split())
+        yield Task(name=name, title=title, command=command, declared=declare(), help=text, layer=layer)
+
+
+def description() -> dict[str, Any]:
+    """Return what `options.json` holds."""
+    return {
+        "version": geoseg.__version__,
+        "tasks": [
+            {
+                "name": task.name,
+                "title": task.title,
+                "group": "Maps",
+                "help": task.help,
+                "command": task.command,
+                "layer": task.layer,
+                "options": [*_options(task.declared.request)],
+            }
+            for task in tasks()
+        ],
+    }
+
+
+def _options(request: type[BaseModel]) -> Iterator[dict[str, Any]]:
+    """Yield the options of a command; those of the output last."""
+    offered = [place for place in places(request).values() if place.offered and place.name not in LEFT_OUT]
+    order = {"argument": 0, "common": 1, "advanced": 2, "output": 3}
+    for place in sorted(offered, key=lambda place: order[_rank(place)]):
+        kind, facts = _kind(place)
+        yield {
+            "name": place.name,
+            "key": "INPUT" if place.name == "scene" else place.name.replace("-", "_").upper(),
+            "label": _label(place, kind),
+            "kind": kind,
+            "help": place.option.help,
+            "required": place.name == "output" or (place.field.is_required() and place.option.argument),
+            "advanced": _rank(place) == "advanced",
+            "argument": place.option.argument,
+            "default": None,
+            **facts,
+        }
+
+
+def _rank(place: Place) -> str:
+    """Return where the dialogue shows an option."""
+    if place.name == "output":
+        return "output"
+    if place.option.argument:
+        return "argument"
+    return "common" if place.option.common else "advanced"
+
+
+def _label(place: Place, kind: str) -> str:
+    """Return the name of an option as a label, with the unit of a number."""
+    name = place.name.replace("-", " ").capitalize()
+    unit = place.option.metavar if kind == "number" else ""
+    return f"{name} ({unit})" if unit else name
+
+
+def _kind(place: Place) -> tuple[str, Mapping[str, Any]]:
+    """Return how QGIS asks for an option, and further facts."""
+    option, kind = place.option, bare_type(place.field.annotation)
+    if place.name == "output":
+        return "vector-output", {"label": "Map"}
+    if place.scenes or option.argument:
+        return ("scenes" if EACH in place.paths[0] else "scene"), {}
+    if option.metavar.startswith("OUT."):
+        suffix = option.metavar.removeprefix("OUT")
+        return ("raster-output" if suffix == ".tif" else "file-output"), {"suffix": suffix}
+    if place.name == "bbox":
+        return "extent", {}
+    if option.metavar == "CRS":
+        return "crs", {}
+    if option.suggest == "models":
+        return "model", {"choices": [*SUGGESTIONS["models"]()]}
+    if option.suggest:
+        return "choice", {
+            "choices": [*dict.fromkeys(("auto", *SUGGESTIONS[option.suggest]()))],
+            "default": "auto",
+        }
+    if kind is bool and place.field.default is None:
+        return "switch", {"choices": ["auto", "yes", "no"], "default": "auto"}
+    if kind is bool:
+        return "boolean", {"default": bool(place.field.default)}
+    if get_origin(kind) is Literal:
+        return "choice", {"choices": [*get_args(kind)], "default": place.field.default}
+    text = any(isinstance(item, BeforeValidator) for item in place.field.metadata)
+    if kind in {int, float} and not text:
+        return "number", {"whole": kind is int, "default": place.field.default}
+    if place.name in LAYERS:
+        return "layer", {}
+    if kind is Path:
+        return "file", {}
+    if get_origin(kind) is dict or (get_args(kind)[1:] == (...,) and not text):
+        return "lines", {}
+    return "text", {}
+
+
+def build(target: Path) -> Path:
+    """Write the zip and return its path."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    metadata = re.sub(
+        r"(?m)^version=.*$", f"version={geoseg.__version__}", (SOURCE / "metadata.txt").read_text()
+    )
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(SOURCE.iterdir()):
+            if path.suffix in {".py", ".svg"}:
+                file.write(path, f"{SOURCE.name}/{path.name}")
+        file.writestr(f"{SOURCE.name}/metadata.txt", metadata)
+        file.writestr(f"{SOURCE.name}/options.json", json.dumps(description(), indent=1))
+        file.write(SOURCE.parents[1] / "LICENSE", f"{SOURCE.name}/LICENSE")
+    return target
+
+
+if __name__ == "__main__":
+    print(build(Path(sys.argv[1] if len(sys.argv) > 1 else "dist/geoseg_provider.zip")))  # noqa: T201

@@ -1,0 +1,119 @@
+"""Each function makes the map of its command."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from geoseg.cli.app import app
+from typer.testing import CliRunner
+
+import geoseg
+from geoseg.errors import ModelError, SceneReadError
+from tests.api.pixels import CRS, TRANSFORM, reflectance, write_scene
+
+SENSOR = "sentinel-2-l2a-harmonised"
+
+
+def rows(path: Path) -> list[Any]:
+    """Every polygon of the first layer with its columns, as stored."""
+    with closing(sqlite3.connect(path)) as file:
+        (name,) = file.execute("SELECT table_name FROM gpkg_contents WHERE data_type = 'features'").fetchone()
+        return file.execute(f'SELECT * FROM "{name}"').fetchall()
+
+
+def pair(folder: Path) -> tuple[Path, Path]:
+    before = reflectance()
+    after = before.copy()
+    after[:, 10:30, 10:30] = before[:, 48:68, 48:68]
+    return write_scene(folder / "2023-05-01.tif", before), write_scene(folder / "2024-05-01.tif", after)
+
+
+@pytest.mark.parametrize("task", ["flood", "change", "vectorize", "segment"])
+def test_the_map_is_that_of_the_command(tmp_path: Path, task: str) -> None:
+    before, after = pair(tmp_path)
+    raster = tmp_path / "classes.tif"
+    with rasterio.open(
+        raster, "w", driver="GTiff", height=96, width=96, count=1, dtype="uint8", crs=CRS, transform=TRANSFORM
+    ) as file:
+        file.write((reflectance()[1] < 0.1).astype(np.uint8), 1)
+    inputs = {"flood": [before], "change": [before, after], "vectorize": [raster], "segment": [before]}[task]
+    model = {"segment": ["--model", "water-optical", "--sensor", SENSOR]}.get(task, [])
+    further = (
+        [] if task == "vectorize" else ["--raster", tmp_path / "out.tif", "--scores", tmp_path / "score.tif"]
+    )
+    if task == "segment":
+        six = write_six(tmp_path / "six.tif")
+        inputs = [six]
+    command = [task, *inputs, *model, "-o", tmp_path / "out.gpkg", *further]
+    done = CliRunner().invoke(app, [str(item) for item in command])
+    assert done.exit_code == 0, done.output
+    function = getattr(geoseg, task)
+    made = function(*inputs, **({"model": "water-optical", "sensor": SENSOR} if model else {}))
+    assert rows(made.files.polygons) == rows(tmp_path / "out.gpkg")
+    if further:
+        with rasterio.open(made.files.classes) as one, rasterio.open(tmp_path / "out.tif") as other:
+            assert np.array_equal(one.read(), other.read())
+        with rasterio.open(made.files.scores) as one, rasterio.open(tmp_path / "score.tif") as other:
+            assert np.array_equal(one.read(), other.read())
+    else:
+        assert made.classes is None
+        assert made.scores is None
+
+
+def write_six(path: Path) -> Path:
+    """A scene with the bands of the shipped network, as surface reflectance of Sentinel-2."""
+    two = reflectance()
+    names = ("blue", "green", "red", "nir", "swir16", "swir22")
+    data = np.stack([two[0], two[0], two[0], two[1], two[1], two[1]])
+    with rasterio.open(
+        path, "w", driver="GTiff", height=96, width=96, count=6, dtype="uint16", crs=CRS, transform=TRANSFORM
+    ) as file:
+        file.write((data * 10000).astype(np.uint16))
+        file.descriptions = names
+    return path
+
+
+def test_models_are_described(tmp_path: Path) -> None:
+    model = geoseg.load_model("water-optical")
+    assert model.name == "water-optical"
+    made = geoseg.segment(write_six(tmp_path / "six.tif"), model, sensor=SENSOR)
+    assert made.record.model is not None
+    assert made.record.model["name"] == "water-optical"
+    with pytest.raises(ModelError, match="no model has this name"):
+        geoseg.load_model("nothing")
+
+
+def test_scenes_are_opened(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "scene.tif", reflectance())
+    with geoseg.open_scene(path) as scene:
+        assert scene.band_names == ("green", "swir16")
+    with pytest.raises(SceneReadError):
+        geoseg.open_scene(tmp_path / "missing.tif")
+    with pytest.raises(TypeError, match="unknown option 'sensors'; did you mean sensor"):
+        geoseg.open_scene(path, sensors="generic")
+
+
+def test_plumes_state_what_they_need(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "scene.tif", reflectance())
+    with pytest.raises(geoseg.errors.GeosegError):
+        geoseg.plumes(path)
+
+
+def test_names_are_imported_on_first_use() -> None:
+    code = (
+        "import sys, geoseg; assert not {'numpy', 'rasterio', 'pydantic'} & set(sys.modules);"
+        "import geoseg.tasks.flood.flood_map; from geoseg import flood; assert callable(flood);"
+        "assert callable(geoseg.flood) and callable(geoseg.change) and callable(geoseg.segment);"
+        "assert set(geoseg.__all__) <= set(dir(geoseg)) and len(geoseg.__all__) <= 11"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'floods'"):
+        geoseg.floods  # type: ignore[attr-defined] # noqa: B018

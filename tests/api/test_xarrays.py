@@ -1,0 +1,93 @@
+"""xarray in, xarray out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import geoseg
+from geoseg.api.arrays import Georeference, paths_of
+from geoseg.api.xarrays import rioxarray as import_rioxarray
+from geoseg.errors import RuntimeMissingError, UsageError
+from tests.api.pixels import CRS, reflectance, write_scene
+
+if TYPE_CHECKING:
+    import xarray
+
+rioxarray = pytest.importorskip("rioxarray", reason="rioxarray is not installed")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    return write_scene(tmp_path / "scene.tif", reflectance())
+
+
+def as_dataset(array: xarray.DataArray) -> xarray.Dataset:
+    bands = array.assign_coords(band=list(array.attrs["long_name"]))
+    layers: xarray.Dataset = bands.drop_attrs().to_dataset("band").rio.write_crs(CRS)
+    return layers
+
+
+def as_named_bands(array: xarray.DataArray) -> xarray.DataArray:
+    named = array.assign_coords(band=list(array.attrs["long_name"])).drop_attrs()
+    georeferenced: xarray.DataArray = named.rio.write_crs(CRS)
+    return georeferenced
+
+
+FORMS: dict[str, Callable[[xarray.DataArray], object]] = {
+    "opened": lambda array: array,
+    "named bands": as_named_bands,
+    "data set": as_dataset,
+    "bands last": lambda array: array.transpose("y", "x", "band"),
+    "one time": lambda array: array.expand_dims("time"),
+    "float64": lambda array: array.astype("float64"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_give_the_map_of_the_file(scene: Path, form: str) -> None:
+    expected = geoseg.flood(scene)
+    made = geoseg.flood(FORMS[form](rioxarray.open_rasterio(scene)))
+    assert expected.classes is not None
+    assert made.classes is not None
+    assert np.array_equal(made.classes, expected.classes)
+    assert made.classes.rio.crs.to_epsg() == made.polygons.crs.to_epsg() == 32633
+    assert made.polygons.geometry.geom_equals(expected.polygons.geometry).all()
+
+
+def test_stored_integers_keep_their_scale(tmp_path: Path, scene: Path) -> None:
+    array = rioxarray.open_rasterio(scene)
+    stored = (array / 0.0001).round().astype("uint16").assign_attrs(array.attrs, scale_factor=0.0001)
+    path = paths_of(stored, tmp_path, Georeference())
+    with geoseg.open_scene(path, sensor="generic") as opened:
+        green = opened.read(opened.grid.window, ("green",)).physical()
+    assert np.abs(green[0] - array.values[0]).max() < 1e-4
+
+
+def test_several_times_are_refused(tmp_path: Path, scene: Path) -> None:
+    array = rioxarray.open_rasterio(scene)
+    with pytest.raises(UsageError, match=r"select one of time, for example array.isel\(time=0\)"):
+        paths_of(array.expand_dims(time=2), tmp_path, Georeference())
+
+
+def test_scores_are_shares_and_nan(tmp_path: Path) -> None:
+    data = reflectance()
+    data[:, :5] = np.nan
+    made = geoseg.flood(write_scene(tmp_path / "scene.tif", data))
+    assert made.scores is not None
+    assert made.classes is not None
+    assert np.isnan(made.scores[:5]).all()
+    assert float(made.scores.min()) >= 0
+    assert float(made.scores.max()) <= 1
+    assert (made.classes[:5] == made.classes.rio.nodata).all()
+    assert made.classes.attrs["flag_meanings"] == "water"
+
+
+def test_without_rioxarray_the_error_has_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "rioxarray", None)
+    with pytest.raises(RuntimeMissingError, match=r"pip install 'geoseg\[xarray\]'"):
+        import_rioxarray()

@@ -1,0 +1,220 @@
+"""The plugin in a real QGIS: built, installed into a fresh profile, every algorithm run on a raster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+import geoseg
+from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, SegmentSpec
+from geoseg.spec.request import places
+from geoseg.spec.tools import VectorizeRequest
+from tests.api.pixels import BANDS, CRS, TRANSFORM, reflectance
+
+ROOT = Path(__file__).parents[3]
+PROCESS = Path("/usr/bin/qgis_process.bin")
+LAYERS = Path(__file__).parents[1] / "qgis_layers.py"
+RUN = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of plugins with the plugin in it."""
+    folder = tmp_path_factory.mktemp("plugins")
+    made = folder / "geoseg_provider.zip"
+    subprocess.run([sys.executable, ROOT / "qgis" / "make_plugin.py", made], check=True, capture_output=True)
+    with zipfile.ZipFile(made) as file:
+        file.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(plugin: Path) -> dict[str, Any]:
+    tasks = json.loads((plugin / "geoseg_provider" / "options.json").read_text())["tasks"]
+    return {task["name"]: task for task in tasks}
+
+
+@pytest.mark.parametrize("name", ["flood", "change", "plume", "segment", "vectorize"])
+def test_every_option_is_in_the_dialogue(options: dict[str, Any], name: str) -> None:
+    requests: dict[str, type[BaseModel]] = {
+        "flood": FloodSpec,
+        "change": ChangeSpec,
+        "plume": PlumeSpec,
+        "segment": SegmentSpec,
+        "vectorize": VectorizeRequest,
+    }
+    offered = {place.name for place in places(requests[name]).values() if place.offered}
+    listed = {option["name"] for option in options[name]["options"]}
+    answered = {"overwrite", "bbox-crs", "max-memory", "threads", "batch-size", "device", "runtime"}
+    assert listed == offered - answered
+    assert options[name]["options"][-1]["name"] == "output"
+
+
+def test_the_zip_is_a_plugin(plugin: Path) -> None:
+    text = (plugin / "geoseg_provider" / "metadata.txt").read_text()
+    assert f"version={geoseg.__version__}\n" in text
+    assert "hasProcessingProvider=yes" in text
+    assert (plugin / "geoseg_provider" / "LICENSE").is_file()
+
+
+@pytest.fixture(scope="module")
+def environment(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A fresh profile of QGIS in which geoseg is installed as the plugin installs it."""
+    if not PROCESS.exists():
+        pytest.skip(f"no {PROCESS} (apt-get install qgis)")
+    home = tmp_path_factory.mktemp("home")
+    home.chmod(0o700)
+    ours = ("PYTHON", "GDAL", "PROJ", "VIRTUAL_ENV", "XDG_DATA_HOME")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    clean |= {"QT_QPA_PLATFORM": "offscreen", "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    clean |= {"QGIS_PLUGINPATH": str(plugin), "PATH": "/usr/bin:/bin"}
+    scripts = home / ".local" / "share" / "geoseg" / "qgis-environment" / "bin"
+    scripts.mkdir(parents=True)
+    program = scripts / "geoseg"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m geoseg "$@"\n')
+    program.chmod(0o755)
+    enabled = subprocess.run(
+        [PROCESS, "plugins", "enable", "geoseg_provider"],
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if enabled.returncode:
+        pytest.skip(f"QGIS loads no plugins: {enabled.stderr.strip().splitlines()[-1:]}")
+    return clean
+
+
+@pytest.fixture(scope="module")
+def run(environment: dict[str, str]) -> RUN:
+    def process(name: str, *, code: int = 0, **parameters: object) -> dict[str, Any]:
+        given = [f"--{key}={value}" for key, value in parameters.items()]
+        done = subprocess.run(
+            [PROCESS, "--json", "run", f"geoseg:{name}", *given],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
+        if code:
+            return {"message": done.stdout + done.stderr}
+        found: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])["results"]
+        return found
+
+    return process
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("scenes")
+    before = reflectance()
+    after = before.copy()
+    after[:, 10:30, 10:30] = before[:, 48:68, 48:68]
+    made: dict[str, NDArray[Any]] = {
+        "before": before,
+        "after": after,
+        "mask": (after[1:] < 0.1).astype(np.uint8),
+    }
+    made["six"] = np.stack([after[0], after[0], after[0], after[1], after[1], after[1]])
+    names = {"mask": ("water",), "six": ("blue", "green", "red", "nir", "swir16", "swir22")}
+    for name, data in made.items():
+        with rasterio.open(
+            folder / f"{name}.tif", "w", driver="GTiff", height=96, width=96, count=len(data),
+            dtype=data.dtype.name, crs=CRS, transform=TRANSFORM,
+        ) as file:  # fmt: skip
+            file.write(data)
+            file.descriptions = names.get(name, BANDS)
+    return {name: folder / f"{name}.tif" for name in made}
+
+
+CASES: dict[str, tuple[str, dict[str, object], str]] = {
+    "flood": ("flood", {"INPUT": "after", "BEFORE": "before"}, "flood"),
+    "change": ("change", {"BEFORE": "before", "AFTER": "after", "METHOD": "cva", "RULES": "none"}, "change"),
+    "segment": (
+        "segment",
+        {"INPUT": "six", "MODEL": "water-optical", "SENSOR": "sentinel-2-l2a"},
+        "segments",
+    ),
+    "vectorize": ("vectorize", {"MASK": "mask", "CLASS": "1=water:#2171b5"}, "segments"),
+}
+
+
+@pytest.mark.qgis
+@pytest.mark.parametrize("case", CASES)
+def test_a_map_is_made_and_opens_with_its_style(
+    run: RUN, scenes: dict[str, Path], environment: dict[str, str], tmp_path: Path, case: str
+) -> None:
+    name, given, layer = CASES[case]
+    parameters = {key: scenes.get(str(value), value) for key, value in given.items()}
+    if name != "vectorize":
+        parameters |= {
+            "PICTURE": tmp_path / "map.png",
+            "MIN_AREA": 500,
+            "BBOX": "500000,500900,4599100,4600000 [EPSG:32633]",
+        }
+    results = run(name, OUTPUT=tmp_path / "map.gpkg", **parameters)
+    assert results["OUTPUT"] == f"{tmp_path / 'map.gpkg'}|layername={layer}"
+    if name != "vectorize":
+        assert Path(results["PICTURE"]).read_bytes().startswith(b"\x89PNG")
+    done = subprocess.run(
+        ["/usr/bin/python3", LAYERS, results["OUTPUT"]],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    valid, features, renderer = json.loads(done.stdout.splitlines()[-1])[0]
+    assert valid
+    assert features >= 1
+    assert renderer == "categorizedSymbol"
+
+
+@pytest.mark.qgis
+def test_an_error_of_geoseg_is_the_error_of_the_algorithm(
+    run: RUN, scenes: dict[str, Path], tmp_path: Path
+) -> None:
+    failed = run(
+        "segment", code=1, INPUT=scenes["after"], MODEL="water-optical", OUTPUT=tmp_path / "map.gpkg"
+    )
+    assert "the scene has no band blue" in failed["message"]
+    assert not list(tmp_path.iterdir())
+    nothing = run("flood", code=1, OUTPUT=tmp_path / "map.gpkg")
+    assert "give a layer or a folder" in nothing["message"]
+
+
+@pytest.mark.qgis
+def test_geoseg_is_installed_in_its_own_environment(environment: dict[str, str], tmp_path: Path) -> None:
+    """By a wheel that holds a program of the same name: pip needs no network for it."""
+    wheel = tmp_path / "geoseg-9.9-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("geoseg_stub.py", "def main():\n    print('geoseg 9.9')\n")
+        info = "geoseg-9.9.dist-info"
+        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: geoseg\nVersion: 9.9\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/entry_points.txt", "[console_scripts]\ngeoseg = geoseg_stub:main\n")
+        file.writestr(f"{info}/RECORD", "")
+    fresh = {**environment, "XDG_DATA_HOME": str(tmp_path / "data")}
+    subprocess.run([PROCESS, "plugins", "enable", "geoseg_provider"], env=fresh, check=True)
+    done = subprocess.run(
+        [PROCESS, "run", "geoseg:install", f"--PACKAGE={wheel}", f"--PYTHON={sys.executable}"],
+        env=fresh, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    program = tmp_path / "data" / "geoseg" / "qgis-environment" / "bin" / "geoseg"
+    assert f"PROGRAM:\t{program}" in done.stdout, done.stdout + done.stderr
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "geoseg 9.9\n"
