@@ -20,6 +20,12 @@ if TYPE_CHECKING:
         change as change,
     )
     from geoseg.api.tasks import (
+        embed as embed,
+    )
+    from geoseg.api.tasks import (
+        fit as fit,
+    )
+    from geoseg.api.tasks import (
         flood as flood,
     )
     from geoseg.api.tasks import (
@@ -40,7 +46,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Map", "change", "flood", "load_model", "open_scene", "plumes", "segment", "vectorize"]
+__all__ = [
+    "Map",
+    "change",
+    "embed",
+    "fit",
+    "flood",
+    "load_model",
+    "open_scene",
+    "plumes",
+    "segment",
+    "vectorize",
+]
 
 if not TYPE_CHECKING:  # type checkers read the imports above
 

@@ -56,8 +56,8 @@ def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str
     """Return the path or paths of a scene or raster; arrays in memory are written to a GeoTIFF.
 
     Args:
-        value: a path or several, a `rasterio` dataset, an `xarray` array (y, x) or (band, y, x) or data set,
-            an array of numpy in the same order, or a scene of `geoseg.open_scene`.
+        value: a path, a `rasterio` dataset, an `xarray` array (y, x) or (band, y, x) or data set,
+            an array of numpy in the same order, or a scene of `geoseg.open_scene`; or several of these.
         folder: for the files of arrays.
         place: georeference, band names and time of arrays of numpy; band names and time of xarray objects
             without their own.
@@ -77,12 +77,9 @@ def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str
         return _write(_Layers(value), folder, place)
     if is_xarray(value):
         return _write(_from_xarray(value, place), folder, place)
-    if (
-        isinstance(value, list | tuple)
-        and value
-        and all(isinstance(item, str | os.PathLike) for item in value)
-    ):
-        return [os.fspath(item) for item in value]
+    if isinstance(value, list | tuple) and value:
+        found = [paths_of(item, folder, place) for item in value]
+        return [path for item in found for path in (item if isinstance(item, list) else [item])]
     raise UsageError(
         f"a {type(value).__name__} is not a scene; give a path, a list of paths, a rasterio dataset, an "
         "xarray array, or an array of numpy with transform= and crs="

@@ -34,6 +34,7 @@ def make(
     work: Callable[[Request, Progress], RunRecord | Plan],
     inputs: Mapping[str, object],
     options: Mapping[str, object],
+    *,
     progress: Progress | bool | None,
 ) -> Map:
     """Make a map.
@@ -50,14 +51,53 @@ def make(
         UsageError: an option is not valid.
         GeosegError: as the task states.
     """
+    offered = {place.name for place in places(kind).values() if place.offered}
+    files = {"output": "map.gpkg", **{name: file for name, file in RASTERS.items() if name in offered}}
+    with prepared(kind, inputs, options, files) as (request, paths, folder), reporting(progress) as report:
+        record = work(request, report)
+    if not isinstance(record, RunRecord):
+        raise TypeError(f"{kind.__name__} made a plan and no map")
+    made = Map(
+        record,
+        files=MapFiles(
+            paths["output"],
+            classes=paths.get("raster"),
+            scores=paths.get("scores"),
+            picture=paths.get("picture"),
+        ),
+    )
+    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+    return made
+
+
+@contextmanager
+def prepared(
+    kind: type[Request],
+    inputs: Mapping[str, object],
+    options: Mapping[str, object],
+    outputs: Mapping[str, str],
+) -> Iterator[tuple[Request, dict[str, Path], Path]]:
+    """Yield the request of options by name, the paths of its outputs, and their temporary folder.
+
+    Files of arrays are removed after the block, the folder only after an error.
+
+    Args:
+        kind: type of the request.
+        inputs: scenes and rasters by option name.
+        options: as in `make`.
+        outputs: name of the temporary file of each output that the options do not name.
+
+    Raises:
+        TypeError: an option does not exist.
+        UsageError: an option is not valid.
+    """
     known = {name.replace("-", "_"): item for name, item in places(kind).items()}
     stated = {item.name for item in fields(Georeference)} - set(known)
     check_names({*known, *stated}, options)
     place = Georeference(**{name: value for name, value in options.items() if name in stated})  # type: ignore[arg-type]
     folder = Path(tempfile.mkdtemp(prefix="geoseg-"))
     try:
-        given: dict[str, object] = {"output": folder / "map.gpkg"}
-        given |= {name: folder / file for name, file in RASTERS.items() if known[name].offered}
+        given: dict[str, object] = {name: folder / file for name, file in outputs.items()}
         with tempfile.TemporaryDirectory(dir=folder) as arrays:
             given |= {
                 known[name].name: paths_of(value, Path(arrays), place) for name, value in inputs.items()
@@ -66,23 +106,10 @@ def make(
                 if value is not None and name not in stated:
                     given[known[name].name] = _value(known[name], value, Path(arrays), place)
             request = from_options(kind, given, lambda name: name.replace("-", "_"))
-            with _reporting(progress) as report:
-                record = work(request, report)
+            yield request, {name: Path(str(given[name])) for name in outputs}, folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    if not isinstance(record, RunRecord):
-        raise TypeError(f"{kind.__name__} made a plan and no map")
-    written = {name: Path(str(given[name])) for name in RASTERS if name in given}
-    files = MapFiles(
-        Path(str(given["output"])),
-        classes=written.get("raster"),
-        scores=written.get("scores"),
-        picture=written.get("picture"),
-    )
-    made = Map(record, files=files)
-    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
-    return made
 
 
 def check_names(known: Collection[str], options: Collection[str]) -> None:
@@ -122,7 +149,7 @@ def _write_polygons(frame: Any, folder: Path) -> Path:
 
 
 @contextmanager
-def _reporting(progress: Progress | bool | None) -> Iterator[Progress]:
+def reporting(progress: Progress | bool | None) -> Iterator[Progress]:
     """Yield a callback of the progress; True: a bar on stderr, or in the notebook."""
     if callable(progress):
         yield progress

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
+from typing import TYPE_CHECKING
 
 from affine import Affine
 
 from geoseg.api.arrays import REQUESTS, Georeference, paths_of
 from geoseg.api.map import Map
-from geoseg.api.run import check_names, make
+from geoseg.api.run import check_names, make, prepared, reporting
 from geoseg.bundles.find import find_any
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene
@@ -23,6 +24,11 @@ from geoseg.spec.classifiers import AnyModel, ClassifierSpec
 from geoseg.spec.presets import sensors
 from geoseg.spec.request import from_options, places
 from geoseg.spec.tools import InfoRequest
+
+if TYPE_CHECKING:
+    import xarray
+
+    from geoseg.learn.fit.report import FitReport
 
 
 def open_scene(
@@ -183,6 +189,87 @@ def segment(
     return make(
         SegmentSpec, map_segments, {"scene": scene}, {"model": str(model), **options}, progress=progress
     )
+
+
+def embed(
+    scene: object,
+    encoder: str = "galileo-nano",
+    *,
+    progress: Progress | bool | None = None,
+    **options: object,
+) -> xarray.DataArray:
+    """Return the features of a pretrained encoder, as `geoseg embed` writes them.
+
+    Args:
+        scene: as in `flood`.
+        encoder: name of the encoder (`geoseg models list --encoders`).
+        progress: as in `flood`.
+        **options: as in `flood`, those of its command: weights=, patch=, dates=, output=, …
+
+    Returns:
+        (band, y, x) float32, one pixel per patch, with CRS; NaN where nothing was observed.
+
+    Raises:
+        TypeError: an option does not exist.
+        UsageError: an option is not valid.
+        SceneError: the scene cannot be read, or lacks the bands.
+        ModelError: the weights are missing, or the encoder does not fit the scene.
+        RuntimeMissingError: a package is missing.
+        OutputError: a file cannot be written.
+    """
+    from geoseg.api.xarrays import read_features, rioxarray  # noqa: PLC0415 - an extra
+    from geoseg.spec import EmbedSpec  # noqa: PLC0415
+    from geoseg.tasks.segment.embed import embed as write  # noqa: PLC0415
+
+    rioxarray()
+    given = {"encoder": encoder, **options}
+    files = {"output": "features.tif"}
+    with prepared(EmbedSpec, {"scene": scene}, given, files) as (request, paths, folder):
+        with reporting(progress) as report:
+            write(request, report)
+        features = read_features(paths["output"])
+    rmtree(folder, ignore_errors=True)
+    return features
+
+
+def fit(
+    labels: object,
+    scenes: object,
+    output: str | Path,
+    *,
+    progress: Progress | bool | None = None,
+    **options: object,
+) -> FitReport:
+    """Fit a network to labelled points or polygons and write its bundle, as `geoseg fit` does.
+
+    Args:
+        labels: a vector file or .csv, or a GeoDataFrame, with a class column.
+        scenes: one scene or several, each as in `flood`.
+        output: folder of the bundle, for `segment` and `load_model`.
+        progress: as in `flood`.
+        **options: as in `flood`, those of its command: head=, encoder=, class_column=, suggest=, …
+
+    Returns:
+        Scores of each set of features, by leaving places out, and which one is used.
+
+    Raises:
+        TypeError: an option does not exist.
+        UsageError: an option is not valid.
+        SceneError: labels or scenes cannot be read, or are not suitable.
+        RuntimeMissingError: a package is missing.
+        OutputError: the bundle cannot be written.
+    """
+    from geoseg.learn.fit.fit_run import fit_network  # noqa: PLC0415 - an extra
+    from geoseg.spec.fit import FitSpec  # noqa: PLC0415
+
+    given = {"labels": labels, "output": output, **options}
+    with (
+        prepared(FitSpec, {"scene": scenes}, given, {}) as (request, _, folder),
+        reporting(progress) as report,
+    ):
+        fitted = fit_network(request, report)
+    rmtree(folder, ignore_errors=True)
+    return fitted
 
 
 def vectorize(

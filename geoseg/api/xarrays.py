@@ -44,3 +44,9 @@ def read_scores(path: Path) -> xarray.DataArray:
     array: xarray.DataArray = rioxarray().open_rasterio(path, mask_and_scale=True).load().astype("float32")
     array = array.squeeze("band", drop=True) if array.sizes["band"] == 1 else array
     return array.rename("score")
+
+
+def read_features(path: Path) -> xarray.DataArray:
+    """Return the features of an embedding, (band, y, x) float32; NaN where nothing was observed."""
+    array: xarray.DataArray = rioxarray().open_rasterio(path, mask_and_scale=True).load().astype("float32")
+    return array.rename("feature")

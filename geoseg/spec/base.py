@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from geoseg.files.network import shown
+from geoseg.files.store_path import StorePath
 from geoseg.spec.option import Option
 
 Units = Literal["reflectance", "db", "linear", "radiance", "dn"]
@@ -56,7 +57,8 @@ class Spec(BaseModel):
     """Base class of all specs: frozen; unknown keys are errors.
 
     The type of a field decides what its values may be, for options, configs and requests in Python alike:
-    a `Path` is on this machine (a `str` may be an address), and a number is finite.
+    a `Path` is on this machine (a `str` may be an address, an `OutputPath` an object of a store), and a number
+    is finite.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -64,7 +66,9 @@ class Spec(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _paths_on_this_machine(cls, value: object) -> object:
-        return on_this_machine(value) if isinstance(value, Path) else value
+        if isinstance(value, Path) and not isinstance(value, StorePath):
+            return on_this_machine(value)
+        return value
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

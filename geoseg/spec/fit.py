@@ -91,7 +91,7 @@ class FitSpec(Spec):
             panel=OUTPUT,
         ),
     ] = None
-    picture: Annotated[
+    unsure: Annotated[
         Path | None,
         Option(
             "Also draw where the network is unsure.",

@@ -57,7 +57,10 @@ def test_rasters_may_be_arrays(scene: Path) -> None:
         reflectance(), permanent_water=~mask, transform=TRANSFORM, crs=CRS, bands=("green", "swir16")
     )
     assert set(water.polygons["label"]) == {"permanent water"}
-    assert len(geoseg.flood(scene, before=[scene]).polygons) == 1
+    other = reflectance() + 0.001
+    place: dict[str, Any] = {"transform": TRANSFORM, "crs": CRS, "bands": ("green", "swir16")}
+    assert len(geoseg.flood(scene, before=[write_scene(scene.with_name("earlier.tif"), other)]).polygons) == 1
+    assert len(geoseg.flood(scene, before=[other], **place).polygons) == 1
 
 
 def test_the_output_may_be_named(scene: Path, tmp_path: Path) -> None:

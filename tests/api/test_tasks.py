@@ -9,10 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
 from geoseg.cli.app import app
+from rasterio.transform import xy
 from typer.testing import CliRunner
 
 import geoseg
@@ -117,3 +119,34 @@ def test_names_are_imported_on_first_use() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'floods'"):
         geoseg.floods  # type: ignore[attr-defined] # noqa: B018
+
+
+def test_a_network_is_fitted_to_points_of_an_array(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="the extra `fit` is not installed")
+    pytest.importorskip("threadpoolctl", reason="the extra `fit` is not installed")
+    data = reflectance()
+    rng = np.random.default_rng(5)
+    rows, cols = rng.integers(2, 94, (2, 60))
+    x, y = xy(TRANSFORM, rows, cols)
+    water = data[1, rows, cols] < 0.1
+    labels = geopandas.GeoDataFrame(
+        {"class": np.where(water, "lake", "land")}, geometry=geopandas.points_from_xy(x, y), crs=CRS
+    )
+    place: dict[str, Any] = {"transform": TRANSFORM, "crs": CRS, "bands": ("green", "swir16")}
+    report = geoseg.fit(labels.to_crs(4326), data, tmp_path / "lakes", place_size=150, **place)
+    assert {item.label for item in report.classes} == {"lake", "land"}
+    made = geoseg.segment(data, geoseg.load_model(tmp_path / "lakes"), **place)
+    lake = next(item.value for item in report.classes if item.label == "lake")
+    assert made.classes is not None
+    assert ((made.classes == lake) == (data[1] < 0.1)).mean() > 0.99
+
+
+def test_features_of_an_encoder_are_an_array(tmp_path: Path) -> None:
+    pytest.importorskip("timm", reason="the extra `train` is not installed")
+    pytest.importorskip("rioxarray", reason="rioxarray is not installed")
+    path = write_six(tmp_path / "six.tif")
+    features = geoseg.embed(path, "galileo-nano", weights="none", patch=8, tile=32, sensor=SENSOR)
+    assert features.dims == ("band", "y", "x")
+    assert features.shape == (128, 12, 12)
+    assert features.rio.crs.to_epsg() == 32633
+    assert float(features.std()) > 0

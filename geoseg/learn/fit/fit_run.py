@@ -91,7 +91,7 @@ def _doubt_outputs(spec: FitSpec) -> tuple[Path | None, Path | None]:
     beside = spec.output.parent / spec.output.name
     points = beside.with_name(f"{spec.output.name}-next.gpkg") if spec.suggest else None
     picture = beside.with_name(f"{spec.output.name}-unsure.png") if spec.suggest else None
-    return points, spec.picture or picture
+    return points, spec.unsure or picture
 
 
 def _write_doubt(spec: FitSpec, gathered: Gathered, model: ModelSpec, progress: Progress) -> list[Path]:

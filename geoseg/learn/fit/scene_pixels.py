@@ -67,7 +67,7 @@ def open_labelled(
         if not len(pixels.labels):
             note(LOG, f"{scene.name}: holds no label and is not used")
             continue
-        near = None if spec.suggest or spec.picture else _around(scene.grid, pixels)
+        near = None if spec.suggest or spec.unsure else _around(scene.grid, pixels)
         run = RunSpec(output=Path("unused.gpkg"), bbox=near, bbox_crs=_wkt(scene.grid))
         found.append((with_cloud_mask(scene, request, run, stack, progress), request))
     if not found:

@@ -22,7 +22,8 @@ FLAGS = [
     *("--min-area", "500", "--fill-holes", "200.5", "--simplify", "5"),
     *("--tile", "256", "--overlap", "32", "--batch-size", "4", "--tta", "--runtime", "openvino"),
     *("--device", "cpu", "--precision", "bf16", "--threads", "2", "--max-memory", "2GB"),
-    *("--checkpoint", "kept"),
+    *("--checkpoint", "kept", "--report", "r.html", "--style", "s.sld", "--attributes", "perimeter,centroid"),
+    *("--zones", "districts.gpkg", "--zone-name", "name", "--value", "people=people.tif"),
     *("--before", "old.tif", "--before", "older.tif", "--method", "zscore", "--threshold", "-2.5"),
     *("--thresholding", "ki", "--polarisation", "vh", "--speckle", "none"),
     *(

@@ -145,9 +145,14 @@ def test_outputs_that_cannot_be(output: str, said: str, scene: Path, server: str
 
 
 def test_other_commands(scene: Path, server: str, geoseg: Geoseg) -> None:
-    geoseg(
-        "change", scene, scene, "-o", f"s3://{BUCKET}/change.gpkg", "--matrix", f"s3://{BUCKET}/matrix.csv"
-    )
+    later = scene.with_name("later.tif")
+    with rasterio.open(scene) as file:
+        profile, values, names = file.profile, file.read(), file.descriptions
+    with rasterio.open(later, "w", **profile) as file:
+        file.write(np.roll(values, 5, axis=1))
+        file.descriptions = names
+    outputs = ("-o", f"s3://{BUCKET}/change.gpkg", "--matrix", f"s3://{BUCKET}/matrix.csv")
+    geoseg("change", scene, later, *outputs)
     geoseg("flood", scene, *FLOOD, "-o", f"s3://{BUCKET}/map.gpkg", "--raster", f"s3://{BUCKET}/map.tif")
     geoseg("vectorize", f"s3://{BUCKET}/map.tif", "-o", f"s3://{BUCKET}/polygons.gpkg")
     assert "polygons.gpkg" in keys(server)

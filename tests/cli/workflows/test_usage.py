@@ -94,7 +94,7 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
 
 OF_A_COMMAND = {
     "--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold", "--checkpoint",
-    "--encoder",
+    "--encoder", "--licence", "--report",
 }  # fmt: skip
 """Options that each command explains; `--from` is where a training, or the wind, starts, `--sensor` and
 `--threshold` are of a scene, or of a network that is described; `--checkpoint` is that of a training, or of a
@@ -204,7 +204,7 @@ def test_numbers_are_finite(command: str, option: str, number: str, geoseg: Geos
         (("--overlap", "33"), "--overlap"),
         (("--tile", "64", "--overlap", "48"), "overlap 48"),
         (("--aoi", "https://host/a.gpkg"), "https://host/a.gpkg is an address"),
-        (("--raster", "s3://bucket/a.tif"), "s3://bucket/a.tif is an address"),
+        (("--aoi", "s3://bucket/a.gpkg"), "s3://bucket/a.gpkg is an address"),
         (("--picture", "file:///a.png"), "is an address"),
     ],
 )
