@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 app = group("Map many scenes: workers, resume after interruptions, a summary and a catalogue of all maps.")
 
 
+def declared_batch(task: str) -> Command[BatchSpec]:
+    """Return the batch command of a task, such as `methane plume`."""
+    return _declare(task, "")()
+
+
 def _declare(task: str, text: str) -> Callable[[], Command[BatchSpec]]:
     """Return the declaration of the batch command of a task; `text` is its help."""
 

@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from geoseg.cli.batch import declared_batch
 from geoseg.cli.change import change
 from geoseg.cli.command import Command, bare_type
 from geoseg.cli.completion import SUGGESTIONS
+from geoseg.cli.embed import embed
+from geoseg.cli.fit import fit
 from geoseg.cli.flood import flood
 from geoseg.cli.plume import plume
 from geoseg.cli.segment import segment
 from geoseg.cli.vectorize import vectorize
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BeforeValidator
 
 import geoseg
 from geoseg.spec.request import EACH, Place, places
@@ -33,7 +36,25 @@ SOURCE = Path(__file__).with_name("geoseg_provider")
 LAYERS = frozenset({"aoi", "mask", "permanent-water", "hand", "slope", "facilities"})
 """Options with a file that may be a layer of the project."""
 
-LEFT_OUT = frozenset({"overwrite", "bbox-crs", "max-memory", "threads", "batch-size", "device", "runtime"})
+FILES = {"labels": "labels", "inputs": "folder-input"}
+"""How QGIS asks for arguments that are no scenes."""
+
+LEFT_OUT = frozenset(
+    [
+        "overwrite",
+        "bbox-crs",
+        "max-memory",
+        "threads",
+        "batch-size",
+        "device",
+        "runtime",
+        "checkpoint",
+        "scheduler",
+        "split",
+        "shard",
+        "log",
+    ]
+)
 """Options that QGIS answers itself, or that belong to servers."""
 
 
@@ -46,8 +67,11 @@ class Task:
     command: tuple[str, ...]
     declared: Command[Any]
     help: str
-    layer: str
+    layer: str = ""
     """Layer that is loaded; empty: the command writes no map."""
+    output: str = "vector-output"
+    """How QGIS asks for the output."""
+    group: str = "Maps"
 
 
 def tasks() -> Iterator[Task]:
@@ -61,6 +85,36 @@ def tasks() -> Iterator[Task]:
     ):
         text = " ".join((declare.__doc__ or "").split())
         yield Task(name=name, title=title, command=command, declared=declare(), help=text, layer=layer)
+    for name, title, declare, output in (
+        ("fit", "Fit a network to labelled points", fit, "folder-output"),
+        ("embed", "Features of a pretrained encoder", embed, "raster-output"),
+    ):
+        text = " ".join((declare.__doc__ or "").split())
+        yield Task(
+            name=name,
+            title=title,
+            command=(name,),
+            declared=declare(),
+            help=text,
+            output=output,
+            group="Networks",
+        )
+    for item, words, what in (
+        ("flood", ("flood",), "Flood and surface water"),
+        ("change", ("change",), "Change"),
+        ("plume", ("methane", "plume"), "Methane plumes"),
+        ("segment", ("segment",), "Segmentation"),
+    ):
+        yield Task(
+            name=f"batch{item}",
+            title=f"{what} of many scenes",
+            command=("batch", *words),
+            declared=declared_batch(" ".join(words)),
+            help=f"Runs geoseg batch {' '.join(words)}: one map for each scene of a folder, a summary and a "
+            "catalogue. The same run continues one that was interrupted.",
+            output="folder-output",
+            group="Batch",
+        )
 
 
 def description() -> dict[str, Any]:
@@ -71,23 +125,25 @@ def description() -> dict[str, Any]:
             {
                 "name": task.name,
                 "title": task.title,
-                "group": "Maps",
+                "group": task.group,
                 "help": task.help,
                 "command": task.command,
                 "layer": task.layer,
-                "options": [*_options(task.declared.request)],
+                "options": [*_options(task)],
             }
             for task in tasks()
         ],
     }
 
 
-def _options(request: type[BaseModel]) -> Iterator[dict[str, Any]]:
+def _options(task: Task) -> Iterator[dict[str, Any]]:
     """Yield the options of a command; those of the output last."""
-    offered = [place for place in places(request).values() if place.offered and place.name not in LEFT_OUT]
+    request, each = task.declared.request, task.declared.each or {}
+    known = {**places(request), **{name: place for name, place in each.items() if name not in LEFT_OUT}}
+    offered = [place for place in known.values() if place.offered and place.name not in LEFT_OUT]
     order = {"argument": 0, "common": 1, "advanced": 2, "output": 3}
     for place in sorted(offered, key=lambda place: order[_rank(place)]):
-        kind, facts = _kind(place)
+        kind, facts = _kind(place, task)
         yield {
             "name": place.name,
             "key": "INPUT" if place.name == "scene" else place.name.replace("-", "_").upper(),
@@ -118,14 +174,20 @@ def _label(place: Place, kind: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def _kind(place: Place) -> tuple[str, Mapping[str, Any]]:
+def _kind(place: Place, task: Task) -> tuple[str, Mapping[str, Any]]:
     """Return how QGIS asks for an option, and further facts."""
     option, kind = place.option, bare_type(place.field.annotation)
     if place.name == "output":
-        return "vector-output", {"label": "Map"}
+        return task.output, {"label": "Folder" if task.output == "folder-output" else "Map", "suffix": ".tif"}
+    if option.argument and place.name in FILES:
+        return FILES[place.name], {}
+    if task.name == "fit" and place.name == "scene":
+        return "scenes", {}
     if place.scenes or option.argument:
         return ("scenes" if EACH in place.paths[0] else "scene"), {}
     if option.metavar.startswith("OUT."):
+        if task.command[0] == "batch":  # a template
+            return "text", {}
         suffix = option.metavar.removeprefix("OUT")
         return ("raster-output" if suffix == ".tif" else "file-output"), {"suffix": suffix}
     if place.name == "bbox":

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingParameterExtent,
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
@@ -22,6 +23,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingParameterVectorDestination,
+    QgsProcessingParameterVectorLayer,
     QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -153,6 +155,13 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
         if kind == "vector-output":
             results[key] = self.parameterAsOutputLayer(parameters, key, context)
             return ["-o", results[key]]
+        if kind == "folder-output":
+            results[key] = self.parameterAsString(parameters, key, context)
+            return ["-o", results[key]]
+        if kind == "labels":
+            return [self._source(self.parameterAsVectorLayer(parameters, key, context), parameters[key])]
+        if kind == "folder-input":
+            return [self.parameterAsFile(parameters, key, context)]
         if parameters.get(key) in (None, "", []):
             return self._model_file(option, parameters, context)
         if kind in {"raster-output", "file-output"}:
@@ -263,10 +272,19 @@ def parameters_of(option):
                 f"{key}_FILE", f"{label}: a file (.onnx or model.json)", optional=True, fileFilter=ANY_FILE
             ),
         ]
+    if kind == "labels":
+        return [QgsProcessingParameterVectorLayer(key, label)]
+    if kind == "folder-input":
+        return [QgsProcessingParameterFile(key, label, QgsProcessingParameterFile.Folder)]
+    if kind == "folder-output":
+        return [QgsProcessingParameterFolderDestination(key, label)]
     if kind == "vector-output":
         return [QgsProcessingParameterVectorDestination(key, label)]
     if kind == "raster-output":
-        return [QgsProcessingParameterRasterDestination(key, label, optional=True, createByDefault=False)]
+        created = not optional
+        return [
+            QgsProcessingParameterRasterDestination(key, label, optional=optional, createByDefault=created)
+        ]
     if kind == "file-output":
         pattern = f"*{option['suffix']}" if option["suffix"] else ""
         return [

@@ -145,7 +145,7 @@ def test_references_that_are_none(geoseg: Geoseg, scene: str, tmp_path: Path) ->
     _, err = geoseg("methane", "plume", scene, "--reference", surface, "-o", output, code=3)
     assert "l2 is surface reflectance" in err
     _, err = geoseg("methane", "plume", scene, "--reference", scene, "-o", output, code=3)
-    assert "is the same scene as" in err
+    assert "is given for two dates: --reference needs different scenes" in err
     other = write(tmp_path / "b", ground(1), "S2B_MSIL1C_20210626T065621")
     _, err = geoseg("methane", "plume", scene, "--reference", other, "-o", output)
     assert "warning: reference b is from Sentinel-2B MSI, not from Sentinel-2A MSI" in err

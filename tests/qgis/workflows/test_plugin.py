@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from rasterio.transform import xy
 
 import geoseg
 from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, SegmentSpec
@@ -57,7 +60,16 @@ def test_every_option_is_in_the_dialogue(options: dict[str, Any], name: str) -> 
     }
     offered = {place.name for place in places(requests[name]).values() if place.offered}
     listed = {option["name"] for option in options[name]["options"]}
-    answered = {"overwrite", "bbox-crs", "max-memory", "threads", "batch-size", "device", "runtime"}
+    answered = {
+        "overwrite",
+        "bbox-crs",
+        "max-memory",
+        "threads",
+        "batch-size",
+        "device",
+        "runtime",
+        "checkpoint",
+    }
     assert listed == offered - answered
     assert options[name]["options"][-1]["name"] == "output"
 
@@ -181,6 +193,35 @@ def test_a_map_is_made_and_opens_with_its_style(
     assert valid
     assert features >= 1
     assert renderer == "categorizedSymbol"
+
+
+@pytest.mark.qgis
+def test_a_network_is_fitted_and_many_scenes_are_mapped(
+    run: RUN, scenes: dict[str, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("threadpoolctl", reason="the extra `fit` is not installed")
+    data = reflectance()
+    rows, cols = np.random.default_rng(5).integers(2, 94, (2, 60))
+    x, y = xy(TRANSFORM, rows, cols)
+    classes = np.where(data[1, rows, cols] < 0.1, "lake", "land")
+    labels = geopandas.GeoDataFrame({"class": classes}, geometry=geopandas.points_from_xy(x, y), crs=CRS)
+    labels.to_file(tmp_path / "labels.gpkg")
+    bundle = tmp_path / "lakes"
+    fitted = run(
+        "fit", LABELS=tmp_path / "labels.gpkg", INPUT=scenes["before"], OUTPUT=bundle, PLACE_SIZE=150
+    )
+    assert fitted["OUTPUT"] == str(bundle)
+    assert (bundle / "model.json").is_file()
+    many = tmp_path / "many"
+    many.mkdir()
+    for name in ("before", "after"):
+        shutil.copy(scenes[name], many)
+    run("batchflood", INPUTS=many, OUTPUT=tmp_path / "maps", MIN_AREA=500)
+    assert {path.name for path in (tmp_path / "maps").glob("*.gpkg")} == {
+        "after.gpkg",
+        "before.gpkg",
+        "summary.gpkg",
+    }
 
 
 @pytest.mark.qgis
