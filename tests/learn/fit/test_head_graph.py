@@ -33,7 +33,7 @@ TILE = 32
 
 
 @pytest.mark.usefixtures("one_thread_only")
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("kind", ["logistic", "knn", "mlp"])
 def test_the_graph_scores_as_the_head(kind: Head, runtime: str, tmp_path: Path) -> None:
     if not runtime_module(runtime).status().usable:
