@@ -192,19 +192,7 @@ class ClassRasterSink:
         with writing(path), unreferenced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             dataset.update_tags(**{RECORD_TAG: record.model_dump_json()})
             dataset.close()
-            check_blocks(work)
-            rasterio.shutil.copy(
-                work,
-                target,
-                driver="COG",
-                compress="DEFLATE",
-                blocksize=COG_BLOCK,
-                **options,
-                num_threads=str(self._threads or "ALL_CPUS"),
-                bigtiff="IF_SAFER",
-            )
-            work.unlink()
-            check_cog(target)
+            copy_as_cog(work, target, {**options, "num_threads": str(self._threads or "ALL_CPUS")})
 
 
 def _apply(dataset: Any, edits: Edits) -> None:
@@ -231,6 +219,27 @@ def _close(dataset: Any) -> None:
     """Close a working file; GDAL's messages go to the log, not to stderr."""
     with rasterio.Env():
         dataset.close()
+
+
+def copy_as_cog(work: Path, target: Path, options: Mapping[str, str], *, blocksize: int = COG_BLOCK) -> None:
+    """Copy a closed working file into a COG, check both, and remove the working file.
+
+    Args:
+        work: GeoTIFF.
+        target: the COG.
+        options: further creation options of GDAL's COG driver.
+        blocksize: side of a block in pixels.
+
+    Raises:
+        OSError: a block is missing.
+        RasterioError: the COG cannot be written.
+    """
+    check_blocks(work)
+    rasterio.shutil.copy(
+        work, target, driver="COG", compress="DEFLATE", blocksize=blocksize, bigtiff="IF_SAFER", **options
+    )
+    work.unlink()
+    check_cog(target)
 
 
 def check_cog(path: Path) -> None:

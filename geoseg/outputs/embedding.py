@@ -12,10 +12,10 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
-from geoseg.files.disk import check_blocks, writing
+from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid, Window
-from geoseg.outputs.cog import check_cog, unreferenced
+from geoseg.outputs.cog import copy_as_cog, unreferenced
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.run_record import RunRecord
 
@@ -103,22 +103,9 @@ class EmbeddingSink:
             if self._dtype == "int8":
                 work = self._as_int8()
             self._tag(work, record)
-            check_blocks(work)
-            options = {"nbits": "16"} if self._dtype == "float16" else {}
-            target = self._beside.path(self.path)
-            rasterio.shutil.copy(
-                work,
-                target,
-                driver="COG",
-                compress="DEFLATE",
-                predictor="YES",
-                blocksize=BLOCK,
-                overview_resampling="AVERAGE",
-                bigtiff="IF_SAFER",
-                **options,
-            )
-            work.unlink()
-            check_cog(target)
+            options = {"predictor": "YES", "overview_resampling": "AVERAGE"}
+            options |= {"nbits": "16"} if self._dtype == "float16" else {}
+            copy_as_cog(work, self._beside.path(self.path), options, blocksize=BLOCK)
 
     def _create(self, name: str, dtype: str, nodata: float) -> Any:
         grid = self._grid

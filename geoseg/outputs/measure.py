@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
 from geoseg.errors import OutputError
-from geoseg.files.disk import check_blocks, writing
+from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid, Window
-from geoseg.outputs.cog import BLOCK, COG_BLOCK, check_cog, unreferenced
+from geoseg.outputs.cog import BLOCK, copy_as_cog, unreferenced
 from geoseg.outputs.record import RECORD_TAG
 from geoseg.run_record import RunRecord
 
@@ -103,19 +103,7 @@ class MeasureSink:
             self._work.update_tags(**{RECORD_TAG: record.model_dump_json()})
             self._work.close()
             self._work = None
-            check_blocks(work)
-            rasterio.shutil.copy(
-                work,
-                target,
-                driver="COG",
-                compress="DEFLATE",
-                predictor="YES",
-                blocksize=COG_BLOCK,
-                overview_resampling="AVERAGE",
-                bigtiff="IF_SAFER",
-            )
-            work.unlink()
-            check_cog(target)
+            copy_as_cog(work, target, {"predictor": "YES", "overview_resampling": "AVERAGE"})
 
 
 def write_bands(

@@ -57,8 +57,8 @@ class Spec(BaseModel):
     """Base class of all specs: frozen; unknown keys are errors.
 
     The type of a field decides what its values may be, for options, configs and requests in Python alike:
-    a `Path` is on this machine (a `str` may be an address, an `OutputPath` an object of a store), and a number
-    is finite.
+    a `Path` is on this machine (a `str` may be an address, an `OutputPath` an object of a store), and a
+    number is finite.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -131,7 +131,7 @@ def test_a_polygon_that_is_too_large_for_cleaning_is_refused(cleaning: Cleaning)
 @pytest.mark.parametrize(
     ("cleaning", "told"),
     [
-        (Cleaning(simplify=5), "--fill-holes and --simplify"),
+        (Cleaning(simplify=5), "--fill-holes, --simplify and --smooth-outlines"),
         (Cleaning(min_patch=1e6), "touching small changes"),
     ],
     ids=str,

@@ -119,7 +119,6 @@ class Clay(PlainTransformer):
             patch=PATCH,
         )
         self.transformer = Transformer(width, depth, heads)
-        self.table: Tensor | None = None
 
     def stages(self) -> list[nn.Module]:
         """Return the transformer blocks."""
@@ -133,16 +132,13 @@ class Clay(PlainTransformer):
     def fix_size(self, height: int, width: int) -> None:
         """Store the kernels of the bands, and the positions in images of one size."""
         self.patch_embedding.fix()
-        self.table = self.positions(height // PATCH, width // PATCH)
+        super().fix_size(height, width)
 
     def embed(self, images: Tensor, about: About) -> tuple[Tensor, Tensor]:
         """Return tokens and the class token; nothing but the pixels is read."""
         del about
-        table = self.table
-        if table is None:
-            table = self.positions(images.shape[-2] // PATCH, images.shape[-1] // PATCH)
         tokens = self.patch_embedding(images[:, 0])
-        return (tokens + table.to(tokens))[:, None], self.cls_token
+        return (tokens + self.places(images).to(tokens))[:, None], self.cls_token
 
     def positions(self, rows: int, cols: int) -> Tensor:
         """Return (P, D): sines and cosines of column and row at rates that the pixel size scales."""

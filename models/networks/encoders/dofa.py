@@ -58,7 +58,6 @@ class Dofa(PlainTransformer):
         self.blocks = nn.ModuleList(
             Block(width, heads, 4.0, qkv_bias=True, norm_layer=norm) for _ in range(depth)
         )
-        self.table: Tensor | None = None
 
     def stages(self) -> list[nn.Module]:
         """Return the transformer blocks."""
@@ -67,15 +66,12 @@ class Dofa(PlainTransformer):
     def fix_size(self, height: int, width: int) -> None:
         """Store the kernels of the bands, and the table of positions for images of one size."""
         self.patch_embed.fix()
-        self.table = self.positions(height // PATCH, width // PATCH)
+        super().fix_size(height, width)
 
     def embed(self, images: Tensor, about: About) -> tuple[Tensor, Tensor]:
         """Return tokens and the class token; nothing but the pixels is read."""
         del about
-        table = self.table
-        if table is None:
-            table = self.positions(images.shape[-2] // PATCH, images.shape[-1] // PATCH)
-        tokens = self.patch_embed(images[:, 0]) + table
+        tokens = self.patch_embed(images[:, 0]) + self.places(images)
         return tokens[:, None], self.cls_token + self.pos_embed[:, :1]
 
     def positions(self, rows: int, cols: int) -> Tensor:

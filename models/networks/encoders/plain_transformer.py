@@ -30,6 +30,21 @@ class PlainTransformer(Encoder):
         self.width, self.patch, self.layers, self.dates = width, patch, tuple(layers), dates
         self.widths = (width * dates,) * len(self.layers)
         self.strides = (patch,) * len(self.layers)
+        self.table: Tensor | None = None
+
+    @abc.abstractmethod
+    def positions(self, rows: int, cols: int) -> Tensor:
+        """Return the encodings of the places of patches, which are added to the tokens."""
+
+    def fix_size(self, height: int, width: int) -> None:
+        """Store the encodings of places in images of one size."""
+        self.table = self.positions(height // self.patch, width // self.patch)
+
+    def places(self, images: Tensor) -> Tensor:
+        """Return the encodings of the places of the patches of images, stored or made for their size."""
+        if self.table is not None:
+            return self.table
+        return self.positions(images.shape[-2] // self.patch, images.shape[-1] // self.patch)
 
     @abc.abstractmethod
     def embed(self, images: Tensor, about: About) -> tuple[Tensor, Tensor]:

@@ -87,7 +87,6 @@ class Prithvi(PlainTransformer):
             self.temporal_embed_enc = FactEncoder(width)
             self.location_embed_enc = FactEncoder(width)
         self.reads_place = reads_place
-        self.table: Tensor | None = None
 
     def stages(self) -> list[nn.Module]:
         """Return the transformer blocks."""
@@ -98,18 +97,10 @@ class Prithvi(PlainTransformer):
         normed: Tensor = self.norm(tokens)
         return normed
 
-    def fix_size(self, height: int, width: int) -> None:
-        """Store the table of positions for images of one size."""
-        self.table = self.positions(height // self.patch, width // self.patch)
-
     def embed(self, images: Tensor, about: About) -> tuple[Tensor, Tensor]:
         """Return tokens and the class token; date and place are added where they are known and read."""
-        count, dates, _, height, width = images.shape
-        tokens = self.patch_embed(images.flatten(0, 1)).unflatten(0, (count, dates))
-        table = self.table
-        if table is None:
-            table = self.positions(height // self.patch, width // self.patch)
-        tokens = tokens + table.to(tokens)
+        tokens = self.patch_embed(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        tokens = tokens + self.places(images).to(tokens)
         if self.reads_place and about.days is not None:
             tokens = tokens + self.temporal_embed_enc(about.days)[:, :, None]
         if self.reads_place and about.places is not None:
