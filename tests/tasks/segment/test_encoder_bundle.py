@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -28,9 +29,27 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that the tests share: an export takes seconds."""
+    return tmp_path_factory.mktemp("exports")
+
+
 @pytest.fixture
 def torch_installed() -> None:
     pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+
+@pytest.fixture
+def exported(
+    exports: Path, cache: Path, torch_installed: None, monkeypatch: pytest.MonkeyPatch
+) -> EncoderBundle:
+    """The plain encoder, exported into the cache of the test."""
+    monkeypatch.setenv("GEOSEG_CACHE", str(exports))
+    encoder_bundle(PLAIN, RGB)
+    shutil.copytree(exports, cache)
+    monkeypatch.setenv("GEOSEG_CACHE", str(cache))
+    return encoder_bundle(PLAIN, RGB)
 
 
 def features(bundle: EncoderBundle, planes: NDArray[np.float32], runtime: str) -> NDArray[np.float32]:
@@ -42,10 +61,15 @@ def features(bundle: EncoderBundle, planes: NDArray[np.float32], runtime: str) -
     return found
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_features_of_two_dates_equal_those_of_the_authors(
-    runtime: str, weights_dir: Path, torch_installed: None
+    runtime: str,
+    weights_dir: Path,
+    exports: Path,
+    torch_installed: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("GEOSEG_CACHE", str(exports))
     if not runtime_module(runtime).status().usable:
         pytest.skip(f"{runtime} is not installed")
     golden = np.load(weights_dir / NANO / "golden.npz")
@@ -66,9 +90,9 @@ def test_features_of_two_dates_equal_those_of_the_authors(
 
 
 def test_an_export_is_kept_and_needs_no_torch_again(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, torch_installed: None
+    cache: Path, monkeypatch: pytest.MonkeyPatch, exported: EncoderBundle
 ) -> None:
-    first = encoder_bundle(PLAIN, RGB)
+    first = exported
     monkeypatch.setitem(sys.modules, EXPORT, None)
     assert encoder_bundle(PLAIN, RGB) == first
     assert first.model.weights.is_relative_to(cache)
@@ -76,16 +100,16 @@ def test_an_export_is_kept_and_needs_no_torch_again(
         encoder_bundle(PLAIN, ("vv", "vh"))
 
 
-def test_a_damaged_export_is_made_again(torch_installed: None) -> None:
-    first = encoder_bundle(PLAIN, RGB).model
+def test_a_damaged_export_is_made_again(exported: EncoderBundle) -> None:
+    first = exported.model
     first.weights.write_bytes(first.weights.read_bytes()[:-9])
     again = encoder_bundle(PLAIN, RGB).model
     assert check_bundle(again.weights.parent)[0].level == "warning"  # there is no card
     assert again.sha256 == first.sha256
 
 
-def test_no_command_maps_with_features(torch_installed: None) -> None:
-    model = encoder_bundle(PLAIN, RGB).model
+def test_no_command_maps_with_features(exported: EncoderBundle) -> None:
+    model = exported.model
     with pytest.raises(ModelError, match="geoseg embed"):
         find_model(str(model.weights.parent))
 
