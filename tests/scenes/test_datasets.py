@@ -16,8 +16,14 @@ from tests.products.ground import write_raster
 
 ROOT = Path(__file__).parents[2] / "geoseg"
 OWN = {
-    "methane/column_cache.py",
-    "methane/orthorectify.py",
+    "tasks/methane/column_cache.py",
+    "tasks/methane/orthorectify.py",
+    "api/arrays.py",
+    "api/map.py",
+    "batch/footprint.py",
+    "batch/merge.py",
+    "engine/map_report.py",
+    "outputs/embedding.py",
     "scenes/elevation.py",
     "atmosphere/cloud_mask.py",
     "learn/evaluate/scene_maps.py",

@@ -295,7 +295,7 @@ def test_a_full_disk_is_told_as_such(run: Run, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
     try:
-        with pytest.raises(OutputError, match="free some space") as caught:
+        with pytest.raises(OutputError, match="scratch files cannot be written there") as caught:
             run("calm", "reference")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -58,5 +58,5 @@ def test_windows_in_groups_out(
 
 
 def test_no_room_is_said(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"scratch files cannot be written there.*free some space"):
+    with pytest.raises(OutputError, match=r"scratch files cannot be written there \(.*write the output"):
         ScratchStore(tmp_path / "nowhere", 3, [(0, 4)], 2)
