@@ -60,7 +60,7 @@ def named(*classes: tuple[int, str]) -> list[dict[str, Any]]:
     return [{"value": value, "name": name} for value, name in classes]
 
 
-@pytest.fixture(params=("onnxruntime", "openvino", "torch"))
+@pytest.fixture(params=("onnxruntime", "openvino"))
 def runtime(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     if not runtime_module(name).status().usable:
