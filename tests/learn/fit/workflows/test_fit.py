@@ -292,7 +292,7 @@ def test_an_existing_bundle_is_kept(tmp_path: Path) -> None:
         fit_network(spec.model_copy(update={"output": tmp_path / "1"}))
 
 
-@pytest.mark.parametrize("weights", ["none", "published"])
+@pytest.mark.parametrize("weights", [pytest.param("none", marks=pytest.mark.slow), "published"])
 def test_an_embedding_is_scored_and_its_graph_maps_as_its_head(
     weights: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
