@@ -13,7 +13,7 @@ from geoseg.batch.entry import Entry
 from geoseg.batch.naming import filled
 from geoseg.batch.stamp import stamp_of
 from geoseg.batch.tables import is_path
-from geoseg.batch.tasks import AUTO, SHARED, BatchTask, task_of
+from geoseg.batch.tasks import SHARED, BatchTask, is_auto, task_of
 from geoseg.errors import UsageError
 from geoseg.outputs import companions
 from geoseg.spec.batch import BatchSpec, OptionValue, template
@@ -106,7 +106,7 @@ def plan_jobs(
 
 def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str) -> Job:
     options: dict[str, OptionValue] = {**spec.options, **entry.options}
-    if task.earlier and options.get(task.earlier) == AUTO:
+    if task.earlier and is_auto(options.get(task.earlier)):
         del options[task.earlier]
     templates = {"output": spec.name}
     for role in task.further_outputs:

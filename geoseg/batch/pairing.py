@@ -10,7 +10,7 @@ from datetime import datetime
 import shapely
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.tasks import AUTO, BatchTask
+from geoseg.batch.tasks import AUTO, BatchTask, is_auto
 from geoseg.errors import SceneError, UsageError
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress, no_progress
@@ -67,7 +67,7 @@ def with_earlier(
         UsageError: no scene has a date.
     """
     default = AUTO if shared is None and task.paired else shared
-    wanted = [task.earlier and entry.options.get(task.earlier, default) == AUTO for entry in entries]
+    wanted = [bool(task.earlier) and is_auto(entry.options.get(task.earlier, default)) for entry in entries]
     if not any(wanted):
         return Paired(entries=tuple(entries), unpaired={}, reasons={})
     facts: dict[str, SceneFacts | str] = {}
@@ -95,6 +95,10 @@ def with_earlier(
             reasons[entry.scene] = _reason(own, known[found], found) if isinstance(own, SceneFacts) else ""
         elif isinstance(own, SceneFacts):
             unpaired[entry.scene] = _why_none(own)
+        elif task.paired and known:
+            options[task.earlier] = list(paths[next(iter(known))])  # any: the run fails at this scene
+        elif task.paired:
+            unpaired[entry.scene] = own
         out.append(replace(entry, options=options))
     _report(task, reasons, unpaired)
     return Paired(entries=tuple(out), unpaired=unpaired, reasons=reasons)

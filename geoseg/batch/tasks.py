@@ -23,6 +23,11 @@ AUTO = "auto"
 """Value of an option for an earlier scene: it is found among the inputs."""
 
 
+def is_auto(value: object) -> bool:
+    """Return whether an option for an earlier scene, which may be a list of one, is `auto`."""
+    return value == AUTO or (isinstance(value, list | tuple) and [*value] == [AUTO])
+
+
 @dataclass(frozen=True)
 class BatchTask:
     """A mapping command as a task of a batch."""
