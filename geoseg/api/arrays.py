@@ -86,6 +86,13 @@ def paths_of(value: object, folder: Path, place: Georeference) -> str | list[str
     )
 
 
+def holds_array(value: object) -> bool:
+    """Return whether a value is an array, or has one in it."""
+    if isinstance(value, list | tuple):
+        return any(holds_array(item) for item in value)
+    return isinstance(value, np.ndarray) or is_xarray(value)
+
+
 def is_xarray(value: object) -> bool:
     """Return whether a value is a DataArray or Dataset, without importing xarray."""
     return type(value).__module__.partition(".")[0] == "xarray" and hasattr(value, "dims")
@@ -145,15 +152,21 @@ def _from_xarray(value: Any, place: Georeference) -> _Layers:
     from geoseg.api.xarrays import rioxarray  # noqa: PLC0415 - only for xarray objects
 
     rioxarray()
+    if {"lat", "lon"} <= {*value.dims}:
+        value = value.rename(lat="y", lon="x")
+    if not {*value.dims} & {"x", "y", "longitude", "latitude"}:
+        raise UsageError(
+            f"the array has the dimensions {', '.join(map(str, value.dims))}; rename two to y and x"
+        )
     bands: tuple[str, ...] = tuple(place.bands or ())
     if hasattr(value, "data_vars"):
         layers = {str(name): item for name, item in value.data_vars.items() if value.rio.x_dim in item.dims}
         bands = bands or tuple(layers)
-        crs, transform = value.rio.crs, value.rio.transform()
+        crs, transform = value.rio.crs, _transform(value)
         value = value[list(layers)].to_dataarray("band")
         value = value.rio.write_crs(crs) if crs else value
     else:
-        crs, transform = value.rio.crs, value.rio.transform()
+        crs, transform = value.rio.crs, _transform(value)
     array: xarray.DataArray = value
     y, x = array.rio.y_dim, array.rio.x_dim
     time = array.coords["time"].values if "time" in array.coords else None
@@ -179,6 +192,22 @@ def _from_xarray(value: Any, place: Georeference) -> _Layers:
         offset=0.0 if decoded else float(np.ravel(stored.get("add_offset", 0.0))[0]),
         time=None if time is None or np.size(time) != 1 else str(np.ravel(time)[0])[:19],
     )
+
+
+def _transform(value: Any) -> Affine:
+    """Return the transform by the coordinates, as the stored one is outdated after a selection or a flip.
+
+    Raises:
+        UsageError: rows or columns are not evenly spaced.
+    """
+    for name in (value.rio.x_dim, value.rio.y_dim):
+        if name in value.coords and value.sizes[name] > 2:
+            steps = np.diff(value.coords[name].to_numpy().astype(float))
+            if not np.allclose(steps, steps[0], rtol=1e-3):
+                raise UsageError(
+                    f"the coordinates {name} of the array are not evenly spaced; resample it first"
+                )
+    return Affine(*value.rio.transform(recalc=True)[:6])
 
 
 def _band_names(array: xarray.DataArray, further: Sequence[str]) -> tuple[str, ...]:
@@ -216,6 +245,10 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
         raise UsageError(f"bands= names {len(bands)} bands, and the array has {len(data)}")
     path = _new(folder, layers.time or place.time)
     nodata = layers.nodata if layers.nodata is not None else place.nodata
+    if nodata is not None and data.dtype.kind in "iu" and not _fits(nodata, data.dtype):
+        raise UsageError(
+            f"nodata={nodata} is not a value of {data.dtype}; leave it out, or convert the array"
+        )
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "height": data.shape[1],
@@ -244,12 +277,18 @@ def _write(layers: _Layers, folder: Path, place: Georeference) -> str:
     return str(path)
 
 
+def _fits(value: float, dtype: np.dtype[Any]) -> bool:
+    """Return whether an integer type has a value."""
+    limits = np.iinfo(dtype)
+    return limits.min <= value <= limits.max and float(value).is_integer()
+
+
 def _new(folder: Path, time: datetime | str | None) -> Path:
     """Return a new path in a folder; its name states the acquisition time, as names of products do."""
     stamp = ""
     if time is not None:
         try:
-            moment = datetime.fromisoformat(time) if isinstance(time, str) else time
+            moment = time if isinstance(time, datetime) else datetime.fromisoformat(str(time)[:26])
         except ValueError as error:
             raise UsageError(
                 f"time={time!r} is not a time in ISO 8601, such as 2024-05-28T10:30:00"

@@ -17,9 +17,10 @@ from pydantic import BaseModel
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
-from geoseg.api.arrays import Georeference, is_xarray, paths_of
+from geoseg.api.arrays import Georeference, holds_array, is_xarray, paths_of
 from geoseg.api.map import Map, MapFiles
 from geoseg.engine.plan import Plan
+from geoseg.errors import UsageError
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.spec.request import EACH, Place, from_options, places
 
@@ -94,7 +95,10 @@ def prepared(
     known = {name.replace("-", "_"): item for name, item in places(kind).items()}
     stated = {item.name for item in fields(Georeference)} - set(known)
     check_names({*known, *stated}, options)
-    place = Georeference(**{name: value for name, value in options.items() if name in stated})  # type: ignore[arg-type]
+    told = {name: value for name, value in options.items() if name in stated and value is not None}
+    if told and not any(holds_array(value) for value in (*inputs.values(), *options.values())):
+        raise UsageError(f"{', '.join(f'{name}=' for name in told)}: for arrays only; a file states its own")
+    place = Georeference(**told)  # type: ignore[arg-type]
     folder = Path(tempfile.mkdtemp(prefix="geoseg-"))
     try:
         given: dict[str, object] = {name: folder / file for name, file in outputs.items()}
@@ -141,11 +145,11 @@ def _value(place: Place, value: object, folder: Path, georeference: Georeference
     return value
 
 
-def _write_polygons(frame: Any, folder: Path) -> Path:
+def _write_polygons(frame: Any, folder: Path) -> str:
     """Write a GeoDataFrame or GeoSeries to a GeoPackage."""
     path = folder / f"polygons{sum(1 for _ in folder.glob('polygons*')) + 1}.gpkg"
     frame.to_file(path, driver="GPKG")
-    return path
+    return str(path)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from geoseg.api.arrays import REQUESTS, Georeference, paths_of
 from geoseg.api.map import Map
 from geoseg.api.run import check_names, make, prepared, reporting
 from geoseg.bundles.find import find_any
+from geoseg.errors import UsageError
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.scenes import open_scene as _open
@@ -129,6 +130,8 @@ def change(
     from geoseg.spec import ChangeSpec  # noqa: PLC0415
     from geoseg.tasks.change.change_map import map_change  # noqa: PLC0415
 
+    if options.get("time") is not None:
+        raise UsageError("time= is one date; give date_before= and date_after=")
     dates = {"before": before, "after": after}
     return make(ChangeSpec, map_change, dates, options, progress=progress)
 
@@ -161,7 +164,7 @@ def plumes(
 
 def segment(
     scene: object,
-    model: str | Path | AnyModel,
+    model: str | Path | AnyModel | None = None,
     *,
     progress: Progress | bool | None = None,
     **options: object,
@@ -170,7 +173,7 @@ def segment(
 
     Args:
         scene: as in `flood`.
-        model: name or folder of a bundle, an ONNX file, or what `load_model` returned.
+        model: name or folder of a bundle, an ONNX file, or what `load_model` returned; None: with like=.
         progress: as in `flood`.
         **options: as in `flood`, those of its command: tile=, overlap=, runtime=, precision=, …
 
@@ -187,7 +190,11 @@ def segment(
     if isinstance(model, ModelSpec | ClassifierSpec):
         model = model.weights.parent if model.source == "bundle" else model.weights
     return make(
-        SegmentSpec, map_segments, {"scene": scene}, {"model": str(model), **options}, progress=progress
+        SegmentSpec,
+        map_segments,
+        {"scene": scene},
+        {"model": None if model is None else str(model), **options},
+        progress=progress,
     )
 
 
@@ -297,6 +304,8 @@ def vectorize(
     from geoseg.spec.tools import VectorizeRequest  # noqa: PLC0415
     from geoseg.tasks.segment.vectorize_raster import vectorize_request  # noqa: PLC0415
 
+    if isinstance(classes, str):
+        raise UsageError(f"classes={classes!r}: give labels by value, such as {{1: 'water'}}")
     if classes is not None:
         options["class"] = [f"{value}={label}" for value, label in classes.items()]
     return make(VectorizeRequest, vectorize_request, {"mask": mask}, options, progress=progress)

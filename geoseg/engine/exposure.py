@@ -60,7 +60,7 @@ class ValueRaster:
 
         frame = geopandas.GeoDataFrame(geometry=geometries, crs=crs).to_crs(self.crs)
         with reading(self.file.name):
-            table = exact_extract(self.file, frame, ["sum", "count"], output="pandas")
+            table = exact_extract(self.file, frame, ["sum", "count", "min"], output="pandas")
         known = table["count"].to_numpy(float) > 0
         if not known.all():
             warn(
@@ -68,6 +68,13 @@ class ValueRaster:
                 "value-not-covered",
                 f"--value {self.name}: the raster has no values under some polygons; their sum is empty, "
                 "and 0 in the totals of zones",
+            )
+        if (table["min"].to_numpy(float)[known] < 0).any():
+            warn(
+                LOG,
+                "value-negative",
+                f"--value {self.name}: the raster has negative values under polygons, which are no "
+                "amounts; if they mean nodata, set its nodata value (gdal_edit.py -a_nodata VALUE)",
             )
         return np.where(known, table["sum"].to_numpy(float), np.nan)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,3 +125,27 @@ def test_nothing_is_left_after_an_error(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(GeosegError):
         geoseg.open_scene(str(tmp_path / "missing.tif"))
     assert not list(tmp_path.iterdir())
+
+
+def test_nodata_must_be_a_value_of_the_type(tmp_path: Path) -> None:
+    for nodata in (-9999, 300, 0.5):
+        place = Georeference(transform=TRANSFORM, crs=CRS, nodata=nodata)
+        with pytest.raises(UsageError, match="is not a value of uint8"):
+            paths_of(np.zeros((4, 4), np.uint8), tmp_path, place)
+
+
+def test_a_time_may_be_that_of_numpy() -> None:
+    time: Any = np.datetime64("2024-05-28T10:30:00")
+    with geoseg.open_scene(reflectance(), transform=TRANSFORM, crs=CRS, bands=BANDS, time=time) as scene:
+        assert scene.time is not None
+        assert scene.time.isoformat().startswith("2024-05-28T10:30:00")
+
+
+def test_a_file_states_its_own_georeference(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "scene.tif", reflectance())
+    with pytest.raises(UsageError, match="crs=, bands=: for arrays only"):
+        geoseg.flood(path, crs="EPSG:3857", bands=BANDS)
+    with pytest.raises(UsageError, match="date_before= and date_after="):
+        geoseg.change(reflectance(), reflectance(), time="2024-05-28", crs=CRS)
+    with pytest.raises(UsageError, match="labels by value"):
+        geoseg.vectorize(np.ones((4, 4), np.uint8), "1=water")  # type: ignore[arg-type]

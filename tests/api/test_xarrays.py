@@ -91,3 +91,38 @@ def test_without_rioxarray_the_error_has_the_remedy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "rioxarray", None)
     with pytest.raises(RuntimeMissingError, match=r"pip install 'geoseg\[xarray\]'"):
         import_rioxarray()
+
+
+def flipped_rows(array: xarray.DataArray) -> xarray.DataArray:
+    return array.sortby("y")
+
+
+def flipped_columns(array: xarray.DataArray) -> xarray.DataArray:
+    return array.isel(x=slice(None, None, -1))
+
+
+@pytest.mark.parametrize("change", [flipped_rows, flipped_columns])
+def test_a_flipped_array_lies_where_its_coordinates_say(
+    scene: Path, change: Callable[[xarray.DataArray], xarray.DataArray]
+) -> None:
+    expected = geoseg.flood(scene).polygons
+    found = geoseg.flood(change(rioxarray.open_rasterio(scene))).polygons
+    assert found.total_bounds == pytest.approx(expected.total_bounds)
+    assert found.area.sum() == pytest.approx(expected.area.sum())
+
+
+def test_a_thinned_array_has_the_area_of_the_whole(scene: Path) -> None:
+    array = rioxarray.open_rasterio(scene)
+    whole, thinned = geoseg.flood(array), geoseg.flood(array[:, ::2, ::2])
+    assert thinned.polygons["area_m2"].sum() == pytest.approx(whole.polygons["area_m2"].sum(), rel=0.05)
+
+
+def test_uneven_coordinates_are_refused(scene: Path, tmp_path: Path) -> None:
+    uneven = rioxarray.open_rasterio(scene).isel(y=[0, 1, 2, 5, 9, 50])
+    with pytest.raises(UsageError, match="coordinates y of the array are not evenly spaced"):
+        paths_of(uneven, tmp_path, Georeference())
+
+
+def test_dimensions_are_named(scene: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="rename two to y and x"):
+        paths_of(rioxarray.open_rasterio(scene).rename(x="u", y="v"), tmp_path, Georeference())

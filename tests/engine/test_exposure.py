@@ -146,6 +146,15 @@ def test_missing_values_are_empty_and_reported(classes: Path, tmp_path: Path) ->
     assert [item.code for item in record.warnings] == ["value-not-covered"]
 
 
+def test_negative_amounts_are_reported(classes: Path, tmp_path: Path) -> None:
+    pytest.importorskip("exactextract", reason="exactextract is not installed")
+    data = np.full((8, 8), 100, np.float32)
+    data[0] = -9999  # nodata without a tag
+    people = write(tmp_path / "people.tif", data, Affine(50, 0, 500000, 0, -50, 4600000))
+    record = run(classes, tmp_path / "map.gpkg", value={"people": str(people)})
+    assert [item.code for item in record.warnings] == ["value-negative"]
+
+
 @pytest.mark.parametrize("name", ["area_m2", "class", "two words", "1st"])
 def test_a_name_must_be_a_new_column(classes: Path, people: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is not the name of a new column"):
