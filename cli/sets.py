@@ -109,8 +109,10 @@ def _moves(source: Path, target: Path) -> dict[Path, Path]:
         OutputError: a map would replace an input of the run.
     """
     from geoseg.files.inputs import input_at
+    from geoseg.files.leftovers import MARKER
 
-    moves = {target / path.relative_to(source): path for path in sorted(source.rglob("*")) if path.is_file()}
+    files = [path for path in sorted(source.rglob("*")) if path.is_file() and path.name != MARKER]
+    moves = {target / path.relative_to(source): path for path in files}
     for place in moves:
         if input_at(place) is not None:
             raise OutputError(f"{place}: is an input of this run; write to another folder")
