@@ -362,7 +362,7 @@ print(retrieve(Path({path!r}), {group}, "mag1c")["peak_mib"])
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [None, 0])
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, group: int | None) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     peaks = []
     for rows in (600, 1200):
         make = (
