@@ -354,8 +354,8 @@ PEAK = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {bench!r})
-from spectrometer import retrieve
-print(retrieve(Path({path!r}), {group}, "mag1c")["peak_mib"])
+from spectrometer import retrieve_columns
+print(retrieve_columns(Path({path!r}), {group}, "mag1c")["peak_mib"])
 """
 
 
