@@ -75,7 +75,17 @@ def test_only_scenes_that_ask_get_an_earlier_one(tmp_path: Path) -> None:
     assert with_earlier(series, task_of("flood"), None).entries == tuple(series)
     paired = with_earlier(series, task_of("flood"), "auto")
     assert "before" in paired.entries[0].options
+    assert with_earlier(series, task_of("flood"), ["auto"]).entries == paired.entries  # a repeatable option
     assert with_earlier(series, task_of("change"), "fixed.tif").entries == tuple(series)
+
+
+def test_a_broken_scene_fails_alone(tmp_path: Path) -> None:
+    """Its run fails when it is opened, so it gets any other scene."""
+    series = entries(tmp_path, "t_20210610", "t_20210601", "t_20210620")
+    Path(series[2].paths[0]).write_bytes(b"")
+    paired = with_earlier(series, task_of("change"), None)
+    assert paired.entries[2].options["before"]
+    assert set(paired.unpaired) == {"t_20210601"}
 
 
 def test_scenes_without_dates(tmp_path: Path) -> None:

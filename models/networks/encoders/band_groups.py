@@ -24,9 +24,15 @@ GALILEO: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def readable(encoder: EncoderSpec, bands: Collection[str]) -> tuple[str, ...]:
     """Return the bands that an encoder reads of those given, in its order; empty: it cannot read them.
 
-    Galileo leaves out a band whose group is incomplete, but for the red of NDVI. The weights of other
-    families are for all of their bands.
+    Galileo leaves out a band whose group is incomplete, but for the red of NDVI. Clay and DOFA read any of
+    the bands of one kind of sensor. The weights of other families are for all of their bands.
     """
+    if encoder.family in {"clay", "dofa"}:
+        read: tuple[str, ...] = ()
+        for part in encoder.modalities:
+            own = tuple(band.name for band in part.bands if band.name in bands)
+            read = own if len(own) > len(read) else read
+        return read
     if encoder.family != "galileo":
         return tuple(encoder.bands) if set(encoder.bands) <= set(bands) else ()
     used = {band for group in GALILEO.values() if set(group) <= set(bands) for band in group}
@@ -41,8 +47,8 @@ def computes_ndvi(bands: Collection[str]) -> bool:
 
 
 def tokens_per_patch(encoder: EncoderSpec, bands: Collection[str], dates: int) -> int:
-    """Return the tokens of a patch that attend to each other: those of all dates and groups of Galileo."""
+    """Return the tokens of a patch that attend to each other: of all dates, and of groups of Galileo."""
     if encoder.family != "galileo":
-        return 1
+        return dates
     groups = [group for group in GALILEO.values() if set(group) <= set(bands)]
     return dates * (len(groups) + computes_ndvi(bands))

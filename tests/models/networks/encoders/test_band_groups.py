@@ -33,3 +33,15 @@ def test_other_families_need_all_bands() -> None:
     assert readable(encoder, ("blue", "green", "red", "nir")) == ("red", "green", "blue")
     assert readable(encoder, ("red", "green")) == ()
     assert tokens_per_patch(encoder, ("red", "green", "blue"), 1) == 1
+
+
+@pytest.mark.parametrize("name", ["clay-1.5", "dofa-1-base"])
+def test_encoders_of_wavelengths_read_any_bands_of_one_sensor(name: str) -> None:
+    encoder = encoders()[name]
+    assert readable(encoder, ("swir16", "green", "red", "coastal")) == ("green", "red", "swir16")
+    assert readable(encoder, ("coastal",)) == ()
+
+
+def test_clay_reads_radar_alone() -> None:
+    assert readable(encoders()["clay-1.5"], ("vh", "vv")) == ("vv", "vh")
+    assert readable(encoders()["clay-1.5"], ("vh", "vv", "red", "green", "blue")) == ("blue", "green", "red")
