@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -76,45 +76,45 @@ class Task:
 
 def tasks() -> Iterator[Task]:
     """Yield the commands of the toolbox."""
-    for name, title, declare, command, layer in (
+    maps = (
         ("flood", "Flood and surface water", flood, ("flood",), "flood"),
         ("change", "Change between two dates", change, ("change",), "change"),
         ("plume", "Methane plumes", plume, ("methane", "plume"), "plume"),
         ("segment", "Segmentation by a network", segment, ("segment",), "segments"),
         ("vectorize", "Polygons of a class raster", vectorize, ("vectorize",), "segments"),
-    ):
-        text = " ".join((declare.__doc__ or "").split())
-        yield Task(name=name, title=title, command=command, declared=declare(), help=text, layer=layer)
+    )
+    for name, title, declare, command, layer in maps:
+        yield _task(name, title, declare, command=command, layer=layer)
     for name, title, declare, output in (
         ("fit", "Fit a network to labelled points", fit, "folder-output"),
         ("embed", "Features of a pretrained encoder", embed, "raster-output"),
     ):
-        text = " ".join((declare.__doc__ or "").split())
-        yield Task(
-            name=name,
-            title=title,
-            command=(name,),
-            declared=declare(),
-            help=text,
-            output=output,
-            group="Networks",
-        )
-    for item, words, what in (
-        ("flood", ("flood",), "Flood and surface water"),
-        ("change", ("change",), "Change"),
-        ("plume", ("methane", "plume"), "Methane plumes"),
-        ("segment", ("segment",), "Segmentation"),
-    ):
-        yield Task(
-            name=f"batch{item}",
-            title=f"{what} of many scenes",
-            command=("batch", *words),
-            declared=declared_batch(" ".join(words)),
-            help=f"Runs geoseg batch {' '.join(words)}: one map for each scene of a folder, a summary and a "
-            "catalogue. The same run continues one that was interrupted.",
-            output="folder-output",
-            group="Batch",
-        )
+        yield _task(name, title, declare, command=(name,), output=output, group="Networks")
+    many = {
+        "flood": "Flood and surface water",
+        "change": "Change",
+        "plume": "Methane plumes",
+        "segment": "Segmentation",
+    }
+    for name, _, _, command, _ in maps:
+        if name in many:
+            words = " ".join(command)
+            yield Task(
+                name=f"batch{name}",
+                title=f"{many[name]} of many scenes",
+                command=("batch", *command),
+                declared=declared_batch(words),
+                help=f"Runs geoseg batch {words}: one map for each scene of a folder, a summary and a "
+                "catalogue. The same run continues one that was interrupted.",
+                output="folder-output",
+                group="Batch",
+            )
+
+
+def _task(name: str, title: str, declare: Callable[[], Command[Any]], **facts: Any) -> Task:
+    """Return the task of a command with the help text of the command."""
+    text = " ".join((declare.__doc__ or "").split())
+    return Task(name=name, title=title, declared=declare(), help=text, **facts)
 
 
 def description() -> dict[str, Any]:

@@ -159,14 +159,12 @@ def _from_xarray(value: Any, place: Georeference) -> _Layers:
             f"the array has the dimensions {', '.join(map(str, value.dims))}; rename two to y and x"
         )
     bands: tuple[str, ...] = tuple(place.bands or ())
+    crs, transform = value.rio.crs, _transform(value)
     if hasattr(value, "data_vars"):
         layers = {str(name): item for name, item in value.data_vars.items() if value.rio.x_dim in item.dims}
         bands = bands or tuple(layers)
-        crs, transform = value.rio.crs, _transform(value)
         value = value[list(layers)].to_dataarray("band")
         value = value.rio.write_crs(crs) if crs else value
-    else:
-        crs, transform = value.rio.crs, _transform(value)
     array: xarray.DataArray = value
     y, x = array.rio.y_dim, array.rio.x_dim
     time = array.coords["time"].values if "time" in array.coords else None

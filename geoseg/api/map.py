@@ -76,9 +76,12 @@ class Map:
         Raises:
             RuntimeMissingError: `rioxarray` is not installed.
         """
-        from geoseg.api.xarrays import read_scores  # noqa: PLC0415 - an extra
+        from geoseg.api.xarrays import read_floats  # noqa: PLC0415 - an extra
 
-        return None if self.files.scores is None else read_scores(self.files.scores)
+        if self.files.scores is None:
+            return None
+        scores = read_floats(self.files.scores, "score")
+        return scores.squeeze("band", drop=True) if scores.sizes["band"] == 1 else scores
 
     @property
     def warnings(self) -> tuple[RunWarning, ...]:

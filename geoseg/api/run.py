@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
@@ -24,15 +25,20 @@ from geoseg.errors import UsageError
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.spec.request import EACH, Place, from_options, places
 
-Request = TypeVar("Request", bound=BaseModel)
+if TYPE_CHECKING:
+    from geoseg.spec import ChangeSpec, FloodSpec, PlumeSpec, SegmentSpec
+    from geoseg.spec.tools import VectorizeRequest
 
-RASTERS = {"raster": "classes.tif", "scores": "scores.tif", "picture": "map.png"}
-"""Outputs besides the polygons, and their temporary files."""
+Request = TypeVar("Request", bound=BaseModel)
+MapRequest = TypeVar("MapRequest", "ChangeSpec", "FloodSpec", "PlumeSpec", "SegmentSpec", "VectorizeRequest")
+
+OUTPUTS = {"output": "map.gpkg", "raster": "classes.tif", "scores": "scores.tif", "picture": "map.png"}
+"""Outputs of a map, and their temporary files."""
 
 
 def make(
-    kind: type[Request],
-    work: Callable[[Request, Progress], RunRecord | Plan],
+    kind: type[MapRequest],
+    work: Callable[[MapRequest, Progress], RunRecord | Plan],
     inputs: Mapping[str, object],
     options: Mapping[str, object],
     *,
@@ -41,7 +47,7 @@ def make(
     """Make a map.
 
     Args:
-        kind: type of the request.
+        kind: type of the request, a pydantic model.
         work: makes the map of a request.
         inputs: scenes and rasters by option name.
         options: option values by name, with `_` for `-`, and fields of `Georeference` for arrays of numpy.
@@ -52,41 +58,46 @@ def make(
         UsageError: an option is not valid.
         GeosegError: as the task states.
     """
-    offered = {place.name for place in places(kind).values() if place.offered}
-    files = {"output": "map.gpkg", **{name: file for name, file in RASTERS.items() if name in offered}}
-    with prepared(kind, inputs, options, files) as (request, paths, folder), reporting(progress) as report:
-        record = work(request, report)
-    if not isinstance(record, RunRecord):
-        raise TypeError(f"{kind.__name__} made a plan and no map")
-    made = Map(
-        record,
-        files=MapFiles(
-            paths["output"],
-            classes=paths.get("raster"),
-            scores=paths.get("scores"),
-            picture=paths.get("picture"),
-        ),
-    )
+    with lasting_folder() as folder:
+        outputs = {name: folder / file for name, file in OUTPUTS.items()}
+        with tempfile.TemporaryDirectory(dir=folder) as arrays, reporting(progress) as report:
+            request = request_of(kind, inputs, options, Path(arrays), outputs)
+            record = work(request, report)
+        if not isinstance(record, RunRecord):
+            raise TypeError(f"{kind.__name__} made a plan and no map")
+    run = request.run
+    files = MapFiles(run.output, classes=run.raster, scores=run.scores, picture=run.picture)
+    made = Map(record, files=files)
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
 
 
 @contextmanager
-def prepared(
+def lasting_folder() -> Iterator[Path]:
+    """Yield a new temporary folder, which is removed after an error only."""
+    folder = Path(tempfile.mkdtemp(prefix="geoseg-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def request_of(
     kind: type[Request],
     inputs: Mapping[str, object],
     options: Mapping[str, object],
-    outputs: Mapping[str, str],
-) -> Iterator[tuple[Request, dict[str, Path], Path]]:
-    """Yield the request of options by name, the paths of its outputs, and their temporary folder.
-
-    Files of arrays are removed after the block, the folder only after an error.
+    arrays: Path,
+    outputs: Mapping[str, Path] = MappingProxyType({}),
+) -> Request:
+    """Return the request of options by name.
 
     Args:
-        kind: type of the request.
+        kind: type of the request, a pydantic model.
         inputs: scenes and rasters by option name.
         options: as in `make`.
-        outputs: name of the temporary file of each output that the options do not name.
+        arrays: folder for files of arrays, which must last as long as the request.
+        outputs: file of each output that the options do not name; those that the request lacks are left out.
 
     Raises:
         TypeError: an option does not exist.
@@ -99,21 +110,14 @@ def prepared(
     if told and not any(holds_array(value) for value in (*inputs.values(), *options.values())):
         raise UsageError(f"{', '.join(f'{name}=' for name in told)}: for arrays only; a file states its own")
     place = Georeference(**told)  # type: ignore[arg-type]
-    folder = Path(tempfile.mkdtemp(prefix="geoseg-"))
-    try:
-        given: dict[str, object] = {name: folder / file for name, file in outputs.items()}
-        with tempfile.TemporaryDirectory(dir=folder) as arrays:
-            given |= {
-                known[name].name: paths_of(value, Path(arrays), place) for name, value in inputs.items()
-            }
-            for name, value in options.items():
-                if value is not None and name not in stated:
-                    given[known[name].name] = _value(known[name], value, Path(arrays), place)
-            request = from_options(kind, given, lambda name: name.replace("-", "_"))
-            yield request, {name: Path(str(given[name])) for name in outputs}, folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    given: dict[str, object] = {
+        name: path for name, path in outputs.items() if name in known and known[name].offered
+    }
+    given |= {known[name].name: paths_of(value, arrays, place) for name, value in inputs.items()}
+    for name, value in options.items():
+        if value is not None and name not in stated:
+            given[known[name].name] = _value(known[name], value, arrays, place)
+    return from_options(kind, given, lambda name: name.replace("-", "_"))
 
 
 def check_names(known: Collection[str], options: Collection[str]) -> None:

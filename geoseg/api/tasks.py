@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from affine import Affine
 
-from geoseg.api.arrays import REQUESTS, Georeference, paths_of
+from geoseg.api.arrays import REQUESTS
 from geoseg.api.map import Map
-from geoseg.api.run import check_names, make, prepared, reporting
+from geoseg.api.run import lasting_folder, make, reporting, request_of
 from geoseg.bundles.find import find_any
 from geoseg.errors import UsageError
 from geoseg.run_record import Progress
@@ -23,7 +23,6 @@ from geoseg.scenes import open_scene as _open
 from geoseg.spec import ModelSpec, SceneSpec
 from geoseg.spec.classifiers import AnyModel, ClassifierSpec
 from geoseg.spec.presets import sensors
-from geoseg.spec.request import from_options, places
 from geoseg.spec.tools import InfoRequest
 
 if TYPE_CHECKING:
@@ -60,18 +59,10 @@ def open_scene(
         SceneError: the files cannot be one scene.
         UsageError: an option is not valid.
     """
-    known = {name.replace("-", "_"): item for name, item in places(InfoRequest).items()}
-    check_names(known, options)
-    folder = Path(tempfile.mkdtemp(prefix="geoseg-"))
-    try:
-        place = Georeference(transform=transform, crs=crs, bands=bands, nodata=nodata, time=time)
-        paths = paths_of(scene, folder, place)
-        given = {known[name].name: value for name, value in options.items()}
-        request = from_options(InfoRequest, {"scene": paths, **given}, lambda name: name)
+    stated = {"transform": transform, "crs": crs, "bands": bands, "nodata": nodata, "time": time}
+    with lasting_folder() as folder:
+        request = request_of(InfoRequest, {"scene": scene}, {**stated, **options}, folder)
         opened = _open(SceneSpec(**request.model_dump()), sensors())
-    except BaseException:
-        rmtree(folder, ignore_errors=True)
-        raise
     weakref.finalize(opened, rmtree, folder, ignore_errors=True)
     REQUESTS[opened] = request.paths
     return opened
@@ -224,19 +215,17 @@ def embed(
         RuntimeMissingError: a package is missing.
         OutputError: a file cannot be written.
     """
-    from geoseg.api.xarrays import read_features, rioxarray  # noqa: PLC0415 - an extra
+    from geoseg.api.xarrays import read_floats, rioxarray  # noqa: PLC0415 - an extra
     from geoseg.spec import EmbedSpec  # noqa: PLC0415
     from geoseg.tasks.segment.embed import embed as write  # noqa: PLC0415
 
     rioxarray()
     given = {"encoder": encoder, **options}
-    files = {"output": "features.tif"}
-    with prepared(EmbedSpec, {"scene": scene}, given, files) as (request, paths, folder):
-        with reporting(progress) as report:
-            write(request, report)
-        features = read_features(paths["output"])
-    rmtree(folder, ignore_errors=True)
-    return features
+    with tempfile.TemporaryDirectory(prefix="geoseg-") as name, reporting(progress) as report:
+        folder = Path(name)
+        request = request_of(EmbedSpec, {"scene": scene}, given, folder, {"output": folder / "features.tif"})
+        write(request, report)
+        return read_floats(request.run.output, "feature")
 
 
 def fit(
@@ -270,13 +259,8 @@ def fit(
     from geoseg.spec.fit import FitSpec  # noqa: PLC0415
 
     given = {"labels": labels, "output": output, **options}
-    with (
-        prepared(FitSpec, {"scene": scenes}, given, {}) as (request, _, folder),
-        reporting(progress) as report,
-    ):
-        fitted = fit_network(request, report)
-    rmtree(folder, ignore_errors=True)
-    return fitted
+    with tempfile.TemporaryDirectory(prefix="geoseg-") as folder, reporting(progress) as report:
+        return fit_network(request_of(FitSpec, {"scene": scenes}, given, Path(folder)), report)
 
 
 def vectorize(

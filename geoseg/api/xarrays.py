@@ -39,14 +39,7 @@ def read_classes(path: Path, classes: Sequence[ClassTotal]) -> xarray.DataArray:
     return array.rename("class")
 
 
-def read_scores(path: Path) -> xarray.DataArray:
-    """Return the scores, (y, x) or (band, y, x) float32, 0..1; NaN where nothing was observed."""
+def read_floats(path: Path, name: str) -> xarray.DataArray:
+    """Return a raster as physical values, (band, y, x) float32; NaN where nothing was observed."""
     array: xarray.DataArray = rioxarray().open_rasterio(path, mask_and_scale=True).load().astype("float32")
-    array = array.squeeze("band", drop=True) if array.sizes["band"] == 1 else array
-    return array.rename("score")
-
-
-def read_features(path: Path) -> xarray.DataArray:
-    """Return the features of an embedding, (band, y, x) float32; NaN where nothing was observed."""
-    array: xarray.DataArray = rioxarray().open_rasterio(path, mask_and_scale=True).load().astype("float32")
-    return array.rename("feature")
+    return array.rename(name)

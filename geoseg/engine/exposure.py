@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,11 @@ class Zones:
     areas: NDArray[np.float64]
     """m², geodesic."""
 
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Return the index of the polygons."""
+        return shapely.STRtree(self.geometries)
+
 
 @dataclass(kw_only=True)
 class Exposure:
@@ -105,26 +111,22 @@ class Exposure:
     _labels: dict[int, str] = field(default_factory=dict)
     """Labels of the classes that have polygons."""
 
-    def describe(self, features: Features) -> Features:
+    def describe(self, features: Features, geometries: Geometries) -> Features:
         """Add a column for each raster, and add the polygons to the totals of the zones."""
-        geometries = _complete(features)
         if self.zones is not None:
-            classes = features.columns["class"]
-            self._labels.update(zip(classes.tolist(), features.columns["label"].tolist(), strict=True))
-            self._add(geometries, classes, features.columns["area_m2"])
+            self._add(self.zones, features, geometries)
         for raster in self.values:
             features.columns[raster.name] = raster.sums(geometries, self.crs)
         return features
 
-    def _add(self, geometries: Geometries, classes: NDArray[np.integer], areas: NDArray[np.float64]) -> None:
+    def _add(self, zones: Zones, features: Features, geometries: Geometries) -> None:
         """Add polygons to the totals of the zones that they touch."""
-        if self.zones is None:
-            return
-        tree = shapely.STRtree(self.zones.geometries)
-        polygon, zone = tree.query(geometries, predicate="intersects")
+        classes, areas = features.columns["class"], features.columns["area_m2"]
+        self._labels.update(zip(classes.tolist(), features.columns["label"].tolist(), strict=True))
+        polygon, zone = zones.tree.query(geometries, predicate="intersects")
         if not len(polygon):
             return
-        pieces = _polygonal(shapely.intersection(geometries[polygon], self.zones.geometries[zone]))
+        pieces = _polygonal(shapely.intersection(geometries[polygon], zones.geometries[zone]))
         share = shapely.area(pieces) / shapely.area(geometries[polygon])
         inside = share > 0
         polygon, zone, pieces, share = polygon[inside], zone[inside], pieces[inside], share[inside]
@@ -186,8 +188,8 @@ def measuring_exposure(
         exposure = Exposure(crs=crs, classes=tuple(classes), values=values, zones=zones)
 
         def describe(features: Features) -> Features:
-            described = extras.describe(features) if extras.describe else features
-            return exposure.describe(replace(described, large=features.large))
+            geometries = _complete(features)
+            return exposure.describe(extras.describe(features) if extras.describe else features, geometries)
 
         yield replace(
             extras,

@@ -85,6 +85,8 @@ class EncoderSpec(Spec):
     dates: tuple[int, int] = (1, 1)
     """Least and greatest number of dates."""
     metadata: dict[Metadata, Literal["needed", "optional"]] = {}
+    reads_place: bool = False
+    """Whether the weights also read year, day of the year, latitude and longitude, where they are known."""
     positions: Literal["computed", "interpolated", "rotary", "relative"]
     """How positions are known for images of another size than in training: computed by an equation,
     interpolated in a table, rotary, or relative (no table of absolute positions)."""

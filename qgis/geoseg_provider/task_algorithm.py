@@ -103,13 +103,7 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
                 parameter.setHelp(option["help"])
                 if option["advanced"]:
                     parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.FlagAdvanced)
-                created = not isinstance(
-                    parameter,
-                    (QgsProcessingParameterRasterDestination, QgsProcessingParameterFileDestination),
-                )
-                self.addParameter(parameter, created)
-                if not created:
-                    self.addOutput(parameter.toOutputDefinition())
+                self.addParameter(parameter)
 
     def processAlgorithm(self, parameters, context, feedback):
         """Run the command, and load the map with its style."""
