@@ -79,7 +79,7 @@ def variables(place: str) -> dict[str, str]:
 
 
 @contextmanager
-def refusing(place: str, pattern: str, code: int = 403) -> Iterator[str]:
+def refusing(place: str, pattern: str) -> Iterator[str]:
     """Run a server that passes requests on, but refuses those whose `METHOD /path` matches a pattern."""
 
     class Refusing(BaseHTTPRequestHandler):
@@ -88,7 +88,7 @@ def refusing(place: str, pattern: str, code: int = 403) -> Iterator[str]:
         def answer(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             if re.search(pattern, f"{self.command} {self.path.partition('?')[0]}"):
-                self.reply(code, {}, b"<Error><Code>AccessDenied</Code></Error>")
+                self.reply(403, {}, b"<Error><Code>AccessDenied</Code></Error>")
                 return
             connection = HTTPConnection(place, timeout=20)
             connection.request(self.command, self.path, content, dict(self.headers))

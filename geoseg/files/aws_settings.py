@@ -45,9 +45,19 @@ class Endpoint:
         return f"{self.scheme}://{self.host}"
 
 
+def is_yes(name: str, default: str = "NO") -> bool:
+    """Return whether an environment variable of GDAL is yes, as GDAL reads it."""
+    return os.environ.get(name, default).upper() in _YES
+
+
+def stated_region() -> str | None:
+    """Return the region that is set; None: none is."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
+
+
 def region() -> str:
     """Return the region that is set, or `REGION`."""
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
+    return stated_region() or REGION
 
 
 def has_endpoint() -> bool:
@@ -58,10 +68,10 @@ def has_endpoint() -> bool:
 def endpoint_of(bucket: str, region: str) -> Endpoint:
     """Return the server of a bucket in a region."""
     host = os.environ.get("AWS_S3_ENDPOINT") or f"s3.{region}.amazonaws.com"
-    scheme = "https" if os.environ.get("AWS_HTTPS", "YES").upper() in _YES else "http"
+    scheme = "https" if is_yes("AWS_HTTPS", "YES") else "http"
     if "://" in host:
         scheme, _, host = host.partition("://")
-    virtual = os.environ.get("AWS_VIRTUAL_HOSTING", "YES").upper() in _YES and "." not in bucket
+    virtual = is_yes("AWS_VIRTUAL_HOSTING", "YES") and "." not in bucket
     host = host.rstrip("/")
     return Endpoint(scheme=scheme, host=f"{bucket}.{host}" if virtual else host, virtual=virtual)
 
@@ -72,7 +82,7 @@ def credentials() -> Credentials | None:
     Raises:
         SceneReadError: there are none, and AWS_NO_SIGN_REQUEST is not set.
     """
-    if os.environ.get("AWS_NO_SIGN_REQUEST", "NO").upper() in _YES:
+    if is_yes("AWS_NO_SIGN_REQUEST"):
         return None
     access, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     if access and secret:

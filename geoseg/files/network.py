@@ -74,11 +74,13 @@ def allow_network(name: str) -> None:
         SceneReadError: the program is offline.
     """
     if is_offline():
-        raise SceneReadError(
-            f"{shown(name)} is on the network, which --offline or {OFFLINE}=1 excludes; give a file on this "
-            "machine"
-        )
+        raise SceneReadError(offline_text(shown(name), "give a file on this machine"))
     open_gdal()
+
+
+def offline_text(name: object, instead: str) -> str:
+    """Return the message for something on the network while offline, with what to do instead."""
+    return f"{name} is on the network, which --offline or {OFFLINE}=1 excludes; {instead}"
 
 
 def close_gdal() -> None:

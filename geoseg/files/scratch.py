@@ -6,6 +6,7 @@ SIGBUS, whereas reading and writing by position raise an error.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import tempfile
 from collections.abc import Iterator
@@ -43,6 +44,21 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
             )
             stack.callback(Marker(Path(folder)).close)
         yield Path(folder)
+
+
+_LASTING = ExitStack()
+atexit.register(_LASTING.close)
+
+
+def lasting_folder() -> Path:
+    """Create a folder for scratch files that stays until the program ends.
+
+    For copies of and links to files that scenes may open again.
+
+    Raises:
+        OutputError: the folder cannot be created.
+    """
+    return _LASTING.enter_context(scratch_folder())
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 SCHEMES = {"s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/"}
 """GDAL's prefix of the paths of each kind of store."""
 
-_ADDRESS = re.compile(r"(?P<scheme>s3|gs|az):/{1,2}(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(rf"(?P<scheme>{'|'.join(SCHEMES)}):/{{1,2}}(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 if TYPE_CHECKING:
     _Base = Path
 else:
@@ -55,19 +55,15 @@ class StorePath(_Base):
         """Return the path itself."""
         return self
 
-    def absolute(self) -> Self:
-        """Return the path itself."""
-        return self
-
     def exists(self, **_: Any) -> bool:
         """Return whether there is an object of this name.
 
         Raises:
             OutputError: the store cannot be asked.
         """
-        from geoseg.files.stores import object_exists  # noqa: PLC0415 - needs obstore
+        from geoseg.files.stores import object_size  # noqa: PLC0415 - needs obstore
 
-        return object_exists(self)
+        return object_size(self) is not None
 
     def is_file(self, **_: Any) -> bool:
         """Return whether there is an object of this name."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
@@ -19,7 +20,7 @@ from urllib.request import Request
 
 from geoseg.errors import GeosegError, OutputError, RuntimeMissingError, SceneReadError
 from geoseg.files import aws_settings
-from geoseg.files.network import OFFLINE, TEXT_BYTES, is_offline, plain
+from geoseg.files.network import TEXT_BYTES, is_offline, offline_text, plain
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.files.store_path import StorePath
 from geoseg.files.web import read_web
@@ -51,17 +52,11 @@ _KEYS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_ACCESS_KEY or AZURE_STORAGE_SAS_TOKEN",
 }
-_YES = {"YES", "TRUE", "ON", "1"}
 _BODY = re.compile(r"(?::\s*)?<\?xml.*|(?::\s*)?<(?:Error|html)\b.*", re.DOTALL | re.IGNORECASE)
 """Body of an answer in the text of an error."""
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _BUNDLES = ("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """Environment variables with the path of a certificate bundle, as of GDAL and others."""
-
-
-def object_exists(path: StorePath) -> bool:
-    """Return whether there is an object of this name; errors as of `object_size`."""
-    return object_size(path) is not None
 
 
 def object_size(path: StorePath) -> int | None:
@@ -159,23 +154,19 @@ def remove_object(path: StorePath) -> None:
             return
 
 
-def read_object(path: StorePath, *, most: int = TEXT_BYTES) -> bytes:
+def read_object(path: StorePath) -> bytes:
     """Return the content of an object.
 
-    Args:
-        path: of the object.
-        most: greatest number of bytes.
-
     Raises:
-        SceneReadError: it cannot be read, or is longer.
+        SceneReadError: it cannot be read, or has more than `TEXT_BYTES`.
         RuntimeMissingError: obstore is not installed.
     """
     with _reading(path) as store:
         import obstore  # noqa: PLC0415 - an extra
 
         result = obstore.get(store, path.key)
-        if result.meta["size"] > most:
-            raise SceneReadError(f"{path} has more than {most / 2**20:g} MiB, the limit for a text")
+        if result.meta["size"] > TEXT_BYTES:
+            raise SceneReadError(f"{path} has more than {TEXT_BYTES / 2**20:g} MiB, the limit for a text")
         return bytes(result.bytes())
 
 
@@ -230,9 +221,7 @@ def _writing(path: StorePath) -> Iterator[ObjectStore]:
         OutputError: offline, or the store fails.
     """
     if is_offline():
-        raise OutputError(
-            f"{path} is on the network, which --offline or {OFFLINE}=1 excludes; write to this machine"
-        )
+        raise OutputError(offline_text(path, "write to this machine"))
     try:
         yield _store(path)
     except GeosegError:
@@ -249,9 +238,7 @@ def _reading(path: StorePath) -> Iterator[ObjectStore]:
         SceneReadError: offline, or the store fails.
     """
     if is_offline():
-        raise SceneReadError(
-            f"{path} is on the network, which --offline or {OFFLINE}=1 excludes; give a file on this machine"
-        )
+        raise SceneReadError(offline_text(path, "give a file on this machine"))
     try:
         yield _store(path)
     except GeosegError:
@@ -344,22 +331,33 @@ def _s3(bucket: str) -> tuple[Any, bool]:
 
 def _region(bucket: str) -> str:
     """Return the region of a bucket: that which is set, else AWS says it, without keys."""
-    if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or aws_settings.has_endpoint():
+    if aws_settings.stated_region() or aws_settings.has_endpoint():
         return aws_settings.region()
-    address = aws_settings.endpoint_of(bucket, aws_settings.REGION).address
+    try:
+        return _region_at(aws_settings.endpoint_of(bucket, aws_settings.REGION).address)
+    except (GeosegError, URLError, OSError):
+        return aws_settings.REGION
+
+
+@lru_cache(maxsize=256)
+def _region_at(address: str) -> str:
+    """Return the region that AWS states for the address of a bucket; asked once, as it does not change.
+
+    Raises:
+        GeosegError: offline.
+        OSError: there is no answer.
+    """
     try:
         read_web(Request(address, method="HEAD"))  # noqa: S310 - http(s)
     except HTTPError as error:
         return error.headers.get("x-amz-bucket-region") or aws_settings.REGION
-    except (GeosegError, URLError, OSError):
-        return aws_settings.REGION
     return aws_settings.REGION
 
 
 def _gcs() -> Any:
     """Return the configuration of Google Cloud Storage; obstore itself reads the file with the keys."""
     config: dict[str, Any] = {}
-    if os.environ.get("GS_NO_SIGN_REQUEST", "NO").upper() in _YES:
+    if aws_settings.is_yes("GS_NO_SIGN_REQUEST"):
         config["skip_signature"] = True
     if endpoint := os.environ.get("CPL_GS_ENDPOINT"):
         config["base_url"] = endpoint.rstrip("/")
@@ -377,6 +375,6 @@ def _azure() -> Any:
         "endpoint": given.get("BlobEndpoint"),
     }
     config: dict[str, Any] = {name: value for name, value in found.items() if value}
-    if os.environ.get("AZURE_NO_SIGN_REQUEST", "NO").upper() in _YES:
+    if aws_settings.is_yes("AZURE_NO_SIGN_REQUEST"):
         config["skip_signature"] = True
     return config

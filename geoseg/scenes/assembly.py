@@ -28,6 +28,7 @@ from geoseg.scenes.product import Asset, LeftOut
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.recognition import BY_OPTION, SensorMatch, not_recognised, sensors_of
 from geoseg.spec import SensorSpec
+from geoseg.spec.band_names import few_names
 
 LOG = logging.getLogger(__name__)
 
@@ -128,8 +129,7 @@ def name_bands(
     left = [LeftOut(name=item.where, why="not known by name") for item in unknown]
     left += [LeftOut(name=item.where, why="not named as the product's files are") for item in foreign]
     if left and not settled:
-        more = f" and {len(left) - 6} more" if len(left) > 6 else ""
-        note(LOG, f"left out, not known by name: {', '.join(item.name for item in left[:6])}{more}")
+        note(LOG, f"left out, not known by name: {few_names([item.name for item in left], 6)}")
     return _without_duplicates([item for item in named if item.name not in settled]), left
 
 

@@ -15,6 +15,7 @@ from geoseg.errors import BandError
 from geoseg.grid import Window
 from geoseg.scenes.raster import Raster
 from geoseg.spec import Units
+from geoseg.spec.band_names import few_names
 
 Resampling = Literal["bilinear", "nearest"]
 
@@ -184,8 +185,7 @@ def missing(names: Sequence[str], available: Sequence[str]) -> BandError:
     """Return an error that lists the missing and the available bands, and how to name one."""
     near = [match for name in names for match in get_close_matches(name, available, n=1, cutoff=0.75)]
     hint = f" (did you mean {', '.join(near)}?)" if near else ""
-    listed = ", ".join(available[:20]) + (f" and {len(available) - 20} more" if len(available) > 20 else "")
     return BandError(
-        f"the scene has no band {', '.join(names)}{hint}; it has {listed or 'none'}; "
+        f"the scene has no band {', '.join(names)}{hint}; it has {few_names(available, 20) or 'none'}; "
         f"name the file that holds it with --band {names[0]}=PATH[:INDEX]"
     )

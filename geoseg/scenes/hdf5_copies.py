@@ -7,11 +7,9 @@ searched: a server may answer differently the next time.
 
 from __future__ import annotations
 
-import atexit
 import gzip
 import logging
 import re
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +22,7 @@ from rasterio.shutil import copyfiles
 from geoseg.errors import SceneReadError
 from geoseg.files.disk import is_full
 from geoseg.files.network import needs_network, plain, shown
-from geoseg.files.scratch import scratch_folder, scratching
+from geoseg.files.scratch import lasting_folder, scratching
 from geoseg.messages import note
 from geoseg.scenes.hdf5_references import check_hdf5
 from geoseg.scenes.subdatasets import spelled, subdataset_of
@@ -36,11 +34,6 @@ DRIVERS = frozenset({"HDF5", "HDF5Image", "netCDF", "BAG", "S102", "S104", "S111
 
 _PART = re.compile(r"/vsisubfile/(\d+)_(\d+),(/vsigzip/)?(/.+)")
 """A member of a tar archive, as `geoseg.scenes.tar` names it."""
-
-_FOLDERS = ExitStack()
-"""Folders of copies until the program ends, because scenes may open their files again."""
-
-atexit.register(_FOLDERS.close)
 
 
 def local_copy(name: str) -> str:
@@ -61,7 +54,7 @@ def local_copy(name: str) -> str:
 @lru_cache(maxsize=256)
 def _copied(file: str) -> Path:
     """Return a checked copy of a file, once for each name."""
-    folder = _FOLDERS.enter_context(scratch_folder())
+    folder = lasting_folder()
     found = _PART.fullmatch(file)
     copy = folder / plain(file.rpartition("/")[2].partition("?")[0] or "file")
     if needs_network(file):

@@ -124,7 +124,7 @@ def _request(bucket: str, key: str, query: Mapping[str, str], region: str) -> Re
     keys = credentials()
     if keys is not None:
         headers |= signed(keys, path, encoded, headers, region, datetime.now(UTC))
-    address = f"{server.scheme}://{server.host}{path}{f'?{encoded}' if encoded else ''}"
+    address = f"{server.address}{path}{f'?{encoded}' if encoded else ''}"
     return Request(address, headers=headers)  # noqa: S310 - http or https
 
 

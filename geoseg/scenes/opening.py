@@ -16,7 +16,7 @@ from geoseg.files.inputs import not_an_input
 from geoseg.messages import held, note, replay, warn
 from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
-from geoseg.scenes.bands import Band
+from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
 from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name
 from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
@@ -39,9 +39,6 @@ LOG = logging.getLogger(__name__)
 
 MAP_TAG = "geoseg_record"
 """Tag of maps that geoseg made: in a folder of band files they are not part of the scene."""
-
-NEAR = {"nir", "nir08"}
-"""Bands that stand in for each other."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -249,11 +246,8 @@ def _check_settled(named: Sequence[NamedCandidate], sensor: SensorSpec | None) -
     words = vocabulary(sensor, names=False)
     for item in named:
         label = name_by_words(item.candidate, words, sensor.file_patterns)
-        if (
-            label is None
-            or item.name not in sensor.band_names
-            or (label == item.name or {label, item.name} <= set(NEAR))
-        ):
+        same = {item.name, TWINS.get(item.name)}
+        if label is None or item.name not in sensor.band_names or label in same:
             continue
         warn(
             LOG,

@@ -13,22 +13,20 @@ from geoseg.errors import SceneReadError
 from geoseg.files.bounded import read_bytes, read_part
 from geoseg.files.inputs import opened
 from geoseg.files.network import shown
-from geoseg.files.store_path import object_path
+from geoseg.files.store_path import SCHEMES, object_path
 from geoseg.files.web import read_web
 from geoseg.scenes.tar import TAR_ERRORS, is_tar, long_members, members_of, open_tar
 
-S3 = "/vsis3/"
+S3 = SCHEMES["s3"]
 """Prefix of GDAL's paths of objects of S3."""
 
-STORES = ("/vsigs/", "/vsiaz/")
+STORES = (SCHEMES["gs"], SCHEMES["az"])
 """Prefixes of GDAL's paths of objects of other stores, whose folders and texts obstore reads."""
 
 _SCHEMES = {
     "http://": "/vsicurl/http://",
     "https://": "/vsicurl/https://",
-    "s3://": S3,
-    "gs://": "/vsigs/",
-    "az://": "/vsiaz/",
+    **{f"{scheme}://": prefix for scheme, prefix in SCHEMES.items()},
 }
 RASTER_SUFFIXES = tuple(
     f".{end}"

@@ -20,6 +20,7 @@ from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, voca
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
+from geoseg.spec.band_names import few_names
 
 LOG = logging.getLogger(__name__)
 
@@ -139,10 +140,10 @@ def _check_requested(sensor: SensorSpec, product: Product, sensors: Mapping[str,
 
 def instrument_of(name: str) -> str:
     """Return a sensor's name without level and variant: `sentinel-2` of `sentinel-2-l1c`."""
-    return re.sub(r"-(l\d+[a-z]?|s30|toar|radiance)$", "", _plain(name))
+    return re.sub(r"-(l\d+[a-z]?|s30|toar|radiance)$", "", without_variant(name))
 
 
-def _plain(name: str) -> str:
+def without_variant(name: str) -> str:
     """Return a sensor's name without the variant of its offset."""
     return re.sub("-(offset|harmonised)$", "", name)
 
@@ -160,7 +161,7 @@ def select_sensor(product: Product, requested: str, sensors: Mapping[str, Sensor
     Raises:
         UsageError: there is no sensor of the name `requested`.
     """
-    plain = _plain(_requested(requested, sensors).name)
+    plain = without_variant(_requested(requested, sensors).name)
     names = {asset.path: sensors_of(base_name(asset.path), sensors) for asset in product.assets}
     others = {path for path, fitting in names.items() if fitting and plain not in fitting}
     if not others or not any(plain in fitting for fitting in names.values()):
@@ -298,8 +299,9 @@ def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, Sensor
     one = f"--band NAME={item.raster.path}" + (f":{item.index}" if item.raster.count > 1 else "")
     single = list(dict.fromkeys(other.where for other in candidates if other.raster.count == 1))
     if count == 1 and len(single) > 1:
-        few = ", ".join(single[:8]) + (f" and {len(single) - 8} more" if len(single) > 8 else "")
-        return BandError(f"the names of {few} do not identify their bands; name each band with {one}")
+        return BandError(
+            f"the names of {few_names(single)} do not identify their bands; name each band with {one}"
+        )
     if count == 1:
         return BandError(f"{item.where} ({dtype}): the name does not identify the band; name it with {one}")
     fitting = [name for name, sensor in sensors.items() if orders_of(sensor, count) and "like" not in name]

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations
 
 from geoseg.errors import SceneError
@@ -34,13 +35,10 @@ def check_dates(scenes: Sequence[Scene], role: str) -> None:
     Raises:
         SceneError: two scenes are the same bands of the same files.
     """
-    digests: dict[tuple[int, str], bytes | None] = {}
 
+    @cache
     def digest(position: int, band: str) -> bytes | None:
-        key = (position, band)
-        if key not in digests:
-            digests[key] = _digest(scenes[position], band)
-        return digests[key]
+        return _digest(scenes[position], band)
 
     for first, second in combinations(range(len(scenes)), 2):
         one, other = scenes[first], scenes[second]

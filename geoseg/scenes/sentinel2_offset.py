@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from geoseg.scenes.offset_counts import CountsCheck, check_counts
 from geoseg.scenes.offset_evidence import OffsetEvidence, Trust, collect_evidence, facts_of
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
+from geoseg.scenes.recognition import without_variant
 from geoseg.spec import SensorSpec
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def settle_offset(
     Raises:
         SceneError: metadata contradict each other and the values do not decide; or no offset fits the values.
     """
-    base = re.sub("-(offset|harmonised)$", "", sensor.name)
+    base = without_variant(sensor.name)
     decisions: dict[Band, OffsetDecision] = {}
     for tile in _tiles([band for band in bands if band.units == "reflectance"]):
         stated = {round(band.offset, 6) for band in tile}

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from posixpath import dirname, join, normpath
 from urllib.parse import unquote, urlsplit
 
 from pydantic import JsonValue
@@ -18,15 +17,18 @@ from pydantic import JsonValue
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_label
 from geoseg.files.network import needs_network, plain, shown
+from geoseg.files.store_path import SCHEMES
+from geoseg.files.web import WEB
 from geoseg.messages import warn
 from geoseg.scenes import landsat
 from geoseg.scenes.naming import CUBE
-from geoseg.scenes.paths import fetch_text, gdal_path, is_local
+from geoseg.scenes.paths import fetch_text, is_local
 from geoseg.scenes.platform import as_platform, platform_in
 from geoseg.scenes.product import STAC_ITEM, Asset, Gain, Geometry, LeftOut, OffsetFacts, Product, baseline_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.signed_addresses import HOST, sign
 from geoseg.scenes.stac_documents import Table, absolute, array_of, read_item, table_of
+from geoseg.spec.band_names import few_names
 
 LOG = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ _BASELINES = (
 )
 """Properties with the processing baseline of Sentinel-2, alone or in a product's name."""
 _OFFSET_REMOVED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-_SCHEMES = frozenset({"", "http", "https", "s3", "gs", "az"})
+_SCHEMES = frozenset({"", *WEB, *SCHEMES})
 _PICTURES = {"visual", "overview", "thumbnail"}
 
 
@@ -107,7 +109,7 @@ def _here(assets: tuple[Asset, ...], item: str) -> tuple[tuple[Asset, ...], list
     away = [base_name(asset.path) for asset in assets if is_local(item) and needs_network(asset.path)]
     if not away:
         return assets, []
-    listed = ", ".join(away[:4]) + (f" and {len(away) - 4} more" if len(away) > 4 else "")
+    listed = few_names(away, 4)
     if len(away) == len(assets):
         raise SceneReadError(
             f"{item} names {listed} at addresses; a file on this machine does not make geoseg read from the "
@@ -321,9 +323,7 @@ def _local_address(href: str, item: str) -> str:
                 f"{item} names {plain(href)}, a file:// address outside its folder; write its path instead"
             )
         return str(path)
-    if "://" in href or href.startswith("/"):
-        return gdal_path(href)
-    return normpath(join(dirname(item), href))
+    return absolute(href, item)
 
 
 def _time(properties: Table) -> datetime | None:

@@ -111,4 +111,4 @@ def _links(table: Table, where: str) -> list[str]:
             "file on this machine does not make geoseg read from the network; give the catalogue's own "
             "address",
         )
-    return [name for name in names if name not in away]
+    return [name for name in names if not needs_network(name)]

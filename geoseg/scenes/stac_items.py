@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import shapely
 from pydantic import JsonValue
 
 from geoseg.files.network import needs_network
 from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.product import iso_time
 from geoseg.scenes.stac_documents import Table, array_of, table_of
 from geoseg.spec.dates import Period
 from geoseg.spec.stac_search import StacSearchSpec
@@ -97,13 +98,7 @@ def box_of(value: JsonValue) -> shapely.Geometry | None:
 
 def time_of(value: JsonValue) -> datetime | None:
     """Return a time in UTC; None if the text is not one."""
-    try:
-        found = datetime.fromisoformat(str(value)) if value else None
-    except ValueError:
-        return None
-    if found is None:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return iso_time(str(value)) if value else None
 
 
 def fits(item: FoundItem, search: StacSearchSpec, area: shapely.Geometry | None) -> bool:

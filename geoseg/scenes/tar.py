@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import bz2
 import gzip
 import lzma
@@ -15,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from geoseg.errors import OutputError, SceneReadError
-from geoseg.files.scratch import scratch_folder, scratching_besides_reading
+from geoseg.files.scratch import lasting_folder, scratching_besides_reading
 
 NAME = 99
 """Greatest length of a member's name in its header; GDAL does not read longer names."""
@@ -171,10 +170,4 @@ def _is_plain(path: Path) -> bool:
 @lru_cache(maxsize=64)
 def _links(path: Path) -> Path:  # noqa: ARG001 - one folder for each archive
     """Return a folder for links to an archive, which have the names of its members for messages."""
-    return _FOLDERS.enter_context(scratch_folder())
-
-
-_FOLDERS = ExitStack()
-"""Folders of links until the program ends, because scenes may open their files again."""
-
-atexit.register(_FOLDERS.close)
+    return lasting_folder()

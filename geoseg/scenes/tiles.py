@@ -17,6 +17,7 @@ from geoseg.scenes.grid_alignment import overlap
 from geoseg.scenes.name_time import has_clock, time_in_name
 from geoseg.scenes.product import LeftOut
 from geoseg.scenes.raster import Raster, base_name
+from geoseg.spec.band_names import few_names
 
 if TYPE_CHECKING:
     from geoseg.scenes.mosaic import TileMosaic
@@ -112,10 +113,9 @@ def _description(mosaic: TileMosaic, mosaics: int) -> str:
     files = [base_name(tile.raster.path) for tile in mosaic.tiles]
     each = " per band" if mosaics > 1 else ""
     moved = f", moved by up to {mosaic.nudge:.2f} pixel onto one grid" if mosaic.nudge else ""
-    more = f" and {len(files) - 4} more" if len(files) > 4 else ""
     return (
         f"{len(files)} files{each} are tiles of one scene{moved}; where they overlap the first one is "
-        f"used: {', '.join(files[:4])}{more}"
+        f"used: {few_names(files, 4)}"
     )
 
 

@@ -23,7 +23,7 @@ def by_date(bands: Iterable[str]) -> dict[str, list[int]]:
     return found
 
 
-def few_names(bands: Sequence[str], most: int = 8) -> str:
-    """Return names of bands as text for a message: all, or the first and the number of the others."""
-    more = f" and {len(bands) - most} more" if len(bands) > most else ""
-    return ", ".join(bands[:most]) + more
+def few_names(names: Sequence[str], most: int = 8) -> str:
+    """Return names as text for a message: all, or the first and the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -77,9 +77,7 @@ FORMATS = [{}, {"libver": "latest"}, {"userblock_size": 1024}]
 
 
 @pytest.mark.parametrize("options", FORMATS, ids=str)
-@pytest.mark.parametrize(
-    "make", [storage, link, many_links, link_in_a_group, virtual], ids=lambda make: make.__name__
-)
+@pytest.mark.parametrize("make", REFERRING, ids=lambda make: make.__name__)
 def test_values_of_other_files_are_refused(tmp_path: Path, make: Make, options: dict[str, object]) -> None:
     path = written(tmp_path / "scene.h5", make, **options)
     with pytest.raises(SceneReadError, match="does not follow"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,8 +34,6 @@ ITEMS = [
 ]
 S2 = {"collection": ["sentinel-2-l2a"]}
 NEAR = shapely.box(10.2, 50.2, 10.4, 50.4)
-
-Search = Callable[..., list[str]]
 
 
 @pytest.fixture(

@@ -16,6 +16,7 @@ from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
 from geoseg.messages import note
 from geoseg.models.networks.segmentation import Segmenter
+from geoseg.spec.band_names import few_names
 
 LOG = logging.getLogger(__name__)
 
@@ -80,14 +81,15 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
     if share < LEAST_SHARE:
         raise ModelError(
             f"{path}: only {len(done.loaded)} of {len(done.loaded) + len(done.missing)} weights fit the "
-            f"network of the config ({_list(done.missing)} …): use the architecture and encoder of the file"
+            f"network of the config ({few_names(done.missing, SHOWN)} …): use the architecture and encoder "
+            "of the file"
         )
     network.body.load_state_dict({**own, **fitting})
     note(LOG, f"{len(done.loaded)} weights start from {path}")
     if done.missing:
-        note(LOG, f"not in {path.name}, own start: {_list(done.missing)}")
+        note(LOG, f"not in {path.name}, own start: {few_names(done.missing, SHOWN)}")
     if done.unused:
-        note(LOG, f"of {path.name} not used: {_list(done.unused)}")
+        note(LOG, f"of {path.name} not used: {few_names(done.unused, SHOWN)}")
     return done
 
 
@@ -200,8 +202,3 @@ def _norm_after(network: Segmenter, example: Tensor) -> dict[str, str]:
         for handle in handles:
             handle.remove()
     return pairs
-
-
-def _list(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
