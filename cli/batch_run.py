@@ -122,7 +122,7 @@ class Told:
         if self._json:
             print_line({"event": "scene", **outcome.model_dump(mode="json", exclude={"read", "footprint"})})
         seconds = time.monotonic() - self._begun
-        self._console.progress(done, total, f"scenes{pace(self._made, seconds, total - done)}")
+        self._console.progress(done, total, "scenes", pace(self._made, seconds, total - done))
 
     def again(self, outcome: Outcome) -> None:
         """Tell about a scene that failed and is tried again."""

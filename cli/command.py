@@ -125,7 +125,8 @@ def _build(declare: Callable[[], Command[Any]]) -> Any:
     from geoseg.spec.request import places
 
     command = declare()
-    offered = [place for place in places(command.request).values() if place.offered]
+    kind: type[BaseModel] = command.request
+    offered = [place for place in places(kind).values() if place.offered]
     offered += [place for name, place in command.each.items() if name not in {own.name for own in offered}]
     offered.sort(key=lambda place: (PANELS.index(place.option.group), not place.option.short))
     names = {_identifier(place.name): place.name for place in offered}

@@ -77,12 +77,19 @@ class Console:
         """Print a possible cause of a wrong map; also with `-q`."""
         self._write("warning: ", text, "\x1b[33m")
 
-    def progress(self, done: int, total: int, unit: str) -> None:
-        """Update the bar, or print a line every few seconds."""
+    def progress(self, done: int, total: int, unit: str, detail: str = "") -> None:
+        """Update the bar, or print a line every few seconds.
+
+        Args:
+            done: units.
+            total: units.
+            unit: identifies the work.
+            detail: follows the unit, and may change.
+        """
         if self._level < 0:
             return
         if self._terminal:
-            self._move(done, total, unit)
+            self._move(done, total, unit + detail)
             return
         now = time.monotonic()
         ends = done >= total and self._begun == unit
@@ -90,7 +97,7 @@ class Console:
             self._last_line = now
             # Work that had a line gets a last one.
             self._begun = "" if done >= total else unit
-            self._write("", f"{done} of {total} {unit} ({done / max(total, 1):.0%})", "")
+            self._write("", f"{done} of {total} {unit}{detail} ({done / max(total, 1):.0%})", "")
 
     def end(self) -> None:
         """Remove the bar, and say how many notes were not printed."""

@@ -60,10 +60,9 @@ class Settled:
         self.listener.finished(outcome, self.done, self.total)
         if len(self.first) < PROBED:
             self.first.append(outcome.code)
-            if len(self.first) == PROBED and set(self.first) <= {UsageError.exit_code}:
-                raise UsageError(f"the first {PROBED} scenes failed: {outcome.message}")
-            if len(self.first) == PROBED and set(self.first) <= {RuntimeMissingError.exit_code}:
-                raise RuntimeMissingError(f"the first {PROBED} scenes failed: {outcome.message}")
+            for error in (UsageError, RuntimeMissingError):
+                if self.first == [error.exit_code] * PROBED:
+                    raise error(f"the first {PROBED} scenes failed: {outcome.message}")
 
 
 def map_scenes(spec: BatchSpec, jobs: Sequence[Job], workers: Workers, settled: Settled) -> None:

@@ -21,6 +21,7 @@ from geoseg.batch.tables import with_absolute_hrefs
 from geoseg.bundles.find import description_of
 from geoseg.errors import GeosegError
 from geoseg.files.bounded import parse_json, read_text
+from geoseg.files.media import MEDIA
 from geoseg.files.network import needs_network
 from geoseg.scenes.product import iso_time
 
@@ -31,16 +32,6 @@ ITEMS = "stac"
 """Folder of the items, beside the collection."""
 MODELS = f"{ITEMS}/models"
 
-MEDIA = {
-    ".gpkg": "application/geopackage+sqlite3",
-    ".fgb": "application/vnd.flatgeobuf",
-    ".geojson": "application/geo+json",
-    ".parquet": "application/vnd.apache.parquet",
-    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".csv": "text/csv",
-}
 ROLES = {"output": ["data"], "picture": ["overview"], "scene": ["metadata"]}
 WORLD = [-180.0, -90.0, 180.0, 90.0]
 
@@ -64,7 +55,7 @@ def catalogue(task: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
 
 def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) -> Table:
     """Return the STAC item of a map."""
-    shape = None if outcome.footprint is None else shapely.from_geojson(json.dumps(outcome.footprint))
+    shape = outcome.outline
     acquired = iso_time(outcome.acquired) if outcome.acquired else None
     properties: Table = {
         # An item needs a time. Where the scene states none it is the time of the map.
@@ -109,12 +100,12 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
         **({} if shape is None else {"bbox": [round(float(value), 7) for value in shape.bounds]}),
         "properties": {key: value for key, value in properties.items() if value is not None},
         "links": links,
-        "assets": {key: asset for file in outcome.outputs for key, asset in _asset(file, task, own)},
+        "assets": dict(_asset(file, task, own) for file in outcome.outputs),
     }
 
 
-def _asset(file: OutputFile, task: str, own: Table) -> Iterable[tuple[str, Table]]:
-    """Yield key and asset of a file of a map."""
+def _asset(file: OutputFile, task: str, own: Table) -> tuple[str, Table]:
+    """Return key and asset of a file of a map."""
     suffix = PurePosixPath(file.href).suffix.lower()
     main = file.role == "output"
     asset = {
@@ -124,16 +115,12 @@ def _asset(file: OutputFile, task: str, own: Table) -> Iterable[tuple[str, Table
         **({"type": MEDIA[suffix]} if suffix in MEDIA else {}),
         **(own if main else {}),
     }
-    yield ("map" if main else file.role), asset
+    return ("map" if main else file.role), asset
 
 
 def _collection(task: str, mapped: Sequence[Outcome]) -> Table:
     """Return the collection of all maps."""
-    shapes = [
-        shapely.from_geojson(json.dumps(outcome.footprint))
-        for outcome in mapped
-        if outcome.footprint is not None
-    ]
+    shapes = [outcome.outline for outcome in mapped if outcome.outline is not None]
     times = sorted(time for outcome in mapped if outcome.acquired and (time := iso_time(outcome.acquired)))
     bounds = [round(float(value), 7) for value in shapely.total_bounds(shapes)] if shapes else WORLD
     sensors = sorted({outcome.sensor for outcome in mapped if outcome.sensor})

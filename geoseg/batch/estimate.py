@@ -13,13 +13,14 @@ from geoseg.batch.journal import Known
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.run import is_finished, plan_batch
 from geoseg.batch.sharing import PARENT_MIB, share_out
+from geoseg.batch.stamp import states
 from geoseg.batch.store import LocalStore, open_store
 from geoseg.batch.tasks import task_of
 from geoseg.batch.work import Workplace
 from geoseg.batch.workers import LocalWorkers
 from geoseg.engine.plan import Plan
 from geoseg.errors import GeosegError
-from geoseg.files.disk import free_bytes
+from geoseg.files.disk import existing, free_bytes
 from geoseg.files.inputs import local_files
 from geoseg.files.scratch import scratch_folder
 from geoseg.messages import held, warn
@@ -107,10 +108,8 @@ def estimate_batch(
         place = Workplace(store=LocalStore(scratch), limits=share.limits)
         with LocalWorkers(1, place, threads=share.threads, prepare=prepare) as workers:
             outcomes = list(workers.outcomes(sample))
-        scenes = tuple(
-            _described(outcome, next(job for job in sample if job.scene == outcome.scene), scratch)
-            for outcome in outcomes
-        )
+        by_scene = {job.scene: job for job in sample}
+        scenes = tuple(_described(outcome, by_scene[outcome.scene], scratch) for outcome in outcomes)
     good = [item for item in scenes if item.status != "failed"]
     estimate = Estimate(
         task=task,
@@ -149,12 +148,7 @@ def sample_of(jobs: Sequence[Job]) -> list[Job]:
 
 def _size(source: str) -> int:
     """Return the bytes of the local files of a scene."""
-    total = 0
-    for name in local_files(source):
-        path = Path(name)
-        files = path.rglob("*") if path.is_dir() else [path]
-        total += sum(file.stat().st_size for file in files if file.is_file())
-    return total
+    return sum(size for _, size, _ in states(local_files(source)))
 
 
 def _described(outcome: Outcome, job: Job, folder: Path) -> SampleScene:
@@ -188,14 +182,11 @@ def _span(values: Sequence[float], count: int) -> Span | None:
 
 
 def _warn_of_disk(folder: Path, output: Span | None) -> None:
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    free = free_bytes(existing) / 2**20
+    disk = existing(folder)
+    free = free_bytes(disk) / 2**20
     if output is not None and output.mean > free:
         warn(
             LOG,
             "disk-too-small",
-            f"the maps take about {output.mean:,.0f} MiB, and {existing} has {free:,.0f} MiB free",
+            f"the maps take about {output.mean:,.0f} MiB, and {disk} has {free:,.0f} MiB free",
         )
-
-
-__all__ = ["Estimate", "SampleScene", "Span", "estimate_batch", "sample_of"]

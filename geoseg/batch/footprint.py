@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from geoseg.outputs import companions
 from geoseg.outputs.layer import SCENE_LAYER
+
+DEGREES = CRS.from_epsg(4326)
+
+Shapes = TypeVar("Shapes", shapely.Geometry, NDArray[np.object_])
 
 DETAIL = 1000
 """The outline is simplified by this fraction of its extent: it is for overviews."""
@@ -21,8 +29,8 @@ class SceneLayer:
 
     sensor: str
     acquired: str
-    footprint: str
-    """GeoJSON geometry in degrees; empty: no CRS, or nothing was observed."""
+    footprint: dict[str, Any] | None
+    """GeoJSON geometry in degrees; None: no CRS, or nothing was observed."""
 
 
 def scene_layer(output: Path, crs: str | None) -> SceneLayer:
@@ -34,8 +42,9 @@ def scene_layer(output: Path, crs: str | None) -> SceneLayer:
     """
     geometry, sensor, acquired = read_scene_layer(output)
     if crs is None or geometry is None or geometry.is_empty:
-        return SceneLayer(sensor=sensor, acquired=acquired, footprint="")
-    return SceneLayer(sensor=sensor, acquired=acquired, footprint=shapely.to_geojson(overview(geometry, crs)))
+        return SceneLayer(sensor=sensor, acquired=acquired, footprint=None)
+    simple = overview(geometry, CRS.from_user_input(crs))
+    return SceneLayer(sensor=sensor, acquired=acquired, footprint=json.loads(shapely.to_geojson(simple)))
 
 
 def read_scene_layer(output: Path) -> tuple[shapely.Geometry | None, str, str]:
@@ -56,9 +65,17 @@ def read_scene_layer(output: Path) -> tuple[shapely.Geometry | None, str, str]:
     return (None if geometry[0] is None else shapely.from_wkb(geometry[0])), sensor, acquired
 
 
-def overview(geometry: shapely.Geometry, crs: str) -> shapely.Geometry:
+def overview(geometry: shapely.Geometry, crs: CRS) -> shapely.Geometry:
     """Return an outline with fewer corners, in degrees of longitude and latitude (WGS 84)."""
     west, south, east, north = geometry.bounds
     simple = shapely.simplify(geometry, max(east - west, north - south) / DETAIL)
-    to_degrees = Transformer.from_crs(CRS.from_user_input(crs), CRS.from_epsg(4326), always_xy=True)
-    return shapely.set_precision(shapely.transform(simple, to_degrees.transform, interleaved=False), 1e-7)
+    return shapely.set_precision(moved(simple, crs, DEGREES), 1e-7)
+
+
+def moved(shapes: Shapes, source: CRS, target: CRS) -> Shapes:
+    """Return a geometry, or an array of geometries, in another CRS."""
+    if source == target:
+        return shapes
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    found: Shapes = shapely.transform(shapes, transformer.transform, interleaved=False)
+    return found

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import RASTERS, SEPARATOR, resolved, safe_name, scene_entry
+from geoseg.batch.naming import RASTERS, folder_name, listed_paths, scene_entry
 from geoseg.batch.tables import footprint_entries, item_entries, table_entries
 from geoseg.batch.tasks import BatchTask
 from geoseg.errors import SceneReadError, UsageError
@@ -97,7 +97,7 @@ def list_entries(path: Path) -> list[Entry]:
     found = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         text = line.partition("#")[0].strip() if not needs_network(line) else line.strip()
-        paths = tuple(resolved(part.strip(), path.parent) for part in text.split(SEPARATOR) if part.strip())
+        paths = listed_paths(text, path.parent)
         if paths:
             found.append(replace(scene_entry(paths), where=f"{path}, line {number}"))
     return found
@@ -128,7 +128,7 @@ def _with_distinct_names(entries: Iterable[Entry]) -> list[Entry]:
     entries = list(entries)
     many = {name for name, count in Counter(entry.scene for entry in entries).items() if count > 1}
     named = [
-        replace(entry, scene=f"{_folder(entry)}-{entry.scene}") if entry.scene in many else entry
+        replace(entry, scene=f"{folder_name(entry)}-{entry.scene}") if entry.scene in many else entry
         for entry in entries
     ]
     seen: Counter[str] = Counter()
@@ -138,7 +138,3 @@ def _with_distinct_names(entries: Iterable[Entry]) -> list[Entry]:
         count = seen[entry.scene]
         out.append(entry if count == 1 else replace(entry, scene=f"{entry.scene}-{count}"))
     return out
-
-
-def _folder(entry: Entry) -> str:
-    return safe_name(os.path.basename(os.path.dirname(os.path.abspath(entry.paths[0]))))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -68,18 +67,17 @@ class Known:
                 self._take(line, f"{path}, line {number}", task)
 
     def _take(self, line: bytes, where: str, task: str) -> None:
-        with suppress(UnicodeDecodeError):
-            value = _parsed(line, where)
-            event = value.pop("event", "")
-            if event == "begun" and value.get("task") != task:
-                raise UsageError(
-                    f"{where}: the folder holds maps of {value.get('task')}, not of {task}; write to another "
-                    "folder"
-                )
-            if event == "planned":
-                self.owned.update(map(str, value["files"]))
-            elif event == "scene":
-                self._take_outcome(value)
+        value = _parsed(line, where)
+        event = value.pop("event", "")
+        if event == "begun" and value.get("task") != task:
+            raise UsageError(
+                f"{where}: the folder holds maps of {value.get('task')}, not of {task}; write to another "
+                "folder"
+            )
+        if event == "planned":
+            self.owned.update(map(str, value["files"]))
+        elif event == "scene":
+            self._take_outcome(value)
 
     def _take_outcome(self, value: Mapping[str, Any]) -> None:
         try:

@@ -15,22 +15,22 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio import raw
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Geod
 
-from geoseg.batch.footprint import read_scene_layer
+from geoseg.batch.footprint import DEGREES, moved, read_scene_layer
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.tasks import BatchTask
 from geoseg.features import Features
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.messages import note, warn
+from geoseg.outputs.gpkg_tables import STYLES
 from geoseg.outputs.layer import SCENE_LAYER
 
 LOG = logging.getLogger(__name__)
 
 UNREAD = (".parquet",)
 """Formats that are not merged."""
-DEGREES = CRS.from_epsg(4326)
 CUT = "cut"
 """Column: 1 for polygons that were cut, whose area is measured again and whose pixels are in proportion."""
 
@@ -42,6 +42,8 @@ class _Map:
     outcome: Outcome
     path: Path
     crs: CRS
+    layer: str
+    """Of the polygons."""
     outline: shapely.Geometry
     """Of the observed pixels, in the CRS of the merged map."""
 
@@ -69,16 +71,16 @@ def merge_maps(target: Path, folder: Path, task: BatchTask, outcomes: Sequence[O
         path = files.path(target)
         # Files of one layer name it after themselves.
         gpkg = maps[0].path.suffix.lower() == ".gpkg"
-        name = _layer(maps[0].path) if gpkg else task.name.replace(" ", "_")
+        name = maps[0].layer if gpkg else task.name.replace(" ", "_")
         written = 0
         for item, cover in zip(maps, better, strict=True):
             features = _features(item, crs, columns, cover)
             if len(features):
-                _append(path, name, features, crs, new=not written)
+                _append(path, name, features, crs, append=written > 0)
             written += len(features)
         if not written:
             note(LOG, "no map has a polygon; the merged map holds the footprints only")
-        _append(path, SCENE_LAYER, _scenes(maps), crs, new=not written)
+        _append(path, SCENE_LAYER, _scenes(maps), crs, append=False)
         _copy_style(maps[0].path, path)
         files.commit()
     cut = sum(cover is not None for cover in better)
@@ -93,9 +95,9 @@ def _maps(folder: Path, outcomes: Sequence[Outcome]) -> tuple[list[_Map], CRS]:
     """Return the maps that have a place, and the CRS of the merged map: the common one, else WGS 84."""
     found = []
     for outcome in outcomes:
-        output = next((file.href for file in outcome.outputs if file.role == "output"), "")
         if not outcome.mapped or outcome.crs is None or outcome.valid_share == 0:
             continue
+        output = outcome.output
         if output.lower().endswith(UNREAD):
             warn(LOG, "nothing-to-merge", f"{output}: GeoParquet is not merged; use --name '{{scene}}.gpkg'")
             return [], DEGREES
@@ -106,8 +108,8 @@ def _maps(folder: Path, outcomes: Sequence[Outcome]) -> tuple[list[_Map], CRS]:
     for outcome, path, own in found:
         outline, _, _ = read_scene_layer(path)
         if outline is not None and not outline.is_empty:
-            moved = _valid(np.array([_moved(outline, own, crs)], object))[0]
-            maps.append(_Map(outcome=outcome, path=path, crs=own, outline=moved))
+            there = _valid(np.array([moved(outline, own, crs)], object))[0]
+            maps.append(_Map(outcome=outcome, path=path, crs=own, layer=_layer(path), outline=there))
     return maps, crs
 
 
@@ -138,7 +140,7 @@ def _columns(maps: Sequence[_Map]) -> dict[str, np.dtype[Any]]:
     """Return the columns of all maps with their types, in order; other types than numbers are text."""
     columns: dict[str, np.dtype[Any]] = {}
     for item in maps:
-        info = pyogrio.read_info(item.path, layer=_layer(item.path))
+        info = pyogrio.read_info(item.path, layer=item.layer)
         for name, kind in zip(info["fields"], info["dtypes"], strict=True):
             own = np.dtype(kind) if np.dtype(kind).kind in "if" else np.dtype(object)
             known = columns.setdefault(str(name), own)
@@ -151,9 +153,8 @@ def _features(
     item: _Map, crs: CRS, columns: Mapping[str, np.dtype[Any]], cover: shapely.Geometry | None
 ) -> Features:
     """Return the polygons of one map in the merged CRS, without what better maps cover."""
-    meta, _, wkb, values = raw.read(item.path, layer=_layer(item.path))
-    shapes = shapely.from_wkb(wkb)
-    shapes = np.array([_moved(shape, item.crs, crs) for shape in shapes], object)
+    meta, _, wkb, values = raw.read(item.path, layer=item.layer)
+    shapes = moved(shapely.from_wkb(wkb), item.crs, crs)
     given = dict(zip(map(str, meta["fields"]), values, strict=True))
     table = {name: _filled(given.get(name), kind, len(shapes)) for name, kind in columns.items()}
     table["scene"] = np.full(len(shapes), item.outcome.scene, object)
@@ -179,9 +180,8 @@ def _measure_again(
 ) -> None:
     """Set geodesic area and number of pixels of polygons that were cut."""
     geod = Geod(ellps="WGS84")
-    areas = np.array(
-        [abs(geod.geometry_area_perimeter(_moved(shape, crs, DEGREES))[0]) for shape in after], np.float64
-    )
+    degrees = moved(after, crs, DEGREES)
+    areas = np.array([abs(geod.geometry_area_perimeter(shape)[0]) for shape in degrees], np.float64)
     share = shapely.area(after) / np.maximum(shapely.area(before), np.finfo(float).tiny)
     if "area_m2" in table:
         table["area_m2"][cut] = areas
@@ -202,16 +202,10 @@ def _scenes(maps: Sequence[_Map]) -> Features:
     )
 
 
-def _append(path: Path, layer: str, features: Features, crs: CRS, *, new: bool) -> None:
-    """Append features to a layer of a GeoPackage."""
+def _append(path: Path, layer: str, features: Features, crs: CRS, *, append: bool) -> None:
+    """Append features to a layer of a GeoPackage, or create the layer, and the file if there is none."""
     shapes = features.geometry
     points = bool(np.all(shapely.get_type_id(shapes) == shapely.GeometryType.POINT))
-    if not points:
-        shapes = np.array(
-            [shapely.multipolygons([shape]) if shape.geom_type == "Polygon" else shape for shape in shapes],
-            object,
-        )
-    exists = not new and layer in {str(name) for name, _ in pyogrio.list_layers(path)}
     raw.write(
         path,
         geometry=shapely.to_wkb(shapes),
@@ -219,11 +213,12 @@ def _append(path: Path, layer: str, features: Features, crs: CRS, *, new: bool) 
         fields=np.array(list(features.columns), object),
         crs=crs.to_wkt(),
         geometry_type="Point" if points else "MultiPolygon",
+        promote_to_multi=not points,
         driver="GPKG",
         layer=layer,
-        append=exists,
-        **({} if exists else {"layer_options": {"GEOMETRY_NAME": "geom"}}),
-        **({"dataset_options": {"VERSION": "1.3"}} if new else {}),
+        append=append,
+        **({} if append else {"layer_options": {"GEOMETRY_NAME": "geom"}}),
+        **({} if path.exists() else {"dataset_options": {"VERSION": "1.3"}}),
     )
 
 
@@ -232,19 +227,14 @@ def _copy_style(source: Path, target: Path) -> None:
     if source.suffix.lower() != ".gpkg":
         return
     with closing(sqlite3.connect(source)) as file:
-        made = file.execute("SELECT sql FROM sqlite_master WHERE name = 'layer_styles'").fetchone()
+        made = file.execute("SELECT 1 FROM sqlite_master WHERE name = 'layer_styles'").fetchone()
         rows = file.execute("SELECT * FROM layer_styles").fetchall() if made else []
+    if not rows:
+        return
+    marks = ", ".join("?" for _ in rows[0])
     with closing(sqlite3.connect(target)) as file, file:
-        if made is None:
-            return
-        file.execute(made[0])
-        for values in rows:
-            marks = ", ".join("?" for _ in values)
-            file.execute(f"INSERT INTO layer_styles VALUES ({marks})", values)  # noqa: S608 - only marks
-        file.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description)"
-            " VALUES ('layer_styles', 'attributes', 'layer_styles', 'Default styles, read by QGIS')"
-        )
+        file.executescript(STYLES)
+        file.executemany(f"INSERT INTO layer_styles VALUES ({marks})", rows)  # noqa: S608 - only marks
 
 
 def _layer(path: Path) -> str:
@@ -264,14 +254,6 @@ def _filled(values: NDArray[Any] | None, kind: np.dtype[Any], count: int) -> NDA
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _moved(shape: shapely.Geometry, source: CRS, target: CRS) -> shapely.Geometry:
-    """Return a geometry in another CRS."""
-    if source == target:
-        return shape
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    return shapely.transform(shape, transformer.transform, interleaved=False)
 
 
 def _valid(shapes: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -50,6 +50,16 @@ def resolved(path: str, folder: Path) -> str:
     return str(beside) if beside.exists() else path
 
 
+def listed_paths(text: str, folder: Path) -> tuple[str, ...]:
+    """Return the paths of a scene's files in a list, separated by `;`; see `resolved`."""
+    return tuple(resolved(part.strip(), folder) for part in text.split(SEPARATOR) if part.strip())
+
+
+def folder_name(entry: Entry) -> str:
+    """Return the name of the folder of a scene, as a part of a file name."""
+    return safe_name(os.path.basename(os.path.dirname(os.path.abspath(entry.paths[0]))))
+
+
 def filled(template: str, entry: Entry, index: int) -> str:
     """Return the name of an output of a scene.
 
@@ -65,7 +75,7 @@ def filled(template: str, entry: Entry, index: int) -> str:
     values: Mapping[str, str] = {
         "scene": entry.scene,
         "index": f"{index:05d}",
-        "folder": safe_name(os.path.basename(os.path.dirname(os.path.abspath(entry.paths[0])))),
+        "folder": folder_name(entry),
         **(_date(entry) if "{date}" in template else {}),
         **{name: safe_name(value) for name, value in entry.columns.items() if value},
         **{name: safe_name(str(value)) for name, value in entry.options.items()},

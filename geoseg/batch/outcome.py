@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
+import shapely
 from pydantic import JsonValue
 
+from geoseg.files.inputs import FileState
 from geoseg.run_record import ClassTotal, RunWarning
 from geoseg.spec import Spec
 
@@ -17,9 +20,6 @@ KILLED = 137
 """Code of a scene whose worker process ended without an answer, as a shell reports SIGKILL."""
 FINAL = frozenset({2, 4, 5})
 """Codes of failures that another attempt cannot mend: usage, model and missing packages."""
-
-FileState = tuple[str, int, int]
-"""Path, size in bytes and modification time in nanoseconds of a local file."""
 
 
 class OutputFile(Spec):
@@ -73,7 +73,17 @@ class Outcome(Spec):
     @property
     def mapped(self) -> bool:
         """Whether the scene has a map."""
-        return self.status in {"done", "empty"} and bool(self.outputs)
+        return self.final and bool(self.outputs)
+
+    @property
+    def output(self) -> str:
+        """Path of the map in the output folder; empty: there is none."""
+        return next((file.href for file in self.outputs if file.role == "output"), "")
+
+    @property
+    def outline(self) -> shapely.Geometry | None:
+        """Outline of the observed pixels, degrees; None: no CRS or nothing observed."""
+        return None if self.footprint is None else shapely.from_geojson(json.dumps(self.footprint))
 
     @property
     def final(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from geoseg.batch.tasks import BatchTask
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles, write_texts
 from geoseg.spec.batch import BatchSpec
-
-LOG = logging.getLogger(__name__)
 
 SUMMARY = "summary.csv"
 FOOTPRINTS = "summary.gpkg"
@@ -44,7 +41,7 @@ def write_products(
     for path in sorted((folder / ITEMS).glob("*.json")):
         if path not in texts:
             path.unlink(missing_ok=True)
-    changed = {path: text for path, text in texts.items() if path.name == SUMMARY or not _holds(path, text)}
+    changed = {path: text for path, text in texts.items() if path.name == SUMMARY or not holds(path, text)}
     wanted = [folder / SUMMARY, footprints, *(path for path in changed if path.name != SUMMARY)]
     with OutputFiles(wanted, overwrite=True) as files:
         write_texts(changed, files)
@@ -60,7 +57,7 @@ def write_products(
     return tuple(main)
 
 
-def _holds(path: Path, text: str) -> bool:
+def holds(path: Path, text: str) -> bool:
     """Return whether a file has this content: of a large batch that continues, most items are there."""
     try:
         return path.read_text(encoding="utf-8") == text

@@ -18,9 +18,9 @@ from geoseg.batch.job import CHECKPOINTS, Job, plan_jobs
 from geoseg.batch.journal import Journal
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
-from geoseg.batch.products import write_products
+from geoseg.batch.products import holds, write_products
 from geoseg.batch.searching import search_entries
-from geoseg.batch.sharing import share_out
+from geoseg.batch.sharing import Share, share_out
 from geoseg.batch.stamp import unchanged
 from geoseg.batch.store import Store, open_store
 from geoseg.batch.tasks import BatchTask, task_of
@@ -64,7 +64,6 @@ class BatchResult:
 class Planned:
     """The jobs of a batch, and scenes that have none."""
 
-    task: BatchTask
     jobs: tuple[Job, ...]
     without: tuple[Outcome, ...]
     """Scenes that are not mapped, because they have no earlier scene."""
@@ -116,7 +115,7 @@ def run_batch(
         _remove_checkpoints(store.folder, planned.jobs, journal)
         _warn_of_old_maps(planned.jobs, journal, store)
         outcomes = _in_order(planned, journal, waiting)
-        products = write_products(spec, planned.task, store, outcomes) if spec.shard is None else ()
+        products = write_products(spec, task_of(task), store, outcomes) if spec.shard is None else ()
     store.publish((journal.path,))
     return BatchResult(outcomes=outcomes, kept=len(finished), products=tuple(map(store.target, products)))
 
@@ -146,7 +145,7 @@ def plan_batch(
         for entry in mine
         if entry.scene in left_out
     )
-    return Planned(task=task, jobs=tuple(jobs), without=without, order=tuple(entry.scene for entry in mine))
+    return Planned(jobs=tuple(jobs), without=without, order=tuple(entry.scene for entry in mine))
 
 
 def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
@@ -170,7 +169,7 @@ def _with_item_file(entry: Entry, folder: Path) -> Entry:
     path, text = folder / f"{entry.scene}.json", json.dumps(entry.item, indent=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        if not holds(path, text):
             beside = path.with_suffix(".partial")
             beside.write_text(text, encoding="utf-8")
             beside.replace(path)
@@ -258,10 +257,8 @@ def _workers(
     if spec.scheduler is not None:
         from geoseg.batch.dask_workers import DaskWorkers  # noqa: PLC0415 - an optional package
 
-        memory = {} if spec.max_memory is None else {"max-memory": spec.max_memory}
-        return DaskWorkers(
-            spec.scheduler, Workplace(store=store, limits={"threads": spec.threads or 1, **memory})
-        )
+        each = Share(workers=1, threads=spec.threads or 1, memory_mib=spec.max_memory)
+        return DaskWorkers(spec.scheduler, Workplace(store=store, limits=each.limits))
     share = share_out(spec, len(jobs) * (spec.split or 1))
     place = Workplace(store=store, limits=share.limits)
     preload = [task_of(jobs[0].task).module]
@@ -270,15 +267,12 @@ def _workers(
 
 def _in_order(planned: Planned, journal: Journal, waiting: Sequence[Job]) -> tuple[Outcome, ...]:
     """Return what became of each scene, in the order of the inputs."""
-    stamps = {job.scene: job.stamp for job in waiting}
+    reached = {job.scene for job in waiting}
     known = {outcome.scene: outcome for outcome in planned.without}
-    sources = {job.scene: job.source for job in planned.jobs}
     for job in planned.jobs:
         outcome = journal.outcomes.get(job.scene)
         # With --fail-fast some scenes were not reached: what an older run left says nothing of this one.
-        if outcome is not None and (job.scene not in stamps or outcome.stamp in {"", job.stamp}):
-            known[job.scene] = outcome
-    return tuple(
-        known.get(name) or Outcome(scene=name, status="pending", source=sources.get(name, ""))
-        for name in planned.order
-    )
+        if outcome is None or (job.scene in reached and outcome.stamp not in {"", job.stamp}):
+            outcome = Outcome(scene=job.scene, status="pending", source=job.source)
+        known[job.scene] = outcome
+    return tuple(known[name] for name in planned.order)

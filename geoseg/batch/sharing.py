@@ -53,13 +53,13 @@ def share_out(spec: BatchSpec, scenes: int) -> Share:
     if spec.max_memory is not None:
         room = spec.max_memory - PARENT_MIB
         fitting = max(1, room // LEAST_WORKER_MIB)
+        why = f"--max-memory {spec.max_memory} MiB"
     else:
-        room, fitting = 0, wanted if spec.jobs else max(1, int(free_mib() * SPARE) // TOTAL_MIB)
+        room, free = 0, free_mib()
+        fitting = wanted if spec.jobs else max(1, int(free * SPARE) // TOTAL_MIB)
+        why = f"{free:,} MiB of free memory"
     workers = min(wanted, fitting)
     if workers < wanted:
-        why = (
-            f"--max-memory {spec.max_memory} MiB" if spec.max_memory else f"{free_mib():,} MiB of free memory"
-        )
         note(LOG, f"{workers} workers, not {wanted}: more do not fit {why}")
     memory = None if spec.max_memory is None else max(room // workers, 64)
     if memory is not None and memory < LEAST_WORKER_MIB:

@@ -12,11 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import geoseg
-from geoseg.batch.outcome import FileState
 from geoseg.batch.tables import is_path
 from geoseg.batch.tasks import SHARED, BatchTask
 from geoseg.bundles.find import find_any, list_models
-from geoseg.files.inputs import local_files
+from geoseg.files.inputs import FileState, local_files, state_of
 from geoseg.spec.request import to_options
 
 MOST_FILES = 20_000
@@ -69,15 +68,6 @@ def states(paths: Iterable[str]) -> Iterator[FileState]:
             yield from (state for file in inner if (state := state_of(file)) is not None)
         elif (state := state_of(path)) is not None:
             yield state
-
-
-def state_of(path: str) -> FileState | None:
-    """Return path, size and modification time of a file; None: it is not there."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return path, found.st_size, found.st_mtime_ns
 
 
 def unchanged(read: Iterable[FileState]) -> bool:

@@ -7,7 +7,6 @@ the batch knows the difference.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from geoseg.errors import OutputError, UsageError
 from geoseg.files.network import needs_network
 from geoseg.files.store_folder import StoreFolder
 from geoseg.files.store_path import object_path
+from geoseg.files.user_cache import user_cache
 
 
 class Store(Protocol):
@@ -97,14 +97,9 @@ def open_store(text: str) -> Store:
     """
     if place := object_path(text):
         name = hashlib.sha256(str(place).encode()).hexdigest()[:16]
-        return StoreFolder(place, _cache() / "batches" / name, kept=("journal*",))
+        return StoreFolder(place, user_cache().absolute() / "batches" / name, kept=("journal*",))
     if needs_network(text):
         raise UsageError(
             f"-o {text}: a batch writes to a folder, or to s3://, gs:// or az://; give one of them"
         )
     return LocalStore(Path(text).absolute())
-
-
-def _cache() -> Path:
-    """Return the user's folder for what may be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "geoseg"

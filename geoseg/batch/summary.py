@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,12 @@ def row(outcome: Outcome) -> dict[str, Cell]:
     """Return the row of a scene; columns that differ between equal runs come last."""
     totals = outcome.classes
     areas = [total.area_m2 for total in totals if total.area_m2 is not None]
-    output = next((file.href for file in outcome.outputs if file.role == "output"), "")
     return {
         "scene": outcome.scene,
         "status": outcome.status,
         "code": outcome.code,
         "message": outcome.message,
-        "output": output,
+        "output": outcome.output,
         "source": outcome.source,
         "earlier": outcome.earlier,
         "sensor": outcome.sensor,
@@ -49,9 +48,9 @@ def row(outcome: Outcome) -> dict[str, Cell]:
 
 
 def summary_csv(outcomes: Sequence[Outcome]) -> str:
-    """Return the summary as CSV."""
+    """Return the summary of one or more scenes as CSV."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(row(outcomes[0])) if outcomes else ["scene"], lineterminator="\n")
+    writer = csv.DictWriter(text, list(row(outcomes[0])), lineterminator="\n")
     writer.writeheader()
     writer.writerows(row(outcome) for outcome in outcomes)
     return text.getvalue()
@@ -70,23 +69,16 @@ def write_footprints(path: Path, outcomes: Sequence[Outcome]) -> None:
     with writing(path):
         raw.write(
             path,
-            geometry=np.array([_wkb(outcome.footprint) for outcome in outcomes], object),
+            geometry=shapely.to_wkb(np.array([outcome.outline for outcome in outcomes], object)),
             field_data=[_column([own[name] for own in rows]) for name in names],
             fields=np.array(names, object),
             crs="EPSG:4326",
             geometry_type="MultiPolygon",
+            promote_to_multi=True,
             driver="GPKG",
             layer=LAYER,
             dataset_options={"VERSION": "1.3"},
         )
-
-
-def _wkb(footprint: Mapping[str, object] | None) -> bytes | None:
-    if footprint is None:
-        return None
-    shape = shapely.from_geojson(json.dumps(footprint))
-    wkb: bytes = shapely.to_wkb(shapely.multipolygons([shape]) if shape.geom_type == "Polygon" else shape)
-    return wkb
 
 
 def _column(values: Sequence[Cell]) -> np.ndarray[tuple[int], np.dtype[np.generic]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import SEPARATOR, resolved, safe_name, scene_entry, scene_name
+from geoseg.batch.naming import SEPARATOR, listed_paths, resolved, safe_name, scene_entry, scene_name
 from geoseg.batch.tasks import BatchTask
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.bounded import parse_json, read_text
@@ -97,7 +97,7 @@ def entries_of_rows(
     entries = []
     for number, row in rows:
         where = f"{path}, line {number}"
-        paths = _paths(row.get(subject, ""), path.parent)
+        paths = listed_paths(row.get(subject, ""), path.parent)
         if not paths:
             continue
         own = next((row[name] for name in NAMES if row.get(name)), "")
@@ -206,10 +206,6 @@ def _is_item(value: object) -> bool:
     return (
         isinstance(value, dict) and value.get("type") == "Feature" and isinstance(value.get("assets"), dict)
     )
-
-
-def _paths(cell: str, folder: Path) -> tuple[str, ...]:
-    return tuple(resolved(part.strip(), folder) for part in cell.split(SEPARATOR) if part.strip())
 
 
 def _delimiter(text: str) -> str:

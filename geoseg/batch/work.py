@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -102,7 +101,7 @@ def _described(job: Job, record: RunRecord, folder: Path) -> dict[str, Any]:
         "crs": record.crs,
         "valid_share": record.valid_share,
         "classes": record.classes,
-        "footprint": json.loads(layer.footprint) if layer.footprint else None,
+        "footprint": layer.footprint,
         "warnings": record.warnings,
     }
 

@@ -27,14 +27,14 @@ import geoseg
 from geoseg.engine.blend import Highest
 from geoseg.engine.recipe import Recipe
 from geoseg.files.disk import writing
-from geoseg.files.inputs import opened_files
+from geoseg.files.inputs import opened_files, state_of
 from geoseg.pixels import Classes
 from geoseg.spec import RunSpec
 
 CHUNK_ROWS = 4
 """Tile rows of a chunk. A worker that begins in the middle scores one more row than it keeps."""
 
-Rows = tuple[int, Classes, NDArray[np.uint8]]
+Finished = tuple[int, Classes, NDArray[np.uint8]]
 """First row, class values and scores (255ths) of finished rows."""
 
 LIMITS = ("output", "raster", "scores", "picture", "overwrite", "threads", "max_memory", "checkpoint")
@@ -83,13 +83,13 @@ class Checkpoint:
         """Return whether a chunk of a range of tile columns is complete."""
         return self._path(cols, chunk).is_file()
 
-    def load(self, cols: range, chunk: range) -> Iterator[Rows]:
+    def load(self, cols: range, chunk: range) -> Iterator[Finished]:
         """Yield the finished rows of a chunk, from top to bottom."""
         with np.load(self._path(cols, chunk)) as file:
             for index, row in enumerate(file["rows"]):
                 yield int(row), file[f"classes{index}"], file[f"scores{index}"]
 
-    def save(self, cols: range, chunk: range, kept: Sequence[Rows]) -> None:
+    def save(self, cols: range, chunk: range, kept: Sequence[Finished]) -> None:
         """Keep the finished rows of a chunk.
 
         Raises:
@@ -138,7 +138,7 @@ def checkpoint_of(recipe: Recipe, run: RunSpec, command: dict[str, JsonValue]) -
         "inputs": recipe.inputs,
         "model": recipe.model,
         "tile": (recipe.tile, recipe.overlap),
-        "files": [_state(path) for path in sorted(opened_files())],
+        "files": [state_of(path) or (path, 0, 0) for path in sorted(opened_files())],
     }
     text = json.dumps(facts, sort_keys=True, default=str)
     return Checkpoint(folder=run.checkpoint.absolute() / hashlib.sha256(text.encode()).hexdigest()[:16])
@@ -148,11 +148,3 @@ def keeps_rows(recipe: Recipe) -> bool:
     """Return whether classes and scores of rows are all that a task needs of its pixels."""
     plain = recipe.decide is None or isinstance(recipe.decide, Highest)
     return plain and not recipe.extras.rasters and not recipe.extras.schema and not recipe.on_device
-
-
-def _state(path: str) -> tuple[str, int, int]:
-    """Return path, size and modification time of a file; 0 where it is not there."""
-    with suppress(OSError):
-        found = os.stat(path)
-        return path, found.st_size, found.st_mtime_ns
-    return path, 0, 0

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
 from geoseg.engine.blend import Mosaic
-from geoseg.engine.reading import TileRow, ahead, read_tile_rows
+from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import observed_tiles
 from geoseg.errors import UsageError
@@ -91,8 +90,7 @@ def feature_rows(
     )
     mosaic = Mosaic(coarse, recipe.session.planes, "linear")
     cells = {(tile.row, tile.col): tile for tile in coarse}
-    cache = max(recipe.source.cache_bytes(recipe.bands), 16 * 2**20)
-    with rasterio.Env(GDAL_CACHEMAX=cache):
+    with block_cache(recipe.source, recipe.bands):
         for tile_row in ahead(read_tile_rows(recipe.source, recipe.bands, fine, mosaic.span)):
             seconds = 0.0
             observed = observed_tiles(fine, tile_row, mosaic.span)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
 from pydantic import JsonValue
 from pyproj import CRS
@@ -24,6 +23,7 @@ from geoseg.engine.exposure import measuring_exposure
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import Plan, make_plan, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
+from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
 from geoseg.engine.scoring import Job, job_of, score
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
@@ -322,7 +322,7 @@ def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
     job = job_of(replace(recipe, on_device=()), run, folder_beside(run.output))
     source, bands = recipe.source, recipe.bands
     centre = list(job.tiles.row_tiles(job.tiles.rows // 2))[job.tiles.cols // 2]
-    with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
+    with block_cache(source, bands):
         begun = time.monotonic()
         pixels = source.read(centre.halo, bands)
         batch = recipe.prepare(pixels)[np.newaxis]

@@ -6,19 +6,23 @@ again. A separate thread reads one tile row ahead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+import rasterio
 
 from geoseg.grid import READ_ROWS, Tile, TileGrid, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
 
 Item = TypeVar("Item")
+
+LEAST_CACHE = 16 * 2**20
+"""Least bytes of GDAL's block cache."""
 
 CHUNK = 1024
 """Columns read at once: bounds the temporary arrays of a reader."""
@@ -41,6 +45,11 @@ class TileRow:
             data=self.pixels.data[:, rows, cols],
             valid=self.pixels.valid[rows, cols],
         )
+
+
+def block_cache(source: Source, bands: Sequence[str]) -> rasterio.Env:
+    """Return the settings of GDAL for reading bands in strips: a cache that holds the blocks of a strip."""
+    return rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), LEAST_CACHE))
 
 
 def read_tile_rows(

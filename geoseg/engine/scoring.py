@@ -13,24 +13,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import rasterio
-from numpy.typing import NDArray
 
 from geoseg.engine.blend import Mosaic
-from geoseg.engine.checkpoint import Checkpoint, PartDone, part
+from geoseg.engine.checkpoint import Checkpoint, Finished, PartDone, part
 from geoseg.engine.on_device import device_sweep
 from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
-from geoseg.engine.reading import TileRow, ahead, read_tile_rows
+from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.files.scratch import ColumnStore, scratch_folder
 from geoseg.grid import Tile, TileGrid
-from geoseg.pixels import Classes, Strip
+from geoseg.pixels import Strip
 from geoseg.run_record import Progress
 from geoseg.spec import RunSpec
 
@@ -39,10 +38,6 @@ if TYPE_CHECKING:
 
 SWEEP_ROWS = 256
 """Rows of the strips that are read back after a scene was scored in column bands."""
-
-
-Finished = tuple[int, Classes, NDArray[np.uint8]]
-"""First row, class values and scores (255ths) of finished rows."""
 
 
 @dataclass(kw_only=True)
@@ -101,11 +96,16 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
         Exception: any error of `consume`.
     """
     own = part()
-    if own is not None and job.checkpoint is not None:
-        with rasterio.Env(GDAL_CACHEMAX=_cache(job)):
-            _score_part(job, preview, *own)
-        raise PartDone
-    with rasterio.Env(GDAL_CACHEMAX=_cache(job)), ThreadPoolExecutor(1, "geoseg-write") as pool:
+    with block_cache(job.recipe.source, job.recipe.bands):
+        if own is not None and job.checkpoint is not None:
+            _score_part(job, job.checkpoint, preview, *own)
+            raise PartDone
+        _score_whole(job, consume, preview, progress)
+
+
+def _score_whole(job: Job, consume: Callable[[Strip], None], preview: Preview, progress: Progress) -> None:
+    """Score a scene; see `score`."""
+    with ThreadPoolExecutor(1, "geoseg-write") as pool:
         pending: Future[None] | None = None
         for strip in _strips(job, preview, progress):
             if pending is not None:
@@ -116,15 +116,10 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
             pending.result()
 
 
-def _cache(job: Job) -> int:
-    """Return the bytes of GDAL's block cache."""
-    return max(job.recipe.source.cache_bytes(job.recipe.bands), 16 * 2**20)
-
-
 def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
     """Yield finished strips of the full width; several column bands go through rasters on disk."""
     total = job.tiles.rows * len(job.column_bands)
-    sweep = job.sweep or _kept_sweep
+    sweep = job.sweep or (_sweep if job.checkpoint is None else partial(_kept_sweep, job.checkpoint))
     if len(job.column_bands) == 1:
         for done, (row, classes, scores) in enumerate(sweep(job, job.column_bands[0], preview), start=1):
             yield Strip(row=row, classes=classes, scores=scores)
@@ -150,27 +145,24 @@ def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
             yield Strip(row=row, classes=all_classes.read(row, stop), scores=all_scores.read(row, stop))
 
 
-def _kept_sweep(job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
+def _kept_sweep(kept: Checkpoint, job: Job, cols: range, preview: Preview) -> Iterator[Finished]:
     """Yield finished rows of tile columns from the checkpoint; those that it lacks are scored and kept."""
-    kept, tiles = job.checkpoint, job.tiles
-    if kept is None:
-        yield from _sweep(job, cols, preview)
-        return
+    tiles = job.tiles
     for there, group in groupby(kept.chunks(tiles.rows), lambda chunk: kept.has(cols, chunk)):
         chunks = list(group)
         if there:
             for chunk in chunks:
                 if preview.wanted:
-                    for tile_row in read_tile_rows(
-                        job.recipe.source, job.recipe.bands, tiles, range(tiles.cols), chunk
-                    ):
+                    for tile_row in read_tile_rows(job.recipe.source, job.recipe.bands, tiles, cols, chunk):
                         preview.add_pixels(tile_row.pixels)
                 yield from kept.load(cols, chunk)
         else:
-            yield from _kept(job, cols, preview, chunks)
+            yield from _kept(kept, job, cols, preview, chunks)
 
 
-def _kept(job: Job, cols: range, preview: Preview, chunks: Sequence[range]) -> Iterator[Finished]:
+def _kept(
+    kept: Checkpoint, job: Job, cols: range, preview: Preview, chunks: Sequence[range]
+) -> Iterator[Finished]:
     """Score consecutive chunks, keep each when it is complete, and yield their rows."""
     rows = range(chunks[0].start, chunks[-1].stop)
     # The tile row above adds its scores to the first rows.
@@ -182,20 +174,16 @@ def _kept(job: Job, cols: range, preview: Preview, chunks: Sequence[range]) -> I
         for _ in chunk:
             row, classes, scores = next(found)
             own.append((row, classes.copy(), scores.copy()))
-        if job.checkpoint is not None:
-            job.checkpoint.save(cols, chunk, own)
+        kept.save(cols, chunk, own)
         yield from own
 
 
-def _score_part(job: Job, preview: Preview, index: int, count: int) -> None:
+def _score_part(job: Job, kept: Checkpoint, preview: Preview, index: int, count: int) -> None:
     """Score every `count`-th chunk that the checkpoint lacks."""
-    kept = job.checkpoint
-    if kept is None:
-        return
     every = [(cols, chunk) for cols in job.column_bands for chunk in kept.chunks(job.tiles.rows)]
     for cols, chunk in every[index::count]:
         if not kept.has(cols, chunk):
-            for _ in _kept(job, cols, preview, [chunk]):
+            for _ in _kept(kept, job, cols, preview, [chunk]):
                 pass
 
 

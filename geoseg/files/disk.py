@@ -54,6 +54,11 @@ def explain(path: Path, error: Exception) -> OutputError:
     return OutputError(f"{path}: cannot be written: {text}{hint}")
 
 
+def existing(folder: Path) -> Path:
+    """Return a folder, else the nearest above it that exists."""
+    return next(part for part in (folder, *folder.resolve().parents) if part.exists())
+
+
 def is_full(folder: Path, error: Exception) -> bool:
     """Return whether the disk of a folder is full, by the error or by the free space."""
     code = error.errno if isinstance(error, OSError) else None

@@ -25,6 +25,9 @@ _WITHIN = re.compile(r"/vsi[a-z0-9]+(_streaming)?/")
 MOST_COLONS = 12
 """Colons of a name between which paths are looked for."""
 
+FileState = tuple[str, int, int]
+"""Path, size in bytes and modification time in nanoseconds of a local file."""
+
 _ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
 
 _OPENED: ContextVar[dict[str, None] | None] = ContextVar("geoseg_opened", default=None)
@@ -144,6 +147,15 @@ def local_files(name: str) -> list[str]:
     parts += [*quoted, *_between_colons(text)]
     paths = (path for part in parts for path in local_files(part))
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path) or _is_dataset(Path(path))]
+
+
+def state_of(path: str) -> FileState | None:
+    """Return path, size and modification time of a file; None: it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return path, found.st_size, found.st_mtime_ns
 
 
 def _between_colons(text: str) -> list[str]:

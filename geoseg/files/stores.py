@@ -20,6 +20,7 @@ from urllib.request import Request
 
 from geoseg.errors import GeosegError, OutputError, RuntimeMissingError, SceneReadError
 from geoseg.files import aws_settings
+from geoseg.files.media import MEDIA
 from geoseg.files.network import TEXT_BYTES, is_offline, offline_text, plain
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.files.store_path import StorePath
@@ -34,18 +35,6 @@ PARTS = 10_000
 """Greatest number of parts of an object of S3."""
 AT_ONCE = 64 * 2**20
 """Greatest size of a file that is uploaded on condition that there is no object: it is one request."""
-
-_KINDS = {
-    ".gpkg": "application/geopackage+sqlite3",
-    ".geojson": "application/geo+json",
-    ".json": "application/json",
-    ".parquet": "application/vnd.apache.parquet",
-    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
-    ".png": "image/png",
-    ".csv": "text/csv",
-    ".html": "text/html",
-}
-"""Media types by suffix."""
 
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -107,7 +96,7 @@ def upload(file: Path, path: StorePath, *, overwrite: bool) -> None:
     size = file.stat().st_size
     # Without a condition, a writer of the same name since the check would be overwritten unseen.
     alone = not overwrite and size <= AT_ONCE
-    kind = _KINDS.get(path.suffix.lower(), "application/octet-stream")
+    kind = MEDIA.get(path.suffix.lower(), "application/octet-stream")
     with _writing(path) as store:
         import obstore  # noqa: PLC0415 - an extra
         from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415

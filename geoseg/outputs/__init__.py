@@ -144,7 +144,7 @@ def open_raster(
 
 
 def _format(path: Path) -> type[StagedSink]:
-    """Return the format of a suffix; a module named like the suffix is imported first, else all of them."""
+    """Return the format of a suffix."""
     suffix = path.suffix.lower()
     if suffix == ".shp":
         raise UsageError(
@@ -152,11 +152,18 @@ def _format(path: Path) -> type[StagedSink]:
             "at 2 GB, and hold neither the style nor the record. Use .gpkg; if a program needs a shapefile: "
             f"ogr2ogr {path.name} {path.stem}.gpkg"
         )
+    sink = _sink(suffix)
+    if sink is None:
+        raise UsageError(f"{path}: unknown format {path.suffix!r}; use one of {', '.join(formats())}")
+    return sink
+
+
+@cache
+def _sink(suffix: str) -> type[StagedSink] | None:
+    """Return the format of a suffix; a module named like the suffix is imported first, else all of them."""
     if suffix[1:] in {module.name for module in iter_modules(__path__)}:
         import_module(f"{__name__}{suffix}")
         for sink in StagedSink.__subclasses__():
             if suffix in sink.suffixes:
                 return sink
-    if suffix not in formats():
-        raise UsageError(f"{path}: unknown format {path.suffix!r}; use one of {', '.join(formats())}")
-    return formats()[suffix]
+    return formats().get(suffix)

@@ -73,7 +73,7 @@ INSERT INTO gpkg_extensions (table_name, column_name, extension_name, definition
 """
 
 # The table in which QGIS and GDAL look for the styles of layers.
-_STYLES = """
+STYLES = """
 CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     f_table_catalog TEXT(256),
@@ -96,7 +96,7 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
 
 def create_tables(file: sqlite3.Connection) -> None:
     """Create the tables for metadata, descriptions of columns and styles."""
-    file.executescript(_METADATA + _SCHEMA + _STYLES)
+    file.executescript(_METADATA + _SCHEMA + STYLES)
 
 
 def add_metadata(

@@ -23,6 +23,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from geoseg import __version__
 from geoseg.errors import OutputError
 from geoseg.files.locks import locked
+from geoseg.files.user_cache import user_cache
 
 Loaded = TypeVar("Loaded")
 
@@ -39,8 +40,7 @@ _RECORD = TypeAdapter(dict[str, JsonValue])
 def engine_folder() -> Path:
     """Return the folder of built engines, which may not exist yet."""
     folder = os.environ.get(CACHE)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder) if folder else Path(cache) / "geoseg" / "engines"
+    return Path(folder) if folder else user_cache() / "engines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

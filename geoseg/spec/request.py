@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -43,8 +44,9 @@ class Place:
     """Whether the command line has the option; a `--config` file may always set it."""
 
 
+@cache
 def places(kind: type[BaseModel]) -> Mapping[str, Place]:
-    """Return the options of a request by name, in the order of the fields."""
+    """Return the options of a request by name, in the order of the fields; made once for each request."""
     found: dict[str, Place] = {}
     for place in _places(kind, (), Offer(), shared=False):
         seen = found.setdefault(place.name, place)

@@ -10,9 +10,10 @@ import pytest
 
 from geoseg.batch.job import Job
 from geoseg.batch.run import plan_batch
-from geoseg.batch.stamp import state_of, states, unchanged
+from geoseg.batch.stamp import states, unchanged
 from geoseg.batch.tasks import task_of
 from geoseg.errors import UsageError
+from geoseg.files.inputs import state_of
 from geoseg.run_record import no_progress
 from geoseg.spec.batch import BatchSpec
 from tests.batch.lakes import write_lake

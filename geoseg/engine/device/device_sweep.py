@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from geoseg.engine.blend import Blend, Decide, Highest, decide_rows, finished_window
+from geoseg.engine.checkpoint import Finished
 from geoseg.engine.device.device_pixels import DevicePixels
 from geoseg.engine.device.device_rows import RowScorer
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
-from geoseg.engine.scoring import Finished, Job, observed_tiles
+from geoseg.engine.scoring import Job, observed_tiles
 from geoseg.grid import TileGrid
 from geoseg.pixels import NODATA_CLASS, Classes
 from geoseg.runtimes.graph import DeviceGraph

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from geoseg.errors import GeosegError
-from geoseg.files.disk import explain, free_bytes, is_full, is_refused
+from geoseg.files.disk import existing, explain, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratching
@@ -93,8 +93,8 @@ def _explaining(folder: Path) -> Iterator[None]:
         raise
     except (OSError, RuntimeError) as error:
         temporary = Path(tempfile.gettempdir())
-        place = min((folder, temporary), key=lambda part: free_bytes(_existing(part)))
-        full = is_full(_existing(place), error)
+        place = min((folder, temporary), key=lambda part: free_bytes(existing(part)))
+        full = is_full(existing(place), error)
         if not full and not is_refused(error):
             raise
         failure = OSError(errno.ENOSPC, str(error)) if full else error
@@ -102,8 +102,3 @@ def _explaining(folder: Path) -> Iterator[None]:
             with scratching(temporary):
                 raise failure from error
         raise explain(folder / DESCRIPTION, failure) from error
-
-
-def _existing(folder: Path) -> Path:
-    """Return a folder, else the nearest that exists."""
-    return next(part for part in (folder, *folder.resolve().parents) if part.exists())

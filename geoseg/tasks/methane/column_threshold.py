@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
+from geoseg.engine.reading import block_cache
 from geoseg.grid import Grid, Window
 from geoseg.methods.plume_search import (
     BLOCK,
@@ -170,7 +170,7 @@ def _percentile(retrieval: Retrieval, share: float) -> float:
 def _strips(retrieval: Retrieval, rows: int, bands: tuple[str, ...]) -> Iterator[tuple[Window, Image, Image]]:
     """Yield the window of each strip of a scene, with its first and last band padded by `MARGIN` pixels."""
     source, grid = retrieval.source, retrieval.source.grid
-    with rasterio.Env(GDAL_CACHEMAX=max(source.cache_bytes(bands), 16 * 2**20)):
+    with block_cache(source, bands):
         for row in range(0, grid.height, rows):
             window = Window(row=row, col=0, height=min(rows, grid.height - row), width=grid.width)
             wide = window.pad(MARGIN)

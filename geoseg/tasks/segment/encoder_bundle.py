@@ -25,6 +25,7 @@ from geoseg.files.disk import writing
 from geoseg.files.inputs import opened
 from geoseg.files.locks import locked
 from geoseg.files.scratch import scratch_folder, scratching
+from geoseg.files.user_cache import user_cache
 from geoseg.messages import note
 from geoseg.models.networks.encoders.band_groups import readable, tokens_per_patch
 from geoseg.runtimes.engines import CACHE
@@ -149,8 +150,7 @@ def encoder_bundle(
 def encoder_cache() -> Path:
     """Return the folder of exported encoders: in `$GEOSEG_CACHE`, else by the XDG specification."""
     folder = os.environ.get(CACHE)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(folder) if folder else Path(cache) / "geoseg") / "encoders"
+    return (Path(folder) if folder else user_cache()) / "encoders"
 
 
 def default_tile(encoder: EncoderSpec, patch: int, tokens: int) -> int:
