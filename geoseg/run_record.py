@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import ConfigDict, JsonValue, field_validator
+from pydantic import BeforeValidator, ConfigDict, JsonValue, field_validator
 
 from geoseg.messages import Message
 from geoseg.spec import Spec
@@ -23,8 +24,11 @@ def no_progress(done: int, total: int, unit: str) -> None:
     """Ignore progress."""
 
 
-TableRows = tuple[dict[str, int | float | str], ...]
-"""Rows of a table, all with the same columns."""
+TableRows = tuple[
+    dict[str, Annotated[int | float | str, BeforeValidator(lambda cell: math.nan if cell is None else cell)]],
+    ...,
+]
+"""Rows of a table, all with the same columns; NaN, in JSON null: a number that is not known."""
 
 
 class Result(Spec):

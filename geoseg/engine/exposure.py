@@ -33,6 +33,9 @@ LOG = logging.getLogger(__name__)
 
 Geometries = NDArray[np.object_]
 
+RESERVED = ("fid", "geom", "geometry", "zone", "label", "area_ha", "share")
+"""Names that a layer or the table of zones has, in any case of letters."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ValueRaster:
@@ -63,13 +66,6 @@ class ValueRaster:
         with reading(self.file.name):
             table = exact_extract(self.file, frame, ["sum", "count", "min"], output="pandas")
         known = table["count"].to_numpy(float) > 0
-        if not known.all():
-            warn(
-                LOG,
-                "value-not-covered",
-                f"--value {self.name}: the raster has no values under some polygons; their sum is empty, "
-                "and 0 in the totals of zones",
-            )
         if (table["min"].to_numpy(float)[known] < 0).any():
             warn(
                 LOG,
@@ -106,6 +102,8 @@ class Exposure:
     """Classes that have a row for each zone, also where they have no polygons."""
     values: tuple[ValueRaster, ...] = ()
     zones: Zones | None = None
+    _covered: dict[str, set[bool]] = field(default_factory=dict)
+    """By name of the raster: whether it has values under polygons; both where some are covered."""
     _totals: dict[tuple[int, int], NDArray[np.float64]] = field(default_factory=dict)
     """By position of the zone and value of the class: area in m², then a sum for each raster."""
     _labels: dict[int, str] = field(default_factory=dict)
@@ -116,8 +114,23 @@ class Exposure:
         if self.zones is not None:
             self._add(self.zones, features, geometries)
         for raster in self.values:
-            features.columns[raster.name] = raster.sums(geometries, self.crs)
+            sums = raster.sums(geometries, self.crs)
+            self._covered.setdefault(raster.name, set()).update(np.isfinite(sums).tolist())
+            features.columns[raster.name] = sums
         return features
+
+    def warn_of_gaps(self) -> None:
+        """Warn of rasters without values under some or all polygons."""
+        for name, covered in self._covered.items():
+            if covered == {False}:
+                text = "has no values under any polygon: check its place and CRS. All sums are empty"
+            elif False in covered:
+                text = (
+                    "has no values under some polygons; their sum is empty, and no part of that of their zone"
+                )
+            else:
+                continue
+            warn(LOG, "value-not-covered", f"--value {name}: the raster {text}")
 
     def _add(self, zones: Zones, features: Features, geometries: Geometries) -> None:
         """Add polygons to the totals of the zones that they touch."""
@@ -131,12 +144,12 @@ class Exposure:
         inside = share > 0
         polygon, zone, pieces, share = polygon[inside], zone[inside], pieces[inside], share[inside]
         amounts = [areas[polygon] * share]
-        amounts += [np.nan_to_num(raster.sums(pieces, self.crs)) for raster in self.values]
+        amounts += [raster.sums(pieces, self.crs) for raster in self.values]
         table = np.stack(amounts, axis=1)
         for key in {(int(z), int(c)) for z, c in zip(zone, classes[polygon], strict=True)}:
             chosen = (zone == key[0]) & (classes[polygon] == key[1])
-            before = self._totals.get(key, np.zeros(table.shape[1]))
-            self._totals[key] = before + table[chosen].sum(axis=0)
+            parts = [*([self._totals[key]] if key in self._totals else []), *table[chosen]]
+            self._totals[key] = _sum_of_known(np.stack(parts))
 
     def rows(self) -> dict[str, TableRows]:
         """Return the table `zones`: one row per zone and class, also where the area is 0."""
@@ -191,11 +204,15 @@ def measuring_exposure(
             geometries = _complete(features)
             return exposure.describe(extras.describe(features) if extras.describe else features, geometries)
 
+        def tables() -> dict[str, TableRows]:
+            exposure.warn_of_gaps()
+            return {**extras.tables(), **exposure.rows()}
+
         yield replace(
             extras,
             schema={**extras.schema, **dict.fromkeys((raster.name for raster in values), "float")},
             describe=describe,
-            tables=lambda: {**extras.tables(), **exposure.rows()},
+            tables=tables,
         )
 
 
@@ -253,10 +270,10 @@ def _open_values(rasters: Mapping[str, str], taken: set[str]) -> Iterator[tuple[
     opened_rasters: list[ValueRaster] = []
     try:
         for name, path in rasters.items():
-            if not name.isidentifier() or name in taken:
+            if not name.isidentifier() or name.lower() in {column.lower() for column in (*taken, *RESERVED)}:
                 raise UsageError(
                     f"--value {name}={path}: {name!r} is not the name of a new column; use letters, digits "
-                    f"and _, other than {', '.join(sorted(taken))}"
+                    f"and _, other than {', '.join(sorted({*taken, *RESERVED}))}"
                 )
             with opening(path):
                 file = open_dataset(gdal_path(path))
@@ -270,6 +287,11 @@ def _open_values(rasters: Mapping[str, str], taken: set[str]) -> Iterator[tuple[
     finally:
         for raster in opened_rasters:
             raster.file.close()
+
+
+def _sum_of_known(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sums (columns) over rows of the values that are not NaN; NaN where all are."""
+    return np.where(np.isnan(amounts).all(axis=0), np.nan, np.nansum(amounts, axis=0))
 
 
 def _polygonal(geometries: Geometries) -> Geometries:

@@ -1,4 +1,4 @@
-"""Acquisition times in the names of files and products."""
+"""Acquisition times in the names of files and products, and in tags."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ From the sensing times and orbit numbers of two products of 2021 and 2023, in wh
 pass is later in the orbit at southern latitudes. The days of eight granules of 2015 and 2016 agree."""
 ORBIT = timedelta(days=10) / 143
 """Period of an orbit of Sentinel-2: it repeats its track after 10 days and 143 orbits."""
+_YEAR = re.compile(r"(19|20)\d\d")
 _ORBIT_ERROR = timedelta(minutes=30)
 
 
@@ -58,6 +59,21 @@ def time_in_name(name: str) -> datetime | None:
         return _of_year(found[1], found[2], found[3])
     days = (pattern.search(name) for pattern in _DAYS_OF_YEAR)
     return next((_of_year(found[1], found[2], "000000") for found in days if found), None)
+
+
+def times_in_tag(text: str) -> list[datetime]:
+    """Return the times (UTC) in a tag: ISO 8601, separated by commas, or a year, which is its first day.
+
+    What is neither is left out.
+    """
+    times = []
+    for part in text.split(","):
+        try:
+            moment = datetime.fromisoformat(f"{part}-01-01" if _YEAR.fullmatch(part) else part)
+        except ValueError:
+            continue
+        times.append(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+    return times
 
 
 def has_processing_time(name: str) -> bool:

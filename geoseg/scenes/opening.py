@@ -18,7 +18,7 @@ from geoseg.scenes.assembly import NamedCandidate, candidates_of, name_bands
 from geoseg.scenes.auxiliary_files import set_auxiliary_aside, set_auxiliary_bands_aside
 from geoseg.scenes.bands import TWINS, Band
 from geoseg.scenes.files import find_product
-from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name
+from geoseg.scenes.name_time import has_clock, has_processing_time, time_in_name, times_in_tag
 from geoseg.scenes.naming import Candidate, centre_of, name_by_words, vocabulary
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.platform import platform_of
@@ -78,7 +78,10 @@ def open_scene(request: SceneSpec, sensors: Mapping[str, SensorSpec]) -> Scene:
         replay(guesses)
         _note_origins(named)
         context = CalibrationContext(
-            sensor=sensor, product=product, time=_time(product), sar_units=request.sar_units
+            sensor=sensor,
+            product=product,
+            time=_tagged_time(sensor, rasters) or _time(product),
+            sar_units=request.sar_units,
         )
         bands, untiled = join_tiles(named, calibrate(named, context))
         _note_georeference(bands)
@@ -265,6 +268,14 @@ def _note_origins(named: list[NamedCandidate]) -> None:
             few = len(names) <= 8
             listed = ", ".join(names) if few else f"{len(names)} bands, {names[0]} to {names[-1]}"
             note(LOG, f"named by {origin}: {listed}")
+
+
+def _tagged_time(sensor: SensorSpec, rasters: Mapping[str, Raster]) -> datetime | None:
+    """Return the last acquisition time in the tags of the files of a sensor that states times there."""
+    if sensor.time_tag is None:
+        return None
+    tags = (raster.tags().get(sensor.time_tag, "") for raster in rasters.values())
+    return max((time for text in tags for time in times_in_tag(text)), default=None)
 
 
 def _time(product: Product) -> datetime | None:

@@ -62,6 +62,9 @@ class SensorSpec(Spec):
     """Whether integers are signed roots: physical value = v |v|, with v = stored value * scale."""
     identity: tuple[str, ...] = ()
     """Tags of a file, in lower case, that must be equal in two scenes whose vectors are compared."""
+    time_tag: str | None = None
+    """Tag of a file, in lower case, with acquisition times in ISO 8601, separated by commas, or with a year;
+    None: there is none."""
     scale: float = 1.0
     """Physical value = stored value * scale + offset, unless the product states other numbers."""
     offset: float = 0.0

@@ -146,6 +146,31 @@ def test_missing_values_are_empty_and_reported(classes: Path, tmp_path: Path) ->
     assert [item.code for item in record.warnings] == ["value-not-covered"]
 
 
+@pytest.mark.parametrize("share", ["none", "half"])
+def test_the_sum_of_a_zone_is_not_zero_where_the_raster_has_no_values(
+    classes: Path, tmp_path: Path, share: str
+) -> None:
+    pytest.importorskip("exactextract", reason="exactextract is not installed")
+    data = np.full((8, 8), 100, np.float32)
+    data[4:] = -9
+    east = 500000 + (1_000_000 if share == "none" else 0)
+    people = write(tmp_path / "people.tif", data, Affine(50, 0, east, 0, -50, 4600000), nodata=-9)
+    frame = geopandas.GeoDataFrame(
+        {"name": ["a"]}, geometry=[box(500000, 4599600, 500400, 4600000)], crs="EPSG:32633"
+    )
+    frame.to_file(tmp_path / "zones.gpkg")
+    record = run(classes, tmp_path / "map.gpkg", value={"people": str(people)}, zones=tmp_path / "zones.gpkg")
+    sums = {row["class"]: row["people"] for row in record.tables["zones"]}
+    assert sums == pytest.approx({1: np.nan if share == "none" else 1600, 2: np.nan}, nan_ok=True)
+    again = RunRecord.model_validate_json(record.model_dump_json()).tables["zones"]
+    assert {row["class"]: row["people"] for row in again} == pytest.approx(sums, nan_ok=True)
+    (warning,) = record.warnings
+    assert ("under any polygon" in warning.text) == (share == "none")
+    with sqlite3.connect(tmp_path / "map.gpkg") as file:
+        stored = dict(file.execute("SELECT class, people FROM zones"))
+    assert stored == {1: None if share == "none" else pytest.approx(1600), 2: None}
+
+
 def test_negative_amounts_are_reported(classes: Path, tmp_path: Path) -> None:
     pytest.importorskip("exactextract", reason="exactextract is not installed")
     data = np.full((8, 8), 100, np.float32)
@@ -155,7 +180,7 @@ def test_negative_amounts_are_reported(classes: Path, tmp_path: Path) -> None:
     assert [item.code for item in record.warnings] == ["value-negative"]
 
 
-@pytest.mark.parametrize("name", ["area_m2", "class", "two words", "1st"])
+@pytest.mark.parametrize("name", ["area_m2", "Class", "FID", "geom", "zone", "two words", "1st"])
 def test_a_name_must_be_a_new_column(classes: Path, people: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is not the name of a new column"):
         run(classes, tmp_path / "map.gpkg", value={name: str(people)})

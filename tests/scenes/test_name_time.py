@@ -10,7 +10,7 @@ import pytest
 
 from geoseg.messages import collecting
 from geoseg.scenes import open_scene
-from geoseg.scenes.name_time import has_processing_time, time_in_name
+from geoseg.scenes.name_time import has_processing_time, time_in_name, times_in_tag
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 from tests.products.ground import write_raster
@@ -90,3 +90,20 @@ def test_the_folder_refines_the_day_of_its_files(tmp_path: Path) -> None:
         write_raster(folder / f"S2A_OPER_MSI_L1C_TL_EPA__20161227T091305_A001222_T22LHH_{band}.tif", BRIGHT)
     with collecting(), open_scene(SceneSpec(paths=(str(folder),)), sensors()) as scene:
         assert scene.time == at(2015, 9, 16, 13, 32, 21)
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("2024", ["2024-01-01T00:00:00"]),
+        (
+            "2023-05-04T10:20:30+00:00,2024-05-04T10:20:30+02:00",
+            ["2023-05-04T10:20:30", "2024-05-04T08:20:30"],
+        ),
+        ("unknown,2024-05-04", ["2024-05-04T00:00:00"]),
+        ("", []),
+        ("v1.1", []),
+    ],
+)
+def test_times_in_a_tag(text: str, times: list[str]) -> None:
+    assert times_in_tag(text) == [datetime.fromisoformat(item).replace(tzinfo=UTC) for item in times]

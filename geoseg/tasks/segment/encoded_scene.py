@@ -17,6 +17,7 @@ from geoseg.messages import note, replay
 from geoseg.models.networks.encoders.band_groups import readable
 from geoseg.run_record import Progress, no_progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.same_scene import check_dates
 from geoseg.spec import EncoderSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
 from geoseg.tasks.segment.encoder_bundle import (
@@ -130,7 +131,7 @@ def open_dates(
 
     Raises:
         UsageError: there are more or fewer paths than dates.
-        SceneError: a scene cannot be read.
+        SceneError: a scene cannot be read, or is given for two dates.
     """
     requests = [request]
     if dates > 1:
@@ -139,12 +140,14 @@ def open_dates(
                 f"--dates {dates}: name {dates} scenes, each a file or folder, not {len(request.paths)}"
             )
         requests = [request.model_copy(update={"paths": (path,)}) for path in request.paths]
-    opened = []
-    for own in requests:
-        scene = stack.enter_context(open_scene(own, sensors()))
-        opened.append(with_cloud_mask(scene, own, run, stack, progress, dry_run=dry_run))
+    opened = [stack.enter_context(open_scene(own, sensors())) for own in requests]
+    check_dates(opened, f"--dates {dates} needs")
+    masked = [
+        with_cloud_mask(scene, own, run, stack, progress, dry_run=dry_run)
+        for scene, own in zip(opened, requests, strict=True)
+    ]
     made: list[Scene] = []
-    for scene in in_order(opened):
+    for scene in in_order(masked):
         made.append(scene if made else clip(scene, run))
         report_masked(made[-1])
         replay(made[-1].messages, of=scene.name if dates > 1 else "")

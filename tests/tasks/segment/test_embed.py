@@ -138,6 +138,8 @@ def test_two_dates_are_one_series(tmp_path: Path, messages: Messages) -> None:
         assert file.tags()["EMBEDDING_DATES"] == "2"
     with pytest.raises(UsageError, match="--dates 3: name 3 scenes"):
         run(dates, out, patch=8, tile=64, dates=3, overwrite=True)
+    with pytest.raises(SceneError, match=r"is given for two dates: --dates 2 needs different scenes"):
+        run((dates[0], dates[0]), out, patch=8, tile=64, dates=2, overwrite=True)
 
 
 def test_a_missing_band_is_said(tmp_path: Path, messages: Messages) -> None:

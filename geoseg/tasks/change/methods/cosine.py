@@ -8,7 +8,11 @@ import numpy as np
 
 from geoseg.methods.change_statistics import window_mean
 from geoseg.methods.cosine_similarity import cosine_similarity
+from geoseg.spec import Units
 from geoseg.tasks.change.method import ChangeMethod, ChangeNeeds, Image
+
+LEAST = 1e-3
+"""Least threshold, an angle of 2.6°: rounding to 8 bits turns vectors by as much, to floats by less."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,6 +26,10 @@ class Cosine(ChangeMethod):
     needs = ChangeNeeds(kind="embedding", least_bands=2)
     preference = 1
     smooth = 1
+
+    def threshold_limits(self, bands: int, units: set[Units]) -> tuple[float, float]:  # noqa: ARG002
+        """Return the limits: at least the effect of rounding."""
+        return LEAST, 2.0
 
     def measure(self, before: Image, after: Image, radius: int) -> Image:
         """Return the cosine distance (H, W), averaged over a window."""

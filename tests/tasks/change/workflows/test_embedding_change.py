@@ -16,7 +16,7 @@ from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 from geoseg.tasks.change.change_map import map_change
 from tests.messages import progress
 from tests.products.embeddings import AXES, TESSERA_AXES, unit_vectors, write_alphaearth, write_tessera
-from tests.products.ground import EAST, NORTH
+from tests.products.ground import CRS, EAST, NORTH, write_raster
 
 
 def change(before: Path, after: Path, folder: Path, **options: Any) -> RunRecord:
@@ -51,6 +51,18 @@ def test_change_is_where_the_vectors_turned(kind: str, tmp_path: Path) -> None:
         assert np.count_nonzero(file.read(1)) == 144
 
 
+@pytest.mark.parametrize("kind", ["alphaearth", "tessera"])
+def test_rounding_is_no_change(kind: str, tmp_path: Path) -> None:
+    vectors = unit_vectors(TESSERA_AXES if kind == "tessera" else AXES, 120)
+    noise = np.random.default_rng(3).normal(0, 1e-6 if kind == "tessera" else 4e-3, vectors.shape)
+    turned = np.asarray(vectors + noise, np.float32)
+    before, after = tmp_path / "2023.tif", tmp_path / "2024.tif"
+    for path, values in ((before, vectors), (after, turned)):
+        write_tessera(path, values) if kind == "tessera" else write_alphaearth(path, values)
+    change(before, after, tmp_path)
+    assert geopandas.read_file(tmp_path / "map.gpkg", layer="change").empty
+
+
 def test_an_embedding_and_a_scene_have_no_change(tmp_path: Path) -> None:
     first = write_alphaearth(tmp_path / "a.tif", unit_vectors(AXES))
     second = write_tessera(tmp_path / "b.tif", unit_vectors(TESSERA_AXES))
@@ -58,3 +70,30 @@ def test_an_embedding_and_a_scene_have_no_change(tmp_path: Path) -> None:
         change(first, second, tmp_path)
     with pytest.raises(SceneError, match="mad is for optical scenes"):
         change(first, write_alphaearth(tmp_path / "c.tif", unit_vectors(AXES)), tmp_path, method="mad")
+
+
+@pytest.mark.parametrize(
+    ("kind", "earlier", "later"),
+    [
+        ("tessera", "2023", "2024"),
+        ("encoder", "2023-05-04T10:20:30+00:00", "2023-06-04T10:20:30+00:00,2024-05-04T10:20:30+00:00"),
+    ],
+)
+def test_the_dates_are_those_in_the_tags(kind: str, earlier: str, later: str, tmp_path: Path) -> None:
+    paths = []
+    for position, (acquired, changed) in enumerate(((earlier, False), (later, True))):
+        vectors, path = unit_vectors(TESSERA_AXES, 120, changed=changed), tmp_path / f"{'ab'[position]}.tif"
+        if kind == "tessera":
+            write_tessera(path, vectors)
+            with rasterio.open(path, "r+") as file:
+                file.update_tags(TESSERA_YEAR=acquired)
+        else:
+            tags = {"EMBEDDING_ENCODER": "galileo-nano", "EMBEDDING_ACQUIRED": acquired}
+            names = [f"e{index:02d}" for index in range(len(vectors))]
+            write_raster(path, vectors, crs=CRS, nodata=np.nan, descriptions=names, tags=tags)
+        paths.append(path)
+    change(paths[0], paths[1], tmp_path)
+    (row,) = geopandas.read_file(tmp_path / "map.gpkg", layer="change").itertuples()
+    assert (str(row.date_before)[:4], str(row.date_after)[:4]) == ("2023", "2024")
+    turned = change(paths[1], paths[0], tmp_path)
+    assert "dates-out-of-order" in [warning.code for warning in turned.warnings]
