@@ -64,23 +64,47 @@ def next_points(
     if not options:
         return []
     options.sort(key=lambda item: (-item.doubt, item.scene, item.row, item.col))
-    positions = np.array([_position(grids[item.scene], item) for item in options])
+    positions = _positions(grids, options)
     pixel = [1.0 if grid.crs is None else grid.pixel_size_m[0] for grid in grids]
     area = sum(tile.window.height * tile.window.width * pixel[tile.scene] ** 2 for tile in tiles)
     apart = float(np.sqrt(area / number))
-    chosen: list[int] = []
+    to_labels = np.full(len(positions), np.inf)
+    for label in labelled:
+        to_labels = np.minimum(to_labels, _squared(positions, label))
     while True:
-        chosen = []
-        taken = list(labelled)
-        for index, position in enumerate(positions):
-            if len(chosen) == number:
-                break
-            if not taken or np.min(np.sum((np.array(taken) - position) ** 2, axis=1)) >= apart**2:
-                chosen.append(index)
-                taken.append(position)
+        chosen = _apart(positions, to_labels, number, apart**2)
         if len(chosen) == number or apart < place:
             return [options[index] for index in chosen]
         apart /= 2
+
+
+def _squared(positions: NDArray[np.float64], position: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the squared distance of each position to one."""
+    return np.asarray(np.sum((positions - position) ** 2, axis=1))
+
+
+def _apart(
+    positions: NDArray[np.float64], nearest: NDArray[np.float64], number: int, least: float
+) -> list[int]:
+    """Return the first `number` positions, in order, whose squared distance to all before is at least `least`.
+
+    Args:
+        positions: (n, 3).
+        nearest: (n,) squared distance to the nearest label.
+        number: of positions wanted.
+        least: squared distance.
+    """
+    chosen: list[int] = []
+    start = 0
+    while len(chosen) < number:
+        far = np.flatnonzero(nearest[start:] >= least)
+        if not far.size:
+            break
+        index = start + int(far[0])
+        chosen.append(index)
+        nearest = np.minimum(nearest, _squared(positions, positions[index]))
+        start = index + 1
+    return chosen
 
 
 def _candidates(tile: DoubtTile) -> list[Suggestion]:
@@ -121,11 +145,14 @@ def _lonlat(grid: Grid, item: Suggestion) -> tuple[float, float]:
     return float(lon[0]), float(lat[0])
 
 
-def _position(grid: Grid, item: Suggestion) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = ground_positions(
-        np.array([shapely.Point(_xy(grid, item))], object), grid.crs
-    )
-    return np.asarray(found[0])
+def _positions(grids: Sequence[Grid], options: Sequence[Suggestion]) -> NDArray[np.float64]:
+    """Return the positions (n, 3) of pixels on the ground."""
+    positions = np.empty((len(options), 3))
+    for scene, grid in enumerate(grids):
+        own = [index for index, item in enumerate(options) if item.scene == scene]
+        points = shapely.points(np.array([_xy(grid, options[index]) for index in own]).reshape(-1, 2))
+        positions[own] = ground_positions(points, grid.crs)
+    return positions
 
 
 def write_points(
