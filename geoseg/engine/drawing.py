@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,8 @@ from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import UsageError
 from geoseg.grid import Grid, Window
-from geoseg.outputs import OutputFiles
 from geoseg.outputs.map_frame import ColourBar, Place, ramp
-from geoseg.outputs.picture import MapPicture, draw_picture
+from geoseg.outputs.picture import MapPicture
 from geoseg.outputs.words import credits_of, dates_of, day_text, map_title
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import ClassTotal, RunRecord
@@ -36,11 +34,6 @@ OVER_MEASURE = 0.0
 
 ROWS = 512
 """Rows that are read at once."""
-
-
-def draw(path: Path, recipe: Recipe, preview: Preview, record: RunRecord, beside: OutputFiles) -> None:
-    """Write the picture: the map over the scene, with areas in the legend."""
-    draw_picture(path, picture_of(recipe, preview, record), beside)
 
 
 def picture_of(recipe: Recipe, preview: Preview, record: RunRecord) -> MapPicture:

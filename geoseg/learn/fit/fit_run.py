@@ -37,7 +37,6 @@ from geoseg.learn.fit.head_graph import (
 )
 from geoseg.learn.fit.heads import Neighbours, Standardised
 from geoseg.learn.fit.next_labels import Suggestion, next_points, write_points
-from geoseg.learn.fit.places import folds_of
 from geoseg.learn.fit.report import ClassLabels, FitReport, SetReport, card_text, verdict
 from geoseg.learn.fit.validation import SetScore, balanced_score, best_set, by_encoder, fit_chosen, score_sets
 from geoseg.messages import collecting, note
@@ -179,7 +178,7 @@ def _report(
         scenes=tuple(item.scene.name for item in gathered.scenes),
         bands=tuple(band.name for band in gathered.inputs.bands),
         places=len(np.unique(data.places)),
-        folds=int(folds_of(data.places, data.classes).max()) + 1,
+        folds=used.folds,
         sets=tuple(sets),
         verdict=verdict(chosen, sets, _embedding_gain(scores), named=spec.features is not None),
         outputs=(),

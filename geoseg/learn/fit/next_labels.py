@@ -86,13 +86,13 @@ def _squared(positions: NDArray[np.float64], position: NDArray[np.float64]) -> N
 def _apart(
     positions: NDArray[np.float64], nearest: NDArray[np.float64], number: int, least: float
 ) -> list[int]:
-    """Return the first `number` positions, in order, whose squared distance to all before is at least `least`.
+    """Return the first `number` positions, in order, that are at least as far from all before.
 
     Args:
         positions: (n, 3).
         nearest: (n,) squared distance to the nearest label.
         number: of positions wanted.
-        least: squared distance.
+        least: squared distance between positions, and to labels.
     """
     chosen: list[int] = []
     start = 0

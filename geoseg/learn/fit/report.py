@@ -32,7 +32,7 @@ class SetReport(Spec):
     score: float
     """IoU with equal weight of the classes: of the second of two, else the mean."""
     interval: tuple[float, float]
-    """95 % bootstrap interval over places."""
+    """95 % interval over places."""
     recall: float
     """Mean over classes of the share of pixels that are right."""
     used: bool
@@ -146,7 +146,8 @@ def card_text(report: FitReport, model: ModelSpec, labels: Sequence[str], sensor
             "",
             f"Labels of {report.places} places in {report.folds} parts, each mapped by a head that was "
             "fitted to the others. IoU with equal weight of the classes; the interval is a bootstrap over "
-            "places. The set in use has the best of these scores, which makes its score slightly optimistic.",
+            "places, or the errors that are possible where no place has one. The set in use has the best of "
+            "these scores, which makes its score slightly optimistic.",
             "",
             "| features | number | IoU | 95 % interval | recall | |",
             "|---|---|---|---|---|---|",

@@ -21,6 +21,9 @@ CLEAR = 0.005
 """Difference of scores below which the set of fewer or cheaper features is used."""
 
 
+TAIL = 0.025
+"""Probability outside a 95 % interval, on one side."""
+
 ONE_ERROR = 0.6827
 """Level of an interval of one standard error to both sides, of a normal distribution."""
 
@@ -51,11 +54,9 @@ class SetScore:
     score: float
     """IoU with equal weight of the classes: of the second of two, else the mean; see `balanced_score`."""
     interval: tuple[float, float]
-    """95 % bootstrap interval over places."""
+    """95 % interval, of `score_interval`."""
     recall: float
     """Mean over classes of the share of pixels that are right."""
-    loss: float
-    """Mean cross-entropy with equal weight of the classes."""
 
     @property
     def name(self) -> str:
@@ -72,6 +73,26 @@ def balanced_score(counts: Counts) -> float:
     sums = counts.sum(axis=1, keepdims=True)
     scaled = np.where(sums > 0, counts / np.maximum(sums, 1), 0.0)
     return main_score(np.rint(scaled * 10**9).astype(np.int64))
+
+
+def score_interval(counts: Sequence[Counts]) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of `balanced_score` over places.
+
+    Where no place has an error, no resample has one either. The lower limit is then the score at the largest
+    share of errors e with which the n places of the rarest class are all right in 2.5 % of cases,
+    (1 - e)^n = 0.025 (Clopper and Pearson 1934), if each class is taken for another in that share:
+    (1 - e) / (1 + e).
+
+    Args:
+        counts: error matrix of each place.
+    """
+    low, high = interval(counts, balanced_score)
+    total = np.sum(counts, axis=0)
+    if np.trace(total) < total.sum():
+        return low, high
+    fewest = min(int(np.count_nonzero(own)) for own in np.stack(counts).sum(axis=2).T if own.any())
+    errors = 1 - TAIL ** (1 / fewest)
+    return (1 - errors) / (1 + errors), high
 
 
 def score_sets(data: Labelled, kind: Head, seed: int = 0) -> list[SetScore]:
@@ -109,9 +130,8 @@ def score_set(data: Labelled, groups: tuple[str, ...], kind: Head, seed: int = 0
         folds=int(folds.max()) + 1,
         counts=counts,
         score=balanced_score(total),
-        interval=interval(counts, balanced_score),
+        interval=score_interval(counts),
         recall=float(np.mean(np.diag(total) / total.sum(axis=1))),
-        loss=_loss(scores, data.classes, data.number),
     )
 
 

@@ -14,6 +14,7 @@ from geoseg.learn.fit.validation import (
     balanced_score,
     best_set,
     fit_chosen,
+    score_interval,
     score_set,
     score_sets,
 )
@@ -53,7 +54,7 @@ def test_the_simple_set_is_taken_where_the_rest_is_noise() -> None:
 def test_sets_that_hardly_differ_are_the_first() -> None:
     def scored(score: float, *groups: str) -> SetScore:
         return SetScore(
-            groups=groups, features=1, folds=2, counts=(), score=score, interval=(0, 1), recall=score, loss=0
+            groups=groups, features=1, folds=2, counts=(), score=score, interval=(0, 1), recall=score
         )  # fmt: skip
 
     first, second = scored(0.700, "bands"), scored(0.703, "bands", "indices")
@@ -72,7 +73,7 @@ def test_an_embedding_is_taken_only_if_it_gains_more_than_by_chance() -> None:
         score = balanced_score(np.sum(counts, axis=0))
         return SetScore(
             groups=groups, features=1, folds=2, counts=tuple(counts), score=score, interval=(0, 1),
-            recall=score, loss=0,
+            recall=score,
         )  # fmt: skip
 
     plain = scored(right, "bands")
@@ -95,3 +96,13 @@ def test_a_class_of_one_place_gets_a_middle_penalty() -> None:
     x = np.array([[0.0], [0.1], [1.0], [1.1]])
     head = fit_chosen(x, np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), 2, "logistic")
     assert head.setting == 0.1
+
+
+@pytest.mark.parametrize(("places", "low"), [(5, 0.3142), (20, 0.7117), (200, 0.9641)])
+def test_few_places_without_an_error_are_no_certainty(places: int, low: float) -> None:
+    counts = [np.diag([4, 0]), np.diag([0, 3])] * places
+    assert score_interval(counts) == pytest.approx((low, 1.0), abs=1e-4)
+    # With errors it is the bootstrap.
+    wrong = [*counts[:-1], np.array([[0, 0], [3, 0]])]
+    below, high = score_interval(wrong)
+    assert below < balanced_score(np.sum(wrong, axis=0)) <= high
