@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -17,6 +15,7 @@ from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.doors import opening
 from geoseg.files.network import needs_network
+from geoseg.files.text_tables import read_table
 from geoseg.spec.batch import OptionValue
 from geoseg.spec.request import Place
 
@@ -25,7 +24,7 @@ PATHS = ("scene", "path", "location", "file", "filename", "href")
 NAMES = ("id", "name")
 """Columns that may hold the name of a scene."""
 TABLE_BYTES = 256 * 2**20
-"""Most bytes of a table or item collection: a million scenes."""
+"""Most bytes of an item collection: a million scenes."""
 
 Row = Mapping[str, str]
 
@@ -40,18 +39,8 @@ def table_entries(path: Path, task: BatchTask) -> list[Entry]:
         UsageError: the table has no column of paths, or a column that looks like a misspelt option.
         SceneReadError: it cannot be read.
     """
-    try:
-        text = read_text(path, TABLE_BYTES, "utf-8-sig")
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        rows = [
-            (reader.line_num, {str(name).strip(): str(cell or "").strip() for name, cell in row.items()})
-            for row in reader
-        ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SceneReadError(f"{path}: is not a table in UTF-8 ({error}); write it as CSV") from error
-    names = [str(name).strip() for name in reader.fieldnames or ()]
-    return entries_of_rows(rows, names, path, task)
+    table = read_table(path)
+    return entries_of_rows(list(zip(table.lines, table.rows, strict=True)), table.names, path, task)
 
 
 def footprint_entries(path: Path, task: BatchTask) -> list[Entry]:
@@ -206,12 +195,6 @@ def _is_item(value: object) -> bool:
     return (
         isinstance(value, dict) and value.get("type") == "Feature" and isinstance(value.get("assets"), dict)
     )
-
-
-def _delimiter(text: str) -> str:
-    """Return the delimiter of a table: the semicolon of some spreadsheets if its header has no comma."""
-    header = text.partition("\n")[0]
-    return "," if "," in header or ";" not in header else ";"
 
 
 def _missing(value: object) -> bool:

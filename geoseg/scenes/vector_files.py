@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyogrio
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_regular
 from geoseg.files.network import gdal_closed, needs_network, plain
 from geoseg.scenes.file_kinds import (
@@ -50,6 +52,20 @@ def reading_vector(path: Path | str) -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options(before)
+
+
+def crs_of(path: Path, text: str | None) -> CRS | None:
+    """Return the CRS that a layer states; None: it has none.
+
+    Raises:
+        SceneError: it cannot be read.
+    """
+    try:
+        crs = CRS.from_user_input(text) if text else None
+    except CRSError as error:
+        raise SceneError(f"{path}: the CRS {text!r} cannot be read: {error}") from error
+    # A GeoPackage without a CRS has an "undefined" Cartesian or geographic CRS.
+    return None if crs is None or crs.is_engineering or "ndefined" in crs.name else crs
 
 
 def check_vector(path: Path | str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +12,16 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio import raw
 from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
+from geoseg.files.text_tables import read_table
 from geoseg.learn.evaluate.class_raster import Stratum
 from geoseg.learn.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
+from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
-from geoseg.scenes.vector_files import reading_vector
-
-_AXES = (("lon", "lat"), ("x", "y"))
+from geoseg.scenes.vector_files import crs_of, reading_vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +44,7 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
     """Read a sample.
 
     Args:
-        path: `.csv` with columns lon and lat (WGS 84) or x and y, or a vector file with the layer `sample`;
+        path: `.csv` as of `geoseg.scenes.point_tables`, or a vector file with the layer `sample`;
             without this layer, its first layer is read.
         column: column with the reference class.
 
@@ -83,15 +81,10 @@ def _from_vector(path: Path, column: str) -> Points:
         raise SceneError(
             f"{path}: the layer {layer} has geometries other than points; give a sample of points"
         )
-    try:
-        crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
-    except CRSError as error:
-        raise SceneError(f"{path}: the CRS {meta['crs']!r} cannot be read: {error}") from error
     return Points(
         x=shapely.get_x(shapes),
         y=shapely.get_y(shapes),
-        # A GeoPackage without a CRS has an "undefined" Cartesian or geographic CRS.
-        crs=None if crs is None or crs.is_engineering or "ndefined" in crs.name else crs,
+        crs=crs_of(path, meta["crs"]),
         reference=np.asarray(values, object),
         strata=_read_strata(path) if STRATA_TABLE in layers else None,
     )
@@ -121,36 +114,22 @@ def _strata(rows: Sequence[Mapping[str, object]]) -> Mapping[int, Stratum] | Non
 
 
 def _from_csv(path: Path, column: str) -> Points:
-    rows, names = _table(path)
-    axes = next((pair for pair in _AXES if set(pair) <= set(names)), None)
-    if axes is None:
-        raise SceneError(f"{path}: columns lon and lat are missing (x and y for a map without CRS)")
-    _require_column(path, column, names)
-    strata_file = strata_path(path)
-    return Points(
-        x=np.array([_number(path, row[axes[0]], line) for line, row in enumerate(rows, start=2)], float),
-        y=np.array([_number(path, row[axes[1]], line) for line, row in enumerate(rows, start=2)], float),
-        crs=CRS.from_epsg(4326) if axes == _AXES[0] else None,
-        reference=np.array([row[column] for row in rows], object),
-        strata=_strata(_table(strata_file)[0]) if strata_file.is_file() else None,
-    )
-
-
-def _table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Read rows and column names; spreadsheets may add a byte order mark."""
     opened(path)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restval="")
-        return list(reader), list(reader.fieldnames or ())
-
-
-def _number(path: Path, text: str, line: int) -> float:
-    if not text.strip():
-        return float("nan")
-    try:
-        return float(text)
-    except ValueError:
-        raise SceneError(f"{path}, line {line}: {text!r} is not a coordinate") from None
+    table = read_table(path)
+    points, crs = points_of(table)
+    _require_column(path, column, table.names)
+    strata_file = strata_path(path)
+    strata = None
+    if strata_file.is_file():
+        opened(strata_file)
+        strata = _strata(read_table(strata_file).rows)
+    return Points(
+        x=points[:, 0],
+        y=points[:, 1],
+        crs=crs,
+        reference=np.array([row[column] for row in table.rows], object),
+        strata=strata,
+    )
 
 
 def _require_column(path: Path, column: str, names: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import re
@@ -17,15 +16,16 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio import raw
 from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from geoseg.bundles.background import guessed_background
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
+from geoseg.files.text_tables import read_table
 from geoseg.messages import note, warn
+from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
-from geoseg.scenes.vector_files import reading_vector
+from geoseg.scenes.vector_files import crs_of, reading_vector
 from geoseg.spec import ClassSpec
 from geoseg.spec.palette import model_colour
 
@@ -76,7 +76,7 @@ def read_labels(path: Path, column: str | None = None) -> LabelFile:
     """Read points or polygons that have a class; others are left out with a warning.
 
     Args:
-        path: `.csv` with columns lon and lat (WGS 84) or x and y, or a vector file, of which the first layer
+        path: `.csv` as of `geoseg.scenes.point_tables`, or a vector file, of which the first layer
             is read.
         column: column of the class; None: found by its name, or the only one that can be it.
 
@@ -180,33 +180,18 @@ def _from_vector(path: Path, column: str | None) -> tuple[NDArray[np.object_], S
     meta, _, wkb, (values,) = raw.read(path, layer=layers[0], columns=[found], force_2d=True)
     if wkb is None:
         raise SceneError(f"{path}: the layer {layers[0]} has no geometry; {_REMEDY}")
-    try:
-        crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
-    except CRSError as error:
-        raise SceneError(f"{path}: its CRS {meta['crs']!r} is not known: {error}") from error
-    # A GeoPackage without a CRS has an "undefined" Cartesian or geographic CRS.
-    if crs is not None and (crs.is_engineering or "ndefined" in crs.name):
-        crs = None
-    return np.asarray(shapely.from_wkb(wkb), object), values.tolist(), crs
+    return np.asarray(shapely.from_wkb(wkb), object), values.tolist(), crs_of(path, meta["crs"])
 
 
 def _from_csv(path: Path, column: str | None) -> tuple[NDArray[np.object_], Sequence[object], CRS | None]:
     opened(path)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restval="")
-        rows, names = list(reader), list(reader.fieldnames or ())
-    axes = next((pair for pair in (("lon", "lat"), ("x", "y")) if set(pair) <= set(names)), None)
-    if axes is None:
-        raise SceneError(f"{path}: columns lon and lat are missing (x and y for a scene without CRS)")
-    found = _column(path, column, dict.fromkeys(names, "object"))
-    try:
-        points = np.array([[float(row[axis] or "nan") for axis in axes] for row in rows]).reshape(-1, 2)
-    except ValueError as error:
-        raise SceneError(f"{path}: {error}; {axes[0]} and {axes[1]} are numbers") from error
+    table = read_table(path)
+    points, crs = points_of(table)
+    found = _column(path, column, dict.fromkeys(table.names, "object"))
     known = np.isfinite(points).all(axis=1)
-    shapes = np.full(len(rows), None, object)
+    shapes = np.full(len(points), None, object)
     shapes[known] = shapely.points(points[known])
-    return shapes, [row[found] for row in rows], CRS.from_epsg(4326) if axes[0] == "lon" else None
+    return shapes, [row[found] for row in table.rows], crs
 
 
 def _column(path: Path, named: str | None, kinds: dict[str, str]) -> str:

@@ -30,10 +30,19 @@ def test_the_class_column_of_any_vector_file_is_found(suffix: str, tmp_path: Pat
     assert found.crs.to_epsg() == 3857
 
 
-def test_a_table_of_points_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lon,lat,class\n15.0,41.0,water\n15.1,41.0,forest\n,,forest\n",
+        "\ufeffid;Longitude;Latitude;class\r\n1;15,0;41,0;water\r\n2;15,1;41,0;forest\r\n3;;;forest\r\n",
+        "lon;lat;class\n15.0;41.0; water\n15.1;41.0;forest\n;;forest\n",
+    ],
+)
+def test_a_table_of_points_is_read(text: str, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text("lon,lat,class\n15.0,41.0,water\n15.1,41.0,forest\n,,forest\n")
+    path.write_text(text, encoding="utf-8")
     found = read_labels(path)
+    assert [(round(shape.x, 3), shape.y) for shape in found.shapes] == [(15.0, 41.0), (15.1, 41.0)]
     assert found.names == ("water", "forest")
     assert found.crs is not None
     assert found.crs.to_epsg() == 4326

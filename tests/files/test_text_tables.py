@@ -1,0 +1,48 @@
+"""Tables of text: separators, decimal marks, byte order marks, what is no table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from geoseg.errors import SceneReadError
+from geoseg.files.text_tables import read_table
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "value"),
+    [
+        ("a.csv", b"a,b\n1.5,x\n", 1.5),
+        ("a.csv", b"\xef\xbb\xbfa;b\r\n1,5;x\r\n", 1.5),
+        ("a.csv", b"a;b\n1.5;x\n", 1.5),
+        ("a.tsv", b"a\tb\n1.5\tx\n", 1.5),
+        ("a.csv", b'"a","b"\n" 1.5 ","x"\n', 1.5),
+    ],
+)
+def test_cells_and_numbers(name: str, content: bytes, value: float, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    table = read_table(path)
+    assert table.names == ("a", "b")
+    assert table.lines == (2,)
+    (row,) = table.rows
+    assert row["b"] == "x"
+    assert table.number(row["a"]) == value
+
+
+def test_short_rows_and_empty_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1\n\n2,3\n")
+    table = read_table(path)
+    assert table.rows == ({"a": "1", "b": ""}, {"a": "2", "b": "3"})
+    assert table.lines == (2, 4)
+    path.write_text("")
+    assert read_table(path).names == ()
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(SceneReadError, match="is not a table in UTF-8"):
+        read_table(path)
