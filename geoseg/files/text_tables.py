@@ -40,8 +40,8 @@ class TextTable:
 def read_table(path: Path) -> TextTable:
     """Read a table in UTF-8, with or without byte order mark, whose first line names the columns.
 
-    Columns are separated by tabs in `.tsv`, else by commas, or by semicolons where the header has no comma, as
-    spreadsheets of many countries write them, with a decimal comma.
+    Columns are separated by tabs in `.tsv`, else by commas, or, where the header has no comma, by semicolons
+    with decimal commas, as spreadsheets of many countries write them.
 
     Raises:
         SceneReadError: it cannot be read, or is not a table.
