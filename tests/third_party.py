@@ -21,6 +21,44 @@ SHARPNESS = 200.0
 Order = tuple[Axis, Axis, Axis, Axis]
 
 
+def write_pooled(path: Path, factor: int, *, enlarged: bool) -> Path:
+    """Write a network of two planes that scores squares of pixels; `enlarged`: interpolates to pixels.
+
+    Args:
+        path: the file.
+        factor: side of a square in pixels.
+        enlarged: whether the graph ends in a bilinear `Resize`, as torch exports it.
+    """
+    weight = np.array([[0.0, 0.0, 0.0], [3.0, -2.0, 1.0]], np.float32)[..., None, None]
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["x"], kernel_shape=[factor] * 2, strides=[factor] * 2),
+        helper.make_node("Conv", ["x", "w"], ["coarse"]),
+    ]
+    weights = [numpy_helper.from_array(weight, "w")]
+    if enlarged:
+        weights.append(numpy_helper.from_array(np.array([1, 1, factor, factor], np.float32), "scales"))
+        nodes.append(
+            helper.make_node(
+                "Resize",
+                ["coarse", "", "scales"],
+                ["scores"],
+                mode="linear",
+                coordinate_transformation_mode="pytorch_half_pixel",
+            )
+        )
+    else:
+        nodes[-1].output[0] = "scores"
+    graph = helper.make_graph(
+        nodes,
+        "pooled",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", len(BANDS), "side", "side"])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, None)],
+        weights,
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
 def write_network(
     path: Path,
     kinds: Sequence[int | tuple[int, ...]],

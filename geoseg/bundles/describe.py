@@ -182,6 +182,7 @@ def _spec(name: str, known: _Known, guesses: Guesses) -> ModelSpec:
             tile=trial.side,
             overlap=overlap,
             multiple=trial.multiple,
+            stride=trial.stride,
             fixed_tile=trial.fixed_tile,
             fixed_batch=trial.fixed_batch,
             resolution=_resolution(known, guesses),
@@ -231,6 +232,9 @@ def _shape_guesses(trial: Trial, guesses: Guesses) -> None:
         "axes", f"{last}, {trial.channels} channels, {trial.dtype}", "the sizes of the graph, run once"
     )
     guesses.add("planes", f"{trial.planes}, output {trial.output_name}", "the output of a tile")
+    if trial.stride > 1:
+        why = "the output of a tile; scores are interpolated between them before the activation"
+        guesses.add("stride", f"a score for {trial.stride} x {trial.stride} pixels", why)
     if trial.other_outputs:
         guesses.add("other outputs", ", ".join(trial.other_outputs), "not used")
     size = f"{trial.side} only" if trial.fixed_tile else f"{trial.side}, multiples of {trial.multiple}"

@@ -167,7 +167,7 @@ def to_spec(path: Path, weights: Path) -> ModelSpec:
             tile=tile,
             overlap=min(64, tile // 4 * 2) if extras.overlap is None else extras.overlap,
             multiple=extras.multiple or (1 if fixed else gcd(tile, 32)),
-            stride=extras.stride,
+            stride=_stride(extras.stride, rows, result),
             fixed_tile=fixed,
             fixed_batch=batch if batch > 0 else None,
             metadata=metadata,
@@ -205,6 +205,15 @@ def _background(path: Path, result: Output, extras: SegmentationExtras) -> int |
     if "background" in extras.model_fields_set:
         return stated_background(names, extras.background, f"{path}: properties.{PREFIX}background")
     return guessed_background(names)
+
+
+def _stride(stated: int, side: int, result: Output) -> int:
+    """Return the stated stride, or that of the fixed sizes of tile and output; -1: a size is not fixed."""
+    shape = result.result.shape
+    if stated > 1 or len(shape) != 4:
+        return stated
+    rows = channels_first(shape, result.result.order or CHANNELS_FIRST)[2]
+    return side // rows if 0 < rows < side and side % rows == 0 else 1
 
 
 def result_order(path: Path, result: Output) -> tuple[Axis, Axis, Axis, Axis]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ MOST_SIDE = 4096
 MOST_CHANNELS = 64
 """Most channels of an axis that is taken for channels without further knowledge."""
 
+MOST_STRIDE = 32
+"""Largest stride of an output that is taken for a map of scores."""
+
 EXPORT = "export the network so that its output has the size of its input"
 
 
@@ -40,6 +44,8 @@ class Trial:
     """Axes of the input."""
     output_order: Order
     """Axes of the output."""
+    stride: int
+    """Side in pixels of the square that a pixel of the output stands for."""
     channels: int
     planes: int
     input_name: str
@@ -198,7 +204,7 @@ def _judge(
     free: bool,
 ) -> Trial:
     """Return what the outputs of a tile show, after further runs for size and batch."""
-    name, output_order = _scores(path, outputs, side)
+    name, output_order, stride = _scores(path, outputs, side)
     batch = (port.shape or (None,))[0]
     scores = np.asarray(outputs[name], np.float32).transpose(
         [output_order.index(axis) for axis in CHANNELS_FIRST]
@@ -214,14 +220,15 @@ def _judge(
             result = _run(path, session, port, sizes)[name]
         except ModelError:
             return False
-        wanted = as_ordered((count, scores.shape[1], size, size), output_order)
-        return result.shape == wanted
+        wanted = as_ordered((count, scores.shape[1], size // stride, size // stride), output_order)
+        return size % stride == 0 and result.shape == wanted
 
     stated = port.shape is not None and any(channels_first(port.shape, order)[2:])
     multiple = None if stated else _multiple(side, lambda size: runs(batch or 1, size))
     return Trial(
         order=order,
         output_order=output_order,
+        stride=stride,
         channels=channels,
         planes=scores.shape[1],
         input_name=port.name,
@@ -246,20 +253,23 @@ def _multiple(side: int, runs: Callable[[int], bool]) -> int | None:
     return None
 
 
-def _scores(path: Path, outputs: dict[str, NDArray[np.generic]], side: int) -> tuple[str, Order]:
-    """Return the first output with a plane for each class, and the order of its axes."""
+def _scores(path: Path, outputs: dict[str, NDArray[np.generic]], side: int) -> tuple[str, Order, int]:
+    """Return the first output with a plane for each class, the order of its axes, and its stride.
+
+    An output of the size of the tile is preferred to a coarser one.
+    """
     planes = {name: array for name, array in outputs.items() if array.ndim == 4}
     if not planes:
         raise _no_planes(path, [(name, array.shape) for name, array in outputs.items()])
-    for name, array in planes.items():
-        for order in (CHANNELS_FIRST, CHANNELS_LAST):
-            if channels_first(array.shape, order)[2:] == (side, side):
-                if array.dtype.kind != "f":
-                    raise ModelError(
-                        f"{path}: output {name} has type {array.dtype}: class numbers, not scores; export "
-                        "the network without its final argmax"
-                    )
-                return name, order
+    strides = [stride for stride in range(1, MOST_STRIDE + 1) if side % stride == 0]
+    for stride, (name, array), order in product(strides, planes.items(), (CHANNELS_FIRST, CHANNELS_LAST)):
+        if channels_first(array.shape, order)[2:] == (side // stride, side // stride):
+            if array.dtype.kind != "f":
+                raise ModelError(
+                    f"{path}: output {name} has type {array.dtype}: class numbers, not scores; export "
+                    "the network without its final argmax"
+                )
+            return name, order, stride
     name, array = next(iter(planes.items()))
     raise ModelError(
         f"{path}: output {name} is {_shape(array.shape)} for tiles of {side} x {side} pixels; {EXPORT}, for "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.activation import activate, score_planes
+from geoseg.runtimes.enlarge import enlarged
 from geoseg.runtimes.graph import (
     DeviceGraph,
     Graph,
@@ -20,6 +21,7 @@ from geoseg.runtimes.graph import (
     planes_allowed,
 )
 from geoseg.spec import Activation, ModelSpec
+from geoseg.spec.models import EMBEDDING
 
 OUT_OF_SCORES = 0.01
 """How far rounding may move scores out of 0..1; values beyond are not scores."""
@@ -65,6 +67,8 @@ class NetworkSession:
         self._temperature = spec.temperature
         self._tile = tile
         self._out = tile // spec.stride
+        # Features stay at the stride of the network; scores are those of pixels.
+        self._enlarge = 1 if spec.task == EMBEDDING else spec.stride
         # Graphs that copy while they compute accept several batches per call.
         self._parts = int(getattr(graph, "parts", 1))
         self.batch = max(batch or 0, graph.batch * self._parts)
@@ -97,8 +101,10 @@ class NetworkSession:
 
     @property
     def device_graph(self) -> DeviceGraph | None:
-        """The graph, if it reads tensors on its device."""
-        return self._graph if self._graph is not None and is_device_graph(self._graph) else None
+        """The graph, if it reads tensors on its device and scores every pixel."""
+        if self._graph is None or self._enlarge > 1:
+            return None
+        return self._graph if is_device_graph(self._graph) else None
 
     @property
     def activation(self) -> tuple[Activation, float]:
@@ -121,7 +127,8 @@ class NetworkSession:
             raise ModelError(f"{self._spec.weights}: the session of this network is closed")
         if len(batch) == graph.batch == 1:
             return self._scores(graph, batch)
-        out = np.empty((len(batch), self.planes, self._out, self._out), np.float32)
+        side = self._out * self._enlarge
+        out = np.empty((len(batch), self.planes, side, side), np.float32)
         step = graph.batch * self._parts
         for start in range(0, len(batch), step):
             part = batch[start : start + step]
@@ -185,6 +192,8 @@ class NetworkSession:
 
     def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         raw = self._run(graph, batch)
+        if self._enlarge > 1:
+            raw = enlarged(raw, self._enlarge)
         scores: NDArray[np.float32] = activate(
             self._activation, raw[:, self._order] if self._order else raw, self._temperature
         )

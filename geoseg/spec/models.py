@@ -174,7 +174,8 @@ class ModelSpec(InputSpec):
     multiple: Annotated[int, Field(ge=1)] = 32
     """Number of pixels that tile sizes must be multiples of."""
     stride: Annotated[int, Field(ge=1)] = 1
-    """Side in pixels of the square of the input that a pixel of the output stands for."""
+    """Side of the square of the input, in pixels, that a pixel of the output stands for; scores are
+    interpolated to pixels."""
     fixed_tile: bool = False
     """Whether the graph accepts only the size `tile`."""
     fixed_batch: int | None = None
@@ -229,12 +230,13 @@ class ModelSpec(InputSpec):
     @model_validator(mode="after")
     def _features_fit(self) -> ModelSpec:
         features = self.task == EMBEDDING
-        if (self.activation == "linear") != features or (self.stride > 1 and not features):
-            raise ValueError(f"activation linear and a stride are for task {EMBEDDING}, which needs linear")
-        if features and (self.tile % self.stride or self.overlap % (2 * self.stride)):
+        if (self.activation == "linear") != features:
+            raise ValueError(f"activation linear is for task {EMBEDDING}, which needs it")
+        if self.tile % self.stride:
+            raise ValueError(f"tile {self.tile} must be a multiple of stride {self.stride}")
+        if features and self.overlap % (2 * self.stride):
             raise ValueError(
-                f"tile {self.tile} must be a multiple of stride {self.stride}, and overlap {self.overlap} of "
-                "twice the stride"
+                f"overlap {self.overlap} must be a multiple of twice the stride of {self.stride}"
             )
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from onnx import TensorProto
 
 from geoseg.bundles.describe import Described, describe
 from geoseg.bundles.describe_card import card_text
+from geoseg.bundles.description import to_spec
+from geoseg.bundles.description_text import from_spec
 from geoseg.errors import ModelError, UsageError
 from geoseg.spec.describe import DescribeRequest
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST
@@ -123,6 +126,24 @@ def test_no_class_is_left_out_of_the_map_unless_its_name_means_background(
     assert len({entry.colour for entry in spec.classes}) == len(spec.classes)
 
 
+@pytest.mark.parametrize("side", [128, "side"])
+@pytest.mark.parametrize("order", [CHANNELS_FIRST, CHANNELS_LAST])
+def test_coarser_scores_have_a_stride(side: int | str, order: tuple[str, ...], tmp_path: Path) -> None:
+    path = save_form(tmp_path / "n.onnx", stride=4, side=side, order=order)  # type: ignore[arg-type]
+    done = make(path)
+    assert done.spec.stride == 4
+    text = from_spec(done.spec, href="n.onnx", size=1, planes=2, architecture="conv")
+    description = tmp_path / "model.json"
+    for key in ("geoseg:stride", "geoseg:fixed_tile"):
+        # An item of others states the stride by the sizes of tile and output alone.
+        stated = json.loads(text)
+        if key == "geoseg:stride" and side == "side":
+            continue
+        stated["properties"].pop(key, None)
+        description.write_text(json.dumps(stated))
+        assert to_spec(description, path).stride == 4
+
+
 def test_a_stated_background_counts(tmp_path: Path) -> None:
     path = save_form(tmp_path / "n.onnx")
     assert make(path, background="none").spec.has_background is False
@@ -140,7 +161,7 @@ def test_a_stated_background_counts(tmp_path: Path) -> None:
         ({"planes": 3}, {}, "returns 3 planes, but 2 classes are named"),
         ({"planes": 1}, {"classes": "a,b,c"}, "returns 1 planes, but 3 classes"),
         ({"end": ("ArgMax",)}, {}, "class numbers, not scores"),
-        ({"stride": 4}, {}, r"is \(1, 2, 64, 64\) for tiles of 256 x 256 pixels; .*interpolate"),
+        ({"stride": 64}, {}, r"is \(1, 2, 4, 4\) for tiles of 256 x 256 pixels; .*interpolate"),
         ({"end": ("GlobalAveragePool",)}, {}, r"is \(1, 2, 1, 1\) for tiles"),
         ({"dtype": TensorProto.UINT8}, {}, "type uint8; export the network with float32"),
         ({}, {"tile": 100_000}, "larger than 4096"),

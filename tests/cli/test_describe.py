@@ -12,7 +12,7 @@ import pytest
 import rasterio
 
 from tests.products.ground import WATER, Ground, write_raster
-from tests.third_party import BANDS, write_network
+from tests.third_party import BANDS, write_network, write_pooled
 
 Geoseg = Callable[..., tuple[str, str]]
 OPTIONS = ("--units", "reflectance", "--mean", "0", "--std", "1", "--classes", "land,water")
@@ -54,6 +54,36 @@ def test_a_lone_network_becomes_a_map(
         assert (made.read(1) == Ground().water).mean() > 0.99
     assert "no defects found" not in geoseg("models", "check", "bundle")[0]  # no licence is stated
     geoseg("models", "describe", network, *OPTIONS, "--bands", ",".join(BANDS), "-o", "bundle", code=6)
+
+
+@pytest.mark.parametrize("scored", [2, 4])
+def test_scores_of_squares_of_pixels_become_a_map_of_pixels(
+    scored: int, scene: Path, tmp_path: Path, geoseg: Geoseg
+) -> None:
+    """As those of transformers without their last interpolation: the map is that with it in the graph."""
+    maps = []
+    for inside in (False, True):
+        path = write_pooled(tmp_path / f"{inside}.onnx", scored, enlarged=inside)
+        bundle = tmp_path / f"bundle-{inside}"
+        out, _ = geoseg("models", "describe", path, *OPTIONS, "--bands", ",".join(BANDS), "-o", bundle)
+        assert (f"a score for {scored} x {scored} pixels" in out) == (not inside)
+        map_path = tmp_path / f"{inside}.tif"
+        sensor = ("--sensor", "sentinel-2-l2a-harmonised")
+        geoseg(
+            "segment",
+            scene,
+            *sensor,
+            "--model",
+            bundle,
+            "--scores",
+            map_path,
+            "-o",
+            tmp_path / f"{inside}.gpkg",
+        )
+        with rasterio.open(map_path) as made:
+            maps.append(made.read())
+    assert len(np.unique(maps[0])) > 20
+    assert np.abs(maps[0].astype(int) - maps[1]).max() <= 1
 
 
 def test_json_has_the_description_and_the_guesses(network: Path, tmp_path: Path, geoseg: Geoseg) -> None:
