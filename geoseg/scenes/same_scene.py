@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
 
+import numpy as np
+import shapely
+from pyproj import Transformer
+
 from geoseg.errors import SceneError
-from geoseg.grid import sample_windows
+from geoseg.grid import Grid, sample_windows
 from geoseg.messages import warn
 from geoseg.scenes.name_time import has_clock
 from geoseg.scenes.scene import Scene
@@ -26,14 +30,15 @@ BANDS = 3
 def check_dates(scenes: Sequence[Scene], role: str) -> None:
     """Check that scenes of several dates are different scenes; warn where they seem to be one.
 
-    Compared are files and bands, the acquisition time of one satellite, and the pixels of a few blocks.
+    Compared are files and bands, the ground that both cover, the acquisition time of one satellite, and the
+    pixels of a few blocks.
 
     Args:
         scenes: the scenes.
         role: what the scenes are for, for messages: `change needs`.
 
     Raises:
-        SceneError: two scenes are the same bands of the same files.
+        SceneError: two scenes are the same bands of the same files, or have no ground in common.
     """
 
     @cache
@@ -42,6 +47,11 @@ def check_dates(scenes: Sequence[Scene], role: str) -> None:
 
     for first, second in combinations(range(len(scenes)), 2):
         one, other = scenes[first], scenes[second]
+        if _apart(one.grid, other.grid):
+            raise SceneError(
+                f"{one.name} and {other.name} have no observed pixel in common: {role} scenes of the same "
+                "place. Check the files and their CRS"
+            )
         shared = [name for name in one.band_names if name in other.band_names]
         if not shared:
             continue
@@ -66,6 +76,24 @@ def check_dates(scenes: Sequence[Scene], role: str) -> None:
                 f"{one.name} and {other.name} were acquired at the same time ({one.time:%Y-%m-%d %H:%M:%S} "
                 f"UTC): {role} different scenes. Check their files",
             )
+
+
+def _apart(one: Grid, other: Grid) -> bool:
+    """Return whether two grids cover no common ground; False where that is not known."""
+    if one.crs is None or other.crs is None:
+        return False
+    steps = np.linspace(0, 1, 9)[:-1]
+    cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * other.width
+    rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * other.height
+    own, to_pixels = other.transform, ~one.transform
+    x, y = own.a * cols + own.b * rows + own.c, own.d * cols + own.e * rows + own.f
+    x, y = Transformer.from_crs(other.crs, one.crs, always_xy=True).transform(x, y)
+    cols = to_pixels.a * x + to_pixels.b * y + to_pixels.c
+    rows = to_pixels.d * x + to_pixels.e * y + to_pixels.f
+    if not np.isfinite(cols + rows).all():
+        return False
+    outline = shapely.make_valid(shapely.polygons(np.column_stack([cols, rows])))
+    return not shapely.intersects(outline, shapely.box(0, 0, one.width, one.height))
 
 
 def check_files(one: Scene, other: Scene, bands: Sequence[str], role: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from geoseg.errors import SceneError
 from geoseg.scenes import open_scene
@@ -94,3 +95,36 @@ def test_bands_of_one_file_are_two_dates(tmp_path: Path) -> None:
         check_dates([item.select(("green",)) for item in opened], "change needs")
         with pytest.raises(SceneError, match="two dates"):
             check_dates([opened[0], opened[0]], "change needs")
+
+
+@pytest.mark.parametrize(
+    ("crs", "east", "apart"),
+    [
+        ("EPSG:32633", 0, False),
+        ("EPSG:32633", 900, False),
+        ("EPSG:32633", 5000, True),
+        ("EPSG:32634", 0, True),
+        ("", 5000, False),
+    ],
+)
+def test_scenes_of_two_places_are_not_two_dates(crs: str, east: float, apart: bool, tmp_path: Path) -> None:
+    values = np.random.default_rng(1).integers(200, 3000, (3, 96, 96)).astype(np.uint16)
+    move = Affine(10, 0, 500_000 + east, 0, -10, 4_600_000)
+    known = {"crs": crs, "transform": move} if crs else {"crs": None, "transform": Affine.identity()}
+    first = write_raster(
+        tmp_path / "a.tif",
+        values,
+        crs="EPSG:32633",
+        transform=Affine(10, 0, 500_000, 0, -10, 4_600_000),
+        descriptions=BANDS,
+    )
+    second = write_raster(tmp_path / "b.tif", values[::-1], descriptions=BANDS, **known)
+    with ExitStack() as stack:
+        scenes = [
+            stack.enter_context(open_scene(SceneSpec(paths=(str(p),)), sensors())) for p in (first, second)
+        ]
+        if apart:
+            with pytest.raises(SceneError, match="needs scenes of the same place"):
+                check_dates(scenes, "change needs")
+        else:
+            check_dates(scenes, "change needs")
