@@ -21,12 +21,6 @@ from geoseg.spec.palette import model_colour
 OTHER_TYPES = ("detection", "instance", "objectclassification", "featureclassification", "superresolution")
 """Parts of a `ModelType` of networks that do not classify pixels, in lower case without spaces."""
 
-USED = frozenset(
-    {
-        "ModelType", "ExtractBands", "Bands", "Classes", "NormalizationStats", "DoNormalize", "ImageHeight",
-        "ImageWidth", "IsMultispectral", "ModelName",
-    }
-)  # fmt: skip
 NAMED = (
     "DataRange",
     "InferenceFunction",

@@ -48,7 +48,6 @@ class Trial:
     """Side in pixels of the square that a pixel of the output stands for."""
     channels: int
     planes: int
-    input_name: str
     output_name: str
     dtype: str
     """Type of the input."""
@@ -231,7 +230,6 @@ def _judge(
         stride=stride,
         channels=channels,
         planes=scores.shape[1],
-        input_name=port.name,
         output_name=name,
         dtype=port.dtype,
         side=512 if multiple and free and side == 256 and runs(batch or 1, 512) else side,

@@ -95,7 +95,7 @@ def place_of(grid: Grid, step: float) -> Place | None:
         north = (col - grid.width / 2, row - grid.height / 2)
     except UsageError:
         north = (0.0, -1.0)
-    return Place(lonlat=lonlat, north=north, crs=crs_text(crs), pixel_m=grid.pixel_size_m[1] * step)
+    return Place(lonlat=lonlat, north=north, crs=crs_text(crs))
 
 
 def crs_text(crs: CRS) -> str:

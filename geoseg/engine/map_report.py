@@ -43,7 +43,7 @@ QUALITY = 85
 """JPEG quality of pictures."""
 MOST_BYTES = 64 * 2**20
 """Bytes of polygons that are read for the pannable map; those that do not fit are not drawn."""
-HIDDEN = frozenset({"class", "from_class", "to_class", "type", "fid"})
+HIDDEN = frozenset({"class", "from_class", "to_class", "type"})
 """Columns that the text of a polygon leaves out: other columns name the same."""
 SHOWN_PIXELS = 1000
 """px, longer side of the background of the pannable map."""

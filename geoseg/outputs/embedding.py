@@ -8,7 +8,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 

@@ -41,8 +41,6 @@ class Place:
     """Direction of north as (columns, rows) per unit of length."""
     crs: str
     """Name of the CRS."""
-    pixel_m: float
-    """Width of a pixel of the background on the ground; NaN: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,13 +93,6 @@ def draw_picture(path: Path, picture: MapPicture, beside: OutputFiles) -> None:
         raise OutputError(f"{path}: {error}") from error
     with writing(path):
         sheet.save(beside.path(path), format="PNG")
-
-
-def to_png(image: Image.Image) -> bytes:
-    """Return a picture as the bytes of a PNG."""
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
 
 
 def render(picture: MapPicture) -> Image.Image:

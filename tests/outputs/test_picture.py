@@ -104,7 +104,6 @@ def test_a_picture_has_its_place_panels_and_credits() -> None:
         lonlat=lambda rows, cols: (10 + cols / 1000, 50 - rows / 1000),
         north=(0.0, -1.0),
         crs="WGS 84 (EPSG:4326)",
-        pixel_m=100.0,
     )
     alone = render(MapPicture(background=grey, labels=labels, classes=()))
     placed = render(
@@ -124,9 +123,7 @@ def test_a_picture_has_its_place_panels_and_credits() -> None:
 
 
 def test_a_graticule_has_round_lines_in_the_right_places() -> None:
-    place = Place(
-        lonlat=lambda rows, cols: (10 + cols / 1000, 50 - rows / 1000), north=(0.0, -1.0), crs="", pixel_m=1.0
-    )
+    place = Place(lonlat=lambda rows, cols: (10 + cols / 1000, 50 - rows / 1000), north=(0.0, -1.0), crs="")
     picture = Image.new("RGB", (800, 600))
     below, left = graticule(picture, place, (60, 80))
     assert [text for _, text in below] == ["10.00° E", "10.02° E", "10.04° E", "10.06° E", "10.08° E"]
