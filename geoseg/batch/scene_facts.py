@@ -12,10 +12,13 @@ import numpy as np
 import shapely
 
 from geoseg.batch.pairing import SceneFacts
-from geoseg.files.bounded import parse_json, read_text
+from geoseg.errors import SceneError
+from geoseg.files.bounded import read_text
 from geoseg.grid import Grid
 from geoseg.messages import held
 from geoseg.scenes.opening import open_scene
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.stac_documents import Table, array_of, is_item_name, read_document, split_name, table_of
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
 
@@ -45,11 +48,12 @@ def read_facts(paths: tuple[str, ...], sensor: str | None = None) -> SceneFacts:
     with held(), open_scene(SceneSpec(paths=paths, sensor=sensor), sensors()) as scene:
         # The satellites of one series have the same bands and orbits.
         name = scene.sensor.name if scene.sensor else ""
+        item = _properties(paths[0])
         return SceneFacts(
             time=scene.time,
             sensor=name,
-            orbit=relative_orbit(paths[0]),
-            cloud=cloud_cover(paths[0]),
+            orbit=relative_orbit(paths[0], item),
+            cloud=cloud_cover(paths[0], item),
             outline=outline_of(scene.grid),
         )
 
@@ -65,9 +69,14 @@ def outline_of(grid: Grid) -> shapely.Geometry | None:
     return shapely.polygons(np.column_stack([lon, lat]))
 
 
-def relative_orbit(path: str) -> str:
-    """Return the relative orbit of a product by its name or metadata; empty: not known."""
-    item = _properties(path)
+def relative_orbit(path: str, item: Table | None = None) -> str:
+    """Return the relative orbit of a product by its name or metadata; empty: not known.
+
+    Args:
+        path: of the product or STAC item.
+        item: properties of the STAC item, if they are read already.
+    """
+    item = _properties(path) if item is None else item
     if "sat:relative_orbit" in item:
         return str(item["sat:relative_orbit"])
     if found := _SENTINEL_1.search(path):
@@ -80,9 +89,12 @@ def relative_orbit(path: str) -> str:
     return ""
 
 
-def cloud_cover(path: str) -> float | None:
-    """Return the cloud cover in percent that a product or item states; None: not stated."""
-    stated = _properties(path).get("eo:cloud_cover")
+def cloud_cover(path: str, item: Table | None = None) -> float | None:
+    """Return the cloud cover in percent that a product or item states; None: not stated.
+
+    Arguments as of `relative_orbit`.
+    """
+    stated = (_properties(path) if item is None else item).get("eo:cloud_cover")
     if isinstance(stated, int | float):
         return float(stated)
     for pattern, expression in _CLOUDS:
@@ -103,18 +115,22 @@ def _in_files(path: str, pattern: str, expression: re.Pattern[str]) -> str | Non
     return None
 
 
-def _properties(path: str) -> dict[str, Any]:
-    """Return the properties of a local STAC item; empty for other files."""
-    if not path.lower().endswith(".json") or not Path(path).is_file():
+def _properties(path: str) -> Table:
+    """Return the properties of a STAC item, here or at an address; empty for other files."""
+    if not is_item_name(path):
         return {}
-    value = _read(lambda: parse_json(read_text(path), path))
-    properties = value.get("properties") if isinstance(value, dict) else None
-    return properties if isinstance(properties, dict) else {}
+    document, name = split_name(path)
+    item = _read(lambda: read_document(gdal_path(document))) or {}
+    features = array_of(item.get("features"))
+    if features:
+        found = (table_of(one) for one in features)
+        item = next((one for one in found if name is None or one.get("id") == name), {})
+    return table_of(item.get("properties"))
 
 
 def _read(read: Callable[[], Any]) -> Any:
     """Return what a function reads; None if it is damaged, which opening the scene reports."""
     try:
         return read()
-    except (OSError, ValueError):
+    except (OSError, ValueError, SceneError):
         return None

@@ -34,17 +34,6 @@ class FoundItem:
     """In degrees (WGS 84)."""
     properties: Mapping[str, JsonValue]
 
-    @property
-    def cloud_cover(self) -> float | None:
-        """Cloud cover in percent; None: not stated."""
-        value = self.properties.get("eo:cloud_cover")
-        return float(value) if isinstance(value, int | float) else None
-
-    @property
-    def relative_orbit(self) -> str:
-        """Relative orbit; empty: not stated."""
-        return str(self.properties.get("sat:relative_orbit") or "")
-
 
 def item_of(table: Table, address: str) -> FoundItem | None:
     """Return an item; None if it is not one."""

@@ -9,6 +9,7 @@ import pytest
 
 from geoseg.batch.scene_facts import cloud_cover, read_facts, relative_orbit
 from tests.batch.lakes import write_lake
+from tests.products.server import serving
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,20 @@ def test_items_and_products_state_cloud(tmp_path: Path) -> None:
     assert cloud_cover(str(tmp_path)) == 40.25
     item.write_text("{")
     assert cloud_cover(str(item)) is None
+
+
+def test_items_of_collections_and_addresses_state_cloud_and_orbit(tmp_path: Path) -> None:
+    """A search finds scenes at addresses, or in an item collection."""
+    items = [
+        {"type": "Feature", "id": name, "properties": {"eo:cloud_cover": cloud, "sat:relative_orbit": orbit}}
+        for name, cloud, orbit in (("a", 5, 22), ("b", 50, 65))
+    ]
+    (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    (tmp_path / "b.json").write_text(json.dumps(items[1]))
+    with serving(tmp_path) as at:
+        for place in (str(tmp_path), f"http://{at}"):
+            for path in (f"{place}/items.json#b", f"{place}/b.json"):
+                assert (cloud_cover(path), relative_orbit(path)) == (50, "65")
 
 
 def test_a_scene(tmp_path: Path) -> None:
