@@ -58,6 +58,35 @@ LEFT_OUT = frozenset(
 """Options that QGIS answers itself, or that belong to servers."""
 
 
+LABELS = {
+    "after": "Later scene",
+    "alpha": "Significance level of chi-square",
+    "aoi": "Area of interest",
+    "bbox": "Extent",
+    "before": "Earlier scene",
+    "dst-crs": "CRS of the polygons",
+    "dtype": "Number format",
+    "hand": "Height above nearest drainage (HAND)",
+    "like": "Place to map the like of (X,Y)",
+    "mask-dilate": "Dilate the mask by",
+    "max-hand": "Greatest height above drainage",
+    "max-slope": "Greatest slope",
+    "min-area": "Smallest area",
+    "min-pixels": "Fewest pixels of a plume",
+    "sar-units": "SAR units",
+    "sigma": "Threshold in standard deviations",
+    "stac": "STAC API or catalogue",
+    "tta": "Test-time augmentation",
+    "unsure": "Picture of where the network is unsure",
+    "value": "Amounts per cell (NAME=RASTER)",
+    "zones": "Zones, such as districts",
+}
+"""Labels of options whose names are no words for a dialogue."""
+
+UNITS = {"M2": "m²", "M": "m", "PX": "px", "PIXELS": "px", "DEG": "degrees", "SHARE": "0 to 1", "P": "%"}
+"""Units of numbers by the placeholder of the command line; others have none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A command in the toolbox."""
@@ -169,8 +198,8 @@ def _rank(place: Place) -> str:
 
 def _label(place: Place, kind: str) -> str:
     """Return the name of an option as a label, with the unit of a number."""
-    name = place.name.replace("-", " ").capitalize()
-    unit = place.option.metavar if kind == "number" else ""
+    name = LABELS.get(place.name) or place.name.replace("-", " ").capitalize()
+    unit = UNITS.get(place.option.metavar, "") if kind == "number" else ""
     return f"{name} ({unit})" if unit else name
 
 

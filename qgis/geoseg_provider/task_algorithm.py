@@ -8,6 +8,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingException,
+    QgsProcessingLayerPostProcessorInterface,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterCrs,
     QgsProcessingParameterDefinition,
@@ -34,6 +35,18 @@ FOLDER = Path(__file__).parent
 NO_MODEL = "(none)"
 ANY_FILE = "All files (*)"
 """Filter of files; QGIS's own, `*.*`, refuses names without a dot."""
+
+
+class DefaultStyle(QgsProcessingLayerPostProcessorInterface):
+    """Loads the style of a layer once more, because QGIS disables its time when the layer is made."""
+
+    def postProcessLayer(self, layer, context, feedback):
+        """Load the style that is stored with the layer."""
+        layer.loadDefaultStyle()
+
+
+STYLE = DefaultStyle()
+"""QGIS keeps no reference to it."""
 
 
 class Feedback:
@@ -137,6 +150,7 @@ class TaskAlgorithm(QgsProcessingAlgorithm):
             details.name = f"{self._task['title']}: {Path(path).stem}"
             if hasattr(details, "groupName"):
                 details.groupName = "geoseg"
+            details.setPostProcessor(STYLE)
             waiting[source] = details
             context.setLayersToLoadOnCompletion(waiting)
         return source
@@ -241,7 +255,7 @@ def parameters_of(option):
             QgsProcessingParameterRasterLayer(key, label, optional=True),
             QgsProcessingParameterFile(
                 f"{key}_FOLDER",
-                f"{label}: folder of a product",
+                f"{label}: or the folder of its product",
                 QgsProcessingParameterFile.Folder,
                 optional=True,
             ),
@@ -251,7 +265,7 @@ def parameters_of(option):
             QgsProcessingParameterMultipleLayers(key, label, QgsProcessing.TypeRaster, optional=True),
             QgsProcessingParameterFile(
                 f"{key}_FOLDER",
-                f"{label}: folder of a product",
+                f"{label}: or the folder of its product",
                 QgsProcessingParameterFile.Folder,
                 optional=True,
             ),
@@ -263,7 +277,7 @@ def parameters_of(option):
                 key, label, names, defaultValue=NO_MODEL, optional=True, usesStaticStrings=True
             ),
             QgsProcessingParameterFile(
-                f"{key}_FILE", f"{label}: a file (.onnx or model.json)", optional=True, fileFilter=ANY_FILE
+                f"{key}_FILE", f"{label}: or a file (.onnx or model.json)", optional=True, fileFilter=ANY_FILE
             ),
         ]
     if kind == "labels":

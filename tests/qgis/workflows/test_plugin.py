@@ -49,6 +49,17 @@ def options(plugin: Path) -> dict[str, Any]:
     return {task["name"]: task for task in tasks}
 
 
+def test_labels_are_words_with_units(options: dict[str, Any]) -> None:
+    labels = {item["name"]: item["label"] for task in options.values() for item in task["options"]}
+    assert labels["min-area"] == "Smallest area (m²)"
+    assert labels["aoi"] == "Area of interest"
+    unread = {
+        name: text for name, text in labels.items() if text.split(" ")[0] in {"Aoi", "Bbox", "Dst", "Sar"}
+    }
+    assert not unread
+    assert not [text for text in labels.values() if text.endswith(("(M2)", "(M)", "(PX)", "(N)"))]
+
+
 @pytest.mark.parametrize("name", ["flood", "change", "plume", "segment", "vectorize"])
 def test_every_option_is_in_the_dialogue(options: dict[str, Any], name: str) -> None:
     requests: dict[str, type[BaseModel]] = {
