@@ -103,7 +103,7 @@ def run_batch(
         finished, waiting, refused = _sort(spec, planned.jobs, journal, store)
         journal.planned(waiting)
         if finished:
-            note(LOG, f"{len(finished)} maps of earlier runs are up to date and stay")
+            note(LOG, f"{len(finished)} maps of earlier runs are up to date and are kept")
         total = len(planned.jobs)
         settled = Settled(listener=listener, journal=journal, done=len(finished), total=total)
         for outcome in refused:
@@ -247,7 +247,7 @@ def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> No
             LOG,
             "old-maps",
             f"{len(old)} maps are of an earlier run with other inputs or options, because their scenes have "
-            f"no map now: {listed}; remove them if they are of no use",
+            f"no map now: {listed}; delete them if they are not needed",
         )
 
 

@@ -252,9 +252,9 @@ def _failure(path: StorePath, error: Exception, done: str) -> str:
     words = (word.partition("?")[0] if "://" in word else word for word in text.split())
     refused = _is_refusal(error)
     remedy = (
-        f"check the keys ({_KEYS[path.scheme]}) and what they allow"
+        f"check the credentials ({_KEYS[path.scheme]}) and their permissions"
         if refused
-        else "check the address, the keys and the network"
+        else "check the address, the credentials and the network"
     )
     return f"{path}: cannot be {done}: {plain(' '.join(words))}; {remedy}"
 

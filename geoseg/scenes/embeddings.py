@@ -37,8 +37,8 @@ def check_comparable(first: Scene, second: Scene) -> None:
             )
     if first.band_names != second.band_names:
         raise SceneError(
-            f"{first.name} has {len(first.band_names)} axes and {second.name} {len(second.band_names)}, or "
-            "others: compare files with the same axes"
+            f"{first.name} has {len(first.band_names)} axes and {second.name} {len(second.band_names)}, "
+            "and they are not the same: compare files with the same axes"
         )
     if ours and not any(ours.values()):
         warn(

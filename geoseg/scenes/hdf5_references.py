@@ -48,7 +48,7 @@ def check_hdf5(path: Path, *, name: str = "") -> None:
         name: of the file in messages, if it is a copy.
 
     Raises:
-        SceneReadError: it names another file, or hides its links in compressed heaps.
+        SceneReadError: it names another file, or has links in compressed heaps, which cannot be checked.
     """
     status = path.stat()
     if found := _found(str(path), status.st_size, status.st_mtime_ns):
@@ -90,7 +90,7 @@ def _found(path: str, size: int, changed: int) -> str:  # noqa: ARG001 - a file 
             if any(at_address(block[place + 2 : place + 2 + width], b"GCOL") for place in at.tolist()):
                 return "is a virtual dataset of other datasets"
             if _COMPRESSED.search(block):
-                return "hides its links in a compressed group"
+                return "has a compressed group whose links cannot be checked"
     return ""
 
 

@@ -73,7 +73,7 @@ class BatchSpec(Spec):
         bool,
         Option(
             "Also write merged.gpkg: all polygons with the name of their scene. Where maps overlap, the one "
-            "with the greatest observed share counts.",
+            "with the greatest observed share is used.",
             panel=OUTPUT,
             common=True,
         ),

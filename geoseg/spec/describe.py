@@ -133,8 +133,8 @@ class DescribeRequest(Spec):
     preset: Annotated[
         Literal["imagenet"] | None,
         Option(
-            "imagenet: 8-bit red, green, blue, divided by 255, less the mean of ImageNet, by its standard "
-            "deviation. Other options override its parts.",
+            "imagenet: 8-bit red, green, blue, divided by 255 and normalised by the mean and standard "
+            "deviation of ImageNet. Other options override its parts.",
             panel=INPUT,
         ),
     ] = None

@@ -85,8 +85,8 @@ class FitSpec(Spec):
         int | None,
         Field(ge=1),
         Option(
-            "Also write the N points to label next, BUNDLE-next.gpkg: where the network is least sure, "
-            "spread over the scenes.",
+            "Also write the N points to label next, BUNDLE-next.gpkg: where the scores are most "
+            "uncertain, spread over the scenes.",
             metavar="N",
             panel=OUTPUT,
         ),
@@ -94,7 +94,7 @@ class FitSpec(Spec):
     unsure: Annotated[
         Path | None,
         Option(
-            "Also draw where the network is unsure.",
+            "Also write a picture of the uncertainty of the scores.",
             metavar="OUT.png",
             panel=OUTPUT,
             default="BUNDLE-unsure.png with --suggest",

@@ -1,4 +1,4 @@
-"""The request for a map by a segmentation network, or of places like some that are named."""
+"""The request for a map by a segmentation network, or of places that resemble named ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Place = Annotated[tuple[float, float], text.reads(text.pair)]
 
 
 class SegmentSpec(Spec):
-    """A request for a map by a segmentation network, or of places like some that are named."""
+    """A request for a map by a segmentation network, or of places that resemble named ones."""
 
     scene: SceneSpec
     run: RunSpec

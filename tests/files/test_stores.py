@@ -99,7 +99,7 @@ def test_a_bucket_that_is_missing(server: str, tmp_path: Path) -> None:
 def test_keys_that_are_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with refusing(server, "HEAD .*") as place:
         lead(place, monkeypatch)
-        with pytest.raises(OutputError, match=r"s3://bucket/a: .*check the keys \(AWS_ACCESS_KEY_ID"):
+        with pytest.raises(OutputError, match=r"s3://bucket/a: .*check the credentials \(AWS_ACCESS_KEY_ID"):
             path("a").exists()
 
 
@@ -111,7 +111,7 @@ def test_keys_that_may_not_list(server: str, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_server_that_is_not_there(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_S3_ENDPOINT", "127.0.0.1:9")
-    with pytest.raises(OutputError, match="check the address, the keys and the network") as caught:
+    with pytest.raises(OutputError, match="check the address, the credentials and the network") as caught:
         path("a").exists()
     assert "\n" not in str(caught.value)
 

@@ -83,7 +83,7 @@ def doubt_tiles(model: ModelSpec, scenes: Sequence[LabelledScene], progress: Pro
             with rasterio.Env(GDAL_CACHEMAX=SAMPLE_CACHE):
                 cores = sample_windows(item.scene.grid, size=step, most=most)
                 found += [mapper.tile(item.scene, index, core) for core in cores]
-            progress(index + 1, len(scenes), "scenes searched for doubt")
+            progress(index + 1, len(scenes), "scenes searched for uncertain places")
     finally:
         session.close()
     return found
