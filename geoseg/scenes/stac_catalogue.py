@@ -107,8 +107,8 @@ def _links(table: Table, where: str) -> list[str]:
         warn(
             LOG,
             "catalogue-at-addresses",
-            f"{where} links to documents at addresses ({len(away)}: {shown(away[0])}, …), which are left "
-            "out: a file on this machine does not make geoseg read from the network; give the catalogue's own "
+            f"{where} links to documents at addresses ({len(away)}: {shown(away[0])}, …), which "
+            "are left out: a file here does not make geoseg read from the network; give the catalogue's own "
             "address",
         )
     return [name for name in names if not needs_network(name)]

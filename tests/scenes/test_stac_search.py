@@ -231,7 +231,7 @@ def test_a_catalogue_on_this_machine_does_not_lead_to_the_network(
     ]
     write_json(path, {**table, "links": links})
     assert names(str(path)) == ["f"]
-    assert "1 documents at addresses" in caplog.text
+    assert "documents at addresses (1: " in caplog.text
 
 
 def test_an_item_that_states_an_address_of_this_machine(tmp_path: Path) -> None:
