@@ -20,6 +20,8 @@ class BenchmarkSpec(Spec):
     citation: str
     ranges: dict[str, tuple[float, float]]
     """Values of each data set's metric that become 0 and 1."""
+    metrics: tuple[str, ...]
+    """Names of the metrics of which ranges are."""
     capabilities: dict[str, tuple[str, ...]]
     """Data sets of each capability."""
     errors: dict[str, float] = {}

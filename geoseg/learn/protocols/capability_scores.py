@@ -27,6 +27,8 @@ ROUNDS, FIRST_STATE = 100, 100
 """Bootstrap samples, and the state of the random generator of the first."""
 CUT = 0.25
 """Share of the values that is cut at each end."""
+WHOLE = "100%"
+"""Value of `partition name` for all labels."""
 SEEDS = 5
 """Seeds that the leaderboard requires."""
 LEAST_SCORE = 0.6
@@ -110,7 +112,7 @@ def dataset_scores(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> tuple
     scores = []
     for (dataset, setting, metric, backbone, decoder, tuning), group in groupby(sorted(rows, key=key), key):
         values = np.array([row.value for row in group])
-        limits = benchmark.ranges.get(dataset)
+        limits = benchmark.ranges.get(dataset) if metric in benchmark.metrics else None
         inner = None if limits is None else middle(normalise(values, limits))
         scores.append(
             DatasetScore(
@@ -170,9 +172,15 @@ def _normalised(rows: Iterable[ResultRow], benchmark: BenchmarkSpec) -> dict[tup
     """Return the normalised values of all seeds by backbone and data set."""
     values: dict[tuple[str, str], list[float]] = {}
     for row in rows:
-        if row.dataset in benchmark.ranges:
+        if _counts(row, benchmark):
             values.setdefault((row.backbone, row.dataset), []).append(row.value)
     return {key: normalise(np.array(value), benchmark.ranges[key[1]]) for key, value in values.items()}
+
+
+def _counts(row: ResultRow, benchmark: BenchmarkSpec) -> bool:
+    """Return whether a row is of the benchmark: its metric on one of its data sets, with all labels."""
+    full = row.setting in {"", WHOLE}
+    return full and row.dataset in benchmark.ranges and row.metric in benchmark.metrics
 
 
 def _draws(table: Mapping[tuple[str, str], Values]) -> dict[str, Values]:
@@ -198,7 +206,7 @@ def incomplete(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> tuple[str
     """Return what the leaderboard would refuse: groups without exactly five rows of five seeds."""
     seeds: dict[tuple[str, str, str, str], list[int]] = {}
     for row in rows:
-        if row.dataset in benchmark.ranges:
+        if _counts(row, benchmark):
             seeds.setdefault((row.submission, row.backbone, row.tuning, row.dataset), []).append(row.seed)
     return tuple(
         f"{backbone} ({tuning}) on {dataset}: {len(found)} rows, {len(set(found))} seeds"

@@ -38,9 +38,7 @@ def _left_out(spec: TrainSpec, dataset: str, everything: tuple[SampleWindow, ...
     regions = SplitSpec(kind="region")
     names = part_names(everything, regions)
     if len(names) < LEAST_REGIONS:
-        raise UsageError(
-            f"{spec.name}: {LEFT_OUT} needs at least two regions; the set has one"
-        )
+        raise UsageError(f"{spec.name}: {LEFT_OUT} needs at least two regions; the set has one")
     jobs = []
     for name in names:
         roles = leave_out(everything, regions, name)
@@ -78,7 +76,7 @@ def _few(
                 Job(
                     spec=seeded,
                     dataset=dataset,
-                    setting=f"{number} images",
+                    setting=f"{number} image{'s' if number > 1 else ''}",
                     name=f"shots-{number}-seed-{seed}",
                     seed=seed,
                     training=chosen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,7 +60,8 @@ def rows_of(job: Job, counts: Counts, facts: Mapping[str, Cell]) -> tuple[Result
     """Return the results of a job.
 
     All scores are of one error matrix over all test pixels. Means are over all classes of the config; the IoU of
-    a class that neither occurs nor is mapped is 0, as in PANGAEA.
+    a class that neither occurs nor is mapped is 0, as in PANGAEA. Precision or recall without a divisor is left
+    out.
 
     Args:
         job: the training.
@@ -90,12 +92,13 @@ def rows_of(job: Job, counts: Counts, facts: Mapping[str, Cell]) -> tuple[Result
             parameters={**job.parameters, **facts},
         )
         for metric, value in values.items()
+        if not math.isnan(value)
     )
 
 
 def _defined(value: float) -> float:
     """Return a score, 0 where its divisor is 0."""
-    return value if value == value else 0.0  # noqa: PLR0124 - NaN
+    return 0.0 if math.isnan(value) else value
 
 
 def facts_of(job: Job) -> dict[str, Cell]:

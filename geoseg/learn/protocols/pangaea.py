@@ -15,7 +15,7 @@ from geoseg.learn.protocols.strata import draw_share, stratum_of
 from geoseg.learn.samples import find_samples, read_chip, sample_windows, split
 from geoseg.learn.train.config import read_config
 from geoseg.learn.train.training_spec import TrainSpec
-from geoseg.messages import note
+from geoseg.messages import note, warn
 
 LOG = logging.getLogger(__name__)
 
@@ -63,9 +63,18 @@ def read_pangaea_config(name: str, data: Path | None, settings: Mapping[str, obj
     if encoder is not None and encoder.family not in ANY_BANDS:
         bands = tuple(band for band in bands if band.name.rpartition(":")[2] in encoder.bands)
         if dropped := [band.name for band in spec.bands if band not in bands]:
-            note(LOG, f"{spec.name}: {encoder.name} has no band {', '.join(dropped)}; left out, as in PANGAEA")
+            note(
+                LOG, f"{spec.name}: {encoder.name} has no band {', '.join(dropped)}; left out, as in PANGAEA"
+            )
     if not bands:
         raise UsageError(f"{name}: encoder {spec.network.encoder} has none of the config's bands")
+    if spec.network.train == "frozen" and _is_random(spec):
+        warn(
+            LOG,
+            "frozen-encoder-random",
+            f"{spec.name}: encoder {spec.network.encoder} is frozen with random weights, so the scores say "
+            "nothing about it; set network.weights, or network.train=full for training from scratch",
+        )
     # The mean and std of the published weights do not normalise here: those of the data set do.
     plain = tuple(band.model_copy(update={"mean": None, "std": None}) for band in bands)
     side = spec.loop.crop
@@ -75,9 +84,14 @@ def read_pangaea_config(name: str, data: Path | None, settings: Mapping[str, obj
     return spec.model_copy(update={"bands": plain, "tile": side, "overlap": side // 4, "loop": loop})
 
 
-def pangaea_jobs(
-    spec: TrainSpec, dataset: str, percentages: Sequence[float], seeds: int
-) -> tuple[Job, ...]:
+def _is_random(spec: TrainSpec) -> bool:
+    """Return whether an encoder starts without pretrained weights."""
+    weights, encoder = spec.network.weights, spec.described_encoder
+    published = encoder is not None and encoder.weights is not None
+    return weights == "none" or (weights == "auto" and not published)
+
+
+def pangaea_jobs(spec: TrainSpec, dataset: str, percentages: Sequence[float], seeds: int) -> tuple[Job, ...]:
     """Return the trainings of a config: one for each share of the labels and seed.
 
     Raises:
@@ -109,7 +123,11 @@ def pangaea_jobs(
                     validation=roles["val"],
                     test=roles["test"],
                     described=roles["train"],
-                    parameters={"protocol": "pangaea", "data_percentages": percent, "strata": len(set(strata))},
+                    parameters={
+                        "protocol": "pangaea",
+                        "data_percentages": percent,
+                        "strata": len(set(strata)),
+                    },
                 )
             )
     return tuple(jobs)

@@ -31,6 +31,9 @@ MOST_ROWS = 80
 """Rows above which the table of data sets is in its file only."""
 
 
+IN_FILE_ONLY = ("precision ", "recall ")
+
+
 def report_of(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> Report:
     """Return the report of result files.
 
@@ -41,6 +44,7 @@ def report_of(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> Report:
     own = as_scores(unambiguous(rows), benchmark)
     datasets, capabilities = dataset_scores(own, benchmark), capability_scores(own, benchmark)
     faults = incomplete(own, benchmark)
+    shown = [item for item in datasets if not item.metric.startswith(IN_FILE_ONLY)]
     files = len({row.submission for row in rows})
     summary = f"{len(rows)} results of {files} files: mean and standard deviation by data set" + (
         f"; capability scores of {benchmark.title}, times 100" if capabilities else ""
@@ -71,9 +75,7 @@ def report_of(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> Report:
                 if drawn
                 else []
             ),
-            Section(title="Data sets", tables=[_by_dataset(datasets)])
-            if len(datasets) <= MOST_ROWS
-            else Section(),
+            Section(title="Data sets", tables=[_by_dataset(shown)] if len(shown) <= MOST_ROWS else []),
         ],
         notes=[TOO_SMALL] if capabilities else [],
         data={
@@ -141,9 +143,10 @@ def _by_dataset(scores: Sequence[DatasetScore]) -> Table:
         *columns("data set", "setting", "metric", "backbone", "decoder", "frozen_or_full_ft", "n"),
         Column("mean", form=".4f"),
         Column("sd", form=".4f"),
-        Column("normalised", form=".4f"),
-        Column("normalised error", form=".4f"),
     ]
+    known = any(item.normalised is not None for item in scores)
+    if known:
+        heads += [Column("normalised", form=".4f"), Column("normalised error", form=".4f")]
     rows: list[list[Cell]] = [
         [
             item.dataset,
@@ -155,8 +158,7 @@ def _by_dataset(scores: Sequence[DatasetScore]) -> Table:
             item.seeds,
             item.mean,
             item.deviation,
-            item.normalised,
-            item.normalised_error,
+            *((item.normalised, item.normalised_error) if known else ()),
         ]
         for item in scores
     ]

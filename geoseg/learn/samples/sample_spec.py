@@ -123,7 +123,11 @@ class SplitSpec(Spec):
             if both := roles[one] & roles[other]:
                 raise ValueError(f"{sorted(both)[0]} is in both {one} and {other}")
         if self.kind in {"random", "runs", "strips"}:
-            wrong = [name for name in (*self.train, *self.val, *self.test) if name not in map(str, range(self.parts))]
+            wrong = [
+                name
+                for name in (*self.train, *self.val, *self.test)
+                if name not in map(str, range(self.parts))
+            ]
             if wrong:
                 raise ValueError(f"{wrong[0]} is not a part; parts are 0 to {self.parts - 1}")
         if self.kind == "files" and max(len(self.train), len(self.val), len(self.test)) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_released_results_give_the_scores_of_the_leaderboard(
 
 def row(backbone: str, dataset: str, value: float, seed: int, submission: str = "s") -> ResultRow:
     return ResultRow(
-        dataset=dataset, metric="RMSE" if dataset == "biomassters" else "mIoU", value=value, seed=seed,
+        dataset=dataset, metric="RMSE" if dataset == "biomassters" else "Multiclass_Jaccard_Index", value=value, seed=seed,
         backbone=backbone, tuning="full_ft", setting="100%", submission=submission,
     )  # fmt: skip
 
@@ -116,3 +117,13 @@ def test_submissions_are_not_pooled() -> None:
 def test_groups_that_the_leaderboard_refuses_are_named() -> None:
     rows = [row("a", "pastis", 0.3, seed) for seed in (1, 1, 2, 3, 4)]
     assert incomplete(rows, benchmark("geobench-2")) == ("a (full_ft) on pastis: 5 rows, 4 seeds",)
+
+
+def test_other_metrics_and_few_labels_are_not_of_the_benchmark() -> None:
+    spec = benchmark("geobench-2")
+    rows = [
+        replace(row("a", "pastis", 0.3, 0), metric="IoU water"),
+        replace(row("a", "pastis", 0.3, 0), setting="10%"),
+    ]
+    assert not incomplete(rows, spec)
+    assert dataset_scores(rows[:1], spec)[0].normalised is None
