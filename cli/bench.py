@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def run() -> Command[BenchRunRequest]:
     """Train and score encoders by a protocol: PANGAEA, or floods of regions that were left out.
 
-    The folder of --output gets results.csv (a row for each score of each training), the trainings, report.html
-    and scores.json. results.csv is complete after each training, so that an interrupted run keeps its results.
+    The folder of --output gets results.csv (a row for each score of each training), the trainings,
+    report.html and scores.json. results.csv is complete after each training, so that an interrupted run keeps
+    its results.
     """
     from geoseg.spec.benchmarks import BenchRunRequest
 

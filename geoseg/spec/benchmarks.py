@@ -1,4 +1,4 @@
-"""A benchmark of pretrained encoders: ranges of its metrics and its groups of data sets; requests of bench."""
+"""A benchmark of pretrained encoders: ranges of metrics, groups of data sets; requests of bench."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class BenchRunRequest(Spec):
         tuple[str, ...],
         Field(min_length=1),
         Option(
-            "Training configs: YAML files, or names of configs installed with geoseg (docs/train.md). One for "
-            "each encoder, data set or sensor to compare.",
+            "Training configs: YAML files, or names of configs installed with geoseg (docs/train.md). One "
+            "for each encoder, data set or sensor to compare.",
             metavar="CONFIG...",
             argument=True,
             missing="no CONFIG is given; add training configs (YAML)",

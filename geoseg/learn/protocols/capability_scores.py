@@ -1,9 +1,9 @@
 """Capability scores of GEO-Bench-2: interquartile means of normalised metrics, bootstrapped over seeds.
 
-The procedure is that of the leaderboard (The-AI-Alliance/GEO-Bench-2-Leaderboard, `compute_tools`): metrics are
-normalised by fixed ranges and not clipped; 100 times, as many seeds as there are are drawn with replacement for
-each backbone and data set; the values of a backbone over the data sets of a capability are pooled, a quarter is
-cut at each end, and the rest is averaged.
+The procedure is that of the leaderboard (The-AI-Alliance/GEO-Bench-2-Leaderboard, `compute_tools`): metrics
+are normalised by fixed ranges and not clipped; 100 times, as many seeds as there are are drawn with
+replacement for each backbone and data set; the values of a backbone over the data sets of a capability are
+pooled, a quarter is cut at each end, and the rest is averaged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WHOLE = "100%"
 SEEDS = 5
 """Seeds that the leaderboard requires."""
 LEAST_SCORE = 0.6
-"""Value below which a root mean square error of standardised values is not yet a score; scores were above 0.9."""
+"""Value of the metric RMSE below which it is an error, not a score; released scores are above 0.9."""
 
 Values = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def standard_error(values: Values) -> float:
 
 
 def as_scores(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> tuple[ResultRow, ...]:
-    """Return rows in which root mean square errors of the benchmark are scores; released files have scores."""
+    """Return rows with scores in place of root mean square errors; released files have scores."""
     changed = 0
     scores = []
     for row in rows:
@@ -141,8 +141,8 @@ def normalise(values: Values, limits: tuple[float, float]) -> Values:
 def capability_scores(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> tuple[CapabilityScore, ...]:
     """Return the scores of all backbones that have all data sets of a capability.
 
-    Each file and kind of fine-tuning is scored by itself, as on the leaderboard. `rows` are of `as_scores` and
-    have unambiguous names (`result_rows.unambiguous`).
+    Each file and kind of fine-tuning is scored by itself, as on the leaderboard. `rows` are of `as_scores`
+    and have unambiguous names (`result_rows.unambiguous`).
     """
     scores = []
     for submission, tuning in dict.fromkeys((row.submission, row.tuning) for row in rows):
@@ -186,12 +186,12 @@ def _counts(row: ResultRow, benchmark: BenchmarkSpec) -> bool:
 def _draws(table: Mapping[tuple[str, str], Values]) -> dict[str, Values]:
     """Return the interquartile mean of each bootstrap sample by backbone.
 
-    Groups are drawn in sorted order from one generator, which is how pandas samples within groups, so that scores
-    equal those of the leaderboard's code.
+    Groups are drawn in sorted order from one generator, which is how pandas samples within groups, so that
+    scores equal those of the leaderboard's code.
     """
     means: dict[str, list[float]] = {}
     for number in range(ROUNDS if table else 0):
-        generator = np.random.RandomState(FIRST_STATE + number)  # noqa: NPY002 - the generator of pandas
+        generator = np.random.RandomState(FIRST_STATE + number)
         pooled: dict[str, list[Values]] = {}
         for name, dataset in sorted(table):
             values = table[name, dataset]

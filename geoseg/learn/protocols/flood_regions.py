@@ -1,8 +1,8 @@
 """Floods in regions that were not trained on, and with few images, as in a comparison of foundation models.
 
-The protocol is that of arXiv:2511.01990 on FloodPlanet, whose code and hyper-parameters are not published: each
-region is left out in turn; and few images are drawn from the training part. Networks are trained as the config
-says, without a validation part: the last weights are scored.
+The protocol is that of arXiv:2511.01990 on FloodPlanet, whose code and hyper-parameters are not published:
+each region is left out in turn; and few images are drawn from the training part. Networks are trained as the
+config says, without a validation part: the last weights are scored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A picture of scores with their intervals: a panel for each group, a dot and a line for each name (matplotlib)."""
+"""A picture of scores with their intervals: a panel for each group, a dot and a line for each name."""
 
 from __future__ import annotations
 

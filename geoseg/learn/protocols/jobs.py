@@ -44,7 +44,7 @@ class Job:
 
 
 def dataset_names(specs: Sequence[TrainSpec]) -> tuple[str, ...]:
-    """Return a name of the data set of each config; configs that would be taken for seeds of one get their own."""
+    """Return the name of each config's data set; configs that would look like seeds of one get their own."""
     names = [spec.data.layout or spec.data.root.resolve().name or spec.name for spec in specs]
     alike = [
         (name, spec.network.encoder, spec.network.architecture, spec.network.train)
@@ -59,9 +59,9 @@ def dataset_names(specs: Sequence[TrainSpec]) -> tuple[str, ...]:
 def rows_of(job: Job, counts: Counts, facts: Mapping[str, Cell]) -> tuple[ResultRow, ...]:
     """Return the results of a job.
 
-    All scores are of one error matrix over all test pixels. Means are over all classes of the config; the IoU of
-    a class that neither occurs nor is mapped is 0, as in PANGAEA. Precision or recall without a divisor is left
-    out.
+    All scores are of one error matrix over all test pixels. Means are over all classes of the config; the IoU
+    of a class that neither occurs nor is mapped is 0, as in PANGAEA. Precision or recall without a divisor is
+    left out.
 
     Args:
         job: the training.

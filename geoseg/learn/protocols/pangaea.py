@@ -1,6 +1,7 @@
 """PANGAEA (Marsocci et al. 2024, arXiv:2412.04204): frozen encoders with UPerNet, with shares of the labels.
 
-Settings are those of the code, `VMarsocci/pangaea-bench` of July 2025. What differs here is in docs/protocols.md.
+Settings are those of the code, `VMarsocci/pangaea-bench` of July 2025. What differs here is in
+docs/protocols.md.
 """
 
 from __future__ import annotations

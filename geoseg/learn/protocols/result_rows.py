@@ -96,7 +96,7 @@ def _row(line: int, row: Mapping[str, str], path: Path, name: str) -> ResultRow:
 
 
 def unambiguous(rows: Iterable[ResultRow]) -> tuple[ResultRow, ...]:
-    """Return rows in whose backbone's name the submission follows, where several submissions have this backbone.
+    """Return rows whose backbone is followed by its submission, where several submissions have it.
 
     Scores of different submissions are not one sample: the same backbone may have got other bands.
     """

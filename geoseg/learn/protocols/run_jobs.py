@@ -93,7 +93,7 @@ def load_trained(folder: Path) -> tuple[TrainSpec, Segmenter, tuple[tuple[float,
 
 
 def _side(network: Segmenter, spec: TrainSpec, shape: tuple[int, ...]) -> int:
-    """Return the side of windows: that of the tiles of maps, or less for a smaller image where a network allows."""
+    """Return the side of windows: that of tiles of maps, or less for a small image if the network allows."""
     if network.encoder_network is not None:
         return spec.tile
     multiple = network.multiple

@@ -1,4 +1,4 @@
-"""Logits of whole images by a sliding window, as in PANGAEA: few windows that overlap evenly, logits averaged."""
+"""Logits of whole images by the sliding window of PANGAEA, averaged where windows overlap."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WINDOWS_AT_ONCE = 8
 def window_starts(side: int, size: int) -> tuple[int, ...]:
     """Return the first pixel of each window along an axis.
 
-    ceil(side / size) windows, evenly from the first to the last pixel: 512 pixels have windows of 224 at 0, 144
-    and 288.
+    ceil(side / size) windows, evenly from the first to the last pixel: 512 pixels have windows of 224 at 0,
+    144 and 288.
 
     Args:
         side: pixels of the image.

@@ -1,4 +1,4 @@
-"""Shares of a labelled set by the strata of PANGAEA, so that few labels still hold every mixture of classes."""
+"""Shares of a labelled set by the strata of PANGAEA: few labels still hold every mixture of classes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def draw_share(strata: Sequence[Stratum], share: float, seed: int) -> tuple[int,
     kept: list[int] = []
     for stratum in sorted(set(strata)):
         members = [index for index, found in enumerate(strata) if found == stratum]
-        # 0.1 x 30 is 3.0000000000000004 in binary and 0.29 x 100 is 28.999999999999996: round before the floor.
+        # 0.29 x 100 is 28.999999999999996 in binary: round before the floor.
         number = max(1, math.floor(round(len(members) * share, 9)))
         kept += [members[place] for place in generator.choice(len(members), number, replace=False)]
     return tuple(sorted(kept))

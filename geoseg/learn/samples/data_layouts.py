@@ -1,4 +1,4 @@
-"""Layouts of published labelled sets (`geoseg/configs/layouts/*.yaml`): where files are, and what values mean."""
+"""Layouts of published sets (`geoseg/configs/layouts/*.yaml`): where files are, what values mean."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from geoseg.files.inputs import opened
 from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.scenes.vector_files import reading_vector
 
-
 ROLES: Mapping[str, str] = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
     "testing": "test",
@@ -35,7 +34,7 @@ class Sample:
     label: Path
     region: str = ""
     split: str = ""
-    """`train`, `val` or `test` from the column `split` of a table or `{split}` of a pattern; empty: not stated."""
+    """`train`, `val` or `test`, from a column of a table or `{split}` of a pattern; empty: not stated."""
     doubtful: bool = False
     """Whether the label contradicts the image; the sample is then excluded from training."""
 

@@ -21,8 +21,8 @@ class ImageSpec(Spec):
     """The images of one date or sensor."""
 
     files: str
-    """Pattern relative to the root: `{id}` and `{region}` match the name of a sample, `{split}` the name of its
-    part (`train`, `val`, `test` and the like), `*` any text."""
+    """Pattern relative to the root: `{id}` and `{region}` match the name of a sample, `{split}` the name of
+    its part (`train`, `val`, `test` and the like), `*` any text."""
     prefix: str = ""
     """Prefix of the band names (`before` in `before:vv`); empty for the first image, whose grid is used."""
     bands: dict[str, int | str] = {}
@@ -57,7 +57,7 @@ class DataSpec(Spec):
     root: Path = Path()
     """Folder to which patterns and the table are relative; itself relative to the working directory."""
     layout: str | None = None
-    """Name of the layout of a published set, which supplies all keys that are not given (docs/protocols.md)."""
+    """Layout of a published set, which supplies all keys that are not given (docs/protocols.md)."""
     images: Annotated[tuple[ImageSpec, ...], Field(min_length=1)]
     labels: LabelSpec
     table: Path | None = None

@@ -31,8 +31,8 @@ dinov3_vitl16 58.15 53.88 65.23 67.37 77.15 88.57 60.23 86.94
 resnet50 26.80 21.25 11.15 39.86 23.92 43.91 28.42 34.06
 """
 FULL_COLUMNS = (
-    "Core", "Multi-spectral", "Multi-temporal", "Pixel-wise", "Classification", "Under 10 m", "10 m and above",
-    "RGB/NIR",
+    "Core", "Multi-spectral", "Multi-temporal", "Pixel-wise", "Classification", "Under 10 m",
+    "10 m and above", "RGB/NIR",
 )  # fmt: skip
 FROZEN = """
 clay_v1_base 40.19 62.30 59.40 4.96 54.84
@@ -67,8 +67,8 @@ def test_released_results_give_the_scores_of_the_leaderboard(
 
 def row(backbone: str, dataset: str, value: float, seed: int, submission: str = "s") -> ResultRow:
     return ResultRow(
-        dataset=dataset, metric="RMSE" if dataset == "biomassters" else "Multiclass_Jaccard_Index", value=value, seed=seed,
-        backbone=backbone, tuning="full_ft", setting="100%", submission=submission,
+        dataset=dataset, metric="RMSE" if dataset == "biomassters" else "Multiclass_Jaccard_Index",
+        value=value, seed=seed, backbone=backbone, tuning="full_ft", setting="100%", submission=submission,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_frozen_encoder_stays_as_it_is(config: Path, tmp_path: Path) -> None:
-    """Its weights, and the statistics of its batch normalisation, which PANGAEA's training mode would move."""
+    """Its weights, and the statistics of its batch normalisation, which training mode would move."""
     (job,) = pangaea_jobs(read_pangaea_config(str(config), None, SMALL), "lakes", (100,), 1)
     done = train_frozen(job, tmp_path / "run", no_progress)
     assert done.score is not None

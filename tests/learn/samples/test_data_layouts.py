@@ -160,11 +160,14 @@ TREES: dict[str, tuple[Write, tuple[str, ...], list[float], list[int], int]] = {
     "worldfloods-v1": (lambda root: worldfloods(root, 1), S2, OPTICAL, [IGNORE, 1, 0, IGNORE], 3),
     "worldfloods-v2": (lambda root: worldfloods(root, 2), S2, OPTICAL, [IGNORE, 1, 0, 0], 3),
     "kuro-siwo": (
-        kuro_siwo, ("vv", "vh", "before:vv", "earlier:vh"), [-10, -20, -13.0103, -24.7712], [IGNORE, 1, 2, 0], 2,
+        kuro_siwo, ("vv", "vh", "before:vv", "earlier:vh"), [-10, -20, -13.0103, -24.7712],
+        [IGNORE, 1, 2, 0], 2,
     ),
     "burn-scars": (burn_scars, ("blue", "nir08", "swir22"), [0.01, 0.04, 0.06], [IGNORE, 1, 0, 0], 2),
     "oscd": (oscd, ("blue", "nir08", "after:swir22"), [0.02, 0.09, 0.26], [0, 1, 0, 0], 2),
-    "bigearthnet-v2-s2": (bigearthnet, ("coastal", "blue", "nir08"), [0.01, 0.02, 0.09], [IGNORE, 18, 0, 0], 1),
+    "bigearthnet-v2-s2": (
+        bigearthnet, ("coastal", "blue", "nir08"), [0.01, 0.02, 0.09], [IGNORE, 18, 0, 0], 1,
+    ),
 }  # fmt: skip
 
 
@@ -188,10 +191,16 @@ def test_every_layout_has_a_tree() -> None:
 
 
 def config(layout: str, root: Path, **more: object) -> TrainSpec:
+    classes = [{"value": value, "label": f"class {value}", "colour": "#0000ff"} for value in range(2)]
+    data = {"layout": layout, "root": str(root)}
     table = {
-        "name": "made", "data": {"layout": layout, "root": str(root)}, "units": "db", "bands": [{"name": "vv"}],
-        "classes": [{"value": 0, "label": "land", "colour": "#ffffff"}, {"value": 1, "label": "water", "colour": "#0000ff"}], **more,
-    }  # fmt: skip
+        "name": "made",
+        "data": data,
+        "units": "db",
+        "bands": [{"name": "vv"}],
+        "classes": classes,
+        **more,
+    }
     return TrainSpec.model_validate(table)
 
 
