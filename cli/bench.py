@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from geoseg.errors import OutputError
+from geoseg.errors import OutputError, UsageError
 
 from .command import PLAIN, Command, add, group
-from .console import open_console, print_text
+from .console import open_console, print_json, print_text
 from .memory import keep_freed_memory
 from .report import check_page, finish
 
 if TYPE_CHECKING:
     from geoseg.learn.protocols.jobs import Job
-    from geoseg.spec.benchmarks import BenchReportRequest, BenchRunRequest
+    from geoseg.spec.benchmarks import BenchImportRequest, BenchReportRequest, BenchRunRequest
 
     from .options import Reporting
 
@@ -72,7 +72,6 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
     Raises:
         UsageError: two configs have the same name.
     """
-    from geoseg.errors import UsageError
     from geoseg.learn.protocols.flood_regions import flood_region_jobs
     from geoseg.learn.protocols.jobs import dataset_names
     from geoseg.learn.protocols.pangaea import pangaea_jobs, read_pangaea_config
@@ -91,6 +90,40 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
             shots = [int(number) for number in request.shots]
             jobs += flood_region_jobs(spec, dataset, shots, request.seeds or 5)
     return jobs
+
+
+def import_() -> Command[BenchImportRequest]:
+    """Write the samples of a TorchGeo data set, or of So2Sat, as files that geoseg train reads.
+
+    The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config.
+    """
+    from geoseg.spec.benchmarks import BenchImportRequest
+
+    return Command(request=BenchImportRequest, run=_import)
+
+
+def _import(request: BenchImportRequest, reporting: Reporting) -> None:
+    from geoseg.learn.samples.dataset_import import ImportOptions, import_datasets
+    from geoseg.learn.samples.find_dataset import SO2SAT, find_dataset
+    from geoseg.learn.samples.so2sat import BANDS
+
+    if request.output.exists():
+        raise OutputError(f"{request.output}: already exists; write to another folder")
+    bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
+    if not bands:
+        raise UsageError("no bands are given; add --bands with a name for each channel of an image")
+    make = find_dataset(request.dataset)
+    parts = {
+        part: make({**request.settings, "split": part} if part else request.settings)
+        for part in request.parts or ("",)
+    }
+    options = ImportOptions(bands=bands, side=request.tile, limit=request.limit)
+    with open_console(reporting.verbosity) as console:
+        number = import_datasets(parts, request.output, options, console.progress)
+    if reporting.as_json:
+        print_json({"folder": str(request.output), "samples": number})
+        return
+    print_text(f"{number} samples in {request.output}; data.json has the keys of data in a config")
 
 
 def report() -> Command[BenchReportRequest]:
@@ -126,3 +159,4 @@ RESULTS = "results.csv"
 app = group("Compare pretrained encoders by the protocols of published benchmarks (docs/protocols.md).")
 add(app, "run", run)
 add(app, "report", report)
+add(app, "import", import_)

@@ -120,3 +120,70 @@ class BenchRunRequest(Spec):
         if fractions := [number for number in self.shots if number % 1]:
             raise ValueError(f"--shots {fractions[0]:g}: give whole numbers of images")
         return self
+
+
+class BenchImportRequest(Spec):
+    """An import of a Python data set."""
+
+    dataset: Annotated[
+        str,
+        Option(
+            "A class of torchgeo.datasets, MODULE.CLASS of another one with its interface, or so2sat (HDF5 "
+            "files).",
+            metavar="CLASS",
+            argument=True,
+            missing="no CLASS is given; add a class of torchgeo.datasets, such as LandCoverAI, or so2sat",
+        ),
+    ]
+    settings: Annotated[
+        dict[str, object],
+        text.reads(text.settings),
+        Option(
+            "Set an argument of the class: root=FOLDER. Repeatable.",
+            name="set",
+            metavar="KEY=VALUE",
+            panel=INPUT,
+        ),
+    ] = {}
+    parts: Annotated[
+        tuple[str, ...],
+        text.reads(text.words),
+        Option(
+            "Parts of the split, which the argument split of the class gets: train,val,test.",
+            name="splits",
+            metavar="NAME,...",
+            panel=INPUT,
+            default="none",
+        ),
+    ] = ()
+    bands: Annotated[
+        tuple[str, ...],
+        text.reads(text.words),
+        Option(
+            "Names of the channels of images, in their order: red,green,blue.",
+            metavar="NAME,...",
+            panel=INPUT,
+            default="those of so2sat",
+        ),
+    ] = ()
+    tile: Annotated[
+        int,
+        Field(ge=16),
+        Option("Side of the tiles that a data set of whole scenes is divided into.", metavar="PX"),
+    ] = 512
+    limit: Annotated[
+        int | None,
+        Field(ge=1),
+        Option("Greatest number of samples of each part.", metavar="N", default="all"),
+    ] = None
+    output: Annotated[
+        LocalPath,
+        Option(
+            "Folder to write.",
+            short="-o",
+            metavar="FOLDER",
+            panel=OUTPUT,
+            common=True,
+            missing="no output is given; add -o FOLDER",
+        ),
+    ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 WINDOWS_AT_ONCE = 8
@@ -25,7 +26,7 @@ def window_starts(side: int, size: int) -> tuple[int, ...]:
     return tuple(int(start) for start in np.round(np.linspace(0, side - size, ceil(side / size))))
 
 
-def sliding_logits(network: nn.Module, planes: Tensor, size: int) -> Tensor:
+def sliding_logits(network: Callable[[Tensor], Tensor], planes: Tensor, size: int) -> Tensor:
     """Return (K, H, W) logits of an image.
 
     Args:

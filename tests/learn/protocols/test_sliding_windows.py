@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -23,19 +25,17 @@ def test_windows_are_spread_evenly(side: int, size: int, expected: tuple[int, ..
     assert window_starts(side, size) == expected
 
 
-class Column(torch.nn.Module):
-    """Logits that tell the column of a pixel within its window, and its value."""
-
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        columns = torch.arange(planes.shape[-1], dtype=planes.dtype).expand(
-            planes.shape[0], 1, *planes.shape[-2:]
-        )
-        return torch.cat([columns, planes[:, :1]], dim=1)
+def column(planes: Any) -> Any:
+    """Return logits that tell the column of a pixel within its window, and its value."""
+    columns = torch.arange(planes.shape[-1], dtype=planes.dtype).expand(
+        planes.shape[0], 1, *planes.shape[-2:]
+    )
+    return torch.cat([columns, planes[:, :1]], dim=1)
 
 
 def test_logits_of_overlapping_windows_are_averaged() -> None:
     planes = torch.arange(6.0).expand(1, 3, 6)
-    logits = sliding_logits(Column(), planes, 4)
+    logits = sliding_logits(column, planes, 4)
     # Windows start at 0 and 2: column 2 is 2 in the first and 0 in the second.
     assert logits[0, 0].tolist() == [0, 1, (2 + 0) / 2, (3 + 1) / 2, 2, 3]
     assert torch.equal(logits[1], planes[0])
