@@ -14,6 +14,7 @@ from .report import check_page, finish
 
 if TYPE_CHECKING:
     from geoseg.learn.protocols.jobs import Job
+    from geoseg.learn.protocols.result_rows import ResultRow
     from geoseg.spec.benchmarks import BenchImportRequest, BenchReportRequest, BenchRunRequest
 
     from .options import Reporting
@@ -56,7 +57,7 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
             import torch
 
             torch.set_num_threads(request.threads)
-        rows = []
+        rows: list[ResultRow] = []
         frozen = request.protocol == "pangaea"
         for found in run_jobs(jobs, request.output, console.progress, frozen=frozen):
             rows += found

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def import_datasets(
 
     Args:
         parts: data sets by the part of the split: `train`, `val`, `test`; "": no split.
-        folder: is created.
+        folder: is created, and removed if a sample is refused.
         options: names of bands and sizes.
         progress: receives the number of samples.
 
@@ -73,6 +74,17 @@ def import_datasets(
         SceneError: a sample has other keys, shapes or values, or there is none.
         OutputError: a file cannot be written.
     """
+    there = folder.exists()
+    try:
+        return _import(parts, folder, options, progress)
+    except BaseException:
+        if not there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _import(parts: Mapping[str, Any], folder: Path, options: ImportOptions, progress: Progress) -> int:
+    """Write the samples and the tables; for the arguments see `import_datasets`."""
     rows: list[dict[str, str]] = []
     for part, dataset in parts.items():
         role = ROLES.get(part.lower(), "") if part else ""

@@ -21,6 +21,7 @@ from geoseg.run_record import no_progress  # noqa: E402
 from tests.simulated import CONFIG, write_set  # noqa: E402
 
 SMALL = {"network.decoder_channels": [8], "loop.epochs": 2, "loop.crop": 64}
+PLAIN = ((0.0, 1.0), (0.0, 1.0))
 
 
 def test_each_image_is_seen_once_in_an_epoch() -> None:
@@ -56,7 +57,7 @@ def test_a_frozen_encoder_stays_as_it_is(config: Path, tmp_path: Path) -> None:
     import lightning  # noqa: PLC0415
 
     lightning.seed_everything(job.spec.loop.seed, workers=True, verbose=False)
-    fresh = PangaeaModule(job.spec, [(0.0, 1.0), (0.0, 1.0)], [0.5, 0.5]).state_dict()
+    fresh = PangaeaModule(job.spec, PLAIN, [0.5, 0.5]).state_dict()
     encoder = [name for name in fresh if name.startswith("network.body.encoder.")]
     assert any("running_mean" in name for name in encoder)
     for state in states:
@@ -66,7 +67,7 @@ def test_a_frozen_encoder_stays_as_it_is(config: Path, tmp_path: Path) -> None:
 
 def test_the_learning_rate_falls_twice(config: Path) -> None:
     spec = read_pangaea_config(str(config), None, SMALL)
-    module = PangaeaModule(spec, [(0.0, 1.0), (0.0, 1.0)], [0.5, 0.5])
+    module = PangaeaModule(spec, PLAIN, [0.5, 0.5])
     module.trainer = type("Steps", (), {"estimated_stepping_batches": 20})()
     made = module.configure_optimizers()
     optimiser, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
@@ -83,7 +84,7 @@ def test_crops_are_random_squares_of_their_image(config: Path) -> None:
     spec = read_pangaea_config(str(config), None, SMALL)
     (job,) = pangaea_jobs(spec, "lakes", (10,), 1)
     windows = Windows(spec, ["green", "swir16"])
-    crops = CropOfEach(spec, windows, job.training[:1], ((0.0, 1.0), (0.0, 1.0)))
+    crops = CropOfEach(spec, windows, job.training[:1], PLAIN)
     assert crops.per_epoch == 2  # batch normalisation needs two
     (one, label), (two, _) = crops[0], crops[1]
     assert one.shape == (2, 64, 64)

@@ -135,6 +135,7 @@ IMAGE, MASK = np.zeros((2, 4, 4)), np.zeros((4, 4))
 def test_other_samples_are_refused(tmp_path: Path, dataset: Odd, message: str) -> None:
     with pytest.raises(SceneError, match=message):
         import_datasets({"": dataset}, tmp_path / "set", TWO, no_progress)
+    assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -166,9 +167,11 @@ def test_so2sat_becomes_labelled_sites(tmp_path: Path) -> None:
         ("train", "water"), ("train", "compact high-rise"), ("test", "water"), ("test", "compact high-rise"),
     ]  # fmt: skip
     images = [
-        SiteImage(
-            name=name, files="image/{id}.tif", sensor=sensor, units=units, resolution=10,
-            file_bands={band: BANDS.index(band) + 1 for band in bands},
+        SiteImage.model_validate(
+            {
+                "name": name, "files": "image/{id}.tif", "sensor": sensor, "units": units, "resolution": 10,
+                "file_bands": {band: BANDS.index(band) + 1 for band in bands},
+            }
         )
         for name, sensor, units, bands in (
             ("radar", "sentinel-1", "db", ("vv", "vh")),
