@@ -88,8 +88,8 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
         if request.protocol == "pangaea":
             jobs += pangaea_jobs(spec, dataset, request.labels, request.seeds or 1)
         else:
-            shots = [int(number) for number in request.shots]
-            jobs += flood_region_jobs(spec, dataset, shots, request.seeds or 5)
+            images = [int(number) for number in request.images]
+            jobs += flood_region_jobs(spec, dataset, images, request.seeds or 5)
     return jobs
 
 
@@ -112,13 +112,13 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
         raise OutputError(f"{request.output}: already exists; write to another folder")
     bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
     if not bands:
-        raise UsageError("no bands are given; add --bands with a name for each channel of an image")
+        raise UsageError("no bands are given; add --channels with a name for each band of an image")
     make = find_dataset(request.dataset)
     parts = {
-        part: make({**request.settings, "split": part} if part else request.settings)
+        part: make({**request.arguments, "split": part} if part else request.arguments)
         for part in request.parts or ("",)
     }
-    options = ImportOptions(bands=bands, side=request.tile, limit=request.limit)
+    options = ImportOptions(bands=bands, side=request.side, limit=request.limit)
     with open_console(reporting.verbosity) as console:
         number = import_datasets(parts, request.output, options, console.progress)
     if reporting.as_json:

@@ -84,7 +84,7 @@ class BenchRunRequest(Spec):
         text.reads(text.numbers),
         Option("For pangaea: shares of the training labels.", metavar="PERCENT,...", panel=INPUT),
     ] = (10.0, 50.0, 100.0)
-    shots: Annotated[
+    images: Annotated[
         tuple[Annotated[float, Field(ge=1)], ...],
         text.reads(text.numbers),
         Option("For flood-regions: numbers of training images.", metavar="N,...", panel=INPUT),
@@ -117,8 +117,8 @@ class BenchRunRequest(Spec):
     def _one_folder(self) -> BenchRunRequest:
         if self.data is not None and len(self.configs) > 1:
             raise ValueError("--data sets the folder of one config; set data.root in each of several configs")
-        if fractions := [number for number in self.shots if number % 1]:
-            raise ValueError(f"--shots {fractions[0]:g}: give whole numbers of images")
+        if fractions := [number for number in self.images if number % 1]:
+            raise ValueError(f"--images {fractions[0]:g}: give whole numbers of images")
         return self
 
 
@@ -135,12 +135,12 @@ class BenchImportRequest(Spec):
             missing="no CLASS is given; add a class of torchgeo.datasets, such as LandCoverAI, or so2sat",
         ),
     ]
-    settings: Annotated[
+    arguments: Annotated[
         dict[str, object],
         text.reads(text.settings),
         Option(
             "Set an argument of the class: root=FOLDER. Repeatable.",
-            name="set",
+            name="argument",
             metavar="KEY=VALUE",
             panel=INPUT,
         ),
@@ -160,13 +160,14 @@ class BenchImportRequest(Spec):
         tuple[str, ...],
         text.reads(text.words),
         Option(
-            "Names of the channels of images, in their order: red,green,blue.",
+            "Names of the bands of images, in their order: red,green,blue.",
+            name="channels",
             metavar="NAME,...",
             panel=INPUT,
             default="those of so2sat",
         ),
     ] = ()
-    tile: Annotated[
+    side: Annotated[
         int,
         Field(ge=16),
         Option("Side of the tiles that a data set of whole scenes is divided into.", metavar="PX"),

@@ -97,6 +97,6 @@ def draw_images(places: Sequence[SampleWindow], number: int, seed: int) -> tuple
     """
     ids = list(dict.fromkeys(place.sample.id for place in places))
     if number > len(ids):
-        raise UsageError(f"--shots {number}: the train part has only {len(ids)} images")
+        raise UsageError(f"--images {number}: the train part has only {len(ids)} images")
     drawn = {ids[index] for index in np.random.default_rng(seed).permutation(len(ids))[:number]}
     return tuple(place for place in places if place.sample.id in drawn)

@@ -21,9 +21,10 @@ from geoseg.messages import note, warn
 LOG = logging.getLogger(__name__)
 
 SEED = 234
+UPERNET = "upernet"
 
 SETTINGS: Mapping[str, object] = {
-    "network.architecture": "upernet",
+    "network.architecture": UPERNET,
     "network.decoder_channels": [512],
     "network.train": "frozen",
     "network.features": "none",
@@ -58,7 +59,10 @@ def read_pangaea_config(name: str, data: Path | None, settings: Mapping[str, obj
     Raises:
         UsageError: the config does not exist or does not fit the protocol.
     """
-    spec = read_config(name, data, {**SETTINGS, **settings})
+    prescribed = dict(SETTINGS)
+    if settings.get("network.architecture", UPERNET) != UPERNET:
+        del prescribed["network.decoder_channels"]  # those of UPerNet
+    spec = read_config(name, data, {**prescribed, **settings})
     encoder = spec.described_encoder
     bands = spec.bands
     if encoder is not None and encoder.family not in ANY_BANDS:

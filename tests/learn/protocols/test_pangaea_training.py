@@ -16,6 +16,7 @@ from geoseg.learn.protocols.pangaea_training import (  # noqa: E402
     ShuffledSampler,
     train_frozen,
 )
+from geoseg.learn.protocols.run_jobs import score  # noqa: E402
 from geoseg.learn.train.crops import Windows  # noqa: E402
 from geoseg.run_record import no_progress  # noqa: E402
 from tests.simulated import CONFIG, write_set  # noqa: E402
@@ -96,3 +97,19 @@ def test_crops_are_random_squares_of_their_image(config: Path) -> None:
         if torch.equal(whole[:, row : row + 64, col : col + 64], one)
     ]  # fmt: skip
     assert len(found) == 1
+
+
+def test_a_network_may_be_trained_from_scratch(config: Path, tmp_path: Path) -> None:
+    changes = {
+        "loop.epochs": 1, "loop.crop": 32, "network.train": "full", "network.architecture": "unet",
+        "network.encoder": "tu-resnet10t", "network.decoder_channels": [8, 8, 8, 8, 8],
+    }  # fmt: skip
+    spec = read_pangaea_config(str(config), None, changes)
+    (job,) = pangaea_jobs(spec, "lakes", (100,), 1)
+    train_frozen(job, tmp_path / "run", no_progress)
+    counts = score(tmp_path / "run", job.test)
+    assert counts.sum() == sum(
+        (Windows(spec, ["green"]).read(place).label != 255).sum() for place in job.test
+    )
+    del changes["network.decoder_channels"]
+    assert read_pangaea_config(str(config), None, changes).network.decoder_channels != (512,)

@@ -126,7 +126,7 @@ IMAGE, MASK = np.zeros((2, 4, 4)), np.zeros((4, 4))
     [
         (Odd(image1=IMAGE, image2=IMAGE, mask=MASK), "it needs image, and mask or label"),
         (Odd(image=IMAGE), "it needs image, and mask or label"),
-        (Odd(image=np.zeros((3, 4, 4)), mask=MASK), "3 bands, and --bands names 2"),
+        (Odd(image=np.zeros((3, 4, 4)), mask=MASK), "3 bands, and --channels names 2"),
         (Odd(image=np.zeros((2, 2, 4, 4)), mask=MASK), "4 axes"),
         (Odd(image=IMAGE, mask=np.zeros((5, 5))), "mask is"),
         (Odd(image=IMAGE, mask=MASK + 0.5), "between whole numbers"),

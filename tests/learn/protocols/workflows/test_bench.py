@@ -97,9 +97,9 @@ def test_a_region_that_is_left_out_leaks_nothing(config: Path, tmp_path: Path) -
         (("--protocol", "geobench"), "pangaea", 2),
         ((), "no protocol is given", 2),
         (("--protocol", "pangaea", "--labels", "0"), "labels", 2),
-        (("--protocol", "flood-regions", "--shots", "2.5"), "whole numbers", 2),
+        (("--protocol", "flood-regions", "--images", "2.5"), "whole numbers", 2),
         (("--protocol", "pangaea", "--set", "split.test=[]"), "split.test", 2),
-        (("--protocol", "flood-regions", "--shots", "50"), "only 4 images", 2),
+        (("--protocol", "flood-regions", "--images", "50"), "only 4 images", 2),
     ],
 )
 def test_what_is_wrong_is_said_before_any_training(
