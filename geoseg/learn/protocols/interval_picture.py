@@ -13,7 +13,7 @@ Score = tuple[str, float, tuple[float, float]]
 """Name, score, and the ends of its interval."""
 
 COLUMNS = 3
-WIDTH, LINE, FRAME = 3.4, 0.17, 0.75
+WIDTH, LINE, FRAME = 5.0, 0.17, 0.6
 """Size of a panel in inches: width, height of a name, and height of title and axis."""
 COLOUR = "#0072b2"
 
@@ -47,9 +47,10 @@ def draw_intervals(groups: Mapping[str, Sequence[Score]], label: str) -> str:
                 axes.plot([low, high], [place, place], color=COLOUR, linewidth=1.4)
                 axes.plot([score], [place], color=COLOUR, marker="o", markersize=3.5)
             axes.set_yticks(range(len(ordered)), [name for name, *_ in ordered])
-            axes.set(title=title, xlabel=label)
+            axes.set_title(title)
             axes.grid(axis="x", color="#dddddd", linewidth=0.6)
             axes.set_axisbelow(True)
+        figure.supxlabel(label)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()

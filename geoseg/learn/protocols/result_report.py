@@ -26,6 +26,7 @@ TOO_SMALL = (
     "the number of samples and is a tenth of their deviation: do not read it as the uncertainty of a score. "
     "2.5 % and 97.5 % of the samples show the spread over seeds; neither shows that over other data sets."
 )
+NO_PICTURE = "The picture is left out, since matplotlib is not installed: pip install 'geoseg[report]'"
 SHOWN_FAULTS = 5
 MOST_ROWS = 80
 """Rows above which the table of data sets is in its file only."""
@@ -77,7 +78,7 @@ def report_of(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> Report:
             ),
             Section(title="Data sets", tables=[_by_dataset(shown)] if len(shown) <= MOST_ROWS else []),
         ],
-        notes=[TOO_SMALL] if capabilities else [],
+        notes=[*([TOO_SMALL] if capabilities else []), *([NO_PICTURE] if capabilities and not drawn else [])],
         data={
             "geoseg": geoseg.__version__,
             "benchmark": benchmark.title,
