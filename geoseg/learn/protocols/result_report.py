@@ -158,7 +158,7 @@ def _by_dataset(scores: Sequence[DatasetScore]) -> Table:
             item.tuning,
             item.seeds,
             item.mean,
-            item.deviation,
+            item.deviation if item.seeds > 1 else None,
             *((item.normalised, item.normalised_error) if known else ()),
         ]
         for item in scores

@@ -40,7 +40,10 @@ def data_layout(name: str) -> DataLayout:
 def with_layout(data: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of `data` in a config, with those of its layout where they are not given."""
     name = data.get("layout")
-    return {**data_layout(name).data, **data} if isinstance(name, str) else data
+    # The description of a training holds all keys, and may be read where a layout of the user is not.
+    if not isinstance(name, str) or {"images", "labels"} <= set(data):
+        return data
+    return {**data_layout(name).data, **data}
 
 
 def layout_split(data: dict[str, Any]) -> dict[str, Any] | None:

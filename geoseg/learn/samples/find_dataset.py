@@ -33,9 +33,10 @@ def find_dataset(name: str) -> Make:
     try:
         there = import_module(module or TORCHGEO)
     except ImportError as error:
-        raise RuntimeMissingError(
-            f"{name} requires the module {module or TORCHGEO}; run pip install 'geoseg[torchgeo]' ({error})"
-        ) from error
+        known = (
+            f"; run pip install 'geoseg[torchgeo]' ({error})" if module in {"", TORCHGEO} else f" ({error})"
+        )
+        raise RuntimeMissingError(f"{name} requires the module {module or TORCHGEO}{known}") from error
     kind = getattr(there, short, None)
     if kind is None:
         near = get_close_matches(short, dir(there), n=1, cutoff=0.5)
