@@ -22,6 +22,7 @@ from geoseg.files.network import close_gdal, go_offline, is_offline, open_gdal
 
 from . import (
     batch,
+    bench,
     change,
     demo,
     doctor,
@@ -65,6 +66,7 @@ app.add_typer(models.app, name="models")
 add(app, "train", train.train)
 add(app, "fit", fit.fit)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(bench.app, name="bench")
 add(app, "export", export.export)
 app.command("doctor")(doctor.doctor)  # has no request, so that it runs with missing packages
 add(app, "demo", demo.demo)

@@ -25,6 +25,7 @@ OPTIONAL = {
     "obstore": "outputs at s3://, gs:// and az://: pip install 'geoseg[cloud]'",
     "pystac-client": "searches of STAC APIs: pip install 'geoseg[stac]'",
     "threadpoolctl": "geoseg fit: pip install 'geoseg[fit]'",
+    "torchgeo": "geoseg bench import: pip install 'geoseg[torchgeo]'",
     "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
 }
 IMPORTED = {"pillow": "PIL", "pystac-client": "pystac_client", "ukis-csmask": "ukis_csmask"}

@@ -161,6 +161,8 @@ class Report:
     """Of the report of a map; None: of an evaluation."""
     csv: Mapping[str, Table] = field(default_factory=dict)
     """Tables that are written as CSV, by file name."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Further text files, such as charts as SVG, by name."""
 
     @property
     def lacks_charts(self) -> bool:
@@ -211,6 +213,7 @@ def write(report: Report, folder: Path, *, overwrite: bool = True) -> tuple[Path
         PAGE: to_html(report),
         report.json_name: json.dumps(dict(report.data), indent=2, allow_nan=False) + "\n",
         **{name: table.to_csv() for name, table in report.csv.items()},
+        **report.files,
     }
     return write_report(folder, texts, overwrite=overwrite)
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         TransitionRule as TransitionRule,
         TransitionSpec as TransitionSpec,
     )
+    from geoseg.spec.benchmarks import (
+        BenchmarkSpec as BenchmarkSpec,
+    )
     from geoseg.spec.classifiers import (
         AnyModel as AnyModel,
         ClassifierSpec as ClassifierSpec,
@@ -122,6 +125,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "auxiliary": "AuxiliaryLayer AuxiliarySpec",
     "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Statistics Units",
+    "benchmarks": "BenchmarkSpec",
     "change": "ChangeSpec",
     "classes": "ClassName SpectralRule SpectralSpec TransitionRule TransitionSpec",
     "classifiers": "AnyModel ClassifierSpec SensorInput",

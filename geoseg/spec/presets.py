@@ -201,3 +201,13 @@ def terrain(name: str) -> spec.TerrainSpec:
         UsageError: the name is unknown, or its preset is not valid.
     """
     return _load_known("terrain layer", "terrain", name, spec.TerrainSpec)
+
+
+@cache
+def benchmark(name: str) -> spec.BenchmarkSpec:
+    """Return the description of a benchmark of pretrained encoders: `geobench-2`.
+
+    Raises:
+        UsageError: the name is unknown, or its preset is not valid.
+    """
+    return _load_known("benchmark", "benchmarks", name, spec.BenchmarkSpec)

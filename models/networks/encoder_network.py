@@ -61,6 +61,8 @@ class EncoderNetwork(nn.Module):
         self.head = nn.Conv2d(self.decoder.channels, outputs, 1)
         self.frozen = spec.train == "frozen"
         choose_trained(encoder, spec)
+        # Lightning keeps the modes that it finds, and does not call train() before the first epoch.
+        self.train()
 
     @property
     def multiple(self) -> int:

@@ -21,7 +21,7 @@ from geoseg.learn.evaluate.score_calibration import (
 )
 from geoseg.learn.evaluate.subjects import Subject, method_subject
 from geoseg.learn.samples import SampleWindow, find_samples, sample_windows, split
-from geoseg.learn.samples.splits import part_names
+from geoseg.learn.samples.splits import leave_out, part_names
 from geoseg.learn.train import missing_extra
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import note
@@ -191,7 +191,7 @@ def leave_one_out(spec: TrainSpec, folder: Path, progress: Progress) -> SubjectA
     scenes: list[SceneAccuracy] = []
     parts: dict[str, tuple[int, ...]] = {}
     for name in names:
-        roles = split(everything, spec.split.model_copy(update={"val": (), "test": (name,)}))
+        roles = leave_out(everything, spec.split, name)
         counts = f"{len(roles['train'])} windows for training, {len(roles['test'])} for evaluation"
         note(LOG, f"without {name}: {counts}")
         added = _train_and_evaluate(spec, roles["train"], roles["test"], folder / name, progress)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.errors import BandError, SceneError
+from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.grid import Grid, Window
 from geoseg.learn.samples.sample_files import Sample
 from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, LabelSpec
@@ -78,11 +78,22 @@ def scene_spec(path: Path, image: ImageSpec) -> SceneSpec:
     """Return the request that opens an image."""
     return SceneSpec(
         paths=(str(path),),
-        bands={name: f"{path}:{index}" for name, index in image.bands.items()},
+        bands={name: _band_file(path, place) for name, place in image.bands.items()},
         sensor=image.sensor,
         sar_units=image.sar_units,
         clouds=image.clouds,
     )
+
+
+def _band_file(path: Path, place: int | str) -> str:
+    """Return file and index of a band: of a file, or of the only file in a folder that matches a pattern."""
+    if isinstance(place, int):
+        return f"{path}:{place}"
+    found = sorted(path.glob(place))
+    if len(found) != 1:
+        what = "no file matches" if not found else f"{len(found)} files match"
+        raise SceneReadError(f"{path}: {what} {place}; check data.images and the layout of the set")
+    return f"{found[0]}:1"
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.scenes.vector_files import reading_vector
+
+ROLES: Mapping[str, str] = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test",
+}  # fmt: skip
+"""Parts of a split, by the names that folders use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +34,7 @@ class Sample:
     label: Path
     region: str = ""
     split: str = ""
-    """`train`, `val` or `test` from the column `split` of a table; empty: not stated."""
+    """`train`, `val` or `test`, from a column of a table or `{split}` of a pattern; empty: not stated."""
     doubtful: bool = False
     """Whether the label contradicts the image; the sample is then excluded from training."""
 
@@ -73,42 +80,73 @@ def _from_patterns(data: DataSpec) -> Iterator[Sample]:
     """Match every pattern, and join images and labels that have equal `{region}` and `{id}`."""
     images = [_matches(data.root, image.files) for image in data.images]
     labels = _matches(data.root, data.labels.files)
+    only = next(iter(labels.values())) if list(labels) == [("", "")] else None
+    repeated = Counter(name for _, name in images[0])
     for key, first in images[0].items():
         others = [matches.get(key) for matches in images[1:]]
-        label = labels.get(key) or (labels.get(("", "")) if len(labels) == 1 else None)
+        label = labels.get(key) or only
         region, name = key
         if label is None or None in others:
             what = "label" if label is None else "second image"
             raise SceneError(
-                f"{first} has no {what} ({data.labels.files}); add the file, or list the id under "
+                f"{first.path} has no {what} ({data.labels.files}); add the file, or list the id under "
                 f"data.without"
             )
-        paths = (first, *(other for other in others if other is not None))
-        yield Sample(id=name, images=paths, label=label, region=region)
+        files = (first, *(other for other in others if other is not None))
+        yield Sample(
+            # Names of places may begin with their region and repeat in another.
+            id=f"{region}/{name}" if repeated[name] > 1 else name,
+            images=tuple(file.path for file in files),
+            label=label.path,
+            region=region,
+            split=_role([file.split for file in (*files, label)], first.path),
+        )
 
 
-def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:
+def _role(names: Sequence[str], path: Path) -> str:
+    """Return the part of the split that folders or file names state; empty: none."""
+    stated = {ROLES.get(name.lower(), name) for name in names if name}
+    if len(stated) > 1:
+        raise SceneError(f"{path}: image and label state the parts {' and '.join(sorted(stated))}")
+    role = next(iter(stated), "")
+    if role and role not in ROLES.values():
+        raise SceneError(f"{path}: {{split}} is {role!r}, not one of {', '.join(ROLES)}")
+    return role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Match:
+    """A file or folder that matches a pattern."""
+
+    path: Path
+    split: str
+    """Value of `{split}`."""
+
+
+def _matches(root: Path, pattern: str) -> dict[tuple[str, str], _Match]:
     """Return the files that match a pattern, by the values of `{region}` and `{id}`."""
-    parts = re.split(r"(\{id\}|\{region\}|\*\*/|\*)", pattern)
+    parts = re.split(r"(\{id\}|\{region\}|\{split\}|\*\*/|\*)", pattern)
     seen: set[str] = set()
     expression = ""
     for part in parts:
-        if part in {"{id}", "{region}"}:
+        if part in {"{id}", "{region}", "{split}"}:
             name = part[1:-1]
             expression += f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+)"
             seen.add(name)
         else:
             expression += {"**/": "(?:.*/)?", "*": "[^/]*"}.get(part, re.escape(part))
-    glob = pattern.replace("{id}", "*").replace("{region}", "*")
-    matches: dict[tuple[str, str], Path] = {}
+    glob = re.sub(r"\{(id|region|split)\}", "*", pattern)
+    matches: dict[tuple[str, str], _Match] = {}
     for path in sorted(root.glob(glob)):
         match = re.fullmatch(expression, path.relative_to(root).as_posix())
         if match is not None:
             groups = match.groupdict()
             key = (groups.get("region", ""), groups.get("id", ""))
             if key in matches:
-                raise SceneError(f"{path} and {matches[key]} have the same id {'/'.join(filter(None, key))}")
-            matches[key] = path
+                raise SceneError(
+                    f"{path} and {matches[key].path} have the same id {'/'.join(filter(None, key))}"
+                )
+            matches[key] = _Match(path=path, split=groups.get("split", ""))
     return matches
 
 

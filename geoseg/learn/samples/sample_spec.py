@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import reduce
+from itertools import combinations
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from geoseg.learn.samples.data_layouts import with_layout
 from geoseg.spec import Atmosphere, Coverage, SarUnits, Spec
 from geoseg.spec.presets import sensors
 
@@ -19,12 +21,13 @@ class ImageSpec(Spec):
     """The images of one date or sensor."""
 
     files: str
-    """Pattern relative to the root: `{id}` and `{region}` match the name of a sample, `*` any text."""
+    """Pattern relative to the root: `{id}` and `{region}` match the name of a sample, `{split}` the name of
+    its part (`train`, `val`, `test` and the like), `*` any text."""
     prefix: str = ""
     """Prefix of the band names (`before` in `before:vv`); empty for the first image, whose grid is used."""
-    bands: dict[str, int] = {}
+    bands: dict[str, int | str] = {}
     """Band index in the file, from 1, by name; empty: from the file's band names or the sensor's band
-    order."""
+    order. Where `files` matches folders: pattern of the band's file in the folder, such as `*_B03.tif`."""
     sensor: str | None = None
     sar_units: SarUnits = "auto"
     clouds: Literal["auto", "product", "none"] = "auto"
@@ -53,6 +56,8 @@ class DataSpec(Spec):
 
     root: Path = Path()
     """Folder to which patterns and the table are relative; itself relative to the working directory."""
+    layout: str | None = None
+    """Layout of a published set, which supplies all keys that are not given (docs/protocols.md)."""
     images: Annotated[tuple[ImageSpec, ...], Field(min_length=1)]
     labels: LabelSpec
     table: Path | None = None
@@ -68,6 +73,11 @@ class DataSpec(Spec):
     """Sensors, regions and events of the samples, by the value of `{region}` (`""` without regions); what is
     not known cannot count as left out of a training."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_layout(cls, table: Any) -> Any:
+        return with_layout(table) if isinstance(table, dict) else table
+
     @model_validator(mode="after")
     def _first_image_is_plain(self) -> DataSpec:
         if self.images[0].prefix:
@@ -78,10 +88,10 @@ class DataSpec(Spec):
         if len(set(prefixes)) < len(prefixes):
             raise ValueError("images: two images have the same prefix")
         for pattern in (*(image.files for image in self.images), self.labels.files):
-            unknown = set(re.findall(r"\{(.*?)\}", pattern)) - {"id", "region"}
+            unknown = set(re.findall(r"\{(.*?)\}", pattern)) - {"id", "region", "split"}
             if unknown:
                 raise ValueError(
-                    f"{pattern}: unknown placeholder {{{unknown.pop()}}}; use {{id}} or {{region}}"
+                    f"{pattern}: unknown placeholder {{{unknown.pop()}}}; use {{id}}, {{region}} or {{split}}"
                 )
         return self
 
@@ -90,13 +100,17 @@ class SplitSpec(Spec):
     """Assignment of samples to training, validation and testing."""
 
     kind: Literal["random", "runs", "region", "strips", "files"] = "runs"
-    """`runs`: consecutive ids; `strips`: strips along x or y; `files`: lists of ids; `region`: by region."""
+    """`runs`: consecutive ids; `strips`: strips along x or y; `files`: lists of ids or of names of files;
+    `region`: by region."""
     parts: Annotated[int, Field(ge=2)] = 10
     """Number of runs, strips or random parts, all of equal size."""
     val: tuple[str, ...] = ()
-    """Parts (from 0), regions, or one file with an id in each line, used for validation."""
+    """Parts (from 0), regions, or a file with an id in each line, used for validation. A line may also begin
+    with the name of an image or label, as rows of a CSV file do."""
     test: tuple[str, ...] = ()
     """The same for testing; test samples are used neither for training nor for choosing weights."""
+    train: tuple[str, ...] = ()
+    """The same for training; empty: all that is in neither `val` nor `test`."""
     axis: Literal["x", "y"] = "x"
     """Axis along which strips follow each other."""
     seed: int = 0
@@ -104,15 +118,20 @@ class SplitSpec(Spec):
 
     @model_validator(mode="after")
     def _parts_exist(self) -> SplitSpec:
-        both = set(self.val) & set(self.test)
-        if both:
-            raise ValueError(f"{sorted(both)[0]} is in both val and test")
+        roles = {"train": set(self.train), "val": set(self.val), "test": set(self.test)}
+        for one, other in combinations(roles, 2):
+            if both := roles[one] & roles[other]:
+                raise ValueError(f"{sorted(both)[0]} is in both {one} and {other}")
         if self.kind in {"random", "runs", "strips"}:
-            wrong = [name for name in (*self.val, *self.test) if name not in map(str, range(self.parts))]
+            wrong = [
+                name
+                for name in (*self.train, *self.val, *self.test)
+                if name not in map(str, range(self.parts))
+            ]
             if wrong:
                 raise ValueError(f"{wrong[0]} is not a part; parts are 0 to {self.parts - 1}")
-        if self.kind == "files" and max(len(self.val), len(self.test)) > 1:
-            raise ValueError("val and test take at most one file of ids each")
+        if self.kind == "files" and max(len(self.train), len(self.val), len(self.test)) > 1:
+            raise ValueError("train, val and test take at most one file of ids each")
         return self
 
 

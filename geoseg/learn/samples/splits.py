@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,9 @@ def split(places: Sequence[SampleWindow], spec: SplitSpec) -> Mapping[Role, tupl
         roles = [place.sample.split for place in places]
     else:
         part = _parts(places, spec)
-        roles = ["test" if p in spec.test else "val" if p in spec.val else "train" for p in part]
+        rest = "" if spec.train else "train"
+        named = {name: role for role in ("train", "val", "test") for name in getattr(spec, role)}
+        roles = [named.get(name, rest) for name in part]
     by_role: dict[Role, tuple[SampleWindow, ...]] = {}
     names: tuple[Role, ...] = ("train", "val", "test")
     for name in names:
@@ -41,6 +44,20 @@ def split(places: Sequence[SampleWindow], spec: SplitSpec) -> Mapping[Role, tupl
     if not by_role["train"]:
         raise SceneError("split: no window is left for training; put fewer parts into val and test")
     return by_role
+
+
+def leave_out(
+    places: Sequence[SampleWindow], spec: SplitSpec, part: str
+) -> Mapping[Role, tuple[SampleWindow, ...]]:
+    """Return the windows of a part for testing and all others for training; no column `split` changes this.
+
+    Raises:
+        SceneError: no window is left for training, or a region does not exist.
+    """
+    plain = [replace(place, sample=replace(place.sample, split="")) for place in places]
+    roles = split(plain, spec.model_copy(update={"train": (), "val": (), "test": (part,)}))
+    own = dict(zip(plain, places, strict=True))
+    return {role: tuple(own[place] for place in found) for role, found in roles.items()}
 
 
 def part_names(places: Sequence[SampleWindow], spec: SplitSpec) -> tuple[str, ...]:
@@ -57,7 +74,8 @@ def _parts(places: Sequence[SampleWindow], spec: SplitSpec) -> list[str]:
         return _equal(np.argsort(np.argsort(position, kind="stable"), kind="stable"), spec.parts)
     ids = list(dict.fromkeys(place.sample.id for place in places))
     if spec.kind == "files":
-        listed = {path: _ids(path, ids) for path in (*spec.val, *spec.test)}
+        names = _file_names(places)
+        listed = {path: _ids(path, ids, names) for path in (*spec.train, *spec.val, *spec.test)}
         return [
             next((name for name, listed_ids in listed.items() if p.sample.id in listed_ids), "")
             for p in places
@@ -78,18 +96,29 @@ def _regions(places: Sequence[SampleWindow], spec: SplitSpec) -> list[str]:
     known = {place.sample.region for place in places}
     if known == {""}:
         raise UsageError("split.kind is region, but no pattern has {region} and no table has a column region")
-    absent = [name for name in (*spec.val, *spec.test) if name not in known]
+    absent = [name for name in (*spec.train, *spec.val, *spec.test) if name not in known]
     if absent:
         raise SceneError(f"split: unknown region {absent[0]!r}; regions are {', '.join(sorted(known))}")
     return [place.sample.region for place in places]
 
 
-def _ids(path: str, known: Sequence[str]) -> set[str]:
-    """Read a list of ids, one in each line."""
+def _file_names(places: Sequence[SampleWindow]) -> Mapping[str, str]:
+    """Return the id of the sample by the name of each of its files."""
+    samples = dict.fromkeys(place.sample for place in places)
+    return {path.name: sample.id for sample in samples for path in (*sample.images, sample.label)}
+
+
+def _ids(path: str, known: Sequence[str], names: Mapping[str, str]) -> set[str]:
+    """Read a list of ids, one in each line; or of rows of a CSV file that name an image or a label."""
     opened(path)
     with opening(path, "give a text file with one id in each line"):
-        lines = Path(path).read_text(encoding="utf-8").split()
-    unknown = sorted(set(lines) - set(known))
-    if unknown:
-        raise SceneError(f"{path}: no sample has the id {unknown[0]!r}")
-    return set(lines)
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    ids, found = set(known), set()
+    for line in filter(None, map(str.strip, lines)):
+        cells = [cell.strip() for cell in line.split(",")]
+        matches = {names[Path(cell).name] for cell in cells if Path(cell).name in names}
+        own = cells[0] if cells[0] in ids else next(iter(matches), None)
+        if own is None:
+            raise SceneError(f"{path}: no sample has the id or a file named {cells[0]!r}")
+        found.add(own)
+    return found

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from geoseg.learn.samples.data_layouts import layout_split
 from geoseg.learn.samples.sample_spec import DataSpec, SplitSpec, atmosphere_of
 from geoseg.spec import (
     DECODED,
@@ -94,6 +95,8 @@ class PaceSpec(Spec):
     """Decay of the moving average of the weights, which replaces the last weights; 0: no average."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Epochs without improvement on `val` after which training stops; 0: no early stopping."""
+    validate_every: Annotated[int, Field(ge=1)] | None = None
+    """Epochs from one validation to the next; None: about 40 validations in a training."""
     keep: Literal["best", "last"] = "best"
     """Weights to use: the best on `val`, or the last."""
     precision: Literal["32", "16-mixed", "bf16-mixed"] = "32"
@@ -160,6 +163,14 @@ class TrainSpec(Spec):
     def described_encoder(self) -> EncoderSpec | None:
         """Return the description of the encoder; None if it has none."""
         return described_encoder(self.network.architecture, self.network.encoder)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_layout(cls, table: Any) -> Any:
+        """Set the split to that of the layout of a published set, where none is given."""
+        data = table.get("data") if isinstance(table, dict) else None
+        found = layout_split(data) if isinstance(data, dict) and "split" not in table else None
+        return table if found is None else {**table, "split": found}
 
     @model_validator(mode="before")
     @classmethod

@@ -73,9 +73,17 @@ def test_a_table_that_is_none_is_refused(labelled: DataSpec) -> None:
         find_samples(labelled.model_copy(update={"table": Path("absent.csv")}))
 
 
-def test_two_samples_of_one_name_are_refused(labelled: DataSpec) -> None:
+def test_names_that_two_regions_share_begin_with_their_region(labelled: DataSpec) -> None:
     for folder in ("image", "label"):
         one = labelled.root / "west" / folder / "chip_0.tif"
         (labelled.root / "east" / folder / "chip_0.tif").write_bytes(one.read_bytes())
-    with pytest.raises(SceneError, match="the same id chip_0"):
-        find_samples(labelled)
+    ids = {sample.id for sample in find_samples(labelled)}
+    assert {"east/chip_0", "west/chip_0", "chip_1"} <= ids
+
+
+def test_two_files_of_one_name_are_refused(labelled: DataSpec) -> None:
+    image = labelled.root / "west" / "image" / "chip_0.tif"
+    (image.parent / "chip_0.tiff").write_bytes(image.read_bytes())
+    images = (labelled.images[0].model_copy(update={"files": "{region}/image/{id}.tif*"}),)
+    with pytest.raises(SceneError, match="the same id west/chip_0"):
+        find_samples(labelled.model_copy(update={"images": images}))

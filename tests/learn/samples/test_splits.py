@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from geoseg.learn.samples import (
     sample_windows,
     split,
 )
-from geoseg.learn.samples.splits import part_names
+from geoseg.learn.samples.splits import leave_out, part_names
 
 
 @pytest.fixture
@@ -106,3 +107,44 @@ def test_nothing_to_train_on_is_an_error(windows: tuple[SampleWindow, ...]) -> N
 def test_splits_that_contradict_themselves(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SplitSpec.model_validate(wrong)
+
+
+def test_a_part_is_left_out_whatever_a_table_states(windows: tuple[SampleWindow, ...]) -> None:
+    tabled = [
+        replace(place, sample=replace(place.sample, split="test" if index < 3 else "train"))
+        for index, place in enumerate(windows)
+    ]
+    roles = leave_out(tabled, SplitSpec(kind="region"), "east")
+    assert {place.sample.region for place in roles["test"]} == {"east"}
+    assert {place.sample.region for place in roles["train"]} == {"west"}
+    assert len(roles["test"]) + len(roles["train"]) == len(windows)
+    assert not roles["val"]
+    assert {place.sample.split for place in roles["train"]} <= {"test", "train"}
+
+
+def test_lists_may_name_files_and_leave_samples_out(
+    windows: tuple[SampleWindow, ...], tmp_path: Path
+) -> None:
+    lists = {
+        "train": "chip_0.tif,chip_0_label.tif\nset/east/image/chip_1.tif,x\n",
+        "val": "chip_2\n",
+        "test": "\nchip_3 \n",
+    }
+    for name, text in lists.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    spec = SplitSpec.model_validate(
+        {"kind": "files", **{name: [str(tmp_path / f"{name}.csv")] for name in lists}}
+    )
+    dealt = {role: [place.sample.id for place in own] for role, own in split(windows, spec).items()}
+    assert dealt == {"train": ["chip_0", "chip_1"], "val": ["chip_2"], "test": ["chip_3"]}
+    (tmp_path / "val.csv").write_text("chip_99,chip_98.tif\n")
+    with pytest.raises(SceneError, match="'chip_99'"):
+        split(windows, spec)
+
+
+def test_parts_for_training_may_be_named(windows: tuple[SampleWindow, ...]) -> None:
+    spec = SplitSpec.model_validate({"kind": "runs", "parts": 4, "train": ["0"], "test": ["3"]})
+    dealt = {role: len(own) for role, own in split(windows, spec).items()}
+    assert dealt == {"train": 2, "val": 0, "test": 2}
+    with pytest.raises(ValidationError, match="in both train and test"):
+        SplitSpec.model_validate({"kind": "runs", "train": ["0"], "test": ["0"]})

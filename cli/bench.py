@@ -1,0 +1,163 @@
+"""`geoseg bench`: protocols that compare pretrained encoders, and their result files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from geoseg.errors import OutputError, UsageError
+
+from .command import PLAIN, Command, add, group
+from .console import open_console, print_json, print_text
+from .memory import keep_freed_memory
+from .report import check_page, finish
+
+if TYPE_CHECKING:
+    from geoseg.learn.protocols.jobs import Job
+    from geoseg.learn.protocols.result_rows import ResultRow
+    from geoseg.spec.benchmarks import BenchImportRequest, BenchReportRequest, BenchRunRequest
+
+    from .options import Reporting
+
+
+def run() -> Command[BenchRunRequest]:
+    """Train and score encoders by a protocol: PANGAEA, or floods of regions that were left out.
+
+    The folder of --output gets results.csv (a row for each score of each training), the trainings,
+    report.html and scores.json. results.csv is complete after each training, so that an interrupted run keeps
+    its results.
+    """
+    from geoseg.spec.benchmarks import BenchRunRequest
+
+    return Command(request=BenchRunRequest, run=_run, reporting=("dry_run", *PLAIN))
+
+
+def _run(request: BenchRunRequest, reporting: Reporting) -> None:
+    from geoseg.files.output_files import write_report
+    from geoseg.learn.protocols.result_report import report_of
+    from geoseg.learn.protocols.result_rows import to_table
+    from geoseg.learn.train import missing_extra
+    from geoseg.spec.presets import benchmark
+
+    if request.output.exists() and not (request.overwrite or reporting.dry_run):
+        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+    with open_console(reporting.verbosity) as console:
+        jobs = _jobs(request)
+        if reporting.dry_run:
+            for job in jobs:
+                counts = f"{len(job.training)} train, {len(job.validation)} val, {len(job.test)} test"
+                print_text(f"{job.folder}: {counts}; {job.spec.loop.epochs} epochs")
+            return
+        try:
+            from geoseg.learn.protocols.run_jobs import run_jobs
+        except ImportError as error:
+            raise missing_extra("training", error) from error
+        keep_freed_memory()
+        if request.threads is not None:
+            import torch
+
+            torch.set_num_threads(request.threads)
+        rows: list[ResultRow] = []
+        frozen = request.protocol == "pangaea"
+        for found in run_jobs(jobs, request.output, console.progress, frozen=frozen):
+            rows += found
+            write_report(request.output, {RESULTS: to_table(rows).to_csv()})
+        made = report_of(rows, benchmark("geobench-2"))
+        made = replace(made, csv={RESULTS: to_table(rows), **made.csv})
+        finish(made, request.output, console, as_json=reporting.as_json)
+
+
+def _jobs(request: BenchRunRequest) -> list[Job]:
+    """Return what the protocol trains for all configs.
+
+    Raises:
+        UsageError: two configs have the same name.
+    """
+    from geoseg.learn.protocols.flood_regions import flood_region_jobs
+    from geoseg.learn.protocols.jobs import dataset_names
+    from geoseg.learn.protocols.pangaea import pangaea_jobs, read_pangaea_config
+    from geoseg.learn.train.config import read_config
+
+    read = read_pangaea_config if request.protocol == "pangaea" else read_config
+    specs = [read(name, request.data, request.settings) for name in request.configs]
+    names = [spec.name for spec in specs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UsageError(f"two configs have the name {twice[0]}; give each a name of its own")
+    jobs: list[Job] = []
+    for spec, dataset in zip(specs, dataset_names(specs), strict=True):
+        if request.protocol == "pangaea":
+            jobs += pangaea_jobs(spec, dataset, request.labels, request.seeds or 1)
+        else:
+            images = [int(number) for number in request.images]
+            jobs += flood_region_jobs(spec, dataset, images, request.seeds or 5)
+    return jobs
+
+
+def import_() -> Command[BenchImportRequest]:
+    """Write the samples of a TorchGeo data set, or of So2Sat, as files that geoseg train reads.
+
+    The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config.
+    """
+    from geoseg.spec.benchmarks import BenchImportRequest
+
+    return Command(request=BenchImportRequest, run=_import)
+
+
+def _import(request: BenchImportRequest, reporting: Reporting) -> None:
+    from geoseg.learn.samples.dataset_import import ImportOptions, import_datasets
+    from geoseg.learn.samples.find_dataset import SO2SAT, find_dataset
+    from geoseg.learn.samples.so2sat import BANDS
+
+    if request.output.exists():
+        raise OutputError(f"{request.output}: already exists; write to another folder")
+    bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
+    if not bands:
+        raise UsageError("no bands are given; add --channels with a name for each band of an image")
+    make = find_dataset(request.dataset)
+    parts = {
+        part: make({**request.arguments, "split": part} if part else request.arguments)
+        for part in request.parts or ("",)
+    }
+    options = ImportOptions(bands=bands, side=request.side, limit=request.limit)
+    with open_console(reporting.verbosity) as console:
+        number = import_datasets(parts, request.output, options, console.progress)
+    if reporting.as_json:
+        print_json({"folder": str(request.output), "samples": number})
+        return
+    print_text(f"{number} samples in {request.output}; data.json has the keys of data in a config")
+
+
+def report() -> Command[BenchReportRequest]:
+    """Compare result files: mean and deviation by data set, and the capability scores of GEO-Bench-2.
+
+    --output writes report.html, capabilities.csv, datasets.csv, scores.json and a picture, capabilities.svg.
+    """
+    from geoseg.spec.benchmarks import BenchReportRequest
+
+    return Command(request=BenchReportRequest, run=_report)
+
+
+def _report(request: BenchReportRequest, reporting: Reporting) -> None:
+    from geoseg.learn.protocols.result_report import report_of
+    from geoseg.learn.protocols.result_rows import read_results
+    from geoseg.spec.presets import benchmark
+
+    check_page(request.report, overwrite=request.overwrite)
+    with open_console(reporting.verbosity) as console:
+        made = report_of(read_results(request.results), benchmark("geobench-2"))
+        finish(
+            made,
+            request.output,
+            console,
+            as_json=reporting.as_json,
+            overwrite=request.overwrite,
+            page=request.report,
+        )
+
+
+RESULTS = "results.csv"
+
+app = group("Compare pretrained encoders by the protocols of published benchmarks (docs/protocols.md).")
+add(app, "run", run)
+add(app, "report", report)
+add(app, "import", import_)

@@ -1,0 +1,1 @@
+"""Protocols that compare pretrained encoders, and the files of their results."""
