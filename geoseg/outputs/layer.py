@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import shapely
@@ -99,6 +100,15 @@ class Layer:
             )
         return out
 
+    def stored(self, features: Features) -> list[list[Any]]:
+        """Return the columns in the layer's order as SQLite stores them: dates and times are text in UTC.
+
+        Raises:
+            OutputError: as in `columns`.
+        """
+        columns = self.columns(features)
+        return [_stored(own, kind) for own, kind in zip(columns, self.schema.values(), strict=True)]
+
     def wkb(self, features: Features) -> NDArray[np.object_]:
         """Return the geometries as two-dimensional WKB of the layer's type.
 
@@ -117,6 +127,22 @@ class Layer:
         if single.any():
             geometry[single] = shapely.multipolygons(geometry[single], indices=np.arange(single.sum()))
         return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)
+
+
+def _stored(values: Column, kind: Kind) -> list[Any]:
+    """Return the values of a column; None where unknown."""
+    if kind in {"date", "datetime"}:
+        end = "Z" if kind == "datetime" else ""
+        texts = np.datetime_as_string(values).tolist()
+        return [None if text == "NaT" else f"{text}{end}" for text in texts]
+    if kind == "text":
+        return [value if value is None or isinstance(value, str) else _text(value) for value in values]
+    return values.tolist()
+
+
+def _text(value: object) -> str | None:
+    """Return a value of a text column; None for NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else str(value)
 
 
 def _timed(values: Column, kind: Kind) -> Column:

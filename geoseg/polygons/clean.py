@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from geoseg.errors import UsageError
-from geoseg.features import Features
+from geoseg.features import Features, FlatPolygons
 from geoseg.grid import Grid
 from geoseg.polygons.edits import Edits
-from geoseg.polygons.outlines import Outlines, Polygons, noded, polygons
+from geoseg.polygons.outlines import Outlines, Polygons, flat_polygons, noded, polygons
 from geoseg.polygons.regions import Regions, score_quantile
 
 Ints = NDArray[np.int64]
@@ -173,9 +173,12 @@ def redrawn(outlines: Outlines, grid: Grid, cleaning: Cleaning) -> Polygons:
     return smooth(simple)
 
 
-def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons:
+def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons | FlatPolygons:
     """Return the polygons in the CRS of the result, shells counter-clockwise."""
     source, target = grid.crs, cleaning.dst_crs
+    moves = source is not None and target is not None and source != target
+    if not cleaning.redraws and not moves and len(regions):
+        return flat_polygons(regions.outlines, grid.transform)
     if not cleaning.redraws or not len(regions):
         shapes = polygons(regions.outlines, grid.transform)
     else:
@@ -223,7 +226,12 @@ def _quantiles(regions: Regions) -> dict[str, NDArray[np.float64]]:
 
 
 def to_features(
-    regions: Regions, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, with_ids: bool = False
+    regions: Regions,
+    shapes: Polygons | FlatPolygons,
+    grid: Grid,
+    labels: Mapping[int, str],
+    *,
+    with_ids: bool = False,
 ) -> Features:
     """Return polygons with the attributes of every map.
 
@@ -249,5 +257,7 @@ def to_features(
             **({REGION: regions.ids} if with_ids else {}),
         },
     )
+    if isinstance(shapes, FlatPolygons):
+        return features
     empty = shapely.is_empty(shapes)
     return features.take(~empty) if empty.any() else features

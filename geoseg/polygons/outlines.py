@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
+from geoseg.features import FlatPolygons
 from geoseg.polygons.segments import Ints, Rings, ramp, spans, walk_rings
 
 Polygons = NDArray[np.object_]
@@ -210,21 +210,19 @@ def noded(outlines: Outlines) -> Outlines:
 
 
 def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
-    """Build polygons, shells counter-clockwise and holes clockwise.
+    """Build polygons, shells counter-clockwise and holes clockwise; see `flat_polygons`."""
+    return flat_polygons(outlines, transform).objects
+
+
+def flat_polygons(outlines: Outlines, transform: Affine | None = None) -> FlatPolygons:
+    """Return polygons, shells counter-clockwise and holes clockwise, without making objects.
 
     Args:
         outlines: of regions.
         transform: from (column, row) to coordinates; None: coordinates are columns and rows.
     """
     coordinates, offsets = closed_rings(outlines, transform)
-    return np.asarray(
-        shapely.from_ragged_array(
-            shapely.GeometryType.POLYGON,
-            coordinates,
-            (offsets, outlines.regions),
-        ),
-        object,
-    )
+    return FlatPolygons(coordinates=coordinates, rings=offsets, polygons=outlines.regions)
 
 
 def closed_rings(outlines: Outlines, transform: Affine | None = None) -> tuple[NDArray[np.float64], Ints]:
