@@ -79,11 +79,15 @@ def reclassified(regions: Regions, classes: Ints, edits: Edits) -> Regions:
     return replace(regions, classes=classes).take(np.flatnonzero(classes != 0))
 
 
+def short(regions: Regions, cleaning: Cleaning) -> NDArray[np.bool_]:
+    """Return which regions do not reach the minimum area or the seed score."""
+    small = regions.area_cm2 < cleaning.min_area * 1e4
+    return np.asarray(small | (regions.score_max < in_255ths(cleaning.seed)))
+
+
 def drop(regions: Regions, cleaning: Cleaning, edits: Edits) -> Regions:
     """Return the regions that reach the minimum area and the seed score."""
-    small = regions.area_cm2 < cleaning.min_area * 1e4
-    unsure = regions.score_max < in_255ths(cleaning.seed)
-    gone = small | unsure
+    gone = short(regions, cleaning)
     if not gone.any():
         return regions
     edits.drop(regions.take(np.flatnonzero(gone)))

@@ -73,6 +73,27 @@ def untraced(count: int) -> Outlines:
     return Outlines(cols=none, rows=none, rings=np.zeros(1, np.int64), regions=np.zeros(count + 1, np.int64))
 
 
+def rectangles(rows: Ints, cols: Ints, lengths: Ints, at: Ints, count: int) -> Outlines:
+    """Return outlines of which some are bars of pixels of one row; the others have no rings.
+
+    Args:
+        rows: of the bars.
+        cols: first columns of the bars.
+        lengths: pixels of the bars.
+        at: positions of the bars, ascending.
+        count: of outlines.
+    """
+    right = cols + lengths
+    drawn = np.zeros(count + 1, np.int64)
+    drawn[at + 1] = 1
+    return Outlines(
+        cols=np.stack((cols, right, right, cols), axis=1).astype(np.int32).reshape(-1),
+        rows=np.stack((rows, rows, rows + 1, rows + 1), axis=1).astype(np.int32).reshape(-1),
+        rings=4 * np.arange(len(at) + 1),
+        regions=np.cumsum(drawn),
+    )
+
+
 def join(parts: Sequence[Outlines]) -> Outlines:
     """Return all outlines of several batches, in their order."""
     lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.rings) for part in parts)])
