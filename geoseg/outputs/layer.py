@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
@@ -100,13 +100,8 @@ class Layer:
             )
         return out
 
-    def stored(self, features: Features) -> list[list[Any]]:
-        """Return the columns in the layer's order as SQLite stores them: dates and times are text in UTC.
-
-        Raises:
-            OutputError: as in `columns`.
-        """
-        columns = self.columns(features)
+    def stored(self, columns: Sequence[Column]) -> list[list[Any]]:
+        """Return columns (as of `columns`) as SQLite stores them: dates and times are text in UTC."""
         return [_stored(own, kind) for own, kind in zip(columns, self.schema.values(), strict=True)]
 
     def wkb(self, features: Features) -> NDArray[np.object_]:
@@ -133,11 +128,13 @@ def _stored(values: Column, kind: Kind) -> list[Any]:
     """Return the values of a column; None where unknown."""
     if kind in {"date", "datetime"}:
         end = "Z" if kind == "datetime" else ""
-        texts = np.datetime_as_string(values).tolist()
-        return [None if text == "NaT" else f"{text}{end}" for text in texts]
+        times = np.datetime_as_string(values).tolist()
+        return [None if time == "NaT" else f"{time}{end}" for time in times]
     if kind == "text":
-        return [value if value is None or isinstance(value, str) else _text(value) for value in values]
-    return values.tolist()
+        texts = values.tolist()
+        plain = set(map(type, texts)) <= {str, type(None)}
+        return texts if plain else [None if text is None else _text(text) for text in texts]
+    return list(values.tolist())
 
 
 def _text(value: object) -> str | None:

@@ -2,15 +2,20 @@
 
 Every vector format is staged in a GeoPackage, because it can be appended to. GDAL creates the layer; SQLite
 then takes the rows, because GDAL would insert each row of all but the first buffer into the finished spatial
-index. The leaves of the index are packed buffer by buffer, its upper levels on closing.
+index. The leaves of the index are packed buffer by buffer, its upper levels on closing. A full buffer is
+written on another thread while the next one is filled.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -21,28 +26,72 @@ from numpy.typing import NDArray
 from pyogrio import raw
 
 from geoseg.errors import OutputError
-from geoseg.features import Features, FlatPolygons
-from geoseg.outputs.gpkg_geometry import Boxes, stored_geometries, stored_polygons
+from geoseg.features import Column, Features, FlatPolygons
+from geoseg.outputs.gpkg_geometry import stored_geometries, stored_polygons
 from geoseg.outputs.large import write_large
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.rtree import ROOT, outward, pack
 
-BUFFER_BYTES = 32 * 2**20
+BUFFER_BYTES = 24 * 2**20
 """Bytes of geometries in the buffer before they are written."""
-BUFFER_ROWS = 2**16
+BUFFER_ROWS = 2**15
 ROWS_AT_ONCE = 256
 """Rows of a statement: fewer statements leave more time to other threads."""
+
+
+class Background:
+    """Does one job after the other on another thread, while the caller prepares the next."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "geoseg-rows")
+        self._pending: Future[None] | None = None
+
+    def begin(self, job: Callable[[], None]) -> None:
+        """Wait for the job before and begin the next."""
+        self.wait()
+        self._pending = self._pool.submit(copy_context().run, job)
+
+    def wait(self) -> None:
+        """Wait for the last job and raise its error."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Rows in the buffer."""
+
+    geometry: NDArray[np.object_] | FlatPolygons
+    wkb: list[bytes]
+    """Of objects."""
+    columns: list[Column]
+
+    @property
+    def nbytes(self) -> int:
+        """Return the approximate size of the geometries."""
+        if isinstance(self.geometry, FlatPolygons):
+            return self.geometry.coordinates.nbytes
+        return sum(map(len, self.wkb))
 
 
 class Table:
     """One layer of a GeoPackage file, created before the first row."""
 
-    def __init__(self, path: Path, layer: Layer, *, index: bool) -> None:
+    def __init__(self, path: Path, layer: Layer, *, index: bool, background: Background) -> None:
+        """Describe the layer.
+
+        Args:
+            path: of the file.
+            layer: of the rows.
+            index: whether to add a spatial index.
+            background: shared by the tables of a file, which has one writer.
+        """
         self._path = path
         self._layer = layer
         self._index = index
-        self._rows: list[list[list[Any]]] = []
-        self._boxes: list[Boxes] = []
+        self._background = background
+        self._parts: list[_Part] = []
         self._bytes = 0
         self._buffered = 0
         self._srs_id: int | None = None
@@ -63,16 +112,17 @@ class Table:
         """
         if not len(features):
             return
-        columns = self._layer.stored(features)
-        if self._srs_id is None:
-            self._srs_id = self._create()
-        geometries, boxes = self._geometries(features, self._srs_id)
-        self._rows.append([geometries, *columns])
-        self._boxes.append(boxes)
-        self._bytes += sum(map(len, geometries))
-        self._buffered += len(geometries)
+        columns = self._layer.columns(features)
+        geometry, wkb = features.geometry, []
+        if not isinstance(geometry, FlatPolygons) or self._layer.shape == "point":
+            geometry, wkb = np.asarray(geometry, object), self._layer.wkb(features).tolist()
+        part = _Part(geometry=geometry, wkb=wkb, columns=columns)
+        self._parts.append(part)
+        self._bytes += part.nbytes
+        self._buffered += len(features)
         if features.large is not None:
             self._flush()
+            self._background.wait()
             write_large(self._path, self._layer.name, features.large)
             self.large += 1
         elif self._bytes >= BUFFER_BYTES or self._buffered >= BUFFER_ROWS:
@@ -84,9 +134,10 @@ class Table:
         Raises:
             OutputError: rows are missing from the file or its index.
         """
+        self._flush()
+        self._background.wait()
         if self._srs_id is None:
             self._srs_id = self._create()
-        self._flush()
         with _writing(self._path) as file:
             self._finish(file)
         found = pyogrio.read_info(self._path, layer=self._layer.name)["features"]
@@ -147,32 +198,37 @@ class Table:
             query = "SELECT srs_id FROM gpkg_geometry_columns WHERE table_name = ?"
             return int(file.execute(query, (self._layer.name,)).fetchone()[0])
 
-    def _geometries(self, features: Features, srs_id: int) -> tuple[list[bytes], Boxes]:
-        """Return the geometries of a batch as they are stored, and their boxes."""
-        if isinstance(features.geometry, FlatPolygons) and self._layer.shape == "polygon":
-            return stored_polygons(features.geometry, srs_id)
-        geometry = np.asarray(features.geometry, object)
-        return stored_geometries(geometry, self._layer.wkb(features).tolist(), srs_id)
-
     def _flush(self) -> None:
-        """Write the rows in the buffer, and leaves of the index that hold them."""
-        if not self._buffered:
-            return
+        """Begin to write the rows in the buffer."""
+        if self._parts:
+            parts, self._parts, self._bytes, self._buffered = self._parts, [], 0, 0
+            self._background.begin(partial(self._write, parts))
+
+    def _write(self, parts: Sequence[_Part]) -> None:
+        """Write rows, and leaves of the index that hold them."""
+        if self._srs_id is None:
+            self._srs_id = self._create()
+        rows, found = [], []
+        for part in parts:
+            if isinstance(part.geometry, FlatPolygons):
+                geometries, own = stored_polygons(part.geometry, self._srs_id)
+            else:
+                geometries, own = stored_geometries(part.geometry, part.wkb, self._srs_id)
+            rows.append(zip(geometries, *self._layer.stored(part.columns), strict=True))
+            found.append(own)
+        boxes = np.concatenate(found)
+        placed = np.flatnonzero(~np.isnan(boxes[:, 0]))
         with _writing(self._path) as file:
             names = ("geom", *self._layer.schema)
-            rows = chain.from_iterable(zip(*part, strict=True) for part in self._rows)
-            _insert(file, self._layer.name, names, rows, self._buffered)
-            boxes = np.concatenate(self._boxes)
-            placed = np.flatnonzero(~np.isnan(boxes[:, 0]))
-            if len(placed):
-                least, greatest = boxes[placed, :2].min(axis=0), boxes[placed, 2:].max(axis=0)
-                self._extent[:2] = np.minimum(self._extent[:2], least)
-                self._extent[2:] = np.maximum(self._extent[2:], greatest)
-                if self._index:
-                    self._grow(file, outward(boxes[placed]), self.rows + 1 + placed)
-        self.rows += self._buffered
+            _insert(file, self._layer.name, names, chain.from_iterable(rows), len(boxes))
+            if self._index and len(placed):
+                self._grow(file, outward(boxes[placed]), self.rows + 1 + placed)
+        if len(placed):
+            least, greatest = boxes[placed, :2].min(axis=0), boxes[placed, 2:].max(axis=0)
+            self._extent[:2] = np.minimum(self._extent[:2], least)
+            self._extent[2:] = np.maximum(self._extent[2:], greatest)
+        self.rows += len(boxes)
         self._placed += len(placed)
-        self._rows, self._boxes, self._bytes, self._buffered = [], [], 0, 0
 
     def _grow(self, file: sqlite3.Connection, boxes: NDArray[np.float32], fids: NDArray[np.int64]) -> None:
         """Add leaves to the index."""
