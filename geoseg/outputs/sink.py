@@ -57,6 +57,7 @@ class StagedSink(ABC):
         self.beside = beside
         self._staged = beside.path(path, name=STAGED)
         self._background = Background()
+        beside.at_end(self._background.stop)
         self._tables = {own.name: self._table(own) for own in self.layers}
 
     def _table(self, layer: Layer) -> Table:

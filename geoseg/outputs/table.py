@@ -57,6 +57,11 @@ class Background:
         if pending is not None:
             pending.result()
 
+    def stop(self) -> None:
+        """Wait for the last job, whose result is of no more use, and end the thread."""
+        self._pending = None
+        self._pool.shutdown()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
