@@ -49,6 +49,9 @@ class FlatPolygons:
     def __getitem__(self, index: Any) -> Any:
         return self.objects[index]
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.objects)
+
     def take(self, index: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return the shapely Polygons at positions."""
         rings, polygons = _members(self.polygons, index)

@@ -19,6 +19,7 @@ ROOT = 1
 """Number of the root."""
 
 _HEADER_BYTES = 4
+_STEP = 2.0**-23
 _CELL = np.dtype([("number", ">i8"), ("box", ">f4", (4,))])
 
 
@@ -34,15 +35,17 @@ class Nodes:
 
 
 def outward(boxes: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return boxes (n, 4) of x and y, least before greatest, as the least float32 boxes that hold them.
+    """Return boxes (n, 4) of x and y, least before greatest, as float32 boxes that hold them.
 
-    The order becomes that of an R-tree: least and greatest x, least and greatest y.
+    They are rounded as SQLite does. The order is that of an R-tree: least and greatest x, then of y.
     """
     wide = boxes[:, [0, 2, 1, 3]]
     out = wide.astype(np.float32)
-    low, high = out[:, ::2], out[:, 1::2]
-    np.copyto(low, np.nextafter(low, np.float32(-np.inf)), where=low > wide[:, ::2])
-    np.copyto(high, np.nextafter(high, np.float32(np.inf)), where=high < wide[:, 1::2])
+    for column, is_low in enumerate((True, False, True, False)):
+        exact, rounded = wide[:, column], out[:, column]
+        step = np.where((exact < 0) == is_low, 1 + _STEP, 1 - _STEP)
+        beyond = rounded > exact if is_low else rounded < exact
+        np.copyto(rounded, (exact * step).astype(np.float32), where=beyond)
     return out
 
 

@@ -356,7 +356,7 @@ def _regular(low: NDArray[np.intp], high: NDArray[np.intp]) -> tuple[int, int, i
 def _nearest(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
     """Return the native pixel (B, H, W) at each position."""
     if _apart(rows, cols):
-        return np.take(np.take(values, rows.nearest[:, 0], 1), cols.nearest[0], 2)
+        return np.asarray(np.take(np.take(values, rows.nearest[:, 0], 1), cols.nearest[0], 2))
     return np.asarray(values[:, rows.nearest, cols.nearest])
 
 
