@@ -6,7 +6,8 @@ Three simulated rasters of `size`²: about 43,000 regions (rotated rectangles, a
 the same with 1 % noise, and random pixels of two classes. Both programs start from the class raster in
 memory and alternate. `shapes`: iterate over `rasterio.features.shapes`. `geoseg`: strips → regions →
 polygons → GeoPackage with class, label, geodesic area, pixels, mean score and spatial index, which another
-thread writes. Compare the ratio. Peak memory is measured in a separate process that has only a class raster in memory.
+thread writes. Compare the ratio. Peak memory is measured in a separate process that has only a class raster
+in memory.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def run_shapes(classes: Classes) -> int:
 
 
 def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> tuple[int, float]:
-    """Write polygons to a GeoPackage; return their number and the seconds that the polygoniser waited for it."""
+    """Write polygons to a GeoPackage; return their number and the seconds of waiting for the file."""
     height, width = classes.shape
     grid = Grid(
         crs=CRS.from_epsg(32633), transform=Affine(10, 0, 500000, 0, -10, 5000000), height=height, width=width
