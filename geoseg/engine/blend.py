@@ -173,8 +173,9 @@ def decide(
     for row in range(0, len(valid), DECIDE_ROWS):
         part = slice(row, row + DECIDE_ROWS)
         classes[part], quanta[part] = decide_rows(scores[:, part], values, threshold)
-    classes[~valid] = NODATA_CLASS
-    quanta[~valid] = 0
+    if not valid.all():
+        np.copyto(classes, NODATA_CLASS, where=~valid)
+        np.copyto(quanta, 0, where=~valid)
     return classes, quanta
 
 

@@ -306,5 +306,5 @@ def _polygonal(geometries: Geometries) -> Geometries:
 def _complete(features: Features) -> Geometries:
     """Return the polygons of a batch; one of very many corners, which is kept as bytes, is made."""
     if features.large is None:
-        return features.geometry
+        return np.asarray(features.geometry)
     return np.array([shapely.from_wkb(b"".join(features.large.wkb()))], object)

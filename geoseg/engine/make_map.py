@@ -196,7 +196,7 @@ def make_map(
         )
         preview = Preview(grid, recipe.bands, longest=LONGEST if drawn else 1, dtype=recipe.dtype)
         score(job, writer.add, preview, progress)
-        writer.finish(preview)
+        writer.finish(preview if drawn else None)
         if writer.valid_pixels == 0:
             warn(LOG, "nothing-observed", f"{recipe.source.name}: no pixel was observed; the map is empty")
         record = _record(job, extras, writer, command, crs, outputs, started)

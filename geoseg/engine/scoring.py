@@ -203,7 +203,10 @@ def _sweep(job: Job, cols: range, preview: Preview, rows: range | None = None) -
         preview.add_pixels(tile_row.pixels)
         observed = observed_tiles(job.tiles, tile_row, mosaic.span)
         while batch := list(islice(observed, session.batch)):
-            values = np.stack([recipe.prepare(tile_row.tile(tile)) for tile in batch])
+            prepared = [recipe.prepare(tile_row.tile(tile)) for tile in batch]
+            values = (
+                np.ascontiguousarray(prepared[0])[np.newaxis] if len(prepared) == 1 else np.stack(prepared)
+            )
             begun = time.monotonic()
             scores = session(values)
             job.seconds += time.monotonic() - begun

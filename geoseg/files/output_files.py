@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -112,6 +112,7 @@ class OutputFiles:
         self._overwrite = overwrite
         self._folders: dict[Path, Path] = {}
         self._markers: list[Marker] = []
+        self._endings: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         for folder in {folder_beside(target) for target in self._targets}:
@@ -138,6 +139,10 @@ class OutputFiles:
         final = target.resolve()
         return self._folders[final.parent] / (name or final.name)
 
+    def at_end(self, stop: Callable[[], None]) -> None:
+        """Call a function before the folders are removed: another thread may still write to them."""
+        self._endings.append(stop)
+
     def commit(self) -> None:
         """Move or upload every file to its final path, the first target last: where it exists, all others do.
 
@@ -159,6 +164,8 @@ class OutputFiles:
             undo.pop_all()
 
     def __exit__(self, *_: object) -> None:
+        for stop in self._endings:
+            stop()
         for marker in self._markers:
             marker.close()
         self._markers.clear()

@@ -29,9 +29,16 @@ def near_open_water(water: Mask) -> Mask:
     """
     height, width = water.shape
     # A block stands at its upper left pixel, so that the window around it begins one pixel earlier.
-    blocks = np.zeros((height + 2 * SHORE_REACH + 1, width + 2 * SHORE_REACH + 1), np.bool_)
-    inner = blocks[SHORE_MARGIN : SHORE_MARGIN + height - 1, SHORE_MARGIN : SHORE_MARGIN + width - 1]
-    inner[:] = water[:-1, :-1] & water[1:, :-1] & water[:-1, 1:] & water[1:, 1:]
     window = 2 * SHORE_MARGIN
-    rows = np.logical_or.reduce([blocks[shift : shift + height] for shift in range(window)])
-    return np.asarray(np.logical_or.reduce([rows[:, shift : shift + width] for shift in range(window)]))
+    blocks = np.zeros((height + window - 1, width + window - 1), np.bool_)
+    inner = blocks[SHORE_MARGIN : SHORE_MARGIN + height - 1, SHORE_MARGIN : SHORE_MARGIN + width - 1]
+    np.logical_and(water[:-1, :-1], water[1:, :-1], out=inner)
+    inner &= water[:-1, 1:]
+    inner &= water[1:, 1:]
+    rows = blocks[:height].copy()
+    for shift in range(1, window):
+        rows |= blocks[shift : shift + height]
+    near = rows[:, :width].copy()
+    for shift in range(1, window):
+        near |= rows[:, shift : shift + width]
+    return near

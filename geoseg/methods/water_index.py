@@ -16,9 +16,10 @@ FloatArray = NDArray[np.float32] | NDArray[np.float64]
 def normalised_difference(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return (a - b) / (a + b), in -1..1 for non-negative input; NaN where a + b = 0."""
     total = a + b
+    index = a - b
     with np.errstate(divide="ignore", invalid="ignore"):
-        index = (a - b) / total
-    index[total == 0] = np.nan
+        np.divide(index, total, out=index)
+    np.copyto(index, np.nan, where=total == 0)
     return index
 
 

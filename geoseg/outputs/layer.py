@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import shapely
@@ -99,6 +100,10 @@ class Layer:
             )
         return out
 
+    def stored(self, columns: Sequence[Column]) -> list[list[Any]]:
+        """Return columns (as of `columns`) as SQLite stores them: dates and times are text in UTC."""
+        return [_stored(own, kind) for own, kind in zip(columns, self.schema.values(), strict=True)]
+
     def wkb(self, features: Features) -> NDArray[np.object_]:
         """Return the geometries as two-dimensional WKB of the layer's type.
 
@@ -117,6 +122,24 @@ class Layer:
         if single.any():
             geometry[single] = shapely.multipolygons(geometry[single], indices=np.arange(single.sum()))
         return np.asarray(shapely.to_wkb(geometry, output_dimension=2), dtype=object)
+
+
+def _stored(values: Column, kind: Kind) -> list[Any]:
+    """Return the values of a column; None where unknown."""
+    if kind in {"date", "datetime"}:
+        end = "Z" if kind == "datetime" else ""
+        times = np.datetime_as_string(values).tolist()
+        return [None if time == "NaT" else f"{time}{end}" for time in times]
+    if kind == "text":
+        texts = values.tolist()
+        plain = set(map(type, texts)) <= {str, type(None)}
+        return texts if plain else [None if text is None else _text(text) for text in texts]
+    return list(values.tolist())
+
+
+def _text(value: object) -> str | None:
+    """Return a value of a text column; None for NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else str(value)
 
 
 def _timed(values: Column, kind: Kind) -> Column:

@@ -15,7 +15,7 @@ from geoseg.features import Features
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.outputs.layer import SCENE_LAYER, Layer
-from geoseg.outputs.table import Table
+from geoseg.outputs.table import Background, Table
 from geoseg.run_record import RunRecord
 
 TOTALS = "classes"
@@ -56,7 +56,12 @@ class StagedSink(ABC):
         self.layers = tuple(own if self.dated else own.plain for own in (layer, *further))
         self.beside = beside
         self._staged = beside.path(path, name=STAGED)
-        self._tables = {own.name: Table(self._staged, own, index=self.index) for own in self.layers}
+        self._background = Background()
+        beside.at_end(self._background.stop)
+        self._tables = {own.name: self._table(own) for own in self.layers}
+
+    def _table(self, layer: Layer) -> Table:
+        return Table(self._staged, layer, index=self.index, background=self._background)
 
     @classmethod
     def companions(cls, path: Path, further: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -90,7 +95,7 @@ class StagedSink(ABC):
         """Append a batch to a layer, by default to the first.
 
         Raises:
-            OutputError: the batch does not fit the layer, or cannot be written.
+            OutputError: the batch does not fit the layer, or an earlier one cannot be written.
         """
         with writing(self.path):
             self._tables[layer or self.layer.name].add(features)
@@ -115,7 +120,7 @@ class StagedSink(ABC):
                 footprint = Features(geometry=footprint.geometry, columns=columns)
             scene_layer = Layer.of(footprint, name=SCENE_LAYER, crs=self.layer.crs)
             self.scene = scene_layer if self.dated else scene_layer.plain
-            scene = Table(self._staged, self.scene, index=self.index)
+            scene = self._table(self.scene)
             scene.add(footprint)
             scene.close()
             self.publish(self._staged, record)

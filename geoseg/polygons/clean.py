@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from geoseg.errors import UsageError
-from geoseg.features import Features
+from geoseg.features import Features, FlatPolygons
 from geoseg.grid import Grid
 from geoseg.polygons.edits import Edits
-from geoseg.polygons.outlines import Outlines, Polygons, noded, polygons
+from geoseg.polygons.outlines import Outlines, Polygons, flat_polygons, noded, polygons
 from geoseg.polygons.regions import Regions, score_quantile
 
 Ints = NDArray[np.int64]
@@ -79,11 +79,15 @@ def reclassified(regions: Regions, classes: Ints, edits: Edits) -> Regions:
     return replace(regions, classes=classes).take(np.flatnonzero(classes != 0))
 
 
+def short(regions: Regions, cleaning: Cleaning) -> NDArray[np.bool_]:
+    """Return which regions do not reach the minimum area or the seed score."""
+    small = regions.area_cm2 < cleaning.min_area * 1e4
+    return np.asarray(small | (regions.score_max < in_255ths(cleaning.seed)))
+
+
 def drop(regions: Regions, cleaning: Cleaning, edits: Edits) -> Regions:
     """Return the regions that reach the minimum area and the seed score."""
-    small = regions.area_cm2 < cleaning.min_area * 1e4
-    unsure = regions.score_max < in_255ths(cleaning.seed)
-    gone = small | unsure
+    gone = short(regions, cleaning)
     if not gone.any():
         return regions
     edits.drop(regions.take(np.flatnonzero(gone)))
@@ -173,9 +177,12 @@ def redrawn(outlines: Outlines, grid: Grid, cleaning: Cleaning) -> Polygons:
     return smooth(simple)
 
 
-def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons:
+def place(regions: Regions, grid: Grid, cleaning: Cleaning) -> Polygons | FlatPolygons:
     """Return the polygons in the CRS of the result, shells counter-clockwise."""
     source, target = grid.crs, cleaning.dst_crs
+    moves = source is not None and target is not None and source != target
+    if not cleaning.redraws and not moves and len(regions):
+        return flat_polygons(regions.outlines, grid.transform)
     if not cleaning.redraws or not len(regions):
         shapes = polygons(regions.outlines, grid.transform)
     else:
@@ -223,7 +230,12 @@ def _quantiles(regions: Regions) -> dict[str, NDArray[np.float64]]:
 
 
 def to_features(
-    regions: Regions, shapes: Polygons, grid: Grid, labels: Mapping[int, str], *, with_ids: bool = False
+    regions: Regions,
+    shapes: Polygons | FlatPolygons,
+    grid: Grid,
+    labels: Mapping[int, str],
+    *,
+    with_ids: bool = False,
 ) -> Features:
     """Return polygons with the attributes of every map.
 
@@ -249,5 +261,7 @@ def to_features(
             **({REGION: regions.ids} if with_ids else {}),
         },
     )
+    if isinstance(shapes, FlatPolygons):
+        return features
     empty = shapely.is_empty(shapes)
     return features.take(~empty) if empty.any() else features

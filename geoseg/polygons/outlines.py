@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
+from geoseg.features import FlatPolygons
 from geoseg.polygons.segments import Ints, Rings, ramp, spans, walk_rings
 
 Polygons = NDArray[np.object_]
@@ -71,6 +71,27 @@ def untraced(count: int) -> Outlines:
     """Return outlines without rings, for regions that are still open."""
     none = np.empty(0, np.int32)
     return Outlines(cols=none, rows=none, rings=np.zeros(1, np.int64), regions=np.zeros(count + 1, np.int64))
+
+
+def rectangles(rows: Ints, cols: Ints, lengths: Ints, at: Ints, count: int) -> Outlines:
+    """Return outlines of which some are bars of pixels of one row; the others have no rings.
+
+    Args:
+        rows: of the bars.
+        cols: first columns of the bars.
+        lengths: pixels of the bars.
+        at: positions of the bars, ascending.
+        count: of outlines.
+    """
+    right = cols + lengths
+    drawn = np.zeros(count + 1, np.int64)
+    drawn[at + 1] = 1
+    return Outlines(
+        cols=np.stack((cols, right, right, cols), axis=1).astype(np.int32).reshape(-1),
+        rows=np.stack((rows, rows, rows + 1, rows + 1), axis=1).astype(np.int32).reshape(-1),
+        rings=4 * np.arange(len(at) + 1),
+        regions=np.cumsum(drawn),
+    )
 
 
 def join(parts: Sequence[Outlines]) -> Outlines:
@@ -210,21 +231,19 @@ def noded(outlines: Outlines) -> Outlines:
 
 
 def polygons(outlines: Outlines, transform: Affine | None = None) -> Polygons:
-    """Build polygons, shells counter-clockwise and holes clockwise.
+    """Build polygons, shells counter-clockwise and holes clockwise; see `flat_polygons`."""
+    return flat_polygons(outlines, transform).objects
+
+
+def flat_polygons(outlines: Outlines, transform: Affine | None = None) -> FlatPolygons:
+    """Return polygons, shells counter-clockwise and holes clockwise, without making objects.
 
     Args:
         outlines: of regions.
         transform: from (column, row) to coordinates; None: coordinates are columns and rows.
     """
     coordinates, offsets = closed_rings(outlines, transform)
-    return np.asarray(
-        shapely.from_ragged_array(
-            shapely.GeometryType.POLYGON,
-            coordinates,
-            (offsets, outlines.regions),
-        ),
-        object,
-    )
+    return FlatPolygons(coordinates=coordinates, rings=offsets, polygons=outlines.regions)
 
 
 def closed_rings(outlines: Outlines, transform: Affine | None = None) -> tuple[NDArray[np.float64], Ints]:

@@ -21,13 +21,15 @@ from geoseg.polygons.clean import (
     fill,
     place,
     reclassified,
+    short,
     to_features,
 )
 from geoseg.polygons.edits import Dropped, Edits, NoEdits
 from geoseg.polygons.large import POINT_BYTES, large_polygon
 from geoseg.polygons.limits import Storage
-from geoseg.polygons.outlines import outline
+from geoseg.polygons.outlines import join, outline, rectangles
 from geoseg.polygons.regions import Regions, RegionTable, join_regions
+from geoseg.polygons.segments import ramp
 from geoseg.polygons.trace import Tracer
 
 if TYPE_CHECKING:
@@ -107,7 +109,8 @@ class Polygoniser:
         """
         for part in _parts(strip, self._limits.runs):
             runs, closed = self._table.add(part)
-            self._tracer.add(part.row, part.classes, runs.region_at, runs.renamed_from, runs.renamed_to)
+            closed, classes = _without_bars(part, closed)
+            self._tracer.add(part.row, classes, runs.region_at, runs.renamed_from, runs.renamed_to)
             if self._cleaning.fill_holes:
                 self._find_nodata(part.row, part.classes)
             if self._patches is not None:
@@ -138,6 +141,12 @@ class Polygoniser:
 
     def _complete(self, regions: Regions) -> Iterator[Features]:
         """Yield the features of complete regions, some at a time; at least one batch."""
+        if isinstance(self.edits, NoEdits):
+            gone = short(regions, self._cleaning)
+            if gone.any():
+                self.edits.drop(regions.take(gone))
+                self._tracer.forget(regions.ids[gone])
+                regions = regions.take(~gone)
         sizes = self._tracer.sizes(regions.ids)
         if sizes is None:
             yield self._clean(self._outlined(regions))
@@ -158,12 +167,13 @@ class Polygoniser:
 
     def _outlined(self, regions: Regions) -> Regions:
         """Return complete regions with their outlines."""
-        drawn = np.diff(regions.outlines.regions) > 0
-        if drawn.any():
-            found = self._outlined(regions.take(~drawn))
-            position = np.concatenate((np.flatnonzero(drawn), np.flatnonzero(~drawn)))
-            return join_regions([regions.take(drawn), found]).take(np.argsort(position))
-        return replace(regions, outlines=outline(self._tracer.take(regions.ids), regions.ids))
+        missing = np.flatnonzero(np.diff(regions.outlines.regions) == 0)
+        found = outline(self._tracer.take(regions.ids[missing]), regions.ids[missing])
+        if len(missing) == len(regions):
+            return replace(regions, outlines=found)
+        at = np.arange(len(regions))
+        at[missing] = len(regions) + np.arange(len(missing))
+        return replace(regions, outlines=join([regions.outlines, found]).take(at))
 
     def _doubtful_outlined(self, regions: Regions, patches: PatchFilter) -> Regions:
         """Return regions in their order; those that their patch may drop have outlines."""
@@ -244,6 +254,24 @@ class Polygoniser:
         rows, cols = np.nonzero(begins)
         if len(rows):
             self._nodata.append(np.stack((cols + 0.5, rows + row + 0.5), axis=1))
+
+
+def _without_bars(strip: Strip, closed: Regions) -> tuple[Regions, Classes]:
+    """Return the regions that ended in a strip, bars with outlines, and the classes that must be traced.
+
+    A bar is a region of one run, as most specks are. Its outline is a rectangle, and other outlines do not
+    change where it becomes background: no pixel of its class touches it along an edge.
+    """
+    width = strip.classes.shape[1]
+    rows, cols = np.divmod(closed.first, width)
+    bars = np.flatnonzero((rows == closed.last_row) & (rows >= strip.row))
+    if not len(bars):
+        return closed, strip.classes
+    rows, cols, lengths = rows[bars], cols[bars], closed.pixels[bars]
+    classes = np.ascontiguousarray(strip.classes).copy()
+    pixels = np.repeat((rows - strip.row) * width + cols, lengths) + ramp(lengths)
+    classes.reshape(-1)[pixels] = 0
+    return replace(closed, outlines=rectangles(rows, cols, lengths, bars, len(closed))), classes
 
 
 def _parts(strip: Strip, runs: int) -> Iterator[Strip]:

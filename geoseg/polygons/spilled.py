@@ -106,6 +106,11 @@ class SpilledOutlines:
             np.add.at(total, order[np.searchsorted(ascending, owners[own])], counts[own])
         return total
 
+    def forget(self, regions: Ints) -> None:
+        """Forget the closed rings of regions."""
+        if len(self._extents.regions):
+            self._extents = self._extents.take(~among(self._extents.regions, regions))
+
     def take(self, regions: Ints) -> list[Rings]:
         """Read the closed rings of regions and forget them."""
         wanted = among(self._extents.regions, regions)

@@ -224,6 +224,11 @@ class Tracer:
         """Return the number of segments of regions; None: all are in memory, and were never too many."""
         return self._spilled.sizes(self._segments, regions) if self._spilled.used else None
 
+    def forget(self, regions: Ints) -> None:
+        """Remove the outlines of closed regions."""
+        self._segments = self._segments.take(~among(self._segments.regions, regions))
+        self._spilled.forget(regions)
+
     def take(self, regions: Ints) -> Rings:
         """Remove the rings of closed regions, whose links are all known, and return them."""
         chosen = among(self._segments.regions, regions)

@@ -25,6 +25,9 @@ CLOSE = 0.01
 LATTICE = 16
 """Pixels between the nodes at which positions in another CRS are exact; others are interpolated."""
 
+MOST_RATIO = 8
+"""Target pixels a native pixel up to which interpolation works in slices."""
+
 ASSIGN = "assign the missing CRS, e.g. with gdal_edit.py -a_srs"
 
 Positions = NDArray[np.float64]
@@ -265,12 +268,12 @@ def bilinear(
     """
     work = np.result_type(data.dtype, np.float32)
     values = data.astype(work)
-    inside = rows.inside & cols.inside
-    if observed is None:
-        return _lerp(values, rows, cols), inside[None]
+    if observed is None or observed.all():
+        return _lerp(values, rows, cols), (rows.inside & cols.inside)[None]
     values[~observed] = 0
     weight = _lerp(observed.astype(work), rows, cols)
-    mask = observed[:, rows.nearest, cols.nearest] & inside
+    mask = _nearest(observed, rows, cols)
+    mask &= rows.inside & cols.inside
     result = _lerp(values, rows, cols)
     # The weight is exactly 1 where all four pixels are valid, so the division changes nothing there.
     np.divide(result, weight, out=result, where=mask)
@@ -281,11 +284,8 @@ def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
     """Interpolate (B, h, w), rows first, then columns."""
     down, right = rows.weight.astype(values.dtype), cols.weight.astype(values.dtype)
     if _apart(rows, cols):
-        first = values[:, rows.low[:, 0]]
-        first += (values[:, rows.high[:, 0]] - first) * down
-        result = first[:, :, cols.low[0]]
-        result += (first[:, :, cols.high[0]] - result) * right
-        return result
+        first = _lerp_axis(values, 1, rows.low[:, 0], rows.high[:, 0], down)
+        return _lerp_axis(first, 2, cols.low[0], cols.high[0], right)
     first = values[:, rows.low, cols.low]
     first += (values[:, rows.high, cols.low] - first) * down
     second = values[:, rows.low, cols.high]
@@ -294,13 +294,79 @@ def _lerp(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
     return first
 
 
+def _lerp_axis(
+    values: NDArray[Any], axis: int, low: NDArray[np.intp], high: NDArray[np.intp], weight: NDArray[Any]
+) -> NDArray[Any]:
+    """Interpolate (B, h, w) along one axis.
+
+    Where every n-th target pixel lies between the next two native ones, as on grids of twice the resolution,
+    n slices are computed, several times faster than pixels picked one by one, and with the same bits.
+
+    Args:
+        values: native values.
+        axis: 1 (rows) or 2 (columns).
+        low: native pixels before.
+        high: native pixels behind.
+        weight: of `high`, (n, 1) or (1, n).
+    """
+    start, stop, ratio = _regular(low, high)
+    shape = list(values.shape)
+    shape[axis] = len(low)
+    out = np.empty(shape, values.dtype)
+
+    def along(array: NDArray[Any], index: slice) -> NDArray[Any]:
+        picked: NDArray[Any] = array[:, index] if axis == 1 else array[..., index]
+        return picked
+
+    def weights(index: slice) -> NDArray[Any]:
+        picked: NDArray[Any] = weight[index] if axis == 1 else weight[:, index]
+        return picked
+
+    if ratio:
+        change = np.diff(values, axis=axis)
+        for begin in range(start, min(start + ratio, stop)):
+            every = slice(begin, stop, ratio)
+            native = slice(int(low[begin]), int(low[begin]) + len(range(begin, stop, ratio)))
+            part = along(out, every)
+            np.multiply(along(change, native), weights(every), out=part)
+            part += along(values, native)
+    for rest in (slice(0, start), slice(stop, len(low))):
+        part = along(out, rest)
+        if part.size:
+            part[...] = np.take(values, low[rest], axis)
+            part += (np.take(values, high[rest], axis) - part) * weights(rest)
+    return out
+
+
+def _regular(low: NDArray[np.intp], high: NDArray[np.intp]) -> tuple[int, int, int]:
+    """Return a stretch of taps in which every n-th is one native pixel further, and n; 0: there is none.
+
+    Taps are clipped at the edges of a raster, and nowhere else.
+    """
+    inner = np.flatnonzero(high == low + 1)
+    if len(inner):
+        start, stop = int(inner[0]), int(inner[-1]) + 1
+        for ratio in range(1, min(MOST_RATIO, stop - start) + 1):
+            part = low[start:stop]
+            if len(inner) == stop - start and np.array_equal(part[ratio:], part[:-ratio] + 1):
+                return start, stop, ratio
+    return len(low), len(low), 0
+
+
+def _nearest(values: NDArray[Any], rows: Taps, cols: Taps) -> NDArray[Any]:
+    """Return the native pixel (B, H, W) at each position."""
+    if _apart(rows, cols):
+        return np.asarray(np.take(np.take(values, rows.nearest[:, 0], 1), cols.nearest[0], 2))
+    return np.asarray(values[:, rows.nearest, cols.nearest])
+
+
 def nearest(
     data: NDArray[Any], observed: NDArray[np.bool_] | None, rows: Taps, cols: Taps
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the native pixel at each position; arguments and results as of `bilinear`."""
-    inside = rows.inside & cols.inside
-    mask = inside[None] if observed is None else observed[:, rows.nearest, cols.nearest] & inside
-    return data[:, rows.nearest, cols.nearest], mask
+    inside = (rows.inside & cols.inside)[None]
+    mask = inside if observed is None else _nearest(observed, rows, cols) & inside
+    return _nearest(data, rows, cols), mask
 
 
 def mean_blocks(

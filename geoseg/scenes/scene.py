@@ -249,13 +249,17 @@ class Scene:
             rows, cols = inner.slices(window)
             inner_valid = valid[rows, cols]
             inner_valid[:] = True
-            for positions in _by_file(chosen):
+            files = _by_file(chosen)
+            for positions in files:
                 members = [chosen[position] for position in positions]
                 values, masks = read_window(members, self._placements[members[0].raster], inner)
-                for position, band, value in zip(positions, members, values, strict=True):
-                    data[position, rows, cols] = (
-                        as_physical(band, value) if dtype is None else as_stored(value, dtype)
-                    )
+                if len(files) == 1 and inner == window and values.dtype == dtype and dtype.kind in "iu":
+                    data = values  # stored values of all bands, in their order
+                else:
+                    for position, band, value in zip(positions, members, values, strict=True):
+                        data[position, rows, cols] = (
+                            as_physical(band, value) if dtype is None else as_stored(value, dtype)
+                        )
                 for mask in masks:
                     if mask is not None:
                         inner_valid &= mask

@@ -158,7 +158,8 @@ def test_a_run_that_stops_keeps_the_old_file_and_leaves_nothing_else(
 
     def run() -> None:
         with open_flood(path, overwrite=True) as sink:
-            sink.write(make_features(40))
+            for _ in range(2):  # the second waits until the first is on disk
+                sink.write(make_features(40))
             staged = list(tmp_path.glob(".*.partial/*.gpkg"))
             assert len(staged) == 1
             assert staged[0].stat().st_size > 0

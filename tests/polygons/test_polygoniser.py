@@ -21,7 +21,7 @@ from geoseg.errors import UsageError
 from geoseg.features import Features
 from geoseg.grid import Grid
 from geoseg.pixels import Strip
-from geoseg.polygons import Cleaning, Dropped, Edits, Polygoniser, Regions
+from geoseg.polygons import Cleaning, Dropped, Edits, Polygoniser, Regions, Storage
 
 Classes = NDArray[np.uint8]
 LABELS = {1: "flood", 2: "permanent water"}
@@ -44,11 +44,12 @@ def _map(
     grid: Grid | None = None,
     scores: Classes | None = None,
     dropped: Dropped | None = None,
+    storage: Storage | None = None,
 ) -> tuple[Features, Edits]:
     """Polygonise a raster in strips that end before the rows `cuts`."""
     grid = grid or _grid(classes)
     scores = np.full(classes.shape, 200, np.uint8) if scores is None else scores
-    polygoniser = Polygoniser(grid, cleaning or Cleaning(), LABELS, dropped=dropped)
+    polygoniser = Polygoniser(grid, cleaning or Cleaning(), LABELS, dropped=dropped, storage=storage)
     edges = [0, *sorted(cut for cut in set(cuts or []) if 0 < cut < len(classes)), len(classes)]
     batches = [
         batch
@@ -179,6 +180,33 @@ def _cleaned(classes: Classes, least: int, most: int) -> tuple[Classes, int]:
                 filled[hole] = value
                 swallowed |= hole
     return filled, sum(1 for _, region in regions if not swallowed[region].all())
+
+
+@given(holey, st.integers(0, 4), st.floats(0, 1), st.lists(st.integers(0, 12), max_size=3))
+def test_a_map_without_a_raster_has_the_same_polygons(
+    classes: Classes, least: int, seed: float, cuts: list[int]
+) -> None:
+    cleaning = Cleaning(min_area=least * 100 - 50 if least else 0, seed=seed)
+    scores = np.random.default_rng(0).integers(0, 256, classes.shape, np.uint8)
+    found = []
+    for keep in (True, False):
+        told: list[tuple[int, int]] = []
+
+        def dropped(regions: Regions, told: list[tuple[int, int]] = told) -> None:
+            told.extend(zip(regions.first.tolist(), regions.pixels.tolist(), strict=True))
+
+        features, _ = _map(
+            classes,
+            cuts,
+            grid=_grid(classes, 32633, UTM),
+            cleaning=cleaning,
+            scores=scores,
+            dropped=dropped,
+            storage=Storage(keep_edits=keep),
+        )
+        columns = {name: values.tolist() for name, values in features.columns.items()}
+        found.append((shapely.to_wkb(features.geometry).tolist(), columns, sorted(told)))
+    assert found[0] == found[1]
 
 
 @settings(max_examples=400)

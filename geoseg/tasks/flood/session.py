@@ -144,8 +144,9 @@ def _score_of(choice: WaterChoice, values: Image) -> Image:
     below = choice.method.threshold.water_below
     if choice.shore is not None:
         water = values < choice.threshold if below else values > choice.threshold
-        raised = np.float32(choice.threshold - choice.shore)
-        values = np.where(near_open_water(water), values + raised, values)
+        if water.any():
+            raised = np.float32(choice.threshold - choice.shore)
+            values = np.where(near_open_water(water), values + raised, values)
     return logistic(values, choice.threshold, choice.scale, below=below)
 
 

@@ -20,6 +20,7 @@ from geoseg.engine.make_map import SCHEMA, begin, cleaning_of, footprint, mapped
 from geoseg.engine.pipeline import MapWriter
 from geoseg.engine.plan import PROCESS_MIB, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
+from geoseg.engine.reading import ahead
 from geoseg.engine.recipe import Extras
 from geoseg.engine.shape_attributes import QUANTILES, ShapeAttributes, schema_of
 from geoseg.errors import SceneError, SceneReadError, UsageError
@@ -133,7 +134,7 @@ def vectorize(
             ),
         )
         preview = Preview(grid, (), longest=LONGEST if run.report is not None else 1)
-        for strip in _strips(dataset, mask):
+        for strip in ahead(_strips(dataset, mask)):
             preview.add_classes(strip.row, strip.classes)
             writer.add(strip)
             progress(strip.stop_row, grid.height, "rows")
@@ -224,16 +225,17 @@ def _strips(dataset: rasterio.DatasetReader, mask: str) -> Iterator[Strip]:
         with reading(f"{mask}, rows {row}-{row + window.height - 1}"):
             values = dataset.read(1, window=window)
             valid = dataset.read_masks(1, window=window) > 0
-        if valid.any() and (values[valid].min() < 0 or values[valid].max() > NODATA_CLASS):
+        if values.dtype != np.uint8 and (valid & ((values < 0) | (values > NODATA_CLASS))).any():
             raise SceneError(f"{mask}: values outside 0..255 in rows {row} to {row + ROWS} are not classes")
-        if (values[valid] == NODATA_CLASS).any():
+        if (valid & (values == NODATA_CLASS)).any():
             warn(
                 LOG,
                 "nodata-without-tag",
                 f"{mask}: {NODATA_CLASS} is taken for not observed, though no nodata tag says so; if it is a "
                 f"class, make it 1: gdal_calc.py -A {mask} --calc 'A=={NODATA_CLASS}' --outfile OUT.tif",
             )
-        classes = np.where(valid, values, NODATA_CLASS).astype(np.uint8)
+        classes = values.astype(np.uint8, copy=False)
+        np.putmask(classes, ~valid, NODATA_CLASS)
         yield Strip(row=row, classes=classes, scores=np.full(classes.shape, 255, np.uint8))
 
 
