@@ -69,7 +69,12 @@ def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
     overlap = recipe.overlap if run.overlap is None else run.overlap
     if recipe.blend == "crop":
         overlap = max(overlap, recipe.overlap)
-    tiles = TileGrid(grid=recipe.source.grid, size=run.tile or recipe.tile, overlap=overlap)
+    tiles = TileGrid(
+        grid=recipe.source.grid,
+        size=run.tile or recipe.tile,
+        overlap=overlap,
+        fitted=recipe.fitted,
+    )
     ranges = column_bands(
         tiles,
         bands=len(recipe.bands),
@@ -126,7 +131,7 @@ def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
             progress(done, total, "strips")
         return
     grid = job.tiles.grid
-    edges = (*(cols.start * job.tiles.stride for cols in job.column_bands), grid.width)
+    edges = (*(job.tiles.across.edges[cols.start] for cols in job.column_bands), grid.width)
     done = 0
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder(job.scratch))

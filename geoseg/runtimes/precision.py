@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,7 +16,6 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.messages import held, note, replay, warn
 from geoseg.runtimes.graph import LoadRequest, Precision, RuntimeStatus
 from geoseg.runtimes.loading import load_session
-from geoseg.runtimes.machine import bf16_is_fast
 from geoseg.runtimes.network_session import NetworkSession, OpenedSession
 
 if TYPE_CHECKING:
@@ -31,27 +30,31 @@ LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
 less; the agreement check finds overflows."""
 
 
-def open_in_precision(request: LoadRequest, status: RuntimeStatus, precision: str) -> OpenedSession:
-    """Load in the requested precision; `auto` is the fastest one that passes the agreement check."""
+def open_in_precision(
+    request: LoadRequest, status: RuntimeStatus, precision: str, lower: Sequence[Precision] = ()
+) -> OpenedSession:
+    """Load in the requested precision; `auto` is the fastest one that passes the agreement check.
+
+    Args:
+        request: how to load.
+        status: of the runtime.
+        precision: `auto` or a precision.
+        lower: precisions that `auto` tries on the CPU before fp32, because they were measured to be faster.
+    """
     device = request.device
     if precision != "auto":
         requested = next((name for name in status.precisions_on(device) if name == precision), None)
         if requested is None:
             raise RuntimeMissingError(no_precision(status, device, precision))
         return _open_as_requested(replace(request, precision=requested), status)
-    candidates: tuple[Precision, ...] = ("bf16",) if device == "cpu" else LOWER[status.name]
-    lower = [name for name in candidates if name in status.precisions_on(device)]
-    reason = ""
-    if lower and device == "cpu" and not bf16_is_fast():
-        reason = "precision fp32: bf16 is not faster on a processor without AMX"
-    elif lower and (request.check is None or not len(request.check)):
-        reason = f"precision fp32: the scene has no tile for an agreement check of {lower[0]}"
-    if reason or not lower:
-        session = load_session(status.name, request)
-        if reason:
-            note(LOG, reason)
-        return _opened(request, status, session)
-    return _open_fastest(request, status, lower)
+    candidates = lower if device == "cpu" else LOWER[status.name]
+    tried = [name for name in candidates if name in status.precisions_on(device)]
+    if tried and request.check is not None and len(request.check):
+        return _open_fastest(request, status, tried)
+    session = load_session(status.name, request)
+    if tried:
+        note(LOG, f"precision fp32: the scene has no tile for an agreement check of {tried[0]}")
+    return _opened(request, status, session)
 
 
 def _opened(
@@ -70,10 +73,8 @@ def _opened(
 
 def _open_as_requested(request: LoadRequest, status: RuntimeStatus) -> OpenedSession:
     """Load in the requested precision, and report the agreement check; it does not change the choice."""
-    precision, device = request.precision, request.device
+    precision = request.precision
     session = load_session(status.name, request)
-    if precision == "bf16" and device == "cpu" and not bf16_is_fast():
-        note(LOG, "bf16 is slower than fp32 on a processor without AMX")
     if precision == "fp32" or request.check is None or not len(request.check):
         return _opened(request, status, session)
     from geoseg.runtimes.agreement import score_all  # noqa: PLC0415 - for lower precisions only
