@@ -391,8 +391,8 @@ class TileGrid:
         fitted = tuple(index * room // max(count - 1, 1) for index in range(count))
         between = ((before + self.size + start) // 2 for before, start in pairwise(fitted))
         cores = (0, *between, length)
-        # Where tiles are denser than the overlap asks for, three of them share pixels. A pixel is blended from
-        # two all the same.
+        # Where tiles are denser than the overlap asks for, three of them share pixels; a pixel is blended
+        # from two all the same.
         least = min((end - start for start, end in pairwise(cores)), default=0)
         return TileAxis(starts=fitted, edges=cores, ramp=min(self.overlap, least // 2 * 2))
 

@@ -168,7 +168,8 @@ def _check_tiles(
     most = max(1, min(CHECK_TILES, CHECK_PIXELS // tile**2))
     best = sorted(blocks, key=lambda block: -int(block.valid.sum()))[:most]
     windows = [_within(block.window, source.grid, tile) for block in best]
-    return with_planes(np.stack([prepare(source.read(window, bands)) for window in windows]), facts, np)
+    tiles = np.stack([prepare(source.read(window, bands)) for window in windows])
+    return np.asarray(with_planes(tiles, facts, np))
 
 
 def _within(block: Window, grid: Grid, tile: int) -> Window:

@@ -16,9 +16,9 @@ def network_tiles(model: ModelSpec, grid: Grid, run: RunSpec, *, fitted: bool) -
     """Return the tiles of a network on a grid.
 
     The overlap is that of the model, so that every pixel has the context it states. A size that the run or
-    the graph fixes is kept. Otherwise, of fitted tiles of 1/2 to 5/4 of the model's size, those are taken that
-    have the fewest pixels in total, and of these the nearest in size to the model's. A scene that fits in one
-    tile is one tile, which may be as small as the scene.
+    the graph fixes is kept. Otherwise, of fitted tiles of 1/2 to 5/4 of the model's size, those are taken
+    that have the fewest pixels in total, and of these the nearest in size to the model's. A scene that fits
+    in one tile is one tile, which may be as small as the scene.
 
     Args:
         model: its tile, overlap and multiple.

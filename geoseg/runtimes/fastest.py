@@ -70,7 +70,7 @@ def fastest(request: LoadRequest, statuses: Sequence[RuntimeStatus], allowed: Se
             versions=dict(key.versions),
             tile=request.tile,
             threads=request.threads,
-            timings=tuple(_timings(request, statuses)),
+            timings=tuple(time_tiles(request, statuses)),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
@@ -117,7 +117,7 @@ def choose(timings: Iterable[Timing], allowed: Sequence[Choice]) -> Choice:
     return best
 
 
-def _timings(request: LoadRequest, statuses: Sequence[RuntimeStatus]) -> Iterable[Timing]:
+def time_tiles(request: LoadRequest, statuses: Sequence[RuntimeStatus]) -> Iterable[Timing]:
     """Yield the time of one tile in each runtime and precision that can run the network."""
     tiles = request.check
     if tiles is None or not len(tiles):
