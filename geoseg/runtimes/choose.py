@@ -17,7 +17,7 @@ from geoseg.files.hashes import file_sha256
 from geoseg.files.inputs import opened
 from geoseg.messages import held, note, replay
 from geoseg.runtimes import cuda, onnxruntime
-from geoseg.runtimes.graph import DeviceGraph, LoadRequest, Precision, RuntimeStatus
+from geoseg.runtimes.graph import Choice, DeviceGraph, LoadRequest, Precision, RuntimeStatus
 from geoseg.runtimes.loading import RUNTIMES, runtime_module
 from geoseg.runtimes.machine import bf16_flags, usable_threads
 from geoseg.runtimes.network_session import OpenedSession, is_device_graph
@@ -140,12 +140,10 @@ def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> O
     request = replace(request, device="cpu")
     status, why = (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)
     statuses = [status] if runtime != "auto" else usable_on_cpu()
-    default = "fp32" if precision == "auto" else precision
-    ways = [(item.name, name) for item in statuses for name in item.precisions if precision in {"auto", name}]
-    first = [way for way in ways if way == (status.name, default)]
-    if count < LEAST_TILES or not first or len(ways) == 1:
-        return _open(request, status, default, why)
-    found = fastest(request, statuses, [*first, *(way for way in ways if way not in first)])
+    ways = _ways(status, statuses, precision)
+    if count < LEAST_TILES or len(ways) < 2:
+        return _open(request, status, "fp32" if precision == "auto" else precision, why)
+    found = fastest(request, statuses, ways)
     name, chosen = found.choice
     status = next(item for item in statuses if item.name == name)
     opened_session = (
@@ -179,6 +177,22 @@ def check_cuda(status: RuntimeStatus, device: str) -> None:
             f"{device}: {status.name} {status.version} has no CUDA on this machine: {status.why_no_cuda}; "
             f"{status.cuda_remedy}, or use --device cpu"
         )
+
+
+def default_ways() -> list[Choice]:
+    """Return the runtimes and precisions that `auto` chooses from on the CPU, the default first.
+
+    Raises:
+        RuntimeMissingError: no runtime is installed.
+    """
+    return _ways(choose_for_cpu("auto")[0], usable_on_cpu(), "auto")
+
+
+def _ways(default: RuntimeStatus, statuses: Sequence[RuntimeStatus], precision: str) -> list[Choice]:
+    """Return the runtimes and precisions that the options leave open; empty without the default."""
+    ways = [(item.name, name) for item in statuses for name in item.precisions if precision in {"auto", name}]
+    first = default.name, "fp32" if precision == "auto" else precision
+    return sorted(ways, key=lambda way: way != first) if first in ways else []
 
 
 def _open(

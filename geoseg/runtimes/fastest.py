@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.messages import held, note
-from geoseg.runtimes.graph import LoadRequest, Precision, RuntimeStatus
+from geoseg.runtimes.graph import Choice, LoadRequest, RuntimeStatus
 from geoseg.runtimes.loading import load_session
 from geoseg.runtimes.machine import processor
 from geoseg.runtimes.measured import Measured, Timing, kept_or_measured, key_of
@@ -32,9 +32,6 @@ LESS = 0.9
 
 LEAST_GAIN = 0.001
 """s a tile; smaller gains are noise, or of networks that take less time than reading."""
-
-Choice = tuple[str, Precision]
-"""Name of a runtime and a precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

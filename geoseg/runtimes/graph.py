@@ -16,6 +16,8 @@ from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first, from_graph, to_graph
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
+Choice = tuple[str, Precision]
+"""Name of a runtime and a precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ import pytest
 
 from geoseg.runtimes import fastest as ways
 from geoseg.runtimes.choose import open_session
-from geoseg.runtimes.fastest import Choice, choose
+from geoseg.runtimes.fastest import choose
+from geoseg.runtimes.graph import Choice
 from geoseg.runtimes.loading import runtime_module
 from geoseg.runtimes.measured import Timing, all_kept
 from geoseg.spec import ModelSpec
