@@ -4,8 +4,8 @@
 
 What somebody who knows the libraries would write for one scene: a thread reads strips of tiles, the network
 runs in ONNX Runtime or OpenVINO, scores are blended over the overlap in memory, `rasterio.features.shapes`
-draws the polygons and pyogrio writes them. No checks, no areas or mean scores, no record; the whole mask is in
-memory.
+draws the polygons and pyogrio writes them. No checks, no areas or mean scores, no record; the whole mask is
+in memory.
 `bench/run.py` runs it beside geoseg.
 """
 

@@ -1,7 +1,7 @@
 """Pixel grids and their tiles: arithmetic and geodesy, no input or output.
 
 Windows are (row, col, height, width) in pixels, as keywords, never positional. A window may leave its grid:
-readers pad it and mark the padding as not valid, so that tiles are never clamped or moved.
+readers pad it and mark the padding as not valid.
 """
 
 from __future__ import annotations
