@@ -230,7 +230,12 @@ def _batches(recipe: Recipe, size: int) -> Callable[[Sequence[Pixels]], NDArray[
     Batches of a network are written into the memory of the first; each is scored before the next is prepared.
     """
     if not isinstance(recipe.prepare, Normaliser):
-        return lambda tiles: np.stack([recipe.prepare(pixels) for pixels in tiles])
+
+        def stacked(tiles: Sequence[Pixels]) -> NDArray[np.float32]:
+            made = [recipe.prepare(pixels) for pixels in tiles]
+            return np.ascontiguousarray(made[0])[np.newaxis] if len(made) == 1 else np.stack(made)
+
+        return stacked
     normaliser = recipe.prepare
     memory = np.empty((recipe.session.batch, normaliser.channels, size, size), np.float32)
 
