@@ -74,19 +74,19 @@ def _opened(
 def _open_as_requested(request: LoadRequest, status: RuntimeStatus) -> OpenedSession:
     """Load in the requested precision, and report the agreement check; it does not change the choice."""
     precision = request.precision
-    session = load_session(status.name, request)
     if precision == "fp32" or request.check is None or not len(request.check):
-        return _opened(request, status, session)
+        return _opened(request, status, load_session(status.name, request))
     from geoseg.runtimes.agreement import score_all  # noqa: PLC0415 - for lower precisions only
 
+    # One network is in memory at a time.
     try:
-        with held():
-            reference = _load_reference(request, status)
-        with closing(reference):
+        with held(), closing(_load_reference(request, status)) as reference:
             expected = score_all(reference, request.check)
     except (ModelError, RuntimeMissingError) as error:
+        session = load_session(status.name, request)
         note(LOG, f"precision {precision}: not compared with fp32, because {error}")
         return _opened(request, status, session)
+    session = load_session(status.name, request)
     agreement, text = _compare(request, expected, score_all(session, request.check))
     why = f"precision {precision}: {text}"
     if agreement.enough:
@@ -128,9 +128,9 @@ def _open_fastest(request: LoadRequest, status: RuntimeStatus, lower: list[Preci
     from geoseg.runtimes.agreement import score_all  # noqa: PLC0415 - for lower precisions only
 
     check = request.check if request.check is not None else np.empty((0,), np.float32)
-    with held() as messages:
-        reference = _load_reference(request, status)
-    expected = score_all(reference, check)
+    # One network is in memory at a time.
+    with held() as messages, closing(_load_reference(request, status)) as reference:
+        expected = score_all(reference, check)
     failures: list[str] = []
     agreement: Agreement | None = None
     for name in lower:
@@ -147,7 +147,6 @@ def _open_fastest(request: LoadRequest, status: RuntimeStatus, lower: list[Preci
             continue
         agreement, text = _compare(request, expected, scores)
         if agreement.enough:
-            reference.close()
             add_to_record = getattr(candidate.device_graph, "add_to_record", None)
             if add_to_record is not None:
                 add_to_record({"agreement": agreement.numbers(len(check))})
@@ -157,13 +156,11 @@ def _open_fastest(request: LoadRequest, status: RuntimeStatus, lower: list[Preci
             return _opened(attempt, status, candidate, agreement)
         candidate.close()
         failures.append(f"{name} gave only {text}")
-    if status.name == "tensorrt":
-        reference.close()
-        with held() as messages:
-            reference = load_session(status.name, request)
+    with held() as messages:
+        session = load_session(status.name, request)
     replay(messages)
     note(LOG, f"precision fp32: {'; '.join(failures)}")
-    return _opened(request, status, reference, agreement)
+    return _opened(request, status, session, agreement)
 
 
 def no_precision(status: RuntimeStatus, device: str, precision: str) -> str:
