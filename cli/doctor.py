@@ -55,7 +55,7 @@ def doctor(
     The exit code is 5 if a component that mapping needs is missing.
     """
     verbosity = shared.verbosity(context, quiet, verbose)
-    checks = [*_machine(), *_packages(), *_gdal(), *_runtimes(), *_networks()]
+    checks = [*_machine(), *_packages(), *_gdal(), *_runtimes(), *_networks(), *_measured()]
     if as_json:
         keys = ("what", "found", "state", "remedy")
         print_json(
@@ -172,4 +172,27 @@ def _networks() -> list[Check]:
         reason = default_of(model)
         use = "network, with --model only" if reason else "network, used by default"
         found.append((model.name, use, "ok", reason))
+    return found
+
+
+def _measured() -> list[Check]:
+    """Report what was measured of networks on this processor, and what `auto` takes for it."""
+    from geoseg.errors import RuntimeMissingError
+    from geoseg.runtimes.choose import available, default_ways
+    from geoseg.runtimes.fastest import choose
+    from geoseg.runtimes.measured import all_kept
+
+    try:
+        ways = default_ways()
+    except RuntimeMissingError:
+        return []
+    versions = {status.name: status.version for status in available()}
+    found: list[Check] = []
+    for item in all_kept():
+        if not item.versions.items() <= versions.items():
+            continue
+        runtime, precision = choose(item.timings, ways)
+        times = ", ".join(f"{timing.name} {timing.seconds:.3g}" for timing in item.timings)
+        text = f"auto: {runtime} {precision} (seconds for a tile of {item.tile} px: {times})"
+        found.append((f"times of {item.model}", text, "ok", ""))
     return found

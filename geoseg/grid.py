@@ -1,7 +1,7 @@
 """Pixel grids and their tiles: arithmetic and geodesy, no input or output.
 
 Windows are (row, col, height, width) in pixels, as keywords, never positional. A window may leave its grid:
-readers pad it and mark the padding as not valid, so that tiles are never clamped or moved.
+readers pad it and mark the padding as not valid.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -289,19 +289,28 @@ class Tile:
     """The window that is read: always `size` x `size`; it may leave the grid."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TileGrid:
     """A grid cut into square tiles that overlap.
 
-    The distance between tiles is `size - overlap` pixels. The first tile begins `overlap // 2` pixels before
-    the grid, so that every pixel of the grid is at least half an overlap away from the edge of some tile.
+    Regular tiles are `size - overlap` pixels apart. The first one begins half an overlap before the grid and
+    the last one may end beyond it, so that every core has the same margin on all sides.
+
+    Fitted tiles are as few as the overlap allows. The first and the last one are flush with the edges of the
+    grid; the others are spread evenly between, so that neighbours share at least `overlap` pixels. Cores meet
+    in the middle of what two tiles share.
+
+    In both, every pixel of the grid is in its core at least half an overlap away from any edge of the tile
+    that lies within the grid.
     """
 
     grid: Grid
     size: int
     """Pixels a side of the model's input."""
     overlap: int
-    """Pixels shared by neighbouring tiles; even, less than half of `size`."""
+    """Least number of pixels shared by neighbouring tiles; even, at most half of `size`."""
+    fitted: bool = False
+    """Whether the first and the last tile are flush with the edges of the grid."""
 
     def __post_init__(self) -> None:
         """Check that the sizes leave a stride.
@@ -318,23 +327,33 @@ class TileGrid:
 
     @property
     def stride(self) -> int:
-        """Pixels between the origins of neighbouring tiles."""
+        """Pixels between the origins of neighbouring tiles: of regular ones, and at most of fitted ones."""
         return self.size - self.overlap
 
     @property
     def margin(self) -> int:
-        """Pixels by which a halo extends beyond its core on each side."""
+        """Pixels by which the halo of a regular tile extends beyond its core on each side."""
         return self.overlap // 2
+
+    @cached_property
+    def down(self) -> TileAxis:
+        """The tiles along the rows of the grid."""
+        return self._axis(self.grid.height)
+
+    @cached_property
+    def across(self) -> TileAxis:
+        """The tiles along the columns of the grid."""
+        return self._axis(self.grid.width)
 
     @property
     def rows(self) -> int:
         """Number of tile rows."""
-        return -(-self.grid.height // self.stride)
+        return len(self.down.starts)
 
     @property
     def cols(self) -> int:
         """Number of tile columns."""
-        return -(-self.grid.width // self.stride)
+        return len(self.across.starts)
 
     def __len__(self) -> int:
         return self.rows * self.cols
@@ -345,9 +364,71 @@ class TileGrid:
 
     def row_tiles(self, row: int) -> Iterator[Tile]:
         """Yield the tiles of one tile row from left to right."""
-        for col in range(self.cols):
-            core = Window(row=row * self.stride, col=col * self.stride, height=self.stride, width=self.stride)
-            yield Tile(row=row, col=col, core=core.intersect(self.grid.window), halo=core.pad(self.margin))
+        top, (first, last) = self.down.starts[row], self.down.edges[row : row + 2]
+        for col, left in enumerate(self.across.starts):
+            begin, end = self.across.edges[col : col + 2]
+            yield Tile(
+                row=row,
+                col=col,
+                core=Window(row=first, col=begin, height=last - first, width=end - begin),
+                halo=Window(row=top, col=left, height=self.size, width=self.size),
+            )
+
+    def span_window(self, row: int, span: range) -> Window:
+        """Return the window of the halos of consecutive tiles of a tile row."""
+        left, right = self.across.starts[span.start], self.across.starts[span.stop - 1] + self.size
+        return Window(row=self.down.starts[row], col=left, height=self.size, width=right - left)
+
+    def _axis(self, length: int) -> TileAxis:
+        """Return the tiles along an axis of `length` pixels."""
+        if not self.fitted:
+            starts = range(-self.margin, length - self.margin, self.stride)
+            edges = (*(start + self.margin for start in starts), length)
+            return TileAxis(starts=tuple(starts), edges=edges, ramp=self.overlap)
+        # One tile more than strides fit in, what the last tile adds to its stride left out.
+        count = max(1, -(-(length - self.overlap) // self.stride))
+        room = max(length - self.size, 0)
+        fitted = tuple(index * room // max(count - 1, 1) for index in range(count))
+        between = ((before + self.size + start) // 2 for before, start in pairwise(fitted))
+        cores = (0, *between, length)
+        # Where tiles are denser than the overlap asks for, three of them share pixels; a pixel is blended
+        # from two all the same.
+        least = min((end - start for start, end in pairwise(cores)), default=0)
+        return TileAxis(starts=fitted, edges=cores, ramp=min(self.overlap, least // 2 * 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileAxis:
+    """The tiles along one axis of a grid."""
+
+    starts: tuple[int, ...]
+    """First pixel of each tile; it may lie outside the grid."""
+    edges: tuple[int, ...]
+    """First pixel of each core, and the end of the grid."""
+    ramp: int
+    """Pixels around the edge of two cores over which the scores of one tile pass into those of the next;
+    even, at most the overlap."""
+
+    def finished(self, index: int) -> tuple[int, int]:
+        """Return the first pixel that tile `index` finishes, and the one after the last.
+
+        The tiles after it add nothing to these pixels, and the tiles before it have not finished them.
+        """
+        last = index == len(self.starts) - 1
+        start = self.edges[index] - (self.ramp // 2 if index else 0)
+        return start, self.edges[index + 1] - (0 if last else self.ramp // 2)
+
+    def reach(self, index: int, size: int) -> tuple[int, int]:
+        """Return the first pixel and the end of what tile `index` adds to, counted from its start.
+
+        Args:
+            index: of the tile.
+            size: pixels of a tile.
+        """
+        half, start = self.ramp // 2, self.starts[index]
+        first = self.edges[index] - half - start if index else 0
+        last = index == len(self.starts) - 1
+        return first, size if last else self.edges[index + 1] + half - start
 
 
 def sample_windows(grid: Grid, *, size: int, most: int) -> list[Window]:

@@ -21,6 +21,14 @@ cloud_networks.hide()
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache for the tests alone, so that they neither use nor change what the user has measured."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEOSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The real rasters; the test is skipped where they are not."""

@@ -202,7 +202,7 @@ def _block(ratio: float) -> int:
 def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Progress) -> None:
     """Map a scene by a network in tiles, and write its classes."""
     with prefixed("clouds: "):
-        recipe = network_recipe(model, view, Mirrored(view), _run_of(run))
+        recipe = network_recipe(model, view, Mirrored(view), _run_of(run), fitted=False)
 
     def mask_progress(done: int, total: int, unit: str) -> None:
         progress(done, total, f"{unit} of the cloud mask")

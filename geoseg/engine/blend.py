@@ -1,7 +1,7 @@
 """Blend the scores of overlapping tiles into finished rows.
 
 Tiles are added from left to right, one tile row after the other. After a tile row, the rows above the next
-row's halo are final; only the `overlap` rows that both share are kept. Sums are added in tile order, so the
+row's halo are final; only the rows that both share are kept. Sums are added in tile order, so the
 result does not depend on threads or batches.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.grid import Tile, TileGrid, Window
+from geoseg.grid import Tile, TileAxis, TileGrid, Window
 from geoseg.pixels import NODATA_CLASS, Classes
 
 Blend = Literal["linear", "crop"]
@@ -26,26 +26,32 @@ DECIDE_ROWS = 64
 """Rows of a strip that are decided at once."""
 
 
-def profile(size: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.float32]:
-    """Return blend weights (size,) along one axis of a tile.
+def profile(axis: TileAxis, index: int, size: int) -> NDArray[np.float32]:
+    """Return the blend weights along one axis of a tile, over the pixels that it adds to (`TileAxis.reach`).
 
-    Over `overlap` pixels at each end the weight is (i + 1/2) / overlap, so that the weights of two
+    Over `ramp` pixels around the edge of two cores the weight is (i + 1/2) / ramp, so that the weights of two
     neighbours sum to one. At the border of the scene, without a neighbour, the weight is 1.
 
     Args:
-        size: pixels of the tile.
-        overlap: pixels shared with each neighbour.
-        first: whether the tile has no neighbour before it.
-        last: whether the tile has no neighbour after it.
+        axis: the tiles along the axis.
+        index: of the tile.
+        size: pixels of a tile.
     """
-    weights = np.ones(size, np.float32)
-    if overlap:
-        ramp = ((np.arange(overlap) + 0.5) / overlap).astype(np.float32)
-        if not first:
-            weights[:overlap] = ramp
-        if not last:
-            weights[size - overlap :] = ramp[::-1]
+    first, last = axis.reach(index, size)
+    weights = np.ones(last - first, np.float32)
+    if axis.ramp:
+        ramp = ((np.arange(axis.ramp) + 0.5) / axis.ramp).astype(np.float32)
+        if index:
+            weights[: axis.ramp] = ramp
+        if index < len(axis.starts) - 1:
+            weights[len(weights) - axis.ramp :] = ramp[::-1]
     return weights
+
+
+def reached(tiles: TileGrid, tile: Tile) -> tuple[slice, slice]:
+    """Return the rows and columns of a tile that it adds to the blended scores."""
+    rows, cols = tiles.down.reach(tile.row, tiles.size), tiles.across.reach(tile.col, tiles.size)
+    return slice(*rows), slice(*cols)
 
 
 class Mosaic:
@@ -65,37 +71,48 @@ class Mosaic:
         self._blend = blend
         self._wanted = range(tiles.cols) if cols is None else cols
         self.span = range(max(0, self._wanted.start - 1), min(tiles.cols, self._wanted.stop + 1))
-        width = len(self.span) * tiles.stride + tiles.overlap
-        self._sums = np.zeros((planes, tiles.size, width), np.float32)
+        self._row = 0
+        self._left = tiles.across.starts[self.span.start]
+        self._sums = np.zeros((planes, tiles.size, tiles.span_window(0, self.span).width), np.float32)
 
     def add(self, tile: Tile, scores: NDArray[np.float32]) -> None:
         """Add the scores (K, size, size) of one tile of the current tile row; `scores` is overwritten."""
         tiles = self._tiles
-        start = (tile.col - self.span.start) * tiles.stride
+        self._row = tile.row
+        start = tile.halo.col - self._left
         if self._blend == "crop":
             rows, cols = tile.core.slices(tile.halo)
             into = slice(start + cols.start, start + cols.stop)
             self._sums[:, rows, into] = scores[:, rows, cols]
             return
-        down = profile(tiles.size, tiles.overlap, first=tile.row == 0, last=tile.row == tiles.rows - 1)
-        right = profile(tiles.size, tiles.overlap, first=tile.col == 0, last=tile.col == tiles.cols - 1)
-        scores *= right
-        scores *= down[:, np.newaxis]
-        self._sums[:, :, start : start + tiles.size] += scores
+        rows, cols = reached(tiles, tile)
+        own = scores[:, rows, cols]
+        own *= profile(tiles.across, tile.col, tiles.size)
+        own *= profile(tiles.down, tile.row, tiles.size)[:, np.newaxis]
+        self._sums[:, rows, start + cols.start : start + cols.stop] += own
 
     def finished(self, row: int) -> tuple[Window, NDArray[np.float32]]:
         """Return the window that tile row `row` finished on the grid, and its scores (K, H, W).
 
         The scores are a view that `advance` overwrites.
         """
+        self._row = row
         window, (rows, cols) = finished_window(self._tiles, row, self._wanted, self.span)
         return window, self._sums[:, rows, cols]
 
     def advance(self) -> None:
         """Continue with the next tile row; keep the rows shared with it."""
-        tiles = self._tiles
-        self._sums[:, : tiles.overlap] = self._sums[:, tiles.stride :].copy()
-        self._sums[:, tiles.overlap :] = 0
+        kept = shared_rows(self._tiles, self._row)
+        if kept:
+            self._sums[:, :kept] = self._sums[:, self._tiles.size - kept :].copy()
+        self._sums[:, kept:] = 0
+
+
+def shared_rows(tiles: TileGrid, row: int) -> int:
+    """Return the number of rows that the tiles of a tile row share with the next; 0 after the last."""
+    if row == tiles.rows - 1:
+        return 0
+    return tiles.down.starts[row] + tiles.size - tiles.down.starts[row + 1]
 
 
 def finished_window(
@@ -109,12 +126,10 @@ def finished_window(
         cols: tile columns of the result.
         span: tile columns of the sums.
     """
-    top, left = (at * tiles.stride - tiles.margin for at in (row, span.start))
-    bottom = tiles.grid.height if row == tiles.rows - 1 else top + tiles.stride
-    start, stop = cols.start * tiles.stride, min(cols.stop * tiles.stride, tiles.grid.width)
-    window = Window(row=max(0, top), col=start, height=bottom - max(0, top), width=stop - start)
-    width = len(span) * tiles.stride + tiles.overlap
-    return window, window.slices(Window(row=top, col=left, height=tiles.size, width=width))
+    top, bottom = tiles.down.finished(row)
+    start, stop = tiles.across.edges[cols.start], tiles.across.edges[cols.stop]
+    window = Window(row=top, col=start, height=bottom - top, width=stop - start)
+    return window, window.slices(tiles.span_window(row, span))
 
 
 class Decide(Protocol):

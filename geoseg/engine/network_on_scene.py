@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -13,9 +14,10 @@ from pydantic import JsonValue
 from geoseg.engine.blend import Decide, Highest
 from geoseg.engine.date_metadata import WithMetadata, metadata_values, with_planes
 from geoseg.engine.input_check import check_fit
+from geoseg.engine.network_tiles import network_tiles
 from geoseg.engine.normalise import Normaliser, fit_to_scene
 from geoseg.engine.recipe import Recipe
-from geoseg.grid import Window
+from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels, class_dtype, nodata_class
 from geoseg.runtimes import Session
 from geoseg.scenes import Scene, Source
@@ -25,8 +27,8 @@ from geoseg.spec import ModelSpec, RunSpec
 FIT_SIZE, FITS = 256, 24
 """Size and number of blocks on which the value range is compared with the training data: 1.6 Mpx."""
 
-CHECK_TILES = 4
-"""Tiles of the scene on which a lower precision is compared with fp32."""
+CHECK_TILES, CHECK_PIXELS = 4, 2**19
+"""Most tiles of the scene on which a lower precision is compared with fp32, and most pixels of several."""
 
 
 def clip(scene: Scene, run: RunSpec) -> Scene:
@@ -42,6 +44,8 @@ def network_recipe(
     source: Source,
     run: RunSpec,
     times: Mapping[str, datetime | None] = MappingProxyType({}),
+    *,
+    fitted: bool = True,
 ) -> Recipe:
     """Check units and values of a scene, choose runtime and precision, and return the recipe.
 
@@ -51,12 +55,14 @@ def network_recipe(
         source: to be read: the scene, or a stack on its grid.
         run: options.
         times: of every date of the source, by the prefix of its bands; empty: of the scene alone.
+        fitted: whether tiles may be flush with the edges of the scene. They may not if the source has pixels
+            beyond its edges, or if features of other runs should lie on the same tiles.
     """
     from geoseg.runtimes.choose import open_session  # noqa: PLC0415 - only maps by a network
 
     bands = tuple(band.name for band in model.bands)
     normaliser, blocks = fit_network(model, scene, source)
-    tile, overlap = _tiling(model, source, run)
+    tiles = network_tiles(model, source.grid, run, fitted=fitted)
     facts = metadata_values(model, times or {"": scene.time})
     opened = open_session(
         model,
@@ -65,8 +71,9 @@ def network_recipe(
         precision=run.precision,
         threads=run.threads,
         batch=run.batch_size,
-        tile=tile,
-        check=with_planes(_check_tiles(source, bands, normaliser, blocks, tile), facts, np),
+        tile=tiles.size,
+        check=partial(_check_tiles, source, bands, normaliser, blocks, tiles.size, facts),
+        count=len(tiles),
     )
     session: Session = opened.session
     if facts:
@@ -86,8 +93,9 @@ def network_recipe(
         session=session,
         prepare=normaliser,
         blend="linear",
-        tile=tile,
-        overlap=overlap,
+        tile=tiles.size,
+        overlap=tiles.overlap,
+        fitted=fitted,
         threshold=model.threshold,
         model=describe_model(model),
         runtime={
@@ -97,6 +105,7 @@ def network_recipe(
             "precision": opened.precision,
             "threads": opened.threads,
             "agreement": opened.agreement,
+            **({"measured": dict(opened.measured)} if opened.measured is not None else {}),
         },
         inputs=(source.describe(),),
         sensor=scene.sensor.name if scene.sensor else "",
@@ -147,35 +156,27 @@ def fit_network(model: ModelSpec, scene: Scene, source: Source) -> tuple[Normali
     return Normaliser(fit_to_scene(model, blocks)), blocks
 
 
-def _tiling(model: ModelSpec, source: Source, run: RunSpec) -> tuple[int, int]:
-    """Return tile size and overlap of a network.
-
-    A scene not larger than a tile is one tile without overlap, which would only add unobserved pixels.
-    """
-    if model.fixed_tile:
-        return model.tile, min(model.overlap, model.tile // 2)
-    longest = max(source.grid.height, source.grid.width)
-    if run.tile is None and run.overlap is None and longest <= model.tile:
-        return -(-longest // model.multiple) * model.multiple, 0
-    tile = run.tile or model.tile
-    return tile, min(model.overlap, tile // 2)
-
-
 def _check_tiles(
-    source: Source, bands: tuple[str, ...], prepare: Normaliser, blocks: Sequence[Pixels], tile: int
+    source: Source,
+    bands: tuple[str, ...],
+    prepare: Normaliser,
+    blocks: Sequence[Pixels],
+    tile: int,
+    facts: Sequence[float],
 ) -> NDArray[np.float32]:
     """Return normalised tiles (n, C, tile, tile) of the scene with the most observed pixels."""
-    best = sorted(blocks, key=lambda block: -int(block.valid.sum()))[:CHECK_TILES]
-    return np.stack(
-        [
-            prepare(
-                source.read(
-                    Window(row=block.window.row, col=block.window.col, height=tile, width=tile), bands
-                )
-            )
-            for block in best
-        ]
-    )
+    most = max(1, min(CHECK_TILES, CHECK_PIXELS // tile**2))
+    best = sorted(blocks, key=lambda block: -int(block.valid.sum()))[:most]
+    windows = [_within(block.window, source.grid, tile) for block in best]
+    tiles = np.stack([prepare(source.read(window, bands)) for window in windows])
+    return np.asarray(with_planes(tiles, facts, np))
+
+
+def _within(block: Window, grid: Grid, tile: int) -> Window:
+    """Return the tile at a block, moved into the grid if it fits."""
+    row = max(0, min(block.row, grid.height - tile))
+    col = max(0, min(block.col, grid.width - tile))
+    return Window(row=row, col=col, height=tile, width=tile)
 
 
 def describe_model(model: ModelSpec) -> dict[str, JsonValue]:

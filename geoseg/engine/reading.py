@@ -1,7 +1,7 @@
 """Tile rows of pixels, read ahead of the network, each source row once.
 
-A tile row has `size` rows and shares `overlap` rows with the one before, which are copied and not read
-again. A separate thread reads one tile row ahead.
+A tile row has `size` rows and shares some with the one before, which are copied and not read again. A
+separate thread reads one tile row ahead.
 """
 
 from __future__ import annotations
@@ -67,14 +67,11 @@ def read_tile_rows(
     Raises:
         SceneReadError: a source could not be read; the message names the window.
     """
-    left = span.start * tiles.stride - tiles.margin
-    width = len(span) * tiles.stride + tiles.overlap
     before: Pixels | None = None
     for row in range(tiles.rows) if rows is None else rows:
-        top = row * tiles.stride - tiles.margin
-        kept = 0 if before is None else tiles.overlap
-        window = Window(row=top, col=left, height=tiles.size, width=width)
-        fresh = Window(row=top + kept, col=left, height=tiles.size - kept, width=width)
+        window = tiles.span_window(row, span)
+        kept = 0 if before is None else before.window.stop_row - window.row
+        fresh = Window(row=window.row + kept, col=window.col, height=window.height - kept, width=window.width)
         pixels: Pixels | None = None
         for chunk in _chunks(fresh):
             part = source.read(chunk, bands)
@@ -87,8 +84,8 @@ def read_tile_rows(
                     valid=np.empty(shape, np.bool_),
                 )
                 if before is not None:
-                    pixels.data[:, :kept] = before.data[:, tiles.stride :]
-                    pixels.valid[:kept] = before.valid[tiles.stride :]
+                    pixels.data[:, :kept] = before.data[:, tiles.size - kept :]
+                    pixels.valid[:kept] = before.valid[tiles.size - kept :]
             down, right = chunk.slices(window)
             pixels.data[:, down, right] = part.data
             pixels.valid[down, right] = part.valid

@@ -99,7 +99,9 @@ class Recipe:
     tile: int
     """px, side of a tile."""
     overlap: int
-    """px, shared by neighbouring tiles."""
+    """px, least number shared by neighbouring tiles."""
+    fitted: bool = False
+    """Whether tiles are fitted to the scene, see `geoseg.grid.TileGrid`."""
     background: int | None = 0
     """Value of the class without polygons; None, or a value that no class has: every class has polygons."""
     threshold: float = 0.5

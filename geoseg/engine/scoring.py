@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.engine.blend import Mosaic
 from geoseg.engine.checkpoint import Checkpoint, Finished, PartDone, part
+from geoseg.engine.normalise import Normaliser
 from geoseg.engine.on_device import device_sweep
 from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
@@ -29,7 +31,7 @@ from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.files.scratch import ColumnStore, scratch_folder
 from geoseg.grid import Tile, TileGrid
-from geoseg.pixels import Strip
+from geoseg.pixels import Pixels, Strip
 from geoseg.run_record import Progress
 from geoseg.spec import RunSpec
 
@@ -69,7 +71,12 @@ def job_of(recipe: Recipe, run: RunSpec, scratch: Path) -> Job:
     overlap = recipe.overlap if run.overlap is None else run.overlap
     if recipe.blend == "crop":
         overlap = max(overlap, recipe.overlap)
-    tiles = TileGrid(grid=recipe.source.grid, size=run.tile or recipe.tile, overlap=overlap)
+    tiles = TileGrid(
+        grid=recipe.source.grid,
+        size=run.tile or recipe.tile,
+        overlap=overlap,
+        fitted=recipe.fitted,
+    )
     ranges = column_bands(
         tiles,
         bands=len(recipe.bands),
@@ -126,7 +133,7 @@ def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:
             progress(done, total, "strips")
         return
     grid = job.tiles.grid
-    edges = (*(cols.start * job.tiles.stride for cols in job.column_bands), grid.width)
+    edges = (*(job.tiles.across.edges[cols.start] for cols in job.column_bands), grid.width)
     done = 0
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder(job.scratch))
@@ -199,14 +206,12 @@ def _sweep(job: Job, cols: range, preview: Preview, rows: range | None = None) -
     recipe, session = job.recipe, job.recipe.session
     decide = recipe.decision
     mosaic = Mosaic(job.tiles, session.planes, recipe.blend, cols)
+    prepared = _batches(recipe, job.tiles.size)
     for tile_row in ahead(read_tile_rows(recipe.source, recipe.bands, job.tiles, mosaic.span, rows)):
         preview.add_pixels(tile_row.pixels)
         observed = observed_tiles(job.tiles, tile_row, mosaic.span)
         while batch := list(islice(observed, session.batch)):
-            prepared = [recipe.prepare(tile_row.tile(tile)) for tile in batch]
-            values = (
-                np.ascontiguousarray(prepared[0])[np.newaxis] if len(prepared) == 1 else np.stack(prepared)
-            )
+            values = prepared([tile_row.tile(tile) for tile in batch])
             begun = time.monotonic()
             scores = session(values)
             job.seconds += time.monotonic() - begun
@@ -217,6 +222,29 @@ def _sweep(job: Job, cols: range, preview: Preview, rows: range | None = None) -
         classes, quanta = decide(planes, valid, window)
         mosaic.advance()
         yield window.row, classes, quanta
+
+
+def _batches(recipe: Recipe, size: int) -> Callable[[Sequence[Pixels]], NDArray[np.float32]]:
+    """Return the function from the pixels of tiles to a batch for the session.
+
+    Batches of a network are written into the memory of the first; each is scored before the next is prepared.
+    """
+    if not isinstance(recipe.prepare, Normaliser):
+
+        def stacked(tiles: Sequence[Pixels]) -> NDArray[np.float32]:
+            made = [recipe.prepare(pixels) for pixels in tiles]
+            return np.ascontiguousarray(made[0])[np.newaxis] if len(made) == 1 else np.stack(made)
+
+        return stacked
+    normaliser = recipe.prepare
+    memory = np.empty((recipe.session.batch, normaliser.channels, size, size), np.float32)
+
+    def prepared(tiles: Sequence[Pixels]) -> NDArray[np.float32]:
+        for pixels, out in zip(tiles, memory, strict=False):
+            normaliser(pixels, out=out)
+        return memory[: len(tiles)]
+
+    return prepared
 
 
 def observed_tiles(tiles: TileGrid, tile_row: TileRow, span: range) -> Iterator[Tile]:

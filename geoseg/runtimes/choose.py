@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from geoseg.files.hashes import file_sha256
 from geoseg.files.inputs import opened
 from geoseg.messages import held, note, replay
 from geoseg.runtimes import cuda, onnxruntime
-from geoseg.runtimes.graph import DeviceGraph, LoadRequest, RuntimeStatus
+from geoseg.runtimes.graph import Choice, DeviceGraph, LoadRequest, Precision, RuntimeStatus
 from geoseg.runtimes.loading import RUNTIMES, runtime_module
 from geoseg.runtimes.machine import bf16_flags, usable_threads
 from geoseg.runtimes.network_session import OpenedSession, is_device_graph
@@ -45,7 +47,8 @@ def open_session(
     threads: int | None = None,
     batch: int | None = None,
     tile: int,
-    check: NDArray[np.float32] | None = None,
+    check: NDArray[np.float32] | Callable[[], NDArray[np.float32]] | None = None,
+    count: int = 1,
 ) -> OpenedSession:
     """Load a network.
 
@@ -55,11 +58,14 @@ def open_session(
         device: `auto`, `cpu`, `cuda` (all CUDA devices) or `cuda:N`. A requested device is never replaced.
             `auto` is CUDA where a runtime can use it, else the CPU.
         precision: `auto` or one of `Precision`. `auto` is the fastest precision that passes the agreement
-            check with fp32 on `check`, else fp32.
+            check with fp32 on `check`, else fp32. On the CPU, what is fastest is measured
+            (`geoseg.runtimes.fastest`).
         threads: threads on the CPU; None: all that the process may use.
         batch: tiles per call; None: the runtime's default.
         tile: side of a tile in pixels.
-        check: normalised tiles (N, C, tile, tile) of the scene; None: no agreement check.
+        check: normalised tiles (N, C, tile, tile) of the scene, or a function that reads them, which is
+            called once and only if they are needed; None: no agreement check and no measuring.
+        count: tiles that will be scored; with few, nothing is measured, and `auto` is fp32 on the CPU.
 
     Raises:
         ModelError: the weights are missing or damaged, or do not fit the description.
@@ -79,12 +85,12 @@ def open_session(
         threads=threads or usable_threads(),
         batch=batch,
         tile=tile,
-        check=check,
+        tiles=cache(check) if callable(check) else lambda: check,
         report=lambda text: context.run(note, LOG, text),
     )
     if device != "auto" or runtime == "tensorrt":
         if device == "cpu":
-            return _on_cpu(request, runtime, precision)
+            return _on_cpu(request, runtime, precision, count)
         return _on_cuda(replace(request, device="cuda" if device == "auto" else device), runtime, precision)
     # The absence of CUDA is reported where a GPU, or a runtime that was built for CUDA, is present.
     may_have_cuda = cuda.any_gpu() or (
@@ -95,7 +101,7 @@ def open_session(
             return _on_cuda(replace(request, device="cuda"), runtime, precision)
         except RuntimeMissingError as error:
             note(LOG, f"geoseg uses the CPU, because {error}")
-    return _on_cpu(request, runtime, precision)
+    return _on_cpu(request, runtime, precision, count)
 
 
 def _on_cuda(request: LoadRequest, runtime: str, precision: str) -> OpenedSession:
@@ -127,10 +133,25 @@ def _on_cuda(request: LoadRequest, runtime: str, precision: str) -> OpenedSessio
     )
 
 
-def _on_cpu(request: LoadRequest, runtime: str, precision: str) -> OpenedSession:
-    """Load on the CPU."""
+def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> OpenedSession:
+    """Load on the CPU, for scenes of many tiles in the fastest way that the options leave open."""
+    from geoseg.runtimes.fastest import LEAST_TILES, fastest  # noqa: PLC0415 - not for small scenes
+
+    request = replace(request, device="cpu")
     status, why = (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)
-    return _open(replace(request, device="cpu"), status, precision, why)
+    statuses = [status] if runtime != "auto" else usable_on_cpu()
+    ways = _ways(status, statuses, precision)
+    if count < LEAST_TILES or len(ways) < 2:
+        return _open(request, status, "fp32" if precision == "auto" else precision, why)
+    found = fastest(request, statuses, ways)
+    name, chosen = found.choice
+    status = next(item for item in statuses if item.name == name)
+    opened_session = (
+        _open(request, status, precision, found.why, lower=(chosen,))
+        if precision == "auto" and chosen != "fp32"
+        else _open(request, status, chosen, found.why)
+    )
+    return replace(opened_session, measured=found.record)
 
 
 def usable_runtime(runtime: str) -> RuntimeStatus:
@@ -158,12 +179,33 @@ def check_cuda(status: RuntimeStatus, device: str) -> None:
         )
 
 
-def _open(request: LoadRequest, status: RuntimeStatus, precision: str, why: str) -> OpenedSession:
-    """Load on the device of a request; for `cuda`, also on the other CUDA devices of the same kind."""
+def default_ways() -> list[Choice]:
+    """Return the runtimes and precisions that `auto` chooses from on the CPU, the default first.
+
+    Raises:
+        RuntimeMissingError: no runtime is installed.
+    """
+    return _ways(choose_for_cpu("auto")[0], usable_on_cpu(), "auto")
+
+
+def _ways(default: RuntimeStatus, statuses: Sequence[RuntimeStatus], precision: str) -> list[Choice]:
+    """Return the runtimes and precisions that the options leave open; empty without the default."""
+    ways = [(item.name, name) for item in statuses for name in item.precisions if precision in {"auto", name}]
+    first = default.name, "fp32" if precision == "auto" else precision
+    return sorted(ways, key=lambda way: way != first) if first in ways else []
+
+
+def _open(
+    request: LoadRequest, status: RuntimeStatus, precision: str, why: str, lower: Sequence[Precision] = ()
+) -> OpenedSession:
+    """Load on the device of a request; for `cuda`, also on the other CUDA devices of the same kind.
+
+    For `lower` see `open_in_precision`.
+    """
     if request.device.startswith("cuda"):
         check_cuda(status, request.device)
     with held() as messages:
-        opened_session = open_in_precision(request, status, precision)
+        opened_session = open_in_precision(request, status, precision, lower)
         if request.device.startswith("cuda"):
             opened_session = _on_all_devices(request, opened_session)
     count = len(opened_session.on_device)
@@ -226,16 +268,26 @@ def check_weights(model: AnyModel) -> None:
     check_external(model)
 
 
-def choose_for_cpu(precision: str) -> tuple[RuntimeStatus, str]:
-    """Return the fastest runtime for the processor, and the reason.
+def usable_on_cpu() -> list[RuntimeStatus]:
+    """Return the usable runtimes of `ON_CPU`.
 
     Raises:
         RuntimeMissingError: no runtime is installed.
     """
     statuses = [runtime_module(name).status() for name in ON_CPU]
-    usable = {status.name: status for status in statuses if status.usable}
+    usable = [status for status in statuses if status.usable]
     if not usable:
         raise RuntimeMissingError("no runtime for networks is installed: pip install onnxruntime")
+    return usable
+
+
+def choose_for_cpu(precision: str) -> tuple[RuntimeStatus, str]:
+    """Return the runtime for the processor where none was measured to be faster, and the reason.
+
+    Raises:
+        RuntimeMissingError: no runtime is installed.
+    """
+    usable = {status.name: status for status in usable_on_cpu()}
     if "openvino" in usable and precision in usable["openvino"].precisions and precision != "fp32":
         return usable["openvino"], ""
     if "openvino" in usable and bf16_flags():

@@ -16,6 +16,8 @@ from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first, from_graph, to_graph
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
+Choice = tuple[str, Precision]
+"""Name of a runtime and a precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +114,18 @@ class LoadRequest:
     """Tiles per call; None: the runtime's default."""
     tile: int
     """Side of a tile in pixels."""
-    check: NDArray[np.float32] | None = None
-    """Normalised tiles (N, C, tile, tile) of the scene for agreement checks and for the calibration of int8;
-    None: not available."""
+    tiles: Callable[[], NDArray[np.float32] | None] = lambda: None
+    """Reads the tiles of `check`; called where they are needed only."""
     report: Callable[[str], None] = lambda _: None
-    """Called with a message before a step that takes minutes."""
+    """Called with a message before a step that takes seconds or minutes."""
+
+    @property
+    def check(self) -> NDArray[np.float32] | None:
+        """Normalised tiles (N, C, tile, tile) of the scene; None: not available.
+
+        They serve agreement checks, timings and the calibration of int8.
+        """
+        return self.tiles()
 
 
 class Graph(Protocol):

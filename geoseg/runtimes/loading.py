@@ -41,7 +41,7 @@ def load_session(runtime: str, request: LoadRequest) -> NetworkSession:
     Raises:
         ModelError: the network does not fit its description, or its output is not in 0..1.
     """
-    model, check = request.spec, request.check
+    model = request.spec
     key = kept.key_of(runtime, request)
     graph = kept.take(key)
     if graph is None:
@@ -49,7 +49,10 @@ def load_session(runtime: str, request: LoadRequest) -> NetworkSession:
             graph = runtime_module(runtime).load(request)
     release = None if key is None else partial(kept.give_back, key)
     session = NetworkSession(graph, model, tile=request.tile, batch=request.batch, release=release)
-    if model.activation != "none" or check is None or not len(check):
+    if model.activation != "none":
+        return session
+    check = request.check
+    if check is None or not len(check):
         return session
     low, high = session.raw_range(check)
     if low >= -OUT_OF_SCORES and high <= 1 + OUT_OF_SCORES:

@@ -1,8 +1,10 @@
-"""Instruction sets of the processor, and the number of processors that the process may use."""
+"""The processor: name, instruction sets, and the number of processors that the process may use."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 from functools import cache
 from pathlib import Path
 
@@ -13,26 +15,34 @@ BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 @cache
 def cpu_flags() -> frozenset[str]:
     """Return the instruction-set flags of the first processor; empty if the system does not list them."""
+    return frozenset(_facts().get("flags", "").split())
+
+
+@cache
+def processor() -> str:
+    """Return what tells this kind of processor from others, with its name first."""
+    facts = _facts()
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    # Virtual machines call processors of several generations by one name.
+    numbers = ".".join(facts.get(key, "") for key in ("cpu family", "model", "stepping"))
+    flags = hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest()[:8]
+    return f"{name} ({platform.machine()} {numbers} {flags})"
+
+
+@cache
+def _facts() -> dict[str, str]:
+    """Return what the system says of the first processor; empty if it says nothing."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return frozenset()
-    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return frozenset(line.partition(":")[2].split())
+        return {}
+    lines = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}
 
 
 def bf16_flags() -> tuple[str, ...]:
     """Return the flags of bfloat16 arithmetic, sorted; empty if the processor has none."""
     return tuple(sorted(BF16_FLAGS & cpu_flags()))
-
-
-def bf16_is_fast() -> bool:
-    """Return whether bfloat16 is faster than float32.
-
-    A U-Net ran five times as fast with AMX, and 1.5 times slower on a processor of the same family with
-    AVX512-BF16 alone. The flag decides, not a measured time, so that a map does not depend on timing.
-    """
-    return "amx_bf16" in cpu_flags()
 
 
 def usable_threads() -> int:

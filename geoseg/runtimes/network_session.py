@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from geoseg.errors import ModelError
 from geoseg.runtimes.activation import activate, score_planes
@@ -216,3 +217,5 @@ class OpenedSession:
     """Share of pixels with the same class as in fp32, 0..1; None: no agreement check was made."""
     on_device: tuple[DeviceGraph, ...] = ()
     """Graphs of the network on each CUDA device in use that read tensors on their device."""
+    measured: Mapping[str, JsonValue] | None = None
+    """Times of one tile in each runtime and precision, for the record; None: nothing was to be chosen."""

@@ -1,4 +1,4 @@
-"""OpenVINO: the fastest runtime on x86-64 processors, in particular in bf16 on those with AMX."""
+"""OpenVINO: runs on x86-64 processors, in bf16 on those that have it in hardware."""
 
 from __future__ import annotations
 

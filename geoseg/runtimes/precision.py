@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,7 +16,6 @@ from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.messages import held, note, replay, warn
 from geoseg.runtimes.graph import LoadRequest, Precision, RuntimeStatus
 from geoseg.runtimes.loading import load_session
-from geoseg.runtimes.machine import bf16_is_fast
 from geoseg.runtimes.network_session import NetworkSession, OpenedSession
 
 if TYPE_CHECKING:
@@ -31,27 +30,31 @@ LOWER: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
 less; the agreement check finds overflows."""
 
 
-def open_in_precision(request: LoadRequest, status: RuntimeStatus, precision: str) -> OpenedSession:
-    """Load in the requested precision; `auto` is the fastest one that passes the agreement check."""
+def open_in_precision(
+    request: LoadRequest, status: RuntimeStatus, precision: str, lower: Sequence[Precision] = ()
+) -> OpenedSession:
+    """Load in the requested precision; `auto` is the fastest one that passes the agreement check.
+
+    Args:
+        request: how to load.
+        status: of the runtime.
+        precision: `auto` or a precision.
+        lower: precisions that `auto` tries on the CPU before fp32, because they were measured to be faster.
+    """
     device = request.device
     if precision != "auto":
         requested = next((name for name in status.precisions_on(device) if name == precision), None)
         if requested is None:
             raise RuntimeMissingError(no_precision(status, device, precision))
         return _open_as_requested(replace(request, precision=requested), status)
-    candidates: tuple[Precision, ...] = ("bf16",) if device == "cpu" else LOWER[status.name]
-    lower = [name for name in candidates if name in status.precisions_on(device)]
-    reason = ""
-    if lower and device == "cpu" and not bf16_is_fast():
-        reason = "precision fp32: bf16 is not faster on a processor without AMX"
-    elif lower and (request.check is None or not len(request.check)):
-        reason = f"precision fp32: the scene has no tile for an agreement check of {lower[0]}"
-    if reason or not lower:
-        session = load_session(status.name, request)
-        if reason:
-            note(LOG, reason)
-        return _opened(request, status, session)
-    return _open_fastest(request, status, lower)
+    candidates = lower if device == "cpu" else LOWER[status.name]
+    tried = [name for name in candidates if name in status.precisions_on(device)]
+    if tried and request.check is not None and len(request.check):
+        return _open_fastest(request, status, tried)
+    session = load_session(status.name, request)
+    if tried:
+        note(LOG, f"precision fp32: the scene has no tile for an agreement check of {tried[0]}")
+    return _opened(request, status, session)
 
 
 def _opened(
@@ -70,22 +73,20 @@ def _opened(
 
 def _open_as_requested(request: LoadRequest, status: RuntimeStatus) -> OpenedSession:
     """Load in the requested precision, and report the agreement check; it does not change the choice."""
-    precision, device = request.precision, request.device
-    session = load_session(status.name, request)
-    if precision == "bf16" and device == "cpu" and not bf16_is_fast():
-        note(LOG, "bf16 is slower than fp32 on a processor without AMX")
+    precision = request.precision
     if precision == "fp32" or request.check is None or not len(request.check):
-        return _opened(request, status, session)
+        return _opened(request, status, load_session(status.name, request))
     from geoseg.runtimes.agreement import score_all  # noqa: PLC0415 - for lower precisions only
 
+    # One network is in memory at a time.
     try:
-        with held():
-            reference = _load_reference(request, status)
-        with closing(reference):
+        with held(), closing(_load_reference(request, status)) as reference:
             expected = score_all(reference, request.check)
     except (ModelError, RuntimeMissingError) as error:
+        session = load_session(status.name, request)
         note(LOG, f"precision {precision}: not compared with fp32, because {error}")
         return _opened(request, status, session)
+    session = load_session(status.name, request)
     agreement, text = _compare(request, expected, score_all(session, request.check))
     why = f"precision {precision}: {text}"
     if agreement.enough:
@@ -127,9 +128,9 @@ def _open_fastest(request: LoadRequest, status: RuntimeStatus, lower: list[Preci
     from geoseg.runtimes.agreement import score_all  # noqa: PLC0415 - for lower precisions only
 
     check = request.check if request.check is not None else np.empty((0,), np.float32)
-    with held() as messages:
-        reference = _load_reference(request, status)
-    expected = score_all(reference, check)
+    # One network is in memory at a time.
+    with held() as messages, closing(_load_reference(request, status)) as reference:
+        expected = score_all(reference, check)
     failures: list[str] = []
     agreement: Agreement | None = None
     for name in lower:
@@ -146,7 +147,6 @@ def _open_fastest(request: LoadRequest, status: RuntimeStatus, lower: list[Preci
             continue
         agreement, text = _compare(request, expected, scores)
         if agreement.enough:
-            reference.close()
             add_to_record = getattr(candidate.device_graph, "add_to_record", None)
             if add_to_record is not None:
                 add_to_record({"agreement": agreement.numbers(len(check))})
@@ -156,13 +156,11 @@ def _open_fastest(request: LoadRequest, status: RuntimeStatus, lower: list[Preci
             return _opened(attempt, status, candidate, agreement)
         candidate.close()
         failures.append(f"{name} gave only {text}")
-    if status.name == "tensorrt":
-        reference.close()
-        with held() as messages:
-            reference = load_session(status.name, request)
+    with held() as messages:
+        session = load_session(status.name, request)
     replay(messages)
     note(LOG, f"precision fp32: {'; '.join(failures)}")
-    return _opened(request, status, reference, agreement)
+    return _opened(request, status, session, agreement)
 
 
 def no_precision(status: RuntimeStatus, device: str, precision: str) -> str:

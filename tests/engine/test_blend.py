@@ -26,7 +26,7 @@ def tile_grids(draw: st.DrawFn) -> TileGrid:
         height=draw(st.integers(1, 70)),
         width=draw(st.integers(1, 70)),
     )
-    return TileGrid(grid=grid, size=size, overlap=overlap)
+    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=draw(st.booleans()))
 
 
 def _cut(image: Image, tile: Tile) -> Image:
@@ -69,11 +69,28 @@ def test_cores_partition_the_grid(tiles: TileGrid) -> None:
 
 @given(tile_grids())
 def test_weights_sum_to_one(tiles: TileGrid) -> None:
-    total = np.zeros(tiles.cols * tiles.stride + tiles.overlap)
-    for col in range(tiles.cols):
-        weights = profile(tiles.size, tiles.overlap, first=col == 0, last=col == tiles.cols - 1)
-        total[col * tiles.stride : col * tiles.stride + tiles.size] += weights
-    assert total == pytest.approx(1, abs=1e-6)
+    for axis, length in ((tiles.down, tiles.grid.height), (tiles.across, tiles.grid.width)):
+        total = np.zeros(length)
+        for index, start in enumerate(axis.starts):
+            first, last = axis.reach(index, tiles.size)
+            weights = np.zeros(tiles.size)
+            weights[first:last] = profile(axis, index, tiles.size)
+            inside = slice(max(0, -start), min(tiles.size, length - start))
+            total[start + inside.start : start + inside.stop] += weights[inside]
+        assert total == pytest.approx(1, abs=1e-6)
+
+
+@given(tile_grids())
+def test_a_tile_row_needs_no_tiles_but_its_own_and_those_above(tiles: TileGrid) -> None:
+    """Rows that are kept on disk are the same wherever a sweep began."""
+    axis = tiles.down
+    reaches = [
+        tuple(axis.starts[row] + at for at in axis.reach(row, tiles.size)) for row in range(tiles.rows)
+    ]
+    for row in range(tiles.rows):
+        start, stop = axis.finished(row)
+        adding = {other for other, (first, last) in enumerate(reaches) if first < stop and start < last}
+        assert adding <= {row - 1, row}
 
 
 @given(tile_grids(), st.sampled_from(["linear", "crop"]), st.floats(0, 1, width=32))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from geoseg.engine.on_device import device_sweep
 from geoseg.engine.recipe import Recipe
 from geoseg.run_record import RunRecord
 from geoseg.runtimes import choose
-from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
+from geoseg.runtimes.graph import LoadRequest, Precision, RuntimeStatus
 from geoseg.runtimes.network_session import NetworkSession, OpenedSession
 from geoseg.runtimes.precision import open_in_precision
 from geoseg.scenes import open_scene
@@ -128,8 +128,10 @@ def test_the_map_and_its_polygons_are_the_same(
     records = [make(tmp_path, _run(tmp_path, "host", tta=tta))]
     open_on_host = open_in_precision
 
-    def open_on_device(request: LoadRequest, status: RuntimeStatus, precision: str) -> OpenedSession:
-        opened = open_on_host(request, status, precision)
+    def open_on_device(
+        request: LoadRequest, status: RuntimeStatus, precision: str, lower: Sequence[Precision]
+    ) -> OpenedSession:
+        opened = open_on_host(request, status, precision, lower)
         assert opened.session.device_graph is not None
         return replace(opened, on_device=(opened.session.device_graph,))
 

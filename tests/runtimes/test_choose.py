@@ -17,10 +17,12 @@ from scipy.ndimage import correlate
 
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes import choose, cuda, machine, openvino
+from geoseg.runtimes import fastest as ways
 from geoseg.runtimes import precision as precisions
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.graph import LoadRequest
 from geoseg.runtimes.loading import load_session, runtime_module
+from geoseg.runtimes.measured import Timing
 from geoseg.runtimes.network_session import OpenedSession
 from geoseg.spec import ModelSpec
 from tests.messages import Messages
@@ -178,11 +180,19 @@ def test_auto_takes_onnxruntime_without_bf16(
 
 
 @pytest.fixture
-def fast_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take this processor for one with AMX; the arithmetic is its own bfloat16."""
+def fast_bf16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take bfloat16 for twice as fast as it is; the arithmetic is its own."""
     if "bf16" not in openvino.status().precisions:
         pytest.skip("this processor has no bfloat16")
-    monkeypatch.setattr(precisions, "bf16_is_fast", lambda: True)
+    monkeypatch.setenv("GEOSEG_CACHE", str(tmp_path / "cache"))
+
+    def timings(*_: object) -> list[Timing]:
+        return [
+            Timing(runtime="openvino", precision=name, seconds=seconds, cpu_seconds=seconds)
+            for name, seconds in (("fp32", 0.2), ("bf16", 0.1))
+        ]
+
+    monkeypatch.setattr(ways, "time_tiles", timings)
 
 
 def test_a_precision_that_is_asked_for_is_compared(
@@ -236,12 +246,15 @@ def test_bf16_is_taken_where_it_agrees(
     make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
 ) -> None:
     spec = make_network(2, gain=5)
-    found = open_session(spec, tile=32, check=tiles)
+    found = open_session(spec, tile=32, check=tiles, count=100)
     assert found.precision == "bf16"
     assert found.agreement is not None
     assert found.agreement >= 0.995
     assert "bf16" in found.session.description
     assert "5 tiles of this scene" in messages.notes[-1]
+    assert found.measured is not None
+    assert found.measured["seconds"] == {"openvino fp32": 0.2, "openvino bf16": 0.1}
+    assert found.measured["kept"] is True
 
 
 @pytest.mark.usefixtures("fast_bf16")
@@ -250,7 +263,7 @@ def test_bf16_is_left_where_it_does_not(
 ) -> None:
     # Small differences between large numbers are what eight bits of mantissa lose.
     check = tiles + np.float32(1000)
-    found = open_session(make_network(2, gain=5, balanced=True), tile=32, check=check)
+    found = open_session(make_network(2, gain=5, balanced=True), tile=32, check=check, count=100)
     assert found.precision == "fp32"
     assert found.agreement is not None
     assert found.agreement < 0.995
@@ -259,18 +272,29 @@ def test_bf16_is_left_where_it_does_not(
 
 
 @pytest.mark.usefixtures("fast_bf16")
-def test_bf16_is_not_taken_untried(make_network: MakeNetwork) -> None:
-    found = open_session(make_network(), tile=32)
+@pytest.mark.parametrize(("count", "given"), [(1, True), (100, False)], ids=["few tiles", "no tiles"])
+def test_bf16_is_not_taken_untried(
+    count: int, given: bool, make_network: MakeNetwork, tiles: np.ndarray
+) -> None:
+    found = open_session(make_network(), tile=32, check=tiles if given else None, count=count)
     assert (found.precision, found.agreement) == ("fp32", None)
 
 
-def test_bf16_without_amx_is_not_tried(
-    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
-) -> None:
-    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
-    found = open_session(make_network(), tile=32, check=tiles)
-    assert (found.runtime, found.precision) == ("openvino", "fp32")
-    assert "AMX" in messages.notes[-1]
+def test_tiles_are_read_only_where_they_are_needed(make_network: MakeNetwork, tiles: np.ndarray) -> None:
+    def refuse() -> np.ndarray:
+        raise AssertionError("read")
+
+    assert open_session(make_network(), tile=32, check=refuse).precision == "fp32"
+    options: Any = {"runtime": "onnxruntime", "precision": "fp32", "count": 100}
+    assert open_session(make_network(), tile=32, check=refuse, **options).precision == "fp32"
+    calls = []
+
+    def read() -> np.ndarray:
+        calls.append(1)
+        return tiles
+
+    open_session(make_network(2, activation="none", tail="Sigmoid"), tile=32, check=read)
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,18 @@ def test_threads_follow_affinity() -> None:
     assert done.stdout.strip() == "1"
 
 
-def test_bf16_needs_amx_to_be_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    for flags, fast in (({"avx2"}, False), ({"avx512_bf16"}, False), ({"amx_bf16", "avx512_bf16"}, True)):
+def test_flags_of_bf16_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags in ({"avx2"}, {"avx512_bf16"}, {"amx_bf16", "avx512_bf16", "avx2"}):
         monkeypatch.setattr(machine, "cpu_flags", lambda flags=flags: frozenset(flags))
-        assert machine.bf16_is_fast() is fast
         assert set(machine.bf16_flags()) == flags - {"avx2"}
+
+
+def test_processors_of_one_name_are_told_apart_by_their_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual machine calls processors of several generations by one name."""
+    found = set()
+    for flags in ({"avx2"}, {"avx2", "avx512_bf16"}):
+        monkeypatch.setattr(machine, "cpu_flags", lambda flags=flags: frozenset(flags))
+        machine.processor.cache_clear()
+        found.add(machine.processor())
+    machine.processor.cache_clear()
+    assert len(found) == 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from geoseg.engine.blend import Blend, profile
+from geoseg.engine.blend import Blend, profile, reached
 from geoseg.engine.device.device_batch import Batch, find_batch
 from geoseg.engine.device.device_pixels import DevicePixels
 from geoseg.engine.device.device_session import DeviceSession
@@ -48,7 +48,7 @@ class RowScorer:
         on_cuda = self.device.type == "cuda"
         self._stream = torch.cuda.Stream(self.device) if on_cuda else None
         self._copying = torch.cuda.Stream(self.device) if on_cuda else None
-        self._weights: dict[tuple[bool, bool, bool, bool], Any] = {}
+        self._weights: dict[tuple[int, ...], Any] = {}
         allowed = graph.batches
         with self.current():
             size = batch or find_batch(self._try, allowed, tiles.cols, self.device)
@@ -90,7 +90,7 @@ class RowScorer:
         tiles = self._tiles
         with self.current():
             pixels.arrive(self._stream)
-            width = len(span) * tiles.stride + tiles.overlap
+            width = tiles.span_window(0, span).width
             sums = torch.zeros((self._session.planes, tiles.size, width), device=self.device)
             whole = torch.ones((), dtype=torch.bool, device=self.device)
 
@@ -100,7 +100,7 @@ class RowScorer:
                     # All weights before the first tile is added: a call that runs out of memory is repeated.
                     for tile in part:
                         self._weight(tile)
-                lefts = [(tile.col - span.start) * tiles.stride for tile in part]
+                lefts = [tile.halo.col - tiles.across.starts[span.start] for tile in part]
                 # The last batch is padded, so that all calls have one shape and one set of kernels.
                 batch = pixels.tiles(lefts, tiles.size, self.batch.size)
                 scores = self._session(self._graph, batch)[:count]
@@ -127,14 +127,17 @@ class RowScorer:
             sums[:, rows, into] = scores[:, rows, cols]
             return
         # In place, so that nothing can run out of memory between two tiles of a batch.
-        sums[:, :, left : left + self._tiles.size].addcmul_(scores, self._weight(tile))
+        rows, cols = reached(self._tiles, tile)
+        into = slice(left + cols.start, left + cols.stop)
+        sums[:, rows, into].addcmul_(scores[:, rows, cols], self._weight(tile))
 
     def _weight(self, tile: Tile) -> Any:
-        """Blend weights (size, size) of a tile: they differ at the scene's borders only."""
+        """Blend weights of the part of a tile that it adds to; many tiles have the same."""
         tiles = self._tiles
+        down = profile(tiles.down, tile.row, tiles.size)
+        right = profile(tiles.across, tile.col, tiles.size)
         ends = (tile.row == 0, tile.row == tiles.rows - 1, tile.col == 0, tile.col == tiles.cols - 1)
-        if ends not in self._weights:
-            down = profile(tiles.size, tiles.overlap, first=ends[0], last=ends[1])
-            right = profile(tiles.size, tiles.overlap, first=ends[2], last=ends[3])
-            self._weights[ends] = torch.from_numpy(down[:, None] * right).to(self.device)
-        return self._weights[ends]
+        key = (*ends, len(down), len(right))
+        if key not in self._weights:
+            self._weights[key] = torch.from_numpy(down[:, None] * right).to(self.device)
+        return self._weights[key]

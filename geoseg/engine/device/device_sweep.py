@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geoseg.engine.blend import Blend, Decide, Highest, decide_rows, finished_window
+from geoseg.engine.blend import Blend, Decide, Highest, decide_rows, finished_window, shared_rows
 from geoseg.engine.checkpoint import Finished
 from geoseg.engine.device.device_pixels import DevicePixels
 from geoseg.engine.device.device_rows import RowScorer
@@ -137,8 +137,9 @@ class _Finishing:
         if self._shared is not None:
             same = self._shared.device == sums.device
             # Through the host, so that neither device releases its memory too early.
-            sums[:, : tiles.overlap] += self._shared if same else self._shared.cpu().to(sums.device)
-        self._shared = sums[:, tiles.stride :].clone()
+            shared = self._shared if same else self._shared.cpu().to(sums.device)
+            sums[:, : shared.shape[1]] += shared
+        self._shared = sums[:, tiles.size - shared_rows(tiles, row.row) :].clone()
         window, (rows, cols) = finished_window(tiles, row.row, self._cols, self._span)
         if isinstance(decision, Highest):
             classes, quanta = decide_rows(sums[:, rows, cols], decision.values, decision.threshold, torch)

@@ -13,11 +13,11 @@ from onnx import compose
 from geoseg.engine.date_metadata import metadata_values, with_planes
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
-from geoseg.grid import TileGrid, Window
+from geoseg.grid import TileGrid
 from geoseg.learn.fit.features import EMBEDDING
 from geoseg.learn.fit.head_graph import INPUT, OPSET, PHYSICAL, GraphParts
 from geoseg.learn.fit.label_pixels import LabelPixels
-from geoseg.learn.fit.scene_pixels import by_cell
+from geoseg.learn.fit.scene_pixels import by_tile
 from geoseg.messages import held
 from geoseg.runtimes import Session
 from geoseg.scenes import Scene
@@ -53,21 +53,13 @@ class PixelEncoder:
             prepare: normalises the bands of the network.
         """
         model = self.model
-        tiles = TileGrid(grid=scene.grid, size=model.tile, overlap=model.overlap)
+        tiles = _tiles(scene, model)
         found = np.zeros((len(pixels.labels), self.session.planes), np.float32)
         months = metadata_values(model, {"": scene.time})
-        cells = by_cell(pixels, tiles.stride)
+        cells = by_tile(pixels, tiles)
         for start in range(0, len(cells), max(1, self.session.batch)):
             part = cells[start : start + max(1, self.session.batch)]
-            windows = [
-                Window(
-                    row=row * tiles.stride - tiles.margin,
-                    col=col * tiles.stride - tiles.margin,
-                    height=model.tile,
-                    width=model.tile,
-                )
-                for (row, col), _ in part
-            ]
+            windows = [window for window, _ in part]
             images = [prepare(scene.read(window, scene.band_names)) for window in windows]
             planes = self.session(with_planes(self._encoder_input(np.stack(images)), months, np))
             for window, (_, members), own in zip(windows, part, planes, strict=True):
@@ -90,15 +82,19 @@ def tile_of(
         Positions of the labelled pixels of the tile, the input (1, C, H, W) with its metadata, and rows and
         columns of the pixels in the tile.
     """
-    tiles = TileGrid(grid=scene.grid, size=model.tile, overlap=model.overlap)
-    (row, col), members = by_cell(pixels, tiles.stride)[0]
-    top, left = row * tiles.stride - tiles.margin, col * tiles.stride - tiles.margin
-    window = Window(row=top, col=left, height=model.tile, width=model.tile)
+    window, members = by_tile(pixels, _tiles(scene, model))[0]
     image = Normaliser(model)(scene.read(window, scene.band_names))[None]
     with held():  # the months are reported with the features
         months = metadata_values(model, {"": scene.time})
     planes = with_planes(image, months, np)
-    return members, planes, pixels.rows[members] - top, pixels.cols[members] - left
+    return members, planes, pixels.rows[members] - window.row, pixels.cols[members] - window.col
+
+
+def _tiles(scene: Scene, model: ModelSpec) -> TileGrid:
+    """Return the tiles of a map by a network of fixed tile size."""
+    return TileGrid(
+        grid=scene.grid, size=model.tile, overlap=min(model.overlap, model.tile // 2), fitted=True
+    )
 
 
 def encoder_scaling(

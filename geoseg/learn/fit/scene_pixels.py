@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.errors import SceneError
-from geoseg.grid import Grid, Window
+from geoseg.grid import Grid, TileGrid, Window
 from geoseg.learn.fit.label_pixels import LabelPixels, pixels_of
 from geoseg.learn.fit.labels import LabelFile
 from geoseg.messages import note, replay
@@ -144,7 +144,25 @@ def read_values(scene: Scene, pixels: LabelPixels) -> NDArray[np.float32]:
 
 def by_cell(pixels: LabelPixels, side: int) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
     """Return the pixels of each square of a lattice, in row order: (row, column) of the square, positions."""
-    cells = np.column_stack([pixels.rows // side, pixels.cols // side])
+    return by_place(pixels.rows // side, pixels.cols // side)
+
+
+def by_tile(pixels: LabelPixels, tiles: TileGrid) -> list[tuple[Window, NDArray[np.intp]]]:
+    """Return the pixels in the core of each tile, in row order: window of the tile, positions."""
+    rows, cols = (
+        np.searchsorted(axis.edges, at, "right") - 1
+        for axis, at in ((tiles.down, pixels.rows), (tiles.across, pixels.cols))
+    )
+    return [
+        (tiles.span_window(row, range(col, col + 1)), members) for (row, col), members in by_place(rows, cols)
+    ]
+
+
+def by_place(
+    rows: NDArray[np.intp], cols: NDArray[np.intp]
+) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
+    """Return the positions of each pair of a row and a column, in row order."""
+    cells = np.column_stack([rows, cols])
     named, inverse = np.unique(cells, axis=0, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(inverse.reshape(-1)))[:-1])

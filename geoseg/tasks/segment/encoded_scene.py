@@ -104,7 +104,7 @@ def encode(
     )
     model = bundle.model
     used = (first, *rest)
-    recipe = network_recipe(model, first, stacked(model, used), run, times_of(model, used))
+    recipe = network_recipe(model, first, stacked(model, used), run, times_of(model, used), fitted=False)
     return EncodedScene(
         bundle=bundle,
         scenes=used,

@@ -157,7 +157,7 @@ def _build(
         threads=usable_threads(),
         batch=batch,
         tile=tile,
-        check=tiles,
+        tiles=lambda: tiles,
         report=partial(note, LOG),
     )
     graph, key, record = tensorrt.load_with_record(request)
