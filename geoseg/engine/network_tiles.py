@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import lcm
+
 from geoseg.grid import Grid, TileGrid
 from geoseg.spec import ModelSpec, RunSpec
 
@@ -33,7 +35,7 @@ def network_tiles(model: ModelSpec, grid: Grid, run: RunSpec, *, fitted: bool) -
     overlap = min(model.overlap, size // 2) if run.overlap is None else run.overlap
     longest = max(grid.height, grid.width)
     if not model.fixed_tile and run.tile is None:
-        whole = _up(longest, model.multiple)
+        whole = _up(longest, lcm(model.multiple, model.stride))
         if whole <= (LARGEST if fitted else 1) * model.tile and run.overlap is None:
             return TileGrid(grid=grid, size=whole, overlap=0, fitted=fitted)
         if fitted:
@@ -43,7 +45,7 @@ def network_tiles(model: ModelSpec, grid: Grid, run: RunSpec, *, fitted: bool) -
 
 def _fewest_pixels(model: ModelSpec, grid: Grid, overlap: int) -> int:
     """Return the size of the fitted tiles that compute the fewest pixels."""
-    step = model.multiple
+    step = lcm(model.multiple, model.stride)
     least = _up(max(int(SMALLEST * model.tile), 2 * overlap), step)
     sizes = [size for size in range(least, int(LARGEST * model.tile) + 1, step) if 2 * overlap <= size]
 
