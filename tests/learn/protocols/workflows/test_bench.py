@@ -6,16 +6,19 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 
 from geoseg.learn.protocols.flood_regions import flood_region_jobs
+from geoseg.learn.protocols.pangaea import pangaea_jobs, read_pangaea_config
+from geoseg.learn.samples.dataset_import import ImportOptions, import_datasets
 from geoseg.learn.train.config import read_config
 from geoseg.run_record import no_progress
 from tests.learn.train.conftest import geoseg
-from tests.simulated import CONFIG, write_set
+from tests.simulated import CONFIG, disc, write_set
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
@@ -89,6 +92,40 @@ def test_a_region_that_is_left_out_leaks_nothing(config: Path, tmp_path: Path) -
     after, second = run("after")
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert first != second
+
+
+class Lakes:
+    """A data set with the interface of TorchGeo's: dark lakes in two bands."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        water = disc(48, 20 + self._first + number, 24, 12)
+        image = np.stack([np.where(water, 0.06, 0.05), np.where(water, 0.02, 0.25)]).astype(np.float32)
+        return {"image": torch.from_numpy(image), "mask": torch.from_numpy(water.astype(np.int64))}
+
+
+def test_a_python_data_set_is_trained_on_and_judged(config: Path, tmp_path: Path) -> None:
+    from geoseg.learn.protocols.run_jobs import run_jobs  # noqa: PLC0415 - torch
+
+    parts = {name: Lakes(first) for first, name in enumerate(("train", "val", "test"))}
+    folder = tmp_path / "imported"
+    options = ImportOptions(bands=("green", "swir16"))
+    assert import_datasets(parts, folder, options, no_progress) == 9
+    changes = {
+        "data": json.loads((folder / "data.json").read_text()), "units": "dn", "loop.epochs": 1,
+        "loop.crop": 32, "network.decoder_channels": [8],
+    }  # fmt: skip
+    spec = read_pangaea_config(str(config), None, changes)
+    jobs = pangaea_jobs(spec, "imported", (100,), 1)
+    (rows,) = run_jobs(jobs, tmp_path / "out", no_progress, frozen=True)
+    values = {row.metric: row.value for row in rows}
+    assert 0 <= values["mIoU"] <= 1
+    assert [rows[0].parameters[f"{name}_images"] for name in ("training", "validation", "test")] == [3, 3, 3]
 
 
 @pytest.mark.parametrize(
