@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import compose
 
-from geoseg.engine.date_metadata import metadata_values, with_planes
+from geoseg.engine.date_metadata import scene_facts, with_planes
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
 from geoseg.grid import TileGrid, Window
@@ -55,7 +55,7 @@ class PixelEncoder:
         model = self.model
         tiles = TileGrid(grid=scene.grid, size=model.tile, overlap=model.overlap)
         found = np.zeros((len(pixels.labels), self.session.planes), np.float32)
-        months = metadata_values(model, {"": scene.time})
+        facts = scene_facts(model, scene)
         cells = by_cell(pixels, tiles.stride)
         for start in range(0, len(cells), max(1, self.session.batch)):
             part = cells[start : start + max(1, self.session.batch)]
@@ -69,7 +69,7 @@ class PixelEncoder:
                 for (row, col), _ in part
             ]
             images = [prepare(scene.read(window, scene.band_names)) for window in windows]
-            planes = self.session(with_planes(self._encoder_input(np.stack(images)), months, np))
+            planes = self.session(with_planes(self._encoder_input(np.stack(images)), facts, np))
             for window, (_, members), own in zip(windows, part, planes, strict=True):
                 rows, cols = pixels.rows[members] - window.row, pixels.cols[members] - window.col
                 found[members] = interpolated(own, rows, cols, model.stride)
@@ -95,9 +95,9 @@ def tile_of(
     top, left = row * tiles.stride - tiles.margin, col * tiles.stride - tiles.margin
     window = Window(row=top, col=left, height=model.tile, width=model.tile)
     image = Normaliser(model)(scene.read(window, scene.band_names))[None]
-    with held():  # the months are reported with the features
-        months = metadata_values(model, {"": scene.time})
-    planes = with_planes(image, months, np)
+    with held():  # what is unknown is reported with the features
+        facts = scene_facts(model, scene)
+    planes = with_planes(image, facts, np)
     return members, planes, pixels.rows[members] - top, pixels.cols[members] - left
 
 

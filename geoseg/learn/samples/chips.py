@@ -51,6 +51,8 @@ class Chip:
     """(H, W) class 0..K-1; `IGNORE` where unlabelled or not observed."""
     times: tuple[datetime | None, ...] = ()
     """Acquisition of each image of the sample; None: unknown."""
+    centre: tuple[float, float] | None = None
+    """Longitude and latitude of the centre of the window in degrees; None: unknown."""
 
 
 def sample_windows(samples: Sequence[Sample], data: DataSpec) -> tuple[SampleWindow, ...]:
@@ -115,7 +117,17 @@ def read_chip(
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
         label[np.isnan(values).any(axis=0)] = IGNORE
         times = tuple(scene.time for scene in scenes)
-    return Chip(place=place, pixels=values, label=label, times=times)
+        centre = _centre(source.grid, place.window)
+    return Chip(place=place, pixels=values, label=label, times=times, centre=centre)
+
+
+def _centre(grid: Grid, window: Window) -> tuple[float, float] | None:
+    """Return longitude and latitude of the centre of a window in degrees; None without a CRS."""
+    if grid.crs is None:
+        return None
+    middle = window.row + window.height / 2, window.col + window.width / 2
+    lon, lat = grid.lonlat(np.array([middle[0]]), np.array([middle[1]]))
+    return float(lon[0]), float(lat[0])
 
 
 @contextmanager

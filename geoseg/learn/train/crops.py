@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
+from geoseg.engine.date_metadata import fact_value
 from geoseg.engine.normalise import STATISTICS
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.training_spec import TrainBand, TrainSpec
 from geoseg.scenes.threshold_sample import sample as sample_blocks
-from geoseg.spec.band_names import date_of
+from geoseg.spec.band_names import date_of, plain_name
 
 CACHE_BYTES = 4 * 2**30
 """Greatest size of the cache of windows, whose least recently used entries are dropped."""
@@ -34,7 +35,7 @@ class Windows:
         Args:
             spec: the config.
             bands: names of the channels.
-            metadata: channels behind the bands: the month of each date.
+            metadata: channels behind the bands, with facts of dates and place.
         """
         self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
         self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
@@ -81,21 +82,23 @@ class Windows:
         """Return normalised bands (B, H, W) of a window, and behind them the planes of metadata."""
         if not self._metadata:
             return planes
-        values = np.array(months_of(chip, self._spec, self._metadata), np.float32)[:, None, None]
+        values = np.array(facts_of(chip, self._spec, self._metadata), np.float32)[:, None, None]
         return np.concatenate([planes, np.broadcast_to(values, (len(values), *planes.shape[1:]))])
 
 
-def months_of(chip: Chip, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
-    """Return the month, 0 to 11, of each date of a window; that of the config where it is unknown.
+def facts_of(chip: Chip, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
+    """Return the values of channels of metadata for a window, as a map has them for a scene.
 
     Args:
-        chip: has the times of the images.
-        spec: the config.
-        metadata: `month` of the first image, and `PREFIX:month` of others.
+        chip: has the times of the images and the place of the window.
+        spec: the config, with the month of images whose date is unknown.
+        metadata: `month` of the first image, `PREFIX:month` of others, `lat`.
     """
-    dates = zip(chip.times, spec.data.images, strict=True)
-    known = {image.prefix: time.month - 1 for time, image in dates if time is not None}
-    return tuple(float(known.get(date_of(name), spec.network.month - 1)) for name in metadata)
+    times = {image.prefix: time for time, image in zip(chip.times, spec.data.images, strict=True)}
+    month = spec.network.month - 1
+    return tuple(
+        fact_value(plain_name(name), times.get(date_of(name)), chip.centre, month) for name in metadata
+    )
 
 
 def config_statistics(bands: Sequence[TrainBand], measure: Callable[[], Statistics]) -> Statistics:

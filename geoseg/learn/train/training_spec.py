@@ -19,6 +19,7 @@ from geoseg.spec import (
     Units,
 )
 from geoseg.spec.band_names import by_date, plain_name
+from geoseg.spec.encoders import metadata_channels
 from geoseg.spec.presets import encoders
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -219,12 +220,11 @@ def described_encoder(architecture: str, encoder: str) -> EncoderSpec | None:
 
 
 def metadata_of(spec: TrainSpec) -> tuple[str, ...]:
-    """Return the channels behind the bands: the month of each date, for encoders that read it."""
+    """Return the channels behind the bands: facts of dates and place, for encoders that read them."""
     encoder = spec.described_encoder
-    if encoder is None or not encoder.metadata:
+    if encoder is None:
         return ()
-    dates = by_date(band.name for band in spec.bands)
-    return tuple(f"{date}:{name}" if date else name for date in dates for name in sorted(encoder.metadata))
+    return metadata_channels(encoder.metadata, tuple(by_date(band.name for band in spec.bands)))
 
 
 def _with_encoder(table: dict[str, Any], network: dict[str, Any], encoder: EncoderSpec) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _prithvi(known: EncoderSpec, request: EncoderRequest) -> Prithvi:
             patch=known.patch,
             layers=known.layers,
             dates=request.dates,
-            reads_place=known.reads_place,
+            reads=tuple(known.metadata),
         )
 
     encoder = build(len(request.bands))

@@ -71,8 +71,14 @@ class PlainTransformer(Encoder):
         return features
 
 
-def sincos(positions: Tensor, width: int) -> Tensor:
-    """Return (L, width): sines, then cosines of positions times 10000^(-2k / width), k = 0, 1, … ."""
-    rates = 10000.0 ** -(torch.arange(width // 2, dtype=torch.float64, device=positions.device) / (width / 2))
-    angles = positions.double().flatten()[:, None] * rates
+def sincos(positions: Tensor, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return (L, width): sines, then cosines of positions times 10000^(-2k / width), k = 0, 1, … .
+
+    Args:
+        positions: any shape, of L numbers.
+        width: even.
+        dtype: of the computation.
+    """
+    rates = 10000.0 ** -(torch.arange(width // 2, dtype=dtype, device=positions.device) / (width / 2))
+    angles = positions.to(dtype).flatten()[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()
