@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,7 +95,11 @@ def opened_image(path: Path, image: ImageSpec) -> Iterator[Scene]:
 
 
 def read_chip(
-    place: SampleWindow, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
+    place: SampleWindow,
+    data: DataSpec,
+    bands: Sequence[str],
+    atmosphere: Atmosphere | None = None,
+    optional: Collection[str] = (),
 ) -> Chip:
     """Read the pixels and labels of a window.
 
@@ -104,6 +108,7 @@ def read_chip(
         data: the options that open the files, and the meaning of label values.
         bands: names in the order of the network's channels; bands of a second image have its prefix.
         atmosphere: the kind of reflectance to train on; see `scenes.dark_object_scene.as_trained`.
+        optional: bands of further images that need not be observed where there is a label.
 
     Raises:
         SceneReadError: a file cannot be read.
@@ -111,11 +116,12 @@ def read_chip(
         SceneError: the label cannot be resampled to the grid of the image, or has an undefined value.
     """
     with _opened_images(place.sample, data) as scenes:
-        source = _on_one_grid(scenes, data, bands, atmosphere)
+        source = _on_one_grid(scenes, data, bands, atmosphere, optional)
         values = source.read(place.window, bands).physical()
         _apply_nodata(values, bands, data)
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
-        label[np.isnan(values).any(axis=0)] = IGNORE
+        needed = [index for index, band in enumerate(bands) if band not in optional]
+        label[np.isnan(values[needed]).any(axis=0)] = IGNORE
         times = tuple(scene.time for scene in scenes)
         centre = _centre(source.grid, place.window)
     return Chip(place=place, pixels=values, label=label, times=times, centre=centre)
@@ -155,13 +161,19 @@ def _opened_images(sample: Sample, data: DataSpec) -> Iterator[list[Scene]]:
 
 
 def _on_one_grid(
-    scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None
+    scenes: Sequence[Scene],
+    data: DataSpec,
+    bands: Sequence[str],
+    atmosphere: Atmosphere | None,
+    optional: Collection[str] = (),
 ) -> Source:
     """Return images in the reflectance of the training, on the grid of the first image."""
-    return _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands)
+    return _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands, optional)
 
 
-def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> Source:
+def _stacked(
+    scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str], optional: Collection[str] = ()
+) -> Source:
     """Return all images on the grid of the first image."""
     names_of = [
         tuple(
@@ -175,7 +187,11 @@ def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> S
         )
     first = scenes[0].select(names_of[0])
     layers = [
-        StackLayer(source=scene.select(names), prefix=image.prefix)
+        StackLayer(
+            source=scene.select(names),
+            prefix=image.prefix,
+            required=not {f"{image.prefix}:{name}" for name in names} <= set(optional),
+        )
         for scene, names, image in zip(scenes[1:], names_of[1:], data.images[1:], strict=True)
         if names
     ]

@@ -57,7 +57,8 @@ class Augment:
         """Return a changed crop.
 
         Args:
-            pixels: (B, h, w) physical values, NaN where not observed.
+            pixels: (B, h, w) physical values, NaN where not observed. Bands behind those of the augmentation
+                are of a second modality: their geometry is changed alike, their values are not.
             label: (h, w) classes.
             rng: random generator.
 
@@ -65,19 +66,26 @@ class Augment:
             (B, size, size) pixels, (size, size) classes, and the index of the band to replace by its mean;
             None: no band.
         """
-        lost = ~np.isfinite(pixels).all(axis=0)
-        values = self._values(np.nan_to_num(pixels), rng)
+        own, beside = pixels[: len(self._bands)], pixels[len(self._bands) :]
+        lost = ~np.isfinite(own).all(axis=0)
+        values = self._values(np.nan_to_num(own), rng)
+        masks = [label, lost.astype(np.uint8)]
+        if len(beside):
+            values = np.concatenate([values, np.nan_to_num(beside)])
+            masks.append((~np.isfinite(beside).all(axis=0)).astype(np.uint8))
         self._geometry.set_random_seed(int(rng.integers(2**31)))
         done = self._geometry(
             image=np.ascontiguousarray(values.transpose(1, 2, 0)),
-            masks=[label, lost.astype(np.uint8)],
+            masks=masks,
         )
         image = np.ascontiguousarray(done["image"].transpose(2, 0, 1), dtype=np.float32)
         label, hidden = np.array(done["masks"][0]), done["masks"][1] > 0
         if rng.random() < self._spec.hide:
             hidden = hidden | _rectangles(hidden.shape, rng)
-        image[:, hidden] = np.nan
+        image[: len(own), hidden] = np.nan
         label[hidden] = IGNORE
+        if len(beside):
+            image[len(own) :, done["masks"][2] > 0] = np.nan
         band = int(rng.integers(len(self._bands))) if rng.random() < self._spec.drop_band else None
         return image, label, band
 

@@ -29,15 +29,23 @@ Statistics = tuple[tuple[float, float], ...]
 class Windows:
     """A reader of windows with a cache and their normalization."""
 
-    def __init__(self, spec: TrainSpec, bands: Sequence[str], metadata: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: TrainSpec,
+        bands: Sequence[str],
+        metadata: Sequence[str] = (),
+        optional: Sequence[str] = (),
+    ) -> None:
         """Create a reader of the bands of a labelled set.
 
         Args:
             spec: the config.
             bands: names of the channels.
             metadata: channels behind the bands, with facts of dates and place.
+            optional: further bands, behind the others, that need not be observed.
         """
         self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
+        self._optional = tuple(optional)
         self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
         self._bytes = 0
         self._scenes: dict[Sample, Statistics] = {}
@@ -50,7 +58,8 @@ class Windows:
         """
         chip = self._cache.pop(place, None)
         if chip is None:
-            chip = read_chip(place, self._spec.data, self._bands, self._spec.trained_on)
+            bands = (*self._bands, *self._optional)
+            chip = read_chip(place, self._spec.data, bands, self._spec.trained_on, self._optional)
             self._bytes += chip.pixels.nbytes + chip.label.nbytes
         self._cache[place] = chip
         while self._bytes > CACHE_BYTES and len(self._cache) > 1:
@@ -60,8 +69,13 @@ class Windows:
 
     def training_statistics(self, places: Sequence[SampleWindow]) -> Statistics:
         """Return mean and std of each band over the observed pixels of all windows, in model units."""
-        pixels = (self.read(place).pixels for place in places)
+        pixels = (self.read(place).pixels[: len(self._bands)] for place in places)
         return measure_statistics(pixels, len(self._bands), self._spec.scale, self._spec.clip)
+
+    def optional_statistics(self, places: Sequence[SampleWindow], scale: float) -> Statistics:
+        """Return mean and std of each optional band over all windows, in model units of that scale."""
+        pixels = (self.read(place).pixels[len(self._bands) :] for place in places)
+        return measure_statistics(pixels, len(self._optional), scale, None)
 
     def statistics_of(self, sample: Sample, training: Statistics) -> Statistics:
         """Return the statistics that normalise an image: those of the training set, or its own."""
@@ -173,11 +187,18 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         side = max(8, round(self._spec.loop.crop / self._augment.scale(rng)))
         pixels, label = random_crop(chip, side, rng, middle)
         image, label, lost = self._augment(pixels, label, rng)
-        normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
+        statistics = self._windows.statistics_of(place.sample, self._training)
+        made = self._input(image, chip, lost, statistics)
+        return torch.from_numpy(made), torch.from_numpy(label.astype(np.int64))
+
+    def _input(
+        self, image: NDArray[np.float32], chip: Chip, lost: int | None, statistics: Statistics
+    ) -> NDArray[np.float32]:
+        """Return the channels (C, crop, crop) of an augmented crop, for training."""
+        normal = self._windows.normalise(image, statistics)
         if lost is not None:
             normal[lost] = 0
-        normal = self._windows.with_metadata(normal, chip)
-        return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
+        return self._windows.with_metadata(normal, chip)
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
         """Return the number of a window and the pixel that the crop must contain; None: any crop."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from geoseg.learn.samples.sample_spec import DataSpec, SplitSpec, atmosphere_of
+from geoseg.learn.train.helper_spec import HelperSpec, TrainBand
 from geoseg.spec import (
     DECODED,
     TWO_DATES,
@@ -23,14 +24,6 @@ from geoseg.spec.encoders import metadata_channels
 from geoseg.spec.presets import encoders
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class TrainBand(Spec):
-    """A channel; a missing mean or std is measured on the training pixels."""
-
-    name: str
-    mean: float | None = None
-    std: Annotated[float, Field(gt=0)] | None = None
 
 
 class AugmentSpec(Spec):
@@ -146,6 +139,8 @@ class TrainSpec(Spec):
     tile: Annotated[int, Field(ge=32)] = 512
     overlap: Annotated[int, Field(ge=0)] = 64
     network: NetworkSpec = NetworkSpec()
+    helper: HelperSpec | None = None
+    """A second modality that only training reads; None: there is none."""
     augment: AugmentSpec = AugmentSpec()
     loss: LossSpec = LossSpec()
     loop: LoopSpec = LoopSpec()
@@ -209,6 +204,8 @@ class TrainSpec(Spec):
                 f"loop.crop {self.loop.crop} is not a multiple of {self.network.stride}, "
                 f"which {self.network.architecture} requires"
             )
+        if self.helper is not None:
+            self.helper.check(self.network, tuple(names), tuple(image.prefix for image in self.data.images))
         if self.network.prior and (self.network.features == "none" or len(values) != 2):
             raise ValueError("network.prior requires network.features and two classes")
         return self
