@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from geoseg.methods.accuracy import IGNORE
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.file_kinds import is_vector_kind
+from geoseg.scenes.further_layers import as_stack_layers, open_layers
 from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import Atmosphere, SceneSpec
@@ -115,8 +116,7 @@ def read_chip(
         BandError: a band is missing.
         SceneError: the label cannot be resampled to the grid of the image, or has an undefined value.
     """
-    with _opened_images(place.sample, data) as scenes:
-        source = _on_one_grid(scenes, data, bands, atmosphere, optional)
+    with _opened(place.sample, data, bands, atmosphere, optional) as (source, scenes):
         values = source.read(place.window, bands).physical()
         _apply_nodata(values, bands, data)
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
@@ -146,38 +146,48 @@ def stacked_source(
         SceneReadError: a file cannot be read.
         BandError: a band is missing.
     """
-    with _opened_images(sample, data) as scenes:
-        yield _on_one_grid(scenes, data, bands, atmosphere)
+    with _opened(sample, data, bands, atmosphere) as (source, _):
+        yield source
 
 
 @contextmanager
-def _opened_images(sample: Sample, data: DataSpec) -> Iterator[list[Scene]]:
-    """Open all images of a sample."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(opened_image(path, image))
-            for path, image in zip(sample.images, data.images, strict=True)
-        ]
-
-
-def _on_one_grid(
-    scenes: Sequence[Scene],
+def _opened(
+    sample: Sample,
     data: DataSpec,
     bands: Sequence[str],
     atmosphere: Atmosphere | None,
     optional: Collection[str] = (),
-) -> Source:
-    """Return images in the reflectance of the training, on the grid of the first image."""
-    return _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands, optional)
+) -> Iterator[tuple[Source, list[Scene]]]:
+    """Open all images and layers of a sample on the grid of the first image, in the training's reflectance.
+
+    Yields the source, and the images.
+    """
+    with ExitStack() as stack:
+        scenes = [
+            stack.enter_context(opened_image(path, image))
+            for path, image in zip(sample.images, data.images, strict=True)
+        ]
+        paths = dict(zip(data.layers, map(str, sample.layers), strict=True))
+        prefixes = [image.prefix for image in data.images]
+        found = open_layers(paths, bands, prefixes, stack) if paths else {}
+        beside = {name: layer for name, layer in found.items() if name in bands}
+        views = [as_trained(scene, atmosphere) for scene in scenes]
+        yield _stacked(views, data, bands, beside, optional), scenes
 
 
 def _stacked(
-    scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str], optional: Collection[str] = ()
+    scenes: Sequence[Scene],
+    data: DataSpec,
+    bands: Sequence[str],
+    beside: Mapping[str, Scene],
+    optional: Collection[str],
 ) -> Source:
-    """Return all images on the grid of the first image."""
+    """Return all images and layers on the grid of the first image."""
     names_of = [
         tuple(
-            band.removeprefix(f"{image.prefix}:") for band in bands if band.rpartition(":")[0] == image.prefix
+            band.removeprefix(f"{image.prefix}:")
+            for band in bands
+            if band.rpartition(":")[0] == image.prefix and band not in beside
         )
         for image in data.images
     ]
@@ -195,6 +205,7 @@ def _stacked(
         for scene, names, image in zip(scenes[1:], names_of[1:], data.images[1:], strict=True)
         if names
     ]
+    layers += as_stack_layers(beside)
     return Stack(first, layers) if layers else first
 
 

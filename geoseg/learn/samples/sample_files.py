@@ -25,6 +25,8 @@ class Sample:
     images: tuple[Path, ...]
     """In the order of `DataSpec.images`."""
     label: Path
+    layers: tuple[Path, ...] = ()
+    """In the order of `DataSpec.layers`."""
     region: str = ""
     split: str = ""
     """`train`, `val` or `test` from the column `split` of a table; empty: not stated."""
@@ -73,6 +75,7 @@ def _from_patterns(data: DataSpec) -> Iterator[Sample]:
     """Match every pattern, and join images and labels that have equal `{region}` and `{id}`."""
     images = [_matches(data.root, image.files) for image in data.images]
     labels = _matches(data.root, data.labels.files)
+    layers = {name: _matches(data.root, pattern) for name, pattern in data.layers.items()}
     for key, first in images[0].items():
         others = [matches.get(key) for matches in images[1:]]
         label = labels.get(key) or (labels.get(("", "")) if len(labels) == 1 else None)
@@ -84,7 +87,15 @@ def _from_patterns(data: DataSpec) -> Iterator[Sample]:
                 f"data.without"
             )
         paths = (first, *(other for other in others if other is not None))
-        yield Sample(id=name, images=paths, label=label, region=region)
+        beside = {layer: matches.get(key) for layer, matches in layers.items()}
+        lacking = next((layer for layer, path in beside.items() if path is None), None)
+        if lacking is not None:
+            raise SceneError(
+                f"{first} has no layer {lacking} ({data.layers[lacking]}); add the file, or list the id "
+                f"under data.without"
+            )
+        found = tuple(path for path in beside.values() if path is not None)
+        yield Sample(id=name, images=paths, label=label, layers=found, region=region)
 
 
 def _matches(root: Path, pattern: str) -> dict[tuple[str, str], Path]:
@@ -122,6 +133,7 @@ def _from_table(data: DataSpec) -> Iterator[Sample]:
                 id=row.get("id") or Path(row["image"]).stem,
                 images=tuple(data.root / row[name] for name in names),
                 label=data.root / row["label"],
+                layers=tuple(data.root / row[f"layer:{name}"] for name in data.layers),
                 region=row.get("region", ""),
                 split=row.get("split", ""),
             )

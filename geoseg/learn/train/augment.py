@@ -7,6 +7,7 @@ whether values are reflectance or backscatter.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,14 @@ LEAST_LOOKS, MOST_LOOKS = 2.0, 16.0
 class Augment:
     """Random changes of a crop; equal states of the generator give equal changes."""
 
-    def __init__(self, spec: AugmentSpec, units: Units, bands: tuple[str, ...], size: int) -> None:
+    def __init__(
+        self,
+        spec: AugmentSpec,
+        units: Units,
+        bands: tuple[str, ...],
+        size: int,
+        fixed: Collection[str] = (),
+    ) -> None:
         """Create the augmentation of a config.
 
         Args:
@@ -36,7 +44,9 @@ class Augment:
             units: units of the physical values.
             bands: names; bands of other dates have a prefix.
             size: side of the returned crop in pixels.
+            fixed: bands in other units, such as a coherence or a slope, whose values are not changed.
         """
+        self._fixed = [index for index, band in enumerate(bands) if band in fixed]
         self._spec, self._units, self._bands = spec, units, bands
         self._dates = sorted({band.rpartition(":")[0] for band in bands})
         steps: list[albumentations.BasicTransform] = [albumentations.Resize(size, size)]
@@ -106,6 +116,7 @@ class Augment:
             out = out + 10 * np.log10(speckle) if self._units == "db" else out * speckle
         if spec.noise:
             out = out + rng.normal(0, spec.noise * rng.random(), pixels.shape)
+        out[self._fixed] = pixels[self._fixed]
         return np.asarray(out, np.float32)
 
 

@@ -16,6 +16,7 @@ from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.training_spec import TrainBand, TrainSpec
+from geoseg.scenes.further_layers import layer_bands
 from geoseg.scenes.threshold_sample import sample as sample_blocks
 from geoseg.spec.band_names import date_of, plain_name
 
@@ -165,7 +166,8 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._spec, self._windows, self._places, self._training = spec, windows, places, statistics
         self._area = np.cumsum([place.window.height * place.window.width for place in places])
         bands = tuple(band.name for band in spec.bands)
-        self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop)
+        layers = layer_bands(spec.data.layers)
+        self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop, layers)
         self._changed: list[tuple[int, NDArray[np.int64]]] = []
         if spec.loop.changed:
             labels = ((at, windows.read(place).label) for at, place in enumerate(places))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from geoseg.learn.samples.sample_spec import DataSpec, SplitSpec, atmosphere_of
+from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, SplitSpec, atmosphere_of
 from geoseg.learn.train.helper_spec import HelperSpec, TrainBand
 from geoseg.spec import (
     DECODED,
@@ -151,6 +151,12 @@ class TrainSpec(Spec):
     def trained_on(self) -> Atmosphere | None:
         """Kind of reflectance the network is trained on, recorded in the bundle."""
         return self.atmosphere or atmosphere_of(image.sensor for image in self.data.images)
+
+    @property
+    def mapped_images(self) -> tuple[ImageSpec, ...]:
+        """Return the images that a map needs: all but those of a helper."""
+        helper = None if self.helper is None else self.helper.prefix
+        return tuple(image for image in self.data.images if image.prefix != helper)
 
     @property
     def described_encoder(self) -> EncoderSpec | None:
