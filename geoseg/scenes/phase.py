@@ -55,7 +55,7 @@ def is_phase(path: Path | str, name: str) -> bool:
     if name == PHASE or name.endswith(f"_{PHASE}"):
         return True
     with _dataset(path) as dataset:
-        return np.dtype(dataset.dtypes[0]).kind == "c"
+        return bool(np.dtype(dataset.dtypes[0]).kind == "c")
 
 
 def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]:

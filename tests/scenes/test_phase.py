@@ -42,7 +42,7 @@ def ramp() -> NDArray[np.float64]:
 
 
 def wrapped(phase: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.angle(np.exp(1j * phase))
+    return np.asarray(np.angle(np.exp(1j * phase)))
 
 
 def read(path: Path, folder: Path, name: str = "phase", grid: Grid | None = None) -> NDArray[np.float32]:

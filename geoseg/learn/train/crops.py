@@ -15,7 +15,8 @@ from geoseg.engine.normalise import STATISTICS
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
-from geoseg.learn.train.training_spec import TrainBand, TrainSpec
+from geoseg.learn.train.helper_spec import TrainBand
+from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.scenes.further_layers import layer_bands
 from geoseg.scenes.threshold_sample import sample as sample_blocks
 from geoseg.spec.band_names import date_of, plain_name

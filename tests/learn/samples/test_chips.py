@@ -137,7 +137,8 @@ def test_layers_are_bands_of_a_chip_and_a_map_reads_them_alike(labelled: DataSpe
     place = sample_windows(find_samples(data), data)[1]
     bands = ("green", "phase_cos", "phase_sin", "coherence")
     chip = read_chip(place, data, bands)
-    np.testing.assert_array_equal(chip.pixels[0], read_chip(place, labelled, ("green",)).pixels[0])
+    plain = read_chip(sample_windows(find_samples(labelled), labelled)[1], labelled, ("green",))
+    np.testing.assert_array_equal(chip.pixels[0], plain.pixels[0])
     inner = chip.pixels[:, 2:-2, 2:-2]
     assert (inner[1] < -0.99).all()
     assert (inner[3] == 0.25).all()

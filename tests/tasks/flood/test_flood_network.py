@@ -388,10 +388,16 @@ def test_a_network_reads_a_phase_as_layers(
         "model": str(model),
     }
     layers = {"phase": str(tmp_path / "ifg.tif"), "coherence": str(coherence)}
-    mapping, kind = (map_flood, FloodSpec) if command == "flood" else (map_segments, SegmentSpec)
+
+    def run(**more: object) -> None:
+        if command == "flood":
+            map_flood(FloodSpec.model_validate({**request, **more}), progress)
+        else:
+            map_segments(SegmentSpec.model_validate({**request, **more}), progress)
+
     with pytest.raises(BandError, match="phase_cos"):
-        mapping(kind.model_validate(request), progress)  # type: ignore[operator]
-    mapping(kind.model_validate({**request, "layer": layers}), progress)  # type: ignore[operator]
+        run()
+    run(layer=layers)
     assert "layer-not-used" in messages.codes
     assert "coherence" in "".join(messages.warnings)
     with rasterio.open(tmp_path / "map.tif") as file:

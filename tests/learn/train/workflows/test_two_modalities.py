@@ -25,6 +25,7 @@ from geoseg.learn.train.training_run import train  # noqa: E402
 from geoseg.learn.train.training_spec import TrainSpec  # noqa: E402
 from geoseg.learn.train.two_modality_module import TwoModalityModule  # noqa: E402
 from geoseg.runtimes.choose import open_session  # noqa: E402
+from geoseg.spec import ModelSpec  # noqa: E402
 from tests.learn.train.conftest import geoseg  # noqa: E402
 from tests.messages import progress  # noqa: E402
 from tests.simulated import EAST, NORTH, SIDE, disc  # noqa: E402
@@ -101,7 +102,8 @@ def test_the_exported_bundle_is_the_network_with_the_second_modality_hidden(
     spec = config(data)
     train(spec, tmp_path / "run", progress)
     model = export(tmp_path / "run", tmp_path / "radar-water").model
-    assert [band.name for band in model.bands] == ["vv"]  # type: ignore[union-attr]
+    assert isinstance(model, ModelSpec)
+    assert [band.name for band in model.bands] == ["vv"]
 
     table = json.loads((tmp_path / "run" / "training.json").read_text())
     assert spec.helper is not None
