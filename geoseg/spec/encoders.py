@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from geoseg.spec.base import Spec, Units
 
-Family = Literal["timm", "galileo", "prithvi", "dofa", "clay"]
+Family = Literal["timm", "galileo", "prithvi", "dofa", "clay", "terramind"]
 """Module of `geoseg.models.networks.encoders` that builds the encoder."""
 
 UNKNOWN_MONTH = 5
@@ -81,6 +81,8 @@ class EncoderSpec(Spec):
     depth: Annotated[int, Field(ge=1)]
     """Number of transformer blocks, or of stages of a hierarchical network."""
     heads: Annotated[int, Field(ge=1)] = 1
+    gated: bool = False
+    """Whether the blocks have gated layers without biases, as TerraMind base and large."""
     patch: Annotated[int, Field(ge=1)]
     """Pixels of a side of a patch, unless a config sets another one."""
     patches: tuple[int, int]

@@ -17,6 +17,7 @@ from geoseg.models.networks.encoders.encoder import LEVELS, Encoder
 from geoseg.models.networks.encoders.galileo import Galileo, NormalisedNdvi, Size
 from geoseg.models.networks.encoders.load_weights import load_weights
 from geoseg.models.networks.encoders.prithvi import Prithvi
+from geoseg.models.networks.encoders.terramind import TerraMind
 from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel
 from torch import nn
 
@@ -177,6 +178,21 @@ def _by_wavelengths(known: EncoderSpec, request: EncoderRequest) -> Dofa | Clay:
     return encoder
 
 
+def _terramind(known: EncoderSpec, request: EncoderRequest) -> TerraMind:
+    """Build a TerraMind encoder; it has kernels for its own bands only."""
+    encoder = TerraMind(
+        request.bands,
+        width=known.width,
+        depth=known.depth,
+        heads=known.heads,
+        layers=known.layers,
+        gated=known.gated,
+    )
+    if request.weights is not None:
+        load_weights(encoder, request.weights, known.weights or NO_FACTS)
+    return encoder
+
+
 def _described_timm(known: EncoderSpec, request: EncoderRequest) -> Encoder:
     """Build a model of timm that has a description."""
     wavelengths = {name: band.wavelength for name, band in known.bands.items()}
@@ -257,6 +273,7 @@ FAMILIES: Mapping[str, Callable[[EncoderSpec, EncoderRequest], Encoder]] = Mappi
         "prithvi": _prithvi,
         "dofa": _by_wavelengths,
         "clay": _by_wavelengths,
+        "terramind": _terramind,
     }
 )
 """Function that builds the encoders of a family."""
