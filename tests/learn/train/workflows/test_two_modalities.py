@@ -15,8 +15,9 @@ from pydantic import ValidationError
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from geoseg.learn.samples import IGNORE, DataSpec, find_samples, sample_windows  # noqa: E402
+from geoseg.learn.samples import IGNORE, DataSpec, find_samples, sample_windows, split  # noqa: E402
 from geoseg.learn.train.bundle_export import export  # noqa: E402
+from geoseg.learn.train.config import read_config  # noqa: E402
 from geoseg.learn.train.crops import Windows  # noqa: E402
 from geoseg.learn.train.paired_crops import PairedCrops  # noqa: E402
 from geoseg.learn.train.training_folder import load_weights  # noqa: E402
@@ -188,3 +189,38 @@ def test_radiometry_changes_in_the_first_modality_alone(data: DataSpec) -> None:
 def test_a_helper_that_does_not_fit_is_refused(data: DataSpec, change: dict[str, Any], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         config(data, **change)
+
+
+def test_the_installed_config_reads_the_layout_of_sen1floods11(tmp_path: Path) -> None:
+    """Files, bands and codes as published: 13 bands of level 1C, decibels with NaN, -1 for no label."""
+    rng = np.random.default_rng(0)
+    for number, region in enumerate(("Bolivia", "Ghana", "Mekong")):
+        for chip in (103757 + number, 23014 + number):
+            water = disc(64, 30, 30, 12)
+            radar = np.stack([np.where(water, -19.0, -10.0), np.where(water, -26.0, -16.0)]).astype("float32")
+            radar[:, :3] = np.nan
+            optical = rng.integers(900, 3000, (13, 64, 64)).astype("uint16")
+            optical[2] = 1000 + chip % 7
+            label = np.where(water, 1, 0).astype("int16")
+            label[-3:] = -1
+            for kind, values in (("S1Hand", radar), ("S2Hand", optical), ("LabelHand", label[None])):
+                path = tmp_path / kind / f"{region}_{chip}_{kind}.tif"
+                path.parent.mkdir(exist_ok=True)
+                with rasterio.open(
+                    path, "w", driver="GTiff", width=64, height=64, count=len(values), crs="EPSG:4326",
+                    dtype=values.dtype.name, transform=Affine(9e-5, 0, 10.0, 0, -9e-5, 5.0),
+                ) as file:  # fmt: skip
+                    file.write(values)
+    spec = read_config("flood-s1-s2", tmp_path)
+    assert isinstance(spec, TrainSpec)
+    assert spec.helper is not None
+    roles = split(sample_windows(find_samples(spec.data), spec.data), spec.split)
+    assert {name: len(places) for name, places in roles.items()} == {"train": 2, "val": 2, "test": 2}
+    windows = Windows(spec, ("vv", "vh"), optional=spec.helper.names)
+    chip = windows.read(roles["train"][0])
+    assert chip.pixels.shape == (8, 64, 64)
+    assert (chip.label[:3] == IGNORE).all()
+    assert (chip.label[-3:] == IGNORE).all()
+    assert set(np.unique(chip.label[3:-3])) == {0, 1}
+    green = list(spec.helper.names).index("s2:green")
+    assert 0.0999 < float(chip.pixels[2 + green].min()) < 0.1008
