@@ -195,16 +195,16 @@ def test_the_installed_config_reads_the_layout_of_sen1floods11(tmp_path: Path) -
     """Files, bands and codes as published: 13 bands of level 1C, decibels with NaN, -1 for no label."""
     rng = np.random.default_rng(0)
     for number, region in enumerate(("Bolivia", "Ghana", "Mekong")):
-        for chip in (103757 + number, 23014 + number):
+        for name in (103757 + number, 23014 + number):
             water = disc(64, 30, 30, 12)
             radar = np.stack([np.where(water, -19.0, -10.0), np.where(water, -26.0, -16.0)]).astype("float32")
             radar[:, :3] = np.nan
             optical = rng.integers(900, 3000, (13, 64, 64)).astype("uint16")
-            optical[2] = 1000 + chip % 7
+            optical[2] = 1000 + name % 7
             label = np.where(water, 1, 0).astype("int16")
             label[-3:] = -1
             for kind, values in (("S1Hand", radar), ("S2Hand", optical), ("LabelHand", label[None])):
-                path = tmp_path / kind / f"{region}_{chip}_{kind}.tif"
+                path = tmp_path / kind / f"{region}_{name}_{kind}.tif"
                 path.parent.mkdir(exist_ok=True)
                 with rasterio.open(
                     path, "w", driver="GTiff", width=64, height=64, count=len(values), crs="EPSG:4326",
