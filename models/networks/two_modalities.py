@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from geoseg.models.networks.encoder_network import EncoderNetwork
+from geoseg.models.networks.encoders.encoder import About
 from geoseg.models.networks.segmentation import Segmenter
 from torch import Tensor, nn
 from torch.nn import functional
-
-from geoseg.spec.encoders import UNKNOWN_FACT
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,10 +124,10 @@ class _Features(nn.Module):
         body.decoder, body.head, body.pyramid = nn.Identity(), nn.Identity(), None
 
     def forward(self, planes: Tensor) -> list[Tensor]:
-        """Return the levels; facts of date and place are not given to the second modality."""
-        lacking = self.body.encoder.facts
-        unknown = planes.new_full((len(planes), lacking, *planes.shape[2:]), UNKNOWN_FACT)
-        return self.body.features(torch.cat([planes, unknown], dim=1) if lacking else planes)
+        """Return the levels; date and place are not given to the second modality."""
+        images = planes[:, self.body.order].unflatten(1, (self.body.encoder.dates, -1))
+        levels: list[Tensor] = self.body.encoder(images, About())
+        return levels
 
 
 def _encoder(network: Segmenter) -> nn.Module:

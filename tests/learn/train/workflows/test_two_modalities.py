@@ -15,6 +15,8 @@ from pydantic import ValidationError
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
+from geoseg.learn.evaluate.scene_maps import map_sample  # noqa: E402
+from geoseg.learn.evaluate.subjects import Subject  # noqa: E402
 from geoseg.learn.samples import IGNORE, DataSpec, find_samples, sample_windows, split  # noqa: E402
 from geoseg.learn.train.bundle_export import export  # noqa: E402
 from geoseg.learn.train.config import read_config  # noqa: E402
@@ -134,6 +136,13 @@ def test_the_exported_bundle_is_the_network_with_the_second_modality_hidden(
     assert done.returncode == 0, done.stderr
     names = [band["name"] for item in json.loads(done.stdout)["inputs"] for band in item["bands"]]
     assert names == ["vv"]
+    assert (
+        "s2:green, s2:swir16, which maps do not need" in (tmp_path / "radar-water" / "README.md").read_text()
+    )
+    subject = Subject(name="radar-water", model=str(tmp_path / "radar-water"))
+    map_sample(subject, find_samples(spec.data)[0], spec, tmp_path / "judged.tif")
+    with rasterio.open(tmp_path / "judged.tif") as file:
+        assert set(np.unique(file.read(1))) <= {0, 1}
     log = (tmp_path / "run" / "logs" / "metrics.csv").read_text().splitlines()[0]
     assert {"train_alone", "train_joint", "train_alike", "train_specific"} <= set(log.split(","))
 
