@@ -11,7 +11,7 @@ import rasterio
 from affine import Affine
 
 from geoseg.bundles.find import write_bundle
-from geoseg.errors import BandError, UsageError
+from geoseg.errors import UsageError
 from geoseg.methods.trivial_rules import water_rules
 from geoseg.run_record import RunRecord
 from geoseg.spec import (
@@ -25,14 +25,12 @@ from geoseg.spec import (
     RunSpec,
     SceneSpec,
     ScoredSet,
-    SegmentSpec,
     Units,
 )
 from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.tasks.flood.flood_map import map_flood
 from geoseg.tasks.flood.flood_network import WaterWithLayers
 from geoseg.tasks.flood.reference_layers import References
-from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.messages import Messages, progress
 
 onnx = pytest.importorskip("onnx")
@@ -362,52 +360,3 @@ def test_the_number_of_dates_must_fit(
     path = bundle(zoo / "net", bands, units="db")
     with pytest.raises(UsageError, match=message):
         run(tmp_path, after, model=str(path), before=(SceneSpec(paths=(str(before),)),) * befores)
-
-
-@pytest.mark.parametrize("command", ["flood", "segment"])
-@pytest.mark.parametrize("stored", ["angle", "interferogram"])
-def test_a_network_reads_a_phase_as_layers(
-    command: str, stored: str, tmp_path: Path, messages: Messages
-) -> None:
-    """Water is where the cosine of a phase on a coarser grid is above green: not where it is about ±π."""
-    model = bundle(tmp_path / "models" / "slip", ("phase_cos", "green"), mean=0.0, statistics_known=False)
-    half = SIDE // 2
-    phase = np.zeros((half, half))
-    phase[:, half // 2 :] = np.pi
-    phase[1::2, half // 2 :] = -np.pi + 1e-6
-    values = np.exp(1j * phase).astype("complex64") if stored == "interferogram" else phase.astype("float32")
-    with rasterio.open(
-        tmp_path / "ifg.tif", "w", driver="GTiff", width=half, height=half, count=1,
-        dtype=values.dtype.name, crs="EPSG:32633", transform=Affine(20, 0, 5e5, 0, -20, 46e5),
-    ) as file:  # fmt: skip
-        file.write(values, 1)
-    coherence = raster(tmp_path / "coh.tif", {"coherence": np.full((SIDE, SIDE), 0.5)})
-    request = {
-        "scene": SceneSpec(paths=(str(scene(tmp_path)),), sensor="sentinel-2-l2a"),
-        "run": RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif", min_area=0.0),
-        "model": str(model),
-    }
-    layers = {"phase": str(tmp_path / "ifg.tif"), "coherence": str(coherence)}
-
-    def run(**more: object) -> None:
-        if command == "flood":
-            map_flood(FloodSpec.model_validate({**request, **more}), progress)
-        else:
-            map_segments(SegmentSpec.model_validate({**request, **more}), progress)
-
-    with pytest.raises(BandError, match="phase_cos"):
-        run()
-    run(layer=layers)
-    assert "layer-not-used" in messages.codes
-    assert "coherence" in "".join(messages.warnings)
-    with rasterio.open(tmp_path / "map.tif") as file:
-        mapped = file.read(1)
-    assert (mapped[:, : half - 2] == 1).all()
-    assert (mapped[:, half + 2 :] == 0).all()
-
-
-def test_methods_read_no_layers(tmp_path: Path, messages: Messages) -> None:
-    coherence = raster(tmp_path / "coh.tif", {"coherence": np.full((SIDE, SIDE), 0.5)})
-    options = {"sensor": "sentinel-2-l2a", "method": "mndwi", "layer": {"coherence": str(coherence)}}
-    run(tmp_path, scene(tmp_path), **options)
-    assert "layer-not-used" in messages.codes
