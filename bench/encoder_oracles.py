@@ -128,11 +128,42 @@ def clay(folder: Path) -> dict[str, Any]:
     return made
 
 
+def terramind(folder: Path) -> dict[str, Any]:
+    """Return features of terratorch's TerraMindViT: plain and gated layers, optical and radar images."""
+    package(folder, "terratorch", "terratorch.models", "terratorch.models.backbones")
+    package(folder, "terratorch.models.backbones.terramind")
+    package(folder, "terratorch.models.backbones.terramind.model")
+    root = "terratorch.models.backbones.terramind"
+    # Only a hash of names is used of this file, which imports torchvision.
+    stand_in = types.ModuleType(f"{root}.utils")
+    vars(stand_in)["generate_uint15_hash"] = hash
+    sys.modules[stand_in.__name__] = stand_in
+    module = import_module(f"{root}.model.terramind_vit")
+    norm = import_module(f"{root}.model.tm_utils").LayerNorm
+    made = {}
+    for name, modality, bands, gated, size in (
+        ("plain", "S2L2A", 12, False, (224, 224)),
+        ("gated", "S2L2A", 12, True, (48, 80)),
+        ("radar", "S1GRD", 2, True, (48, 80)),
+    ):
+        model = module.TerraMindViT(
+            modalities=[modality], dim=SMALL["width"], encoder_depth=SMALL["depth"], num_heads=SMALL["heads"],
+            qkv_bias=not gated, proj_bias=not gated, mlp_bias=not gated, gated_mlp=gated,
+            act_layer=torch.nn.SiLU if gated else torch.nn.GELU,
+            norm_layer=lambda width: norm(width, eps=1e-6, bias=False),
+        )  # fmt: skip
+        computed = [key for key, _ in model.named_buffers()]
+        levels = fill(model, keep=tuple(computed))(image(1, bands, *size))
+        step = EVERY if name == "plain" else 1
+        made |= {f"{name}.{index}": level[:, ::step].numpy() for index, level in enumerate(levels)}
+    return made
+
+
 def main() -> None:
     """Write one file a family."""
     folder = Path(sys.argv[1])
     with torch.no_grad():
-        for name, make in (("prithvi", prithvi), ("dofa", dofa), ("clay", clay)):
+        for name, make in (("prithvi", prithvi), ("dofa", dofa), ("clay", clay), ("terramind", terramind)):
             found = make(folder)
             np.savez_compressed(
                 TARGET / f"{name}.npz", **{key: v.astype(np.float32) for key, v in found.items()}

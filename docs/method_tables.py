@@ -1,4 +1,4 @@
-"""Write the tables of methods in docs/*.md from the classes of the methods: `python docs/method_tables.py`.
+"""Write the tables of methods and encoders in docs/*.md from their classes: `python docs/method_tables.py`.
 
 A table stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; what is between them is replaced.
 """
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geoseg.spec import EncoderSpec
+from geoseg.spec.presets import encoders
 from geoseg.tasks.change.choose import default_method
 from geoseg.tasks.change.method import ChangeMethod
 from geoseg.tasks.change.methods import change_methods
@@ -124,7 +126,30 @@ def _methane_row(method: MethaneMethod) -> tuple[str, ...]:
     )
 
 
+def _encoder_row(encoder: EncoderSpec) -> tuple[str, ...]:
+    """A pretrained encoder: what it reads, and the licence of its weights."""
+    kinds = (", ".join(band.name for band in part.bands) for part in encoder.modalities)
+    low, high = encoder.dates
+    return (
+        f"`{encoder.name}`",
+        "; ".join(kinds),
+        str(high) if low == high else f"{low} to {high}",
+        ", ".join(encoder.metadata),
+        f"{encoder.width} × {encoder.depth}",
+        f"{encoder.patch}",
+        encoder.licence,
+        encoder.citation,
+    )
+
+
 TABLES = (
+    Table(
+        page="which-model.md",
+        name="encoders",
+        header=("encoder", "bands", "dates", "also reads", "width × depth", "patch, px", "licence", "source"),
+        methods=lambda: encoders().values(),
+        row=_encoder_row,
+    ),
     Table(
         page="flood.md",
         name="auto",

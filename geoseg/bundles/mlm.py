@@ -206,7 +206,7 @@ class SegmentationExtras(Spec):
     evidence: Evidence | None = None
     task: str = "segmentation"
     metadata: tuple[str, ...] | None = None
-    """Channels behind the bands that hold the month of a date: `month`, `t2:month`."""
+    """Channels behind the bands that hold facts: `month`, `t2:month`, `year`, `day`, `lat`, `lon`."""
     month: Annotated[int, Field(ge=1, le=12)] | None = None
     """Month, 1 to 12, of dates that are unknown; None: June."""
     encoder: str | None = None

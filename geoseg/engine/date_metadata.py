@@ -1,4 +1,4 @@
-"""Facts about the dates of a scene that a network reads as constant channels behind its bands."""
+"""Facts about dates and place of a scene that a network reads as constant channels behind its bands."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import logging
 from calendar import month_name
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from geoseg.errors import ModelError
 from geoseg.messages import warn
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
+from geoseg.scenes import Scene
 from geoseg.spec import ModelSpec
-from geoseg.spec.encoders import UNKNOWN_MONTH
+from geoseg.spec.encoders import FACTS_OF_DATE, FACTS_OF_PLACE, UNKNOWN_FACT, UNKNOWN_MONTH
 
 LOG = logging.getLogger(__name__)
 
 MONTH = "month"
+DATE = FACTS_OF_DATE["date"]
+PLACE = FACTS_OF_PLACE["lonlat"]
 
 
 class WithMetadata(SessionWrapper):
@@ -47,30 +50,88 @@ def with_planes(batch: Any, values: Sequence[float], arrays: ModuleType) -> Any:
     return arrays.concatenate((batch, *planes), 1)
 
 
-def metadata_values(model: ModelSpec, times: Mapping[str, datetime | None]) -> tuple[float, ...]:
-    """Return the values of a network's channels of metadata.
+def scene_facts(
+    model: ModelSpec, scene: Scene, times: Mapping[str, datetime | None] = MappingProxyType({})
+) -> tuple[float, ...]:
+    """Return the values of a network's channels of metadata for a scene; see `metadata_values`.
+
+    Args:
+        model: states the channels.
+        scene: its centre is the place; its time is that of the only date, unless `times` are given.
+        times: of every date by the prefix of its bands.
+    """
+    if not model.metadata:
+        return ()
+    return metadata_values(model, times or {"": scene.time}, scene.centre)
+
+
+def metadata_values(
+    model: ModelSpec, times: Mapping[str, datetime | None], centre: tuple[float, float] | None
+) -> tuple[float, ...]:
+    """Return the values of a network's channels of metadata; what is unknown is reported once.
 
     Args:
         model: states the channels.
         times: acquisition of each date by the prefix of its bands; None: unknown.
+        centre: longitude and latitude of the centre of the scene in degrees; None: unknown.
 
     Raises:
-        ModelError: the network reads something else than months of these dates.
+        ModelError: the network reads something else than facts of these dates and of the place.
     """
-    values = []
-    for name in model.metadata:
-        prefix, _, fact = name.rpartition(":")
-        if fact != MONTH or prefix not in times:
+    names = [name.rpartition(":") for name in model.metadata]
+    for (prefix, _, fact), name in zip(names, model.metadata, strict=True):
+        known = fact in {MONTH, *DATE} and prefix in times
+        if not known and (prefix or fact not in PLACE):
             raise ModelError(f"{model.name} reads {name}, which geoseg does not supply")
-        time = times[prefix]
-        unknown = UNKNOWN_MONTH if model.month is None else model.month - 1
-        if time is None:
-            which = f"date {prefix}" if prefix else "the scene"
-            warn(
-                LOG,
-                "month-unknown",
-                f"{model.name} reads the month, and the acquisition date of {which} is unknown: "
-                f"{month_name[unknown + 1]} is used, as in its training",
-            )
-        values.append(float(unknown if time is None else time.month - 1))
-    return tuple(values)
+    unknown = UNKNOWN_MONTH if model.month is None else model.month - 1
+    _report_unknown(model, times, centre, unknown)
+    return tuple(
+        fact_value(fact, None if fact in PLACE else times[prefix], centre, unknown)
+        for prefix, _, fact in names
+    )
+
+
+def fact_value(
+    fact: str, time: datetime | None, centre: tuple[float, float] | None, unknown_month: int
+) -> float:
+    """Return the value of a channel of metadata.
+
+    Args:
+        fact: `month`, `year`, `day`, `lat` or `lon`.
+        time: acquisition of the date; None: unknown.
+        centre: longitude and latitude of the place in degrees; None: unknown.
+        unknown_month: 0 to 11, where the time is unknown.
+    """
+    if fact in PLACE:
+        return UNKNOWN_FACT if centre is None else centre[1 - PLACE.index(fact)]
+    if fact == MONTH:
+        return float(unknown_month if time is None else time.month - 1)
+    if time is None:
+        return UNKNOWN_FACT
+    return float(time.year if fact == "year" else time.timetuple().tm_yday - 1)
+
+
+def _report_unknown(
+    model: ModelSpec,
+    times: Mapping[str, datetime | None],
+    centre: tuple[float, float] | None,
+    month: int,
+) -> None:
+    """Warn of each date, and of the place, that a network reads and that is not known."""
+    for prefix in [prefix for prefix, time in times.items() if time is None]:
+        read = {name.rpartition(":")[2] for name in model.metadata if name.rpartition(":")[0] == prefix}
+        which = f"date {prefix}" if prefix else "the scene"
+        lacks = f"the acquisition date of {which} is unknown"
+        if MONTH in read:
+            used = f"{month_name[month + 1]} is used, as in its training"
+            warn(LOG, "month-unknown", f"{model.name} reads the month, and {lacks}: {used}")
+        if not read.isdisjoint(DATE):
+            text = f"{model.name} reads the date, and {lacks}: it maps without, which its encoder allows for"
+            warn(LOG, "date-unknown", text)
+    if centre is None and not set(PLACE).isdisjoint(model.metadata):
+        warn(
+            LOG,
+            "place-unknown",
+            f"{model.name} reads latitude and longitude, and the scene has no CRS: it maps without, which "
+            "its encoder allows for",
+        )

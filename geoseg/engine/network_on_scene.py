@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.engine.blend import Decide, Highest
-from geoseg.engine.date_metadata import WithMetadata, metadata_values, with_planes
+from geoseg.engine.date_metadata import WithMetadata, scene_facts, with_planes
 from geoseg.engine.input_check import check_fit
 from geoseg.engine.network_tiles import network_tiles
 from geoseg.engine.normalise import Normaliser, fit_to_scene
@@ -51,7 +51,7 @@ def network_recipe(
 
     Args:
         model: of the network.
-        scene: its units, sensor and time are used.
+        scene: its units, sensor, time and centre are used.
         source: to be read: the scene, or a stack on its grid.
         run: options.
         times: of every date of the source, by the prefix of its bands; empty: of the scene alone.
@@ -63,7 +63,7 @@ def network_recipe(
     bands = tuple(band.name for band in model.bands)
     normaliser, blocks = fit_network(model, scene, source)
     tiles = network_tiles(model, source.grid, run, fitted=fitted)
-    facts = metadata_values(model, times or {"": scene.time})
+    facts = scene_facts(model, scene, times)
     opened = open_session(
         model,
         runtime=run.runtime,

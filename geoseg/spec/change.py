@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from geoseg.spec import text
 from geoseg.spec.base import Spec
 from geoseg.spec.dates import DateText
-from geoseg.spec.fields import THRESHOLD, Coregister, OutputPath, Polarisation, Speckle
+from geoseg.spec.fields import THRESHOLD, Coregister, Layers, OutputPath, Polarisation, Speckle
 from geoseg.spec.option import INPUT, OUTPUT, Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -124,16 +123,7 @@ class ChangeSpec(Spec):
             "Also map change within one spectral class that has no type in the table, such as water → water."
         ),
     ] = False
-    layer: Annotated[
-        dict[str, str],
-        text.reads(text.named_paths),
-        Option(
-            "A further raster on any grid, as a band: height=chm.tif, after:height=later.tif. dem=PATH "
-            "also gives slope, aspect, roughness, tri and tpi. Repeatable.",
-            metavar="NAME=PATH",
-            panel=INPUT,
-        ),
-    ] = {}
+    layer: Layers = {}
     matrix: Annotated[
         OutputPath | None,
         Option("Also write the from-to matrix in hectares, as CSV.", metavar="OUT.csv", panel=OUTPUT),

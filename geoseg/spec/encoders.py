@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from geoseg.spec.base import Spec, Units
 
-Family = Literal["timm", "galileo", "prithvi", "dofa", "clay"]
+Family = Literal["timm", "galileo", "prithvi", "dofa", "clay", "terramind"]
 """Module of `geoseg.models.networks.encoders` that builds the encoder."""
 
 UNKNOWN_MONTH = 5
 """June, 0 being January: the month of a date that is not known, in training and in maps."""
 
-Metadata = Literal["month"]
-"""Facts about a scene, apart from its pixels, that an encoder may read: `month` is 0 (January) to 11."""
+UNKNOWN_FACT = -1000.0
+"""Value of the channels of a date or place that is not known: a network then adds nothing for it."""
+
+Metadata = Literal["month", "date", "lonlat"]
+"""Facts about a scene, apart from its pixels, that an encoder may read."""
+
+FACTS_OF_DATE: Mapping[Metadata, tuple[str, ...]] = MappingProxyType(
+    {"date": ("year", "day"), "month": ("month",)}
+)
+"""Channels of the facts that each date has. `month` is 0 (January) to 11, `day` that of the year from 0, as
+the data sets count it that published -TL weights were fine-tuned on."""
+
+FACTS_OF_PLACE: Mapping[Metadata, tuple[str, ...]] = MappingProxyType({"lonlat": ("lat", "lon")})
+"""Channels of the facts that all dates share: degrees, at the centre of the image."""
 
 
 class EncoderBand(Spec):
@@ -67,6 +81,8 @@ class EncoderSpec(Spec):
     depth: Annotated[int, Field(ge=1)]
     """Number of transformer blocks, or of stages of a hierarchical network."""
     heads: Annotated[int, Field(ge=1)] = 1
+    gated: bool = False
+    """Whether the blocks have gated layers without biases, as TerraMind base and large."""
     patch: Annotated[int, Field(ge=1)]
     """Pixels of a side of a patch, unless a config sets another one."""
     patches: tuple[int, int]
@@ -85,8 +101,7 @@ class EncoderSpec(Spec):
     dates: tuple[int, int] = (1, 1)
     """Least and greatest number of dates."""
     metadata: dict[Metadata, Literal["needed", "optional"]] = {}
-    reads_place: bool = False
-    """Whether the weights also read year, day of the year, latitude and longitude, where they are known."""
+    """Facts that the weights read, besides pixels."""
     positions: Literal["computed", "interpolated", "rotary", "relative"]
     """How positions are known for images of another size than in training: computed by an equation,
     interpolated in a table, rotary, or relative (no table of absolute positions)."""
@@ -113,3 +128,16 @@ class EncoderSpec(Spec):
     def bands(self) -> dict[str, EncoderBand]:
         """Return every band by name."""
         return {band.name: band for modality in self.modalities for band in modality.bands}
+
+
+def metadata_channels(facts: Collection[Metadata], prefixes: Sequence[str]) -> tuple[str, ...]:
+    """Return the channels behind the bands of a network: those of each date, then those of the place.
+
+    Args:
+        facts: that the network reads.
+        prefixes: of the bands of each date, such as `t2`; empty for a single date.
+    """
+    of_date = [name for fact, names in FACTS_OF_DATE.items() if fact in facts for name in names]
+    of_place = [name for fact, names in FACTS_OF_PLACE.items() if fact in facts for name in names]
+    dated = (f"{prefix}:{name}" if prefix else name for prefix in prefixes for name in of_date)
+    return (*dated, *of_place)

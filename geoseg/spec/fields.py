@@ -46,6 +46,17 @@ Coregister = Annotated[
         default="where the shift is clear",
     ),
 ]
+Layers = Annotated[
+    dict[str, str],
+    text.reads(text.named_paths),
+    Option(
+        "A further raster on any grid, as a band: height=chm.tif, after:height=later.tif, coherence=coh.tif. "
+        "dem=PATH also gives slope, aspect, roughness, tri and tpi; phase=PATH (radians, or a complex "
+        "interferogram) gives phase_cos and phase_sin. Repeatable.",
+        metavar="NAME=PATH",
+        panel=INPUT,
+    ),
+]
 Polarisation = Annotated[Literal["auto", "vv", "vh"], Option("Polarisation of the SAR band to use.")]
 Speckle = Annotated[Literal["refined-lee", "boxcar", "none"], Option("SAR speckle filter.")]
 Satellite = Annotated[

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from geoseg.spec import text
 from geoseg.spec.base import Spec
-from geoseg.spec.fields import THRESHOLD, Polarisation, Speckle
+from geoseg.spec.fields import THRESHOLD, Layers, Polarisation, Speckle
 from geoseg.spec.option import Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -54,6 +54,7 @@ class FloodSpec(Spec):
             suggest="models",
         ),
     ] = None
+    layer: Layers = {}
     permanent_water: Annotated[
         Path | None,
         Option(

@@ -151,8 +151,8 @@ class InputSpec(Spec):
     resolution: float | None = None
     """Pixel size of the training data in m; None: any."""
     metadata: tuple[str, ...] = ()
-    """Channels behind the bands that hold one fact about a date in all pixels: `month` is 0 (January) to 11,
-    `t2:month` that of date t2."""
+    """Channels behind the bands that hold one fact in all pixels: `month` is 0 (January) to 11, `t2:month`
+    that of date t2; `year` and `day` (of the year, from 0); `lat` and `lon` of the place in degrees."""
     month: Annotated[int, Field(ge=1, le=12)] | None = None
     """Month, 1 to 12, of dates that are unknown, as in the training; None: June."""
     dim_order: DimOrder = CHANNELS_FIRST

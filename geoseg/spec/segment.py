@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from geoseg.spec import text
 from geoseg.spec.base import Spec
 from geoseg.spec.embed import ENCODER, Patch, Weights
-from geoseg.spec.fields import NO_MODEL, THRESHOLD
+from geoseg.spec.fields import NO_MODEL, THRESHOLD, Layers
 from geoseg.spec.option import Option
 from geoseg.spec.runs import RunSpec, SceneSpec
 
@@ -39,6 +39,7 @@ class SegmentSpec(Spec):
             common=True,
         ),
     ] = ()
+    layer: Layers = {}
     threshold: Annotated[float | None, Field(ge=-1, lt=1), THRESHOLD] = None
     """With `like`: the cosine similarity."""
     encoder: Annotated[str | None, ENCODER] = None
@@ -59,6 +60,8 @@ class SegmentSpec(Spec):
             "patch": self.patch is not None,
         }
         given = [name for name, is_given in further.items() if is_given]
+        if self.like and self.layer:
+            raise ValueError("--layer goes with --model only, not with --like")
         if self.model and given:
             raise ValueError(f"--{', --'.join(given)} goes with --like only, not with --model")
         return self

@@ -11,7 +11,7 @@ from geoseg.models.networks.decoders.layers import Pyramid
 from geoseg.models.networks.decoders.linear import Linear
 from geoseg.models.networks.decoders.unet import UnetDecoder
 from geoseg.models.networks.decoders.upernet import UperNet
-from geoseg.models.networks.encoders.encoder import LEVELS, About, Encoder
+from geoseg.models.networks.encoders.encoder import LEVELS, Encoder, about_planes
 from geoseg.models.networks.lora import add_lora
 from torch import Tensor, nn
 from torch.nn import functional
@@ -71,8 +71,8 @@ class EncoderNetwork(nn.Module):
 
     @property
     def metadata(self) -> bool:
-        """Whether a plane with the month of each date follows the bands."""
-        return self.encoder.reads_month
+        """Whether planes of metadata follow the bands."""
+        return self.encoder.facts > 0
 
     def train(self, mode: bool = True) -> EncoderNetwork:
         """Set training mode; a frozen encoder stays in evaluation mode."""
@@ -84,9 +84,9 @@ class EncoderNetwork(nn.Module):
     def features(self, planes: Tensor) -> list[Tensor]:
         """Return the features of the encoder; without gradients if it is frozen."""
         images = planes[:, self.order].unflatten(1, (self.encoder.dates, -1))
-        months = planes[:, self.count :, 0, 0] if self.metadata else None
+        about = about_planes(planes[:, self.count :], self.encoder.reads, self.encoder.dates)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return self.encoder(images, About(months=months))
+            return self.encoder(images, about)
 
     def decode(self, levels: list[Tensor], size: tuple[int, int]) -> Tensor:
         """Return logits of a height and width from the features of the encoder."""

@@ -61,6 +61,6 @@ def _applies(method: WaterMethod, spec: TrainSpec, units: Units) -> bool:
     return (
         enough(band in bands for band in method.bands)
         and (method.needs.kind == "sar") == sar
-        and method.needs.scenes_before <= len(spec.data.images) - 1
+        and method.needs.scenes_before <= len(spec.mapped_images) - 1
         and (not method.needs.reflectance or units == "reflectance")
     )

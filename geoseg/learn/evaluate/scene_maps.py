@@ -23,6 +23,7 @@ from geoseg.methods.accuracy import Counts, count
 from geoseg.methods.trivial_rules import TrivialRule
 from geoseg.pixels import Classes, nodata_class
 from geoseg.run_record import Progress
+from geoseg.scenes.further_layers import layer_bands
 from geoseg.spec import ChangeSpec, FloodSpec, RunSpec, SegmentSpec
 from geoseg.tasks.change.change_map import map_change
 from geoseg.tasks.flood.flood_map import map_flood
@@ -99,22 +100,34 @@ def _by_sample(places: Sequence[SampleWindow]) -> dict[Sample, list[SampleWindow
 
 def map_sample(subject: Subject, sample: Sample, spec: TrainSpec, raster: Path) -> None:
     """Map a sample as the command line does; classes are written to `raster`, scores to `scores_path`."""
-    scene, *before = (
-        scene_spec(path, image) for path, image in zip(sample.images, spec.data.images, strict=True)
-    )
+    paths = dict(zip((image.prefix for image in spec.data.images), sample.images, strict=True))
+    scene, *before = (scene_spec(paths[image.prefix], image) for image in spec.mapped_images)
+    layers = dict(zip(spec.data.layers, map(str, sample.layers), strict=True)) if subject.model else {}
     run = RunSpec(
         output=raster.with_suffix(".gpkg"), raster=raster, scores=scores_path(raster), overwrite=True
     )
     with warnings.catch_warnings(), held():
         warnings.simplefilter("ignore")
         if spec.task == "flood":
-            request = {"scene": scene, "run": run, "before": tuple(before), "model": subject.model}
+            request = {
+                "scene": scene,
+                "run": run,
+                "before": tuple(before),
+                "model": subject.model,
+                "layer": layers,
+            }
             map_flood(FloodSpec.model_validate({**request, **subject.options}))
         elif spec.task == "change":
-            request = {"before": scene, "after": before[0], "run": run, "model": subject.model}
+            request = {
+                "before": scene,
+                "after": before[0],
+                "run": run,
+                "model": subject.model,
+                "layer": layers,
+            }
             map_change(ChangeSpec.model_validate({**request, **subject.options}))
         elif subject.model is not None and not before:
-            map_segments(SegmentSpec(scene=scene, run=run, model=subject.model))
+            map_segments(SegmentSpec(scene=scene, run=run, model=subject.model, layer=layers))
         else:
             raise UsageError(
                 f"task {spec.task}: only networks for one date can be evaluated; give one with --model"
@@ -159,7 +172,9 @@ def _compare(
 def sample_label(sample: Sample, spec: TrainSpec) -> NDArray[np.uint8]:
     """Return the (H, W) classes 0..K-1 of a label on the grid of the image; `IGNORE` without a class."""
     with opened_image(sample.images[0], spec.data.images[0]) as scene:
-        grid: Grid = scene.select(tuple(band.name for band in spec.bands if ":" not in band.name)).grid
+        beside = layer_bands(spec.data.layers)
+        own = (band.name for band in spec.bands if ":" not in band.name and band.name not in beside)
+        grid: Grid = scene.select(tuple(own)).grid
     return read_label(sample.label, spec.data.labels, grid, grid.window)
 
 
@@ -174,7 +189,7 @@ def map_classes(path: Path, spec: TrainSpec) -> NDArray[np.uint8]:
     for index, entry in enumerate(spec.classes):
         mapped[values == entry.value] = index
     if len(spec.classes) == 2:
-        rest = 0 if spec.task == "flood" and len(spec.data.images) == 2 else 1
+        rest = 0 if spec.task == "flood" and len(spec.mapped_images) == 2 else 1
         mapped[(mapped == IGNORE) & (values != nodata_class(values.dtype))] = rest
     return mapped
 

@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from geoseg.engine.date_metadata import metadata_values, with_planes
+from geoseg.engine.date_metadata import scene_facts, with_planes
 from geoseg.engine.normalise import Normaliser
 from geoseg.grid import TileGrid, Window, sample_windows
 from geoseg.learn.fit.scene_pixels import LabelledScene
@@ -51,8 +51,8 @@ class _Mapper:
             row=core.row - margin, col=core.col - margin, height=self.model.tile, width=self.model.tile
         )
         pixels = scene.read(halo, [band.name for band in self.model.bands])
-        months = metadata_values(self.model, {"": scene.time})
-        planes = self.session(with_planes(self.prepare(pixels)[None], months, np))[0]
+        facts = scene_facts(self.model, scene)
+        planes = self.session(with_planes(self.prepare(pixels)[None], facts, np))[0]
         if len(planes) == 1:
             planes = np.concatenate([1 - planes, planes])
         ordered = np.sort(planes, axis=0)

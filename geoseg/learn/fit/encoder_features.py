@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import compose
 
-from geoseg.engine.date_metadata import metadata_values, with_planes
+from geoseg.engine.date_metadata import scene_facts, with_planes
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
 from geoseg.grid import TileGrid
@@ -55,13 +55,13 @@ class PixelEncoder:
         model = self.model
         tiles = _tiles(scene, model)
         found = np.zeros((len(pixels.labels), self.session.planes), np.float32)
-        months = metadata_values(model, {"": scene.time})
+        facts = scene_facts(model, scene)
         cells = by_tile(pixels, tiles)
         for start in range(0, len(cells), max(1, self.session.batch)):
             part = cells[start : start + max(1, self.session.batch)]
             windows = [window for window, _ in part]
             images = [prepare(scene.read(window, scene.band_names)) for window in windows]
-            planes = self.session(with_planes(self._encoder_input(np.stack(images)), months, np))
+            planes = self.session(with_planes(self._encoder_input(np.stack(images)), facts, np))
             for window, (_, members), own in zip(windows, part, planes, strict=True):
                 rows, cols = pixels.rows[members] - window.row, pixels.cols[members] - window.col
                 found[members] = interpolated(own, rows, cols, model.stride)
@@ -84,9 +84,9 @@ def tile_of(
     """
     window, members = by_tile(pixels, _tiles(scene, model))[0]
     image = Normaliser(model)(scene.read(window, scene.band_names))[None]
-    with held():  # the months are reported with the features
-        months = metadata_values(model, {"": scene.time})
-    planes = with_planes(image, months, np)
+    with held():  # what is unknown is reported with the features
+        facts = scene_facts(model, scene)
+    planes = with_planes(image, facts, np)
     return members, planes, pixels.rows[members] - window.row, pixels.cols[members] - window.col
 
 

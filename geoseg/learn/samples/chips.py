@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from geoseg.methods.accuracy import IGNORE
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
 from geoseg.scenes.file_kinds import is_vector_kind
+from geoseg.scenes.further_layers import as_stack_layers, open_layers
 from geoseg.scenes.layers import is_raster, open_raster_layer, open_vector_layer
 from geoseg.scenes.stack import Stack, StackLayer
 from geoseg.spec import Atmosphere, SceneSpec
@@ -51,6 +52,8 @@ class Chip:
     """(H, W) class 0..K-1; `IGNORE` where unlabelled or not observed."""
     times: tuple[datetime | None, ...] = ()
     """Acquisition of each image of the sample; None: unknown."""
+    centre: tuple[float, float] | None = None
+    """Longitude and latitude of the centre of the window in degrees; None: unknown."""
 
 
 def sample_windows(samples: Sequence[Sample], data: DataSpec) -> tuple[SampleWindow, ...]:
@@ -104,7 +107,11 @@ def opened_image(path: Path, image: ImageSpec) -> Iterator[Scene]:
 
 
 def read_chip(
-    place: SampleWindow, data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None = None
+    place: SampleWindow,
+    data: DataSpec,
+    bands: Sequence[str],
+    atmosphere: Atmosphere | None = None,
+    optional: Collection[str] = (),
 ) -> Chip:
     """Read the pixels and labels of a window.
 
@@ -113,20 +120,31 @@ def read_chip(
         data: the options that open the files, and the meaning of label values.
         bands: names in the order of the network's channels; bands of a second image have its prefix.
         atmosphere: the kind of reflectance to train on; see `scenes.dark_object_scene.as_trained`.
+        optional: bands of further images that need not be observed where there is a label.
 
     Raises:
         SceneReadError: a file cannot be read.
         BandError: a band is missing.
         SceneError: the label cannot be resampled to the grid of the image, or has an undefined value.
     """
-    with _opened_images(place.sample, data) as scenes:
-        source = _on_one_grid(scenes, data, bands, atmosphere)
+    with _opened(place.sample, data, bands, atmosphere, optional) as (source, scenes):
         values = source.read(place.window, bands).physical()
         _apply_nodata(values, bands, data)
         label = read_label(place.sample.label, data.labels, source.grid, place.window)
-        label[np.isnan(values).any(axis=0)] = IGNORE
+        needed = [index for index, band in enumerate(bands) if band not in optional]
+        label[np.isnan(values[needed]).any(axis=0)] = IGNORE
         times = tuple(scene.time for scene in scenes)
-    return Chip(place=place, pixels=values, label=label, times=times)
+        centre = _centre(source.grid, place.window)
+    return Chip(place=place, pixels=values, label=label, times=times, centre=centre)
+
+
+def _centre(grid: Grid, window: Window) -> tuple[float, float] | None:
+    """Return longitude and latitude of the centre of a window in degrees; None without a CRS."""
+    if grid.crs is None:
+        return None
+    middle = window.row + window.height / 2, window.col + window.width / 2
+    lon, lat = grid.lonlat(np.array([middle[0]]), np.array([middle[1]]))
+    return float(lon[0]), float(lat[0])
 
 
 @contextmanager
@@ -139,32 +157,48 @@ def stacked_source(
         SceneReadError: a file cannot be read.
         BandError: a band is missing.
     """
-    with _opened_images(sample, data) as scenes:
-        yield _on_one_grid(scenes, data, bands, atmosphere)
+    with _opened(sample, data, bands, atmosphere) as (source, _):
+        yield source
 
 
 @contextmanager
-def _opened_images(sample: Sample, data: DataSpec) -> Iterator[list[Scene]]:
-    """Open all images of a sample."""
+def _opened(
+    sample: Sample,
+    data: DataSpec,
+    bands: Sequence[str],
+    atmosphere: Atmosphere | None,
+    optional: Collection[str] = (),
+) -> Iterator[tuple[Source, list[Scene]]]:
+    """Open all images and layers of a sample on the grid of the first image, in the training's reflectance.
+
+    Yields the source, and the images.
+    """
     with ExitStack() as stack:
-        yield [
+        scenes = [
             stack.enter_context(opened_image(path, image))
             for path, image in zip(sample.images, data.images, strict=True)
         ]
+        paths = dict(zip(data.layers, map(str, sample.layers), strict=True))
+        prefixes = [image.prefix for image in data.images]
+        found = open_layers(paths, bands, prefixes, stack) if paths else {}
+        beside = {name: layer for name, layer in found.items() if name in bands}
+        views = [as_trained(scene, atmosphere) for scene in scenes]
+        yield _stacked(views, data, bands, beside, optional), scenes
 
 
-def _on_one_grid(
-    scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str], atmosphere: Atmosphere | None
+def _stacked(
+    scenes: Sequence[Scene],
+    data: DataSpec,
+    bands: Sequence[str],
+    beside: Mapping[str, Scene],
+    optional: Collection[str],
 ) -> Source:
-    """Return images in the reflectance of the training, on the grid of the first image."""
-    return _stacked([as_trained(scene, atmosphere) for scene in scenes], data, bands)
-
-
-def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> Source:
-    """Return all images on the grid of the first image."""
+    """Return all images and layers on the grid of the first image."""
     names_of = [
         tuple(
-            band.removeprefix(f"{image.prefix}:") for band in bands if band.rpartition(":")[0] == image.prefix
+            band.removeprefix(f"{image.prefix}:")
+            for band in bands
+            if band.rpartition(":")[0] == image.prefix and band not in beside
         )
         for image in data.images
     ]
@@ -174,10 +208,15 @@ def _stacked(scenes: Sequence[Scene], data: DataSpec, bands: Sequence[str]) -> S
         )
     first = scenes[0].select(names_of[0])
     layers = [
-        StackLayer(source=scene.select(names), prefix=image.prefix)
+        StackLayer(
+            source=scene.select(names),
+            prefix=image.prefix,
+            required=not {f"{image.prefix}:{name}" for name in names} <= set(optional),
+        )
         for scene, names, image in zip(scenes[1:], names_of[1:], data.images[1:], strict=True)
         if names
     ]
+    layers += as_stack_layers(beside)
     return Stack(first, layers) if layers else first
 
 

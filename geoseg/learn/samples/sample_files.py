@@ -32,6 +32,8 @@ class Sample:
     images: tuple[Path, ...]
     """In the order of `DataSpec.images`."""
     label: Path
+    layers: tuple[Path, ...] = ()
+    """In the order of `DataSpec.layers`."""
     region: str = ""
     split: str = ""
     """`train`, `val` or `test`, from a column of a table or `{split}` of a pattern; empty: not stated."""
@@ -82,6 +84,7 @@ def _from_patterns(data: DataSpec) -> Iterator[Sample]:
     labels = _matches(data.root, data.labels.files)
     only = next(iter(labels.values())) if list(labels) == [("", "")] else None
     repeated = Counter(name for _, name in images[0])
+    layers = {name: _matches(data.root, pattern) for name, pattern in data.layers.items()}
     for key, first in images[0].items():
         others = [matches.get(key) for matches in images[1:]]
         label = labels.get(key) or only
@@ -93,11 +96,19 @@ def _from_patterns(data: DataSpec) -> Iterator[Sample]:
                 f"data.without"
             )
         files = (first, *(other for other in others if other is not None))
+        beside = {layer: matches.get(key) for layer, matches in layers.items()}
+        lacking = next((layer for layer, found in beside.items() if found is None), None)
+        if lacking is not None:
+            raise SceneError(
+                f"{first.path} has no layer {lacking} ({data.layers[lacking]}); add the file, or list the id "
+                f"under data.without"
+            )
         yield Sample(
             # Names of places may begin with their region and repeat in another.
             id=f"{region}/{name}" if repeated[name] > 1 else name,
             images=tuple(file.path for file in files),
             label=label.path,
+            layers=tuple(found.path for found in beside.values() if found is not None),
             region=region,
             split=_role([file.split for file in (*files, label)], first.path),
         )
@@ -160,6 +171,7 @@ def _from_table(data: DataSpec) -> Iterator[Sample]:
                 id=row.get("id") or Path(row["image"]).stem,
                 images=tuple(data.root / row[name] for name in names),
                 label=data.root / row["label"],
+                layers=tuple(data.root / row[f"layer:{name}"] for name in data.layers),
                 region=row.get("region", ""),
                 split=row.get("split", ""),
             )

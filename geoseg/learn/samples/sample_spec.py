@@ -60,9 +60,11 @@ class DataSpec(Spec):
     """Layout of a published set, which supplies all keys that are not given (docs/protocols.md)."""
     images: Annotated[tuple[ImageSpec, ...], Field(min_length=1)]
     labels: LabelSpec
+    layers: dict[str, str] = {}
+    """Patterns of further rasters by name, as `--layer` has them: `coherence`, `dem`, `phase`."""
     table: Path | None = None
     """CSV or GeoPackage that replaces the patterns, with columns `id`, `image`, `label` and optionally
-    `region`, `split`, `image:PREFIX`."""
+    `region`, `split`, `image:PREFIX`, `layer:NAME`."""
     without: tuple[str, ...] = ()
     """Ids of samples to exclude."""
     only: tuple[str, ...] = ()
@@ -87,7 +89,8 @@ class DataSpec(Spec):
         prefixes = [image.prefix for image in self.images]
         if len(set(prefixes)) < len(prefixes):
             raise ValueError("images: two images have the same prefix")
-        for pattern in (*(image.files for image in self.images), self.labels.files):
+        patterns = (*(image.files for image in self.images), self.labels.files, *self.layers.values())
+        for pattern in patterns:
             unknown = set(re.findall(r"\{(.*?)\}", pattern)) - {"id", "region", "split"}
             if unknown:
                 raise ValueError(

@@ -7,6 +7,7 @@ whether values are reflectance or backscatter.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,14 @@ LEAST_LOOKS, MOST_LOOKS = 2.0, 16.0
 class Augment:
     """Random changes of a crop; equal states of the generator give equal changes."""
 
-    def __init__(self, spec: AugmentSpec, units: Units, bands: tuple[str, ...], size: int) -> None:
+    def __init__(
+        self,
+        spec: AugmentSpec,
+        units: Units,
+        bands: tuple[str, ...],
+        size: int,
+        fixed: Collection[str] = (),
+    ) -> None:
         """Create the augmentation of a config.
 
         Args:
@@ -36,7 +44,9 @@ class Augment:
             units: units of the physical values.
             bands: names; bands of other dates have a prefix.
             size: side of the returned crop in pixels.
+            fixed: bands in other units, such as a coherence or a slope, whose values are not changed.
         """
+        self._fixed = [index for index, band in enumerate(bands) if band in fixed]
         self._spec, self._units, self._bands = spec, units, bands
         self._dates = sorted({band.rpartition(":")[0] for band in bands})
         steps: list[albumentations.BasicTransform] = [albumentations.Resize(size, size)]
@@ -57,7 +67,8 @@ class Augment:
         """Return a changed crop.
 
         Args:
-            pixels: (B, h, w) physical values, NaN where not observed.
+            pixels: (B, h, w) physical values, NaN where not observed. Bands behind those of the augmentation
+                are of a second modality: their geometry is changed alike, their values are not.
             label: (h, w) classes.
             rng: random generator.
 
@@ -65,19 +76,26 @@ class Augment:
             (B, size, size) pixels, (size, size) classes, and the index of the band to replace by its mean;
             None: no band.
         """
-        lost = ~np.isfinite(pixels).all(axis=0)
-        values = self._values(np.nan_to_num(pixels), rng)
+        own, beside = pixels[: len(self._bands)], pixels[len(self._bands) :]
+        lost = ~np.isfinite(own).all(axis=0)
+        values = self._values(np.nan_to_num(own), rng)
+        masks = [label, lost.astype(np.uint8)]
+        if len(beside):
+            values = np.concatenate([values, np.nan_to_num(beside)])
+            masks.append((~np.isfinite(beside).all(axis=0)).astype(np.uint8))
         self._geometry.set_random_seed(int(rng.integers(2**31)))
         done = self._geometry(
             image=np.ascontiguousarray(values.transpose(1, 2, 0)),
-            masks=[label, lost.astype(np.uint8)],
+            masks=masks,
         )
         image = np.ascontiguousarray(done["image"].transpose(2, 0, 1), dtype=np.float32)
         label, hidden = np.array(done["masks"][0]), done["masks"][1] > 0
         if rng.random() < self._spec.hide:
             hidden = hidden | _rectangles(hidden.shape, rng)
-        image[:, hidden] = np.nan
+        image[: len(own), hidden] = np.nan
         label[hidden] = IGNORE
+        if len(beside):
+            image[len(own) :, done["masks"][2] > 0] = np.nan
         band = int(rng.integers(len(self._bands))) if rng.random() < self._spec.drop_band else None
         return image, label, band
 
@@ -98,6 +116,7 @@ class Augment:
             out = out + 10 * np.log10(speckle) if self._units == "db" else out * speckle
         if spec.noise:
             out = out + rng.normal(0, spec.noise * rng.random(), pixels.shape)
+        out[self._fixed] = pixels[self._fixed]
         return np.asarray(out, np.float32)
 
 

@@ -310,6 +310,11 @@ def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:
             f"| classes | {classes} |",
             f"| network | {network}, features {spec.network.features} |",
             f"| trained on | {spec.data.images[0].files} |",
+            *(
+                [f"| learned with | {', '.join(spec.helper.names)}, which maps do not need |"]
+                if spec.helper
+                else []
+            ),
             f"| split | {spec.split.kind}; val {', '.join(spec.split.val) or 'none'}; "
             f"test {', '.join(spec.split.test) or 'none'} |",
             f"| licence | {model.licence} |",

@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
+from geoseg.engine.date_metadata import fact_value
 from geoseg.engine.normalise import STATISTICS
 from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
-from geoseg.learn.train.training_spec import TrainBand, TrainSpec
+from geoseg.learn.train.helper_spec import TrainBand
+from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.scenes.further_layers import layer_bands
 from geoseg.scenes.threshold_sample import sample as sample_blocks
-from geoseg.spec.band_names import date_of
+from geoseg.spec.band_names import date_of, plain_name
 
 CACHE_BYTES = 4 * 2**30
 """Greatest size of the cache of windows, whose least recently used entries are dropped."""
@@ -28,15 +31,23 @@ Statistics = tuple[tuple[float, float], ...]
 class Windows:
     """A reader of windows with a cache and their normalization."""
 
-    def __init__(self, spec: TrainSpec, bands: Sequence[str], metadata: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: TrainSpec,
+        bands: Sequence[str],
+        metadata: Sequence[str] = (),
+        optional: Sequence[str] = (),
+    ) -> None:
         """Create a reader of the bands of a labelled set.
 
         Args:
             spec: the config.
             bands: names of the channels.
-            metadata: channels behind the bands: the month of each date.
+            metadata: channels behind the bands, with facts of dates and place.
+            optional: further bands, behind the others, that need not be observed.
         """
         self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
+        self._optional = tuple(optional)
         self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
         self._bytes = 0
         self._scenes: dict[Sample, Statistics] = {}
@@ -49,7 +60,8 @@ class Windows:
         """
         chip = self._cache.pop(place, None)
         if chip is None:
-            chip = read_chip(place, self._spec.data, self._bands, self._spec.trained_on)
+            bands = (*self._bands, *self._optional)
+            chip = read_chip(place, self._spec.data, bands, self._spec.trained_on, self._optional)
             self._bytes += chip.pixels.nbytes + chip.label.nbytes
         self._cache[place] = chip
         while self._bytes > CACHE_BYTES and len(self._cache) > 1:
@@ -59,8 +71,13 @@ class Windows:
 
     def training_statistics(self, places: Sequence[SampleWindow]) -> Statistics:
         """Return mean and std of each band over the observed pixels of all windows, in model units."""
-        pixels = (self.read(place).pixels for place in places)
+        pixels = (self.read(place).pixels[: len(self._bands)] for place in places)
         return measure_statistics(pixels, len(self._bands), self._spec.scale, self._spec.clip)
+
+    def optional_statistics(self, places: Sequence[SampleWindow], scale: float) -> Statistics:
+        """Return mean and std of each optional band over all windows, in model units of that scale."""
+        pixels = (self.read(place).pixels[len(self._bands) :] for place in places)
+        return measure_statistics(pixels, len(self._optional), scale, None)
 
     def statistics_of(self, sample: Sample, training: Statistics) -> Statistics:
         """Return the statistics that normalise an image: those of the training set, or its own."""
@@ -81,21 +98,23 @@ class Windows:
         """Return normalised bands (B, H, W) of a window, and behind them the planes of metadata."""
         if not self._metadata:
             return planes
-        values = np.array(months_of(chip, self._spec, self._metadata), np.float32)[:, None, None]
+        values = np.array(facts_of(chip, self._spec, self._metadata), np.float32)[:, None, None]
         return np.concatenate([planes, np.broadcast_to(values, (len(values), *planes.shape[1:]))])
 
 
-def months_of(chip: Chip, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
-    """Return the month, 0 to 11, of each date of a window; that of the config where it is unknown.
+def facts_of(chip: Chip, spec: TrainSpec, metadata: Sequence[str]) -> tuple[float, ...]:
+    """Return the values of channels of metadata for a window, as a map has them for a scene.
 
     Args:
-        chip: has the times of the images.
-        spec: the config.
-        metadata: `month` of the first image, and `PREFIX:month` of others.
+        chip: has the times of the images and the place of the window.
+        spec: the config, with the month of images whose date is unknown.
+        metadata: `month` of the first image, `PREFIX:month` of others, `lat`.
     """
-    dates = zip(chip.times, spec.data.images, strict=True)
-    known = {image.prefix: time.month - 1 for time, image in dates if time is not None}
-    return tuple(float(known.get(date_of(name), spec.network.month - 1)) for name in metadata)
+    times = {image.prefix: time for time, image in zip(chip.times, spec.data.images, strict=True)}
+    month = spec.network.month - 1
+    return tuple(
+        fact_value(plain_name(name), times.get(date_of(name)), chip.centre, month) for name in metadata
+    )
 
 
 def config_statistics(bands: Sequence[TrainBand], measure: Callable[[], Statistics]) -> Statistics:
@@ -148,7 +167,8 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._spec, self._windows, self._places, self._training = spec, windows, places, statistics
         self._area = np.cumsum([place.window.height * place.window.width for place in places])
         bands = tuple(band.name for band in spec.bands)
-        self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop)
+        layers = layer_bands(spec.data.layers)
+        self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop, layers)
         self._changed: list[tuple[int, NDArray[np.int64]]] = []
         if spec.loop.changed:
             labels = ((at, windows.read(place).label) for at, place in enumerate(places))
@@ -170,11 +190,18 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         side = max(8, round(self._spec.loop.crop / self._augment.scale(rng)))
         pixels, label = random_crop(chip, side, rng, middle)
         image, label, lost = self._augment(pixels, label, rng)
-        normal = self._windows.normalise(image, self._windows.statistics_of(place.sample, self._training))
+        statistics = self._windows.statistics_of(place.sample, self._training)
+        made = self._input(image, chip, lost, statistics)
+        return torch.from_numpy(made), torch.from_numpy(label.astype(np.int64))
+
+    def _input(
+        self, image: NDArray[np.float32], chip: Chip, lost: int | None, statistics: Statistics
+    ) -> NDArray[np.float32]:
+        """Return the channels (C, crop, crop) of an augmented crop, for training."""
+        normal = self._windows.normalise(image, statistics)
         if lost is not None:
             normal[lost] = 0
-        normal = self._windows.with_metadata(normal, chip)
-        return torch.from_numpy(normal), torch.from_numpy(label.astype(np.int64))
+        return self._windows.with_metadata(normal, chip)
 
     def _draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
         """Return the number of a window and the pixel that the crop must contain; None: any crop."""

@@ -8,7 +8,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from geoseg.learn.samples.labelled_sites import SiteClass, SiteImage, SitesSpec
 from geoseg.learn.samples.sample_spec import atmosphere_of
-from geoseg.learn.train.training_spec import AugmentSpec, PaceSpec, Share, TrainBand
+from geoseg.learn.train.helper_spec import TrainBand
+from geoseg.learn.train.training_spec import AugmentSpec, PaceSpec, Share
 from geoseg.spec import Atmosphere, ClassifierSpec, Spec
 
 SCENE_CLASSIFICATION = "scene-classification"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from geoseg.bundles.encoder_files import weights_file
@@ -52,7 +52,7 @@ class SegmentationModule(lightning.LightningModule):
             scale=spec.scale,
             size=spec.loop.crop,
             gsd=spec.resolution,
-            weights=_weights_of(spec) if fetch else None,
+            weights=weights_of(spec) if fetch else None,
         )
         self.loss = Loss(spec.loss, shares)
         self.confusion = MulticlassConfusionMatrix(len(spec.classes), ignore_index=IGNORE)
@@ -87,7 +87,7 @@ class SegmentationModule(lightning.LightningModule):
         return optimisers(self, self.spec.loop, self.spec.network.layer_decay)
 
 
-def _weights_of(spec: TrainSpec) -> Path | None:
+def weights_of(spec: TrainSpec) -> Path | None:
     """Return the file of the encoder's published weights; None where none are used, or timm finds them.
 
     Raises:
@@ -101,20 +101,26 @@ def _weights_of(spec: TrainSpec) -> Path | None:
     return None if asked == "auto" else Path(asked)
 
 
-def optimisers(module: lightning.LightningModule, loop: PaceSpec, decay: float = 1.0) -> dict[str, Any]:
+def optimisers(
+    module: lightning.LightningModule, loop: PaceSpec, decay: float = 1.0, beside: Iterable[nn.Parameter] = ()
+) -> dict[str, Any]:
     """Return AdamW for a module's `network`, with linear warm-up and cosine decay of the learning rate.
 
     Args:
         module: trains the weights of its network that need gradients.
         loop: rate and weight decay.
         decay: factor of the rate from a block of an encoder to the block below it.
+        beside: weights that only training has.
     """
     body = getattr(module.network, "body", None)
     weights: Any = (
         learning_rates(body, loop.learning_rate, decay)
         if isinstance(body, EncoderNetwork)
-        else [weight for weight in module.network.parameters() if weight.requires_grad]
+        else [{"params": [weight for weight in module.network.parameters() if weight.requires_grad]}]
     )
+    further = [weight for weight in beside if weight.requires_grad]
+    if further:
+        weights.append({"params": further})
     optimiser = torch.optim.AdamW(weights, lr=loop.learning_rate, weight_decay=loop.weight_decay)
     steps = max(int(module.trainer.estimated_stepping_batches), 1)
     warm_up = max(round(steps * loop.warm_up), 1)

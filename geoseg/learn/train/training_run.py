@@ -20,12 +20,14 @@ from geoseg.learn.train.crops import (
     class_shares,
     config_statistics,
 )
+from geoseg.learn.train.paired_crops import PairedCrops
 from geoseg.learn.train.plots import draw_worst
 from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_output import training_output
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.learn.train.transfer import start_from
+from geoseg.learn.train.two_modality_module import TwoModalityModule
 from geoseg.messages import note, warn
 from geoseg.models.networks.segmentation import has_encoder
 from geoseg.run_record import Progress
@@ -92,10 +94,10 @@ def _train(
         raise SceneError("no training pixel has a label; check data.labels and the split")
     write_description(spec, statistics, folder)
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
-    module = SegmentationModule(spec, statistics, [float(share) for share in shares])
-    crops = Crops(spec, windows, training, statistics)
+    module, crops = _learner(spec, windows, training, statistics, [float(share) for share in shares])
     if start not in {None, IMAGENET}:
-        start_from(module.network, str(start), crops[0][0][None])
+        channels = len(spec.bands) + len(metadata_of(spec))
+        start_from(module.network, str(start), crops[0][0][None, :channels])
     per_epoch = spec.loop.samples_per_epoch or crops.per_epoch
     batches = DataLoader(
         crops,
@@ -120,6 +122,23 @@ def _train(
     drawn = WholeWindows(windows, validation or training[:PLOTTED], statistics, multiple, tile)
     draw_worst(module.network.cpu(), drawn, min(len(drawn), PLOTTED), spec.classes, folder / "worst.png")
     return trained
+
+
+def _learner(
+    spec: TrainSpec,
+    windows: Windows,
+    training: Sequence[SampleWindow],
+    statistics: Statistics,
+    shares: Sequence[float],
+) -> tuple[SegmentationModule, Crops]:
+    """Return the network with its losses, and the crops that it learns from; with those of a helper."""
+    helper = spec.helper
+    if helper is None:
+        return SegmentationModule(spec, statistics, shares), Crops(spec, windows, training, statistics)
+    both = Windows(spec, [band.name for band in spec.bands], metadata_of(spec), helper.names)
+    beside = config_statistics(helper.bands, lambda: both.optional_statistics(training, helper.scale))
+    module = TwoModalityModule(spec, helper, statistics, beside, shares)
+    return module, PairedCrops(spec, helper, both, training, (statistics, beside))
 
 
 def with_imagenet(spec: TrainSpec) -> TrainSpec:

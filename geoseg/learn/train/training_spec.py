@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from geoseg.learn.samples.data_layouts import layout_split
-from geoseg.learn.samples.sample_spec import DataSpec, SplitSpec, atmosphere_of
+from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, SplitSpec, atmosphere_of
+from geoseg.learn.train.helper_spec import HelperSpec, TrainBand
 from geoseg.spec import (
     DECODED,
     TWO_DATES,
@@ -20,17 +21,10 @@ from geoseg.spec import (
     Units,
 )
 from geoseg.spec.band_names import by_date, plain_name
+from geoseg.spec.encoders import metadata_channels
 from geoseg.spec.presets import encoders
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class TrainBand(Spec):
-    """A channel; a missing mean or std is measured on the training pixels."""
-
-    name: str
-    mean: float | None = None
-    std: Annotated[float, Field(gt=0)] | None = None
 
 
 class AugmentSpec(Spec):
@@ -148,6 +142,8 @@ class TrainSpec(Spec):
     tile: Annotated[int, Field(ge=32)] = 512
     overlap: Annotated[int, Field(ge=0)] = 64
     network: NetworkSpec = NetworkSpec()
+    helper: HelperSpec | None = None
+    """A second modality that only training reads; None: there is none."""
     augment: AugmentSpec = AugmentSpec()
     loss: LossSpec = LossSpec()
     loop: LoopSpec = LoopSpec()
@@ -158,6 +154,12 @@ class TrainSpec(Spec):
     def trained_on(self) -> Atmosphere | None:
         """Kind of reflectance the network is trained on, recorded in the bundle."""
         return self.atmosphere or atmosphere_of(image.sensor for image in self.data.images)
+
+    @property
+    def mapped_images(self) -> tuple[ImageSpec, ...]:
+        """Return the images that a map needs: all but those of a helper."""
+        helper = None if self.helper is None else self.helper.prefix
+        return tuple(image for image in self.data.images if image.prefix != helper)
 
     @property
     def described_encoder(self) -> EncoderSpec | None:
@@ -219,6 +221,8 @@ class TrainSpec(Spec):
                 f"loop.crop {self.loop.crop} is not a multiple of {self.network.stride}, "
                 f"which {self.network.architecture} requires"
             )
+        if self.helper is not None:
+            self.helper.check(self.network, tuple(names), tuple(image.prefix for image in self.data.images))
         if self.network.prior and (self.network.features == "none" or len(values) != 2):
             raise ValueError("network.prior requires network.features and two classes")
         return self
@@ -230,12 +234,11 @@ def described_encoder(architecture: str, encoder: str) -> EncoderSpec | None:
 
 
 def metadata_of(spec: TrainSpec) -> tuple[str, ...]:
-    """Return the channels behind the bands: the month of each date, for encoders that read it."""
+    """Return the channels behind the bands: facts of dates and place, for encoders that read them."""
     encoder = spec.described_encoder
-    if encoder is None or not encoder.metadata:
+    if encoder is None:
         return ()
-    dates = by_date(band.name for band in spec.bands)
-    return tuple(f"{date}:{name}" if date else name for date in dates for name in sorted(encoder.metadata))
+    return metadata_channels(encoder.metadata, tuple(by_date(band.name for band in spec.bands)))
 
 
 def _with_encoder(table: dict[str, Any], network: dict[str, Any], encoder: EncoderSpec) -> dict[str, Any]:

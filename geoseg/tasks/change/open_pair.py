@@ -11,15 +11,12 @@ import numpy as np
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.engine.image_pair import AFTER, Pair
 from geoseg.engine.network_on_scene import clip
-from geoseg.errors import BandError, SceneError, UsageError
-from geoseg.files.scratch import scratch_folder
+from geoseg.errors import BandError, SceneError
 from geoseg.messages import note, replay, warn
-from geoseg.methods.terrain_shape import QUANTITIES
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
-from geoseg.scenes.elevation import open_terrain
 from geoseg.scenes.embeddings import check_comparable
-from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.further_layers import open_layers
 from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.sensor_kind import family_of, kind_of
 from geoseg.spec import ChangeSpec, Units
@@ -27,9 +24,6 @@ from geoseg.spec.presets import sensors
 from geoseg.tasks.change.date_order import warn_of_order
 
 LOG = logging.getLogger(__name__)
-
-DEM = "dem"
-"""The layer of heights from which slope and other quantities of terrain are computed."""
 
 FAR_APART = 1.5
 """Ratio of pixel sizes from which one date shows detail that the other cannot show."""
@@ -68,7 +62,9 @@ def open_pair(
         )
     if kinds[0] == "embedding":
         check_comparable(before, after)
-    pair = Pair(before=before, after=after, beside=tuple(_layers(spec, wanted, stack)))
+    pair = Pair(
+        before=before, after=after, beside=tuple(open_layers(spec.layer, wanted, (AFTER,), stack).items())
+    )
     if not pair.shared:
         raise BandError(
             f"{before.name} has {', '.join(before.band_names)} and {after.name} has "
@@ -81,26 +77,6 @@ def open_pair(
     _compare_units(pair)
     warn_of_order(dates(spec, pair))
     return pair
-
-
-def _layers(spec: ChangeSpec, wanted: Collection[str], stack: ExitStack) -> list[tuple[str, Scene]]:
-    """Open the layers of `--layer`, and those of `wanted` that can be computed from heights."""
-    found: dict[str, Scene] = {}
-    for name, path in spec.layer.items():
-        prefix, _, plain = name.rpartition(":")
-        if prefix not in {"", AFTER} or not plain.isidentifier():
-            raise UsageError(f"--layer {name}={path}: name a layer NAME, or after:NAME for the second date")
-        found[name] = stack.enter_context(open_raster_layer(path, plain, categorical=False))
-    for name, path in spec.layer.items():
-        prefix, _, plain = name.rpartition(":")
-        if plain != DEM:
-            continue
-        for quantity in QUANTITIES:
-            full = f"{prefix}:{quantity}" if prefix else quantity
-            if full not in found and {quantity, full} & set(wanted):
-                folder = stack.enter_context(scratch_folder())
-                found[full] = stack.enter_context(open_terrain(path, quantity, quantity, folder))
-    return list(found.items())
 
 
 def _compare_sizes(before: Scene, after: Scene) -> None:

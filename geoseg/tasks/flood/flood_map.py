@@ -18,6 +18,7 @@ from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
+from geoseg.scenes.further_layers import model_layers, warn_not_used
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
@@ -25,6 +26,7 @@ from geoseg.spec import FloodSpec, Units
 from geoseg.spec.presets import task
 from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
 from geoseg.tasks.flood.choose import choose_method, find_candidates
+from geoseg.tasks.flood.network_bands import BEFORE
 from geoseg.tasks.flood.open_dates import open_dates
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
 from geoseg.tasks.flood.session import WaterSession
@@ -47,6 +49,7 @@ def map_flood(
         OutputError: an output cannot be written.
     """
     references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
+    references_given += spec.layer.values()
     begin(
         spec.run,
         [*spec.scene.paths, *references_given, *(path for scene in spec.before for path in scene.paths)],
@@ -66,9 +69,11 @@ def map_flood(
 
             network = model
             scene, *before = (for_model(item, network) for item in (scene, *before))
-            recipe = by_network(spec, network, scene, before, layers)
+            beside = model_layers(spec.layer, network, (BEFORE,), stack)
+            recipe = by_network(spec, network, scene, before, layers, beside)
             stack.callback(recipe.session.close)
         else:
+            warn_not_used(spec.layer, "methods read bands only; name a network with --model")
             scene, *before = (for_method(item) for item in (scene, *before))
             recipe = _by_method(spec, scene, before, layers)
         if dry_run:

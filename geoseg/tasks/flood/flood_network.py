@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from geoseg.engine.network_on_scene import clip, network_recipe
@@ -15,6 +15,7 @@ from geoseg.messages import replay
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 from geoseg.scenes import Scene
+from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.stack import StackLayer
 from geoseg.spec import FloodSpec, ModelSpec
 from geoseg.spec.presets import task
@@ -68,9 +69,22 @@ class WaterWithLayers(SessionWrapper):
 
 
 def by_network(
-    spec: FloodSpec, model: ModelSpec, scene: Scene, before: Sequence[Scene], references: References
+    spec: FloodSpec,
+    model: ModelSpec,
+    scene: Scene,
+    before: Sequence[Scene],
+    references: References,
+    beside: Mapping[str, Scene] = MappingProxyType({}),
 ) -> Recipe:
     """Map water with a network; reference layers split its water into flood and permanent water.
+
+    Args:
+        spec: the request.
+        model: the network.
+        scene: of the map.
+        before: scenes before.
+        references: layers that split water.
+        beside: further rasters that the network reads as bands, by name.
 
     Raises:
         UsageError: the network has other classes than land and water, or reads another number of dates.
@@ -93,12 +107,15 @@ def by_network(
     if before and not takes_two_dates(model):
         raise UsageError(f"{model.name} maps one date: give --before with a method or a network of two dates")
     model = with_polarisation(model, scene, before, spec.polarisation)
-    chosen = clip(scene.select(scene_bands(model)), spec.run)
+    own = [name for name in scene_bands(model) if name not in beside]
+    chosen = clip(scene.select(own), spec.run)
     replay(chosen.messages)
-    earlier = [item.select(earlier_bands(model)) for item in before]
+    past = [name for name in earlier_bands(model) if f"{BEFORE}:{name}" not in beside]
+    earlier = [item.select(past) for item in before]
     for item in earlier:
         replay(item.messages, of=item.name)
     dates = [StackLayer(source=item, prefix=BEFORE) for item in earlier]
+    dates += as_stack_layers(beside)
     recipe = network_recipe(model, chosen, with_layers(chosen, dates), spec.run)
     preset = task("flood")
     separated = PERMANENT in references.names

@@ -30,13 +30,13 @@ from geoseg.messages import note
 from geoseg.models.networks.encoders.band_groups import readable, tokens_per_patch
 from geoseg.runtimes.engines import CACHE
 from geoseg.spec import ClassSpec, EncoderSpec, ModelBand, ModelSpec
-from geoseg.spec.encoders import EncoderModality
+from geoseg.spec.encoders import EncoderModality, metadata_channels
 from geoseg.spec.models import EMBEDDING
 from geoseg.spec.presets import encoders
 
 LOG = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """Version of the exported graphs; a new version exports them again."""
 
 GOOD_TOKENS, MOST_TOKENS = 2048, 8192
@@ -244,7 +244,7 @@ def _description(
         stride=patch,
         fixed_tile=True,
         resolution=encoder.gsd,
-        metadata=tuple(f"{prefix}month" for prefix in prefixes) if encoder.metadata else (),
+        metadata=metadata_channels(encoder.metadata, date_prefixes(dates)),
         activation="linear",
         classes=tuple(ClassSpec(value=i, label=f"e{i:02d}", colour="#000000") for i in range(encoder.width)),
         background=None,

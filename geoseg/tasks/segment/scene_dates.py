@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from types import MappingProxyType
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
@@ -15,6 +16,7 @@ from geoseg.errors import UsageError
 from geoseg.messages import note, replay
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
 from geoseg.spec import ModelSpec, SegmentSpec
@@ -30,11 +32,25 @@ def prefixes_of(model: ModelSpec) -> tuple[str, ...]:
 
 
 def open_scenes(
-    spec: SegmentSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool = False
+    spec: SegmentSpec,
+    model: ModelSpec,
+    stack: ExitStack,
+    progress: Progress,
+    *,
+    layers: Collection[str] = (),
+    dry_run: bool = False,
 ) -> list[Scene]:
     """Open the scene of each date, the earliest first where all dates are known; `stack` closes them.
 
     Each scene is masked, in the reflectance of the network's training, with the bands of its date.
+
+    Args:
+        spec: the request.
+        model: states the bands of each date.
+        stack: closes the files.
+        progress: is called with the progress.
+        layers: bands that further rasters supply.
+        dry_run: whether a cloud network is only noted.
 
     Raises:
         UsageError: there are more or fewer scenes than dates.
@@ -59,7 +75,8 @@ def open_scenes(
     for prefix, scene in zip(prefixes, in_order(scenes), strict=True):
         # The clouds of a scene are reported where the map is.
         report_masked(clip(scene, spec.run) if not made else scene)
-        bands = [plain_name(band.name) for band in model.bands if date_of(band.name) == prefix]
+        own = [band.name for band in model.bands if band.name not in layers]
+        bands = [plain_name(name) for name in own if date_of(name) == prefix]
         selected = for_model(scene, model).select(bands)
         made.append(selected if made else clip(selected, spec.run))
         replay(made[-1].messages, of=scene.name if len(prefixes) > 1 else "")
@@ -77,13 +94,20 @@ def in_order(scenes: Sequence[Scene]) -> list[Scene]:
     return ordered
 
 
-def stacked(model: ModelSpec, scenes: Sequence[Scene]) -> Source:
+def stacked(
+    model: ModelSpec, scenes: Sequence[Scene], beside: Mapping[str, Scene] = MappingProxyType({})
+) -> Source:
     """Return the bands of all dates on the grid of the first, by the names of the network.
+
+    Args:
+        model: states the names.
+        scenes: one of each date.
+        beside: further rasters by the name of their band.
 
     Raises:
         SceneError: the grids cannot be aligned.
     """
-    if len(scenes) == 1:
+    if len(scenes) == 1 and not beside:
         return scenes[0]
     prefixes = prefixes_of(model)
     layers = [
@@ -92,6 +116,7 @@ def stacked(model: ModelSpec, scenes: Sequence[Scene]) -> Source:
     ]
     names = (band.name for band in model.bands)
     first = f"{prefixes[0]}:" if prefixes[0] else ""
+    layers += as_stack_layers(beside, prefixes[0])
     return Renamed(Stack(scenes[0], layers), {name: name.removeprefix(first) for name in names})
 
 

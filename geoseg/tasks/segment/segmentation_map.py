@@ -13,6 +13,7 @@ from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collecting
 from geoseg.run_record import Progress, RunRecord, no_progress
+from geoseg.scenes.further_layers import model_layers
 from geoseg.spec import SegmentSpec
 from geoseg.spec.presets import task
 from geoseg.tasks.segment.scene_dates import open_scenes, prefixes_of, stacked, times_of
@@ -35,7 +36,7 @@ def map_segments(
         SceneError: the scene cannot be read, or lacks a band.
         OutputError: an output cannot be written.
     """
-    begin(spec.run, spec.scene.paths)
+    begin(spec.run, [*spec.scene.paths, *spec.layer.values()])
     if spec.like:
         return _like_places(spec, progress, dry_run=dry_run)
     model = find_model(spec.model)
@@ -43,8 +44,9 @@ def map_segments(
     if pair is not None and len(prefixes_of(model)) > 1:
         raise UsageError(f"{model.name} maps from two dates: use {pair}")
     with ExitStack() as stack:
-        scenes = open_scenes(spec, model, stack, progress, dry_run=dry_run)
-        source = stacked(model, scenes)
+        layers = model_layers(spec.layer, model, prefixes_of(model), stack)
+        scenes = open_scenes(spec, model, stack, progress, layers=layers, dry_run=dry_run)
+        source = stacked(model, scenes, layers)
         recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
         stack.callback(recipe.session.close)
         recipe = replace(recipe, inputs=tuple(scene.describe() for scene in scenes))

@@ -24,10 +24,11 @@ GALILEO: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def readable(encoder: EncoderSpec, bands: Collection[str]) -> tuple[str, ...]:
     """Return the bands that an encoder reads of those given, in its order; empty: it cannot read them.
 
-    Galileo leaves out a band whose group is incomplete, but for the red of NDVI. Clay and DOFA read any of
-    the bands of one kind of sensor. The weights of other families are for all of their bands.
+    Galileo leaves out a band whose group is incomplete, but for the red of NDVI. Clay, DOFA and
+    TerraMind read any of the bands of one kind of sensor. The weights of other families are for all of their
+    bands.
     """
-    if encoder.family in {"clay", "dofa"}:
+    if encoder.family in {"clay", "dofa", "terramind"}:
         read: tuple[str, ...] = ()
         for part in encoder.modalities:
             own = tuple(band.name for band in part.bands if band.name in bands)

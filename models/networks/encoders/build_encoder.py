@@ -17,6 +17,7 @@ from geoseg.models.networks.encoders.encoder import LEVELS, Encoder
 from geoseg.models.networks.encoders.galileo import Galileo, NormalisedNdvi, Size
 from geoseg.models.networks.encoders.load_weights import load_weights
 from geoseg.models.networks.encoders.prithvi import Prithvi
+from geoseg.models.networks.encoders.terramind import TerraMind
 from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel
 from torch import nn
 
@@ -148,7 +149,7 @@ def _prithvi(known: EncoderSpec, request: EncoderRequest) -> Prithvi:
             patch=known.patch,
             layers=known.layers,
             dates=request.dates,
-            reads_place=known.reads_place,
+            reads=tuple(known.metadata),
         )
 
     encoder = build(len(request.bands))
@@ -171,6 +172,21 @@ def _by_wavelengths(known: EncoderSpec, request: EncoderRequest) -> Dofa | Clay:
         Clay(bands, layers=known.layers, gsd=request.gsd or known.gsd, **sizes)
         if known.family == "clay"
         else Dofa(bands, layers=known.layers, **sizes)
+    )
+    if request.weights is not None:
+        load_weights(encoder, request.weights, known.weights or NO_FACTS)
+    return encoder
+
+
+def _terramind(known: EncoderSpec, request: EncoderRequest) -> TerraMind:
+    """Build a TerraMind encoder; it has kernels for its own bands only."""
+    encoder = TerraMind(
+        request.bands,
+        width=known.width,
+        depth=known.depth,
+        heads=known.heads,
+        layers=known.layers,
+        gated=known.gated,
     )
     if request.weights is not None:
         load_weights(encoder, request.weights, known.weights or NO_FACTS)
@@ -257,6 +273,7 @@ FAMILIES: Mapping[str, Callable[[EncoderSpec, EncoderRequest], Encoder]] = Mappi
         "prithvi": _prithvi,
         "dofa": _by_wavelengths,
         "clay": _by_wavelengths,
+        "terramind": _terramind,
     }
 )
 """Function that builds the encoders of a family."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from geoseg.spec.encoders import FACTS_OF_DATE, Metadata, metadata_channels
 
 LEVELS = 4
 """Levels that decoders read, and of which they make a pyramid."""
@@ -18,9 +21,10 @@ class About:
     months: Tensor | None = None
     """(N, T) month of each date, 0 to 11; None: unknown."""
     days: Tensor | None = None
-    """(N, T, 2) year and day of the year (from 1) of each date; None: unknown."""
+    """(N, T, 2) year and day of the year (from 0) of each date, `UNKNOWN_FACT` where unknown; None: none is
+    known."""
     places: Tensor | None = None
-    """(N, 2) latitude and longitude in degrees; None: unknown."""
+    """(N, 2) latitude and longitude in degrees, `UNKNOWN_FACT` where unknown; None: none is known."""
 
 
 class Encoder(nn.Module, abc.ABC):
@@ -35,8 +39,8 @@ class Encoder(nn.Module, abc.ABC):
     """Input pixels per feature of each level; equal strides for plain transformers."""
     dates: int
     """T."""
-    reads_month: bool = False
-    """Whether features depend on the month."""
+    reads: tuple[Metadata, ...] = ()
+    """Facts besides pixels that features depend on."""
 
     @property
     def is_plain(self) -> bool:
@@ -60,7 +64,33 @@ class Encoder(nn.Module, abc.ABC):
     def stages(self) -> list[nn.Module]:
         """Return the transformer blocks or stages, the first ones first, for learning rates by depth."""
 
+    @property
+    def facts(self) -> int:
+        """Number of planes of metadata behind the bands."""
+        return len(metadata_channels(self.reads, ("",) * self.dates))
+
     def is_unused(self, key: str) -> bool:
         """Return whether a published weight is not needed for the bands of this encoder."""
         del key
         return False
+
+
+def about_planes(planes: Tensor, reads: Collection[Metadata], dates: int) -> About:
+    """Return the facts in planes of metadata (N, M, H, W), each of which has one value.
+
+    Args:
+        planes: in the order of `metadata_channels`.
+        reads: facts of an encoder.
+        dates: T.
+    """
+    if not reads:
+        return About()
+    values = planes[:, :, 0, 0]
+    of_date = [name for fact, names in FACTS_OF_DATE.items() if fact in reads for name in names]
+    dated = values[:, : dates * len(of_date)].unflatten(1, (dates, len(of_date))) if of_date else None
+    found = {} if dated is None else {name: dated[:, :, at] for at, name in enumerate(of_date)}
+    return About(
+        months=found.get("month"),
+        days=dated[:, :, : len(FACTS_OF_DATE["date"])] if dated is not None and "date" in reads else None,
+        places=values[:, dates * len(of_date) :] if "lonlat" in reads else None,
+    )

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnxruntime
 import torch
 from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder
-from geoseg.models.networks.encoders.encoder import About, Encoder
+from geoseg.models.networks.encoders.encoder import Encoder, about_planes
 from geoseg.models.networks.onnx_graph import write_graph
 from torch import Tensor, nn
 
 from geoseg.errors import ModelError
-from geoseg.spec.encoders import UNKNOWN_MONTH
+from geoseg.spec.encoders import UNKNOWN_FACT, UNKNOWN_MONTH, metadata_channels
 
 INPUT, OUTPUT = "image", "features"
+
+EXAMPLE = MappingProxyType({"month": 7, "year": 2021, "day": 200, "lat": 47.5, "lon": -8.25})
+"""Metadata with which the graph is compared with torch."""
 
 MOST_DIFFERENCE = 1e-4
 """Greatest permitted difference of features from torch, relative to their greatest value."""
 
 
 class FeatureMap(nn.Module):
-    """(N, C, H, W) normalised bands of all dates, then a plane of the month per date, to (N, D, h, w).
+    """(N, C, H, W) normalised bands of all dates, then planes of metadata, to (N, D, h, w).
 
     What features owe to the position in the tile is subtracted: their difference from the mean of the tile
     on an even image. Else position is most of the variance of Galileo's features, and a mosaic of tiles is a
@@ -41,19 +45,25 @@ class FeatureMap(nn.Module):
     @property
     def channels(self) -> int:
         """C."""
-        return self.count + self.encoder.dates * self.encoder.reads_month
+        return self.count + self.encoder.facts
+
+    @property
+    def metadata(self) -> tuple[str, ...]:
+        """Names of the planes of metadata, without the prefixes of their dates."""
+        return metadata_channels(self.encoder.reads, ("",) * self.encoder.dates)
 
     def forward(self, planes: Tensor) -> Tensor:
         """Return the features of the last level."""
         images = planes[:, : self.count].unflatten(1, (self.encoder.dates, -1))
-        months = planes[:, self.count :, 0, 0] if self.encoder.reads_month else None
-        level: Tensor = self.encoder(images, About(months=months))[-1]
+        about = about_planes(planes[:, self.count :], self.encoder.reads, self.encoder.dates)
+        level: Tensor = self.encoder(images, about)[-1]
         return level - self.pattern
 
     def remove_pattern(self, size: tuple[int, int], centre: float) -> None:
-        """Measure the pattern of positions on an even image of a normalised value, in June."""
+        """Measure the pattern of positions on an even image of no known date or place."""
         even = torch.full((1, self.channels, *size), centre)
-        even[:, self.count :] = UNKNOWN_MONTH
+        for channel, name in enumerate(self.metadata, start=self.count):
+            even[:, channel] = UNKNOWN_MONTH if name == "month" else UNKNOWN_FACT
         with torch.inference_mode():
             level = self(even)
         self.pattern = level - level.mean(dim=(2, 3), keepdim=True)
@@ -97,7 +107,8 @@ def export_encoder(request: EncoderRequest, path: Path, centre: float = 0.0) -> 
 def _difference(network: FeatureMap, path: Path, size: tuple[int, int]) -> float:
     """Return the greatest difference of the graph from torch on noise, relative to the greatest feature."""
     planes = np.random.default_rng(0).normal(0, 1, (1, network.channels, *size)).astype(np.float32)
-    planes[:, network.count :] = 7
+    for channel, name in enumerate(network.metadata, start=network.count):
+        planes[:, channel] = EXAMPLE[name]
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.inference_mode():
         expected = network(torch.from_numpy(planes)).numpy()

@@ -139,7 +139,7 @@ class Galileo(Encoder):
     The cost of attention grows with the square of patches x dates x groups.
     """
 
-    reads_month = True
+    reads = ("month",)
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What encoders with one class token, patches of one size and transformer blocks share."""
+"""What encoders with at most one class token, patches of one size and transformer blocks share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class PlainTransformer(Encoder):
-    """Embeds patches, adds a class token, and returns the tokens of some blocks as maps.
+    """Embeds patches, adds a class token where there is one, and returns the tokens of some blocks as maps.
 
     The tokens of all dates go through the blocks together; each level has the features of the dates one after
     the other, so that its width is T times that of a token.
@@ -48,7 +48,7 @@ class PlainTransformer(Encoder):
 
     @abc.abstractmethod
     def embed(self, images: Tensor, about: About) -> tuple[Tensor, Tensor]:
-        """Return tokens (N, T, P, D) with all encodings, and the class token (N or 1, 1, D)."""
+        """Return tokens (N, T, P, D) with all encodings, and the class token (N or 1, 1, D), or none."""
 
     def finish(self, tokens: Tensor) -> Tensor:
         """Return the tokens of the last block as they are returned; a norm, where there is one."""
@@ -66,13 +66,19 @@ class PlainTransformer(Encoder):
             stream = block(stream)
             if index in self.layers:
                 level = self.finish(stream) if index == len(blocks) - 1 else stream
-                maps = level[:, 1:].unflatten(1, (self.dates, rows, cols))
+                maps = level[:, first.shape[1] :].unflatten(1, (self.dates, rows, cols))
                 features.append(maps.permute(0, 1, 4, 2, 3).flatten(1, 2))
         return features
 
 
-def sincos(positions: Tensor, width: int) -> Tensor:
-    """Return (L, width): sines, then cosines of positions times 10000^(-2k / width), k = 0, 1, … ."""
-    rates = 10000.0 ** -(torch.arange(width // 2, dtype=torch.float64, device=positions.device) / (width / 2))
-    angles = positions.double().flatten()[:, None] * rates
+def sincos(positions: Tensor, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return (L, width): sines, then cosines of positions times 10000^(-2k / width), k = 0, 1, … .
+
+    Args:
+        positions: any shape, of L numbers.
+        width: even.
+        dtype: of the computation.
+    """
+    rates = 10000.0 ** -(torch.arange(width // 2, dtype=dtype, device=positions.device) / (width / 2))
+    angles = positions.to(dtype).flatten()[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()

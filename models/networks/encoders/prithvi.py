@@ -15,12 +15,14 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geoseg.spec.encoders import UNKNOWN_FACT, Metadata
+
 TRAINED = 224
 """Side in pixels of the images in training, whose table of positions is interpolated for other sizes."""
 
 
 class FactEncoder(nn.Module):
-    """Sines and cosines of two numbers, times a learned scale."""
+    """Sines and cosines of two numbers, times a learned scale; zero where they are not known."""
 
     def __init__(self, width: int) -> None:
         """Create the scale."""
@@ -31,8 +33,13 @@ class FactEncoder(nn.Module):
     def forward(self, pairs: Tensor) -> Tensor:
         """Return (…, D) of (…, 2)."""
         halves = (self.width // 2, self.width - self.width // 2)
-        parts = [sincos(pairs[..., i], half).unflatten(0, pairs.shape[:-1]) for i, half in enumerate(halves)]
-        return self.scale * torch.cat(parts, dim=-1)
+        # In float32, as in the published code: graphs of TensorRT have no float64.
+        parts = [
+            sincos(pairs[..., i], half, torch.float32).unflatten(0, pairs.shape[:-1])
+            for i, half in enumerate(halves)
+        ]
+        known = (pairs[..., :1] > UNKNOWN_FACT / 2).to(self.scale)
+        return self.scale * known * torch.cat(parts, dim=-1)
 
 
 class PatchEmbedding(nn.Module):
@@ -62,7 +69,7 @@ class Prithvi(PlainTransformer):
         patch: int,
         layers: Sequence[int],
         dates: int = 1,
-        reads_place: bool = False,
+        reads: Sequence[Metadata] = (),
     ) -> None:
         """Create the encoder.
 
@@ -74,7 +81,7 @@ class Prithvi(PlainTransformer):
             patch: pixels of a side of a patch.
             layers: blocks, from 0, whose tokens are returned; the last block ends in the norm.
             dates: T.
-            reads_place: whether the weights are -TL.
+            reads: `date` and `lonlat` for -TL weights.
         """
         super().__init__(width=width, patch=patch, layers=layers, dates=dates)
         self.patch_embed = PatchEmbedding(bands, width, patch)
@@ -83,10 +90,11 @@ class Prithvi(PlainTransformer):
             Block(width, heads, 4.0, qkv_bias=True, norm_layer=nn.LayerNorm) for _ in range(depth)
         )
         self.norm = nn.LayerNorm(width)
-        if reads_place:
+        self.reads = tuple(reads)
+        if "date" in reads:
             self.temporal_embed_enc = FactEncoder(width)
+        if "lonlat" in reads:
             self.location_embed_enc = FactEncoder(width)
-        self.reads_place = reads_place
 
     def stages(self) -> list[nn.Module]:
         """Return the transformer blocks."""
@@ -101,9 +109,9 @@ class Prithvi(PlainTransformer):
         """Return tokens and the class token; date and place are added where they are known and read."""
         tokens = self.patch_embed(images.flatten(0, 1)).unflatten(0, images.shape[:2])
         tokens = tokens + self.places(images).to(tokens)
-        if self.reads_place and about.days is not None:
+        if "date" in self.reads and about.days is not None:
             tokens = tokens + self.temporal_embed_enc(about.days)[:, :, None]
-        if self.reads_place and about.places is not None:
+        if "lonlat" in self.reads and about.places is not None:
             tokens = tokens + self.location_embed_enc(about.places)[:, None, None]
         return tokens, self.cls_token
 

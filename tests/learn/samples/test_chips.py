@@ -8,6 +8,7 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from shapely import box
 
 from geoseg.errors import SceneError
@@ -113,3 +114,34 @@ def test_a_date_that_is_not_asked_for_is_left_alone(labelled: DataSpec) -> None:
     both = read_chip(place, data, ("green", "before:swir16"))
     np.testing.assert_array_equal(read_chip(place, data, ("green",)).pixels[0], both.pixels[0])
     assert both.pixels.shape[0] == 2
+
+
+def test_layers_are_bands_of_a_chip_and_a_map_reads_them_alike(labelled: DataSpec, tmp_path: Path) -> None:
+    """Coherence on the grid of the image, and a phase in pixels of 20 m whose mean angle means nothing."""
+    for path in sorted(labelled.root.glob("*/image/*.tif")):
+        with rasterio.open(path) as file:
+            profile = file.profile
+        region = path.parent.parent
+        half = {"width": SIDE // 2, "height": SIDE // 2}
+        coarse = profile["transform"] @ Affine.scale(2)
+        about_pi = np.where(np.indices((SIDE // 2, SIDE // 2)).sum(axis=0) % 2, 3.1, -3.1)
+        for name, values, change in (
+            ("coherence", np.full((SIDE, SIDE), 0.25), {}),
+            ("phase", about_pi, {**half, "transform": coarse}),
+        ):
+            (region / name).mkdir(exist_ok=True)
+            with rasterio.open(region / name / path.name, "w", **{**profile, **change, "count": 1}) as file:
+                file.write(values.astype(np.float32), 1)
+    layers = {name: f"{{region}}/{name}/{{id}}.tif" for name in ("coherence", "phase")}
+    data = labelled.model_copy(update={"layers": layers})
+    place = sample_windows(find_samples(data), data)[1]
+    bands = ("green", "phase_cos", "phase_sin", "coherence")
+    chip = read_chip(place, data, bands)
+    plain = read_chip(sample_windows(find_samples(labelled), labelled)[1], labelled, ("green",))
+    np.testing.assert_array_equal(chip.pixels[0], plain.pixels[0])
+    inner = chip.pixels[:, 2:-2, 2:-2]
+    assert (inner[1] < -0.99).all()
+    assert (inner[3] == 0.25).all()
+    (labelled.root / "west" / "phase" / "chip_0.tif").unlink()
+    with pytest.raises(SceneError, match="has no layer phase"):
+        find_samples(data)

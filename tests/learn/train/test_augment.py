@@ -95,3 +95,30 @@ def test_a_band_is_dropped_now_and_then() -> None:
     step = augment(drop_band=0.5)
     dropped = [step(*crop(), rng(seed))[2] for seed in range(40)]
     assert {None, 0, 1} == set(dropped)
+
+
+@pytest.mark.parametrize("units", ["reflectance", "db"])
+def test_values_in_other_units_are_left_alone(units: Units) -> None:
+    """A coherence is no backscatter: gain, haze, speckle and noise are for the bands of the sensor."""
+    options = {"flips": False, "gain": 1.0, "shared_gain": 1.0, "haze": 0.1, "speckle": 1.0, "noise": 0.5}
+    step = Augment(AugmentSpec.model_validate(options), units, BANDS, 48, fixed=("nir", "phase_cos"))
+    pixels, label = crop()
+    image, _, _ = step(pixels, label, rng())
+    np.testing.assert_array_equal(image[1], pixels[1])
+    assert not np.allclose(image[0, 3:], pixels[0, 3:])
+
+
+def test_a_second_modality_is_turned_alike_and_hidden_by_itself() -> None:
+    step = Augment(AugmentSpec.model_validate({"flips": True, "gain": 1.0}), "db", BANDS, 48)
+    pixels, label = crop()
+    beside = np.stack([label.astype(np.float32), label.astype(np.float32)])
+    beside[:, 30:] = np.nan
+    for seed in range(4):
+        image, turned, _ = step(np.concatenate([pixels, beside]), label, rng(seed))
+        alone, same, _ = step(pixels, label, rng(seed))
+        np.testing.assert_array_equal(image[:2], alone)
+        np.testing.assert_array_equal(turned, same)
+        seen = np.isfinite(image[2])
+        assert (~seen).sum() == 18 * 48
+        known = seen & (turned != IGNORE)
+        np.testing.assert_array_equal(image[2][known], turned[known])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnxruntime
 import pytest
 import rasterio
@@ -45,6 +47,26 @@ tile: 32
 overlap: 8
 network: {{architecture: linear, encoder: galileo-nano, weights: {weights}, train: frozen, patch: 2}}
 loop: {{epochs: 3, crop: 32, batch: 8, samples_per_epoch: 64, learning_rate: 0.02, keep: last, seed: 3}}
+"""
+
+
+SIX = ("blue", "green", "red", "nir08", "swir16", "swir22")
+DATED = """
+name: dated-water
+data:
+  root: {root}
+  images: [{{files: "image/{{id}}.tif", sensor: sentinel-2-l2a}}]
+  labels: {{files: "label/{{id}}.tif"}}
+split: {{kind: random, parts: 4, val: ["1"]}}
+units: reflectance
+bands: [{bands}]
+classes:
+  - {{value: 0, label: background, colour: "#f2efe9"}}
+  - {{value: 1, label: water, colour: "#2b8cff"}}
+tile: 32
+overlap: 0
+network: {{architecture: linear, encoder: prithvi-eo-2.0-tiny-tl, weights: none}}
+loop: {{epochs: 1, crop: 32, batch: 4, samples_per_epoch: 8, keep: last, seed: 3}}
 """
 
 
@@ -93,6 +115,80 @@ def test_from_published_weights_to_a_map_of_two_dates(weights_dir: Path, tmp_pat
     alone = geoseg("segment", first, *options, "-o", tmp_path / "one.gpkg")
     assert alone.returncode == 2
     assert "reads 2 dates" in alone.stderr
+
+
+def test_dates_and_places_reach_training_export_and_map(tmp_path: Path) -> None:
+    """Prithvi -TL: the same pixels with another date or place have other scores; what lacks is reported."""
+    bands = "{name: blue}, {name: green}, {name: red}, {name: nir08}, {name: swir16}, {name: swir22}"
+    write_dated(tmp_path / "set")
+    config = tmp_path / "config.yaml"
+    config.write_text(DATED.format(root=tmp_path / "set", bands=bands))
+    run, bundle = tmp_path / "run", tmp_path / "dated-water"
+    for arguments in (("train", config, "-o", run, "--threads", 2), ("export", run, "-o", bundle)):
+        done = geoseg(*arguments)
+        assert done.returncode == 0, done.stderr
+    described = json.loads((bundle / "model.json").read_text())["properties"]
+    assert described["geoseg:metadata"] == ["year", "day", "lat", "lon"]
+    scene = tmp_path / "set" / "image" / "chip_3_20230704T100000.tif"
+    scores = {}
+    for name, path in copies(scene, tmp_path).items():
+        done = geoseg(
+            "segment", path, "--sensor", "sentinel-2-l2a", "--model", bundle, "--precision", "fp32",
+            "-o", tmp_path / f"{name}.gpkg", "--scores", tmp_path / f"{name}.tif", "--json",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        codes = {item["code"] for item in json.loads(done.stdout)["warnings"]}
+        assert ("date-unknown" in codes) == (name == "undated")
+        assert ("place-unknown" in codes) == (name == "unplaced")
+        with rasterio.open(tmp_path / f"{name}.tif") as file:
+            scores[name] = file.read(1).astype(int)
+    for name in ("summer", "undated", "unplaced", "moved"):
+        assert (scores[name] != scores["winter"]).any(), name
+
+
+def copies(scene: Path, folder: Path) -> dict[str, Path]:
+    """The same pixels on another date, without a date, without a CRS, and elsewhere."""
+    with rasterio.open(scene) as file:
+        profile, values = file.profile, file.read()
+    moved = rasterio.Affine(10, 0, 300_000, 0, -10, 1_000_000)
+    made = {}
+    for name, stem, change in (
+        ("winter", "scene_20210110T100000", {}),
+        ("summer", "scene_20210710T100000", {}),
+        ("undated", "scene", {}),
+        ("unplaced", "unplaced_20210110T100000", {"crs": None}),
+        ("moved", "moved_20210110T100000", {"transform": moved}),
+    ):
+        made[name] = folder / f"{stem}.tif"
+        with rasterio.open(made[name], "w", **{**profile, **change}) as file:
+            file.write(values)
+            file.descriptions = SIX
+    return made
+
+
+def write_dated(root: Path) -> None:
+    """Four chips of six bands with dates in their names; water is dark in the infrared."""
+    for chip in range(4):
+        rng = np.random.default_rng(chip)
+        water = disc(48, 20 + 2 * chip, 24, 10)
+        values = np.where(water, 0.03, 0.2) + rng.normal(0, 0.01, (6, 48, 48))
+        profile: dict[str, Any] = {
+            "driver": "GTiff",
+            "width": 48,
+            "height": 48,
+            "crs": "EPSG:32633",
+            "transform": rasterio.Affine(10, 0, 500_000 + 5000 * chip, 0, -10, 5_000_000),
+        }
+        for name, stem, planes in (
+            ("image", f"chip_{chip}_2023070{1 + chip}T100000", values.astype(np.float32)),
+            ("label", f"chip_{chip}_2023070{1 + chip}T100000", water[None].astype(np.uint8)),
+        ):
+            path = root / name / f"{stem}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with rasterio.open(path, "w", count=len(planes), dtype=planes.dtype.name, **profile) as file:
+                file.write(planes)
+                if name == "image":
+                    file.descriptions = SIX
 
 
 def test_a_config_takes_normalisation_and_tile_of_its_encoder() -> None:

@@ -21,12 +21,22 @@ from geoseg.spec import EncoderSpec  # noqa: E402
 from geoseg.spec.presets import encoders  # noqa: E402
 
 SIX = ("blue", "green", "red", "nir08", "swir16", "swir22")
-NAMES = ("prithvi-eo-1.0-100m", "prithvi-eo-2.0-300m-tl", "clay-1.5", "dofa-1-base")
+NAMES = ("prithvi-eo-1.0-100m", "prithvi-eo-2.0-300m-tl", "clay-1.5", "dofa-1-base", "terramind-1.0-base")
 BESIDE = {
     "prithvi-eo-1.0-100m": ("pos_embed", "decoder_blocks.0.attn.qkv.weight", "mask_token"),
     "prithvi-eo-2.0-300m": ("encoder.pos_embed", "decoder.decoder_norm.weight", "decoder.mask_token"),
     "prithvi-eo-2.0-300m-tl": ("encoder.pos_embed", "decoder.temporal_embed_dec.scale"),
     "clay-1.5": ("model.decoder.mask_patch", "model.proj.weight"),
+    "terramind-1.0-base": (
+        "decoder.0.norm1.weight",
+        "decoder_proj_context.weight",
+        "decoder_embeddings.tok_dem@224.token_emb.weight",
+        "mask_token",
+        "encoder_embeddings.untok_sen2l2a@224.pos_emb",
+        "encoder_embeddings.untok_dem@224.proj.weight",
+        "encoder.0.norm1.bias",
+        "encoder_norm.bias",
+    ),
     "dofa-1-base": ("mask_token", "norm.weight", "projector.weight"),
 }
 """Keys of the published files that the encoder does not use."""
@@ -51,7 +61,9 @@ def published(name: str, path: Path, change: Callable[[dict[str, Any]], None] | 
     """Write random weights as the published file of an encoder holds them."""
     known: EncoderSpec = described()[name]
     assert known.weights is not None
-    encoder = build_encoder(EncoderRequest(name=name, bands=tuple(known.bands)))
+    # TerraMind has a modality at a time, and the bands of the tests are of the last one.
+    bands = known.modalities[-1].bands if known.family == "terramind" else known.bands.values()
+    encoder = build_encoder(EncoderRequest(name=name, bands=tuple(band.name for band in bands)))
     shapes = {key: tuple(value.shape) for key, value in encoder.state_dict().items()}
     state = {
         f"{known.weights.prefix}{key}": torch.from_numpy(value) for key, value in weights(shapes).items()
@@ -86,20 +98,21 @@ def test_a_missing_unknown_or_mis_shaped_key_is_named(name: str, tmp_path: Path)
     known = described()[name]
     assert known.weights is not None
     prefix = known.weights.prefix
+    key = "encoder_norm.weight" if known.family == "terramind" else "cls_token"
 
     def rename(state: dict[str, Any]) -> None:
-        state[f"{prefix}cls_tokens"] = state.pop(f"{prefix}cls_token")
+        state[f"{prefix}{key}s"] = state.pop(f"{prefix}{key}")
 
     def reshape(state: dict[str, Any]) -> None:
-        state[f"{prefix}cls_token"] = torch.zeros(1, 1, 5)
+        state[f"{prefix}{key}"] = torch.zeros(1, 1, 5)
 
     for change, message in (
-        (rename, "missing: cls_token; unknown: cls_tokens"),
-        (reshape, "cls_token \\(1, 1, 5\\)"),
+        (rename, f"missing: {key}; unknown: {key}s"),
+        (reshape, f"{key} \\(1, 1, 5\\)"),
     ):
         path = published(name, tmp_path / "weights.pt", change)
         with pytest.raises(ModelError, match=message):
-            build_encoder(EncoderRequest(name=name, bands=tuple(known.bands)[:3], weights=path))
+            build_encoder(EncoderRequest(name=name, bands=SIX[:3], weights=path))
 
 
 @pytest.mark.parametrize("bands", [SIX, ("green", "red"), ("red", "nir"), ("red", "rededge071", "swir22")])
@@ -139,5 +152,6 @@ def test_the_number_of_dates_is_limited(name: str, dates: int, message: str) -> 
 def test_every_description_has_a_family() -> None:
     for name, item in described().items():
         if item.family != "timm":
-            bands = tuple(item.bands)
+            kinds = item.modalities[-1:] if item.family == "terramind" else item.modalities
+            bands = tuple(band.name for kind in kinds for band in kind.bands)
             assert build_encoder(EncoderRequest(name=name, bands=bands)).widths == (64, 64)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from tests.models.networks.encoders.random_weights import EVERY, GOLDEN, image, tokens, weights
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+from geoseg.models.networks.encoders import export_encoder  # noqa: E402
+from geoseg.models.networks.encoders.build_encoder import EncoderRequest  # noqa: E402
 from geoseg.models.networks.encoders.encoder import About  # noqa: E402
 from geoseg.models.networks.encoders.prithvi import Prithvi  # noqa: E402
+
+from geoseg.spec.encoders import UNKNOWN_FACT  # noqa: E402
 
 DAYS = torch.tensor([[[2018.0, 32.0], [2019.0, 200.0], [2020.0, 366.0]]])
 PLACE = torch.tensor([[47.5, -8.25]])
@@ -26,7 +33,14 @@ def official(encoder: Prithvi) -> dict[str, Any]:
 
 def build(dates: int = 1, *, reads_place: bool = False) -> Prithvi:
     encoder = Prithvi(
-        6, width=64, depth=2, heads=4, patch=16, layers=(0, 1), dates=dates, reads_place=reads_place
+        6,
+        width=64,
+        depth=2,
+        heads=4,
+        patch=16,
+        layers=(0, 1),
+        dates=dates,
+        reads=("date", "lonlat") if reads_place else (),
     )
     encoder.load_state_dict(official(encoder))
     encoder.eval()
@@ -66,6 +80,60 @@ def test_dates_and_places_are_optional_and_read() -> None:
         assert torch.equal(
             ignoring(pixels, About())[-1], ignoring(pixels, About(places=PLACE, days=DAYS))[-1]
         )
+
+
+def test_unknown_dates_and_places_add_nothing() -> None:
+    encoder = build(3, reads_place=True)
+    pixels = torch.from_numpy(image(1, 3, 6, 32, 32))
+    unknown = About(days=torch.full((1, 3, 2), UNKNOWN_FACT), places=torch.full((1, 2), UNKNOWN_FACT))
+    some = DAYS.clone()
+    some[:, 1:] = UNKNOWN_FACT
+    with torch.no_grad():
+        plain = encoder(pixels, About())[-1]
+        assert torch.equal(encoder(pixels, unknown)[-1], plain)
+        assert not torch.allclose(encoder(pixels, About(days=some))[-1], plain)
+
+
+def test_an_exported_graph_reads_dates_and_place_in_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planes behind the bands are the oracle's arguments; no operator needs float64."""
+    monkeypatch.setattr(export_encoder, "build_encoder", lambda _: build(3, reads_place=True))
+    bands = ("blue", "green", "red", "nir08", "swir16", "swir22")
+    request = EncoderRequest(name="prithvi-eo-2.0-tiny-tl", bands=bands, dates=3, size=(48, 80))
+    path = tmp_path / "model.onnx"
+    export_encoder.export_encoder(request, path)
+    graph = onnx.load(str(path))
+    doubles = [item.name for item in graph.graph.initializer if item.data_type == onnx.TensorProto.DOUBLE]
+    casts = [
+        node.name
+        for node in graph.graph.node
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.DOUBLE
+    ]
+    assert (doubles, casts) == ([], [])
+    pixels = image(1, 6, 3, 48, 80).transpose(0, 2, 1, 3, 4).reshape(1, 18, 48, 80)
+    facts = np.concatenate([DAYS.numpy().reshape(1, 6), PLACE.numpy()], axis=1)
+    planes = np.broadcast_to(facts[:, :, None, None], (1, 8, 48, 80)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(planes: Any) -> Any:
+        return session.run(None, {"image": np.concatenate([pixels, planes], axis=1)})[0]
+
+    found = run(planes)
+    golden = np.load(GOLDEN / "prithvi.npz")["facts.1"]
+    same, other = run(np.full_like(planes, UNKNOWN_FACT)), run(planes + 1)
+    assert np.abs(found - same).max() > 1e-3
+    assert np.abs(found - other).max() > 1e-4
+    # What is left is the pattern of positions, the same for any planes.
+    network = build(3, reads_place=True)
+    network.fix_size(48, 80)
+    with torch.no_grad():
+        plain = network(torch.from_numpy(pixels).unflatten(1, (3, 6)), About())[-1].numpy()
+    pattern = plain - same
+    np.testing.assert_allclose(tokens(found + pattern, 3, 1), golden, atol=1e-5)
+    touched = planes.copy()
+    touched[..., 1:, 1:] = 77
+    np.testing.assert_array_equal(run(touched), found)
 
 
 def test_levels_hold_the_features_of_all_dates() -> None:

@@ -1,0 +1,148 @@
+"""The phase of an interferogram as two layers, cosine and sine: an angle that wraps has no mean of its own.
+
+Both are computed on the grid of the file, and only then resampled. Interpolated or averaged angles would be
+0 on either side of ±π; the means of cosine and sine are those of the unit vector (Mardia and Jupp 2000,
+Directional Statistics), shorter where the phase is noisy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.windows import Window as RasterWindow
+
+from geoseg.errors import SceneError
+from geoseg.files.disk import check_blocks
+from geoseg.files.doors import opening, reading
+from geoseg.files.inputs import opened
+from geoseg.files.scratch import scratching
+from geoseg.messages import note
+from geoseg.scenes.datasets import open_dataset
+from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.paths import gdal_path
+from geoseg.scenes.scene import Scene
+
+LOG = logging.getLogger(__name__)
+
+ROWS = 512
+"""Rows that are computed at once."""
+
+PHASE = "phase"
+PARTS = ("cos", "sin")
+
+WRAPPED = np.pi + 1e-3
+"""Greatest magnitude of a wrapped phase in radians."""
+
+
+def phase_names(name: str) -> tuple[str, ...]:
+    """Return the names of the layers of a phase: `phase_cos` and `phase_sin`."""
+    return tuple(f"{name}_{part}" for part in PARTS)
+
+
+def is_phase(path: Path | str, name: str) -> bool:
+    """Return whether a layer is a phase: by its name, `phase` or `…_phase`, or since its values are complex.
+
+    Raises:
+        SceneReadError: the file is missing or not a raster.
+    """
+    if name == PHASE or name.endswith(f"_{PHASE}"):
+        return True
+    with _dataset(path) as dataset:
+        return bool(np.dtype(dataset.dtypes[0]).kind == "c")
+
+
+def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]:
+    """Open cosine and sine of a phase as layers of one band each, `NAME_cos` and `NAME_sin`.
+
+    Args:
+        path: a raster of radians (degrees where the file states them), wrapped or not, or a complex
+            interferogram.
+        name: of the phase.
+        folder: for the computed files, until the layers are closed.
+
+    Raises:
+        SceneReadError: the file cannot be read.
+        SceneError: its values are integers or have no CRS.
+        OutputError: the disk of `folder` is full.
+    """
+    targets = [folder / f"{part}.tif" for part in phase_names(name)]
+    with _dataset(path) as dataset:
+        opened(dataset.name)
+        kind = np.dtype(dataset.dtypes[0]).kind
+        if kind not in "cf":
+            raise SceneError(
+                f"{path}: a phase is in radians, as floating-point values or as a complex interferogram, and "
+                f"this file holds {dataset.dtypes[0]}: a picture of a phase cannot be used"
+            )
+        if dataset.crs is None:
+            raise SceneError(f"{path}: has no CRS, so the phase cannot be laid on a scene; assign one")
+        factor = np.pi / 180 if (dataset.units[0] or "").lower().startswith("deg") else 1.0
+        most = 0.0
+        profile = {
+            "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True,
+            "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
+            "height": dataset.height, "width": dataset.width, "crs": dataset.crs,
+            "transform": dataset.transform,
+        }  # fmt: skip
+        with scratching(folder):
+            files: list[DatasetWriter] = [rasterio.open(target, "w", **profile) for target in targets]
+        for row in range(0, dataset.height, ROWS):
+            window = RasterWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
+            with reading(f"{path}, rows {row}-{row + window.height - 1}"):
+                stored = dataset.read(1, window=window)
+                seen = dataset.read_masks(1, window=window) > 0
+            if kind == "f":
+                most = max(most, float(np.abs(np.where(seen, stored, 0), dtype=np.float64).max(initial=0)))
+            unit = unit_vectors(stored, seen, factor)
+            with scratching(folder):
+                for file, values in zip(files, unit, strict=True):
+                    file.write(values, 1, window=window)
+    with scratching(folder):
+        for file, target in zip(files, targets, strict=True):
+            file.close()
+            check_blocks(target)
+    if most * factor > WRAPPED:
+        note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as radians")
+    cosine, sine = (
+        open_raster_layer(target, own, categorical=False)
+        for target, own in zip(targets, phase_names(name), strict=True)
+    )
+    return cosine, sine
+
+
+def unit_vectors(
+    stored: NDArray[np.inexact], seen: NDArray[np.bool_], factor: float = 1.0
+) -> NDArray[np.float32]:
+    """Return cosine and sine (2, H, W) of a phase; NaN where it is not observed, or its vector has no length.
+
+    Args:
+        stored: (H, W) angles, or complex values.
+        seen: (H, W) whether each is observed.
+        factor: from angles to radians.
+    """
+    if np.iscomplexobj(stored):
+        length = np.abs(stored)
+        seen = seen & np.isfinite(length) & (length > 0)
+        whole = stored / np.where(seen, length, 1)
+        parts = np.stack([whole.real, whole.imag])
+    else:
+        seen = seen & np.isfinite(stored)
+        angles = np.where(seen, stored, 0).astype(np.float64) * factor
+        parts = np.stack([np.cos(angles), np.sin(angles)])
+    return np.where(seen, parts, np.nan).astype(np.float32)
+
+
+@contextmanager
+def _dataset(path: Path | str) -> Iterator[DatasetReader]:
+    """Open a raster whose values may be complex."""
+    with opening(path):
+        dataset = open_dataset(gdal_path(str(path)))
+    with dataset:
+        yield dataset
