@@ -1,4 +1,4 @@
-"""Export a torch module to one ONNX file."""
+"""Export a torch module to an ONNX file, with large weights in a file beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -19,6 +20,12 @@ from geoseg.files.doors import loading
 OPSET = 18
 """ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
 
+MOST_INSIDE = 1_900_000_000
+"""Most bytes of weights inside an ONNX file, a protobuf message of less than 2 GiB; tests set another one."""
+
+DATA = "model.onnx.data"
+"""Name of the file with the weights of larger networks, beside the ONNX file."""
+
 
 def write_graph(
     network: nn.Module,
@@ -29,7 +36,7 @@ def write_graph(
     output: str,
     dynamic: object,
 ) -> None:
-    """Export a network to one ONNX file.
+    """Export a network to one ONNX file, and its weights to `DATA` beside it if they are large.
 
     Args:
         network: returns one tensor.
@@ -57,9 +64,37 @@ def write_graph(
             verbose=False,
         )
     graph = onnx.load(str(path), load_external_data=False)
-    load_external_data_for_model(graph, str(path.parent))
     _name_dimensions(graph)
+    written = {entry.value for item in graph.graph.initializer for entry in _locations(item)}
+    if sum(path.with_name(name).stat().st_size for name in written) <= MOST_INSIDE:
+        load_external_data_for_model(graph, str(path.parent))
+        onnx.save(graph, str(path))
+        for name in written:
+            path.with_name(name).unlink()
+        return
+    (name,) = written
+    path.with_name(name).replace(path.with_name(DATA))
+    for item in graph.graph.initializer:
+        for entry in _locations(item):
+            entry.value = DATA
     onnx.save(graph, str(path))
+
+
+def save_graph(graph: onnx.ModelProto, path: Path) -> None:
+    """Write a graph to one ONNX file; weights of more than `MOST_INSIDE` bytes to `DATA` beside it.
+
+    The weights of the graph are then no longer in memory.
+    """
+    path.with_name(DATA).unlink(missing_ok=True)
+    if graph.ByteSize() <= MOST_INSIDE:
+        onnx.save(graph, str(path))
+    else:
+        onnx.save(graph, str(path), save_as_external_data=True, location=DATA)
+
+
+def _locations(tensor: onnx.TensorProto) -> list[Any]:
+    """Return the entry with the name of the file that holds a tensor; empty if the graph holds it."""
+    return [entry for entry in tensor.external_data if entry.key == "location"]
 
 
 @contextlib.contextmanager
