@@ -2,9 +2,10 @@
 
     python bench/published_oracles.py FOLDER   # holds the unpacked wheels of terratorch 1.2.13 and einops
 
-Terratorch's files of encoder, steps between, decoders and head are imported, without the package. The networks of
-mmseg are computed by functions of torch from the published code, because mmseg cannot be installed beside a
-present torch. Weights are random: each is drawn by a seed from its published name (`encoder_oracles.weights`).
+Terratorch's files of encoder, steps between, decoders and head are imported, without the package. The
+networks of mmseg are computed by functions of torch from the published code, because mmseg cannot be
+installed beside a present torch. Weights are random: each is drawn by a seed from its published name
+(`encoder_oracles.weights`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class _Registry:
 
 def terratorch(folder: Path) -> Any:
     """Let terratorch's modules be imported; return its encoder's module."""
-    package(folder, *(f"terratorch{part}" for part in ("", ".models", ".models.backbones", ".models.decoders")))
+    package(
+        folder, *(f"terratorch{part}" for part in ("", ".models", ".models.backbones", ".models.decoders"))
+    )
     package(folder, "terratorch.models.heads")
     registry, shared = types.ModuleType("terratorch.registry"), _Registry()
     for name in ("NECK_REGISTRY", "TERRATORCH_NECK_REGISTRY", "TERRATORCH_DECODER_REGISTRY"):
@@ -109,7 +112,9 @@ def mmseg(folder: Path, dates: int) -> dict[str, Any]:
     """Return the logits of the networks of Prithvi-EO 1.0 in mmseg, for squares of 224 pixels."""
     encoder = terratorch(folder).PrithviViT(224, 16, dates, BANDS, SMALL["width"], DEPTH, HEADS).eval()
     width = SMALL["width"] * dates
-    shapes = {f"backbone.{key}": tuple(v.shape) for key, v in encoder.state_dict().items() if key != "pos_embed"}
+    shapes = {
+        f"backbone.{key}": tuple(v.shape) for key, v in encoder.state_dict().items() if key != "pos_embed"
+    }
     for part in ("neck.fpn1", "neck.fpn2"):
         for at in (0, 3):
             shapes |= {f"{part}.{at}.weight": (width, width, 2, 2), f"{part}.{at}.bias": (width,)}
@@ -130,15 +135,15 @@ def mmseg(folder: Path, dates: int) -> dict[str, Any]:
     for part in ("neck.fpn1", "neck.fpn2"):
         planes = functional.conv_transpose2d(planes, own[f"{part}.0.weight"], own[f"{part}.0.bias"], stride=2)
         last = planes.permute(0, 2, 3, 1)
-        last = functional.layer_norm(last, (width,), own[f"{part}.1.ln.weight"], own[f"{part}.1.ln.bias"], 1e-6)
+        last = functional.layer_norm(
+            last, (width,), own[f"{part}.1.ln.weight"], own[f"{part}.1.ln.bias"], 1e-6
+        )
         planes = functional.gelu(last.permute(0, 3, 1, 2))
         planes = functional.conv_transpose2d(planes, own[f"{part}.3.weight"], own[f"{part}.3.bias"], stride=2)
     planes = functional.conv2d(planes, own["decode_head.convs.0.conv.weight"], padding=1)
     norm = [own[f"decode_head.convs.0.bn.{key}"] for key in ("running_mean", "running_var", "weight", "bias")]
     planes = functional.batch_norm(planes, *norm).relu()
-    logits = functional.conv2d(
-        planes, own["decode_head.conv_seg.weight"], own["decode_head.conv_seg.bias"]
-    )
+    logits = functional.conv2d(planes, own["decode_head.conv_seg.weight"], own["decode_head.conv_seg.bias"])
     return {f"mmseg.{dates}": logits[:, :, ::EVERY, ::EVERY].numpy()}
 
 

@@ -36,7 +36,9 @@ def _run(request: ExportRequest, reporting: Reporting) -> None:
     from .engine import check_device, export_engine
 
     if request.program and request.to not in WEIGHTS:
-        raise UsageError(f"--program goes with --to onnx, onnx-fp32 or onnx-fp16, not {request.to}; remove it")
+        raise UsageError(
+            f"--program goes with --to onnx, onnx-fp32 or onnx-fp16, not {request.to}; remove it"
+        )
     if request.to == "tensorrt":
         if request.output is not None:
             raise UsageError(

@@ -25,6 +25,7 @@ from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 from geoseg.spec.models import EMBEDDING
+from geoseg.spec.presets import published_models
 
 if TYPE_CHECKING:
     from geoseg.bundles.bundle_check import Finding
@@ -324,7 +325,9 @@ def _not_found(name: str) -> ModelError:
         return ModelError(f"{name}: is a folder without {DESCRIPTION}, so it is not a bundle")
     if urlsplit(name).scheme in {"http", "https", "s3"}:
         return ModelError(f"{name}: geoseg does not read networks from addresses; download the file first")
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    if name in published_models():
+        return ModelError(f"{name}: is not on this machine; fetch and convert it: geoseg models pull {name}")
+    near = get_close_matches(name, [*names, *published_models()], n=3, cutoff=0.5)
     known = f"geoseg has {', '.join(names)}" if names else "no models are installed"
     hint = f"did you mean {' or '.join(near)}?" if near else known
     return ModelError(f"{name}: no such file, and no model has this name: {hint}")

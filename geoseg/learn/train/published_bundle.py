@@ -21,7 +21,9 @@ from geoseg.spec.presets import encoders
 ARCHITECTURES = {"terratorch-upernet": "upernet", "terratorch-unet": "unet", "mmseg-fcn": "fcn"}
 
 
-def convert_published(spec: PublishedSpec, weights: Path, bundle: Path, *, overwrite: bool = False) -> Exported:
+def convert_published(
+    spec: PublishedSpec, weights: Path, bundle: Path, *, overwrite: bool = False
+) -> Exported:
     """Write a published network as a bundle.
 
     Args:
@@ -85,6 +87,7 @@ def _card(spec: PublishedSpec, model: ModelSpec, parity: float, file: str) -> st
     """Return the model card."""
     bands = ", ".join(band.name for band in model.bands)
     classes = ", ".join(f"{item.value} {item.label}" for item in spec.classes)
+    reflectance = f"{spec.atmosphere or 'any'} {spec.units}"
     address = spec.weights.url.removeprefix("hub:").rpartition("/")[0]
     return "\n".join(
         [
@@ -95,7 +98,7 @@ def _card(spec: PublishedSpec, model: ModelSpec, parity: float, file: str) -> st
             "| | |",
             "|---|---|",
             f"| weights | {file} of https://huggingface.co/{address} |",
-            f"| bands | {bands} ({spec.units}, {spec.atmosphere or 'any'} reflectance, {spec.resolution:g} m) |",
+            f"| bands | {bands} ({reflectance}, {spec.resolution:g} m) |",
             f"| classes | {classes} |",
             f"| trained on | {spec.trained_on} |",
             f"| scores that its authors state | {spec.scores or 'none known here'} |",

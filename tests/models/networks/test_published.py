@@ -1,35 +1,37 @@
-"""Published networks against terratorch's and mmseg's with the same random weights (bench/published_oracles.py)."""
+"""Published networks against those of terratorch and mmseg with the same random weights.
+
+The golden file: bench/published_oracles.py.
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from geoseg.errors import ModelError
-from geoseg.spec import EncoderSpec, PublishedSpec
 from geoseg.spec.presets import encoders, published_models
-from tests.models.networks.encoders.random_weights import image, weights
+from tests.models.networks.encoders.random_weights import image
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from geoseg.models.networks import published as module  # noqa: E402
-from geoseg.models.networks.published import (  # noqa: E402
-    PublishedNetwork,
-    build_published,
-    load_published,
-    official,
+from geoseg.models.networks.published import build_published, load_published, official  # noqa: E402
+
+from tests.published import (  # noqa: E402
+    BURNS,
+    CHANNELS,
+    CROPS,
+    FLOOD,
+    OLD,
+    saved,
+    use_small_encoders,
 )
 
 GOLDEN = Path(__file__).with_name("golden") / "published.npz"
-FLOOD, BURNS = "prithvi-eo-2.0-300m-tl-sen1floods11", "prithvi-eo-2.0-300m-burnscars"
-OLD, CROPS = "prithvi-eo-1.0-100m-sen1floods11", "prithvi-eo-1.0-100m-multi-temporal-crop-classification"
-CHANNELS = {FLOOD: (16,), BURNS: (32, 16, 8, 8), OLD: (16,), CROPS: (16,)}
-TABLES = {FLOOD: "model.encoder.pos_embed", BURNS: "model.encoder.pos_embed", OLD: "backbone.pos_embed"}
 EVERY = 5
 CASES = [
     (FLOOD, "UperNetDecoder.square", (224, 224)),
@@ -43,56 +45,7 @@ CASES = [
 
 @pytest.fixture(autouse=True)
 def small_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Encoders of the sizes in bench/published_oracles.py; all read date and place, as the oracle of -TL does."""
-    small: dict[str, EncoderSpec] = {
-        name: item.model_copy(
-            update={
-                "width": 64,
-                "depth": 4,
-                "heads": 4,
-                "layers": (0, 1, 2, 3),
-                "reads_place": "2.0" in name,
-            }
-        )
-        for name, item in encoders().items()
-        if item.family == "prithvi"
-    }
-    monkeypatch.setattr(module, "encoders", lambda: small)
-
-
-def small(name: str) -> PublishedSpec:
-    known = published_models()[name]
-    classes = (*known.classes, *published_models()[CROPS].classes)[:3]
-    weights = known.weights.model_copy(update={"sha256": "", "size": 0})
-    changed = {"channels": CHANNELS[name], "classes": classes, "depth": None, "heads": None, "weights": weights}
-    return known.model_copy(update=changed)
-
-
-def state(network: PublishedNetwork, layout: str) -> dict[str, Any]:
-    """Random weights under their published names."""
-    names = {official(key, layout): value for key, value in network.state_dict().items()}
-    drawn = weights({name: tuple(v.shape) for name, v in names.items() if v.dtype.is_floating_point})
-    made = {name: torch.from_numpy(value) for name, value in drawn.items()}
-    for name in names:
-        if name.endswith("running_var"):
-            made[name] = made[name].abs() + 0.5
-        elif name not in made:
-            made[name] = torch.tensor(1)
-    return made
-
-
-def saved(tmp_path: Path, name: str, **changed: object) -> tuple[Path, PublishedSpec]:
-    """A file as its authors save it: with a table of positions, and a head for training only in mmseg."""
-    spec = small(name)
-    made = state(build_published(spec), spec.layout)
-    made[TABLES.get(name, "backbone.pos_embed")] = torch.zeros(1, 197, 64)
-    if spec.layout == "mmseg-fcn":
-        made["auxiliary_head.conv_seg.weight"] = torch.zeros(3, 16, 1, 1)
-    made.update(changed)
-    about = {"epoch": 3, "hyper_parameters": {"lr": 0.1}, "meta": {"mIoU": np.float64(0.5)}}
-    torch.save({"state_dict": {key: value for key, value in made.items() if value is not None}, **about},
-               path := tmp_path / "weights.pt")  # fmt: skip
-    return path, spec
+    use_small_encoders(monkeypatch)
 
 
 @pytest.mark.parametrize(("name", "case", "size"), CASES)
@@ -149,7 +102,9 @@ def test_names_of_older_versions_are_read(tmp_path: Path, old: str, new: str) ->
 
 @pytest.mark.parametrize("name", CHANNELS)
 def test_every_weight_is_needed_and_known(tmp_path: Path, name: str) -> None:
-    head = {FLOOD: "model.head.head.2.bias", BURNS: "model.head.head.2.bias"}.get(name, "decode_head.conv_seg.bias")
+    head = {FLOOD: "model.head.head.2.bias", BURNS: "model.head.head.2.bias"}.get(
+        name, "decode_head.conv_seg.bias"
+    )
     for given, said in (
         ({head: None}, f"missing: {head}"),
         ({f"{head}es": torch.zeros(1)}, f"unknown: {head}es"),
