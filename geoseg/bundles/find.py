@@ -196,7 +196,8 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
             update["program"] = ""
     written = spec.model_copy(update=update)
     size = spec.weights.stat().st_size
-    texts = {folder / DESCRIPTION: _describe(written, header, architecture, size)}
+    sizes = {name: (spec.weights.parent / name).stat().st_size for name in data}
+    texts = {folder / DESCRIPTION: _describe(written, header, architecture, size, sizes)}
     if card:
         texts[folder / CARD] = card
     copies = {weights: spec.weights, **{folder / name: spec.weights.parent / name for name in beside}}
@@ -232,17 +233,21 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _describe(spec: AnyModel, header: OnnxHeader, architecture: str, size: int) -> str:
-    """Return the text of `model.json` for weights of `size` bytes in the same folder."""
+def _describe(
+    spec: AnyModel, header: OnnxHeader, architecture: str, size: int, data_sizes: Mapping[str, int]
+) -> str:
+    """Return the text of `model.json` for weights of `size` bytes in the same folder, and external data."""
     href = f"./{spec.weights.name}"
     if isinstance(spec, ClassifierSpec):
         from geoseg.bundles.classifier import from_classifier  # noqa: PLC0415 - for classifiers only
 
-        return from_classifier(spec, href=href, size=size, architecture=architecture)
+        return from_classifier(spec, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
     shape = shape or header.outputs[0].shape or ()
     planes = (shape[spec.output_dim_order.index("channel")] or -1) if len(shape) == 4 else -1
-    return from_spec(spec, href=href, size=size, planes=planes, architecture=architecture)
+    return from_spec(
+        spec, href=href, size=size, planes=planes, architecture=architecture, data_sizes=data_sizes
+    )
 
 
 def architecture_of(spec: AnyModel) -> str:

@@ -71,8 +71,8 @@ class ExportRequest(Spec):
         Literal["onnx", "onnx-fp32", "onnx-fp16", "openvino-int8", "tensorrt"],
         Option(
             "Format. onnx: weights stored as fp16 above 400 million of them, else as fp32. openvino-int8: "
-            "quantised; fails if the score is lower than that of fp32. tensorrt: an engine for the GPU of this "
-            "machine, stored in the user's cache.",
+            "quantised; fails if the score is lower than that of fp32. tensorrt: an engine for the GPU of "
+            "this machine, stored in the user's cache.",
             panel=OUTPUT,
         ),
     ] = "onnx"

@@ -15,16 +15,12 @@ import torch
 from onnx.external_data_helper import load_external_data_for_model
 from torch import nn
 
+from geoseg.files import onnx_files
 from geoseg.files.doors import loading
+from geoseg.files.onnx_files import DATA
 
 OPSET = 18
 """ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
-
-MOST_INSIDE = 1_900_000_000
-"""Most bytes of weights inside an ONNX file, a protobuf message of less than 2 GiB; tests set another one."""
-
-DATA = "model.onnx.data"
-"""Name of the file with the weights of larger networks, beside the ONNX file."""
 
 
 def write_graph(
@@ -66,7 +62,7 @@ def write_graph(
     graph = onnx.load(str(path), load_external_data=False)
     _name_dimensions(graph)
     written = {entry.value for item in graph.graph.initializer for entry in _locations(item)}
-    if sum(path.with_name(name).stat().st_size for name in written) <= MOST_INSIDE:
+    if sum(path.with_name(name).stat().st_size for name in written) <= onnx_files.MOST_INSIDE:
         load_external_data_for_model(graph, str(path.parent))
         onnx.save(graph, str(path))
         for name in written:
@@ -78,18 +74,6 @@ def write_graph(
         for entry in _locations(item):
             entry.value = DATA
     onnx.save(graph, str(path))
-
-
-def save_graph(graph: onnx.ModelProto, path: Path) -> None:
-    """Write a graph to one ONNX file; weights of more than `MOST_INSIDE` bytes to `DATA` beside it.
-
-    The weights of the graph are then no longer in memory.
-    """
-    path.with_name(DATA).unlink(missing_ok=True)
-    if graph.ByteSize() <= MOST_INSIDE:
-        onnx.save(graph, str(path))
-    else:
-        onnx.save(graph, str(path), save_as_external_data=True, location=DATA)
 
 
 def _locations(tensor: onnx.TensorProto) -> list[Any]:

@@ -21,6 +21,7 @@ from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.bundles.program import PROGRAM
 from geoseg.errors import ModelError, OutputError
+from geoseg.files.onnx_files import save_graph
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
@@ -28,7 +29,7 @@ from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.messages import note
-from geoseg.models.networks.onnx_graph import exporting, save_graph, write_graph
+from geoseg.models.networks.onnx_graph import exporting, write_graph
 from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
 
