@@ -22,7 +22,7 @@ from geoseg.runtimes.graph import LoadRequest
 from geoseg.runtimes.tensorrt.tensorrt_graph import graph_for
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 
-SIDE = 32
+SIDE = 16
 
 
 def network(inner: int = 8, count: int = 1, dtype: type = np.float32) -> onnx.ModelProto:
@@ -53,7 +53,7 @@ def described(weights: Path) -> ModelSpec:
         bands=(ModelBand(name="red"), ModelBand(name="nir")),
         units="reflectance",
         tile=SIDE,
-        overlap=8,
+        overlap=4,
         multiple=SIDE,
         fixed_tile=True,
         activation="none",
