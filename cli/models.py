@@ -170,16 +170,19 @@ def _pull(request: PullRequest, reporting: Reporting) -> None:
     from .published import pull_published
     from .pull import pull_bundle
 
-    name, options = request.model, {"weights": request.weights, "overwrite": request.overwrite}
+    name, weights, overwrite = request.model, request.weights, request.overwrite
     with open_console(reporting.verbosity) as console:
+        progress = console.progress
         if (encoder := encoders().get(name)) is not None:
-            text = f"network.encoder {name}: {pull_encoder(encoder, console.progress, **options)}"
+            path = pull_encoder(encoder, progress, weights=weights, overwrite=overwrite)
+            text = f"network.encoder {name}: {path}"
         elif (published := published_models().get(name)) is not None:
-            text = f"--model {pull_published(published, console.progress, **options)}"
-        elif request.weights is not None:
+            path = pull_published(published, progress, weights=weights, overwrite=overwrite)
+            text = f"--model {path}"
+        elif weights is not None:
             raise UsageError(f"--weights is for encoders and published networks; {name} is none; remove it")
         else:
-            text = f"--model {pull_bundle(name, console.progress, overwrite=request.overwrite)}"
+            text = f"--model {pull_bundle(name, progress, overwrite=overwrite)}"
     print_text(text)
 
 

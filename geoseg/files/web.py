@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.message import Message
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
 from threading import Lock, Timer
@@ -233,7 +234,7 @@ def read_web(request: Request, *, most: int = TEXT_BYTES, seconds: float = DEADL
             ) from error
 
 
-def read_head(request: Request, private: Mapping[str, str]) -> HTTPMessage:
+def read_head(request: Request, private: Mapping[str, str]) -> Message:
     """Return the headers of an address; of a redirect to another server, those of the redirect.
 
     Args:
@@ -251,7 +252,7 @@ def read_head(request: Request, private: Mapping[str, str]) -> HTTPMessage:
     with Deadline(DEADLINE_S) as deadline:
         try:
             with web_opener(deadline, SameServer).open(request, timeout=TIMEOUT_S) as answer:
-                found: HTTPMessage = answer.headers
+                found: Message = answer.headers
                 return found
         except HTTPError as error:
             if error.code not in _REDIRECTS:

@@ -148,7 +148,7 @@ class PullRequest(Spec):
             "--encoders, --published).",
             metavar="NAME",
             argument=True,
-            suggest="models",
+            suggest="pulled",
             missing="no NAME is given; add the name of a bundle or encoder (see geoseg models list)",
         ),
     ]

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from geoseg.cli.hub_files import HUB, credentials, endpoint, local_copy, remote_file
@@ -102,7 +103,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         server.server_close()
 
 
-def fetched(tmp_path: Path, **facts: object) -> Path:
+def fetched(tmp_path: Path, **facts: Any) -> Path:
     target = tmp_path / "target.pt"
     target.unlink(missing_ok=True)
     fetch_published(EncoderWeights(url=URL, **facts), target, progress, weights=None, home=tmp_path)

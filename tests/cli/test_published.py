@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -154,6 +155,15 @@ def test_the_command_finds_published_networks(home: Path, tmp_path: Path, geoseg
     _, err = geoseg("models", "pull", "water-optical", "--weights", tmp_path / "none.pt", code=2)
     assert "--weights is for encoders and published networks" in err
     assert not list(home.iterdir())
+
+
+def test_without_the_extra_nothing_is_fetched(
+    home: Path, monkeypatch: pytest.MonkeyPatch, geoseg: Geoseg
+) -> None:
+    monkeypatch.setitem(sys.modules, "geoseg.learn.train.published_bundle", None)
+    _, err = geoseg("models", "pull", FLOOD, code=5)
+    assert "geoseg[train]" in err
+    assert not home.exists()
 
 
 def test_the_list_says_how_to_get_them(home: Path, geoseg: Geoseg) -> None:
