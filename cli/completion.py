@@ -45,6 +45,12 @@ def _encoders() -> Iterable[str]:
     return encoders()
 
 
+def _pulled() -> Iterable[str]:
+    from geoseg.spec.presets import published_models
+
+    return {*_models(), *_encoders(), *published_models()}
+
+
 def _devices() -> Iterable[str]:
     return ("auto", "cpu", "cuda", "cuda:0")
 
@@ -73,6 +79,7 @@ SUGGESTIONS: Mapping[str, Callable[[], Iterable[str]]] = {
     "models": _models,
     "devices": _devices,
     "encoders": _encoders,
+    "pulled": _pulled,
     "water-methods": _water_methods,
     "change-methods": _change_methods,
     "methane-methods": _methane_methods,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +15,13 @@ from geoseg.spec.presets import encoders
 from geoseg.text_columns import align
 
 from .fetch import has_sha256
-from .pull import fetch_weights
+from .published import fetch_published
 
 if TYPE_CHECKING:
     from geoseg.run_record import Progress
     from geoseg.spec import EncoderSpec
 
 LOG = logging.getLogger(__name__)
-
-HUB = "https://huggingface.co"
-"""Address of the Hugging Face hub, unless HF_ENDPOINT names a mirror."""
 
 
 def encoders_text() -> str:
@@ -52,11 +48,19 @@ def _state(item: EncoderSpec) -> str:
     path = stored_weights(item)
     if path.is_file():
         return str(path)
-    return f"geoseg models pull {item.name}" if item.weights.sha256 else "network.weights FILE"
+    return f"geoseg models pull {item.name}"
 
 
-def pull_encoder(encoder: EncoderSpec, progress: Progress, *, overwrite: bool = False) -> Path:
-    """Download the weights of an encoder into the folder of the user; return the file.
+def pull_encoder(
+    encoder: EncoderSpec, progress: Progress, *, weights: Path | None = None, overwrite: bool = False
+) -> Path:
+    """Store the weights of an encoder in the folder of the user; return the file.
+
+    Args:
+        encoder: whose weights are wanted.
+        progress: called with the number of MiB done.
+        weights: the file on this machine; None: a copy of the hub, or the hub.
+        overwrite: whether a complete file is fetched again.
 
     Raises:
         ModelError: the weights have no known SHA-256, or another one.
@@ -67,37 +71,20 @@ def pull_encoder(encoder: EncoderSpec, progress: Progress, *, overwrite: bool = 
     from geoseg.files.output_files import OutputFiles
 
     facts = encoder.weights
-    if facts is None or not facts.sha256:
-        raise ModelError(
-            f"{encoder.name}: the SHA-256 of its weights is not known to geoseg, and weights that cannot be "
-            "checked are not downloaded; fetch the file yourself and name it in network.weights"
-        )
+    if facts is None:
+        raise ModelError(f"{encoder.name}: timm fetches its weights: set network.weights to timm")
     note(LOG, f"{encoder.name}: licence of the weights: {encoder.licence}; {encoder.citation}")
     path = stored_weights(encoder)
     where = Path(encoder.name)
     bundle_folder(bundle_folder(user_folder(), path.parent.parent.name, where), encoder.name, where)
     check_file(path)
-    if has_sha256(path, facts.sha256) and not overwrite:
+    complete = path.is_file() and (not facts.sha256 or has_sha256(path, facts.sha256))
+    if complete and weights is None and not overwrite:
         note(LOG, f"{path}: already complete")
         return path
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with OutputFiles([path], overwrite=True) as beside:
-        fetch_weights(
-            address_of(facts.url),
-            facts.sha256,
-            beside.path(path),
-            progress,
-            size=facts.size or None,
-            home=path.parent,
-        )
+        fetch_published(facts, beside.path(path), progress, weights=weights, home=path.parent)
         beside.commit()
     return path
-
-
-def address_of(url: str) -> str:
-    """Return the address of a file; `hub:OWNER/NAME/FILE` is on the Hugging Face hub or its mirror."""
-    if not url.startswith("hub:"):
-        return url
-    owner, name, file = url.removeprefix("hub:").split("/", 2)
-    return f"{os.environ.get('HF_ENDPOINT', HUB).rstrip('/')}/{owner}/{name}/resolve/main/{file}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from geoseg.errors import UsageError
 
@@ -11,9 +11,18 @@ from .command import Command
 from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from geoseg.spec.training import ExportRequest
 
     from .options import Reporting
+
+WEIGHTS: Mapping[str, Literal["auto", "fp32", "fp16"]] = {
+    "onnx": "auto",
+    "onnx-fp32": "fp32",
+    "onnx-fp16": "fp16",
+}
+"""How each format of ONNX stores weights."""
 
 
 def export() -> Command[ExportRequest]:
@@ -26,8 +35,10 @@ def export() -> Command[ExportRequest]:
 def _run(request: ExportRequest, reporting: Reporting) -> None:
     from .engine import check_device, export_engine
 
-    if request.program and request.to not in {"onnx", "onnx-fp16"}:
-        raise UsageError(f"--program goes with --to onnx or onnx-fp16, not {request.to}; remove it")
+    if request.program and request.to not in WEIGHTS:
+        raise UsageError(
+            f"--program goes with --to onnx, onnx-fp32 or onnx-fp16, not {request.to}; remove it"
+        )
     if request.to == "tensorrt":
         if request.output is not None:
             raise UsageError(
@@ -73,7 +84,7 @@ def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
 
     options = ExportOptions(
         checkpoint=request.checkpoint,
-        weights="fp16" if request.to == "onnx-fp16" else "fp32",
+        weights=WEIGHTS[request.to],
         program=request.program,
         card=_text(request.card) if request.card is not None else "",
         overwrite=request.overwrite,

@@ -13,6 +13,7 @@ import re
 import time
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
@@ -24,7 +25,7 @@ from geoseg.files.network import OFFLINE, is_offline, open_gdal, plain
 from geoseg.files.web import TIMEOUT_S, Deadline, is_web, web_opener
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from geoseg.run_record import Progress
@@ -38,13 +39,17 @@ SPEED_PERIOD_S, LEAST_BYTES = 30.0, 64 * 2**10
 """A download with fewer than LEAST_BYTES in SPEED_PERIOD_S seconds is aborted."""
 
 DEADLINE_S = 3600.0
-"""Greatest time for a download, seconds: `MAX_BYTES` at 5 Mbit/s. The next run asks for the rest."""
+"""Greatest time for a download, seconds: `MAX_BYTES` at `SLOWEST`. The next run asks for the rest."""
+
+SLOWEST = 600_000
+"""Bytes per second, 5 Mbit/s, for which there is time."""
 
 ATTEMPTS = 5
 """Most requests for one file: after a lost connection the rest is asked for, if the last request got any."""
 
 MAX_BYTES = 2**31
-"""Greatest size of weights in bytes: an ONNX file is a protobuf message, of at most 2 GiB."""
+"""Greatest size in bytes of a file whose size is not stated: an ONNX file has less, a protobuf message of at
+most 2 GiB. External data and files of torch may be larger, and their size must be stated."""
 
 
 class _LostError(FetchError):
@@ -59,6 +64,7 @@ def download(
     *,
     size: int | None = None,
     kept: Path | None = None,
+    private: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Download a file. What is incomplete or has another hash is removed, unless it is kept.
 
@@ -70,6 +76,7 @@ def download(
         size: expected size in bytes; None: unknown, at most `MAX_BYTES`.
         kept: path for an incomplete download, on the file system of the target. If the file exists, only the
             rest is asked for. None: incomplete downloads are removed.
+        private: further headers of requests, which are not sent after a redirect.
 
     Raises:
         FetchError: the server does not respond, or the response is incomplete, malformed, too slow or of
@@ -88,7 +95,7 @@ def download(
     with writing(target), part.open("x+b" if kept is None else "a+b") as file:
         if kept is not None:
             _lock(file, kept)
-        transfer = _Transfer(address, file, part, size, progress)
+        transfer = _Transfer(address, file, part, size, progress, private)
         try:
             actual = transfer.run()
             if actual != sha256.lower():
@@ -115,10 +122,16 @@ class _Transfer:
     """One download into an open file, which may have its first bytes."""
 
     def __init__(
-        self, address: str, file: IO[bytes], path: Path, size: int | None, progress: Progress
+        self,
+        address: str,
+        file: IO[bytes],
+        path: Path,
+        size: int | None,
+        progress: Progress,
+        private: Mapping[str, str],
     ) -> None:
         self._address, self._file, self._path = address, file, path
-        self._size, self._progress = size, progress
+        self._size, self._progress, self._private = size, progress, private
         self._digest = hashlib.sha256()
         self.done = 0
         self.useless = False
@@ -132,8 +145,9 @@ class _Transfer:
         """
         self._read_beginning()
         before = -1
-        with Deadline(DEADLINE_S) as deadline:
-            end = time.monotonic() + DEADLINE_S
+        seconds = max(DEADLINE_S, (self._size or 0) / SLOWEST)
+        with Deadline(seconds) as deadline:
+            end = time.monotonic() + seconds
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     self._receive(deadline, end)
@@ -172,10 +186,10 @@ class _Transfer:
             headers["Range"] = f"bytes={self.done}-"
         deadline.extend(min(ANSWER_S, max(end - time.monotonic(), 0)))
         with self._errors(deadline):
-            answer = web_opener(deadline).open(
-                Request(self._address, headers=headers),  # noqa: S310 - http and https only
-                timeout=TIMEOUT_S,
-            )
+            request = Request(self._address, headers=headers)  # noqa: S310 - http and https only
+            for name, value in self._private.items():
+                request.add_unredirected_header(name, value)
+            answer = web_opener(deadline).open(request, timeout=TIMEOUT_S)
         # Headers that were cut off by the deadline look complete.
         late = deadline.passed
         deadline.extend(max(end - time.monotonic(), 0))
@@ -260,9 +274,10 @@ class _Transfer:
                 f"{self._address}: the file has {length:,} bytes, not {self._size:,} as the bundle states "
                 "(file:size)"
             )
-        if length > MAX_BYTES:
+        if self._size is None and length > MAX_BYTES:
             raise FetchError(
-                f"{self._address}: the file has {length:,} bytes; the limit for weights is {MAX_BYTES:,}"
+                f"{self._address}: the file has {length:,} bytes; the limit for weights whose size the "
+                f"bundle does not state (file:size) is {MAX_BYTES:,}"
             )
         return length
 

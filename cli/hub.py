@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,11 +19,11 @@ from geoseg.bundles.installed import user_folder
 from geoseg.bundles.pulled import is_plain
 from geoseg.bundles.stated_facts import Facts
 from geoseg.errors import FetchError, ModelError, UsageError
-from geoseg.files.network import OFFLINE, is_offline, plain
+from geoseg.files.network import plain
 from geoseg.files.web import read_web
 from geoseg.messages import note
 
-from .encoders import HUB
+from .hub_files import check_online, credentials, endpoint
 from .pull import fetch_weights
 
 if TYPE_CHECKING:
@@ -87,8 +86,7 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
         ModelError: the repository has no network, or no SHA-256 of it.
         FetchError: the hub does not answer, or geoseg is offline.
     """
-    if is_offline():
-        raise FetchError(f"{name}: not downloaded, because --offline or {OFFLINE}=1 is set")
+    check_online(name)
     parts = name.removeprefix(PREFIX).split("/")
     if len(parts) < 2 or not all(map(is_plain, parts)):
         raise UsageError(f"{name}: is not hf:ORG/NAME or hf:ORG/NAME/FILE.onnx")
@@ -109,7 +107,15 @@ def hub_network(name: str, progress: Progress) -> Iterator[HubNetwork]:
                     "name the file"
                 )
             address = _address(repository, listed.sha, file)
-            fetch_weights(address, known.sha256, target, progress, size=known.size, home=home)
+            fetch_weights(
+                address,
+                known.sha256,
+                target,
+                progress,
+                size=known.size,
+                home=home,
+                private=credentials(address),
+            )
 
         fetch(chosen, weights)
         for data in external_names(weights):
@@ -163,7 +169,7 @@ def _configs(repository: str, listed: _Repository, chosen: str, folder: Path) ->
 
 def _repository(name: str) -> _Repository:
     """Return the list of files of a repository."""
-    address = f"{_hub()}/api/models/{name}?blobs=true"
+    address = f"{endpoint()}/api/models/{name}?blobs=true"
     try:
         return _Repository.model_validate_json(_read(address, most=16 * MOST_TEXT))
     except ValidationError as error:
@@ -172,7 +178,10 @@ def _repository(name: str) -> _Repository:
 
 def _read(address: str, most: int = MOST_TEXT) -> bytes:
     try:
-        return read_web(Request(address), most=most).content  # noqa: S310 - read_web takes http and https only
+        request = Request(address)  # noqa: S310 - read_web takes http and https only
+        for header, value in credentials(address).items():
+            request.add_unredirected_header(header, value)
+        return read_web(request, most=most).content
     except HTTPError as error:
         error.close()
         hint = "; check the name, or the repository is private" if error.code in {401, 403, 404} else ""
@@ -187,8 +196,4 @@ def _licence(listed: _Repository) -> str | None:
 
 
 def _address(repository: str, commit: str, file: str) -> str:
-    return f"{_hub()}/{repository}/resolve/{commit}/{quote(file)}"
-
-
-def _hub() -> str:
-    return os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    return f"{endpoint()}/{repository}/resolve/{commit}/{quote(file)}"

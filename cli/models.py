@@ -35,8 +35,8 @@ def _list(request: ListRequest, reporting: Reporting) -> None:
     from geoseg.bundles.find import list_models
     from geoseg.bundles.installed import hidden_bundles
 
-    if request.encoders:
-        _list_encoders(reporting)
+    if request.encoders or request.published:
+        _list_described(request, reporting)
         return
     models = list_models()
     if reporting.as_json:
@@ -64,16 +64,23 @@ def _list(request: ListRequest, reporting: Reporting) -> None:
             print_text("\n".join(("", "not used by name, because geoseg has a model of that name:", *hidden)))
 
 
-def _list_encoders(reporting: Reporting) -> None:
-    """Print the encoders that networks can be trained on."""
-    from geoseg.spec.presets import encoders
+def _list_described(request: ListRequest, reporting: Reporting) -> None:
+    """Print the encoders that networks can be trained on, or the published networks, or both."""
+    from geoseg.spec.presets import encoders, published_models
 
     from .encoders import encoders_text
+    from .published import published_text
 
+    parts = {}
+    if request.encoders:
+        parts["encoders"] = encoders_text(), [item.model_dump(mode="json") for item in encoders().values()]
+    if request.published:
+        listed = [item.model_dump(mode="json") for item in published_models().values()]
+        parts["published"] = published_text(), listed
     if reporting.as_json:
-        print_json({"encoders": [item.model_dump(mode="json") for item in encoders().values()]})
+        print_json({name: listed for name, (_, listed) in parts.items()})
     else:
-        print_text(encoders_text())
+        print_text("\n\n".join(text for text, _ in parts.values()))
 
 
 def show() -> Command[ModelRequest]:
@@ -143,11 +150,12 @@ def _tensorrt(model: str) -> dict[str, list[str]]:
 
 
 def pull() -> Command[PullRequest]:
-    """Download the weights of a bundle or an encoder and check their SHA-256.
+    """Download the weights of a bundle, an encoder or a published network and check their SHA-256.
 
     Bundles contain small weights; large weights are given by URL and SHA-256. Weights with another SHA-256
-    are removed. No other command downloads weights. They are stored in $GEOSEG_MODELS, else in
-    ~/.local/share/geoseg/models, in a folder named after the bundle.
+    are removed. A published network is converted to a bundle, which needs the extra train. No other command
+    downloads weights. They are stored in $GEOSEG_MODELS, else in ~/.local/share/geoseg/models, in a folder
+    named after the bundle.
     """
     from geoseg.spec.training import PullRequest
 
@@ -155,20 +163,27 @@ def pull() -> Command[PullRequest]:
 
 
 def _pull(request: PullRequest, reporting: Reporting) -> None:
-    from geoseg.spec.presets import encoders
+    from geoseg.errors import UsageError
+    from geoseg.spec.presets import encoders, published_models
 
     from .encoders import pull_encoder
+    from .published import pull_published
     from .pull import pull_bundle
 
-    encoder = encoders().get(request.model)
-    if encoder is not None:
-        with open_console(reporting.verbosity) as console:
-            file = pull_encoder(encoder, console.progress, overwrite=request.overwrite)
-        print_text(f"network.encoder {encoder.name}: {file}")
-        return
+    name, weights, overwrite = request.model, request.weights, request.overwrite
     with open_console(reporting.verbosity) as console:
-        folder = pull_bundle(request.model, console.progress, overwrite=request.overwrite)
-    print_text(f"--model {folder}")
+        progress = console.progress
+        if (encoder := encoders().get(name)) is not None:
+            path = pull_encoder(encoder, progress, weights=weights, overwrite=overwrite)
+            text = f"network.encoder {name}: {path}"
+        elif (published := published_models().get(name)) is not None:
+            path = pull_published(published, progress, weights=weights, overwrite=overwrite)
+            text = f"--model {path}"
+        elif weights is not None:
+            raise UsageError(f"--weights is for encoders and published networks; {name} is none; remove it")
+        else:
+            text = f"--model {pull_bundle(name, progress, overwrite=overwrite)}"
+    print_text(text)
 
 
 app = group("List, show, describe, check and download networks.")

@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -190,7 +191,14 @@ def _write(folder: Path, text: str, wanted: Mapping[Path, ModelAsset], progress:
 
 
 def fetch_weights(
-    address: str, sha256: str, target: Path, progress: Progress, *, size: int | None, home: Path
+    address: str,
+    sha256: str,
+    target: Path,
+    progress: Progress,
+    *,
+    size: int | None,
+    home: Path,
+    private: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Download weights; an incomplete download stays in a folder of the user, where the next run continues.
 
@@ -201,6 +209,7 @@ def fetch_weights(
         progress: called with the number of MiB done.
         size: expected size in bytes; None: unknown.
         home: the folder, on the file system of the target.
+        private: headers for the first server only.
 
     Raises:
         FetchError: the weights cannot be downloaded.
@@ -209,7 +218,7 @@ def fetch_weights(
     """
     kept = home / f".{sha256}.part"
     check_file(kept)
-    download(address, sha256, target, progress, size=size, kept=kept)
+    download(address, sha256, target, progress, size=size, kept=kept, private=private)
 
 
 def _check_external(beside: OutputFiles, wanted: Mapping[Path, ModelAsset]) -> None:

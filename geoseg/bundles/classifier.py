@@ -7,7 +7,9 @@ Keys of MLM state the inputs, their bands and value_scaling; `geoseg:inputs` sta
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
@@ -106,7 +108,14 @@ def _input(path: Path, given: Input, extras: InputExtras) -> SensorInput:
     )
 
 
-def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture: str) -> str:
+def from_classifier(
+    spec: ClassifierSpec,
+    *,
+    href: str,
+    size: int,
+    architecture: str,
+    data_sizes: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """Return the `model.json` that describes a scene classifier.
 
     Args:
@@ -114,6 +123,7 @@ def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture:
         href: address of the ONNX file relative to the `model.json`.
         size: size of the ONNX file in bytes.
         architecture: its name in the literature.
+        data_sizes: size in bytes of each file with external data, where known.
     """
     batch = spec.fixed_batch or -1
     inputs: list[JsonValue] = [
@@ -160,7 +170,7 @@ def from_classifier(spec: ClassifierSpec, *, href: str, size: int, architecture:
     )
     table = json.loads(extras.model_dump_json(exclude_none=True))
     properties |= {PREFIX + key: value for key, value in table.items()}
-    return item_text(spec, properties, href=href, size=size, architecture=architecture)
+    return item_text(spec, properties, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
 
 
 def _extras(given: SensorInput) -> InputExtras:

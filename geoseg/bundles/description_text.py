@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -25,7 +27,15 @@ UNNAMED = "the only one"
 """MLM requires a name; a spec may leave the only input or first output of a graph unnamed."""
 
 
-def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architecture: str) -> str:
+def from_spec(
+    spec: ModelSpec,
+    *,
+    href: str,
+    size: int,
+    planes: int,
+    architecture: str,
+    data_sizes: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """Return the `model.json` that describes a segmentation network.
 
     Args:
@@ -34,6 +44,7 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
         size: size of the ONNX file in bytes.
         planes: K of the output; -1 if the graph does not state it.
         architecture: its name in the literature.
+        data_sizes: size in bytes of each file with external data, where known.
     """
     rows = spec.tile if spec.fixed_tile else -1
     batch = spec.fixed_batch or -1
@@ -82,10 +93,18 @@ def from_spec(spec: ModelSpec, *, href: str, size: int, planes: int, architectur
         if value not in (None, "", []) and (key, value) != ("stride", 1)
     }
     properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
-    return item_text(spec, properties, href=href, size=size, architecture=architecture)
+    return item_text(spec, properties, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
 
 
-def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int, architecture: str) -> str:
+def item_text(
+    spec: AnyModel,
+    own: dict[str, JsonValue],
+    *,
+    href: str,
+    size: int,
+    architecture: str,
+    data_sizes: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """Return a STAC item with the properties that all types of networks have, and further ones.
 
     Args:
@@ -94,6 +113,7 @@ def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int
         href: address of the ONNX file relative to the `model.json`.
         size: size of the ONNX file in bytes.
         architecture: its name in the literature.
+        data_sizes: size in bytes of each file with external data, where known.
     """
     properties: dict[str, JsonValue] = {
         "title": spec.title,
@@ -124,7 +144,7 @@ def item_text(spec: AnyModel, own: dict[str, JsonValue], *, href: str, size: int
                 "file:checksum": SHA256_MULTIHASH + spec.sha256,
                 "file:size": size,
             },
-            **external_assets(spec),
+            **external_assets(spec, data_sizes),
             **program_asset(spec),
         },
     }

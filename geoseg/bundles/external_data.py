@@ -103,10 +103,13 @@ def stated_hashes(assets: Mapping[str, ModelAsset]) -> dict[str, str]:
     return {asset_name(asset): asset.sha256 for asset in assets.values() if EXTERNAL_ROLE in asset.roles}
 
 
-def external_assets(spec: AnyModel) -> dict[str, JsonValue]:
-    """Return the assets of a description for the external data of a model."""
+def external_assets(spec: AnyModel, sizes: Mapping[str, int]) -> dict[str, JsonValue]:
+    """Return the assets of a description for the external data of a model; sizes are in bytes, by name."""
     return {
-        f"data-{number}": file_asset(name, sha256, role=EXTERNAL_ROLE)
+        f"data-{number}": {
+            **file_asset(name, sha256, role=EXTERNAL_ROLE),
+            **({"file:size": sizes[name]} if name in sizes else {}),
+        }
         for number, (name, sha256) in enumerate(sorted(spec.external.items()), start=1)
     }
 

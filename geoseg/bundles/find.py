@@ -25,6 +25,7 @@ from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
 from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
 from geoseg.spec.models import EMBEDDING
+from geoseg.spec.presets import published_models
 
 if TYPE_CHECKING:
     from geoseg.bundles.bundle_check import Finding
@@ -195,7 +196,8 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
             update["program"] = ""
     written = spec.model_copy(update=update)
     size = spec.weights.stat().st_size
-    texts = {folder / DESCRIPTION: _describe(written, header, architecture, size)}
+    sizes = {name: (spec.weights.parent / name).stat().st_size for name in data}
+    texts = {folder / DESCRIPTION: _describe(written, header, architecture, size, sizes)}
     if card:
         texts[folder / CARD] = card
     copies = {weights: spec.weights, **{folder / name: spec.weights.parent / name for name in beside}}
@@ -231,17 +233,21 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _describe(spec: AnyModel, header: OnnxHeader, architecture: str, size: int) -> str:
-    """Return the text of `model.json` for weights of `size` bytes in the same folder."""
+def _describe(
+    spec: AnyModel, header: OnnxHeader, architecture: str, size: int, data_sizes: Mapping[str, int]
+) -> str:
+    """Return the text of `model.json` for weights of `size` bytes in the same folder, and external data."""
     href = f"./{spec.weights.name}"
     if isinstance(spec, ClassifierSpec):
         from geoseg.bundles.classifier import from_classifier  # noqa: PLC0415 - for classifiers only
 
-        return from_classifier(spec, href=href, size=size, architecture=architecture)
+        return from_classifier(spec, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
     shape = shape or header.outputs[0].shape or ()
     planes = (shape[spec.output_dim_order.index("channel")] or -1) if len(shape) == 4 else -1
-    return from_spec(spec, href=href, size=size, planes=planes, architecture=architecture)
+    return from_spec(
+        spec, href=href, size=size, planes=planes, architecture=architecture, data_sizes=data_sizes
+    )
 
 
 def architecture_of(spec: AnyModel) -> str:
@@ -324,7 +330,9 @@ def _not_found(name: str) -> ModelError:
         return ModelError(f"{name}: is a folder without {DESCRIPTION}, so it is not a bundle")
     if urlsplit(name).scheme in {"http", "https", "s3"}:
         return ModelError(f"{name}: geoseg does not read networks from addresses; download the file first")
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    if name in published_models():
+        return ModelError(f"{name}: is not on this machine; fetch and convert it: geoseg models pull {name}")
+    near = get_close_matches(name, [*names, *published_models()], n=3, cutoff=0.5)
     known = f"geoseg has {', '.join(names)}" if names else "no models are installed"
     hint = f"did you mean {' or '.join(near)}?" if near else known
     return ModelError(f"{name}: no such file, and no model has this name: {hint}")

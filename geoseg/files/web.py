@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.message import Message
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
 from threading import Lock, Timer
 from typing import IO, Any, Self
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import (
     BaseHandler,
@@ -37,6 +39,7 @@ DEADLINE_S = 45.0
 WEB = frozenset({"http", "https"})
 
 _CHUNK = 2**16
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class WebOnly(HTTPRedirectHandler):
@@ -126,7 +129,25 @@ class Deadline:
             self._sockets.clear()
 
 
-def web_opener(deadline: Deadline) -> OpenerDirector:
+class SameServer(WebOnly):
+    """Follows redirects to the same server only; others raise `HTTPError`."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        """Return the redirected request; None for another server."""
+        old, new = urlsplit(req.full_url), urlsplit(newurl)
+        if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+            return None
+        made = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if made is not None:
+            made.method = req.method
+            for name, value in req.unredirected_hdrs.items():
+                made.add_unredirected_header(name, value)
+        return made
+
+
+def web_opener(deadline: Deadline, redirects: type[WebOnly] = WebOnly) -> OpenerDirector:
     """Return an opener for http and https only: no file, ftp or data URLs, not by a redirect either."""
 
     class Plain(HTTPHandler):
@@ -139,7 +160,7 @@ def web_opener(deadline: Deadline) -> OpenerDirector:
 
     opener = OpenerDirector()
     handlers: tuple[BaseHandler, ...] = (
-        ProxyHandler(), Plain(), Secure(), HTTPDefaultErrorHandler(), WebOnly(), HTTPErrorProcessor(),
+        ProxyHandler(), Plain(), Secure(), HTTPDefaultErrorHandler(), redirects(), HTTPErrorProcessor(),
         UnknownHandler(),
     )  # fmt: skip
     for handler in handlers:
@@ -211,6 +232,35 @@ def read_web(request: Request, *, most: int = TEXT_BYTES, seconds: float = DEADL
             raise SceneReadError(
                 f"{shown(address)}: the connection was lost, or the response is not HTTP ({what}); try again"
             ) from error
+
+
+def read_head(request: Request, private: Mapping[str, str]) -> Message:
+    """Return the headers of an address; of a redirect to another server, those of the redirect.
+
+    Args:
+        request: of the method HEAD.
+        private: further headers, which are not sent to another server.
+
+    Raises:
+        SceneReadError: offline.
+        HTTPError: the server refuses the request.
+        URLError: the server cannot be reached, or its answer is not HTTP.
+    """
+    allow_network(request.full_url)
+    for name, value in private.items():
+        request.add_unredirected_header(name, value)
+    with Deadline(DEADLINE_S) as deadline:
+        try:
+            with web_opener(deadline, SameServer).open(request, timeout=TIMEOUT_S) as answer:
+                found: Message = answer.headers
+                return found
+        except HTTPError as error:
+            if error.code not in _REDIRECTS:
+                raise
+            error.close()
+            return error.headers
+        except (HTTPException, ValueError) as error:
+            raise URLError(f"the answer is not HTTP ({plain(error)})") from error
 
 
 def _too_slow(address: str, seconds: float) -> SceneReadError:

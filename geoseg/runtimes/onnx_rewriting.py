@@ -7,6 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.files import onnx_files
+from geoseg.files.onnx_files import weight_bytes
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators that run in half precision because they take most of the time."""
@@ -22,6 +24,9 @@ FOLLOWING = frozenset(
     }
 )
 """Operators that run in half precision if all their inputs are in it; all others run in float32."""
+
+SHAPE_BYTES = 1024
+"""Most bytes of a weight that may be a shape or an index, on which the shapes of other values depend."""
 
 FLOAT, HALF = 1, {"fp16": 10, "bf16": 16}
 """Numbers of element types in ONNX."""
@@ -117,7 +122,8 @@ class _Halving:
         graph.initializer.extend(self._new_weights)
         del graph.value_info[:]
         self._drop_unused()
-        self._onnx.checker.check_model(self._model)
+        if weight_bytes(self._model) <= onnx_files.MOST_INSIDE:
+            self._onnx.checker.check_model(self._model)
         return self._model
 
     def _convert(self, node: Any) -> None:
@@ -167,13 +173,30 @@ class _Halving:
 
     def _float_names(self) -> Iterator[str]:
         """Yield the names of all values in float32."""
-        inferred = self._onnx.shape_inference.infer_shapes(self._model).graph
+        inferred = self._onnx.shape_inference.infer_shapes(self._without_weights()).graph
         for port in (*inferred.input, *inferred.output, *inferred.value_info):
             if port.type.tensor_type.elem_type == FLOAT:
                 yield port.name
-        for weight in inferred.initializer:
+        for weight in self._model.graph.initializer:
             if weight.data_type == FLOAT:
                 yield weight.name
+
+    def _without_weights(self) -> Any:
+        """Return the model with large weights as inputs: shapes are inferred of messages below 2 GiB only."""
+        model, graph = self._model, self._model.graph
+        large = [item for item in graph.initializer if len(item.raw_data) > SHAPE_BYTES]
+        made = self._onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+        made.graph.name = graph.name
+        made.graph.node.extend(graph.node)
+        made.graph.output.extend(graph.output)
+        made.graph.value_info.extend(graph.value_info)
+        names = {item.name for item in large}
+        made.graph.initializer.extend(item for item in graph.initializer if item.name not in names)
+        made.graph.input.extend(port for port in graph.input if port.name not in names)
+        made.graph.input.extend(
+            self._onnx.helper.make_tensor_value_info(item.name, item.data_type, item.dims) for item in large
+        )
+        return made
 
     def _drop_unused(self) -> None:
         """Remove weights that no node reads any more."""

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.errors import OutputError, RuntimeMissingError
+from geoseg.errors import ModelError, OutputError, RuntimeMissingError
+from geoseg.files import onnx_files
 from geoseg.files.doors import loading
+from geoseg.files.onnx_files import weight_bytes
 from geoseg.runtimes import cuda
 from geoseg.runtimes.graph import (
     HostGraph,
@@ -297,7 +299,13 @@ def _halved(weights: Path) -> bytes:
     onnx = onnx_package(f"{weights}: fp16")
     model = onnx.load(str(weights))
     fold_casts(model)
-    content: bytes = halve(model, HALF["fp16"]).SerializeToString()
+    halved = halve(model, HALF["fp16"])
+    if weight_bytes(halved) > onnx_files.MOST_INSIDE:
+        raise ModelError(
+            f"{weights}: has {weight_bytes(halved) / 1e9:.1f} GB of weights in fp16, and a graph that is "
+            "changed in memory must have less than 2; use --precision fp32, or --runtime tensorrt"
+        )
+    content: bytes = halved.SerializeToString()
     return content
 
 

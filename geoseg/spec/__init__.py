@@ -89,6 +89,10 @@ if TYPE_CHECKING:
         ModelSpec as ModelSpec,
         NetworkSpec as NetworkSpec,
     )
+    from geoseg.spec.published import (
+        PublishedBand as PublishedBand,
+        PublishedSpec as PublishedSpec,
+    )
     from geoseg.spec.quality import (
         NOT_MAPPED as NOT_MAPPED,
         Condition as Condition,
@@ -138,6 +142,7 @@ _NAMES = {
     "legends": "LegendSpec",
     "methane": "PlumeSpec",
     "models": "DECODED STRIDES TWO_DATES Activation Architecture InputSpec ModelBand ModelSpec NetworkSpec",
+    "published": "PublishedBand PublishedSpec",
     "quality": "NOT_MAPPED Condition QualityFlag QualitySpec",
     "references": "PolygonColumn PolygonsSpec ReferenceSpec Values",
     "runs": "RunSpec SceneSpec TaskSpec",

@@ -154,6 +154,16 @@ def encoders() -> Mapping[str, spec.EncoderSpec]:
 
 
 @cache
+def published_models() -> Mapping[str, spec.PublishedSpec]:
+    """Return every described network that is published with its weights, by name.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return _all("published", spec.PublishedSpec)
+
+
+@cache
 def auxiliary_layers() -> Mapping[str, spec.AuxiliarySpec]:
     """Return the auxiliary layers of products by provider.
 

@@ -68,18 +68,18 @@ class ExportRequest(Spec):
     ]
     output: Annotated[LocalPath | None, FOLDER] = None
     to: Annotated[
-        Literal["onnx", "onnx-fp16", "openvino-int8", "tensorrt"],
+        Literal["onnx", "onnx-fp32", "onnx-fp16", "openvino-int8", "tensorrt"],
         Option(
-            "Format. onnx-fp16: weights stored as fp16. openvino-int8: quantised; fails if the score is "
-            "lower than that of fp32. tensorrt: an engine for the GPU of this machine, stored in the "
-            "user's cache.",
+            "Format. onnx: weights stored as fp16 above 400 million of them, else as fp32. openvino-int8: "
+            "quantised; fails if the score is lower than that of fp32. tensorrt: an engine for the GPU of "
+            "this machine, stored in the user's cache.",
             panel=OUTPUT,
         ),
     ] = "onnx"
     program: Annotated[
         bool,
         Option(
-            "For onnx and onnx-fp16: also write a torch.export program, which --runtime torch runs.",
+            "For ONNX: also write a torch.export program, which --runtime torch runs.",
             panel=OUTPUT,
         ),
     ] = False
@@ -113,10 +113,13 @@ class ExportRequest(Spec):
 
 
 class ListRequest(Spec):
-    """A list of models, or of encoders."""
+    """A list of models, of encoders, or of published networks."""
 
     encoders: Annotated[
         bool, Option("List the pretrained encoders that geoseg train can start from, in place of models.")
+    ] = False
+    published: Annotated[
+        bool, Option("List the published networks that geoseg models pull converts, in place of models.")
     ] = False
 
 
@@ -141,11 +144,20 @@ class PullRequest(Spec):
     model: Annotated[
         str,
         Option(
-            "Name or folder of a bundle, or name of an encoder (geoseg models list --encoders).",
+            "Name or folder of a bundle, or name of an encoder or published network (geoseg models list "
+            "--encoders, --published).",
             metavar="NAME",
             argument=True,
-            suggest="models",
+            suggest="pulled",
             missing="no NAME is given; add the name of a bundle or encoder (see geoseg models list)",
         ),
     ]
+    weights: Annotated[
+        Path | None,
+        Option(
+            "For encoders and published networks: file of the weights on this machine, in place of a "
+            "download.",
+            metavar="FILE",
+        ),
+    ] = None
     overwrite: Overwrite = False

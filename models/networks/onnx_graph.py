@@ -1,4 +1,4 @@
-"""Export a torch module to one ONNX file."""
+"""Export a torch module to an ONNX file, with large weights in a file beside it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 from onnx.external_data_helper import load_external_data_for_model
 from torch import nn
 
+from geoseg.files import onnx_files
 from geoseg.files.doors import loading
+from geoseg.files.onnx_files import DATA
 
 OPSET = 18
 """ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
@@ -29,7 +32,7 @@ def write_graph(
     output: str,
     dynamic: object,
 ) -> None:
-    """Export a network to one ONNX file.
+    """Export a network to one ONNX file, and its weights to `DATA` beside it if they are large.
 
     Args:
         network: returns one tensor.
@@ -57,9 +60,25 @@ def write_graph(
             verbose=False,
         )
     graph = onnx.load(str(path), load_external_data=False)
-    load_external_data_for_model(graph, str(path.parent))
     _name_dimensions(graph)
+    written = {entry.value for item in graph.graph.initializer for entry in _locations(item)}
+    if sum(path.with_name(name).stat().st_size for name in written) <= onnx_files.MOST_INSIDE:
+        load_external_data_for_model(graph, str(path.parent))
+        onnx.save(graph, str(path))
+        for name in written:
+            path.with_name(name).unlink()
+        return
+    (name,) = written
+    path.with_name(name).replace(path.with_name(DATA))
+    for item in graph.graph.initializer:
+        for entry in _locations(item):
+            entry.value = DATA
     onnx.save(graph, str(path))
+
+
+def _locations(tensor: onnx.TensorProto) -> list[Any]:
+    """Return the entry with the name of the file that holds a tensor; empty if the graph holds it."""
+    return [entry for entry in tensor.external_data if entry.key == "location"]
 
 
 @contextlib.contextmanager

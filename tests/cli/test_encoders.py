@@ -11,8 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from geoseg.cli import encoders as commands
-from geoseg.cli.encoders import address_of, encoders_text, pull_encoder
+from geoseg.cli.encoders import encoders_text, pull_encoder
 
 from geoseg.bundles.encoder_files import stored_weights, weights_file
 from geoseg.errors import FetchError, ModelError, OutputError
@@ -39,6 +38,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}/")
     monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     try:
         yield folder
     finally:
@@ -82,17 +82,26 @@ def test_other_weights_are_not_stored(mirror: Path, content: bytes) -> None:
 
 
 def test_weights_without_a_known_hash_are_not_fetched(mirror: Path) -> None:
-    assert mirror.is_dir()
-    with pytest.raises(ModelError, match="SHA-256 of its weights is not known"):
+    publish(mirror, CONTENT)
+    file = mirror / "nasaharvest" / "galileo" / "resolve" / "main" / "models"
+    (file / "nano").rename(file / "tiny")
+    with pytest.raises(ModelError, match=r"no SHA-256 of models/tiny/encoder\.pt is known"):
         pull_encoder(encoders()["galileo-tiny"], progress)
     with pytest.raises(ModelError, match="models pull galileo-nano"):
         weights_file(encoders()["galileo-nano"], "auto")
 
 
-def test_addresses_of_the_hub_and_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_ENDPOINT", raising=False)
-    assert address_of("hub:a/b/c/d.pt") == f"{commands.HUB}/a/b/resolve/main/c/d.pt"
-    assert address_of("https://example.org/x.pt") == "https://example.org/x.pt"
+def test_a_file_of_this_machine_is_stored(mirror: Path, tmp_path: Path) -> None:
+    assert not list(mirror.iterdir())
+    given = tmp_path / "given.pt"
+    given.write_bytes(CONTENT)
+    path = pull_encoder(described(), progress, weights=given)
+    assert path == stored_weights(described())
+    assert path.read_bytes() == CONTENT
+    given.write_bytes(CONTENT[1:])
+    with pytest.raises(ModelError, match="another file, or broken"):
+        pull_encoder(described(), progress, weights=given)
+    assert path.read_bytes() == CONTENT
 
 
 def test_the_list_says_where_weights_are() -> None:

@@ -19,6 +19,7 @@ from geoseg.bundles.onnx_metadata import embed
 from geoseg.errors import ModelError, OutputError, UsageError
 from geoseg.files.disk import writing
 from geoseg.files.inputs import reading_inputs
+from geoseg.files.onnx_files import save_graph
 from geoseg.files.output_files import OutputFiles, check_writable
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.fit.doubt import doubt_tiles
@@ -208,7 +209,7 @@ def _write(
     labels = [path.name for path in (spec.labels, *spec.more_labels)]
     with scratch_folder() as scratch, scratching(scratch):
         plain = scratch / "plain.onnx"
-        onnx.save(_graph(gathered, used, head, model), str(plain))
+        save_graph(_graph(gathered, used, head, model), plain)
         check_graph(plain, gathered, used, head, model)
         embed(plain, final := scratch / "model.onnx", model, extra=deepness_entries(model))
         return write_bundle(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,17 +21,26 @@ from geoseg.bundles.find import write_bundle
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.bundles.program import PROGRAM
 from geoseg.errors import ModelError, OutputError
+from geoseg.files.onnx_files import save_graph
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
+from geoseg.messages import note
 from geoseg.models.networks.onnx_graph import exporting, write_graph
 from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
 
+LOG = logging.getLogger(__name__)
+
 INPUT, OUTPUT = "image", "scores"
+
+WeightsForm = Literal["auto", "fp32", "fp16"]
+
+FP16_PARAMETERS = 400_000_000
+"""Number of weights above which they are stored as float16, unless float32 is asked for."""
 
 FP16_MIN_VALUES = 256
 """Number of values below which a weight stays float32 in an fp16 bundle."""
@@ -46,8 +57,9 @@ class ExportOptions:
 
     checkpoint: Path | None = None
     """A checkpoint that replaces the one chosen by the config."""
-    weights: Literal["fp32", "fp16"] = "fp32"
-    """`fp16` stores weights in half the space; they are converted to float32 when loaded."""
+    weights: WeightsForm = "auto"
+    """`fp16` stores weights in half the space; they are converted to float32 when loaded. `auto`: `fp16` for
+    more than `FP16_PARAMETERS` weights."""
     program: bool = False
     """Whether to write a torch.export program beside the ONNX file, with weights in float32."""
     card: str = ""
@@ -130,12 +142,40 @@ def export(folder: Path, bundle: Path, options: ExportOptions | None = None) -> 
     options = options or ExportOptions()
     check_bundle(bundle, overwrite=options.overwrite)
     spec, network, model = load(folder, options.checkpoint)
+    network_name = f"{spec.network.architecture} {spec.network.encoder}"
+    return write_network(
+        network, model, bundle, options, network_name, lambda parity: default_card(spec, model, parity)
+    )
+
+
+def write_network(
+    network: nn.Module,
+    model: ModelSpec,
+    bundle: Path,
+    options: ExportOptions,
+    architecture: str,
+    card: Callable[[float], str],
+) -> Exported:
+    """Write a network as a bundle.
+
+    Args:
+        network: in evaluation mode; returns logits.
+        model: its description; the name of its weights is not used.
+        bundle: folder to write.
+        options: form of the weights and card.
+        architecture: its name in the literature.
+        card: returns a text of the card from the greatest difference of scores, unless `options` has one.
+
+    Raises:
+        ModelError: the scores of the graph differ from those of torch.
+        OutputError: the bundle cannot be written.
+    """
     tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
         graph = scratch / "plain.onnx"
         scoring = Scoring(network).eval()
         to_onnx(scoring, model.channels, graph, tile)
-        if options.weights == "fp16":
+        if is_half(network, options.weights):
             store_fp16(graph)
         parity = compare(network, graph, model.channels, tile)
         check_parity(parity)
@@ -145,10 +185,25 @@ def export(folder: Path, bundle: Path, options: ExportOptions | None = None) -> 
         written = write_bundle(
             bundle,
             model.model_copy(update={"weights": final, "program": PROGRAM if options.program else ""}),
-            architecture=f"{spec.network.architecture} {spec.network.encoder}",
-            card=options.card or default_card(spec, model, parity),
+            architecture=architecture,
+            card=options.card or card(parity),
         )
-    return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
+    return Exported(model=written, parity=parity, mib=weights_mib(written))
+
+
+def is_half(network: nn.Module, weights: WeightsForm) -> bool:
+    """Return whether weights are stored as float16: as asked for, or by their number."""
+    count = sum(weight.numel() for weight in network.parameters())
+    half = weights == "fp16" or (weights == "auto" and count > FP16_PARAMETERS)
+    if half and weights == "auto":
+        note(LOG, f"{count / 1e6:.0f} M weights are stored as float16; --to onnx-fp32 stores float32")
+    return half
+
+
+def weights_mib(model: AnyModel) -> float:
+    """Return the size of a model's weights in MiB, external data included."""
+    files = [model.weights, *(model.weights.with_name(name) for name in model.external)]
+    return sum(file.stat().st_size for file in files) / 2**20
 
 
 def check_bundle(bundle: Path, *, overwrite: bool) -> None:
@@ -163,7 +218,7 @@ def check_parity(parity: float) -> None:
     if not parity <= MAX_DIFFERENCE:
         raise ModelError(
             f"scores of the exported graph differ from torch by {parity:.2g} (limit {MAX_DIFFERENCE:g}); "
-            "no bundle was written"
+            "no bundle was written; if weights were stored as float16, use --to onnx-fp32"
         )
 
 
@@ -274,7 +329,7 @@ def store_fp16(path: Path) -> None:
     nodes = [*casts, *graph.graph.node]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
-    onnx.save(graph, str(path))
+    save_graph(graph, path)
 
 
 def compare(network: nn.Module, path: Path, channels: int, tile: int | None = None) -> float:

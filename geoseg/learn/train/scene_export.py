@@ -21,7 +21,9 @@ from geoseg.learn.train.bundle_export import (
     ExportOptions,
     check_bundle,
     check_parity,
+    is_half,
     store_fp16,
+    weights_mib,
 )
 from geoseg.learn.train.scene_module import build_network
 from geoseg.learn.train.scene_spec import SceneStatistics, SceneTrainSpec, describe_classifier
@@ -69,7 +71,7 @@ def export_classifier(folder: Path, bundle: Path, options: ExportOptions | None 
         # One entry for `*images`, with the dimensions of each sensor.
         dynamic = (tuple({0: torch.export.Dim.DYNAMIC} for _ in examples),)
         write_graph(scoring, examples, graph, inputs=names, output=OUTPUT, dynamic=dynamic)
-        if options.weights == "fp16":
+        if is_half(network, options.weights):
             store_fp16(graph)
         parity = compare(scoring, graph, model)
         check_parity(parity)
@@ -80,7 +82,7 @@ def export_classifier(folder: Path, bundle: Path, options: ExportOptions | None 
             architecture=spec.network.encoder,
             card=options.card or default_card(spec, model, parity),
         )
-    return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
+    return Exported(model=written, parity=parity, mib=weights_mib(written))
 
 
 def _shapes(model: ClassifierSpec) -> list[tuple[int, int, int]]:

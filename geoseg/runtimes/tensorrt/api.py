@@ -58,8 +58,8 @@ class Parser(Protocol):
 
     num_errors: int
 
-    def parse(self, model: bytes) -> bool:
-        """Read the content of an ONNX file into the network."""
+    def parse(self, model: bytes, path: str) -> bool:
+        """Read the content of an ONNX file into the network; external data lie beside its path."""
 
     def get_error(self, index: int) -> ParserError:
         """Return an error."""

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.files.onnx_files import DATA
+from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt.api import (
     Config,
@@ -113,13 +115,16 @@ def _creation_flags(trt: TensorRT) -> int:
 
 def _parse(trt: TensorRT, plan: EnginePlan, network: Network, logger: Any) -> None:
     """Read the graph, select the output, and check that there is one input."""
-    typed = strongly_typed(trt)
-    if plan.precision == "int8" and not hasattr(trt, "IInt8EntropyCalibrator2"):
-        content = quantised(plan.weights, plan.calibration, plan.input_name)
-    else:
-        content = graph_for(plan.weights, version_of(trt), typed=plan.precision if typed else None)
     parser = trt.OnnxParser(network, logger)
-    if not parser.parse(content):
+    with scratch_folder() as scratch, scratching(scratch):
+        if plan.precision == "int8" and not hasattr(trt, "IInt8EntropyCalibrator2"):
+            content = quantised(plan.weights, plan.calibration, plan.input_name)
+        else:
+            typed = plan.precision if strongly_typed(trt) else None
+            content = graph_for(plan.weights, version_of(trt), typed=typed, scratch=scratch)
+        large = (scratch / DATA).is_file()
+        understood = parser.parse(content, str(scratch / "model.onnx" if large else plan.weights))
+    if not understood:
         problems = [_in_one_line(parser.get_error(index)) for index in range(parser.num_errors)]
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot read it: "

@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.bundles.onnx_operators import read_operators
+from geoseg.files import onnx_files
 from geoseg.files.doors import loading
+from geoseg.files.onnx_files import save_graph, weight_bytes
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.onnx_rewriting import HALF, fold_casts, halve, onnx_package
 from geoseg.runtimes.tensorrt.tensorrt_operators import newest_opset
 
 
-def graph_for(path: Path, version: tuple[int, int], *, typed: Precision | None) -> bytes:
+def graph_for(
+    path: Path, version: tuple[int, int], *, typed: Precision | None, scratch: Path | None = None
+) -> bytes:
     """Return the content of an ONNX file, converted for a version of TensorRT where needed.
 
     Args:
         path: the file.
         version: major and minor version of TensorRT.
         typed: the precision to write into the graph; None: builder flags set it.
+        scratch: folder that gets the weights of a converted graph that are too large for the content, as
+            `onnx_files.DATA`.
 
     Raises:
         ModelError: the graph cannot be converted.
@@ -43,8 +49,11 @@ def graph_for(path: Path, version: tuple[int, int], *, typed: Precision | None) 
         model = step_down(path, model, target)
     if typed in HALF:
         model = halve(model, HALF[typed])
-    converted: bytes = model.SerializeToString()
-    return converted
+    if scratch is not None and weight_bytes(model) > onnx_files.MOST_INSIDE:
+        save_graph(model, converted := scratch / "model.onnx")
+        return converted.read_bytes()
+    changed: bytes = model.SerializeToString()
+    return changed
 
 
 def step_down(path: Path, model: Any, opset: int) -> Any:

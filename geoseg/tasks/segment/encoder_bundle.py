@@ -17,7 +17,7 @@ from pathlib import Path
 from geoseg import __version__
 from geoseg.bundles.description import to_spec
 from geoseg.bundles.encoder_files import weights_file
-from geoseg.bundles.external_data import sha256_of
+from geoseg.bundles.external_data import check_external, sha256_of
 from geoseg.bundles.find import write_bundle
 from geoseg.bundles.mlm import DESCRIPTION
 from geoseg.errors import ModelError, RuntimeMissingError, UsageError
@@ -262,6 +262,7 @@ def _cached(folder: Path) -> ModelSpec | None:
         return None
     try:
         model = to_spec(folder / DESCRIPTION, folder / "model.onnx")
+        check_external(model)
         whole = sha256_of(model.weights) == model.sha256
     except (ModelError, OSError):
         return None

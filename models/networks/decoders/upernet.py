@@ -15,15 +15,16 @@ BINS = (1, 2, 3, 6)
 class UperNet(nn.Module):
     """Levels of a pyramid to planes at the resolution of the finest."""
 
-    def __init__(self, widths: Sequence[int], channels: int) -> None:
+    def __init__(self, widths: Sequence[int], channels: int, *, corners: bool = False) -> None:
         """Create the layers.
 
         Args:
             widths: channels of the levels, the finest first.
             channels: of the result.
+            corners: as in `enlarge`.
         """
         super().__init__()
-        self.channels = channels
+        self.channels, self.corners = channels, corners
         last = widths[-1]
         self.context = nn.ModuleList(convolution(last, channels, 1) for _ in BINS)
         self.join_context = convolution(last + len(BINS) * channels, channels)
@@ -33,16 +34,18 @@ class UperNet(nn.Module):
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """Return (N, channels, h, w)."""
-        top = levels[-1]
+        top, corners = levels[-1], self.corners
         pooled = [
-            enlarge(layer(pool(top, bins)), top) for layer, bins in zip(self.context, BINS, strict=True)
+            enlarge(layer(pool(top, bins)), top, corners=corners)
+            for layer, bins in zip(self.context, BINS, strict=True)
         ]
         made = [self.join_context(torch.cat([top, *pooled], dim=1))]
         for layer, level in zip(reversed(self.lateral), reversed(levels[:-1]), strict=True):
-            made.insert(0, layer(level) + enlarge(made[0], level))
+            made.insert(0, layer(level) + enlarge(made[0], level, corners=corners))
         smooth = [layer(level) for layer, level in zip(self.smooth, made[:-1], strict=True)]
         fine = smooth[0] if smooth else made[-1]
-        return self.fuse(torch.cat([enlarge(level, fine) for level in (*smooth, made[-1])], dim=1))
+        parts = [enlarge(level, fine, corners=corners) for level in (*smooth, made[-1])]
+        return self.fuse(torch.cat(parts, dim=1))
 
 
 def pool(planes: Tensor, bins: int) -> Tensor:

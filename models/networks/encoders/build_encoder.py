@@ -67,15 +67,19 @@ class EncoderRequest:
         return self.weights is None and not self.fetch
 
 
-def build_encoder(request: EncoderRequest) -> Encoder:
+def build_encoder(request: EncoderRequest, described: EncoderSpec | None = None) -> Encoder:
     """Build an encoder.
+
+    Args:
+        request: what it is built for.
+        described: a description in place of the one of this name.
 
     Raises:
         UsageError: there is no such encoder, or it does not take the bands, dates or patches.
         ModelError: the weights do not fit.
     """
     name, dates, patch = request.name, request.dates, request.patch
-    known = encoders().get(name)
+    known = described or encoders().get(name)
     if known is None:
         return _plain_timm(name.removeprefix("tu-"), request)
     if not known.dates[0] <= dates <= known.dates[1]:

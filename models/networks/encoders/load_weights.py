@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from geoseg.models.networks.encoders.encoder import Encoder
 from torch import Tensor, nn
@@ -16,6 +19,15 @@ from geoseg.spec import EncoderWeights
 
 SHOWN = 5
 """Keys that an error names."""
+
+_SCALAR = np.float64(0).__reduce__()[0]
+_NUMBERS: list[Any] = [
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8")),
+    codecs.encode,
+]
+"""What torch may build of a file apart from tensors: numbers of numpy, such as scores of a training."""
 
 
 def load_weights(
@@ -46,23 +58,43 @@ def load_weights(
         for key, value in given.items()
         if key in known or not (key.startswith(facts.ignore) or encoder.is_unused(key))
     }
+    fill(module, wanted, path, "encoder", dict.fromkeys(known))
+
+
+def fill(
+    module: nn.Module, given: Mapping[str, Tensor], path: Path, what: str, names: Mapping[str, str | None]
+) -> None:
+    """Load weights into a module that needs each of them.
+
+    Args:
+        module: gets the weights.
+        given: weights by their name in the file.
+        path: the file, for messages.
+        what: the module, for messages.
+        names: name in the module of each name in the file; None: the same.
+
+    Raises:
+        ModelError: a key is missing, unknown or of another shape.
+    """
+    own = module.state_dict()
+    known = {name: own[ours or name] for name, ours in names.items()}
     problems = [
-        _list("missing", known.keys() - wanted.keys()),
-        _list("unknown", wanted.keys() - known.keys()),
+        _list("missing", known.keys() - given.keys()),
+        _list("unknown", given.keys() - known.keys()),
         _list(
             "of another shape",
             {
-                f"{key} {tuple(wanted[key].shape)}, not {tuple(known[key].shape)}"
-                for key in wanted.keys() & known.keys()
-                if wanted[key].shape != known[key].shape
+                f"{key} {tuple(given[key].shape)}, not {tuple(known[key].shape)}"
+                for key in given.keys() & known.keys()
+                if given[key].shape != known[key].shape
             },
         ),
     ]
     if any(problems):
         raise ModelError(
-            f"{path}: the weights do not fit the encoder: {'; '.join(text for text in problems if text)}"
+            f"{path}: the weights do not fit the {what}: {'; '.join(text for text in problems if text)}"
         )
-    module.load_state_dict(wanted)
+    module.load_state_dict({names[name] or name: value for name, value in given.items()})
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
@@ -76,7 +108,8 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
             from safetensors.torch import load_file  # noqa: PLC0415 - for such files only
 
             return dict(load_file(path))
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMBERS):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{path}: the weights cannot be read: {first}") from error

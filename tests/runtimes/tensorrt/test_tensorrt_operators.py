@@ -18,12 +18,15 @@ import pytest
 
 from geoseg.bundles.find import find_model
 from geoseg.errors import ModelError
+from geoseg.files import onnx_files
+from geoseg.files.onnx_files import save_graph
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.tensorrt.api import TensorRT, make_logger
 from geoseg.runtimes.tensorrt.engine_build import EnginePlan, build
 from geoseg.runtimes.tensorrt.tensorrt_operators import known_operators
 from geoseg.spec import ModelSpec, NetworkSpec
 from geoseg.tasks.segment.encoder_bundle import EncoderChoice, encoder_bundle
+from tests.files.test_onnx_files import SIDE, described, network
 from tests.models.workflows.test_zoo import BUNDLES
 from tests.runtimes.conftest import MakeNetwork
 
@@ -84,6 +87,18 @@ def test_shipped_bundles_are_built_in_every_precision(name: str, vendor: TensorR
     assert sizes["fp16"] < 0.7 * sizes["fp32"]
     assert sizes["bf16"] < 0.75 * sizes["fp32"]
     assert sizes["int8"] < 0.8 * sizes["fp32"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_weights_beside_the_graph_are_built_in(
+    precision: Precision, vendor: TensorRT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the file, and those of a converted graph, whose file is gone after it is read."""
+    monkeypatch.setattr(onnx_files, "MOST_INSIDE", 1000)
+    save_graph(network(256), path := tmp_path / "model.onnx")
+    assert path.stat().st_size < 20_000
+    plan = _plan(described(path), precision, tmp_path, SIDE)
+    assert len(build(vendor, plan)) > 256 * 256 * (4 if precision == "fp32" else 2)
 
 
 @pytest.mark.parametrize(
