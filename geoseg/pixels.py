@@ -67,7 +67,8 @@ class Pixels:
             np.multiply(self.data[index], np.float32(scale), out=out[index], casting="unsafe")
             if offset:
                 out[index] += np.float32(offset)
-        out[:, ~self.valid] = np.nan
+        if not self.valid.all():
+            np.copyto(out, np.float32(np.nan), where=~self.valid)
         return out
 
 
