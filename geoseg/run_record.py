@@ -23,6 +23,9 @@ def no_progress(done: int, total: int, unit: str) -> None:
     """Ignore progress."""
 
 
+RECORD_TAG = "GEOSEG_RECORD"
+"""TIFF tag (GDAL metadata item) of the record of a run."""
+
 TableRows = tuple[dict[str, int | float | str], ...]
 """Rows of a table, all with the same columns."""
 

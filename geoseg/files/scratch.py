@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import GeosegError, OutputError
-from geoseg.files.disk import FAILURES, free_bytes, is_full, is_refused
+from geoseg.files.disk import failures, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
 
 PREFIX = ".geoseg-"
@@ -68,7 +68,7 @@ def scratching(folder: Path) -> Iterator[None]:
         yield
     except GeosegError:
         raise
-    except FAILURES as error:
+    except failures() as error:
         raise _explain_scratch(folder, error) from error
 
 

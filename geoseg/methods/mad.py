@@ -211,7 +211,7 @@ def _canonical(x: Matrix, y: Matrix, weights: Matrix, floor: float) -> MadTransf
 
 
 def _products(x: Matrix, y: Matrix, mean_x: Matrix, mean_y: Matrix, weights: Matrix) -> Matrix:
-    """Return the weighted sums of products (2N, 2N) of the deviations of two dates (N, n) from their means."""
+    """Return weighted sums of products (2N, 2N) of the deviations of two dates (N, n) from their means."""
     count, size = x.shape
     length = _block_length(2 * count, 2 * count)
     both, weighted = np.empty((2, 2 * count, length))
