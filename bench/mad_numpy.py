@@ -3,8 +3,7 @@
     python bench/mad_numpy.py BEFORE.tif AFTER.tif OUT.gpkg [--alpha 0.001]
 
 Reads both rasters whole, fits plain MAD to every pixel with numpy, thresholds chi-square, and writes polygons
-with their pixel count to a GeoPackage. The same by geoseg, which fits to a sample, and which leaves changes within
-a class of land cover out:
+with their pixel count to a GeoPackage. geoseg fits to a sample, and leaves changes within a class out:
 
     geoseg change BEFORE.tif AFTER.tif --method mad --thresholding chi2 --no-coregister --clouds none \
         -o OUT.gpkg

@@ -6,8 +6,8 @@ import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE = 2**23
-"""Least size in bytes of arrays with separate pages, for maps. Most arrays of tiles are smaller: new pages for
-each took a third of the processor time of a map of change. Arrays of strips are larger, and given back."""
+"""Least size in bytes of arrays with separate pages, for maps. Most arrays of tiles are smaller: new pages
+for each took a third of the processor time of a map of change. Those of strips are larger, and given back."""
 
 LARGEST = 2**30
 """Greatest size in bytes of arrays without separate pages, for trainings."""

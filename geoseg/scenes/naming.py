@@ -151,6 +151,7 @@ def _last_word(text: str, words: Collection[str]) -> str | None:
     return best[1].lower().replace(" ", "_").replace("-", "_")
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
     """Return a text in lower case, in which `-` and space are `_`."""
     return text.lower().replace("-", "_").replace(" ", "_")
