@@ -68,7 +68,7 @@ class Pixels:
             if offset:
                 out[index] += np.float32(offset)
         if not self.valid.all():
-            np.copyto(out, np.float32(np.nan), where=~self.valid)
+            np.copyto(out, np.nan, where=~self.valid)
         return out
 
 

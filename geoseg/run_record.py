@@ -12,6 +12,10 @@ from geoseg.spec import Spec
 from geoseg.spec.fields import OutputPath
 
 
+RECORD_TAG = "GEOSEG_RECORD"
+"""TIFF tag (GDAL metadata item) of the record of a run."""
+
+
 class Progress(Protocol):
     """Called with the progress of a run."""
 
@@ -22,9 +26,6 @@ class Progress(Protocol):
 def no_progress(done: int, total: int, unit: str) -> None:
     """Ignore progress."""
 
-
-RECORD_TAG = "GEOSEG_RECORD"
-"""TIFF tag (GDAL metadata item) of the record of a run."""
 
 TableRows = tuple[dict[str, int | float | str], ...]
 """Rows of a table, all with the same columns."""

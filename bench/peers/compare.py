@@ -2,11 +2,10 @@
 
     python bench/peers/compare.py [--work FOLDER] [--runs 3] [--only change] [--side 4096]
 
-For each peer a virtual environment with its public packages is made in `FOLDER/envs` (pip, from PyPI); a peer
+For each peer an environment with its public packages is made in `FOLDER/envs` (pip, from PyPI); one
 whose packages cannot be installed, or that needs a program that is missing, is named and left out. Runs
-alternate. Ratios are those of the medians to geoseg's: above 1 geoseg is faster or smaller. Start-up is part of
-all runs, as are reading, writing and, where a peer makes them, polygons. What a peer does less is stated in its
-script.
+alternate. Ratios are those of the medians to geoseg: above 1 geoseg is faster or smaller. Start-up is part of
+all runs, as are reading, writing and, where a peer makes them, polygons. Scripts state what a peer does less.
 """
 
 from __future__ import annotations
