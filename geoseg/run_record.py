@@ -11,7 +11,6 @@ from geoseg.messages import Message
 from geoseg.spec import Spec
 from geoseg.spec.fields import OutputPath
 
-
 RECORD_TAG = "GEOSEG_RECORD"
 """TIFF tag (GDAL metadata item) of the record of a run."""
 
