@@ -43,7 +43,7 @@ class Peer:
     script: str = ""
     """Script of this folder, or of the one above; empty: `program`."""
     program: tuple[str, ...] = ()
-    """Command line, whose program must be installed."""
+    """Command line; its program is installed, or comes with `packages`."""
     packages: tuple[str, ...] = ()
     """Packages of its environment."""
     arguments: tuple[str, ...] = ()
@@ -81,13 +81,17 @@ def python_of(peer: Peer, envs: Path) -> str:
 
 def command_of(peer: Peer, envs: Path) -> list[str] | None:
     """Return the command line of a peer; None: it cannot be run here."""
-    if peer.program:
+    if peer.program and not peer.packages:
         return [*peer.program] if shutil.which(peer.program[0]) else None
-    script = next((path for path in (HERE / peer.script, HERE.parent / peer.script) if path.exists()), None)
-    if script is None:
+    places = (HERE / peer.script, HERE.parent / peer.script)
+    script = next((path for path in places if path.is_file()), None)
+    if script is None and not peer.program:
         return None
     try:
-        return [python_of(peer, envs), str(script), *peer.arguments]
+        python = python_of(peer, envs)
+        if script is None:
+            return [str(Path(python).with_name(peer.program[0])), *peer.program[1:]]
+        return [python, str(script), *peer.arguments]
     except (subprocess.CalledProcessError, OSError):
         return None
 
@@ -118,9 +122,9 @@ def jobs(folder: Path, side: int) -> list[Job]:
     return [
         Job(
             name="info",
-            command=geoseg("info", after),
+            command=[sys.executable, "-m", "geoseg", "info", after, "--json"],
             peers=(
-                Peer(name="rio info", program=("rio", "info", after)),
+                Peer(name="rio info", program=("rio", "info", after), packages=("rasterio",)),
                 Peer(name="gdalinfo", program=("gdalinfo", after)),
             ),
         ),
