@@ -124,8 +124,9 @@ def lee(power: Image, looks: float = GRD_LOOKS, radius: int = LEE_RADIUS) -> Ima
     image = np.asarray(power, np.float32)
     known = np.isfinite(image)
     values = np.where(known, image, np.float32(0))
-    sums = (_window_sum(layer, radius) for layer in (values, values * values, known.astype(np.float32)))
-    return _minimum_mean_square(image, *sums, looks)
+    total, squares = _window_sum(values, radius), _window_sum(values * values, radius)
+    count = _window_sum(known.astype(np.float32), radius)
+    return _minimum_mean_square(image, total, squares, count, looks)
 
 
 def focal_mean(image: Image, radius: tuple[float, float]) -> Image:

@@ -160,6 +160,8 @@ def classify(
             if name not in values:
                 values[name] = _value(name, bands, bands if top is None else top)
             fits &= condition.holds(values[name])
+            if not fits.any():  # no index of a later condition is needed
+                break
         np.copyto(classes, np.uint8(rule.value), where=fits)
         free ^= fits
     return classes

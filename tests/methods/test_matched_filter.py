@@ -16,6 +16,7 @@ from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import (
     InMemory,
     Matrix,
+    Over,
     filter_group,
     mag1c,
     mag1c_group,
@@ -56,7 +57,8 @@ def test_chunks_do_not_matter(cuts: list[int]) -> None:
 def test_threads_do_not_change_a_bit(solve: Callable[..., None]) -> None:
     results = []
     with ThreadPoolExecutor(3) as pool:
-        for over in (map, pool.map):
+        ways: tuple[Over, ...] = (map, pool.map)
+        for over in ways:
             chunks = [InMemory(part) for part in np.split(PIXELS, [500, 700, 2000])]
             solve(chunks, ABSORPTION, over=over)
             results.append(np.concatenate([[*chunk.enhancement(), *chunk.signal()] for chunk in chunks]))
