@@ -1,6 +1,6 @@
 """Make a large scene from real pixels, repeated by mirroring, for speed and memory measurements.
 
-    python bench/make_scene.py OUT.tif --height 10980 --width 10980 [--city abudhabi]
+    python bench/make_scene.py OUT.tif --height 10980 --width 10980 [--city abudhabi] [--date after]
 
 Six Sentinel-2 bands (B02 B03 B04 B8A B11 B12) of one date of a city in `change-s2`, resampled to 10 m by
 nearest neighbour and repeated by mirroring to the requested size; deflate, predictor 2, blocks of 512. State
@@ -23,17 +23,20 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-def city_pixels(city: str) -> np.ndarray:
-    """Return the six bands (6, H, W) uint16 on the 10 m grid."""
-    folder = DATA / "change-s2" / city / "after"
-    paths = [next(folder.glob(f"*_{band}.tif")) for band in BANDS]
-    with rasterio.open(paths[0]) as first:
-        shape = first.shape
+def city_pixels(city: str, date: str = "after") -> np.ndarray:
+    """Return the six bands (6, H, W) uint16 on the 10 m grid, cropped to the pixels of both dates."""
+    folder = DATA / "change-s2" / city
+    shapes = []
+    for name in ("before", "after"):
+        with rasterio.open(next((folder / name).glob("*_B02.tif"))) as dataset:
+            shapes.append(dataset.shape)
     bands = []
-    for path in paths:
-        with rasterio.open(path) as dataset:
+    for band in BANDS:
+        with rasterio.open(next((folder / date).glob(f"*_{band}.tif"))) as dataset:
+            shape = shapes[("before", "after").index(date)]
             bands.append(dataset.read(1, out_shape=shape, resampling=Resampling.nearest))
-    return np.stack(bands)
+    height, width = np.min(shapes, axis=0)
+    return np.stack(bands)[:, :height, :width]
 
 
 def mirrored(index: np.ndarray, size: int) -> np.ndarray:
@@ -48,8 +51,9 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=10980)
     parser.add_argument("--width", type=int, default=10980)
     parser.add_argument("--city", default="abudhabi")
+    parser.add_argument("--date", choices=("before", "after"), default="after")
     options = parser.parse_args()
-    pixels = city_pixels(options.city)
+    pixels = city_pixels(options.city, options.date)
     cols = mirrored(np.arange(options.width), pixels.shape[2])
     profile = {
         "driver": "GTiff",

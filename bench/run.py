@@ -35,8 +35,8 @@ class Run:
     record: dict[str, object]
 
 
-def measure(command: list[str]) -> Run:
-    """Run a command whose standard output is its run record as JSON."""
+def measure(command: list[str], *, record: bool = True) -> Run:
+    """Run a command whose standard output is its run record as JSON; else it is left out."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=out, stderr=err)
@@ -47,8 +47,8 @@ def measure(command: list[str]) -> Run:
             err.seek(0)
             raise SystemExit(f"{' '.join(command)}\n{err.read().decode()}")
         out.seek(0)
-        record = json.loads(out.read() or b"{}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, record)
+        found = json.loads(out.read() or b"{}") if record else {}
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, found)
 
 
 def median(runs: list[Run], name: str) -> float:

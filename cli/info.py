@@ -67,6 +67,8 @@ def _record(path: Path) -> RunRecord | None:
     Raises:
         SceneReadError: a vector file has no run record.
     """
+    if path.suffix.lower() in RASTERS and not _is_tagged(path):
+        return None
     from geoseg.outputs.record import read_record
 
     record = read_record(path)
@@ -76,6 +78,22 @@ def _record(path: Path) -> RunRecord | None:
             f"{path}: contains no run record; it was not made by geoseg, or another program rewrote it"
         )
     return record
+
+
+def _is_tagged(path: Path) -> bool:
+    """Return whether a raster has the tag of a run record; without it, no reader of maps is imported."""
+    import warnings
+
+    from rasterio.errors import NotGeoreferencedWarning
+
+    from geoseg.files.doors import opening
+    from geoseg.run_record import RECORD_TAG
+    from geoseg.scenes.datasets import open_dataset
+
+    with opening(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with open_dataset(path.gdal_path if isinstance(path, StorePath) else str(path)) as file:
+            return RECORD_TAG in file.tags()
 
 
 def _print_record(record: RunRecord, as_json: bool, verbosity: Verbosity) -> None:

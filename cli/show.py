@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from geoseg.engine.plan import Plan
 from geoseg.run_record import ClassTotal, RunRecord, TableRows
 from geoseg.text_columns import align
+
+if TYPE_CHECKING:
+    from geoseg.engine.plan import Plan
 
 Facts = Sequence[tuple[str, str]]
 

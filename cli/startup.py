@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from geoseg.errors import OutputError
 
+from .lazy_packages import import_when_used
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -30,6 +32,10 @@ def begin() -> None:
     """Prepare signals and standard streams."""
     global _begun  # noqa: PLW0603 - there is one program
     _begun = time.monotonic()
+    # Tiles are scored beside reading and writing: the idle threads of OpenBLAS would spin on their cores.
+    # Read when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import_when_used()
     handle_signals(_leave)
     _open_descriptors()
     # Not where a test or a notebook has replaced them.

@@ -200,7 +200,8 @@ class Grid:
         Returns:
             (size,) pixels and (size,) areas.
         """
-        counted = codes[valid]
+        seen = slice(None) if valid.all() else valid.ravel()
+        counted = codes.ravel()[seen]
         pixels = np.bincount(counted, minlength=size).astype(np.int64)
         if self.crs is None:
             return pixels, np.zeros(size)
@@ -208,8 +209,9 @@ class Grid:
         ends = window.row + 0.5, window.stop_row - 0.5
         first, last = (self.pixel_areas(np.full(cols.shape, row), cols) for row in ends)
         down = np.arange(window.height)[:, np.newaxis] / max(window.height - 1, 1)
-        weights = (first + down * (last - first))[valid]
-        return pixels, np.bincount(counted, weights, minlength=size).astype(np.float64)
+        weights = down * (last - first)
+        weights += first
+        return pixels, np.bincount(counted, weights.ravel()[seen], minlength=size).astype(np.float64)
 
     @cached_property
     def _area_nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

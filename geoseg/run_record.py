@@ -12,6 +12,9 @@ from geoseg.messages import Message
 from geoseg.spec import Spec
 from geoseg.spec.fields import OutputPath
 
+RECORD_TAG = "GEOSEG_RECORD"
+"""TIFF tag (GDAL metadata item) of the record of a run."""
+
 
 class Progress(Protocol):
     """Called with the progress of a run."""

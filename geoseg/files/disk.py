@@ -7,13 +7,13 @@ import math
 import re
 import shutil
 import sqlite3
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-import pyogrio.errors
 import rasterio
 import rasterio.errors
 from rasterio._err import CPLE_BaseError
@@ -27,15 +27,14 @@ NO_SPACE = 2**20
 LOW_SPACE = 256 * 2**20
 """Free bytes below which a full disk is a likely cause of a failure."""
 
-FAILURES: tuple[type[Exception], ...] = (
-    OSError,
-    sqlite3.Error,
-    rasterio.errors.RasterioError,
-    CPLE_BaseError,
-    pyogrio.errors.DataSourceError,
-    pyogrio.errors.DataLayerError,
-)
-"""Exceptions of GDAL, SQLite and Python when writing fails."""
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return the exceptions of GDAL, SQLite and Python when writing fails."""
+    known = (OSError, sqlite3.Error, rasterio.errors.RasterioError, CPLE_BaseError)
+    # Only who has imported pyogrio can meet its exceptions.
+    library = sys.modules.get("pyogrio.errors")
+    return known if library is None else (*known, library.DataSourceError, library.DataLayerError)
+
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -85,7 +84,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except GeosegError:
         raise
-    except FAILURES as error:
+    except failures() as error:
         raise explain(path, error) from error
 
 

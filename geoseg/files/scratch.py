@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import GeosegError, OutputError
-from geoseg.files.disk import FAILURES, free_bytes, is_full, is_refused
+from geoseg.files.disk import failures, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
 
 PREFIX = ".geoseg-"
@@ -68,7 +69,7 @@ def scratching(folder: Path) -> Iterator[None]:
         yield
     except GeosegError:
         raise
-    except FAILURES as error:
+    except failures() as error:
         raise _explain_scratch(folder, error) from error
 
 
@@ -101,7 +102,7 @@ def _explain_scratch(folder: Path, error: Exception) -> OutputError:
 
 
 class ScratchFile:
-    """An array file that is written and read by position, and removed when it is closed."""
+    """An array file that is written and read by position, by any thread, and removed when it is closed."""
 
     def __init__(self, path: Path, size: int = 0) -> None:
         """Create an empty file.
@@ -114,6 +115,7 @@ class ScratchFile:
             OutputError: the file cannot be created, or `size` bytes are not free.
         """
         self._path = path
+        self._lock = Lock()
         with scratching(path.parent):
             self._file = path.open("x+b", buffering=0)
             if free_bytes(path.parent) < size:
@@ -127,7 +129,7 @@ class ScratchFile:
             OutputError: the disk is full.
         """
         data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
-        with scratching(self._path.parent):
+        with self._lock, scratching(self._path.parent):
             self._file.seek(offset)
             while data:
                 data = data[self._file.write(data) :]
@@ -139,7 +141,7 @@ class ScratchFile:
             OutputError: the file is shorter than that.
         """
         data = out.reshape(-1).view(np.uint8).data
-        with scratching(self._path.parent):
+        with self._lock, scratching(self._path.parent):
             self._file.seek(offset)
             while data:
                 count = self._file.readinto(data)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -74,5 +73,9 @@ def shadow_candidates(cloud: Mask, nir: Image, water_index: Image, reach: int, s
             this to the edge are not exact.
         sure: water index above which a pixel is water.
     """
+    if not cloud.any():
+        return np.zeros(cloud.shape, np.bool_)
+    from scipy import ndimage  # noqa: PLC0415 - slow to import
+
     near = ndimage.maximum_filter(cloud, 2 * reach + 1, mode="constant", cval=0)
     return np.asarray(near & ~cloud & (nir < SHADOW_NIR) & ~(water_index > sure))

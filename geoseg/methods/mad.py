@@ -7,6 +7,7 @@ date, so gains, offsets and the atmosphere need not be known. Nielsen 2007, doi:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.special import chdtr, chdtri
 from geoseg.errors import SceneError
 
 Matrix = NDArray[np.float64]
+Values = NDArray[np.float32] | NDArray[np.float64]
 
 ROUNDS = 50
 """Largest number of iterations."""
@@ -30,6 +32,12 @@ FLOOR = 0.1
 """Noise in standard deviations of each band, for differences of sensor and surface without change."""
 SINGULAR = 1e-10
 """Reciprocal condition number below which a covariance is singular."""
+
+PRODUCTS = 2**18
+"""Multiplications of one product of matrices. OpenBLAS computes products of this size on one thread; their
+arrays stay in the cache of a core."""
+LEAST_BLOCK = 256
+"""Least number of pixels of a block."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,32 +64,49 @@ class MadTransform:
         """N, the degrees of freedom of Z."""
         return len(self.correlations)
 
-    def variates(self, before: Matrix, after: Matrix) -> Matrix:
-        """Return the MAD variates (N, …) of two dates (N, …): a' (x - mean) - b' (y - mean).
-
-        Their sign is the direction of the change.
-        """
-        flat = self._flat(before, self.mean_before, self.before) - self._flat(
-            after, self.mean_after, self.after
-        )
-        return np.asarray(flat.reshape(before.shape))
-
-    def z(self, before: Matrix, after: Matrix) -> Matrix:
+    def z(self, before: Values, after: Values) -> Matrix:
         """Return Z (…): squared variates over their variances 2 (1 - rho), summed, times the calibration.
 
-        For unchanged pixels it has a chi-square distribution with N degrees of freedom.
+        The variates of two dates (N, …) are a' (x - mean) - b' (y - mean). For unchanged pixels, Z has a
+        chi-square distribution with N degrees of freedom.
         """
-        variances = 2 * np.maximum(1 - self.correlations, MIN_DECORRELATION)
-        squares = self.variates(before, after) ** 2
-        return np.asarray(np.tensordot(1 / variances, squares, axes=1) * self.calibration)
+        out = np.empty(before.shape[1:])
+        flat = out.reshape(-1)
+        for part, z in self._blocks(before, after):
+            flat[part] = z
+        return out
+
+    def root_z(self, before: Values, after: Values, ceiling: float = np.inf) -> NDArray[np.float32]:
+        """Return the square root of Z (…), limited to a ceiling."""
+        out = np.empty(before.shape[1:], np.float32)
+        flat = out.reshape(-1)
+        for part, z in self._blocks(before, after):
+            np.sqrt(z, out=z)
+            np.minimum(z, ceiling, out=z)
+            flat[part] = z
+        return out
 
     def change_probability(self, z: Matrix) -> Matrix:
         """Return the chi-square probability (…) of a smaller Z, 0..1; near 1 for change."""
         return np.asarray(chdtr(self.bands, z))
 
-    def _flat(self, values: Matrix, mean: Matrix, transform: Matrix) -> Matrix:
-        flat = values.reshape(len(values), -1).astype(np.float64)
-        return np.asarray(transform.T @ (flat - mean[:, np.newaxis]))
+    def _blocks(self, before: Values, after: Values) -> Iterator[tuple[slice, Matrix]]:
+        """Yield the positions of some pixels, and their Z in an array that the next block overwrites."""
+        count = self.bands
+        flat = before.reshape(count, -1), after.reshape(count, -1)
+        means = self.mean_before[:, np.newaxis], self.mean_after[:, np.newaxis]
+        variances = 2 * np.maximum(1 - self.correlations, MIN_DECORRELATION)
+        # The variates of both dates in units of their standard deviation: one product of matrices.
+        matrix = np.concatenate([self.before, -self.after]).T * np.sqrt(self.calibration / variances)[:, None]
+        length = _block_length(count, 2 * count)
+        both, variates, z = np.empty((2 * count, length)), np.empty((count, length)), np.empty(length)
+        for part in _parts(flat[0].shape[1], length):
+            size = part.stop - part.start
+            for date, mean, apart in zip(flat, means, (both[:count], both[count:]), strict=True):
+                np.subtract(date[:, part], mean, out=apart[:, :size])
+            found = np.matmul(matrix, both[:, :size], out=variates[:, :size])
+            np.multiply(found, found, out=found)
+            yield part, np.add.reduce(found, axis=0, out=z[:size])
 
 
 def fit_mad(
@@ -162,9 +187,10 @@ def _canonical(x: Matrix, y: Matrix, weights: Matrix, floor: float) -> MadTransf
     """Return a weighted canonical correlation analysis without calibration."""
     total = weights.sum()
     mean_x, mean_y = x @ weights / total, y @ weights / total
-    dx, dy = x - mean_x[:, np.newaxis], y - mean_y[:, np.newaxis]
-    s11, s22 = _regular((dx * weights) @ dx.T / total), _regular((dy * weights) @ dy.T / total)
-    s12 = (dx * weights) @ dy.T / total
+    count = len(x)
+    covariance = _products(x, y, mean_x, mean_y, weights) / total
+    s11, s22 = _regular(covariance[:count, :count]), _regular(covariance[count:, count:])
+    s12 = covariance[:count, count:]
     noise = floor**2 * np.eye(len(s11))
     s11, s22 = s11 + noise, s22 + noise
     inner = s12 @ solve(s22, s12.T, assume_a="pos")
@@ -182,6 +208,32 @@ def _canonical(x: Matrix, y: Matrix, weights: Matrix, floor: float) -> MadTransf
         calibration=1.0,
         rounds=0,
     )
+
+
+def _products(x: Matrix, y: Matrix, mean_x: Matrix, mean_y: Matrix, weights: Matrix) -> Matrix:
+    """Return weighted sums of products (2N, 2N) of the deviations of two dates (N, n) from their means."""
+    count, size = x.shape
+    length = _block_length(2 * count, 2 * count)
+    both, weighted = np.empty((2, 2 * count, length))
+    sums, product = np.zeros((2, 2 * count, 2 * count))
+    for part in _parts(size, length):
+        apart, heavy = both[:, : part.stop - part.start], weighted[:, : part.stop - part.start]
+        np.subtract(x[:, part], mean_x[:, np.newaxis], out=apart[:count])
+        np.subtract(y[:, part], mean_y[:, np.newaxis], out=apart[count:])
+        np.multiply(apart, weights[part], out=heavy)
+        sums += np.matmul(heavy, apart.T, out=product)
+    return np.asarray(sums)
+
+
+def _block_length(rows: int, cols: int) -> int:
+    """Return the number of pixels of a block whose product with a matrix has `PRODUCTS` multiplications."""
+    return max(LEAST_BLOCK, PRODUCTS // (rows * cols))
+
+
+def _parts(size: int, length: int) -> Iterator[slice]:
+    """Yield consecutive slices of up to `length` of 0..size."""
+    for start in range(0, size, length):
+        yield slice(start, min(start + length, size))
 
 
 def _regular(covariance: Matrix) -> Matrix:

@@ -12,16 +12,19 @@ the radiance and from sums of a, a² and a x, so each iteration reads the chunks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 from geoseg.errors import SceneError
 
 Matrix = NDArray[np.float64]
+Over = Callable[[Callable[..., Any], Iterable["Chunk"]], Iterable[Any]]
+"""Applies a function to chunks and returns the results in order: `map`, or that of a pool of threads."""
 
 UNIT = 1e5
 """Unit of the unit absorption spectrum in ppm·m, so that its values are near one."""
@@ -123,7 +126,7 @@ def mag1c(radiance: Matrix, absorption: Matrix, rounds: int = ROUNDS) -> Matrix:
     return chunk.enhancement()
 
 
-def filter_group(chunks: Sequence[Chunk], absorption: Matrix) -> None:
+def filter_group(chunks: Sequence[Chunk], absorption: Matrix, over: Over = map) -> None:
     """Store in each chunk of a group the enhancement in ppm·m by the classical matched filter.
 
     (x - mean)' C⁻¹ t / (t' C⁻¹ t) with t = absorption x mean; C is shrunk towards its diagonal.
@@ -131,18 +134,25 @@ def filter_group(chunks: Sequence[Chunk], absorption: Matrix) -> None:
     Args:
         chunks: iterated three times, in one order.
         absorption: (B,) per 1e5 ppm·m.
+        over: applies a function to the chunks, perhaps on several threads; the result does not depend on it.
 
     Raises:
         SceneError: the group is too small.
     """
-    sums = _Sums(chunks, absorption)
-    for chunk in chunks:
-        enhancement = np.asarray(sums.project(chunk.radiance()) / sums.energy * UNIT)
+    sums = _Sums(chunks, absorption, over)
+
+    def retrieve(chunk: Chunk) -> None:
+        enhancement = sums.project(chunk.radiance())
+        enhancement /= sums.energy
+        enhancement *= UNIT
         chunk.store_enhancement(enhancement)
         chunk.store_signal(enhancement)
 
+    for _ in over(retrieve, chunks):
+        pass
 
-def mag1c_group(chunks: Sequence[Chunk], absorption: Matrix, rounds: int = ROUNDS) -> None:
+
+def mag1c_group(chunks: Sequence[Chunk], absorption: Matrix, rounds: int = ROUNDS, over: Over = map) -> None:
     """Store in each chunk of a group the enhancement in ppm·m by mag1c: sparse, and not negative.
 
     The signal is that of the last iteration without sparsity: the matched filter with a background without
@@ -153,32 +163,50 @@ def mag1c_group(chunks: Sequence[Chunk], absorption: Matrix, rounds: int = ROUND
         chunks: iterated `rounds` + 3 times, in one order.
         absorption: (B,) per 1e5 ppm·m.
         rounds: iterations of reweighting.
+        over: as of `filter_group`.
 
     Raises:
         SceneError: the group is too small.
     """
-    sums = _Sums(chunks, absorption)
+    sums = _Sums(chunks, absorption, over)
     bright = sums.mean / (sums.mean @ sums.mean)
     for turn in range(rounds + 1):
         if turn:
             sums.subtract()
-        for chunk in chunks:
+
+        def reweight(chunk: Chunk, *, first: bool = not turn, last: bool = turn == rounds) -> _Gas:
             radiance = chunk.radiance()
-            albedo = np.maximum(radiance @ bright, DARKEST)
+            albedo = radiance @ bright
+            np.maximum(albedo, DARKEST, out=albedo)
             signal = sums.project(radiance)
-            if turn == rounds:
+            if last:
                 chunk.store_signal(signal / (albedo * sums.energy) * UNIT)
-            if turn:
+            if not first:
                 signal -= 1 / (albedo * (chunk.enhancement() / UNIT + TINY))
-            enhancement = np.maximum(0, signal / (albedo * (max(1.0, sums.energy) if turn else sums.energy)))
-            sums.add(radiance, albedo * enhancement)
+            signal /= albedo * (sums.energy if first else max(1.0, sums.energy))
+            enhancement = np.maximum(signal, 0, out=signal)
+            albedo *= enhancement
             chunk.store_enhancement(enhancement * UNIT)
+            return sums.gas(radiance, albedo)
+
+        for gas in list(over(reweight, chunks)):
+            sums.add(gas)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Gas:
+    """Sums over the pixels of a chunk of the gas that is subtracted, in multiples of the target."""
+
+    total: float
+    squared: float
+    crossed: Matrix
+    """(B,) gas times radiance about the origin."""
 
 
 class _Sums:
     """Mean, target and covariance of the background of a group, from which methane is subtracted."""
 
-    def __init__(self, chunks: Sequence[Chunk], absorption: Matrix) -> None:
+    def __init__(self, chunks: Sequence[Chunk], absorption: Matrix, over: Over) -> None:
         """Sum over the group without subtraction.
 
         Raises:
@@ -186,10 +214,9 @@ class _Sums:
         """
         self._absorption = absorption
         total, self._count = np.zeros(len(absorption)), 0
-        for chunk in chunks:
-            radiance = chunk.radiance()
-            total += radiance.sum(axis=0)
-            self._count += len(radiance)
+        for part, size in over(_total, chunks):
+            total += part
+            self._count += size
         if self._count <= LEAST_PIXELS:
             raise SceneError(
                 f"{self._count} pixels of a group of detector columns are too few for a covariance"
@@ -197,29 +224,46 @@ class _Sums:
         # About the mean of the group, so that products lose no digits.
         self._origin = total / self._count
         self._products = np.zeros((len(absorption), len(absorption)))
-        for chunk in chunks:
-            apart = chunk.radiance() - self._origin
-            self._products += apart.T @ apart
+        for products in over(self._products_of, chunks):
+            self._products += products
         self._clear()
         self._solve(self._origin, self._products / self._count)
 
     def project(self, radiance: Matrix) -> Matrix:
         """Return (x - mean)' C⁻¹ t, (n,)."""
-        return np.asarray(radiance @ self._shaped - self.mean @ self._shaped)
+        signal: Matrix = radiance @ self._shaped
+        signal -= self.mean @ self._shaped
+        return signal
 
-    def add(self, radiance: Matrix, gas: Matrix) -> None:
-        """Add gas (n,), in multiples of the target, that `subtract` subtracts."""
-        self._gas += float(gas.sum())
-        self._squared += float(gas @ gas)
-        self._crossed += gas @ radiance - gas.sum() * self._origin
+    def gas(self, radiance: Matrix, gas: Matrix) -> _Gas:
+        """Return the sums of gas (n,), in multiples of the target, and of its products with the radiance."""
+        total = gas.sum()
+        return _Gas(
+            total=float(total), squared=float(gas @ gas), crossed=gas @ radiance - total * self._origin
+        )
+
+    def add(self, gas: _Gas) -> None:
+        """Add gas that `subtract` subtracts."""
+        self._gas += gas.total
+        self._squared += gas.squared
+        self._crossed += gas.crossed
 
     def subtract(self) -> None:
         """Replace the background by x - a t, where a is the gas that was added and t the present target."""
         shift = -self._gas / self._count * self.target
-        cross = np.outer(self._crossed, self.target)
-        products = self._products - cross - cross.T + self._squared * np.outer(self.target, self.target)
+        cross = self._crossed[:, np.newaxis] * self.target
+        products = self._products - cross
+        products -= cross.T
+        products += self._squared * (self.target[:, np.newaxis] * self.target)
+        products /= self._count
+        products -= shift[:, np.newaxis] * shift
         self._clear()
-        self._solve(self._origin + shift, products / self._count - np.outer(shift, shift))
+        self._solve(self._origin + shift, products)
+
+    def _products_of(self, chunk: Chunk) -> Matrix:
+        """Return the products (B, B) of the radiance of a chunk about the origin."""
+        apart = chunk.radiance() - self._origin
+        return np.asarray(apart.T @ apart)
 
     def _clear(self) -> None:
         """Reset the sums of gas."""
@@ -227,17 +271,24 @@ class _Sums:
         self._crossed = np.zeros(len(self._absorption))
 
     def _solve(self, mean: Matrix, covariance: Matrix) -> None:
-        """Set mean, target and filter.
+        """Set mean, target and filter; the covariance is overwritten.
 
         Raises:
             SceneError: bands are constant, or multiples of each other.
         """
-        covariance = (1 - SHRINK) * covariance + SHRINK * np.diag(np.diag(covariance))
+        diagonal = covariance.diagonal().copy()
+        covariance *= 1 - SHRINK
+        covariance.flat[:: len(covariance) + 1] += SHRINK * diagonal
         self.mean, self.target = mean, self._absorption * mean
-        try:
-            self._shaped: Matrix = cho_solve(cho_factor(covariance, lower=True), self.target)
-        except np.linalg.LinAlgError as error:
-            raise SceneError(
-                "the radiance of a group of detector columns does not vary in every band"
-            ) from error
+        # Without the checks of `cho_factor`, which cost more than the solution of so small a system.
+        _, solution, failed = dposv(covariance, self.target, lower=1)
+        if failed:
+            raise SceneError("the radiance of a group of detector columns does not vary in every band")
+        self._shaped: Matrix = solution
         self.energy = float(self.target @ self._shaped)
+
+
+def _total(chunk: Chunk) -> tuple[Matrix, int]:
+    """Return the sum of the radiance (B,) of a chunk, and its number of pixels."""
+    radiance = chunk.radiance()
+    return radiance.sum(axis=0), len(radiance)

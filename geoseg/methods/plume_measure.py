@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import fft, ndimage
 
 from geoseg.methods.methane_rate import (
     MOL_PER_PPM_M,
@@ -83,14 +83,28 @@ def background_error(enhancement: Image, mask: Mask, usable: Mask) -> float:
     patch = mask[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1].astype(np.float64)
     good = usable & np.isfinite(enhancement)
     values = np.where(good, enhancement, 0.0).astype(np.float64)
-    kernel = patch[::-1, ::-1]
-    sums = signal.fftconvolve(values, kernel, mode="valid")
-    counts = np.rint(signal.fftconvolve(good.astype(np.float64), kernel, mode="valid"))
+    sums = _sums_of_patches(values, patch)
+    counts = np.rint(_sums_of_patches(good.astype(np.float64), patch))
     fits = counts >= CLEAR_SHARE * patch.sum()
     if np.count_nonzero(fits) >= 20:
         return centre_and_spread(sums[fits] / counts[fits])[1]
     single = enhancement[good]
     return centre_and_spread(single)[1] / float(np.sqrt(patch.sum())) if single.size > 1 else float("nan")
+
+
+def _sums_of_patches(values: NDArray[np.float64], patch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of values (H, W) times a patch (h, w) at each place within them.
+
+    As `scipy.signal.fftconvolve`, whose module takes longer to import than most plumes to measure.
+    """
+    kernel = patch[::-1, ::-1]
+    axes = [axis for axis, length in enumerate(kernel.shape) if length > 1]
+    if not axes:
+        return np.asarray(values * kernel)
+    shape = [fft.next_fast_len(values.shape[axis] + kernel.shape[axis] - 1, True) for axis in axes]
+    spectrum = fft.rfftn(values, shape, axes=axes) * fft.rfftn(kernel, shape, axes=axes)
+    whole = fft.irfftn(spectrum, shape, axes=axes)
+    return np.asarray(whole[tuple(map(slice, np.subtract(kernel.shape, 1), values.shape))])
 
 
 def rate_interval(

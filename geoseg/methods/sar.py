@@ -17,6 +17,8 @@ LEE_RADIUS = 3
 """Radius of `lee` and `refined_lee`: 7 x 7 pixels."""
 BOXCAR_RADIUS = 2
 """Default radius of `boxcar`: 5 x 5 pixels."""
+SUM_ROWS = 64
+"""Rows of an image whose window sums are computed at once."""
 GRD_LOOKS = 4.4
 """Equivalent number of looks of Sentinel-1 IW GRDH (product specification S1-RS-MDA-52-7441)."""
 
@@ -64,10 +66,48 @@ def boxcar(power: Image, radius: int = BOXCAR_RADIUS) -> Image:
         power: (H, W) linear power, or another quantity that can be averaged; NaN where not observed.
         radius: in pixels; results closer than this to the edge are not exact.
     """
-    (total,), count = _box_sums(power, radius)
-    mean: Image = np.divide(total, np.maximum(count, 1))
-    mean[~np.isfinite(power)] = np.nan
+    image = np.asarray(power, np.float32)
+    known = np.isfinite(image)
+    complete = bool(known.all())
+    mean = _window_sum(image if complete else np.where(known, image, np.float32(0)), radius)
+    if complete:
+        down, across = (_observed_in_window(size, radius) for size in image.shape)
+        mean /= down[:, np.newaxis] * across
+    else:
+        count = _window_sum(known.astype(np.float32), radius)
+        mean /= np.maximum(count, np.float32(1), out=count)
+        mean[~known] = np.nan
     return mean
+
+
+def _window_sum(values: Image, radius: int) -> Image:
+    """Return the sums (H, W) over a square window, with 0 outside the array."""
+    height, width = values.shape
+    out = np.empty(values.shape, np.float32)
+    padded = np.zeros((SUM_ROWS + 2 * radius, width + 2 * radius), np.float32)
+    across = np.empty((SUM_ROWS + 2 * radius, width), np.float32)
+    # A few rows at a time, so that temporary arrays stay in the cache.
+    for row in range(0, height, SUM_ROWS):
+        stop = min(row + SUM_ROWS, height)
+        top, bottom = row - radius, stop + radius
+        first, last = max(top, 0), min(bottom, height)
+        padded[: first - top] = 0
+        padded[last - top :] = 0
+        padded[first - top : last - top, radius : radius + width] = values[first:last]
+        across[...] = padded[:, :width]
+        for shift in range(1, 2 * radius + 1):
+            across += padded[:, shift : shift + width]
+        down = out[row:stop]
+        down[...] = across[: stop - row]
+        for shift in range(1, 2 * radius + 1):
+            down += across[shift : shift + stop - row]
+    return out
+
+
+def _observed_in_window(size: int, radius: int) -> NDArray[np.float32]:
+    """Return the number of positions of a line of `size` within `radius` of each."""
+    at = np.arange(size)
+    return (np.minimum(at + radius, size - 1) - np.maximum(at - radius, 0) + 1).astype(np.float32)
 
 
 def lee(power: Image, looks: float = GRD_LOOKS, radius: int = LEE_RADIUS) -> Image:
@@ -81,8 +121,12 @@ def lee(power: Image, looks: float = GRD_LOOKS, radius: int = LEE_RADIUS) -> Ima
         looks: equivalent number of looks.
         radius: radius of the window in pixels; results closer than this to the edge are not exact.
     """
-    (total, squares), count = _box_sums(power, radius, squares=True)
-    return _minimum_mean_square(np.asarray(power, np.float32), total, squares, count, looks)
+    image = np.asarray(power, np.float32)
+    known = np.isfinite(image)
+    values = np.where(known, image, np.float32(0))
+    total, squares = _window_sum(values, radius), _window_sum(values * values, radius)
+    count = _window_sum(known.astype(np.float32), radius)
+    return _minimum_mean_square(image, total, squares, count, looks)
 
 
 def focal_mean(image: Image, radius: tuple[float, float]) -> Image:
@@ -128,25 +172,6 @@ def _disc_sum(padded: Image, widths: list[int], reach: tuple[int, int], shape: t
         for step in (0,) if dy == 0 else (-dy, dy):
             out += row[reach[0] + step : reach[0] + step + height]
     return out
-
-
-def _box_sums(power: Image, radius: int, squares: bool = False) -> tuple[list[Image], Image]:
-    """Return the sums of values (and of squares) and the number of observed pixels in a square window."""
-    known = np.isfinite(power)
-    values = np.where(known, power, 0).astype(np.float32)
-    layers = [values, values * values] if squares else [values]
-    sums = []
-    for layer in (*layers, known.astype(np.float32)):
-        padded = np.pad(layer, radius)
-        height, width = power.shape
-        across = padded[:, :width].copy()
-        for shift in range(1, 2 * radius + 1):
-            across += padded[:, shift : shift + width]
-        down = across[:height].copy()
-        for shift in range(1, 2 * radius + 1):
-            down += across[shift : shift + height]
-        sums.append(down)
-    return sums[:-1], sums[-1]
 
 
 def _minimum_mean_square(x: Image, total: Image, squares: Image, count: Image, looks: float) -> Image:

@@ -97,16 +97,8 @@ class Condition:
         index = INDICES.get(self.name)
         return index is not None and index.scale_free
 
-    def holds(self, bands: Mapping[str, Image], top: Mapping[str, Image]) -> NDArray[np.bool_]:
-        """Return where the condition is met, (H, W) from bands (H, W); it is not where a band is NaN.
-
-        Args:
-            bands: reflectance after dark-object subtraction.
-            top: top-of-atmosphere reflectance.
-        """
-        index = INDICES.get(self.name)
-        bands = top if index and index.of_air else bands
-        value = index.make(*(bands[name] for name in index.bands)) if index else bands[self.name]
+    def holds(self, value: FloatArray) -> NDArray[np.bool_]:
+        """Return where a value (H, W) of the band or index meets the condition; NaN does not."""
         return np.asarray(value > self.limit if self.above else value < self.limit)
 
 
@@ -160,10 +152,25 @@ def classify(
     shape = next(iter(bands.values())).shape
     classes = np.full(shape, other, np.uint8)
     free = np.ones(shape, np.bool_)
+    values: dict[str, FloatArray] = {}
     for rule in rules:
         fits = free.copy()
         for condition in rule.conditions:
-            fits &= condition.holds(bands, bands if top is None else top)
-        classes[fits] = rule.value
-        free &= ~fits
+            name = condition.name
+            if name not in values:
+                values[name] = _value(name, bands, bands if top is None else top)
+            fits &= condition.holds(values[name])
+            if not fits.any():  # no index of a later condition is needed
+                break
+        np.copyto(classes, np.uint8(rule.value), where=fits)
+        free ^= fits
     return classes
+
+
+def _value(name: str, bands: Mapping[str, Image], top: Mapping[str, Image]) -> FloatArray:
+    """Return a band or an index (H, W); indices for haze and cloud are computed from `top`."""
+    index = INDICES.get(name)
+    if index is None:
+        return bands[name]
+    source = top if index.of_air else bands
+    return index.make(*(source[band] for band in index.bands))

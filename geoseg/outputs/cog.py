@@ -25,10 +25,9 @@ from geoseg.errors import OutputError
 from geoseg.files.disk import check_blocks, writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid
-from geoseg.outputs.record import RECORD_TAG
 from geoseg.outputs.styles import colour_table
 from geoseg.pixels import Strip, class_dtype, nodata_class
-from geoseg.run_record import RunRecord
+from geoseg.run_record import RECORD_TAG, RunRecord
 from geoseg.spec import ClassSpec
 
 Edits = Callable[[int, int], Iterable[tuple[NDArray[np.object_], NDArray[np.integer[Any]]]]]

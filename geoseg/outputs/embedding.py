@@ -15,8 +15,7 @@ from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid, Window
 from geoseg.outputs.cog import copy_as_cog, unreferenced
-from geoseg.outputs.record import RECORD_TAG
-from geoseg.run_record import RunRecord
+from geoseg.run_record import RECORD_TAG, RunRecord
 
 Stored = Literal["float16", "int8", "float32"]
 

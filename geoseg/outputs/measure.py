@@ -16,8 +16,7 @@ from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid, Window
 from geoseg.outputs.cog import BLOCK, copy_as_cog, unreferenced
-from geoseg.outputs.record import RECORD_TAG
-from geoseg.run_record import RunRecord
+from geoseg.run_record import RECORD_TAG, RunRecord
 
 
 class MeasureSink:

@@ -20,15 +20,13 @@ from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
 from geoseg.files.bounded import parse_json
 from geoseg.files.doors import opening
 from geoseg.files.store_path import StorePath
-from geoseg.run_record import RunRecord
+from geoseg.run_record import RECORD_TAG, RunRecord
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.sqlite_files import check_tables
 from geoseg.scenes.vector_files import reading_vector
 
 RECORD_KEY = "geoseg"
 """Key of the record in the metadata of FlatGeobuf, GeoParquet and GeoJSON."""
-RECORD_TAG = "GEOSEG_RECORD"
-"""TIFF tag (GDAL metadata item) of the record."""
 RECORD_URI = "urn:geoseg:run-record"
 """`md_standard_uri` of the record in a GeoPackage."""
 

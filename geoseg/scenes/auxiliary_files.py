@@ -32,9 +32,10 @@ def content_by_name(name: str, layers: Layers) -> str | None:
 def content_by_label(labels: Iterable[str], layers: Layers) -> str | None:
     """Return the content of an auxiliary STAC asset or band by key or description; None for other bands."""
     for text in labels:
+        end = text.strip()
         for spec in layers.values():
             for layer in spec.layers:
-                if any(_ends(label).search(text.strip()) for label in layer.labels):
+                if any(label.lower() in end.lower() and _ends(label).search(end) for label in layer.labels):
                     return layer.what
     return None
 

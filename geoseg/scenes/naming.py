@@ -142,11 +142,19 @@ def word_of(candidate: Candidate, words: Collection[str], patterns: Iterable[str
 
 def _last_word(text: str, words: Collection[str]) -> str | None:
     """Return the known word that ends last in a text; of several that end there, the longest."""
-    found = [match for word in words if (match := _finder(word).search(text))]
+    plain = _plain(text)
+    # Patterns are made only for words that occur: there are many words, and few in a text.
+    found = [match for word in words if _plain(word) in plain and (match := _finder(word).search(text))]
     if not found:
         return None
     best = max(found, key=lambda match: (match.end(1), len(match[1])))
     return best[1].lower().replace(" ", "_").replace("-", "_")
+
+
+@lru_cache(maxsize=4096)
+def _plain(text: str) -> str:
+    """Return a text in lower case, in which `-` and space are `_`."""
+    return text.lower().replace("-", "_").replace(" ", "_")
 
 
 @lru_cache(maxsize=1024)

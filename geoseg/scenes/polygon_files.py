@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio.raw
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -48,6 +47,8 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
         SceneReadError: the file is missing or not a vector file.
     """
     opened_vector(path)
+    import pyogrio.raw  # noqa: PLC0415 - vector files only
+
     with opening(path, _REMEDY), reading_vector(path):
         return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
 
@@ -60,6 +61,8 @@ def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
     """
     if not excluded:
         return {}
+    import pyogrio.raw  # noqa: PLC0415 - vector files only
+
     with opening(path, _REMEDY):
         meta, _, _, values = pyogrio.raw.read(path, columns=list(excluded), read_geometry=False)
     counts: dict[str, int] = {}
@@ -84,6 +87,8 @@ def read_polygons(
     """
     excluded = excluded or {}
     opened_vector(path)
+    import pyogrio.raw  # noqa: PLC0415 - vector files only
+
     with opening(path, _REMEDY), reading_vector(path):
         meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
         features = shapely.from_wkb(wkb if wkb is not None else [])

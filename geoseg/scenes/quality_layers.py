@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from pyproj import CRS
-from scipy.ndimage import maximum_filter
 
 from geoseg.errors import SceneError
 from geoseg.grid import READ_ROWS, Grid, Window, sample_windows
@@ -306,6 +305,8 @@ class Quality:
         # Pixels without data are not dilated: the edge of a scene is not a cloud.
         grown = (bits & np.uint8(bits_of(set(NOT_MAPPED) - {"fill"})) != 0).astype(np.uint8)
         if grown.any():
+            from scipy.ndimage import maximum_filter  # noqa: PLC0415 - slow to import
+
             maximum_filter(grown, size=2 * self.dilate + 1, output=grown, mode="constant")
         fill = bits & np.uint8(bits_of(["fill"])) != 0
         return np.asarray((grown.astype(np.bool_) | fill)[window.slices(padded)])

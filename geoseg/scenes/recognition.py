@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -187,8 +188,14 @@ def sensors_of(name: str, sensors: Mapping[str, SensorSpec]) -> tuple[str, ...]:
     return tuple(
         key
         for key, sensor in sensors.items()
-        if any(re.search(pattern, name, re.IGNORECASE) for pattern in sensor.file_patterns)
+        if any(_pattern(pattern).search(name) for pattern in sensor.file_patterns)
     )
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return a pattern of file names: the cache of `re` is smaller than the number of patterns."""
+    return re.compile(text, re.IGNORECASE)
 
 
 def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> SensorMatch | None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyogrio
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -42,6 +41,8 @@ def reading_vector(path: Path | str) -> Iterator[None]:
     Raises:
         SceneReadError: as `check_vector`.
     """
+    import pyogrio  # noqa: PLC0415 - vector files only
+
     check_vector(path)
     options = gdal_closed()
     # The variables of `close_gdal` are not options to return to.

@@ -17,6 +17,8 @@ from geoseg.errors import UsageError
 from geoseg.spec.base import Spec
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C, where pyyaml has it, is ten times as fast; both make the same table."""
 _TABLE = TypeAdapter(dict[str, JsonValue])
 
 
@@ -25,7 +27,8 @@ def _table(folder: str, stem: str) -> dict[str, JsonValue]:
     """Return one YAML file as a table, with missing keys from the file that its key `like` names."""
     path = files("geoseg.configs").joinpath(folder, f"{stem}.yaml")
     try:
-        table = _TABLE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        table = _TABLE.validate_python(yaml.load(text, _LOADER))  # noqa: S506 - both loaders are safe
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise UsageError(f"preset {folder}/{stem}.yaml cannot be read: {error}") from error
     like = table.pop("like", None)

@@ -121,3 +121,30 @@ def test_dates_in_different_units_are_brought_together() -> None:
         np.testing.assert_allclose(
             lines(second.astype(np.float32)), first, rtol=0.03, atol=0.003 * first.max()
         )
+
+
+@pytest.mark.parametrize("bands", [2, 6, 13])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_z_is_that_of_the_equation_for_any_number_of_pixels(bands: int, dtype: type[np.floating]) -> None:
+    rng = np.random.default_rng(bands)
+    before = rng.normal(size=(bands, bands)) @ rng.normal(size=(bands, 30_000)) + 3
+    after = 2 * before + 0.1 * rng.normal(size=before.shape)
+    fitted = fit_mad(before, after, rounds=2)
+    x, y = (date[:, :27_993].reshape(bands, 21, -1).astype(dtype) for date in (before, after))
+    mean_x, mean_y = fitted.mean_before[:, None, None], fitted.mean_after[:, None, None]
+    variates = np.tensordot(fitted.before.T, x - mean_x, 1) - np.tensordot(fitted.after.T, y - mean_y, 1)
+    variances = 2 * (1 - fitted.correlations)[:, None, None]
+    expected = (variates**2 / variances).sum(axis=0) * fitted.calibration
+    np.testing.assert_allclose(fitted.z(x, y), expected, rtol=1e-9)
+    roots = fitted.root_z(x, y, ceiling=2.0)
+    assert roots.dtype == np.float32
+    np.testing.assert_allclose(roots, np.minimum(np.sqrt(expected), 2), rtol=1e-6)
+
+
+def test_unobserved_pixels_have_no_z() -> None:
+    before, after = _pair()
+    fitted = fit_mad(before, after, rounds=0)
+    x = before[:, :700].astype(np.float32)
+    x[2, 5] = np.nan
+    z = fitted.z(x, after[:, :700])
+    assert np.flatnonzero(np.isnan(z)).tolist() == [5]

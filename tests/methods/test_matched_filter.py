@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from geoseg.methods.gas_absorption import methane
 from geoseg.methods.matched_filter import (
     InMemory,
     Matrix,
+    Over,
     filter_group,
     mag1c,
     mag1c_group,
@@ -47,6 +51,18 @@ def test_chunks_do_not_matter(cuts: list[int]) -> None:
         solve(chunks, ABSORPTION)
         found = np.concatenate([chunk.enhancement() for chunk in chunks])
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-5)
+
+
+@pytest.mark.parametrize("solve", [filter_group, mag1c_group])
+def test_threads_do_not_change_a_bit(solve: Callable[..., None]) -> None:
+    results = []
+    with ThreadPoolExecutor(3) as pool:
+        ways: tuple[Over, ...] = (map, pool.map)
+        for over in ways:
+            chunks = [InMemory(part) for part in np.split(PIXELS, [500, 700, 2000])]
+            solve(chunks, ABSORPTION, over=over)
+            results.append(np.concatenate([[*chunk.enhancement(), *chunk.signal()] for chunk in chunks]))
+    assert np.array_equal(*results)
 
 
 def test_mag1c_is_as_published() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from geoseg.methods.methane_rate import MOL_PER_PPM_M, MOLAR_MASS, SECONDS, EffectiveWind
 from geoseg.methods.plume_measure import (
+    _sums_of_patches,
     background_error,
     contrast,
     cut_pixels,
@@ -129,3 +131,11 @@ def test_pixels_at_the_edge_and_at_unknown_ground_are_cut() -> None:
     assert cut_pixels(mask[:, :8], known[:, :8]) == 8
     known[6, 9] = False
     assert cut_pixels(mask, known) == 1
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (1, 7), (9, 1), (1, 1), (33, 34)])
+def test_sums_of_patches_are_those_of_scipy(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    values, patch = rng.normal(size=(33, 34)), (rng.random(shape) > 0.4).astype(np.float64)
+    expected = signal.fftconvolve(values, patch[::-1, ::-1], mode="valid")
+    np.testing.assert_array_equal(_sums_of_patches(values, patch), expected)

@@ -142,3 +142,14 @@ def test_disc_of_fifty_metres() -> None:
     y, x = np.mgrid[-10:11, -10:11]
     assert np.array_equal(spread > 0, y**2 + x**2 <= 25)
     assert spread[10, 10] == pytest.approx(1 / 81)
+
+
+@pytest.mark.parametrize("rows", [1, 3, *(sar.SUM_ROWS + more for more in (-1, 0, 1)), 2 * sar.SUM_ROWS + 5])
+@pytest.mark.parametrize("holes", [0.0, 0.1])
+def test_window_means_do_not_depend_on_the_rows_summed_at_once(rows: int, holes: float) -> None:
+    image = speckle((rows, 9), holes=holes)
+    padded = np.pad(image, 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5))
+    total, count = np.nansum(windows, axis=(2, 3)), np.isfinite(windows).sum(axis=(2, 3))
+    expected = np.where(np.isnan(image), np.nan, total / np.maximum(count, 1))
+    np.testing.assert_allclose(sar.boxcar(image), expected, rtol=1e-5)

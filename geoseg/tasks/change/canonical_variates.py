@@ -31,8 +31,7 @@ class CanonicalVariates(ChangeMethod):
         """Return the root of Z (H, W), averaged over a window."""
         if self.transform is None:
             raise ValueError(f"{self.name} is not fitted")
-        z = self.transform.z(before.astype(np.float64), after.astype(np.float64))
-        return window_mean(np.minimum(np.sqrt(z), self.ceiling).astype(np.float32), radius)
+        return window_mean(self.transform.root_z(before, after, self.ceiling), radius)
 
     def threshold_limits(self, bands: int, units: set[Units]) -> tuple[float, float]:  # noqa: ARG002
         """Return the limits: at least what 5 % of unchanged pixels exceed (chi-square)."""

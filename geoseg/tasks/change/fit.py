@@ -66,7 +66,10 @@ def compared(comparison: Comparison, tile: Image) -> tuple[Image, Image]:
     """
     count = len(comparison.channels)
     at = [comparison.channels.index(band) for band in comparison.inputs]
-    before, after = tile[at], tile[[count + i for i in at]]
+    if at == list(range(len(at))):
+        before, after = tile[: len(at)], tile[count : count + len(at)]  # views, not copies
+    else:
+        before, after = tile[at], tile[[count + i for i in at]]
     if comparison.method.filters_speckle:
         before, after = (
             np.stack([filter_speckle(band, comparison.speckle, comparison.looks) for band in date])

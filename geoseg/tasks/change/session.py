@@ -19,6 +19,9 @@ from geoseg.tasks.change.choose import Comparison
 from geoseg.tasks.change.fit import compared
 from geoseg.tasks.change.method import Image
 
+CLASS_ROWS = 64
+"""Rows of a tile whose spectral classes are found at once."""
+
 
 class ChangeSession:
     """Scores change by a fitted comparison: four planes, which `FromPlanes` decides."""
@@ -62,19 +65,21 @@ class ChangeSession:
             for plane, date, path in zip(
                 planes[2:], (tile[:count], tile[count:]), comparison.path_reflectance, strict=True
             ):
-                plane[...] = _classes(comparison, date, path)
+                _classes(comparison, date, path, plane)
 
 
-def _classes(comparison: Comparison, date: Image, path: Mapping[str, float]) -> NDArray[np.generic]:
-    """Return the spectral classes (H, W) of the channels of one date, (C, H, W)."""
-    observed = {
-        name: window_mean(values, comparison.radius)
-        for name, values in zip(comparison.bands, date[: len(comparison.bands)], strict=True)
-    }
-    ground = {
-        name: values - np.float32(path[name]) if name in path else values for name, values in observed.items()
-    }
-    return classify(comparison.rules, _both_names(ground), comparison.other, _both_names(observed))
+def _classes(comparison: Comparison, date: Image, path: Mapping[str, float], out: Image) -> None:
+    """Fill in the spectral classes (H, W) of the channels of one date, (C, H, W)."""
+    bands = [window_mean(values, comparison.radius) for values in date[: len(comparison.bands)]]
+    # A few rows at a time, so that the indices of all rules stay in the cache.
+    for row in range(0, len(out), CLASS_ROWS):
+        part = slice(row, row + CLASS_ROWS)
+        observed = {name: values[part] for name, values in zip(comparison.bands, bands, strict=True)}
+        ground = {
+            name: values - np.float32(path[name]) if name in path else values
+            for name, values in observed.items()
+        }
+        out[part] = classify(comparison.rules, _both_names(ground), comparison.other, _both_names(observed))
 
 
 def _both_names(bands: Mapping[str, Image]) -> dict[str, Image]:
@@ -86,5 +91,7 @@ def score_of(value: Image, comparison: Comparison) -> Image:
     """Return the score of change (H, W), above 0.5 exactly where the value is above the threshold."""
     score = logistic(value, comparison.threshold, comparison.scale, below=False)
     half = np.float32(0.5)
-    above = np.fmax(score, np.nextafter(half, np.float32(1)))
-    return np.where(value > np.float32(comparison.threshold), above, np.fmin(score, half))
+    above = value > np.float32(comparison.threshold)
+    np.fmax(score, np.nextafter(half, np.float32(1)), out=score, where=above)
+    np.fmin(score, half, out=score, where=~above)
+    return score

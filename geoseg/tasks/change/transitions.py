@@ -207,10 +207,14 @@ class Decided(ABC):
             changed = rows.changed & observed
             counted = np.where(changed, rows.codes, rows.unchanged)
             self.counter.add(counted, observed, replace(window, row=window.row + row, height=len(observed)))
-            classes[part] = np.where(changed, rows.codes, 0)
-            classes[part][~observed] = nodata_class(dtype)
+            np.multiply(rows.codes, changed, out=classes[part], casting="unsafe")
+            np.copyto(classes[part], nodata_class(dtype), where=~observed)
             sure = np.where(changed, rows.change, 1 - rows.change)
-            quanta[part] = np.where(observed, np.clip(sure * 255 + np.float32(0.5), 0, 255), 0)
+            sure *= 255
+            sure += np.float32(0.5)
+            np.clip(sure, 0, 255, out=sure)
+            np.copyto(sure, 0, where=~observed)
+            quanta[part] = sure
         return classes, quanta
 
 
@@ -221,15 +225,17 @@ class FromPlanes(Decided):
     def decide(self, scores: NDArray[np.float32]) -> DecidedRows:
         """Planes: score of change (changed above 0.5), direction, from, to."""
         count = self.transitions.count
-        change, (direction, first, second) = scores[0], scores[1:].astype(np.int64)
-        # Code 0 is "no change", so that changed pixels need a direction where there are directions.
-        direction = np.maximum(direction, 1) if self.transitions.directions else np.int64(0)
-        return DecidedRows(
-            codes=direction * count**2 + first * count + second,
-            unchanged=first * (count + 1),
-            change=change,
-            changed=(change > np.float32(0.5)) & ~self.transitions.hidden[first, second],
-        )
+        change = scores[0]
+        first = scores[2].astype(np.intp)
+        codes = first * count
+        codes += scores[3].astype(np.intp)
+        changed = change > np.float32(0.5)
+        changed &= ~self.transitions.hidden.ravel().take(codes)
+        if self.transitions.directions:
+            # Code 0 is "no change", so that changed pixels need a direction where there are directions.
+            codes += np.maximum(scores[1], 1).astype(np.intp) * count**2
+        first *= count + 1
+        return DecidedRows(codes=codes, unchanged=first, change=change, changed=changed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

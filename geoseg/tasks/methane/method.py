@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geoseg.methods.methane_column import fit_ratio, ratio_change
 
 if TYPE_CHECKING:
-    from geoseg.methods.matched_filter import Chunk, Matrix
+    from geoseg.methods.matched_filter import Chunk, Matrix, Over
 
 Image = NDArray[np.float32]
 Kind = Literal["multispectral", "spectrometer"]
@@ -103,12 +103,13 @@ class SpectrometerMethod(MethaneMethod):
     """A retrieval from the narrow bands of an imaging spectrometer."""
 
     @abstractmethod
-    def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix) -> None:
+    def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix, over: Over) -> None:
         """Retrieve the enhancement of a group of pixels with a common background, and store it in the chunks.
 
         Args:
             chunks: pixels of the group.
             absorption: (B,) unit absorption spectrum, ln(radiance) per `matched_filter.UNIT` ppm·m.
+            over: applies a function to the chunks, perhaps on several threads.
 
         Raises:
             SceneError: the group is too small, or its radiance does not vary.

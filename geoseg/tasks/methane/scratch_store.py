@@ -73,9 +73,11 @@ class ScratchStore:
         chunks = [
             _StoredChunk(self, first + begin, min(CHUNK, count - begin)) for begin in range(0, count, CHUNK)
         ]
-        if count * self._bands * 8 > MEMORY_BYTES:
-            return list(chunks)
-        return [_GroupInMemory(chunks)]
+        return [_GroupInMemory(chunks)] if self.in_memory(group) else list(chunks)
+
+    def in_memory(self, group: int) -> bool:
+        """Return whether a group is kept in memory, as one chunk."""
+        return self._size(group) * self._bands * 8 <= MEMORY_BYTES
 
     def finish(self, chunks: Sequence[Chunk]) -> None:
         """Write the results of a group that was kept in memory."""

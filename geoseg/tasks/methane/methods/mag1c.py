@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geoseg.tasks.methane.method import RetrievalNeeds, SpectrometerMethod
 
 if TYPE_CHECKING:
-    from geoseg.methods.matched_filter import Chunk, Matrix
+    from geoseg.methods.matched_filter import Chunk, Matrix, Over
 
 
 class Mag1c(SpectrometerMethod):
@@ -20,8 +20,8 @@ class Mag1c(SpectrometerMethod):
     needs = RetrievalNeeds(kind="spectrometer")
     preference = 1
 
-    def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix) -> None:
+    def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix, over: Over) -> None:
         """Retrieve a group by mag1c."""
         from geoseg.methods.matched_filter import mag1c_group  # noqa: PLC0415 - only for spectrometers
 
-        mag1c_group(chunks, absorption)
+        mag1c_group(chunks, absorption, over=over)

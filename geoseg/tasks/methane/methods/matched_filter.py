@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geoseg.tasks.methane.method import RetrievalNeeds, SpectrometerMethod
 
 if TYPE_CHECKING:
-    from geoseg.methods.matched_filter import Chunk, Matrix
+    from geoseg.methods.matched_filter import Chunk, Matrix, Over
 
 
 class MatchedFilter(SpectrometerMethod):
@@ -20,8 +20,8 @@ class MatchedFilter(SpectrometerMethod):
     needs = RetrievalNeeds(kind="spectrometer")
     preference = 2
 
-    def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix) -> None:
+    def retrieve(self, chunks: Sequence[Chunk], absorption: Matrix, over: Over) -> None:
         """Retrieve a group by the matched filter."""
         from geoseg.methods.matched_filter import filter_group  # noqa: PLC0415 - only for spectrometers
 
-        filter_group(chunks, absorption)
+        filter_group(chunks, absorption, over=over)
