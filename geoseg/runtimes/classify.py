@@ -27,7 +27,7 @@ from geoseg.runtimes.loading import runtime_module
 from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network_session import OUT_OF_SCORES
 from geoseg.runtimes.precision import no_precision
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Classifier(Protocol):
         """Release the graph and its threads; further calls are errors."""
 
 
-def default_batch(model: ClassifierSpec) -> int:
+def default_batch(model: ModelSpec) -> int:
     """Return the default number of footprints per call: fewer for large footprints, to bound memory."""
     size = sum(4 * len(sensor.bands) * model.side(sensor) ** 2 for sensor in model.inputs)
     return max(1, min(MOST, MOST_BYTES // size))
@@ -75,7 +75,7 @@ class OpenedClassifier:
 
 
 def open_classifier(
-    model: ClassifierSpec,
+    model: ModelSpec,
     *,
     runtime: str = "auto",
     device: str = "auto",
@@ -157,7 +157,7 @@ class ClassifierSession:
     the scores of a footprint do not depend on the batch.
     """
 
-    def __init__(self, graph: HostGraph, spec: ClassifierSpec, *, batch: int) -> None:
+    def __init__(self, graph: HostGraph, spec: ModelSpec, *, batch: int) -> None:
         """Wrap a graph; a caller should pass `batch` footprints per call."""
         self._graph: HostGraph | None = graph
         self._spec = spec

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.files.doors import loading
-from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
+from geoseg.spec import InputSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first, from_graph, to_graph
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
@@ -203,7 +203,7 @@ class HostGraph:
         self._run = None
 
 
-def check_classifier_ports(spec: ClassifierSpec, inputs: list[Port], outputs: list[Port]) -> Ports:
+def check_classifier_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port]) -> Ports:
     """Find the inputs and the output that a scene classifier names, and check them against its description.
 
     Args:
@@ -274,7 +274,7 @@ def planes_allowed(spec: ModelSpec) -> set[int]:
     return {len(spec.classes)} | one
 
 
-def _find(spec: AnyModel, ports: list[Port], name: str, kind: str) -> Port:
+def _find(spec: ModelSpec, ports: list[Port], name: str, kind: str) -> Port:
     match = next((port for port in ports if not name or port.name == name), None)
     if match is None:
         raise ModelError(f"{spec.weights}: the graph has no {kind} {name!r}; it has {_names(ports)}")
@@ -316,7 +316,7 @@ def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None
         raise ModelError(f"{weights}: input {port.name} accepts {only} pixels only{order or f'; {hint}'}")
 
 
-def _check_floats(spec: AnyModel, port: Port) -> None:
+def _check_floats(spec: ModelSpec, port: Port) -> None:
     if port.dtype not in {"float32", "float16", "float64"}:
         raise ModelError(
             f"{spec.weights}: output {port.name} has type {port.dtype}, not float scores; export the network "
@@ -365,7 +365,7 @@ def _shape(port: Port) -> str:
     return f"({', '.join('?' if size is None else str(size) for size in port.shape or ())})"
 
 
-def _batch(spec: AnyModel, port: Port) -> int | None:
+def _batch(spec: ModelSpec, port: Port) -> int | None:
     stated = port.shape[0] if port.shape else None
     if stated and spec.fixed_batch and stated != spec.fixed_batch:
         raise ModelError(

@@ -29,7 +29,7 @@ from geoseg.runtimes.graph import (
     check_classifier_ports,
     check_ports,
 )
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import from_graph, to_graph
 
 NAME = "onnxruntime"
@@ -198,7 +198,7 @@ def load(request: LoadRequest) -> OnnxGraph:
 
 
 def load_classifier(
-    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
+    spec: ModelSpec, *, device: str, precision: Precision, threads: int, batch: int
 ) -> OnnxGraph:
     """Load a scene classifier, in fp32.
 

@@ -19,7 +19,7 @@ from geoseg.runtimes.graph import (
     check_ports,
 )
 from geoseg.runtimes.machine import bf16_flags, cpu_flags
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 
 NAME = "openvino"
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -69,7 +69,7 @@ def load(request: LoadRequest) -> HostGraph:
 
 
 def load_classifier(
-    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
+    spec: ModelSpec, *, device: str, precision: Precision, threads: int, batch: int
 ) -> HostGraph:
     """Load and compile a scene classifier for one shape of each input.
 

@@ -36,11 +36,6 @@ if TYPE_CHECKING:
         TransitionRule as TransitionRule,
         TransitionSpec as TransitionSpec,
     )
-    from geoseg.spec.classifiers import (
-        AnyModel as AnyModel,
-        ClassifierSpec as ClassifierSpec,
-        SensorInput as SensorInput,
-    )
     from geoseg.spec.clouds import (
         CloudNetworkSpec as CloudNetworkSpec,
         CloudSpec as CloudSpec,
@@ -124,7 +119,6 @@ _NAMES = {
     "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Statistics Units",
     "change": "ChangeSpec",
     "classes": "ClassName SpectralRule SpectralSpec TransitionRule TransitionSpec",
-    "classifiers": "AnyModel ClassifierSpec SensorInput",
     "clouds": "CloudNetworkSpec CloudSpec",
     "dates": "DateText period_of",
     "evidence": "Coverage Evidence RivalScore ScoredSet",

@@ -12,7 +12,7 @@ from geoseg.bundles.find import check_bundle, find_classifier
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.runtimes.choose import ON_CPU, available
 from geoseg.runtimes.classify import default_batch, open_classifier
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import CHANNELS_LAST
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
 
@@ -22,7 +22,7 @@ SMALL = {**NAIP, "resolution": 20}
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> ClassifierSpec:
+def model(tmp_path: Path) -> ModelSpec:
     return mean_classifier(
         tmp_path / "two", (SENTINEL_2, SMALL), gains=[0.1, 0.2, 0.3, -0.1, -0.2, 0], biases=[0.5] * 6
     )
@@ -40,7 +40,7 @@ def batch() -> dict[str, NDArray[np.float32]]:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("at_once", [1, 3, None])
 def test_scores(
-    runtime: str, at_once: int | None, model: ClassifierSpec, batch: dict[str, NDArray[np.float32]]
+    runtime: str, at_once: int | None, model: ModelSpec, batch: dict[str, NDArray[np.float32]]
 ) -> None:
     opened = open_classifier(model, runtime=runtime, device="cpu", threads=1, batch=at_once)
     assert (opened.runtime, opened.precision) == (runtime, "fp32")
@@ -90,12 +90,11 @@ def test_graphs_that_are_not_what_is_said(runtime: str, tmp_path: Path) -> None:
     fewer = model.model_copy(update={"classes": model.classes[:4]})
     with pytest.raises(ModelError, match=r"expected \(N, 4\), one score for each class"):
         open_classifier(fewer, runtime=runtime, device="cpu")
-    larger = model.model_copy(update={"footprint": 1440.0})
+    larger = model.model_copy(update={"tile": 144, "stride": 144})
     with pytest.raises(ModelError, match="accepts 72 x 72 pixels only; its description states 144"):
         open_classifier(larger, runtime=runtime, device="cpu")
-    inputs = (model.inputs[0].model_copy(update={"name": "radar"}),)
     with pytest.raises(ModelError, match="an input 'sentinel-2' that the description does not name"):
-        open_classifier(model.model_copy(update={"inputs": inputs}), runtime=runtime, device="cpu")
+        open_classifier(model.model_copy(update={"input_name": "radar"}), runtime=runtime, device="cpu")
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -116,6 +115,6 @@ def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["torch", "tensorrt"])
-def test_runtimes_of_gpus_run_no_classifiers(model: ClassifierSpec, runtime: str) -> None:
+def test_runtimes_of_gpus_run_no_classifiers(model: ModelSpec, runtime: str) -> None:
     with pytest.raises(RuntimeMissingError, match="openvino or onnxruntime"):
         open_classifier(model, runtime=runtime)

@@ -27,7 +27,7 @@ from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.models.networks.onnx_graph import exporting, write_graph
 from geoseg.models.networks.segmentation import Segmenter
-from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
+from geoseg.spec import Coverage, ModelBand, ModelSpec
 
 INPUT, OUTPUT = "image", "scores"
 
@@ -60,7 +60,7 @@ class ExportOptions:
 class Exported:
     """The result of an export."""
 
-    model: AnyModel
+    model: ModelSpec
     parity: float
     """Greatest difference of scores from torch."""
     mib: float

@@ -27,7 +27,7 @@ from geoseg.learn.train.scene_module import build_network
 from geoseg.learn.train.scene_spec import SceneStatistics, SceneTrainSpec, describe_classifier
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.models.networks.onnx_graph import write_graph
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 
 _STATISTICS = TypeAdapter(SceneStatistics)
 
@@ -83,12 +83,12 @@ def export_classifier(folder: Path, bundle: Path, options: ExportOptions | None 
     return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
 
 
-def _shapes(model: ClassifierSpec) -> list[tuple[int, int, int]]:
+def _shapes(model: ModelSpec) -> list[tuple[int, int, int]]:
     """Return the shape (C, side, side) of every input."""
     return [(len(item.bands), model.side(item), model.side(item)) for item in model.inputs]
 
 
-def compare(scoring: nn.Module, path: Path, model: ClassifierSpec) -> float:
+def compare(scoring: nn.Module, path: Path, model: ModelSpec) -> float:
     """Return the greatest difference of scores from onnxruntime for several batches and missing sensors."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
@@ -105,7 +105,7 @@ def _difference(
     scoring: nn.Module,
     session: onnxruntime.InferenceSession,
     images: Sequence[np.ndarray],
-    model: ClassifierSpec,
+    model: ModelSpec,
 ) -> float:
     with torch.inference_mode():
         expected = scoring(*(torch.from_numpy(image) for image in images)).numpy()
@@ -114,7 +114,7 @@ def _difference(
     return float(np.abs(expected - actual).max())
 
 
-def default_card(spec: SceneTrainSpec, model: ClassifierSpec, parity: float) -> str:
+def default_card(spec: SceneTrainSpec, model: ModelSpec, parity: float) -> str:
     """Return a model card from the config; limits and intended use are for the author to add."""
     sensors = "; ".join(
         f"{item.name}: {', '.join(band.name for band in item.bands)} ({item.units}, {item.resolution:g} m)"

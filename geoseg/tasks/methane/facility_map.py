@@ -29,7 +29,7 @@ from geoseg.outputs.picture import MapPicture, draw_picture
 from geoseg.outputs.words import credits_of, map_title
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
 from geoseg.runtimes.classify import OpenedClassifier, open_classifier
-from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec
+from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
 from geoseg.tasks.methane.facility_peaks import (
     FOOTPRINTS,
@@ -89,7 +89,7 @@ class _FacilityRun:
     """Request, classifier and inputs of a map."""
 
     spec: FacilitiesSpec
-    model: ClassifierSpec
+    model: ModelSpec
     inputs: tuple[ClassifierInput, ...]
     opened: OpenedClassifier
 

@@ -25,7 +25,7 @@ from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec, SensorInput
+from geoseg.spec import FacilitiesSpec, InputSpec, ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class SourcePart:
 
 
 def open_inputs(
-    model: ClassifierSpec,
+    model: ModelSpec,
     spec: FacilitiesSpec,
     stack: ExitStack,
     progress: Progress,
@@ -173,7 +173,7 @@ def _scene_of(name: str, path: str, mapped: SceneSpec) -> SceneSpec:
 
 
 def _opened(
-    wanted: SensorInput,
+    wanted: InputSpec,
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
@@ -191,8 +191,8 @@ def _opened(
 
 
 def _mapped(
-    model: ClassifierSpec,
-    wanted: SensorInput,
+    model: ModelSpec,
+    wanted: InputSpec,
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
@@ -202,14 +202,14 @@ def _mapped(
 ) -> ClassifierInput:
     """Open the mapped scene, resampled to the pixel size of the input and clipped."""
     scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
-    grid = metric_grid(scene.grid, wanted.resolution, scene.name)
+    grid = metric_grid(scene.grid, wanted.pixel_m, scene.name)
     if grid is not scene.grid:
         scene = scene.onto(grid)
     if run.bbox is not None or run.aoi is not None:
         scene = scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
     side = model.side(wanted)
     if min(scene.grid.height, scene.grid.width) < side:
-        height, width = (size * wanted.resolution for size in (scene.grid.height, scene.grid.width))
+        height, width = (size * wanted.pixel_m for size in (scene.grid.height, scene.grid.width))
         raise SceneError(
             f"{scene.name} is {width:,.0f} x {height:,.0f} m, smaller than a footprint of model {model.name} "
             f"({model.footprint:g} x {model.footprint:g} m); use a larger scene, or a larger --bbox"
@@ -219,8 +219,8 @@ def _mapped(
 
 
 def _other(
-    model: ClassifierSpec,
-    wanted: SensorInput,
+    model: ModelSpec,
+    wanted: InputSpec,
     request: SceneSpec,
     mapped: ClassifierInput,
     run: RunSpec,
@@ -243,9 +243,7 @@ def _other(
         ) from error
 
 
-def _checked(
-    model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tuple[int, int]
-) -> ClassifierInput:
+def _checked(model: ModelSpec, wanted: InputSpec, scene: Scene, shape: tuple[int, int]) -> ClassifierInput:
     """Return an input whose values fit those of the training data.
 
     Raises:
@@ -269,28 +267,28 @@ def _checked(
     )
 
 
-def _report_pixel_size(scene: Scene, wanted: SensorInput) -> None:
+def _report_pixel_size(scene: Scene, wanted: InputSpec) -> None:
     """Report resampling, and warn of pixels that are much coarser than those of the training data."""
     if scene.grid.crs is None:
         return
     down, right = scene.grid.pixel_size_m
-    if max(down, right) > COARSE * wanted.resolution:
+    if max(down, right) > COARSE * wanted.pixel_m:
         warn(
             LOG,
             "pixels-too-coarse",
             f"{scene.name} has pixels of {right:.3g} x {down:.3g} m, but the model was trained with "
-            f"{wanted.resolution:g} m: resampling adds no detail, so scores may be wrong; use a scene with "
+            f"{wanted.pixel_m:g} m: resampling adds no detail, so scores may be wrong; use a scene with "
             "smaller pixels",
         )
-    elif metric_grid(scene.grid, wanted.resolution, scene.name) is not scene.grid:
+    elif metric_grid(scene.grid, wanted.pixel_m, scene.name) is not scene.grid:
         note(
             LOG,
-            f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are resampled to {wanted.resolution:g} m",
+            f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are resampled to {wanted.pixel_m:g} m",
         )
 
 
 def empty_batch(
-    model: ClassifierSpec, inputs: Sequence[ClassifierInput], size: int
+    model: ModelSpec, inputs: Sequence[ClassifierInput], size: int
 ) -> Mapping[str, NDArray[np.float32]]:
     """Return zeros (size, C, side, side) for every input of a model.
 

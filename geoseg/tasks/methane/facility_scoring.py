@@ -16,7 +16,7 @@ from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
 from geoseg.grid import Grid
 from geoseg.runtimes.classify import Classifier
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 from geoseg.tasks.methane.facility_scenes import ClassifierInput, empty_batch
 
 OBSERVED = 0.5
@@ -42,7 +42,7 @@ class WindowScores:
 
 
 def score_windows(
-    model: ClassifierSpec,
+    model: ModelSpec,
     classifier: Classifier,
     inputs: Sequence[ClassifierInput],
     *,
@@ -98,7 +98,7 @@ class _Queue:
 
     def __init__(
         self,
-        model: ClassifierSpec,
+        model: ModelSpec,
         classifier: Classifier,
         inputs: Sequence[ClassifierInput],
         scores: NDArray[np.float32],
@@ -160,7 +160,7 @@ def _cache(inputs: Sequence[ClassifierInput]) -> int:
 
 
 def plan_windows(
-    model: ClassifierSpec, classifier: Classifier, inputs: Sequence[ClassifierInput], max_memory: int | None
+    model: ModelSpec, classifier: Classifier, inputs: Sequence[ClassifierInput], max_memory: int | None
 ) -> Plan:
     """Plan `score_windows`; one batch is scored to estimate the time."""
     batch = empty_batch(model, inputs, classifier.batch)
