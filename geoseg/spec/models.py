@@ -257,9 +257,17 @@ class ModelSpec(InputSpec):
         """Side of a tile in m; for models that state their pixel size."""
         return self.tile * self.pixel_m
 
-    def side(self, given: InputSpec) -> int:
-        """Return the side of a tile in the pixels of an input."""
-        return self.tile if given.resolution == self.resolution else round(self.footprint / given.pixel_m)
+    def side(self, given: InputSpec, tile: int | None = None) -> int:
+        """Return the side of a tile in the pixels of an input.
+
+        Args:
+            given: one of the inputs.
+            tile: side in pixels of the first input; None: that of the model.
+        """
+        side = tile or self.tile
+        if given.resolution == self.resolution:
+            return side
+        return round(side * self.pixel_m / given.pixel_m)
 
     @model_validator(mode="before")
     @classmethod

@@ -46,15 +46,13 @@ def test_scores(
     assert (opened.runtime, opened.precision) == (runtime, "fp32")
     sums = batch["sentinel-2"][:, 0].mean(axis=(1, 2)) + batch["naip"][:, 0].mean(axis=(1, 2))
     expected = sums[:, None] * np.array([0.1, 0.2, 0.3, -0.1, -0.2, 0]) + 0.5
-    found = opened.classifier(batch)
+    found = opened.session(batch)[:, :, 0, 0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    single = [
-        opened.classifier({name: values[i : i + 1] for name, values in batch.items()}) for i in range(5)
-    ]
-    np.testing.assert_array_equal(np.concatenate(single), found)
-    opened.classifier.close()
+    single = [opened.session({name: values[i : i + 1] for name, values in batch.items()}) for i in range(5)]
+    np.testing.assert_array_equal(np.concatenate(single)[:, :, 0, 0], found)
+    opened.session.close()
     with pytest.raises(ModelError, match="closed"):
-        opened.classifier(batch)
+        opened.session(batch)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -67,7 +65,7 @@ def test_inputs_with_channels_last(
     assert find_classifier(str(tmp_path / "two")) == model
     assert not [item for item in check_bundle(tmp_path / "two") if item.level == "error"]
     sums = batch["sentinel-2"][:, 0].mean(axis=(1, 2)) + batch["naip"][:, 0].mean(axis=(1, 2))
-    found = open_classifier(model, runtime=runtime, device="cpu").classifier(batch)
+    found = open_classifier(model, runtime=runtime, device="cpu").session(batch)[:, :, 0, 0]
     np.testing.assert_allclose(found, np.repeat(0.1 * sums[:, None] + 0.5, 6, axis=1), atol=1e-6)
 
 
@@ -78,9 +76,9 @@ def test_logits_are_no_scores(runtime: str, tmp_path: Path) -> None:
     ones = {"sentinel-2": np.ones((1, 1, 72, 72), np.float32)}
     opened = open_classifier(lying, runtime=runtime, device="cpu")
     with pytest.raises(ModelError, match="output is 6 to 6, but the description states scores"):
-        opened.classifier(ones)
+        opened.session(ones)
     right = lying.model_copy(update={"activation": "sigmoid"})
-    found = open_classifier(right, runtime=runtime, device="cpu").classifier(ones)
+    found = open_classifier(right, runtime=runtime, device="cpu").session(ones)
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-6)), rtol=1e-6)
 
 
@@ -111,7 +109,7 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:
     small, large = mean_classifier(tmp_path / "small"), mean_classifier(tmp_path / "large", (NAIP,))
     assert (default_batch(small), default_batch(large)) == (64, 2**26 // (4 * 2 * 720**2))
-    assert open_classifier(large, device="cpu").classifier.batch == default_batch(large)
+    assert open_classifier(large, device="cpu").session.batch == default_batch(large)
 
 
 @pytest.mark.parametrize("runtime", ["torch", "tensorrt"])

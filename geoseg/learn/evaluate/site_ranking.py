@@ -87,9 +87,9 @@ def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], progress: Prog
     with held():
         opened = open_classifier(bundle)
     try:
-        scores = _score(bundle, opened.classifier, sites, sources, progress)
+        scores = _score(bundle, opened.session, sites, sources, progress)
     finally:
-        opened.classifier.close()
+        opened.session.close()
     reference, scores = site_classes(sites), scores[:, columns]
     spans = intervals(reference, scores)
     return Ranking(name=bundle.name, reference=reference, scores=scores, intervals=spans)
@@ -149,7 +149,7 @@ def _score(
         for row, site in enumerate(part):
             if not _fill(batch, row, site, model, sources):
                 raise SceneError(f"site {site.id} has no image of a sensor of {model.name}")
-        parts.append(classifier(batch))
+        parts.append(classifier(batch)[:, :, 0, 0])
         progress(min(start + classifier.batch, len(sites)), len(sites), "sites")
     return np.concatenate(parts)
 

@@ -28,7 +28,8 @@ from geoseg.outputs.measure import write_bands
 from geoseg.outputs.picture import MapPicture, draw_picture
 from geoseg.outputs.words import credits_of, map_title
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
-from geoseg.runtimes.classify import OpenedClassifier, open_classifier
+from geoseg.runtimes.classify import open_classifier
+from geoseg.runtimes.network_session import OpenedSession
 from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
 from geoseg.tasks.methane.facility_peaks import (
@@ -78,9 +79,9 @@ def map_facilities(
             threads=run.threads,
             batch=run.batch_size,
         )
-        stack.callback(opened.classifier.close)
+        stack.callback(opened.session.close)
         if dry_run:
-            return plan_windows(model, opened.classifier, inputs, run.max_memory)
+            return plan_windows(model, opened.session, inputs, run.max_memory)
         return _make(_FacilityRun(spec=spec, model=model, inputs=inputs, opened=opened), progress)
 
 
@@ -91,7 +92,7 @@ class _FacilityRun:
     spec: FacilitiesSpec
     model: ModelSpec
     inputs: tuple[ClassifierInput, ...]
-    opened: OpenedClassifier
+    opened: OpenedSession
 
     @property
     def threshold(self) -> float:
@@ -104,7 +105,7 @@ class _FacilityRun:
         side = self.model.footprint
         return (
             f"{self.model.name}: score of {self.threshold:g} or more in windows of {side:g} m every "
-            f"{side / 2:g} m, the best of each class within {side:g} m; {self.opened.classifier.description}"
+            f"{side / 2:g} m, the best of each class within {side:g} m; {self.opened.session.description}"
         )
 
 
@@ -137,7 +138,7 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
     preview = Preview(scene.grid, job.inputs[0].bands)
     scored = score_windows(
         job.model,
-        job.opened.classifier,
+        job.opened.session,
         job.inputs,
         progress=progress,
         preview=preview,

@@ -135,7 +135,7 @@ class _Queue:
         scores = self._classifier({name: values[:count] for name, values in self._batch.items()})
         self.seconds += time.monotonic() - begun
         rows, cols = np.array(self._cells).T
-        self._scores[:, rows, cols] = scores.T
+        self._scores[:, rows, cols] = scores[:, :, 0, 0].T
         self._cells.clear()
 
 
