@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from pydantic import TypeAdapter
 from torch import nn
@@ -22,6 +22,7 @@ from geoseg.errors import ModelError, OutputError
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
+from geoseg.learn.train.exported_graph import SceneScoring, compare, footprints_to_onnx
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
@@ -130,23 +131,55 @@ def export(folder: Path, bundle: Path, options: ExportOptions | None = None) -> 
     options = options or ExportOptions()
     check_bundle(bundle, overwrite=options.overwrite)
     spec, network, model = load(folder, options.checkpoint)
+    network_name = f"{spec.network.architecture} {spec.network.encoder}"
+    return write_network(
+        network, model, bundle, options, network_name, lambda parity: default_card(spec, model, parity)
+    )
+
+
+def write_network(
+    network: nn.Module,
+    model: ModelSpec,
+    bundle: Path,
+    options: ExportOptions,
+    architecture: str,
+    card: Callable[[float], str],
+) -> Exported:
+    """Write a segmentation network or a scene classifier as a bundle.
+
+    Args:
+        network: in evaluation mode; returns logits.
+        model: its description; the name of its weights is not used.
+        bundle: folder to write.
+        options: form of the weights and card.
+        architecture: its name in the literature.
+        card: returns a text of the card from the greatest difference of scores, unless `options` has one.
+
+    Raises:
+        ModelError: the scores of the graph differ from those of torch.
+        OutputError: the bundle cannot be written.
+    """
     tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
         graph = scratch / "plain.onnx"
-        scoring = Scoring(network).eval()
-        to_onnx(scoring, model.channels, graph, tile)
+        scoring = (SceneScoring if model.classifies else Scoring)(network).eval()
+        if model.classifies:
+            footprints_to_onnx(scoring, model, graph)
+        else:
+            to_onnx(scoring, model.channels, graph, tile)
         if options.weights == "fp16":
             store_fp16(graph)
-        parity = compare(network, graph, model.channels, tile)
+        parity = compare(scoring, graph, model)
         check_parity(parity)
-        embed(graph, final := scratch / "model.onnx", model, extra=deepness_entries(model))
-        if options.program:
+        entries = {} if model.classifies else deepness_entries(model)
+        embed(graph, final := scratch / "model.onnx", model, extra=entries)
+        if options.program and not model.classifies:
             write_program(scoring, model.channels, scratch / PROGRAM, tile)
         written = write_bundle(
             bundle,
             model.model_copy(update={"weights": final, "program": PROGRAM if options.program else ""}),
-            architecture=f"{spec.network.architecture} {spec.network.encoder}",
-            card=options.card or default_card(spec, model, parity),
+            architecture=architecture,
+            card=options.card or card(parity),
         )
     return Exported(model=written, parity=parity, mib=written.weights.stat().st_size / 2**20)
 
@@ -275,22 +308,6 @@ def store_fp16(path: Path) -> None:
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
     onnx.save(graph, str(path))
-
-
-def compare(network: nn.Module, path: Path, channels: int, tile: int | None = None) -> float:
-    """Return the greatest difference of scores between torch and onnxruntime for several sizes."""
-    sizes = ((1, 128, 128), (3, 64, 160)) if tile is None else ((1, tile, tile), (3, tile, tile))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for batch, height, width in sizes:
-        image = torch.from_numpy(
-            np.random.default_rng(batch).normal(0, 1, (batch, channels, height, width)).astype(np.float32)
-        )
-        with torch.inference_mode():
-            expected = Scoring(network).eval()(image)
-        actual = torch.from_numpy(session.run(None, {INPUT: image.numpy()})[0])
-        worst = max(worst, float((expected - actual).abs().max()))
-    return worst
 
 
 def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:

@@ -17,6 +17,7 @@ from geoseg.bundles.find import find_classifier
 from geoseg.engine.drawing import place_of
 from geoseg.engine.make_map import begin, command_of, footprint, outputs_of, parse_crs
 from geoseg.engine.map_report import write_report
+from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline
 from geoseg.engine.plan import Plan
 from geoseg.engine.preview import Preview, rasterise
@@ -212,13 +213,7 @@ def _record(
         command=command_of(job.spec),
         inputs=tuple({"input": item.name, **item.scene.describe()} for item in job.inputs),
         method=job.method,
-        model={
-            "name": model.name,
-            "sha256": model.sha256,
-            "licence": model.licence,
-            "source": model.source,
-            "weights": model.weights.name,
-        },
+        model=describe_model(model),
         runtime={
             "name": opened.runtime,
             "version": opened.version,

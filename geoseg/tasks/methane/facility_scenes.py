@@ -10,28 +10,24 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.input_check import check_fit
+from geoseg.engine.network_on_scene import clip, fit_network
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import SceneError, SceneReadError, UsageError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import TileGrid, Window
 from geoseg.messages import note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.footprints import metric_grid, stretched
-from geoseg.scenes.threshold_sample import sample
+from geoseg.scenes.source import SourceView
 from geoseg.spec import FacilitiesSpec, InputSpec, ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
-
-CHECK_SIZE, CHECK_BLOCKS = 256, 24
-"""Side in pixels, and number, of the blocks whose values are compared with those of the training data."""
 
 COARSE = 1.5
 """Ratio of the pixel size of a scene to that of the model above which a warning is given."""
@@ -44,9 +40,7 @@ class ClassifierInput:
     name: str
     """Name of the input."""
     scene: Scene
-    """The scene, on `grid`."""
-    grid: Grid
-    """Grid with the pixel size of the input over the area of the mapped scene."""
+    """The scene, in the pixel size of the input over the area of the mapped scene."""
     side: int
     """Side of a footprint in pixels."""
     shape: tuple[int, int]
@@ -75,19 +69,14 @@ def windows_along(pixels: int, side: int) -> int:
     return (pixels - side + stride // 2) // stride + 1
 
 
-class SourcePart:
+class SourcePart(SourceView):
     """A part of a source with its own grid; windows beyond the part read the pixels of the source."""
 
     def __init__(self, source: Source, part: Window) -> None:
         """Take a part, which may exceed the source."""
-        self._source, self._part = source, part
+        super().__init__(source)
         self.grid = source.grid.crop(part)
-        self.name = source.name
-        self.band_names = source.band_names
-
-    grid: Grid
-    name: str
-    band_names: tuple[str, ...]
+        self._part = part
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window in pixels of the part.
@@ -95,19 +84,11 @@ class SourcePart:
         Raises:
             SceneReadError: a file is damaged.
         """
-        return replace(self._source.read(self.on_source(window), bands), window=window)
+        return replace(self.source.read(self.on_source(window), bands), window=window)
 
     def on_source(self, window: Window) -> Window:
         """Return a window of the part in pixels of the source."""
         return replace(window, row=window.row + self._part.row, col=window.col + self._part.col)
-
-    def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Return the size of the block cache."""
-        return self._source.cache_bytes(bands)
-
-    def describe(self) -> dict[str, JsonValue]:
-        """Return the description of the source."""
-        return self._source.describe()
 
 
 def open_inputs(
@@ -142,18 +123,13 @@ def open_inputs(
         raise UsageError(
             f"input {first} is given twice, as SCENE and by --also; --sensor-input names the input of SCENE"
         )
-    mapped = _mapped(model, known[first], spec.scene, spec.run, stack, progress, dry_run=dry_run)
+
+    def opened(name: str, request: SceneSpec) -> Scene:
+        return _opened(known[name], request, spec.run, stack, progress, dry_run=dry_run)
+
+    mapped = _mapped(model, known[first], opened(first, spec.scene), spec.run)
     others = [
-        _other(
-            model,
-            known[name],
-            _scene_of(name, path, spec.scene),
-            mapped,
-            spec.run,
-            stack,
-            progress,
-            dry_run=dry_run,
-        )
+        _other(model, known[name], opened(name, _scene_of(name, path, spec.scene)), mapped, path)
         for name, path in spec.also.items()
     ]
     missing = [name for name in known if name != first and name not in spec.also]
@@ -190,23 +166,12 @@ def _opened(
     return scene
 
 
-def _mapped(
-    model: ModelSpec,
-    wanted: InputSpec,
-    request: SceneSpec,
-    run: RunSpec,
-    stack: ExitStack,
-    progress: Progress,
-    *,
-    dry_run: bool,
-) -> ClassifierInput:
-    """Open the mapped scene, resampled to the pixel size of the input and clipped."""
-    scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
+def _mapped(model: ModelSpec, wanted: InputSpec, scene: Scene, run: RunSpec) -> ClassifierInput:
+    """Return the mapped scene, resampled to the pixel size of the input and clipped."""
     grid = metric_grid(scene.grid, wanted.pixel_m, scene.name)
     if grid is not scene.grid:
         scene = scene.onto(grid)
-    if run.bbox is not None or run.aoi is not None:
-        scene = scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
+    scene = clip(scene, run)
     side = model.side(wanted)
     if min(scene.grid.height, scene.grid.width) < side:
         height, width = (size * wanted.pixel_m for size in (scene.grid.height, scene.grid.width))
@@ -219,27 +184,18 @@ def _mapped(
 
 
 def _other(
-    model: ModelSpec,
-    wanted: InputSpec,
-    request: SceneSpec,
-    mapped: ClassifierInput,
-    run: RunSpec,
-    stack: ExitStack,
-    progress: Progress,
-    *,
-    dry_run: bool,
+    model: ModelSpec, wanted: InputSpec, scene: Scene, mapped: ClassifierInput, path: str
 ) -> ClassifierInput:
-    """Open a further scene with the pixel size of its input, over the area of the mapped scene."""
-    scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
+    """Return a further scene with the pixel size of its input, over the area of the mapped scene."""
     times = mapped.side / model.side(wanted)
-    moved = scene.onto(stretched(mapped.grid, times, times))
+    moved = scene.onto(stretched(mapped.scene.grid, times, times))
     try:
         return _checked(model, wanted, moved, mapped.shape)
     except SceneReadError:
         raise
     except SceneError as error:
         raise SceneError(
-            f"--also {wanted.name}={request.paths[0]} does not overlap {mapped.scene.name} ({error})"
+            f"--also {wanted.name}={path} does not overlap {mapped.scene.name} ({error})"
         ) from error
 
 
@@ -250,20 +206,16 @@ def _checked(model: ModelSpec, wanted: InputSpec, scene: Scene, shape: tuple[int
         SceneError: no pixel is observed.
         ModelError: units or values differ from those of the training data.
     """
-    bands = tuple(band.name for band in wanted.bands)
     replay(scene.messages)
     named = wanted.model_copy(update={"name": f"{model.name}, input {wanted.name}"})
-    blocks = sample(scene, bands, size=CHECK_SIZE, most=CHECK_BLOCKS)
-    units = {band: scene.units(band) for band in bands}
-    check_fit(named, units, blocks, None)
+    normaliser, _ = fit_network(named, scene, scene)
     return ClassifierInput(
         name=wanted.name,
         scene=scene,
-        grid=scene.grid,
         side=model.side(wanted),
         shape=shape,
-        bands=bands,
-        prepare=Normaliser(named),
+        bands=tuple(band.name for band in wanted.bands),
+        prepare=normaliser,
     )
 
 
