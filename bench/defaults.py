@@ -45,7 +45,6 @@ from geoseg.methods.accuracy import (
     mean_over_chips,
 )
 from geoseg.run_record import no_progress
-from geoseg.spec import ModelSpec
 
 DATA = Path(os.environ.get("GEOSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 DEFAULT = Subject(name="default")
@@ -324,7 +323,7 @@ def main() -> int:
         print(f"{options.data} does not exist; give the labelled sets with --data", file=sys.stderr)
         return 3
     for model in list_models():
-        if isinstance(model, ModelSpec) and model.task == "flood" and not model.objection:
+        if model.task == "flood" and not model.objection:
             print(
                 f"{model.name} is a default: do not read its scores on chips it was trained on",
                 file=sys.stderr,

@@ -80,7 +80,6 @@ def _quantise(request: ExportRequest, output: Path, reporting: Reporting) -> Non
 def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
     from geoseg.learn.train.bundle_export import ExportOptions
     from geoseg.learn.train.task_dispatch import export_any
-    from geoseg.spec import ClassifierSpec
 
     options = ExportOptions(
         checkpoint=request.checkpoint,
@@ -94,7 +93,7 @@ def _bundle(request: ExportRequest, output: Path, reporting: Reporting) -> None:
         print_json({"bundle": str(output), "parity": made.parity, "mib": made.mib})
         return
     print_text(f"wrote {output}: {made.mib:.1f} MiB, scores within {made.parity:.1e} of torch")
-    recorded = "" if isinstance(made.model, ClassifierSpec) else " --record"
+    recorded = "" if made.model.classifies else " --record"
     print_text(f"next: geoseg evaluate maps CONFIG --model {output}{recorded}")
 
 

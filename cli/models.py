@@ -11,7 +11,7 @@ from .command import Command, add, group
 from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
-    from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec, ScoredSet
+    from geoseg.spec import ModelSpec, ScoredSet
     from geoseg.spec.training import ListRequest, ModelRequest, PullRequest
 
     from .options import Reporting
@@ -95,13 +95,12 @@ def show() -> Command[ModelRequest]:
 def print_model(name: str, as_json: bool) -> None:
     """Find a model and print its description."""
     from geoseg.bundles.find import find_any
-    from geoseg.spec import ModelSpec
 
     model = find_any(name)
     if as_json:
         print_json(model)
     else:
-        print_text(model_text(model) if isinstance(model, ModelSpec) else classifier_text(model))
+        print_text(classifier_text(model) if model.classifies else model_text(model))
 
 
 def check() -> Command[ModelRequest]:
@@ -235,7 +234,7 @@ def _axes(model: ModelSpec) -> str:
     return axes if axes == output else f"{axes}; of the output {output}"
 
 
-def classifier_text(model: ClassifierSpec) -> str:
+def classifier_text(model: ModelSpec) -> str:
     """Return the description of a scene classifier as text."""
     from .show import facts_text, value_text
 
@@ -256,20 +255,17 @@ def classifier_text(model: ClassifierSpec) -> str:
         side = model.side(item)
         head = (item.name, f"{item.units} x {item.scale:g}{clip}", f"{side} x {side}")
         for index, band in enumerate(item.bands):
-            cells = (*head, f"{item.resolution:g} m") if not index else ("", "", "", "")
+            cells = (*head, f"{item.pixel_m:g} m") if not index else ("", "", "", "")
             inputs.append((*cells, band.name, f"{band.mean:g}", f"{band.std:g}"))
     classes: list[tuple[str, ...]] = [("class", "label", "colour")]
     classes += [(value_text(item.value), item.label, item.colour) for item in model.classes]
     return "\n\n".join((facts_text(facts), align(inputs, right=(5, 6)), align(classes)))
 
 
-def default_of(model: AnyModel) -> str:
+def default_of(model: ModelSpec) -> str:
     """Return why no command uses a model unless it is named; empty if one does."""
-    from geoseg.spec import ModelSpec
-
-    if not isinstance(model, ModelSpec):
-        return "scene classifiers have no default"
-    return model.objection if model.task == "flood" else f"{model.task} has no default network"
+    may_be = model.task == "flood" or model.classifies
+    return model.objection if may_be else f"{model.task} has no default network"
 
 
 def _evidence(model: ModelSpec) -> str:
@@ -305,9 +301,7 @@ def _others(mean: float | None, dry: float | None) -> str:
     return "".join(parts)
 
 
-def _bands(model: AnyModel) -> str:
-    from geoseg.spec import ModelSpec
-
-    if isinstance(model, ModelSpec):
+def _bands(model: ModelSpec) -> str:
+    if not model.classifies:
         return " ".join(band.name for band in model.bands)
     return "; ".join(f"{item.name}: {' '.join(band.name for band in item.bands)}" for item in model.inputs)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.bundles.find import write_bundle
-from geoseg.spec import ClassifierSpec, ClassSpec
+from geoseg.spec import ClassSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, from_graph
 
 LABELS = (
@@ -94,10 +94,10 @@ def mean_classifier(
     gains: Sequence[float] = (1,) * 6,
     biases: Sequence[float] = (0,) * 6,
     **changes: Any,
-) -> ClassifierSpec:
+) -> ModelSpec:
     """Write a bundle of `write_mean_network`."""
     folder.mkdir(parents=True, exist_ok=True)
-    spec = ClassifierSpec.model_validate(
+    spec = ModelSpec.model_validate(
         {
             "name": folder.name,
             "title": "The mean of band 1",

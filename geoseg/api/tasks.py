@@ -21,7 +21,6 @@ from geoseg.run_record import Progress
 from geoseg.scenes import Scene
 from geoseg.scenes import open_scene as _open
 from geoseg.spec import ModelSpec, SceneSpec
-from geoseg.spec.classifiers import AnyModel, ClassifierSpec
 from geoseg.spec.presets import sensors
 from geoseg.spec.tools import InfoRequest
 
@@ -155,7 +154,7 @@ def plumes(
 
 def segment(
     scene: object,
-    model: str | Path | AnyModel | None = None,
+    model: str | Path | ModelSpec | None = None,
     *,
     progress: Progress | bool | None = None,
     **options: object,
@@ -178,7 +177,7 @@ def segment(
     from geoseg.spec import SegmentSpec  # noqa: PLC0415
     from geoseg.tasks.segment.segmentation_map import map_segments  # noqa: PLC0415
 
-    if isinstance(model, ModelSpec | ClassifierSpec):
+    if isinstance(model, ModelSpec):
         model = model.weights.parent if model.source == "bundle" else model.weights
     return make(
         SegmentSpec,
@@ -295,7 +294,7 @@ def vectorize(
     return make(VectorizeRequest, vectorize_request, {"mask": mask}, options, progress=progress)
 
 
-def load_model(name: str | Path) -> AnyModel:
+def load_model(name: str | Path) -> ModelSpec:
     """Return what a model states of itself: bands, units, classes, licence, evidence.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +11,8 @@ from geoseg.bundles.external_data import check_external, sha256_of
 from geoseg.bundles.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.doors import loading
-from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
-from geoseg.spec.layouts import Axis, as_ordered
+from geoseg.spec import ModelSpec
+from geoseg.spec.layouts import as_ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Finding:
     """Problem, place and remedy."""
 
 
-def check_spec(spec: AnyModel) -> list[Finding]:
+def check_spec(spec: ModelSpec) -> list[Finding]:
     """Check licence and SHA-256, and the inputs and outputs in a run of one tile or footprint.
 
     Raises:
@@ -37,8 +36,7 @@ def check_spec(spec: AnyModel) -> list[Finding]:
         found.append(_warning(f"{spec.name}: states no licence; its use may not be permitted"))
     if not spec.sha256:
         found.append(_warning(f"{spec.name}: states no SHA-256; geoseg cannot detect damaged weights"))
-    inputs: tuple[InputSpec, ...] = spec.inputs if isinstance(spec, ClassifierSpec) else (spec,)
-    if not all(given.statistics_known for given in inputs):
+    if not all(given.statistics_known for given in spec.inputs):
         found.append(
             _warning(f"{spec.name}: states no training mean and std; value ranges of scenes are not checked")
         )
@@ -58,7 +56,7 @@ def _warning(text: str) -> Finding:
     return Finding(level="warning", text=text)
 
 
-def _check_hash(spec: AnyModel) -> None:
+def _check_hash(spec: ModelSpec) -> None:
     if not spec.sha256:
         return
     sha256 = sha256_of(spec.weights)
@@ -66,30 +64,24 @@ def _check_hash(spec: AnyModel) -> None:
         raise ModelError(f"{spec.weights}: SHA-256 is {sha256}, its description states {spec.sha256.lower()}")
 
 
-def _check_inputs(spec: AnyModel, header: OnnxHeader) -> None:
+def _check_inputs(spec: ModelSpec, header: OnnxHeader) -> None:
     """Check that the graph has the described inputs with the same number of channels."""
     names = [port.name for port in header.inputs]
-    for name, (bands, order) in _described(spec, names).items():
+    for given in spec.inputs:
+        name, order = given.name or names[0], given.dim_order
         if name not in names:
             raise ModelError(f"{spec.weights}: the graph has no input {name!r}; it has {', '.join(names)}")
         port = next(port for port in header.inputs if port.name == name)
         channels = port.shape[order.index("channel")] if port.shape and len(port.shape) == 4 else None
-        if channels not in {None, bands}:
+        if channels not in {None, given.channels}:
             raise ModelError(
                 f"{spec.weights}: the network has {channels} input channels, but its description "
-                f"names {bands} "
+                f"names {given.channels} "
                 f"bands and the order of axes {', '.join(order)}"
             )
 
 
-def _described(spec: AnyModel, names: Sequence[str]) -> dict[str, tuple[int, tuple[Axis, ...]]]:
-    """Return the number of bands and the order of axes of each described input, by name."""
-    if isinstance(spec, ClassifierSpec):
-        return {given.name: (len(given.bands), given.dim_order) for given in spec.inputs}
-    return {spec.input_name or names[0]: (spec.channels, spec.dim_order)}
-
-
-def _check_run(spec: AnyModel) -> None:
+def _check_run(spec: ModelSpec) -> None:
     """Run one tile or footprint of zeros and check the output."""
     try:
         import onnxruntime  # noqa: PLC0415 - optional and slow to import
@@ -107,26 +99,23 @@ def _check_run(spec: AnyModel) -> None:
             for name, shape in _shapes(spec, session.get_inputs()[0].name, batch).items()
         }
         (scores,) = session.run([output], feed)
-    if isinstance(spec, ClassifierSpec):
+    if spec.classifies:
         _check_classes(spec, scores.shape, batch)
     else:
         _check_planes(spec, scores.shape, batch)
 
 
-def _shapes(spec: AnyModel, first: str, batch: int) -> dict[str, tuple[int, ...]]:
+def _shapes(spec: ModelSpec, first: str, batch: int) -> dict[str, tuple[int, ...]]:
     """Return the shape of each input in its order of axes."""
-    if isinstance(spec, ClassifierSpec):
-        return {
-            given.name: as_ordered(
-                (batch, len(given.bands), spec.side(given), spec.side(given)), given.dim_order
-            )
-            for given in spec.inputs
-        }
-    sizes = (batch, spec.channels, spec.tile, spec.tile)
-    return {spec.input_name or first: as_ordered(sizes, spec.dim_order)}
+    return {
+        given.name or first: as_ordered(
+            (batch, given.channels, spec.side(given), spec.side(given)), given.dim_order
+        )
+        for given in spec.inputs
+    }
 
 
-def _check_classes(spec: ClassifierSpec, shape: tuple[int, ...], batch: int) -> None:
+def _check_classes(spec: ModelSpec, shape: tuple[int, ...], batch: int) -> None:
     if shape != (batch, len(spec.classes)):
         raise ModelError(
             f"{spec.weights}: the output has shape {shape} for {batch} footprint; expected (N, "

@@ -1,4 +1,4 @@
-"""Conversion of descriptions of scene classifiers (`geoseg.bundles.mlm`) to and from `ClassifierSpec`.
+"""Descriptions of scene classifiers (`geoseg.bundles.mlm`): read, and the properties that are theirs alone.
 
 Keys of MLM state the inputs, their bands and value_scaling; `geoseg:inputs` states units and pixel size,
 `geoseg:footprint` the side of a footprint.
@@ -7,22 +7,17 @@ Keys of MLM state the inputs, their bands and value_scaling; `geoseg:inputs` sta
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
 from geoseg.bundles.description import class_of, input_bands, model_asset, port_name, read_extras, read_item
-from geoseg.bundles.description_text import UNNAMED, from_class, item_text
 from geoseg.bundles.external_data import stated_hashes
 from geoseg.bundles.mlm import PREFIX, Input, first_problem
 from geoseg.errors import ModelError
-from geoseg.spec import Atmosphere, ClassifierSpec, SensorInput, Spec, Units
-from geoseg.spec.layouts import as_ordered
-
-TASKS = ("scene-classification",)
+from geoseg.spec import Atmosphere, InputSpec, ModelSpec, Spec, Units
+from geoseg.spec.classifiers import SCENE_CLASSIFICATION
 
 
 class InputExtras(Spec):
@@ -46,10 +41,10 @@ class ClassifierExtras(Spec):
     multi_label: Literal[True] = True
     """Whether a footprint may have several classes or none: scores do not sum to 1."""
     threshold: float = 0.5
-    task: str = "scene-classification"
+    task: str = SCENE_CLASSIFICATION
 
 
-def to_classifier(path: Path, weights: Path) -> ClassifierSpec:
+def to_classifier(path: Path, weights: Path) -> ModelSpec:
     """Read the `model.json` of a scene classifier.
 
     Args:
@@ -72,114 +67,49 @@ def to_classifier(path: Path, weights: Path) -> ClassifierSpec:
         )
     batch = properties.input[0].input.shape[0]
     try:
-        return ClassifierSpec(
-            name=properties.name,
-            title=properties.title,
-            task=extras.task,
-            inputs=tuple(_input(path, given, extras.inputs[given.name]) for given in properties.input),
-            footprint=extras.footprint,
-            classes=tuple(class_of(index + 1, entry) for index, entry in enumerate(result.classes)),
-            activation=extras.activation,
-            threshold=extras.threshold,
-            fixed_batch=batch if batch > 0 else None,
-            weights=weights,
-            sha256=model_asset(path, item).sha256,
-            external=stated_hashes(item.assets),
-            output_name=port_name(result.name),
-            licence=properties.licence,
+        return ModelSpec.model_validate(
+            {
+                "name": properties.name,
+                "title": properties.title,
+                "inputs": [_input(path, given, extras.inputs[given.name]) for given in properties.input],
+                "footprint": extras.footprint,
+                "classes": [class_of(index + 1, entry) for index, entry in enumerate(result.classes)],
+                "activation": extras.activation,
+                "threshold": extras.threshold,
+                "fixed_batch": batch if batch > 0 else None,
+                "weights": weights,
+                "sha256": model_asset(path, item).sha256,
+                "external": stated_hashes(item.assets),
+                "output_name": port_name(result.name),
+                "licence": properties.licence,
+            }
         )
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error)}") from error
 
 
-def _input(path: Path, given: Input, extras: InputExtras) -> SensorInput:
+def _input(path: Path, given: Input, extras: InputExtras) -> InputSpec:
     stated = given.value_scaling is not None and all(part.type == "z-score" for part in given.value_scaling)
-    return SensorInput(
+    facts = extras.model_dump(exclude={"statistics_known"})
+    return InputSpec(
+        **facts,
         name=given.name,
         bands=input_bands(path, given),
-        units=extras.units,
-        scale=extras.scale,
-        clip=extras.clip,
-        fill=extras.fill,
         statistics_known=stated if extras.statistics_known is None else extras.statistics_known,
-        resolution=extras.resolution,
-        atmosphere=extras.atmosphere,
         dim_order=given.order,
     )
 
 
-def from_classifier(
-    spec: ClassifierSpec,
-    *,
-    href: str,
-    size: int,
-    architecture: str,
-    data_sizes: Mapping[str, int] = MappingProxyType({}),
-) -> str:
-    """Return the `model.json` that describes a scene classifier.
-
-    Args:
-        spec: the model, with its `sha256`.
-        href: address of the ONNX file relative to the `model.json`.
-        size: size of the ONNX file in bytes.
-        architecture: its name in the literature.
-        data_sizes: size in bytes of each file with external data, where known.
-    """
-    batch = spec.fixed_batch or -1
-    inputs: list[JsonValue] = [
-        {
-            "name": given.name,
-            "bands": [band.name for band in given.bands],
-            "input": {
-                "shape": [
-                    *as_ordered(
-                        (batch, len(given.bands), spec.side(given), spec.side(given)), given.dim_order
-                    )
-                ],
-                "dim_order": [*given.dim_order],
-                "data_type": "float32",
-            },
-            "value_scaling": [
-                {"type": "z-score", "mean": band.mean, "stddev": band.std} for band in given.bands
-            ],
-        }
-        for given in spec.inputs
-    ]
-    properties: dict[str, JsonValue] = {
-        "mlm:tasks": [*TASKS],
-        "mlm:input": inputs,
-        "mlm:output": [
-            {
-                "name": spec.output_name or UNNAMED,
-                "tasks": [*TASKS],
-                "result": {
-                    "shape": [batch, len(spec.classes)],
-                    "dim_order": ["batch", "class"],
-                    "data_type": "float32",
-                },
-                "classification:classes": [from_class(entry) for entry in spec.classes],
-            }
-        ],
-    }
+def classifier_properties(spec: ModelSpec) -> dict[str, JsonValue]:
+    """Return what MLM has no word for of a scene classifier."""
     extras = ClassifierExtras(
-        activation=spec.activation,
+        activation="sigmoid" if spec.activation == "sigmoid" else "none",
         footprint=spec.footprint,
-        inputs={given.name: _extras(given) for given in spec.inputs},
+        inputs={
+            given.name: InputExtras.model_validate(given.model_dump(include=set(InputExtras.model_fields)))
+            for given in spec.inputs
+        },
         threshold=spec.threshold,
-        task=spec.task,
     )
     table = json.loads(extras.model_dump_json(exclude_none=True))
-    properties |= {PREFIX + key: value for key, value in table.items()}
-    return item_text(spec, properties, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
-
-
-def _extras(given: SensorInput) -> InputExtras:
-    return InputExtras(
-        units=given.units,
-        resolution=given.resolution,
-        scale=given.scale,
-        clip=given.clip,
-        fill=given.fill,
-        statistics_known=given.statistics_known,
-        atmosphere=given.atmosphere,
-    )
+    return {PREFIX + key: value for key, value in table.items()}

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
+from geoseg.bundles.classifier import classifier_properties
 from geoseg.bundles.external_data import external_assets
 from geoseg.bundles.mlm import (
     EXTENSIONS,
@@ -19,12 +20,16 @@ from geoseg.bundles.mlm import (
     SegmentationExtras,
 )
 from geoseg.bundles.program import program_asset
-from geoseg.spec import AnyModel, ClassSpec, ModelSpec
+from geoseg.spec import ClassSpec, InputSpec, ModelSpec
+from geoseg.spec.classifiers import SCENE_CLASSIFICATION
 from geoseg.spec.layouts import as_ordered
 from geoseg.spec.models import EMBEDDING
 
 UNNAMED = "the only one"
 """MLM requires a name; a spec may leave the only input or first output of a graph unnamed."""
+
+MLM_TASKS = {EMBEDDING: SEARCH, SCENE_CLASSIFICATION: SCENE_CLASSIFICATION}
+"""Task in MLM of networks that are no segmentation networks."""
 
 
 def from_spec(
@@ -36,7 +41,7 @@ def from_spec(
     architecture: str,
     data_sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
-    """Return the `model.json` that describes a segmentation network.
+    """Return the `model.json` that describes a network.
 
     Args:
         spec: the model, with its `sha256`.
@@ -46,58 +51,77 @@ def from_spec(
         architecture: its name in the literature.
         data_sizes: size in bytes of each file with external data, where known.
     """
-    rows = spec.tile if spec.fixed_tile else -1
-    batch = spec.fixed_batch or -1
-    tasks = [SEARCH if spec.task == EMBEDDING else "semantic-segmentation"]
-    out_rows = rows // spec.stride if rows > 0 else rows
+    tasks = [MLM_TASKS.get(spec.task, "semantic-segmentation")]
     listed = [*spec.classes]
     for plane, entry in zip(spec.planes, spec.classes, strict=False):
         listed[plane] = entry
     properties: dict[str, JsonValue] = {
         "mlm:tasks": [*tasks],
-        "mlm:input": [
-            {
-                "name": spec.input_name or UNNAMED,
-                "bands": [band.name for band in spec.bands],
-                "input": {
-                    "shape": [*as_ordered((batch, spec.channels, rows, rows), spec.dim_order)],
-                    "dim_order": [*spec.dim_order],
-                    "data_type": "float32",
-                },
-                "value_scaling": [
-                    {"type": "z-score", "mean": band.mean, "stddev": band.std} for band in spec.bands
-                ],
-            }
-        ],
+        "mlm:input": [_input(spec, given) for given in spec.inputs],
         "mlm:output": [
             {
                 "name": spec.output_name or UNNAMED,
                 "tasks": [*tasks],
-                "result": {
-                    "shape": [*as_ordered((batch, planes, out_rows, out_rows), spec.output_dim_order)],
-                    "dim_order": [*spec.output_dim_order],
-                    "data_type": "float32",
-                },
+                "result": _result(spec, planes),
                 "classification:classes": [
                     {**from_class(entry), **({"nodata": True} if entry.value == spec.nodata else {})}
                     for entry in listed
                 ],
             }
         ],
-        "bands": [{"name": band.name} for band in spec.bands],
     }
-    kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
-    properties |= {
-        PREFIX + key: value
-        for key, value in kept.items()
-        if value not in (None, "", []) and (key, value) != ("stride", 1)
-    }
-    properties[f"{PREFIX}background"] = spec.background if spec.has_background else None
+    properties |= classifier_properties(spec) if spec.classifies else _own_properties(spec)
     return item_text(spec, properties, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
 
 
+def _input(spec: ModelSpec, given: InputSpec) -> JsonValue:
+    """Return an entry of `mlm:input`."""
+    rows = spec.side(given) if spec.fixed_tile else -1
+    return {
+        "name": given.name or UNNAMED,
+        "bands": [band.name for band in given.bands],
+        "input": {
+            "shape": [*as_ordered((spec.fixed_batch or -1, given.channels, rows, rows), given.dim_order)],
+            "dim_order": [*given.dim_order],
+            "data_type": "float32",
+        },
+        "value_scaling": [{"type": "z-score", "mean": band.mean, "stddev": band.std} for band in given.bands],
+    }
+
+
+def _result(spec: ModelSpec, planes: int) -> JsonValue:
+    """Return the shape of the output: scores for each pixel or patch, or for the whole of a tile."""
+    batch = spec.fixed_batch or -1
+    if spec.classifies:
+        return {
+            "shape": [batch, len(spec.classes)],
+            "dim_order": ["batch", "class"],
+            "data_type": "float32",
+        }
+    rows = spec.tile // spec.stride if spec.fixed_tile else -1
+    return {
+        "shape": [*as_ordered((batch, planes, rows, rows), spec.output_dim_order)],
+        "dim_order": [*spec.output_dim_order],
+        "data_type": "float32",
+    }
+
+
+def _own_properties(spec: ModelSpec) -> dict[str, JsonValue]:
+    """Return the bands, and what MLM has no word for, of a network with one input."""
+    kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
+    return {
+        "bands": [{"name": band.name} for band in spec.bands],
+        **{
+            PREFIX + key: value
+            for key, value in kept.items()
+            if value not in (None, "", []) and (key, value) != ("stride", 1)
+        },
+        f"{PREFIX}background": spec.background if spec.has_background else None,
+    }
+
+
 def item_text(
-    spec: AnyModel,
+    spec: ModelSpec,
     own: dict[str, JsonValue],
     *,
     href: str,

@@ -20,7 +20,7 @@ from geoseg.errors import ModelError
 from geoseg.files.hashes import file_sha256
 from geoseg.files.inputs import opened
 from geoseg.files.network import plain
-from geoseg.spec import AnyModel
+from geoseg.spec import ModelSpec
 
 _DEPTH = 40
 """Most messages inside each other: graphs of graphs; a network has about ten."""
@@ -58,7 +58,7 @@ def external_names(weights: Path) -> tuple[str, ...]:
     return tuple(sorted({_relative(name, weights) for name in found}))
 
 
-def check_external(model: AnyModel) -> None:
+def check_external(model: ModelSpec) -> None:
     """Check external data; if the description states a SHA-256 of the weights, it must state theirs too.
 
     Raises:
@@ -88,7 +88,7 @@ def check_external(model: AnyModel) -> None:
             )
 
 
-def weights_identity(model: AnyModel) -> str:
+def weights_identity(model: ModelSpec) -> str:
     """Return a SHA-256 that differs for different weights, external data included."""
     own = model.sha256.lower() or sha256_of(model.weights)
     names = external_names(model.weights)
@@ -103,7 +103,7 @@ def stated_hashes(assets: Mapping[str, ModelAsset]) -> dict[str, str]:
     return {asset_name(asset): asset.sha256 for asset in assets.values() if EXTERNAL_ROLE in asset.roles}
 
 
-def external_assets(spec: AnyModel, sizes: Mapping[str, int]) -> dict[str, JsonValue]:
+def external_assets(spec: ModelSpec, sizes: Mapping[str, int]) -> dict[str, JsonValue]:
     """Return the assets of a description for the external data of a model; sizes are in bytes, by name."""
     return {
         f"data-{number}": {

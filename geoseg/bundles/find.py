@@ -1,4 +1,4 @@
-"""Models by name, folder or file: a value of `--model` to a `ModelSpec` or a `ClassifierSpec`."""
+"""Models by name, folder or file: a value of `--model` to a `ModelSpec`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from geoseg.bundles.description import model_asset, read_item, to_spec
@@ -23,15 +23,13 @@ from geoseg.bundles.pulled import is_remote, weights_name
 from geoseg.errors import FetchError, ModelError
 from geoseg.files.doors import loading
 from geoseg.files.inputs import not_an_input, opened
-from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
+from geoseg.spec import ModelSpec
 from geoseg.spec.models import EMBEDDING
 from geoseg.spec.presets import published_models
 
 if TYPE_CHECKING:
     from geoseg.bundles.bundle_check import Finding
     from geoseg.bundles.onnx_metadata import OnnxHeader
-
-AnyKind = TypeVar("AnyKind", ModelSpec, ClassifierSpec)
 
 CARD = "README.md"
 
@@ -43,7 +41,7 @@ def find_model(name_or_path: str) -> ModelSpec:
         ModelError: there is none, it is invalid, or it is a scene classifier.
     """
     model = find_any(name_or_path)
-    if isinstance(model, ClassifierSpec):
+    if model.classifies:
         raise ModelError(
             f"{name_or_path}: is a scene classifier, not a segmentation network; use geoseg methane "
             "facilities "
@@ -56,14 +54,14 @@ def find_model(name_or_path: str) -> ModelSpec:
     return model
 
 
-def find_classifier(name_or_path: str) -> ClassifierSpec:
+def find_classifier(name_or_path: str) -> ModelSpec:
     """Return the description of a scene classifier; see `find_any`.
 
     Raises:
         ModelError: there is none, it is invalid, or it is a segmentation network.
     """
     model = find_any(name_or_path)
-    if isinstance(model, ModelSpec):
+    if not model.classifies:
         command = model.task if model.task in {"flood", "change"} else "segment"
         raise ModelError(
             f"{name_or_path}: is a segmentation network, not a scene classifier; use geoseg {command} with "
@@ -72,7 +70,7 @@ def find_classifier(name_or_path: str) -> ClassifierSpec:
     return model
 
 
-def find_any(name_or_path: str) -> AnyModel:
+def find_any(name_or_path: str) -> ModelSpec:
     """Return the description of a segmentation network or a scene classifier.
 
     Args:
@@ -91,7 +89,7 @@ def find_any(name_or_path: str) -> AnyModel:
         return _from_description(description_of(name_or_path))
 
 
-def list_models() -> tuple[AnyModel, ...]:
+def list_models() -> tuple[ModelSpec, ...]:
     """Return the models that have a name, sorted: those installed with geoseg, then the user's.
 
     Raises:
@@ -150,7 +148,9 @@ def description_of(name_or_path: str) -> Path:
     raise _not_found(name_or_path)
 
 
-def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", card: str = "") -> AnyKind:
+def write_bundle(
+    folder: Path, spec: ModelSpec, *, architecture: str = "unknown", card: str = ""
+) -> ModelSpec:
     """Write a bundle: the weights (copied unless they are there), `model.json` and the card.
 
     Args:
@@ -187,7 +187,7 @@ def write_bundle(folder: Path, spec: AnyKind, *, architecture: str = "unknown", 
         "external": data,
         "source": "bundle",
     }
-    if isinstance(spec, ModelSpec) and spec.program:
+    if spec.program:
         program = spec.weights.parent / spec.program
         if program.is_file():
             beside.append(spec.program)
@@ -234,14 +234,10 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _describe(
-    spec: AnyModel, header: OnnxHeader, architecture: str, size: int, data_sizes: Mapping[str, int]
+    spec: ModelSpec, header: OnnxHeader, architecture: str, size: int, data_sizes: Mapping[str, int]
 ) -> str:
     """Return the text of `model.json` for weights of `size` bytes in the same folder, and external data."""
     href = f"./{spec.weights.name}"
-    if isinstance(spec, ClassifierSpec):
-        from geoseg.bundles.classifier import from_classifier  # noqa: PLC0415 - for classifiers only
-
-        return from_classifier(spec, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
     shape = next((port.shape for port in header.outputs if port.name == spec.output_name), None)
     shape = shape or header.outputs[0].shape or ()
     planes = (shape[spec.output_dim_order.index("channel")] or -1) if len(shape) == 4 else -1
@@ -250,7 +246,7 @@ def _describe(
     )
 
 
-def architecture_of(spec: AnyModel) -> str:
+def architecture_of(spec: ModelSpec) -> str:
     """Return the architecture of a model from its bundle; `unknown` without a bundle.
 
     Raises:
@@ -269,7 +265,7 @@ def _installed() -> Iterator[Path]:
             yield bundle
 
 
-def _from_description(path: Path) -> AnyModel:
+def _from_description(path: Path) -> ModelSpec:
     """Read a `model.json`; an invalid one is refused with the command that writes a valid one."""
     try:
         return _read_description(path)
@@ -281,7 +277,7 @@ def _from_description(path: Path) -> AnyModel:
         ) from error
 
 
-def _read_description(path: Path) -> AnyModel:
+def _read_description(path: Path) -> ModelSpec:
     """Read a `model.json`; its weights are in the same folder or, if downloaded, in the user's folder."""
     opened(path.with_name(CARD))
     item, _ = read_item(path)
@@ -301,7 +297,7 @@ def _read_description(path: Path) -> AnyModel:
     return to_spec(path, weights)
 
 
-def _from_onnx(path: Path) -> AnyModel:
+def _from_onnx(path: Path) -> ModelSpec:
     """Read the description of an ONNX file: a `model.json` in its folder, else the metadata of the file."""
     from geoseg.bundles.deepness import spec_from_deepness  # noqa: PLC0415 - for ONNX files only
     from geoseg.bundles.onnx_metadata import read_header, spec_from_metadata  # noqa: PLC0415

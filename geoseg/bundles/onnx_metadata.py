@@ -20,10 +20,10 @@ from geoseg.bundles.mlm import first_problem
 from geoseg.bundles.protobuf import LENGTH, WireError, fields, read_text, write_field
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.inputs import opened
-from geoseg.spec import AnyModel, ClassifierSpec, ModelSpec
+from geoseg.spec import ModelSpec
 
 KEY = "geoseg"
-"""Key of geoseg's metadata entry: a `ModelSpec` or `ClassifierSpec` as JSON without `OUTSIDE`."""
+"""Key of geoseg's metadata entry: a `ModelSpec` as JSON without `OUTSIDE`."""
 
 OUTSIDE = {
     *("weights", "sha256", "external", "program", "program_sha256", "source"),
@@ -77,7 +77,7 @@ def read_header(path: Path) -> OnnxHeader:
         raise ModelError(f"{path}: not an ONNX file, or damaged: {error}") from error
 
 
-def spec_from_metadata(path: Path, header: OnnxHeader) -> AnyModel | None:
+def spec_from_metadata(path: Path, header: OnnxHeader) -> ModelSpec | None:
     """Return the description that geoseg wrote into an ONNX file; None if there is none.
 
     Raises:
@@ -88,14 +88,13 @@ def spec_from_metadata(path: Path, header: OnnxHeader) -> AnyModel | None:
         return None
     try:
         said = TypeAdapter(dict[str, object]).validate_json(text)
-        kind = ClassifierSpec if "inputs" in said else ModelSpec
-        return kind.model_validate({**said, "weights": path, "source": "onnx"})
+        return ModelSpec.model_validate({**said, "weights": path, "source": "onnx"})
     except ValidationError as error:
         raise ModelError(f"{path}: its metadata {KEY!r} is not valid: {first_problem(error)}") from error
 
 
 def embed(
-    source: Path, target: Path, spec: AnyModel, *, extra: Mapping[str, str] = MappingProxyType({})
+    source: Path, target: Path, spec: ModelSpec, *, extra: Mapping[str, str] = MappingProxyType({})
 ) -> None:
     """Copy an ONNX file and write a description into the copy.
 

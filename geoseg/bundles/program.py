@@ -18,7 +18,7 @@ from geoseg.bundles.mlm import MODEL_ROLE, ModelAsset
 from geoseg.bundles.pulled import is_remote
 from geoseg.errors import ModelError
 from geoseg.files.inputs import opened
-from geoseg.spec import AnyModel, ModelSpec
+from geoseg.spec import ModelSpec
 
 PROGRAM = "model.pt2"
 """Name of the program that an export writes."""
@@ -41,9 +41,9 @@ def stated_program(assets: Mapping[str, ModelAsset]) -> tuple[str, str]:
     return "", ""
 
 
-def program_asset(spec: AnyModel) -> dict[str, JsonValue]:
+def program_asset(spec: ModelSpec) -> dict[str, JsonValue]:
     """Return the asset of a description for the program of a model; empty if there is none."""
-    if not isinstance(spec, ModelSpec) or not spec.program:
+    if not spec.program:
         return {}
     asset = file_asset(spec.program, spec.program_sha256, role=MODEL_ROLE)
     return {"program": {**asset, "mlm:artifact_type": ARTIFACT}}

@@ -23,7 +23,8 @@ from geoseg.grid import Grid, TileGrid, Window
 from geoseg.run_record import Progress, no_progress
 
 OBSERVED = 0.5
-"""Least observed share of the pixels of a feature; features of fewer are nodata."""
+"""Least observed share of the pixels of a feature, or of the footprint of a scene classifier; others are
+nodata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from geoseg.pixels import Pixels, class_dtype, nodata_class
 from geoseg.runtimes import Session
 from geoseg.scenes import Scene, Source
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import ModelSpec, RunSpec
+from geoseg.spec import InputSpec, ModelSpec, RunSpec
 
 FIT_SIZE, FITS = 256, 24
 """Size and number of blocks on which the value range is compared with the training data: 1.6 Mpx."""
@@ -134,11 +134,11 @@ def decided_by(model: ModelSpec, threshold: float) -> Decide | None:
     )
 
 
-def fit_network(model: ModelSpec, scene: Scene, source: Source) -> tuple[Normaliser, list[Pixels]]:
+def fit_network(model: InputSpec, scene: Scene, source: Source) -> tuple[Normaliser, list[Pixels]]:
     """Check units and values of a scene and return the normaliser of its pixels.
 
     Args:
-        model: of the network.
+        model: of the network, or one of its inputs.
         scene: its units and pixel size are used.
         source: to be read.
 

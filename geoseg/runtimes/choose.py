@@ -22,7 +22,7 @@ from geoseg.runtimes.loading import RUNTIMES, runtime_module
 from geoseg.runtimes.machine import bf16_flags, usable_threads
 from geoseg.runtimes.network_session import OpenedSession, is_device_graph
 from geoseg.runtimes.precision import open_in_precision
-from geoseg.spec import AnyModel, ModelSpec
+from geoseg.spec import ModelSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -242,7 +242,7 @@ def _on_all_devices(request: LoadRequest, first: OpenedSession) -> OpenedSession
     return replace(first, on_device=(graph, *graphs))
 
 
-def check_weights(model: AnyModel) -> None:
+def check_weights(model: ModelSpec) -> None:
     """Check that the weights exist and match their SHA-256.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import ModelError
 from geoseg.files.doors import loading
-from geoseg.spec import AnyModel, ClassifierSpec, InputSpec, ModelSpec
+from geoseg.spec import InputSpec, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, channels_first, from_graph, to_graph
 
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
@@ -92,7 +91,7 @@ class Ports:
     """In the order of the description; a segmentation network has one."""
     output: Port
     batch: int | None
-    """Tiles or footprints that each call must hold; None: any number."""
+    """Tiles that each call must hold; None: any number."""
 
     @property
     def input(self) -> Port:
@@ -143,8 +142,11 @@ class Graph(Protocol):
     def description(self) -> str:
         """Runtime with version, device, precision and threads in one line."""
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
-        """Run (`batch`, C, tile, tile) float32; the output is valid until the next call."""
+    def __call__(self, batch: Any) -> NDArray[np.generic]:
+        """Run (`batch`, C, tile, tile) float32; the output is valid until the next call.
+
+        A graph of a scene classifier takes such arrays by the name of their input.
+        """
 
     def close(self) -> None:
         """Release the graph and its threads."""
@@ -170,7 +172,7 @@ class DeviceGraph(Graph, Protocol):
 
 
 class HostGraph:
-    """A loaded network that reads and writes the memory of the host: a `Graph`, or one of several inputs."""
+    """A `Graph` that reads and writes the memory of the host."""
 
     def __init__(
         self, run: Callable[[dict[str, NDArray[np.generic]]], Any], ports: Ports, batch: int, description: str
@@ -180,7 +182,7 @@ class HostGraph:
         Args:
             run: computes the output from one array for each input name.
             ports: of the network.
-            batch: tiles or footprints that each call must hold.
+            batch: tiles that each call must hold.
             description: runtime with version, device, precision and threads in one line.
         """
         self._run: Callable[[dict[str, NDArray[np.generic]]], Any] | None = run
@@ -212,78 +214,75 @@ class HostGraph:
         self._run = None
 
 
-def check_classifier_ports(spec: ClassifierSpec, inputs: list[Port], outputs: list[Port]) -> Ports:
-    """Find the inputs and the output that a scene classifier names, and check them against its description.
-
-    Args:
-        spec: the classifier.
-        inputs: inputs of the graph without weights.
-        outputs: outputs of the graph.
-
-    Raises:
-        ModelError: the graph does not fit its description.
-    """
-    unknown = sorted({port.name for port in inputs} - {given.name for given in spec.inputs})
-    if unknown:
-        raise ModelError(
-            f"{spec.weights}: the graph has an input {unknown[0]!r} that the description does not name; it "
-            f"names {', '.join(given.name for given in spec.inputs)}"
-        )
-    ports = []
-    for given in spec.inputs:
-        port = _arranged(_find(spec, inputs, given.name, "input"), given.dim_order)
-        _check_input(spec.weights, given, port, spec.side(given))
-        ports.append(port)
-    output = _find(spec, outputs, spec.output_name, "output")
-    _check_floats(spec, output)
-    if output.shape is not None and (
-        len(output.shape) != 2 or output.shape[1] not in {None, len(spec.classes)}
-    ):
-        raise ModelError(
-            f"{spec.weights}: output {output.name} has shape {_shape(output)}; expected "
-            f"(N, {len(spec.classes)}), one score for each class"
-        )
-    return Ports(inputs=tuple(ports), output=output, batch=_batch(spec, ports[0]))
-
-
 def check_ports(spec: ModelSpec, inputs: list[Port], outputs: list[Port], tile: int) -> Ports:
-    """Find the input and the output that a model names, and check them against its description.
+    """Find the inputs and the output that a model names, and check them against its description.
 
     Args:
         spec: the model.
         inputs: inputs of the graph without weights.
         outputs: outputs of the graph.
-        tile: side in pixels of the tiles that the network will read.
+        tile: side in pixels of the tiles that the network will read, of the first input.
 
     Raises:
         ModelError: the graph does not fit its description.
     """
-    if len(inputs) != 1:
+    unknown = sorted({port.name for port in inputs} - {given.name for given in spec.inputs})
+    if spec.classifies and unknown:
+        raise ModelError(
+            f"{spec.weights}: the graph has an input {unknown[0]!r} that the description does not name; it "
+            f"names {', '.join(given.name for given in spec.inputs)}"
+        )
+    if len(inputs) != len(spec.inputs) and not spec.classifies:
         raise ModelError(
             f"{spec.weights}: the graph has the inputs {_names(inputs)}; geoseg passes one (N, C, H, W) "
             "image. Export the network with its other inputs as constants"
         )
-    read = _arranged(_find(spec, inputs, spec.input_name, "input"), spec.dim_order)
-    _check_input(spec.weights, spec, read, tile)
-    scores = _arranged(_find(spec, outputs, spec.output_name, "output"), spec.output_dim_order)
+    read = []
+    for given in spec.inputs:
+        port = _arranged(_find(spec, inputs, given.name, "input"), given.dim_order)
+        _check_input(spec, given, port, spec.side(given, tile))
+        read.append(port)
+    scores = _find(spec, outputs, spec.output_name, "output")
     _check_floats(spec, scores)
-    if scores.shape is not None:
-        if len(scores.shape) != 4:
-            raise ModelError(
-                f"{spec.weights}: output {scores.name} has shape {_shape(scores)}; expected (N, K, H, W)"
-            )
-        hint = order_hint(scores.shape, planes_allowed(spec), "the output's dim_order")
-        check_planes(spec, scores.shape[1], hint)
-    return Ports(inputs=(read,), output=scores, batch=_batch(spec, read))
+    if spec.classifies:
+        _check_classes(spec, scores)
+    else:
+        scores = _arranged(scores, spec.output_dim_order)
+        _check_planes(spec, scores)
+    return Ports(inputs=tuple(read), output=scores, batch=_batch(spec, read[0]))
+
+
+def _check_classes(spec: ModelSpec, scores: Port) -> None:
+    """Check the output of a scene classifier, one score per class."""
+    if scores.shape is not None and (
+        len(scores.shape) != 2 or scores.shape[1] not in {None, len(spec.classes)}
+    ):
+        raise ModelError(
+            f"{spec.weights}: output {scores.name} has shape {_shape(scores)}; expected "
+            f"(N, {len(spec.classes)}), one score for each class"
+        )
+
+
+def _check_planes(spec: ModelSpec, scores: Port) -> None:
+    """Check the output of a network with scores for each pixel."""
+    if scores.shape is None:
+        return
+    if len(scores.shape) != 4:
+        raise ModelError(
+            f"{spec.weights}: output {scores.name} has shape {_shape(scores)}; expected (N, K, H, W)"
+        )
+    hint = order_hint(scores.shape, planes_allowed(spec), "the output's dim_order")
+    check_planes(spec, scores.shape[1], hint)
 
 
 def planes_allowed(spec: ModelSpec) -> set[int]:
     """Return the numbers of output planes that fit a model's classes."""
-    one = {1} if len(spec.classes) == 2 and spec.activation != "softmax" else set()
+    binary = len(spec.classes) == 2 and spec.activation != "softmax" and not spec.classifies
+    one = {1} if binary else set()
     return {len(spec.classes)} | one
 
 
-def _find(spec: AnyModel, ports: list[Port], name: str, kind: str) -> Port:
+def _find(spec: ModelSpec, ports: list[Port], name: str, kind: str) -> Port:
     match = next((port for port in ports if not name or port.name == name), None)
     if match is None:
         raise ModelError(f"{spec.weights}: the graph has no {kind} {name!r}; it has {_names(ports)}")
@@ -300,8 +299,9 @@ def _names(ports: list[Port]) -> str:
     return ", ".join(port.name for port in ports) or "none"
 
 
-def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None:
+def _check_input(spec: ModelSpec, given: InputSpec, port: Port, side: int) -> None:
     """Check that a port reads square images of `side` pixels with the described bands."""
+    weights = spec.weights
     if port.dtype not in {"float32", "float16"}:
         raise ModelError(
             f"{weights}: input {port.name} has type {port.dtype}; geoseg runs float networks only"
@@ -319,13 +319,13 @@ def _check_input(weights: Path, given: InputSpec, port: Port, side: int) -> None
             f"{given.channels}: {bands}{order}"
         )
     if any(size not in {None, side} for size in sides):
-        tiles = isinstance(given, ModelSpec)
-        hint = f"use --tile {sides[0]}, not {side}" if tiles else f"its description states {side}"
+        stated = f"its description states {side}"
+        hint = stated if spec.classifies else f"use --tile {sides[0]}, not {side}"
         only = " x ".join("?" if size is None else str(size) for size in sides)
         raise ModelError(f"{weights}: input {port.name} accepts {only} pixels only{order or f'; {hint}'}")
 
 
-def _check_floats(spec: AnyModel, port: Port) -> None:
+def _check_floats(spec: ModelSpec, port: Port) -> None:
     if port.dtype not in {"float32", "float16", "float64"}:
         raise ModelError(
             f"{spec.weights}: output {port.name} has type {port.dtype}, not float scores; export the network "
@@ -374,7 +374,7 @@ def _shape(port: Port) -> str:
     return f"({', '.join('?' if size is None else str(size) for size in port.shape or ())})"
 
 
-def _batch(spec: AnyModel, port: Port) -> int | None:
+def _batch(spec: ModelSpec, port: Port) -> int | None:
     stated = port.shape[0] if port.shape else None
     if stated and spec.fixed_batch and stated != spec.fixed_batch:
         raise ModelError(

@@ -8,12 +8,11 @@ from functools import partial
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 
-from geoseg.errors import ModelError
 from geoseg.files.doors import loading
 from geoseg.messages import note
 from geoseg.runtimes import kept
 from geoseg.runtimes.graph import LoadRequest
-from geoseg.runtimes.network_session import OUT_OF_SCORES, NetworkSession
+from geoseg.runtimes.network_session import NetworkSession, check_scores, in_scores
 
 LOG = logging.getLogger(__name__)
 
@@ -55,14 +54,10 @@ def load_session(runtime: str, request: LoadRequest) -> NetworkSession:
     if check is None or not len(check):
         return session
     low, high = session.raw_range(check)
-    if low >= -OUT_OF_SCORES and high <= 1 + OUT_OF_SCORES:
+    if in_scores(low, high):
         return session
     if model.source != "deepness":
-        raise ModelError(
-            f"{model.weights}: the output is {low:.3g} to {high:.3g}, but the description states "
-            "scores in 0..1 "
-            "(activation none); for logits, set softmax or sigmoid"
-        )
+        check_scores(model, low, high)
     session.use_logits()
     note(LOG, f"the output of the network is {low:.3g} to {high:.3g}, so it is read as logits")
     return session

@@ -24,6 +24,9 @@ from geoseg.runtimes.graph import (
 from geoseg.spec import Activation, ModelSpec
 from geoseg.spec.models import EMBEDDING
 
+Batch = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
+"""Tiles (N, C, H, W); of a scene classifier, such tiles by the name of each input."""
+
 OUT_OF_SCORES = 0.01
 """How far rounding may move scores out of 0..1; values beyond are not scores."""
 
@@ -69,12 +72,12 @@ class NetworkSession:
         self._tile = tile
         self._out = tile // spec.stride
         # Features stay at the stride of the network; scores are those of pixels.
-        self._enlarge = 1 if spec.task == EMBEDDING else spec.stride
+        self._enlarge = 1 if spec.task == EMBEDDING or spec.classifies else spec.stride
         # Graphs that copy while they compute accept several batches per call.
         self._parts = int(getattr(graph, "parts", 1))
         self.batch = max(batch or 0, graph.batch * self._parts)
         shape = graph.ports.output.shape
-        raw_planes = shape[1] if shape is not None else None
+        raw_planes = len(spec.classes) if spec.classifies else shape[1] if shape is not None else None
         if raw_planes is None:
             blank = np.zeros((graph.batch, spec.channels, tile, tile), np.float32)
             raw_planes = self._run(graph, blank).shape[1]
@@ -117,8 +120,8 @@ class NetworkSession:
         """Plane of the raw output of each class; empty: planes are in the order of the classes."""
         return self._order
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1, or to features at the network's stride.
+    def __call__(self, batch: Batch) -> NDArray[np.float32]:
+        """Score (N, C, tile, tile) to (N, K, tile, tile) in 0..1, or to scores or features at the stride.
 
         Raises:
             ModelError: the session is closed, or the output does not fit the description or is NaN.
@@ -126,19 +129,16 @@ class NetworkSession:
         graph = self._graph
         if graph is None:
             raise ModelError(f"{self._spec.weights}: the session of this network is closed")
-        if len(batch) == graph.batch == 1:
+        count = _count(batch)
+        if count == graph.batch == 1:
             return self._scores(graph, batch)
         side = self._out * self._enlarge
-        out = np.empty((len(batch), self.planes, side, side), np.float32)
+        out = np.empty((count, self.planes, side, side), np.float32)
         step = graph.batch * self._parts
-        for start in range(0, len(batch), step):
-            part = batch[start : start + step]
-            missing = -len(part) % graph.batch
-            if missing:
-                filled = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
-                out[start : start + len(part)] = self._scores(graph, filled)[: len(part)]
-            else:
-                out[start : start + len(part)] = self._scores(graph, part)
+        for start in range(0, count, step):
+            stop = min(start + step, count)
+            part = _part(batch, start, stop, -(stop - start) % graph.batch)
+            out[start:stop] = self._scores(graph, part)[: stop - start]
         return out
 
     def raw_range(self, batch: NDArray[np.float32]) -> tuple[float, float]:
@@ -177,8 +177,10 @@ class NetworkSession:
         elif first is not None:
             first.close()
 
-    def _run(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+    def _run(self, graph: Graph, batch: Batch) -> NDArray[np.generic]:
         """Run complete batches of the graph and check the shape of the output."""
+        if isinstance(batch, Mapping):
+            return self._run_classifier(graph, batch)
         # Parts and flips of batches are views, which some runtimes do not accept.
         raw = graph(np.ascontiguousarray(batch))
         if raw.ndim != 4 or raw.shape[0] != len(batch) or raw.shape[2:] != (self._out, self._out):
@@ -191,7 +193,20 @@ class NetworkSession:
         check_planes(self._spec, raw.shape[1])
         return raw
 
-    def _scores(self, graph: Graph, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _run_classifier(self, graph: Graph, batch: Mapping[str, NDArray[np.float32]]) -> NDArray[np.generic]:
+        """Run complete batches of a scene classifier; its output (N, K) becomes (N, K, 1, 1)."""
+        raw = graph(batch)
+        expected = (_count(batch), len(self._spec.classes))
+        if raw.shape != expected:
+            raise ModelError(
+                f"{self._spec.weights}: the output has shape {raw.shape} for {expected[0]} footprints; "
+                f"expected {expected}"
+            )
+        if self._activation == "none":
+            check_scores(self._spec, float(raw.min()), float(raw.max()))
+        return raw[:, :, np.newaxis, np.newaxis]
+
+    def _scores(self, graph: Graph, batch: Batch) -> NDArray[np.float32]:
         raw = self._run(graph, batch)
         if self._enlarge > 1:
             raw = enlarged(raw, self._enlarge)
@@ -201,6 +216,43 @@ class NetworkSession:
         if np.isnan(scores.min()):
             raise self.nan_error(graph.description)
         return scores
+
+
+def in_scores(low: float, high: float) -> bool:
+    """Return whether raw output from `low` to `high` may be scores in 0..1, but for rounding."""
+    return not (low < -OUT_OF_SCORES or high > 1 + OUT_OF_SCORES)
+
+
+def check_scores(spec: ModelSpec, low: float, high: float) -> None:
+    """Check the raw output of a network whose description states that it is scores.
+
+    Raises:
+        ModelError: it is not in 0..1.
+    """
+    if not in_scores(low, high):
+        instead = "sigmoid" if spec.classifies else "softmax or sigmoid"
+        raise ModelError(
+            f"{spec.weights}: the output is {low:.3g} to {high:.3g}, but the description states scores in "
+            f"0..1 (activation none); for logits, set {instead}"
+        )
+
+
+def _count(batch: Batch) -> int:
+    """Return the number of tiles in a batch."""
+    return len(next(iter(batch.values()))) if isinstance(batch, Mapping) else len(batch)
+
+
+def _part(batch: Batch, start: int, stop: int, missing: int) -> Batch:
+    """Return some tiles of a batch, and `missing` tiles of zeros behind them."""
+    if isinstance(batch, Mapping):
+        return {name: _filled(tiles[start:stop], missing) for name, tiles in batch.items()}
+    return _filled(batch[start:stop], missing)
+
+
+def _filled(tiles: NDArray[np.float32], missing: int) -> NDArray[np.float32]:
+    if not missing:
+        return tiles
+    return np.concatenate([tiles, np.zeros((missing, *tiles.shape[1:]), np.float32)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,10 +28,8 @@ from geoseg.runtimes.graph import (
     Ports,
     Precision,
     RuntimeStatus,
-    check_classifier_ports,
     check_ports,
 )
-from geoseg.spec import ClassifierSpec
 from geoseg.spec.layouts import from_graph, to_graph
 
 NAME = "onnxruntime"
@@ -101,7 +99,7 @@ class OnnxGraph(HostGraph):
             session: of ONNX Runtime.
             weights: the file, for messages.
             ports: of the network.
-            batch: tiles or footprints that each call must hold.
+            batch: tiles that each call must hold.
             device: as in `LoadRequest`.
             threads: threads on the CPU.
             precision: of the session.
@@ -197,24 +195,6 @@ def load(request: LoadRequest) -> OnnxGraph:
         threads=request.threads,
         precision=request.precision,
     )
-
-
-def load_classifier(
-    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
-) -> OnnxGraph:
-    """Load a scene classifier, in fp32.
-
-    Raises:
-        ModelError: ONNX Runtime cannot run the file, or it does not fit its description.
-        RuntimeMissingError: the device or precision is not available.
-    """
-    if precision != "fp32":
-        raise _no_precision(precision)
-    providers = _providers(device, precision)
-    session = _start(spec.weights, device, threads, providers)
-    ports = check_classifier_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()))
-    size = ports.batch or (1 if device == "cpu" else batch)
-    return OnnxGraph(session, spec.weights, ports, size, device=device, threads=threads, precision=precision)
 
 
 def _start(

@@ -15,11 +15,9 @@ from geoseg.runtimes.graph import (
     Ports,
     Precision,
     RuntimeStatus,
-    check_classifier_ports,
     check_ports,
 )
 from geoseg.runtimes.machine import bf16_flags, cpu_flags
-from geoseg.spec import ClassifierSpec
 
 NAME = "openvino"
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -50,47 +48,27 @@ def status() -> RuntimeStatus:
 
 
 def load(request: LoadRequest) -> HostGraph:
-    """Load and compile a network for one shape.
+    """Load and compile a network for one shape of each input.
 
     Raises:
         ModelError: OpenVINO cannot run the file, or it does not fit its description.
         RuntimeMissingError: the device or precision is not available.
     """
     spec, tile = request.spec, request.tile
-    names = {spec.input_name, spec.output_name}
+    names = {spec.output_name, *(given.name for given in spec.inputs)}
     with _reading(spec.weights, request.device, request.precision) as model:
         ports = check_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names), tile)
         size = ports.batch or 1
-        model.reshape({ports.input.name: [*ports.input.sizes(size, spec.channels, tile)]})
-        compiled = _compile(model, request.precision, request.threads)
-    # The fixed shape of the input fixes the shape of the output.
-    ports = check_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names), tile)
-    return _graph(compiled, ports, size, names, spec.weights, request.threads, request.precision)
-
-
-def load_classifier(
-    spec: ClassifierSpec, *, device: str, precision: Precision, threads: int, batch: int
-) -> HostGraph:
-    """Load and compile a scene classifier for one shape of each input.
-
-    Raises:
-        ModelError: OpenVINO cannot run the file, or it does not fit its description.
-        RuntimeMissingError: the device or precision is not available.
-    """
-    del batch
-    names = {spec.output_name, *(given.name for given in spec.inputs)}
-    with _reading(spec.weights, device, precision) as model:
-        ports = check_classifier_ports(spec, _ports(model.inputs, names), _ports(model.outputs, names))
-        size = ports.batch or 1
         model.reshape(
             {
-                port.name: [*port.sizes(size, len(given.bands), spec.side(given))]
+                port.name: [*port.sizes(size, given.channels, spec.side(given, tile))]
                 for port, given in zip(ports.inputs, spec.inputs, strict=True)
             }
         )
-        compiled = _compile(model, precision, threads)
-    ports = check_classifier_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names))
-    return _graph(compiled, ports, size, names, spec.weights, threads, precision)
+        compiled = _compile(model, request.precision, request.threads)
+    # The fixed shapes of the inputs fix the shape of the output.
+    ports = check_ports(spec, _ports(compiled.inputs, names), _ports(compiled.outputs, names), tile)
+    return _graph(compiled, ports, size, names, spec.weights, request.threads, request.precision)
 
 
 @contextmanager

@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from geoseg.spec.benchmarks import (
         BenchmarkSpec as BenchmarkSpec,
     )
-    from geoseg.spec.classifiers import (
-        AnyModel as AnyModel,
-        ClassifierSpec as ClassifierSpec,
-        SensorInput as SensorInput,
-    )
     from geoseg.spec.clouds import (
         CloudNetworkSpec as CloudNetworkSpec,
         CloudSpec as CloudSpec,
@@ -132,7 +127,6 @@ _NAMES = {
     "benchmarks": "BenchmarkSpec",
     "change": "ChangeSpec",
     "classes": "ClassName SpectralRule SpectralSpec TransitionRule TransitionSpec",
-    "classifiers": "AnyModel ClassifierSpec SensorInput",
     "clouds": "CloudNetworkSpec CloudSpec",
     "dates": "DateText period_of",
     "evidence": "Coverage Evidence RivalScore ScoredSet",

@@ -1,82 +1,81 @@
-"""Description of a scene classifier, a network that gives one score per class for a whole footprint."""
+"""Scene classifiers: networks with one score per class for the whole of a tile, which is their footprint."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+if TYPE_CHECKING:
+    from geoseg.spec.models import InputSpec, ModelSpec
 
-from geoseg.spec.base import ClassSpec, Spec
-from geoseg.spec.models import InputSpec, ModelSpec
+SCENE_CLASSIFICATION = "scene-classification"
+"""Task of such a network. Several classes may apply to a footprint, or none."""
+
+FOOTPRINT = 720.0
+"""Side of the footprint in m where a description states none, as in METER-ML."""
 
 WHOLE = 1e-6
 """Tolerance, in pixels, of the side of a footprint being a whole number."""
 
 
-class SensorInput(InputSpec):
-    """Input of a classifier from one sensor; `name` is the name of the graph input."""
+def classifier_fields(table: Mapping[str, Any], first: InputSpec) -> dict[str, Any]:
+    """Return the fields of a model from the short form of a scene classifier.
 
-    statistics: Literal["training"] = "training"
-    """All footprints are normalised with the statistics of the training data."""
-    resolution: Annotated[float, Field(gt=0)]
-    """Pixel size in m; scenes are resampled to it."""
+    Args:
+        table: fields of every model, `inputs`, and `footprint` in m.
+        first: the first of the inputs.
 
-
-class ClassifierSpec(Spec):
-    """Description of a scene classifier.
-
-    It reads a square of `footprint` m and gives one score per class. Several classes may apply, or none.
+    Raises:
+        ValueError: the footprint is no possible number of its pixels.
     """
-
-    name: str
-    title: str = ""
-    task: str = "scene-classification"
-    inputs: Annotated[tuple[SensorInput, ...], Field(min_length=1)]
-    """One input per sensor, in the order of the graph; a missing sensor is filled with zeros."""
-    footprint: Annotated[float, Field(gt=0)] = 720.0
-    """Side of the footprint in m."""
-    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=1)]
-    """Classes in output order, without background."""
-    activation: Literal["none", "sigmoid"] = "none"
-    """Activation that converts the output of the graph to scores in 0..1."""
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Least score of a class that is mapped."""
-    fixed_batch: int | None = None
-    """Fixed batch size of the graph, if it has one."""
-    weights: Path
-    """The ONNX file."""
-    sha256: str = ""
-    """SHA-256 of the weights, hexadecimal; empty: computed on load, not checked."""
-    external: dict[str, str] = {}
-    """SHA-256 of each file with external data, by its path relative to the weights."""
-    output_name: str = ""
-    """Name of the graph output; empty: the first."""
-    licence: str = "unknown"
-    source: Literal["bundle", "onnx"] = "bundle"
-    """Source of this description: JSON of a bundle, or metadata of the ONNX file."""
-
-    def side(self, sensor_input: SensorInput) -> int:
-        """Return the side of a footprint in pixels of one input."""
-        return round(self.footprint / sensor_input.resolution)
-
-    @model_validator(mode="after")
-    def _fits(self) -> ClassifierSpec:
-        names = [given.name for given in self.inputs]
-        if len(set(names)) < len(names):
-            raise ValueError("two inputs have the same name")
-        for given in self.inputs:
-            side = self.footprint / given.resolution
-            if self.side(given) % 4 or abs(side - self.side(given)) > WHOLE or side < 4:
-                raise ValueError(
-                    f"input {given.name}: the footprint is {side:g} pixels of {given.resolution:g} m wide; "
-                    "windows overlap by half, so the width must be a multiple of 4"
-                )
-        values = [entry.value for entry in self.classes]
-        if len(set(values)) < len(values) or min(values) < 1:
-            raise ValueError("the values of the classes must differ, and be 1 or greater")
-        return self
+    side = whole_side(first, float(table.get("footprint", FOOTPRINT)))
+    return {
+        "activation": "none",
+        **{key: value for key, value in table.items() if key not in {"inputs", "footprint"}},
+        "task": SCENE_CLASSIFICATION,
+        "tile": side,
+        "overlap": side // 2,
+        "multiple": 1,
+        "stride": side,
+        "fixed_tile": True,
+        "background": None,
+    }
 
 
-AnyModel = ModelSpec | ClassifierSpec
-"""A model that `--model` may name."""
+def check_classifier(model: ModelSpec) -> None:
+    """Check what holds for scene classifiers only.
+
+    Raises:
+        ValueError: two inputs have one name, a footprint or a class is not possible, or the output is not one
+            score per class.
+    """
+    names = [given.name for given in model.inputs]
+    if len(set(names)) < len(names):
+        raise ValueError("two inputs have the same name")
+    for given in model.inputs:
+        whole_side(given, model.footprint)
+        if given.statistics != "training":
+            raise ValueError(f"input {given.name}: statistics of each scene are for segmentation networks")
+    values = [entry.value for entry in model.classes]
+    if len(set(values)) < len(values) or min(values) < 1:
+        raise ValueError("the values of the classes must differ, and be 1 or greater")
+    if model.activation not in {"none", "sigmoid"}:
+        raise ValueError(f"activation {model.activation}: a scene classifier has none or sigmoid")
+    if model.stride != model.tile or model.temperature != 1 or model.planes:
+        raise ValueError("a scene classifier has one score per class and tile, in the order of the classes")
+
+
+def whole_side(given: InputSpec, footprint: float) -> int:
+    """Return the side of a footprint in pixels of an input.
+
+    Raises:
+        ValueError: it is no multiple of 4 pixels.
+    """
+    side = footprint / given.pixel_m
+    whole = round(side)
+    if whole % 4 or abs(side - whole) > WHOLE or whole < 4:
+        raise ValueError(
+            f"input {given.name}: the footprint is {side:g} pixels of {given.pixel_m:g} m wide; windows "
+            "overlap by half, so the width must be a multiple of 4"
+        )
+    return whole

@@ -1,13 +1,14 @@
-"""Description of a segmentation network."""
+"""Description of a network: its inputs, and the scores that it returns for each pixel or each footprint."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from geoseg.spec.base import Atmosphere, ClassSpec, Spec, Statistics, Units
+from geoseg.spec.classifiers import SCENE_CLASSIFICATION, check_classifier, classifier_fields
 from geoseg.spec.encoders import UNKNOWN_MONTH
 from geoseg.spec.evidence import Coverage, Evidence
 from geoseg.spec.layouts import CHANNELS_FIRST, DimOrder
@@ -130,7 +131,7 @@ class InputSpec(Spec):
     """Input of a network from one scene: bands and normalization."""
 
     name: str
-    """Name for people."""
+    """Name of the input, or of a model whose first input this is."""
     bands: Annotated[tuple[ModelBand, ...], Field(min_length=1)]
     """Bands in channel order."""
     units: Units
@@ -163,9 +164,24 @@ class InputSpec(Spec):
         """Number of channels of the graph input."""
         return len(self.bands) + len(self.metadata)
 
+    @property
+    def pixel_m(self) -> float:
+        """Pixel size in m of an input that states it.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if self.resolution is None:
+            raise ValueError(f"input {self.name} states no resolution")
+        return self.resolution
+
 
 class ModelSpec(InputSpec):
-    """Description of a segmentation network."""
+    """Description of a network: of its first input, of further inputs, and of its output.
+
+    A segmentation network has one input and scores its pixels. A scene classifier has an input for each
+    sensor and gives one score per class for the ground of a tile: its map has one cell per tile.
+    """
 
     title: str = ""
     task: str = "segmentation"
@@ -174,8 +190,8 @@ class ModelSpec(InputSpec):
     multiple: Annotated[int, Field(ge=1)] = 32
     """Number of pixels that tile sizes must be multiples of."""
     stride: Annotated[int, Field(ge=1)] = 1
-    """Side of the square of the input, in pixels, that a pixel of the output stands for; scores are
-    interpolated to pixels."""
+    """Side of the square of the input, in pixels, that a pixel of the output stands for: the whole tile of a
+    scene classifier; scores of other networks are interpolated to pixels."""
     fixed_tile: bool = False
     """Whether the graph accepts only the size `tile`."""
     fixed_batch: int | None = None
@@ -185,10 +201,11 @@ class ModelSpec(InputSpec):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """Divisor of the logits before the activation, which calibrates the scores."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Score above which a pixel of a one-plane sigmoid model has class 1."""
-    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
+    """Score above which a pixel of a one-plane sigmoid model has class 1; least score of a class of a scene
+    classifier that is mapped."""
+    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=1)]
     """Classes; the background is the first, if there is one. A one-plane model has two classes; its plane is
-    the score of the second."""
+    the score of the second. A scene classifier has no background, and may have one class."""
     background: int | None = 0
     """Value of the class without polygons. None, or a value that no class has: all classes get polygons."""
     nodata: int | None = None
@@ -206,7 +223,10 @@ class ModelSpec(InputSpec):
     program_sha256: str = ""
     """SHA-256 of the program, hexadecimal; a program without one is not run."""
     input_name: str = ""
-    """Name of the graph input; empty: the only one."""
+    """Name of the first graph input; empty: the only one."""
+    others: tuple[InputSpec, ...] = ()
+    """Further inputs by the names of the graph, each from a scene of its own of the same ground in its own
+    pixels; a scene that is missing is zeros."""
     output_name: str = ""
     """Name of the graph output; empty: the first."""
     output_dim_order: DimOrder = CHANNELS_FIRST
@@ -220,6 +240,56 @@ class ModelSpec(InputSpec):
     """Scores on scenes that it was not trained on, beside its rivals; None: it was not evaluated."""
     source: Literal["bundle", "onnx", "deepness"] = "bundle"
     """Source of this description: JSON of a bundle, or metadata of geoseg or Deepness in the ONNX file."""
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """All inputs in the order of the graph, each with its name in the graph."""
+        first = {name: getattr(self, name) for name in InputSpec.model_fields}
+        return (InputSpec.model_construct(**{**first, "name": self.input_name}), *self.others)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is a scene classifier, not a network with an output for each pixel or patch."""
+        return self.task == SCENE_CLASSIFICATION
+
+    @property
+    def footprint(self) -> float:
+        """Side of a tile in m; for models that state their pixel size."""
+        return self.tile * self.pixel_m
+
+    def side(self, given: InputSpec, tile: int | None = None) -> int:
+        """Return the side of a tile in the pixels of an input.
+
+        Args:
+            given: one of the inputs.
+            tile: side in pixels of the first input; None: that of the model.
+        """
+        side = tile or self.tile
+        if given.resolution == self.resolution:
+            return side
+        return round(side * self.pixel_m / given.pixel_m)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_footprint(cls, table: Any) -> Any:
+        """Read the short form of a scene classifier: `inputs` with their names, and `footprint` in m."""
+        if not isinstance(table, dict) or "inputs" not in table:
+            return table
+        if not table["inputs"]:
+            raise ValueError("inputs: a network has one or more")
+        first, *others = (InputSpec.model_validate(given) for given in table["inputs"])
+        fields = {key: getattr(first, key) for key in InputSpec.model_fields if key != "name"}
+        return {**classifier_fields(table, first), **fields, "input_name": first.name, "others": others}
+
+    @model_validator(mode="after")
+    def _classifier_fits(self) -> ModelSpec:
+        if self.classifies:
+            check_classifier(self)
+        elif self.others:
+            raise ValueError(f"task {self.task}: only {SCENE_CLASSIFICATION} has several inputs")
+        elif len(self.classes) < 2:
+            raise ValueError(f"task {self.task} needs two classes or more")
+        return self
 
     @model_validator(mode="after")
     def _tile_fits(self) -> ModelSpec:
@@ -267,6 +337,8 @@ class ModelSpec(InputSpec):
     @property
     def objection(self) -> str:
         """Why no command uses the network unless it is named; empty if it may be a default."""
+        if self.classifies:
+            return "scene classifiers have no default"
         if self.evidence is None:
             return "it was not evaluated beside its rivals"
         return self.evidence.objection(self._required_rivals)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import onnx
 import pytest
 from pydantic import ValidationError
 
 from geoseg.bundles.find import check_bundle, find_any, find_classifier, find_model
 from geoseg.bundles.onnx_metadata import embed
 from geoseg.errors import ModelError
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 from tests.classifiers import CLASSES, NAIP, SENTINEL_2, mean_classifier, write_mean_network
 
 SCHEMA = json.loads(files("geoseg.configs").joinpath("schemas", "bundle.json").read_text(encoding="utf-8"))
@@ -153,6 +154,21 @@ def test_graphs_that_are_not_what_is_said(
 
 def test_two_inputs_of_one_name() -> None:
     with pytest.raises(ValidationError, match="two inputs have the same name"):
-        ClassifierSpec.model_validate(
+        ModelSpec.model_validate(
             {"name": "two", "inputs": [SENTINEL_2, SENTINEL_2], "classes": CLASSES, "weights": "m.onnx"}
         )
+
+
+def test_a_file_of_an_earlier_version_is_read(bundle: Path, tmp_path: Path) -> None:
+    """Metadata with a list of inputs and a footprint, as geoseg wrote them before inputs had one form."""
+    spec = find_classifier(str(bundle))
+    stated = [given.model_dump(mode="json", exclude_defaults=True) for given in spec.inputs]
+    text = {
+        "name": spec.name, "title": spec.title, "inputs": stated, "threshold": 0.7, "output_name": "scores",
+        "classes": [entry.model_dump() for entry in spec.classes], "licence": spec.licence,
+    }  # fmt: skip
+    old = onnx.load(str(bundle / "model.onnx"))
+    onnx.helper.set_model_props(old, {"geoseg": json.dumps(text)})
+    onnx.save(old, tmp_path / "old.onnx")
+    changes = {"weights": tmp_path / "old.onnx", "source": "onnx", "sha256": ""}
+    assert find_classifier(str(tmp_path / "old.onnx")) == spec.model_copy(update=changes)

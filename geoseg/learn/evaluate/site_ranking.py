@@ -18,7 +18,7 @@ from geoseg.messages import held, note
 from geoseg.methods.ranking import Intervals, intervals, macro, per_class
 from geoseg.run_record import Progress
 from geoseg.runtimes.classify import Classifier, open_classifier
-from geoseg.spec import ClassifierSpec, SensorInput
+from geoseg.spec import InputSpec, ModelSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -87,15 +87,15 @@ def rank(model: str, spec: SceneTrainSpec, sites: Sequence[Site], progress: Prog
     with held():
         opened = open_classifier(bundle)
     try:
-        scores = _score(bundle, opened.classifier, sites, sources, progress)
+        scores = _score(bundle, opened.session, sites, sources, progress)
     finally:
-        opened.classifier.close()
+        opened.session.close()
     reference, scores = site_classes(sites), scores[:, columns]
     spans = intervals(reference, scores)
     return Ranking(name=bundle.name, reference=reference, scores=scores, intervals=spans)
 
 
-def _columns(model: ClassifierSpec, spec: SceneTrainSpec) -> list[int]:
+def _columns(model: ModelSpec, spec: SceneTrainSpec) -> list[int]:
     """Return the position of each class of the config in the output of the model."""
     labels = [entry.label for entry in model.classes]
     missing = [entry.label for entry in spec.classes if entry.label not in labels]
@@ -107,14 +107,14 @@ def _columns(model: ClassifierSpec, spec: SceneTrainSpec) -> list[int]:
     return [labels.index(entry.label) for entry in spec.classes]
 
 
-Sources = tuple[tuple[SensorInput, int, SiteImage] | None, ...]
+Sources = tuple[tuple[InputSpec, int, SiteImage] | None, ...]
 """For each input: the input, the position of its sensor in the config, and the options that open images."""
 
 
-def _sources(model: ClassifierSpec, spec: SceneTrainSpec) -> Sources:
+def _sources(model: ModelSpec, spec: SceneTrainSpec) -> Sources:
     """Return the sensor of the config for each input; units and pixel size are those of the model."""
     positions = {sensor.name: index for index, sensor in enumerate(spec.sensors)}
-    sources: list[tuple[SensorInput, int, SiteImage] | None] = []
+    sources: list[tuple[InputSpec, int, SiteImage] | None] = []
     for item in model.inputs:
         index = positions.get(item.name)
         if index is None:
@@ -136,7 +136,7 @@ def _sources(model: ClassifierSpec, spec: SceneTrainSpec) -> Sources:
 
 
 def _score(
-    model: ClassifierSpec, classifier: Classifier, sites: Sequence[Site], sources: Sources, progress: Progress
+    model: ModelSpec, classifier: Classifier, sites: Sequence[Site], sources: Sources, progress: Progress
 ) -> NDArray[np.float32]:
     """Return the (N, K) scores of sites, computed in batches."""
     parts = []
@@ -149,13 +149,13 @@ def _score(
         for row, site in enumerate(part):
             if not _fill(batch, row, site, model, sources):
                 raise SceneError(f"site {site.id} has no image of a sensor of {model.name}")
-        parts.append(classifier(batch))
+        parts.append(classifier(batch)[:, :, 0, 0])
         progress(min(start + classifier.batch, len(sites)), len(sites), "sites")
     return np.concatenate(parts)
 
 
 def _fill(
-    batch: dict[str, NDArray[np.float32]], row: int, site: Site, model: ClassifierSpec, sources: Sources
+    batch: dict[str, NDArray[np.float32]], row: int, site: Site, model: ModelSpec, sources: Sources
 ) -> bool:
     """Read the images of a site into a row of the batch; return whether there is an image."""
     has_image = False

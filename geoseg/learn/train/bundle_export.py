@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from pydantic import TypeAdapter
 from torch import nn
@@ -25,13 +24,14 @@ from geoseg.files.onnx_files import save_graph
 from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder, scratching
 from geoseg.learn.samples.sample_spec import coverage_of
+from geoseg.learn.train.exported_graph import SceneScoring, compare, footprints_to_onnx
 from geoseg.learn.train.training_folder import load_weights, read_description
 from geoseg.learn.train.training_module import SegmentationModule
 from geoseg.learn.train.training_spec import TrainSpec, metadata_of
 from geoseg.messages import note
 from geoseg.models.networks.onnx_graph import exporting, write_graph
 from geoseg.models.networks.segmentation import Segmenter
-from geoseg.spec import AnyModel, Coverage, ModelBand, ModelSpec
+from geoseg.spec import Coverage, ModelBand, ModelSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ExportOptions:
 class Exported:
     """The result of an export."""
 
-    model: AnyModel
+    model: ModelSpec
     parity: float
     """Greatest difference of scores from torch."""
     mib: float
@@ -156,7 +156,7 @@ def write_network(
     architecture: str,
     card: Callable[[float], str],
 ) -> Exported:
-    """Write a network as a bundle.
+    """Write a segmentation network or a scene classifier as a bundle.
 
     Args:
         network: in evaluation mode; returns logits.
@@ -173,14 +173,18 @@ def write_network(
     tile = model.tile if model.fixed_tile else None
     with scratch_folder() as scratch, scratching(scratch):
         graph = scratch / "plain.onnx"
-        scoring = Scoring(network).eval()
-        to_onnx(scoring, model.channels, graph, tile)
+        scoring = (SceneScoring if model.classifies else Scoring)(network).eval()
+        if model.classifies:
+            footprints_to_onnx(scoring, model, graph)
+        else:
+            to_onnx(scoring, model.channels, graph, tile)
         if is_half(network, options.weights):
             store_fp16(graph)
-        parity = compare(network, graph, model.channels, tile)
+        parity = compare(scoring, graph, model)
         check_parity(parity)
-        embed(graph, final := scratch / "model.onnx", model, extra=deepness_entries(model))
-        if options.program:
+        entries = {} if model.classifies else deepness_entries(model)
+        embed(graph, final := scratch / "model.onnx", model, extra=entries)
+        if options.program and not model.classifies:
             write_program(scoring, model.channels, scratch / PROGRAM, tile)
         written = write_bundle(
             bundle,
@@ -200,7 +204,7 @@ def is_half(network: nn.Module, weights: WeightsForm) -> bool:
     return half
 
 
-def weights_mib(model: AnyModel) -> float:
+def weights_mib(model: ModelSpec) -> float:
     """Return the size of a model's weights in MiB, external data included."""
     files = [model.weights, *(model.weights.with_name(name) for name in model.external)]
     return sum(file.stat().st_size for file in files) / 2**20
@@ -330,22 +334,6 @@ def store_fp16(path: Path) -> None:
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
     save_graph(graph, path)
-
-
-def compare(network: nn.Module, path: Path, channels: int, tile: int | None = None) -> float:
-    """Return the greatest difference of scores between torch and onnxruntime for several sizes."""
-    sizes = ((1, 128, 128), (3, 64, 160)) if tile is None else ((1, tile, tile), (3, tile, tile))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for batch, height, width in sizes:
-        image = torch.from_numpy(
-            np.random.default_rng(batch).normal(0, 1, (batch, channels, height, width)).astype(np.float32)
-        )
-        with torch.inference_mode():
-            expected = Scoring(network).eval()(image)
-        actual = torch.from_numpy(session.run(None, {INPUT: image.numpy()})[0])
-        worst = max(worst, float((expected - actual).abs().max()))
-    return worst
 
 
 def default_card(spec: TrainSpec, model: ModelSpec, parity: float) -> str:

@@ -10,7 +10,7 @@ from geoseg.learn.samples.labelled_sites import SiteClass, SiteImage, SitesSpec
 from geoseg.learn.samples.sample_spec import atmosphere_of
 from geoseg.learn.train.helper_spec import TrainBand
 from geoseg.learn.train.training_spec import AugmentSpec, PaceSpec, Share
-from geoseg.spec import Atmosphere, ClassifierSpec, Spec
+from geoseg.spec import Atmosphere, ModelSpec, Spec
 
 SCENE_CLASSIFICATION = "scene-classification"
 """Value of the key `task` in configs of scene classifiers."""
@@ -130,14 +130,14 @@ SceneStatistics = tuple[tuple[tuple[float, float], ...], ...]
 """Mean and std of each band of each sensor, in model units."""
 
 
-def describe_classifier(spec: SceneTrainSpec, statistics: SceneStatistics) -> ClassifierSpec:
+def describe_classifier(spec: SceneTrainSpec, statistics: SceneStatistics) -> ModelSpec:
     """Return the bundle description of the classifier of a config, with weights in model.onnx.
 
     Args:
         spec: the config.
         statistics: mean and std for the normalization of images.
     """
-    return ClassifierSpec.model_validate(
+    return ModelSpec.model_validate(
         {
             "name": spec.name,
             "title": spec.title,

@@ -36,7 +36,7 @@ def convincing_model(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> 
     options = (spec.threshold, spec.thresholding, spec.polarisation, spec.speckle)
     if options != (None, "auto", "auto", "refined-lee"):
         return None
-    for model in (found for found in list_models() if isinstance(found, ModelSpec)):
+    for model in list_models():
         if model.task != "flood" or not model.weights.is_file():
             continue
         evidence = _evidence_for(model, scene, before)

@@ -17,6 +17,7 @@ from geoseg.bundles.find import find_classifier
 from geoseg.engine.drawing import place_of
 from geoseg.engine.make_map import begin, command_of, footprint, outputs_of, parse_crs
 from geoseg.engine.map_report import write_report
+from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline
 from geoseg.engine.plan import Plan
 from geoseg.engine.preview import Preview, rasterise
@@ -28,8 +29,9 @@ from geoseg.outputs.measure import write_bands
 from geoseg.outputs.picture import MapPicture, draw_picture
 from geoseg.outputs.words import credits_of, map_title
 from geoseg.run_record import ClassTotal, Progress, RunRecord, no_progress, run_warnings
-from geoseg.runtimes.classify import OpenedClassifier, open_classifier
-from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec
+from geoseg.runtimes.classify import open_classifier
+from geoseg.runtimes.network_session import OpenedSession
+from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec
 from geoseg.spec.facilities import UNUSED
 from geoseg.tasks.methane.facility_peaks import (
     FOOTPRINTS,
@@ -78,9 +80,9 @@ def map_facilities(
             threads=run.threads,
             batch=run.batch_size,
         )
-        stack.callback(opened.classifier.close)
+        stack.callback(opened.session.close)
         if dry_run:
-            return plan_windows(model, opened.classifier, inputs, run.max_memory)
+            return plan_windows(model, opened.session, inputs, run.max_memory)
         return _make(_FacilityRun(spec=spec, model=model, inputs=inputs, opened=opened), progress)
 
 
@@ -89,9 +91,9 @@ class _FacilityRun:
     """Request, classifier and inputs of a map."""
 
     spec: FacilitiesSpec
-    model: ClassifierSpec
+    model: ModelSpec
     inputs: tuple[ClassifierInput, ...]
-    opened: OpenedClassifier
+    opened: OpenedSession
 
     @property
     def threshold(self) -> float:
@@ -104,7 +106,7 @@ class _FacilityRun:
         side = self.model.footprint
         return (
             f"{self.model.name}: score of {self.threshold:g} or more in windows of {side:g} m every "
-            f"{side / 2:g} m, the best of each class within {side:g} m; {self.opened.classifier.description}"
+            f"{side / 2:g} m, the best of each class within {side:g} m; {self.opened.session.description}"
         )
 
 
@@ -137,7 +139,7 @@ def _make(job: _FacilityRun, progress: Progress) -> RunRecord:
     preview = Preview(scene.grid, job.inputs[0].bands)
     scored = score_windows(
         job.model,
-        job.opened.classifier,
+        job.opened.session,
         job.inputs,
         progress=progress,
         preview=preview,
@@ -211,13 +213,7 @@ def _record(
         command=command_of(job.spec),
         inputs=tuple({"input": item.name, **item.scene.describe()} for item in job.inputs),
         method=job.method,
-        model={
-            "name": model.name,
-            "sha256": model.sha256,
-            "licence": model.licence,
-            "source": model.source,
-            "weights": model.weights.name,
-        },
+        model=describe_model(model),
         runtime={
             "name": opened.runtime,
             "version": opened.version,

@@ -10,28 +10,24 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
-from geoseg.engine.input_check import check_fit
+from geoseg.engine.network_on_scene import clip, fit_network
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import SceneError, SceneReadError, UsageError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import TileGrid, Window
 from geoseg.messages import note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.footprints import metric_grid, stretched
-from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec, SensorInput
+from geoseg.scenes.source import SourceView
+from geoseg.spec import FacilitiesSpec, InputSpec, ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
 
 LOG = logging.getLogger(__name__)
-
-CHECK_SIZE, CHECK_BLOCKS = 256, 24
-"""Side in pixels, and number, of the blocks whose values are compared with those of the training data."""
 
 COARSE = 1.5
 """Ratio of the pixel size of a scene to that of the model above which a warning is given."""
@@ -44,9 +40,7 @@ class ClassifierInput:
     name: str
     """Name of the input."""
     scene: Scene
-    """The scene, on `grid`."""
-    grid: Grid
-    """Grid with the pixel size of the input over the area of the mapped scene."""
+    """The scene, in the pixel size of the input over the area of the mapped scene."""
     side: int
     """Side of a footprint in pixels."""
     shape: tuple[int, int]
@@ -75,19 +69,14 @@ def windows_along(pixels: int, side: int) -> int:
     return (pixels - side + stride // 2) // stride + 1
 
 
-class SourcePart:
+class SourcePart(SourceView):
     """A part of a source with its own grid; windows beyond the part read the pixels of the source."""
 
     def __init__(self, source: Source, part: Window) -> None:
         """Take a part, which may exceed the source."""
-        self._source, self._part = source, part
+        super().__init__(source)
         self.grid = source.grid.crop(part)
-        self.name = source.name
-        self.band_names = source.band_names
-
-    grid: Grid
-    name: str
-    band_names: tuple[str, ...]
+        self._part = part
 
     def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         """Read a window in pixels of the part.
@@ -95,23 +84,15 @@ class SourcePart:
         Raises:
             SceneReadError: a file is damaged.
         """
-        return replace(self._source.read(self.on_source(window), bands), window=window)
+        return replace(self.source.read(self.on_source(window), bands), window=window)
 
     def on_source(self, window: Window) -> Window:
         """Return a window of the part in pixels of the source."""
         return replace(window, row=window.row + self._part.row, col=window.col + self._part.col)
 
-    def cache_bytes(self, bands: Sequence[str]) -> int:
-        """Return the size of the block cache."""
-        return self._source.cache_bytes(bands)
-
-    def describe(self) -> dict[str, JsonValue]:
-        """Return the description of the source."""
-        return self._source.describe()
-
 
 def open_inputs(
-    model: ClassifierSpec,
+    model: ModelSpec,
     spec: FacilitiesSpec,
     stack: ExitStack,
     progress: Progress,
@@ -142,18 +123,13 @@ def open_inputs(
         raise UsageError(
             f"input {first} is given twice, as SCENE and by --also; --sensor-input names the input of SCENE"
         )
-    mapped = _mapped(model, known[first], spec.scene, spec.run, stack, progress, dry_run=dry_run)
+
+    def opened(name: str, request: SceneSpec) -> Scene:
+        return _opened(known[name], request, spec.run, stack, progress, dry_run=dry_run)
+
+    mapped = _mapped(model, known[first], opened(first, spec.scene), spec.run)
     others = [
-        _other(
-            model,
-            known[name],
-            _scene_of(name, path, spec.scene),
-            mapped,
-            spec.run,
-            stack,
-            progress,
-            dry_run=dry_run,
-        )
+        _other(model, known[name], opened(name, _scene_of(name, path, spec.scene)), mapped, path)
         for name, path in spec.also.items()
     ]
     missing = [name for name in known if name != first and name not in spec.also]
@@ -173,7 +149,7 @@ def _scene_of(name: str, path: str, mapped: SceneSpec) -> SceneSpec:
 
 
 def _opened(
-    wanted: SensorInput,
+    wanted: InputSpec,
     request: SceneSpec,
     run: RunSpec,
     stack: ExitStack,
@@ -190,26 +166,15 @@ def _opened(
     return scene
 
 
-def _mapped(
-    model: ClassifierSpec,
-    wanted: SensorInput,
-    request: SceneSpec,
-    run: RunSpec,
-    stack: ExitStack,
-    progress: Progress,
-    *,
-    dry_run: bool,
-) -> ClassifierInput:
-    """Open the mapped scene, resampled to the pixel size of the input and clipped."""
-    scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
-    grid = metric_grid(scene.grid, wanted.resolution, scene.name)
+def _mapped(model: ModelSpec, wanted: InputSpec, scene: Scene, run: RunSpec) -> ClassifierInput:
+    """Return the mapped scene, resampled to the pixel size of the input and clipped."""
+    grid = metric_grid(scene.grid, wanted.pixel_m, scene.name)
     if grid is not scene.grid:
         scene = scene.onto(grid)
-    if run.bbox is not None or run.aoi is not None:
-        scene = scene.clip(bbox=run.bbox, bbox_crs=run.bbox_crs, aoi=run.aoi)
+    scene = clip(scene, run)
     side = model.side(wanted)
     if min(scene.grid.height, scene.grid.width) < side:
-        height, width = (size * wanted.resolution for size in (scene.grid.height, scene.grid.width))
+        height, width = (size * wanted.pixel_m for size in (scene.grid.height, scene.grid.width))
         raise SceneError(
             f"{scene.name} is {width:,.0f} x {height:,.0f} m, smaller than a footprint of model {model.name} "
             f"({model.footprint:g} x {model.footprint:g} m); use a larger scene, or a larger --bbox"
@@ -219,78 +184,63 @@ def _mapped(
 
 
 def _other(
-    model: ClassifierSpec,
-    wanted: SensorInput,
-    request: SceneSpec,
-    mapped: ClassifierInput,
-    run: RunSpec,
-    stack: ExitStack,
-    progress: Progress,
-    *,
-    dry_run: bool,
+    model: ModelSpec, wanted: InputSpec, scene: Scene, mapped: ClassifierInput, path: str
 ) -> ClassifierInput:
-    """Open a further scene with the pixel size of its input, over the area of the mapped scene."""
-    scene = _opened(wanted, request, run, stack, progress, dry_run=dry_run)
+    """Return a further scene with the pixel size of its input, over the area of the mapped scene."""
     times = mapped.side / model.side(wanted)
-    moved = scene.onto(stretched(mapped.grid, times, times))
+    moved = scene.onto(stretched(mapped.scene.grid, times, times))
     try:
         return _checked(model, wanted, moved, mapped.shape)
     except SceneReadError:
         raise
     except SceneError as error:
         raise SceneError(
-            f"--also {wanted.name}={request.paths[0]} does not overlap {mapped.scene.name} ({error})"
+            f"--also {wanted.name}={path} does not overlap {mapped.scene.name} ({error})"
         ) from error
 
 
-def _checked(
-    model: ClassifierSpec, wanted: SensorInput, scene: Scene, shape: tuple[int, int]
-) -> ClassifierInput:
+def _checked(model: ModelSpec, wanted: InputSpec, scene: Scene, shape: tuple[int, int]) -> ClassifierInput:
     """Return an input whose values fit those of the training data.
 
     Raises:
         SceneError: no pixel is observed.
         ModelError: units or values differ from those of the training data.
     """
-    bands = tuple(band.name for band in wanted.bands)
     replay(scene.messages)
     named = wanted.model_copy(update={"name": f"{model.name}, input {wanted.name}"})
-    blocks = sample(scene, bands, size=CHECK_SIZE, most=CHECK_BLOCKS)
-    units = {band: scene.units(band) for band in bands}
-    check_fit(named, units, blocks, None)
+    normaliser, _ = fit_network(named, scene, scene)
     return ClassifierInput(
         name=wanted.name,
         scene=scene,
-        grid=scene.grid,
         side=model.side(wanted),
         shape=shape,
-        bands=bands,
-        prepare=Normaliser(named),
+        bands=tuple(band.name for band in wanted.bands),
+        prepare=normaliser,
     )
 
 
-def _report_pixel_size(scene: Scene, wanted: SensorInput) -> None:
+def _report_pixel_size(scene: Scene, wanted: InputSpec) -> None:
     """Report resampling, and warn of pixels that are much coarser than those of the training data."""
     if scene.grid.crs is None:
         return
     down, right = scene.grid.pixel_size_m
-    if max(down, right) > COARSE * wanted.resolution:
+    if max(down, right) > COARSE * wanted.pixel_m:
         warn(
             LOG,
             "pixels-too-coarse",
             f"{scene.name} has pixels of {right:.3g} x {down:.3g} m, but the model was trained with "
-            f"{wanted.resolution:g} m: resampling adds no detail, so scores may be wrong; use a scene with "
+            f"{wanted.pixel_m:g} m: resampling adds no detail, so scores may be wrong; use a scene with "
             "smaller pixels",
         )
-    elif metric_grid(scene.grid, wanted.resolution, scene.name) is not scene.grid:
+    elif metric_grid(scene.grid, wanted.pixel_m, scene.name) is not scene.grid:
         note(
             LOG,
-            f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are resampled to {wanted.resolution:g} m",
+            f"{scene.name}: pixels of {right:.3g} x {down:.3g} m are resampled to {wanted.pixel_m:g} m",
         )
 
 
 def empty_batch(
-    model: ClassifierSpec, inputs: Sequence[ClassifierInput], size: int
+    model: ModelSpec, inputs: Sequence[ClassifierInput], size: int
 ) -> Mapping[str, NDArray[np.float32]]:
     """Return zeros (size, C, side, side) for every input of a model.
 

@@ -11,16 +11,14 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from geoseg.engine.feature_rows import OBSERVED, feature_grid
 from geoseg.engine.plan import Plan, column_bands, make_plan
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
 from geoseg.grid import Grid
 from geoseg.runtimes.classify import Classifier
-from geoseg.spec import ClassifierSpec
+from geoseg.spec import ModelSpec
 from geoseg.tasks.methane.facility_scenes import ClassifierInput, empty_batch
-
-OBSERVED = 0.5
-"""Share of the pixels of a window that must be observed in the mapped scene for a score."""
 
 READING = 1.15
 """Total time of a map divided by that of the classifier, for plans."""
@@ -42,7 +40,7 @@ class WindowScores:
 
 
 def score_windows(
-    model: ClassifierSpec,
+    model: ModelSpec,
     classifier: Classifier,
     inputs: Sequence[ClassifierInput],
     *,
@@ -76,21 +74,7 @@ def score_windows(
                 queue.add(rows, span)
                 progress(number * tiles.rows + rows[0].row + 1, len(spans) * tiles.rows, "rows of windows")
     queue.flush()
-    return WindowScores(scores=scores, grid=cells(inputs[0]), seconds=queue.seconds)
-
-
-def cells(mapped: ClassifierInput) -> Grid:
-    """Return the grid of the cells of windows."""
-    tiles = mapped.tiles
-    inner = tiles.grid
-    a, b, c, d, e, f = inner.transform[:6]
-    step = tiles.stride
-    return Grid(
-        crs=inner.crs,
-        transform=rasterio.Affine(a * step, b * step, c, d * step, e * step, f),
-        height=tiles.rows,
-        width=tiles.cols,
-    )
+    return WindowScores(scores=scores, grid=feature_grid(tiles.grid, tiles.stride), seconds=queue.seconds)
 
 
 class _Queue:
@@ -98,7 +82,7 @@ class _Queue:
 
     def __init__(
         self,
-        model: ClassifierSpec,
+        model: ModelSpec,
         classifier: Classifier,
         inputs: Sequence[ClassifierInput],
         scores: NDArray[np.float32],
@@ -113,7 +97,8 @@ class _Queue:
         lists = [list(item.tiles.row_tiles(row.row)) for item, row in zip(self._inputs, rows, strict=True)]
         for col in span:
             windows = [row.tile(tiles[col]) for row, tiles in zip(rows, lists, strict=True)]
-            if windows[0].valid.mean() < OBSERVED:
+            seen = windows[0].valid
+            if np.count_nonzero(seen) < OBSERVED * seen.size:
                 continue
             position = len(self._cells)
             for item, pixels in zip(self._inputs, windows, strict=True):
@@ -135,7 +120,7 @@ class _Queue:
         scores = self._classifier({name: values[:count] for name, values in self._batch.items()})
         self.seconds += time.monotonic() - begun
         rows, cols = np.array(self._cells).T
-        self._scores[:, rows, cols] = scores.T
+        self._scores[:, rows, cols] = scores[:, :, 0, 0].T
         self._cells.clear()
 
 
@@ -160,7 +145,7 @@ def _cache(inputs: Sequence[ClassifierInput]) -> int:
 
 
 def plan_windows(
-    model: ClassifierSpec, classifier: Classifier, inputs: Sequence[ClassifierInput], max_memory: int | None
+    model: ModelSpec, classifier: Classifier, inputs: Sequence[ClassifierInput], max_memory: int | None
 ) -> Plan:
     """Plan `score_windows`; one batch is scored to estimate the time."""
     batch = empty_batch(model, inputs, classifier.batch)

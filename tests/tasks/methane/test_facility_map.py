@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geoseg.engine.plan import Plan
 from geoseg.errors import SceneError, UsageError
 from geoseg.run_record import RunRecord
-from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec
+from geoseg.spec import FacilitiesSpec, ModelSpec, RunSpec, SceneSpec
 from geoseg.tasks.methane.facility_map import map_facilities
 from geoseg.tasks.methane.facility_scenes import open_inputs, windows_along
 from geoseg.tasks.methane.facility_scoring import WindowScores, score_windows
@@ -32,8 +32,6 @@ SIDE, STRIDE = 72, 36
 class Mean:
     """A stub: every class scores the mean of band 1 of the first input."""
 
-    description = "the mean of band 1"
-
     def __init__(self, batch: int = 8) -> None:
         self.batch = batch
         self.calls: list[int] = []
@@ -42,13 +40,10 @@ class Mean:
         first = next(iter(batch.values()))
         self.calls.append(len(first))
         mean = first[:, 0].mean(axis=(1, 2), dtype=np.float64)
-        return np.repeat(mean[:, None], len(CLASSES), axis=1).astype(np.float32)
-
-    def close(self) -> None:
-        """Nothing to release."""
+        return np.repeat(mean[:, None], len(CLASSES), axis=1).astype(np.float32)[:, :, None, None]
 
 
-def request(path: Path, model: ClassifierSpec, out: Path, **changes: Any) -> FacilitiesSpec:
+def request(path: Path, model: ModelSpec, out: Path, **changes: Any) -> FacilitiesSpec:
     """A request; `run` options and the others by name."""
     run = {name: changes.pop(name) for name in list(changes) if name in RunSpec.model_fields}
     spec = {
@@ -59,14 +54,14 @@ def request(path: Path, model: ClassifierSpec, out: Path, **changes: Any) -> Fac
     return FacilitiesSpec.model_validate({**spec, **changes})
 
 
-def mapped(path: Path, model: ClassifierSpec, out: Path, **changes: Any) -> RunRecord:
+def mapped(path: Path, model: ModelSpec, out: Path, **changes: Any) -> RunRecord:
     done = map_facilities(request(path, model, out, **changes), progress)
     assert isinstance(done, RunRecord)
     return done
 
 
 def scored(
-    scene: Path, model: ClassifierSpec, stub: Mean, tmp_path: Path, *, max_memory: int | None = None,
+    scene: Path, model: ModelSpec, stub: Mean, tmp_path: Path, *, max_memory: int | None = None,
     **changes: Any,
 ) -> WindowScores:  # fmt: skip
     """Scores by a stub."""
@@ -91,7 +86,7 @@ def box_means(values: NDArray[Any], rows: int, cols: int, side: int = SIDE) -> N
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> ClassifierSpec:
+def model(tmp_path: Path) -> ModelSpec:
     return mean_classifier(tmp_path / "mean")
 
 
@@ -110,7 +105,7 @@ def scene(tmp_path: Path, counts: NDArray[np.uint16]) -> Path:
 
 
 def test_scores_are_box_means(
-    scene: Path, model: ClassifierSpec, counts: NDArray[np.uint16], tmp_path: Path
+    scene: Path, model: ModelSpec, counts: NDArray[np.uint16], tmp_path: Path
 ) -> None:
     found = scored(scene, model, Mean(), tmp_path)
     rows, cols = windows_along(250, SIDE), windows_along(331, SIDE)
@@ -124,7 +119,7 @@ def test_scores_are_box_means(
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_rasters_hold_box_means_and_points_stand_on_window_centres(
-    runtime: str, scene: Path, model: ClassifierSpec, counts: NDArray[np.uint16], tmp_path: Path
+    runtime: str, scene: Path, model: ModelSpec, counts: NDArray[np.uint16], tmp_path: Path
 ) -> None:
     if runtime == "openvino":
         pytest.importorskip("openvino")
@@ -151,7 +146,7 @@ def test_rasters_hold_box_means_and_points_stand_on_window_centres(
     assert (squares.centroid.distance(points.geometry) < 1e-6).all()
 
 
-def test_a_real_scene(data_dir: Path, tmp_path: Path, model: ClassifierSpec) -> None:
+def test_a_real_scene(data_dir: Path, tmp_path: Path, model: ModelSpec) -> None:
     path = data_dir / "scene-s2" / "dal_lake_green.tif"
     scene = {"paths": (str(path),), "bands": {"green": str(path)}, "sensor": SENSOR}
     out, raster = tmp_path / "map.gpkg", tmp_path / "scores.tif"
@@ -173,7 +168,7 @@ def test_a_real_scene(data_dir: Path, tmp_path: Path, model: ClassifierSpec) -> 
 
 
 def test_a_real_scene_in_degrees(
-    data_dir: Path, tmp_path: Path, model: ClassifierSpec, messages: Messages
+    data_dir: Path, tmp_path: Path, model: ModelSpec, messages: Messages
 ) -> None:
     """Windows are 720 m on the ground whatever the CRS."""
     scene = {"paths": (str(data_dir / "change-s2" / "bordeaux" / "before"),)}
@@ -191,7 +186,7 @@ def test_a_real_scene_in_degrees(
 @pytest.mark.parametrize("batch", [1, 5, 64])
 @pytest.mark.parametrize("memory", [None, 331])
 def test_neither_batch_nor_strips_change_a_score(
-    batch: int, memory: int | None, scene: Path, model: ClassifierSpec, tmp_path: Path
+    batch: int, memory: int | None, scene: Path, model: ModelSpec, tmp_path: Path
 ) -> None:
     stub = Mean(batch)
     usual = scored(scene, model, Mean(), tmp_path)
@@ -201,7 +196,7 @@ def test_neither_batch_nor_strips_change_a_score(
     assert sum(stub.calls) == 48
 
 
-def test_memory_does_not_grow_with_height(tmp_path: Path, model: ClassifierSpec) -> None:
+def test_memory_does_not_grow_with_height(tmp_path: Path, model: ModelSpec) -> None:
     peaks = []
     for height in (1000, 16_000):
         values = np.full((1, height, 500), 3000, np.uint16)
@@ -219,7 +214,7 @@ def test_memory_does_not_grow_with_height(tmp_path: Path, model: ClassifierSpec)
 
 
 def test_unobserved_pixels_are_the_mean_and_half_is_needed(
-    counts: NDArray[np.uint16], model: ClassifierSpec, tmp_path: Path
+    counts: NDArray[np.uint16], model: ModelSpec, tmp_path: Path
 ) -> None:
     values = counts[:144, :144].copy()
     values[:, :40] = 0
@@ -279,7 +274,7 @@ def test_the_scene_may_be_any_input(scene: Path, tmp_path: Path) -> None:
         mapped(scene, model, tmp_path / "b.gpkg", also={"sentinel-1": "x.tif"})
 
 
-def test_nothing_found_is_a_valid_map(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
+def test_nothing_found_is_a_valid_map(scene: Path, model: ModelSpec, tmp_path: Path) -> None:
     out = tmp_path / "map.gpkg"
     done = mapped(scene, model, out, threshold=0.9)
     assert all(item.polygons == 0 for item in done.classes)
@@ -295,7 +290,7 @@ def test_nothing_found_is_a_valid_map(scene: Path, model: ClassifierSpec, tmp_pa
 
 @pytest.mark.parametrize("suffix", [".fgb", ".geojson", ".parquet"])
 def test_other_formats_put_footprints_beside(
-    suffix: str, scene: Path, model: ClassifierSpec, tmp_path: Path
+    suffix: str, scene: Path, model: ModelSpec, tmp_path: Path
 ) -> None:
     out = tmp_path / f"map{suffix}"
     mapped(scene, model, out, threshold=0.4)
@@ -308,7 +303,7 @@ def test_other_formats_put_footprints_beside(
     assert (tmp_path / f"map.scene{suffix}").is_file()
 
 
-def test_another_crs_and_a_smaller_area(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
+def test_another_crs_and_a_smaller_area(scene: Path, model: ModelSpec, tmp_path: Path) -> None:
     box = (500_400.0, 4_998_000.0, 502_400.0, 4_999_600.0)
     plain = tmp_path / "plain.gpkg"
     mapped(scene, model, plain, threshold=0.2, bbox=box, bbox_crs="EPSG:32633", picture=tmp_path / "p.png")
@@ -321,14 +316,14 @@ def test_another_crs_and_a_smaller_area(scene: Path, model: ClassifierSpec, tmp_
     assert (tmp_path / "p.png").stat().st_size > 1000
 
 
-def test_a_plan_counts_windows(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
+def test_a_plan_counts_windows(scene: Path, model: ModelSpec, tmp_path: Path) -> None:
     plan = map_facilities(request(scene, model, tmp_path / "a.gpkg"), progress, dry_run=True)
     assert isinstance(plan, Plan)
     assert (plan.tiles, plan.tile, plan.overlap) == (48, SIDE, STRIDE)
     assert not (tmp_path / "a.gpkg").exists()
 
 
-def test_too_small_and_no_crs(counts: NDArray[np.uint16], model: ClassifierSpec, tmp_path: Path) -> None:
+def test_too_small_and_no_crs(counts: NDArray[np.uint16], model: ModelSpec, tmp_path: Path) -> None:
     small = write_scene(tmp_path / "small.tif", counts[None, :71, :90], ["green"])
     with pytest.raises(
         SceneError, match=r"900 x 710 m, smaller than a footprint of model mean \(720 x 720 m\)"
@@ -341,20 +336,18 @@ def test_too_small_and_no_crs(counts: NDArray[np.uint16], model: ClassifierSpec,
     assert mapped(exact, model, tmp_path / "a.gpkg", threshold=0.01).classes[0].polygons == 1
 
 
-def test_coarse_pixels_are_warned_of(
-    counts: NDArray[np.uint16], model: ClassifierSpec, tmp_path: Path
-) -> None:
+def test_coarse_pixels_are_warned_of(counts: NDArray[np.uint16], model: ModelSpec, tmp_path: Path) -> None:
     coarse = write_scene(tmp_path / "coarse.tif", counts[None], ["green"], pixel=30)
     done = mapped(coarse, model, tmp_path / "a.gpkg", threshold=0.01)
     assert any("has pixels of 30 x 30 m" in item.text for item in done.warnings)
 
 
-def test_options_of_other_maps_are_refused(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
+def test_options_of_other_maps_are_refused(scene: Path, model: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--tile, --tta does not apply to facilities"):
         mapped(scene, model, tmp_path / "a.gpkg", tile=64, tta=True)
 
 
-def test_scene_specs_are_kept(scene: Path, model: ClassifierSpec, tmp_path: Path) -> None:
+def test_scene_specs_are_kept(scene: Path, model: ModelSpec, tmp_path: Path) -> None:
     record = mapped(scene, model, tmp_path / "a.gpkg")
     assert SceneSpec.model_validate(record.command["scene"]).paths == (str(scene),)
     assert record.model is not None
