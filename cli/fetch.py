@@ -276,8 +276,8 @@ class _Transfer:
             )
         if self._size is None and length > MAX_BYTES:
             raise FetchError(
-                f"{self._address}: the file has {length:,} bytes; the limit for weights whose size the "
-                f"bundle does not state (file:size) is {MAX_BYTES:,}"
+                f"{self._address}: the file has {length:,} bytes; the limit for weights is {MAX_BYTES:,}, "
+                "unless the bundle states their size (file:size)"
             )
         return length
 

@@ -110,27 +110,30 @@ def local_copy(url: str, sha256: str) -> Path | None:
         return mirrored
     for path in _cached(repository, file, sha256):
         known = sha256 or path.resolve().name
-        if path.is_file() and (not _SHA256.fullmatch(known) or file_sha256(path) == known):
+        if not _SHA256.fullmatch(known) or file_sha256(path) == known:
             note(LOG, f"{path}: used from the cache of huggingface_hub")
             return path
     return None
 
 
 def _cached(repository: str, file: str, sha256: str) -> Iterator[Path]:
-    """Yield where huggingface_hub may have stored a file: by its hash, or as that of the branch main."""
+    """Yield where huggingface_hub has stored a file: on branch main; if its hash is known, in any commit."""
     home = os.environ.get("HF_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
     )
     own = os.environ.get("HF_HUB_CACHE") or Path(home) / "hub"
     folder = Path(own) / f"models--{repository.replace('/', '--')}"
-    if sha256:
-        yield folder / "blobs" / sha256
+    snapshots = folder / "snapshots"
     try:
-        commit = (folder / "refs" / "main").read_text(encoding="ascii").strip()
+        main = (folder / "refs" / "main").read_text(encoding="ascii").strip()
+        commits = sorted(item.name for item in snapshots.iterdir())
     except (OSError, ValueError):
         return
-    if re.fullmatch("[0-9a-f]{7,64}", commit):
-        yield folder / "snapshots" / commit / file
+    for commit in commits if sha256 else [name for name in commits if name == main]:
+        path = snapshots / commit / file
+        blob = path.resolve().name
+        if path.is_file() and not (sha256 and _SHA256.fullmatch(blob) and blob != sha256):
+            yield path
 
 
 def remote_file(url: str, sha256: str, size: int | None) -> HubFile:

@@ -230,10 +230,14 @@ def test_the_cache_of_huggingface_hub_is_used(hub: Hub, tmp_path: Path) -> None:
     blob.write_bytes(CONTENT)
     link.symlink_to(blob)
     (folder / "refs" / "main").write_text(COMMIT)
-    assert local_copy(URL, SHA256) == blob
-    assert local_copy(URL, "") == link
+    assert local_copy(URL, SHA256) == local_copy(URL, "") == link
+    assert local_copy(URL, "0" * 64) is None
     assert fetched(tmp_path).read_bytes() == CONTENT
     assert not hub.asked
+    (folder / "refs" / "main").write_text(COMMIT[::-1])
+    assert local_copy(URL, SHA256) == link
+    assert local_copy(URL, "") is None
+    (folder / "refs" / "main").write_text(COMMIT)
     blob.write_bytes(CONTENT[1:])
     assert local_copy(URL, SHA256) is local_copy(URL, "") is None
 
