@@ -2,7 +2,7 @@
 
     python bench/strips.py SCENE.tif OUT.gpkg [--green 2] [--swir 5] [--threshold 0] [--least 0]
 
-A peer of `geoseg flood --method mndwi`: it reads the bands of one GeoTIFF in strips of 512 rows, keeps the
+A peer of `geoseg flood --method mndwi`: it reads two bands of one GeoTIFF in strips of 512 rows, keeps the
 mask in memory, and writes class and area. It has no masks of clouds, no shore, no scores, no geodesic areas
 and no record.
 """

@@ -17,19 +17,13 @@ def write_large(path: Path, layer: str, polygon: Large) -> None:
     """Replace the geometry of the last row of a layer, which is the bounding box of the polygon.
 
     Header, envelope and spatial index stay, since the bounding box is the same. SQLite holds the geometry
-    twice while it makes room for it.
+    twice while it makes room for it. The layer has no triggers while it is written.
 
     Raises:
         sqlite3.Error: the file cannot be written.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("BEGIN")
-        # Triggers of the spatial index call functions that only GDAL has.
-        triggers = file.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (layer,)
-        ).fetchall()
-        for name, _ in triggers:
-            file.execute(f'DROP TRIGGER "{name}"')
         query = f'SELECT max(fid) FROM "{layer}"'  # noqa: S608 - own names
         (row,) = file.execute(query).fetchone()
         query = f'SELECT substr(geom, 1, {_ENVELOPE_BYTES}) FROM "{layer}" WHERE fid = ?'  # noqa: S608
@@ -41,6 +35,4 @@ def write_large(path: Path, layer: str, polygon: Large) -> None:
             blob.write(header + _MULTIPOLYGON_OF_ONE)
             for piece in polygon.wkb():
                 blob.write(piece)
-        for _, sql in triggers:
-            file.execute(sql)
         file.execute("COMMIT")

@@ -309,10 +309,15 @@ def _insert(
     """Insert rows, many in a statement."""
     values = chain.from_iterable(rows)
     at_once = min(ROWS_AT_ONCE, file.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(names))
-    columns, row = ", ".join(f'"{name}"' for name in names), f"({', '.join('?' * len(names))})"
+    columns, row = ", ".join(map(_quoted, names)), f"({', '.join('?' * len(names))})"
     insert = f'INSERT INTO "{table}" ({columns}) VALUES '  # noqa: S608 - names that geoseg itself gives
     whole, rest = divmod(count, at_once)
     statements = (list(islice(values, at_once * len(names))) for _ in range(whole))
     file.executemany(insert + ", ".join([row] * at_once), statements)
     if rest:
         file.execute(insert + ", ".join([row] * rest), list(values))
+
+
+def _quoted(name: str) -> str:
+    """Return an identifier of SQL; columns may have the names of a user's file."""
+    return '"' + name.replace('"', '""') + '"'
