@@ -45,7 +45,10 @@ PIXELS = _pixels()
 @given(cuts=st.lists(st.integers(0, len(PIXELS)), max_size=6))
 @settings(max_examples=25)
 def test_chunks_do_not_matter(cuts: list[int]) -> None:
-    whole = {filter_group: matched_filter(PIXELS, ABSORPTION), mag1c_group: mag1c(PIXELS, ABSORPTION)}
+    whole: dict[Callable[..., None], Matrix] = {
+        filter_group: matched_filter(PIXELS, ABSORPTION),
+        mag1c_group: mag1c(PIXELS, ABSORPTION),
+    }
     for solve, expected in whole.items():
         chunks = [InMemory(part) for part in np.split(PIXELS, sorted(cuts))]
         solve(chunks, ABSORPTION)
@@ -62,7 +65,7 @@ def test_threads_do_not_change_a_bit(solve: Callable[..., None]) -> None:
             chunks = [InMemory(part) for part in np.split(PIXELS, [500, 700, 2000])]
             solve(chunks, ABSORPTION, over=over)
             results.append(np.concatenate([[*chunk.enhancement(), *chunk.signal()] for chunk in chunks]))
-    assert np.array_equal(*results)
+    assert np.array_equal(results[0], results[1])
 
 
 def test_mag1c_is_as_published() -> None:
