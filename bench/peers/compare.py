@@ -19,17 +19,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from growth import class_raster, dates  # noqa: E402 - a script beside this folder
-from run import Run, geoseg, measure  # noqa: E402
-from spectrometer import BANDS, make_cube  # noqa: E402
-
-from geoseg.methods.gas_absorption import methane  # noqa: E402
-from geoseg.methods.unit_absorption import unit_absorption  # noqa: E402
+from run import Run, geoseg, measure  # noqa: E402 - a script beside this folder
 
 WINDOW = 2122.0, 2488.0
 """Absorption window of methane in nm."""
@@ -96,10 +89,21 @@ def command_of(peer: Peer, envs: Path) -> list[str] | None:
         return None
 
 
-def cube(folder: Path) -> Path:
-    """Return a simulated cube of 1000 × 640 × 285 with the absorption spectrum beside it, made if missing."""
+def make_inputs(folder: Path, side: int) -> None:
+    """Make scenes of `side`², a class raster, a cube and its absorption spectrum, if missing.
+
+    In a process of its own: the peak memory of a child is not below that of the process that starts it.
+    """
+    import numpy as np  # noqa: PLC0415 - this process only
+    from growth import class_raster, dates  # noqa: PLC0415 - this process only
+    from spectrometer import BANDS, make_cube  # noqa: PLC0415 - this process only
+
+    from geoseg.methods.gas_absorption import methane  # noqa: PLC0415 - this process only
+    from geoseg.methods.unit_absorption import unit_absorption  # noqa: PLC0415 - this process only
+
+    class_raster(folder, dates(folder, side)[1], side)
     path = folder / "cube.img"
-    if not path.exists():
+    if not (folder / "absorption.npz").exists():
         make_cube(path, 1000, 640, "bil")
         header = path.with_suffix(".hdr")
         place = "map info = {UTM, 1, 1, 500000, 4000000, 60, 60, 33, North, WGS-84, units=Meters}\n"
@@ -108,14 +112,12 @@ def cube(folder: Path) -> Path:
         at = np.flatnonzero((centres > WINDOW[0]) & (centres < WINDOW[1]))
         unit = unit_absorption(methane(), centres[at], np.full(len(at), 8.5))
         np.savez(folder / "absorption.npz", bands=at, unit=unit)
-    return path
 
 
 def jobs(folder: Path, side: int) -> list[Job]:
     """Return the jobs on scenes of `side`²."""
-    before, after = map(str, dates(folder, side))
-    classes = str(class_raster(folder, Path(after), side))
-    spectra, unit = str(cube(folder)), str(folder / "absorption.npz")
+    before, after, classes = (str(folder / f"{name}_{side}.tif") for name in ("before", "after", "classes"))
+    spectra, unit = str(folder / "cube.img"), str(folder / "absorption.npz")
     out, other = folder / "geoseg.gpkg", str(folder / "peer.gpkg")
     plume = ("--satellite", "emit", "--wind", "4", "--sun-zenith", "30", "--column-group", "0")
     filtered = (spectra, unit, str(folder / "peer.npy"))
@@ -204,8 +206,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--only", default="", help="only jobs whose name begins with this text")
+    parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.make:
+        make_inputs(options.work, options.side)
+        return
+    inputs = ["--make", "--work", str(options.work), "--side", str(options.side)]
+    subprocess.run([sys.executable, __file__, *inputs], check=True)
     print("| job: peer | wall | CPU | memory | geoseg: wall, CPU, memory |\n|---|---|---|---|---|")
     for job in jobs(options.work, options.side):
         if not job.name.startswith(options.only):

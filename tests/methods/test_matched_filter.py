@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from geoseg.errors import SceneError
@@ -46,11 +45,11 @@ PIXELS = _pixels()
 @given(cuts=st.lists(st.integers(0, len(PIXELS)), max_size=6))
 @settings(max_examples=25)
 def test_chunks_do_not_matter(cuts: list[int]) -> None:
-    whole: list[tuple[Callable[..., None], NDArray[np.float64]]] = [
-        (filter_group, matched_filter(PIXELS, ABSORPTION)),
-        (mag1c_group, mag1c(PIXELS, ABSORPTION)),
-    ]
-    for solve, expected in whole:
+    whole: dict[Callable[..., None], Matrix] = {
+        filter_group: matched_filter(PIXELS, ABSORPTION),
+        mag1c_group: mag1c(PIXELS, ABSORPTION),
+    }
+    for solve, expected in whole.items():
         chunks = [InMemory(part) for part in np.split(PIXELS, sorted(cuts))]
         solve(chunks, ABSORPTION)
         found = np.concatenate([chunk.enhancement() for chunk in chunks])
