@@ -296,9 +296,9 @@ class TileGrid:
     Regular tiles are `size - overlap` pixels apart. The first one begins half an overlap before the grid and
     the last one may end beyond it, so that every core has the same margin on all sides.
 
-    Fitted tiles are as few as the overlap allows. The first and the last one are flush with the edges of the
-    grid; the others are spread evenly between, so that neighbours share at least `overlap` pixels. Cores meet
-    in the middle of what two tiles share.
+    Fitted tiles are as few as the overlap allows. The first one begins with the grid, the last one ends with
+    it or less than `fitted` pixels beyond; the others are spread evenly between, so that neighbours share at
+    least `overlap` pixels. Cores meet in the middle of what two tiles share.
 
     In both, every pixel of the grid is in its core at least half an overlap away from any edge of the tile
     that lies within the grid.
@@ -309,8 +309,10 @@ class TileGrid:
     """Pixels a side of the model's input."""
     overlap: int
     """Least number of pixels shared by neighbouring tiles; even, at most half of `size`."""
-    fitted: bool = False
-    """Whether the first and the last tile are flush with the edges of the grid."""
+    fitted: int = 0
+    """0: the tiles are regular. Else they are fitted, and begin at multiples of this number if that takes no
+    further tile, else of half of it, a quarter and so on. It should be the coarsest stride of a network, so
+    that layers that skip pixels skip the same ones in all tiles."""
 
     def __post_init__(self) -> None:
         """Check that the sizes leave a stride.
@@ -385,10 +387,12 @@ class TileGrid:
             starts = range(-self.margin, length - self.margin, self.stride)
             edges = (*(start + self.margin for start in starts), length)
             return TileAxis(starts=tuple(starts), edges=edges, ramp=self.overlap)
-        # One tile more than strides fit in, what the last tile adds to its stride left out.
         count = max(1, -(-(length - self.overlap) // self.stride))
-        room = max(length - self.size, 0)
-        fitted = tuple(index * room // max(count - 1, 1) for index in range(count))
+        # The largest step that needs no further tile.
+        step = self.fitted
+        while (room := -(-max(length - self.size, 0) // step)) > (count - 1) * (self.stride // step):
+            step //= 2
+        fitted = tuple(index * room // max(count - 1, 1) * step for index in range(count))
         between = ((before + self.size + start) // 2 for before, start in pairwise(fitted))
         cores = (0, *between, length)
         # Where tiles are denser than the overlap asks for, three of them share pixels; a pixel is blended

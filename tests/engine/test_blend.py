@@ -26,7 +26,7 @@ def tile_grids(draw: st.DrawFn) -> TileGrid:
         height=draw(st.integers(1, 70)),
         width=draw(st.integers(1, 70)),
     )
-    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=draw(st.booleans()))
+    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=draw(st.integers(0, size)))
 
 
 def _cut(image: Image, tile: Tile) -> Image:

@@ -119,7 +119,7 @@ def _map(
     widest: int | None = None,
     progress: Progress = no_progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Preview]:
-    tiles = TileGrid(grid=source.grid, size=size, overlap=overlap, fitted=blend == "linear")
+    tiles = TileGrid(grid=source.grid, size=size, overlap=overlap, fitted=4 if blend == "linear" else 0)
     ranges = column_bands(tiles, bands=1, itemsize=4, planes=1, limit_mib=None)
     if widest is not None:
         ranges = [range(c, min(c + widest, tiles.cols)) for c in range(0, tiles.cols, widest)]

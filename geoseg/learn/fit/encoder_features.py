@@ -93,7 +93,7 @@ def tile_of(
 def _tiles(scene: Scene, model: ModelSpec) -> TileGrid:
     """Return the tiles of a map by a network of fixed tile size."""
     return TileGrid(
-        grid=scene.grid, size=model.tile, overlap=min(model.overlap, model.tile // 2), fitted=True
+        grid=scene.grid, size=model.tile, overlap=min(model.overlap, model.tile // 2), fitted=model.multiple
     )
 
 
