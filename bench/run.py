@@ -104,9 +104,7 @@ def network_table(folder: Path, runs: int) -> None:
 def lean_table(folder: Path, runs: int, side: int) -> None:
     """Print geoseg beside `bench/lean.py` on OpenVINO, in turn; ratios above 1 are in favour of geoseg."""
     path, model = scene(folder, side, side), network(folder)
-    print(
-        f"\n| {side}², OpenVINO | wall: geoseg, lean, ratio | cpu: geoseg, lean, ratio | peak MiB | mask equal |"
-    )
+    print(f"\n| {side}², OpenVINO | wall: geoseg, lean, ratio | cpu | peak MiB | mask equal |")
     print("|---|---|---|---|---|")
     for precision in ("fp32", "bf16"):
         raster, mask = folder / "out.tif", folder / "lean.npy"
