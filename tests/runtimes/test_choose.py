@@ -188,8 +188,8 @@ def fast_bf16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     def timings(*_: object) -> list[Timing]:
         return [
-            Timing(runtime="openvino", precision=name, seconds=seconds, cpu_seconds=seconds)
-            for name, seconds in (("fp32", 0.2), ("bf16", 0.1))
+            Timing(runtime="openvino", precision="fp32", seconds=0.2, cpu_seconds=0.2),
+            Timing(runtime="openvino", precision="bf16", seconds=0.1, cpu_seconds=0.1),
         ]
 
     monkeypatch.setattr(ways, "time_tiles", timings)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geoseg.errors import ModelError
 from geoseg.runtimes import fastest as ways
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.fastest import choose
 from geoseg.runtimes.graph import Choice
-from geoseg.runtimes.loading import runtime_module
+from geoseg.runtimes.loading import load_session, runtime_module
 from geoseg.runtimes.measured import Timing, all_kept
 from geoseg.spec import ModelSpec
 from tests.messages import Messages
@@ -102,9 +103,7 @@ def test_each_runtime_and_precision_is_timed_once(
 def test_what_cannot_run_is_left_out(
     make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from geoseg.errors import ModelError  # noqa: PLC0415
-
-    load = ways.load_session
+    load = load_session
 
     def fail(runtime: str, request: Any) -> Any:
         if runtime == "openvino":
