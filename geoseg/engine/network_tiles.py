@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from geoseg.grid import Grid, TileGrid
+from geoseg.grid import Grid
 from geoseg.spec import ModelSpec, RunSpec
+from geoseg.tile_grid import TileGrid
 
 LARGEST = 1.25
 """Side of the largest tile that is chosen, in sides of the model's tile: memory grows with the square."""

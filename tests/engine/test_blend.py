@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geoseg.engine.blend import Blend, Mosaic, decide, decide_rows, profile
-from geoseg.grid import Grid, Tile, TileGrid
+from geoseg.grid import Grid
 from geoseg.pixels import NODATA_CLASS
+from geoseg.tile_grid import Tile, TileGrid
 
 Image = NDArray[np.float32]
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.engine.network_tiles import LARGEST, network_tiles
-from geoseg.grid import Grid, TileGrid
+from geoseg.grid import Grid
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec, RunSpec
+from geoseg.tile_grid import TileGrid
 
 
 def _model(**changes: Any) -> ModelSpec:

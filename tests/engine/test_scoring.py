@@ -17,10 +17,11 @@ from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.pixels import NODATA_CLASS, Pixels, Strip
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec import ClassSpec
+from geoseg.tile_grid import TileGrid
 
 Scores = NDArray[np.float32]
 

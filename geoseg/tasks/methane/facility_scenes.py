@@ -18,7 +18,7 @@ from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.input_check import check_fit
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import SceneError, SceneReadError, UsageError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.messages import note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
@@ -27,6 +27,7 @@ from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ClassifierSpec, FacilitiesSpec, RunSpec, SceneSpec, SensorInput
 from geoseg.spec.presets import sensors
+from geoseg.tile_grid import TileGrid
 
 LOG = logging.getLogger(__name__)
 
