@@ -22,6 +22,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import rasterio
+
 HERE = Path(__file__).parent
 
 
@@ -86,7 +89,7 @@ def network_table(folder: Path, runs: int) -> None:
     for runtime, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")):
         command = geoseg(
             "segment", path, "--model", model, "-o", folder / "out.gpkg", "--runtime", runtime,
-            "--precision", precision, "--sensor", "sentinel-2-l1c",
+            "--precision", precision, "--sensor", "sentinel-2-l1c", "--clouds", "none",
         )  # fmt: skip
         done = [measure(command) for _ in range(runs)]
         seconds = statistics.median(run.record["runtime"]["scoring_seconds"] for run in done)
@@ -96,6 +99,30 @@ def network_table(folder: Path, runs: int) -> None:
             f"| {median(done, 'cpu'):.1f} | {median(done, 'peak_mib'):.0f} |",
             flush=True,
         )
+
+
+def lean_table(folder: Path, runs: int, side: int) -> None:
+    """Print geoseg beside `bench/lean.py` on OpenVINO, in turn; ratios above 1 are in favour of geoseg."""
+    path, model = scene(folder, side, side), network(folder)
+    print(f"\n| {side}², OpenVINO | wall: geoseg, lean, ratio | cpu | peak MiB | mask equal |")
+    print("|---|---|---|---|---|")
+    for precision in ("fp32", "bf16"):
+        raster, mask = folder / "out.tif", folder / "lean.npy"
+        ours = geoseg(
+            "segment", path, "--model", model, "-o", folder / "out.gpkg", "--raster", raster, "--runtime",
+            "openvino", "--precision", precision, "--sensor", "sentinel-2-l1c", "--clouds", "none",
+        )  # fmt: skip
+        lean = [sys.executable, str(HERE / "lean.py"), str(path), str(model), str(folder / "lean.gpkg")]
+        lean += ["--precision", precision, "--mask", str(mask)]
+        pairs = [(measure(ours), measure(lean)) for _ in range(runs)]
+        cells = []
+        for name, form in (("wall", ".1f"), ("cpu", ".1f"), ("peak_mib", ".0f")):
+            first, second = (median([pair[index] for pair in pairs], name) for index in (0, 1))
+            ratio = statistics.median(getattr(b, name) / getattr(a, name) for a, b in pairs)
+            cells.append(f"{first:{form}}, {second:{form}}, {ratio:.2f}")
+        with rasterio.open(raster) as file:
+            equal = float(np.mean(file.read(1) == np.load(mask)))
+        print(f"| {precision} | {' | '.join(cells)} | {equal:.4%} |", flush=True)
 
 
 def memory_table(folder: Path) -> None:
@@ -135,13 +162,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "geoseg-bench")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("start", "network", "memory"))
+    parser.add_argument("--only", choices=("start", "network", "lean", "memory"))
+    parser.add_argument("--side", type=int, default=4096, help="of the scene beside the lean pipeline")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.only in (None, "start"):
         start_table(options.runs)
     if options.only in (None, "network"):
         network_table(options.work, options.runs)
+    if options.only in (None, "lean"):
+        lean_table(options.work, options.runs, options.side)
     if options.only in (None, "memory"):
         memory_table(options.work)
 

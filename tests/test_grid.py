@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
 from geoseg.errors import UsageError
-from geoseg.grid import Grid, TileGrid, Window, sample_windows
+from geoseg.grid import Grid, Window, sample_windows
 
 UTM = CRS.from_epsg(32633)
 ROTATED = Affine(8.0, 3.0, 500_000.0, 4.0, -9.0, 5_400_000.0)
@@ -85,61 +85,6 @@ def test_a_resized_grid_covers_the_same_ground(height: int, width: int, rows: in
     resized = grid.resized(rows, cols)
     for x, y in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
         assert at(resized, x * cols, y * rows) == pytest.approx(at(grid, x * width, y * height))
-
-
-@given(sides, sides, st.integers(1, 64), st.integers(0, 16), st.booleans())
-def test_cores_partition_the_grid(height: int, width: int, size: int, half: int, fitted: bool) -> None:
-    overlap = min(2 * half, size // 2 // 2 * 2)
-    tiles = TileGrid(grid=grid_of(height, width), size=size, overlap=overlap, fitted=fitted)
-    counts = np.zeros((height, width), np.int64)
-    found = list(tiles)
-    for tile in found:
-        counts[tile.core.slices(tiles.grid.window)] += 1
-        assert (tile.halo.height, tile.halo.width) == (size, size)
-        assert tile.halo.intersect(tile.core) == tile.core
-    assert (counts == 1).all()
-    assert len(found) == len(tiles) == tiles.rows * tiles.cols
-
-
-@given(sides, sides, st.integers(1, 64), st.integers(0, 16), st.booleans())
-def test_a_core_is_half_an_overlap_from_the_edges_of_its_tile(
-    height: int, width: int, size: int, half: int, fitted: bool
-) -> None:
-    """Except where the grid ends: there is nothing beyond."""
-    overlap = min(2 * half, size // 2 // 2 * 2)
-    tiles = TileGrid(grid=grid_of(height, width), size=size, overlap=overlap, fitted=fitted)
-    for tile in tiles:
-        halo, core = tile.halo, tile.core
-        for gap, at_border in (
-            (core.row - halo.row, tile.row == 0),
-            (core.col - halo.col, tile.col == 0),
-            (halo.stop_row - core.stop_row, tile.row == tiles.rows - 1),
-            (halo.stop_col - core.stop_col, tile.col == tiles.cols - 1),
-        ):
-            assert gap >= (0 if at_border else overlap // 2)
-
-
-@given(sides, sides, st.integers(1, 64), st.integers(0, 16))
-def test_fitted_tiles_are_few_and_flush_with_the_edges(height: int, width: int, size: int, half: int) -> None:
-    overlap = min(2 * half, size // 2 // 2 * 2)
-    tiles = TileGrid(grid=grid_of(height, width), size=size, overlap=overlap, fitted=True)
-    for axis, length in ((tiles.down, height), (tiles.across, width)):
-        assert axis.starts[0] == 0
-        if length <= size:
-            assert axis.starts == (0,)
-            continue
-        assert axis.starts[-1] == length - size
-        shared = [before + size - start for before, start in zip(axis.starts, axis.starts[1:], strict=False)]
-        assert min(shared) >= overlap
-        # One tile fewer could not overlap so much.
-        assert (len(axis.starts) - 1) * size - (len(axis.starts) - 2) * overlap < length
-    assert len(tiles) <= len(TileGrid(grid=tiles.grid, size=size, overlap=overlap))
-
-
-@pytest.mark.parametrize(("size", "overlap"), [(0, 0), (64, -2), (64, 3), (64, 34)])
-def test_tiles_that_leave_no_stride_are_refused(size: int, overlap: int) -> None:
-    with pytest.raises(UsageError):
-        TileGrid(grid=grid_of(10, 10), size=size, overlap=overlap)
 
 
 @given(sides, sides, st.integers(1, 64), st.integers(1, 40))

@@ -25,11 +25,12 @@ from geoseg.engine.normalise import Normaliser
 from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.spec import ModelSpec
+from geoseg.tile_grid import TileGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.grid import Tile, TileAxis, TileGrid, Window
+from geoseg.grid import Window
 from geoseg.pixels import NODATA_CLASS, Classes
+from geoseg.tile_grid import Tile, TileAxis, TileGrid
 
 Blend = Literal["linear", "crop"]
 """`linear`: weights fall linearly over the overlap (networks). `crop`: each pixel has the score of the tile

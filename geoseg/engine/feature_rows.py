@@ -19,8 +19,9 @@ from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import observed_tiles
 from geoseg.errors import UsageError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.run_record import Progress, no_progress
+from geoseg.tile_grid import TileGrid
 
 OBSERVED = 0.5
 """Least observed share of the pixels of a feature, or of the footprint of a scene classifier; others are

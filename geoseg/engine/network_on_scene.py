@@ -95,7 +95,7 @@ def network_recipe(
         blend="linear",
         tile=tiles.size,
         overlap=tiles.overlap,
-        fitted=fitted,
+        fitted=tiles.fitted,
         threshold=model.threshold,
         model=describe_model(model),
         runtime={

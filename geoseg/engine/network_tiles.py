@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import lcm
 
-from geoseg.grid import Grid, TileGrid
+from geoseg.grid import Grid
 from geoseg.spec import ModelSpec, RunSpec
+from geoseg.tile_grid import TileGrid
 
 LARGEST = 1.25
 """Side of the largest tile that is chosen, in sides of the model's tile: memory grows with the square."""
@@ -31,16 +32,17 @@ def network_tiles(model: ModelSpec, grid: Grid, run: RunSpec, *, fitted: bool) -
     Raises:
         UsageError: the overlap does not fit the tile.
     """
+    step = model.multiple if fitted else 0
     size = model.tile if model.fixed_tile else run.tile or model.tile
     overlap = min(model.overlap, size // 2) if run.overlap is None else run.overlap
     longest = max(grid.height, grid.width)
     if not model.fixed_tile and run.tile is None:
         whole = _up(longest, lcm(model.multiple, model.stride))
         if whole <= (LARGEST if fitted else 1) * model.tile and run.overlap is None:
-            return TileGrid(grid=grid, size=whole, overlap=0, fitted=fitted)
+            return TileGrid(grid=grid, size=whole, overlap=0, fitted=step)
         if fitted:
             size = _fewest_pixels(model, grid, overlap)
-    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=fitted)
+    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=step)
 
 
 def _fewest_pixels(model: ModelSpec, grid: Grid, overlap: int) -> int:
@@ -50,7 +52,7 @@ def _fewest_pixels(model: ModelSpec, grid: Grid, overlap: int) -> int:
     sizes = [size for size in range(least, int(LARGEST * model.tile) + 1, step) if 2 * overlap <= size]
 
     def cost(size: int) -> tuple[int, int]:
-        tiles = TileGrid(grid=grid, size=size, overlap=overlap, fitted=True)
+        tiles = TileGrid(grid=grid, size=size, overlap=overlap, fitted=step)
         return len(tiles) * size * size, abs(size - model.tile)
 
     return min(sizes or [model.tile], key=cost)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from itertools import pairwise
 
-from geoseg.grid import TileGrid
 from geoseg.messages import warn
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import Result
+from geoseg.tile_grid import TileGrid
 
 LOG = logging.getLogger(__name__)
 

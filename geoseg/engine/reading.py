@@ -15,9 +15,10 @@ from typing import TypeVar
 import numpy as np
 import rasterio
 
-from geoseg.grid import READ_ROWS, Tile, TileGrid, Window
+from geoseg.grid import READ_ROWS, Window
 from geoseg.pixels import Pixels
 from geoseg.scenes import Source
+from geoseg.tile_grid import Tile, TileGrid
 
 Item = TypeVar("Item")
 

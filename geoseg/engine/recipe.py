@@ -100,8 +100,8 @@ class Recipe:
     """px, side of a tile."""
     overlap: int
     """px, least number shared by neighbouring tiles."""
-    fitted: bool = False
-    """Whether tiles are fitted to the scene, see `geoseg.grid.TileGrid`."""
+    fitted: int = 0
+    """px, step of the places of fitted tiles; 0: the tiles are regular. See `geoseg.tile_grid.TileGrid`."""
     background: int | None = 0
     """Value of the class without polygons; None, or a value that no class has: every class has polygons."""
     threshold: float = 0.5

@@ -30,10 +30,10 @@ from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.files.scratch import ColumnStore, scratch_folder
-from geoseg.grid import Tile, TileGrid
 from geoseg.pixels import Pixels, Strip
 from geoseg.run_record import Progress
 from geoseg.spec import RunSpec
+from geoseg.tile_grid import Tile, TileGrid
 
 if TYPE_CHECKING:
     from geoseg.engine.device.device_sweep import DeviceSweep

@@ -11,7 +11,8 @@ from geoseg.cli.console import Verbosity
 from geoseg.cli.options import Reporting
 
 from geoseg.engine.plan import make_plan
-from geoseg.grid import Grid, TileGrid
+from geoseg.grid import Grid
+from geoseg.tile_grid import TileGrid
 
 
 @pytest.mark.parametrize(("tile", "expected"), [(2.0, 108.0), (None, None)])

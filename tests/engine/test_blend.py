@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geoseg.engine.blend import Blend, Mosaic, decide, decide_rows, profile
-from geoseg.grid import Grid, Tile, TileGrid
+from geoseg.grid import Grid
 from geoseg.pixels import NODATA_CLASS
+from geoseg.tile_grid import Tile, TileGrid
 
 Image = NDArray[np.float32]
 
@@ -26,7 +27,7 @@ def tile_grids(draw: st.DrawFn) -> TileGrid:
         height=draw(st.integers(1, 70)),
         width=draw(st.integers(1, 70)),
     )
-    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=draw(st.booleans()))
+    return TileGrid(grid=grid, size=size, overlap=overlap, fitted=draw(st.integers(0, size)))
 
 
 def _cut(image: Image, tile: Tile) -> Image:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.engine.network_tiles import LARGEST, network_tiles
-from geoseg.grid import Grid, TileGrid
+from geoseg.grid import Grid
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec, RunSpec
+from geoseg.tile_grid import TileGrid
 
 
 def _model(**changes: Any) -> ModelSpec:
@@ -82,7 +83,7 @@ def test_what_is_asked_for_or_fixed_is_kept(
 ) -> None:
     tiles = _tiles(3000, 3000, run=run, **changes)
     assert (tiles.size, tiles.overlap) == expected
-    assert tiles.fitted
+    assert tiles.fitted == 32
 
 
 def test_an_overlap_that_is_asked_for_counts() -> None:
@@ -91,6 +92,6 @@ def test_an_overlap_that_is_asked_for_counts() -> None:
 
 def test_tiles_that_may_not_be_fitted_have_the_size_of_the_model() -> None:
     tiles = _tiles(4096, 4096, fitted=False)
-    assert (tiles.size, tiles.overlap, tiles.fitted) == (512, 64, False)
+    assert (tiles.size, tiles.overlap, tiles.fitted) == (512, 64, 0)
     assert len(_tiles(600, 600, fitted=False)) == 4
     assert len(_tiles(500, 500, fitted=False)) == 1

@@ -17,10 +17,11 @@ from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.pixels import NODATA_CLASS, Pixels, Strip
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec import ClassSpec
+from geoseg.tile_grid import TileGrid
 
 Scores = NDArray[np.float32]
 
@@ -119,7 +120,7 @@ def _map(
     widest: int | None = None,
     progress: Progress = no_progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Preview]:
-    tiles = TileGrid(grid=source.grid, size=size, overlap=overlap, fitted=blend == "linear")
+    tiles = TileGrid(grid=source.grid, size=size, overlap=overlap, fitted=4 if blend == "linear" else 0)
     ranges = column_bands(tiles, bands=1, itemsize=4, planes=1, limit_mib=None)
     if widest is not None:
         ranges = [range(c, min(c + widest, tiles.cols)) for c in range(0, tiles.cols, widest)]

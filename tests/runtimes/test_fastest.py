@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geoseg.errors import ModelError
 from geoseg.runtimes import fastest as ways
 from geoseg.runtimes.choose import open_session
 from geoseg.runtimes.fastest import choose
@@ -102,8 +103,6 @@ def test_each_runtime_and_precision_is_timed_once(
 def test_what_cannot_run_is_left_out(
     make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from geoseg.errors import ModelError  # noqa: PLC0415
-
     load = load_session
 
     def fail(runtime: str, request: Any) -> Any:

@@ -20,10 +20,11 @@ from scipy import ndimage
 
 from geoseg.engine.reading import read_tile_rows
 from geoseg.errors import SceneError, SceneReadError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.scenes import Scene, open_scene
 from geoseg.spec import SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tile_grid import TileGrid
 from tests.messages import notes_of, warnings_of
 
 UTM = "EPSG:32632"

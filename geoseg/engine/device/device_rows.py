@@ -13,8 +13,8 @@ from geoseg.engine.device.device_batch import Batch, find_batch
 from geoseg.engine.device.device_pixels import DevicePixels
 from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.reading import TileRow
-from geoseg.grid import Tile, TileGrid
 from geoseg.runtimes.graph import DeviceGraph
+from geoseg.tile_grid import Tile, TileGrid
 
 
 class RowScorer:

@@ -22,9 +22,9 @@ from geoseg.engine.device.device_session import DeviceSession
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, read_tile_rows
 from geoseg.engine.scoring import Job, observed_tiles
-from geoseg.grid import TileGrid
 from geoseg.pixels import NODATA_CLASS, Classes
 from geoseg.runtimes.graph import DeviceGraph
+from geoseg.tile_grid import TileGrid
 
 
 def reaches(device: str) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.engine.date_metadata import scene_facts, with_planes
 from geoseg.engine.normalise import Normaliser
-from geoseg.grid import TileGrid, Window, sample_windows
+from geoseg.grid import Window, sample_windows
 from geoseg.learn.fit.scene_pixels import LabelledScene
 from geoseg.run_record import Progress
 from geoseg.runtimes import Session
@@ -19,6 +19,7 @@ from geoseg.runtimes.choose import open_session
 from geoseg.scenes import Scene
 from geoseg.scenes.threshold_sample import SAMPLE_CACHE
 from geoseg.spec import ModelSpec
+from geoseg.tile_grid import TileGrid
 
 MOST_PIXELS = 6 * 2**20
 """Pixels of all scenes that are mapped; of larger scenes evenly spread tiles."""

@@ -13,7 +13,6 @@ from onnx import compose
 from geoseg.engine.date_metadata import scene_facts, with_planes
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
-from geoseg.grid import TileGrid
 from geoseg.learn.fit.features import EMBEDDING
 from geoseg.learn.fit.head_graph import INPUT, OPSET, PHYSICAL, GraphParts
 from geoseg.learn.fit.label_pixels import LabelPixels
@@ -22,6 +21,7 @@ from geoseg.messages import held
 from geoseg.runtimes import Session
 from geoseg.scenes import Scene
 from geoseg.spec import ModelBand, ModelSpec
+from geoseg.tile_grid import TileGrid
 
 PREFIX = "encoder_"
 
@@ -93,7 +93,7 @@ def tile_of(
 def _tiles(scene: Scene, model: ModelSpec) -> TileGrid:
     """Return the tiles of a map by a network of fixed tile size."""
     return TileGrid(
-        grid=scene.grid, size=model.tile, overlap=min(model.overlap, model.tile // 2), fitted=True
+        grid=scene.grid, size=model.tile, overlap=min(model.overlap, model.tile // 2), fitted=model.multiple
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.errors import SceneError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.learn.fit.label_pixels import LabelPixels, pixels_of
 from geoseg.learn.fit.labels import LabelFile
 from geoseg.messages import note, replay
@@ -25,6 +25,7 @@ from geoseg.scenes.threshold_sample import SAMPLE_CACHE
 from geoseg.spec import RunSpec, SceneSpec, Units
 from geoseg.spec.fit import FitSpec
 from geoseg.spec.presets import sensors
+from geoseg.tile_grid import TileGrid
 
 LOG = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.network_on_scene import clip, fit_network
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import SceneError, SceneReadError, UsageError
-from geoseg.grid import TileGrid, Window
+from geoseg.grid import Window
 from geoseg.messages import note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress
@@ -26,6 +26,7 @@ from geoseg.scenes.footprints import metric_grid, stretched
 from geoseg.scenes.source import SourceView
 from geoseg.spec import FacilitiesSpec, InputSpec, ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tile_grid import TileGrid
 
 LOG = logging.getLogger(__name__)
 

@@ -20,7 +20,6 @@ from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.output_files import OutputFiles
-from geoseg.grid import TileGrid
 from geoseg.messages import collected, collecting, note, warn
 from geoseg.outputs.embedding import EmbeddingSink
 from geoseg.outputs.embedding_table import EmbeddingTable
@@ -28,6 +27,7 @@ from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
 from geoseg.spec import EmbedSpec
 from geoseg.tasks.segment.encoded_scene import EncodedScene, encode, open_dates, pixel_size
 from geoseg.tasks.segment.encoder_bundle import EncoderChoice
+from geoseg.tile_grid import TileGrid
 
 LOG = logging.getLogger(__name__)
 

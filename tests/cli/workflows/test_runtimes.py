@@ -187,3 +187,26 @@ def test_models_check_reports_what_tensorrt_reads(geoseg: Geoseg) -> None:
     assert "TensorRT 8.5, 10.0, 10.15 can read all of its operators" in text
     found = json.loads(geoseg("models", "check", "flood-sar", "--json")[0])
     assert found["tensorrt"] == {"8.5": [], "10.0": [], "10.15": []}
+
+
+def test_measured_times_are_recorded_kept_and_listed(
+    scene: Path, tmp_path: Path, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second map takes the times of the first."""
+    monkeypatch.setenv("GEOSEG_CACHE", str(tmp_path / "cache"))
+    found = []
+    for threads in ("2", "1"):
+        out, _ = _segment(
+            geoseg, scene, tmp_path, "--tile", "64", "--device", "cpu", "--threads", threads, "--json"
+        )
+        found.append((json.loads(out)["runtime"], _classes(tmp_path)))
+    (first, classes), (second, again) = found
+    assert first["measured"]["kept"] is True
+    assert "onnxruntime fp32" in first["measured"]["seconds"]
+    assert first["measured"] == second["measured"]
+    assert (first["name"], first["precision"]) == (second["name"], second["precision"])
+    assert (classes == again).all()
+    checks = {item["what"]: item for item in json.loads(geoseg("doctor", "--json")[0])["checks"]}
+    assert checks["times of water-optical"]["found"].startswith(f"auto: {first['name']} ")
+    few, _ = _segment(geoseg, scene, tmp_path, "--tile", "256", "--device", "cpu", "--json")
+    assert "measured" not in json.loads(few)["runtime"]

@@ -19,7 +19,7 @@ from geoseg.engine.preview import Preview
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import Job, score
 from geoseg.errors import SceneReadError
-from geoseg.grid import Grid, TileGrid, Window
+from geoseg.grid import Grid, Window
 from geoseg.pixels import Classes, Pixels, Strip
 from geoseg.runtimes import Session
 from geoseg.runtimes.choose import open_session
@@ -27,6 +27,7 @@ from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
 from geoseg.runtimes.session_wrapper import network_of
 from geoseg.spec import ClassSpec, InputSpec, ModelSpec
+from geoseg.tile_grid import TileGrid
 
 pytest.importorskip("torch", reason="the extra `torch` is not installed")
 

@@ -20,7 +20,6 @@ from geoseg.engine.blend import Blend, Highest
 from geoseg.engine.normalise import Normaliser
 from geoseg.engine.reading import read_tile_rows
 from geoseg.engine.scoring import observed_tiles
-from geoseg.grid import TileGrid
 from geoseg.runtimes import Session
 from geoseg.runtimes.graph import DeviceGraph
 from geoseg.runtimes.network_session import NetworkSession
@@ -29,6 +28,7 @@ from geoseg.spec import ModelSpec
 from geoseg.tasks.change.change_network import BothDates
 from geoseg.tasks.flood.choice import HAND, PERMANENT
 from geoseg.tasks.flood.flood_network import WaterWithLayers
+from geoseg.tile_grid import TileGrid
 from tests.tasks.flood.test_flood_network import LIMITS, known
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
