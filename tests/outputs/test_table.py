@@ -71,7 +71,7 @@ SHAPES: Mapping[str, list[shapely.Geometry]] = {
     ],
     "points": [shapely.Point(-3.7, 1e7), shapely.Point(500_000.1, 5_000_000.7), shapely.Point(0, 0)],
 }
-KINDS: dict[str, Kind] = {"n": "int", "x": "float", "said": "text", "day": "date", "at": "datetime"}
+KINDS: dict[str, Kind] = {"n": "int", "x": "float", 'say "it"': "text", "day": "date", "at": "datetime"}
 
 
 @pytest.mark.filterwarnings("ignore:.crs. was not provided")
@@ -85,7 +85,7 @@ def test_rows_are_those_of_gdal(shape: str, known: bool, tmp_path: Path) -> None
         columns={
             "n": np.arange(count) - 1,
             "x": np.array([0.1, np.nan, -1e300, 2.0, 1 / 3])[:count],
-            "said": np.array(["flood", None, "", "Überflutung 洪", "it's"], object)[:count],
+            'say "it"': np.array(["flood", None, "", "Überflutung 洪", "it's"], object)[:count],
             "day": np.array(["2024-02-29", None, "", "1999-12-31", "2030-01-01"], object)[:count],
             "at": np.array(
                 ["2024-02-29T01:02:03Z", "", None, "2024-02-29T01:02:03.250+02:00", "2024-01-01T00:00:00Z"],
