@@ -30,7 +30,7 @@ def use_small_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
                 "depth": 4,
                 "heads": 4,
                 "layers": (0, 1, 2, 3),
-                "reads_place": "2.0" in name,
+                "metadata": {"date": "optional", "lonlat": "optional"} if "2.0" in name else {},
             }
         )
         for name, item in encoders().items()
