@@ -73,7 +73,8 @@ def network_recipe(
         batch=run.batch_size,
         tile=tiles.size,
         check=partial(_check_tiles, source, bands, normaliser, blocks, tiles.size, facts),
-        count=len(tiles),
+        # Features are compared between runs, and cloud masks with those of others: `auto` is fp32 for both.
+        count=len(tiles) if fitted else 1,
     )
     session: Session = opened.session
     if facts:
