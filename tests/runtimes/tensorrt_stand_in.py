@@ -77,7 +77,7 @@ class Parser:
     def get_error(self, index: int) -> Any:
         return SimpleNamespace(desc=lambda: self.errors[index], code=lambda: "ErrorCode.UNSUPPORTED_NODE")
 
-    def parse(self, content: bytes) -> bool:
+    def parse(self, content: bytes, path: str | None = None) -> bool:
         model = onnx.load_from_string(content)
         opset = next(entry.version for entry in model.opset_import if not entry.domain)
         if opset > self._newest:
