@@ -94,11 +94,12 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
 
 OF_A_COMMAND = {
     "--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold", "--checkpoint",
-    "--encoder", "--licence", "--report",
+    "--encoder", "--licence", "--report", "--weights",
 }  # fmt: skip
 """Options that each command explains; `--from` is where a training, or the wind, starts, `--sensor` and
 `--threshold` are of a scene, or of a network that is described; `--checkpoint` is that of a training, or of a
-map; an embedding needs an `--encoder`, a fit may use one."""
+map; an embedding needs an `--encoder`, a fit may use one; `--weights` of a
+pull is a file in place of a download."""
 
 
 def test_shared_options_are_the_same_everywhere() -> None:
