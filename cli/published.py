@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from geoseg.bundles.installed import check_name, user_folder
+from geoseg.bundles.mlm import DESCRIPTION
 from geoseg.bundles.pulled import bundle_folder
 from geoseg.errors import ModelError, OutputError
 from geoseg.files.hashes import file_sha256
@@ -62,7 +63,7 @@ def pull_published(
     folder = bundle_folder(home, spec.name, Path(spec.name))
     check_name(folder)
     if folder.exists() and not overwrite:
-        if weights is None and spec.name and (folder / "model.json").is_file():
+        if weights is None and (folder / DESCRIPTION).is_file():
             note(LOG, f"{folder}: already converted; --overwrite converts it again")
             return folder
         raise OutputError(f"{folder}: already exists; add --overwrite to replace this model")

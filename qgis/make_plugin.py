@@ -67,7 +67,7 @@ LABELS = {
     "dst-crs": "CRS of the polygons",
     "dtype": "Number format",
     "hand": "Height above nearest drainage (HAND)",
-    "like": "Place to map the like of (X,Y)",
+    "like": "Example place (X,Y), to map similar places",
     "mask-dilate": "Dilate the mask by",
     "max-hand": "Greatest height above drainage",
     "max-slope": "Greatest slope",

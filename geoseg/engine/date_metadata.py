@@ -126,7 +126,7 @@ def _report_unknown(
             used = f"{month_name[month + 1]} is used, as in its training"
             warn(LOG, "month-unknown", f"{model.name} reads the month, and {lacks}: {used}")
         if not read.isdisjoint(DATE):
-            text = f"{model.name} reads the date, and {lacks}: it maps without, which its encoder allows for"
+            text = f"{model.name} reads the date, and {lacks}: it is left out, which the encoder allows"
             warn(LOG, "date-unknown", text)
     if centre is None and not set(PLACE).isdisjoint(model.metadata):
         warn(

@@ -125,9 +125,7 @@ class Exposure:
             if covered == {False}:
                 text = "has no values under any polygon: check its place and CRS. All sums are empty"
             elif False in covered:
-                text = (
-                    "has no values under some polygons; their sum is empty, and no part of that of their zone"
-                )
+                text = "has no values under some polygons; their sums are empty, in zones too"
             else:
                 continue
             warn(LOG, "value-not-covered", f"--value {name}: the raster {text}")
@@ -196,7 +194,7 @@ def measuring_exposure(
         return
     if crs is None:
         raise SceneError("--zones and --value need a CRS, and the scene has none: give the raster its CRS")
-    with _open_values(run.value, {*taken, *extras.schema}) as values:
+    with _open_values(run.value, {*taken, *extras.schema, *RESERVED}) as values:
         zones = None if run.zones is None else read_zones(run.zones, run.zone_name, crs)
         exposure = Exposure(crs=crs, classes=tuple(classes), values=values, zones=zones)
 
@@ -270,10 +268,10 @@ def _open_values(rasters: Mapping[str, str], taken: set[str]) -> Iterator[tuple[
     opened_rasters: list[ValueRaster] = []
     try:
         for name, path in rasters.items():
-            if not name.isidentifier() or name.lower() in {column.lower() for column in (*taken, *RESERVED)}:
+            if not name.isidentifier() or name.lower() in {column.lower() for column in taken}:
                 raise UsageError(
                     f"--value {name}={path}: {name!r} is not the name of a new column; use letters, digits "
-                    f"and _, other than {', '.join(sorted({*taken, *RESERVED}))}"
+                    f"and _, other than {', '.join(sorted(taken))}"
                 )
             with opening(path):
                 file = open_dataset(gdal_path(path))

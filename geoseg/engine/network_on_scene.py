@@ -100,11 +100,7 @@ def network_recipe(
         threshold=model.threshold,
         model=describe_model(model),
         runtime={
-            "name": opened.runtime,
-            "version": opened.version,
-            "device": opened.device,
-            "precision": opened.precision,
-            "threads": opened.threads,
+            **opened.describe(),
             "agreement": opened.agreement,
             **({"measured": dict(opened.measured)} if opened.measured is not None else {}),
         },

@@ -49,7 +49,7 @@ def _fewest_pixels(model: ModelSpec, grid: Grid, overlap: int) -> int:
     """Return the size of the fitted tiles that compute the fewest pixels."""
     step = lcm(model.multiple, model.stride)
     least = _up(max(int(SMALLEST * model.tile), 2 * overlap), step)
-    sizes = [size for size in range(least, int(LARGEST * model.tile) + 1, step) if 2 * overlap <= size]
+    sizes = range(least, int(LARGEST * model.tile) + 1, step)
 
     def cost(size: int) -> tuple[int, int]:
         tiles = TileGrid(grid=grid, size=size, overlap=overlap, fitted=step)

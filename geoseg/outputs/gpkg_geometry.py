@@ -21,7 +21,8 @@ FEWEST = 4
 """Polygons with equal numbers of corners that are worth an array."""
 
 _ENVELOPE, _EMPTY, _BARE = 0x03, 0x11, 0x01
-_MULTIPOLYGON = b"\x01\x06\x00\x00\x00\x01\x00\x00\x00"
+MULTIPOLYGON_OF_ONE = b"\x01\x06\x00\x00\x00\x01\x00\x00\x00"
+"""Start of the well-known binary of a multipolygon of one polygon."""
 _ONE_RING = b"\x01\x03\x00\x00\x00\x01\x00\x00\x00"
 _POINT = 0
 
@@ -81,7 +82,7 @@ def stored_polygons(polygons: FlatPolygons, srs_id: int) -> tuple[list[bytes], B
 def _equal(coordinates: NDArray[np.float64], boxes: Boxes, srs_id: int) -> NDArray[np.object_]:
     """Return polygons of one ring from (n, corners, 2) coordinates."""
     count, size, _ = coordinates.shape
-    start, ring = _start(_ENVELOPE, srs_id), _MULTIPOLYGON + _ONE_RING + np.array(size, "<u4").tobytes()
+    start, ring = _start(_ENVELOPE, srs_id), MULTIPOLYGON_OF_ONE + _ONE_RING + np.array(size, "<u4").tobytes()
     record = np.dtype(
         [
             ("start", f"V{len(start)}"),

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from geoseg.features import Large
+from geoseg.outputs.gpkg_geometry import MULTIPOLYGON_OF_ONE
 
 _ENVELOPE_BYTES = 40
 """OGC 12-128r17 (GeoPackage 1.3), clause 2.1.3: magic, version, flags, srs_id and an envelope of x and y."""
-_MULTIPOLYGON_OF_ONE = b"\x01\x06\x00\x00\x00\x01\x00\x00\x00"
 
 
 def write_large(path: Path, layer: str, polygon: Large) -> None:
@@ -28,11 +28,11 @@ def write_large(path: Path, layer: str, polygon: Large) -> None:
         (row,) = file.execute(query).fetchone()
         query = f'SELECT substr(geom, 1, {_ENVELOPE_BYTES}) FROM "{layer}" WHERE fid = ?'  # noqa: S608
         (header,) = file.execute(query, (row,)).fetchone()
-        size = len(header) + len(_MULTIPOLYGON_OF_ONE) + polygon.nbytes
+        size = len(header) + len(MULTIPOLYGON_OF_ONE) + polygon.nbytes
         query = f'UPDATE "{layer}" SET geom = zeroblob(?) WHERE fid = ?'  # noqa: S608
         file.execute(query, (size, row))
         with file.blobopen(layer, "geom", row) as blob:
-            blob.write(header + _MULTIPOLYGON_OF_ONE)
+            blob.write(header + MULTIPOLYGON_OF_ONE)
             for piece in polygon.wkb():
                 blob.write(piece)
         file.execute("COMMIT")

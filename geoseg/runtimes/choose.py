@@ -26,6 +26,10 @@ from geoseg.spec import ModelSpec
 
 LOG = logging.getLogger(__name__)
 
+LEAST_TILES = 8
+"""Fewest tiles of a scene for which times are measured and lower precisions considered: for fewer, loading
+two networks and comparing them takes longer than a lower precision saves."""
+
 ON_CPU = ("openvino", "onnxruntime")
 """Runtimes that `auto` considers on the CPU; torch is slower there and takes seconds to import."""
 
@@ -135,22 +139,19 @@ def _on_cuda(request: LoadRequest, runtime: str, precision: str) -> OpenedSessio
 
 def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> OpenedSession:
     """Load on the CPU, for scenes of many tiles in the fastest way that the options leave open."""
-    from geoseg.runtimes.fastest import LEAST_TILES, fastest  # noqa: PLC0415 - not for small scenes
-
     request = replace(request, device="cpu")
     status, why = (usable_runtime(runtime), "") if runtime != "auto" else choose_for_cpu(precision)
     statuses = [status] if runtime != "auto" else usable_on_cpu()
     ways = _ways(status, statuses, precision)
     if count < LEAST_TILES or len(ways) < 2:
         return _open(request, status, "fp32" if precision == "auto" else precision, why)
+    from geoseg.runtimes.fastest import fastest  # noqa: PLC0415 - not for small scenes
+
     found = fastest(request, statuses, ways)
     name, chosen = found.choice
     status = next(item for item in statuses if item.name == name)
-    opened_session = (
-        _open(request, status, precision, found.why, lower=(chosen,))
-        if precision == "auto" and chosen != "fp32"
-        else _open(request, status, chosen, found.why)
-    )
+    lower = () if chosen == "fp32" else (chosen,)
+    opened_session = _open(request, status, precision, found.why, lower=lower)
     return replace(opened_session, measured=found.record)
 
 

@@ -20,10 +20,10 @@ from geoseg.runtimes.choose import (
     usable_runtime,
 )
 from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
-from geoseg.runtimes.loading import load_session, runtime_module
+from geoseg.runtimes.loading import runtime_module
 from geoseg.runtimes.machine import usable_threads
 from geoseg.runtimes.network_session import OpenedSession
-from geoseg.runtimes.precision import no_precision
+from geoseg.runtimes.precision import open_in_precision
 from geoseg.spec import ModelSpec
 
 LOG = logging.getLogger(__name__)
@@ -79,30 +79,18 @@ def open_classifier(
     name = "fp32" if precision == "auto" else precision
     where = _device(runtime, name) if device == "auto" else device
     status, why = _runtime(runtime, where, name)
-    chosen = next((supported for supported in status.precisions_on(where) if supported == name), None)
-    if chosen is None:
-        raise RuntimeMissingError(no_precision(status, where, name))
-    if where != "cpu" and chosen != "fp32":
+    if where != "cpu" and name != "fp32" and name in status.precisions_on(where):
         raise RuntimeMissingError(f"scene classifiers run in fp32 on {where}; use --precision auto")
     request = LoadRequest(
         spec=model,
         device=where,
-        precision=chosen,
         threads=threads or usable_threads(),
         batch=batch or default_batch(model),
         tile=model.tile,
     )
-    session = load_session(status.name, request)
-    note(LOG, f"classifier runs on {session.description}{why}")
-    return OpenedSession(
-        session=session,
-        runtime=status.name,
-        version=status.version,
-        device=where,
-        precision=chosen,
-        threads=request.threads,
-        agreement=None,
-    )
+    opened = open_in_precision(request, status, name)
+    note(LOG, f"classifier runs on {opened.session.description}{why}")
+    return opened
 
 
 def _device(runtime: str, precision: str) -> str:

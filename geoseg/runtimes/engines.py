@@ -37,6 +37,12 @@ FORMAT = 1
 _RECORD = TypeAdapter(dict[str, JsonValue])
 
 
+def cache_folder(name: str) -> Path:
+    """Return a folder that may not exist: in `$GEOSEG_CACHE`, else in the user's cache."""
+    folder = os.environ.get(CACHE)
+    return (Path(folder) if folder else user_cache()) / name
+
+
 def engine_folder() -> Path:
     """Return the folder of built engines, which may not exist yet."""
     folder = os.environ.get(CACHE)

@@ -20,10 +20,6 @@ from geoseg.runtimes.measured import Measured, Timing, kept_or_measured, key_of
 
 LOG = logging.getLogger(__name__)
 
-LEAST_TILES = 8
-"""Fewest tiles of a scene for which times are measured and lower precisions considered: for fewer, loading
-two networks and comparing them takes longer than a lower precision saves."""
-
 CALLS = 3
 """Calls for each timing; the first warms up, and the least time of the others counts."""
 
@@ -71,7 +67,7 @@ def fastest(request: LoadRequest, statuses: Sequence[RuntimeStatus], allowed: Se
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    waiting = f"waits for the times of {request.spec.name}, which another process measures"
+    waiting = f"waiting for another process that times {request.spec.name}"
     found, kept = kept_or_measured(key, measure, lambda: request.report(waiting))
     choice = choose(found.timings, allowed)
     if not kept:

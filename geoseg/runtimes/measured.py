@@ -19,8 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from geoseg.errors import OutputError
 from geoseg.files.hashes import file_sha256
 from geoseg.files.locks import locked
-from geoseg.files.user_cache import user_cache
-from geoseg.runtimes.engines import CACHE
+from geoseg.runtimes.engines import cache_folder
 from geoseg.runtimes.graph import Precision
 from geoseg.runtimes.machine import processor
 from geoseg.spec import ModelSpec
@@ -97,8 +96,7 @@ class MeasuredKey:
 
 def measured_folder() -> Path:
     """Return the folder of the files, which may not exist: in `$GEOSEG_CACHE`, else in the user's cache."""
-    folder = os.environ.get(CACHE)
-    return (Path(folder) if folder else user_cache()) / "measured"
+    return cache_folder("measured")
 
 
 def key_of(model: ModelSpec, versions: Mapping[str, str]) -> MeasuredKey:

@@ -271,3 +271,13 @@ class OpenedSession:
     """Graphs of the network on each CUDA device in use that read tensors on their device."""
     measured: Mapping[str, JsonValue] | None = None
     """Times of one tile in each runtime and precision, for the record; None: nothing was to be chosen."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return runtime, version, device, precision and threads, for the record."""
+        return {
+            "name": self.runtime,
+            "version": self.version,
+            "device": self.device,
+            "precision": self.precision,
+            "threads": self.threads,
+        }

@@ -16,7 +16,7 @@ from geoseg.scenes.phase import is_phase, open_phase, phase_names
 from geoseg.scenes.scene import Scene
 from geoseg.scenes.stack import StackLayer
 from geoseg.spec import ModelSpec
-from geoseg.spec.band_names import few_names
+from geoseg.spec.band_names import few_names, plain_name
 
 LOG = logging.getLogger(__name__)
 
@@ -93,9 +93,8 @@ def model_layers(
     wanted = {band.name for band in model.bands}
     layers = open_layers(named, wanted, prefixes, stack)
     # Heights are given for what is computed from them.
-    unused = sorted(name for name in layers.keys() - wanted if not name.endswith(DEM))
-    if unused:
-        warn_not_used(unused, f"{model.name} reads {few_names([band.name for band in model.bands], 16)}")
+    unused = sorted(name for name in layers.keys() - wanted if plain_name(name) != DEM)
+    warn_not_used(unused, f"{model.name} reads {few_names([band.name for band in model.bands], 16)}")
     return {name: layer for name, layer in layers.items() if name in wanted}
 
 

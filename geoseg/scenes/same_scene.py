@@ -49,7 +49,7 @@ def check_dates(scenes: Sequence[Scene], role: str) -> None:
         one, other = scenes[first], scenes[second]
         if _apart(one.grid, other.grid):
             raise SceneError(
-                f"{one.name} and {other.name} have no observed pixel in common: {role} scenes of the same "
+                f"{one.name} and {other.name} cover no common ground: {role} scenes of the same "
                 "place. Check the files and their CRS"
             )
         shared = [name for name in one.band_names if name in other.band_names]

@@ -253,7 +253,9 @@ class Scene:
             for positions in files:
                 members = [chosen[position] for position in positions]
                 values, masks = read_window(members, self._placements[members[0].raster], inner)
-                if len(files) == 1 and inner == window and values.dtype == dtype and dtype.kind in "iu":
+                # A dtype of numpy is equal to None where it is float64.
+                integers = dtype is not None and dtype.kind in "iu" and values.dtype == dtype
+                if integers and len(files) == 1 and inner == window:
                     data = values  # stored values of all bands, in their order
                 else:
                     for position, band, value in zip(positions, members, values, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,9 @@ from pydantic import Field, model_validator
 from geoseg.spec import text
 from geoseg.spec.base import Spec
 from geoseg.spec.fields import FOLDER, REPORT, Data, LocalPath, Overwrite, Settings, Threads
-from geoseg.spec.option import INPUT, OUTPUT, Option
+from geoseg.spec.option import INPUT, Option
+
+NEEDED_FOLDER = replace(FOLDER, missing="no output is given; add -o FOLDER")
 
 
 class BenchmarkSpec(Spec):
@@ -101,14 +104,7 @@ class BenchRunRequest(Spec):
     ] = None
     output: Annotated[
         LocalPath,
-        Option(
-            "Folder to write.",
-            short="-o",
-            metavar="FOLDER",
-            panel=OUTPUT,
-            common=True,
-            missing="no output is given; add -o FOLDER",
-        ),
+        NEEDED_FOLDER,
     ]
     overwrite: Overwrite = False
     threads: Threads = None
@@ -179,12 +175,5 @@ class BenchImportRequest(Spec):
     ] = None
     output: Annotated[
         LocalPath,
-        Option(
-            "Folder to write.",
-            short="-o",
-            metavar="FOLDER",
-            panel=OUTPUT,
-            common=True,
-            missing="no output is given; add -o FOLDER",
-        ),
+        NEEDED_FOLDER,
     ]

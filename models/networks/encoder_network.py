@@ -69,11 +69,6 @@ class EncoderNetwork(nn.Module):
         """Number that H and W must be multiples of."""
         return self.encoder.multiple
 
-    @property
-    def metadata(self) -> bool:
-        """Whether planes of metadata follow the bands."""
-        return self.encoder.facts > 0
-
     def train(self, mode: bool = True) -> EncoderNetwork:
         """Set training mode; a frozen encoder stays in evaluation mode."""
         super().train(mode)

@@ -32,26 +32,25 @@ _UPERNET = {
 NECK = "model.neck.2."
 """Where terratorch keeps the pyramid: its third step after choosing and reshaping tokens."""
 
+_TERRATORCH = (
+    (r"^encoder\.", "model.encoder."),
+    (r"^pyramid\.levels\.0\.", f"{NECK}fpn1."),
+    (r"^pyramid\.levels\.1\.", f"{NECK}fpn2.0."),
+    (r"^head\.", "model.head.head.2."),
+)
+"""Names of the parts that both networks of terratorch have."""
+
 NAMES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         "terratorch-upernet": (
-            (r"^encoder\.", "model.encoder."),
-            (r"^pyramid\.levels\.0\.", f"{NECK}fpn1."),
-            (r"^pyramid\.levels\.1\.", f"{NECK}fpn2.0."),
+            *_TERRATORCH,
             *(
                 (rf"^decoder\.{ours}\.{part}\.", f"model.decoder.{theirs}.{name}.")
                 for ours, theirs in _UPERNET.items()
                 for part, name in ((0, "conv"), (1, "norm"))
             ),
-            (r"^head\.", "model.head.head.2."),
         ),
-        "terratorch-unet": (
-            (r"^encoder\.", "model.encoder."),
-            (r"^pyramid\.levels\.0\.", f"{NECK}fpn1."),
-            (r"^pyramid\.levels\.1\.", f"{NECK}fpn2.0."),
-            (r"^decoder\.", "model.decoder."),
-            (r"^head\.", "model.head.head.2."),
-        ),
+        "terratorch-unet": (*_TERRATORCH, (r"^decoder\.", "model.decoder.")),
         "mmseg-fcn": (
             (r"^encoder\.", "backbone."),
             (r"^decoder\.(fpn[12])\.", r"neck.\1."),

@@ -278,3 +278,13 @@ def test_real_backscatter_in_decibels(data_dir: Path) -> None:
         with scene(*paths) as opened:
             assert {(band.units, band.scale, band.db_factor) for band in opened.bands} == {("db", 1.0, 0)}
             assert not warnings_of(opened)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("units", ["power", "amplitude", "db"])
+def test_one_file_of_any_float_type_is_read(tmp_path: Path, units: Stored, dtype: Any) -> None:
+    power = np.stack([Ground().power(band) for band in ("vv", "vh")])
+    stored = {"power": power, "amplitude": np.sqrt(power), "db": 10 * np.log10(power)}[units]
+    path = write_raster(tmp_path / "s1.tif", stored.astype(dtype), descriptions=("VV", "VH"))
+    with scene(path, sar_units=units) as opened:
+        assert decibels(opened) == pytest.approx(expected(), abs=0.06)

@@ -134,10 +134,11 @@ class RowScorer:
     def _weight(self, tile: Tile) -> Any:
         """Blend weights of the part of a tile that it adds to; many tiles have the same."""
         tiles = self._tiles
-        down = profile(tiles.down, tile.row, tiles.size)
-        right = profile(tiles.across, tile.col, tiles.size)
+        rows, cols = reached(tiles, tile)
         ends = (tile.row == 0, tile.row == tiles.rows - 1, tile.col == 0, tile.col == tiles.cols - 1)
-        key = (*ends, len(down), len(right))
+        key = (*ends, rows.stop - rows.start, cols.stop - cols.start)
         if key not in self._weights:
+            down = profile(tiles.down, tile.row, tiles.size)
+            right = profile(tiles.across, tile.col, tiles.size)
             self._weights[key] = torch.from_numpy(down[:, None] * right).to(self.device)
         return self._weights[key]

@@ -101,6 +101,11 @@ def _defined(value: float) -> float:
     return 0.0 if math.isnan(value) else value
 
 
+def images_of(places: Sequence[SampleWindow]) -> int:
+    """Return the number of images; one above 1024² pixels has several windows."""
+    return len({place.sample.id for place in places})
+
+
 def facts_of(job: Job) -> dict[str, Cell]:
     """Return the columns that say how a job was trained, by the names of GEO-Bench-2 where it has them."""
     spec = job.spec
@@ -120,8 +125,8 @@ def facts_of(job: Job) -> dict[str, Cell]:
         "window": spec.loop.crop,
         "weights": spec.network.weights,
         "encoder_layers": "" if encoder is None else " ".join(map(str, encoder.layers)),
-        "training_images": len(job.training),
-        "validation_images": len(job.validation),
-        "test_images": len(job.test),
+        "training_images": images_of(job.training),
+        "validation_images": images_of(job.validation),
+        "test_images": images_of(job.test),
         "test_regions": " ".join(regions),
     }

@@ -17,6 +17,7 @@ from geoseg.learn.samples import find_samples, read_chip, sample_windows, split
 from geoseg.learn.train.config import read_config
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import note, warn
+from geoseg.spec.band_names import plain_name
 
 LOG = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def read_pangaea_config(name: str, data: Path | None, settings: Mapping[str, obj
     encoder = spec.described_encoder
     bands = spec.bands
     if encoder is not None and encoder.family not in ANY_BANDS:
-        bands = tuple(band for band in bands if band.name.rpartition(":")[2] in encoder.bands)
+        bands = tuple(band for band in bands if plain_name(band.name) in encoder.bands)
         if dropped := [band.name for band in spec.bands if band not in bands]:
             note(
                 LOG, f"{spec.name}: {encoder.name} has no band {', '.join(dropped)}; left out, as in PANGAEA"

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from geoseg.learn.protocols.jobs import EDGE, Job
 from geoseg.learn.protocols.sliding_windows import sliding_logits
-from geoseg.learn.samples import SampleWindow
-from geoseg.learn.train.augment import Augment
 from geoseg.learn.train.crops import (
     CountingSampler,
+    Crops,
     Statistics,
     WholeWindows,
     Windows,
@@ -83,16 +82,8 @@ def _drop(head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (functional.dropout2d(inputs[0], DROPOUT, training=head.training),)
 
 
-class CropOfEach(Dataset[tuple[Tensor, Tensor]]):
+class CropOfEach(Crops):
     """A random crop of each image in every epoch; a crop depends only on its number and the seed."""
-
-    def __init__(
-        self, spec: TrainSpec, windows: Windows, places: Sequence[SampleWindow], statistics: Statistics
-    ) -> None:
-        """Create crops of windows."""
-        self._spec, self._windows, self._places, self._training = spec, windows, places, statistics
-        bands = tuple(band.name for band in spec.bands)
-        self._augment = Augment(spec.augment, spec.units, bands, spec.loop.crop)
 
     @property
     def per_epoch(self) -> int:
@@ -104,11 +95,10 @@ class CropOfEach(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self._spec.loop.seed, number))
         place = self._places[number % self.per_epoch % len(self._places)]
         chip = self._windows.read(place)
-        image, label, _ = self._augment(*random_crop(chip, self._spec.loop.crop, rng), rng)
-        normal = self._windows.normalise(image, self._training)
-        return torch.from_numpy(self._windows.with_metadata(normal, chip)), torch.from_numpy(
-            label.astype(np.int64)
-        )
+        image, label, lost = self._augment(*random_crop(chip, self._spec.loop.crop, rng), rng)
+        statistics = self._windows.statistics_of(place.sample, self._training)
+        made = self._input(image, chip, lost, statistics)
+        return torch.from_numpy(made), torch.from_numpy(label.astype(np.int64))
 
 
 class ShuffledSampler(CountingSampler):

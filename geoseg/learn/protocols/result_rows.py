@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,10 +72,10 @@ def _row(line: int, row: Mapping[str, str], path: Path, name: str) -> ResultRow:
             f"{FILE_NAME} of GEO-Bench-2"
         )
 
-    def number(column: str, kind: Callable[[str], float]) -> float:
+    def number(column: str) -> float:
         text = (row[column] or "").strip()
         try:
-            value = kind(text)
+            value = float(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -85,8 +85,8 @@ def _row(line: int, row: Mapping[str, str], path: Path, name: str) -> ResultRow:
     return ResultRow(
         dataset=row[DATASET],
         metric=row[METRIC],
-        value=number(VALUE, float),
-        seed=int(number(SEED, float)),
+        value=number(VALUE),
+        seed=int(number(SEED)),
         backbone=row[BACKBONE],
         tuning=row[TUNING],
         setting=row.get(SETTING) or "",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geoseg.learn.protocols.jobs import Job, facts_of, rows_of
+from geoseg.learn.protocols.jobs import Job, facts_of, images_of, rows_of
 from geoseg.learn.protocols.pangaea_training import train_frozen
 from geoseg.learn.protocols.result_rows import ResultRow
 from geoseg.learn.protocols.sliding_windows import sliding_logits
@@ -44,7 +44,7 @@ def run_jobs(
     """
     work: Callable[[Job, Path, Progress], Trained] = train_frozen if frozen else _train
     for number, job in enumerate(jobs, start=1):
-        note(LOG, f"training {number} of {len(jobs)}: {job.folder}, {len(job.training)} images")
+        note(LOG, f"training {number} of {len(jobs)}: {job.folder}, {images_of(job.training)} images")
         done = work(job, folder / job.folder, progress)
         counts = score(folder / job.folder, job.test)
         facts = facts_of(job)

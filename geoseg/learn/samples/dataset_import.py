@@ -15,6 +15,7 @@ import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,7 @@ def _import(parts: Mapping[str, Any], folder: Path, options: ImportOptions, prog
         role = ROLES.get(part.lower(), "") if part else ""
         if part and not role:
             raise SceneError(f"part {part!r} is not one of {', '.join(ROLES)}")
-        for number, item in enumerate(_items(dataset, options)):
-            if options.limit is not None and number >= options.limit:
-                break
+        for number, item in enumerate(islice(_items(dataset, options), options.limit)):
             name = f"{role or 'sample'}-{number:06d}"
             rows.append({"id": name, "split": role, **_write(item, folder, name, dataset, options)})
             progress(number + 1, max(number + 1, _count(dataset, options)), "samples")

@@ -103,9 +103,13 @@ def _regions(places: Sequence[SampleWindow], spec: SplitSpec) -> list[str]:
 
 
 def _file_names(places: Sequence[SampleWindow]) -> Mapping[str, str]:
-    """Return the id of the sample by the name of each of its files."""
+    """Return the id of the sample by the name of each of its files; not names that several samples have."""
     samples = dict.fromkeys(place.sample for place in places)
-    return {path.name: sample.id for sample in samples for path in (*sample.images, sample.label)}
+    owners: dict[str, set[str]] = {}
+    for sample in samples:
+        for path in (*sample.images, sample.label):
+            owners.setdefault(path.name, set()).add(sample.id)
+    return {name: next(iter(ids)) for name, ids in owners.items() if len(ids) == 1}
 
 
 def _ids(path: str, known: Sequence[str], names: Mapping[str, str]) -> set[str]:
@@ -117,8 +121,12 @@ def _ids(path: str, known: Sequence[str], names: Mapping[str, str]) -> set[str]:
     for line in filter(None, map(str.strip, lines)):
         cells = [cell.strip() for cell in line.split(",")]
         matches = {names[Path(cell).name] for cell in cells if Path(cell).name in names}
-        own = cells[0] if cells[0] in ids else next(iter(matches), None)
-        if own is None:
-            raise SceneError(f"{path}: no sample has the id or a file named {cells[0]!r}")
-        found.add(own)
+        own = {cells[0]} if cells[0] in ids else matches
+        if not own:
+            raise SceneError(
+                f"{path}: no sample, or more than one, has the id or a file named {cells[0]!r}; list the ids"
+            )
+        if len(own) > 1:
+            raise SceneError(f"{path}: the files of one row are of the samples {', '.join(sorted(own))}")
+        found |= own
     return found

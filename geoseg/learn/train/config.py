@@ -7,8 +7,9 @@ from pathlib import Path
 
 from geoseg.errors import UsageError
 from geoseg.files.doors import parsing
-from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
+from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.learn.train.training_spec import TrainSpec
+from geoseg.spec.classifiers import SCENE_CLASSIFICATION
 from geoseg.spec.documents import find_document, parse_document
 from geoseg.spec.yaml_text import parse_yaml
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geoseg.errors import OutputError
 from geoseg.learn.train.bundle_export import (
     INPUT,
     OUTPUT,
@@ -17,8 +16,6 @@ from geoseg.models.networks.published import build_published, load_published
 from geoseg.models.networks.segmentation import Segmenter
 from geoseg.spec import ModelBand, ModelSpec, PublishedSpec
 from geoseg.spec.presets import encoders
-
-ARCHITECTURES = {"terratorch-upernet": "upernet", "terratorch-unet": "unet", "mmseg-fcn": "fcn"}
 
 
 def convert_published(
@@ -36,8 +33,6 @@ def convert_published(
         ModelError: the weights do not fit, or the scores of the graph differ from those of torch.
         OutputError: the bundle exists, or cannot be written.
     """
-    if bundle.is_symlink():
-        raise OutputError(f"{bundle}: is a link; remove it")
     check_bundle(bundle, overwrite=overwrite)
     body = build_published(spec)
     load_published(body, weights, spec)
@@ -48,7 +43,7 @@ def convert_published(
         model,
         bundle,
         ExportOptions(),
-        f"{ARCHITECTURES[spec.layout]} {spec.encoder}",
+        f"{spec.layout.rpartition('-')[2]} {spec.encoder}",
         lambda parity: _card(spec, model, parity, weights.name),
     )
 

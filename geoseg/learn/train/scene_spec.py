@@ -12,9 +12,6 @@ from geoseg.learn.train.helper_spec import TrainBand
 from geoseg.learn.train.training_spec import AugmentSpec, PaceSpec, Share
 from geoseg.spec import Atmosphere, ModelSpec, Spec
 
-SCENE_CLASSIFICATION = "scene-classification"
-"""Value of the key `task` in configs of scene classifiers."""
-
 
 class SceneSensor(SiteImage):
     """A sensor whose images are an input of the classifier."""

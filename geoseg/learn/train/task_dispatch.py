@@ -8,12 +8,13 @@ from geoseg.errors import UsageError
 from geoseg.learn.train.bundle_export import Exported, ExportOptions, export
 from geoseg.learn.train.scene_export import export_classifier
 from geoseg.learn.train.scene_run import train_classifier
-from geoseg.learn.train.scene_spec import SCENE_CLASSIFICATION, SceneTrainSpec
+from geoseg.learn.train.scene_spec import SceneTrainSpec
 from geoseg.learn.train.trainer import Trained
 from geoseg.learn.train.training_folder import task_of
 from geoseg.learn.train.training_run import train
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.run_record import Progress
+from geoseg.spec.classifiers import SCENE_CLASSIFICATION
 
 
 def train_any(

@@ -142,7 +142,7 @@ def _make_trainer(
 ) -> tuple[lightning.Trainer, ModelCheckpoint]:
     """Return the Lightning trainer of a config and its checkpoint callback; for the arguments see `fit`."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    every = loop.validate_every or max(1, loop.epochs // VALIDATIONS)
+    every = min(loop.validate_every or max(1, loop.epochs // VALIDATIONS), loop.epochs)
     # Two callbacks: the "last" checkpoint of Lightning is written only when the score improves.
     savers = [
         ModelCheckpoint(

@@ -153,7 +153,7 @@ class TrainSpec(Spec):
     @property
     def trained_on(self) -> Atmosphere | None:
         """Kind of reflectance the network is trained on, recorded in the bundle."""
-        return self.atmosphere or atmosphere_of(image.sensor for image in self.data.images)
+        return self.atmosphere or atmosphere_of(image.sensor for image in self.mapped_images)
 
     @property
     def mapped_images(self) -> tuple[ImageSpec, ...]:

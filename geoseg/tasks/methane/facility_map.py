@@ -215,11 +215,7 @@ def _record(
         method=job.method,
         model=describe_model(model),
         runtime={
-            "name": opened.runtime,
-            "version": opened.version,
-            "device": opened.device,
-            "precision": opened.precision,
-            "threads": opened.threads,
+            **opened.describe(),
             "scoring_seconds": round(scored.seconds, 3),
             "windows": int(np.isfinite(scored.scores[0]).sum()),
         },

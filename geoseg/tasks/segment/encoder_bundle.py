@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,9 @@ from geoseg.files.disk import writing
 from geoseg.files.inputs import opened
 from geoseg.files.locks import locked
 from geoseg.files.scratch import scratch_folder, scratching
-from geoseg.files.user_cache import user_cache
 from geoseg.messages import note
 from geoseg.models.networks.encoders.band_groups import readable, tokens_per_patch
-from geoseg.runtimes.engines import CACHE
+from geoseg.runtimes.engines import CACHE, cache_folder
 from geoseg.spec import ClassSpec, EncoderSpec, ModelBand, ModelSpec
 from geoseg.spec.encoders import EncoderModality, metadata_channels
 from geoseg.spec.models import EMBEDDING
@@ -148,9 +146,8 @@ def encoder_bundle(
 
 
 def encoder_cache() -> Path:
-    """Return the folder of exported encoders: in `$GEOSEG_CACHE`, else by the XDG specification."""
-    folder = os.environ.get(CACHE)
-    return (Path(folder) if folder else user_cache()) / "encoders"
+    """Return the folder of exported encoders, which may not exist."""
+    return cache_folder("encoders")
 
 
 def default_tile(encoder: EncoderSpec, patch: int, tokens: int) -> int:

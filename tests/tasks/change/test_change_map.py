@@ -362,7 +362,7 @@ def test_an_unchanged_radar_pair_is_nearly_empty(change: Change, tmp_path: Path)
 def test_what_cannot_be_compared_is_refused(change: Change, tmp_path: Path) -> None:
     scene = _noisy(_scene(), 1)
     far = _write(tmp_path / "far.tif", scene, transform=Affine(10, 0, 600_000, 0, -10, 4_600_000))
-    with pytest.raises(SceneError, match="no observed pixel in common"):
+    with pytest.raises(SceneError, match="cover no common ground"):
         change(scene, far)
     radar = _write_db(tmp_path / "radar.tif", _radar(1))
     with pytest.raises(SceneError, match="two dates of one kind"):
