@@ -25,6 +25,8 @@ OWN = {
     "engine/map_report.py",
     "outputs/embedding.py",
     "scenes/elevation.py",
+    "scenes/phase.py",
+    "learn/samples/dataset_import.py",
     "atmosphere/cloud_mask.py",
     "learn/evaluate/scene_maps.py",
     "demo/flood_demo.py",
