@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from geoseg.bundles.encoder_files import stored_weights
 from geoseg.bundles.installed import user_folder
 from geoseg.bundles.pulled import bundle_folder, check_file
-from geoseg.errors import ModelError
+from geoseg.errors import ModelError, OutputError
 from geoseg.messages import note
 from geoseg.spec.presets import encoders
 from geoseg.text_columns import align
@@ -82,6 +82,10 @@ def pull_encoder(
     if complete and weights is None and not overwrite:
         note(LOG, f"{path}: already complete")
         return path
+    if weights is not None and not facts.sha256:
+        if path.is_file() and not overwrite:
+            raise OutputError(f"{path}: already exists; add --overwrite to replace these weights")
+        note(LOG, f"{weights}: geoseg knows no SHA-256 of these weights; they are checked when they are used")
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with OutputFiles([path], overwrite=True) as beside:

@@ -5,8 +5,10 @@ Every raster that a user or a file of a user names is opened here.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rasterio.env import ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
@@ -29,6 +31,9 @@ FORMATS = (
 """GDAL's drivers for rasters: those whose files hold their pixels, or name the files beside them by the
 rule of the format. Not among them: services and catalogues (WMS, WCS, WMTS, STACIT, STACTA, GTI, EEDAI),
 formats whose text names any file (MRF, PDS4, DIMAP, TIL, ERS), databases, and memory (MEM)."""
+
+RAW = frozenset({"ENVI", "EHdr", "GenBin"})
+"""Drivers of bare pixels beside a header, which read what a file lacks as 0."""
 
 _REMOTE_FORMATS = tuple(name for name in FORMATS if name != "VRT")
 
@@ -63,11 +68,35 @@ def open_dataset(path: str, driver: str | None = None, **options: Any) -> Datase
     if dataset.driver in DRIVERS and (remote or "/vsi" in path):
         dataset.close()
         return open_dataset(local_copy(path), driver=driver, **options)
+    if dataset.driver in RAW and not remote and "/vsi" not in path:
+        _check_size(dataset, path)
     named = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE", "").removeprefix(":::BASE:::")
     if named and (needs_network(named) or (remote and named.startswith("/"))):
         dataset.close()
         raise SceneReadError(f"{shown(path)} names overviews at {plain(named)}, which geoseg does not follow")
     return dataset
+
+
+def _check_size(dataset: DatasetReader, path: str) -> None:
+    """Check that a file of bare pixels has as many bytes as its header states.
+
+    Raises:
+        SceneReadError: it has fewer.
+    """
+    stated = dataset.tags(ns="ENVI")
+    if stated.get("file_compression", "0").strip() not in {"", "0"}:
+        return
+    sizes = {"complex_int16": 4}
+    item = sum(sizes.get(str(name)) or np.dtype(name).itemsize for name in dataset.dtypes)
+    offset = stated.get("header_offset", "0").strip()
+    needed = dataset.height * dataset.width * item + (int(offset) if offset.isdigit() else 0)
+    size = Path(dataset.files[0]).stat().st_size
+    if size < needed:
+        dataset.close()
+        raise SceneReadError(
+            f"{plain(path)} has {size:,} bytes of the {needed:,} that its header states: it is incomplete, "
+            "or the header is wrong; copy both again"
+        )
 
 
 # As rasterio.open does, which takes one driver only.

@@ -41,6 +41,10 @@ WRAPPED = np.pi + 1e-3
 """Greatest magnitude of a wrapped phase in radians."""
 
 
+TURN, DEGREES = 360.001, 300.0
+"""Most degrees of a wrapped phase, and the range of values above which they are taken for degrees."""
+
+
 def phase_names(name: str) -> tuple[str, ...]:
     """Return the names of the layers of a phase: `phase_cos` and `phase_sin`."""
     return tuple(f"{name}_{part}" for part in PARTS)
@@ -55,7 +59,7 @@ def is_phase(path: Path | str, name: str) -> bool:
     if name == PHASE or name.endswith(f"_{PHASE}"):
         return True
     with _dataset(path) as dataset:
-        return bool(np.dtype(dataset.dtypes[0]).kind == "c")
+        return _kind(dataset) == "c"
 
 
 def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]:
@@ -69,13 +73,17 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
 
     Raises:
         SceneReadError: the file cannot be read.
-        SceneError: its values are integers or have no CRS.
+        SceneError: its values are integers, seem to be degrees or have no CRS, or it has several bands.
         OutputError: the disk of `folder` is full.
     """
     targets = [folder / f"{part}.tif" for part in phase_names(name)]
     with _dataset(path) as dataset:
         opened(dataset.name)
-        kind = np.dtype(dataset.dtypes[0]).kind
+        if dataset.count != 1:
+            raise SceneError(
+                f"{path}: has {dataset.count} bands, and a phase is one; extract it with gdal_translate -b N"
+            )
+        kind = _kind(dataset)
         if kind not in "cf":
             raise SceneError(
                 f"{path}: a phase is in radians, as floating-point values or as a complex interferogram, and "
@@ -83,8 +91,9 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
             )
         if dataset.crs is None:
             raise SceneError(f"{path}: has no CRS, so the phase cannot be laid on a scene; assign one")
-        factor = np.pi / 180 if (dataset.units[0] or "").lower().startswith("deg") else 1.0
-        most = 0.0
+        stated = (dataset.units[0] or "").lower()
+        factor = np.pi / 180 if stated.startswith("deg") else 1.0
+        low = high = 0.0
         profile = {
             "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True,
             "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
@@ -99,7 +108,8 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
                 stored = dataset.read(1, window=window)
                 seen = dataset.read_masks(1, window=window) > 0
             if kind == "f":
-                most = max(most, float(np.abs(np.where(seen, stored, 0), dtype=np.float64).max(initial=0)))
+                known = stored[seen & np.isfinite(stored)].astype(np.float64)
+                low, high = float(known.min(initial=low)), float(known.max(initial=high))
             unit = unit_vectors(stored, seen, factor)
             with scratching(folder):
                 for file, values in zip(files, unit, strict=True):
@@ -108,6 +118,12 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
         for file, target in zip(files, targets, strict=True):
             file.close()
             check_blocks(target)
+    if not stated and high - low > DEGREES and low >= -TURN / 2 and high <= TURN:
+        raise SceneError(
+            f"{path}: phases from {low:.3g} to {high:.3g} look like degrees, and no unit is stated; state it "
+            "(gdal_edit.py -units degree, or radian)"
+        )
+    most = max(-low, high)
     if most * factor > WRAPPED:
         note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as radians")
     cosine, sine = (
@@ -137,6 +153,12 @@ def unit_vectors(
         angles = np.where(seen, stored, 0).astype(np.float64) * factor
         parts = np.stack([np.cos(angles), np.sin(angles)])
     return np.where(seen, parts, np.nan).astype(np.float32)
+
+
+def _kind(dataset: DatasetReader) -> str:
+    """Return the kind of the values as numpy names it; `c` also for GDAL's complex integers."""
+    name = str(dataset.dtypes[0])
+    return "c" if name.startswith("complex") else np.dtype(name).kind
 
 
 @contextmanager

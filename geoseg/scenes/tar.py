@@ -72,10 +72,13 @@ def members_of(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo
 
 
 def is_tar(path: Path) -> bool:
-    """Return True for a tar archive, with or without compression."""
+    """Return True for a tar archive, with or without compression.
+
+    Zeros at the start are an empty archive, and of a file that is not named as one, pixels.
+    """
     try:
-        with open_tar(path):
-            return True
+        with open_tar(path) as archive:
+            return archive.next() is not None or path.suffix.lower() == ".tar"
     except SceneReadError:
         return True
     except (OSError, *TAR_ERRORS):

@@ -88,9 +88,13 @@ class BenchRunRequest(Spec):
         Option("For pangaea: shares of the training labels.", metavar="PERCENT,...", panel=INPUT),
     ] = (10.0, 50.0, 100.0)
     images: Annotated[
-        tuple[Annotated[float, Field(ge=1)], ...],
+        tuple[Annotated[float, Field(ge=0)], ...],
         text.reads(text.numbers),
-        Option("For flood-regions: numbers of training images.", metavar="N,...", panel=INPUT),
+        Option(
+            "For flood-regions: numbers of training images; 0: regions left out alone.",
+            metavar="N,...",
+            panel=INPUT,
+        ),
     ] = (1.0, 5.0, 10.0, 20.0)
     seeds: Annotated[
         int | None,
@@ -113,6 +117,9 @@ class BenchRunRequest(Spec):
     def _one_folder(self) -> BenchRunRequest:
         if self.data is not None and len(self.configs) > 1:
             raise ValueError("--data sets the folder of one config; set data.root in each of several configs")
+        for option, numbers in (("labels", self.labels), ("images", self.images)):
+            if len(set(numbers)) < len(numbers):
+                raise ValueError(f"--{option}: a number is given twice")
         if fractions := [number for number in self.images if number % 1]:
             raise ValueError(f"--images {fractions[0]:g}: give whole numbers of images")
         return self

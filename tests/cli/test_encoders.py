@@ -104,6 +104,22 @@ def test_a_file_of_this_machine_is_stored(mirror: Path, tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
+def test_weights_without_a_known_hash_are_replaced_on_request_only(mirror: Path, tmp_path: Path) -> None:
+    del mirror
+    spec = described()
+    assert spec.weights is not None
+    unknown = spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": ""})})
+    given = tmp_path / "given.pt"
+    given.write_bytes(CONTENT)
+    path = pull_encoder(unknown, progress, weights=given)
+    given.write_bytes(CONTENT[1:])
+    with pytest.raises(OutputError, match="add --overwrite"):
+        pull_encoder(unknown, progress, weights=given)
+    assert path.read_bytes() == CONTENT
+    pull_encoder(unknown, progress, weights=given, overwrite=True)
+    assert path.read_bytes() == CONTENT[1:]
+
+
 def test_the_list_says_where_weights_are() -> None:
     text = encoders_text()
     for name, item in encoders().items():

@@ -11,6 +11,7 @@ import pytest
 from rasterio.drivers import raster_driver_extensions
 from rasterio.errors import RasterioIOError
 
+from geoseg.errors import SceneReadError
 from geoseg.scenes.datasets import FORMATS, open_dataset
 from tests.products.ground import write_raster
 
@@ -89,3 +90,23 @@ def test_formats_that_follow_any_name_are_not_read(tmp_path: Path) -> None:
         assert dataset.driver == "GTiff"
     with pytest.raises(RasterioIOError):
         open_dataset(str(path), driver="PNG")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "complex64"])
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+def test_half_a_file_of_bare_pixels_is_refused(dtype: str, interleave: str, tmp_path: Path) -> None:
+    path = write_raster(
+        tmp_path / "scene.img", np.ones((3, 40, 50), dtype), driver="ENVI", interleave=interleave
+    )
+    with open_dataset(str(path)) as dataset:
+        assert dataset.count == 3
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(SceneReadError, match=r"bytes of the .* that its header states"):
+        open_dataset(str(path))
+    # A header that takes pixels for larger than they are is the same fault.
+    path.write_bytes(whole)
+    header = path.with_suffix(".hdr")
+    header.write_text(header.read_text().replace("lines   = 40", "lines   = 80"))
+    with pytest.raises(SceneReadError, match="or the header is wrong"):
+        open_dataset(str(path))

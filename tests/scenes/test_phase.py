@@ -74,7 +74,7 @@ def test_degrees_are_read_where_the_file_states_them(tmp_path: Path, messages: M
     found = read(write(tmp_path / "ifg.tif", degrees, unit="degrees"), tmp_path)
     np.testing.assert_allclose(found, [np.cos(ramp()), np.sin(ramp())], atol=2e-6)
     assert not messages.notes
-    read(write(tmp_path / "ifg.tif", degrees), tmp_path)
+    read(write(tmp_path / "ifg.tif", (3 * ramp()).astype(np.float32)), tmp_path)
     assert "read as radians" in messages.notes[0]
 
 
@@ -154,3 +154,32 @@ def test_the_shape_of_heights_is_computed_where_it_is_wanted(tmp_path: Path) -> 
         values = layer.read(layer.grid.window, ("slope",)).physical()
         np.testing.assert_allclose(values[0, 1:-1, 1:-1], 45, atol=0.05)
     assert {"dem", "slope", "after:tri"} <= layer_bands(("dem", "after:dem"))
+
+
+@pytest.mark.parametrize("shift", [0.0, 180.0])
+def test_degrees_without_a_unit_are_refused(shift: float, tmp_path: Path) -> None:
+    values = (np.degrees(wrapped(np.tile(np.linspace(-7, 9, 400), (SIDE, 1)))) + shift).astype(np.float32)
+    with pytest.raises(SceneError, match="look like degrees"):
+        open_phase(write(tmp_path / "p.tif", values), "phase", tmp_path)
+    stated = write(tmp_path / "stated.tif", values, unit="degree")
+    (folder := tmp_path / "a").mkdir()
+    expected = np.cos(np.radians(values))
+    np.testing.assert_allclose(read(stated, folder)[0], expected, atol=1e-5)
+
+
+def test_one_band_is_a_phase(tmp_path: Path) -> None:
+    values = np.stack([np.abs(ramp()), wrapped(ramp())]).astype(np.float32)
+    with rasterio.open(
+        tmp_path / "two.tif", "w", driver="GTiff", count=2, dtype="float32", crs="EPSG:32633", width=SIDE,
+        height=SIDE, transform=Affine(10, 0, 500_000, 0, -10, 4_600_000),
+    ) as file:  # fmt: skip
+        file.write(values)
+    with pytest.raises(SceneError, match="has 2 bands, and a phase is one"):
+        open_phase(tmp_path / "two.tif", "phase", tmp_path)
+
+
+def test_complex_integers_are_an_interferogram(tmp_path: Path) -> None:
+    vectors = (1000 * np.exp(1j * ramp())).astype(np.complex64)
+    path = write(tmp_path / "i.tif", vectors, dtype="complex_int16")
+    assert is_phase(path, "ifg")
+    np.testing.assert_allclose(read(path, tmp_path, "ifg")[0], np.cos(ramp()), atol=2e-3)

@@ -101,3 +101,10 @@ def test_tars_of_every_compression_are_listed(mode: str, tmp_path: Path) -> None
 def test_other_files_are_no_archives(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(content)
     assert not is_archive(tmp_path / "a")
+
+
+@pytest.mark.parametrize("suffix", [".img", ".dat", ".bin", ".bil"])
+def test_pixels_that_begin_with_zeros_are_no_archive(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"scene{suffix}"
+    path.write_bytes(bytes(4096) + b"x" * 4096)
+    assert not tar.is_tar(path)

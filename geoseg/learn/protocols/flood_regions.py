@@ -62,11 +62,15 @@ def _left_out(spec: TrainSpec, dataset: str, everything: tuple[SampleWindow, ...
 def _few(
     spec: TrainSpec, dataset: str, everything: tuple[SampleWindow, ...], shots: Sequence[int], seeds: int
 ) -> list[Job]:
+    shots = [number for number in shots if number]
     if not shots:
         return []
     roles = split(everything, spec.split)
     if not roles["test"]:
-        raise UsageError(f"{spec.name}: few images need split.test, and no sample is assigned to it")
+        raise UsageError(
+            f"{spec.name}: few images need split.test, and no sample is assigned to it; --images 0 "
+            "leaves out regions alone"
+        )
     jobs = []
     for number in shots:
         for seed in range(seeds):
@@ -97,6 +101,6 @@ def draw_images(places: Sequence[SampleWindow], number: int, seed: int) -> tuple
     """
     ids = list(dict.fromkeys(place.sample.id for place in places))
     if number > len(ids):
-        raise UsageError(f"--images {number}: the train part has only {len(ids)} images")
+        raise UsageError(f"--images {number}: the train part has only {len(ids)} images; name fewer")
     drawn = {ids[index] for index in np.random.default_rng(seed).permutation(len(ids))[:number]}
     return tuple(place for place in places if place.sample.id in drawn)

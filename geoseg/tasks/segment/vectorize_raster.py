@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -93,6 +94,7 @@ def vectorize(
     if QUANTILES in run.attributes:
         raise UsageError(f"--attributes {QUANTILES}: class rasters have no scores; leave it out")
     begin(run, (mask,))
+    started = time.monotonic()
     with ExitStack() as stack:
         with opening(mask):
             dataset = _open(stack, mask)
@@ -153,6 +155,7 @@ def vectorize(
             notes=collected().notes,
             warnings=run_warnings(collected().warnings),
             outputs=tuple(outputs),
+            seconds=round(time.monotonic() - started, 3),
         )
         if run.style is not None:
             text = style_text(run.style, vector.layer, style_facts(record), run.output)
