@@ -6,13 +6,14 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 
-from geoseg.errors import UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.files.scratch import scratch_folder
 from geoseg.messages import warn
 from geoseg.methods.terrain_shape import QUANTITIES
 from geoseg.scenes.elevation import open_terrain
 from geoseg.scenes.layers import open_raster_layer
 from geoseg.scenes.phase import is_phase, open_phase, phase_names
+from geoseg.scenes.same_scene import apart
 from geoseg.scenes.scene import Scene
 from geoseg.scenes.stack import StackLayer
 from geoseg.spec import ModelSpec
@@ -104,13 +105,22 @@ def warn_not_used(names: Collection[str], why: str) -> None:
         warn(LOG, "layer-not-used", f"--layer {', '.join(names)}: not used: {why}")
 
 
-def as_stack_layers(layers: Mapping[str, Scene], first: str = "") -> list[StackLayer]:
+def as_stack_layers(layers: Mapping[str, Scene], scene: Scene, first: str = "") -> list[StackLayer]:
     """Return layers for a stack; a pixel that one of them lacks is not observed.
 
     Args:
         layers: by name.
+        scene: the primary source of the stack.
         first: prefix of the date whose bands have none in the stack.
+
+    Raises:
+        SceneError: a layer and the scene cover no common ground.
     """
+    for name, layer in layers.items():
+        if apart(scene.grid, layer.grid):
+            raise SceneError(
+                f"--layer {name} and {scene.name} cover no common ground; check the layer's file and CRS"
+            )
     prefixes = {name: name.rpartition(":")[0] for name in layers}
     return [
         StackLayer(source=layers[name], prefix="" if prefix == first else prefix)

@@ -47,7 +47,7 @@ def check_dates(scenes: Sequence[Scene], role: str) -> None:
 
     for first, second in combinations(range(len(scenes)), 2):
         one, other = scenes[first], scenes[second]
-        if _apart(one.grid, other.grid):
+        if apart(one.grid, other.grid):
             raise SceneError(
                 f"{one.name} and {other.name} cover no common ground: {role} scenes of the same "
                 "place. Check the files and their CRS"
@@ -78,7 +78,7 @@ def check_dates(scenes: Sequence[Scene], role: str) -> None:
             )
 
 
-def _apart(one: Grid, other: Grid) -> bool:
+def apart(one: Grid, other: Grid) -> bool:
     """Return whether two grids cover no common ground; False where that is not known."""
     if one.crs is None or other.crs is None:
         return False

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.grid import Grid
-from geoseg.scenes.further_layers import layer_bands, open_layers
+from geoseg.scenes.further_layers import as_stack_layers, layer_bands, open_layers
 from geoseg.scenes.phase import is_phase, open_phase
 from tests.messages import Messages
 
@@ -142,6 +142,17 @@ def test_layers_are_opened_by_name(tmp_path: Path) -> None:
         assert found.keys() <= layer_bands(named)
         with pytest.raises(UsageError, match="or after:NAME for another date"):
             open_layers({"later:height": str(plain)}, (), ("after",), stack)
+
+
+def test_a_layer_of_another_place_is_named(tmp_path: Path) -> None:
+    here = write(tmp_path / "here.tif", np.full((SIDE, SIDE), 0.5, np.float32))
+    far = write(tmp_path / "far.tif", np.full((SIDE, SIDE), 0.5, np.float32), crs="EPSG:32634")
+    with ExitStack() as stack:
+        layers = open_layers({"coherence": str(far)}, (), (), stack)
+        scene = open_layers({"height": str(here)}, (), (), stack)["height"]
+        with pytest.raises(SceneError, match="--layer coherence and .* cover no common ground"):
+            as_stack_layers(layers, scene)
+        assert len(as_stack_layers({"height": scene}, scene)) == 1
 
 
 def test_the_shape_of_heights_is_computed_where_it_is_wanted(tmp_path: Path) -> None:

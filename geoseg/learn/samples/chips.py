@@ -216,7 +216,7 @@ def _stacked(
         for scene, names, image in zip(scenes[1:], names_of[1:], data.images[1:], strict=True)
         if names
     ]
-    layers += as_stack_layers(beside)
+    layers += as_stack_layers(beside, first)
     return Stack(first, layers) if layers else first
 
 

@@ -115,7 +115,7 @@ def by_network(
     for item in earlier:
         replay(item.messages, of=item.name)
     dates = [StackLayer(source=item, prefix=BEFORE) for item in earlier]
-    dates += as_stack_layers(beside)
+    dates += as_stack_layers(beside, chosen)
     recipe = network_recipe(model, chosen, with_layers(chosen, dates), spec.run)
     preset = task("flood")
     separated = PERMANENT in references.names

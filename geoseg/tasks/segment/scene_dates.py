@@ -116,7 +116,7 @@ def stacked(
     ]
     names = (band.name for band in model.bands)
     first = f"{prefixes[0]}:" if prefixes[0] else ""
-    layers += as_stack_layers(beside, prefixes[0])
+    layers += as_stack_layers(beside, scenes[0], prefixes[0])
     return Renamed(Stack(scenes[0], layers), {name: name.removeprefix(first) for name in names})
 
 
