@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -74,7 +75,8 @@ def parse_document(name: str, text: str, kind: type[AnySpec], changes: dict[str,
             inner = table
             for part in outer:
                 inner = inner.setdefault(part, {})
-            inner[last] = value
+            # A later change may be of a part of this value, which belongs to the caller.
+            inner[last] = deepcopy(value)
         try:
             return kind.model_validate(table)
         except ValidationError as error:

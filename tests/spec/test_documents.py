@@ -23,6 +23,12 @@ def test_values_are_read_and_replaced() -> None:
     assert parse(TEXT, loop__epochs=9, data__labels__band=2).loop.epochs == 9
 
 
+def test_changes_of_the_caller_stay_as_they_are() -> None:
+    changes = {"augment": {"flips": False}, "augment.flips": True}
+    assert parse_document("my.yaml", TEXT, TrainSpec, changes).augment.flips
+    assert changes["augment"] == {"flips": False}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
