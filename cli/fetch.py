@@ -22,7 +22,7 @@ from geoseg import __version__
 from geoseg.errors import FetchError, ModelError, OutputError
 from geoseg.files.hashes import file_sha256
 from geoseg.files.network import OFFLINE, is_offline, open_gdal, plain
-from geoseg.files.web import TIMEOUT_S, Deadline, is_web, web_opener
+from geoseg.files.web import TIMEOUT_S, Deadline, is_web, web_opener, with_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -187,8 +187,7 @@ class _Transfer:
         deadline.extend(min(ANSWER_S, max(end - time.monotonic(), 0)))
         with self._errors(deadline):
             request = Request(self._address, headers=headers)  # noqa: S310 - http and https only
-            for name, value in self._private.items():
-                request.add_unredirected_header(name, value)
+            with_private(request, self._private)
             answer = web_opener(deadline).open(request, timeout=TIMEOUT_S)
         # Headers that were cut off by the deadline look complete.
         late = deadline.passed

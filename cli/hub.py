@@ -20,7 +20,7 @@ from geoseg.bundles.pulled import is_plain
 from geoseg.bundles.stated_facts import Facts
 from geoseg.errors import FetchError, ModelError, UsageError
 from geoseg.files.network import plain
-from geoseg.files.web import read_web
+from geoseg.files.web import read_web, with_private
 from geoseg.messages import note
 
 from .hub_files import check_online, credentials, endpoint
@@ -179,8 +179,7 @@ def _repository(name: str) -> _Repository:
 def _read(address: str, most: int = MOST_TEXT) -> bytes:
     try:
         request = Request(address)  # noqa: S310 - read_web takes http and https only
-        for header, value in credentials(address).items():
-            request.add_unredirected_header(header, value)
+        with_private(request, credentials(address))
         return read_web(request, most=most).content
     except HTTPError as error:
         error.close()

@@ -230,6 +230,13 @@ class Grid:
                 areas[i, j] = block / (4 * down * right)
         return node_rows, node_cols, areas
 
+    def outline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return rows and columns (32,) along the edge, eight to a side, clockwise from the first corner."""
+        steps = np.linspace(0, 1, 9)[:-1]
+        rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * self.height
+        cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * self.width
+        return rows, cols
+
     def lonlat(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

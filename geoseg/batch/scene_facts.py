@@ -62,10 +62,7 @@ def outline_of(grid: Grid) -> shapely.Geometry | None:
     """Return the outline of a grid in degrees; None without a CRS."""
     if grid.crs is None:
         return None
-    steps = np.linspace(0, 1, 9)[:-1]
-    rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * grid.height
-    cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * grid.width
-    lon, lat = grid.lonlat(rows, cols)
+    lon, lat = grid.lonlat(*grid.outline())
     return shapely.polygons(np.column_stack([lon, lat]))
 
 

@@ -208,27 +208,13 @@ def make_map(
         write_texts({**texts, **styles_of(run, recipe, vector, record)}, beside)
         vector.finish(record, footprint(writer.footprint, record, recipe.sensor, recipe.acquired))
         if drawn:
-            _draw(run, recipe, preview, record, vector, beside)
+            from geoseg.engine.map_report import write_pictures  # noqa: PLC0415 - loads Pillow
+
+            write_pictures(run, recipe, preview, record, vector, beside)
         beside.commit()
     if job.checkpoint is not None:
         job.checkpoint.remove()
     return record
-
-
-def _draw(
-    run: RunSpec, recipe: Recipe, preview: Preview, record: RunRecord, vector: StagedSink, beside: OutputFiles
-) -> None:
-    """Write the picture and the report of a finished map."""
-    # These modules load Pillow.
-    from geoseg.engine.drawing import picture_of  # noqa: PLC0415
-    from geoseg.engine.map_report import write_report  # noqa: PLC0415
-    from geoseg.outputs.picture import draw_picture  # noqa: PLC0415
-
-    picture = picture_of(recipe, preview, record)
-    if run.picture is not None:
-        draw_picture(run.picture, picture, beside)
-    if run.report is not None:
-        write_report(run.report, picture, record, recipe.source.grid, vector, beside)
 
 
 def styles_of(run: RunSpec, recipe: Recipe, vector: StagedSink, record: RunRecord) -> dict[Path, str]:

@@ -19,13 +19,16 @@ from PIL import Image
 from pydantic import JsonValue
 from pyproj import Transformer
 
+from geoseg.engine.drawing import picture_of
+from geoseg.engine.preview import Preview
+from geoseg.engine.recipe import Recipe
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.grid import Grid
 from geoseg.outputs.columns import text_of
 from geoseg.outputs.layer import Layer
 from geoseg.outputs.map_sheet import MOST_SHAPES, MapSheet, Shape, Total, Viewer, svg_paths
-from geoseg.outputs.picture import MapPicture, area_text, compose, render
+from geoseg.outputs.picture import MapPicture, area_text, compose, draw_picture, render
 from geoseg.outputs.report import Picture, Report, Section, Table, columns, to_html
 from geoseg.outputs.sink import StagedSink
 from geoseg.outputs.words import (
@@ -38,6 +41,7 @@ from geoseg.outputs.words import (
 )
 from geoseg.polygons.outlines import Polygons
 from geoseg.run_record import RunRecord
+from geoseg.spec import RunSpec
 
 QUALITY = 85
 """JPEG quality of pictures."""
@@ -75,6 +79,17 @@ def write_report(
     with writing(path):
         page = to_html(map_report(picture, record, grid, vector, beside, layer or vector.layer))
         beside.path(path).write_text(page, encoding="utf-8")
+
+
+def write_pictures(
+    run: RunSpec, recipe: Recipe, preview: Preview, record: RunRecord, vector: StagedSink, beside: OutputFiles
+) -> None:
+    """Write the picture and the report of a finished map, where they are asked for."""
+    picture = picture_of(recipe, preview, record)
+    if run.picture is not None:
+        draw_picture(run.picture, picture, beside)
+    if run.report is not None:
+        write_report(run.report, picture, record, recipe.source.grid, vector, beside)
 
 
 def map_report(

@@ -142,8 +142,7 @@ class SameServer(WebOnly):
         made = super().redirect_request(req, fp, code, msg, headers, newurl)
         if made is not None:
             made.method = req.method
-            for name, value in req.unredirected_hdrs.items():
-                made.add_unredirected_header(name, value)
+            with_private(made, req.unredirected_hdrs)
         return made
 
 
@@ -234,6 +233,12 @@ def read_web(request: Request, *, most: int = TEXT_BYTES, seconds: float = DEADL
             ) from error
 
 
+def with_private(request: Request, private: Mapping[str, str]) -> None:
+    """Add headers to a request that a redirect does not pass on."""
+    for name, value in private.items():
+        request.add_unredirected_header(name, value)
+
+
 def read_head(request: Request, private: Mapping[str, str]) -> Message:
     """Return the headers of an address; of a redirect to another server, those of the redirect.
 
@@ -247,8 +252,7 @@ def read_head(request: Request, private: Mapping[str, str]) -> Message:
         URLError: the server cannot be reached, or its answer is not HTTP.
     """
     allow_network(request.full_url)
-    for name, value in private.items():
-        request.add_unredirected_header(name, value)
+    with_private(request, private)
     with Deadline(DEADLINE_S) as deadline:
         try:
             with web_opener(deadline, SameServer).open(request, timeout=TIMEOUT_S) as answer:

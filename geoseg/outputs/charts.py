@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import cycle, product
 
 import matplotlib as mpl
@@ -37,15 +38,8 @@ def draw_svg(charts: Sequence[Chart]) -> str:
         An SVG document.
     """
     heights = [HEIGHT + ENTRY * len(chart.series) for chart in charts]
-    with mpl.rc_context(), warnings.catch_warnings():
-        # The text is drawn by who shows the SVG, with fonts that have the glyph.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        mpl.rcdefaults()  # the user's own style may be light text for dark slides
-        mpl.rc("svg", fonttype="none", hashsalt="geoseg")  # text stays text; one chart is always one file
-        mpl.rc("font", size=9)
-        mpl.rc("text", parse_math=False)
+    with svg_style(9):
         mpl.rc("axes", titlesize=10)
-        mpl.rc("axes.spines", top=False, right=False)
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         parts = figure.subfigures(len(charts), squeeze=False, height_ratios=heights)
         for chart, part in zip(charts, parts.flat, strict=True):
@@ -53,8 +47,27 @@ def draw_svg(charts: Sequence[Chart]) -> str:
             _draw(axes, chart)
             if len(axes.lines) > 1:
                 part.legend(loc="outside lower left", frameon=False)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        return to_svg(figure)
+
+
+@contextmanager
+def svg_style(size: int) -> Iterator[None]:
+    """Draw in geoseg's style in the block, with text of a size in points."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        # The text is drawn by who shows the SVG, with fonts that have the glyph.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        mpl.rcdefaults()  # the user's own style may be light text for dark slides
+        mpl.rc("svg", fonttype="none", hashsalt="geoseg")  # text stays text; one chart is always one file
+        mpl.rc("font", size=size)
+        mpl.rc("text", parse_math=False)
+        mpl.rc("axes.spines", top=False, right=False)
+        yield
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as an SVG document; to be called in `svg_style`."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
 
 

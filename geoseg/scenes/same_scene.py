@@ -82,9 +82,7 @@ def apart(one: Grid, other: Grid) -> bool:
     """Return whether two grids cover no common ground; False where that is not known."""
     if one.crs is None or other.crs is None:
         return False
-    steps = np.linspace(0, 1, 9)[:-1]
-    cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * other.width
-    rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * other.height
+    rows, cols = other.outline()
     own, to_pixels = other.transform, ~one.transform
     x, y = own.a * cols + own.b * rows + own.c, own.d * cols + own.e * rows + own.f
     x, y = Transformer.from_crs(other.crs, one.crs, always_xy=True).transform(x, y)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from geoseg.outputs.charts import COLOURS, svg_style, to_svg
 
 Score = tuple[str, float, tuple[float, float]]
 """Name, score, and the ends of its interval."""
@@ -15,7 +15,6 @@ Score = tuple[str, float, tuple[float, float]]
 COLUMNS = 3
 WIDTH, LINE, FRAME = 5.0, 0.17, 0.6
 """Size of a panel in inches: width, height of a name, and height of title and axis."""
-COLOUR = "#0072b2"
 
 
 def draw_intervals(groups: Mapping[str, Sequence[Score]], label: str) -> str:
@@ -31,12 +30,7 @@ def draw_intervals(groups: Mapping[str, Sequence[Score]], label: str) -> str:
     across = min(COLUMNS, len(groups))
     down = ceil(len(groups) / across)
     most = max(len(scores) for scores in groups.values())
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the user's own style may be light text for dark slides
-        mpl.rc("svg", fonttype="none", hashsalt="geoseg")
-        mpl.rc("font", size=8)
-        mpl.rc("text", parse_math=False)
-        mpl.rc("axes.spines", top=False, right=False)
+    with svg_style(8):
         figure = Figure(figsize=(WIDTH * across, (FRAME + LINE * most) * down), layout="constrained")
         panels = figure.subplots(down, across, squeeze=False)
         for axes in panels.flat[len(groups) :]:
@@ -44,13 +38,11 @@ def draw_intervals(groups: Mapping[str, Sequence[Score]], label: str) -> str:
         for axes, (title, scores) in zip(panels.flat, groups.items(), strict=False):
             ordered = sorted(scores, key=lambda item: item[1])
             for place, (_, score, (low, high)) in enumerate(ordered):
-                axes.plot([low, high], [place, place], color=COLOUR, linewidth=1.4)
-                axes.plot([score], [place], color=COLOUR, marker="o", markersize=3.5)
+                axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=1.4)
+                axes.plot([score], [place], color=COLOURS[0], marker="o", markersize=3.5)
             axes.set_yticks(range(len(ordered)), [name for name, *_ in ordered])
             axes.set_title(title)
             axes.grid(axis="x", color="#dddddd", linewidth=0.6)
             axes.set_axisbelow(True)
         figure.supxlabel(label)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
+        return to_svg(figure)

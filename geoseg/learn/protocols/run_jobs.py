@@ -15,7 +15,7 @@ from geoseg.learn.protocols.result_rows import ResultRow
 from geoseg.learn.protocols.sliding_windows import sliding_logits
 from geoseg.learn.samples import SampleWindow
 from geoseg.learn.train.bundle_export import load, read_training
-from geoseg.learn.train.crops import Windows
+from geoseg.learn.train.crops import WholeWindows, Windows
 from geoseg.learn.train.losses import as_classes
 from geoseg.learn.train.trainer import Trained
 from geoseg.learn.train.training_run import train
@@ -72,14 +72,11 @@ def score(folder: Path, places: Sequence[SampleWindow]) -> Counts:
     device = torch.device("cuda" if torch.cuda.is_available() and spec.loop.accelerator != "cpu" else "cpu")
     network = network.to(device)
     total = np.zeros((len(spec.classes), len(spec.classes)), np.int64)
-    for place in places:
-        chip = windows.read(place)
-        normal = windows.normalise(chip.pixels, windows.statistics_of(place.sample, statistics))
-        planes = torch.from_numpy(windows.with_metadata(normal, chip)).to(device)
+    for planes, label in WholeWindows(windows, places, statistics, 1):
         with torch.inference_mode():
-            logits = sliding_logits(network, planes, _side(network, spec, chip.label.shape))
+            logits = sliding_logits(network, planes.to(device), _side(network, spec, tuple(label.shape)))
         mapped = as_classes(logits[None])[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
-        total += count(chip.label, mapped, len(spec.classes))
+        total += count(label.numpy().astype(np.uint8), mapped, len(spec.classes))
     return total
 
 

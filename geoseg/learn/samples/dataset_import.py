@@ -8,8 +8,6 @@ here.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 import warnings
@@ -28,6 +26,7 @@ from pyproj import CRS
 from geoseg.errors import SceneError
 from geoseg.files.disk import writing
 from geoseg.learn.samples.sample_files import ROLES
+from geoseg.outputs.report import Table, columns
 from geoseg.run_record import Progress
 
 TABLE, SITES, SNIPPET = "samples.csv", "sites.csv", "data.json"
@@ -102,7 +101,8 @@ def _import(parts: Mapping[str, Any], folder: Path, options: ImportOptions, prog
     masks = "label" in rows[0]
     table = TABLE if masks else SITES
     with writing(folder / table):
-        (folder / table).write_text(_as_csv(rows), encoding="utf-8")
+        text = Table(columns=columns(*rows[0]), rows=[list(row.values()) for row in rows]).to_csv()
+        (folder / table).write_text(text, encoding="utf-8")
     with writing(folder / SNIPPET):
         (folder / SNIPPET).write_text(json.dumps(_snippet(folder, options, masks=masks), indent=1))
     return len(rows)
@@ -119,14 +119,6 @@ def _snippet(folder: Path, options: ImportOptions, *, masks: bool) -> dict[str, 
         "images": [{"files": "image/{id}.tif", "bands": bands}],
         "labels": {"files": "label/{id}.tif"},
     }
-
-
-def _as_csv(rows: Sequence[Mapping[str, str]]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
 
 
 def _is_geo(dataset: Any) -> bool:
