@@ -20,6 +20,7 @@ from geoseg.tasks.flood.network_bands import (
     POLARISATIONS,
     earlier_bands,
     scene_bands,
+    takes_series,
     takes_two_dates,
     with_polarisation,
 )
@@ -58,7 +59,9 @@ def convincing_model(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> 
 
 def _evidence_for(model: ModelSpec, scene: Scene, before: Sequence[Scene]) -> Evidence | None:
     """Return the scores of a network on scenes of these units; None where bands or dates do not fit."""
-    if model.evidence is None or len(model.classes) != 2 or len(before) != int(takes_two_dates(model)):
+    if model.evidence is None or len(model.classes) != 2 or takes_series(model):
+        return None
+    if len(before) != int(takes_two_dates(model)):
         return None
     model = with_polarisation(model, scene, before)
     units: set[Units] = set()

@@ -12,7 +12,7 @@ from geoseg.engine.make_map import begin, command_of, make_map, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
@@ -22,11 +22,11 @@ from geoseg.scenes.further_layers import model_layers, warn_not_used
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
-from geoseg.spec import FloodSpec, Units
+from geoseg.spec import FloodSpec, ModelSpec, Units
 from geoseg.spec.presets import task
 from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
 from geoseg.tasks.flood.choose import choose_method, find_candidates
-from geoseg.tasks.flood.network_bands import BEFORE
+from geoseg.tasks.flood.network_bands import BEFORE, takes_series
 from geoseg.tasks.flood.open_dates import open_dates
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
 from geoseg.tasks.flood.session import WaterSession
@@ -56,6 +56,11 @@ def map_flood(
     )
     with ExitStack() as stack:
         model = find_model(spec.model) if spec.model is not None else None
+        if model is not None and takes_series(model):
+            recipe = _by_series(spec, model, stack, progress, dry_run=dry_run)
+            return (
+                plan(recipe, spec.run) if dry_run else make_map(recipe, spec.run, command_of(spec), progress)
+            )
         scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
         for item in (clip(scene, spec.run), *before):
             report_masked(item)
@@ -76,9 +81,34 @@ def map_flood(
             warn_not_used(spec.layer, "methods read bands only; name a network with --model")
             scene, *before = (for_method(item) for item in (scene, *before))
             recipe = _by_method(spec, scene, before, layers)
-        if dry_run:
-            return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return _mapped(spec, recipe, progress, dry_run=dry_run)
+
+
+def _mapped(spec: FloodSpec, recipe: Recipe, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:
+    """Make the map of a recipe, or only its plan."""
+    if dry_run:
+        return plan(recipe, spec.run)
+    return make_map(recipe, spec.run, command_of(spec), progress)
+
+
+def _by_series(
+    spec: FloodSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool
+) -> Recipe:
+    """Open the scene of each date of a network and return the recipe of its map."""
+    from geoseg.tasks.flood.flood_network import by_series  # noqa: PLC0415 - networks only
+    from geoseg.tasks.scene_dates import open_scenes, prefixes_of  # noqa: PLC0415 - series only
+
+    prefixes = prefixes_of(model)
+    if spec.before:
+        raise UsageError(
+            f"{model.name} reads {len(prefixes)} dates: name the scenes of all of them as SCENE, without "
+            "--before"
+        )
+    beside = model_layers(spec.layer, model, prefixes, stack)
+    scenes = open_scenes(spec.scene, spec.run, model, stack, progress, layers=beside, dry_run=dry_run)
+    recipe = by_series(spec, model, scenes, open_references(spec, scenes[0].grid, stack), beside)
+    stack.callback(recipe.session.close)
+    return recipe
 
 
 def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], references: References) -> Recipe:

@@ -1,4 +1,4 @@
-"""Map water and flood by a network of one date or two, with reference layers."""
+"""Map water and flood by a network of one date, two, or a series of dates, with reference layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geoseg.errors import UsageError
 from geoseg.messages import replay
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
-from geoseg.scenes import Scene
+from geoseg.scenes import Scene, Source
 from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.stack import StackLayer
 from geoseg.spec import FloodSpec, ModelSpec
@@ -28,6 +28,7 @@ from geoseg.tasks.flood.network_bands import (
     with_polarisation,
 )
 from geoseg.tasks.flood.reference_layers import References, flood_classes, with_layers
+from geoseg.tasks.scene_dates import stacked, times_of
 
 
 class WaterWithLayers(SessionWrapper):
@@ -91,17 +92,7 @@ def by_network(
         ModelError: it does not fit the scene.
         BandError: a band is missing.
     """
-    if len(model.classes) != 2:
-        raise UsageError(
-            f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
-            "use geoseg segment"
-        )
-    if not model.has_background:
-        names = " or ".join(entry.label for entry in model.classes)
-        raise UsageError(
-            f"the model.json of {model.name} does not name the class ({names}) that is not water: add "
-            "geoseg:background"
-        )
+    check_classes(model)
     if takes_two_dates(model) and len(before) != 1:
         raise UsageError(f"{model.name} maps flood from two dates: give one --before SCENE")
     if before and not takes_two_dates(model):
@@ -116,10 +107,73 @@ def by_network(
         replay(item.messages, of=item.name)
     dates = [StackLayer(source=item, prefix=BEFORE) for item in earlier]
     dates += as_stack_layers(beside, chosen)
-    recipe = network_recipe(model, chosen, with_layers(chosen, dates), spec.run)
+    times = {prefix: item.time for prefix, item in zip(("", BEFORE), (chosen, *earlier), strict=False)}
+    recipe = network_recipe(model, chosen, with_layers(chosen, dates), spec.run, times)
+    source = with_layers(chosen, [*dates, *references.layers])
+    return _of_water(recipe, spec, model, (chosen, *earlier), source, references, two_dates=bool(earlier))
+
+
+def by_series(
+    spec: FloodSpec,
+    model: ModelSpec,
+    scenes: Sequence[Scene],
+    references: References,
+    beside: Mapping[str, Scene] = MappingProxyType({}),
+) -> Recipe:
+    """Map water with a network of several dates, on the grid of the first.
+
+    Args:
+        spec: the request.
+        model: the network, whose bands have the prefixes of their dates.
+        scenes: of each date, in its order; see `geoseg.tasks.scene_dates.open_scenes`.
+        references: layers that split water.
+        beside: further rasters that the network reads as bands, by name.
+
+    Raises:
+        UsageError: the network has other classes than land and water.
+        ModelError: it does not fit the scenes.
+        BandError: a band is missing.
+    """
+    check_classes(model)
+    source = stacked(model, scenes, beside)
+    recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
+    whole = with_layers(source, references.layers)
+    return _of_water(recipe, spec, model, scenes, whole, references, two_dates=False)
+
+
+def check_classes(model: ModelSpec) -> None:
+    """Check that a network has the classes land and water.
+
+    Raises:
+        UsageError: it has others, or does not say which is water.
+    """
+    if len(model.classes) != 2:
+        raise UsageError(
+            f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
+            "use geoseg segment"
+        )
+    if not model.has_background:
+        names = " or ".join(entry.label for entry in model.classes)
+        raise UsageError(
+            f"the model.json of {model.name} does not name the class ({names}) that is not water: add "
+            "geoseg:background"
+        )
+
+
+def _of_water(
+    recipe: Recipe,
+    spec: FloodSpec,
+    model: ModelSpec,
+    scenes: Sequence[Scene],
+    source: Source,
+    references: References,
+    *,
+    two_dates: bool,
+) -> Recipe:
+    """Return the recipe of a network as that of a flood map, whose source has the reference layers."""
     preset = task("flood")
     separated = PERMANENT in references.names
-    classes = preset.classes[:2] if earlier and not separated else flood_classes(separated)
+    classes = preset.classes[:2] if two_dates and not separated else flood_classes(separated)
     network = tuple(band.name for band in model.bands)
     return replace(
         recipe,
@@ -128,11 +182,11 @@ def by_network(
         classes=classes,
         background=0,
         decide=None,
-        source=with_layers(chosen, [*dates, *references.layers]),
+        source=source,
         bands=(*network, *references.names),
         session=WaterWithLayers(recipe.session, len(network), references, spec),
         prepare=Normaliser(recipe.normaliser.spec, references.names),
         threshold=model.threshold,
         min_area=preset.min_area,
-        inputs=tuple(item.describe() for item in (chosen, *earlier)),
+        inputs=tuple(item.describe() for item in scenes),
     )

@@ -1,4 +1,4 @@
-"""The bands of a water network: of the scene itself and of the scene before."""
+"""The bands of a water network: of the scene itself and of the scene before, or of a series of scenes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from geoseg.scenes import Scene
 from geoseg.spec import ModelSpec
-from geoseg.spec.band_names import plain_name
+from geoseg.spec.band_names import date_of, plain_name
 
 BEFORE = "before"
 """Prefix of the bands of the scene before."""
+
+AFTER = "after"
+"""Prefix of the bands of the later of two scenes in networks of change."""
 
 POLARISATIONS = ("vv", "vh", "hh", "hv")
 """Preferred ones first."""
@@ -18,6 +21,11 @@ POLARISATIONS = ("vv", "vh", "hh", "hv")
 def takes_two_dates(model: ModelSpec) -> bool:
     """Return whether a network reads a scene before."""
     return bool(earlier_bands(model))
+
+
+def takes_series(model: ModelSpec) -> bool:
+    """Return whether a network reads scenes of several dates without roles (`t2:vv`), not a scene before."""
+    return bool({date_of(band.name) for band in model.bands} - {"", BEFORE, AFTER})
 
 
 def scene_bands(model: ModelSpec) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from geoseg.errors import UsageError
 from geoseg.files.doors import opening
 from geoseg.grid import Grid
 from geoseg.messages import warn
-from geoseg.scenes import Scene, Source
+from geoseg.scenes import Source
 from geoseg.scenes.file_kinds import is_vector_kind
 from geoseg.scenes.layers import Derived, VectorLayer, is_raster
 from geoseg.scenes.stack import Stack, StackLayer
@@ -67,8 +67,8 @@ def open_references(spec: FloodSpec, grid: Grid, stack: ExitStack) -> References
     )
 
 
-def with_layers(scene: Scene, layers: Sequence[StackLayer]) -> Source:
-    """Return a scene with layers on its grid."""
+def with_layers(scene: Source, layers: Sequence[StackLayer]) -> Source:
+    """Return a scene, or a stack of scenes, with layers on its grid."""
     return Stack(scene, layers) if layers else scene
 
 

@@ -20,13 +20,13 @@ from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.same_scene import check_dates
 from geoseg.spec import EncoderSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import sensors
+from geoseg.tasks.scene_dates import in_order, stacked, times_of
 from geoseg.tasks.segment.encoder_bundle import (
     EncoderBundle,
     EncoderChoice,
     described_encoder,
     encoder_bundle,
 )
-from geoseg.tasks.segment.scene_dates import in_order, stacked, times_of
 
 LOG = logging.getLogger(__name__)
 

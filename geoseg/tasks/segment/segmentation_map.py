@@ -16,10 +16,12 @@ from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes.further_layers import model_layers
 from geoseg.spec import SegmentSpec
 from geoseg.spec.presets import task
-from geoseg.tasks.segment.scene_dates import open_scenes, prefixes_of, stacked, times_of
+from geoseg.tasks.scene_dates import open_scenes, prefixes_of, stacked, times_of
 
 PAIRS = {"flood": "geoseg flood SCENE --before SCENE", "change": "geoseg change BEFORE AFTER"}
 """Commands for networks of two dates whose roles differ, by task."""
+ROLES = frozenset({"before", "after"})
+"""Prefixes of such dates; others (`t2`) are dates of a series."""
 
 
 @reading_inputs()
@@ -41,11 +43,11 @@ def map_segments(
         return _like_places(spec, progress, dry_run=dry_run)
     model = find_model(spec.model)
     pair = PAIRS.get(model.task)
-    if pair is not None and len(prefixes_of(model)) > 1:
+    if pair is not None and not ROLES.isdisjoint(prefixes_of(model)):
         raise UsageError(f"{model.name} maps from two dates: use {pair}")
     with ExitStack() as stack:
         layers = model_layers(spec.layer, model, prefixes_of(model), stack)
-        scenes = open_scenes(spec, model, stack, progress, layers=layers, dry_run=dry_run)
+        scenes = open_scenes(spec.scene, spec.run, model, stack, progress, layers=layers, dry_run=dry_run)
         source = stacked(model, scenes, layers)
         recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
         stack.callback(recipe.session.close)

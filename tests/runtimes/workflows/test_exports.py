@@ -62,4 +62,6 @@ def test_exports_are_read_and_run_alike(
         given = np.random.default_rng(count).normal(size=shape).astype(np.float32)
         expected = session.run(None, {"image": given})[0]
         np.testing.assert_allclose(np.asarray(whole(given), np.float32), expected, rtol=0, atol=1e-4)
-        assert np.abs(half(given) - expected).mean() < 0.01
+        # Rounding is relative: random weights make logits with a standard deviation of 0.3 to 9, so the bound
+        # is a share of the spread of the scores. torch's own autocast differs by 0.02 to 0.03 of it.
+        assert np.abs(half(given) - expected).mean() < 0.05 * expected.std()

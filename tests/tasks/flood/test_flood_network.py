@@ -25,12 +25,14 @@ from geoseg.spec import (
     RunSpec,
     SceneSpec,
     ScoredSet,
+    SegmentSpec,
     Units,
 )
 from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE
 from geoseg.tasks.flood.flood_map import map_flood
 from geoseg.tasks.flood.flood_network import WaterWithLayers
 from geoseg.tasks.flood.reference_layers import References
+from geoseg.tasks.segment.segmentation_map import map_segments
 from tests.messages import Messages, progress
 
 onnx = pytest.importorskip("onnx")
@@ -66,11 +68,12 @@ OLD = {"data": "old", "units": "reflectance", "chips": 9, "score": 0.8, "interva
 def bundle(
     folder: Path, bands: tuple[str, ...], mean: float = 0.1, *, planes: int = 1, **changes: Any
 ) -> Path:
-    """A bundle whose score is 1 where the first band is above the second, else 0; of two planes the last."""
+    """A bundle whose score is 1 where the first band is above the last, else 0; of two planes the last."""
     helper, kinds = onnx.helper, onnx.TensorProto
     shape = ["batch", len(bands), "height", "width"]
     nodes = [
-        helper.make_node("Split", ["image"], ["a", "b"], axis=1, num_outputs=2),
+        helper.make_node("Gather", ["image", "first_band"], ["a"], axis=1),
+        helper.make_node("Gather", ["image", "last_band"], ["b"], axis=1),
         helper.make_node("Greater", ["a", "b"], ["more"]),
         helper.make_node("Cast", ["more"], ["second"], to=kinds.FLOAT),
         helper.make_node("Not", ["more"], ["less"]),
@@ -82,6 +85,10 @@ def bundle(
         "more",
         [helper.make_tensor_value_info("image", kinds.FLOAT, shape)],
         [helper.make_tensor_value_info("scores", kinds.FLOAT, ["batch", planes, "height", "width"])],
+        [
+            helper.make_tensor("first_band", kinds.INT64, [1], [0]),
+            helper.make_tensor("last_band", kinds.INT64, [1], [len(bands) - 1]),
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     folder.mkdir(parents=True)
@@ -137,7 +144,7 @@ def scene(tmp_path: Path) -> Path:
     return raster(tmp_path / "scene.tif", {"green": green, "swir16": swir})
 
 
-def run(tmp_path: Path, path: Path, **options: Any) -> tuple[RunRecord, np.ndarray]:
+def run(tmp_path: Path, path: Path | tuple[Path, ...], **options: Any) -> tuple[RunRecord, np.ndarray]:
     out = RunSpec(
         output=tmp_path / "map.gpkg",
         raster=tmp_path / "map.tif",
@@ -145,8 +152,9 @@ def run(tmp_path: Path, path: Path, **options: Any) -> tuple[RunRecord, np.ndarr
         min_area=0.0,
         tile=options.pop("tile", None),
     )
+    paths = path if isinstance(path, tuple) else (path,)
     spec = FloodSpec(
-        scene=SceneSpec(paths=(str(path),), sensor=options.pop("sensor", None)), run=out, **options
+        scene=SceneSpec(paths=tuple(map(str, paths)), sensor=options.pop("sensor", None)), run=out, **options
     )
     record = map_flood(spec, progress)
     assert isinstance(record, RunRecord)
@@ -360,3 +368,51 @@ def test_the_number_of_dates_must_fit(
     path = bundle(zoo / "net", bands, units="db")
     with pytest.raises(UsageError, match=message):
         run(tmp_path, after, model=str(path), before=(SceneSpec(paths=(str(before),)),) * befores)
+
+
+def series(tmp_path: Path) -> tuple[Path, ...]:
+    """Three dates, the latest first; backscatter falls in a part of the last."""
+    rng = np.random.default_rng(3)
+    dates = [rng.normal(-10, 0.1, (SIDE, SIDE)) + step for step in (0, 1, 2)]
+    dates[2][30:50, 30:70] -= 9
+    names = ("a_20240301T050000", "b_20240401T050000", "c_20240501T050000")
+    made = [raster(tmp_path / f"{name}.tif", {"vv": date}) for name, date in zip(names, dates, strict=True)]
+    return tuple(made[::-1])
+
+
+SERIES = {"task": "flood", "units": "db", "evidence": None}
+
+
+@pytest.mark.parametrize("first", ["vv", "t1:vv"])
+def test_a_network_of_three_dates_maps_them_in_the_order_of_time(
+    tmp_path: Path, zoo: Path, first: str
+) -> None:
+    """As `geoseg segment` does; with a layer of permanent water, too."""
+    model = str(bundle(zoo / "series", (first, "t2:vv", "t3:vv"), **SERIES))
+    paths = series(tmp_path)
+    record, mapped = run(tmp_path, paths, model=model)
+    fallen = np.zeros((SIDE, SIDE), bool)
+    fallen[30:50, 30:70] = True
+    np.testing.assert_array_equal(mapped == 1, fallen)
+    assert [item["name"] for item in record.inputs] == [path.stem for path in paths[::-1]]
+    assert record.classes[0].label == "water"
+    out = RunSpec(output=tmp_path / "s.gpkg", raster=tmp_path / "s.tif", min_area=0.0)
+    map_segments(SegmentSpec(scene=SceneSpec(paths=tuple(map(str, paths))), run=out, model=model), progress)
+    with rasterio.open(tmp_path / "s.tif") as file:
+        np.testing.assert_array_equal(mapped == 1, file.read(1) == 1)
+    known = raster(tmp_path / "known.tif", {"water": np.arange(SIDE * SIDE).reshape(SIDE, SIDE) < 40 * SIDE})
+    _, split = run(tmp_path, paths, model=model, permanent_water=known)
+    np.testing.assert_array_equal(split == 2, fallen & (np.arange(SIDE) < 40)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("count", "before", "message"), [(2, False, "reads 3 dates: name 3"), (1, True, "without --before")]
+)
+def test_a_series_takes_as_many_scenes_as_dates(
+    tmp_path: Path, zoo: Path, count: int, before: bool, message: str
+) -> None:
+    model = str(bundle(zoo / "series", ("vv", "t2:vv", "t3:vv"), **SERIES))
+    paths = series(tmp_path)
+    earlier = (SceneSpec(paths=(str(paths[2]),)),) if before else ()
+    with pytest.raises(UsageError, match=message):
+        run(tmp_path, paths[:count], model=model, before=earlier)

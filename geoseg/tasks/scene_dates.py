@@ -19,7 +19,7 @@ from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
-from geoseg.spec import ModelSpec, SegmentSpec
+from geoseg.spec import ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.band_names import by_date, date_of, plain_name
 from geoseg.spec.presets import sensors
 
@@ -32,7 +32,8 @@ def prefixes_of(model: ModelSpec) -> tuple[str, ...]:
 
 
 def open_scenes(
-    spec: SegmentSpec,
+    scene: SceneSpec,
+    run: RunSpec,
     model: ModelSpec,
     stack: ExitStack,
     progress: Progress,
@@ -45,7 +46,8 @@ def open_scenes(
     Each scene is masked, in the reflectance of the network's training, with the bands of its date.
 
     Args:
-        spec: the request.
+        scene: a path for each date, or the paths of the only one.
+        run: area of interest, and what masks clouds.
         model: states the bands of each date.
         stack: closes the files.
         progress: is called with the progress.
@@ -57,29 +59,29 @@ def open_scenes(
         SceneError: a scene cannot be read, or lacks a band.
     """
     prefixes = prefixes_of(model)
-    requests = [spec.scene]
+    requests = [scene]
     if len(prefixes) > 1:
-        if len(spec.scene.paths) != len(prefixes):
+        if len(scene.paths) != len(prefixes):
             raise UsageError(
                 f"{model.name} reads {len(prefixes)} dates: name {len(prefixes)} scenes, each a file or "
-                f"folder, not {len(spec.scene.paths)}"
+                f"folder, not {len(scene.paths)}"
             )
-        requests = [spec.scene.model_copy(update={"paths": (path,)}) for path in spec.scene.paths]
+        requests = [scene.model_copy(update={"paths": (path,)}) for path in scene.paths]
     opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
     check_dates(opened, f"{model.name} needs")
     scenes = [
-        with_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
-        for scene, request in zip(opened, requests, strict=True)
+        with_cloud_mask(item, request, run, stack, progress, dry_run=dry_run)
+        for item, request in zip(opened, requests, strict=True)
     ]
     made: list[Scene] = []
-    for prefix, scene in zip(prefixes, in_order(scenes), strict=True):
+    for prefix, item in zip(prefixes, in_order(scenes), strict=True):
         # The clouds of a scene are reported where the map is.
-        report_masked(clip(scene, spec.run) if not made else scene)
+        report_masked(clip(item, run) if not made else item)
         own = [band.name for band in model.bands if band.name not in layers]
         bands = [plain_name(name) for name in own if date_of(name) == prefix]
-        selected = for_model(scene, model).select(bands)
-        made.append(selected if made else clip(selected, spec.run))
-        replay(made[-1].messages, of=scene.name if len(prefixes) > 1 else "")
+        selected = for_model(item, model).select(bands)
+        made.append(selected if made else clip(selected, run))
+        replay(made[-1].messages, of=item.name if len(prefixes) > 1 else "")
     return made
 
 
