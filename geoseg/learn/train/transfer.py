@@ -40,6 +40,8 @@ class Transfer:
     """Weights of the network that the file lacks or has in another shape: they keep their own start."""
     unused: tuple[str, ...]
     """Weights of the file that the network lacks or has in another shape."""
+    idle: tuple[str, ...]
+    """Weights of layers that the network has and does not run; a file without them lacks nothing."""
 
 
 def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
@@ -64,18 +66,23 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
         raise ModelError(f"{path}: is no ONNX file: {error}") from error
     given = {_plain(item.name): _tensor(item) for item in graph.initializer}
     given |= _constants(graph)
+    in_file = frozenset(given)
     biases = _biases(graph, given)
-    merged = _merged_norms(network, given, biases, example)
+    norms, still = _norm_after(network, example)
+    merged = _merged_norms(network, given, biases, norms)
     # Biases are in the merged normalisations; features before the network have no weights.
     body = {key: value for key, value in given.items() if not key.startswith("features.")}
     given = {**_without(body, biases.values(), merged), **merged}
     own = network.body.state_dict()
     counted = [key for key in own if not key.endswith("num_batches_tracked")]
     fitting = {key: given[key] for key in counted if key in given and given[key].shape == own[key].shape}
+    lacking = [key for key in counted if key not in fitting]
+    idle = tuple(key for key in lacking if key not in given and key.rpartition(".")[0] in still)
     done = Transfer(
         loaded=tuple(fitting),
-        missing=tuple(key for key in counted if key not in fitting),
-        unused=tuple(key for key in given if key not in fitting and "." in key),
+        missing=tuple(key for key in lacking if key not in idle),
+        unused=tuple(key for key in given if key not in fitting and key in in_file and _is_weight(key)),
+        idle=idle,
     )
     share = len(done.loaded) / max(len(done.loaded) + len(done.missing), 1)
     if share < LEAST_SHARE:
@@ -90,7 +97,14 @@ def start_from(network: Segmenter, name: str, example: Tensor) -> Transfer:
         note(LOG, f"not in {path.name}, own start: {few_names(done.missing, SHOWN)}")
     if done.unused:
         note(LOG, f"of {path.name} not used: {few_names(done.unused, SHOWN)}")
+    if done.idle:
+        note(LOG, f"not in {path.name}, and not run by the network: {few_names(done.idle, SHOWN)}")
     return done
+
+
+def _is_weight(name: str) -> bool:
+    """Return whether a name is that of a weight, not of a sum or size that an exporter computed."""
+    return "." in name and "/" not in name
 
 
 def _plain(name: str) -> str:
@@ -147,11 +161,18 @@ def _biases(graph: onnx.GraphProto, given: dict[str, Tensor]) -> dict[str, str]:
 
 
 def _merged_norms(
-    network: Segmenter, given: Mapping[str, Tensor], biases: Mapping[str, str], example: Tensor
+    network: Segmenter, given: Mapping[str, Tensor], biases: Mapping[str, str], norms: Mapping[str, str]
 ) -> dict[str, Tensor]:
-    """Return the parameters of batch normalisations that the file lacks, because a convolution holds them."""
+    """Return the parameters of batch normalisations that the file lacks, because a convolution holds them.
+
+    Args:
+        network: has the normalisations.
+        given: weights of the file.
+        biases: name of the bias by that of a convolution's weight.
+        norms: name of the normalisation behind each convolution.
+    """
     found: dict[str, Tensor] = {}
-    for convolution, norm in _norm_after(network, example).items():
+    for convolution, norm in norms.items():
         weight = f"{convolution}.weight"
         bias = given.get(biases.get(weight, ""))
         if f"{norm}.weight" in given or bias is None:
@@ -167,15 +188,20 @@ def _merged_norms(
     return found
 
 
-def _norm_after(network: Segmenter, example: Tensor) -> dict[str, str]:
-    """Return the batch normalisation that reads each convolution's output, both by name."""
+def _norm_after(network: Segmenter, example: Tensor) -> tuple[dict[str, str], set[str]]:
+    """Return the batch normalisation that reads each convolution's output, and those of both that never run.
+
+    All are names. EfficientNets have a last convolution for the classification of images.
+    """
     made: dict[int, str] = {}
     pairs: dict[str, str] = {}
     held: list[Tensor] = []
+    still: set[str] = set()
     handles = []
 
     def after_convolution(name: str):  # type: ignore[no-untyped-def]
         def hook(_module: nn.Module, _given: object, output: Tensor) -> None:
+            still.discard(name)
             made[id(output)] = name
             held.append(output)  # keeps the id unique
 
@@ -183,12 +209,15 @@ def _norm_after(network: Segmenter, example: Tensor) -> dict[str, str]:
 
     def before_norm(name: str):  # type: ignore[no-untyped-def]
         def hook(_module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            still.discard(name)
             if id(given[0]) in made:
                 pairs[made[id(given[0])]] = name
 
         return hook
 
     for name, module in network.body.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+            still.add(name)
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             handles.append(module.register_forward_hook(after_convolution(name)))
         elif isinstance(module, nn.BatchNorm2d):
@@ -201,4 +230,4 @@ def _norm_after(network: Segmenter, example: Tensor) -> dict[str, str]:
         network.train(state)
         for handle in handles:
             handle.remove()
-    return pairs
+    return pairs, still

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -87,3 +89,59 @@ def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"broken\.onnx"):
         start_from(made(), str(path), torch.randn(1, 4, 64, 64))
+
+
+@pytest.mark.usefixtures("real_cloud_networks")
+@pytest.mark.parametrize(
+    "file", ["model_4b_l1c.onnx", pytest.param("model_6b_l2a.onnx", marks=pytest.mark.slow)]
+)
+def test_a_network_of_ukis_csmask_is_loaded_whole(file: str, messages: Messages) -> None:
+    """Each weight of the file is in the network, whose logits are those of the file but for float16."""
+    package = find_spec("ukis_csmask")
+    assert package is not None
+    assert package.submodule_search_locations
+    path = Path(package.submodule_search_locations[0]) / file
+    network = made(NetworkSpec(encoder="efficientnet-b4"), bands=int(file[6]))
+    image = torch.randn(1, int(file[6]), 256, 256, generator=torch.Generator().manual_seed(0))
+    done = start_from(network, str(path), image)
+    assert {item.name.removeprefix("model.") for item in onnx.load(str(path)).graph.initializer} == set(
+        done.loaded
+    )
+    assert (done.missing, done.unused) == ((), ())
+    assert {key.split(".")[1] for key in done.idle} == {"_conv_head", "_bn1"}
+    assert not [note for note in messages.notes if "not used" in note or "own start" in note]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"input": image.numpy()})[0]
+    with torch.no_grad():
+        logits = network(image).numpy()
+    assert np.abs(logits - expected).mean() < 0.01 * expected.std()
+    assert (logits.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.99
+
+
+def test_a_half_file_with_an_unknown_and_a_lacking_weight_lists_both(tmp_path: Path) -> None:
+    """As such files are: float16, `model.` before the names, normalisation by itself, padding computed."""
+    source, target = (made(NetworkSpec(encoder="efficientnet-b0")) for _ in range(2))
+    state = {key: value for key, value in source.body.state_dict().items() if value.dtype == torch.float32}
+    lacking = "encoder._blocks.3._bn1.running_var"
+    kept = {
+        key: value for key, value in state.items() if "_conv_head" not in key and "encoder._bn1" not in key
+    }
+    kept |= {
+        "decoder.extra.weight": torch.ones(4),
+        "/model/encoder/_blocks.0/pad/Constant_output_0": torch.ones(2),
+    }
+    weights = [
+        onnx.numpy_helper.from_array(
+            value.numpy().astype(np.float16), key if key[0] == "/" else f"model.{key}"
+        )
+        for key, value in kept.items()
+        if key != f"model.{lacking}"
+    ]
+    graph = onnx.helper.make_graph([], "half", [], [], weights)
+    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "half.onnx"))
+    done = start_from(target, str(tmp_path / "half.onnx"), torch.randn(1, 4, 64, 64))
+    assert (done.missing, done.unused) == ((lacking,), ("decoder.extra.weight",))
+    assert {key.split(".")[1] for key in done.idle} == {"_conv_head", "_bn1"}
+    own = target.body.state_dict()
+    for key in done.loaded:
+        torch.testing.assert_close(own[key], state[key].half().float(), rtol=0, atol=0)
