@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from geoseg.files.bounded import read_text
 
 MOST_BYTES = 256 * 2**20
 """Most bytes of a table: a million rows."""
+
+
+SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+"""Of tables of text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,24 +44,30 @@ class TextTable:
 
 
 def read_table(path: Path) -> TextTable:
-    """Read a table in UTF-8, with or without byte order mark, whose first line names the columns.
+    """Read a table whose first line names the columns, as CSV, TSV and exports of spreadsheets have it.
 
-    Columns are separated by tabs in `.tsv`, else by commas, or, where the header has no comma, by semicolons
-    with decimal commas, as spreadsheets of many countries write them.
+    UTF-8, or UTF-16 with byte order mark. Columns are separated by what a first line `sep=;` says, by tabs in
+    `.tsv`, else by the first of tab, comma and semicolon that the header has. Numbers have decimal commas
+    where semicolons separate columns, as spreadsheets of many countries write them.
 
     Raises:
         SceneReadError: it cannot be read, or is not a table.
     """
     try:
-        text = read_text(path, MOST_BYTES, "utf-8-sig")
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+        text, said, skipped = _without_separator(read_text(path, MOST_BYTES, _encoding(path)))
+        delimiter = said or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [
-            (reader.line_num, {str(name).strip(): str(cell or "").strip() for name, cell in row.items()})
+            (
+                reader.line_num + skipped,
+                {str(name).strip(): str(cell or "").strip() for name, cell in row.items()},
+            )
             for row in reader
         ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SceneReadError(f"{path}: is not a table in UTF-8 ({error}); write it as CSV") from error
+    except (UnicodeError, csv.Error) as error:
+        raise SceneReadError(
+            f"{path}: is not a table in UTF-8 or UTF-16 ({error}); write it as CSV in UTF-8"
+        ) from error
     return TextTable(
         path=path,
         names=tuple(str(name).strip() for name in reader.fieldnames or ()),
@@ -65,7 +77,20 @@ def read_table(path: Path) -> TextTable:
     )
 
 
+def _encoding(path: Path) -> str:
+    """Return the encoding that the first bytes of a text state: "Unicode text" of spreadsheets is UTF-16."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
+
+
+def _without_separator(text: str) -> tuple[str, str, int]:
+    """Return a text without a first line `sep=;`, the separator that it states, and the lines taken off."""
+    first, _, rest = text.partition("\n")
+    found = re.fullmatch(r"\"?sep=(.)\"?\s*", first, re.IGNORECASE)
+    return (text, "", 0) if found is None else (rest, found[1], 1)
+
+
 def _delimiter(text: str) -> str:
-    """Return the delimiter of a table: the semicolon of some spreadsheets if its header has no comma."""
+    """Return the delimiter of a table: the first of tab, comma and semicolon that its header has."""
     header = text.partition("\n")[0]
-    return "," if "," in header or ";" not in header else ";"
+    return next((mark for mark in ("\t", ",", ";") if mark in header), ",")

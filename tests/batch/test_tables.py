@@ -60,7 +60,7 @@ def test_columns_that_are_refused(text: str, message: str, tmp_path: Path) -> No
 
 
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00scene")
+    (tmp_path / "x.csv").write_bytes(b"scene\n\xff\xfe")
     with pytest.raises(SceneReadError, match="is not a table in UTF-8"):
         read_inputs([str(tmp_path / "x.csv")], task_of("flood"))
 

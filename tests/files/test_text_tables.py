@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ from geoseg.files.text_tables import read_table
         ("a.csv", b"\xef\xbb\xbfa;b\r\n1,5;x\r\n", 1.5),
         ("a.csv", b"a;b\n1.5;x\n", 1.5),
         ("a.tsv", b"a\tb\n1.5\tx\n", 1.5),
+        ("a.csv", b"a\tb\n1.5\tx\n", 1.5),
+        ("a.txt", b"a\tb, of the lake\n1.5\tx\n", 1.5),
+        ("a.csv", "a\tb\r\n1.5\tx\r\n".encode("utf-16"), 1.5),
+        ("a.csv", codecs.BOM_UTF16_BE + "a;b\r\n1,5;x\r\n".encode("utf-16-be"), 1.5),
+        ("a.csv", b"sep=;\r\na;b\r\n1,5;x\r\n", 1.5),
+        ("a.csv", b"\xef\xbb\xbfsep=\t\r\na\tb\r\n1.5\tx\r\n", 1.5),
+        ("a.csv", b'"sep=,"\na,b\n1.5,x\n', 1.5),
+        ("a.csv", b"SEP=|\na|b\n1.5|x\n", 1.5),
         ("a.csv", b'"a","b"\n" 1.5 ","x"\n', 1.5),
     ],
 )
@@ -24,10 +33,10 @@ def test_cells_and_numbers(name: str, content: bytes, value: float, tmp_path: Pa
     path = tmp_path / name
     path.write_bytes(content)
     table = read_table(path)
-    assert table.names == ("a", "b")
-    assert table.lines == (2,)
+    assert table.names[0] == "a"
+    assert table.lines == (3 if b"sep=" in content.lower() else 2,)
     (row,) = table.rows
-    assert row["b"] == "x"
+    assert row[table.names[1]] == "x"
     assert table.number(row["a"]) == value
 
 
@@ -43,6 +52,7 @@ def test_short_rows_and_empty_files(tmp_path: Path) -> None:
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes(b"\xff\xfe\x00a")
-    with pytest.raises(SceneReadError, match="is not a table in UTF-8"):
-        read_table(path)
+    for content in (b"a,b\n\xff\xfe", b"\xff\xfe\x00", b"\xff\xfea\x00\x00\xd8"):
+        path.write_bytes(content)
+        with pytest.raises(SceneReadError, match="is not a table in UTF-8 or UTF-16"):
+            read_table(path)

@@ -16,7 +16,7 @@ from pyproj import CRS
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
-from geoseg.files.text_tables import read_table
+from geoseg.files.text_tables import SUFFIXES, read_table
 from geoseg.learn.evaluate.class_raster import Stratum
 from geoseg.learn.evaluate.sample_writing import REFERENCE, SAMPLE_LAYER, STRATA_TABLE, strata_path
 from geoseg.scenes.point_tables import points_of
@@ -44,7 +44,7 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
     """Read a sample.
 
     Args:
-        path: `.csv` as of `geoseg.scenes.point_tables`, or a vector file with the layer `sample`;
+        path: a table as of `geoseg.scenes.point_tables`, or a vector file with the layer `sample`;
             without this layer, its first layer is read.
         column: column with the reference class.
 
@@ -56,8 +56,8 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
         raise SceneReadError(f"{path} does not exist; check the path")
     opened_vector(path)
     with opening(path, "give a sample of points", kind="points"):
-        if path.suffix.lower() == ".csv":
-            return _from_csv(path, column)
+        if path.suffix.lower() in SUFFIXES:
+            return _from_table(path, column)
         with reading_vector(path):
             return _from_vector(path, column)
 
@@ -113,7 +113,7 @@ def _strata(rows: Sequence[Mapping[str, object]]) -> Mapping[int, Stratum] | Non
         return None
 
 
-def _from_csv(path: Path, column: str) -> Points:
+def _from_table(path: Path, column: str) -> Points:
     opened(path)
     table = read_table(path)
     points, crs = points_of(table)

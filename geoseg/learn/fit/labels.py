@@ -21,7 +21,7 @@ from geoseg.bundles.background import guessed_background
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
-from geoseg.files.text_tables import read_table
+from geoseg.files.text_tables import SUFFIXES, read_table
 from geoseg.messages import note, warn
 from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
@@ -76,8 +76,8 @@ def read_labels(path: Path, column: str | None = None) -> LabelFile:
     """Read points or polygons that have a class; others are left out with a warning.
 
     Args:
-        path: `.csv` as of `geoseg.scenes.point_tables`, or a vector file, of which the first layer
-            is read.
+        path: a table (`.csv`, `.tsv`, `.txt`) as of `geoseg.scenes.point_tables`, or a vector file, of which
+            the first layer is read.
         column: column of the class; None: found by its name, or the only one that can be it.
 
     Raises:
@@ -89,8 +89,8 @@ def read_labels(path: Path, column: str | None = None) -> LabelFile:
         raise SceneReadError(f"{path} does not exist; check the path")
     opened_vector(path)
     with opening(path, _REMEDY, kind="labels"):
-        if path.suffix.lower() == ".csv":
-            shapes, values, crs = _from_csv(path, column)
+        if path.suffix.lower() in SUFFIXES:
+            shapes, values, crs = _from_table(path, column)
         else:
             with reading_vector(path):
                 shapes, values, crs = _from_vector(path, column)
@@ -183,7 +183,7 @@ def _from_vector(path: Path, column: str | None) -> tuple[NDArray[np.object_], S
     return np.asarray(shapely.from_wkb(wkb), object), values.tolist(), crs_of(path, meta["crs"])
 
 
-def _from_csv(path: Path, column: str | None) -> tuple[NDArray[np.object_], Sequence[object], CRS | None]:
+def _from_table(path: Path, column: str | None) -> tuple[NDArray[np.object_], Sequence[object], CRS | None]:
     opened(path)
     table = read_table(path)
     points, crs = points_of(table)
