@@ -46,6 +46,8 @@ from .startup import ReaderGoneError, handle_signals
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+LINES = 2
+"""Most lines of an error."""
 
 app = typer.Typer(
     name="geoseg",
@@ -176,5 +178,7 @@ def _print_error(error: Exception, text: str, code: int, verbosity: Verbosity) -
     """Print an error to stderr, after its traceback if -vv is given, and return its exit code."""
     if verbosity.traceback:
         traceback.print_exception(error, file=sys.stderr)
-    typer.echo(f"error: {text}", err=True)
+    # A message of a library may have lines of its own.
+    lines = text.splitlines()
+    typer.echo(f"error: {text if len(lines) <= LINES else ' '.join(lines)}", err=True)
     return code
