@@ -126,7 +126,9 @@ def _run(verbosity: Verbosity) -> int:
         if is_offline():
             go_offline()
         with reading_inputs():
-            return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
+            # Calling the app itself would replace `sys.excepthook`, which `silence` has set.
+            command = typer.main.get_command(app)
+            return int(command(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except ReaderGoneError:

@@ -116,7 +116,7 @@ def test_no_line_for_a_satellite_that_is_not_known(scene: Path, geoseg: Geoseg) 
     assert "platform" not in out
 
 
-@pytest.mark.parametrize("name", ["silent.tif", "stalled.tif", "ring.tif", "ring.json"])
+@pytest.mark.parametrize("name", ["silent.tif", "stalled.tif", "ring.tif", "ring.json", "ring.zarr"])
 def test_a_server_that_does_not_come_to_an_end(
     name: str, tmp_path: Path, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,8 +92,8 @@ def big(path: Path) -> None:
 
 
 def _one_block(path: Path) -> None:
-    """Write zeros of 60,000² pixels, compressed as one block of 3.6 GB."""
-    side = 60_000
+    """Write zeros of 10,000² pixels, compressed as one block of 100 MB."""
+    side = 10_000
     packer = zlib.compressobj(9)
     row = bytes(side)
     packed = b"".join([*(packer.compress(row) for _ in range(side)), packer.flush()])
@@ -141,7 +141,7 @@ KINDS: Mapping[str, Callable[[Path], None]] = {
             273: None, 278: None, 279: None,
         },
     ),
-    "one block of 3.6 GB": _one_block,
+    "one large block": _one_block,
     "65,535 bits": partial(write, tags={258: (SHORT, [65_535])}),
     "3 bits": partial(write, tags={258: (SHORT, [3])}),
     "65,535 bands": partial(write, tags={277: (SHORT, [65_535]), 258: (SHORT, [8])}),
