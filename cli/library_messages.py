@@ -21,8 +21,8 @@ def silence() -> None:
     """
     if "-vv" in sys.argv or os.environ.get("CPL_DEBUG", "OFF").upper() not in {"OFF", "NO", "FALSE", "0"}:
         return
-    # rasterio raises exceptions in callbacks of GDAL, such as for a message that is no UTF-8. Cython prints each
-    # by both hooks, and ignores it.
+    # rasterio raises exceptions in callbacks of GDAL, such as for a message that is no UTF-8. Cython prints
+    # each by both hooks, and ignores it.
     sys.unraisablehook = lambda _: None
     sys.excepthook = _raised_in_python
     try:

@@ -239,7 +239,7 @@ def write_report(folder: Path, texts: Mapping[str, str], *, overwrite: bool = Tr
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """Create a folder of outputs with its parents; after an error those that it created are removed, if empty.
+    """Create a folder of outputs with its parents; after an error the new ones are removed, if empty.
 
     Raises:
         OutputError: it cannot be created.

@@ -59,12 +59,13 @@ def test_a_file_never_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None
 
 
 def test_a_message_of_gdal_that_is_no_utf_8_is_not_printed(tmp_path: Path) -> None:
-    """rasterio raises an exception for it in a callback of GDAL, which Cython prints by both hooks of Python."""
+    """rasterio raises an exception for it in a callback of GDAL, which Cython prints by both hooks."""
     wkt = CRS(32633).to_wkt("WKT1_ESRI").encode().replace(b"0.9996", b"0.\xff\xff")
     (tmp_path / "classes.img").write_bytes(bytes(range(16)))
     (tmp_path / "classes.hdr").write_bytes(
-        b"ENVI\nsamples = 4\nlines = 4\nbands = 1\nheader offset = 0\nfile type = ENVI Standard\ndata type = 1\n"
-        b"interleave = bsq\nbyte order = 0\nmap info = {UTM, 1, 1, 500000, 5500000, 10, 10, 33, North, WGS-84}\n"
+        b"ENVI\nsamples = 4\nlines = 4\nbands = 1\nheader offset = 0\nfile type = ENVI Standard\n"
+        b"data type = 1\ninterleave = bsq\nbyte order = 0\n"
+        b"map info = {UTM, 1, 1, 500000, 5500000, 10, 10, 33, North, WGS-84}\n"
         b"coordinate system string = {" + wkt + b"}\n"
     )
     _, text = _shell(f"{COMMAND} info {tmp_path}/classes.img")

@@ -1,4 +1,4 @@
-"""A server of local files: whole or by range, directory pages, the protocol of S3; one that only counts, one that does not answer."""
+"""A server of local files: whole or by range, pages, the protocol of S3; others count or do not answer."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Bucket(Files):
 
 
 class Slow(SimpleHTTPRequestHandler):
-    """Answers as its paths say: `silent` never, `stalled` with the beginning, `ring` with a redirect to itself."""
+    """Answers as paths say: `silent` never, `stalled` with a beginning, `ring` by a redirect to itself."""
 
     def answer(self) -> None:
         """Answer, if at all."""

@@ -1,6 +1,6 @@
 """Inputs made to harm, each in a forked process as in the campaign; none of them is chosen by chance.
 
-    python -m tests.reliability.hostile [--every 5] [--kind GeoTIFF] [--jobs 2]
+python -m tests.reliability.hostile [--every 5] [--kind GeoTIFF] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.learn.fit import made_ground
-from tests.reliability import corpus, hostile_archives, hostile_arrays, hostile_bundles, hostile_tables, hostile_tiff
+from tests.reliability import (
+    corpus,
+    hostile_archives,
+    hostile_arrays,
+    hostile_bundles,
+    hostile_products,
+    hostile_tables,
+    hostile_tiff,
+)
 from tests.reliability.campaign import Case, case_of, lay_out, make_corpus, run_cases, warm
 from tests.reliability.subjects import FLOOD, L8, OUT, SAFE, SEGMENT, SENSOR, SITES, Subject
 
@@ -46,25 +54,91 @@ def write_scenes(folder: Path) -> None:
 BATCH = f"batch flood in/scenes.csv -o out/maps --method classical {SENSOR} --jobs 1 --min-area 0"
 FIT = f"fit in/labels.csv in/scene.tif --sensor {made_ground.SENSOR} --clouds none -o out/bundle"
 
-ROWS: tuple[tuple[str, Callable[[Path], None], str, tuple[str, ...], Mapping[str, Callable[[Path], object]]], ...] = (
-    ("GeoTIFF", corpus.write_classes, "classes.tif", (f"vectorize in/classes.tif {OUT}", "info in/classes.tif --json"), hostile_tiff.KINDS),
-    ("netCDF", corpus.write_arrays, "scene.nc", (f"flood in/scene.nc {OUT} --method classical {SENSOR}", "info in/scene.nc"), hostile_arrays.KINDS),
+PLUME = f"methane plume in/after --reference in/before {OUT} --view-zenith 5 --sun-zenith 20"
+OPENVINO = f"{SEGMENT} in/model/model.onnx --runtime openvino"
+ARRAY = f"flood in/scene.nc {OUT} --method classical {SENSOR}"
+ITEM = "batch flood in/item.json -o out/maps --method classical --jobs 1"
+Changes = Mapping[str, Callable[[Path], object]]
+Make = Callable[[Path], None]
+
+ROWS: tuple[tuple[str, Make, str, tuple[str, ...], Changes], ...] = (
+    (
+        "GeoTIFF",
+        corpus.write_classes,
+        "classes.tif",
+        (f"vectorize in/classes.tif {OUT}", "info in/classes.tif --json"),
+        hostile_tiff.KINDS,
+    ),
+    ("netCDF", corpus.write_arrays, "scene.nc", (ARRAY, "info in/scene.nc"), hostile_arrays.KINDS),
     ("HDF5", corpus.write_arrays, "scene.h5", ("info in/scene.h5",), hostile_arrays.KINDS),
-    ("zip", corpus.write_safe, "product.zip", (f"flood in/product.zip {OUT} --method classical", "info in/product.zip"), hostile_archives.ZIPS),
-    ("zip", corpus.write_plume, "wind.zip", (f"methane plume in/after --reference in/before {OUT} --view-zenith 5 --sun-zenith 20 --wind in/wind.zip",), hostile_archives.ZIPS),
-    ("tar", corpus.write_landsat, "product.tar", (f"flood in/product.tar {OUT} --method classical", "info in/product.tar"), hostile_archives.TARS),
-    ("ONNX", corpus.write_model, "model", (f"{SEGMENT} in/model", "models check in/model"), hostile_bundles.NETWORKS),
-    ("ONNX", corpus.write_model, "model", (f"{SEGMENT} in/model/model.onnx --runtime openvino", "models describe in/model/model.onnx -o out/described"), hostile_bundles.NETWORKS),
-    ("description", corpus.write_model, "model", (f"{SEGMENT} in/model --raster out/map.tif --picture out/map.png", "models show in/model"), hostile_bundles.DESCRIPTIONS),
+    (
+        "zip",
+        corpus.write_safe,
+        "product.zip",
+        (f"flood in/product.zip {OUT} --method classical", "info in/product.zip"),
+        hostile_archives.ZIPS,
+    ),
+    ("zip", corpus.write_plume, "wind.zip", (f"{PLUME} --wind in/wind.zip",), hostile_archives.ZIPS),
+    (
+        "tar",
+        corpus.write_landsat,
+        "product.tar",
+        (f"flood in/product.tar {OUT} --method classical", "info in/product.tar"),
+        hostile_archives.TARS,
+    ),
+    (
+        "ONNX",
+        corpus.write_model,
+        "model",
+        (
+            f"{SEGMENT} in/model",
+            "models check in/model",
+            OPENVINO,
+            "models describe in/model/model.onnx -o out/described",
+        ),
+        hostile_bundles.NETWORKS,
+    ),
+    (
+        "description",
+        corpus.write_model,
+        "model",
+        (f"{SEGMENT} in/model --raster out/map.tif --picture out/map.png", "models show in/model"),
+        hostile_bundles.DESCRIPTIONS,
+    ),
     ("description", corpus.write_sites, "model", (SITES,), hostile_bundles.DESCRIPTIONS),
-    ("GeoPackage", corpus.write_polygons, "area.gpkg", (f"{FLOOD} --aoi in/area.gpkg", "info in/area.gpkg"), hostile_tables.GEOPACKAGES),
+    (
+        "GeoPackage",
+        corpus.write_polygons,
+        "area.gpkg",
+        (f"{FLOOD} --aoi in/area.gpkg", "info in/area.gpkg"),
+        hostile_tables.GEOPACKAGES,
+    ),
     ("table of scenes", write_scenes, "scenes.csv", (BATCH,), hostile_tables.SCENES),
     ("table of labels", write_labels, "labels.csv", (FIT,), hostile_tables.LABELS),
     ("style", corpus.write_classes, "styled.qml", (f"vectorize in/styled.tif {OUT}",), hostile_tables.STYLES),
-    ("STAC item", corpus.write_stac, "item.json", (f"flood in/item.json {OUT} --method classical", "batch flood in/item.json -o out/maps --method classical --jobs 1", "info in/item.json"), hostile_tables.ITEMS),
-    ("product", corpus.write_safe, SAFE, (f"flood in/{SAFE} {OUT} --method classical", f"info in/{SAFE}"), hostile_tables.PRODUCTS),
-    ("product", corpus.write_landsat, L8, (f"flood in/{L8} {OUT} --method classical",), hostile_tables.PRODUCTS),
-)  # fmt: skip
+    (
+        "STAC item",
+        corpus.write_stac,
+        "item.json",
+        (f"flood in/item.json {OUT} --method classical", ITEM, "info in/item.json"),
+        hostile_products.ITEMS,
+    ),
+    (
+        "product",
+        corpus.write_safe,
+        SAFE,
+        (f"flood in/{SAFE} {OUT} --method classical", f"info in/{SAFE}"),
+        hostile_products.PRODUCTS,
+    ),
+    (
+        "product",
+        corpus.write_landsat,
+        L8,
+        (f"flood in/{L8} {OUT} --method classical",),
+        hostile_products.PRODUCTS,
+    ),
+)
+"""Kind, inputs, the one that is changed, commands, changes."""
 
 
 def all_cases() -> list[Hostile]:
@@ -72,7 +146,11 @@ def all_cases() -> list[Hostile]:
     return [
         Hostile(
             subject=Subject(
-                name=command.split()[0], kind=kind, target=target, command=tuple(shlex.split(command)), make=make
+                name=command.split()[0],
+                kind=kind,
+                target=target,
+                command=tuple(shlex.split(command)),
+                make=make,
             ),
             what=what,
             change=change,
@@ -114,7 +192,9 @@ def hostile(work: Path, chosen: list[tuple[int, Hostile]], *, jobs: int) -> list
             yield replace(case_of(number, item.subject), file=item.subject.target, mutation=item.what), folder
 
     done = run_cases(cases(), jobs)
-    slipped = sorted(path.name for path in work.iterdir() if path.name != "corpus" and not path.name.startswith("case_"))
+    slipped = sorted(
+        path.name for path in work.iterdir() if path.name != "corpus" and not path.name.startswith("case_")
+    )
     if slipped or Path("/tmp/slipped.tif").exists():
         raise SystemExit(f"written outside the folder of a case: {', '.join(slipped)}")
     return done

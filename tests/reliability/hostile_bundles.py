@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 BANDS = 6
+OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
 Change = Callable[[Path], None]
 """Changes the folder of a bundle: `model.onnx` and `model.json`."""
 
@@ -22,18 +23,23 @@ def _save(
     folder: Path,
     nodes: Sequence[NodeProto],
     initializers: Sequence[TensorProto] = (),
+    functions: Sequence[FunctionProto] = (),
     *,
     shape: Sequence[str | int] = ("n", BANDS, "h", "w"),
 ) -> None:
-    """Write a network from `x` to `y` of one plane."""
+    """Write a network from `x` to `y` of one plane, with the names of ports of the description."""
     graph = helper.make_graph(
-        list(nodes),
+        [
+            helper.make_node("Identity", ["image"], ["x"]),
+            *nodes,
+            helper.make_node("Identity", ["y"], ["scores"]),
+        ],
         "network",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, list(shape))],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 1, "h", "w"])],
         list(initializers),
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=OPSETS, functions=list(functions), ir_version=8)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     _rehash(folder)
 
@@ -105,18 +111,54 @@ def loop(folder: Path, trips: int) -> None:
     body: GraphProto = helper.make_graph(
         [helper.make_node("Identity", ["going"], ["on"]), helper.make_node("Sin", ["a"], ["b"])],
         "body",
-        [values("turn", TensorProto.INT64, []), values("going", TensorProto.BOOL, []), values("a", TensorProto.FLOAT, None)],
+        [
+            values("turn", TensorProto.INT64, []),
+            values("going", TensorProto.BOOL, []),
+            values("a", TensorProto.FLOAT, None),
+        ],
         [values("on", TensorProto.BOOL, []), values("b", TensorProto.FLOAT, None)],
     )
     node = helper.make_node("Loop", ["trips", "", "m"], ["y"], body=body)
     _save(folder, [_mean(target="m"), node], [_constant("trips", trips)])
 
 
+def computed_loop(folder: Path) -> None:
+    """Run a loop whose turns are computed from the size of the tile."""
+    loop(folder, 1)
+    model = onnx.load(folder / "model.onnx")
+    nodes = list(model.graph.node)
+    nodes[2].input[0] = "turns"
+    added = [
+        helper.make_node("Size", ["m"], ["size"]),
+        helper.make_node("Mul", ["size", "many"], ["turns"]),
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes[:2], *added, *nodes[2:]])
+    model.graph.initializer.append(_constant("many", 10**12))
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+
+
+def functions(folder: Path, depth: int) -> None:
+    """Call functions that call the one before twice, each."""
+    made = [helper.make_function("own", "f0", ["a"], ["b"], [helper.make_node("Neg", ["a"], ["b"])], OPSETS)]
+    for level in range(1, depth):
+        nodes = [
+            helper.make_node(f"f{level - 1}", [given], [got], domain="own")
+            for given, got in (("a", "m"), ("m", "b"))
+        ]
+        made.append(helper.make_function("own", f"f{level}", ["a"], ["b"], nodes, OPSETS))
+    _save(
+        folder, [_mean(target="m"), helper.make_node(f"f{depth - 1}", ["m"], ["y"], domain="own")], (), made
+    )
+
+
 def grown(folder: Path, sizes: Sequence[int]) -> None:
     """Expand an array to terabytes, and average it again."""
     nodes = [
         _mean(target="m"),
-        helper.make_node("ConstantOfShape", ["sizes"], ["huge"], value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1])),
+        helper.make_node(
+            "ConstantOfShape", ["sizes"], ["huge"], value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1])
+        ),
         helper.make_node("ReduceMean", ["huge"], ["s"], keepdims=0),
         helper.make_node("Mul", ["m", "s"], ["y"]),
     ]
@@ -131,7 +173,9 @@ def resized(folder: Path) -> None:
         helper.make_node("Shape", ["m"], ["size"]),
         helper.make_node("Slice", ["big", "zeros", "size"], ["y"]),
     ]
-    _save(folder, nodes, [_constant("scales", [1, 1, 1e4, 1e4], np.float32), _constant("zeros", [0, 0, 0, 0])])
+    _save(
+        folder, nodes, [_constant("scales", [1, 1, 1e4, 1e4], np.float32), _constant("zeros", [0, 0, 0, 0])]
+    )
 
 
 def planes(folder: Path, count: int) -> None:
@@ -209,13 +253,28 @@ NETWORKS: Mapping[str, Change] = {
     **{
         f"weights at {location[:30]!r}": partial(outside, location=location)
         for location in (
-            "../secret.bin", "/etc/passwd", "a/../../secret.bin", "", ".", "..", "model.json", "none.bin", "a\0b",
-            "x" * 100_000, "/dev/zero", "/proc/self/mem", "file:///etc/passwd", "\\\\server\\share", "C:\\x",
+            "../secret.bin",
+            "/etc/passwd",
+            "a/../../secret.bin",
+            "",
+            ".",
+            "..",
+            "model.json",
+            "none.bin",
+            "a\0b",
+            "x" * 100_000,
+            "/dev/zero",
+            "/proc/self/mem",
+            "file:///etc/passwd",
+            "\\\\server\\share",
+            "C:\\x",
             "http://127.0.0.1:9/x",
         )
     },
     "weights by a link": link_outside,
-    "weights at an offset beyond": partial(outside, location="model.json", offset=str(2**62), length=str(2**62)),
+    "weights at an offset beyond": partial(
+        outside, location="model.json", offset=str(2**62), length=str(2**62)
+    ),
     "weights at an offset below zero": partial(outside, location="model.json", offset="-4", length="-1"),
     "weights at an offset of no number": partial(outside, location="model.json", offset="x" * 5000),
     "integer without end": partial(wire, content=b"\xff" * 100_000),
@@ -229,6 +288,8 @@ NETWORKS: Mapping[str, Change] = {
     "opset of 2^62": partial(wire, content=b"\x42" + _varint(11) + b"\x10" + _varint(2**62)),
     "nested branches": partial(nested, depth=18),
     "very long loop": partial(loop, trips=2**62),
+    "loop of computed turns": computed_loop,
+    "functions of functions": partial(functions, depth=40),
     "loop of no turns": partial(loop, trips=-1),
     "array of terabytes": partial(grown, sizes=[2**20, 2**20]),
     "array of 2^80": partial(grown, sizes=[2**40, 2**40]),
@@ -255,19 +316,40 @@ DESCRIPTIONS: Mapping[str, Change] = {
     **{
         f"{key} is {str(value)[:24]!r}": partial(told, key=key, value=value)
         for key, odd in {
-            "href": ("../secret.onnx", "/etc/passwd", "file:///etc/passwd", "/vsicurl/http://127.0.0.1:9/x", "\0",
-                     "http://127.0.0.1:9/x.onnx", "x" * 5000, ".", "model.json", "%2e%2e/x"),
+            "href": (
+                "../secret.onnx",
+                "/etc/passwd",
+                "file:///etc/passwd",
+                "/vsicurl/http://127.0.0.1:9/x",
+                "\0",
+                "http://127.0.0.1:9/x.onnx",
+                "x" * 5000,
+                ".",
+                "model.json",
+                "%2e%2e/x",
+            ),
             "id": ("../x", "\0", "x" * 5000, "", "a\nb", ".."),
             "name": ("\0", "a\nb\x1b[31m", "x" * 5000, "<script>alert(1)</script>", "]]>", "", "\ud800"),
             "title": ("\0\x1b[2J", "<b>&", "x" * 3000, "\u202e" * 100, ""),
             "color_hint": ("xxxxxx", "\0", "F" * 5000, "-1", "", 3),
             "value": (-1, 255, 2**40, 1.5, True, "1"),
-            "shape": ([-1, 6, 10**9, 10**9], [0, 0, 0, 0], [6], [-1] * 5000, [1, 6, 1, 1], [1, 10**6, -1, -1]),
-            "mean": (1e308, -1e308, "NaN", None), "stddev": (0, 1e-320, -1, 1e308, None),
+            "shape": (
+                [-1, 6, 10**9, 10**9],
+                [0, 0, 0, 0],
+                [6],
+                [-1] * 5000,
+                [1, 6, 1, 1],
+                [1, 10**6, -1, -1],
+            ),
+            "mean": (1e308, -1e308, "NaN", None),
+            "stddev": (0, 1e-320, -1, 1e308, None),
             "bands": ([], ["green"] * 6, ["\0"] * 6, [{"name": "x" * 5000}] * 6, ["green"] * 100_000, None),
-            "data_type": ("float1", "complex128", "uint8", "\0"), "type": ("min-max", "x", None, []),
+            "data_type": ("float1", "complex128", "uint8", "\0"),
+            "type": ("min-max", "x", None, []),
             "dim_order": (["batch"] * 4, ["channel", "batch", "width", "height"], [], "x"),
-            "stac_extensions": ([], "x", ["x"] * 100_000), "properties": ({}, [], None), "assets": ({}, [], None),
+            "stac_extensions": ([], "x", ["x"] * 100_000),
+            "properties": ({}, [], None),
+            "assets": ({}, [], None),
             "classification:classes": ([], [{"value": 1, "name": "a"}] * 70_000, None),
         }.items()
         for value in odd

@@ -42,7 +42,9 @@ def directory(tags: Mapping[int, Value], at: int, following: int) -> bytes:
     entries, rest = b"", b""
     beyond = at + 2 + 12 * len(tags) + 4
     for tag, (kind, values) in sorted(tags.items()):
-        packed = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{_CODES[kind]}", *values)
+        packed = (
+            values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{_CODES[kind]}", *values)
+        )
         if len(packed) <= 4:
             field = packed.ljust(4, b"\0")
         else:
@@ -54,13 +56,13 @@ def directory(tags: Mapping[int, Value], at: int, following: int) -> bytes:
 
 def write(
     path: Path,
-    tags: Mapping[int, Value | None] = {},  # noqa: B006 - not changed
+    tags: Mapping[int, Value | None] = {},
     *,
     following: int = 0,
     pixels: bytes = PIXELS,
     overview: Mapping[int, Value] | None = None,
 ) -> None:
-    """Write a TIFF of one strip; a tag of None is left out, `following` is the next directory, -1 this one."""
+    """Write a TIFF of one strip; a tag of None is left out; `following`: the next directory, -1 itself."""
     at = 8 + len(pixels)
     wanted = {tag: value for tag, value in {**TAGS, **tags}.items() if value is not None}
     if overview is not None:
@@ -70,7 +72,9 @@ def write(
     data = struct.pack("<2sHI", b"II", 42, at) + pixels + first
     if overview is not None:
         half: dict[int, Value] = {254: (LONG, [1]), 256: (LONG, [SIDE // 2]), 257: (LONG, [SIDE // 2])}
-        data += directory({**{tag: TAGS[tag] for tag in TAGS if tag < 1000}, **half, **overview}, len(data), 0)
+        data += directory(
+            {**{tag: TAGS[tag] for tag in TAGS if tag < 1000}, **half, **overview}, len(data), 0
+        )
     path.write_bytes(data)
 
 
@@ -137,8 +141,13 @@ KINDS: Mapping[str, Callable[[Path], None]] = {
     "tiles of a huge size": partial(
         write,
         tags={
-            322: (LONG, [2**31 - 16]), 323: (LONG, [2**31 - 16]), 324: (LONG, [8]), 325: (LONG, [4096]),
-            273: None, 278: None, 279: None,
+            322: (LONG, [2**31 - 16]),
+            323: (LONG, [2**31 - 16]),
+            324: (LONG, [8]),
+            325: (LONG, [4096]),
+            273: None,
+            278: None,
+            279: None,
         },
     ),
     "one large block": _one_block,
@@ -151,15 +160,21 @@ KINDS: Mapping[str, Callable[[Path], None]] = {
     "orientation": partial(write, tags={274: (SHORT, [8])}),
     "many extra samples": partial(write, tags={338: (SHORT, [1] * 60_000)}),
     "short palette": partial(write, tags={262: (SHORT, [3]), 320: (SHORT, [1, 2, 3])}),
-    "YCbCr": partial(write, tags={262: (SHORT, [6]), 277: (SHORT, [3]), 258: (SHORT, [8, 8, 8]), 259: (SHORT, [7])}),
+    "YCbCr": partial(
+        write, tags={262: (SHORT, [6]), 277: (SHORT, [3]), 258: (SHORT, [8, 8, 8]), 259: (SHORT, [7])}
+    ),
     "transform of NaN": partial(write, tags={34264: (DOUBLE, [float("nan")] * 16), 33550: None, 33922: None}),
     "scale of zero": partial(write, tags={33550: (DOUBLE, [0.0, 0.0, 0.0])}),
-    "many tie points": partial(write, tags={33922: (DOUBLE, [1.0, 2.0, 0.0, 5e5, 5.5e6, 0.0] * 5000), 33550: None}),
+    "many tie points": partial(
+        write, tags={33922: (DOUBLE, [1.0, 2.0, 0.0, 5e5, 5.5e6, 0.0] * 5000), 33550: None}
+    ),
     "keys that lie": partial(write, tags={34735: (SHORT, [1, 1, 0, 60_000, 1024, 34737, 60_000, 9])}),
     "keys of an unknown CRS": partial(
         write, tags={34735: (SHORT, [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 65_000])}
     ),
-    "metadata with entities": partial(write, tags={42112: _text(f"{_ENTITIES}<GDALMetadata>&i;</GDALMetadata>")}),
+    "metadata with entities": partial(
+        write, tags={42112: _text(f"{_ENTITIES}<GDALMetadata>&i;</GDALMetadata>")}
+    ),
     "metadata nested deeply": partial(write, tags={42112: _text("<a>" * 50_000)}),
     "metadata of 8 MB": partial(
         write, tags={42112: _text("<GDALMetadata><Item name='a'>" + "x" * 2**23 + "</Item></GDALMetadata>")}
