@@ -13,8 +13,8 @@ from pathlib import Path
 
 NAMES = (
     "../../slipped.tif", "/tmp/slipped.tif", "..\\..\\slipped.tif", "C:\\slipped.tif",
-    "a/../../../slipped.tif", "\x01\n.tif", "a" * 5000 + ".tif", "\udcff.tif", "-o.tif", "./././x.tif", "x.tif/",
-    "",
+    "a/../../../slipped.tif", "\x01\n.tif", "a" * 5000 + ".tif", "\udcff.tif", "-o.tif", "./././x.tif",
+    "x.tif/", "",
 )  # fmt: skip
 """Names that are no paths below a folder; `/tmp/slipped.tif` is never written."""
 
