@@ -46,6 +46,8 @@ from .startup import ReaderGoneError, handle_signals
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+LINES = 2
+"""Most lines of an error."""
 
 app = typer.Typer(
     name="geoseg",
@@ -124,7 +126,9 @@ def _run(verbosity: Verbosity) -> int:
         if is_offline():
             go_offline()
         with reading_inputs():
-            return int(app(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
+            # Calling the app itself would replace `sys.excepthook`, which `silence` has set.
+            command = typer.main.get_command(app)
+            return int(command(prog_name="geoseg", standalone_mode=False, obj=verbosity) or 0)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except ReaderGoneError:
@@ -176,5 +180,7 @@ def _print_error(error: Exception, text: str, code: int, verbosity: Verbosity) -
     """Print an error to stderr, after its traceback if -vv is given, and return its exit code."""
     if verbosity.traceback:
         traceback.print_exception(error, file=sys.stderr)
-    typer.echo(f"error: {text}", err=True)
+    # A message of a library may have lines of its own.
+    lines = text.splitlines()
+    typer.echo(f"error: {text if len(lines) <= LINES else ' '.join(lines)}", err=True)
     return code

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import TracebackType
 
 from .startup import text_stream
 
@@ -20,8 +21,10 @@ def silence() -> None:
     """
     if "-vv" in sys.argv or os.environ.get("CPL_DEBUG", "OFF").upper() not in {"OFF", "NO", "FALSE", "0"}:
         return
-    # rasterio raises exceptions in callbacks of GDAL, which Python prints and ignores.
+    # rasterio raises exceptions in callbacks of GDAL, such as for a message that is no UTF-8. Cython prints
+    # each by both hooks, and ignores it.
     sys.unraisablehook = lambda _: None
+    sys.excepthook = _raised_in_python
     try:
         if sys.stderr.fileno() != 2:
             return
@@ -32,3 +35,11 @@ def silence() -> None:
     except (AttributeError, OSError, ValueError):  # closed, or replaced by a program that calls `main`
         return
     sys.stderr = text_stream(terminal, sys.stderr, quiet=True)
+
+
+def _raised_in_python(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print an exception that ends the program; those raised in callbacks of C have no traceback."""
+    if traceback is not None:
+        sys.__excepthook__(kind, error, traceback)

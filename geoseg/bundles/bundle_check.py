@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from geoseg.bundles.external_data import check_external, sha256_of
+from geoseg.bundles.graph_size import check_work, ending
 from geoseg.bundles.onnx_metadata import OnnxHeader, read_header
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.doors import loading
@@ -90,6 +91,7 @@ def _check_run(spec: ModelSpec) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     batch = spec.fixed_batch or 1
+    has_open_loops = check_work(spec.weights)
     with loading(spec.weights, "onnxruntime cannot run the network"):
         session = onnxruntime.InferenceSession(spec.weights, options, providers=["CPUExecutionProvider"])
         halves = {port.name for port in session.get_inputs() if "float16" in port.type}
@@ -98,7 +100,8 @@ def _check_run(spec: ModelSpec) -> None:
             name: np.zeros(shape, np.float16 if name in halves else np.float32)
             for name, shape in _shapes(spec, session.get_inputs()[0].name, batch).items()
         }
-        (scores,) = session.run([output], feed)
+        with ending(has_open_loops) as limit:
+            (scores,) = session.run([output], feed, limit)
     if spec.classifies:
         _check_classes(spec, scores.shape, batch)
     else:

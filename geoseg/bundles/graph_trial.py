@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.bundles.graph_size import check_work, ending
 from geoseg.bundles.onnx_metadata import GraphPort, OnnxHeader
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.doors import loading
@@ -283,6 +284,7 @@ def _session(path: Path) -> Any:
         raise RuntimeMissingError("onnxruntime is not installed: pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    check_work(path)
     with loading(path, "onnxruntime cannot load the network"):
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
@@ -292,7 +294,9 @@ def _run(path: Path, session: Any, port: GraphPort, sizes: tuple[int, ...]) -> d
     image = np.random.default_rng(0).standard_normal(sizes, np.float32).astype(port.dtype)
     with loading(path, f"onnxruntime cannot run an input of {_shape(sizes)}", "see --bands and --tile"):
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, map(np.asarray, session.run(names, {port.name: image})), strict=True))
+        with ending(check_work(path)) as limit:
+            outputs = session.run(names, {port.name: image}, limit)
+        return dict(zip(names, map(np.asarray, outputs), strict=True))
 
 
 def _shape(sizes: Iterable[int | None] | None) -> str:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from geoseg.demo.simulated_flood import BANDS, simulate
-from geoseg.errors import OutputError
 from geoseg.files.disk import writing
-from geoseg.files.output_files import OutputFiles, check_writable
+from geoseg.files.output_files import OutputFiles, check_writable, made_folder
 from geoseg.messages import note
 from geoseg.run_record import Progress, RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
@@ -41,10 +40,12 @@ def run_demo(folder: Path, progress: Progress, *, overwrite: bool, size: int = 1
     Raises:
         OutputError: the folder or a file cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be created: {error.strerror}; give another folder") from error
+    with made_folder(folder):
+        return _make_and_map(folder, progress, overwrite=overwrite, size=size)
+
+
+def _make_and_map(folder: Path, progress: Progress, *, overwrite: bool, size: int) -> RunRecord:
+    """Simulate the scenes in a folder and map them; see `run_demo`."""
     scenes = [folder / f"simulated_{name}.tif" for name in ("before", "after", "truth")]
     maps = [folder / name for name in ("flood.gpkg", "flood_classes.tif", "flood.png")]
     check_writable([*scenes, *maps], overwrite)

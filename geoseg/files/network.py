@@ -33,6 +33,15 @@ _GDAL_CLOSED = {
     "GDAL_HTTP_PROXY": "http://127.0.0.1:9",
     "GDAL_HTTPS_PROXY": "http://127.0.0.1:9",
 }
+_GDAL_PATIENCE = {
+    # GDAL waits for a server without end by default, and asks three times for a file that it cannot open.
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    # Less than this many bytes/s during this many s, headers included, is an error: the slowest links of
+    # satellites have 2,400 bit/s.
+    "GDAL_HTTP_LOW_SPEED_TIME": "15",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "300",
+}
+"""Variables that are set where the user sets none."""
 _CLOSED: dict[str, str | None] = {}
 """Values that the variables had before `close_gdal`."""
 
@@ -89,6 +98,8 @@ def close_gdal() -> None:
     A second barrier behind the checks of local files: it also holds for references that are not known to
     geoseg. The variables are those of the process, because rasterio and pyogrio may have a GDAL each.
     """
+    for name, value in _GDAL_PATIENCE.items():
+        os.environ.setdefault(name, value)
     for name, value in _GDAL_CLOSED.items():
         if name not in _CLOSED:
             _CLOSED[name] = os.environ.get(name)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -230,10 +230,28 @@ def write_report(folder: Path, texts: Mapping[str, str], *, overwrite: bool = Tr
     Raises:
         OutputError: a file cannot be written, or exists without `overwrite`; then no file is written.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     named = {folder / name: text for name, text in texts.items()}
-    with OutputFiles(list(named), overwrite=overwrite) as files:
+    with made_folder(folder), OutputFiles(list(named), overwrite=overwrite) as files:
         write_texts(named, files)
         files.commit()
     return tuple(named)
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Create a folder of outputs with its parents; after an error the new ones are removed, if empty.
+
+    Raises:
+        OutputError: it cannot be created.
+    """
+    local = () if isinstance(folder, StorePath) else (folder, *folder.parents)
+    made = [part for part in local if not part.exists()]
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for part in made:
+            with suppress(OSError):
+                part.rmdir()
+        raise

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.bundles.external_data import check_external
+from geoseg.bundles.graph_size import check_work
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.hashes import file_sha256
 from geoseg.files.inputs import opened
@@ -247,7 +248,8 @@ def check_weights(model: ModelSpec) -> None:
     """Check that the weights exist and match their SHA-256.
 
     Raises:
-        ModelError: the weights or their external data are missing, cannot be read, or have another SHA-256.
+        ModelError: the weights or their external data are missing, cannot be read, or have another SHA-256;
+            or running them would not end.
     """
     opened(model.weights)
     stated = model.sha256.lower()
@@ -267,6 +269,7 @@ def check_weights(model: ModelSpec) -> None:
             "or is another file; download it again"
         )
     check_external(model)
+    check_work(model.weights)
 
 
 def usable_on_cpu() -> list[RuntimeStatus]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.bundles.graph_size import check_work, ending
 from geoseg.errors import ModelError, OutputError, RuntimeMissingError
 from geoseg.files import onnx_files
 from geoseg.files.doors import loading
@@ -92,6 +93,7 @@ class OnnxGraph(HostGraph):
         device: str,
         threads: int,
         precision: Precision,
+        has_open_loops: bool = False,
     ) -> None:
         """Wrap a session.
 
@@ -103,6 +105,7 @@ class OnnxGraph(HostGraph):
             device: as in `LoadRequest`.
             threads: threads on the CPU.
             precision: of the session.
+            has_open_loops: whether calls must be ended after some time (`geoseg.bundles.graph_size`).
         """
         import onnxruntime  # noqa: PLC0415 - slow to import
 
@@ -113,6 +116,7 @@ class OnnxGraph(HostGraph):
         self.device = device if on_cpu else f"cuda:{cuda.gpu_of(device).index}"
         self._session = session
         self._weights = weights
+        self._has_open_loops = has_open_loops
         # The TensorRT provider builds an engine for each shape.
         fixed = batch if first == TENSORRT else ports.batch
         self.batches = range(fixed, fixed + 1) if fixed else range(1, 1025)
@@ -148,9 +152,9 @@ class OnnxGraph(HostGraph):
         if tiles.is_cuda:
             # ONNX Runtime computes on its own stream, and returns when it is done.
             torch.cuda.current_stream(tiles.device).synchronize()
-        with loading(self._weights, FAILURE):
+        with loading(self._weights, FAILURE), ending(self._has_open_loops) as options:
             try:
-                self._session.run_with_iobinding(binding)
+                self._session.run_with_iobinding(binding, options)
             except Exception as error:
                 what = f"run the network on {tuple(batch.shape)}"
                 if (full := cuda.memory_error(error, self.device, what)) is not None:
@@ -169,8 +173,8 @@ class OnnxGraph(HostGraph):
         return stated or self(np.zeros((self.batch, channels, side, side), np.float32)).shape[1]
 
     def _run_on_host(self, feed: dict[str, NDArray[np.generic]]) -> Any:
-        with loading(self._weights, FAILURE):
-            return self._session.run([self.ports.output.name], feed)[0]
+        with loading(self._weights, FAILURE), ending(self._has_open_loops) as options:
+            return self._session.run([self.ports.output.name], feed, options)[0]
 
 
 def load(request: LoadRequest) -> OnnxGraph:
@@ -183,6 +187,7 @@ def load(request: LoadRequest) -> OnnxGraph:
     spec, device = request.spec, request.device
     providers = _providers(device, request.precision)
     content = _halved(spec.weights) if request.precision == "fp16" else None
+    has_open_loops = check_work(spec.weights)
     session = _start(spec.weights, device, request.threads, providers, content)
     ports = check_ports(spec, _ports(session.get_inputs()), _ports(session.get_outputs()), request.tile)
     size = ports.batch or (1 if device == "cpu" else request.batch or CUDA_BATCH)
@@ -194,6 +199,7 @@ def load(request: LoadRequest) -> OnnxGraph:
         device=device,
         threads=request.threads,
         precision=request.precision,
+        has_open_loops=has_open_loops,
     )
 
 

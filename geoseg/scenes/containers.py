@@ -34,7 +34,8 @@ def container_product(path: str) -> Product | None:
         _refuse_hdf4(path)
         return None
     remote_store = not is_local(path) and path.rstrip("/").lower().endswith(".zarr")
-    contents = contents_of(spelled("zarr", path.rstrip("/"), "").rstrip(":/") if remote_store else path)
+    name = spelled("zarr", path.rstrip("/"), "").rstrip(":/") if remote_store else path
+    contents = None if remote_store and not _is_consolidated(path) else contents_of(name)
     if contents is None and remote_store:
         raise SceneReadError(
             f"{path.removeprefix('/vsicurl/')} is not a Zarr store that can be read at an address; it must "
@@ -46,6 +47,32 @@ def container_product(path: str) -> Product | None:
     from geoseg.scenes.variables import variables_product  # noqa: PLC0415 - for arrays only
 
     return variables_product(path, contents, name)
+
+
+def _is_consolidated(path: str) -> bool:
+    """Return whether a server has the metadata of a store; True for stores that are not asked by HTTP.
+
+    GDAL asks for a dozen files one after another and waits for each of them: a server that does not answer
+    is asked once instead.
+
+    Raises:
+        SceneReadError: the server cannot be reached, or does not answer in time.
+    """
+    if not path.startswith("/vsicurl/"):
+        return True
+    from urllib.error import HTTPError, URLError  # noqa: PLC0415 - for addresses only
+    from urllib.request import Request  # noqa: PLC0415 - for addresses only
+
+    from geoseg.files.web import read_web  # noqa: PLC0415 - for addresses only
+
+    address = f"{path.removeprefix('/vsicurl/').rstrip('/')}/.zmetadata"
+    try:
+        read_web(Request(address))  # noqa: S310 - http(s) only
+    except HTTPError:
+        return False
+    except URLError as error:
+        raise SceneReadError(f"{address} cannot be reached: {error.reason}; check the address") from error
+    return True
 
 
 def _spectrometer_product(path: str, variable: str | None = None) -> Product | None:

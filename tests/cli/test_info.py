@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from tests.products.server import serving
 from tests.satellites import write_safe
 from tests.spectrometer import simulate, write_granule
 
@@ -113,3 +114,14 @@ def test_the_satellite_where_it_is_known(geoseg: Geoseg, tmp_path: Path) -> None
 def test_no_line_for_a_satellite_that_is_not_known(scene: Path, geoseg: Geoseg) -> None:
     out, _ = geoseg("info", scene)
     assert "platform" not in out
+
+
+@pytest.mark.parametrize("name", ["silent.tif", "stalled.tif", "ring.tif", "ring.json", "ring.zarr"])
+def test_a_server_that_does_not_come_to_an_end(
+    name: str, tmp_path: Path, geoseg: Geoseg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "1")
+    with serving(tmp_path, "slow") as place:
+        _, error = geoseg("info", f"http://{place}/{name}", code=3)
+    assert name in error
+    assert len(error.splitlines()) <= 2

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyproj import CRS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals and streams")
 
@@ -55,6 +56,20 @@ def test_a_file_never_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None
     )
     assert _shell(f"{sys.executable} {program} <&- >&- 2>&-") == (0, "")
     assert (tmp_path / "a").read_text() == ""
+
+
+def test_a_message_of_gdal_that_is_no_utf_8_is_not_printed(tmp_path: Path) -> None:
+    """rasterio raises an exception for it in a callback of GDAL, which Cython prints by both hooks."""
+    wkt = CRS(32633).to_wkt("WKT1_ESRI").encode().replace(b"0.9996", b"0.\xff\xff")
+    (tmp_path / "classes.img").write_bytes(bytes(range(16)))
+    (tmp_path / "classes.hdr").write_bytes(
+        b"ENVI\nsamples = 4\nlines = 4\nbands = 1\nheader offset = 0\nfile type = ENVI Standard\n"
+        b"data type = 1\ninterleave = bsq\nbyte order = 0\n"
+        b"map info = {UTM, 1, 1, 500000, 5500000, 10, 10, 33, North, WGS-84}\n"
+        b"coordinate system string = {" + wkt + b"}\n"
+    )
+    _, text = _shell(f"{COMMAND} info {tmp_path}/classes.img")
+    assert "UnicodeDecodeError" not in text
 
 
 ENDING = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]

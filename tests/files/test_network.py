@@ -70,6 +70,17 @@ def test_gdal_is_closed_and_opened_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "CPL_VSIL_CURL_ALLOWED_FILENAME" not in os.environ
 
 
+def test_gdal_does_not_wait_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os  # noqa: PLC0415
+
+    monkeypatch.delenv("GDAL_HTTP_LOW_SPEED_TIME", raising=False)
+    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_LIMIT", "7")
+    close_gdal()
+    open_gdal()
+    assert 0 < int(os.environ["GDAL_HTTP_LOW_SPEED_TIME"]) < 20
+    assert os.environ["GDAL_HTTP_LOW_SPEED_LIMIT"] == "7"
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         answer: Callable[[], None] = getattr(self, f"_{self.path.strip('/')}")

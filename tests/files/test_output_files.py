@@ -183,6 +183,15 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_report(folder / "a.txt", {"c.txt": "5"})
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_report_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for folder in (tmp_path / "new" / "\udcff", tmp_path / "kept" / "\udcff"):
+        with pytest.raises(OutputError, match="not valid UTF-8"):
+            write_report(folder, {"a.txt": "1"})
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
+
+
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet", ".geojson"])
 def test_a_full_disk_is_told_and_left_clean(
     suffix: str,

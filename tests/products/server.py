@@ -1,10 +1,11 @@
-"""A server of local files: whole or by range, directory pages, the protocol of S3; one that only counts."""
+"""A server of local files: whole or by range, pages, the protocol of S3; others count or do not answer."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -88,6 +89,30 @@ class Bucket(Files):
         self.send(text.encode(), "application/xml")
 
 
+class Slow(SimpleHTTPRequestHandler):
+    """Answers as paths say: `silent` never, `stalled` with a beginning, `ring` by a redirect to itself."""
+
+    def answer(self) -> None:
+        """Answer, if at all."""
+        if "ring" in self.path:
+            self.send_response(302)
+            self.send_header("Location", self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if "stalled" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b"II*\0")
+        threading.Event().wait()
+
+    do_GET = do_HEAD = answer
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        pass
+
+
 class Counting(SimpleHTTPRequestHandler):
     """Notes each request in the file `requests` of the folder, and has nothing."""
 
@@ -112,7 +137,7 @@ def requests(folder: Path) -> list[str]:
 
 
 @contextmanager
-def serving(folder: Path, kind: Literal["http", "s3", "counting"] = "http") -> Iterator[str]:
+def serving(folder: Path, kind: Literal["http", "s3", "counting", "slow"] = "http") -> Iterator[str]:
     """Serve a folder from a process of its own; yields `host:port`.
 
     GDAL reads some formats while it holds Python's lock: a server in this process could never answer.
@@ -127,7 +152,7 @@ def serving(folder: Path, kind: Literal["http", "s3", "counting"] = "http") -> I
 
 
 if __name__ == "__main__":
-    handler = {"http": Files, "s3": Bucket, "counting": Counting}[sys.argv[2]]
+    handler = {"http": Files, "s3": Bucket, "counting": Counting, "slow": Slow}[sys.argv[2]]
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=sys.argv[1]))
     print(server.server_port, flush=True)
     server.serve_forever()

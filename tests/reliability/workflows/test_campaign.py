@@ -36,6 +36,15 @@ def test_every_command_maps_what_is_not_damaged() -> None:
     _run("campaign", "--whole")
 
 
+def test_thirty_hostile_inputs() -> None:
+    _run("hostile", "--every", "41")
+
+
+@pytest.mark.slow
+def test_four_hundred_hostile_inputs() -> None:
+    _run("hostile", "--every", "3")
+
+
 def test_three_kills() -> None:
     _run("kills", "--count", "3")
 

@@ -1,0 +1,222 @@
+"""How much work an ONNX file asks of a runtime, read without one: functions in functions, turns of loops.
+
+A runtime writes the functions of a file out in place of their calls, so that thirty functions which each call
+the one before twice are a billion operators; and it runs a loop as often as the file says. Both are a few
+bytes of a file. The field numbers are those of onnx.proto of ONNX 1.17.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Timer
+from typing import Any, BinaryIO
+
+from geoseg.bundles.protobuf import LENGTH, VARINT, Field, WireError, fields, read_text, read_varint
+from geoseg.errors import ModelError
+
+MOST_NODES = 1_000_000
+"""Most operators that a file writes down; networks have some hundred to some ten thousand."""
+
+MOST_WORK = 100_000_000
+"""Most operators that a file makes a runtime run for one call, with functions and turns of loops."""
+
+LOOP_S = 50.0
+"""Greatest time of one call of a network with loops whose turns are computed, in seconds."""
+
+_DEPTH = 40
+"""Most graphs inside each other."""
+
+_CALLS = 200
+"""Most functions that call each other."""
+
+_INT64 = 7
+_LOOPS = frozenset({"Loop", "Scan"})
+Name = tuple[str, str]
+"""Domain and name of an operator."""
+
+
+@dataclass(slots=True)
+class _Node:
+    kind: Name = ("", "")
+    inputs: list[str] = field(default_factory=list)
+    graphs: list[list[_Node]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _File:
+    """What was read of a file."""
+
+    constants: dict[str, int] = field(default_factory=dict)
+    """Whole numbers by name; of the same name the largest."""
+    functions: dict[Name, list[_Node]] = field(default_factory=dict)
+    count: int = 0
+    open_loops: bool = False
+    """Whether a loop has turns that are computed."""
+
+
+def check_work(weights: Path) -> bool:
+    """Check that a runtime ends; return whether there are loops whose turns are computed.
+
+    Raises:
+        ModelError: the file cannot be read, or asks for more than `MOST_WORK` operators.
+    """
+    found = _File()
+    graph: list[_Node] = []
+    try:
+        with weights.open("rb") as file:
+            for part in fields(file, os.fstat(file.fileno()).st_size):
+                if part.number == 7 and part.kind == LENGTH:
+                    graph = _graph(file, part.stop, found, 0)
+                elif part.number == 25 and part.kind == LENGTH:
+                    _function(file, part.stop, found)
+    except OSError as error:
+        raise ModelError(f"{weights}: cannot be read: {error.strerror}") from error
+    except WireError as error:
+        raise ModelError(f"{weights}: not an ONNX file, or damaged: {error}") from error
+    if _work(graph, found, {}, ()) > MOST_WORK:
+        raise ModelError(
+            f"{weights}: its functions call each other, or its loops turn, more than {MOST_WORK:,} times for "
+            "one tile; export the network without them"
+        )
+    return found.open_loops
+
+
+@contextmanager
+def ending(has_open_loops: bool) -> Iterator[Any]:
+    """Yield options that end a call of ONNX Runtime with an error after `LOOP_S`; None without loops."""
+    if not has_open_loops:
+        yield None
+        return
+    import onnxruntime  # noqa: PLC0415 - slow to import
+
+    options = onnxruntime.RunOptions()
+    timer = Timer(LOOP_S, lambda: setattr(options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield options
+    finally:
+        timer.cancel()
+
+
+def _work(nodes: list[_Node], file: _File, known: dict[Name, int], calling: tuple[Name, ...]) -> int:
+    """Return the operators that nodes are, written out; too many for functions that call themselves."""
+    total = 0
+    for node in nodes:
+        total += 1
+        inner = sum(_work(graph, file, known, calling) for graph in node.graphs)
+        if node.kind[1] in _LOOPS:
+            turns = file.constants.get(node.inputs[0]) if node.kind[1] == "Loop" and node.inputs else None
+            file.open_loops = file.open_loops or turns is None
+            inner *= max(turns or 1, 1)
+        total += inner
+        if node.kind in file.functions:
+            if node.kind in calling or len(calling) > _CALLS:
+                return MOST_WORK + 1
+            if node.kind not in known:
+                known[node.kind] = _work(file.functions[node.kind], file, known, (*calling, node.kind))
+            total += known[node.kind]
+        if total > MOST_WORK:
+            return total
+    return total
+
+
+def _graph(file: BinaryIO, end: int, found: _File, depth: int) -> list[_Node]:
+    """`GraphProto`: 1 nodes, 5 initializers."""
+    if depth > _DEPTH:
+        raise WireError(f"graphs are nested more than {_DEPTH} levels deep")
+    nodes = []
+    for part in fields(file, end):
+        if part.number == 1 and part.kind == LENGTH:
+            nodes.append(_node(file, part.stop, found, depth))
+        elif part.number == 5 and part.kind == LENGTH:
+            _keep(found, *_tensor(file, part.stop))
+    return nodes
+
+
+def _function(file: BinaryIO, end: int, found: _File) -> None:
+    """`FunctionProto`: 1 name, 7 nodes, 10 domain."""
+    name = domain = ""
+    nodes = []
+    for part in fields(file, end):
+        if part.number == 1:
+            name = read_text(file, part)
+        elif part.number == 7 and part.kind == LENGTH:
+            nodes.append(_node(file, part.stop, found, 0))
+        elif part.number == 10:
+            domain = read_text(file, part)
+    found.functions[(domain, name)] = nodes
+
+
+def _node(file: BinaryIO, end: int, found: _File, depth: int) -> _Node:
+    """`NodeProto`: 1 inputs, 2 outputs, 4 operator, 5 attributes, 7 domain."""
+    found.count += 1
+    if found.count > MOST_NODES:
+        raise WireError(f"it has more than {MOST_NODES:,} operators")
+    node, kind, domain, output = _Node(), "", "", ""
+    constant: int | None = None
+    for part in fields(file, end):
+        if part.number == 1:
+            node.inputs.append(read_text(file, part))
+        elif part.number == 2:
+            output = read_text(file, part)
+        elif part.number == 4:
+            kind = read_text(file, part)
+        elif part.number == 7:
+            domain = read_text(file, part)
+        elif part.number == 5 and part.kind == LENGTH:
+            constant = _attribute(file, part.stop, node, found, depth)
+    node.kind = ("" if domain == "ai.onnx" else domain, kind)
+    if kind == "Constant":
+        _keep(found, output, constant)
+    return node
+
+
+def _attribute(file: BinaryIO, end: int, node: _Node, found: _File, depth: int) -> int | None:
+    """`AttributeProto`: 3 an integer, 5 a tensor, 6 a graph, 11 graphs; returns a whole number in it."""
+    value: int | None = None
+    for part in fields(file, end):
+        if part.number == 3 and part.kind == VARINT:
+            value = _signed(part.value)
+        elif part.number == 5 and part.kind == LENGTH:
+            value = _tensor(file, part.stop)[1]
+        elif part.number in {6, 11} and part.kind == LENGTH:
+            node.graphs.append(_graph(file, part.stop, found, depth + 1))
+    return value
+
+
+def _tensor(file: BinaryIO, end: int) -> tuple[str, int | None]:
+    """`TensorProto`: 2 type, 7 and 9 values, 8 name; returns the name, and the value of one whole number."""
+    name, kind, value = "", 0, None
+    for part in fields(file, end):
+        if part.number == 2 and part.kind == VARINT:
+            kind = part.value
+        elif part.number == 8:
+            name = read_text(file, part)
+        elif part.number in {7, 9}:
+            value = _whole_number(file, part)
+    return name, value if kind == _INT64 else None
+
+
+def _whole_number(file: BinaryIO, part: Field) -> int | None:
+    """Return the only number of the values of a tensor of whole numbers."""
+    if part.kind == VARINT:
+        return _signed(part.value)
+    size = part.stop - file.tell()
+    if part.number == 9:
+        return int.from_bytes(file.read(8), "little", signed=True) if size == 8 else None
+    return _signed(read_varint(file)) if 0 < size <= 10 else None
+
+
+def _signed(value: int) -> int:
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _keep(found: _File, name: str, value: int | None) -> None:
+    """Keep a whole number."""
+    if value is not None:
+        found.constants[name] = max(value, found.constants.get(name, value))

@@ -1,0 +1,131 @@
+"""Small ONNX files that would keep a runtime busy without end are refused, or ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import FunctionProto, NodeProto, TensorProto, helper
+
+from geoseg.bundles import graph_size
+from geoseg.bundles.graph_size import check_work, ending
+from geoseg.errors import ModelError
+
+OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+INFO = helper.make_tensor_value_info
+
+
+def save(
+    path: Path,
+    nodes: Sequence[NodeProto],
+    initializers: Sequence[TensorProto] = (),
+    functions: Sequence[FunctionProto] = (),
+) -> Path:
+    """A network from `x` to `y`."""
+    graph = helper.make_graph(
+        list(nodes),
+        "network",
+        [INFO("x", TensorProto.FLOAT, ["n"])],
+        [INFO("y", TensorProto.FLOAT, ["n"])],
+        list(initializers),
+    )
+    model = helper.make_model(graph, opset_imports=OPSETS, functions=list(functions), ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def calls(name: str, *inner: str) -> FunctionProto:
+    """A function that calls others in turn."""
+    names = ["a", *(f"m{index}" for index in range(len(inner) - 1)), "b"]
+    nodes = [
+        helper.make_node(called, [names[index]], [names[index + 1]], domain="own" if called != "Neg" else "")
+        for index, called in enumerate(inner)
+    ]
+    return helper.make_function("own", name, ["a"], ["b"], nodes, OPSETS)
+
+
+def loop(turns: str, body: Sequence[NodeProto] | None = None) -> NodeProto:
+    """A loop of a name of turns."""
+    inner = helper.make_graph(
+        body or [helper.make_node("Identity", ["going"], ["on"]), helper.make_node("Sin", ["a"], ["b"])],
+        "body",
+        [
+            INFO("turn", TensorProto.INT64, []),
+            INFO("going", TensorProto.BOOL, []),
+            INFO("a", TensorProto.FLOAT, ["n"]),
+        ],
+        [INFO("on", TensorProto.BOOL, []), INFO("b", TensorProto.FLOAT, ["n"])],
+    )
+    return helper.make_node("Loop", [turns, "", "x"], ["y"], body=inner)
+
+
+def whole(name: str, value: int) -> TensorProto:
+    """A whole number; onnx stores it as bytes or as a list."""
+    return helper.make_tensor(name, TensorProto.INT64, [], [value])
+
+
+def test_functions_that_multiply_are_refused(tmp_path: Path) -> None:
+    functions = [calls("f0", "Neg"), *(calls(f"f{n}", f"f{n - 1}", f"f{n - 1}") for n in range(1, 40))]
+    path = save(
+        tmp_path / "a.onnx", [helper.make_node("f39", ["x"], ["y"], domain="own")], functions=functions
+    )
+    assert path.stat().st_size < 5000
+    with pytest.raises(ModelError, match="functions call each other"):
+        check_work(path)
+
+
+def test_functions_that_call_themselves_are_refused(tmp_path: Path) -> None:
+    functions = [calls("f", "g"), calls("g", "f")]
+    path = save(tmp_path / "a.onnx", [helper.make_node("f", ["x"], ["y"], domain="own")], functions=functions)
+    with pytest.raises(ModelError, match="functions call each other"):
+        check_work(path)
+
+
+def test_usual_functions_are_accepted(tmp_path: Path) -> None:
+    functions = [calls("f0", "Neg", "Neg"), calls("f1", "f0", "f0")]
+    nodes = [helper.make_node("f1", ["x"], ["y"], domain="own")]
+    assert not check_work(save(tmp_path / "a.onnx", nodes, functions=functions))
+
+
+@pytest.mark.parametrize("turns", [2**62, 10**9])
+@pytest.mark.parametrize("way", ["list", "bytes", "node"])
+def test_loops_of_very_many_turns_are_refused(turns: int, way: str, tmp_path: Path) -> None:
+    nodes, initializers = [loop("turns")], [whole("turns", turns)]
+    if way == "bytes":
+        initializers = [onnx.numpy_helper.from_array(np.int64(turns), "turns")]
+    elif way == "node":
+        nodes = [helper.make_node("Constant", [], ["turns"], value=whole("", turns)), *nodes]
+        initializers = []
+    with pytest.raises(ModelError, match="its loops turn"):
+        check_work(save(tmp_path / "a.onnx", nodes, initializers))
+
+
+@pytest.mark.parametrize("turns", [0, 3, -1])
+def test_loops_of_few_turns_are_accepted(turns: int, tmp_path: Path) -> None:
+    assert not check_work(save(tmp_path / "a.onnx", [loop("turns")], [whole("turns", turns)]))
+
+
+def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [
+        helper.make_node("Size", ["x"], ["size"]),
+        helper.make_node("Mul", ["size", "many"], ["turns"]),
+        loop("turns"),
+    ]
+    path = save(tmp_path / "a.onnx", nodes, [whole("many", 10**12)])
+    assert check_work(path)
+    monkeypatch.setattr(graph_size, "LOOP_S", 0.5)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    with ending(True) as options, pytest.raises(Exception, match=r"(?i)terminat"):
+        session.run(["y"], {"x": np.ones(4, np.float32)}, options)
+
+
+def test_what_is_no_onnx_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"\x3b" * 100)
+    with pytest.raises(ModelError, match="not an ONNX file"):
+        check_work(tmp_path / "a.onnx")
+    with pytest.raises(ModelError, match="cannot be read"):
+        check_work(tmp_path / "none.onnx")
