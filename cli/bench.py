@@ -25,7 +25,7 @@ def run() -> Command[BenchRunRequest]:
 
     The folder of --output gets results.csv (a row for each score of each training), the trainings,
     report.html and scores.json. results.csv is complete after each training, so that an interrupted run keeps
-    its results.
+    its results; --resume continues it.
     """
     from geoseg.spec.benchmarks import BenchRunRequest
 
@@ -39,8 +39,12 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
     from geoseg.learn.train import missing_extra
     from geoseg.spec.presets import benchmark
 
-    if request.output.exists() and not (request.overwrite or reporting.dry_run):
-        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+    if request.overwrite and request.resume:
+        raise UsageError("--resume and --overwrite exclude each other; give one of them")
+    if request.output.exists() and not (request.overwrite or request.resume or reporting.dry_run):
+        raise OutputError(
+            f"{request.output}: already exists; add --resume to continue, or --overwrite to start again"
+        )
     with open_console(reporting.verbosity) as console:
         jobs = _jobs(request)
         if reporting.dry_run:
@@ -59,7 +63,8 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
             torch.set_num_threads(request.threads)
         rows: list[ResultRow] = []
         frozen = request.protocol == "pangaea"
-        for found in run_jobs(jobs, request.output, console.progress, frozen=frozen):
+        run = run_jobs(jobs, request.output, console.progress, frozen=frozen, resume=request.resume)
+        for found in run:
             rows += found
             write_report(request.output, {RESULTS: to_table(rows).to_csv()})
         made = report_of(rows, benchmark("geobench-2"))
@@ -138,8 +143,8 @@ def report() -> Command[BenchReportRequest]:
 
 
 def _report(request: BenchReportRequest, reporting: Reporting) -> None:
+    from geoseg.learn.protocols.result_reading import read_results
     from geoseg.learn.protocols.result_report import report_of
-    from geoseg.learn.protocols.result_rows import read_results
     from geoseg.spec.presets import benchmark
 
     check_page(request.report, overwrite=request.overwrite)

@@ -111,6 +111,13 @@ class BenchRunRequest(Spec):
         NEEDED_FOLDER,
     ]
     overwrite: Overwrite = False
+    resume: Annotated[
+        bool,
+        Option(
+            "Continue a run that was interrupted: trainings that are finished, with the same config and "
+            "data, are not repeated."
+        ),
+    ] = False
     threads: Threads = None
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ SETTINGS: Mapping[str, object] = {
     "network.prior": False,
     "network.depth": 5,
     "network.pretrained": None,
+    "helper": None,
     "statistics": "training",
     "augment": {"flips": False},
     "loss": {"cross_entropy": 1.0},
