@@ -118,6 +118,10 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
     bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
     if not bands:
         raise UsageError("no bands are given; add --channels with a name for each band of an image")
+    if request.dataset == SO2SAT and not request.parts:
+        raise UsageError(
+            "so2sat has a file for each part; add --splits train,val,test, or those that you have"
+        )
     make = find_dataset(request.dataset)
     parts = {
         part: make({**request.arguments, "split": part} if part else request.arguments)

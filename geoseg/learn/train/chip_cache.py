@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from geoseg.learn.samples import Chip, SampleWindow, read_chip
+from geoseg.learn.samples.chips import check_classes
 from geoseg.learn.train.training_spec import TrainSpec
 
 CACHE_BYTES = 4 * 2**30
@@ -23,7 +24,7 @@ class ChipCache:
             bands: names of the first channels.
             optional: further bands, behind the others, that need not be observed.
         """
-        self._data, self._atmosphere = spec.data, spec.trained_on
+        self._data, self._atmosphere, self._classes = spec.data, spec.trained_on, len(spec.classes)
         self.bands, self.optional = tuple(bands), tuple(optional)
         self._chips: OrderedDict[SampleWindow, Chip] = OrderedDict()
         self._bytes = 0
@@ -36,23 +37,23 @@ class ChipCache:
     def serves(self, spec: TrainSpec) -> bool:
         """Return whether a training on this config reads the same chips."""
         own = ChipCache.of(spec)
-        return (self._data, self._atmosphere, self.bands, self.optional) == (
-            own._data,
-            own._atmosphere,
-            own.bands,
-            own.optional,
-        )
+        return self._facts == own._facts
+
+    @property
+    def _facts(self) -> tuple[object, ...]:
+        return self._data, self._atmosphere, self._classes, self.bands, self.optional
 
     def read(self, place: SampleWindow) -> Chip:
         """Return the pixels and labels of a window.
 
         Raises:
-            SceneError: the window cannot be read.
+            SceneError: the window cannot be read, or a label is no class of the config.
         """
         chip = self._chips.pop(place, None)
         if chip is None:
             bands = (*self.bands, *self.optional)
             chip = read_chip(place, self._data, bands, self._atmosphere, self.optional)
+            check_classes(chip, self._classes)
             self._bytes += chip.pixels.nbytes + chip.label.nbytes
         self._chips[place] = chip
         while self._bytes > CACHE_BYTES and len(self._chips) > 1:
