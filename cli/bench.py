@@ -99,9 +99,10 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
 
 
 def import_() -> Command[BenchImportRequest]:
-    """Write the samples of a TorchGeo data set, or of So2Sat, as files that geoseg train reads.
+    """Write the samples of a TorchGeo data set, of So2Sat or of METER-ML as files that geoseg train reads.
 
-    The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config.
+    The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config (of METER-ML
+    what the config meter-ml reads).
     """
     from geoseg.spec.benchmarks import BenchImportRequest
 
@@ -110,18 +111,19 @@ def import_() -> Command[BenchImportRequest]:
 
 def _import(request: BenchImportRequest, reporting: Reporting) -> None:
     from geoseg.learn.samples.dataset_import import ImportOptions, import_datasets
-    from geoseg.learn.samples.find_dataset import SO2SAT, find_dataset
+    from geoseg.learn.samples.find_dataset import METER_ML, SO2SAT, find_dataset
     from geoseg.learn.samples.so2sat import BANDS
 
     if request.output.exists():
         raise OutputError(f"{request.output}: already exists; write to another folder")
+    if request.dataset in {SO2SAT, METER_ML} and not request.parts:
+        raise UsageError(f"{request.dataset} has parts; add --splits train,val,test, or those that you have")
+    if request.dataset == METER_ML:
+        _import_meter_ml(request, reporting)
+        return
     bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
     if not bands:
         raise UsageError("no bands are given; add --channels with a name for each band of an image")
-    if request.dataset == SO2SAT and not request.parts:
-        raise UsageError(
-            "so2sat has a file for each part; add --splits train,val,test, or those that you have"
-        )
     make = find_dataset(request.dataset)
     parts = {
         part: make({**request.arguments, "split": part} if part else request.arguments)
@@ -134,6 +136,24 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
         print_json({"folder": str(request.output), "samples": number})
         return
     print_text(f"{number} samples in {request.output}; data.json has the keys of data in a config")
+
+
+def _import_meter_ml(request: BenchImportRequest, reporting: Reporting) -> None:
+    from pathlib import Path
+
+    from geoseg.learn.samples.meter_ml import import_meter_ml
+
+    if set(request.arguments) != {"root"}:
+        raise UsageError("meter-ml takes one argument, its folder: --argument root=FOLDER")
+    if request.bands:
+        raise UsageError("--channels: the bands of meter-ml are known; remove it")
+    root = Path(str(request.arguments["root"]))
+    with open_console(reporting.verbosity) as console:
+        number = import_meter_ml(root, request.parts, request.output, console.progress, request.limit)
+    if reporting.as_json:
+        print_json({"folder": str(request.output), "sites": number})
+        return
+    print_text(f"{number} sites in {request.output}; next: geoseg train meter-ml --data {request.output}")
 
 
 def report() -> Command[BenchReportRequest]:

@@ -138,8 +138,8 @@ class BenchImportRequest(Spec):
     dataset: Annotated[
         str,
         Option(
-            "A class of torchgeo.datasets, MODULE.CLASS of another one with its interface, or so2sat (HDF5 "
-            "files).",
+            "A class of torchgeo.datasets, MODULE.CLASS of another one with its interface, so2sat (HDF5 "
+            "files) or meter-ml.",
             metavar="CLASS",
             argument=True,
             missing="no CLASS is given; add a class of torchgeo.datasets, such as LandCoverAI, or so2sat",

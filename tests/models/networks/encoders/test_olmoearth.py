@@ -155,9 +155,9 @@ def oracle(
         x = x + functional.linear(y, part["mlp.fc2.weight"], part["mlp.fc2.bias"])
     x = functional.layer_norm(x, (WIDTH,), own["norm.weight"], own["norm.bias"])
     means, first = [], 0
-    for size in sizes:
-        count = math.prod(size)
-        means.append(x[:, first : first + count].unflatten(1, size).mean(dim=(3, 4)))
+    for shape in sizes:
+        count = math.prod(shape)
+        means.append(x[:, first : first + count].unflatten(1, shape).mean(dim=(3, 4)))
         first += count
     return torch.stack(means, -1).mean(-1).permute(0, 3, 1, 2)
 
