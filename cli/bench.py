@@ -25,7 +25,7 @@ def run() -> Command[BenchRunRequest]:
 
     The folder of --output gets results.csv (a row for each score of each training), the trainings,
     report.html and scores.json. results.csv is complete after each training, so that an interrupted run keeps
-    its results.
+    its results; --resume continues it.
     """
     from geoseg.spec.benchmarks import BenchRunRequest
 
@@ -39,8 +39,12 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
     from geoseg.learn.train import missing_extra
     from geoseg.spec.presets import benchmark
 
-    if request.output.exists() and not (request.overwrite or reporting.dry_run):
-        raise OutputError(f"{request.output}: already exists; add --overwrite to replace it")
+    if request.overwrite and request.resume:
+        raise UsageError("--resume and --overwrite exclude each other; give one of them")
+    if request.output.exists() and not (request.overwrite or request.resume or reporting.dry_run):
+        raise OutputError(
+            f"{request.output}: already exists; add --resume to continue, or --overwrite to start again"
+        )
     with open_console(reporting.verbosity) as console:
         jobs = _jobs(request)
         if reporting.dry_run:
@@ -59,7 +63,8 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
             torch.set_num_threads(request.threads)
         rows: list[ResultRow] = []
         frozen = request.protocol == "pangaea"
-        for found in run_jobs(jobs, request.output, console.progress, frozen=frozen):
+        run = run_jobs(jobs, request.output, console.progress, frozen=frozen, resume=request.resume)
+        for found in run:
             rows += found
             write_report(request.output, {RESULTS: to_table(rows).to_csv()})
         made = report_of(rows, benchmark("geobench-2"))
@@ -94,9 +99,10 @@ def _jobs(request: BenchRunRequest) -> list[Job]:
 
 
 def import_() -> Command[BenchImportRequest]:
-    """Write the samples of a TorchGeo data set, or of So2Sat, as files that geoseg train reads.
+    """Write the samples of a TorchGeo data set, of So2Sat or of METER-ML as files that geoseg train reads.
 
-    The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config.
+    The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config (of METER-ML
+    what the config meter-ml reads).
     """
     from geoseg.spec.benchmarks import BenchImportRequest
 
@@ -105,11 +111,16 @@ def import_() -> Command[BenchImportRequest]:
 
 def _import(request: BenchImportRequest, reporting: Reporting) -> None:
     from geoseg.learn.samples.dataset_import import ImportOptions, import_datasets
-    from geoseg.learn.samples.find_dataset import SO2SAT, find_dataset
+    from geoseg.learn.samples.find_dataset import METER_ML, SO2SAT, find_dataset
     from geoseg.learn.samples.so2sat import BANDS
 
     if request.output.exists():
         raise OutputError(f"{request.output}: already exists; write to another folder")
+    if request.dataset in {SO2SAT, METER_ML} and not request.parts:
+        raise UsageError(f"{request.dataset} has parts; add --splits train,val,test, or those that you have")
+    if request.dataset == METER_ML:
+        _import_meter_ml(request, reporting)
+        return
     bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
     if not bands:
         raise UsageError("no bands are given; add --channels with a name for each band of an image")
@@ -127,6 +138,24 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
     print_text(f"{number} samples in {request.output}; data.json has the keys of data in a config")
 
 
+def _import_meter_ml(request: BenchImportRequest, reporting: Reporting) -> None:
+    from pathlib import Path
+
+    from geoseg.learn.samples.meter_ml import import_meter_ml
+
+    if set(request.arguments) != {"root"}:
+        raise UsageError("meter-ml takes one argument, its folder: --argument root=FOLDER")
+    if request.bands:
+        raise UsageError("--channels: the bands of meter-ml are known; remove it")
+    root = Path(str(request.arguments["root"]))
+    with open_console(reporting.verbosity) as console:
+        number = import_meter_ml(root, request.parts, request.output, console.progress, request.limit)
+    if reporting.as_json:
+        print_json({"folder": str(request.output), "sites": number})
+        return
+    print_text(f"{number} sites in {request.output}; next: geoseg train meter-ml --data {request.output}")
+
+
 def report() -> Command[BenchReportRequest]:
     """Compare result files: mean and deviation by data set, and the capability scores of GEO-Bench-2.
 
@@ -138,8 +167,8 @@ def report() -> Command[BenchReportRequest]:
 
 
 def _report(request: BenchReportRequest, reporting: Reporting) -> None:
+    from geoseg.learn.protocols.result_reading import read_results
     from geoseg.learn.protocols.result_report import report_of
-    from geoseg.learn.protocols.result_rows import read_results
     from geoseg.spec.presets import benchmark
 
     check_page(request.report, overwrite=request.overwrite)

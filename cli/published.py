@@ -82,8 +82,14 @@ def pull_published(
         elif not file.is_file():
             raise ModelError(f"{file}: there is no such file")
         opened(file)
-        convert_published(spec, file, folder, overwrite=overwrite)
+        # A copy of the hub and a download are checked where they are found; a hash of 1.3 GB takes seconds.
+        convert_published(spec if weights else _checked(spec), file, folder, overwrite=overwrite)
     return folder
+
+
+def _checked(spec: PublishedSpec) -> PublishedSpec:
+    """Return the description of a network whose file has been found to have its SHA-256."""
+    return spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": ""})})
 
 
 def fetch_published(
@@ -104,9 +110,11 @@ def fetch_published(
         OutputError: they cannot be written.
     """
     hub = facts.url.startswith(SCHEME)
-    source = weights or (local_copy(facts.url, facts.sha256) if hub else None)
-    if source is not None:
-        _copy(source, target, facts.sha256)
+    if weights is not None:
+        _copy(weights, target, facts.sha256)
+        return
+    if (copy := local_copy(facts.url, facts.sha256) if hub else None) is not None:
+        _copy(copy, target, "")
         return
     address, sha256, size = facts.url, facts.sha256, facts.size or None
     if hub:
@@ -125,7 +133,7 @@ def fetch_published(
 
 
 def _copy(source: Path, target: Path, sha256: str) -> None:
-    """Copy a file of this machine that has a SHA-256, if one is known."""
+    """Copy a file of this machine that has a SHA-256; an empty one is not checked."""
     from geoseg.files.disk import writing
 
     opened(source)

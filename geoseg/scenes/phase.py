@@ -40,9 +40,14 @@ PARTS = ("cos", "sin")
 WRAPPED = np.pi + 1e-3
 """Greatest magnitude of a wrapped phase in radians."""
 
+FACTORS = {"rad": 1.0, "deg": np.pi / 180, "cyc": 2 * np.pi, "turn": 2 * np.pi}
+"""Factor to radians, by the beginning of the unit that a file states."""
+NO_UNIT = frozenset({"", "1", "none", "unknown", "unitless", "dimensionless"})
 
-TURN, DEGREES = 360.001, 300.0
-"""Most degrees of a wrapped phase, and the range of values above which they are taken for degrees."""
+TURNS = {"degree": 360.0, "cycle": 1.0}
+"""Values of a whole turn in other units."""
+COVERED, ROUNDING = 300 / 360, 1.001
+"""Share of a turn that values cover which are taken for that unit, and the greatest in turns."""
 
 
 def phase_names(name: str) -> tuple[str, ...]:
@@ -66,14 +71,15 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
     """Open cosine and sine of a phase as layers of one band each, `NAME_cos` and `NAME_sin`.
 
     Args:
-        path: a raster of radians (degrees where the file states them), wrapped or not, or a complex
-            interferogram.
+        path: a raster of radians (degrees or cycles where the file states them), wrapped or not, or a
+            complex interferogram.
         name: of the phase.
         folder: for the computed files, until the layers are closed.
 
     Raises:
         SceneReadError: the file cannot be read.
-        SceneError: its values are integers, seem to be degrees or have no CRS, or it has several bands.
+        SceneError: its values are integers, seem to be degrees or cycles or have another unit, or it has
+            several bands or no CRS.
         OutputError: the disk of `folder` is full.
     """
     targets = [folder / f"{part}.tif" for part in phase_names(name)]
@@ -91,9 +97,9 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
             )
         if dataset.crs is None:
             raise SceneError(f"{path}: has no CRS, so the phase cannot be laid on a scene; assign one")
-        stated = (dataset.units[0] or "").lower()
-        factor = np.pi / 180 if stated.startswith("deg") else 1.0
-        low = high = 0.0
+        stated = (dataset.units[0] or "").strip().lower()
+        factor = _factor(path, stated)
+        low, high = np.inf, -np.inf
         profile = {
             "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True,
             "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
@@ -109,7 +115,8 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
                 seen = dataset.read_masks(1, window=window) > 0
             if kind == "f":
                 known = stored[seen & np.isfinite(stored)].astype(np.float64)
-                low, high = float(known.min(initial=low)), float(known.max(initial=high))
+                low = float(known.min(initial=low))
+                high = float(known.max(initial=high))
             unit = unit_vectors(stored, seen, factor)
             with scratching(folder):
                 for file, values in zip(files, unit, strict=True):
@@ -118,11 +125,8 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
         for file, target in zip(files, targets, strict=True):
             file.close()
             check_blocks(target)
-    if not stated and high - low > DEGREES and low >= -TURN / 2 and high <= TURN:
-        raise SceneError(
-            f"{path}: phases from {low:.3g} to {high:.3g} look like degrees, and no unit is stated; state it "
-            "(gdal_edit.py -units degree, or radian)"
-        )
+    if kind == "f" and stated in NO_UNIT:
+        _check_unit(path, low, high)
     most = max(-low, high)
     if most * factor > WRAPPED:
         note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as radians")
@@ -131,6 +135,32 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
         for target, own in zip(targets, phase_names(name), strict=True)
     )
     return cosine, sine
+
+
+def _factor(path: Path | str, stated: str) -> float:
+    """Return the factor from the unit that a file states to radians."""
+    if stated in NO_UNIT:
+        return 1.0
+    found = next((factor for start, factor in FACTORS.items() if stated.startswith(start)), None)
+    if found is None:
+        raise SceneError(
+            f"{path}: its unit is {stated!r}, and a phase is in radian, degree or cycle; correct it by "
+            "gdal_edit.py -units, or give the layer another name"
+        )
+    return found
+
+
+def _check_unit(path: Path | str, low: float, high: float) -> None:
+    """Raise SceneError where values without a unit look like a wrapped phase in degrees or cycles."""
+    for unit, turn in TURNS.items():
+        most = turn * ROUNDING
+        # Few values in radians are as great as degrees; cycles are from -1/2 to 1/2, or from 0 to 1.
+        greatest = most if unit == "degree" or low >= turn - most else most / 2
+        if -most / 2 <= low and high <= greatest and high - low > turn * COVERED:
+            raise SceneError(
+                f"{path}: phases from {low:.3g} to {high:.3g} look like {unit}s, and no unit is stated; "
+                f"state it (gdal_edit.py -units {unit}, or radian)"
+            )
 
 
 def unit_vectors(

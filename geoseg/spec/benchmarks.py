@@ -111,6 +111,13 @@ class BenchRunRequest(Spec):
         NEEDED_FOLDER,
     ]
     overwrite: Overwrite = False
+    resume: Annotated[
+        bool,
+        Option(
+            "Continue a run that was interrupted: trainings that are finished, with the same config and "
+            "data, are not repeated."
+        ),
+    ] = False
     threads: Threads = None
 
     @model_validator(mode="after")
@@ -131,8 +138,8 @@ class BenchImportRequest(Spec):
     dataset: Annotated[
         str,
         Option(
-            "A class of torchgeo.datasets, MODULE.CLASS of another one with its interface, or so2sat (HDF5 "
-            "files).",
+            "A class of torchgeo.datasets, MODULE.CLASS of another one with its interface, so2sat (HDF5 "
+            "files) or meter-ml.",
             metavar="CLASS",
             argument=True,
             missing="no CLASS is given; add a class of torchgeo.datasets, such as LandCoverAI, or so2sat",

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from geoseg.spec.base import Spec, Units
 
-Family = Literal["timm", "galileo", "prithvi", "dofa", "clay", "terramind"]
+Family = Literal["timm", "galileo", "prithvi", "dofa", "clay", "terramind", "olmoearth"]
 """Module of `geoseg.models.networks.encoders` that builds the encoder."""
 
 UNKNOWN_MONTH = 5

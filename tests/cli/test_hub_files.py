@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from geoseg.cli import hub_files, published
 from geoseg.cli.hub_files import HUB, credentials, endpoint, local_copy, remote_file
 from geoseg.cli.published import fetch_published
 
 from geoseg.errors import FetchError, ModelError
+from geoseg.files.hashes import file_sha256
 from geoseg.spec import EncoderWeights
 from tests.messages import Messages, progress
 
@@ -247,3 +249,21 @@ def test_large_files_need_a_stated_size(hub: Hub, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("geoseg.cli.fetch.MAX_BYTES", 1000)
     assert fetched(tmp_path).read_bytes() == CONTENT
     assert hub.asked
+
+
+def test_a_copy_is_hashed_once(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of weights is gigabytes: its SHA-256 is computed where the copy is found, and not again."""
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return file_sha256(path)
+
+    for module in (hub_files, published):
+        monkeypatch.setattr(module, "file_sha256", counted)
+    monkeypatch.setenv("GEOSEG_HUB_MIRROR", str(tmp_path / "mirror"))
+    copy = tmp_path / "mirror" / "org" / "name" / "folder" / "file name.pt"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(CONTENT)
+    assert fetched(tmp_path, sha256=SHA256).read_bytes() == CONTENT
+    assert hashed == [copy]

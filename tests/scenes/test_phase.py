@@ -78,6 +78,44 @@ def test_degrees_are_read_where_the_file_states_them(tmp_path: Path, messages: M
     assert "read as radians" in messages.notes[0]
 
 
+@pytest.mark.parametrize("unit", ["cycle", "cycles", "Turns"])
+def test_cycles_are_read_where_the_file_states_them(unit: str, tmp_path: Path) -> None:
+    cycles = (wrapped(ramp()) / (2 * np.pi)).astype(np.float32)
+    found = read(write(tmp_path / "ifg.tif", cycles, unit=unit), tmp_path)
+    np.testing.assert_allclose(found, [np.cos(ramp()), np.sin(ramp())], atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        (wrapped(ramp()) / (2 * np.pi), "cycle"),
+        ((wrapped(ramp()) / (2 * np.pi)) % 1, "cycle"),
+        (np.degrees(wrapped(ramp())), "degree"),
+        (np.degrees(wrapped(ramp())) % 360, "degree"),
+    ],
+)
+def test_values_of_another_unit_are_refused_unless_it_is_stated(
+    values: NDArray[np.float64], unit: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "ifg.tif", values.astype(np.float32))
+    with pytest.raises(SceneError, match=f"look like {unit}s, and no unit is stated"):
+        open_phase(path, "phase", tmp_path)
+    read(write(tmp_path / "ifg.tif", values.astype(np.float32), unit="radian"), tmp_path)
+
+
+@pytest.mark.parametrize("low", [-0.3, 0.2, -0.6])
+def test_a_short_range_of_radians_is_no_cycle(low: float, tmp_path: Path) -> None:
+    values = np.tile(np.linspace(low, low + 0.7, SIDE), (SIDE, 1)).astype(np.float32)
+    found = read(write(tmp_path / "ifg.tif", values), tmp_path)
+    np.testing.assert_allclose(found[0], np.cos(values), atol=1e-6)
+
+
+def test_a_layer_in_metres_is_no_phase(tmp_path: Path) -> None:
+    path = write(tmp_path / "ifg.tif", ramp().astype(np.float32), unit="metre")
+    with pytest.raises(SceneError, match="its unit is 'metre', and a phase is in radian, degree or cycle"):
+        open_phase(path, "phase", tmp_path)
+
+
 @pytest.mark.parametrize("step", [20.0, 10.0 / 3, 14.0])
 def test_the_wrap_is_no_edge_on_another_grid(step: float, tmp_path: Path) -> None:
     """A phase about ±π: the mean of its angles would be 0; that of its vectors is π."""

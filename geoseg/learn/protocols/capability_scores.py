@@ -17,6 +17,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.errors import SceneError
 from geoseg.learn.protocols.result_rows import ResultRow
 from geoseg.messages import note
 from geoseg.spec import BenchmarkSpec
@@ -88,11 +89,20 @@ def standard_error(values: Values) -> float:
 
 
 def as_scores(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> tuple[ResultRow, ...]:
-    """Return rows with scores in place of root mean square errors; released files have scores."""
+    """Return rows with scores in place of root mean square errors; released files have scores.
+
+    Raises:
+        SceneError: a value is neither a score nor an error in the units of the benchmark.
+    """
     changed = 0
     scores = []
     for row in rows:
         factor = benchmark.errors.get(row.dataset)
+        if factor is not None and "rmse" in row.metric.lower() and not 0 <= row.value <= 1:
+            raise SceneError(
+                f"{row.submission}: {row.metric} of {row.dataset} is {row.value:g} ({row.backbone}, seed "
+                f"{row.seed}), neither an error below {LEAST_SCORE:g} nor a score up to 1"
+            )
         if factor is not None and "rmse" in row.metric.lower() and row.value < LEAST_SCORE:
             changed += 1
             scores.append(replace(row, value=1 - factor * row.value))

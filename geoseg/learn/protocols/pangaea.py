@@ -14,6 +14,7 @@ from geoseg.errors import UsageError
 from geoseg.learn.protocols.jobs import Job
 from geoseg.learn.protocols.strata import draw_share, stratum_of
 from geoseg.learn.samples import find_samples, read_chip, sample_windows, split
+from geoseg.learn.samples.chips import check_classes
 from geoseg.learn.train.config import read_config
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import note, warn
@@ -32,6 +33,7 @@ SETTINGS: Mapping[str, object] = {
     "network.prior": False,
     "network.depth": 5,
     "network.pretrained": None,
+    "helper": None,
     "statistics": "training",
     "augment": {"flips": False},
     "loss": {"cross_entropy": 1.0},
@@ -109,10 +111,11 @@ def pangaea_jobs(spec: TrainSpec, dataset: str, percentages: Sequence[float], se
         if not roles[role]:
             raise UsageError(f"{spec.name}: PANGAEA needs split.{role}, and no sample is assigned to it")
     bands = [band.name for band in spec.bands]
-    strata = [
-        stratum_of(read_chip(place, spec.data, bands, spec.trained_on).label, len(spec.classes))
-        for place in roles["train"]
-    ]
+    strata = []
+    for place in roles["train"]:
+        chip = read_chip(place, spec.data, bands, spec.trained_on)
+        check_classes(chip, len(spec.classes))
+        strata.append(stratum_of(chip.label, len(spec.classes)))
     jobs = []
     for percent in percentages:
         for seed in range(spec.loop.seed, spec.loop.seed + seeds):

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from geoseg.learn.protocols.jobs import EDGE, Job
 from geoseg.learn.protocols.sliding_windows import sliding_logits
+from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.crops import (
     CountingSampler,
     Crops,
@@ -115,8 +116,14 @@ class ShuffledSampler(CountingSampler):
         return iter([numbers[place] for place in order])
 
 
-def train_frozen(job: Job, folder: Path, progress: Progress) -> Trained:
+def train_frozen(job: Job, folder: Path, progress: Progress, chips: ChipCache | None = None) -> Trained:
     """Train the network of a job, and choose the weights with the best mean IoU on the validation part.
+
+    Args:
+        job: the training.
+        folder: for checkpoints, logs and plots; created if missing.
+        progress: receives the number of steps done.
+        chips: of the job's set, shared with other trainings; None: they are read for this one.
 
     Raises:
         SceneError: the labelled set cannot be read.
@@ -127,7 +134,7 @@ def train_frozen(job: Job, folder: Path, progress: Progress) -> Trained:
     spec = job.spec
     check_start(spec.loop, folder, resume=False)
     with training_output(folder):
-        windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec))
+        windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec), chips=chips)
         statistics = windows.training_statistics(job.described)
         write_description(spec, statistics, folder)
         lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)

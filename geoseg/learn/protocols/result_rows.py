@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from geoseg.errors import SceneError, SceneReadError
-from geoseg.learn.samples.sample_files import table_rows
 from geoseg.outputs.report import Cell, Table, columns
 
 DATASET, METRIC, VALUE, SEED, BACKBONE, TUNING = (
@@ -41,58 +38,6 @@ class ResultRow:
     """Name of the file or folder that the row was read from; empty: it was not read."""
     parameters: Mapping[str, Cell] = field(default_factory=dict)
     """Further columns, which are written and not read."""
-
-
-def read_results(paths: Sequence[Path]) -> tuple[ResultRow, ...]:
-    """Read result files, each of which is one submission.
-
-    Raises:
-        SceneReadError: a file cannot be read, or a value is not a finite number.
-        SceneError: a column is missing, a file has no rows, or two files have the same name and folder.
-    """
-    rows: list[ResultRow] = []
-    seen: dict[str, Path] = {}
-    for path in paths:
-        name = path.resolve().parent.name if path.name in {FILE_NAME, "results.csv"} else path.stem
-        if name in seen:
-            raise SceneError(f"{path} and {seen[name]} have the same name {name!r}; rename a file or folder")
-        seen[name] = path
-        read = [_row(number, row, path, name) for number, row in enumerate(table_rows(path), start=2)]
-        if not read:
-            raise SceneError(f"{path}: has no rows")
-        rows += read
-    return tuple(rows)
-
-
-def _row(line: int, row: Mapping[str, str], path: Path, name: str) -> ResultRow:
-    missing = [column for column in (DATASET, METRIC, VALUE, SEED, BACKBONE, TUNING) if column not in row]
-    if missing:
-        raise SceneError(
-            f"{path}: the column {missing[0]!r} is missing; give a result file of geoseg bench run, or "
-            f"{FILE_NAME} of GEO-Bench-2"
-        )
-
-    def number(column: str) -> float:
-        text = (row[column] or "").strip()
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise SceneReadError(f"{path}, line {line}: {column} is {text!r}, not a finite number")
-        return value
-
-    return ResultRow(
-        dataset=row[DATASET],
-        metric=row[METRIC],
-        value=number(VALUE),
-        seed=int(number(SEED)),
-        backbone=row[BACKBONE],
-        tuning=row[TUNING],
-        setting=row.get(SETTING) or "",
-        decoder=row.get(DECODER) or "",
-        submission=name,
-    )
 
 
 def unambiguous(rows: Iterable[ResultRow]) -> tuple[ResultRow, ...]:

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from geoseg.learn.protocols.finished_jobs import forget_finished, read_finished, write_finished
 from geoseg.learn.protocols.jobs import Job, facts_of, images_of, rows_of
 from geoseg.learn.protocols.pangaea_training import train_frozen
 from geoseg.learn.protocols.result_rows import ResultRow
 from geoseg.learn.protocols.sliding_windows import sliding_logits
 from geoseg.learn.samples import SampleWindow
 from geoseg.learn.train.bundle_export import load, read_training
+from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.crops import WholeWindows, Windows
 from geoseg.learn.train.losses import as_classes
 from geoseg.learn.train.trainer import Trained
@@ -29,46 +31,62 @@ LOG = logging.getLogger(__name__)
 
 
 def run_jobs(
-    jobs: Sequence[Job], folder: Path, progress: Progress, *, frozen: bool
+    jobs: Sequence[Job], folder: Path, progress: Progress, *, frozen: bool, resume: bool = False
 ) -> Iterator[tuple[ResultRow, ...]]:
     """Train and score each job in turn; yield its results.
+
+    Successive jobs on the same bands of the same set share their chips.
 
     Args:
         jobs: what to train.
         folder: for the trainings, each in a folder of its own.
         progress: receives the number of steps of each training.
         frozen: whether to train as PANGAEA does; else as the config says.
+        resume: whether the results of jobs that an earlier run has finished are taken from their folders.
 
     Raises:
         GeosegError: a training fails.
     """
-    work: Callable[[Job, Path, Progress], Trained] = train_frozen if frozen else _train
+    work: Callable[[Job, Path, Progress, ChipCache], Trained] = train_frozen if frozen else _train
+    chips: ChipCache | None = None
     for number, job in enumerate(jobs, start=1):
-        note(LOG, f"training {number} of {len(jobs)}: {job.folder}, {images_of(job.training)} images")
-        done = work(job, folder / job.folder, progress)
-        counts = score(folder / job.folder, job.test)
+        place = folder / job.folder
+        told = f"training {number} of {len(jobs)}: {job.folder}"
+        if resume and (finished := read_finished(place, job)) is not None:
+            note(LOG, f"{told} was finished before; its results are kept")
+            yield finished
+            continue
+        note(LOG, f"{told}, {images_of(job.training)} images")
+        if chips is None or not chips.serves(job.spec):
+            chips = ChipCache.of(job.spec)
+        forget_finished(place)
+        done = work(job, place, progress, chips)
+        counts = score(place, job.test, chips)
         facts = facts_of(job)
         if done.score is not None:
             facts["validation_mIoU"] = done.score
-        yield rows_of(job, counts, facts)
+        rows = rows_of(job, counts, facts)
+        write_finished(place, job, rows)
+        yield rows
 
 
-def _train(job: Job, folder: Path, progress: Progress) -> Trained:
-    return train(job.spec, folder, progress, roles=(job.training, job.validation))
+def _train(job: Job, folder: Path, progress: Progress, chips: ChipCache) -> Trained:
+    return train(job.spec, folder, progress, roles=(job.training, job.validation), chips=chips)
 
 
-def score(folder: Path, places: Sequence[SampleWindow]) -> Counts:
+def score(folder: Path, places: Sequence[SampleWindow], chips: ChipCache | None = None) -> Counts:
     """Return the error matrix of a trained network over all pixels of some windows.
 
     Args:
         folder: of the training.
         places: windows of the labelled set of its config.
+        chips: of that set, shared with trainings; None: they are read.
 
     Raises:
         SceneError: a window cannot be read.
     """
     spec, network, statistics = load_trained(folder)
-    windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec))
+    windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec), chips=chips)
     device = torch.device("cuda" if torch.cuda.is_available() and spec.loop.accelerator != "cpu" else "cpu")
     network = network.to(device)
     total = np.zeros((len(spec.classes), len(spec.classes)), np.int64)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.grid import Grid, Window
+from geoseg.learn.samples.file_patterns import ImageSpec, LabelSpec
 from geoseg.learn.samples.sample_files import Sample
-from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, LabelSpec
+from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.methods.accuracy import IGNORE
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.dark_object_scene import as_trained
@@ -102,7 +103,14 @@ def _band_file(path: Path, place: int | str) -> str:
 @contextmanager
 def opened_image(path: Path, image: ImageSpec) -> Iterator[Scene]:
     """Open an image in the way the mapping commands open a scene."""
-    with open_scene(scene_spec(path, image), sensors()) as scene:
+    with ExitStack() as stack:
+        try:
+            scene = stack.enter_context(open_scene(scene_spec(path, image), sensors()))
+        except (BandError, SceneError) as error:
+            # The bands of a config are given to the reader of scenes as options are.
+            if not str(error).startswith("--band "):
+                raise
+            raise type(error)(f"data.images: bands: {str(error).removeprefix('--band ')}") from error
         yield scene
 
 
@@ -258,6 +266,20 @@ def read_label(path: Path, spec: LabelSpec, grid: Grid, window: Window) -> NDArr
         target = layer.grid if same and layer.grid.crs is None else grid
         pixels = layer.onto(target).read(window, (LABEL,))
     return _classes(pixels.data[0], pixels.valid, spec, path)
+
+
+def check_classes(chip: Chip, classes: int) -> None:
+    """Check that a network has a class for each label of a chip.
+
+    Raises:
+        SceneError: a label value is no class; it would else be trained on as another one.
+    """
+    beyond = chip.label[(chip.label >= classes) & (chip.label != IGNORE)]
+    if beyond.size:
+        raise SceneError(
+            f"{chip.place.sample.label}: label value {beyond[0]} is none of the {classes} classes (0 to "
+            f"{classes - 1}); add labels.codes with a class for each value, or list it in labels.ignore"
+        )
 
 
 def _classes(

@@ -6,11 +6,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from geoseg.learn.samples.file_patterns import ImageSpec, LabelSpec, Pattern, SplitSpec
 from geoseg.spec import Spec
 from geoseg.spec.documents import find_document, parse_document
 
 ROOT = "{root}/"
 """Beginning of a list of ids that lies in the folder of the set."""
+
+
+class LayoutData(Spec):
+    """Keys of `data` that a layout may state; a config states those that are missing."""
+
+    images: tuple[ImageSpec, ...] = ()
+    labels: LabelSpec | None = None
+    layers: dict[str, Pattern] = {}
+    without: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
 
 class DataLayout(Spec):
@@ -21,9 +32,9 @@ class DataLayout(Spec):
     """Of images and labels, as far as it is known."""
     source: str
     """Who publishes the set, and from what the layout is known."""
-    data: dict[str, Any]
+    data: LayoutData
     """Keys of `data` in a config, which may replace each of them."""
-    split: dict[str, Any] = {}
+    split: SplitSpec | None = None
     """Keys of `split`: that of the publishers. Lists of ids begin with `{root}/`."""
 
 
@@ -43,16 +54,17 @@ def with_layout(data: dict[str, Any]) -> dict[str, Any]:
     # The description of a training holds all keys, and may be read where a layout of the user is not.
     if not isinstance(name, str) or {"images", "labels"} <= set(data):
         return data
-    return {**data_layout(name).data, **data}
+    return {**data_layout(name).data.model_dump(exclude_unset=True), **data}
 
 
 def layout_split(data: dict[str, Any]) -> dict[str, Any] | None:
     """Return the split of the layout of a config; None without one."""
     name = data.get("layout")
-    found = data_layout(name).split if isinstance(name, str) else {}
+    stated = data_layout(name).split if isinstance(name, str) else None
+    found = {} if stated is None else stated.model_dump(exclude_unset=True)
     root = Path(str(data.get("root") or ""))
     return {
-        key: [_placed(str(item), root) for item in value] if isinstance(value, list) else value
+        key: [_placed(item, root) for item in value] if isinstance(value, tuple) else value
         for key, value in found.items()
     } or None
 

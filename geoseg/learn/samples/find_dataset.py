@@ -10,7 +10,7 @@ from typing import Any
 from geoseg.errors import GeosegError, RuntimeMissingError, SceneReadError, UsageError
 from geoseg.learn.samples.so2sat import So2Sat
 
-SO2SAT = "so2sat"
+SO2SAT, METER_ML = "so2sat", "meter-ml"
 TORCHGEO = "torchgeo.datasets"
 
 Make = Callable[[Mapping[str, object]], Any]

@@ -179,14 +179,21 @@ def _from_table(data: DataSpec) -> Iterator[Sample]:
             raise SceneError(f"{path}, row {number}: the column {error.args[0]!r} is missing") from error
 
 
-def table_rows(path: Path) -> Iterator[Mapping[str, str]]:
+SAMPLE_TABLE = "give a table of samples: CSV or a vector file"
+
+
+def table_rows(path: Path, *, hint: str = SAMPLE_TABLE) -> Iterator[Mapping[str, str]]:
     """Yield the rows of a CSV or vector file as text; a missing value is empty.
+
+    Args:
+        path: the file.
+        hint: what to give instead of a file that cannot be read.
 
     Raises:
         SceneReadError: the file cannot be read.
     """
     opened(path)
-    with opening(path, "give a table of samples: CSV or a vector file"):
+    with opening(path, hint):
         if path.suffix.lower() == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))

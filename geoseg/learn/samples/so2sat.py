@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError
+from geoseg.errors import RuntimeMissingError, SceneError, SceneReadError, UsageError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
+from geoseg.learn.samples.sample_files import ROLES
 
 FILES = {"train": "training.h5", "val": "validation.h5", "test": "testing.h5"}
 """File of each part of the split, in versions 2 and 3 (version 3 has no validation file)."""
@@ -20,7 +21,9 @@ BANDS = (
 )  # fmt: skip
 """Channels of `sen1`, then of `sen2` (reflectance).
 
-`vh` and `vv` are filtered intensities in power; `sar…` are real and imaginary parts, which no sensor has.
+`vh` and `vv` are intensities in power by the refined Lee filter. The others are no bands of a sensor: `sar1`
+to `sar4` are the real and imaginary parts of VH, then of VV, without a filter; `sar7` and `sar8` those of the
+element off the diagonal of the filtered covariance matrix. The order is that which the authors state.
 """
 
 CLASSES = (
@@ -42,6 +45,7 @@ class So2Sat:
 
         Raises:
             RuntimeMissingError: h5py is not installed.
+            UsageError: the split has no such part.
             SceneReadError: the file does not exist or cannot be read.
             SceneError: it has other arrays.
         """
@@ -49,10 +53,16 @@ class So2Sat:
             import h5py  # noqa: PLC0415 - optional
         except ImportError as error:
             raise RuntimeMissingError("So2Sat requires h5py; run pip install h5py") from error
-        path = Path(root) / FILES.get(split, split)
+        name = FILES.get(ROLES.get(split.lower(), ""))
+        if name is None:
+            raise UsageError(f"so2sat has no part {split!r}: --splits takes {', '.join(FILES)}")
+        path = Path(root) / name
         opened(path)
         if not path.is_file():
-            raise SceneReadError(f"{path} does not exist; So2Sat has the files {', '.join(FILES.values())}")
+            raise SceneReadError(
+                f"{path} does not exist; So2Sat has the files {', '.join(FILES.values())}: unpack them, set "
+                "--argument root=FOLDER, or leave the part out of --splits"
+            )
         with opening(path, "give a file of So2Sat LCZ42"):
             self._file: Any = h5py.File(path, "r")
         names = [name for name in ("sen1", "sen2", "label") if name in self._file]

@@ -13,7 +13,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.learn.samples.chips import SampleWindow
-from geoseg.learn.samples.sample_spec import SplitSpec
+from geoseg.learn.samples.file_patterns import SplitSpec
 
 Role = Literal["train", "val", "test"]
 

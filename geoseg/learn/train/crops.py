@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,24 +12,22 @@ from torch.utils.data import Dataset, Sampler
 
 from geoseg.engine.date_metadata import fact_value
 from geoseg.engine.normalise import STATISTICS
-from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow, read_chip
+from geoseg.learn.samples import IGNORE, Chip, Sample, SampleWindow
 from geoseg.learn.samples.chips import stacked_source
 from geoseg.learn.train.augment import Augment
+from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.helper_spec import TrainBand
 from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.scenes.further_layers import layer_bands
 from geoseg.scenes.threshold_sample import sample as sample_blocks
 from geoseg.spec.band_names import date_of, plain_name
 
-CACHE_BYTES = 4 * 2**30
-"""Greatest size of the cache of windows, whose least recently used entries are dropped."""
-
 Statistics = tuple[tuple[float, float], ...]
 """Mean and std of each band, in model units."""
 
 
 class Windows:
-    """A reader of windows with a cache and their normalization."""
+    """A reader of windows with their normalization."""
 
     def __init__(
         self,
@@ -37,6 +35,7 @@ class Windows:
         bands: Sequence[str],
         metadata: Sequence[str] = (),
         optional: Sequence[str] = (),
+        chips: ChipCache | None = None,
     ) -> None:
         """Create a reader of the bands of a labelled set.
 
@@ -45,11 +44,11 @@ class Windows:
             bands: names of the channels.
             metadata: channels behind the bands, with facts of dates and place.
             optional: further bands, behind the others, that need not be observed.
+            chips: chips with at least these bands, which several readers share; None: those of this reader.
         """
         self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
         self._optional = tuple(optional)
-        self._cache: OrderedDict[SampleWindow, Chip] = OrderedDict()
-        self._bytes = 0
+        self._chips = chips or ChipCache(spec, bands, optional)
         self._scenes: dict[Sample, Statistics] = {}
 
     def read(self, place: SampleWindow) -> Chip:
@@ -58,16 +57,9 @@ class Windows:
         Raises:
             SceneError: the window cannot be read.
         """
-        chip = self._cache.pop(place, None)
-        if chip is None:
-            bands = (*self._bands, *self._optional)
-            chip = read_chip(place, self._spec.data, bands, self._spec.trained_on, self._optional)
-            self._bytes += chip.pixels.nbytes + chip.label.nbytes
-        self._cache[place] = chip
-        while self._bytes > CACHE_BYTES and len(self._cache) > 1:
-            _, old = self._cache.popitem(last=False)
-            self._bytes -= old.pixels.nbytes + old.label.nbytes
-        return chip
+        chip = self._chips.read(place)
+        count = len(self._bands) + len(self._optional)
+        return chip if len(chip.pixels) == count else replace(chip, pixels=chip.pixels[:count])
 
     def training_statistics(self, places: Sequence[SampleWindow]) -> Statistics:
         """Return mean and std of each band over the observed pixels of all windows, in model units."""

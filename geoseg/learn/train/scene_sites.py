@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from geoseg.errors import SceneError
 from geoseg.learn.samples.labelled_sites import Site, read_site
 from geoseg.learn.train.augment import Augment
+from geoseg.learn.train.chip_cache import CACHE_BYTES
 from geoseg.learn.train.crops import (
-    CACHE_BYTES,
     Statistics,
     config_statistics,
     measure_statistics,

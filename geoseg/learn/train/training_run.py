@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from geoseg.errors import SceneError
 from geoseg.learn.samples import SampleWindow, find_samples, sample_windows, split
+from geoseg.learn.train.chip_cache import ChipCache
 from geoseg.learn.train.crops import (
     CountingSampler,
     Crops,
@@ -51,6 +52,7 @@ def train(
     resume: bool = False,
     roles: tuple[Sequence[SampleWindow], Sequence[SampleWindow]] | None = None,
     start: str | None = None,
+    chips: ChipCache | None = None,
 ) -> Trained:
     """Train a segmentation network.
 
@@ -61,6 +63,7 @@ def train(
         resume: whether to continue from the last checkpoint in the folder.
         start: bundle or ONNX file whose weights the network starts from, or `imagenet`.
         roles: windows for training and for validation; None: those of the split.
+        chips: of the config's set, shared with other trainings; None: they are read for this one.
 
     Raises:
         SceneError: the labelled set cannot be read, or is empty.
@@ -71,7 +74,7 @@ def train(
     """
     check_start(spec.loop, folder, resume=resume)
     with training_output(folder, resume=resume):
-        return _train(spec, folder, progress, resume=resume, roles=roles, start=start)
+        return _train(spec, folder, progress, resume=resume, roles=roles, start=start, chips=chips)
 
 
 def _train(
@@ -82,19 +85,22 @@ def _train(
     resume: bool,
     roles: tuple[Sequence[SampleWindow], Sequence[SampleWindow]] | None,
     start: str | None,
+    chips: ChipCache | None,
 ) -> Trained:
     """Train a network and write its folder; for the arguments see `train`."""
     if start == IMAGENET:
         spec = with_imagenet(spec)
     training, validation = roles or _find_windows(spec)
-    windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec))
+    chips = chips or ChipCache.of(spec)
+    windows = Windows(spec, [band.name for band in spec.bands], metadata_of(spec), chips=chips)
     statistics = _statistics(spec, windows, training)
     shares = class_shares(windows, training, len(spec.classes))
     if not shares.sum():
         raise SceneError("no training pixel has a label; check data.labels and the split")
     write_description(spec, statistics, folder)
     lightning.seed_everything(spec.loop.seed, workers=True, verbose=False)
-    module, crops = _learner(spec, windows, training, statistics, [float(share) for share in shares])
+    counted = [float(share) for share in shares]
+    module, crops = _learner(spec, windows, training, statistics, counted, chips)
     if start not in {None, IMAGENET}:
         channels = len(spec.bands) + len(metadata_of(spec))
         start_from(module.network, str(start), crops[0][0][None, :channels])
@@ -130,12 +136,14 @@ def _learner(
     training: Sequence[SampleWindow],
     statistics: Statistics,
     shares: Sequence[float],
+    chips: ChipCache,
 ) -> tuple[SegmentationModule, Crops]:
     """Return the network with its losses, and the crops that it learns from; with those of a helper."""
     helper = spec.helper
     if helper is None:
         return SegmentationModule(spec, statistics, shares), Crops(spec, windows, training, statistics)
-    both = Windows(spec, [band.name for band in spec.bands], metadata_of(spec), helper.names)
+    names = [band.name for band in spec.bands]
+    both = Windows(spec, names, metadata_of(spec), helper.names, chips)
     beside = config_statistics(helper.bands, lambda: both.optional_statistics(training, helper.scale))
     module = TwoModalityModule(spec, helper, statistics, beside, shares)
     return module, PairedCrops(spec, helper, both, training, (statistics, beside))

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from geoseg.learn.samples.data_layouts import layout_split
-from geoseg.learn.samples.sample_spec import DataSpec, ImageSpec, SplitSpec, atmosphere_of
+from geoseg.learn.samples.file_patterns import ImageSpec, SplitSpec
+from geoseg.learn.samples.sample_spec import DataSpec, atmosphere_of
 from geoseg.learn.train.helper_spec import HelperSpec, TrainBand
 from geoseg.spec import (
     DECODED,
@@ -156,6 +157,11 @@ class TrainSpec(Spec):
         return self.atmosphere or atmosphere_of(image.sensor for image in self.mapped_images)
 
     @property
+    def _of_layout(self) -> str:
+        """Return the layout that label codes may be of, for messages; empty without one."""
+        return f" of layout {self.data.layout}" if self.data.layout else ""
+
+    @property
     def mapped_images(self) -> tuple[ImageSpec, ...]:
         """Return the images that a map needs: all but those of a helper."""
         helper = None if self.helper is None else self.helper.prefix
@@ -207,8 +213,8 @@ class TrainSpec(Spec):
         unknown = sorted(set(self.data.labels.codes.values()) - set(range(len(values))))
         if unknown:
             raise ValueError(
-                f"labels.codes: class {unknown[0]} does not exist; classes are numbered from 0 "
-                f"in the order of classes"
+                f"labels.codes{self._of_layout}: class {unknown[0]} does not exist; classes are numbered "
+                "from 0 in the order of classes"
             )
         weights = self.loss.class_weights
         if isinstance(weights, tuple) and len(weights) != len(values):

@@ -10,12 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 import timm
-from geoseg.models.networks.encoders.band_groups import GALILEO as GROUPS
+from geoseg.models.networks.encoders.band_groups import IN_GROUPS
 from geoseg.models.networks.encoders.clay import Clay
 from geoseg.models.networks.encoders.dofa import Dofa
 from geoseg.models.networks.encoders.encoder import LEVELS, Encoder
 from geoseg.models.networks.encoders.galileo import Galileo, NormalisedNdvi, Size
 from geoseg.models.networks.encoders.load_weights import load_weights
+from geoseg.models.networks.encoders.olmoearth import OlmoEarth
 from geoseg.models.networks.encoders.prithvi import Prithvi
 from geoseg.models.networks.encoders.terramind import TerraMind
 from geoseg.models.networks.encoders.timm_encoder import TimmEncoder, adapted_kernel
@@ -89,25 +90,28 @@ def build_encoder(request: EncoderRequest, described: EncoderSpec | None = None)
     return FAMILIES[known.family](known, request)
 
 
-def _galileo(known: EncoderSpec, request: EncoderRequest) -> Galileo:
-    """Build a Galileo encoder."""
+def _in_groups(known: EncoderSpec, request: EncoderRequest) -> Encoder:
+    """Build an encoder that reads whole groups of bands: Galileo or OlmoEarth."""
     bands = list(request.bands)
     unknown = sorted(set(bands) - set(known.bands))
     if unknown:
         raise UsageError(
             f"encoder {known.name} has no band {', '.join(unknown)}; it has {', '.join(known.bands)}"
         )
-    encoder = Galileo(
-        bands,
-        size=Size(known.width, known.depth, known.heads),
-        patch=request.patch or known.patch,
-        layers=known.layers,
-        dates=request.dates,
-        gsd=request.gsd or known.gsd,
-        ndvi=_ndvi(known, bands, request.statistics),
+    options: dict[str, Any] = {
+        "size": Size(known.width, known.depth, known.heads),
+        "patch": request.patch or known.patch,
+        "layers": known.layers,
+        "dates": request.dates,
+        "gsd": request.gsd or known.gsd,
+    }
+    encoder = (
+        Galileo(bands, ndvi=_ndvi(known, bands, request.statistics), **options)
+        if known.family == "galileo"
+        else OlmoEarth(bands, **options)
     )
-    unused = sorted(set(bands) - {band for group in encoder.groups for band in GROUPS[group]})
-    if unused:
+    read = {band for group in IN_GROUPS[known.family] if set(group) <= set(bands) for band in group}
+    if unused := sorted(set(bands) - read):
         note(LOG, f"encoder {known.name} does not read {', '.join(unused)}: its group lacks a band")
     if request.weights is not None:
         load_weights(encoder, request.weights, known.weights or NO_FACTS)
@@ -273,7 +277,8 @@ def _take(
 FAMILIES: Mapping[str, Callable[[EncoderSpec, EncoderRequest], Encoder]] = MappingProxyType(
     {
         "timm": _described_timm,
-        "galileo": _galileo,
+        "galileo": _in_groups,
+        "olmoearth": _in_groups,
         "prithvi": _prithvi,
         "dofa": _by_wavelengths,
         "clay": _by_wavelengths,

@@ -16,7 +16,8 @@ from geoseg.learn.protocols.capability_scores import (
     incomplete,
     interquartile_mean,
 )
-from geoseg.learn.protocols.result_rows import ResultRow, read_results, unambiguous
+from geoseg.learn.protocols.result_reading import read_results
+from geoseg.learn.protocols.result_rows import ResultRow, unambiguous
 from geoseg.spec.presets import benchmark
 
 FULL = """

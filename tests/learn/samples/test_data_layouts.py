@@ -13,8 +13,9 @@ from affine import Affine
 from PIL import Image
 from pydantic import ValidationError
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import BandError, SceneError, SceneReadError, UsageError
 from geoseg.learn.samples import IGNORE, Chip, DataSpec, find_samples, read_chip, sample_windows, split
+from geoseg.learn.samples.chips import check_classes
 from geoseg.learn.samples.data_layouts import data_layout
 from geoseg.learn.train.training_spec import TrainSpec
 
@@ -260,3 +261,72 @@ def test_a_missing_band_file_is_named(tmp_path: Path) -> None:
     next(tmp_path.rglob("MS1_IVH*")).unlink()
     with pytest.raises(SceneReadError, match=r"no file matches MS1_IVH\*\.tif"):
         chips_of("kuro-siwo", tmp_path, ("vv", "vh"))
+
+
+LAYOUT = """title: made
+licence: none
+source: this test
+data:
+  images: [{files: "img/{id}.tif", bands: {vv: 1}}]
+  labels: {files: "lab/{id}.tif", codes: {0: 0, 1: 1}}
+split: {kind: runs}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "codes: {0: 0",
+            "codes: {none: 0",
+            r"line 6: data.labels.codes.none: 'none' should be a whole number",
+        ),
+        ("bands: {vv: 1}", "nodat: 1", r"line 5: unknown key 'data.images.0.nodat'; did you mean nodata"),
+        ("img/{id}", "img/{name}", r"line 5: data.images.0.files: .*unknown placeholder \{name\}; known are"),
+        ("kind: runs", "kind: run", r"line 7: split.kind: 'run' should be .*; did you mean runs"),
+        ("data:\n", "data:\n  image: []\n", r"line 5: unknown key 'data.image'; did you mean images"),
+        ("1: 1}", "1: 7}", r"labels.codes of layout .*class 7 does not exist"),
+    ],
+)
+def test_errors_in_a_layout_name_its_file_and_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "made.yaml"
+    assert old in LAYOUT
+    path.write_text(LAYOUT.replace(old, new))
+    where = "" if "codes of" in message else "made.yaml, "
+    with pytest.raises((UsageError, ValidationError), match=where + message):
+        config(str(path), tmp_path)
+
+
+def test_a_config_may_state_what_its_layout_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "made.yaml"
+    path.write_text("\n".join(line for line in LAYOUT.splitlines() if "labels" not in line))
+    data = {"layout": str(path), "root": str(tmp_path)}
+    assert (
+        DataSpec.model_validate({**data, "labels": {"files": "own/{id}.tif"}}).labels.files == "own/{id}.tif"
+    )
+    with pytest.raises(ValidationError, match="labels"):
+        DataSpec.model_validate(data)
+
+
+def test_labels_beyond_the_classes_are_refused(tmp_path: Path) -> None:
+    """Without codes, stored values are classes; one that a network lacks is not trained on as another."""
+    path = tmp_path / "made.yaml"
+    path.write_text(LAYOUT.replace(", codes: {0: 0, 1: 1}", ""))
+    raster(tmp_path / "img" / "a.tif", planes(-12, dtype="float32"))
+    raster(tmp_path / "lab" / "a.tif", label(0, 1, 7))
+    spec = config(str(path), tmp_path)
+    (place,) = sample_windows(find_samples(spec.data), spec.data)
+    chip = read_chip(place, spec.data, ("vv",))
+    with pytest.raises(SceneError, match=r"a\.tif: label value 7 is none of the 2 classes \(0 to 1\)"):
+        check_classes(chip, 2)
+    check_classes(chip, 8)
+
+
+def test_a_band_that_a_file_lacks_is_named_as_in_the_config(tmp_path: Path) -> None:
+    path = tmp_path / "made.yaml"
+    path.write_text(LAYOUT.replace("vv: 1", "vv: 4"))
+    raster(tmp_path / "img" / "a.tif", planes(-12, dtype="float32"))
+    raster(tmp_path / "lab" / "a.tif", label(0, 1))
+    spec = config(str(path), tmp_path)
+    with pytest.raises((BandError, SceneError), match=r"data.images: bands: vv=.*a\.tif:4: the file has 1"):
+        sample_windows(find_samples(spec.data), spec.data)

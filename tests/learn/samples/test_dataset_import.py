@@ -199,6 +199,12 @@ def test_other_hdf5_files_are_refused(tmp_path: Path) -> None:
     make = find_dataset("so2sat")
     with pytest.raises(SceneReadError, match=r"training\.h5 does not exist"):
         make({"root": tmp_path, "split": "train"})
+    with pytest.raises(
+        SceneReadError, match=r"validation\.h5 does not exist; .*leave the part out of --splits"
+    ):
+        make({"root": tmp_path, "split": "valid"})
+    with pytest.raises(UsageError, match="no part 'tran': --splits takes train, val, test"):
+        make({"root": tmp_path, "split": "tran"})
     with h5py.File(tmp_path / "training.h5", "w") as file:
         file["sen1"] = np.zeros((1, 32, 32, 8))
     with pytest.raises(SceneError, match="another size"):

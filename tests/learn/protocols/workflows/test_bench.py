@@ -60,6 +60,15 @@ def test_pangaea_runs_reports_and_exports(config: Path, tmp_path: Path) -> None:
     assert exported.returncode == 0, exported.stderr
     again = geoseg("bench", "run", config, "--protocol", "pangaea", "-o", out)
     assert again.returncode == 6
+    assert "add --resume to continue" in again.stderr
+    resumed = geoseg(
+        "bench", "run", config, "--protocol", "pangaea", "--labels", "10,100", "-o", out, "--json", *QUICK,
+        "--set", "network.decoder_channels=[8]", "--resume",
+    )  # fmt: skip
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.count("was finished before") in {0, 2}
+    assert json.loads(resumed.stdout)["datasets"] == json.loads(done.stdout)["datasets"]
+    assert rows_of(out) == rows
     shutil.copy(out / "results.csv", tmp_path / "other.csv")
     both = geoseg("bench", "report", out / "results.csv", tmp_path / "other.csv", "-o", tmp_path / "report")
     assert both.returncode == 0, both.stderr
