@@ -22,8 +22,8 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run; the exit code is 128 and their number."""
 
 UNCOLLECTED = 200_000
-"""Objects that are made before the first search for cycles. A short command makes 100,000 to 150,000, nearly all
-of them modules, classes and functions that stay: searching them 150 times is a tenth of its time."""
+"""Objects that are made before the first search for cycles. A short command makes 100,000 to 150,000, nearly
+all of them of modules, which stay: searching them 150 times is a tenth of its time."""
 
 _begun = time.monotonic()
 
@@ -53,7 +53,7 @@ def begin() -> None:
 
 
 def _collect_later() -> None:
-    """Postpone the first search for cycles; afterwards thresholds are as before, and what is there is left out."""
+    """Postpone the first search for cycles; later ones are as usual, without the objects made before."""
     usual = gc.get_threshold()
     if not gc.isenabled() or not 0 < usual[0] < UNCOLLECTED:
         return
