@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import typer
@@ -86,6 +85,8 @@ def _machine() -> list[Check]:
 
 def _packages() -> list[Check]:
     """Check that each package is installed and can be imported."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found: list[Check] = []
     for name in (*PACKAGES, *OPTIONAL):
         needed = name not in OPTIONAL

@@ -29,14 +29,17 @@ class _StandIn(ModuleType):
         """Stand in for an installed package.
 
         Raises:
-            PackageNotFoundError: it is not installed.
+            ImportError: it is not installed.
         """
-        from importlib.metadata import version
-
+        if PathFinder.find_spec(name) is None:
+            raise ImportError(name)
         super().__init__(name)
-        self.__version__ = version(name)
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute == "__version__":
+            from importlib.metadata import version
+
+            return version(self.__name__)
         if attribute.startswith("__"):  # the import system asks for these
             raise AttributeError(attribute)
         if sys.modules.get(self.__name__) is self:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.methods.dilation import dilate_square
+
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -75,7 +77,4 @@ def shadow_candidates(cloud: Mask, nir: Image, water_index: Image, reach: int, s
     """
     if not cloud.any():
         return np.zeros(cloud.shape, np.bool_)
-    from scipy import ndimage  # noqa: PLC0415 - slow to import
-
-    near = ndimage.maximum_filter(cloud, 2 * reach + 1, mode="constant", cval=0)
-    return np.asarray(near & ~cloud & (nir < SHADOW_NIR) & ~(water_index > sure))
+    return np.asarray(dilate_square(cloud, reach) & ~cloud & (nir < SHADOW_NIR) & ~(water_index > sure))

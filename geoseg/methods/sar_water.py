@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from geoseg.methods.thresholds import (
     Histogram,
@@ -150,6 +149,8 @@ def edge_otsu(
         least_edge: number of pixels of the shortest edge.
         buffer_m: half the side of the square around an edge pixel.
     """
+    from scipy import ndimage  # noqa: PLC0415 - slow to import
+
     reach = max(1, round(buffer_m / (10.0 if math.isnan(pixel_m) else pixel_m)))
     near: list[Histogram] = []
     edges = seen = 0
@@ -184,6 +185,8 @@ def canny(image: Image, *, sigma: float = 0.0, low: float = 0.05, high: float = 
         low: smallest gradient of an edge, in units of the image per pixel.
         high: gradient that an edge must reach in a pixel.
     """
+    from scipy import ndimage  # noqa: PLC0415 - slow to import
+
     smooth = ndimage.gaussian_filter(image, sigma) if sigma > 0 else image
     down = ndimage.sobel(smooth, axis=0, mode="nearest") / 8
     right = ndimage.sobel(smooth, axis=1, mode="nearest") / 8

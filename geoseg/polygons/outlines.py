@@ -10,7 +10,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from geoseg.features import FlatPolygons
-from geoseg.polygons.segments import Ints, Rings, ramp, spans, walk_rings
+from geoseg.polygons.graphs import walk_rings
+from geoseg.polygons.segments import Ints, Rings, ramp, spans
 
 Polygons = NDArray[np.object_]
 

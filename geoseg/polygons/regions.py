@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.pixels import Strip, nodata_class
+from geoseg.polygons.graphs import groups as connected_groups
 from geoseg.polygons.outlines import Outlines, join, untraced
 
 Ints = NDArray[np.int64]
@@ -138,10 +138,7 @@ class RegionTable:
         slots = np.searchsorted(self._open.ids, self._row_regions)
         node_of = np.concatenate((slots, opened + np.arange(len(starts))))
         count = opened + len(starts)
-        links = coo_array(
-            (np.ones(len(lower), np.int8), (node_of[upper], node_of[lower])), shape=(count, count)
-        )
-        groups, group_of = connected_components(links, directed=False)
+        groups, group_of = connected_groups(count, node_of[upper], node_of[lower])
         merged, group_ids = self._merge(strip.row, starts, stops, classes, sums, tops, groups, group_of)
         if self._histograms:
             counts = _counts(strip, starts, stops, group_of[opened:], groups)
@@ -181,7 +178,7 @@ class RegionTable:
         sums: Ints,
         tops: Ints,
         groups: int,
-        group_of: NDArray[np.int32],
+        group_of: NDArray[np.integer[Any]],
     ) -> tuple[Regions, Ints]:
         """Sum open regions and new runs by group; also return the region id of each group."""
         width = self._grid.width
@@ -254,7 +251,9 @@ def _runs(strip: Strip) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     return starts, stops, found[keep].astype(np.int64), sums, tops
 
 
-def _counts(strip: Strip, starts: Ints, stops: Ints, groups_of: NDArray[np.int32], groups: int) -> Ints:
+def _counts(
+    strip: Strip, starts: Ints, stops: Ints, groups_of: NDArray[np.integer[Any]], groups: int
+) -> Ints:
     """Return how many pixels of each group have a score in each bin."""
     lengths = stops - starts
     at = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))

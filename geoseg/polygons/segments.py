@@ -8,12 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 Ints = NDArray[np.int64]
-
-_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,33 +84,3 @@ def ramp(lengths: Ints) -> Ints:
     """Return 0, 1, … n - 1 for each n, concatenated."""
     ends = np.cumsum(lengths)
     return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-
-
-def walk_rings(nexts: Ints) -> tuple[Ints, Ints]:
-    """Return positions in walking order, ring after ring, and the offsets of the rings.
-
-    Following pointers one by one is slow in Python, so compiled graph searches are used: rings are the strong
-    components of the graph position → next; opened and chained, they are one path.
-    """
-    count = len(nexts)
-    if count == 0:
-        return _NONE, np.zeros(1, np.int64)
-    rings, ring_of = connected_components(_pointers(nexts), directed=True, connection="strong")
-    leaders = np.empty(rings, np.int64)
-    leaders[ring_of[::-1]] = np.arange(count - 1, -1, -1)
-    leaders.sort()
-    before = np.empty(count, np.int64)
-    before[nexts] = np.arange(count)
-    tails = before[leaders]
-    path = nexts.copy()
-    path[tails] = np.append(leaders[1:], tails[-1])
-    order = breadth_first_order(_pointers(path), leaders[0], return_predecessors=False).astype(np.int64)
-    leads = np.zeros(count, np.bool_)
-    leads[leaders] = True
-    return order, np.append(np.flatnonzero(leads[order]), count)
-
-
-def _pointers(nexts: Ints) -> csr_array:
-    """Return the graph with one edge from each position to the next."""
-    count = len(nexts)
-    return csr_array((np.ones(count), nexts, np.arange(count + 1)), shape=(count, count))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.files.scratch import Spill
-from geoseg.polygons.segments import Ints, Rings, Segments, among, spans, walk_rings
+from geoseg.polygons.graphs import walk_rings
+from geoseg.polygons.segments import Ints, Rings, Segments, among, spans
 
 Corners = NDArray[np.int32]
 """(n, 3) row, first and last column of segments, as they are stored."""

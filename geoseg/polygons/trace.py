@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from geoseg.files.scratch import Spill
 from geoseg.pixels import Classes, nodata_class
-from geoseg.polygons.segments import Ints, Rings, Segments, among, join_rings, walk_rings
+from geoseg.polygons.graphs import walk_rings
+from geoseg.polygons.segments import Ints, Rings, Segments, among, join_rings
 from geoseg.polygons.spilled import SpilledOutlines
 
 _NONE = np.empty(0, np.int64)

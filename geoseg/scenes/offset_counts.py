@@ -91,7 +91,9 @@ def classify_counts(counts: Mapping[str, Counts]) -> CountsCheck:
     """Check digital numbers of 1/10,000 (n,) by band name, of the same pixels in all bands."""
     values = np.stack(list(counts.values()))
     # Values that no sensor delivers, with or without the offset, are nodata.
-    values = values[:, np.isfinite(values).all(axis=0) & (values > -2000).all(axis=0)]
+    delivered = np.isfinite(values).all(axis=0) & (values > -2000).all(axis=0)
+    if not delivered.all():
+        values = np.compress(delivered, values, axis=1)  # in rows; values[:, delivered] would be in columns
     if values.shape[1] < _LEAST:
         return CountsCheck(result="unknown", why="too few pixels are valid", lowest=0.0)
     named = dict(zip(counts, values, strict=True))

@@ -17,6 +17,7 @@ from pyproj import CRS
 
 from geoseg.errors import SceneError
 from geoseg.grid import READ_ROWS, Grid, Window, sample_windows
+from geoseg.methods.dilation import dilate_square
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.polygon_files import PolygonMask, to_crs
 from geoseg.scenes.raster import Raster, place_on
@@ -303,13 +304,11 @@ class Quality:
         padded = window.pad(self.dilate).intersect(self.grid.window)
         bits = self.read(padded, bands)
         # Pixels without data are not dilated: the edge of a scene is not a cloud.
-        grown = (bits & np.uint8(bits_of(set(NOT_MAPPED) - {"fill"})) != 0).astype(np.uint8)
+        grown = bits & np.uint8(bits_of(set(NOT_MAPPED) - {"fill"})) != 0
         if grown.any():
-            from scipy.ndimage import maximum_filter  # noqa: PLC0415 - slow to import
-
-            maximum_filter(grown, size=2 * self.dilate + 1, output=grown, mode="constant")
+            grown = dilate_square(grown, self.dilate)
         fill = bits & np.uint8(bits_of(["fill"])) != 0
-        return np.asarray((grown.astype(np.bool_) | fill)[window.slices(padded)])
+        return np.asarray((grown | fill)[window.slices(padded)])
 
     def shares(self, bands: Sequence[str]) -> tuple[dict[Condition, float], bool]:
         """Return the share (0..1) of pixels of each condition that occurs, and whether all pixels were read.

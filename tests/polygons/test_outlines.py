@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given
-from hypothesis import strategies as st
 
 from geoseg.polygons.outlines import Outlines, join, outline, polygons
-from geoseg.polygons.segments import Rings, walk_rings
+from geoseg.polygons.segments import Rings
 
 # A square with a hole, and a square alone, walked with the region on the right (rows downwards).
 SQUARES = Outlines(
@@ -19,21 +17,6 @@ SQUARES = Outlines(
     rings=np.array([0, 4, 8, 12]),
     regions=np.array([0, 2, 3]),
 )
-
-
-@given(st.integers(1, 40).flatmap(lambda count: st.permutations(range(count))))
-def testwalk_ringsing_follows_every_pointer_once(nexts: list[int]) -> None:
-    order, offsets = walk_rings(np.array(nexts, np.int64))
-    assert sorted(order.tolist()) == list(range(len(nexts)))
-    for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
-        ring = order[start:stop].tolist()
-        assert [nexts[at] for at in ring] == [*ring[1:], ring[0]]
-        assert ring[0] == min(ring)
-
-
-def testwalk_ringsing_nothing() -> None:
-    order, offsets = walk_rings(np.empty(0, np.int64))
-    assert (len(order), offsets.tolist()) == (0, [0])
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def _run(folder: Path, code: str) -> str:
     ("arguments", "allowed"),
     [
         (["info", "chip.tif"], {"shapely"}),
-        (["vectorize", "classes.tif", "-o", "map.gpkg"], {"scipy", *VECTOR}),
-        (["flood", "chip.tif", "--clouds", "none", "--method", "mndwi", "-o", "a.gpkg"], {"scipy", *VECTOR}),
+        (["vectorize", "classes.tif", "-o", "map.gpkg"], {*VECTOR}),
+        (["flood", "chip.tif", "--clouds", "none", "--method", "mndwi", "-o", "a.gpkg"], {*VECTOR}),
         (["change", "chip.tif", "other.tif", "--clouds", "none", "-o", "b.gpkg"], {"scipy", *VECTOR}),
     ],
     ids=lambda item: item[0] if isinstance(item, list) else "",
