@@ -29,7 +29,7 @@ def with_paths(place: Place, value: OptionValue, found: Callable[[str], str | No
     if isinstance(value, Mapping):
         return {name: _text(place, text, found) for name, text in value.items()}
     if isinstance(value, list):
-        return [_text(place, item, found) if isinstance(item, str) else item for item in value]
+        return [_text(place, str(item), found) for item in value]
     return _text(place, value, found) if isinstance(value, str) else value
 
 
