@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -209,25 +208,16 @@ def _type(place: Place) -> tuple[Any, tuple[str, ...]]:
     """Return the type of an option for typer, and its fixed choices."""
     from pydantic import BeforeValidator
 
+    from geoseg.spec.request import bare_type
+
     kind = bare_type(place.field.annotation)
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         return Enum("Choice", {name: name for name in (*choices, *place.option.choices)}, type=str), choices
     is_text = any(isinstance(item, BeforeValidator) for item in place.field.metadata)
-    repeated = get_origin(kind) is dict or (get_args(kind)[1:] == (...,) and not is_text)
-    if repeated:
+    if get_origin(kind) is dict or place.repeated:
         return list[str], ()
     return (kind if kind in NATIVE and not is_text else str), ()
-
-
-def bare_type(annotation: Any) -> Any:
-    """Return a type without `Annotated` metadata and without None."""
-    if get_origin(annotation) is Annotated:
-        return bare_type(get_args(annotation)[0])
-    if get_origin(annotation) in {Union, UnionType}:
-        members = [item for item in get_args(annotation) if item is not type(None)]
-        return bare_type(members[0]) if len(members) == 1 else annotation
-    return annotation
 
 
 def _default(place: Place) -> str:

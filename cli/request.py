@@ -119,7 +119,9 @@ def build_with_each(
 
 
 def _as_option(value: object) -> object:
-    """Return a value as plain text, number or list."""
+    """Return a value as plain text, number, list or mapping."""
+    if isinstance(value, Mapping):
+        return {str(name): _as_option(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_as_option(item) for item in value]
     return value if isinstance(value, bool | int | float) else str(value)

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from geoseg.cli.batch import declared_batch
 from geoseg.cli.change import change
-from geoseg.cli.command import Command, bare_type
+from geoseg.cli.command import Command
 from geoseg.cli.completion import SUGGESTIONS
 from geoseg.cli.embed import embed
 from geoseg.cli.fit import fit
@@ -30,7 +30,7 @@ from geoseg.cli.vectorize import vectorize
 from pydantic import BeforeValidator
 
 import geoseg
-from geoseg.spec.request import EACH, Place, places
+from geoseg.spec.request import EACH, Place, bare_type, places
 
 SOURCE = Path(__file__).with_name("geoseg_provider")
 LAYERS = frozenset({"aoi", "mask", "permanent-water", "hand", "slope", "facilities"})
@@ -214,10 +214,10 @@ def _kind(place: Place, task: Task) -> tuple[str, Mapping[str, Any]]:
         return "scenes", {}
     if place.scenes or option.argument:
         return ("scenes" if EACH in place.paths[0] else "scene"), {}
+    if option.metavar.startswith("TEMPLATE."):
+        return "text", {}
     if option.metavar.startswith("OUT."):
-        if task.command[0] == "batch":  # a template
-            return "text", {}
-        suffix = option.metavar.removeprefix("OUT")
+        suffix = option.metavar.removeprefix("OUT").partition("|")[0]
         return ("raster-output" if suffix == ".tif" else "file-output"), {"suffix": suffix}
     if place.name == "bbox":
         return "extent", {}

@@ -32,7 +32,7 @@ ITEMS = "stac"
 """Folder of the items, beside the collection."""
 MODELS = f"{ITEMS}/models"
 
-ROLES = {"output": ["data"], "picture": ["overview"], "scene": ["metadata"]}
+ROLES = {"output": ["data"], "picture": ["overview"], "scene": ["metadata"], "style": ["style"]}
 WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 Table = dict[str, Any]
@@ -100,22 +100,31 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
         **({} if shape is None else {"bbox": [round(float(value), 7) for value in shape.bounds]}),
         "properties": {key: value for key, value in properties.items() if value is not None},
         "links": links,
-        "assets": dict(_asset(file, task, own) for file in outcome.outputs),
+        "assets": _assets(outcome.outputs, task, own),
     }
 
 
-def _asset(file: OutputFile, task: str, own: Table) -> tuple[str, Table]:
-    """Return key and asset of a file of a map."""
-    suffix = PurePosixPath(file.href).suffix.lower()
+def _assets(files: Sequence[OutputFile], task: str, own: Table) -> Table:
+    """Return the assets of the files of a map by key."""
+    found: Table = {}
+    for file in files:
+        suffix = PurePosixPath(file.href).suffix.lower()
+        key = "map" if file.role == "output" else file.role
+        key = f"{key}-{suffix[1:]}" if key in found else key  # several styles
+        found[key] = _asset(file, suffix, task, own)
+    return found
+
+
+def _asset(file: OutputFile, suffix: str, task: str, own: Table) -> Table:
+    """Return the asset of a file of a map."""
     main = file.role == "output"
-    asset = {
+    return {
         "href": f"../{file.href}",
         "title": f"{task} polygons" if main else file.role,
         "roles": ROLES.get(file.role, ["data"]),
         **({"type": MEDIA[suffix]} if suffix in MEDIA else {}),
         **(own if main else {}),
     }
-    return ("map" if main else file.role), asset
 
 
 def _collection(task: str, mapped: Sequence[Outcome]) -> Table:

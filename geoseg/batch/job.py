@@ -12,13 +12,15 @@ from pydantic import BaseModel
 from geoseg.batch.entry import Entry
 from geoseg.batch.naming import filled
 from geoseg.batch.stamp import stamp_of
-from geoseg.batch.tables import is_path
 from geoseg.batch.tasks import SHARED, BatchTask, is_auto, task_of
+from geoseg.batch.value_paths import with_paths
 from geoseg.errors import UsageError
 from geoseg.outputs import companions
 from geoseg.spec.batch import BatchSpec, OptionValue, template
 from geoseg.spec.request import from_options
 
+RASTERS = ("raster", "scores")
+"""Outputs that `--raster-styles` writes styles for."""
 CHECKPOINTS = ".checkpoints"
 """Folder for finished rows of scenes whose map is not complete, in the output folder."""
 
@@ -34,8 +36,8 @@ class Job:
     source: str
     options: Mapping[str, OptionValue]
     """All options of the task but those of the outputs and of the engine's limits; paths are absolute."""
-    outputs: Mapping[str, str]
-    """Path in the output folder by the option that names it."""
+    outputs: Mapping[str, str | tuple[str, ...]]
+    """Path in the output folder by the option that names it; several of `style`."""
     earlier: str = ""
     """Which earlier scene was found, and why."""
     stamp: str = ""
@@ -45,13 +47,22 @@ class Job:
     """The part of the scene's rows that this job scores, and their number; None: the job makes the map."""
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """All files of the map, as paths in the output folder; the map itself first."""
-        output = Path(self.outputs["output"])
-        further = [name for role, name in self.outputs.items() if role != "output"]
-        return tuple(
-            dict.fromkeys(path.as_posix() for path in (output, *companions(output), *map(Path, further)))
-        )
+    def map_file(self) -> str:
+        """The map itself, as a path in the output folder."""
+        name = self.outputs["output"]
+        return name if isinstance(name, str) else name[0]
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Role of each file of the map by its path in the output folder; the map itself first."""
+        found = {self.map_file: "output"}
+        found |= {path.as_posix(): "scene" for path in companions(Path(self.map_file))}
+        for role, names in self.outputs.items():
+            for name in (names,) if isinstance(names, str) else names:
+                found.setdefault(Path(name).as_posix(), role)
+                if role in RASTERS and self.options.get("raster-styles"):
+                    found.setdefault(Path(name).with_suffix(".qml").as_posix(), "style")
+        return found
 
     def request(self, folder: Path, limits: Mapping[str, OptionValue]) -> BaseModel:
         """Return the validated request.
@@ -64,7 +75,10 @@ class Job:
             UsageError: an option is invalid.
         """
         task = task_of(self.task)
-        outputs = {role: str(folder / name) for role, name in self.outputs.items()}
+        outputs: dict[str, OptionValue] = {
+            role: str(folder / names) if isinstance(names, str) else [str(folder / name) for name in names]
+            for role, names in self.outputs.items()
+        }
         own = {name: value for name, value in limits.items() if name in task.places}
         options = {**self.options, **outputs, **own, "overwrite": True}
         if self.checkpoint and "checkpoint" in task.places:
@@ -108,11 +122,12 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
     options: dict[str, OptionValue] = {**spec.options, **entry.options}
     if task.earlier and is_auto(options.get(task.earlier)):
         del options[task.earlier]
-    templates = {"output": spec.name}
+    outputs: dict[str, str | tuple[str, ...]] = {"output": filled(spec.name, entry, index + 1)}
     for role in task.further_outputs:
         if role in options:
-            templates[role] = _template(role, str(options.pop(role)))
-    outputs = {role: filled(text, entry, index + 1) for role, text in templates.items()}
+            value = options.pop(role)
+            names = [filled(_template(role, str(text)), entry, index + 1) for text in _listed(value)]
+            outputs[role] = tuple(names) if task.places[role].repeated else names[-1]
     paths = list(entry.paths)
     if len(paths) > 1 and not task.places[task.subject].paths[0][-1] == "paths":
         raise UsageError(f"{entry.where or entry.scene}: {task.name} reads one file of a scene, not several")
@@ -129,6 +144,10 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
     )
 
 
+def _listed(value: OptionValue) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
+
+
 def _template(role: str, text: str) -> str:
     try:
         return template(text)
@@ -138,15 +157,11 @@ def _template(role: str, text: str) -> str:
 
 def _absolute(task: BatchTask, name: str, value: OptionValue) -> OptionValue:
     """Return the value of an option with absolute paths: workers may have another current folder."""
-    if name != task.subject and not is_path(task.places[name]):
-        return value
-    if isinstance(value, list):
-        return [_absolute_text(task, name, text) for text in value]
-    return _absolute_text(task, name, value) if isinstance(value, str) else value
+    return with_paths(task.places[name], value, lambda text: os.path.abspath(text) if _exists(text) else None)
 
 
-def _absolute_text(task: BatchTask, name: str, text: str) -> str:
-    head, equals, path = text.partition("=")
-    if equals and task.places[name].option.metavar.startswith("NAME=") and not os.path.exists(text):
-        return f"{head}={_absolute_text(task, name, path)}"
-    return os.path.abspath(text) if os.path.exists(text) else text
+def _exists(text: str) -> bool:
+    try:
+        return os.path.exists(text)
+    except ValueError:  # a name that no file can have
+        return False

@@ -42,17 +42,28 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "scene"
 
 
-def resolved(path: str, folder: Path) -> str:
-    """Return a path in a list: relative to the current folder, or else to the folder of the list."""
-    if needs_network(path) or Path(path).is_absolute() or Path(path).exists():
+def found_path(path: str, folder: Path) -> str | None:
+    """Return a path in a list: relative to the current folder, or else to the folder of the list.
+
+    None: there is no such file; addresses are returned as they are.
+    """
+    if needs_network(path) or _exists(Path(path)):
         return path
     beside = folder / path
-    return str(beside) if beside.exists() else path
+    return str(beside) if _exists(beside) else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except ValueError:  # a name that no file can have
+        return False
 
 
 def listed_paths(text: str, folder: Path) -> tuple[str, ...]:
-    """Return the paths of a scene's files in a list, separated by `;`; see `resolved`."""
-    return tuple(resolved(part.strip(), folder) for part in text.split(SEPARATOR) if part.strip())
+    """Return the paths of a scene's files in a list, separated by `;`; see `found_path`."""
+    parts = [stripped for part in text.split(SEPARATOR) if (stripped := part.strip())]
+    return tuple(found_path(part, folder) or part for part in parts)
 
 
 def folder_name(entry: Entry) -> str:

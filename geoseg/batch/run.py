@@ -234,12 +234,12 @@ def _remove_checkpoints(folder: Path, jobs: Sequence[Job], journal: Journal) -> 
 def _warn_of_old_maps(jobs: Sequence[Job], journal: Journal, store: Store) -> None:
     """Warn of maps of older runs whose scenes have no map now."""
     old = [
-        job.files[0]
+        job.map_file
         for job in jobs
         if (known := journal.outcomes.get(job.scene)) is not None
         and not known.mapped
-        and job.files[0] in journal.owned
-        and (store.folder / job.files[0]).exists()
+        and job.map_file in journal.owned
+        and (store.folder / job.map_file).exists()
     ]
     if old:
         listed = ", ".join(old[:3]) + (" …" if len(old) > 3 else "")

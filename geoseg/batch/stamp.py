@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import geoseg
-from geoseg.batch.tables import is_path
 from geoseg.batch.tasks import SHARED, BatchTask
+from geoseg.batch.value_paths import is_path
 from geoseg.bundles.find import find_any, list_models
 from geoseg.files.inputs import FileState, local_files, state_of
 from geoseg.spec.request import to_options
@@ -22,7 +22,7 @@ MOST_FILES = 20_000
 """Files of a product folder whose state is part of a stamp: more than any product has."""
 
 
-def stamp_of(task: BatchTask, request: BaseModel, outputs: Mapping[str, str]) -> str:
+def stamp_of(task: BatchTask, request: BaseModel, outputs: Mapping[str, str | tuple[str, ...]]) -> str:
     """Return the stamp of a map that does not exist yet.
 
     Threads, memory and the folder of the batch are not part of it, because the map does not depend on them.
@@ -52,7 +52,7 @@ def stamp_of(task: BatchTask, request: BaseModel, outputs: Mapping[str, str]) ->
 def named_files(task: BatchTask, options: Mapping[str, object]) -> Iterator[str]:
     """Yield the local files and folders that options name."""
     for name, value in options.items():
-        if name != task.subject and not is_path(task.places[name]):
+        if not is_path(task.places[name]):
             continue
         values = value.values() if isinstance(value, Mapping) else value
         for text in values if isinstance(values, Iterable) and not isinstance(values, str) else (value,):
@@ -82,7 +82,7 @@ def model_hash(options: Mapping[str, object]) -> str:
         ModelError: the network does not exist, or its description is invalid.
     """
     name = options.get("model")
-    if isinstance(name, str):
+    if name and isinstance(name, str):  # `segment --like` has none: its encoder is one of the options
         return _hash_of(name)
     return _installed() if options.get("method") == "auto" else ""
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import SEPARATOR, listed_paths, resolved, safe_name, scene_entry, scene_name
+from geoseg.batch.naming import SEPARATOR, found_path, listed_paths, safe_name, scene_entry, scene_name
 from geoseg.batch.tasks import BatchTask
+from geoseg.batch.value_paths import with_paths
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.doors import opening
@@ -130,23 +131,9 @@ def _option_columns(names: Sequence[str], subject: str, path: Path, task: BatchT
 
 def cell_value(cell: str, place: Place, folder: Path) -> OptionValue:
     """Return the cell of a table as the value of an option; paths are resolved as those of scenes."""
-    if SEPARATOR in cell:
-        return [one for part in cell.split(SEPARATOR) if (one := _one(part.strip(), place, folder))]
-    return _one(cell, place, folder)
-
-
-def is_path(place: Place) -> bool:
-    """Return whether the value of an option may be a path."""
-    return place.scenes or any(word in place.option.metavar for word in ("FILE", "PATH", "SCENE"))
-
-
-def _one(text: str, place: Place, folder: Path) -> str:
-    if not is_path(place):
-        return text
-    name, equals, path = text.partition("=")
-    if place.option.metavar.startswith("NAME=") and equals:
-        return f"{name}={resolved(path, folder)}"
-    return resolved(text, folder)
+    several = [text for part in cell.split(SEPARATOR) if (text := part.strip())]
+    value: OptionValue = several if SEPARATOR in cell else cell
+    return with_paths(place, value, lambda text: found_path(text, folder))
 
 
 def item_entries(path: Path) -> list[Entry]:

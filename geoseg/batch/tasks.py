@@ -71,7 +71,7 @@ class BatchTask:
         for name in self.further_outputs:
             if name in found:
                 option = found[name].option
-                metavar = option.metavar.replace("OUT", "TEMPLATE", 1)
+                metavar = option.metavar.replace("OUT", "TEMPLATE")
                 text = f"{option.help} A template of names, such as {{scene}}{_suffix(option.metavar)}."
                 found[name] = replace(found[name], option=replace(option, metavar=metavar, help=text))
         if self.earlier:

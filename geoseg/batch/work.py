@@ -84,12 +84,11 @@ def _make(job: Job, place: Workplace, progress: Progress) -> RunRecord:
 
 def _described(job: Job, record: RunRecord, folder: Path) -> dict[str, Any]:
     """Return what the journal keeps of a finished map."""
-    output = folder / job.outputs["output"]
+    output = folder / job.map_file
     layer = scene_layer(output, record.crs)
-    roles = {name: role for role, name in job.outputs.items()}
     files = tuple(
-        OutputFile(role=roles.get(name, "scene"), href=name, size=(folder / name).stat().st_size)
-        for name in job.files
+        OutputFile(role=role, href=name, size=(folder / name).stat().st_size)
+        for name, role in job.files.items()
     )
     return {
         "status": "done" if record.valid_share > 0 else "empty",

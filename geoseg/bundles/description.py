@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from geoseg.bundles.background import background_first, guessed_background, stated_background
 from geoseg.bundles.external_data import stated_hashes
 from geoseg.bundles.mlm import (
+    LICENCE,
     MODEL_ROLE,
     PREFIX,
     SEARCH,
@@ -75,7 +76,11 @@ def read_item(path: Path) -> tuple[Item, dict[str, JsonValue]]:
     table = read_table(path)
     try:
         properties = _TABLE.validate_python(table.get("properties", {}))
-        own = {key[len(PREFIX) :]: value for key, value in properties.items() if key.startswith(PREFIX)}
+        own = {
+            key.removeprefix(PREFIX): value
+            for key, value in properties.items()
+            if key.startswith(PREFIX) and key != LICENCE
+        }
         return Item.model_validate(table), own
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error)}") from error

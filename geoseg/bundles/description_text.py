@@ -13,6 +13,7 @@ from geoseg.bundles.classifier import classifier_properties
 from geoseg.bundles.external_data import external_assets
 from geoseg.bundles.mlm import (
     EXTENSIONS,
+    LICENCE,
     MODEL_ROLE,
     PREFIX,
     SEARCH,
@@ -70,6 +71,8 @@ def from_spec(
             }
         ],
     }
+    names = dict.fromkeys(band.name for given in spec.inputs for band in given.bands)
+    properties["bands"] = [{"name": name} for name in names]
     properties |= classifier_properties(spec) if spec.classifies else _own_properties(spec)
     return item_text(spec, properties, href=href, size=size, architecture=architecture, data_sizes=data_sizes)
 
@@ -82,7 +85,8 @@ def _input(spec: ModelSpec, given: InputSpec) -> JsonValue:
         "bands": [band.name for band in given.bands],
         "input": {
             "shape": [*as_ordered((spec.fixed_batch or -1, given.channels, rows, rows), given.dim_order)],
-            "dim_order": [*given.dim_order],
+            # The name that MLM demands for the axis of an input that states its bands.
+            "dim_order": ["bands" if axis == "channel" else axis for axis in given.dim_order],
             "data_type": "float32",
         },
         "value_scaling": [{"type": "z-score", "mean": band.mean, "stddev": band.std} for band in given.bands],
@@ -107,10 +111,9 @@ def _result(spec: ModelSpec, planes: int) -> JsonValue:
 
 
 def _own_properties(spec: ModelSpec) -> dict[str, JsonValue]:
-    """Return the bands, and what MLM has no word for, of a network with one input."""
+    """Return what MLM has no word for of a network with one input."""
     kept = json.loads(spec.model_dump_json(include=set(SegmentationExtras.model_fields)))
     return {
-        "bands": [{"name": band.name} for band in spec.bands],
         **{
             PREFIX + key: value
             for key, value in kept.items()
@@ -133,7 +136,7 @@ def item_text(
 
     Args:
         spec: the model, with its `sha256`.
-        own: further properties.
+        own: further properties, `bands` among them.
         href: address of the ONNX file relative to the `model.json`.
         size: size of the ONNX file in bytes.
         architecture: its name in the literature.
@@ -149,8 +152,7 @@ def item_text(
         "mlm:framework": "ONNX",
         **own,
     }
-    if spec.licence != "unknown":
-        properties["license"] = spec.licence
+    properties |= _licence(spec.licence)
     item: dict[str, JsonValue] = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -167,12 +169,23 @@ def item_text(
                 "mlm:artifact_type": "onnx",
                 "file:checksum": SHA256_MULTIHASH + spec.sha256,
                 "file:size": size,
+                # MLM demands bands in the properties, and STAC allows them there only beside those of an asset.
+                "bands": own["bands"],
             },
             **external_assets(spec, data_sizes),
             **program_asset(spec),
         },
     }
     return json.dumps(item, indent=2, ensure_ascii=False) + "\n"
+
+
+def _licence(text: str) -> dict[str, JsonValue]:
+    """Return a licence as STAC states it: an SPDX identifier, or `other` and geoseg's own property."""
+    if text == "unknown":
+        return {}
+    if re.fullmatch(r"[A-Za-z0-9.+-]+", text):
+        return {"license": text}
+    return {"license": "other", LICENCE: text}
 
 
 def from_class(entry: ClassSpec) -> dict[str, JsonValue]:

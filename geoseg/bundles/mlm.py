@@ -26,6 +26,8 @@ DESCRIPTION = "model.json"
 """Name of the file in the folder of a bundle."""
 
 PREFIX = "geoseg:"
+LICENCE = f"{PREFIX}licence"
+"""Property with a licence that STAC's `license` cannot hold."""
 EXTENSIONS = (
     "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
@@ -164,13 +166,21 @@ class Properties(Part):
     """Properties of the item in MLM."""
 
     title: str = ""
-    licence: Annotated[str, Field(alias="license")] = "unknown"
+    license: str = "unknown"
+    """SPDX identifier, or `other`."""
+    own_licence: Annotated[str, Field(alias=LICENCE)] = ""
+    """Licence that is no SPDX identifier."""
     gsd: float | None = None
     name: Annotated[str, Field(alias="mlm:name", pattern=NAME)]
     architecture: Annotated[str, Field(alias="mlm:architecture")]
     tasks: Annotated[Tasks, Field(alias="mlm:tasks")]
     input: Annotated[tuple[Input, ...], Field(alias="mlm:input", min_length=1)]
     output: Annotated[tuple[Output, ...], Field(alias="mlm:output", min_length=1, max_length=1)]
+
+    @property
+    def licence(self) -> str:
+        """Licence of the weights; `unknown` if it is not stated."""
+        return self.own_licence or self.license
 
     @model_validator(mode="after")
     def _values_of_classes_fit(self) -> Properties:

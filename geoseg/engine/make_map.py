@@ -43,7 +43,7 @@ from geoseg.outputs import (
     open_vector,
     write_texts,
 )
-from geoseg.outputs.sld import check_style, style_text
+from geoseg.outputs.style_files import check_styles, style_texts
 from geoseg.outputs.styles import class_raster_qml, listed_classes, score_raster_qml, style_facts
 from geoseg.polygons import Cleaning, Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
@@ -96,8 +96,7 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
         from geoseg.runtimes import cuda  # noqa: PLC0415 - only runs on GPUs
 
         cuda.require(run.device, run.runtime)
-    if run.style is not None:
-        check_style(run.style)
+    check_styles(run.style)
     if run.report is not None:
         check_html(run.report)
     if run.raster_styles and not (run.raster or run.scores):
@@ -108,8 +107,8 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
 
 def outputs_of(run: RunSpec) -> list[Path]:
     """Return every file that a run writes."""
-    wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture, run.report, run.style)
-    return [path for path in (*wanted, *style_files(run)) if path is not None]
+    wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture, run.report)
+    return [path for path in (*wanted, *run.style, *style_files(run)) if path is not None]
 
 
 def style_files(run: RunSpec) -> list[Path]:
@@ -219,9 +218,7 @@ def make_map(
 
 def styles_of(run: RunSpec, recipe: Recipe, vector: StagedSink, record: RunRecord) -> dict[Path, str]:
     """Return the style files that a run writes."""
-    texts = {}
-    if run.style is not None:
-        texts[run.style] = style_text(run.style, vector.layer, style_facts(record), run.output)
+    texts = style_texts(run.style, vector.layer, style_facts(record), run.output)
     if run.raster_styles and run.raster is not None:
         texts[run.raster.with_suffix(".qml")] = class_raster_qml(
             listed_classes(recipe.classes, style_facts(record).present | {0})

@@ -13,5 +13,7 @@ MEDIA = {
     ".jpg": "image/jpeg",
     ".csv": "text/csv",
     ".html": "text/html",
+    ".sld": "application/vnd.ogc.sld+xml",
+    ".qml": "application/xml",
 }
 """By suffix, in lower case."""

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from xml.etree import ElementTree
 
 from pydantic import JsonValue
 
-from geoseg.errors import UsageError
 from geoseg.outputs.layer import Layer
-from geoseg.outputs.styles import FILL_ALPHA, StyleFacts, View, views_of
+from geoseg.outputs.styles import FILL_ALPHA, View
 
-SUFFIXES = (".sld", ".json")
 _SLD, _OGC = "http://www.opengis.net/sld", "http://www.opengis.net/ogc"
 for _prefix, _uri in (("sld", _SLD), ("ogc", _OGC)):
     ElementTree.register_namespace(_prefix, _uri)
-
-
-def check_style(path: Path) -> None:
-    """Check the suffix of a style file.
-
-    Raises:
-        UsageError: it is not a format that geoseg writes.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"--style {path}: unknown format {path.suffix!r}; use .sld (OGC SLD 1.0) or .json (Mapbox style)"
-        )
-
-
-def style_text(path: Path, layer: Layer, facts: StyleFacts, output: Path) -> str:
-    """Return the content of a style file in the format of its suffix.
-
-    Args:
-        path: `.sld` or `.json`.
-        layer: to be drawn.
-        facts: of the map.
-        output: file of the map, which a Mapbox style names as its source.
-    """
-    view = views_of(layer, facts)[0]
-    if path.suffix.lower() == ".sld":
-        return sld_text(layer, view)
-    return json.dumps(mapbox_style(layer, view, output), indent=1, ensure_ascii=False) + "\n"
 
 
 def sld_text(layer: Layer, view: View) -> str:

@@ -14,7 +14,7 @@ from geoseg.spec.fields import Overwrite
 from geoseg.spec.option import ENGINE, INPUT, OUTPUT, Option
 from geoseg.spec.stac_search import StacSearchSpec
 
-OptionValue = bool | int | float | str | list[str]
+OptionValue = bool | int | float | str | list[str] | list[float] | list[list[float]] | dict[str, str]
 """Value of an option of a task, as on a command line, in a YAML file or in a cell of a table."""
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -42,6 +43,12 @@ class Place:
     """Whether the value is one or more paths of scenes."""
     offered: bool = True
     """Whether the command line has the option; a `--config` file may always set it."""
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the value is a list, of which one text is one item; the scenes of `scenes` are none."""
+        parsed = any(isinstance(item, BeforeValidator) for item in self.field.metadata)
+        return get_args(bare_type(self.field.annotation))[1:] == (...,) and not parsed and not self.scenes
 
 
 @cache
@@ -81,6 +88,8 @@ def nested(kind: type[BaseModel], options: Mapping[str, object]) -> dict[str, An
             value = options[name]
             if len(place.paths) > 1 and place.option.own:
                 value = _entries(value, prefix, place.prefixes)
+            elif place.repeated and not isinstance(value, list | tuple):
+                value = [value]
             elif place.scenes:
                 value = list(value) if isinstance(value, list | tuple) else [value]
                 if EACH in path:
@@ -131,6 +140,16 @@ def spec_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
         inner, _ = spec_of(get_args(annotation)[0])
         return inner, inner is not None
     return None, False
+
+
+def bare_type(annotation: Any) -> Any:
+    """Return a type without `Annotated` metadata and without None."""
+    if get_origin(annotation) is Annotated:
+        return bare_type(get_args(annotation)[0])
+    if get_origin(annotation) in {Union, UnionType}:
+        members = [item for item in get_args(annotation) if item is not type(None)]
+        return bare_type(members[0]) if len(members) == 1 else annotation
+    return annotation
 
 
 def _places(
@@ -199,8 +218,9 @@ def _entries(value: object, prefix: str, prefixes: Sequence[str]) -> object:
 
     if isinstance(value, Mapping):
         return {str(name)[len(prefix) :]: item for name, item in value.items() if belongs(name)}
-    if isinstance(value, list | tuple):
-        return [str(entry)[len(prefix) :] for entry in value if belongs(entry)]
+    if isinstance(value, list | tuple | str):
+        listed = [value] if isinstance(value, str) else value
+        return [str(entry)[len(prefix) :] for entry in listed if belongs(entry)]
     return value
 
 

@@ -68,13 +68,14 @@ class RunSpec(Spec):
         ),
     ] = None
     style: Annotated[
-        OutputPath | None,
+        tuple[OutputPath, ...],
         Option(
-            "Also write the style of the polygons: .sld (OGC SLD 1.0) or .json (Mapbox style).",
-            metavar="OUT.sld|OUT.json",
+            "Also write the style of the polygons: .qml (QGIS), .sld (OGC SLD 1.0) or .json (Mapbox style). "
+            "Repeatable.",
+            metavar="OUT.qml|OUT.sld|OUT.json",
             panel=OUTPUT,
         ),
-    ] = None
+    ] = ()
     raster_styles: Annotated[
         bool, Option("Also write a QGIS style (.qml) beside the rasters of classes and scores.", panel=OUTPUT)
     ] = False

@@ -127,7 +127,7 @@ def batch_size(value: object) -> int | None:
 
 
 def named_paths(value: object) -> dict[str, str]:
-    """Parse `NAME=PATH` entries, or a mapping of names to paths; names become lower case.
+    """Parse `NAME=PATH`, several of them, or a mapping of names to paths; names become lower case.
 
     An index in `PATH:INDEX` is not parsed here: only opening the file distinguishes it from a drive `C:`.
 
@@ -136,8 +136,9 @@ def named_paths(value: object) -> dict[str, str]:
     """
     if isinstance(value, dict):
         entries = [(str(name), str(path)) for name, path in value.items()]
-    elif isinstance(value, list | tuple):
-        entries = [_named_path(str(entry)) for entry in value]
+    elif isinstance(value, list | tuple | str):
+        listed = [value] if isinstance(value, str) else value
+        entries = [_named_path(str(entry)) for entry in listed]
     else:
         raise ValueError(f"{value!r} is not NAME=PATH")
     found: dict[str, str] = {}

@@ -11,6 +11,7 @@ from geoseg.batch.catalogue import catalogue
 from geoseg.batch.outcome import Outcome, OutputFile
 from geoseg.bundles.find import find_model
 from geoseg.run_record import ClassTotal, RunWarning
+from tests.stac_facts import check_item
 
 SQUARE = {"type": "Polygon", "coordinates": [[[10, 50], [11, 50], [11, 51], [10, 51], [10, 50]]]}
 TIME = "2026-06-30T10:00:00.123456+00:00"
@@ -82,6 +83,13 @@ def test_maps_of_a_network_name_its_item(folder: Path) -> None:
     model = json.loads((folder / "stac" / asset["processing:expression"]["expression"]).read_text())
     assert asset["mlm:name"] == model["properties"]["mlm:name"]
     assert Path(next(iter(model["assets"].values()))["href"]).is_absolute()
+
+
+def test_items_meet_the_demands_of_the_extensions_they_claim(folder: Path) -> None:
+    paths = [*(folder / "stac").rglob("*.json")]
+    assert [path.name for path in paths if path.parent.name == "models"] == ["flood-sar.json"]
+    for path in paths:
+        check_item(json.loads(path.read_text()))
 
 
 def test_pystac_opens_and_validates_it(folder: Path) -> None:

@@ -18,6 +18,7 @@ from geoseg.bundles.onnx_metadata import embed
 from geoseg.errors import ModelError
 from geoseg.spec import ModelSpec
 from tests.classifiers import CLASSES, NAIP, SENTINEL_2, mean_classifier, write_mean_network
+from tests.stac_facts import check_item
 
 SCHEMA = json.loads(files("geoseg.configs").joinpath("schemas", "bundle.json").read_text(encoding="utf-8"))
 Edit = Callable[[dict[str, Any]], object]
@@ -52,6 +53,7 @@ def test_what_is_written_is_read(bundle: Path) -> None:
     assert found.classes == CLASSES
     item = json.loads((bundle / "model.json").read_text())
     jsonschema.validate(item, SCHEMA)
+    check_item(item)
     assert item["properties"]["mlm:tasks"] == ["scene-classification"]
     assert item["properties"]["geoseg:multi_label"] is True
     assert [given["input"]["shape"] for given in item["properties"]["mlm:input"]] == [

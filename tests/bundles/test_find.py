@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import onnx
+import pystac
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from geoseg.errors import ModelError, OutputError
 from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, CHANNELS_LAST
 from tests.products.ground import BARE, VEGETATION, WATER
+from tests.stac_facts import check_item
 from tests.third_party import Order, write_item, write_network
 
 SCHEMA = json.loads(files("geoseg.configs").joinpath("schemas", "bundle.json").read_text(encoding="utf-8"))
@@ -134,7 +136,7 @@ SPECS = st.fixed_dictionaries(
         "activation": st.sampled_from(["none", "softmax", "sigmoid"]),
         "threshold": st.floats(0.01, 0.99),
         "task": st.sampled_from(["segmentation", "flood"]),
-        "licence": st.sampled_from(["unknown", "CC0-1.0", "Überlassen"]),
+        "licence": st.sampled_from(["unknown", "CC0-1.0", "Überlassen", "labels: CC BY"]),
         "title": st.text(max_size=20),
         "input_name": st.sampled_from(["", "image"]),
         "output_name": st.sampled_from(["", "logits"]),
@@ -145,6 +147,13 @@ SPECS = st.fixed_dictionaries(
         "output_dim_order": st.sampled_from([CHANNELS_FIRST, CHANNELS_LAST]),
     },
 )
+
+
+@pytest.mark.parametrize("name", ["flood-sar", "flood-sar-pair", "water-optical"])
+def test_networks_of_geoseg_are_valid_items(name: str) -> None:
+    item = json.loads((find_model(name).weights.parent / "model.json").read_text())
+    check_item(item)
+    pystac.Item.from_dict({**item, "stac_extensions": []}).validate()
 
 
 @settings(max_examples=40)
@@ -158,7 +167,10 @@ def test_any_description_survives(
     assert find_model(str(folder)) == written
     same = {"sha256": spec.sha256, "source": spec.source}
     assert written.model_copy(update=same) == spec
-    jsonschema.validate(json.loads((folder / "model.json").read_text(encoding="utf-8")), SCHEMA)
+    item = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    jsonschema.validate(item, SCHEMA)
+    check_item(item)
+    pystac.Item.from_dict({**item, "stac_extensions": []}).validate()
     inside = folder / "inside.onnx"
     embed(spec.weights, inside, spec)
     assert find_model(str(inside)) == spec.model_copy(update={"weights": inside, "source": "onnx"})

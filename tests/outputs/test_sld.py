@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from geoseg.errors import UsageError
 from geoseg.outputs.layer import Layer
-from geoseg.outputs.sld import check_style, style_text
-from geoseg.outputs.styles import StyleFacts
+from geoseg.outputs.sld import mapbox_style, sld_text
+from geoseg.outputs.styles import StyleFacts, View, views_of
 from geoseg.spec import ClassSpec
 
 NS = {"sld": "http://www.opengis.net/sld", "ogc": "http://www.opengis.net/ogc"}
@@ -22,8 +22,13 @@ def layer(request: pytest.FixtureRequest, classes: tuple[ClassSpec, ...]) -> Lay
     return Layer(name="flood", schema={"class": "int"}, classes=classes[1:], crs=None, shape=request.param)
 
 
-def test_sld_has_a_rule_for_each_class(layer: Layer) -> None:
-    root = ElementTree.fromstring(style_text(Path("s.sld"), layer, StyleFacts(), Path("m.gpkg")))
+@pytest.fixture
+def view(layer: Layer) -> View:
+    return views_of(layer, StyleFacts())[0]
+
+
+def test_sld_has_a_rule_for_each_class(layer: Layer, view: View) -> None:
+    root = ElementTree.fromstring(sld_text(layer, view))
     rules = root.findall(".//sld:Rule", NS)
     assert [rule.findtext("sld:Title", None, NS) for rule in rules] == [item.label for item in layer.classes]
     for rule, spec in zip(rules, layer.classes, strict=True):
@@ -35,8 +40,8 @@ def test_sld_has_a_rule_for_each_class(layer: Layer) -> None:
 @pytest.mark.parametrize(
     ("output", "kind"), [("map.geojson", "geojson"), ("map.pmtiles", "vector"), ("map.gpkg", "vector")]
 )
-def test_mapbox_style_matches_classes(layer: Layer, output: str, kind: str) -> None:
-    style = json.loads(style_text(Path("s.json"), layer, StyleFacts(), Path(output)))
+def test_mapbox_style_matches_classes(layer: Layer, view: View, output: str, kind: str) -> None:
+    style: dict[str, Any] = json.loads(json.dumps(mapbox_style(layer, view, Path(output))))
     assert style["version"] == 8
     assert style["sources"]["flood"]["type"] == kind
     paint = next(iter(style["layers"][0]["paint"].values()))
@@ -45,8 +50,3 @@ def test_mapbox_style_matches_classes(layer: Layer, output: str, kind: str) -> N
         spec.value: spec.colour for spec in layer.classes
     }
     assert all(("source-layer" in item) == (kind == "vector") for item in style["layers"])
-
-
-def test_other_formats_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"\.sld .* or \.json"):
-        check_style(Path("style.qml"))

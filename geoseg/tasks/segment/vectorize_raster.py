@@ -34,7 +34,7 @@ from geoseg.grid import Grid
 from geoseg.messages import collected, collecting, warn
 from geoseg.outputs import Kind, OutputFiles, open_vector, write_texts
 from geoseg.outputs.cog import unreferenced
-from geoseg.outputs.sld import style_text
+from geoseg.outputs.style_files import style_texts
 from geoseg.outputs.styles import style_facts
 from geoseg.outputs.words import map_title
 from geoseg.pixels import NODATA_CLASS, Strip, nodata_class
@@ -157,9 +157,7 @@ def vectorize(
             outputs=tuple(outputs),
             seconds=round(time.monotonic() - started, 3),
         )
-        if run.style is not None:
-            text = style_text(run.style, vector.layer, style_facts(record), run.output)
-            write_texts({run.style: text}, beside)
+        write_texts(style_texts(run.style, vector.layer, style_facts(record), run.output), beside)
         vector.finish(record, footprint(writer.footprint, record, "", ""))
         if run.report is not None:
             from geoseg.engine.map_report import write_report  # noqa: PLC0415 - loads Pillow

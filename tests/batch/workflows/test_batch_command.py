@@ -76,6 +76,23 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_all_files_of_a_map_are_in_the_catalogue(tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    files = {
+        "raster": "{scene}.tif",
+        "raster-styles": True,
+        "style": ["{scene}-map.sld", "{scene}-map.json"],
+        "report": "{scene}.html",
+    }
+    done, _ = batch(tmp_path / "out", tmp_path / "a.tif", options=FLOOD | files)
+    assert not done.failed
+    made = {path.name for path in (tmp_path / "out").glob("a*")}
+    assert made == {"a.gpkg", "a.tif", "a.qml", "a-map.sld", "a-map.json", "a.html"}
+    item = json.loads((tmp_path / "out/stac/a.json").read_text())
+    assert {Path(asset["href"]).name for asset in item["assets"].values()} == made
+    assert all("type" in asset for asset in item["assets"].values())
+
+
 def test_broken_scenes_do_not_stop_the_others(whole: Path) -> None:
     rows = {row["scene"]: row for row in summary(whole / "out")}
     assert Counter(row["status"] for row in rows.values()) == {"done": 5, "failed": 2, "empty": 1}

@@ -56,12 +56,15 @@ def test_everything_on_wish(folder: Path, tmp_path: Path, geoseg: Geoseg) -> Non
     geoseg(
         "flood", folder / "after.tif", "--before", folder / "before.tif", "-o", tmp_path / "a.gpkg",
         "--attributes", "perimeter,compactness,centroid,score-quantiles", "--smooth-outlines", 20,
-        "--style", tmp_path / "a.sld", "--raster", tmp_path / "c.tif", "--scores", tmp_path / "s.tif",
+        "--style", tmp_path / "a.sld", "--style", tmp_path / "a.json", "--style", tmp_path / "a.qml",
+        "--raster", tmp_path / "c.tif", "--scores", tmp_path / "s.tif",
         "--raster-styles",
     )  # fmt: skip
     assert {item.name for item in tmp_path.iterdir()} == {
         "a.gpkg",
         "a.sld",
+        "a.json",
+        "a.qml",
         "c.tif",
         "c.qml",
         "s.tif",
@@ -89,7 +92,7 @@ def test_everything_on_wish(folder: Path, tmp_path: Path, geoseg: Geoseg) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--style", "a.qml"), "use .sld"),
+        (("--style", "a.sld", "--style", "a.lyr"), "use .qml"),
         (("--report", "a.pdf"), "reports are HTML"),
         (("--raster-styles",), "needs --raster or --scores"),
         (("--attributes", "length"), "attributes"),
