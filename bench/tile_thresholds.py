@@ -278,10 +278,9 @@ def _row(name: str, counts: Sequence[Counts], default: Sequence[Counts], runs: S
 
 def unlabelled(data: Path) -> None:
     """Print the area of water by the default and by rules on scenes without labels."""
-    rules = (
-        None,
-        *(Rule(side=128, find=find, use="threshold and shore", weight=1) for find in Find.__args__),
-    )
+    best = Rule(side=128, find="balanced, Otsu", use="threshold and shore", weight=0.5)
+    others = (Rule(side=128, find=find, use="threshold and shore", weight=1) for find in Find.__args__)
+    rules = (None, best, *others)
     print("\n| scene, index | " + " | ".join(str(rule or "default") for rule in rules) + " |")
     print("|---|" + "---|" * len(rules))
     for name, pixel_m2, method, bands in (*_cities(data), *_composites(data)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from geoseg.errors import UsageError
 from geoseg.grid import Grid, Window
 from geoseg.pixels import Pixels
+from geoseg.scenes.sensor_kind import SensorKind
 from geoseg.scenes.source import SourceView
-from geoseg.spec import FloodSpec, RunSpec, SceneSpec
+from geoseg.spec import FloodSpec, RunSpec, SceneSpec, Units
 from geoseg.tasks.flood.choice import TILE_THRESHOLD
 from geoseg.tasks.flood.choose import find_candidates
 from geoseg.tasks.flood.flood_map import map_flood
@@ -34,7 +36,7 @@ def field(values: list[list[float]], height: int, width: int) -> TileThresholds:
 
 def read(thresholds: TileThresholds, row: int, col: int, height: int, width: int) -> NDArray[np.float32]:
     window = Window(row=row, col=col, height=height, width=width)
-    return thresholds.read(window, (TILE_THRESHOLD,)).physical()[0]
+    return np.asarray(thresholds.read(window, (TILE_THRESHOLD,)).physical()[0])
 
 
 def test_linear_between_centres_and_constant_beyond() -> None:
@@ -87,17 +89,17 @@ class Swath(SourceView):
         self.name, self.band_names = "swath", ("vv", "vh")
         self.grid = Grid(crs=None, transform=Affine.identity(), height=values.shape[1], width=values.shape[2])
 
-    def read(self, window: Window, bands: tuple[str, ...]) -> Pixels:
+    def read(self, window: Window, bands: Sequence[str]) -> Pixels:
         inside = window.intersect(self.grid.window)
         data = np.full((len(bands), window.height, window.width), np.nan, np.float32)
         rows, cols = inside.slices(self.grid.window)
         order = [self.band_names.index(band) for band in bands]
         target = (slice(None), *inside.slices(window))
         data[target] = self.values[order][:, rows, cols]
-        valid = np.isfinite(data).all(axis=0)
+        valid = np.asarray(np.isfinite(data).all(axis=0))
         ones = (1.0,) * len(bands)
         return Pixels(
-            window=window, bands=bands, data=data, valid=valid, scale=ones, offset=(0.0,) * len(bands)
+            window=window, bands=tuple(bands), data=data, valid=valid, scale=ones, offset=(0.0,) * len(bands)
         )
 
 
@@ -114,14 +116,13 @@ def test_each_tile_has_its_own_threshold_and_an_empty_one_that_of_the_scene(mess
     assert any("thresholds of 3 tiles" in text for text in messages.notes)
 
 
-def mapped(folder: Path, **options: object) -> NDArray[np.bool_]:
+def mapped(folder: Path, tile: int = 512, **options: object) -> NDArray[np.bool_]:
     folder.mkdir()
     path = folder / "S1A_IW_20230507.tif"
     shape = {"height": SIDE, "width": LAKES.shape[1], "count": 2}
     with rasterio.open(path, "w", **shape, dtype="float32", crs="EPSG:32646", transform=UTM) as file:
         file.write(swath())
         file.descriptions = ("VV", "VH")
-    tile = options.pop("tile", 512)
     run = RunSpec(output=folder / "map.gpkg", raster=folder / "map.tif", min_area=0, tile=tile)
     scene = SceneSpec(paths=(str(path),))
     map_flood(FloodSpec.model_validate({"scene": scene, "run": run, "method": "sar-vh", **options}))
@@ -150,8 +151,8 @@ def test_a_given_threshold_is_used_everywhere(tmp_path: Path) -> None:
     ("method", "units", "before"),
     [("mndwi", "reflectance", 0), ("logratio", "db", 1), ("sar-vh", "dn", 0), ("auto", "reflectance", 0)],
 )
-def test_other_measures_are_refused(method: str, units: str, before: int) -> None:
-    kind = "optical" if units == "reflectance" else "sar"
+def test_other_measures_are_refused(method: str, units: Units, before: int) -> None:
+    kind: SensorKind = "optical" if units == "reflectance" else "sar"
     bands = ("green", "swir16") if kind == "optical" else ("vv", "vh")
     with pytest.raises(UsageError, match="--thresholding tiles is for backscatter in dB of one scene"):
         find_candidates(
