@@ -40,8 +40,11 @@ class FloodSpec(Spec):
     ] = "auto"
     threshold: Annotated[float | None, THRESHOLD] = None
     thresholding: Annotated[
-        Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba"],
-        Option("Method that finds the threshold."),
+        Literal["auto", "otsu", "ki", "bmax-otsu", "edge-otsu", "hsba", "tiles"],
+        Option(
+            "Method that finds the threshold; tiles: for backscatter, one for each part of the scene, "
+            "interpolated."
+        ),
     ] = "auto"
     polarisation: Polarisation = "auto"
     speckle: Speckle = "refined-lee"
@@ -90,3 +93,8 @@ class FloodSpec(Spec):
     ] = 15.0
     slope: Annotated[Path | None, Option("Raster of the terrain slope in degrees.", metavar="FILE")] = None
     max_slope: Annotated[float, Option("Remove water on steeper slopes.", metavar="DEG")] = 5.0
+
+    @property
+    def by_tile(self) -> bool:
+        """Whether each part of the scene has a threshold of its own."""
+        return self.thresholding == "tiles" and self.threshold is None

@@ -13,6 +13,8 @@ CLASSICAL = "classical"
 
 PERMANENT, HAND, SLOPE = LAYERS = ("permanent_water", "hand", "slope")
 """Names of the optional layers among the channels of a session."""
+TILE_THRESHOLD = "tile_threshold"
+"""Name of the channel with the threshold of each pixel (`--thresholding tiles`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class WaterChoice:
     """Score that a region must reach somewhere (region growing); None: every region is kept."""
     shore: float | None = None
     """Threshold of pixels next to open water; None: as elsewhere."""
+    tiles: tuple[float, float] | None = None
+    """Least and greatest threshold of a tile, where each pixel has its own in the channel `TILE_THRESHOLD`;
+    None: one threshold."""
     smoothing: Smoothing | None = None
     nir_limit: float | None = None
     """Near-infrared reflectance above which no pixel is water; None: no limit."""
@@ -57,7 +62,8 @@ class WaterChoice:
     def bands(self) -> tuple[str, ...]:
         """Channels of the session in their order: the scene's, those of earlier scenes, layers."""
         earlier = (before_band(index, band) for index in range(self.before) for band in self.measured)
-        return (*self.scene_bands, *earlier, *self.layers)
+        by_tile = (TILE_THRESHOLD,) if self.tiles is not None else ()
+        return (*self.scene_bands, *earlier, *self.layers, *by_tile)
 
     @property
     def three_classes(self) -> bool:

@@ -25,6 +25,7 @@ from geoseg.tasks.flood.method import Image, WaterMethod
 from geoseg.tasks.flood.methods import water_methods
 from geoseg.tasks.flood.session import measure_scene
 from geoseg.tasks.flood.threshold import SceneThreshold, find_threshold
+from geoseg.tasks.flood.tile_thresholds import require_backscatter
 from geoseg.tasks.flood.uncalibrated import Uncalibrated, find_number_threshold, refuse_one_kind
 
 LOG = logging.getLogger(__name__)
@@ -69,6 +70,9 @@ def find_candidates(
     else:
         methods = (_named(spec.method, kind, before_count),)
     choices = tuple(_with_literature_threshold(method, spec, bands, before_count) for method in methods)
+    if spec.by_tile:
+        for choice in choices:
+            require_backscatter(choice.method)
     if before_count > choices[0].before:
         note(LOG, f"{methods[0].name} uses the first of {before_count} scenes before")
     scene_bands = dict.fromkeys(band for choice in choices for band in choice.scene_bands)
@@ -278,7 +282,7 @@ def _threshold(
     values = [_without_clouds(choice, block) for block in blocks]
     if isinstance(method, Uncalibrated):
         return find_number_threshold(method, values, spec.thresholding)
-    if spec.thresholding == "auto" and rule.usual is not None:
+    if spec.thresholding in {"auto", "tiles"} and rule.usual is not None:
         return find_backscatter_threshold(method, values, rule.usual)
     return find_threshold(method, values, spec.thresholding, pixel_m)
 

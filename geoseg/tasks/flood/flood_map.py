@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from pydantic import JsonValue
+
 from geoseg.atmosphere.cloud_warnings import low_sun, report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
@@ -30,6 +32,7 @@ from geoseg.tasks.flood.network_bands import BEFORE, takes_series
 from geoseg.tasks.flood.open_dates import open_dates
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
 from geoseg.tasks.flood.session import WaterSession
+from geoseg.tasks.flood.tile_thresholds import find_tile_thresholds
 
 TILE = 512
 """Pixels a side of a tile of a method."""
@@ -80,7 +83,7 @@ def map_flood(
         else:
             warn_not_used(spec.layer, "methods read bands only; name a network with --model")
             scene, *before = (for_method(item) for item in (scene, *before))
-            recipe = _by_method(spec, scene, before, layers)
+            recipe = _by_method(spec, scene, before, layers, dry_run=dry_run)
         return _mapped(spec, recipe, progress, dry_run=dry_run)
 
 
@@ -111,8 +114,10 @@ def _by_series(
     return recipe
 
 
-def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], references: References) -> Recipe:
-    """Choose a method for the scene and find its threshold in a sample."""
+def _by_method(
+    spec: FloodSpec, scene: Scene, before: Sequence[Scene], references: References, *, dry_run: bool
+) -> Recipe:
+    """Choose a method for the scene and find its threshold in a sample, or in tiles of the whole scene."""
     candidates = _candidates(spec, scene, before)
     chosen = clip(scene.select(candidates.scene_bands), spec.run)
     replay(chosen.messages)
@@ -121,8 +126,12 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], reference
         replay(item.messages, of=item.name)
     # A pixel is valid where all scenes observed it.
     dates = [StackLayer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
-    source = with_layers(chosen, [*dates, *references.layers])
+    layers = [*dates, *references.layers]
+    source = with_layers(chosen, layers)
     choice = choose_method(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
+    if spec.by_tile and not dry_run:
+        choice, field = find_tile_thresholds(choice, source)
+        source = with_layers(chosen, [*layers, StackLayer(source=field, required=False)])
     session = WaterSession(choice)
     classes = flood_classes(choice.three_classes)
     preset = task("flood")
@@ -140,11 +149,19 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], reference
         seed=choice.seed or 0.0,
         min_area=max(preset.min_area, _least_area(choice, chosen)),
         citation=choice.method.citation,
-        runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
+        runtime=_how(choice),
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
         sensor=chosen.sensor.name if chosen.sensor else "",
         acquired=chosen.time.isoformat() if chosen.time else "",
     )
+
+
+def _how(choice: WaterChoice) -> dict[str, JsonValue]:
+    """Return the method and its thresholds, for the record."""
+    how: dict[str, JsonValue] = {"method": choice.method.name, "threshold": round(choice.threshold, 6)}
+    if choice.tiles is not None:
+        how["tile_thresholds"] = [round(value, 6) for value in choice.tiles]
+    return how
 
 
 def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candidates:

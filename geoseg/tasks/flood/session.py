@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geoseg.methods.logistic import logistic
 from geoseg.methods.shore import near_open_water
-from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE, WaterChoice, before_band
+from geoseg.tasks.flood.choice import HAND, PERMANENT, SLOPE, TILE_THRESHOLD, WaterChoice, before_band
 from geoseg.tasks.flood.method import Image
 
 Layers = Mapping[str, Image]
@@ -45,6 +45,8 @@ class WaterSession:
         if method.bands_used != "all":
             title += " " + "/".join(band.upper() for band in choice.measured)
         text = f"{title}: {method.measured} {method.threshold.side} {choice.threshold:.4g}"
+        if choice.tiles is not None:
+            text += f" ({choice.tiles[0]:.4g} to {choice.tiles[1]:.4g} by tile)"
         if choice.shore is not None:
             text += f", {choice.shore:.4g} next to open water"
         return f"{text}, {choice.smoothing.text}" if choice.smoothing and choice.smoothing.text else text
@@ -73,7 +75,8 @@ class WaterSession:
         choice = self.choice
         now, *before = scenes = _scenes(choice, layers, choice.before)
         dry = _cannot_be_water(choice, layers)
-        flood = _flood_score(choice, scenes, dry)
+        local = layers.get(TILE_THRESHOLD)
+        flood = _flood_score(choice, scenes, dry, local)
         if not choice.three_classes:
             out[0] = flood
             return
@@ -82,7 +85,7 @@ class WaterSession:
         water = logistic(now[first], open_water[first], DB_SCALE, below=True) if open_water else flood
         if dry is not None:
             water[dry] = 0
-        permanent = _water_before(choice, now, before, flood)
+        permanent = _water_before(choice, now, before, flood, local)
         if PERMANENT in layers:
             permanent |= layers[PERMANENT] > 0.5
         out[2] = np.where(permanent, water, 0)
@@ -117,7 +120,9 @@ def _measure(choice: WaterChoice, group: Sequence[str], scenes: Sequence[Filtere
     return np.asarray(choice.method.measure(images), np.float32)
 
 
-def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered], dry: NDArray[np.bool_] | None) -> Image:
+def _flood_score(
+    choice: WaterChoice, scenes: Sequence[Filtered], dry: NDArray[np.bool_] | None, local: Image | None
+) -> Image:
     """Return the score of flood or water, 0 where unknown or dry."""
     method = choice.method
     scores = []
@@ -125,7 +130,7 @@ def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered], dry: NDArray[n
         values = _measure(choice, group, scenes)
         if dry is not None:
             values = np.where(dry, np.float32(np.nan), values)
-        score = _score_of(choice, values)
+        score = _score_of(choice, values, local)
         for band in group:
             if band in method.ceiling_db:
                 dark = logistic(scenes[0][band], method.ceiling_db[band], DB_SCALE, below=True)
@@ -139,9 +144,14 @@ def _flood_score(choice: WaterChoice, scenes: Sequence[Filtered], dry: NDArray[n
     return np.where(best > 0.5, (best + np.maximum(least, np.float32(0.5))) / 2, best)
 
 
-def _score_of(choice: WaterChoice, values: Image) -> Image:
-    """Return the score of a measure, 0 where unknown; next to open water by the threshold of the shore."""
+def _score_of(choice: WaterChoice, values: Image, local: Image | None) -> Image:
+    """Return the score of a measure, 0 where unknown; next to open water by the threshold of the shore.
+
+    `local` holds the thresholds of pixels, None: that of the scene.
+    """
     below = choice.method.threshold.water_below
+    if local is not None:
+        values = values - (local - np.float32(choice.threshold))
     if choice.shore is not None:
         water = values < choice.threshold if below else values > choice.threshold
         if water.any():
@@ -151,7 +161,7 @@ def _score_of(choice: WaterChoice, values: Image) -> Image:
 
 
 def _water_before(
-    choice: WaterChoice, now: Filtered, before: Sequence[Filtered], flood: Image
+    choice: WaterChoice, now: Filtered, before: Sequence[Filtered], flood: Image, local: Image | None
 ) -> NDArray[np.bool_]:
     """Return where the first earlier scene shows open water, so that water of the scene is not flood."""
     method = choice.method
@@ -164,7 +174,7 @@ def _water_before(
     if method.open_water_db:
         known = before[0][group[0]] < method.open_water_db[group[0]]
     else:
-        known = _score_of(choice, _measure(choice, group, before[:1])) > 0.5
+        known = _score_of(choice, _measure(choice, group, before[:1]), local) > 0.5
     return np.asarray(known & (flood <= 0.5) if method.flood_over_water else known)
 
 
