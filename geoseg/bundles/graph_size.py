@@ -39,6 +39,10 @@ Name = tuple[str, str]
 """Domain and name of an operator."""
 
 
+class EndlessError(ModelError):
+    """A call was ended after `LOOP_S`."""
+
+
 @dataclass(slots=True)
 class _Node:
     kind: Name = ("", "")
@@ -87,7 +91,11 @@ def check_work(weights: Path) -> bool:
 
 @contextmanager
 def ending(has_open_loops: bool) -> Iterator[Any]:
-    """Yield options that end a call of ONNX Runtime with an error after `LOOP_S`; None without loops."""
+    """Yield options that end a call of ONNX Runtime after `LOOP_S`; None without loops.
+
+    Raises:
+        EndlessError: the call was ended.
+    """
     if not has_open_loops:
         yield None
         return
@@ -99,6 +107,13 @@ def ending(has_open_loops: bool) -> Iterator[Any]:
     timer.start()
     try:
         yield options
+    except Exception as error:
+        if options.terminate:
+            raise EndlessError(
+                f"the network has loops, and a call took more than {LOOP_S:g} s; give a smaller --tile, or "
+                "export the network without loops"
+            ) from error
+        raise
     finally:
         timer.cancel()
 

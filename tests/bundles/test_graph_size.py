@@ -12,8 +12,10 @@ import pytest
 from onnx import FunctionProto, NodeProto, TensorProto, helper
 
 from geoseg.bundles import graph_size
-from geoseg.bundles.graph_size import check_work, ending
+from geoseg.bundles.graph_size import EndlessError, check_work, ending
 from geoseg.errors import ModelError
+from geoseg.runtimes.choose import ending_runtime
+from geoseg.spec import ClassSpec, ModelBand, ModelSpec
 
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
 INFO = helper.make_tensor_value_info
@@ -119,8 +121,26 @@ def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: p
     assert check_work(path)
     monkeypatch.setattr(graph_size, "LOOP_S", 0.5)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    with ending(True) as options, pytest.raises(Exception, match=r"(?i)terminat"):
+    with pytest.raises(EndlessError, match="has loops"), ending(True) as options:
         session.run(["y"], {"x": np.ones(4, np.float32)}, options)
+    model = ModelSpec(
+        name="a",
+        task="segment",
+        bands=(ModelBand(name="green", mean=0, std=1),),
+        units="reflectance",
+        tile=32,
+        overlap=0,
+        activation="sigmoid",
+        classes=(
+            ClassSpec(value=0, label="background", colour="#000000"),
+            ClassSpec(value=1, label="water", colour="#0000ff"),
+        ),
+        weights=path,
+        licence="MIT",
+    )
+    assert ending_runtime(model, "auto") == "onnxruntime"
+    with pytest.raises(ModelError, match="--runtime onnxruntime"):
+        ending_runtime(model, "openvino")
 
 
 def test_what_is_no_onnx_file_is_refused(tmp_path: Path) -> None:

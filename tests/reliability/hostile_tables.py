@@ -57,7 +57,7 @@ GEOPACKAGES: Mapping[str, Change] = {
             ),
             "stored column": ("CREATE TABLE s (fid INTEGER PRIMARY KEY, n INT, m INT AS (n * 2) STORED)",),
             "virtual column": ("ALTER TABLE area ADD COLUMN m AS (randomblob(1000000000))",),
-            "table with a query as default": ("CREATE TABLE d (fid INTEGER PRIMARY KEY, m DEFAULT (random()))",),
+            "default that is computed": ("CREATE TABLE d (fid INTEGER PRIMARY KEY, m DEFAULT (random()))",),
             "index on an expression": ("CREATE INDEX i ON area (abs(n))",),
             "schema that is no SQL": ("UPDATE sqlite_master SET sql='x' WHERE name='area'",),
             "schema of another table": ("UPDATE sqlite_master SET rootpage=1 WHERE name='area'",),
