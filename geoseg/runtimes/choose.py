@@ -281,7 +281,7 @@ def ending_runtime(model: ModelSpec, runtime: str) -> str:
         return runtime
     if runtime not in {"auto", onnxruntime.NAME}:
         raise ModelError(
-            f"{model.weights}: has loops whose number of turns is computed, which {runtime} could not end; "
+            f"{model.weights}: has loops that may turn without end, and {runtime} could not end them; "
             f"use --runtime {onnxruntime.NAME}"
         )
     return onnxruntime.NAME

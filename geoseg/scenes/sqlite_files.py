@@ -37,7 +37,7 @@ def check_tables(path: Path) -> None:
     """
     try:
         with settled(path) as place:
-            # With a write-ahead log, GDAL reads more than the file; without one, nothing is written beside it.
+            # With a write-ahead log, GDAL reads more than the file; without one, nothing is written there.
             mode = "mode=ro&immutable=1" if place == path else "mode=ro"
             with closing(sqlite3.connect(f"{place.resolve().as_uri()}?{mode}", uri=True)) as file:
                 found = next(_queries(file, path), None)
@@ -56,8 +56,8 @@ def check_tables(path: Path) -> None:
 def settled(path: Path) -> Iterator[Path]:
     """Yield a copy of a file and its write-ahead log, or the file itself if it has no log.
 
-    SQLite writes beside a file with a log to read it, and GDAL moves the log into the file after reading. A file
-    has one while another program, such as QGIS, has it open, and after that program was killed.
+    SQLite writes beside a file with a log to read it, and GDAL moves the log into the file after reading. A
+    file has one while another program, such as QGIS, has it open, and after that program was killed.
 
     Raises:
         SceneReadError: another program changes the file all the time.
@@ -70,19 +70,24 @@ def settled(path: Path) -> Iterator[Path]:
     with scratch_folder() as folder:
         copy = folder / path.name
         for _ in range(_TRIES):
-            before = log.stat()
+            before = _state(log)
             with scratching_besides_reading(folder):
                 shutil.copyfile(log, folder / log.name)
                 shutil.copyfile(path, copy)
-            after = log.stat() if log.is_file() else None
-            if after is not None and (after.st_size, after.st_mtime_ns) == (
-                before.st_size,
-                before.st_mtime_ns,
-            ):
+            if _state(log) == before:
                 break
         else:
             raise SceneReadError(f"{path} is changed by another program; close it there, or read a copy")
         yield copy
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return the size and the time of the last change of a file; zeros if it is gone."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _queries(file: sqlite3.Connection, path: Path) -> Iterator[tuple[str, str]]:

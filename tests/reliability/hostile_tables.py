@@ -108,9 +108,9 @@ GEOPACKAGES: Mapping[str, Change] = {
 }  # fmt: skip
 
 
-def replaced(path: Path, content: str | bytes) -> None:
+def replaced(path: Path, content: object) -> None:
     """Replace the content of a file."""
-    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape"))
+    path.write_bytes(content if isinstance(content, bytes) else str(content).encode())
 
 
 SCENES: Mapping[str, Change] = {
