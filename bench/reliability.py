@@ -1,9 +1,10 @@
 """Damage inputs of every kind and count how commands end, by kind of input and exit code.
 
-    python bench/reliability.py [--cases 600] [--seed 1] [--jobs 2] [--kills 20]
+    python bench/reliability.py [--cases 600] [--seed 1] [--jobs 2] [--kills 20] [--every 3]
 
 Every case is a command on small inputs of which one file is damaged, in a process of its own
-(`tests/reliability`). The table is that of docs/reliability.md.
+(`tests/reliability`). With `--every N`, every Nth hostile input is run too, and counted in a table of its
+own. The tables are those of docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ sys.path.insert(0, str(ROOT))
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 from tests.reliability.campaign import Case, campaign  # noqa: E402 - after the path is set
+from tests.reliability.hostile import all_cases, hostile  # noqa: E402
 from tests.reliability.kills import kill_commands  # noqa: E402
 
-COLUMNS = (0, 2, 3, 4, 5, 6)
+COLUMNS = (0, 2, 3, 4, 5, 6, 7)
 
 
 def table(cases: list[Case]) -> str:
@@ -54,15 +56,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--every", type=int, default=0)
     given = parser.parse_args()
     # Not a TemporaryDirectory, which every forked process would remove when it ends.
     folder = Path(tempfile.mkdtemp(prefix="reliability-"))
     try:
         cases = campaign(folder / "cases", count=given.cases, seed=given.seed, jobs=given.jobs)
+        chosen = list(enumerate(all_cases()))[:: given.every] if given.every else []
+        made = hostile(folder / "hostile", chosen, jobs=given.jobs) if chosen else []
         broken = kill_commands(folder / "kills", count=given.kills, seed=given.seed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(table(cases))
+    if made:
+        print(f"\nhostile:\n\n{table(made)}")
     print(f"\nlongest: {max(case.seconds for case in cases):.1f} s of processor time")
     print(f"{given.kills} kills with SIGKILL: {len(broken)} broken outputs")
 

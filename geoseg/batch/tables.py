@@ -55,10 +55,10 @@ def footprint_entries(path: Path, task: BatchTask) -> list[Entry]:
 
     from geoseg.scenes.vector_files import reading_vector  # noqa: PLC0415
 
-    with opening(path), reading_vector(path):
+    with opening(path), reading_vector(path) as file:
         if path.suffix.lower() == ".parquet":
             raise SceneReadError(f"{path}: footprints in GeoParquet are not read; write a GeoPackage")
-        meta, _, _, columns = raw.read(path, read_geometry=False)
+        meta, _, _, columns = raw.read(file, read_geometry=False)
     names = [str(name) for name in meta["fields"]]
     cells = [["" if _missing(value) else str(value) for value in column] for column in columns]
     rows = [

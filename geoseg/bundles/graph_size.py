@@ -24,8 +24,11 @@ MOST_NODES = 1_000_000
 MOST_WORK = 100_000_000
 """Most operators that a file makes a runtime run for one call, with functions and turns of loops."""
 
+MOST_TURNS = 1_000_000
+"""Most turns of a loop that runs without a limit of time."""
+
 LOOP_S = 50.0
-"""Greatest time of one call of a network with loops whose turns are computed, in seconds."""
+"""Greatest time of one call of a network whose loops may not end, in seconds."""
 
 _DEPTH = 40
 """Most graphs inside each other."""
@@ -37,6 +40,10 @@ _INT64 = 7
 _LOOPS = frozenset({"Loop", "Scan"})
 Name = tuple[str, str]
 """Domain and name of an operator."""
+
+
+class EndlessError(ModelError):
+    """A call was ended after `LOOP_S`."""
 
 
 @dataclass(slots=True)
@@ -55,11 +62,11 @@ class _File:
     functions: dict[Name, list[_Node]] = field(default_factory=dict)
     count: int = 0
     open_loops: bool = False
-    """Whether a loop has turns that are computed."""
+    """Whether the turns of a loop are computed, or very many."""
 
 
 def check_work(weights: Path) -> bool:
-    """Check that a runtime ends; return whether there are loops whose turns are computed.
+    """Check that a runtime ends; return whether there are loops whose turns are computed, or very many.
 
     Raises:
         ModelError: the file cannot be read, or asks for more than `MOST_WORK` operators.
@@ -79,15 +86,19 @@ def check_work(weights: Path) -> bool:
         raise ModelError(f"{weights}: not an ONNX file, or damaged: {error}") from error
     if _work(graph, found, {}, ()) > MOST_WORK:
         raise ModelError(
-            f"{weights}: its functions call each other, or its loops turn, more than {MOST_WORK:,} times for "
-            "one tile; export the network without them"
+            f"{weights}: its functions and loops amount to more than {MOST_WORK:,} operators for one tile; "
+            "export the network without them"
         )
     return found.open_loops
 
 
 @contextmanager
 def ending(has_open_loops: bool) -> Iterator[Any]:
-    """Yield options that end a call of ONNX Runtime with an error after `LOOP_S`; None without loops."""
+    """Yield options that end a call of ONNX Runtime after `LOOP_S`; None without loops.
+
+    Raises:
+        EndlessError: the call was ended.
+    """
     if not has_open_loops:
         yield None
         return
@@ -99,6 +110,13 @@ def ending(has_open_loops: bool) -> Iterator[Any]:
     timer.start()
     try:
         yield options
+    except Exception as error:
+        if options.terminate:
+            raise EndlessError(
+                f"the network has loops, and a call took more than {LOOP_S:g} s; give a smaller --tile, or "
+                "export the network without loops"
+            ) from error
+        raise
     finally:
         timer.cancel()
 
@@ -111,8 +129,10 @@ def _work(nodes: list[_Node], file: _File, known: dict[Name, int], calling: tupl
         inner = sum(_work(graph, file, known, calling) for graph in node.graphs)
         if node.kind[1] in _LOOPS:
             turns = file.constants.get(node.inputs[0]) if node.kind[1] == "Loop" and node.inputs else None
-            file.open_loops = file.open_loops or turns is None
-            inner *= max(turns or 1, 1)
+            # Exports of `while` state the greatest whole number; below zero, OpenVINO turns without end.
+            if turns is None or not 0 <= turns <= MOST_TURNS:
+                file.open_loops, turns = True, 1
+            inner *= turns
         total += inner
         if node.kind in file.functions:
             if node.kind in calling or len(calling) > _CALLS:

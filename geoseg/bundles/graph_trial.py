@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.bundles.graph_size import check_work, ending
+from geoseg.bundles.graph_size import EndlessError, check_work, ending
 from geoseg.bundles.onnx_metadata import GraphPort, OnnxHeader
 from geoseg.errors import ModelError, RuntimeMissingError
 from geoseg.files.doors import loading
@@ -90,6 +90,8 @@ def run_trial(path: Path, header: OnnxHeader, bands: int | None, tile: int | Non
             batch = (port.shape or (None,))[0] or 1
             try:
                 outputs = _run(path, session, port, as_ordered((batch, channels, side, side), order))
+            except EndlessError:
+                raise
             except ModelError as error:
                 failure = failure or error
                 continue
@@ -218,6 +220,8 @@ def _judge(
         sizes = as_ordered((count, channels, size, size), order)
         try:
             result = _run(path, session, port, sizes)[name]
+        except EndlessError:
+            raise
         except ModelError:
             return False
         wanted = as_ordered((count, scores.shape[1], size // stride, size // stride), output_order)

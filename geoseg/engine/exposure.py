@@ -227,8 +227,8 @@ def read_zones(path: Path, column: str | None, crs: CRS) -> Zones:
         UsageError: there is no such column.
     """
     opened(path)
-    with opening(str(path)), reading_vector(path):
-        frame = pyogrio.read_dataframe(path)
+    with opening(str(path)), reading_vector(path) as file:
+        frame = pyogrio.read_dataframe(file)
     if frame.crs is None:
         raise SceneError(f"--zones {path}: has no CRS; assign one (ogr2ogr -a_srs EPSG:CODE)")
     frame = frame[frame.geometry.type.isin(["Polygon", "MultiPolygon"])]

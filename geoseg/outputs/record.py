@@ -87,8 +87,8 @@ def _from_geopackage(path: Path) -> str | None:
 
 
 def _from_flatgeobuf(path: Path) -> str | None:
-    with reading_vector(path):
-        value = (pyogrio.read_info(path)["layer_metadata"] or {}).get(RECORD_KEY)
+    with reading_vector(path) as file:
+        value = (pyogrio.read_info(file)["layer_metadata"] or {}).get(RECORD_KEY)
     return None if value is None else str(value)
 
 

@@ -77,6 +77,7 @@ def open_session(
         RuntimeMissingError: the runtime, device or precision is not available.
     """
     check_weights(model)
+    runtime = ending_runtime(model, runtime)
     if tile % model.multiple or (model.fixed_tile and tile != model.tile):
         sizes = f"{model.tile} only" if model.fixed_tile else f"multiples of {model.multiple}"
         raise ModelError(f"model {model.name} accepts tiles of {sizes}, not {tile}; change --tile")
@@ -248,8 +249,7 @@ def check_weights(model: ModelSpec) -> None:
     """Check that the weights exist and match their SHA-256.
 
     Raises:
-        ModelError: the weights or their external data are missing, cannot be read, or have another SHA-256;
-            or running them would not end.
+        ModelError: the weights or their external data are missing, cannot be read, or have another SHA-256.
     """
     opened(model.weights)
     stated = model.sha256.lower()
@@ -269,7 +269,22 @@ def check_weights(model: ModelSpec) -> None:
             "or is another file; download it again"
         )
     check_external(model)
-    check_work(model.weights)
+
+
+def ending_runtime(model: ModelSpec, runtime: str) -> str:
+    """Return a runtime; for `auto`, of a network whose loops may turn without end, the one that can end them.
+
+    Raises:
+        ModelError: running the network would not end, or the runtime could not end it.
+    """
+    if not check_work(model.weights):
+        return runtime
+    if runtime not in {"auto", onnxruntime.NAME}:
+        raise ModelError(
+            f"{model.weights}: has loops that may turn without end, and {runtime} could not end them; "
+            f"use --runtime {onnxruntime.NAME}"
+        )
+    return onnxruntime.NAME
 
 
 def usable_on_cpu() -> list[RuntimeStatus]:

@@ -17,6 +17,7 @@ from geoseg.runtimes.choose import (
     check_cuda,
     check_weights,
     choose_for_cpu,
+    ending_runtime,
     usable_runtime,
 )
 from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
@@ -76,6 +77,7 @@ def open_classifier(
         RuntimeMissingError: the runtime, device or precision is not available.
     """
     check_weights(model)
+    runtime = ending_runtime(model, runtime)
     name = "fp32" if precision == "auto" else precision
     where = _device(runtime, name) if device == "auto" else device
     status, why = _runtime(runtime, where, name)

@@ -183,8 +183,8 @@ def _dbf(path: str) -> Table:
         return {}, {}, ""
     opened(table)
     try:
-        with reading_vector(table):
-            meta, _, _, columns = pyogrio.raw.read(table, read_geometry=False)
+        with reading_vector(table) as file:
+            meta, _, _, columns = pyogrio.raw.read(file, read_geometry=False)
     except pyogrio.errors.DataSourceError:
         return {}, {}, ""
     fields = dict(zip(map(str, meta["fields"]), columns, strict=True))

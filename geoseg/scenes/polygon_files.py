@@ -49,8 +49,8 @@ def columns_of(path: Path | str) -> tuple[str, ...]:
     opened_vector(path)
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
-    with opening(path, _REMEDY), reading_vector(path):
-        return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
+    with opening(path, _REMEDY), reading_vector(path) as file:
+        return tuple(str(name) for name in pyogrio.read_info(file)["fields"])
 
 
 def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
@@ -63,8 +63,8 @@ def left_out(path: Path | str, excluded: Excluded) -> dict[str, int]:
         return {}
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
-    with opening(path, _REMEDY):
-        meta, _, _, values = pyogrio.raw.read(path, columns=list(excluded), read_geometry=False)
+    with opening(path, _REMEDY), reading_vector(path) as file:
+        meta, _, _, values = pyogrio.raw.read(file, columns=list(excluded), read_geometry=False)
     counts: dict[str, int] = {}
     for column, column_values in zip(meta["fields"], values, strict=True):
         for text in _texts(column_values)[_among(column_values, excluded[str(column)])]:
@@ -89,8 +89,8 @@ def read_polygons(
     opened_vector(path)
     import pyogrio.raw  # noqa: PLC0415 - vector files only
 
-    with opening(path, _REMEDY), reading_vector(path):
-        meta, _, wkb, values = pyogrio.raw.read(path, columns=list(excluded), force_2d=True)
+    with opening(path, _REMEDY), reading_vector(path) as file:
+        meta, _, wkb, values = pyogrio.raw.read(file, columns=list(excluded), force_2d=True)
         features = shapely.from_wkb(wkb if wkb is not None else [])
         included = np.ones(len(features), np.bool_)
         for column, column_values in zip(meta["fields"], values, strict=True):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from geoseg.errors import SceneReadError
 from geoseg.files.network import plain
+from geoseg.files.scratch import scratch_folder, scratching_besides_reading
 
 MOST_TABLES = 20_000
 """Most tables, views, indexes and triggers of a file; a GeoPackage has about ten for a layer."""
 
 _MODULES = frozenset({"rtree", "fts3", "fts4", "fts5"})
 """Modules of virtual tables that read nothing but their own file."""
+
+_TRIES = 5
+"""Most copies of a file that another program changes meanwhile."""
 
 _VIRTUAL = 2
 """What `PRAGMA table_xinfo` states of a column that is computed when it is read."""
@@ -30,12 +35,12 @@ def check_tables(path: Path) -> None:
         SceneReadError: the file has a view, a column that is computed, or a virtual table of a module that
             may read other files; or it is damaged.
     """
-    # With a write-ahead log, GDAL reads more than the file; without one, nothing is written beside it.
-    log = path.with_name(f"{path.name}-wal")
-    mode = "mode=ro" if log.is_file() and log.stat().st_size else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)) as file:
-            found = next(_queries(file, path), None)
+        with settled(path) as place:
+            # With a write-ahead log, GDAL reads more than the file; without one, nothing is written there.
+            mode = "mode=ro&immutable=1" if place == path else "mode=ro"
+            with closing(sqlite3.connect(f"{place.resolve().as_uri()}?{mode}", uri=True)) as file:
+                found = next(_queries(file, path), None)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         text = f"{path} is not a GeoPackage that can be read ({plain(error)}); check the file"
         raise SceneReadError(text) from error
@@ -45,6 +50,44 @@ def check_tables(path: Path) -> None:
             f"{path}: {plain(name)} is {what}, and geoseg does not run queries that a file holds; save the "
             f"layer as a table with ogr2ogr"
         )
+
+
+@contextmanager
+def settled(path: Path) -> Iterator[Path]:
+    """Yield a copy of a file and its write-ahead log, or the file itself if it has no log.
+
+    SQLite writes beside a file with a log to read it, and GDAL moves the log into the file after reading. A
+    file has one while another program, such as QGIS, has it open, and after that program was killed.
+
+    Raises:
+        SceneReadError: another program changes the file all the time.
+        OutputError: the folder for temporary files is full.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not (path.is_file() and log.is_file() and log.stat().st_size):
+        yield path
+        return
+    with scratch_folder() as folder:
+        copy = folder / path.name
+        for _ in range(_TRIES):
+            before = _state(log)
+            with scratching_besides_reading(folder):
+                shutil.copyfile(log, folder / log.name)
+                shutil.copyfile(path, copy)
+            if _state(log) == before:
+                break
+        else:
+            raise SceneReadError(f"{path} is changed by another program; close it there, or read a copy")
+        yield copy
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return the size and the time of the last change of a file; zeros if it is gone."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _queries(file: sqlite3.Connection, path: Path) -> Iterator[tuple[str, str]]:

@@ -44,6 +44,9 @@ _BASELINES = (
 )
 """Properties with the processing baseline of Sentinel-2, alone or in a product's name."""
 _OFFSET_REMOVED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+_MOST_ASSETS = 5_000
+"""Most assets of an item; a product has at most some hundred."""
+
 _SCHEMES = frozenset({"", *WEB, *SCHEMES})
 _PICTURES = {"visual", "overview", "thumbnail"}
 
@@ -63,6 +66,8 @@ def stac_product(name: str, *, remote_assets: bool = False) -> Product:
     properties = table_of(item.get("properties"))
     listed = [table_of(band) for band in array_of(properties.get("eo:bands"))]
     facts = _offset(properties)
+    if len(table_of(item["assets"])) > _MOST_ASSETS:
+        raise SceneReadError(f"{path}: has more than {_MOST_ASSETS:,} assets; give an item of one product")
     assets = tuple(replace(asset, offset=facts) for asset in _assets(table_of(item["assets"]), path, listed))
     assets, away = (assets, []) if remote_assets else _here(assets, path)
     if not assets:

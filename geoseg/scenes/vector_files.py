@@ -25,6 +25,7 @@ from geoseg.scenes.file_kinds import (
     unknown_vector,
 )
 from geoseg.scenes.references import check_local
+from geoseg.scenes.sqlite_files import settled
 
 _MEMBER_ROOTS = frozenset({"kml", "gpx", "featurecollection"})
 """First elements of XML that is read from a ZIP, such as a KMZ."""
@@ -33,17 +34,29 @@ _MOST_MEMBERS = 10_000
 
 
 @contextmanager
-def reading_vector(path: Path | str) -> Iterator[None]:
-    """Check a vector file, and keep GDAL off the network in the block.
+def reading_vector(path: Path | str) -> Iterator[Path | str]:
+    """Check a vector file, and keep GDAL off the network in the block; yields the path to be read.
+
+    That is the file itself, or a copy of a GeoPackage that another program has open (`sqlite_files.settled`).
 
     Vector files are on this machine; a GeoJSON can name a CRS at an address, which GDAL would ask for.
 
     Raises:
         SceneReadError: as `check_vector`.
     """
+    with settled(Path(path)) as place:
+        # Names that are no paths of files, such as members of archives, stay as they are.
+        file = path if place == Path(path) else place
+        check_vector(file)
+        with _off_the_network():
+            yield file
+
+
+@contextmanager
+def _off_the_network() -> Iterator[None]:
+    """Keep the GDAL of pyogrio off the network in the block."""
     import pyogrio  # noqa: PLC0415 - vector files only
 
-    check_vector(path)
     options = gdal_closed()
     # The variables of `close_gdal` are not options to return to.
     found = {name: pyogrio.get_gdal_config_option(name) for name in options}

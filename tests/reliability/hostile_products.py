@@ -19,6 +19,11 @@ def told(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(table))
 
 
+def _id(value: str) -> Change:
+    """Return a change of the id."""
+    return partial(told, change=lambda table: table.update(id=value))
+
+
 def _every_href(href: str) -> Change:
     def change(table: dict[str, Any]) -> None:
         for asset in table["assets"].values():
@@ -85,7 +90,7 @@ ITEMS: Mapping[str, Change] = {
         )
     },
     **{
-        f"id {value[:20]!r}": partial(told, change=lambda table, value=value: table.update(id=value))
+        f"id {value[:20]!r}": _id(value)
         for value in ("../../slipped", "\0", "a\nb", "x" * 5000, "", "/tmp/slipped", "\ud800", "{scene}")
     },
     "very many assets": partial(

@@ -57,7 +57,7 @@ GEOPACKAGES: Mapping[str, Change] = {
             ),
             "stored column": ("CREATE TABLE s (fid INTEGER PRIMARY KEY, n INT, m INT AS (n * 2) STORED)",),
             "virtual column": ("ALTER TABLE area ADD COLUMN m AS (randomblob(1000000000))",),
-            "query as default": ("CREATE TABLE d (fid INTEGER PRIMARY KEY, m DEFAULT (random()))",),
+            "default that is computed": ("CREATE TABLE d (fid INTEGER PRIMARY KEY, m DEFAULT (random()))",),
             "index on an expression": ("CREATE INDEX i ON area (abs(n))",),
             "schema that is no SQL": ("UPDATE sqlite_master SET sql='x' WHERE name='area'",),
             "schema of another table": ("UPDATE sqlite_master SET rootpage=1 WHERE name='area'",),
@@ -108,9 +108,9 @@ GEOPACKAGES: Mapping[str, Change] = {
 }  # fmt: skip
 
 
-def replaced(path: Path, content: str | bytes) -> None:
+def replaced(path: Path, content: object) -> None:
     """Replace the content of a file."""
-    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape"))
+    path.write_bytes(content if isinstance(content, bytes) else str(content).encode())
 
 
 SCENES: Mapping[str, Change] = {

@@ -84,7 +84,7 @@ def test_too_little_memory_is_an_error_of_its_own(
         def __init__(self, session: Any) -> None:
             self.io_binding = session.io_binding
 
-        def run_with_iobinding(self, _: Any) -> None:
+        def run_with_iobinding(self, *_: Any) -> None:
             raise RuntimeError(text)
 
     graph = _load(make_network(2))

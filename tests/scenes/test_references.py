@@ -15,7 +15,7 @@ import pytest
 import rasterio.shutil
 import shapely
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.polygon_files import read_polygons
 from geoseg.scenes.sqlite_files import check_tables
@@ -218,6 +218,29 @@ def test_queries_in_the_log_of_a_geopackage(layer: Path) -> None:
     file.close()
     with pytest.raises(SceneReadError, match="v is a view"):
         check_tables(copy)
+
+
+def test_a_geopackage_with_a_log_is_read_with_it_and_stays_as_it_is(layer: Path) -> None:
+    """GDAL moves the log of a program that was killed into the file, and SQLite writes beside it."""
+    file = sqlite3.connect(layer)
+    file.execute("PRAGMA journal_mode = WAL")
+    file.execute("PRAGMA wal_autocheckpoint = 0")
+    for name in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
+        file.create_function(name, 1, lambda _: 0)
+    file.execute("UPDATE t SET a = 77")
+    file.commit()
+    copy = layer.parent / "copy" / "copy.gpkg"
+    copy.parent.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{layer}{suffix}", f"{copy}{suffix}")
+    file.close()
+    before = {path.name: path.read_bytes() for path in copy.parent.iterdir()}
+    assert set(before) == {"copy.gpkg", "copy.gpkg-wal"}
+    check_tables(copy)
+    assert len(read_polygons(copy)[0]) == 1
+    with pytest.raises(SceneError, match="left out"):
+        read_polygons(copy, {"a": ("77",)})
+    assert {path.name: path.read_bytes() for path in copy.parent.iterdir()} == before
 
 
 def test_a_geopackage_of_tables(layer: Path) -> None:

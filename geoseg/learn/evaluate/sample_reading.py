@@ -58,17 +58,18 @@ def read_points(path: Path, column: str = REFERENCE) -> Points:
     with opening(path, "give a sample of points", kind="points"):
         if path.suffix.lower() in SUFFIXES:
             return _from_table(path, column)
-        with reading_vector(path):
-            return _from_vector(path, column)
+        with reading_vector(path) as file:
+            return _from_vector(path, file, column)
 
 
-def _from_vector(path: Path, column: str) -> Points:
-    layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+def _from_vector(path: Path, file: Path | str, column: str) -> Points:
+    """Read points from a file or its copy; `path` is for messages."""
+    layers = [str(name) for name in pyogrio.list_layers(file)[:, 0]]
     layer = SAMPLE_LAYER if SAMPLE_LAYER in layers else layers[0] if layers else None
     if layer is None:
         raise SceneError(f"{path}: the file has no layer; give a sample of points")
-    _require_column(path, column, [str(name) for name in pyogrio.read_info(path, layer=layer)["fields"]])
-    meta, _, wkb, (values,) = raw.read(path, layer=layer, columns=[column], force_2d=True)
+    _require_column(path, column, [str(name) for name in pyogrio.read_info(file, layer=layer)["fields"]])
+    meta, _, wkb, (values,) = raw.read(file, layer=layer, columns=[column], force_2d=True)
     if wkb is None:
         raise SceneError(f"{path}: the layer {layer} has no geometry; give a sample of points")
     shapes = np.asarray(shapely.from_wkb(wkb), object)
@@ -86,11 +87,11 @@ def _from_vector(path: Path, column: str) -> Points:
         y=shapely.get_y(shapes),
         crs=crs_of(path, meta["crs"]),
         reference=np.asarray(values, object),
-        strata=_read_strata(path) if STRATA_TABLE in layers else None,
+        strata=_read_strata(file) if STRATA_TABLE in layers else None,
     )
 
 
-def _read_strata(path: Path) -> Mapping[int, Stratum] | None:
+def _read_strata(path: Path | str) -> Mapping[int, Stratum] | None:
     """Read the table of strata; None where its columns are different."""
     meta, _, _, fields = raw.read(path, layer=STRATA_TABLE)
     table = dict(zip(map(str, meta["fields"]), fields, strict=True))

@@ -92,8 +92,8 @@ def read_labels(path: Path, column: str | None = None) -> LabelFile:
         if path.suffix.lower() in SUFFIXES:
             shapes, values, crs = _from_table(path, column)
         else:
-            with reading_vector(path):
-                shapes, values, crs = _from_vector(path, column)
+            with reading_vector(path) as file:
+                shapes, values, crs = _from_vector(path, file, column)
         return _labelled(path, shapes, values, crs)
 
 
@@ -170,14 +170,17 @@ def _key(name: Name) -> Name:
     return name.casefold() if isinstance(name, str) else name
 
 
-def _from_vector(path: Path, column: str | None) -> tuple[NDArray[np.object_], Sequence[object], CRS | None]:
-    layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+def _from_vector(
+    path: Path, file: Path | str, column: str | None
+) -> tuple[NDArray[np.object_], Sequence[object], CRS | None]:
+    """Read labels from a file or its copy; `path` is for messages."""
+    layers = [str(name) for name in pyogrio.list_layers(file)[:, 0]]
     if not layers:
         raise SceneError(f"{path}: the file has no layer; {_REMEDY}")
-    info = pyogrio.read_info(path, layer=layers[0])
+    info = pyogrio.read_info(file, layer=layers[0])
     kinds = {str(name): str(dtype) for name, dtype in zip(info["fields"], info["dtypes"], strict=True)}
     found = _column(path, column, kinds)
-    meta, _, wkb, (values,) = raw.read(path, layer=layers[0], columns=[found], force_2d=True)
+    meta, _, wkb, (values,) = raw.read(file, layer=layers[0], columns=[found], force_2d=True)
     if wkb is None:
         raise SceneError(f"{path}: the layer {layers[0]} has no geometry; {_REMEDY}")
     return np.asarray(shapely.from_wkb(wkb), object), values.tolist(), crs_of(path, meta["crs"])

@@ -199,7 +199,7 @@ def table_rows(path: Path, *, hint: str = SAMPLE_TABLE) -> Iterator[Mapping[str,
                 rows = list(csv.DictReader(file))
             yield from rows
             return
-        with reading_vector(path):
-            table = pyogrio.read_dataframe(path, read_geometry=False)
+        with reading_vector(path) as file:
+            table = pyogrio.read_dataframe(file, read_geometry=False)
     for row in table.fillna("").astype(str).to_dict("records"):
         yield {str(key): str(value) for key, value in row.items()}

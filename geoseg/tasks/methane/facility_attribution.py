@@ -76,16 +76,19 @@ def read_facilities(path: Path) -> Facilities:
         SceneError: the file has no CRS.
     """
     opened_vector(path)
-    with opening(f"--facilities {path}", "give a vector file of points or polygons"), reading_vector(path):
-        return _read_facilities(path)
+    with (
+        opening(f"--facilities {path}", "give a vector file of points or polygons"),
+        reading_vector(path) as file,
+    ):
+        return _read_facilities(path, file)
 
 
-def _read_facilities(path: Path) -> Facilities:
-    """Read facilities; libraries may raise exceptions of their own."""
-    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+def _read_facilities(path: Path, file: Path | str) -> Facilities:
+    """Read facilities from a file or its copy; libraries may raise exceptions of their own."""
+    layers = [str(name) for name, _ in pyogrio.list_layers(file)]
     if not layers:
         raise SceneReadError(f"--facilities {path} holds no layer; give a vector file of points or polygons")
-    frame = geopandas.read_file(path, layer=LAYER if LAYER in layers else layers[0])
+    frame = geopandas.read_file(file, layer=LAYER if LAYER in layers else layers[0])
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not len(frame):
         warn(LOG, "no-facilities", f"{path} contains no facilities, so plumes are not attributed")
