@@ -139,7 +139,7 @@ def test_weights_without_a_known_hash_are_replaced_on_request_only(
 
 @pytest.mark.parametrize(
     ("wrong", "text"),
-    [("text", "was not written by torch.save"), ("key", "unknown: other"), ("folder", "is a folder; name")],
+    [("text", "the file is damaged"), ("key", "unknown: other"), ("folder", "is a folder; name")],
 )
 def test_weights_without_a_known_hash_must_fit(mirror: Path, tmp_path: Path, wrong: str, text: str) -> None:
     del mirror
