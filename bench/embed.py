@@ -1,11 +1,12 @@
-"""Measure time, memory and the share outside the network of `geoseg embed`.
+"""Measure time, CPU seconds, memory and the share outside the network of `geoseg embed`.
 
     python bench/embed.py [--side 4096] [--patch 4 8] [--tile PX] [--overlap PX] [--weights FILE]
                           [--city NAME] [--device DEVICE]
 
 The scene is real Sentinel-2 pixels, repeated by mirroring to the size, from GEOSEG_TEST_DATA (default:
 ../shared/data next to the repository); weights are those of GEOSEG_TEST_WEIGHTS. Prints a Markdown table. The
-export of the encoder is made before, and is not in the times. Seam: the mean step between neighbouring
+export of the encoder is made before, and is not in the times; CPU seconds, of user and system, hardly depend
+on other work on the machine. Seam: the mean step between neighbouring
 features where a tile begins or ends, over the mean step elsewhere; 1 is none.
 """
 
@@ -34,7 +35,8 @@ BANDS = {
     "B07": "rededge078", "B08": "nir", "B8A": "nir08", "B11": "swir16", "B12": "swir22",
 }  # fmt: skip
 COLUMNS = (
-    "pixels", "patch", "tile", "overlap", "time, s", "network, s", "outside", "peak MiB", "file MiB", "seam",
+    "pixels", "patch", "tile", "overlap", "time, s", "CPU, s", "network, s", "outside", "peak MiB",
+    "file MiB", "seam",
 )  # fmt: skip
 
 
@@ -76,15 +78,15 @@ def write_scene(path: Path, bands: NDArray[np.uint16], side: int) -> None:
             file.write(cell[:, rows][:, :, cols], window=((row, row + len(rows)), (0, side)))
 
 
-def run(arguments: list[str]) -> tuple[dict[str, object], float]:
-    """Run geoseg and return its record and its peak memory in MiB."""
+def run(arguments: list[str]) -> tuple[dict[str, object], float, float]:
+    """Run geoseg and return its record, its peak memory in MiB, and its CPU seconds (user and system)."""
     with tempfile.TemporaryFile() as out:
         child = subprocess.Popen([sys.executable, "-m", "geoseg", *arguments, "--json", "-q"], stdout=out)
         _, status, usage = os.wait4(child.pid, 0)
         if os.waitstatus_to_exitcode(status):
             raise SystemExit(f"geoseg {' '.join(arguments)} failed")
         out.seek(0)
-        return json.load(out), usage.ru_maxrss / 1024
+        return json.load(out), usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def seam(path: Path, tile: int, overlap: int) -> float:
@@ -133,14 +135,14 @@ def main() -> None:
             output = Path(folder) / f"p{patch}.tif"
             run(["embed", str(small), *options, "-o", str(Path(folder) / f"small{patch}.tif")])  # the export
             begun = time.monotonic()
-            record, peak = run(["embed", str(scene), *options, "-o", str(output)])
+            record, peak, cpu = run(["embed", str(scene), *options, "-o", str(output)])
             whole = time.monotonic() - begun
             runtime = record["runtime"]
             assert isinstance(runtime, dict)
             network = float(runtime["scoring_seconds"])
             tile, overlap = int(runtime["tile"]), int(runtime["overlap"])
             row = (
-                f"{asked.side}²", patch, tile, overlap, f"{whole:.1f}", f"{network:.1f}",
+                f"{asked.side}²", patch, tile, overlap, f"{whole:.1f}", f"{cpu:.1f}", f"{network:.1f}",
                 f"{1 - network / whole:.0%}", f"{peak:.0f}", f"{output.stat().st_size / 2**20:.1f}",
                 f"{seam(output, tile, overlap):.3f}",
             )  # fmt: skip

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoseg.bundles.encoder_files import stored_weights
+from geoseg.bundles.encoder_files import stored_weights, weights_file
 from geoseg.bundles.installed import user_folder
 from geoseg.bundles.pulled import bundle_folder, check_file
 from geoseg.errors import ModelError, OutputError
@@ -51,6 +51,28 @@ def _state(item: EncoderSpec) -> str:
     return f"geoseg models pull {item.name}"
 
 
+def _check_keys(encoder: EncoderSpec, weights: Path) -> None:
+    """Load weights whose SHA-256 is not known into their encoder, if torch is there.
+
+    Raises:
+        ModelError: they cannot be read, or do not fit.
+    """
+    weights_file(encoder, str(weights))
+    try:
+        from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder
+    except ImportError:
+        note(
+            LOG,
+            f"{weights}: geoseg knows no SHA-256 of these weights; without the extra train they are checked "
+            "when they are used",
+        )
+        return
+    for modality in encoder.modalities:
+        bands = tuple(band.name for band in modality.bands)
+        build_encoder(EncoderRequest(name=encoder.name, bands=bands, weights=weights), encoder)
+    note(LOG, f"{weights}: geoseg knows no SHA-256 of these weights; all of them fit the encoder")
+
+
 def pull_encoder(
     encoder: EncoderSpec, progress: Progress, *, weights: Path | None = None, overwrite: bool = False
 ) -> Path:
@@ -85,7 +107,7 @@ def pull_encoder(
     if weights is not None and not facts.sha256:
         if path.is_file() and not overwrite:
             raise OutputError(f"{path}: already exists; add --overwrite to replace these weights")
-        note(LOG, f"{weights}: geoseg knows no SHA-256 of these weights; they are checked when they are used")
+        _check_keys(encoder, weights)
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with OutputFiles([path], overwrite=True) as beside:

@@ -101,6 +101,8 @@ def local_copy(url: str, sha256: str) -> Path | None:
     """
     repository, file = repository_of(url)
     folder = os.environ.get(MIRROR)
+    if folder and not Path(folder).is_dir():
+        note(LOG, f"{MIRROR} names {folder}, which is no folder")
     mirrored = None if not folder else Path(folder) / repository / file
     if mirrored is not None and mirrored.is_file():
         if sha256 and (found := file_sha256(mirrored)) != sha256:

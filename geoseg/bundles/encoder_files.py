@@ -32,6 +32,8 @@ def weights_file(encoder: EncoderSpec, asked: str) -> Path:
             f"fetch the weights ({encoder.licence}) with geoseg models pull {encoder.name}, or name a file "
             "in network.weights"
             if asked == "auto"
+            else "is a folder; name the file in it"
+            if path.is_dir()
             else "there is no such file"
         )
         raise ModelError(f"{path}: weights of encoder {encoder.name}: {how}")

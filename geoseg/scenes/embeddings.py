@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
-from geoseg.errors import SceneError
+from geoseg.errors import BandError, SceneError
 from geoseg.messages import warn
 from geoseg.scenes.scene import Scene
+from geoseg.scenes.sensor_kind import kind_of
 
 LOG = logging.getLogger(__name__)
 
@@ -16,6 +18,26 @@ def identity_of(scene: Scene) -> dict[str, str]:
     wanted = scene.sensor.identity if scene.sensor is not None else ()
     tags = scene.bands[0].raster.tags()
     return {name: tags.get(name, "") for name in wanted}
+
+
+def check_not_embedding(scene: Scene, bands: Collection[str], reader: str) -> None:
+    """Check that a scene is no embedding where bands are read that are not its axes.
+
+    Args:
+        scene: the scene.
+        bands: that are read.
+        reader: what reads them, for the message: `the network water-optical`.
+
+    Raises:
+        BandError: it is one.
+    """
+    if kind_of(scene) != "embedding" or set(bands) <= set(scene.band_names):
+        return
+    title = scene.sensor.title if scene.sensor is not None else "embedding"
+    raise BandError(
+        f"{scene.name} holds features, not bands ({title}), and {reader} reads bands. Use it with "
+        "geoseg fit, geoseg segment --like, or geoseg change without --model"
+    )
 
 
 def check_comparable(first: Scene, second: Scene) -> None:

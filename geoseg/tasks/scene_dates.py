@@ -16,6 +16,7 @@ from geoseg.errors import UsageError
 from geoseg.messages import note, replay
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
+from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.further_layers import as_stack_layers
 from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
@@ -68,6 +69,9 @@ def open_scenes(
             )
         requests = [scene.model_copy(update={"paths": (path,)}) for path in scene.paths]
     opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
+    for item in opened:
+        names = {plain_name(band.name) for band in model.bands if band.name not in layers}
+        check_not_embedding(item, names, f"the network {model.name}")
     check_dates(opened, f"{model.name} needs")
     scenes = [
         with_cloud_mask(item, request, run, stack, progress, dry_run=dry_run)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from geoseg.models.networks.decoders.dpt import Dpt
@@ -27,6 +28,15 @@ DECODERS: Mapping[str, type[UperNet] | type[Dpt] | type[UnetDecoder] | type[Line
 
 CHANNELS = {"upernet": 256, "dpt": 256, "unet": 64, "linear": 0}
 """Default width of each decoder."""
+
+
+class KeptFeatures(Protocol):
+    """Features of images that were encoded before: returns those of a batch, encoded or not."""
+
+    def __call__(
+        self, planes: Tensor, encode: Callable[[Tensor], list[Tensor]], *, training: bool
+    ) -> list[Tensor]:
+        """Return the features of each level of (N, C, H, W) images."""
 
 
 class EncoderNetwork(nn.Module):
@@ -60,6 +70,7 @@ class EncoderNetwork(nn.Module):
         self.decoder = DECODERS[spec.architecture](widths, channels)
         self.head = nn.Conv2d(self.decoder.channels, outputs, 1)
         self.frozen = spec.train == "frozen"
+        self.kept: KeptFeatures | None = None
         choose_trained(encoder, spec)
         # Lightning keeps the modes that it finds, and does not call train() before the first epoch.
         self.train()
@@ -78,6 +89,12 @@ class EncoderNetwork(nn.Module):
 
     def features(self, planes: Tensor) -> list[Tensor]:
         """Return the features of the encoder; without gradients if it is frozen."""
+        if self.kept is not None and self.frozen:
+            return self.kept(planes, self._encode, training=self.training)
+        return self._encode(planes)
+
+    def _encode(self, planes: Tensor) -> list[Tensor]:
+        """Run the encoder."""
         images = planes[:, self.order].unflatten(1, (self.encoder.dates, -1))
         about = about_planes(planes[:, self.count :], self.encoder.reads, self.encoder.dates)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):

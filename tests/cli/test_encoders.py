@@ -104,20 +104,56 @@ def test_a_file_of_this_machine_is_stored(mirror: Path, tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
-def test_weights_without_a_known_hash_are_replaced_on_request_only(mirror: Path, tmp_path: Path) -> None:
-    del mirror
+def without_hash() -> EncoderSpec:
     spec = described()
     assert spec.weights is not None
-    unknown = spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": ""})})
+    return spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": ""})})
+
+
+def write_weights(path: Path, seed: int, **more: object) -> bytes:
+    """Random weights of Galileo-nano for all of its bands, as a file of torch."""
+    torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+    from geoseg.models.networks.encoders.build_encoder import EncoderRequest, build_encoder  # noqa: PLC0415
+
+    torch.manual_seed(seed)
+    bands = tuple(encoders()["galileo-nano"].bands)
+    torch.save({**build_encoder(EncoderRequest(name="galileo-nano", bands=bands)).state_dict(), **more}, path)
+    return path.read_bytes()
+
+
+def test_weights_without_a_known_hash_are_replaced_on_request_only(
+    mirror: Path, tmp_path: Path, messages: Messages
+) -> None:
+    del mirror
     given = tmp_path / "given.pt"
-    given.write_bytes(CONTENT)
-    path = pull_encoder(unknown, progress, weights=given)
-    given.write_bytes(CONTENT[1:])
+    first = write_weights(given, 1)
+    path = pull_encoder(without_hash(), progress, weights=given)
+    assert any("all of them fit the encoder" in text for text in messages.notes)
+    second = write_weights(given, 2)
     with pytest.raises(OutputError, match="add --overwrite"):
-        pull_encoder(unknown, progress, weights=given)
-    assert path.read_bytes() == CONTENT
-    pull_encoder(unknown, progress, weights=given, overwrite=True)
-    assert path.read_bytes() == CONTENT[1:]
+        pull_encoder(without_hash(), progress, weights=given)
+    assert path.read_bytes() == first
+    pull_encoder(without_hash(), progress, weights=given, overwrite=True)
+    assert path.read_bytes() == second
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [("text", "the file is damaged"), ("key", "unknown: other"), ("folder", "is a folder; name")],
+)
+def test_weights_without_a_known_hash_must_fit(mirror: Path, tmp_path: Path, wrong: str, text: str) -> None:
+    del mirror
+    given = tmp_path / "given.pt"
+    if wrong == "folder":
+        given.mkdir()
+    elif wrong == "text":
+        pytest.importorskip("torch", reason="the extra `train` is not installed")
+        given.write_bytes(CONTENT)
+    else:
+        write_weights(given, 1, other=pytest.importorskip("torch").ones(2))
+    with pytest.raises(ModelError, match=text):
+        pull_encoder(without_hash(), progress, weights=given)
+    assert not stored_weights(without_hash()).exists()
 
 
 def test_the_list_says_where_weights_are() -> None:

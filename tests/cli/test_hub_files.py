@@ -208,6 +208,16 @@ def test_offline_nothing_is_asked(
     assert not hub.asked
 
 
+def test_a_folder_of_copies_that_is_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages
+) -> None:
+    monkeypatch.setenv("GEOSEG_HUB_MIRROR", str(tmp_path / "gone"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(FetchError, match="HF_HUB_OFFLINE=1 is set"):
+        fetched(tmp_path)
+    assert [text for text in messages.notes if "gone, which is no folder" in text]
+
+
 def test_a_folder_of_copies_is_used_before_the_hub(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from geoseg.learn.train.crops import (
     class_shares,
     random_crop,
 )
+from geoseg.learn.train.feature_cache import kept_features
 from geoseg.learn.train.losses import as_classes
 from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
 from geoseg.learn.train.training_module import SegmentationModule
@@ -149,13 +150,14 @@ def train_frozen(job: Job, folder: Path, progress: Progress, chips: ChipCache | 
             drop_last=crops.per_epoch >= spec.loop.batch,
         )
         whole = DataLoader(WholeWindows(windows, job.validation, statistics, 1), batch_size=1)
-        return fit(
-            spec.loop,
-            module,
-            (batches, whole),
-            folder,
-            progress,
-            counts=(len(job.training), len(job.validation)),
-            score=SCORE,
-            resume=False,
-        )
+        with kept_features(module.network, spec, job.training, folder):
+            return fit(
+                spec.loop,
+                module,
+                (batches, whole),
+                folder,
+                progress,
+                counts=(len(job.training), len(job.validation)),
+                score=SCORE,
+                resume=False,
+            )

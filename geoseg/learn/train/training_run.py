@@ -21,6 +21,7 @@ from geoseg.learn.train.crops import (
     class_shares,
     config_statistics,
 )
+from geoseg.learn.train.feature_cache import kept_features
 from geoseg.learn.train.paired_crops import PairedCrops
 from geoseg.learn.train.plots import draw_worst
 from geoseg.learn.train.trainer import Trained, check_start, fit, write_description
@@ -115,16 +116,17 @@ def _train(
     multiple = module.network.multiple
     tile = spec.tile if module.network.encoder_network is not None else None
     whole = DataLoader(WholeWindows(windows, validation, statistics, multiple, tile), batch_size=1)
-    trained = fit(
-        spec.loop,
-        module,
-        (batches, whole if validation else None),
-        folder,
-        progress,
-        counts=(len(training), len(validation)),
-        score=SCORE,
-        resume=resume,
-    )
+    with kept_features(module.network, spec, training, folder):
+        trained = fit(
+            spec.loop,
+            module,
+            (batches, whole if validation else None),
+            folder,
+            progress,
+            counts=(len(training), len(validation)),
+            score=SCORE,
+            resume=resume,
+        )
     drawn = WholeWindows(windows, validation or training[:PLOTTED], statistics, multiple, tile)
     draw_worst(module.network.cpu(), drawn, min(len(drawn), PLOTTED), spec.classes, folder / "worst.png")
     return trained

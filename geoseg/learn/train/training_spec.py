@@ -111,6 +111,11 @@ class LoopSpec(PaceSpec):
     changed: Share = 0.0
     """Share of crops that contain a randomly drawn pixel of a class above 0; useful where such pixels are
     rare."""
+    feature_cache: Annotated[float, Field(ge=0)] = 8.0
+    """Most GiB of disk for the features of a frozen encoder; 0: they are computed each time."""
+    feature_folder: str | None = None
+    """Folder in which they stay, for further trainings on the same encoder and data; None: a folder in that
+    of the training, which is removed at the end."""
 
 
 class TrainSpec(Spec):

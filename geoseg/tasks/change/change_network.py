@@ -15,6 +15,7 @@ from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, UsageError
 from geoseg.runtimes import Session
 from geoseg.runtimes.session_wrapper import Score, SessionWrapper
+from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ModelSpec
 from geoseg.spec.presets import task
@@ -164,6 +165,8 @@ def _bands_and_layers(bands: Sequence[str], pair: Pair) -> tuple[tuple[str, ...]
     beside = {name for name, _ in pair.beside}
     own = tuple(name for name in bands if pair.has(name))
     missing = [name for name in bands if name not in own and name not in beside]
+    for scene in (pair.before, pair.after) if missing else ():
+        check_not_embedding(scene, missing, "the network")
     if missing or not own:
         raise BandError(
             f"the network needs {', '.join(bands)} on both dates; {', '.join(missing) or 'all'} is missing: "

@@ -12,7 +12,7 @@ from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.engine.image_pair import AFTER, Pair
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import BandError, SceneError
-from geoseg.messages import note, replay, warn
+from geoseg.messages import held, note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.embeddings import check_comparable
@@ -48,20 +48,15 @@ def open_pair(
     """
     requests = spec.before, spec.after
     opened = [stack.enter_context(open_scene(item, sensors())) for item in requests]
-    check_dates(opened, "change needs")
+    with held() as doubts:
+        check_dates(opened, "change needs")
+    _check_kinds(*opened)
+    replay(doubts)
     before, after = (
         with_cloud_mask(scene, item, spec.run, stack, progress, dry_run=dry_run)
         for scene, item in zip(opened, requests, strict=True)
     )
     before = clip(before, spec.run)
-    kinds = kind_of(before), kind_of(after)
-    if family_of(kinds[0]) != family_of(kinds[1]):
-        raise SceneError(
-            f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind "
-            "of sensor"
-        )
-    if kinds[0] == "embedding":
-        check_comparable(before, after)
     pair = Pair(
         before=before, after=after, beside=tuple(open_layers(spec.layer, wanted, (AFTER,), stack).items())
     )
@@ -77,6 +72,18 @@ def open_pair(
     _compare_units(pair)
     warn_of_order(dates(spec, pair))
     return pair
+
+
+def _check_kinds(before: Scene, after: Scene) -> None:
+    """Raise SceneError where the dates are of different kinds of sensor, or vectors of different models."""
+    kinds = kind_of(before), kind_of(after)
+    if family_of(kinds[0]) != family_of(kinds[1]):
+        raise SceneError(
+            f"{before.name} is {kinds[0]} and {after.name} is {kinds[1]}: change needs two dates of one kind "
+            "of sensor"
+        )
+    if kinds[0] == "embedding":
+        check_comparable(before, after)
 
 
 def _compare_sizes(before: Scene, after: Scene) -> None:

@@ -19,6 +19,7 @@ from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
 from geoseg.scenes.bands import TWINS
 from geoseg.scenes.dark_object_scene import toa_wavelengths, worth_subtracting
+from geoseg.scenes.sensor_kind import kind_of
 from geoseg.spec import ChangeSpec, SpectralSpec
 from geoseg.spec.presets import task
 from geoseg.spec.tables import spectral_classes, transition_table
@@ -37,6 +38,8 @@ def with_classes(
 ) -> tuple[SpectralSpec | None, Comparison]:
     """Add the rules of the spectral classes that the bands allow, and the bands of these rules."""
     if comparison.method.needs.kind == "sar":
+        return None, comparison
+    if kind_of(pair.before) == "embedding":  # without classes, and nobody expects them
         return None, comparison
     land, rules = spectral_classes(spec.spectral)
     known = _named_by_rules(pair.shared)

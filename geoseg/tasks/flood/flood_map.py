@@ -20,11 +20,13 @@ from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes import Scene
+from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.further_layers import model_layers, warn_not_used
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec, ModelSpec, Units
+from geoseg.spec.band_names import plain_name
 from geoseg.spec.presets import task
 from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
 from geoseg.tasks.flood.choose import choose_method, find_candidates
@@ -66,6 +68,7 @@ def map_flood(
             )
         scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
         for item in (clip(scene, spec.run), *before):
+            _check_bands(item, model)
             report_masked(item)
         if model is None and spec.method == "auto":
             from geoseg.tasks.flood.choose_network import convincing_model  # noqa: PLC0415 - not with --method
@@ -85,6 +88,15 @@ def map_flood(
             scene, *before = (for_method(item) for item in (scene, *before))
             recipe = _by_method(spec, scene, before, layers, dry_run=dry_run)
         return _mapped(spec, recipe, progress, dry_run=dry_run)
+
+
+def _check_bands(scene: Scene, model: ModelSpec | None) -> None:
+    """Raise BandError for an embedding, unless a network reads its axes."""
+    if model is None:
+        check_not_embedding(scene, ("green",), "a water method")
+    else:
+        names = {plain_name(band.name) for band in model.bands}
+        check_not_embedding(scene, names, f"the network {model.name}")
 
 
 def _mapped(spec: FloodSpec, recipe: Recipe, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:

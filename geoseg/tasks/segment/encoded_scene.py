@@ -17,8 +17,10 @@ from geoseg.messages import note, replay
 from geoseg.models.networks.encoders.band_groups import readable
 from geoseg.run_record import Progress, no_progress
 from geoseg.scenes import Scene, open_scene
+from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.same_scene import check_dates
 from geoseg.spec import EncoderSpec, RunSpec, SceneSpec
+from geoseg.spec.band_names import few_names
 from geoseg.spec.presets import sensors
 from geoseg.tasks.scene_dates import in_order, stacked, times_of
 from geoseg.tasks.segment.encoder_bundle import (
@@ -66,7 +68,7 @@ def bands_in_common(encoder: EncoderSpec, name: str, bands: Collection[str]) -> 
         groups = "; ".join(", ".join(band.name for band in item.bands) for item in encoder.modalities)
         raise BandError(
             f"{name}: encoder {encoder.name} reads {groups}, and none of the bands is enough for it: "
-            f"{', '.join(bands)}; name files with --band NAME=PATH, or the sensor with --sensor"
+            f"{few_names(list(bands), 20)}; name files with --band NAME=PATH, or the sensor with --sensor"
         )
     if lacking:
         note(LOG, f"encoder {encoder.name} reads {', '.join(best)}; {name} gives it no {', '.join(lacking)}")
@@ -95,6 +97,8 @@ def encode(
     ordered = in_order(scenes)
     encoder = described_encoder(choice.name)
     shared = [set(scene.band_names) for scene in ordered]
+    for scene in ordered:
+        check_not_embedding(scene, encoder.bands, f"encoder {encoder.name}")
     bands = bands_in_common(
         encoder, ordered[0].name, [b for b in ordered[0].band_names if all(b in s for s in shared)]
     )

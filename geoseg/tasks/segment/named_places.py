@@ -44,10 +44,15 @@ def pixels_of(places: Sequence[tuple[float, float]], grid: Grid, name: str) -> l
     west, north = grid.transform.c, grid.transform.f
     east = west + grid.transform.a * grid.width + grid.transform.b * grid.height
     south = north + grid.transform.d * grid.width + grid.transform.e * grid.height
+    read_as = (
+        "in pixels, since it has no CRS" if grid.crs is None else "as longitude and latitude and in its CRS"
+    )
+    bounds = [
+        f"{value:.9g}" for value in (min(west, east), max(west, east), min(south, north), max(south, north))
+    ]
     raise UsageError(
-        f"--like {outside[0]:g},{outside[1]:g} lies outside {name}, as longitude and latitude and in its "
-        f"CRS, where x is {min(west, east):g} to {max(west, east):g} and y {min(south, north):g} to "
-        f"{max(south, north):g}"
+        f"--like {outside[0]:.9g},{outside[1]:.9g} lies outside {name}, {read_as}, where x is {bounds[0]} to "
+        f"{bounds[1]} and y {bounds[2]} to {bounds[3]}"
     )
 
 

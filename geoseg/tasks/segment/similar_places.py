@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import UsageError
 from geoseg.grid import Window, sample_windows
-from geoseg.messages import note
+from geoseg.messages import held, note, replay
 from geoseg.methods.cosine_similarity import SMALLEST, cosine_similarity
 from geoseg.methods.thresholds import bmax, histogram, otsu
 from geoseg.pixels import Pixels
@@ -61,8 +61,11 @@ def similarity_recipe(spec: SegmentSpec, stack: ExitStack, progress: Progress, *
         SceneError: the scene cannot be read.
         ModelError: the encoder does not fit the scene, or its weights are missing.
     """
-    (scene,) = open_dates(spec.scene, 1, spec.run, stack, progress, dry_run=dry_run)
-    pixels = pixels_of(spec.like, scene.grid, scene.name)
+    with held() as messages:
+        (scene,) = open_dates(spec.scene, 1, spec.run, stack, progress, dry_run=dry_run)
+        pixels = pixels_of(spec.like, scene.grid, scene.name)
+        _check_options(spec, scene)
+    replay(messages)
     if kind_of(scene) == "embedding":
         return _of_embedding(spec, scene, pixels)
     recipe = _of_encoder(spec, scene, pixels)
@@ -70,12 +73,20 @@ def similarity_recipe(spec: SegmentSpec, stack: ExitStack, progress: Progress, *
     return recipe
 
 
+def _check_options(spec: SegmentSpec, scene: Scene) -> None:
+    """Raise UsageError where options of an encoder are given for an embedding."""
+    given = {
+        "--encoder": spec.encoder is not None,
+        "--patch": spec.patch is not None,
+        "--weights": spec.weights != "auto",
+    }
+    wrong = [name for name, is_given in given.items() if is_given]
+    if wrong and kind_of(scene) == "embedding":
+        raise UsageError(f"{scene.name} is an embedding, so no encoder runs: leave out {', '.join(wrong)}")
+
+
 def _of_embedding(spec: SegmentSpec, scene: Scene, pixels: Sequence[Pixel]) -> Recipe:
     """Compare the vectors of an embedding."""
-    given = {"--encoder": spec.encoder, "--patch": spec.patch}
-    wrong = [name for name, value in given.items() if value is not None]
-    if wrong:
-        raise UsageError(f"{scene.name} is an embedding, so no encoder runs: leave out {', '.join(wrong)}")
     bands = scene.band_names
     found = [
         scene.read(Window(row=row, col=col, height=1, width=1), bands).physical()[:, 0, 0]

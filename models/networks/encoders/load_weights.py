@@ -110,11 +110,19 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
             return dict(load_file(path))
         with torch.serialization.safe_globals(_NUMBERS):
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{path}: the weights cannot be read: {first}") from error
+    except OSError as error:
+        raise ModelError(f"{path}: the weights cannot be read: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        # The message of torch recommends to run the code of the file.
+        raise ModelError(
+            f"{path}: the weights cannot be read: the file is damaged, or holds other objects than tensors, "
+            "which may run code. Write its state_dict alone, by safetensors or torch.save"
+        ) from error
     except Exception as error:  # safetensors has an exception type of its own
-        raise ModelError(f"{path}: the weights cannot be read: {error}") from error
+        raise ModelError(
+            f"{path}: the weights cannot be read: the file is damaged, or was not written by torch.save or "
+            "safetensors"
+        ) from error
     for name in ("state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]

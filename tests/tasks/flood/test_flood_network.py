@@ -380,7 +380,7 @@ def series(tmp_path: Path) -> tuple[Path, ...]:
     return tuple(made[::-1])
 
 
-SERIES = {"task": "flood", "units": "db", "evidence": None}
+SERIES: dict[str, Any] = {"task": "flood", "units": "db", "evidence": None}
 
 
 @pytest.mark.parametrize("first", ["vv", "t1:vv"])

@@ -101,16 +101,19 @@ def test_options_that_do_not_go_together(options: dict[str, Any], text: str) -> 
         ((15.0, 89.0), {}, "lies outside"),
         ((EAST + 5, NORTH - 5), {}, "was not observed"),
         (STRIPE, {"encoder": "galileo-nano"}, "leave out --encoder"),
+        (STRIPE, {"weights": "none"}, "leave out --weights"),
     ],
 )
 def test_places_that_cannot_be_compared(
-    place: tuple[float, float], options: dict[str, Any], text: str, tmp_path: Path
+    place: tuple[float, float], options: dict[str, Any], text: str, tmp_path: Path, messages: Messages
 ) -> None:
     vectors = unit_vectors(AXES, SIDE)
     vectors[:, :3, :3] = np.nan
     scene = write_alphaearth(tmp_path / "aef.tif", vectors)
     with pytest.raises(UsageError, match=text):
         segment(scene, tmp_path, place, **options)
+    # What is wrong with a request is said alone, without notes about a scene that is not mapped.
+    assert not [note for note in messages.notes if "sensor" in note] or "observed" in text
     assert not (tmp_path / "map.gpkg").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 import pytest
 import rasterio
 
-from geoseg.errors import SceneError
+from geoseg.errors import BandError, SceneError
 from geoseg.run_record import RunRecord
-from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
+from geoseg.spec import ChangeSpec, EmbedSpec, FloodSpec, RunSpec, SceneSpec, SegmentSpec
+from geoseg.spec.embed import EmbedRun
 from geoseg.tasks.change.change_map import map_change
-from tests.messages import progress
+from geoseg.tasks.flood.flood_map import map_flood
+from geoseg.tasks.segment.embed import embed
+from geoseg.tasks.segment.segmentation_map import map_segments
+from tests.messages import Messages, progress
 from tests.products.embeddings import AXES, TESSERA_AXES, unit_vectors, write_alphaearth, write_tessera
 from tests.products.ground import CRS, EAST, NORTH, write_raster
 
@@ -70,6 +75,42 @@ def test_an_embedding_and_a_scene_have_no_change(tmp_path: Path) -> None:
         change(first, second, tmp_path)
     with pytest.raises(SceneError, match="mad is for optical scenes"):
         change(first, write_alphaearth(tmp_path / "c.tif", unit_vectors(AXES)), tmp_path, method="mad")
+
+
+def test_what_cannot_be_compared_is_said_before_any_doubt(tmp_path: Path, messages: Messages) -> None:
+    """The same pixels, once as features of patches of 4 and once of 8: the first message is the error."""
+    paths = []
+    for patch in (4, 8):
+        tags = {"EMBEDDING_ENCODER": "galileo-nano", "EMBEDDING_PATCH": str(patch)}
+        names = [f"e{index:02d}" for index in range(8)]
+        path = tmp_path / f"{patch}.tif"
+        paths.append(write_raster(path, unit_vectors(8), descriptions=names, tags=tags))
+    with pytest.raises(SceneError, match="embedding_patch of 4 is 4, and of 8 8"):
+        change(paths[0], paths[1], tmp_path)
+    assert not messages.warnings
+
+
+def test_two_years_have_no_classes_and_no_note_about_them(tmp_path: Path, messages: Messages) -> None:
+    first = write_alphaearth(tmp_path / "a.tif", unit_vectors(AXES, 120))
+    change(first, write_alphaearth(tmp_path / "b.tif", unit_vectors(AXES, 120, changed=True)), tmp_path)
+    assert not [note for note in messages.notes if "rules of" in note]
+
+
+@pytest.mark.parametrize("task", ["segment", "flood", "flood by a method", "change", "embed"])
+def test_features_are_not_read_as_bands(task: str, tmp_path: Path) -> None:
+    first, second = (write_alphaearth(tmp_path / f"{name}.tif", unit_vectors(AXES)) for name in "ab")
+    scene, out = SceneSpec(paths=(str(first),)), RunSpec(output=tmp_path / "map.gpkg")
+    model = "water-optical"
+    features = EmbedSpec(scene=scene, run=EmbedRun(output=tmp_path / "e.tif"), weights="none")
+    commands: dict[str, Callable[[], object]] = {
+        "segment": lambda: map_segments(SegmentSpec(scene=scene, run=out, model=model), progress),
+        "flood": lambda: map_flood(FloodSpec(scene=scene, run=out, model=model), progress),
+        "flood by a method": lambda: map_flood(FloodSpec(scene=scene, run=out), progress),
+        "change": lambda: change(first, second, tmp_path, model=model),
+        "embed": lambda: embed(features, progress),
+    }
+    with pytest.raises(BandError, match="holds features, not bands"):
+        commands[task]()
 
 
 @pytest.mark.parametrize(
