@@ -34,6 +34,7 @@ def run() -> Command[BenchRunRequest]:
 
 def _run(request: BenchRunRequest, reporting: Reporting) -> None:
     from geoseg.files.output_files import write_report
+    from geoseg.learn.protocols.finished_jobs import read_finished
     from geoseg.learn.protocols.result_report import report_of
     from geoseg.learn.protocols.result_rows import to_table
     from geoseg.learn.train import missing_extra
@@ -50,7 +51,9 @@ def _run(request: BenchRunRequest, reporting: Reporting) -> None:
         if reporting.dry_run:
             for job in jobs:
                 counts = f"{len(job.training)} train, {len(job.validation)} val, {len(job.test)} test"
-                print_text(f"{job.folder}: {counts}; {job.spec.loop.epochs} epochs")
+                done = request.resume and read_finished(request.output / job.folder, job) is not None
+                state = "finished" if done else f"{job.spec.loop.epochs} epochs"
+                print_text(f"{job.folder}: {counts}; {state}")
             return
         try:
             from geoseg.learn.protocols.run_jobs import run_jobs

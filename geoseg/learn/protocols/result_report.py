@@ -47,7 +47,8 @@ def report_of(rows: Sequence[ResultRow], benchmark: BenchmarkSpec) -> Report:
     faults = incomplete(own, benchmark)
     shown = [item for item in datasets if not item.metric.startswith(IN_FILE_ONLY)]
     files = len({row.submission for row in rows})
-    summary = f"{len(rows)} results of {files} files: mean and standard deviation by data set" + (
+    from_files = f"{len(rows)} results of {files} file{'s' if files > 1 else ''}"
+    summary = f"{from_files}: mean and standard deviation by data set" + (
         f"; capability scores of {benchmark.title}, times 100" if capabilities else ""
     )
     tunings = dict.fromkeys(item.tuning for item in capabilities)

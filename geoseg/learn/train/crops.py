@@ -44,11 +44,17 @@ class Windows:
             bands: names of the channels.
             metadata: channels behind the bands, with facts of dates and place.
             optional: further bands, behind the others, that need not be observed.
-            chips: chips with at least these bands, which several readers share; None: those of this reader.
+            chips: chips that several readers share, with these bands first; None: those of this reader.
+
+        Raises:
+            ValueError: the chips have other bands.
         """
         self._spec, self._bands, self._metadata = spec, tuple(bands), tuple(metadata)
         self._optional = tuple(optional)
         self._chips = chips or ChipCache(spec, bands, optional)
+        wanted = (*self._bands, *self._optional)
+        if (*self._chips.bands, *self._chips.optional)[: len(wanted)] != wanted:
+            raise ValueError(f"the shared chips do not begin with the bands {', '.join(wanted)}")
         self._scenes: dict[Sample, Statistics] = {}
 
     def read(self, place: SampleWindow) -> Chip:

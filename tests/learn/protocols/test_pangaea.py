@@ -55,6 +55,13 @@ def test_bands_that_an_encoder_lacks_are_left_out(config: Path, messages: Messag
         read_pangaea_config(str(config), None, {**changes, "bands": [{"name": "cirrus"}]})
 
 
+def test_a_helper_is_left_out(tmp_path: Path) -> None:
+    """A frozen encoder learns nothing from a second modality, so its bands are not read."""
+    spec = read_pangaea_config("flood-s1-s2", tmp_path, {"network.weights": "none"})
+    assert spec.helper is None
+    assert [band.name for band in spec.bands] == ["vv", "vh"]
+
+
 def test_shares_of_the_labels_equal_a_count_by_hand(config: Path) -> None:
     """Eight training images: three without water, four with a tenth of water, one of water only."""
     spec = read_pangaea_config(

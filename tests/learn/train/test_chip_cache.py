@@ -42,6 +42,8 @@ def test_readers_of_fewer_bands_share_chips(spec: TrainSpec, monkeypatch: pytest
     alone = read_chip(place, spec.data, ("green",), spec.trained_on)
     np.testing.assert_array_equal(one.read(place).pixels, alone.pixels)
     np.testing.assert_array_equal(one.read(place).label, alone.label)
+    with pytest.raises(ValueError, match="do not begin with the bands swir16"):
+        Windows(spec, ("swir16",), chips=chips)
 
 
 def test_a_cache_serves_configs_of_one_set_and_the_same_bands(spec: TrainSpec) -> None:

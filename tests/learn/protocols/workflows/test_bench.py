@@ -69,6 +69,12 @@ def test_pangaea_runs_reports_and_exports(config: Path, tmp_path: Path) -> None:
     assert resumed.stderr.count("was finished before") in {0, 2}
     assert json.loads(resumed.stdout)["datasets"] == json.loads(done.stdout)["datasets"]
     assert rows_of(out) == rows
+    plan = geoseg(
+        "bench", "run", config, "--protocol", "pangaea", "--labels", "10,50", "-o", out, *QUICK,
+        "--set", "network.decoder_channels=[8]", "--resume", "--dry-run",
+    )  # fmt: skip
+    assert "labels-10-seed-234: 1 train, 2 val, 2 test; finished" in plan.stdout
+    assert "labels-50-seed-234: 2 train, 2 val, 2 test; 1 epochs" in plan.stdout
     shutil.copy(out / "results.csv", tmp_path / "other.csv")
     both = geoseg("bench", "report", out / "results.csv", tmp_path / "other.csv", "-o", tmp_path / "report")
     assert both.returncode == 0, both.stderr
