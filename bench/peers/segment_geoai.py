@@ -1,6 +1,6 @@
 """`predict_geotiff` of geoai.
 
-    python bench/peers/segment_geoai.py SCENE.tif BUNDLE OUT.gpkg
+python bench/peers/segment_geoai.py SCENE.tif BUNDLE OUT.gpkg
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from unet import OVERLAP, TILE, load, write
 scene, network, output = load()
 scores = str(output.with_suffix(".geoai.tif"))
 predict_geotiff(
-    network, scene, scores, tile_size=TILE, overlap=OVERLAP, num_classes=2, output_dtype="uint8", output_nodata=255,
-    preprocess_fn=lambda tile: tile, device="cpu", verbose=False,
+    network, scene, scores, tile_size=TILE, overlap=OVERLAP, num_classes=2, output_dtype="uint8",
+    output_nodata=255, preprocess_fn=lambda tile: tile, device="cpu", verbose=False,
     postprocess_fn=lambda logits: logits.argmax(axis=0).astype(np.uint8),
 )  # fmt: skip
 with rasterio.open(scores) as file:

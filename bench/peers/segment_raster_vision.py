@@ -1,6 +1,6 @@
 """Sliding windows and smoothed labels of Raster Vision.
 
-    python bench/peers/segment_raster_vision.py SCENE.tif BUNDLE OUT.gpkg
+python bench/peers/segment_raster_vision.py SCENE.tif BUNDLE OUT.gpkg
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from unet import OVERLAP, TILE, load, write
 scene, network, output = load()
 classes = ClassConfig(names=["land", "water"])
 dataset = SemanticSegmentationSlidingWindowGeoDataset.from_uris(
-    image_uri=scene, image_raster_source_kw={"channel_order": list(range(6))}, size=TILE, stride=TILE - OVERLAP,
-    normalize=False, to_pytorch=True,
+    image_uri=scene, image_raster_source_kw={"channel_order": list(range(6))}, size=TILE,
+    stride=TILE - OVERLAP, normalize=False, to_pytorch=True,
 )  # fmt: skip
 config = SemanticSegmentationLearnerConfig(
     data=SemanticSegmentationGeoDataConfig(class_config=classes, num_workers=0),

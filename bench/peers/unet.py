@@ -25,7 +25,7 @@ TILE, OVERLAP = 512, 64
 
 
 class Network(nn.Module):
-    """The convolutions of an ONNX file in its order; takes digital numbers of 1/10,000, or normalised values."""
+    """The graph of an ONNX file; takes digital numbers of 1/10,000, or normalised values."""
 
     def __init__(self, folder: Path, *, normalised: bool = False) -> None:
         """Read a bundle.
@@ -51,8 +51,12 @@ class Network(nn.Module):
                 self.layers[key] = layer
             self.steps.append((node.op_type, key, [name for name in inputs if name not in values], key))
         self.given, self.result = graph.input[0].name, graph.output[0].name
-        scaling = json.loads((folder / "model.json").read_text())["properties"]["mlm:input"][0]["value_scaling"]
-        mean, std = (torch.tensor([item[name] for item in scaling])[:, None, None] for name in ("mean", "stddev"))
+        scaling = json.loads((folder / "model.json").read_text())["properties"]["mlm:input"][0][
+            "value_scaling"
+        ]
+        mean, std = (
+            torch.tensor([item[name] for item in scaling])[:, None, None] for name in ("mean", "stddev")
+        )
         self.register_buffer("factor", torch.ones_like(std) if normalised else 1e-4 / std)
         self.register_buffer("shift", torch.zeros_like(std) if normalised else -mean / std)
 
