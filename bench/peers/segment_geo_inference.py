@@ -1,6 +1,8 @@
 """geo-inference of NRCan, with its overlap of half a patch and its own polygons (GeoJSON).
 
-python bench/peers/segment_geo_inference.py SCENE.tif BUNDLE OUT.gpkg
+    python bench/peers/segment_geo_inference.py SCENE.tif BUNDLE OUT.gpkg
+
+The first run traces the network, which the others load.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """`predict_geotiff` of geoai.
 
-python bench/peers/segment_geoai.py SCENE.tif BUNDLE OUT.gpkg
+    python bench/peers/segment_geoai.py SCENE.tif BUNDLE OUT.gpkg
+
+Logits are blended over the overlap in float64.
 """
 
 from __future__ import annotations

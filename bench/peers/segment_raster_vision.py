@@ -1,6 +1,8 @@
 """Sliding windows and smoothed labels of Raster Vision.
 
-python bench/peers/segment_raster_vision.py SCENE.tif BUNDLE OUT.gpkg
+    python bench/peers/segment_raster_vision.py SCENE.tif BUNDLE OUT.gpkg
+
+Scores are summed over the overlap in memory.
 """
 
 from __future__ import annotations

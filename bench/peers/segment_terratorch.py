@@ -1,6 +1,8 @@
 """`tiled_inference` of TerraTorch.
 
-python bench/peers/segment_terratorch.py SCENE.tif BUNDLE OUT.gpkg
+    python bench/peers/segment_terratorch.py SCENE.tif BUNDLE OUT.gpkg
+
+The whole scene is in memory as float32.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Plain torch, eager: tiles of 512 with overlap 64, scores blended in memory, polygons.
 
-python bench/peers/segment_torch.py SCENE.tif BUNDLE OUT.gpkg
+    python bench/peers/segment_torch.py SCENE.tif BUNDLE OUT.gpkg
+
+The whole scene and the sums of scores are in memory.
 """
 
 from __future__ import annotations
