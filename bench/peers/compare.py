@@ -63,7 +63,7 @@ TORCH = ("torch", "torchvision", "onnx", *RASTER)
 NETWORKS = {
     "torch": ("torch", ()),
     "OmniCloudMask": ("omnicloudmask", ("omnicloudmask",)),
-    "TorchGeo": ("torchgeo", ("torchgeo",)),
+    "TorchGeo": ("torchgeo", ("torchgeo", "requests")),
     "geoai": ("geoai", ("geoai-py",)),
     "Raster Vision": ("raster_vision", ("rastervision_core", "rastervision_pytorch_learner")),
     "geo-inference": ("geo_inference", ("geo-inference",)),
