@@ -57,10 +57,19 @@ def class_raster(folder: Path, scene: Path, side: int) -> Path:
     return path
 
 
+def make_inputs(folder: Path, side: int) -> None:
+    """Make the scenes and the class raster of a side, if missing.
+
+    In a process of its own: the peak memory of a child is not below that of the process that starts it.
+    """
+    inputs = ["--make", "--work", str(folder), "--sides", str(side)]
+    subprocess.run([sys.executable, __file__, *inputs], check=True)
+
+
 def jobs(folder: Path, side: int) -> dict[str, tuple[list[str], list[Path]]]:
     """Return the command and the inputs of each job."""
-    before, after = dates(folder, side)
-    classes = class_raster(folder, after, side)
+    make_inputs(folder, side)
+    before, after, classes = (folder / f"{name}_{side}.tif" for name in ("before", "after", "classes"))
     out = ["-o", folder / "out.gpkg"]
     return {
         "flood, MNDWI": (geoseg("flood", after, "--method", "mndwi", "--clouds", "none", *out), [after]),
@@ -91,8 +100,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "geoseg-bench")
     parser.add_argument("--sides", type=int, nargs="+", default=[2048, 4096, 8192])
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.make:
+        for side in options.sides:
+            class_raster(options.work, dates(options.work, side)[1], side)
+        return
     print("| job | " + " | ".join(f"{side}² CPU s (floor), MiB" for side in options.sides), end="")
     print(" | exponent of CPU | of memory |\n|---|" + "---|" * (len(options.sides) + 2))
     started = {name: middle(job, 3).cpu for name, (job, _) in jobs(options.work, SMALL).items()}

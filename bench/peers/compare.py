@@ -1,11 +1,12 @@
 """Run geoseg beside other programs, each in its own environment, and print the ratios.
 
-    python bench/peers/compare.py [--work FOLDER] [--runs 3] [--only change] [--side 4096]
+    python bench/peers/compare.py [--work FOLDER] [--runs 3] [--only change] [--side 4096] [--envs FOLDER]
 
-For each peer an environment with its public packages is made in `FOLDER/envs` (pip, from PyPI); one
-whose packages cannot be installed, or that needs a program that is missing, is named and left out. Runs
-alternate. Ratios are those of the medians to geoseg: above 1 geoseg is faster or smaller. Start-up is part of
-all runs, as are reading, writing and, where a peer makes them, polygons. Scripts state what a peer does less.
+For each peer an environment with its public packages is made in `FOLDER/envs` (from PyPI by uv, whose
+environments share files, or by pip; those with torch have 5 GB); one whose packages cannot be installed, or
+that needs a program that is missing, is named and left out. Runs alternate. Ratios are those of the medians
+to geoseg: above 1 geoseg is faster or smaller. Start-up is part of all runs, as are reading, writing and,
+where a peer makes them, polygons. Scripts state what a peer does less.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from run import Run, geoseg, measure  # noqa: E402 - a script beside this folder
+from run import Run, geoseg, measure, network  # noqa: E402 - a script beside this folder
 
 WINDOW = 2122.0, 2488.0
 """Absorption window of methane in nm."""
@@ -39,6 +40,8 @@ class Peer:
     """Command line; its program is installed, or comes with `packages`."""
     packages: tuple[str, ...] = ()
     """Packages of its environment."""
+    environment: str = ""
+    """Folder of its environment; empty: named by its packages."""
     arguments: tuple[str, ...] = ()
 
 
@@ -54,6 +57,20 @@ class Job:
 RASTER = ("numpy", "rasterio", "pyogrio", "shapely", "pyproj", "geopandas")
 """Packages of a script that reads a raster and writes polygons."""
 
+TORCH = ("torch", "torchvision", "onnx", *RASTER)
+"""Packages of a peer that runs the network of `unet.py`; torch and torchvision are of one build."""
+
+NETWORKS = {
+    "torch": ("torch", ()),
+    "OmniCloudMask": ("omnicloudmask", ("omnicloudmask",)),
+    "TorchGeo": ("torchgeo", ("torchgeo", "requests")),
+    "geoai": ("geoai", ("geoai-py",)),
+    "Raster Vision": ("raster_vision", ("rastervision_core", "rastervision_pytorch_learner")),
+    "geo-inference": ("geo_inference", ("geo-inference",)),
+    "TerraTorch": ("terratorch", ("terratorch",)),
+}
+"""NAME of the script `segment_NAME.py` and of the environment, and packages, by peer."""
+
 
 def python_of(peer: Peer, envs: Path) -> str:
     """Return the interpreter of a peer, in an environment that is made if missing.
@@ -61,13 +78,14 @@ def python_of(peer: Peer, envs: Path) -> str:
     Raises:
         subprocess.CalledProcessError: a package cannot be installed.
     """
-    folder = envs / "-".join(sorted(peer.packages)).replace("=", "")
+    folder = envs / (peer.environment or "-".join(sorted(peer.packages)).replace("=", ""))
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     done = folder / "complete"
     if not done.exists():
+        uv = shutil.which("uv")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, *peer.packages], check=True)
+        pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+        subprocess.run([*map(str, pip), "--quiet", *peer.packages], check=True)
         done.touch()
     return str(python)
 
@@ -102,6 +120,7 @@ def make_inputs(folder: Path, side: int) -> None:
     from geoseg.methods.unit_absorption import unit_absorption  # noqa: PLC0415 - this process only
 
     class_raster(folder, dates(folder, side)[1], side)
+    network(folder)
     path = folder / "cube.img"
     if not (folder / "absorption.npz").exists():
         make_cube(path, 1000, 640, "bil")
@@ -121,7 +140,25 @@ def jobs(folder: Path, side: int) -> list[Job]:
     out, other = folder / "geoseg.gpkg", str(folder / "peer.gpkg")
     plume = ("--satellite", "emit", "--wind", "4", "--sun-zenith", "30", "--column-group", "0")
     filtered = (spectra, unit, str(folder / "peer.npy"))
+    bundle = str(folder / "unet")
     return [
+        Job(
+            name=f"segment, U-Net, {side}²",
+            command=geoseg(
+                "segment", after, "--model", bundle, "--precision", "fp32", "--sensor", "sentinel-2-l1c",
+                "--clouds", "none", "-o", out,
+            ),
+            peers=tuple(
+                Peer(
+                    name=name,
+                    script=f"segment_{script}.py",
+                    environment=script,
+                    packages=(*TORCH, *packages),
+                    arguments=(after, bundle, other),
+                )
+                for name, (script, packages) in NETWORKS.items()
+            ),
+        ),
         Job(
             name="info",
             command=[sys.executable, "-m", "geoseg", "info", after, "--json"],
@@ -206,6 +243,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--only", default="", help="only jobs whose name begins with this text")
+    parser.add_argument("--envs", type=Path, help="folder of environments, instead of FOLDER/envs")
     parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -219,7 +257,7 @@ def main() -> None:
         if not job.name.startswith(options.only):
             continue
         for peer in job.peers:
-            command = command_of(peer, options.work / "envs")
+            command = command_of(peer, options.envs or options.work / "envs")
             if command is None:
                 print(f"| {job.name}: {peer.name} | cannot be installed or run here | | | |", flush=True)
                 continue

@@ -13,8 +13,6 @@ from types import MappingProxyType
 import rasterio
 from pydantic import JsonValue
 
-from geoseg.atmosphere.cloud_network import cloud_network_for
-from geoseg.engine.network_on_scene import clip, describe_model, network_recipe
 from geoseg.engine.preview import Preview
 from geoseg.engine.scoring import job_of, score
 from geoseg.errors import ModelError, RuntimeMissingError
@@ -113,6 +111,9 @@ def make_cloud_mask(
     wanted = asked or (request.clouds == "auto" and "cloud" not in scene.quality.conditions)
     if not wanted or (level_of(scene) is None and not asked):
         return None
+    from geoseg.atmosphere.cloud_network import cloud_network_for  # noqa: PLC0415 - only with a mask
+    from geoseg.engine.network_on_scene import clip, describe_model  # noqa: PLC0415 - only with a mask
+
     try:
         package, model = cloud_network_for(scene)
     except (RuntimeMissingError, ModelError) as error:
@@ -201,6 +202,8 @@ def _block(ratio: float) -> int:
 
 def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Progress) -> None:
     """Map a scene by a network in tiles, and write its classes."""
+    from geoseg.engine.network_on_scene import network_recipe  # noqa: PLC0415 - only with a mask
+
     with prefixed("clouds: "):
         recipe = network_recipe(model, view, Mirrored(view), _run_of(run), fitted=False)
 

@@ -107,3 +107,25 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     )
     assert (done.returncode, done.stdout) == (0, "still here\n")
+
+
+def test_the_first_search_for_cycles_is_late_and_later_ones_as_usual(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import gc\nfrom geoseg.cli import startup\nusual = gc.get_threshold()\nstartup.begin()\n"
+        "assert gc.get_threshold() == (startup.UNCOLLECTED, *usual[1:])\n"
+        "kept = [[] for _ in range(2 * startup.UNCOLLECTED)]\n"
+        "assert gc.get_threshold() == usual and not gc.callbacks\n"
+        "assert gc.get_freeze_count() >= startup.UNCOLLECTED\n"
+    )
+    assert _shell(f"{sys.executable} {program}") == (0, "")
+
+
+@pytest.mark.parametrize("before", ["gc.disable()", "gc.set_threshold(0)", "gc.set_threshold(10**6)"])
+def test_a_search_for_cycles_that_is_rarer_already_is_left(tmp_path: Path, before: str) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import gc\nfrom geoseg.cli import startup\n{before}\nfound = gc.get_threshold()\nstartup.begin()\n"
+        "assert gc.get_threshold() == found and not gc.callbacks\n"
+    )
+    assert _shell(f"{sys.executable} {program}") == (0, "")
