@@ -12,7 +12,7 @@ from geoseg.engine.make_map import begin, command_of, make_map, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, UsageError
 from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collecting, replay
 from geoseg.pixels import Pixels
@@ -48,6 +48,10 @@ def map_flood(
         ModelError: the network does not fit the scene.
         OutputError: an output cannot be written.
     """
+    if spec.model is not None and spec.method != "auto":
+        raise UsageError(
+            f"--method {spec.method} and --model {spec.model} exclude each other: give one of them"
+        )
     references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
     references_given += spec.layer.values()
     begin(
