@@ -10,8 +10,8 @@ from typing import Any
 COLUMN = 35
 """Characters of the longest name of a common option with its values, that of `--clouds`."""
 ROWS = 17
-"""Lines that options may take on a screen of 24, beside usage, purpose and end. Where they need more, the last
-options get one line each."""
+"""Lines that options may take on a screen of 24, beside usage, purpose and end. Where they need more, the
+last options get one line each."""
 
 
 def write_short_help(command: Any, params: Sequence[Any], context: Any, formatter: Any) -> None:
