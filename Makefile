@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Linting needs no torch: where .venv is not installed, it uses a smaller environment of its own.
 LINT := $(if $(wildcard $(STAMP)),$(VENV),.venv-lint)
 
-.PHONY: qgis-plugin demo fmt lint imports test test-all test-oldest test-newest constraints docs bench clean
+.PHONY: qgis-plugin dist demo fmt lint imports test test-all test-oldest test-newest constraints docs bench clean
 
 # $(call install,PYTHON,FOLDER,ARGUMENTS OF PIP INSTALL)
 define install
@@ -37,6 +37,16 @@ demo: $(STAMP)
 # dist/geoseg_provider.zip, which QGIS installs: Plugins > Manage and Install Plugins > Install from ZIP
 qgis-plugin: $(STAMP)
 	$(BIN)/python qgis/make_plugin.py dist/geoseg_provider.zip
+
+.venv-dist/.installed: pyproject.toml
+	$(call install,$(PYTHON),.venv-dist,--group dist)
+
+# dist/: source distribution, wheel and QGIS plugin as a release publishes them; the metadata are checked.
+dist: .venv-dist/.installed $(STAMP)
+	rm -rf dist
+	.venv-dist/bin/python -m build
+	.venv-dist/bin/python -m twine check --strict dist/*
+	$(MAKE) qgis-plugin
 
 fmt: $(LINT)/.installed
 	$(LINT)/bin/ruff check --fix .
@@ -87,4 +97,4 @@ bench: $(STAMP)
 	$(BIN)/python bench/run.py
 
 clean:
-	rm -rf .venv .venv-lint .venv-oldest .venv-newest build dist *.egg-info demo-output
+	rm -rf .venv .venv-dist .venv-lint .venv-oldest .venv-newest build dist *.egg-info demo-output

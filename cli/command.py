@@ -52,6 +52,8 @@ PLAIN = ("as_json", "quiet", "verbose")
 EVERY = ("offline",)
 """Keys of `REPORTING` that all commands have."""
 MAP = tuple(REPORTING)
+MANY = ("help_all", *PLAIN)
+"""Of a command that is no map of a scene, and has more options than a screen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,9 @@ OPTIONAL = {
     "matplotlib": "charts in reports: pip install 'geoseg[report]'",
     "obstore": "outputs at s3://, gs:// and az://: pip install 'geoseg[cloud]'",
     "pystac-client": "searches of STAC APIs: pip install 'geoseg[stac]'",
+    "rioxarray": "results in Python as xarray: pip install 'geoseg[xarray]'",
+    "exactextract": "--value, sums of rasters per polygon: pip install 'geoseg[exposure]'",
+    "distributed": "geoseg batch --scheduler: pip install 'geoseg[distributed]'",
     "threadpoolctl": "geoseg fit: pip install 'geoseg[fit]'",
     "torchgeo": "geoseg bench import: pip install 'geoseg[torchgeo]'",
     "ukis-csmask": "cloud masks by a network: pip install 'geoseg[clouds]'",
@@ -153,7 +156,10 @@ def _runtimes() -> list[Check]:
         # A runtime without CUDA is reported only if there is a GPU that it could use.
         if gpus and status.usable and not status.has_cuda and status.name != "openvino":
             remedy = f"not on the GPU: {status.why_no_cuda}: {status.cuda_remedy}"
-        found.append((status.name, text or "not usable", state, remedy))
+        if not text:
+            cpu = status.name == "torch" and not gpus
+            text = "not usable; the build for processors is enough (docs/install.md)" if cpu else "not usable"
+        found.append((status.name, text, state, remedy))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geoseg.errors import RuntimeMissingError
 
-from .command import Command
+from .command import MANY, Command
 from .console import open_console, print_json, print_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def fit() -> Command[FitSpec]:
     """
     from geoseg.spec.fit import FitSpec
 
-    return Command(request=FitSpec, run=_run)
+    return Command(request=FitSpec, run=_run, reporting=MANY)
 
 
 def _run(request: FitSpec, reporting: Reporting) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 COLUMN = 35
 """Characters of the longest name of a common option with its values, that of `--clouds`."""
+ROWS = 17
+"""Lines that options may take on a screen of 24, beside usage, purpose and end. Where they need more, the
+last options get one line each."""
 
 
 def write_short_help(command: Any, params: Sequence[Any], context: Any, formatter: Any) -> None:
-    """Write usage, what the command does, and its arguments and common options in two lines each at most.
+    """Write usage, what the command does, and its arguments and common options in one or two lines each.
 
     Args:
         command: of typer.
@@ -31,9 +34,14 @@ def write_short_help(command: Any, params: Sequence[Any], context: Any, formatte
     rows += [
         (f"{', '.join(param.opts)} {(param.metavar or '').strip()}".strip(), param.help) for param in common
     ]
-    room = 2 * (formatter.width - COLUMN - 8)
+    line = formatter.width - COLUMN - 8
+    sentences = [_sentence(text, 2 * line) for _, text in rows]
+    for index in reversed(range(len(rows))):
+        if sum(1 + (len(text) > line) for text in sentences) <= ROWS:
+            break
+        sentences[index] = _sentence(rows[index][1], line)
     formatter.write_paragraph()
-    formatter.write_dl([(name, _sentence(text, room)) for name, text in rows], COLUMN + 2)
+    formatter.write_dl([(name, text) for (name, _), text in zip(rows, sentences, strict=True)], COLUMN + 2)
     formatter.write_paragraph()
     formatter.write_text(
         f"All {len(params)} options: {context.command_path} --help-all. To copy: geoseg examples."

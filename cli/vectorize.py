@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import Command
+from .command import MANY, Command
 
 if TYPE_CHECKING:
     from geoseg.spec.tools import VectorizeRequest
@@ -16,7 +16,7 @@ def vectorize() -> Command[VectorizeRequest]:
     """Convert a class raster to polygons with areas, in the colours of the raster."""
     from geoseg.spec.tools import VectorizeRequest
 
-    return Command(request=VectorizeRequest, run=_run)
+    return Command(request=VectorizeRequest, run=_run, reporting=MANY)
 
 
 def _run(request: VectorizeRequest, reporting: Reporting) -> None:

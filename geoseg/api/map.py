@@ -11,9 +11,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geoseg.api.option_words import errors_in_python
 from geoseg.errors import OutputError, UsageError
 from geoseg.files.output_files import OutputFiles
 from geoseg.run_record import RunRecord, RunWarning
+from geoseg.spec import RunSpec
 
 if TYPE_CHECKING:
     import geopandas
@@ -42,6 +44,8 @@ class Map:
     """How the map was made: inputs, method, options, versions, notes, and totals by class."""
     _: KW_ONLY
     files: MapFiles
+    warnings: tuple[RunWarning, ...] = ()
+    """Reasons why the map may be wrong; each has a code and a text, in which options are arguments."""
 
     @cached_property
     def polygons(self) -> geopandas.GeoDataFrame:
@@ -83,11 +87,6 @@ class Map:
         scores = read_floats(self.files.scores, "score")
         return scores.squeeze("band", drop=True) if scores.sizes["band"] == 1 else scores
 
-    @property
-    def warnings(self) -> tuple[RunWarning, ...]:
-        """Reasons why the map may be wrong; each has a code and a text."""
-        return self.record.warnings
-
     def to_file(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the map to a file; the suffix selects what is written.
 
@@ -111,7 +110,7 @@ class Map:
         tables = {".gpkg": "GPKG", ".fgb": "FlatGeobuf", ".geojson": "GeoJSON", ".parquet": ""}
         if kept.get(suffix) is None and suffix not in tables:
             raise UsageError(f"{target}: name a file .gpkg, .fgb, .geojson, .parquet, .tif or .png")
-        with OutputFiles([target], overwrite=overwrite) as files:
+        with errors_in_python(RunSpec), OutputFiles([target], overwrite=overwrite) as files:
             copy = files.path(target)
             source = kept.get(suffix)
             try:
@@ -143,7 +142,7 @@ class Map:
         if self.files.picture is not None:
             data = base64.b64encode(self.files.picture.read_bytes()).decode()
             picture = f'<img style="max-width: 100%" alt="map" src="data:image/png;base64,{data}">'
-        warnings = "".join(f"<li>{escape(item.text)}</li>" for item in record.warnings)
+        warnings = "".join(f"<li>{escape(item.text)}</li>" for item in self.warnings)
         return (
             f"<div><b>{escape(record.task)}</b>: {escape(record.method)}"
             f"<table><tr><th>class</th><th>polygons</th><th>hectares</th></tr>{rows}</table>"

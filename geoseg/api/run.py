@@ -20,6 +20,7 @@ from rasterio.vrt import WarpedVRT
 
 from geoseg.api.arrays import Georeference, holds_array, is_xarray, paths_of
 from geoseg.api.map import Map, MapFiles
+from geoseg.api.option_words import errors_in_python, warnings_in_python
 from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
 from geoseg.run_record import Progress, RunRecord, no_progress
@@ -58,7 +59,7 @@ def make(
         UsageError: an option is not valid.
         GeosegError: as the task states.
     """
-    with lasting_folder() as folder:
+    with errors_in_python(kind), lasting_folder() as folder:
         outputs = {name: folder / file for name, file in OUTPUTS.items()}
         with tempfile.TemporaryDirectory(dir=folder) as arrays, reporting(progress) as report:
             request = request_of(kind, inputs, options, Path(arrays), outputs)
@@ -67,7 +68,7 @@ def make(
             raise TypeError(f"{kind.__name__} made a plan and no map")
     run = request.run
     files = MapFiles(run.output, classes=run.raster, scores=run.scores, picture=run.picture)
-    made = Map(record, files=files)
+    made = Map(record, files=files, warnings=warnings_in_python(record.warnings, kind))
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
 

@@ -14,6 +14,7 @@ from affine import Affine
 
 from geoseg.api.arrays import REQUESTS
 from geoseg.api.map import Map
+from geoseg.api.option_words import errors_in_python
 from geoseg.api.run import lasting_folder, make, reporting, request_of
 from geoseg.bundles.find import find_any
 from geoseg.errors import UsageError
@@ -59,7 +60,7 @@ def open_scene(
         UsageError: an option is not valid.
     """
     stated = {"transform": transform, "crs": crs, "bands": bands, "nodata": nodata, "time": time}
-    with lasting_folder() as folder:
+    with errors_in_python(InfoRequest), lasting_folder() as folder:
         request = request_of(InfoRequest, {"scene": scene}, {**stated, **options}, folder)
         opened = _open(SceneSpec(**request.model_dump()), sensors())
     weakref.finalize(opened, rmtree, folder, ignore_errors=True)
@@ -220,7 +221,8 @@ def embed(
 
     rioxarray()
     given = {"encoder": encoder, **options}
-    with tempfile.TemporaryDirectory(prefix="geoseg-") as name, reporting(progress) as report:
+    temporary = tempfile.TemporaryDirectory(prefix="geoseg-")
+    with errors_in_python(EmbedSpec), temporary as name, reporting(progress) as report:
         folder = Path(name)
         request = request_of(EmbedSpec, {"scene": scene}, given, folder, {"output": folder / "features.tif"})
         write(request, report)
@@ -258,7 +260,8 @@ def fit(
     from geoseg.spec.fit import FitSpec  # noqa: PLC0415
 
     given = {"labels": labels, "output": output, **options}
-    with tempfile.TemporaryDirectory(prefix="geoseg-") as folder, reporting(progress) as report:
+    temporary = tempfile.TemporaryDirectory(prefix="geoseg-")
+    with errors_in_python(FitSpec), temporary as folder, reporting(progress) as report:
         return fit_network(request_of(FitSpec, {"scene": scenes}, given, Path(folder)), report)
 
 

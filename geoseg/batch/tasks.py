@@ -191,5 +191,5 @@ def _found(place: str) -> Any:
 
 
 def _suffix(metavar: str) -> str:
-    """Return the suffix in a metavar such as `OUT.tif`."""
-    return metavar.removeprefix("OUT")
+    """Return the first suffix in a metavar such as `OUT.tif` or `OUT.sld|OUT.json`."""
+    return metavar.removeprefix("OUT").partition("|")[0]

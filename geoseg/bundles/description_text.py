@@ -169,7 +169,7 @@ def item_text(
                 "mlm:artifact_type": "onnx",
                 "file:checksum": SHA256_MULTIHASH + spec.sha256,
                 "file:size": size,
-                # MLM demands bands in the properties; STAC allows them there only beside those of an asset.
+                # MLM demands bands in the properties; STAC allows them there if an asset has some too.
                 "bands": own["bands"],
             },
             **external_assets(spec, data_sizes),

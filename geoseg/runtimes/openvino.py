@@ -30,7 +30,7 @@ def status() -> RuntimeStatus:
         import openvino  # noqa: PLC0415 - slow to import
     except ImportError as error:
         return RuntimeStatus(
-            name=NAME, why_not=f"cannot be imported ({error})", remedy="pip install openvino (x86-64 only)"
+            name=NAME, why_not=f"cannot be imported ({error})", remedy="pip install openvino"
         )
     precisions: list[Precision] = ["fp32"]
     if bf16_flags():

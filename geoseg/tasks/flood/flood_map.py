@@ -53,6 +53,10 @@ def map_flood(
         ModelError: the network does not fit the scene.
         OutputError: an output cannot be written.
     """
+    if spec.model is not None and spec.method != "auto":
+        raise UsageError(
+            f"--method {spec.method} and --model {spec.model} exclude each other: give one of them"
+        )
     references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
     references_given += spec.layer.values()
     begin(

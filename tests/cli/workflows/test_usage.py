@@ -26,6 +26,7 @@ SCENE = ["a.tif", "-o", "x.gpkg"]
         (["segment", *SCENE], "--model"),
         (["segment", *SCENE, "--like", "1"], "--like"),
         (["segment", *SCENE, "--like", "1,2", "--model", "a"], "exclude each other"),
+        (["flood", *SCENE, "--method", "ndwi", "--model", "water-optical"], "exclude each other"),
         (["embed"], "no SCENE"),
         (["embed", "a.tif"], "-o OUT.tif"),
         (["embed", "a.tif", "-o", "x.tif", "--dtype", "int16"], "--dtype"),
