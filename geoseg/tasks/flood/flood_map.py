@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from geoseg.atmosphere.cloud_warnings import low_sun, report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
-from geoseg.engine.make_map import begin, command_of, make_map, plan
+from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
@@ -24,7 +24,7 @@ from geoseg.scenes.stack import StackLayer
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import FloodSpec, Units
 from geoseg.spec.presets import task
-from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
+from geoseg.tasks.flood.choice import Candidates, before_prefix
 from geoseg.tasks.flood.choose import choose_method, find_candidates
 from geoseg.tasks.flood.network_bands import BEFORE
 from geoseg.tasks.flood.open_dates import open_dates
@@ -78,7 +78,7 @@ def map_flood(
             recipe = _by_method(spec, scene, before, layers)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
 
 
 def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], references: References) -> Recipe:
@@ -96,6 +96,9 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], reference
     session = WaterSession(choice)
     classes = flood_classes(choice.three_classes)
     preset = task("flood")
+    down, right = chosen.grid.pixel_size_m
+    # Pixels without a CRS have no size.
+    least_area = choice.method.least_pixels * down * right if chosen.grid.crs is not None else 0.0
     return Recipe(
         task="flood",
         layer=preset.layer,
@@ -108,7 +111,7 @@ def _by_method(spec: FloodSpec, scene: Scene, before: Sequence[Scene], reference
         tile=TILE,
         overlap=2 * choice.margin,
         seed=choice.seed or 0.0,
-        min_area=max(preset.min_area, _least_area(choice, chosen)),
+        min_area=max(preset.min_area, least_area),
         citation=choice.method.citation,
         runtime={"method": choice.method.name, "threshold": round(choice.threshold, 6)},
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
@@ -134,19 +137,9 @@ def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candi
     available = [band for band in names[0] if all(band in other for other in names)]
     dates, kind = (scene, *before), kind_of(scene)
     dark = kind != "sar" and any(low_sun(item) is not None for item in dates)
-    read = {band: _common_units([item.units(band) for item in dates]) for band in available}
+    # Reflectance where all dates have it, as sums of bands need, else the first other unit.
+    others = {
+        band: [unit for item in dates if (unit := item.units(band)) != "reflectance"] for band in available
+    }
+    read: dict[str, Units] = {band: units[0] if units else "reflectance" for band, units in others.items()}
     return find_candidates(spec, read, kind, len(before), low_sun=dark)
-
-
-def _common_units(units: Sequence[Units]) -> Units:
-    """Return reflectance where all dates have it, as sums of bands need, else the first other unit."""
-    for unit in units:
-        if unit != "reflectance":
-            return unit
-    return "reflectance"
-
-
-def _least_area(choice: WaterChoice, scene: Scene) -> float:
-    """Return the area in m² of the smallest region that the method keeps; 0 where pixels have no size."""
-    down, right = scene.grid.pixel_size_m
-    return choice.method.least_pixels * down * right if scene.grid.crs is not None else 0.0

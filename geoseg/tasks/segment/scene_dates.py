@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from types import MappingProxyType
 
-from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_mask import mask_dates
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.network_on_scene import clip
@@ -17,9 +17,8 @@ from geoseg.messages import note, replay
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.further_layers import as_stack_layers
-from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
-from geoseg.spec import ModelSpec, SegmentSpec
+from geoseg.spec import ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.band_names import by_date, date_of, plain_name
 from geoseg.spec.presets import sensors
 
@@ -31,55 +30,71 @@ def prefixes_of(model: ModelSpec) -> tuple[str, ...]:
     return tuple(by_date(band.name for band in model.bands))
 
 
-def open_scenes(
-    spec: SegmentSpec,
-    model: ModelSpec,
+def open_dates(
+    request: SceneSpec,
+    dates: int,
+    subject: str,
+    run: RunSpec,
     stack: ExitStack,
     progress: Progress,
     *,
-    layers: Collection[str] = (),
     dry_run: bool = False,
 ) -> list[Scene]:
-    """Open the scene of each date, the earliest first where all dates are known; `stack` closes them.
+    """Open one scene, or one per date and path, the earliest first where all dates are known.
 
-    Each scene is masked, in the reflectance of the network's training, with the bands of its date.
+    Clouds are masked; scenes have all bands and are not cropped.
 
     Args:
-        spec: the request.
-        model: states the bands of each date.
+        request: of all scenes.
+        dates: number of scenes.
+        subject: what reads the dates, for messages: `--dates 2`.
+        run: runtime, device and memory of a cloud network.
         stack: closes the files.
         progress: is called with the progress.
-        layers: bands that further rasters supply.
         dry_run: whether a cloud network is only noted.
 
     Raises:
-        UsageError: there are more or fewer scenes than dates.
-        SceneError: a scene cannot be read, or lacks a band.
+        UsageError: there are more or fewer paths than dates.
+        SceneError: a scene cannot be read, or is given for two dates.
     """
-    prefixes = prefixes_of(model)
-    requests = [spec.scene]
-    if len(prefixes) > 1:
-        if len(spec.scene.paths) != len(prefixes):
+    requests = [request]
+    if dates > 1:
+        if len(request.paths) != dates:
             raise UsageError(
-                f"{model.name} reads {len(prefixes)} dates: name {len(prefixes)} scenes, each a file or "
-                f"folder, not {len(spec.scene.paths)}"
+                f"{subject} needs {dates} scenes, one per date, each a file or folder, not "
+                f"{len(request.paths)}"
             )
-        requests = [spec.scene.model_copy(update={"paths": (path,)}) for path in spec.scene.paths]
-    opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
-    check_dates(opened, f"{model.name} needs")
-    scenes = [
-        with_cloud_mask(scene, request, spec.run, stack, progress, dry_run=dry_run)
-        for scene, request in zip(opened, requests, strict=True)
-    ]
+        requests = [request.model_copy(update={"paths": (path,)}) for path in request.paths]
+    opened = [stack.enter_context(open_scene(own, sensors())) for own in requests]
+    masked = mask_dates(opened, requests, f"{subject} needs", run, stack, progress, dry_run=dry_run)
+    return in_order(masked)
+
+
+def for_network(
+    scenes: Sequence[Scene], model: ModelSpec, run: RunSpec, layers: Collection[str] = ()
+) -> list[Scene]:
+    """Return the scene of each date with its bands, in the reflectance of the network's training.
+
+    The first is clipped to the mapped area.
+
+    Args:
+        scenes: from `open_dates`.
+        model: states the bands of each date.
+        run: the mapped area.
+        layers: bands that further rasters supply.
+
+    Raises:
+        SceneError: a scene lacks a band.
+    """
     made: list[Scene] = []
-    for prefix, scene in zip(prefixes, in_order(scenes), strict=True):
+    for prefix, scene in zip(prefixes_of(model), scenes, strict=True):
         # The clouds of a scene are reported where the map is.
-        report_masked(clip(scene, spec.run) if not made else scene)
+        report_masked(clip(scene, run) if not made else scene)
         own = [band.name for band in model.bands if band.name not in layers]
         bands = [plain_name(name) for name in own if date_of(name) == prefix]
         selected = for_model(scene, model).select(bands)
-        made.append(selected if made else clip(selected, spec.run))
-        replay(made[-1].messages, of=scene.name if len(prefixes) > 1 else "")
+        made.append(selected if made else clip(selected, run))
+        replay(made[-1].messages, of=scene.name if len(scenes) > 1 else "")
     return made
 
 

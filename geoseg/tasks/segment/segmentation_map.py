@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from geoseg.bundles.find import find_model
-from geoseg.engine.make_map import begin, command_of, make_map, plan
+from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
@@ -16,7 +16,7 @@ from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes.further_layers import model_layers
 from geoseg.spec import SegmentSpec
 from geoseg.spec.presets import task
-from geoseg.tasks.segment.scene_dates import open_scenes, prefixes_of, stacked, times_of
+from geoseg.tasks.segment.scene_dates import for_network, open_dates, prefixes_of, stacked, times_of
 
 PAIRS = {"flood": "geoseg flood SCENE --before SCENE", "change": "geoseg change BEFORE AFTER"}
 """Commands for networks of two dates whose roles differ, by task."""
@@ -44,8 +44,10 @@ def map_segments(
     if pair is not None and len(prefixes_of(model)) > 1:
         raise UsageError(f"{model.name} maps from two dates: use {pair}")
     with ExitStack() as stack:
-        layers = model_layers(spec.layer, model, prefixes_of(model), stack)
-        scenes = open_scenes(spec, model, stack, progress, layers=layers, dry_run=dry_run)
+        prefixes = prefixes_of(model)
+        layers = model_layers(spec.layer, model, prefixes, stack)
+        opened = open_dates(spec.scene, len(prefixes), model.name, spec.run, stack, progress, dry_run=dry_run)
+        scenes = for_network(opened, model, spec.run, layers)
         source = stacked(model, scenes, layers)
         recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
         stack.callback(recipe.session.close)
@@ -55,7 +57,7 @@ def map_segments(
             recipe = replace(recipe, min_area=task("flood").min_area)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
 
 
 def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:
@@ -66,4 +68,4 @@ def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> Run
         recipe = similarity_recipe(spec, stack, progress, dry_run=dry_run)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
