@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geoseg.engine.make_map import SCHEMA
+from geoseg.files.background import Background
 from geoseg.grid import Grid
 from geoseg.outputs.layer import Layer
-from geoseg.outputs.table import Background, Table
+from geoseg.outputs.table import Table
 from geoseg.pixels import Strip
 from geoseg.polygons import Cleaning, Polygoniser, Storage
 
@@ -94,7 +95,7 @@ def run_geoseg(classes: Classes, path: Path, rows: int, cleaning: Cleaning) -> t
     )
     polygoniser = Polygoniser(grid, cleaning, LABELS, storage=Storage(keep_edits=False))
     scores = np.full((rows, width), 230, np.uint8)
-    background = Background()
+    background = Background("geoseg-rows")
     layer = Layer(name="flood", schema=SCHEMA, classes=(), crs=grid.crs)
     table = Table(path, layer, index=True, background=background)
     waited = 0.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import MAP, Command
+from .command import map_command
 
 if TYPE_CHECKING:
     from geoseg.spec import ChangeSpec
 
-    from .options import Reporting
+    from .command import Command
 
 
 def change() -> Command[ChangeSpec]:
@@ -20,12 +20,4 @@ def change() -> Command[ChangeSpec]:
     """
     from geoseg.spec import ChangeSpec
 
-    return Command(request=ChangeSpec, run=_run, reporting=MAP)
-
-
-def _run(request: ChangeSpec, reporting: Reporting) -> None:
-    from geoseg.tasks.change.change_map import map_change
-
-    from .mapping import run
-
-    run(lambda progress: map_change(request, progress, dry_run=reporting.dry_run), reporting)
+    return map_command(ChangeSpec, "change.change_map:map_change")

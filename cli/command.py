@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
@@ -66,6 +67,25 @@ class Command(Generic[AnyRequest]):
     """Keys of `REPORTING` that the command has."""
     each: Mapping[str, Place] = field(default_factory=dict)
     """Options by name that belong to each of several items: the field `options` of the request gets them."""
+
+
+def map_command(request: type[AnyRequest], make: str) -> Command[AnyRequest]:
+    """Return a command that makes a map.
+
+    Args:
+        request: the request model.
+        make: `module:function` in `geoseg.tasks`, imported when the command runs. The function takes the
+            request, the progress and `dry_run`, and returns the record or the plan.
+    """
+
+    def run(wanted: AnyRequest, reporting: options.Reporting) -> None:
+        from . import mapping
+
+        module, name = make.split(":")
+        function = getattr(import_module(f"geoseg.tasks.{module}"), name)
+        mapping.run(lambda progress: function(wanted, progress, dry_run=reporting.dry_run), reporting)
+
+    return Command(request=request, run=run, reporting=MAP)
 
 
 def add(app: typer.Typer, name: str, declare: Callable[[], Command[Any]]) -> None:

@@ -6,6 +6,8 @@ Other values may be valid too: only the request validates them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
 
 
 def completer(kind: str) -> Callable[[str], list[str]]:
@@ -55,22 +57,10 @@ def _devices() -> Iterable[str]:
     return ("auto", "cpu", "cuda", "cuda:0")
 
 
-def _water_methods() -> Iterable[str]:
-    from geoseg.tasks.flood.methods import method_names
+def _methods(task: str, *others: str) -> Iterable[str]:
+    from geoseg.methods.registry import names_of
 
-    return ("auto", "classical", *method_names())
-
-
-def _change_methods() -> Iterable[str]:
-    from geoseg.tasks.change.methods import method_names
-
-    return ("auto", "classes", *method_names())
-
-
-def _methane_methods() -> Iterable[str]:
-    from geoseg.tasks.methane.methods import method_names
-
-    return ("auto", *method_names())
+    return ("auto", *others, *names_of(import_module(f"geoseg.tasks.{task}.methods")))
 
 
 SUGGESTIONS: Mapping[str, Callable[[], Iterable[str]]] = {
@@ -80,7 +70,7 @@ SUGGESTIONS: Mapping[str, Callable[[], Iterable[str]]] = {
     "devices": _devices,
     "encoders": _encoders,
     "pulled": _pulled,
-    "water-methods": _water_methods,
-    "change-methods": _change_methods,
-    "methane-methods": _methane_methods,
+    "water-methods": partial(_methods, "flood", "classical"),
+    "change-methods": partial(_methods, "change", "classes"),
+    "methane-methods": partial(_methods, "methane"),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import MAP, Command
+from .command import map_command
 
 if TYPE_CHECKING:
     from geoseg.spec import EmbedSpec
 
-    from .options import Reporting
+    from .command import Command
 
 
 def embed() -> Command[EmbedSpec]:
@@ -21,12 +21,4 @@ def embed() -> Command[EmbedSpec]:
     """
     from geoseg.spec import EmbedSpec
 
-    return Command(request=EmbedSpec, run=_run, reporting=MAP)
-
-
-def _run(request: EmbedSpec, reporting: Reporting) -> None:
-    from geoseg.tasks.segment.embed import embed as write
-
-    from .mapping import run
-
-    run(lambda progress: write(request, progress, dry_run=reporting.dry_run), reporting)
+    return map_command(EmbedSpec, "segment.embed:embed")

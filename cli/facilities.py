@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import MAP, Command
+from .command import map_command
 
 if TYPE_CHECKING:
     from geoseg.spec import FacilitiesSpec
 
-    from .options import Reporting
+    from .command import Command
 
 
 def facilities() -> Command[FacilitiesSpec]:
@@ -22,12 +22,4 @@ def facilities() -> Command[FacilitiesSpec]:
     """
     from geoseg.spec import FacilitiesSpec
 
-    return Command(request=FacilitiesSpec, run=_run, reporting=MAP)
-
-
-def _run(request: FacilitiesSpec, reporting: Reporting) -> None:
-    from geoseg.tasks.methane.facility_map import map_facilities
-
-    from .mapping import run
-
-    run(lambda progress: map_facilities(request, progress, dry_run=reporting.dry_run), reporting)
+    return map_command(FacilitiesSpec, "methane.facility_map:map_facilities")

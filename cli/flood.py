@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import MAP, Command
+from .command import map_command
 
 if TYPE_CHECKING:
     from geoseg.spec import FloodSpec
 
-    from .options import Reporting
+    from .command import Command
 
 
 def flood() -> Command[FloodSpec]:
@@ -20,12 +20,4 @@ def flood() -> Command[FloodSpec]:
     """
     from geoseg.spec import FloodSpec
 
-    return Command(request=FloodSpec, run=_run, reporting=MAP)
-
-
-def _run(request: FloodSpec, reporting: Reporting) -> None:
-    from geoseg.tasks.flood.flood_map import map_flood
-
-    from .mapping import run
-
-    run(lambda progress: map_flood(request, progress, dry_run=reporting.dry_run), reporting)
+    return map_command(FloodSpec, "flood.flood_map:map_flood")

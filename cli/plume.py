@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import MAP, Command
+from .command import map_command
 
 if TYPE_CHECKING:
     from geoseg.spec import PlumeSpec
 
-    from .options import Reporting
+    from .command import Command
 
 
 def plume() -> Command[PlumeSpec]:
@@ -21,12 +21,4 @@ def plume() -> Command[PlumeSpec]:
     """
     from geoseg.spec import PlumeSpec
 
-    return Command(request=PlumeSpec, run=_run, reporting=MAP)
-
-
-def _run(request: PlumeSpec, reporting: Reporting) -> None:
-    from geoseg.tasks.methane.plume_map import map_plumes
-
-    from .mapping import run
-
-    run(lambda progress: map_plumes(request, progress, dry_run=reporting.dry_run), reporting)
+    return map_command(PlumeSpec, "methane.plume_map:map_plumes")

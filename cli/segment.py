@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import MAP, Command
+from .command import map_command
 
 if TYPE_CHECKING:
     from geoseg.spec import SegmentSpec
 
-    from .options import Reporting
+    from .command import Command
 
 
 def segment() -> Command[SegmentSpec]:
@@ -20,12 +20,4 @@ def segment() -> Command[SegmentSpec]:
     """
     from geoseg.spec import SegmentSpec
 
-    return Command(request=SegmentSpec, run=_run, reporting=MAP)
-
-
-def _run(request: SegmentSpec, reporting: Reporting) -> None:
-    from geoseg.tasks.segment.segmentation_map import map_segments
-
-    from .mapping import run
-
-    run(lambda progress: map_segments(request, progress, dry_run=reporting.dry_run), reporting)
+    return map_command(SegmentSpec, "segment.segmentation_map:map_segments")

@@ -104,6 +104,17 @@ class Grid:
         """Whether rows run along x and columns along -y or +y (no rotation or shear)."""
         return bool(self.transform.b == 0 and self.transform.d == 0)
 
+    def geotiff(self) -> dict[str, Any]:
+        """Return the size and georeference of a new GeoTIFF, as arguments of `rasterio.open`."""
+        return {
+            "driver": "GTiff",
+            "height": self.height,
+            "width": self.width,
+            "crs": None if self.crs is None else self.crs.to_wkt(),
+            "transform": self.transform,
+            "bigtiff": "if_safer",
+        }
+
     def crop(self, window: Window) -> Grid:
         """Return the grid of a window."""
         a, b, c, d, e, f = self.transform[:6]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from geoseg.scenes.dark_object_scene import level_of
 from geoseg.scenes.mirrored import Mirrored
 from geoseg.scenes.quality_layers import Quality, RasterLayer
 from geoseg.scenes.raster import Raster
+from geoseg.scenes.same_scene import check_dates
 from geoseg.spec import ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.presets import quality_layers
 
@@ -92,6 +93,34 @@ def with_cloud_mask(
     """
     mask = make_cloud_mask(scene, request, run, stack, progress, dry_run=dry_run)
     return scene if mask is None else masked_by(scene, mask, stack)
+
+
+def mask_dates(
+    scenes: Sequence[Scene],
+    requests: Sequence[SceneSpec],
+    role: str,
+    run: RunSpec,
+    stack: ExitStack,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+) -> list[Scene]:
+    """Check that scenes of several dates differ (`check_dates`), and mask their clouds.
+
+    Args:
+        scenes: one per date, with all bands, not cropped.
+        requests: of the scenes.
+        role: what the scenes are for, for messages: `change needs`.
+        run: see `with_cloud_mask`.
+        stack: closes and removes the masks.
+        progress: is called with the progress.
+        dry_run: only note that a network would mask clouds.
+    """
+    check_dates(scenes, role)
+    return [
+        with_cloud_mask(scene, request, run, stack, progress, dry_run=dry_run)
+        for scene, request in zip(scenes, requests, strict=True)
+    ]
 
 
 def make_cloud_mask(
@@ -213,9 +242,23 @@ def _write(path: Path, view: Scene, model: ModelSpec, run: RunSpec, progress: Pr
     try:
         job = job_of(recipe, _run_of(run), path.parent)
         with scratching(path.parent):
-            file = _open(path, view.grid)
+            file = rasterio.open(
+                path,
+                "w",
+                **view.grid.geotiff(),
+                dtype="uint8",
+                count=1,
+                nodata=NODATA_CLASS,
+                compress="deflate",
+            )
         with file:
-            score(job, _writer(file, path.parent), Preview(view.grid, recipe.bands, longest=1), mask_progress)
+
+            def write(strip: Strip) -> None:
+                height, width = strip.classes.shape
+                with scratching(path.parent):
+                    file.write(strip.classes, 1, window=rasterio.windows.Window(0, strip.row, width, height))
+
+            score(job, write, Preview(view.grid, recipe.bands, longest=1), mask_progress)
         with scratching(path.parent):
             check_blocks(path)
     finally:
@@ -236,32 +279,3 @@ def _run_of(run: RunSpec) -> RunSpec:
             "tta": False,
         }
     )
-
-
-def _open(path: Path, grid: Grid) -> rasterio.io.DatasetWriter:
-    """Open a raster of one byte a pixel on a grid."""
-    return rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype="uint8",
-        count=1,
-        height=grid.height,
-        width=grid.width,
-        crs=None if grid.crs is None else grid.crs.to_wkt(),
-        transform=grid.transform,
-        nodata=NODATA_CLASS,
-        compress="deflate",
-        bigtiff="if_safer",
-    )
-
-
-def _writer(file: rasterio.io.DatasetWriter, folder: Path) -> Callable[[Strip], None]:
-    """Return a function that writes finished rows into a file of a scratch folder."""
-
-    def write(strip: Strip) -> None:
-        height, width = strip.classes.shape
-        with scratching(folder):
-            file.write(strip.classes, 1, window=rasterio.windows.Window(0, strip.row, width, height))
-
-    return write

@@ -150,49 +150,28 @@ class Decide(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Highest:
-    """The class of the highest score, by `decide`."""
+    """The class of the highest score; ties go to the first."""
 
     values: tuple[int, ...]
-    """Class value of each plane; two where there is one plane."""
+    """Class value of each plane; two where there is one plane, which is the score of the second class."""
     threshold: float = 0.5
-    """0..1, for one plane."""
+    """0..1, for one plane: the second class wins strictly above it."""
 
     def __call__(
         self, scores: NDArray[np.float32], valid: NDArray[np.bool_], window: Window
-    ) -> tuple[Classes, NDArray[np.uint8]]:
-        """Return the classes and scores of rows at any window."""
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the classes and scores of rows at any window; `NODATA_CLASS` and 0 where not valid."""
         del window
-        return decide(scores, valid, values=self.values, threshold=self.threshold)
-
-
-def decide(
-    scores: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    *,
-    values: tuple[int, ...],
-    threshold: float = 0.5,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return class values and the highest score in 255ths.
-
-    Args:
-        scores: (K, H, W) in 0..1. With K = 1 the plane is the score of the second class.
-        valid: (H, W); True = observed.
-        values: the class value of each plane; two values where K = 1. Ties go to the first.
-        threshold: of K = 1; the second class wins strictly above it.
-
-    Returns:
-        Class values, `NODATA_CLASS` where not valid, and scores, 0 where not valid.
-    """
-    classes = np.empty(valid.shape, np.uint8)
-    quanta = np.empty(valid.shape, np.uint8)
-    # A few rows at a time: the temporary arrays of a whole strip would be its greatest cost in memory.
-    for row in range(0, len(valid), DECIDE_ROWS):
-        part = slice(row, row + DECIDE_ROWS)
-        classes[part], quanta[part] = decide_rows(scores[:, part], values, threshold)
-    if not valid.all():
-        np.copyto(classes, NODATA_CLASS, where=~valid)
-        np.copyto(quanta, 0, where=~valid)
-    return classes, quanta
+        classes = np.empty(valid.shape, np.uint8)
+        quanta = np.empty(valid.shape, np.uint8)
+        # A few rows at a time: the temporary arrays of a whole strip would be its greatest cost in memory.
+        for row in range(0, len(valid), DECIDE_ROWS):
+            part = slice(row, row + DECIDE_ROWS)
+            classes[part], quanta[part] = decide_rows(scores[:, part], self.values, self.threshold)
+        if not valid.all():
+            np.copyto(classes, NODATA_CLASS, where=~valid)
+            np.copyto(quanta, 0, where=~valid)
+        return classes, quanta
 
 
 def decide_rows(
@@ -200,7 +179,11 @@ def decide_rows(
 ) -> tuple[Any, Any]:
     """Return class values and scores in 255ths of some rows, observed or not, (H, W) uint8 both.
 
-    For the arguments see `decide`; `scores` is an array of the library `arrays`, numpy or torch.
+    Args:
+        scores: (K, H, W) in 0..1, an array of the library `arrays`.
+        values: see `Highest`.
+        threshold: see `Highest`.
+        arrays: numpy or torch.
     """
     best = scores[0]
     classes = arrays.full_like(best, values[0], dtype=arrays.uint8)

@@ -85,7 +85,16 @@ def check_fit(
         ModelError: units differ, or a band's values are impossible for the model.
     """
     with held() as messages:
-        _check_units(spec, units)
+        # Normalising with the scene's statistics removes gain and offset, so digital numbers are accepted.
+        fine = {spec.units, "dn"} if spec.statistics != "training" else {spec.units}
+        wrong = {
+            band.name: units[band.name] for band in spec.bands if units.get(band.name, spec.units) not in fine
+        }
+        if wrong:
+            given = ", ".join(f"{name} in {unit}" for name, unit in wrong.items())
+            raise ModelError(
+                f"model {spec.name} requires {spec.units}, the scene has {given}: {REMEDY[spec.units]}"
+            )
         _check_resolution(spec, resolution_m)
         _check_values(spec, sample)
     replay(messages)
@@ -100,25 +109,17 @@ def _check_values(spec: InputSpec, sample: Sequence[Pixels]) -> None:
     if not ranges:
         note(LOG, "the sample has no observed pixel; values were not compared with the training data")
     else:
-        _check_sign(spec, ranges)
+        # Backscatter in dB is mostly negative, power never.
+        if spec.units == "db" and spec.scale > 0 and all(item.low >= 0 for item in ranges):
+            raise ModelError(
+                f"model {spec.name} requires dB, but the scene has no negative value ({ranges[0]}): "
+                f"{REMEDY['db']}"
+            )
         _check_clip(spec, ranges)
         if spec.statistics_known:
             _check_ranges(spec, ranges)
     if not spec.statistics_known:
         note(LOG, f"model {spec.name} has no training statistics to compare with; check the map by eye")
-
-
-def _check_units(spec: InputSpec, units: Mapping[str, Units]) -> None:
-    # Normalising with the scene's statistics removes gain and offset, so digital numbers are accepted.
-    fine = {spec.units, "dn"} if spec.statistics != "training" else {spec.units}
-    wrong = {
-        band.name: units[band.name] for band in spec.bands if units.get(band.name, spec.units) not in fine
-    }
-    if wrong:
-        given = ", ".join(f"{name} in {unit}" for name, unit in wrong.items())
-        raise ModelError(
-            f"model {spec.name} requires {spec.units}, the scene has {given}: {REMEDY[spec.units]}"
-        )
 
 
 def _check_resolution(spec: InputSpec, resolution_m: float | None) -> None:
@@ -156,15 +157,6 @@ def _ranges(spec: InputSpec, sample: Sequence[Pixels]) -> list[_Range]:
             _Range(band=band, low=float(low), median=float(median), high=float(high), clipped=float(outside))
         )
     return ranges
-
-
-def _check_sign(spec: InputSpec, ranges: Sequence[_Range]) -> None:
-    """Raise if values for a model in dB are not: backscatter in dB is mostly negative, power never."""
-    if spec.units == "db" and spec.scale > 0 and all(item.low >= 0 for item in ranges):
-        raise ModelError(
-            f"model {spec.name} requires dB, but the scene has no negative value ({ranges[0]}): "
-            f"{REMEDY['db']}"
-        )
 
 
 def _check_clip(spec: InputSpec, ranges: Sequence[_Range]) -> None:

@@ -48,7 +48,7 @@ from geoseg.outputs.styles import class_raster_qml, listed_classes, score_raster
 from geoseg.polygons import Cleaning, Storage
 from geoseg.run_record import ClassTotal, Progress, RunRecord, run_warnings
 from geoseg.scenes.area_of_interest import box_area
-from geoseg.spec import RunSpec, Spec
+from geoseg.spec import RunSpec
 from geoseg.spec.fields import check_html
 
 LOG = logging.getLogger(__name__)
@@ -108,13 +108,9 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
 def outputs_of(run: RunSpec) -> list[Path]:
     """Return every file that a run writes."""
     wanted = (run.output, *companions(run.output), run.raster, run.scores, run.picture, run.report)
-    return [path for path in (*wanted, *run.style, *style_files(run)) if path is not None]
-
-
-def style_files(run: RunSpec) -> list[Path]:
-    """Return the style files of the rasters; none unless they are requested."""
-    rasters = (run.raster, run.scores) if run.raster_styles else ()
-    return [path.with_suffix(".qml") for path in rasters if path is not None]
+    styled = (run.raster, run.scores) if run.raster_styles else ()
+    styles = (None if path is None else path.with_suffix(".qml") for path in styled)
+    return [path for path in (*wanted, *run.style, *styles) if path is not None]
 
 
 def make_map(
@@ -189,7 +185,7 @@ def make_map(
             background=recipe.background,
             storage=Storage(
                 spill=stack.enter_context(Spill(job.scratch)),
-                limits=polygon_limits(run.max_memory, _memory_mib(job)),
+                limits=polygon_limits(run.max_memory, _plan_of(job).memory_mib),
                 keep_edits=run.raster is not None or drawn,
             ),
         )
@@ -228,19 +224,21 @@ def styles_of(run: RunSpec, recipe: Recipe, vector: StagedSink, record: RunRecor
     return texts
 
 
-def _memory_mib(job: Job) -> int:
-    """Return the estimated memory of a job in MiB, without polygons."""
+def _plan_of(
+    job: Job, *, planes: int | None = None, itemsize: int = 4, seconds_per_tile: float | None = None
+) -> Plan:
+    """Return the plan of a job, without polygons; for the arguments see `plan` and `make_plan`."""
     recipe = job.recipe
     return make_plan(
         job.tiles,
-        list(job.column_bands),
+        list(job.column_bands) if planes is None else [range(job.tiles.cols)],
         bands=len(recipe.bands),
-        itemsize=4,
-        planes=recipe.session.planes,
+        itemsize=itemsize,
+        planes=planes or recipe.session.planes,
         cache_bytes=recipe.source.cache_bytes(recipe.bands),
         session_mib=recipe.session_mib,
-        seconds_per_tile=None,
-    ).memory_mib
+        seconds_per_tile=seconds_per_tile,
+    )
 
 
 def _record(
@@ -324,14 +322,10 @@ def plan(recipe: Recipe, run: RunSpec, *, planes: int | None = None) -> Plan:
             begun = time.monotonic()
             recipe.session(batch.copy())
             seconds.append(time.monotonic() - begun)
-    return make_plan(
-        job.tiles,
-        list(job.column_bands) if planes is None else [range(job.tiles.cols)],
-        bands=len(bands),
+    return _plan_of(
+        job,
+        planes=planes,
         itemsize=pixels.data.itemsize,
-        planes=planes or recipe.session.planes,
-        cache_bytes=source.cache_bytes(bands),
-        session_mib=recipe.session_mib,
         seconds_per_tile=max(min(seconds) * 1.15, reading),
     )
 
@@ -393,8 +387,3 @@ def parse_crs(text: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError as error:
         raise UsageError(f"--dst-crs {text!r} is not a coordinate reference system") from error
-
-
-def command_of(spec: Spec) -> dict[str, JsonValue]:
-    """Return a request as JSON values."""
-    return spec.model_dump(mode="json")

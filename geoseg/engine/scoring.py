@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, islice
@@ -29,6 +27,7 @@ from geoseg.engine.plan import column_bands
 from geoseg.engine.preview import Preview
 from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
+from geoseg.files.background import Background
 from geoseg.files.scratch import ColumnStore, scratch_folder
 from geoseg.pixels import Pixels, Strip
 from geoseg.run_record import Progress
@@ -107,20 +106,11 @@ def score(job: Job, consume: Callable[[Strip], None], preview: Preview, progress
         if own is not None and job.checkpoint is not None:
             _score_part(job, job.checkpoint, preview, *own)
             raise PartDone
-        _score_whole(job, consume, preview, progress)
-
-
-def _score_whole(job: Job, consume: Callable[[Strip], None], preview: Preview, progress: Progress) -> None:
-    """Score a scene; see `score`."""
-    with ThreadPoolExecutor(1, "geoseg-write") as pool:
-        pending: Future[None] | None = None
-        for strip in _strips(job, preview, progress):
-            if pending is not None:
-                pending.result()
-            preview.add_classes(strip.row, strip.classes)
-            pending = pool.submit(copy_context().run, consume, strip)
-        if pending is not None:
-            pending.result()
+        with Background("geoseg-write") as consumer:
+            for strip in _strips(job, preview, progress):
+                preview.add_classes(strip.row, strip.classes)
+                consumer.begin(consume, strip)
+            consumer.wait()
 
 
 def _strips(job: Job, preview: Preview, progress: Progress) -> Iterator[Strip]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+OPSET = 18
+"""Operator set of new files: TensorRT reads 9 to 20, and 18 has all operators of the networks."""
+
 MOST_INSIDE = 1_900_000_000
 """Most bytes of weights inside an ONNX file: the rest of 2 GiB is for the graph."""
 

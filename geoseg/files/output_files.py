@@ -152,8 +152,9 @@ class OutputFiles:
         """
         check_writable(self._targets, self._overwrite)
         for target in self._targets:
-            with writing(target):
-                _flush(self.path(target))
+            # A network disk or a full disk may report an error only now.
+            with writing(target), self.path(target).open("rb+") as file:
+                os.fsync(file.fileno())
         with writing(self._targets[0]), Uploads(replace=self._overwrite) as uploads, ExitStack() as undo:
             for target in reversed(self._targets):
                 with writing(target):
@@ -172,12 +173,6 @@ class OutputFiles:
         for folder in self._folders.values():
             shutil.rmtree(folder, ignore_errors=True)
         self._folders.clear()
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file is on the disk: a network disk or a full disk may report an error only now."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _exchange(new: Path, target: Path, undo: ExitStack) -> None:

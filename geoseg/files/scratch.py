@@ -14,12 +14,13 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import GeosegError, OutputError
+from geoseg.files.closing import Closing
 from geoseg.files.disk import failures, free_bytes, is_full, is_refused
 from geoseg.files.leftovers import Marker, clear
 
@@ -101,7 +102,7 @@ def _explain_scratch(folder: Path, error: Exception) -> OutputError:
     return OutputError(f"{parent}: scratch files cannot be written there ({why}); {remedy}")
 
 
-class ScratchFile:
+class ScratchFile(Closing):
     """An array file that is written and read by position, by any thread, and removed when it is closed."""
 
     def __init__(self, path: Path, size: int = 0) -> None:
@@ -154,14 +155,8 @@ class ScratchFile:
         self._file.close()
         self._path.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Spill:
+class Spill(Closing):
     """Arrays that do not fit memory, appended to a scratch file that is created when it is first needed."""
 
     def __init__(self, parent: Path | None = None) -> None:
@@ -203,14 +198,8 @@ class Spill:
         self._stack.close()
         self._file = None
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class ColumnStore:
+class ColumnStore(Closing):
     """Rows of an image (height, width) that are written in groups of columns and read in full width.
 
     The pixels of a group are contiguous in one scratch file, row by row; the next group follows.
@@ -255,9 +244,3 @@ class ColumnStore:
     def _offset(self, group: int, row: int) -> int:
         left, right = self._edges[group], self._edges[group + 1]
         return (self._height * left + row * (right - left)) * self._dtype.itemsize
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

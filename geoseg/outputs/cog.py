@@ -147,20 +147,15 @@ class ClassRasterSink:
             dataset = rasterio.open(
                 self._beside.path(path, name=name),
                 "w+",
-                driver="GTiff",
+                **grid.geotiff(),
                 dtype=np.dtype(dtype or np.uint8).name,
                 count=1,
-                height=grid.height,
-                width=grid.width,
-                crs=None if grid.crs is None else grid.crs.to_wkt(),
-                transform=grid.transform,
                 nodata=None if dtype is None else nodata_class(dtype),
                 tiled=True,
                 blockxsize=BLOCK,
                 blockysize=BLOCK,
                 compress="deflate",
                 zlevel=1,
-                bigtiff="if_safer",
             )
         stack.callback(_close, dataset)
         return dataset

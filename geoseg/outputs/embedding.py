@@ -111,17 +111,12 @@ class EmbeddingSink:
             dataset = rasterio.open(
                 self._beside.path(self.path, name=name),
                 "w",
-                driver="GTiff",
+                **grid.geotiff(),
                 dtype=dtype,
                 count=len(self._names),
-                height=grid.height,
-                width=grid.width,
-                crs=None if grid.crs is None else grid.crs.to_wkt(),
-                transform=grid.transform,
                 nodata=nodata,
                 interleave="pixel",
                 blockysize=WORK_ROWS,
-                bigtiff="if_safer",
             )
         dataset.descriptions = self._names
         return dataset

@@ -53,18 +53,13 @@ class MeasureSink:
             self._work = rasterio.open(
                 self._beside.path(self.path, name=f"{self.path.name}.work"),
                 "w",
-                driver="GTiff",
+                **grid.geotiff(),
                 dtype="float32",
                 count=len(self._names),
-                height=grid.height,
-                width=grid.width,
-                crs=None if grid.crs is None else grid.crs.to_wkt(),
-                transform=grid.transform,
                 nodata=np.nan,
                 tiled=True,
                 blockxsize=BLOCK,
                 blockysize=BLOCK,
-                bigtiff="if_safer",
             )
             self._work.descriptions = self._names
             if self._unit:

@@ -49,11 +49,6 @@ def outward(boxes: NDArray[np.float64]) -> NDArray[np.float32]:
     return out
 
 
-def most_cells(node_bytes: int) -> int:
-    """Return how many cells a node holds."""
-    return (node_bytes - _HEADER_BYTES) // _CELL.itemsize
-
-
 def pack(boxes: NDArray[np.float32], numbers: Ints, node_bytes: int, depth: int = 0) -> Nodes:
     """Pack cells into nodes.
 
@@ -63,7 +58,7 @@ def pack(boxes: NDArray[np.float32], numbers: Ints, node_bytes: int, depth: int 
         node_bytes: size of a node.
         depth: of the tree, if the node is the root.
     """
-    most = most_cells(node_bytes)
+    most = (node_bytes - _HEADER_BYTES) // _CELL.itemsize
     order = _tiled(boxes, most)
     count = -(-len(order) // most)
     starts = np.arange(count) * most

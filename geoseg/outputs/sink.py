@@ -12,10 +12,11 @@ from pyogrio import raw
 
 from geoseg.errors import OutputError
 from geoseg.features import Features
+from geoseg.files.background import Background
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles
 from geoseg.outputs.layer import SCENE_LAYER, Layer
-from geoseg.outputs.table import Background, Table
+from geoseg.outputs.table import Table
 from geoseg.run_record import RunRecord
 
 TOTALS = "classes"
@@ -56,8 +57,8 @@ class StagedSink(ABC):
         self.layers = tuple(own if self.dated else own.plain for own in (layer, *further))
         self.beside = beside
         self._staged = beside.path(path, name=STAGED)
-        self._background = Background()
-        beside.at_end(self._background.stop)
+        self._background = Background("geoseg-rows")
+        beside.at_end(self._background.close)
         self._tables = {own.name: self._table(own) for own in self.layers}
 
     def _table(self, layer: Layer) -> Table:

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from pyogrio import raw
 
 from geoseg.errors import OutputError
 from geoseg.features import Column, Features, FlatPolygons
+from geoseg.files.background import Background
 from geoseg.outputs.gpkg_geometry import stored_geometries, stored_polygons
 from geoseg.outputs.large import write_large
 from geoseg.outputs.layer import Layer
@@ -37,30 +35,6 @@ BUFFER_BYTES = 24 * 2**20
 BUFFER_ROWS = 2**15
 ROWS_AT_ONCE = 256
 """Rows of a statement: fewer statements leave more time to other threads."""
-
-
-class Background:
-    """Does one job after the other on another thread, while the caller prepares the next."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "geoseg-rows")
-        self._pending: Future[None] | None = None
-
-    def begin(self, job: Callable[[], None]) -> None:
-        """Wait for the job before and begin the next."""
-        self.wait()
-        self._pending = self._pool.submit(copy_context().run, job)
-
-    def wait(self) -> None:
-        """Wait for the last job and raise its error."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
-
-    def stop(self) -> None:
-        """Wait for the last job, whose result is of no more use, and end the thread."""
-        self._pending = None
-        self._pool.shutdown()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +181,7 @@ class Table:
         """Begin to write the rows in the buffer."""
         if self._parts:
             parts, self._parts, self._bytes, self._buffered = self._parts, [], 0, 0
-            self._background.begin(partial(self._write, parts))
+            self._background.begin(self._write, parts)
 
     def _write(self, parts: Sequence[_Part]) -> None:
         """Write rows, and leaves of the index that hold them."""

@@ -72,13 +72,6 @@ Reclassify = Callable[[Regions], Ints]
 """Returns the new class of each complete region above the minimum area; 0 drops the region."""
 
 
-def reclassified(regions: Regions, classes: Ints, edits: Edits) -> Regions:
-    """Return regions with new classes, without those whose class is 0."""
-    changed = np.flatnonzero(classes != regions.classes)
-    edits.add(regions.outlines.take(changed), classes[changed])
-    return replace(regions, classes=classes).take(np.flatnonzero(classes != 0))
-
-
 def short(regions: Regions, cleaning: Cleaning) -> NDArray[np.bool_]:
     """Return which regions do not reach the minimum area or the seed score."""
     small = regions.area_cm2 < cleaning.min_area * 1e4

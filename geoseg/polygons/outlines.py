@@ -68,12 +68,6 @@ class Outlines:
         return {"cols": self.cols[corners], "rows": self.rows[corners], "rings": offsets}
 
 
-def untraced(count: int) -> Outlines:
-    """Return outlines without rings, for regions that are still open."""
-    none = np.empty(0, np.int32)
-    return Outlines(cols=none, rows=none, rings=np.zeros(1, np.int64), regions=np.zeros(count + 1, np.int64))
-
-
 def rectangles(rows: Ints, cols: Ints, lengths: Ints, at: Ints, count: int) -> Outlines:
     """Return outlines of which some are bars of pixels of one row; the others have no rings.
 

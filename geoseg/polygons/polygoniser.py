@@ -20,7 +20,6 @@ from geoseg.polygons.clean import (
     drop,
     fill,
     place,
-    reclassified,
     short,
     to_features,
 )
@@ -215,7 +214,11 @@ class Polygoniser:
         """Drop regions and return the features of the others; hold them if cleaning needs all regions."""
         regions = drop(regions, self._cleaning, self.edits)
         if self._reclassify is not None and len(regions):
-            regions = reclassified(regions, self._reclassify(regions), self.edits)
+            # Regions whose new class is 0 are omitted.
+            classes = self._reclassify(regions)
+            changed = np.flatnonzero(classes != regions.classes)
+            self.edits.add(regions.outlines.take(changed), classes[changed])
+            regions = replace(regions, classes=classes).take(np.flatnonzero(classes != 0))
         if self._cleaning.fill_holes or self._cleaning.redraws:
             self._held.append(regions)
             # A corner takes about a thirtieth of the memory of a small region.

@@ -18,7 +18,7 @@ from geoseg.errors import SceneError
 from geoseg.grid import Grid
 from geoseg.pixels import Strip, nodata_class
 from geoseg.polygons.graphs import groups as connected_groups
-from geoseg.polygons.outlines import Outlines, join, untraced
+from geoseg.polygons.outlines import Outlines, join
 
 Ints = NDArray[np.int64]
 
@@ -197,6 +197,8 @@ class RegionTable:
         self._next_id += int(fresh.sum())
         lengths = stops - starts
         pixels = total(self._open.pixels, lengths, np.add)
+        # Regions that are still open have no rings.
+        none, no_rings = np.empty(0, np.int32), np.zeros(len(ids) + 1, np.int64)
         merged = Regions(
             ids=ids,
             classes=total(self._open.classes, classes, np.maximum),
@@ -207,7 +209,7 @@ class RegionTable:
             score_max=total(self._open.score_max, tops, np.maximum),
             first=total(self._open.first, row * width + starts, np.minimum),
             last_row=total(self._open.last_row, rows, np.maximum),
-            outlines=untraced(len(ids)),
+            outlines=Outlines(cols=none, rows=none, rings=no_rings[:1], regions=no_rings),
         )
         return merged, ids
 

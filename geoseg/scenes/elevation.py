@@ -13,7 +13,7 @@ from geoseg.files.disk import check_blocks
 from geoseg.files.scratch import scratching
 from geoseg.grid import Window
 from geoseg.methods.terrain_shape import MARGIN, QUANTITIES
-from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.layers import COMPUTED, open_raster_layer
 from geoseg.scenes.scene import Scene
 
 ROWS = 512
@@ -45,22 +45,7 @@ def open_terrain(heights: Path | str, quantity: str, name: str, folder: Path) ->
                 "known); assign a CRS (gdal_edit.py -a_srs)"
             )
         with scratching(folder):
-            file = rasterio.open(
-                target,
-                "w",
-                driver="GTiff",
-                dtype="float32",
-                count=1,
-                height=grid.height,
-                width=grid.width,
-                crs=grid.crs.to_wkt(),
-                transform=grid.transform,
-                nodata=np.nan,
-                tiled=True,
-                compress="deflate",
-                zlevel=1,
-                bigtiff="if_safer",
-            )
+            file = rasterio.open(target, "w", **grid.geotiff(), **COMPUTED)
         with file:
             for row in range(0, grid.height, ROWS):
                 rows = min(ROWS, grid.height - row)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -27,6 +28,11 @@ from geoseg.scenes.polygon_files import PolygonMask, read_polygons, to_crs
 from geoseg.scenes.raster import Raster, base_name
 from geoseg.scenes.scene import Scene, SceneMetadata
 from geoseg.scenes.source import SourceView
+
+COMPUTED: Mapping[str, Any] = {
+    "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True, "compress": "deflate", "zlevel": 1,
+}  # fmt: skip
+"""Storage of a scratch raster whose values are computed from another, for `rasterio.open`."""
 
 
 def open_raster_layer(path: Path | str, name: str, *, categorical: bool, index: int = 1) -> Scene:

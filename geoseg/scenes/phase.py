@@ -25,7 +25,7 @@ from geoseg.files.inputs import opened
 from geoseg.files.scratch import scratching
 from geoseg.messages import note
 from geoseg.scenes.datasets import open_dataset
-from geoseg.scenes.layers import open_raster_layer
+from geoseg.scenes.layers import COMPUTED, open_raster_layer
 from geoseg.scenes.paths import gdal_path
 from geoseg.scenes.scene import Scene
 
@@ -100,14 +100,12 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
         stated = (dataset.units[0] or "").strip().lower()
         factor = _factor(path, stated)
         low, high = np.inf, -np.inf
-        profile = {
-            "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True,
-            "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
-            "height": dataset.height, "width": dataset.width, "crs": dataset.crs,
-            "transform": dataset.transform,
-        }  # fmt: skip
+        georeference = {key: dataset.profile[key] for key in ("height", "width", "crs", "transform")}
         with scratching(folder):
-            files: list[DatasetWriter] = [rasterio.open(target, "w", **profile) for target in targets]
+            files: list[DatasetWriter] = [
+                rasterio.open(target, "w", driver="GTiff", bigtiff="if_safer", **georeference, **COMPUTED)
+                for target in targets
+            ]
         for row in range(0, dataset.height, ROWS):
             window = RasterWindow(0, row, dataset.width, min(ROWS, dataset.height - row))
             with reading(f"{path}, rows {row}-{row + window.height - 1}"):

@@ -25,11 +25,6 @@ _RADIANCE = re.compile(
 _ITEM = re.compile(r"^(?P<item>\d{8}_\d{6}(?:_\d{2})?_[0-9a-f]{4})_")
 
 
-def is_radiance(name: str) -> bool:
-    """Return True for the name of a radiance file: `AnalyticMS`, but not `AnalyticMS_SR` or `…_toar`."""
-    return _RADIANCE.match(name) is not None and not {"udm", "toar"} & set(re.split(r"[_.]", name.lower()))
-
-
 def with_metadata(
     assets: Sequence[Asset], names: Iterable[str], text: Callable[[str], str]
 ) -> tuple[tuple[Asset, ...], Geometry | None]:
@@ -53,7 +48,8 @@ def with_metadata(
         time, angles = _of_json(text(json_name)) if json_name else (None, None)
         geometry = geometry or angles
         described.append(replace(asset, time=asset.time or time))
-        if is_radiance(name):
+        # Radiance is `AnalyticMS`, but not `AnalyticMS_SR` or `…_toar`.
+        if _RADIANCE.match(name) is not None and not {"udm", "toar"} & set(re.split(r"[_.]", name.lower())):
             xml = next((by_name[key] for key in _xml_names(name) if key in by_name), None)
             coefficients, angles = read_xml(text(xml)) if xml else ({}, None)
             geometry = angles or geometry

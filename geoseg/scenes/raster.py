@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -18,6 +18,7 @@ from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.bounded import check_label
+from geoseg.files.closing import Closing
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import opened
 from geoseg.grid import Grid, Window, sample_windows
@@ -37,7 +38,7 @@ _SOURCE = re.compile(r"<(?:SourceFilename|SourceDataset)\b([^>]*)>([^<]+)<")
 REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz")
 
 
-class Raster:
+class Raster(Closing):
     """An open file; a context manager. One thread at a time may read."""
 
     def __init__(self, path: str, overview: int | None = None) -> None:
@@ -211,12 +212,6 @@ class Raster:
     def close(self) -> None:
         """Close the file; closing twice does no harm."""
         self._dataset.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _open_dataset(path: str, overview: int | None) -> rasterio.DatasetReader:

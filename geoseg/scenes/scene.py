@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from geoseg.errors import BandError
+from geoseg.files.closing import Closing
 from geoseg.files.doors import opening, reading
 from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.messages import Message
@@ -46,7 +47,7 @@ class SceneMetadata:
     """Centre wavelengths (µm) by common name."""
 
 
-class Scene:
+class Scene(Closing):
     """Named bands on the grid of the finest band; a context manager.
 
     Coarser bands are resampled by bilinear interpolation, bands of classes by the nearest pixel; finer bands
@@ -352,12 +353,6 @@ class Scene:
         for raster in _rasters(self.bands):
             raster.close()
         self.quality.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def finest(bands: Sequence[Band]) -> Grid:

@@ -130,7 +130,17 @@ def decide_by_counts(evidence: Sequence[OffsetEvidence], counts: CountsCheck, ba
         against = in_values not in {None, first.present} or counts.result in {"subtracted twice", "mixed"}
         but = f"{first.why}, although the values contradict it: {counts.why}"
         return OffsetDecision(present=first.present, why=but if against else first.why, certain=not against)
-    _refuse(counts)
+    # Neither decision makes these values right.
+    if counts.result == "subtracted twice":
+        raise SceneError(
+            f"Sentinel-2: {counts.why} (reflectance x 10000): the offset was subtracted from values that did "
+            "not contain it; give the digital numbers as stored, or add 0.1 to the reflectance first"
+        )
+    if counts.result == "mixed":
+        raise SceneError(
+            "Sentinel-2: a part of the scene contains the offset of baseline 04.00 and a part does not "
+            f"({counts.why}); give products of one baseline at a time"
+        )
     if first is None:
         return _decide_by_values(counts, "neither baseline nor date is known", in_values)
     if any(item.trust is first.trust and item.present is not first.present for item in evidence):
@@ -146,24 +156,6 @@ def decide_by_counts(evidence: Sequence[OffsetEvidence], counts: CountsCheck, ba
     if in_values is not None:
         return OffsetDecision(present=in_values, why=f"{first.why}; the values agree: {counts.why}")
     return _decide_by_metadata(first, evidence, counts)
-
-
-def _refuse(counts: CountsCheck) -> None:
-    """Raise an error for values that neither decision makes right.
-
-    Raises:
-        SceneError: see above.
-    """
-    if counts.result == "subtracted twice":
-        raise SceneError(
-            f"Sentinel-2: {counts.why} (reflectance x 10000): the offset was subtracted from values that did "
-            "not contain it; give the digital numbers as stored, or add 0.1 to the reflectance first"
-        )
-    if counts.result == "mixed":
-        raise SceneError(
-            "Sentinel-2: a part of the scene contains the offset of baseline 04.00 and a part does not "
-            f"({counts.why}); give products of one baseline at a time"
-        )
 
 
 def _contradiction(

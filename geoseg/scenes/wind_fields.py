@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Self
+from typing import IO
 
 import rasterio
 from pyproj import CRS, Transformer
@@ -18,6 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.closing import Closing
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
 from geoseg.files.scratch import scratch_folder, scratching
@@ -58,7 +59,7 @@ class Wind:
     """What may make the wind wrong; empty: nothing known."""
 
 
-class WindFile:
+class WindFile(Closing):
     """An open wind file, for any number of places; a context manager."""
 
     def __init__(self, path: Path | str) -> None:
@@ -83,7 +84,11 @@ class WindFile:
                 self._components = _of_archive(self._path, self._name, stack)
             else:
                 self._components = components(self._path, self._name, stack)
-            self.close = stack.pop_all().close
+            self._files = stack.pop_all()
+
+    def close(self) -> None:
+        """Close the file and remove what was unpacked."""
+        self._files.close()
 
     def at(self, time: datetime | None, lon: float, lat: float) -> Wind:
         """Return the wind at a time and place, interpolated between four nodes and two times.
@@ -121,12 +126,6 @@ class WindFile:
             source=f"{self._name}, {step.text}",
             warning=f"{self._name}: {step.doubt}" if step.doubt else "",
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _unpack(packed: IO[bytes], target: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from types import MappingProxyType
 
-from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_mask import mask_dates
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.network_on_scene import clip
@@ -18,7 +18,6 @@ from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.further_layers import as_stack_layers
-from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.stack import Renamed, Stack, StackLayer
 from geoseg.spec import ModelSpec, RunSpec, SceneSpec
 from geoseg.spec.band_names import by_date, date_of, plain_name
@@ -32,8 +31,53 @@ def prefixes_of(model: ModelSpec) -> tuple[str, ...]:
     return tuple(by_date(band.name for band in model.bands))
 
 
-def open_scenes(
-    scene: SceneSpec,
+def open_dates(
+    request: SceneSpec,
+    dates: int,
+    subject: str,
+    run: RunSpec,
+    stack: ExitStack,
+    progress: Progress,
+    *,
+    check: Callable[[Scene], None] | None = None,
+    dry_run: bool = False,
+) -> list[Scene]:
+    """Open one scene, or one per date and path, the earliest first where all dates are known.
+
+    Clouds are masked; scenes have all bands and are not cropped.
+
+    Args:
+        request: of all scenes.
+        dates: number of scenes.
+        subject: what reads the dates, for messages: `--dates 2`.
+        run: runtime, device and memory of a cloud network.
+        stack: closes the files.
+        progress: is called with the progress.
+        check: is called with each open scene before anything else is reported of it.
+        dry_run: whether a cloud network is only noted.
+
+    Raises:
+        UsageError: there are more or fewer paths than dates.
+        SceneError: a scene cannot be read, or is given for two dates.
+    """
+    requests = [request]
+    if dates > 1:
+        if len(request.paths) != dates:
+            raise UsageError(
+                f"{subject} needs {dates} scenes, one per date, each a file or folder, not "
+                f"{len(request.paths)}"
+            )
+        requests = [request.model_copy(update={"paths": (path,)}) for path in request.paths]
+    opened = [stack.enter_context(open_scene(own, sensors())) for own in requests]
+    if check is not None:
+        for scene in opened:
+            check(scene)
+    masked = mask_dates(opened, requests, f"{subject} needs", run, stack, progress, dry_run=dry_run)
+    return in_order(masked)
+
+
+def open_for_network(
+    request: SceneSpec,
     run: RunSpec,
     model: ModelSpec,
     stack: ExitStack,
@@ -42,13 +86,13 @@ def open_scenes(
     layers: Collection[str] = (),
     dry_run: bool = False,
 ) -> list[Scene]:
-    """Open the scene of each date, the earliest first where all dates are known; `stack` closes them.
+    """Open the scene of each date with its bands, in the reflectance of the network's training.
 
-    Each scene is masked, in the reflectance of the network's training, with the bands of its date.
+    The first is clipped to the mapped area.
 
     Args:
-        scene: a path for each date, or the paths of the only one.
-        run: area of interest, and what masks clouds.
+        request: a path for each date, or the paths of the only one.
+        run: the mapped area, and what masks clouds.
         model: states the bands of each date.
         stack: closes the files.
         progress: is called with the progress.
@@ -56,36 +100,26 @@ def open_scenes(
         dry_run: whether a cloud network is only noted.
 
     Raises:
-        UsageError: there are more or fewer scenes than dates.
-        SceneError: a scene cannot be read, or lacks a band.
+        UsageError: there are more or fewer paths than dates.
+        SceneError: a scene cannot be read, is given for two dates, or lacks a band.
     """
     prefixes = prefixes_of(model)
-    requests = [scene]
-    if len(prefixes) > 1:
-        if len(scene.paths) != len(prefixes):
-            raise UsageError(
-                f"{model.name} reads {len(prefixes)} dates: name {len(prefixes)} scenes, each a file or "
-                f"folder, not {len(scene.paths)}"
-            )
-        requests = [scene.model_copy(update={"paths": (path,)}) for path in scene.paths]
-    opened = [stack.enter_context(open_scene(request, sensors())) for request in requests]
-    for item in opened:
-        names = {plain_name(band.name) for band in model.bands if band.name not in layers}
-        check_not_embedding(item, names, f"the network {model.name}")
-    check_dates(opened, f"{model.name} needs")
-    scenes = [
-        with_cloud_mask(item, request, run, stack, progress, dry_run=dry_run)
-        for item, request in zip(opened, requests, strict=True)
-    ]
+    own = [band.name for band in model.bands if band.name not in layers]
+
+    def check(scene: Scene) -> None:
+        check_not_embedding(scene, {plain_name(name) for name in own}, f"the network {model.name}")
+
+    scenes = open_dates(
+        request, len(prefixes), model.name, run, stack, progress, check=check, dry_run=dry_run
+    )
     made: list[Scene] = []
-    for prefix, item in zip(prefixes, in_order(scenes), strict=True):
+    for prefix, scene in zip(prefixes, scenes, strict=True):
         # The clouds of a scene are reported where the map is.
-        report_masked(clip(item, run) if not made else item)
-        own = [band.name for band in model.bands if band.name not in layers]
+        report_masked(clip(scene, run) if not made else scene)
         bands = [plain_name(name) for name in own if date_of(name) == prefix]
-        selected = for_model(item, model).select(bands)
+        selected = for_model(scene, model).select(bands)
         made.append(selected if made else clip(selected, run))
-        replay(made[-1].messages, of=item.name if len(prefixes) > 1 else "")
+        replay(made[-1].messages, of=scene.name if len(scenes) > 1 else "")
     return made
 
 

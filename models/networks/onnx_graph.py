@@ -17,10 +17,7 @@ from torch import nn
 
 from geoseg.files import onnx_files
 from geoseg.files.doors import loading
-from geoseg.files.onnx_files import DATA
-
-OPSET = 18
-"""ONNX operator set: TensorRT reads 9 to 20, and 18 has all operators of these networks."""
+from geoseg.files.onnx_files import DATA, OPSET
 
 
 def write_graph(

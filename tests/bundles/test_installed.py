@@ -12,7 +12,7 @@ import pytest
 from geoseg.bundles.find import find_model, write_bundle
 from geoseg.bundles.installed import hidden_bundles
 from geoseg.errors import OutputError
-from tests.bundles.test_find import make_spec, save_network
+from tests.bundles.networks import make_spec, save_network
 
 ZOO = "water-optical"
 

@@ -13,7 +13,7 @@ from geoseg.bundles.mlm import ModelAsset
 from geoseg.bundles.program import ARTIFACT, PROGRAM, TRUST, stated_program, trusted_program
 from geoseg.errors import ModelError
 from geoseg.spec import ModelSpec
-from tests.bundles.test_find import make_spec, save_network
+from tests.bundles.networks import make_spec, save_network
 
 CONTENT = b"a program"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

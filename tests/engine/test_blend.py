@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geoseg.engine.blend import Blend, Mosaic, decide, decide_rows, profile
-from geoseg.grid import Grid
+from geoseg.engine.blend import Blend, Highest, Mosaic, decide_rows, profile
+from geoseg.grid import Grid, Window
 from geoseg.pixels import NODATA_CLASS
 from geoseg.tile_grid import Tile, TileGrid
 
@@ -117,10 +117,13 @@ def test_column_ranges_give_the_same_bits(tiles: TileGrid, data: st.DataObject) 
     assert np.array_equal(np.concatenate(halves, axis=1), whole)
 
 
+PLACE = Window(row=0, col=0, height=4, width=6)
+
+
 def test_decide_two_classes() -> None:
     scores = np.array([[[0.2, 0.5, 0.51, 1.0, 0.9]]], np.float32)
     valid = np.array([[True, True, True, True, False]])
-    classes, quanta = decide(scores, valid, values=(0, 7))
+    classes, quanta = Highest(values=(0, 7))(scores, valid, PLACE)
     assert classes.tolist() == [[0, 0, 7, 7, NODATA_CLASS]]
     assert quanta.tolist() == [[204, 127, 130, 255, 0]]
 
@@ -129,7 +132,7 @@ def test_decide_two_classes() -> None:
 def test_decide_agrees_with_argmax(seed: int, planes: int) -> None:
     scores = np.random.default_rng(seed).random((planes, 4, 6), np.float32)
     valid = np.ones((4, 6), bool)
-    classes, quanta = decide(scores, valid, values=tuple(range(planes)))
+    classes, quanta = Highest(values=tuple(range(planes)))(scores, valid, PLACE)
     assert np.array_equal(classes, scores.argmax(0))
     assert np.abs(quanta / 255 - scores.max(0)).max() <= 0.5 / 255 + 1e-6
 

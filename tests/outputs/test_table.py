@@ -17,9 +17,10 @@ from pyproj import CRS
 
 import geoseg.outputs.table as table_module
 from geoseg.features import Features, FlatPolygons
+from geoseg.files.background import Background
 from geoseg.grid import Grid
 from geoseg.outputs.layer import Kind, Layer
-from geoseg.outputs.table import Background, Table
+from geoseg.outputs.table import Table
 from geoseg.pixels import Strip
 from geoseg.polygons import Cleaning, Polygoniser
 
@@ -32,14 +33,14 @@ def rows(path: Path, query: str) -> Rows:
 
 
 def fill(path: Path, layer: Layer, *batches: Features, index: bool = True) -> Table:
-    background = Background()
+    background = Background("geoseg-rows")
     table = Table(path, layer, index=index, background=background)
     try:
         for batch in batches:
             table.add(batch)
         table.close()
     finally:
-        background.stop()
+        background.close()
     return table
 
 
@@ -188,9 +189,9 @@ def test_errors_of_the_other_thread_are_raised(
 ) -> None:
     monkeypatch.setattr(table_module, "BUFFER_ROWS", 1)
     layer = Layer(name="flood", schema=schema, classes=(), crs=None)
-    background = Background()
+    background = Background("geoseg-rows")
     table = Table(tmp_path / "missing" / "map.gpkg", layer, index=True, background=background)
     table.add(make_features(3))
     with pytest.raises(DataSourceError, match="missing"):
         table.add(make_features(3))
-    background.stop()
+    background.close()

@@ -12,9 +12,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geoseg.bundles.program import TRUST
+from geoseg.runtimes.loading import runtime_module
 from geoseg.spec import Activation, ClassSpec, ModelBand, ModelSpec
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, as_ordered, from_graph, to_graph
 from tests.runtimes.gpu_stand_in import driver_library, stand_in_gpu, use_tensorrt  # noqa: F401 - fixtures
+from tests.runtimes.sessions import (
+    NAMES,
+)
 
 MakeNetwork = Callable[..., ModelSpec]
 COLOURS = ("#000000", "#0000ff", "#00ff00", "#ff0000")
@@ -119,3 +123,11 @@ def programs_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiles() -> np.ndarray:
     """Five tiles of three bands, 32 x 32, of zero mean and unit variance."""
     return np.random.default_rng(5).normal(size=(5, 3, 32, 32)).astype(np.float32)
+
+
+@pytest.fixture(params=NAMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if not runtime_module(name).status().usable:
+        pytest.skip(f"{name} is not installed")
+    return name

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +14,16 @@ from onnx import numpy_helper
 from scipy.ndimage import correlate
 
 from geoseg.errors import ModelError, RuntimeMissingError
-from geoseg.runtimes import choose, cuda, machine, openvino
-from geoseg.runtimes import fastest as ways
-from geoseg.runtimes import precision as precisions
+from geoseg.runtimes import choose, cuda, machine
 from geoseg.runtimes.choose import open_session
-from geoseg.runtimes.graph import LoadRequest
-from geoseg.runtimes.loading import load_session, runtime_module
-from geoseg.runtimes.measured import Timing
-from geoseg.runtimes.network_session import OpenedSession
+from geoseg.runtimes.loading import runtime_module
 from geoseg.spec import ModelSpec
 from tests.messages import Messages
-from tests.runtimes.programs import with_program
-
-MakeNetwork = Callable[..., ModelSpec]
-NAMES = ("onnxruntime", "openvino", "torch")
-
-
-@pytest.fixture(params=NAMES)
-def runtime(request: pytest.FixtureRequest) -> str:
-    name = str(request.param)
-    if not runtime_module(name).status().usable:
-        pytest.skip(f"{name} is not installed")
-    return name
-
-
-@pytest.fixture(params=NAMES[:2])
-def onnx_runtime(request: pytest.FixtureRequest) -> str:
-    """A runtime that reads the ONNX file, not the program beside it."""
-    name = str(request.param)
-    if not runtime_module(name).status().usable:
-        pytest.skip(f"{name} is not installed")
-    return name
-
-
-def opened(spec: ModelSpec, runtime: str, **options: object) -> OpenedSession:
-    if runtime == "torch" and not spec.program:
-        spec = with_program(spec)
-    return open_session(spec, **{"runtime": runtime, "precision": "fp32", "tile": 32, **options})  # type: ignore[arg-type]
+from tests.runtimes.sessions import (
+    NAMES,
+    MakeNetwork,
+    opened,
+)
 
 
 def by_hand(spec: ModelSpec, tiles: np.ndarray) -> np.ndarray:
@@ -179,124 +150,6 @@ def test_auto_takes_onnxruntime_without_bf16(
         open_session(make_network(), tile=32, precision="bf16")
 
 
-@pytest.fixture
-def fast_bf16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take bfloat16 for twice as fast as it is; the arithmetic is its own."""
-    if "bf16" not in openvino.status().precisions:
-        pytest.skip("this processor has no bfloat16")
-    monkeypatch.setenv("GEOSEG_CACHE", str(tmp_path / "cache"))
-
-    def timings(*_: object) -> list[Timing]:
-        return [
-            Timing(runtime="openvino", precision="fp32", seconds=0.2, cpu_seconds=0.2),
-            Timing(runtime="openvino", precision="bf16", seconds=0.1, cpu_seconds=0.1),
-        ]
-
-    monkeypatch.setattr(ways, "time_tiles", timings)
-
-
-def test_a_precision_that_is_asked_for_is_compared(
-    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
-) -> None:
-    """It is taken whatever it gives; what it gives is told, and warned of where `auto` would not take it."""
-    pytest.importorskip("torch", reason="the extra `torch` is not installed")
-    options: Any = {"runtime": "torch", "device": "cpu", "precision": "bf16", "tile": 32}
-    good = open_session(with_program(make_network(2, gain=5)), check=tiles, **options)
-    assert good.agreement is not None
-    assert good.agreement > 0.99
-    assert messages.warnings == []
-    assert "precision bf16: " in " ".join(messages.notes)
-    assert "to fp32 on 5 tiles of this scene" in " ".join(messages.notes)
-    # Small differences between large numbers are what eight bits of mantissa lose.
-    check = tiles + np.float32(1000)
-    messages.clear()
-    network = make_network(2, gain=5, balanced=True)
-    bad = open_session(with_program(network), check=check, **options)
-    assert bad.precision == "bf16"
-    assert bad.agreement is not None
-    assert bad.agreement < 0.99
-    (warning,) = messages.warnings
-    assert warning.startswith("precision bf16: ")
-    assert warning.endswith("--precision auto would use fp32")
-    assert messages.codes == ["precision-changes-map"]
-    messages.clear()
-    untold = open_session(with_program(make_network(2)), **options)
-    assert (untold.agreement, messages.warnings) == (None, [])
-
-
-def test_without_a_reference_a_precision_is_not_compared(
-    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
-) -> None:
-    pytest.importorskip("torch", reason="the extra `torch` is not installed")
-    load = load_session
-
-    def refuse(runtime: str, request: LoadRequest) -> Any:
-        if request.precision == "fp32":
-            raise RuntimeMissingError("there is no memory for two")
-        return load(runtime, request)
-
-    monkeypatch.setattr(precisions, "load_session", refuse)
-    spec = with_program(make_network())
-    open_session(spec, runtime="torch", device="cpu", precision="bf16", tile=32, check=tiles)
-    assert "precision bf16: not compared with fp32, because there is no memory for two" in messages.notes
-
-
-@pytest.mark.usefixtures("fast_bf16")
-def test_bf16_is_taken_where_it_agrees(
-    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
-) -> None:
-    spec = make_network(2, gain=5)
-    found = open_session(spec, tile=32, check=tiles, count=100)
-    assert found.precision == "bf16"
-    assert found.agreement is not None
-    assert found.agreement >= 0.995
-    assert "bf16" in found.session.description
-    assert "5 tiles of this scene" in messages.notes[-1]
-    assert found.measured is not None
-    assert found.measured["seconds"] == {"openvino fp32": 0.2, "openvino bf16": 0.1}
-    assert found.measured["kept"] is True
-
-
-@pytest.mark.usefixtures("fast_bf16")
-def test_bf16_is_left_where_it_does_not(
-    make_network: MakeNetwork, tiles: np.ndarray, messages: Messages
-) -> None:
-    # Small differences between large numbers are what eight bits of mantissa lose.
-    check = tiles + np.float32(1000)
-    found = open_session(make_network(2, gain=5, balanced=True), tile=32, check=check, count=100)
-    assert found.precision == "fp32"
-    assert found.agreement is not None
-    assert found.agreement < 0.995
-    assert "bf16 gave only" in messages.notes[-1]
-    assert "fp32" in found.session.description
-
-
-@pytest.mark.usefixtures("fast_bf16")
-@pytest.mark.parametrize(("count", "given"), [(1, True), (100, False)], ids=["few tiles", "no tiles"])
-def test_bf16_is_not_taken_untried(
-    count: int, given: bool, make_network: MakeNetwork, tiles: np.ndarray
-) -> None:
-    found = open_session(make_network(), tile=32, check=tiles if given else None, count=count)
-    assert (found.precision, found.agreement) == ("fp32", None)
-
-
-def test_tiles_are_read_only_where_they_are_needed(make_network: MakeNetwork, tiles: np.ndarray) -> None:
-    def refuse() -> np.ndarray:
-        raise AssertionError("read")
-
-    assert open_session(make_network(), tile=32, check=refuse).precision == "fp32"
-    options: Any = {"runtime": "onnxruntime", "precision": "fp32", "count": 100}
-    assert open_session(make_network(), tile=32, check=refuse, **options).precision == "fp32"
-    calls = []
-
-    def read() -> np.ndarray:
-        calls.append(1)
-        return tiles
-
-    open_session(make_network(2, activation="none", tail="Sigmoid"), tile=32, check=read)
-    assert len(calls) == 1
-
-
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -344,82 +197,6 @@ def test_auto_on_a_processor_does_not_import_torch(make_network: MakeNetwork) ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-@pytest.mark.parametrize(
-    ("network", "told"),
-    [
-        ({"planes": 3, "classes": 2}, "returns 3 planes, but its description names 2 classes"),
-        ({"planes": 1}, "one plane requires activation sigmoid"),
-        ({"tail": "ArgMax", "planes": 2}, "without its final argmax|export"),
-        ({"tail": "MaxPool"}, "scores for every pixel"),
-    ],
-)
-def test_networks_that_are_not_as_described(
-    runtime: str, network: dict[str, object], told: str, make_network: MakeNetwork, tiles: np.ndarray
-) -> None:
-    with pytest.raises(ModelError, match=told):
-        opened(make_network(**network), runtime).session(tiles)
-
-
-def test_wrong_channels(runtime: str, make_network: MakeNetwork) -> None:
-    spec = make_network(bands=3)
-    wrong = spec.model_copy(update={"bands": spec.bands[:2]})
-    with pytest.raises(ModelError, match="has 3 input channels, but its description names 2: b0, b1"):
-        opened(wrong, runtime)
-
-
-def test_wrong_tile(runtime: str, make_network: MakeNetwork) -> None:
-    with pytest.raises(ModelError, match="tiles of 32 only"):
-        opened(make_network(tile=32), runtime, tile=64)
-    with pytest.raises(ModelError, match="multiples of 16"):
-        opened(make_network(), runtime, tile=40)
-    lying = make_network(tile=32).model_copy(update={"fixed_tile": False})
-    with pytest.raises(ModelError, match="--tile 32"):
-        opened(lying, runtime, tile=64)
-
-
-def test_wrong_batch(runtime: str, make_network: MakeNetwork) -> None:
-    spec = make_network(batch=2).model_copy(update={"fixed_batch": 4})
-    with pytest.raises(ModelError, match="batch size of 2"):
-        opened(spec, runtime)
-
-
-def test_missing_ports(onnx_runtime: str, make_network: MakeNetwork) -> None:
-    spec = make_network()
-    with pytest.raises(ModelError, match="no input 'x'; it has image"):
-        opened(spec.model_copy(update={"input_name": "x"}), onnx_runtime)
-    with pytest.raises(ModelError, match="no output 'y'"):
-        opened(spec.model_copy(update={"output_name": "y"}), onnx_runtime)
-
-
-@pytest.mark.parametrize("content", [b"no network at all", b"", b"\x08\x09\x3a\xff\xff\x7f"])
-def test_damaged_files(onnx_runtime: str, content: bytes, make_network: MakeNetwork) -> None:
-    spec = make_network()
-    spec.weights.write_bytes(content)
-    with pytest.raises(ModelError, match=r"network\.onnx"):
-        opened(spec, onnx_runtime)
-
-
-def test_truncated_file(onnx_runtime: str, make_network: MakeNetwork) -> None:
-    spec = make_network(4, kernel=3)
-    spec.weights.write_bytes(spec.weights.read_bytes()[:-100])
-    with pytest.raises(ModelError, match=r"network\.onnx"):
-        opened(spec, onnx_runtime)
-
-
-def test_missing_weights(onnx_runtime: str, make_network: MakeNetwork, tmp_path: Path) -> None:
-    spec = make_network().model_copy(update={"weights": tmp_path / "none.onnx"})
-    with pytest.raises(ModelError, match="geoseg models pull network"):
-        opened(spec, onnx_runtime)
-
-
-def test_hash(runtime: str, make_network: MakeNetwork) -> None:
-    spec = make_network()
-    sha256 = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
-    opened(spec.model_copy(update={"sha256": sha256.upper()}), runtime)
-    with pytest.raises(ModelError, match="damaged or is another file"):
-        opened(spec.model_copy(update={"sha256": "0" * 64}), runtime)
 
 
 def test_logits_that_were_promised_to_be_scores(

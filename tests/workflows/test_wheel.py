@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.tasks.flood.methods import method_names
+from geoseg.methods.registry import names_of
+from geoseg.tasks.flood import methods
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,7 +93,7 @@ def test_methods_of_the_wheel_are_found(installed: Path, tmp_path: Path) -> None
     code = "from geoseg.tasks.flood.methods import water_methods; print(*sorted(water_methods()))"
     done = _run(installed.parent / "python", "-c", code, at=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == list(method_names())
+    assert done.stdout.split() == list(names_of(methods))
 
 
 def test_help_runs_from_elsewhere(installed: Path, tmp_path: Path) -> None:

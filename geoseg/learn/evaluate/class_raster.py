@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.files.closing import Closing
 from geoseg.grid import READ_ROWS, Grid, Window
 from geoseg.outputs import formats
 from geoseg.pixels import nodata_class
@@ -50,7 +51,7 @@ class Stratum:
         return float(self.pixels) if self.area_m2 is None else self.area_m2
 
 
-class ClassRaster:
+class ClassRaster(Closing):
     """An open class raster, as written by `--raster`; a context manager."""
 
     def __init__(self, path: str) -> None:
@@ -179,9 +180,3 @@ class ClassRaster:
     def close(self) -> None:
         """Close the file."""
         self._raster.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -11,7 +11,7 @@ from geoseg.spec import ChangeSpec, FloodSpec
 from geoseg.spec.request import from_options
 from geoseg.tasks.change.methods import change_methods
 from geoseg.tasks.flood.choice import CLASSICAL
-from geoseg.tasks.flood.methods import method_names
+from geoseg.tasks.flood.methods import water_methods
 
 OPTIONS = ("threshold", "thresholding", "polarisation", "speckle")
 CHANGE_OPTIONS = (*OPTIONS, "smooth", "normalise", "alpha", "coregister")
@@ -41,7 +41,7 @@ def method_subject(text: str, task: str = "flood") -> Subject:
     """
     name, *words = shlex.split(text) or [""]
     change = task == "change"
-    known = tuple(change_methods()) if change else (CLASSICAL, *method_names())
+    known = tuple(change_methods()) if change else (CLASSICAL, *sorted(water_methods()))
     if name not in known:
         what = "change" if change else "water"
         raise UsageError(f"unknown {what} method {name!r}; methods are {', '.join(known)}")

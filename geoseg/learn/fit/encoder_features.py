@@ -13,8 +13,9 @@ from onnx import compose
 from geoseg.engine.date_metadata import scene_facts, with_planes
 from geoseg.engine.normalise import Normaliser
 from geoseg.errors import ModelError
+from geoseg.files.onnx_files import OPSET
 from geoseg.learn.fit.features import EMBEDDING
-from geoseg.learn.fit.head_graph import INPUT, OPSET, PHYSICAL, GraphParts
+from geoseg.learn.fit.head_graph import INPUT, PHYSICAL, GraphParts
 from geoseg.learn.fit.label_pixels import LabelPixels
 from geoseg.learn.fit.scene_pixels import by_tile
 from geoseg.messages import held

@@ -11,12 +11,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from geoseg.files.onnx_files import OPSET
 from geoseg.learn.fit.features import BANDS, EPSILON, INDEX, PixelIndex
 from geoseg.learn.fit.heads import PSEUDO_VOTES, Logistic, Neighbours, Standardised
 from geoseg.spec import ModelBand
 
-OPSET, IR = 18, 9
-"""Operator set and format of the file: TensorRT reads opsets 9 to 20, and onnxruntime 1.19 IR 10 or less."""
+IR = 9
+"""Format of the file: onnxruntime 1.19 reads 10 or less."""
 
 INPUT, OUTPUT = "image", "scores"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,7 +11,7 @@ from dataclasses import replace
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.bundles.find import find_model
 from geoseg.engine.image_pair import AFTER, Pair, coregistered
-from geoseg.engine.make_map import begin, command_of, make_map, plan
+from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
 from geoseg.errors import BandError, UsageError
@@ -69,7 +70,7 @@ def map_change(
         recipe = _recipe(spec, stack, progress, dry_run=dry_run)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
 
 
 def _recipe(spec: ChangeSpec, stack: ExitStack, progress: Progress, *, dry_run: bool) -> Recipe:
@@ -116,6 +117,10 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
     transitions = transitions_of(spec, comparison, land)
     counter = Counter(source.grid, transitions.specs[-1].value + 1)
     attributes = ChangeAttributes(transitions=transitions, dates=dates(spec, pair), counter=counter)
+    # Single pixels are mostly noise, so that a patch has a few: half a pixel less, since the area of pixels
+    # differs from row to row.
+    pixel_m2 = math.prod(pair.before.grid.pixel_size_m)
+    least_patch = round((LEAST_PIXELS - 0.5) * pixel_m2, 2) if pair.before.grid.crs is not None else 0.0
     return Recipe(
         task="change",
         layer=task("change").layer,
@@ -131,7 +136,7 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
         extras=extras(spec, attributes),
         min_area=task("change").min_area,
         patch_seed=0.0 if comparison.seed is None else SEED_SCORE,
-        min_patch=_least_patch(pair),
+        min_patch=least_patch,
         citation=comparison.method.citation,
         runtime={
             "method": comparison.method.name,
@@ -210,10 +215,3 @@ def _with_layers(spec: ChangeSpec, comparison: Comparison) -> Comparison:
     if both:
         note(LOG, f"layers compared like bands: {', '.join(both)}")
     return replace(comparison, pairs=both)
-
-
-def _least_patch(pair: Pair) -> float:
-    """Return the area of the smallest patch in m²: a few pixels, since single pixels are mostly noise."""
-    down, right = pair.before.grid.pixel_size_m
-    # Half a pixel less, since the area of pixels differs from row to row.
-    return round((LEAST_PIXELS - 0.5) * down * right, 2) if pair.before.grid.crs is not None else 0.0

@@ -47,16 +47,13 @@ def fit(comparison: Comparison, spec: ChangeSpec, sample: Sequence[Pixels], unit
         looks = [float(sar.equivalent_looks(sar.to_power(tile[0]))) for tile in tiles[:16]]
         comparison = replace(comparison, looks=round(float(np.median(looks)), 2))
     comparison = _fit_method(comparison, spec, tiles, units)
-    values = np.concatenate([measure(comparison, tile).ravel() for tile in tiles])
+    values = np.concatenate(
+        [comparison.method.measure(*compared(comparison, tile), comparison.radius).ravel() for tile in tiles]
+    )
     values = values[np.isfinite(values)]
     if not values.size:
         raise NothingObservedError("no pixel was observed on both dates")
     return with_threshold(comparison, spec, values, units)
-
-
-def measure(comparison: Comparison, tile: Image) -> Image:
-    """Return the measure (H, W) of a fitted comparison, from the channels of both dates (2 C, H, W)."""
-    return comparison.method.measure(*compared(comparison, tile), comparison.radius)
 
 
 def compared(comparison: Comparison, tile: Image) -> tuple[Image, Image]:

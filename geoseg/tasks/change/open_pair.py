@@ -8,16 +8,15 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_mask import mask_dates
 from geoseg.engine.image_pair import AFTER, Pair
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import BandError, SceneError
-from geoseg.messages import held, note, replay, warn
+from geoseg.messages import note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.embeddings import check_comparable
 from geoseg.scenes.further_layers import open_layers
-from geoseg.scenes.same_scene import check_dates
 from geoseg.scenes.sensor_kind import family_of, kind_of
 from geoseg.spec import ChangeSpec, Units
 from geoseg.spec.presets import sensors
@@ -48,14 +47,8 @@ def open_pair(
     """
     requests = spec.before, spec.after
     opened = [stack.enter_context(open_scene(item, sensors())) for item in requests]
-    with held() as doubts:
-        check_dates(opened, "change needs")
     _check_kinds(*opened)
-    replay(doubts)
-    before, after = (
-        with_cloud_mask(scene, item, spec.run, stack, progress, dry_run=dry_run)
-        for scene, item in zip(opened, requests, strict=True)
-    )
+    before, after = mask_dates(opened, requests, "change needs", spec.run, stack, progress, dry_run=dry_run)
     before = clip(before, spec.run)
     pair = Pair(
         before=before, after=after, beside=tuple(open_layers(spec.layer, wanted, (AFTER,), stack).items())
@@ -69,7 +62,14 @@ def open_pair(
         view = item.select(pair.shared)
         replay(view.messages, of=item.name)
     _compare_sizes(before, after)
-    _compare_units(pair)
+    first, second = (_units(item, pair.shared) for item in (pair.before, pair.after))
+    if first != second:
+        warn(
+            LOG,
+            "units-differ",
+            f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
+            "they are compared after radiometric normalisation only. Name the sensor with --sensor",
+        )
     warn_of_order(dates(spec, pair))
     return pair
 
@@ -100,18 +100,6 @@ def _compare_sizes(before: Scene, after: Scene) -> None:
         )
     elif sizes[0] > FAR_APART * sizes[1]:
         note(LOG, f"{after.name} is averaged to the pixels of {before.name} ({sizes[0]:.3g} m)")
-
-
-def _compare_units(pair: Pair) -> None:
-    """Warn where units differ, so that values can be compared after normalisation only."""
-    first, second = (_units(item, pair.shared) for item in (pair.before, pair.after))
-    if first != second:
-        warn(
-            LOG,
-            "units-differ",
-            f"the dates are in different units ({', '.join(sorted(first))} and {', '.join(sorted(second))}): "
-            "they are compared after radiometric normalisation only. Name the sensor with --sensor",
-        )
 
 
 def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:

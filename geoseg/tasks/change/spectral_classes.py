@@ -42,7 +42,9 @@ def with_classes(
     if kind_of(pair.before) == "embedding":  # without classes, and nobody expects them
         return None, comparison
     land, rules = spectral_classes(spec.spectral)
-    known = _named_by_rules(pair.shared)
+    # Rules may use both names of the near infrared, which are one band.
+    own = {name: name for name in pair.shared}
+    known = {**{twin: name for name, twin in TWINS.items() if name in own}, **own}
     used = {known[name] for name in _bands_of(rules) if name in known}
     calibrated = units_of(pair, sorted(used)) <= {"reflectance"}
     usable = tuple(rule for rule in rules if rule.bands <= known.keys() and (calibrated or rule.scale_free))
@@ -105,12 +107,6 @@ def with_path_reflectance(comparison: Comparison, pair: Pair, sample: Sequence[P
     return replace(
         comparison, path_reflectance=(path_of(pair.before, "before", 0), path_of(pair.after, "after", count))
     )
-
-
-def _named_by_rules(shared: Iterable[str]) -> dict[str, str]:
-    """Return bands by the names that rules may use: both names of the near infrared are one band."""
-    own = {name: name for name in shared}
-    return {**{twin: name for name, twin in TWINS.items() if name in own}, **own}
 
 
 def _bands_of(rules: Iterable[Rule]) -> set[str]:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from geoseg.atmosphere.cloud_warnings import low_sun, report_masked
 from geoseg.atmosphere.reflectance import for_method, for_model
 from geoseg.bundles.find import find_model
-from geoseg.engine.make_map import begin, command_of, make_map, plan
+from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
@@ -67,31 +67,39 @@ def map_flood(
         model = find_model(spec.model) if spec.model is not None else None
         if model is not None and takes_series(model):
             recipe = _by_series(spec, model, stack, progress, dry_run=dry_run)
-            return (
-                plan(recipe, spec.run) if dry_run else make_map(recipe, spec.run, command_of(spec), progress)
-            )
-        scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
-        for item in (clip(scene, spec.run), *before):
-            _check_bands(item, model)
-            report_masked(item)
-        if model is None and spec.method == "auto":
-            from geoseg.tasks.flood.choose_network import convincing_model  # noqa: PLC0415 - not with --method
-
-            model = convincing_model(spec, scene, before)
-        layers = open_references(spec, clip(scene, spec.run).grid, stack)
-        if model is not None:
-            from geoseg.tasks.flood.flood_network import by_network  # noqa: PLC0415 - networks only
-
-            network = model
-            scene, *before = (for_model(item, network) for item in (scene, *before))
-            beside = model_layers(spec.layer, network, (BEFORE,), stack)
-            recipe = by_network(spec, network, scene, before, layers, beside)
-            stack.callback(recipe.session.close)
         else:
-            warn_not_used(spec.layer, "methods read bands only; name a network with --model")
-            scene, *before = (for_method(item) for item in (scene, *before))
-            recipe = _by_method(spec, scene, before, layers, dry_run=dry_run)
-        return _mapped(spec, recipe, progress, dry_run=dry_run)
+            recipe = _of_scene(spec, model, stack, progress, dry_run=dry_run)
+        if dry_run:
+            return plan(recipe, spec.run)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+
+
+def _of_scene(
+    spec: FloodSpec, model: ModelSpec | None, stack: ExitStack, progress: Progress, *, dry_run: bool
+) -> Recipe:
+    """Open a scene and those before, and return the recipe of its map by a network or a method."""
+    scene, before = open_dates(spec, model, stack, progress, dry_run=dry_run)
+    for item in (clip(scene, spec.run), *before):
+        _check_bands(item, model)
+        report_masked(item)
+    if model is None and spec.method == "auto":
+        from geoseg.tasks.flood.choose_network import convincing_model  # noqa: PLC0415 - not with --method
+
+        model = convincing_model(spec, scene, before)
+    layers = open_references(spec, clip(scene, spec.run).grid, stack)
+    if model is None:
+        warn_not_used(spec.layer, "methods read bands only; name a network with --model")
+        scene, *before = (for_method(item) for item in (scene, *before))
+        return _by_method(spec, scene, before, layers, dry_run=dry_run)
+
+    from geoseg.tasks.flood.flood_network import by_network  # noqa: PLC0415 - networks only
+
+    network = model
+    scene, *before = (for_model(item, network) for item in (scene, *before))
+    beside = model_layers(spec.layer, network, (BEFORE,), stack)
+    recipe = by_network(spec, network, scene, before, layers, beside)
+    stack.callback(recipe.session.close)
+    return recipe
 
 
 def _check_bands(scene: Scene, model: ModelSpec | None) -> None:
@@ -103,19 +111,12 @@ def _check_bands(scene: Scene, model: ModelSpec | None) -> None:
         check_not_embedding(scene, names, f"the network {model.name}")
 
 
-def _mapped(spec: FloodSpec, recipe: Recipe, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:
-    """Make the map of a recipe, or only its plan."""
-    if dry_run:
-        return plan(recipe, spec.run)
-    return make_map(recipe, spec.run, command_of(spec), progress)
-
-
 def _by_series(
     spec: FloodSpec, model: ModelSpec, stack: ExitStack, progress: Progress, *, dry_run: bool
 ) -> Recipe:
     """Open the scene of each date of a network and return the recipe of its map."""
     from geoseg.tasks.flood.flood_network import by_series  # noqa: PLC0415 - networks only
-    from geoseg.tasks.scene_dates import open_scenes, prefixes_of  # noqa: PLC0415 - series only
+    from geoseg.tasks.scene_dates import open_for_network, prefixes_of  # noqa: PLC0415 - series only
 
     prefixes = prefixes_of(model)
     if spec.before:
@@ -124,7 +125,7 @@ def _by_series(
             "--before"
         )
     beside = model_layers(spec.layer, model, prefixes, stack)
-    scenes = open_scenes(spec.scene, spec.run, model, stack, progress, layers=beside, dry_run=dry_run)
+    scenes = open_for_network(spec.scene, spec.run, model, stack, progress, layers=beside, dry_run=dry_run)
     recipe = by_series(spec, model, scenes, open_references(spec, scenes[0].grid, stack), beside)
     stack.callback(recipe.session.close)
     return recipe
@@ -151,6 +152,9 @@ def _by_method(
     session = WaterSession(choice)
     classes = flood_classes(choice.three_classes)
     preset = task("flood")
+    down, right = chosen.grid.pixel_size_m
+    # Pixels without a CRS have no size.
+    least_area = choice.method.least_pixels * down * right if chosen.grid.crs is not None else 0.0
     return Recipe(
         task="flood",
         layer=preset.layer,
@@ -163,7 +167,7 @@ def _by_method(
         tile=TILE,
         overlap=2 * choice.margin,
         seed=choice.seed or 0.0,
-        min_area=max(preset.min_area, _least_area(choice, chosen)),
+        min_area=max(preset.min_area, least_area),
         citation=choice.method.citation,
         runtime=_how(choice),
         inputs=tuple(item.describe() for item in (chosen, *earlier)),
@@ -197,19 +201,9 @@ def _candidates(spec: FloodSpec, scene: Scene, before: Sequence[Scene]) -> Candi
     available = [band for band in names[0] if all(band in other for other in names)]
     dates, kind = (scene, *before), kind_of(scene)
     dark = kind != "sar" and any(low_sun(item) is not None for item in dates)
-    read = {band: _common_units([item.units(band) for item in dates]) for band in available}
+    # Reflectance where all dates have it, as sums of bands need, else the first other unit.
+    others = {
+        band: [unit for item in dates if (unit := item.units(band)) != "reflectance"] for band in available
+    }
+    read: dict[str, Units] = {band: units[0] if units else "reflectance" for band, units in others.items()}
     return find_candidates(spec, read, kind, len(before), low_sun=dark)
-
-
-def _common_units(units: Sequence[Units]) -> Units:
-    """Return reflectance where all dates have it, as sums of bands need, else the first other unit."""
-    for unit in units:
-        if unit != "reflectance":
-            return unit
-    return "reflectance"
-
-
-def _least_area(choice: WaterChoice, scene: Scene) -> float:
-    """Return the area in m² of the smallest region that the method keeps; 0 where pixels have no size."""
-    down, right = scene.grid.pixel_size_m
-    return choice.method.least_pixels * down * right if scene.grid.crs is not None else 0.0

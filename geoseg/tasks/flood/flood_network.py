@@ -125,7 +125,7 @@ def by_series(
     Args:
         spec: the request.
         model: the network, whose bands have the prefixes of their dates.
-        scenes: of each date, in its order; see `geoseg.tasks.scene_dates.open_scenes`.
+        scenes: of each date, in its order; see `geoseg.tasks.scene_dates.open_for_network`.
         references: layers that split water.
         beside: further rasters that the network reads as bands, by name.
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 import rasterio
 
-from geoseg.atmosphere.cloud_mask import with_cloud_mask
+from geoseg.atmosphere.cloud_mask import mask_dates
 from geoseg.errors import BandError
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, open_scene
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.paths import gdal_path
-from geoseg.scenes.same_scene import check_dates
 from geoseg.spec import FloodSpec, ModelSpec, SceneSpec
 from geoseg.spec.band_names import plain_name
 from geoseg.spec.presets import sensors
@@ -52,17 +50,6 @@ def open_dates(
     if len(scene.band_names) == 1:
         wanted = set(scene.band_names)
     before = [stack.enter_context(_open(item, wanted, assumed=False)) for item in spec.before]
-    check_dates((scene, *before), "--before needs")
-    _warn_of_later(scene, before)
-    scene, *before = (
-        with_cloud_mask(item, request, spec.run, stack, progress, dry_run=dry_run)
-        for item, request in zip((scene, *before), (spec.scene, *spec.before), strict=True)
-    )
-    return scene, before
-
-
-def _warn_of_later(scene: Scene, before: Sequence[Scene]) -> None:
-    """Warn of scenes before that were acquired after the scene."""
     for item in before:
         if scene.time is not None and item.time is not None and item.time > scene.time:
             warn(
@@ -71,6 +58,11 @@ def _warn_of_later(scene: Scene, before: Sequence[Scene]) -> None:
                 f"--before {item.name} ({item.time:%Y-%m-%d}) is later than {scene.name} "
                 f"({scene.time:%Y-%m-%d}): what is mapped as flood may be water that has gone. Exchange them",
             )
+    requests = (spec.scene, *spec.before)
+    scene, *before = mask_dates(
+        (scene, *before), requests, "--before needs", spec.run, stack, progress, dry_run=dry_run
+    )
+    return scene, before
 
 
 def _open(request: SceneSpec, wanted: set[str], *, assumed: bool) -> Scene:

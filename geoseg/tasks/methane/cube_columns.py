@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from pydantic import JsonValue
 
+from geoseg.files.closing import Closing
 from geoseg.grid import Window
 from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
@@ -19,7 +19,7 @@ from geoseg.spec import RunSpec
 from geoseg.tasks.methane.retrieval import CH4
 
 
-class SpectrometerColumns:
+class SpectrometerColumns(Closing):
     """A source that reads a `ColumnsFile`, clipped to the mapped area; a context manager."""
 
     def __init__(self, path: Path, cube: Scene, run: RunSpec) -> None:
@@ -82,9 +82,3 @@ class SpectrometerColumns:
     def close(self) -> None:
         """Close the file. The scene closes the quality layers."""
         self._raster.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

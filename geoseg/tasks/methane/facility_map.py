@@ -15,7 +15,7 @@ import shapely
 import geoseg
 from geoseg.bundles.find import find_classifier
 from geoseg.engine.drawing import place_of
-from geoseg.engine.make_map import begin, command_of, footprint, outputs_of, parse_crs
+from geoseg.engine.make_map import begin, footprint, outputs_of, parse_crs
 from geoseg.engine.map_report import write_report
 from geoseg.engine.network_on_scene import describe_model
 from geoseg.engine.pipeline import outline
@@ -210,7 +210,7 @@ def _record(
     return RunRecord(
         geoseg=geoseg.__version__,
         task="facilities",
-        command=command_of(job.spec),
+        command=job.spec.model_dump(mode="json"),
         inputs=tuple({"input": item.name, **item.scene.describe()} for item in job.inputs),
         method=job.method,
         model=describe_model(model),

@@ -40,7 +40,22 @@ class ColumnsFile:
         try:
             with scratching(path.parent), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._file = rasterio.open(path, "r+") if update else _create(path, grid, names)
+                if update:
+                    self._file = rasterio.open(path, "r+")
+                else:
+                    self._file = rasterio.open(
+                        path,
+                        "w",
+                        **grid.geotiff(),
+                        dtype="float32",
+                        count=len(names),
+                        nodata=np.nan,
+                        tiled=True,
+                        blockxsize=TILE,
+                        blockysize=TILE,
+                        interleave="band",
+                    )
+                    self._file.descriptions = names
         except BaseException:
             self._env.__exit__(None, None, None)
             raise
@@ -112,26 +127,3 @@ def _gather(source: Raster, granule: Granule, window: Window) -> Plane:
             values = source.read(part, [index + 1])[0]
             out[index, filled] = values[rows[filled] - top, cols[filled] - left]
     return out
-
-
-def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> rasterio.io.DatasetWriter:
-    """Create the file."""
-    file = rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=grid.width,
-        height=grid.height,
-        count=len(names),
-        dtype="float32",
-        nodata=np.nan,
-        crs=None if grid.crs is None else rasterio.crs.CRS.from_wkt(grid.crs.to_wkt()),
-        transform=grid.transform,
-        tiled=True,
-        blockxsize=TILE,
-        blockysize=TILE,
-        interleave="band",
-        bigtiff="IF_SAFER",
-    )
-    file.descriptions = names
-    return file

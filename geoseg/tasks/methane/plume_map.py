@@ -11,7 +11,7 @@ import numpy as np
 
 from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
-from geoseg.engine.make_map import begin, command_of, make_map, outputs_of, plan
+from geoseg.engine.make_map import begin, make_map, outputs_of, plan
 from geoseg.engine.network_on_scene import clip
 from geoseg.engine.plan import Plan
 from geoseg.engine.recipe import Recipe
@@ -111,7 +111,7 @@ def map_plumes(
             ),
         )
         recipe = replace(recipe, extras=plume_extras(screening, columns, facilities))
-        return make_map(recipe, spec.run, command_of(spec), progress, beside)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress, beside)
 
 
 def _open_columns(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoseg.files.closing import Closing
 from geoseg.files.scratch import ScratchFile
 from geoseg.grid import Window
 from geoseg.methods.matched_filter import Chunk, InMemory, Matrix
@@ -21,7 +21,7 @@ MEMORY_BYTES = 24 * 2**20
 """Size as float64 up to which a group is kept in memory."""
 
 
-class ScratchStore:
+class ScratchStore(Closing):
     """Radiance, enhancement and signal by group of columns; a context manager that removes its files.
 
     Pixels are ordered by group, row and column. Radiance is float32, enhancement and signal are float64; NaN
@@ -135,12 +135,6 @@ class ScratchStore:
     def close(self) -> None:
         """Remove the files."""
         self._files.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _first(self, group: int, row: int) -> int:
         """Return the position of the first pixel of a row of a group."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,9 +13,10 @@ from pydantic import JsonValue
 
 import geoseg
 from geoseg.engine.feature_rows import feature_grid, feature_rows, feature_tiles
-from geoseg.engine.make_map import begin_files, command_of, plan
+from geoseg.engine.make_map import begin_files, plan
 from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
+from geoseg.files.background import Background
 from geoseg.files.inputs import reading_inputs
 from geoseg.files.output_files import OutputFiles
 from geoseg.messages import collected, collecting, note, warn
@@ -25,7 +24,8 @@ from geoseg.outputs.embedding import EmbeddingSink
 from geoseg.outputs.embedding_table import EmbeddingTable
 from geoseg.run_record import Progress, RunRecord, no_progress, run_warnings
 from geoseg.spec import EmbedSpec
-from geoseg.tasks.segment.encoded_scene import EncodedScene, encode, open_dates, pixel_size
+from geoseg.tasks.scene_dates import open_dates
+from geoseg.tasks.segment.encoded_scene import EncodedScene, encode, for_encoder, pixel_size
 from geoseg.tasks.segment.encoder_bundle import EncoderChoice
 from geoseg.tile_grid import TileGrid
 
@@ -55,8 +55,9 @@ def embed(spec: EmbedSpec, progress: Progress = no_progress, *, dry_run: bool = 
     begin_files(run, spec.scene.paths, [run.output])
     choice = EncoderChoice(name=spec.encoder, weights=spec.weights, patch=spec.patch, tile=run.tile)
     with ExitStack() as stack:
-        scenes = open_dates(spec.scene, spec.dates, run, stack, progress, dry_run=dry_run)
-        encoded = encode(scenes, run, choice)
+        subject = f"--dates {spec.dates}"
+        opened = open_dates(spec.scene, spec.dates, subject, run, stack, progress, dry_run=dry_run)
+        encoded = encode(for_encoder(opened, run), run, choice)
         recipe, model = encoded.recipe, encoded.bundle.model
         stack.callback(recipe.session.close)
         tiles = feature_tiles(recipe, model.stride, tile=model.tile, overlap=run.overlap)
@@ -110,16 +111,12 @@ def write_rows(
 ) -> Written:
     """Compute the features of a scene and write them on one other thread."""
     valid, seconds = 0, 0.0
-    with ThreadPoolExecutor(1, "geoseg-write") as pool:
-        pending: Future[None] | None = None
+    with Background("geoseg-write") as writing_thread:
         for rows in feature_rows(encoded.recipe, encoded.bundle.model.stride, tiles, progress):
             valid += int(np.count_nonzero(rows.valid))
             seconds += rows.seconds
-            if pending is not None:
-                pending.result()
-            pending = pool.submit(copy_context().run, sink.write, rows.window, rows.values, rows.valid)
-        if pending is not None:
-            pending.result()
+            writing_thread.begin(sink.write, rows.window, rows.values, rows.valid)
+        writing_thread.wait()
     return Written(valid=valid, seconds=seconds)
 
 
@@ -154,7 +151,7 @@ def _record(
     return RunRecord(
         geoseg=geoseg.__version__,
         task="embedding",
-        command=command_of(spec),
+        command=spec.model_dump(mode="json"),
         inputs=recipe.inputs,
         method=f"encoder {encoded.bundle.encoder.name}: {recipe.session.description}",
         model=model,

@@ -5,23 +5,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from geoseg.atmosphere.cloud_mask import with_cloud_mask
 from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.engine.network_on_scene import clip, network_recipe
 from geoseg.engine.recipe import Recipe
-from geoseg.errors import BandError, UsageError
+from geoseg.errors import BandError
 from geoseg.messages import note, replay
 from geoseg.models.networks.encoders.band_groups import readable
-from geoseg.run_record import Progress, no_progress
-from geoseg.scenes import Scene, open_scene
+from geoseg.scenes import Scene
 from geoseg.scenes.embeddings import check_not_embedding
-from geoseg.scenes.same_scene import check_dates
-from geoseg.spec import EncoderSpec, RunSpec, SceneSpec
+from geoseg.spec import EncoderSpec, RunSpec
 from geoseg.spec.band_names import few_names
-from geoseg.spec.presets import sensors
 from geoseg.tasks.scene_dates import in_order, stacked, times_of
 from geoseg.tasks.segment.encoder_bundle import (
     EncoderBundle,
@@ -122,37 +117,15 @@ def pixel_size(scene: Scene) -> float | None:
     return side if side > 0 else None
 
 
-def open_dates(
-    request: SceneSpec,
-    dates: int,
-    run: RunSpec,
-    stack: ExitStack,
-    progress: Progress = no_progress,
-    *,
-    dry_run: bool = False,
-) -> list[Scene]:
-    """Open one scene, or one per date and path, with their masks; the first is clipped. `stack` closes them.
+def for_encoder(scenes: Sequence[Scene], run: RunSpec) -> list[Scene]:
+    """Return the scene of each date with all bands; the first is clipped to the mapped area.
 
-    Raises:
-        UsageError: there are more or fewer paths than dates.
-        SceneError: a scene cannot be read, or is given for two dates.
+    Args:
+        scenes: from `open_dates`.
+        run: the mapped area.
     """
-    requests = [request]
-    if dates > 1:
-        if len(request.paths) != dates:
-            raise UsageError(
-                f"--dates {dates}: name {dates} scenes, each a file or folder, not {len(request.paths)}"
-            )
-        requests = [request.model_copy(update={"paths": (path,)}) for path in request.paths]
-    opened = [stack.enter_context(open_scene(own, sensors())) for own in requests]
-    check_dates(opened, f"--dates {dates} needs")
-    masked = [
-        with_cloud_mask(scene, own, run, stack, progress, dry_run=dry_run)
-        for scene, own in zip(opened, requests, strict=True)
-    ]
-    made: list[Scene] = []
-    for scene in in_order(masked):
-        made.append(scene if made else clip(scene, run))
-        report_masked(made[-1])
-        replay(made[-1].messages, of=scene.name if dates > 1 else "")
+    made = [scene if index else clip(scene, run) for index, scene in enumerate(scenes)]
+    for scene in made:
+        report_masked(scene)
+        replay(scene.messages, of=scene.name if len(made) > 1 else "")
     return made

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from geoseg.bundles.find import find_model
-from geoseg.engine.make_map import begin, command_of, make_map, plan
+from geoseg.engine.make_map import begin, make_map, plan
 from geoseg.engine.network_on_scene import network_recipe
 from geoseg.engine.plan import Plan
 from geoseg.errors import UsageError
@@ -16,7 +16,7 @@ from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes.further_layers import model_layers
 from geoseg.spec import SegmentSpec
 from geoseg.spec.presets import task
-from geoseg.tasks.scene_dates import open_scenes, prefixes_of, stacked, times_of
+from geoseg.tasks.scene_dates import open_for_network, prefixes_of, stacked, times_of
 
 PAIRS = {"flood": "geoseg flood SCENE --before SCENE", "change": "geoseg change BEFORE AFTER"}
 """Commands for networks of two dates whose roles differ, by task."""
@@ -47,7 +47,9 @@ def map_segments(
         raise UsageError(f"{model.name} maps from two dates: use {pair}")
     with ExitStack() as stack:
         layers = model_layers(spec.layer, model, prefixes_of(model), stack)
-        scenes = open_scenes(spec.scene, spec.run, model, stack, progress, layers=layers, dry_run=dry_run)
+        scenes = open_for_network(
+            spec.scene, spec.run, model, stack, progress, layers=layers, dry_run=dry_run
+        )
         source = stacked(model, scenes, layers)
         recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
         stack.callback(recipe.session.close)
@@ -57,7 +59,7 @@ def map_segments(
             recipe = replace(recipe, min_area=task("flood").min_area)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
 
 
 def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> RunRecord | Plan:
@@ -68,4 +70,4 @@ def _like_places(spec: SegmentSpec, progress: Progress, *, dry_run: bool) -> Run
         recipe = similarity_recipe(spec, stack, progress, dry_run=dry_run)
         if dry_run:
             return plan(recipe, spec.run)
-        return make_map(recipe, spec.run, command_of(spec), progress)
+        return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)

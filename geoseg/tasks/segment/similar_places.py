@@ -27,7 +27,8 @@ from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ClassSpec, SegmentSpec
 from geoseg.spec.embed import DEFAULT_ENCODER
-from geoseg.tasks.segment.encoded_scene import encode, open_dates
+from geoseg.tasks.scene_dates import open_dates
+from geoseg.tasks.segment.encoded_scene import encode, for_encoder
 from geoseg.tasks.segment.encoder_bundle import EncoderChoice
 from geoseg.tasks.segment.named_places import Pixel, pixels_of
 
@@ -62,7 +63,8 @@ def similarity_recipe(spec: SegmentSpec, stack: ExitStack, progress: Progress, *
         ModelError: the encoder does not fit the scene, or its weights are missing.
     """
     with held() as messages:
-        (scene,) = open_dates(spec.scene, 1, spec.run, stack, progress, dry_run=dry_run)
+        opened = open_dates(spec.scene, 1, "--like", spec.run, stack, progress, dry_run=dry_run)
+        (scene,) = for_encoder(opened, spec.run)
         pixels = pixels_of(spec.like, scene.grid, scene.name)
         _check_options(spec, scene)
     replay(messages)

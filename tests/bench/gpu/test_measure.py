@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,15 @@ from tests.runtimes.gpu_stand_in import (
 )
 
 SCRIPT = Path(__file__).parents[3] / "bench" / "gpu" / "measure.py"
+
+
+@pytest.fixture(autouse=True)
+def beside_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modules of the script are found in its folder, as when it is run."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    for path in SCRIPT.parent.glob("*.py"):
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
+
 
 torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
 
@@ -102,6 +112,7 @@ def test_it_needs_neither_geoseg_nor_torch(tmp_path: Path) -> None:
     """Without any of the packages it says so, and ends well."""
     blocked = "import sys; sys.modules.update(dict.fromkeys(('torch', 'onnxruntime', 'geoseg', 'tensorrt')));"
     run = f"import runpy; sys.argv = ['measure.py', '--quick', '--bundles', '{tmp_path}']; "
+    run += f"sys.path.insert(0, {str(SCRIPT.parent)!r});"
     done = subprocess.run(
         [sys.executable, "-c", f"{blocked} {run} runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"],
         capture_output=True,
@@ -186,7 +197,9 @@ def test_an_engine_that_does_not_run_has_no_rate(use_tensorrt: UseTensorRt) -> N
             return self
 
     with pytest.raises(RuntimeError, match="does not run"):
-        script["run_engine"](module, Failing(), script["Driver"](), (4, 6, 64, 64), setting)
+        import_module("gpu_tensorrt").run_engine(
+            module, Failing(), script["Driver"](), (4, 6, 64, 64), setting
+        )
 
 
 def test_a_gpu_without_torch_for_it(use_tensorrt: UseTensorRt, tmp_path: Path) -> None:  # noqa: F811
@@ -221,13 +234,13 @@ def test_how_busy_a_gpu_is_is_asked_of_its_driver(tmp_path: Path, monkeypatch: p
         "int nvmlDeviceGetUtilizationRates(void *d, unsigned *u) { u[0] = 60; return d != (void *)7; }"
     )
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    busy_of = import_module("gpu_strips").Busy
     load = ctypes.CDLL
     monkeypatch.setattr(ctypes, "CDLL", lambda name: load(str(library)))
-    with script["Busy"](True) as busy:
+    with busy_of(True) as busy:
         time.sleep(0.3)
     assert busy.share() == 0.6
-    with script["Busy"](False) as idle:
+    with busy_of(False) as idle:
         time.sleep(0.15)
     assert idle.share() is None
 

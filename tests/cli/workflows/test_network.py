@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas
@@ -14,46 +13,21 @@ import pytest
 import shapely
 
 from tests.classifiers import mean_classifier
+from tests.cli.workflows.network_files import (
+    FLOOD,
+    SIDE,
+    Geoseg,
+    Server,
+    _refused,
+    index_of_tiles,
+    scene,
+    wms,
+    wms_file,
+)
 from tests.products.ground import EAST, NORTH, write_raster
-from tests.products.server import requests, serving
 
-Geoseg = Callable[..., tuple[str, str]]
-SIDE = 40
 HEAD = f'<VRTDataset rasterXSize="{SIDE}" rasterYSize="{SIDE}"><SRS>EPSG:32633</SRS>'
 PLACE = f"<GeoTransform>{EAST}, 10, 0, {NORTH}, 0, -10</GeoTransform>"
-
-
-@dataclass(frozen=True)
-class Server:
-    address: str
-    folder: Path
-
-    @property
-    def requests(self) -> list[str]:
-        return requests(self.folder)
-
-
-@pytest.fixture(scope="module")
-def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    with serving(folder, "counting") as place:
-        yield Server(f"http://{place}", folder)
-
-
-@pytest.fixture
-def server(module_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server without requests so far; S3 leads to it too."""
-    (module_server.folder / "requests").unlink(missing_ok=True)
-    for name, value in {
-        "AWS_S3_ENDPOINT": module_server.address.removeprefix("http://"),
-        "AWS_HTTPS": "NO",
-        "AWS_VIRTUAL_HOSTING": "FALSE",
-        "AWS_NO_SIGN_REQUEST": "YES",
-        "GEOSEG_OFFLINE": "",
-        "PROJ_NETWORK": "OFF",
-    }.items():
-        monkeypatch.setenv(name, value)
-    return module_server
 
 
 def vrt(path: Path, *names: str, element: str = "SimpleSource", more: str = "") -> Path:
@@ -68,43 +42,12 @@ def vrt(path: Path, *names: str, element: str = "SimpleSource", more: str = "") 
     return path
 
 
-def wms(address: str) -> str:
-    """The description of a service of tiles."""
-    return (
-        f'<GDAL_WMS><Service name="TMS"><ServerUrl>{address}/${{z}}/${{x}}/${{y}}.png</ServerUrl></Service>'
-        "<DataWindow><UpperLeftX>-20037508.34</UpperLeftX><UpperLeftY>20037508.34</UpperLeftY>"
-        "<LowerRightX>20037508.34</LowerRightX><LowerRightY>-20037508.34</LowerRightY><TileLevel>2</TileLevel>"
-        "<TileCountX>1</TileCountX><TileCountY>1</TileCountY></DataWindow><Projection>EPSG:3857</Projection>"
-        "<BlockSizeX>256</BlockSizeX><BlockSizeY>256</BlockSizeY><BandsCount>3</BandsCount></GDAL_WMS>"
-    )
-
-
-def wms_file(path: Path, address: str) -> Path:
-    path.write_text(wms(address))
-    return path
-
-
 def overviews_elsewhere(path: Path, address: str) -> Path:
     """A raster with metadata beside it that name overviews at an address."""
     write_raster(path, np.ones((SIDE, SIDE), np.uint8))
     path.with_name(f"{path.name}.aux.xml").write_text(
         f'<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">/vsicurl/{address}/a.ovr</MDI>'
         "</Metadata></PAMDataset>"
-    )
-    return path
-
-
-def index_of_tiles(path: Path, address: str) -> Path:
-    """GDAL's index of tiles (GTI), as XML that names a layer of places."""
-    tiles = geopandas.GeoDataFrame(
-        {"location": [f"/vsicurl/{address}/a.tif"]},
-        geometry=[shapely.box(EAST, NORTH - 400, EAST + 400, NORTH)],
-        crs="EPSG:32633",
-    )
-    tiles.to_file(path.with_suffix(".fgb"))
-    path.write_text(
-        f"<GDALTileIndexDataset><IndexDataset>{path.with_suffix('.fgb')}</IndexDataset><ResX>10</ResX>"
-        "<ResY>10</ResY><BandCount>1</BandCount></GDALTileIndexDataset>"
     )
     return path
 
@@ -243,18 +186,11 @@ VECTORS: dict[str, Callable[[Path, str], Path]] = {
 """Layers on this machine that name something over the network."""
 
 
-def scene(folder: Path) -> Path:
-    bands = np.full((6, SIDE, SIDE), 1500, np.uint16) + np.arange(SIDE, dtype=np.uint16)
-    names = ("blue", "green", "red", "nir", "swir16", "swir22")
-    return write_raster(folder / "scene.tif", bands, descriptions=names)
-
-
 def copied(path: Path) -> Path:
     """The same scene as another file, which is another date for all but a warning."""
     return Path(shutil.copy(path, path.with_name(f"second_{path.name}")))
 
 
-FLOOD = ("--sensor", "sentinel-2-l2a", "--method", "classical", "-o", "map.gpkg")
 RASTER_OPTIONS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "scene": lambda _, bad: ("flood", bad, *FLOOD),
     "info": lambda _, bad: ("info", bad),
@@ -317,14 +253,6 @@ VECTOR_OPTIONS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
 }
 
 
-def _refused(geoseg: Geoseg, server: Server, *words: object) -> str:
-    """Run; the input is refused, and nothing was asked for."""
-    _, err = geoseg(*words, code=3)
-    assert not server.requests
-    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    return line
-
-
 @pytest.mark.parametrize("kind", RASTERS)
 def test_a_scene(kind: str, geoseg: Geoseg, server: Server, tmp_path: Path) -> None:
     bad = RASTERS[kind](tmp_path / "bad.vrt", server.address)
@@ -357,99 +285,3 @@ def test_a_crs_at_an_address(geoseg: Geoseg, server: Server, tmp_path: Path) -> 
     bad = linked_crs(tmp_path / "area.geojson", server.address)
     words = ("flood", scene(tmp_path), "--aoi", bad, *FLOOD[:-1], tmp_path / "map.gpkg")
     _refused(geoseg, server, *words)
-
-
-def item(path: Path, *hrefs: str) -> Path:
-    """A STAC item whose assets are the green and the near-infrared band."""
-    names = {"green": "B03", "nir": "B08"}
-    assets = {
-        name: {
-            "href": href,
-            "type": "image/tiff; application=geotiff",
-            "eo:bands": [{"name": label, "common_name": name}],
-        }
-        for (name, label), href in zip(names.items(), hrefs, strict=True)
-    }
-    table = {"type": "Feature", "stac_version": "1.0.0", "id": "S2A_33UXP_20230601_0_L2A", "assets": assets}
-    path.write_text(json.dumps({**table, "properties": {"datetime": "2023-06-01T10:00:31Z"}}))
-    return path
-
-
-@pytest.mark.parametrize(
-    "scheme", ["{}/B0.tif", "/vsicurl/{}/B0.tif", "s3://bucket/B0.tif", "/vsis3/bucket/B0.tif"]
-)
-def test_an_item_of_addresses(scheme: str, geoseg: Geoseg, server: Server, tmp_path: Path) -> None:
-    hrefs = [scheme.format(server.address), scheme.format(server.address).replace("B0", "B1")]
-    line = _refused(geoseg, server, "info", item(tmp_path / "item.json", *hrefs))
-    assert "item.json names B0.tif, B1.tif at addresses" in line
-
-
-def test_an_item_of_files_and_addresses(geoseg: Geoseg, server: Server, tmp_path: Path) -> None:
-    """What is here is read, with a warning."""
-    write_raster(tmp_path / "data" / "B03.tif", np.full((SIDE, SIDE), 1500, np.uint16))
-    path = item(tmp_path / "item.json", "data/B03.tif", f"{server.address}/B08.tif")
-    out, err = geoseg("info", path)
-    assert "green" in out
-    assert "B08.tif at addresses" in err
-    assert not server.requests
-
-
-@pytest.mark.parametrize("inside", [True, False])
-def test_an_item_with_the_url_of_a_file(inside: bool, geoseg: Geoseg, server: Server, tmp_path: Path) -> None:
-    folder = tmp_path / "item" if inside else tmp_path
-    (tmp_path / "item").mkdir()
-    bands = [write_raster(folder / "data" / f"B{i}.tif", np.ones((SIDE, SIDE), np.uint16)) for i in range(2)]
-    path = item(tmp_path / "item" / "item.json", *(f"file://{band}" for band in bands))
-    if inside:
-        geoseg("info", path)
-    else:
-        assert "outside its folder" in _refused(geoseg, server, "info", path)
-
-
-@pytest.mark.parametrize("way", ["option", "variable"])
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("info", "{}/a.tif"),
-        ("info", "{}/item.json"),
-        ("info", "{}/folder/"),
-        ("info", "s3://bucket/a.tif"),
-        ("info", "s3://bucket/folder/"),
-        ("info", "/vsicurl/{}/a.tif"),
-        ("info", "/vsizip//vsicurl/{}/a.zip/a.tif"),
-        ("info", 'NETCDF:"{}/a.nc":x'),
-        ("flood", "scene.tif", "--before", "{}/a.tif", *FLOOD),
-        ("flood", "scene.tif", "--hand", "/vsis3/bucket/a.tif", *FLOOD),
-    ],
-)
-def test_offline(
-    words: tuple[str, ...],
-    way: str,
-    geoseg: Geoseg,
-    server: Server,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    scene(tmp_path)
-    if way == "variable":
-        monkeypatch.setenv("GEOSEG_OFFLINE", "1")
-    filled = [word.format(server.address) for word in words]
-    assert "offline" in _refused(geoseg, server, *filled, *(["--offline"] if way == "option" else []))
-
-
-@pytest.mark.parametrize(
-    "prefix", ["vrt://{}", "vrt://{}?bands=1", "GTI:{}", "DERIVED_SUBDATASET:AMPLITUDE:{}", "WMS:{}"]
-)
-def test_a_local_description_behind_a_prefix(
-    prefix: str, geoseg: Geoseg, server: Server, tmp_path: Path
-) -> None:
-    for kind, make in {"service": wms_file, "index": index_of_tiles}.items():
-        bad = make(tmp_path / f"{kind}.xml", server.address)
-        _refused(geoseg, server, "info", prefix.format(bad))
-
-
-def test_an_address_is_read(geoseg: Geoseg, server: Server) -> None:
-    """The server that counts is reached if it is asked for: the other tests mean something."""
-    geoseg("info", f"{server.address}/a.tif", code=3)
-    assert server.requests

@@ -13,8 +13,9 @@ import rasterio
 from affine import Affine
 
 from docs.method_tables import TABLES
+from geoseg.methods.registry import names_of
 from geoseg.tasks.flood import methods
-from geoseg.tasks.flood.methods import method_names, water_methods
+from geoseg.tasks.flood.methods import water_methods
 
 NAME = "blue-red"
 SOURCE = '''
@@ -94,7 +95,7 @@ def test_a_method_in_a_file_is_taken_by_name(
         assert np.array_equal(dataset.read(1) == 1, west)
     _, err = geoseg("flood", scene, "-o", out, "--overwrite", "--method", "nothing", code=2)
     assert NAME in err
-    assert NAME in method_names()
+    assert NAME in names_of(methods)
     (table,) = (item for item in TABLES if (item.page, item.name) == ("flood.md", "methods"))
     assert (
         "| `blue-red` | blue, red |  | (B − R) / (B + R) | above | 0 | fixed | Nobody 2026 |" in table.text()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.classifiers import mean_classifier
-from tests.cli.workflows.test_network import FLOOD, RASTER_OPTIONS, VECTOR_OPTIONS, scene
+from tests.cli.workflows.network_files import FLOOD, scene
+from tests.cli.workflows.test_network import RASTER_OPTIONS, VECTOR_OPTIONS
 
 Geoseg = Callable[..., tuple[str, str]]
 PLUME = ("methane", "plume", "scene.tif", "--satellite", "sentinel-2a", "--sun-zenith", 30)

@@ -12,7 +12,8 @@ from typing import Any, get_args, get_origin
 import pytest
 import typer
 
-from geoseg.tasks.flood.methods import method_names
+from geoseg.methods.registry import names_of
+from geoseg.tasks.flood import methods
 
 Geoseg = Callable[..., tuple[str, str]]
 SCENE = ["a.tif", "-o", "x.gpkg"]
@@ -69,7 +70,7 @@ def test_help_names_every_water_method(geoseg: Geoseg, monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "200")
     out, _ = geoseg("flood", "--help-all")
     words = set(re.findall(r"[a-z][a-z0-9-]*", out))
-    assert words >= {"auto", "classical", *method_names()}
+    assert words >= {"auto", "classical", *names_of(methods)}
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

@@ -14,11 +14,10 @@ from geoseg.runtimes.choose import open_session
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from geoseg.models.networks.onnx_graph import OPSET  # noqa: E402
-
 from geoseg.bundles.deepness import spec_from_deepness  # noqa: E402
 from geoseg.bundles.onnx_metadata import read_header, spec_from_metadata  # noqa: E402
 from geoseg.bundles.onnx_operators import read_operators  # noqa: E402
+from geoseg.files.onnx_files import OPSET  # noqa: E402
 from geoseg.learn.train.bundle_export import ExportOptions, export  # noqa: E402
 from geoseg.runtimes.tensorrt.tensorrt_operators import objections  # noqa: E402
 from geoseg.spec import ModelSpec  # noqa: E402

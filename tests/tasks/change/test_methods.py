@@ -16,6 +16,7 @@ from docs.method_tables import TABLES
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.grid import Window
 from geoseg.learn.evaluate.subjects import method_subject
+from geoseg.methods.registry import names_of
 from geoseg.pixels import Pixels
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec, Units
@@ -23,7 +24,7 @@ from geoseg.tasks.change.change_map import map_change
 from geoseg.tasks.change.choose import Comparison, choose
 from geoseg.tasks.change.fit import fit
 from geoseg.tasks.change.method import ChangeMethod
-from geoseg.tasks.change.methods import change_methods, method_names
+from geoseg.tasks.change.methods import change_methods
 from geoseg.tasks.change.session import ChangeSession
 
 SIDE = 96
@@ -112,7 +113,7 @@ def fitted(name: str) -> tuple[Comparison, NDArray[np.float32]]:
     return fit(comparison, spec, [pixels(cube)], of), cube
 
 
-@pytest.mark.parametrize("name", method_names())
+@pytest.mark.parametrize("name", names_of(package))
 def test_a_score_depends_on_the_pixels_within_the_margin_alone(name: str) -> None:
     comparison, cube = fitted(name)
     session, margin = ChangeSession(comparison), comparison.margin
@@ -122,7 +123,7 @@ def test_a_score_depends_on_the_pixels_within_the_margin_alone(name: str) -> Non
     np.testing.assert_array_equal(part[inner], whole[:, 13:77, 9:71][inner])
 
 
-@pytest.mark.parametrize("name", method_names())
+@pytest.mark.parametrize("name", names_of(package))
 def test_the_changed_place_is_above_the_threshold(name: str) -> None:
     comparison, cube = fitted(name)
     planes = ChangeSession(comparison)(cube[np.newaxis])[0]
@@ -142,7 +143,7 @@ def test_what_is_not_observed_has_no_change(method: ChangeMethod) -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_what_a_method_refers_to_exists(method: ChangeMethod) -> None:
-    assert set(method.fallbacks) <= set(method_names())
+    assert set(method.fallbacks) <= set(names_of(package))
     assert all(change_methods()[name].advantage for name in method.fallbacks[:1])
     assert [item.value for item in method.directions] == list(range(1, len(method.directions) + 1))
     low, high = method.threshold_limits(4, {"reflectance"})
@@ -206,7 +207,7 @@ def test_a_method_is_added_by_its_file(added: str, tmp_path: Path) -> None:
 
 
 def test_an_added_method_is_named_everywhere(added: str) -> None:
-    assert added in method_names()
+    assert added in names_of(package)
     assert method_subject(f"{added} --threshold 0.1", "change").options["method"] == added
     (table,) = (item for item in TABLES if item.page == "change.md")
     assert f"| `{added}` | Difference of the mean of all bands |" in table.text()

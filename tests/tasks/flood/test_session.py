@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geoseg.methods.registry import names_of
+from geoseg.tasks.flood import methods
 from geoseg.tasks.flood.choice import WaterChoice
-from geoseg.tasks.flood.methods import method_names, water_methods
+from geoseg.tasks.flood.methods import water_methods
 from geoseg.tasks.flood.session import WaterSession
 from tests.tasks.flood.water_scenes import (
     SIDE,
@@ -68,7 +70,7 @@ def test_terrain_drops_water_and_unknown_terrain_does_not() -> None:
     assert not mapped[~allowed].any()
 
 
-@pytest.mark.parametrize("name", method_names())
+@pytest.mark.parametrize("name", names_of(methods))
 def test_half_at_the_threshold_and_nothing_where_unknown(name: str) -> None:
     method = water_methods()[name]
     choice = WaterChoice(method=method, groups=(method.bands,), threshold=0.4, scale=0.2)

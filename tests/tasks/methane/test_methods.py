@@ -14,6 +14,7 @@ import geoseg.tasks.methane.methods as package
 from docs.method_tables import TABLES
 from geoseg.errors import SceneError, UsageError
 from geoseg.learn.evaluate.methane.trial import Trial
+from geoseg.methods.registry import names_of
 from geoseg.run_record import RunRecord
 from geoseg.spec import PlumeSpec
 from geoseg.tasks.methane.choose import (
@@ -23,7 +24,7 @@ from geoseg.tasks.methane.choose import (
     two_band_methods,
 )
 from geoseg.tasks.methane.method import TwoBands
-from geoseg.tasks.methane.methods import methane_methods, method_names
+from geoseg.tasks.methane.methods import methane_methods
 from geoseg.tasks.methane.plume_map import map_plumes
 from tests.plumes import darken, ground, plume, write
 
@@ -127,7 +128,7 @@ def test_a_method_is_added_by_its_file(added: str, tmp_path: Path) -> None:
 
 
 def test_an_added_method_is_named_everywhere(added: str) -> None:
-    assert added in method_names()
+    assert added in names_of(package)
     assert Trial(methods=(added,)).methods == (added,)
     (table,) = (item for item in TABLES if item.page == "methane.md")
     assert f"| `{added}` | multispectral | swir22 with swir16" in table.text()

@@ -136,7 +136,7 @@ def test_two_dates_are_one_series(tmp_path: Path, messages: Messages) -> None:
     run(dates, out := tmp_path / "emb.tif", patch=8, tile=64, dates=2)
     with rasterio.open(out) as file:
         assert file.tags()["EMBEDDING_DATES"] == "2"
-    with pytest.raises(UsageError, match="--dates 3: name 3 scenes"):
+    with pytest.raises(UsageError, match="--dates 3 needs 3 scenes, one per date"):
         run(dates, out, patch=8, tile=64, dates=3, overwrite=True)
     with pytest.raises(SceneError, match=r"is given for two dates: --dates 2 needs different scenes"):
         run((dates[0], dates[0]), out, patch=8, tile=64, dates=2, overwrite=True)

@@ -12,15 +12,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from geoseg.methods.registry import load_methods, names_of
+from geoseg.methods.registry import load_methods
 
 if TYPE_CHECKING:
     from geoseg.tasks.methane.method import MethaneMethod
-
-
-def method_names() -> tuple[str, ...]:
-    """Return the names of all methods, sorted, without importing them, so that `--help` is fast."""
-    return names_of(sys.modules[__name__])
 
 
 @cache

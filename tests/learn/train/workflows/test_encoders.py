@@ -114,7 +114,7 @@ def test_from_published_weights_to_a_map_of_two_dates(weights_dir: Path, tmp_pat
 
     alone = geoseg("segment", first, *options, "-o", tmp_path / "one.gpkg")
     assert alone.returncode == 2
-    assert "reads 2 dates" in alone.stderr
+    assert "needs 2 scenes, one per date" in alone.stderr
 
 
 def test_dates_and_places_reach_training_export_and_map(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""Objects that hold open files until the end of a `with` block."""
+
+from __future__ import annotations
+
+from typing import Self
+
+
+class Closing:
+    """Closes itself at the end of a `with` block; subclasses define `close`."""
+
+    def close(self) -> None:
+        """Close the files; closing twice does no harm."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
