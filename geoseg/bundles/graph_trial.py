@@ -261,7 +261,7 @@ def _scores(path: Path, outputs: dict[str, NDArray[np.generic]], side: int) -> t
 
     An output of the size of the tile is preferred to a coarser one.
     """
-    planes = {name: array for name, array in outputs.items() if array.ndim == 4}
+    planes = {name: array for name, array in outputs.items() if array.ndim == 4 and array.size}
     if not planes:
         raise _no_planes(path, [(name, array.shape) for name, array in outputs.items()])
     strides = [stride for stride in range(1, MOST_STRIDE + 1) if side % stride == 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -149,6 +150,13 @@ class ModelAsset(Part):
     checksum: Annotated[str, Field(alias="file:checksum")] = ""
     size: Annotated[int | None, Field(ge=0, alias="file:size")] = None
     """Bytes."""
+
+    @field_validator("href")
+    @classmethod
+    def _check_href(cls, href: str) -> str:
+        if not unquote(href).isprintable():
+            raise ValueError("has letters that no name of a file has, such as zeros or line ends")
+        return href
 
     @property
     def is_onnx(self) -> bool:

@@ -242,7 +242,12 @@ def made_folder(folder: Path) -> Iterator[None]:
     local = () if isinstance(folder, StorePath) else (folder, *folder.parents)
     made = [part for part in local if not part.exists()]
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (NotADirectoryError, FileExistsError) as error:
+            raise OutputError(
+                f"{folder}: cannot be created: {error.strerror}; give another folder"
+            ) from error
     try:
         yield
     except BaseException:

@@ -22,7 +22,7 @@ from geoseg.files.doors import opening
 from geoseg.files.store_path import StorePath
 from geoseg.run_record import RECORD_TAG, RunRecord
 from geoseg.scenes.datasets import open_dataset
-from geoseg.scenes.sqlite_files import check_tables
+from geoseg.scenes.sqlite_files import check_tables, settled
 from geoseg.scenes.vector_files import reading_vector
 
 RECORD_KEY = "geoseg"
@@ -77,7 +77,10 @@ def _from_object(path: StorePath) -> str | None:
 
 def _from_geopackage(path: Path) -> str | None:
     check_tables(path)
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+    with (
+        settled(path) as place,
+        closing(sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True)) as file,
+    ):
         if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'gpkg_metadata'").fetchone():
             return None
         row = file.execute(

@@ -192,6 +192,23 @@ def test_a_network_of_another_kind_is_refused(
         make(save_ranks(tmp_path / "n.onnx", inputs, outputs))
 
 
+def test_a_network_that_returns_no_planes_is_refused(tmp_path: Path) -> None:
+    nodes = [
+        onnx.helper.make_node("Constant", [], ["times"], value_ints=[1, 0, 1, 1]),
+        onnx.helper.make_node("Tile", ["x", "times"], ["y"]),
+    ]
+    ports = [
+        onnx.helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", "c", "h", "w"]) for name in "xy"
+    ]
+    graph = onnx.helper.make_graph(nodes, "none", ports[:1], ports[1:])
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8),
+        tmp_path / "n.onnx",
+    )
+    with pytest.raises(ModelError, match="no segmentation network"):
+        make(tmp_path / "n.onnx")
+
+
 @pytest.mark.parametrize("bands", [1, 3, 4, 7])
 @pytest.mark.parametrize("sensor", [None, "sentinel-2-l2a", "landsat-8-l2"])
 def test_the_command_in_the_message_of_a_missing_option_runs(

@@ -24,6 +24,17 @@ from tests.bundles.networks import (
 pytestmark = pytest.mark.usefixtures("no_own_models")
 
 
+@pytest.mark.parametrize("href", ["\0", "a\0.onnx", "./a%00.onnx", "a\n.onnx"])
+def test_names_of_files_that_no_file_has(href: str, bundle: Path) -> None:
+    path = bundle / "model.json"
+    item = json.loads(path.read_text())
+    for asset in item["assets"].values():
+        asset["href"] = href
+    path.write_text(json.dumps(item))
+    with pytest.raises(ModelError, match=r"(?s)model\.json.*href"):
+        find_model(str(bundle))
+
+
 def test_not_json(bundle: Path) -> None:
     (bundle / "model.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelError, match=r"model\.json.*JSON"):

@@ -99,7 +99,7 @@ def test_loops_of_very_many_turns_may_not_end(turns: int, way: str, tmp_path: Pa
     """As those of `while`, which end by their condition."""
     nodes, initializers = [loop("turns")], [whole("turns", turns)]
     if way == "bytes":
-        initializers = [onnx.numpy_helper.from_array(np.int64(turns), "turns")]
+        initializers = [onnx.numpy_helper.from_array(np.array(turns, np.int64), "turns")]
     elif way == "node":
         nodes = [helper.make_node("Constant", [], ["turns"], value=whole("", turns)), *nodes]
         initializers = []

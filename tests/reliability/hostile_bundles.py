@@ -241,6 +241,12 @@ def pipe(folder: Path, name: str) -> None:
     os.mkfifo(folder / name)
 
 
+def folder_of_weights(folder: Path) -> None:
+    """Put a folder in the place of the network."""
+    (folder / "model.onnx").unlink()
+    (folder / "model.onnx").mkdir()
+
+
 def _varint(value: int) -> bytes:
     data = b""
     while value > 127:
@@ -309,49 +315,50 @@ NETWORKS: Mapping[str, Change] = {
     "weight of many dimensions": partial(dims, sizes=[1] * 5000),
     "link to itself": links,
     "pipe": partial(pipe, name="model.onnx"),
-    "folder": lambda folder: ((folder / "model.onnx").unlink(), (folder / "model.onnx").mkdir(), None)[-1],
+    "folder": folder_of_weights,
+}
+_ODD: Mapping[str, Sequence[object]] = {
+    "href": (
+        "../secret.onnx",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "/vsicurl/http://127.0.0.1:9/x",
+        "\0",
+        "http://127.0.0.1:9/x.onnx",
+        "x" * 5000,
+        ".",
+        "model.json",
+        "%2e%2e/x",
+    ),
+    "id": ("../x", "\0", "x" * 5000, "", "a\nb", ".."),
+    "name": ("\0", "a\nb\x1b[31m", "x" * 5000, "<script>alert(1)</script>", "]]>", "", "\ud800"),
+    "title": ("\0\x1b[2J", "<b>&", "x" * 3000, "\u202e" * 100, ""),
+    "color_hint": ("xxxxxx", "\0", "F" * 5000, "-1", "", 3),
+    "value": (-1, 255, 2**40, 1.5, True, "1"),
+    "shape": (
+        [-1, 6, 10**9, 10**9],
+        [0, 0, 0, 0],
+        [6],
+        [-1] * 5000,
+        [1, 6, 1, 1],
+        [1, 10**6, -1, -1],
+    ),
+    "mean": (1e308, -1e308, "NaN", None),
+    "stddev": (0, 1e-320, -1, 1e308, None),
+    "bands": ([], ["green"] * 6, ["\0"] * 6, [{"name": "x" * 5000}] * 6, ["green"] * 100_000, None),
+    "data_type": ("float1", "complex128", "uint8", "\0"),
+    "type": ("min-max", "x", None, []),
+    "dim_order": (["batch"] * 4, ["channel", "batch", "width", "height"], [], "x"),
+    "stac_extensions": ([], "x", ["x"] * 100_000),
+    "properties": ({}, [], None),
+    "assets": ({}, [], None),
+    "classification:classes": ([], [{"value": 1, "name": "a"}] * 70_000, None),
 }
 DESCRIPTIONS: Mapping[str, Change] = {
     "pipe": partial(pipe, name="model.json"),
     **{
         f"{key} is {str(value)[:24]!r}": partial(told, key=key, value=value)
-        for key, odd in {
-            "href": (
-                "../secret.onnx",
-                "/etc/passwd",
-                "file:///etc/passwd",
-                "/vsicurl/http://127.0.0.1:9/x",
-                "\0",
-                "http://127.0.0.1:9/x.onnx",
-                "x" * 5000,
-                ".",
-                "model.json",
-                "%2e%2e/x",
-            ),
-            "id": ("../x", "\0", "x" * 5000, "", "a\nb", ".."),
-            "name": ("\0", "a\nb\x1b[31m", "x" * 5000, "<script>alert(1)</script>", "]]>", "", "\ud800"),
-            "title": ("\0\x1b[2J", "<b>&", "x" * 3000, "\u202e" * 100, ""),
-            "color_hint": ("xxxxxx", "\0", "F" * 5000, "-1", "", 3),
-            "value": (-1, 255, 2**40, 1.5, True, "1"),
-            "shape": (
-                [-1, 6, 10**9, 10**9],
-                [0, 0, 0, 0],
-                [6],
-                [-1] * 5000,
-                [1, 6, 1, 1],
-                [1, 10**6, -1, -1],
-            ),
-            "mean": (1e308, -1e308, "NaN", None),
-            "stddev": (0, 1e-320, -1, 1e308, None),
-            "bands": ([], ["green"] * 6, ["\0"] * 6, [{"name": "x" * 5000}] * 6, ["green"] * 100_000, None),
-            "data_type": ("float1", "complex128", "uint8", "\0"),
-            "type": ("min-max", "x", None, []),
-            "dim_order": (["batch"] * 4, ["channel", "batch", "width", "height"], [], "x"),
-            "stac_extensions": ([], "x", ["x"] * 100_000),
-            "properties": ({}, [], None),
-            "assets": ({}, [], None),
-            "classification:classes": ([], [{"value": 1, "name": "a"}] * 70_000, None),
-        }.items()
+        for key, odd in _ODD.items()
         for value in odd
     },
 }

@@ -16,6 +16,7 @@ import rasterio.shutil
 import shapely
 
 from geoseg.errors import SceneError, SceneReadError
+from geoseg.outputs.record import read_record
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.polygon_files import read_polygons
 from geoseg.scenes.sqlite_files import check_tables
@@ -237,6 +238,7 @@ def test_a_geopackage_with_a_log_is_read_with_it_and_stays_as_it_is(layer: Path)
     before = {path.name: path.read_bytes() for path in copy.parent.iterdir()}
     assert set(before) == {"copy.gpkg", "copy.gpkg-wal"}
     check_tables(copy)
+    assert read_record(copy) is None
     assert len(read_polygons(copy)[0]) == 1
     with pytest.raises(SceneError, match="left out"):
         read_polygons(copy, {"a": ("77",)})
