@@ -406,7 +406,7 @@ def test_a_network_of_three_dates_maps_them_in_the_order_of_time(
 
 
 @pytest.mark.parametrize(
-    ("count", "before", "message"), [(2, False, "reads 3 dates: name 3"), (1, True, "without --before")]
+    ("count", "before", "message"), [(2, False, "needs 3 scenes"), (1, True, "without --before")]
 )
 def test_a_series_takes_as_many_scenes_as_dates(
     tmp_path: Path, zoo: Path, count: int, before: bool, message: str
