@@ -8,6 +8,7 @@ written on another thread while the next one is filled.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import warnings
 from collections.abc import Iterator, Sequence
@@ -175,7 +176,7 @@ class Table:
                 file.execute(f'DROP TRIGGER "{name}"')
                 self._triggers.append(sql)
             query = "SELECT srs_id FROM gpkg_geometry_columns WHERE table_name = ?"
-            return int(file.execute(query, (self._layer.name,)).fetchone()[0])
+            return _number(file, query, self._layer.name)
 
     def _flush(self) -> None:
         """Begin to write the rows in the buffer."""
@@ -226,7 +227,7 @@ class Table:
     def _node_bytes(self, file: sqlite3.Connection) -> int:
         """Return the size of a node, which depends on the pages of the file."""
         query = f'SELECT length(data) FROM "{self._tree}_node" WHERE nodeno = {ROOT}'  # noqa: S608
-        return int(file.execute(query).fetchone()[0])
+        return _number(file, query)
 
     def _finish(self, file: sqlite3.Connection) -> None:
         """Write the upper levels of the index, the number of rows, their extent, and the triggers."""
@@ -275,6 +276,18 @@ def _writing(path: Path) -> Iterator[sqlite3.Connection]:
         file.execute("BEGIN")
         yield file
         file.execute("COMMIT")
+
+
+def _number(file: sqlite3.Connection, query: str, *values: str) -> int:
+    """Return the number that a query finds.
+
+    Raises:
+        OSError: there is none: GDAL does not report every row of a new layer that a full disk refuses.
+    """
+    row = file.execute(query, values).fetchone()
+    if row is None:
+        raise OSError(errno.ENOSPC, "a table of the file lacks a row that GDAL was to write")
+    return int(row[0])
 
 
 def _insert(

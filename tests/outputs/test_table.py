@@ -12,17 +12,20 @@ import pytest
 import shapely
 from affine import Affine
 from pyogrio import raw
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 import geoseg.outputs.table as table_module
+from geoseg.errors import OutputError
 from geoseg.features import Features, FlatPolygons
 from geoseg.files.background import Background
+from geoseg.files.disk import is_full
 from geoseg.grid import Grid
 from geoseg.outputs.layer import Kind, Layer
 from geoseg.outputs.table import Table
 from geoseg.pixels import Strip
 from geoseg.polygons import Cleaning, Polygoniser
+from tests.disks import small_disk
 
 Rows = list[tuple[object, ...]]
 
@@ -195,3 +198,22 @@ def test_errors_of_the_other_thread_are_raised(
     with pytest.raises(DataSourceError, match="missing"):
         table.add(make_features(3))
     background.close()
+
+
+def test_a_disk_that_is_full_while_a_layer_is_created(tmp_path: Path) -> None:
+    """GDAL ends without an error on some sizes."""
+    layer = Layer(name="water", schema={"n": "int"}, classes=(), crs=CRS.from_epsg(32633))
+    features = Features(
+        geometry=np.array([shapely.box(0, 0, 9, 9)], object), columns={"n": np.array([1], np.int64)}
+    )
+    for kib in range(8, 140, 4):
+        with small_disk(tmp_path / "disk", kib) as disk:
+            refused: Exception | None = None
+            try:
+                fill(disk / "a.gpkg", layer, features)
+            except (OSError, OutputError, sqlite3.Error, DataSourceError, DataLayerError) as error:
+                refused = error
+            if refused is not None:
+                assert is_full(disk, refused), (kib, refused)
+            else:
+                assert rows(disk / "a.gpkg", "SELECT n FROM water") == [(1,)]
