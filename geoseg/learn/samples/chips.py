@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from geoseg.spec.presets import sensors
 
 WINDOW_SIDE = 1024
 """Side in pixels of the windows that a large image is divided into."""
+MOST_WINDOWS = 100_000
+"""Windows of one image: all of them are held in memory, and a damaged header may state any size."""
 
 LABEL = "label"
 
@@ -67,6 +70,13 @@ def sample_windows(samples: Sequence[Sample], data: DataSpec) -> tuple[SampleWin
     for sample in samples:
         with opened_image(sample.images[0], data.images[0]) as scene:
             grid = scene.grid
+            count = math.ceil(grid.height / WINDOW_SIDE) * math.ceil(grid.width / WINDOW_SIDE)
+            if count > MOST_WINDOWS:
+                raise SceneReadError(
+                    f"{sample.images[0]}: {grid.width:,} x {grid.height:,} pixels are more than one image of "
+                    f"a training set may have ({MOST_WINDOWS:,} windows of {WINDOW_SIDE} x {WINDOW_SIDE}); "
+                    "check the file, or crop it to the labels"
+                )
             for row in range(0, grid.height, WINDOW_SIDE):
                 for col in range(0, grid.width, WINDOW_SIDE):
                     height, width = min(WINDOW_SIDE, grid.height - row), min(WINDOW_SIDE, grid.width - col)

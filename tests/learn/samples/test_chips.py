@@ -11,7 +11,7 @@ import rasterio
 from affine import Affine
 from shapely import box
 
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.learn.samples import IGNORE, DataSpec, find_samples, read_chip, sample_windows
 from tests.simulated import EAST, NORTH, SIDE, disc
 
@@ -145,3 +145,15 @@ def test_layers_are_bands_of_a_chip_and_a_map_reads_them_alike(labelled: DataSpe
     (labelled.root / "west" / "phase" / "chip_0.tif").unlink()
     with pytest.raises(SceneError, match="has no layer phase"):
         find_samples(data)
+
+
+def test_an_image_of_more_windows_than_fit_in_memory(labelled: DataSpec) -> None:
+    samples = find_samples(labelled)
+    samples[0].images[0].write_text(
+        '<VRTDataset rasterXSize="3000000" rasterYSize="3000000"><SRS>EPSG:32633</SRS>'
+        "<GeoTransform>500000, 10, 0, 5500000, 0, -10</GeoTransform>"
+        '<VRTRasterBand dataType="UInt16" band="1"><Description>green</Description>'
+        "</VRTRasterBand></VRTDataset>"
+    )
+    with pytest.raises(SceneReadError, match="3,000,000 x 3,000,000 pixels"):
+        sample_windows(samples, labelled)
