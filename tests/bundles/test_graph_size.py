@@ -93,6 +93,53 @@ def test_usual_functions_are_accepted(tmp_path: Path) -> None:
     assert not check_work(save(tmp_path / "a.onnx", nodes, functions=functions))
 
 
+def test_branches_in_functions_in_branches_are_refused(tmp_path: Path) -> None:
+    """Each is within its own limit of depth; together they are deeper than Python calls functions."""
+    functions = [calls("f0", "Neg")]
+    for level in range(1, 150):
+        node = helper.make_node(f"f{level - 1}", ["a"], ["b"], domain="own")
+        for _ in range(10):
+            branch = helper.make_graph([node], "branch", [], [INFO("b", TensorProto.FLOAT, None)])
+            node = helper.make_node("If", ["c"], ["b"], then_branch=branch, else_branch=branch)
+            branch = helper.make_graph([], "none", [], [INFO("a", TensorProto.FLOAT, None)])
+            node.attribute[1].g.CopyFrom(branch)
+        functions.append(helper.make_function("own", f"f{level}", ["a"], ["b"], [node], OPSETS))
+    nodes = [helper.make_node("f149", ["x"], ["y"], domain="own")]
+    with pytest.raises(ModelError, match="functions and loops"):
+        check_work(save(tmp_path / "a.onnx", nodes, functions=functions))
+
+
+def test_a_graph_in_two_parts_is_joined(tmp_path: Path) -> None:
+    """As protobuf reads it."""
+    functions = [calls("f", "f")]
+    path = save(tmp_path / "a.onnx", [helper.make_node("f", ["x"], ["y"], domain="own")], functions=functions)
+    model = onnx.ModelProto(graph=helper.make_graph([], "rest", [], []))
+    path.write_bytes(path.read_bytes() + model.SerializeToString())
+    with pytest.raises(ModelError, match="functions and loops"):
+        check_work(path)
+
+
+@pytest.mark.parametrize("domain", ["own", "ai.onnx"])
+def test_functions_of_one_name_are_told_apart(domain: str, tmp_path: Path) -> None:
+    called = helper.make_node("f", ["x"], ["y"], domain=domain, overload="long")
+    long, short = calls("f", "f"), calls("f", "Neg")
+    long.node[0].CopyFrom(helper.make_node("f", ["a"], ["b"], domain=domain, overload="long"))
+    long.overload, long.domain = "long", domain
+    with pytest.raises(ModelError, match="functions and loops"):
+        check_work(save(tmp_path / "a.onnx", [called], functions=[long, short]))
+
+
+def test_a_loop_without_a_number_of_turns_may_not_end(tmp_path: Path) -> None:
+    assert check_work(save(tmp_path / "a.onnx", [loop("")], [whole("", 3)]))
+
+
+def test_turns_that_a_function_is_given_are_not_those_of_another_name(tmp_path: Path) -> None:
+    function = helper.make_function("own", "f", ["x", "turns"], ["y"], [loop("turns")], OPSETS)
+    nodes = [helper.make_node("f", ["x", "many"], ["y"], domain="own")]
+    path = save(tmp_path / "a.onnx", nodes, [whole("many", 2**62), whole("turns", 1)], [function])
+    assert check_work(path)
+
+
 @pytest.mark.parametrize("turns", [2**63 - 1, 10**9, -1])
 @pytest.mark.parametrize("way", ["list", "bytes", "node"])
 def test_loops_of_very_many_turns_may_not_end(turns: int, way: str, tmp_path: Path) -> None:
