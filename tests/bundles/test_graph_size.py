@@ -15,7 +15,7 @@ from geoseg.bundles import graph_size
 from geoseg.bundles.graph_size import EndlessError, check_work, ending
 from geoseg.errors import ModelError
 from geoseg.runtimes.choose import ending_runtime
-from geoseg.spec import ClassSpec, ModelBand, ModelSpec
+from tests.bundles.networks import make_spec
 
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
 INFO = helper.make_tensor_value_info
@@ -178,21 +178,7 @@ def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: p
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     with pytest.raises(EndlessError, match="has loops"), ending(True) as options:
         session.run(["y"], {"x": np.ones(4, np.float32)}, options)
-    model = ModelSpec(
-        name="a",
-        task="segment",
-        bands=(ModelBand(name="green", mean=0, std=1),),
-        units="reflectance",
-        tile=32,
-        overlap=0,
-        activation="sigmoid",
-        classes=(
-            ClassSpec(value=0, label="background", colour="#000000"),
-            ClassSpec(value=1, label="water", colour="#0000ff"),
-        ),
-        weights=path,
-        licence="MIT",
-    )
+    model = make_spec(path)
     assert ending_runtime(model, "auto") == "onnxruntime"
     with pytest.raises(ModelError, match="--runtime onnxruntime"):
         ending_runtime(model, "openvino")
