@@ -88,7 +88,7 @@ def test_results_of_data_that_change_while_training_are_not_taken(config: Path, 
     (job, *_) = planned(config)
     label = job.test[0].sample.label
 
-    def change(*_: object) -> None:
+    def change(done: int, total: int, unit: str) -> None:
         label.touch()
 
     tuple(run_jobs([job], tmp_path / "out", change, frozen=False))
