@@ -33,6 +33,14 @@ with rasterio.open(scene) as file:
     height, width, inverse = file.height, file.width, ~file.transform
 mask = np.zeros((height, width), np.uint8)
 half = OVERLAP // 2
+
+
+def inside(first: int, length: int) -> slice:
+    """Return the pixels nearest to the centre of a patch; the last patches reach beyond the scene."""
+    end = first + TILE
+    return slice(first + half if first > 0 else 0, end - half if end < length else length)
+
+
 with torch.inference_mode():
     places = list(sampler)
     loader = DataLoader(dataset, batch_size=4, sampler=places, collate_fn=stack_samples)
@@ -41,10 +49,7 @@ with torch.inference_mode():
         for found in network(batch["image"].float()).argmax(1).numpy().astype(np.uint8):
             x, y = places[at][0], places[at][1]
             left, top = (round(value) for value in inverse @ (x.start, y.stop))
-            above, before = (half if top > 0 else 0), (half if left > 0 else 0)
             at += 1
-            # The last patches reach beyond the scene.
-            rows = slice(max(top + above, 0), min(top + TILE, height))
-            cols = slice(max(left + before, 0), min(left + TILE, width))
+            rows, cols = inside(top, height), inside(left, width)
             mask[rows, cols] = found[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
 write(mask, scene, output)

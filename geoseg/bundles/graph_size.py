@@ -33,13 +33,13 @@ LOOP_S = 50.0
 _DEPTH = 40
 """Most graphs inside each other."""
 
-_CALLS = 200
-"""Most functions that call each other."""
+_NESTED = 200
+"""Most graphs and calls of functions inside each other."""
 
 _INT64 = 7
 _LOOPS = frozenset({"Loop", "Scan"})
-Name = tuple[str, str]
-"""Domain and name of an operator."""
+Name = tuple[str, str, str]
+"""Domain, name and overload of an operator."""
 
 
 class EndlessError(ModelError):
@@ -48,7 +48,7 @@ class EndlessError(ModelError):
 
 @dataclass(slots=True)
 class _Node:
-    kind: Name = ("", "")
+    kind: Name = ("", "", "")
     inputs: list[str] = field(default_factory=list)
     graphs: list[list[_Node]] = field(default_factory=list)
 
@@ -59,6 +59,8 @@ class _File:
 
     constants: dict[str, int] = field(default_factory=dict)
     """Whole numbers by name; of the same name the largest."""
+    computed: set[str] = field(default_factory=set)
+    """Names of values that are computed or passed somewhere; a function has names of its own."""
     functions: dict[Name, list[_Node]] = field(default_factory=dict)
     count: int = 0
     open_loops: bool = False
@@ -77,7 +79,8 @@ def check_work(weights: Path) -> bool:
         with weights.open("rb") as file:
             for part in fields(file, os.fstat(file.fileno()).st_size):
                 if part.number == 7 and part.kind == LENGTH:
-                    graph = _graph(file, part.stop, found, 0)
+                    # Parts of a message that comes again are joined.
+                    graph += _graph(file, part.stop, found, 0)
                 elif part.number == 25 and part.kind == LENGTH:
                     _function(file, part.stop, found)
     except OSError as error:
@@ -121,32 +124,44 @@ def ending(has_open_loops: bool) -> Iterator[Any]:
         timer.cancel()
 
 
-def _work(nodes: list[_Node], file: _File, known: dict[Name, int], calling: tuple[Name, ...]) -> int:
+def _work(
+    nodes: list[_Node], file: _File, known: dict[Name, int], calling: tuple[Name, ...], depth: int = 0
+) -> int:
     """Return the operators that nodes are, written out; too many for functions that call themselves."""
+    if depth > _NESTED:
+        return MOST_WORK + 1
     total = 0
     for node in nodes:
         total += 1
-        inner = sum(_work(graph, file, known, calling) for graph in node.graphs)
+        inner = sum(_work(graph, file, known, calling, depth + 1) for graph in node.graphs)
         if node.kind[1] in _LOOPS:
-            turns = file.constants.get(node.inputs[0]) if node.kind[1] == "Loop" and node.inputs else None
+            turns = _turns(node, file)
             # Exports of `while` state the greatest whole number; below zero, OpenVINO turns without end.
             if turns is None or not 0 <= turns <= MOST_TURNS:
                 file.open_loops, turns = True, 1
             inner *= turns
         total += inner
         if node.kind in file.functions:
-            if node.kind in calling or len(calling) > _CALLS:
+            if node.kind in calling:
                 return MOST_WORK + 1
             if node.kind not in known:
-                known[node.kind] = _work(file.functions[node.kind], file, known, (*calling, node.kind))
+                inside = (*calling, node.kind)
+                known[node.kind] = _work(file.functions[node.kind], file, known, inside, depth + 1)
             total += known[node.kind]
         if total > MOST_WORK:
             return total
     return total
 
 
+def _turns(node: _Node, file: _File) -> int | None:
+    """Return the turns of a loop that states them; None where they are computed."""
+    if node.kind[1] != "Loop" or not node.inputs or node.inputs[0] in file.computed:
+        return None
+    return file.constants.get(node.inputs[0])
+
+
 def _graph(file: BinaryIO, end: int, found: _File, depth: int) -> list[_Node]:
-    """`GraphProto`: 1 nodes, 5 initializers."""
+    """`GraphProto`: 1 nodes, 5 initializers, 11 inputs."""
     if depth > _DEPTH:
         raise WireError(f"graphs are nested more than {_DEPTH} levels deep")
     nodes = []
@@ -155,44 +170,63 @@ def _graph(file: BinaryIO, end: int, found: _File, depth: int) -> list[_Node]:
             nodes.append(_node(file, part.stop, found, depth))
         elif part.number == 5 and part.kind == LENGTH:
             _keep(found, *_tensor(file, part.stop))
+        elif part.number == 11 and part.kind == LENGTH and depth:
+            # Inputs of the network may list its weights; nothing but the image is passed to them.
+            found.computed.update(
+                read_text(file, name) for name in fields(file, part.stop) if name.number == 1
+            )
     return nodes
 
 
 def _function(file: BinaryIO, end: int, found: _File) -> None:
-    """`FunctionProto`: 1 name, 7 nodes, 10 domain."""
-    name = domain = ""
+    """`FunctionProto`: 1 name, 4 inputs, 7 nodes, 10 domain, 13 overload."""
+    name = domain = overload = ""
     nodes = []
     for part in fields(file, end):
         if part.number == 1:
             name = read_text(file, part)
+        elif part.number == 4:
+            found.computed.add(read_text(file, part))
         elif part.number == 7 and part.kind == LENGTH:
             nodes.append(_node(file, part.stop, found, 0))
         elif part.number == 10:
             domain = read_text(file, part)
-    found.functions[(domain, name)] = nodes
+        elif part.number == 13:
+            overload = read_text(file, part)
+    found.functions[_name(domain, name, overload)] = nodes
+
+
+def _name(domain: str, name: str, overload: str) -> Name:
+    """Return a name; the domain of ONNX has two."""
+    return "" if domain == "ai.onnx" else domain, name, overload
 
 
 def _node(file: BinaryIO, end: int, found: _File, depth: int) -> _Node:
-    """`NodeProto`: 1 inputs, 2 outputs, 4 operator, 5 attributes, 7 domain."""
+    """`NodeProto`: 1 inputs, 2 outputs, 4 operator, 5 attributes, 7 domain, 8 overload."""
     found.count += 1
     if found.count > MOST_NODES:
         raise WireError(f"it has more than {MOST_NODES:,} operators")
-    node, kind, domain, output = _Node(), "", "", ""
+    node, kind, domain, overload, outputs = _Node(), "", "", "", list[str]()
     constant: int | None = None
     for part in fields(file, end):
         if part.number == 1:
             node.inputs.append(read_text(file, part))
         elif part.number == 2:
-            output = read_text(file, part)
+            outputs.append(read_text(file, part))
         elif part.number == 4:
             kind = read_text(file, part)
         elif part.number == 7:
             domain = read_text(file, part)
+        elif part.number == 8:
+            overload = read_text(file, part)
         elif part.number == 5 and part.kind == LENGTH:
             constant = _attribute(file, part.stop, node, found, depth)
-    node.kind = ("" if domain == "ai.onnx" else domain, kind)
+    node.kind = _name(domain, kind, overload)
     if kind == "Constant":
-        _keep(found, output, constant)
+        for output in outputs:
+            _keep(found, output, constant)
+    else:
+        found.computed.update(outputs)
     return node
 
 
@@ -237,6 +271,6 @@ def _signed(value: int) -> int:
 
 
 def _keep(found: _File, name: str, value: int | None) -> None:
-    """Keep a whole number."""
-    if value is not None:
+    """Keep a whole number; without a name it is none, since a loop of any number of turns names none."""
+    if value is not None and name:
         found.constants[name] = max(value, found.constants.get(name, value))

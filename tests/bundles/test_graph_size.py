@@ -15,7 +15,7 @@ from geoseg.bundles import graph_size
 from geoseg.bundles.graph_size import EndlessError, check_work, ending
 from geoseg.errors import ModelError
 from geoseg.runtimes.choose import ending_runtime
-from geoseg.spec import ClassSpec, ModelBand, ModelSpec
+from tests.bundles.networks import make_spec
 
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
 INFO = helper.make_tensor_value_info
@@ -93,6 +93,53 @@ def test_usual_functions_are_accepted(tmp_path: Path) -> None:
     assert not check_work(save(tmp_path / "a.onnx", nodes, functions=functions))
 
 
+def test_branches_in_functions_in_branches_are_refused(tmp_path: Path) -> None:
+    """Each is within its own limit of depth; together they are deeper than Python calls functions."""
+    functions = [calls("f0", "Neg")]
+    for level in range(1, 150):
+        node = helper.make_node(f"f{level - 1}", ["a"], ["b"], domain="own")
+        for _ in range(10):
+            branch = helper.make_graph([node], "branch", [], [INFO("b", TensorProto.FLOAT, None)])
+            node = helper.make_node("If", ["c"], ["b"], then_branch=branch, else_branch=branch)
+            branch = helper.make_graph([], "none", [], [INFO("a", TensorProto.FLOAT, None)])
+            node.attribute[1].g.CopyFrom(branch)
+        functions.append(helper.make_function("own", f"f{level}", ["a"], ["b"], [node], OPSETS))
+    nodes = [helper.make_node("f149", ["x"], ["y"], domain="own")]
+    with pytest.raises(ModelError, match="functions and loops"):
+        check_work(save(tmp_path / "a.onnx", nodes, functions=functions))
+
+
+def test_a_graph_in_two_parts_is_joined(tmp_path: Path) -> None:
+    """As protobuf reads it."""
+    functions = [calls("f", "f")]
+    path = save(tmp_path / "a.onnx", [helper.make_node("f", ["x"], ["y"], domain="own")], functions=functions)
+    model = onnx.ModelProto(graph=helper.make_graph([], "rest", [], []))
+    path.write_bytes(path.read_bytes() + model.SerializeToString())
+    with pytest.raises(ModelError, match="functions and loops"):
+        check_work(path)
+
+
+@pytest.mark.parametrize("domain", ["own", "ai.onnx"])
+def test_functions_of_one_name_are_told_apart(domain: str, tmp_path: Path) -> None:
+    called = helper.make_node("f", ["x"], ["y"], domain=domain, overload="long")
+    long, short = calls("f", "f"), calls("f", "Neg")
+    long.node[0].CopyFrom(helper.make_node("f", ["a"], ["b"], domain=domain, overload="long"))
+    long.overload, long.domain = "long", domain
+    with pytest.raises(ModelError, match="functions and loops"):
+        check_work(save(tmp_path / "a.onnx", [called], functions=[long, short]))
+
+
+def test_a_loop_without_a_number_of_turns_may_not_end(tmp_path: Path) -> None:
+    assert check_work(save(tmp_path / "a.onnx", [loop("")], [whole("", 3)]))
+
+
+def test_turns_that_a_function_is_given_are_not_those_of_another_name(tmp_path: Path) -> None:
+    function = helper.make_function("own", "f", ["x", "turns"], ["y"], [loop("turns")], OPSETS)
+    nodes = [helper.make_node("f", ["x", "many"], ["y"], domain="own")]
+    path = save(tmp_path / "a.onnx", nodes, [whole("many", 2**62), whole("turns", 1)], [function])
+    assert check_work(path)
+
+
 @pytest.mark.parametrize("turns", [2**63 - 1, 10**9, -1])
 @pytest.mark.parametrize("way", ["list", "bytes", "node"])
 def test_loops_of_very_many_turns_may_not_end(turns: int, way: str, tmp_path: Path) -> None:
@@ -131,21 +178,7 @@ def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: p
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     with pytest.raises(EndlessError, match="has loops"), ending(True) as options:
         session.run(["y"], {"x": np.ones(4, np.float32)}, options)
-    model = ModelSpec(
-        name="a",
-        task="segment",
-        bands=(ModelBand(name="green", mean=0, std=1),),
-        units="reflectance",
-        tile=32,
-        overlap=0,
-        activation="sigmoid",
-        classes=(
-            ClassSpec(value=0, label="background", colour="#000000"),
-            ClassSpec(value=1, label="water", colour="#0000ff"),
-        ),
-        weights=path,
-        licence="MIT",
-    )
+    model = make_spec(path)
     assert ending_runtime(model, "auto") == "onnxruntime"
     with pytest.raises(ModelError, match="--runtime onnxruntime"):
         ending_runtime(model, "openvino")

@@ -258,20 +258,26 @@ def run_cases(cases: Iterator[tuple[Case, Path]], jobs: int) -> list[Case]:
     return sorted(done, key=lambda case: case.index)
 
 
-def make_corpus(folder: Path, makes: Collection[Callable[[Path], None]] = ()) -> None:
-    """Write the corpus, or some of its folders, in a process whose threads and files the cases do not get."""
+def in_child(task: Callable[[], object]) -> None:
+    """Write inputs in a process of its own, whose threads, files and libraries the cases do not get."""
+    sys.stdout.flush()
     pid = os.fork()
     if not pid:
         code = 1
         try:
-            write_corpus(folder, makes)
+            task()
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
     if os.waitpid(pid, 0)[1]:
-        raise SystemExit("the corpus cannot be written")
+        raise SystemExit("an input cannot be written")
+
+
+def make_corpus(folder: Path, makes: Collection[Callable[[Path], None]] = ()) -> None:
+    """Write the corpus, or some of its folders."""
+    in_child(lambda: write_corpus(folder, makes))
 
 
 def campaign(

@@ -6,14 +6,13 @@ python -m tests.reliability.hostile [--every 5] [--kind GeoTIFF] [--jobs 2]
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import shutil
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tests.learn.fit import made_ground
@@ -26,7 +25,7 @@ from tests.reliability import (
     hostile_tables,
     hostile_tiff,
 )
-from tests.reliability.campaign import Case, case_of, lay_out, make_corpus, run_cases, warm
+from tests.reliability.campaign import Case, case_of, in_child, lay_out, make_corpus, run_cases, warm
 from tests.reliability.subjects import FLOOD, L8, OUT, SAFE, SEGMENT, SENSOR, SITES, Subject
 
 
@@ -161,23 +160,6 @@ def all_cases() -> list[Hostile]:
     ]
 
 
-def _in_child(task: Callable[[], None]) -> None:
-    """Run a function in a process of its own, whose libraries the cases do not get."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            task()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    if os.waitpid(pid, 0)[1]:
-        raise SystemExit("an input cannot be written")
-
-
 def hostile(work: Path, chosen: list[tuple[int, Hostile]], *, jobs: int) -> list[Case]:
     """Run cases in an empty folder."""
     base = work / "corpus"
@@ -188,7 +170,7 @@ def hostile(work: Path, chosen: list[tuple[int, Hostile]], *, jobs: int) -> list
         for number, item in chosen:
             folder = work / f"case_{number}"
             lay_out(item.subject, base, folder)
-            _in_child(lambda folder=folder, item=item: item.change(folder / "in" / item.subject.target))  # type: ignore[misc]
+            in_child(partial(item.change, folder / "in" / item.subject.target))
             yield replace(case_of(number, item.subject), file=item.subject.target, mutation=item.what), folder
 
     done = run_cases(cases(), jobs)

@@ -18,6 +18,7 @@ from onnxruntime.quantization import (
 )
 
 from geoseg.bundles.find import CARD, architecture_of, find_model, write_bundle
+from geoseg.bundles.graph_size import check_work
 from geoseg.bundles.onnx_metadata import read_header
 from geoseg.engine.normalise import Normaliser, fit_to_scene
 from geoseg.errors import ModelError, OutputError, UsageError
@@ -85,13 +86,18 @@ def quantise(
         overwrite: whether to replace an existing bundle.
 
     Raises:
-        ModelError: the score of the int8 maps is more than `MAX_LOSS` below that of fp32.
+        ModelError: the score of the int8 maps is more than `MAX_LOSS` below that of fp32, or the network has
+            loops that may turn without end.
         UsageError: the split has no test and no val part.
         OutputError: the bundle exists, is the source itself, or cannot be written.
     """
     if bundle.exists() and not overwrite:
         raise OutputError(f"{bundle} exists; use --overwrite to replace it")
     model = find_model(str(source))
+    if check_work(model.weights):
+        raise ModelError(
+            f"{model.weights}: has loops that may turn without end, and the calibration could not end them"
+        )
     roles = split(sample_windows(find_samples(spec.data), spec.data), spec.split)
     evaluated = roles["test"] or roles["val"]
     if not evaluated:

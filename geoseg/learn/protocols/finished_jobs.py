@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import geoseg
+from geoseg.bundles.encoder_files import stored_weights
 from geoseg.files.output_files import write_report
 from geoseg.learn.protocols.jobs import Job
 from geoseg.learn.protocols.result_rows import ResultRow
 from geoseg.learn.samples import SampleWindow
+from geoseg.learn.train.training_spec import TrainSpec
 from geoseg.messages import note
 
 LOG = logging.getLogger(__name__)
@@ -27,23 +29,29 @@ def stamp_of(job: Job) -> str:
     """Return a hash of what the results of a job depend on.
 
     That is the config, the windows of each part, size and time of change of every file that they are read
-    from and of a file of weights, and the version of geoseg.
+    from and of the weights of the encoder, and the version of geoseg.
     """
     named = {"training": job.training, "validation": job.validation, "test": job.test}
     parts = {
         name: [(place.sample.id, asdict(place.window)) for place in places]
         for name, places in {**named, "described": job.described}.items()
     }
-    weights = Path(job.spec.network.weights)
     facts = {
         "geoseg": geoseg.__version__,
         "spec": job.spec.model_dump(mode="json"),
         "parameters": dict(job.parameters),
         "parts": parts,
         "files": _files((*job.training, *job.validation, *job.test, *job.described)),
-        "weights": _state(weights) if weights.is_file() else None,
+        "weights": _state(_weights(job.spec)),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _weights(spec: TrainSpec) -> Path:
+    """Return the file of an encoder's weights; a path that does not exist where they are in no file."""
+    if spec.network.weights == "auto" and spec.described_encoder is not None:
+        return stored_weights(spec.described_encoder)
+    return Path(spec.network.weights)
 
 
 def _files(places: Iterable[SampleWindow]) -> list[tuple[str, int, int]]:
@@ -63,13 +71,18 @@ def _state(path: Path) -> tuple[str, int, int]:
     return str(path), found.st_size, found.st_mtime_ns
 
 
-def write_finished(folder: Path, job: Job, rows: Sequence[ResultRow]) -> None:
+def write_finished(folder: Path, stamp: str, rows: Sequence[ResultRow]) -> None:
     """Write the results of a job into the folder of its training.
+
+    Args:
+        folder: of the training.
+        stamp: that of the job before it was trained; files may have changed since.
+        rows: the results.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    table = {"stamp": stamp_of(job), "rows": [asdict(row) for row in rows]}
+    table = {"stamp": stamp, "rows": [asdict(row) for row in rows]}
     write_report(folder, {FILE: json.dumps(table, indent=1)})
 
 

@@ -31,8 +31,8 @@ NEEDED = (DATASET, METRIC, VALUE, SEED, BACKBONE, TUNING)
 PARTS = ("left_out", "shots", "test_regions")
 """Further columns, which tell results of one setting apart."""
 WANTED = f"give a result file of geoseg bench run, or {FILE_NAME} of GEO-Bench-2"
-SCORES = re.compile(r"iou|jaccard|f1|accuracy|precision|recall|map|dice|auc", re.IGNORECASE)
-"""Metrics from 0 to 1, which some programs state in percent."""
+SCORES = re.compile(r"iou|jaccard|f1|accuracy|precision|recall|map(?!e)|dice|auc", re.IGNORECASE)
+"""Metrics from 0 to 1, which some programs state in percent; MAPE is an error."""
 ROUNDING = 1e-6
 PERCENT = 100.0
 SHOWN = 3

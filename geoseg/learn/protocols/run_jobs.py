@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geoseg.learn.protocols.finished_jobs import forget_finished, read_finished, write_finished
+from geoseg.learn.protocols.finished_jobs import forget_finished, read_finished, stamp_of, write_finished
 from geoseg.learn.protocols.jobs import Job, facts_of, images_of, rows_of
 from geoseg.learn.protocols.pangaea_training import train_frozen
 from geoseg.learn.protocols.result_rows import ResultRow
@@ -60,13 +60,14 @@ def run_jobs(
         if chips is None or not chips.serves(job.spec):
             chips = ChipCache.of(job.spec)
         forget_finished(place)
+        stamp = stamp_of(job)
         done = work(job, place, progress, chips)
         counts = score(place, job.test, chips)
         facts = facts_of(job)
         if done.score is not None:
             facts["validation_mIoU"] = done.score
         rows = rows_of(job, counts, facts)
-        write_finished(place, job, rows)
+        write_finished(place, stamp, rows)
         yield rows
 
 

@@ -160,8 +160,9 @@ def _sentinel2(place: Path) -> NDArray[np.uint16]:
 
 def _array(path: Path, shape: tuple[int, int, int]) -> NDArray[np.integer]:
     opened(path)
-    with opening(path, "unpack METER-ML again"):
-        found: NDArray[np.integer] = np.load(path, allow_pickle=False)
+    with opening(path, "unpack METER-ML again"), path.open("rb") as file:
+        # np.load would open an archive of arrays too.
+        found: NDArray[np.integer] = np.lib.format.read_array(file, allow_pickle=False)
     numbers = found.dtype.kind in "iu" and found.size and 0 <= found.min() <= found.max() < 2**16
     if found.shape != shape or not numbers:
         raise SceneError(f"{path}: {found.shape} values of {found.dtype}, not {shape} numbers of METER-ML")

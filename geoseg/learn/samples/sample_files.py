@@ -164,14 +164,20 @@ def _matches(root: Path, pattern: str) -> dict[tuple[str, str], _Match]:
 def _from_table(data: DataSpec) -> Iterator[Sample]:
     """Yield the samples of a CSV or vector file, whose paths are relative to the root."""
     path = data.root / (data.table or "")
+
+    def file_of(row: Mapping[str, str], number: int, column: str) -> Path:
+        if not row[column]:
+            raise SceneError(f"{path}, row {number}: {column} is empty")
+        return data.root / row[column]
+
     for number, row in enumerate(table_rows(path), start=1):
         try:
             names = ["image", *(f"image:{image.prefix}" for image in data.images[1:])]
             yield Sample(
                 id=row.get("id") or Path(row["image"]).stem,
-                images=tuple(data.root / row[name] for name in names),
-                label=data.root / row["label"],
-                layers=tuple(data.root / row[f"layer:{name}"] for name in data.layers),
+                images=tuple(file_of(row, number, name) for name in names),
+                label=file_of(row, number, "label"),
+                layers=tuple(file_of(row, number, f"layer:{name}") for name in data.layers),
                 region=row.get("region", ""),
                 split=row.get("split", ""),
             )
@@ -196,8 +202,9 @@ def table_rows(path: Path, *, hint: str = SAMPLE_TABLE) -> Iterator[Mapping[str,
     with opening(path, hint):
         if path.suffix.lower() == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.DictReader(file))
-            yield from rows
+                rows = list(csv.DictReader(file, restkey="", restval=""))
+            # Cells beyond the columns, and columns without a name, are no values.
+            yield from ({name: cell for name, cell in row.items() if name} for row in rows)
             return
         with reading_vector(path) as file:
             table = pyogrio.read_dataframe(file, read_geometry=False)

@@ -123,14 +123,15 @@ class FeatureCache:
             return
         try:
             descriptor, name = tempfile.mkstemp(dir=self._folder)
-            with os.fdopen(descriptor, "wb") as file:
-                torch.save(content, file)
-            os.replace(name, path)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    torch.save(content, file)
+                os.replace(name, path)
+            finally:  # also if the training is interrupted: the folder may be one that stays
+                Path(name).unlink(missing_ok=True)
             self._bytes += path.stat().st_size
         except (OSError, RuntimeError) as error:
             self._full = True
-            with suppress(OSError, UnboundLocalError):
-                Path(name).unlink(missing_ok=True)
             note(LOG, f"{self._folder}: features cannot be written ({error}); the encoder runs each time")
 
 

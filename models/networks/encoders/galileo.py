@@ -250,12 +250,16 @@ class Galileo(Encoder):
         return torch.cat([part.expand(shape) for part in (group, date, month, place)], dim=-1)
 
     def _positions(self, rows: int, cols: int) -> Tensor:
-        """Return (P, D / 4): the first half from the column, the second from the row."""
-        scale = self.gsd * self.patch / REFERENCE_GSD
-        half = self.widths[0] // 8
-        x = sine_table(torch.arange(cols) * scale, half)[None].expand(rows, cols, half)
-        y = sine_table(torch.arange(rows) * scale, half)[:, None].expand(rows, cols, half)
-        return torch.cat([x, y], dim=2).flatten(0, 1)
+        """Return (P, D / 4) positions."""
+        return place_table(rows, cols, self.gsd * self.patch / REFERENCE_GSD, self.widths[0] // 4)
+
+
+def place_table(rows: int, cols: int, step: float, width: int) -> Tensor:
+    """Return (rows x cols, width) for patches `step` apart: the first half from the column, then the row."""
+    half = width // 2
+    x = sine_table(torch.arange(cols) * step, half)[None].expand(rows, cols, half)
+    y = sine_table(torch.arange(rows) * step, half)[:, None].expand(rows, cols, half)
+    return torch.cat([x, y], dim=2).flatten(0, 1)
 
 
 def sine_table(positions: Tensor, width: int) -> Tensor:

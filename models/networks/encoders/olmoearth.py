@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from geoseg.models.networks.encoders.band_groups import OLMOEARTH as GROUPS
 from geoseg.models.networks.encoders.encoder import About, Encoder
-from geoseg.models.networks.encoders.galileo import Block, Size, month_table, sine_table
+from geoseg.models.networks.encoders.galileo import Block, Size, month_table, place_table, sine_table
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -216,13 +216,9 @@ class OlmoEarth(Encoder):
         return about.months.round().clamp(0, 11).long()
 
     def _tables(self, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the resizing of rows, that of columns, and (P, D / 4) positions: column, then row."""
-        rows, cols = height // self.patch, width // self.patch
-        scale = self.gsd * self.patch / REFERENCE_GSD
-        half = self.widths[0] // 8
-        x = sine_table(torch.arange(cols) * scale, half)[None].expand(rows, cols, half)
-        y = sine_table(torch.arange(rows) * scale, half)[:, None].expand(rows, cols, half)
-        place = torch.cat([x, y], dim=2).flatten(0, 1)
+        """Return the resizing of rows, that of columns, and (P, D / 4) positions."""
+        step = self.gsd * self.patch / REFERENCE_GSD
+        place = place_table(height // self.patch, width // self.patch, step, self.widths[0] // 4)
         return enlarging(height, self.patch), enlarging(width, self.patch), place
 
 

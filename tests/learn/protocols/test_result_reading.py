@@ -91,10 +91,16 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: bytes | Non
 
 
 def test_scores_in_percent_become_fractions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    lines = ("a,mIoU,52.5,1,b,frozen", "a,mIoU,0,2,b,frozen", "a,mF1,0.5,1,b,frozen", "a,loss,3.5,1,b,frozen")
+    lines = (
+        "a,mIoU,52.5,1,b,frozen",
+        "a,mIoU,0,2,b,frozen",
+        "a,mF1,0.5,1,b,frozen",
+        "a,loss,3.5,1,b,frozen",
+        "a,MAPE,140,1,b,frozen",
+    )
     with caplog.at_level(logging.WARNING):
         rows = read_results([write(tmp_path / "made.csv", *lines)])
-    assert [row.value for row in rows] == [0.525, 0.0, 0.5, 3.5]
+    assert [row.value for row in rows] == [0.525, 0.0, 0.5, 3.5, 140]
     assert "mIoU in percent; divided by 100" in caplog.text
 
 

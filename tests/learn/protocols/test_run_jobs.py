@@ -13,6 +13,7 @@ import rasterio
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
+from geoseg.bundles.encoder_files import stored_weights  # noqa: E402
 from geoseg.learn.protocols.finished_jobs import FILE, read_finished, stamp_of  # noqa: E402
 from geoseg.learn.protocols.flood_regions import flood_region_jobs  # noqa: E402
 from geoseg.learn.protocols.jobs import Job  # noqa: E402
@@ -81,6 +82,31 @@ def test_results_of_other_settings_or_data_are_not_taken(config: Path, tmp_path:
     assert read_finished(folder, job) is None
     (folder / FILE).write_text("{")
     assert read_finished(folder, job) is None
+
+
+def test_results_of_data_that_change_while_training_are_not_taken(config: Path, tmp_path: Path) -> None:
+    (job, *_) = planned(config)
+    label = job.test[0].sample.label
+
+    def change(done: int, total: int, unit: str) -> None:
+        label.touch()
+
+    tuple(run_jobs([job], tmp_path / "out", change, frozen=False))
+    assert read_finished(tmp_path / "out" / job.folder, job) is None
+
+
+def test_the_stamp_is_that_of_the_published_weights_too(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "models"))
+    (job, *_) = planned(config, **{"network.encoder": "galileo-nano", "network.architecture": "linear"})
+    encoder = job.spec.described_encoder
+    assert encoder is not None
+    before = stamp_of(job)
+    weights = stored_weights(encoder)
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"other")
+    assert stamp_of(job) != before
 
 
 def test_the_stamp_is_that_of_the_parts(config: Path) -> None:

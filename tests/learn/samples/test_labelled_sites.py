@@ -99,6 +99,12 @@ def test_what_is_wrong_is_said(text: str, told: str, root: Path) -> None:
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["id,split,labels\na\n", "id,labels\na,,more\n"])
+def test_rows_of_other_lengths_are_said(text: str, root: Path) -> None:
+    with pytest.raises(SceneError, match=r"row 1: (split is ''|the column 'split' is missing)"):
+        found(root, text)
+
+
 def test_no_table(root: Path) -> None:
     with pytest.raises(
         SceneReadError,

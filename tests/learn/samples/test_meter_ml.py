@@ -100,6 +100,10 @@ def test_what_is_missing_or_unknown_is_named(root: Path, tmp_path: Path) -> None
     (root / "val_images" / "1" / "sentinel-2-10m.npy").write_bytes(b"no array")
     with pytest.raises(SceneReadError, match=r"10m\.npy"):
         run("val")
+    with (root / "val_images" / "1" / "sentinel-2-10m.npy").open("wb") as file:
+        np.savez(file, np.zeros((72, 72, 4), np.uint16))
+    with pytest.raises(SceneReadError, match=r"10m\.npy"):
+        run("val")
     table = root / "train_dataset.geojson"
     table.write_text(table.read_text().replace("Mines", "Volcanoes"))
     with pytest.raises(SceneError, match="row 1: Type has the unknown class 'Volcanoes'"):

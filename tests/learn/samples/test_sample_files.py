@@ -10,7 +10,7 @@ from shapely import Point
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.learn.samples import DataSpec, find_samples
-from geoseg.learn.samples.sample_files import natural
+from geoseg.learn.samples.sample_files import natural, table_rows
 
 
 def test_patterns_join_by_id_and_region(labelled: DataSpec) -> None:
@@ -71,6 +71,19 @@ def test_a_table_that_is_none_is_refused(labelled: DataSpec) -> None:
         find_samples(labelled.model_copy(update={"table": Path("table.csv")}))
     with pytest.raises(SceneReadError, match=r"absent\.csv"):
         find_samples(labelled.model_copy(update={"table": Path("absent.csv")}))
+
+
+@pytest.mark.parametrize("row", ["1", "1,a.tif", "1,a.tif,", ",,l.tif"])
+def test_a_row_that_names_no_file_is_refused(row: str, labelled: DataSpec) -> None:
+    (labelled.root / "table.csv").write_text(f"id,image,label\n0,a.tif,l.tif\n{row}\n")
+    with pytest.raises(SceneError, match=r"table\.csv, row 2: (image|label) is empty"):
+        find_samples(labelled.model_copy(update={"table": Path("table.csv")}))
+
+
+def test_cells_beyond_the_columns_of_a_table_are_no_values(labelled: DataSpec) -> None:
+    path = labelled.root / "table.csv"
+    path.write_text("id,image,label,\n0,a.tif,l.tif,,more,and more\n")
+    assert list(table_rows(path)) == [{"id": "0", "image": "a.tif", "label": "l.tif"}]
 
 
 def test_names_that_two_regions_share_begin_with_their_region(labelled: DataSpec) -> None:

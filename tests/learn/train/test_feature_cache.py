@@ -248,6 +248,16 @@ def test_a_full_folder_ends_the_keeping_and_not_the_training(
     assert len([note for note in messages.notes if "kept" in note or "written" in note]) == 1
 
 
+def test_an_interruption_leaves_no_part_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cached(tmp_path)(images(0), encode, training=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_identity_of_an_encoder_is_that_of_its_weights_tables_and_facts() -> None:
     def norm(change: Callable[[Any], None] = lambda _: None, facts: object = 1) -> str:
         made = torch.nn.BatchNorm2d(3)

@@ -45,6 +45,20 @@ def test_what_is_less_right_is_refused(run: Run, tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "small").exists()
 
 
+def test_a_network_that_may_not_end_is_refused(run: Run, tmp_path: Path) -> None:
+    bundle = tmp_path / "endless"
+    shutil.copytree(run.bundle, bundle)
+    model = onnx.load(bundle / "model.onnx")
+    model.graph.node.add(op_type="Loop", input=["", ""], output=["forever"])
+    onnx.save(model, bundle / "model.onnx")
+    table = json.loads((bundle / "model.json").read_text())
+    for asset in table["assets"].values():
+        asset.pop("file:checksum", None)
+    (bundle / "model.json").write_text(json.dumps(table))
+    with pytest.raises(ModelError, match="loops that may turn without end"):
+        quantise(bundle, tmp_path / "small", read_config(str(run.config)), progress)
+
+
 def test_the_source_is_not_replaced(run: Run, tmp_path: Path) -> None:
     """Not even by --overwrite: the bundle in int8 goes to a folder of its own."""
     bundle = tmp_path / run.bundle.name
