@@ -15,6 +15,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from geoseg.engine.blend import Mosaic
+from geoseg.engine.plan import check_size
 from geoseg.engine.reading import TileRow, ahead, block_cache, read_tile_rows
 from geoseg.engine.recipe import Recipe
 from geoseg.engine.scoring import observed_tiles
@@ -60,7 +61,9 @@ def feature_tiles(
 
     Raises:
         UsageError: the overlap is not an even number of features, or too large.
+        SceneError: the scene has too many pixels.
     """
+    check_size(recipe.source.grid, recipe.source.name)
     shared = recipe.overlap if overlap is None else overlap
     if shared % (2 * stride):
         raise UsageError(

@@ -21,7 +21,7 @@ import geoseg
 from geoseg.engine.checkpoint import PartDone, checkpoint_of, part
 from geoseg.engine.exposure import measuring_exposure
 from geoseg.engine.pipeline import MapWriter
-from geoseg.engine.plan import Plan, make_plan, polygon_limits
+from geoseg.engine.plan import Plan, check_size, make_plan, polygon_limits
 from geoseg.engine.preview import LONGEST, Preview
 from geoseg.engine.reading import block_cache
 from geoseg.engine.recipe import Extras, Recipe
@@ -343,9 +343,10 @@ def cleaning_of(
         min_patch: m², smallest patch; not used with `--min-area` or without a CRS.
 
     Raises:
-        SceneError: an option in metres is set and the scene has no CRS.
+        SceneError: an option in metres is set and the scene has no CRS, or it has too many pixels.
         UsageError: `dst_crs` is not a CRS.
     """
+    check_size(grid, name)
     least = min_area if run.min_area is None else run.min_area
     patch = min_patch if run.min_area is None and grid.crs is not None else 0.0
     if grid.crs is None:

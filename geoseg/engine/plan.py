@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from itertools import pairwise
 
+from geoseg.errors import SceneError
+from geoseg.grid import Grid
 from geoseg.messages import warn
 from geoseg.polygons.limits import LEAST_MIB, Limits
 from geoseg.run_record import Result
@@ -18,9 +20,26 @@ WIDEST = 16_384
 PROCESS_MIB = 330
 """Measured resident size of the interpreter with its libraries, without a network."""
 
+MOST_PIXELS = 2 * 10**12
+"""Pixels of one map: more than the land of the Earth at 10 m, which takes days. A damaged or made-up header
+states more, and a run would not end."""
 
 TOTAL_MIB = 1080
 """MiB that a run takes at most without `--max-memory`, if a network does not need more."""
+
+
+def check_size(grid: Grid, name: str) -> None:
+    """Raise SceneError if a map has more than `MOST_PIXELS` pixels.
+
+    Args:
+        grid: of the map.
+        name: of the scene, for messages.
+    """
+    if grid.height * grid.width > MOST_PIXELS:
+        raise SceneError(
+            f"{name}: {grid.width:,} x {grid.height:,} pixels are more than one run maps "
+            f"({MOST_PIXELS:.0e}); check the size of the raster, or map parts of it (--bbox, gdal_translate)"
+        )
 
 
 def polygon_limits(max_memory: int | None, others_mib: int) -> Limits:

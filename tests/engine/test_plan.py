@@ -1,0 +1,20 @@
+"""Plans of maps: work, memory and the largest size."""
+
+from __future__ import annotations
+
+import pytest
+from affine import Affine
+from pyproj import CRS
+
+from geoseg.engine.plan import MOST_PIXELS, check_size
+from geoseg.errors import SceneError
+from geoseg.grid import Grid
+
+
+def test_a_map_of_more_pixels_than_a_run_ends_with() -> None:
+    def grid(height: int, width: int) -> Grid:
+        return Grid(height=height, width=width, transform=Affine.scale(10, -10), crs=CRS.from_epsg(32633))
+
+    check_size(grid(MOST_PIXELS // 1_000_000, 1_000_000), "scene")
+    with pytest.raises(SceneError, match=r"scene: 3,000,000 x 3,000,000 pixels"):
+        check_size(grid(3_000_000, 3_000_000), "scene")
