@@ -78,7 +78,7 @@ def pull_published(
         file = weights or local_copy(spec.weights.url, spec.weights.sha256)
         if file is None:
             file = Path(scratch) / spec.weights.url.rpartition("/")[2]
-            fetch_published(spec.weights, file, progress, weights=None, home=home)
+            _download(spec.weights, file, progress, home=home)
         elif not file.is_file():
             raise ModelError(f"{file}: there is no such file")
         opened(file)
@@ -109,13 +109,17 @@ def fetch_published(
         FetchError: they cannot be downloaded.
         OutputError: they cannot be written.
     """
-    hub = facts.url.startswith(SCHEME)
     if weights is not None:
         _copy(weights, target, facts.sha256)
-        return
-    if (copy := local_copy(facts.url, facts.sha256) if hub else None) is not None:
+    elif facts.url.startswith(SCHEME) and (copy := local_copy(facts.url, facts.sha256)) is not None:
         _copy(copy, target, "")
-        return
+    else:
+        _download(facts, target, progress, home=home)
+
+
+def _download(facts: EncoderWeights, target: Path, progress: Progress, *, home: Path) -> None:
+    """Download weights that are not on this machine; see `fetch_published`."""
+    hub = facts.url.startswith(SCHEME)
     address, sha256, size = facts.url, facts.sha256, facts.size or None
     if hub:
         found = remote_file(facts.url, sha256, size)

@@ -82,7 +82,8 @@ def _arguments(text: str, known: Mapping[str, Place]) -> str:
         end = re.search(r"[.'\"`]*$", word)
         value = word[: end.start()] if end else word
         if not _is_value(value, place):
-            return f"{label}{'' if found.string.startswith(':', found.end()) else '='}{behind}"
+            begins = not behind and found.string.startswith(":", found.end())  # a message about the option
+            return f"{label}{'' if begins else '='}{behind}"
         return f"{label}={_literal(value, place)}{word[len(value) :]}"
 
     return _merged(_OPTION.sub(argument, text))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +33,11 @@ ITEMS = "stac"
 """Folder of the items, beside the collection."""
 MODELS = f"{ITEMS}/models"
 
-ROLES = {"output": ["data"], "picture": ["overview"], "scene": ["metadata"], "style": ["style"]}
+STYLES = ("style", "raster-style", "scores-style")
+ROLES = {
+    **{"output": ["data"], "picture": ["overview"], "scene": ["metadata"]},
+    **{role: ["style"] for role in STYLES},
+}
 WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 Table = dict[str, Any]
@@ -110,8 +115,9 @@ def _assets(files: Sequence[OutputFile], task: str, own: Table) -> Table:
     for file in files:
         suffix = PurePosixPath(file.href).suffix.lower()
         key = "map" if file.role == "output" else file.role
-        key = f"{key}-{suffix[1:]}" if key in found else key  # several styles
-        found[key] = _asset(file, suffix, task, own)
+        # There may be several styles, even of one format.
+        keys = chain((key, f"{key}-{suffix[1:]}"), (f"{key}-{suffix[1:]}-{number}" for number in count(2)))
+        found[next(name for name in keys if name not in found)] = _asset(file, suffix, task, own)
     return found
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from geoseg.batch.entry import Entry
 from geoseg.batch.naming import filled
@@ -17,7 +18,7 @@ from geoseg.batch.value_paths import with_paths
 from geoseg.errors import UsageError
 from geoseg.outputs import companions
 from geoseg.spec.batch import BatchSpec, OptionValue, template
-from geoseg.spec.request import from_options
+from geoseg.spec.request import Place, bare_type, from_options
 
 RASTERS = ("raster", "scores")
 """Outputs that `--raster-styles` writes styles for."""
@@ -61,7 +62,7 @@ class Job:
             for name in (names,) if isinstance(names, str) else names:
                 found.setdefault(Path(name).as_posix(), role)
                 if role in RASTERS and self.options.get("raster-styles"):
-                    found.setdefault(Path(name).with_suffix(".qml").as_posix(), "style")
+                    found.setdefault(Path(name).with_suffix(".qml").as_posix(), f"{role}-style")
         return found
 
     def request(self, folder: Path, limits: Mapping[str, OptionValue]) -> BaseModel:
@@ -119,7 +120,8 @@ def plan_jobs(
 
 
 def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str) -> Job:
-    options: dict[str, OptionValue] = {**spec.options, **entry.options}
+    given = {**spec.options, **entry.options}
+    options = {name: _switched(task.places.get(name), value) for name, value in given.items()}
     if task.earlier and is_auto(options.get(task.earlier)):
         del options[task.earlier]
     outputs: dict[str, str | tuple[str, ...]] = {"output": filled(spec.name, entry, index + 1)}
@@ -127,7 +129,9 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
         if role in options:
             value = options.pop(role)
             names = [filled(_template(role, str(text)), entry, index + 1) for text in _listed(value)]
-            outputs[role] = tuple(names) if task.places[role].repeated else names[-1]
+            if not task.places[role].repeated and len(names) != 1:
+                raise UsageError(f"--{role}: give one template of names, not {len(names)}")
+            outputs[role] = tuple(names) if task.places[role].repeated else names[0]
     paths = list(entry.paths)
     if len(paths) > 1 and not task.places[task.subject].paths[0][-1] == "paths":
         raise UsageError(f"{entry.where or entry.scene}: {task.name} reads one file of a scene, not several")
@@ -144,6 +148,14 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
     )
 
 
+def _switched(place: Place | None, value: OptionValue) -> OptionValue:
+    """Return true or false for the text of a switch in a table; other values stay."""
+    if isinstance(value, str) and place is not None and bare_type(place.field.annotation) is bool:
+        with suppress(ValidationError):  # the request refuses it
+            return TypeAdapter(bool).validate_python(value)
+    return value
+
+
 def _listed(value: OptionValue) -> Sequence[object]:
     return value if isinstance(value, list) else [value]
 
@@ -157,11 +169,6 @@ def _template(role: str, text: str) -> str:
 
 def _absolute(task: BatchTask, name: str, value: OptionValue) -> OptionValue:
     """Return the value of an option with absolute paths: workers may have another current folder."""
-    return with_paths(task.places[name], value, lambda text: os.path.abspath(text) if _exists(text) else None)
-
-
-def _exists(text: str) -> bool:
-    try:
-        return os.path.exists(text)
-    except ValueError:  # a name that no file can have
-        return False
+    return with_paths(
+        task.places[name], value, lambda text: os.path.abspath(text) if os.path.exists(text) else None
+    )

@@ -47,17 +47,11 @@ def found_path(path: str, folder: Path) -> str | None:
 
     None: there is no such file; addresses are returned as they are.
     """
-    if needs_network(path) or _exists(Path(path)):
+    # Unlike `Path.exists`, `os.path.exists` accepts texts that no file can have as a name.
+    if needs_network(path) or os.path.exists(path):
         return path
-    beside = folder / path
-    return str(beside) if _exists(beside) else None
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except ValueError:  # a name that no file can have
-        return False
+    beside = str(folder / path)
+    return beside if path and os.path.exists(beside) else None
 
 
 def listed_paths(text: str, folder: Path) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ _GDAL_CLOSED = {
     "GDAL_HTTPS_PROXY": "http://127.0.0.1:9",
 }
 _GDAL_PATIENCE = {
-    # GDAL waits for a server without end by default, and asks three times for a file that it cannot open.
+    # GDAL waits for a server without end by default. The limits are short, because it asks three times for
+    # a file that it cannot open.
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
     # Less than this many bytes/s during this many s, headers included, is an error: the slowest links of
     # satellites have 2,400 bit/s.

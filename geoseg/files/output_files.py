@@ -240,8 +240,8 @@ def made_folder(folder: Path) -> Iterator[None]:
         OutputError: it cannot be created.
     """
     local = () if isinstance(folder, StorePath) else (folder, *folder.parents)
-    made = [part for part in local if not part.exists()]
     with writing(folder):
+        made = [part for part in local if not part.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (NotADirectoryError, FileExistsError) as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import SceneReadError
-from geoseg.files.bounded import read_text
+from geoseg.files.bounded import read_bytes
 
 MOST_BYTES = 256 * 2**20
 """Most bytes of a table: a million rows."""
@@ -54,7 +54,7 @@ def read_table(path: Path) -> TextTable:
         SceneReadError: it cannot be read, or is not a table.
     """
     try:
-        text, said, skipped = _without_separator(read_text(path, MOST_BYTES, _encoding(path)))
+        text, said, skipped = _without_separator(_decoded(read_bytes(path, MOST_BYTES)))
         delimiter = said or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [
@@ -77,10 +77,10 @@ def read_table(path: Path) -> TextTable:
     )
 
 
-def _encoding(path: Path) -> str:
-    """Return the encoding that the first bytes of a text state: "Unicode text" of spreadsheets is UTF-16."""
-    with path.open("rb") as file:
-        return "utf-16" if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
+def _decoded(content: bytes) -> str:
+    """Return a text in the encoding of its byte order mark: "Unicode text" of spreadsheets is UTF-16."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _without_separator(text: str) -> tuple[str, str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from pathlib import Path
 from posixpath import dirname
 
@@ -18,6 +19,9 @@ from geoseg.scenes.subdatasets import Subdataset, spelled
 _SIGNATURE_HDF4 = b"\x0e\x03\x13\x01"
 _ZARR = {".zgroup", ".zarray", "zarr.json"}
 """Files at the top of a Zarr store."""
+
+_ABSENT = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+"""Answers of a server without the file."""
 
 
 def container_product(path: str) -> Product | None:
@@ -50,10 +54,11 @@ def container_product(path: str) -> Product | None:
 
 
 def _is_consolidated(path: str) -> bool:
-    """Return whether a server has the metadata of a store; True for stores that are not asked by HTTP.
+    """Return whether a server may have the metadata of a store; True for stores that are not asked by HTTP.
 
     GDAL asks for a dozen files one after another and waits for each of them: a server that does not answer
-    is asked once instead.
+    is asked once instead. A server may refuse this request and not those of GDAL, which sends the user's
+    headers (`GDAL_HTTP_HEADERS`).
 
     Raises:
         SceneReadError: the server cannot be reached, or does not answer in time.
@@ -68,8 +73,8 @@ def _is_consolidated(path: str) -> bool:
     address = f"{path.removeprefix('/vsicurl/').rstrip('/')}/.zmetadata"
     try:
         read_web(Request(address))  # noqa: S310 - http(s) only
-    except HTTPError:
-        return False
+    except HTTPError as error:
+        return error.code not in _ABSENT
     except URLError as error:
         raise SceneReadError(f"{address} cannot be reached: {error.reason}; check the address") from error
     return True

@@ -44,12 +44,10 @@ def reading_vector(path: Path | str) -> Iterator[Path | str]:
     Raises:
         SceneReadError: as `check_vector`.
     """
-    with settled(Path(path)) as place:
+    check_vector(path)
+    with settled(Path(path)) as place, _off_the_network():
         # Names that are no paths of files, such as members of archives, stay as they are.
-        file = path if place == Path(path) else place
-        check_vector(file)
-        with _off_the_network():
-            yield file
+        yield path if place == Path(path) else place
 
 
 @contextmanager

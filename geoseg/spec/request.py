@@ -46,9 +46,9 @@ class Place:
 
     @property
     def repeated(self) -> bool:
-        """Whether the value is a list, of which one text is one item; the scenes of `scenes` are none."""
+        """Whether the value is a list, of which one text is one item."""
         parsed = any(isinstance(item, BeforeValidator) for item in self.field.metadata)
-        return get_args(bare_type(self.field.annotation))[1:] == (...,) and not parsed and not self.scenes
+        return get_args(bare_type(self.field.annotation))[1:] == (...,) and not parsed
 
 
 @cache
@@ -88,13 +88,13 @@ def nested(kind: type[BaseModel], options: Mapping[str, object]) -> dict[str, An
             value = options[name]
             if len(place.paths) > 1 and place.option.own:
                 value = _entries(value, prefix, place.prefixes)
-            elif place.repeated and not isinstance(value, list | tuple):
-                value = [value]
             elif place.scenes:
                 value = list(value) if isinstance(value, list | tuple) else [value]
                 if EACH in path:
                     table[path[0]] = [{path[-1]: [item]} for item in value]
                     continue
+            elif place.repeated and not isinstance(value, list | tuple):
+                value = [value]
             for target in _reach(table, path[:-1]):
                 target[path[-1]] = value
     return table

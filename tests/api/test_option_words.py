@@ -29,6 +29,7 @@ from tests.api.pixels import CRS, TRANSFORM, reflectance, write_scene
         ),
         (FloodSpec, "set --threshold -20.", "set threshold=-20."),
         (FloodSpec, "--bbox: west 3 is", "bbox: west 3 is"),
+        (FloodSpec, "as --sensor asks: bands", "as sensor= asks: bands"),
         (FloodSpec, "give --permanent-values 80,90 (codes)", 'give permanent_values="80,90" (codes)'),
         (FloodSpec, "--band green=PATH --band nir=b.tif:2", 'band={"green": PATH, "nir": "b.tif:2"}'),
         (FloodSpec, "one with --mask FILE:VALUES, or", "one with mask=FILE:VALUES, or"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import filled, safe_name, scene_name
+from geoseg.batch.naming import filled, found_path, safe_name, scene_name
 from geoseg.errors import UsageError
 
 ENTRY = Entry(
@@ -54,3 +56,11 @@ def test_unknown_names_in_templates() -> None:
 def test_safe_names() -> None:
     assert safe_name("../a/b c") == "a_b_c"
     assert safe_name("///") == "scene"
+
+
+def test_paths_are_found_beside_the_list(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").touch()
+    assert found_path("a.tif", tmp_path) == str(tmp_path / "a.tif")
+    assert found_path("https://x.org/a.tif", tmp_path) == "https://x.org/a.tif"
+    for nothing in ("", "b.tif", "x" * 300, "a\0"):
+        assert found_path(nothing, tmp_path) is None

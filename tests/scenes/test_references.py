@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import zipfile
@@ -217,8 +218,9 @@ def test_queries_in_the_log_of_a_geopackage(layer: Path) -> None:
     for suffix in ("", "-wal"):
         shutil.copy(f"{layer}{suffix}", f"{copy}{suffix}")
     file.close()
-    with pytest.raises(SceneReadError, match="v is a view"):
-        check_tables(copy)
+    for read in (check_tables, read_polygons):
+        with pytest.raises(SceneReadError, match=f"{re.escape(str(copy))}.*v is a view"):
+            read(copy)
 
 
 def test_a_geopackage_with_a_log_is_read_with_it_and_stays_as_it_is(layer: Path) -> None:

@@ -177,6 +177,16 @@ def test_a_zarr_store_that_is_not_consolidated_is_refused(http: str, folder: Pat
         scene(f"{http}/made.zarr")
 
 
+def test_a_zarr_store_whose_server_asks_for_a_header(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_store(folder / "made.zarr", {"green": np.full((20, 30), 0.15, np.float32)})
+    monkeypatch.setenv("GDAL_HTTP_HEADERS", f"Authorization: Credential={Bucket.key}/")
+    with (
+        serving(folder.parent, "s3") as place,
+        scene(f"http://{place}/bucket/made.zarr") as opened,
+    ):
+        check(opened)
+
+
 def test_a_netcdf(address: str, folder: Path) -> None:
     write_variables(folder / "made.nc", {"green": np.full((20, 30), 0.15, np.float32)})
     with scene(f"{address}/made.nc") as opened:

@@ -53,10 +53,7 @@ def map_flood(
         ModelError: the network does not fit the scene.
         OutputError: an output cannot be written.
     """
-    if spec.model is not None and spec.method != "auto":
-        raise UsageError(
-            f"--method {spec.method} and --model {spec.model} exclude each other: give one of them"
-        )
+    _check_options(spec)
     references_given = [str(path) for path in (spec.permanent_water, spec.hand, spec.slope) if path]
     references_given += spec.layer.values()
     begin(
@@ -72,6 +69,16 @@ def map_flood(
         if dry_run:
             return plan(recipe, spec.run)
         return make_map(recipe, spec.run, spec.model_dump(mode="json"), progress)
+
+
+def _check_options(spec: FloodSpec) -> None:
+    """Raise UsageError where an option of methods, which networks do not read, is given beside a network."""
+    for name in ("method", "threshold", "thresholding", "speckle"):
+        value = getattr(spec, name)
+        if spec.model is not None and value != FloodSpec.model_fields[name].default:
+            raise UsageError(
+                f"--{name} {value} and --model {spec.model} exclude each other: give one of them"
+            )
 
 
 def _of_scene(

@@ -80,17 +80,37 @@ def test_all_files_of_a_map_are_in_the_catalogue(tmp_path: Path) -> None:
     write_lake(tmp_path / "a.tif")
     files = {
         "raster": "{scene}.tif",
+        "scores": "{scene}-scores.tif",
         "raster-styles": True,
-        "style": ["{scene}-map.sld", "{scene}-map.json"],
+        "style": [f"{{scene}}-{name}" for name in ("1.qml", "2.qml", "3.qml", "map.sld", "map.json")],
         "report": "{scene}.html",
     }
     done, _ = batch(tmp_path / "out", tmp_path / "a.tif", options=FLOOD | files)
     assert not done.failed
     made = {path.name for path in (tmp_path / "out").glob("a*")}
-    assert made == {"a.gpkg", "a.tif", "a.qml", "a-map.sld", "a-map.json", "a.html"}
-    item = json.loads((tmp_path / "out/stac/a.json").read_text())
-    assert {Path(asset["href"]).name for asset in item["assets"].values()} == made
-    assert all("type" in asset for asset in item["assets"].values())
+    named = {"a.gpkg", "a.tif", "a-scores.tif", "a-map.sld", "a-map.json", "a.html"}
+    assert made == named | {"a.qml", "a-scores.qml", "a-1.qml", "a-2.qml", "a-3.qml"}
+    assets = json.loads((tmp_path / "out/stac/a.json").read_text())["assets"]
+    assert {Path(asset["href"]).name for asset in assets.values()} == made
+    assert assets["raster-style"]["href"] == "../a.qml"
+    assert all("type" in asset for asset in assets.values())
+    assert sum(asset["roles"] == ["style"] for asset in assets.values()) == 7
+
+
+@pytest.mark.parametrize(("cell", "styled"), [("false", False), ("no", False), ("true", True), ("1", True)])
+def test_a_cell_turns_a_switch_on_or_off(cell: str, styled: bool, tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    (tmp_path / "scenes.csv").write_text(f"scene,raster-styles\na.tif,{cell}\n")
+    done, _ = batch(tmp_path / "out", tmp_path / "scenes.csv", options=FLOOD | {"raster": "{scene}.tif"})
+    assert not done.failed
+    assert (tmp_path / "out" / "a.qml").exists() == styled
+
+
+@pytest.mark.parametrize("names", [[], ["{scene}.tif", "{scene}-b.tif"]])
+def test_an_output_has_one_name(names: list[str], tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    with pytest.raises(UsageError, match="--raster: give one template"):
+        batch(tmp_path / "out", tmp_path / "a.tif", options=FLOOD | {"raster": names})
 
 
 def test_broken_scenes_do_not_stop_the_others(whole: Path) -> None:

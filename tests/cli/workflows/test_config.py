@@ -124,3 +124,10 @@ def test_a_file_that_cannot_be_read(geoseg: Geoseg, tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00a")
     _, err = geoseg("flood", "--config", tmp_path / "binary.yaml", code=2)
     assert "not UTF-8" in err
+
+
+@pytest.mark.parametrize(("command", "option"), [("flood", "before"), ("methane plume", "reference")])
+def test_scenes_of_other_dates_are_repeated(command: str, option: str, geoseg: Geoseg) -> None:
+    earlier = (f"--{option}", "b.tif", f"--{option}", "c.tif")
+    printed, _ = geoseg(*command.split(), "a.tif", *earlier, "-o", "x.gpkg", "--print-config")
+    assert yaml.safe_load(printed)[option] == ["b.tif", "c.tif"]

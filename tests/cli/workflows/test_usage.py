@@ -27,7 +27,15 @@ SCENE = ["a.tif", "-o", "x.gpkg"]
         (["segment", *SCENE], "--model"),
         (["segment", *SCENE, "--like", "1"], "--like"),
         (["segment", *SCENE, "--like", "1,2", "--model", "a"], "exclude each other"),
-        (["flood", *SCENE, "--method", "ndwi", "--model", "water-optical"], "exclude each other"),
+        *(
+            (["flood", *SCENE, *option, "--model", "water-optical"], "exclude each other")
+            for option in (
+                ("--method", "ndwi"),
+                ("--threshold", "-16"),
+                ("--thresholding", "tiles"),
+                ("--speckle", "none"),
+            )
+        ),
         (["embed"], "no SCENE"),
         (["embed", "a.tif"], "-o OUT.tif"),
         (["embed", "a.tif", "-o", "x.tif", "--dtype", "int16"], "--dtype"),
@@ -96,12 +104,12 @@ def test_every_command_explains_itself(path: tuple[str, ...], geoseg: Geoseg) ->
 
 OF_A_COMMAND = {
     "--help", "--model", "--method", "--thresholding", "--from", "--sensor", "--threshold", "--checkpoint",
-    "--encoder", "--licence", "--report", "--weights",
+    "--encoder", "--licence", "--report", "--resume", "--weights",
 }  # fmt: skip
 """Options that each command explains; `--from` is where a training, or the wind, starts, `--sensor` and
 `--threshold` are of a scene, or of a network that is described; `--checkpoint` is that of a training, or of a
-map; an embedding needs an `--encoder`, a fit may use one; `--weights` of a
-pull is a file in place of a download."""
+map; `--resume` continues a training, or a run of many; an embedding needs an `--encoder`, a fit may use one;
+`--weights` of a pull is a file in place of a download."""
 
 
 def test_shared_options_are_the_same_everywhere() -> None:
