@@ -3,12 +3,14 @@
 An image is known by the SHA-256 of all that its features depend on: encoder with weights, the normalised
 pixels and planes of metadata themselves (hence chip, window, bands and normalisation), the number of images
 that are encoded at once, precision and device. So no change of data or config can give old features, and
-losses equal those without the cache to the last bit.
+losses equal those without the cache to the last bit. A file begins with a SHA-256 of its name and content: one
+that was damaged or renamed is not read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -33,6 +35,7 @@ from geoseg.models.networks.segmentation import Segmenter
 LOG = logging.getLogger(__name__)
 
 SUFFIX = ".features"
+_DIGEST_BYTES = 32
 SPARE_BYTES = 2**30
 """Free bytes of the disk that the cache leaves."""
 
@@ -122,10 +125,13 @@ class FeatureCache:
         if self._full or path.exists():
             return
         try:
+            memory = io.BytesIO()
+            torch.save(content, memory)
             descriptor, name = tempfile.mkstemp(dir=self._folder)
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    torch.save(content, file)
+                    file.write(_digest(path, memory.getbuffer()))
+                    file.write(memory.getbuffer())
                 os.replace(name, path)
             finally:  # also if the training is interrupted: the folder may be one that stays
                 Path(name).unlink(missing_ok=True)
@@ -138,7 +144,11 @@ class FeatureCache:
 def _read(path: Path) -> dict[str, Any] | None:
     """Return the content of a file; None where there is none, or it is damaged."""
     try:
-        content: dict[str, Any] = torch.load(path, weights_only=True)
+        whole = memoryview(path.read_bytes())
+        stored, body = whole[:_DIGEST_BYTES], whole[_DIGEST_BYTES:]
+        if stored != _digest(path, body):
+            raise ValueError("the content is not what was written")
+        content: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True)
     except FileNotFoundError:
         return None
     except Exception:  # a damaged file may make torch raise anything
@@ -146,6 +156,13 @@ def _read(path: Path) -> dict[str, Any] | None:
             path.unlink()
         return None
     return content
+
+
+def _digest(path: Path, body: memoryview) -> bytes:
+    """Return the SHA-256 of the name and content of a file."""
+    digest = hashlib.sha256(path.name.encode())
+    digest.update(body)
+    return digest.digest()
 
 
 def _joined(items: Sequence[dict[str, Any]], device: torch.device) -> list[Tensor]:

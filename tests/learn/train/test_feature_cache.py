@@ -207,13 +207,38 @@ def test_what_features_depend_on_makes_them_new(change: str, tmp_path: Path) -> 
     assert len(calls) == 1
 
 
-def test_a_damaged_file_is_written_again(tmp_path: Path) -> None:
-    given = images(0)
+def shortened(data: bytes) -> bytes:
+    return data[:-200]
+
+
+def flipped(data: bytes) -> bytes:
+    """The same with one number of the features changed, which torch reads without an error."""
+    value = np.float32(images(0)[0, 0, 0, 0] * 2).tobytes()
+    assert data.count(value) == 1
+    return data.replace(value, np.float32(7).tobytes())
+
+
+def emptied(_: bytes) -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize("damage", [shortened, flipped, emptied])
+def test_a_damaged_file_is_written_again(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    given = images(0, 1)
     expected = cached(tmp_path)(given, encode, training=True)
     for path in tmp_path.glob(f"*{SUFFIX}"):
-        path.write_bytes(path.read_bytes()[:-200])
+        path.write_bytes(damage(path.read_bytes()))
     for made in (encode, pytest.fail):
         assert torch.equal(cached(tmp_path)(given, made, training=True)[0], expected[0])
+
+
+def test_a_file_under_the_name_of_another_is_not_read(tmp_path: Path) -> None:
+    cached(tmp_path)(images(0), encode, training=True)
+    one, other = sorted(tmp_path.glob(f"*{SUFFIX}"))
+    other.write_bytes(one.read_bytes())
+    expected = encode(images(0))
+    assert torch.equal(cached(tmp_path)(images(0), encode, training=True)[0], expected[0])
+    assert one.read_bytes() != other.read_bytes()
 
 
 SIZE = 4 * (3 * 4 * 5 + 3)
