@@ -18,7 +18,7 @@ from urllib.request import Request
 
 from geoseg.errors import FetchError, ModelError
 from geoseg.files.hashes import file_sha256
-from geoseg.files.network import OFFLINE, is_offline, plain
+from geoseg.files.network import OFFLINE, is_offline, plain, service_address
 from geoseg.files.web import read_head
 from geoseg.messages import note
 
@@ -60,8 +60,12 @@ def repository_of(url: str) -> tuple[str, str]:
 
 
 def endpoint() -> str:
-    """Return the address of the hub, or of its mirror."""
-    return os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    """Return the address of the hub, or of its mirror.
+
+    Raises:
+        UsageError: HF_ENDPOINT is not an address.
+    """
+    return service_address("HF_ENDPOINT", HUB)
 
 
 def credentials(address: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import urlsplit
 
 from geoseg.errors import SceneReadError, UsageError
 
@@ -64,6 +65,29 @@ def is_offline() -> bool:
     if value not in _YES | _NO:
         raise UsageError(f"{OFFLINE}={plain(value)} is neither yes nor no; set 1 or 0")
     return value in _YES
+
+
+def service_address(variable: str, usual: str) -> str:
+    """Return the address of a service, without a slash at its end.
+
+    Args:
+        variable: of the environment, which may name another service.
+        usual: address where it is not set.
+
+    Raises:
+        UsageError: the value is not an address.
+    """
+    value = os.environ.get(variable, "").strip() or usual
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not value.isprintable() or " " in value:
+        raise UsageError(
+            f"{variable}={plain(shown(value))} is not an address, such as {usual}; correct or unset it"
+        )
+    return value.rstrip("/")
 
 
 def go_offline() -> None:

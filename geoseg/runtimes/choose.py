@@ -146,7 +146,9 @@ def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> O
     statuses = [status] if runtime != "auto" else usable_on_cpu()
     ways = _ways(status, statuses, precision)
     if count < LEAST_TILES or len(ways) < 2:
-        return _open(request, status, "fp32" if precision == "auto" else precision, why)
+        name = "fp32" if precision == "auto" else precision
+        others = [item for item in statuses if item.name != status.name and name in item.precisions]
+        return first_that_runs(lambda item, said: _open(request, item, name, said), status, why, others)
     from geoseg.runtimes.fastest import fastest  # noqa: PLC0415 - not for small scenes
 
     found = fastest(request, statuses, ways)
@@ -155,6 +157,38 @@ def _on_cpu(request: LoadRequest, runtime: str, precision: str, count: int) -> O
     lower = () if chosen == "fp32" else (chosen,)
     opened_session = _open(request, status, precision, found.why, lower=lower)
     return replace(opened_session, measured=found.record)
+
+
+def first_that_runs(
+    load: Callable[[RuntimeStatus, str], OpenedSession],
+    first: RuntimeStatus,
+    why: str,
+    others: Sequence[RuntimeStatus],
+) -> OpenedSession:
+    """Load in a runtime, or in another one if the network has an operator that the first one lacks.
+
+    Args:
+        load: loads in a runtime; receives the reason of the choice.
+        first: the runtime that was chosen.
+        why: the reason.
+        others: runtimes that are tried then, in this order; none where the user named the first.
+
+    Raises:
+        ModelError: no runtime can run the network: the error of the first one.
+    """
+    try:
+        return load(first, why)
+    except ModelError as error:
+        for status in others:
+            try:
+                with held() as messages:
+                    session = load(status, "")
+            except (ModelError, RuntimeMissingError):
+                continue
+            note(LOG, f"runtime not used: {error}")
+            replay(messages)
+            return session
+        raise
 
 
 def usable_runtime(runtime: str) -> RuntimeStatus:

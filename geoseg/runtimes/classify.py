@@ -18,6 +18,8 @@ from geoseg.runtimes.choose import (
     check_weights,
     choose_for_cpu,
     ending_runtime,
+    first_that_runs,
+    usable_on_cpu,
     usable_runtime,
 )
 from geoseg.runtimes.graph import LoadRequest, RuntimeStatus
@@ -90,9 +92,16 @@ def open_classifier(
         batch=batch or default_batch(model),
         tile=model.tile,
     )
-    opened = open_in_precision(request, status, name)
-    note(LOG, f"classifier runs on {opened.session.description}{why}")
-    return opened
+
+    def load(item: RuntimeStatus, said: str) -> OpenedSession:
+        opened = open_in_precision(request, item, name)
+        note(LOG, f"classifier runs on {opened.session.description}{said}")
+        return opened
+
+    others = []
+    if runtime == "auto" and where == "cpu":
+        others = [item for item in usable_on_cpu() if item.name != status.name and name in item.precisions]
+    return first_that_runs(load, status, why, others)
 
 
 def _device(runtime: str, precision: str) -> str:

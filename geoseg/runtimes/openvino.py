@@ -159,4 +159,7 @@ def _error(weights: Path, error: Exception) -> ModelError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # The first lines name OpenVINO's source files; the last line states the problem.
     problem = next((line for line in reversed(lines) if not line.startswith(("Exception from", "Check"))), "")
-    return ModelError(f"{weights}: openvino cannot run the network: {problem or lines[0]}")
+    return ModelError(
+        f"{weights}: openvino cannot run the network: {problem or lines[0]}; "
+        "if it lacks an operator, try --runtime onnxruntime"
+    )

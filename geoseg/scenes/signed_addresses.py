@@ -19,7 +19,7 @@ from urllib.request import Request
 from pydantic import BaseModel, Field, ValidationError
 
 from geoseg.errors import SceneReadError
-from geoseg.files.network import shown
+from geoseg.files.network import service_address, shown
 from geoseg.files.web import read_web
 
 HOST = "planetarycomputer.microsoft.com"
@@ -82,10 +82,10 @@ def _token(account: str, container: str) -> str:
 
 
 def _ask(account: str, container: str) -> _Token:
-    service = os.environ.get("PC_SDK_SAS_URL") or SERVICE
+    service = service_address("PC_SDK_SAS_URL", SERVICE)
     key = os.environ.get("PC_SDK_SUBSCRIPTION_KEY")
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
-    address = f"{service.rstrip('/')}/{account}/{container}"
+    address = f"{service}/{account}/{container}"
     try:
         return _Token.model_validate_json(read_web(Request(address, headers=headers)).content)  # noqa: S310
     except ValidationError as error:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from geoseg.cli import hub_files, published
+from geoseg.cli.hub import hub_network
 from geoseg.cli.hub_files import HUB, credentials, endpoint, local_copy, remote_file
 from geoseg.cli.published import fetch_published
 
-from geoseg.errors import FetchError, ModelError
+from geoseg.errors import FetchError, ModelError, UsageError
 from geoseg.files.hashes import file_sha256
 from geoseg.spec import EncoderWeights
 from tests.messages import Messages, progress
@@ -206,6 +207,17 @@ def test_offline_nothing_is_asked(
     with pytest.raises(FetchError, match=rf"{variable}=1 is set.*GEOSEG_HUB_MIRROR"):
         fetched(tmp_path)
     assert not hub.asked
+
+
+def test_a_mirror_that_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "foo")
+    with pytest.raises(UsageError, match="HF_ENDPOINT=foo is not an address"):
+        remote_file(URL, SHA256, None)
+    with (
+        pytest.raises(UsageError, match="HF_ENDPOINT=foo is not an address"),
+        hub_network("hf:a/b", progress),
+    ):
+        pass
 
 
 def test_a_folder_of_copies_that_is_missing_is_said(

@@ -13,7 +13,7 @@ from urllib.request import Request
 import pytest
 
 from geoseg.errors import SceneReadError, UsageError
-from geoseg.files.network import close_gdal, is_offline, needs_network, open_gdal, shown
+from geoseg.files.network import close_gdal, is_offline, needs_network, open_gdal, service_address, shown
 from geoseg.files.web import read_web
 
 
@@ -181,3 +181,26 @@ def test_a_variable_that_is_neither_yes_nor_no_is_refused(
     monkeypatch.setenv("GEOSEG_OFFLINE", value)
     with pytest.raises(UsageError, match="neither yes nor no"):
         is_offline()
+
+
+@pytest.mark.parametrize(
+    "value", ["foo", "foo/bar", "//host", "ftp://host", "http://", "http://h:x", "http://[h"]
+)
+def test_a_variable_that_is_no_address_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE", value)
+    with pytest.raises(UsageError, match=r"SERVICE=.*is not an address, such as https://usual"):
+        service_address("SERVICE", "https://usual")
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("", "https://usual"),
+        (" ", "https://usual"),
+        ("http://h:80/a/", "http://h:80/a"),
+        ("HTTPS://h", "HTTPS://h"),
+    ],
+)
+def test_a_variable_names_another_service(value: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE", value)
+    assert service_address("SERVICE", "https://usual") == address

@@ -23,6 +23,7 @@ from tests.runtimes.sessions import (
     NAMES,
     MakeNetwork,
     opened,
+    with_function,
 )
 
 
@@ -148,6 +149,32 @@ def test_auto_takes_onnxruntime_without_bf16(
     assert open_session(make_network(), tile=32).runtime == "onnxruntime"
     with pytest.raises(RuntimeMissingError, match="no bf16 on this machine"):
         open_session(make_network(), tile=32, precision="bf16")
+
+
+def test_auto_takes_a_runtime_that_can_run_the_network(
+    make_network: MakeNetwork, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch, messages: Messages
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    spec = make_network(2)
+    expected = opened(spec, "onnxruntime").session(tiles)
+    with_function(spec)
+    found = open_session(spec, tile=32)
+    assert found.runtime == "onnxruntime"
+    np.testing.assert_array_equal(found.session(tiles), expected)
+    assert [text for text in messages.notes if text.startswith("runtime not used: ") and "openvino" in text]
+    with pytest.raises(ModelError, match=r"openvino cannot run the network.*--runtime onnxruntime"):
+        open_session(spec, tile=32, runtime="openvino")
+
+
+def test_a_network_that_no_runtime_can_run_is_refused_once(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch, messages: Messages
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    spec = make_network(2)
+    spec.weights.write_bytes(spec.weights.read_bytes()[:-20])
+    with pytest.raises(ModelError):
+        open_session(spec, tile=32)
+    assert not messages.notes
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from geoseg.bundles.find import check_bundle, find_classifier
 from geoseg.errors import ModelError, RuntimeMissingError
+from geoseg.runtimes import machine
 from geoseg.runtimes.choose import ON_CPU, available
 from geoseg.runtimes.classify import default_batch, open_classifier
 from geoseg.spec import ModelSpec
 from geoseg.spec.layouts import CHANNELS_LAST
 from tests.classifiers import NAIP, SENTINEL_2, mean_classifier
+from tests.runtimes.sessions import with_function
 
 RUNTIMES = [status.name for status in available() if status.usable and status.name in ON_CPU]
 SMALL = {**NAIP, "resolution": 20}
@@ -104,6 +106,18 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     model.weights.unlink()
     with pytest.raises(ModelError, match="the weights of model mean are missing"):
         open_classifier(model)
+
+
+def test_auto_takes_a_runtime_that_can_run_the_network(
+    model: ModelSpec, batch: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    expected = open_classifier(model, runtime="onnxruntime", device="cpu").session(batch)
+    with_function(model)
+    model = model.model_copy(update={"sha256": ""})
+    found = open_classifier(model, device="cpu")
+    assert found.runtime == "onnxruntime"
+    np.testing.assert_array_equal(found.session(batch), expected)
 
 
 def test_large_footprints_come_in_small_batches(tmp_path: Path) -> None:

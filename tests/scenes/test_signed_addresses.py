@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import SceneReadError, UsageError
 from geoseg.scenes import signed_addresses
 from geoseg.scenes.signed_addresses import needs_token, sign
 from geoseg.scenes.stac import stac_product
@@ -113,6 +113,12 @@ def test_an_answer_that_is_no_token(service: Service, answer: bytes) -> None:
 def test_a_service_that_is_not_there(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PC_SDK_SAS_URL", "http://127.0.0.1:9")
     with pytest.raises(SceneReadError, match="no token for the blobs of sentinel2l2a01/sentinel2-l2"):
+        sign(BLOB)
+
+
+def test_a_service_that_is_no_address(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_SDK_SAS_URL", "token")
+    with pytest.raises(UsageError, match="PC_SDK_SAS_URL=token is not an address"):
         sign(BLOB)
 
 

@@ -3,8 +3,8 @@
 An image is known by the SHA-256 of all that its features depend on: encoder with weights, the normalised
 pixels and planes of metadata themselves (hence chip, window, bands and normalisation), the number of images
 that are encoded at once, precision and device. So no change of data or config can give old features, and
-losses equal those without the cache to the last bit. A file begins with a SHA-256 of its name and content: one
-that was damaged or renamed is not read.
+losses equal those without the cache to the last bit. A file begins with a SHA-256 of its name and content:
+one that was damaged or renamed is not read.
 """
 
 from __future__ import annotations
