@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from .options import Reporting
 
+LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+"""From which `--resume` continues (`geoseg.learn.train.trainer`, which imports torch)."""
+
 
 def train() -> Command[TrainRequest]:
     """Train a network on labelled rasters or sites; geoseg export writes it as a bundle.
@@ -39,9 +42,11 @@ def _run(request: TrainRequest, reporting: Reporting) -> None:
         print_text(f"{spec.name}: {_counts(spec)}; {spec.loop.epochs} epochs; would write {folder}")
         return
     if folder.exists() and not (request.overwrite or request.resume):
-        raise OutputError(
-            f"{folder}: already exists; add --resume to continue, or --overwrite to start again"
-        )
+        if (folder / LAST_CHECKPOINT).is_file():
+            how = "add --resume to continue, or --overwrite to start again"
+        else:
+            how = "there is no checkpoint to continue from: add --overwrite to start again"
+        raise OutputError(f"{folder}: already exists; {how}")
     if request.overwrite and request.resume:
         raise UsageError("--resume and --overwrite exclude each other; give one of them")
     if request.start and request.resume:

@@ -16,12 +16,13 @@ def stored_weights(encoder: EncoderSpec) -> Path:
     return user_folder() / "encoders" / encoder.name / name
 
 
-def weights_file(encoder: EncoderSpec, asked: str) -> Path:
+def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "--weights FILE") -> Path:
     """Return the file of an encoder's weights.
 
     Args:
         encoder: the description.
         asked: `auto` for the downloaded file, or a path.
+        key: where the user names a file: an option, or a key of a config.
 
     Raises:
         ModelError: the file does not exist.
@@ -30,7 +31,7 @@ def weights_file(encoder: EncoderSpec, asked: str) -> Path:
     if not path.is_file():
         how = (
             f"fetch the weights ({encoder.licence}) with geoseg models pull {encoder.name}, or name a file "
-            "in network.weights"
+            f"with {key}"
             if asked == "auto"
             else "is a folder; name the file in it"
             if path.is_dir()

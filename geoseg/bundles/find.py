@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from geoseg.bundles.onnx_metadata import OnnxHeader
 
 CARD = "README.md"
+HUB = "hf:"
+"""Prefix of repositories of the Hugging Face hub."""
 
 
 def find_model(name_or_path: str) -> ModelSpec:
@@ -322,8 +324,13 @@ def _from_onnx(path: Path) -> ModelSpec:
 def _not_found(name: str) -> ModelError:
     """Return the error for an unknown model, with similar names or all names."""
     names = model_names()
-    if Path(name).is_dir():
-        return ModelError(f"{name}: is a folder without {DESCRIPTION}, so it is not a bundle")
+    if Path(name).exists():
+        return _not_a_bundle(Path(name))
+    if name.startswith(HUB):
+        return ModelError(
+            f"{name}: geoseg maps with networks of this machine; download and describe it: geoseg models "
+            f"describe {shlex.quote(name)} -o NAME"
+        )
     if urlsplit(name).scheme in {"http", "https", "s3"}:
         return ModelError(f"{name}: geoseg does not read networks from addresses; download the file first")
     if name in published_models():
@@ -332,3 +339,13 @@ def _not_found(name: str) -> ModelError:
     known = f"geoseg has {', '.join(names)}" if names else "no models are installed"
     hint = f"did you mean {' or '.join(near)}?" if near else known
     return ModelError(f"{name}: no such file, and no model has this name: {hint}")
+
+
+def _not_a_bundle(path: Path) -> ModelError:
+    """Return the error for a folder, or a file where a bundle is wanted."""
+    if path.is_dir():
+        return ModelError(f"{path}: is a folder without {DESCRIPTION}, so it is not a bundle")
+    return ModelError(
+        f"{path}: is a file, not a bundle whose weights are downloaded: map with --model {path}, or write "
+        f"its bundle: geoseg models describe {shlex.quote(str(path))}"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from geoseg.bundles.find import (
     check_bundle,
+    description_of,
     find_model,
     list_models,
     model_names,
@@ -34,6 +35,20 @@ def test_names_of_files_that_no_file_has(href: str, bundle: Path) -> None:
     path.write_text(json.dumps(item))
     with pytest.raises(ModelError, match=r"(?s)model\.json.*href"):
         find_model(str(bundle))
+
+
+@pytest.mark.parametrize("name", ["network.onnx", "README.md"])
+def test_a_file_is_not_a_bundle_to_download(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"is a file, not a bundle.*--model .*geoseg models describe"):
+        description_of(str(path))
+
+
+def test_networks_of_the_hub_are_described_first() -> None:
+    for find in (find_model, description_of):
+        with pytest.raises(ModelError, match=r"^hf:foo/bar: .*geoseg models describe hf:foo/bar -o NAME$"):
+            find("hf:foo/bar")
 
 
 def test_not_json(bundle: Path) -> None:

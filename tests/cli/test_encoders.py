@@ -87,8 +87,9 @@ def test_weights_without_a_known_hash_are_not_fetched(mirror: Path) -> None:
     (file / "nano").rename(file / "tiny")
     with pytest.raises(ModelError, match=r"no SHA-256 of models/tiny/encoder\.pt is known"):
         pull_encoder(encoders()["galileo-tiny"], progress)
-    with pytest.raises(ModelError, match="models pull galileo-nano"):
-        weights_file(encoders()["galileo-nano"], "auto")
+    for key in ("--weights FILE", "network.weights"):
+        with pytest.raises(ModelError, match=f"models pull galileo-nano, or name a file with {key}"):
+            weights_file(encoders()["galileo-nano"], "auto", key=key)
 
 
 def test_a_file_of_this_machine_is_stored(mirror: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from geoseg.files.output_files import check_folder
 from geoseg.files.scratch import scratch_folder
 from geoseg.learn.samples import SampleWindow
 from geoseg.learn.train.training_spec import AugmentSpec, TrainSpec
-from geoseg.messages import note
+from geoseg.messages import note, warn
 from geoseg.models.networks.segmentation import Segmenter
 
 LOG = logging.getLogger(__name__)
@@ -219,6 +219,10 @@ def kept_features(
     """
     body = network.encoder_network
     if body is None or not body.frozen or not spec.loop.feature_cache:
+        if spec.loop.feature_folder is not None:
+            frozen = body is not None and body.frozen
+            why = "loop.feature_cache is 0" if frozen else "the encoder is not frozen (network.train=frozen)"
+            warn(LOG, "features-not-kept", f"loop.feature_folder is not used, because {why}")
         yield
         return
     images = training_images(spec, training)

@@ -97,7 +97,9 @@ def weights_of(spec: TrainSpec) -> Path | None:
     if asked in {"none", "timm"}:
         return None
     if encoder is not None:
-        return None if asked == "auto" and encoder.weights is None else weights_file(encoder, asked)
+        if asked == "auto" and encoder.weights is None:
+            return None
+        return weights_file(encoder, asked, key="network.weights")
     return None if asked == "auto" else Path(asked)
 
 

@@ -142,6 +142,27 @@ def test_training_images_repeat_where_nothing_is_drawn_or_augmented(
 
 
 @pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"network": {"train": "lora"}}, "the encoder is not frozen"),
+        ({"loop": {"feature_cache": 0}}, "loop.feature_cache is 0"),
+        ({}, ""),
+    ],
+)
+def test_a_folder_of_features_that_is_not_used_is_said(
+    changes: dict[str, Any], why: str, chips: Path, tmp_path: Path, messages: Messages
+) -> None:
+    loop = {"feature_folder": str(tmp_path / "kept"), **changes.pop("loop", {})}
+    spec = config(chips, loop=loop, **changes)
+    network = SegmentationModule(spec, [(0.0, 1.0)] * 2, [0.5, 0.5]).network
+    with kept_features(network, spec, (), tmp_path):
+        pass
+    found = [text for text in messages.warnings if "loop.feature_folder is not used" in text]
+    assert len(found) == bool(why)
+    assert why in "".join(found)
+
+
+@pytest.mark.parametrize(
     ("changes", "kept"),
     [
         ({}, True),

@@ -13,8 +13,11 @@ import pytest
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from geoseg.errors import OutputError, SceneError
+from geoseg.learn.train.trainer import check_start
 from geoseg.learn.train.training_output import training_output
+from geoseg.learn.train.training_spec import PaceSpec
 from tests.disks import small_disk
+from tests.learn.train.conftest import geoseg
 from tests.simulated import CONFIG, write_set
 
 
@@ -55,6 +58,30 @@ def test_a_training_with_a_checkpoint_stays(tmp_path: Path) -> None:
     with pytest.raises(SceneError):
         failing(tmp_path / "a", SceneError("no labels"), resume=True)
     assert len(texts(tmp_path / "a")) == 3
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_without_checkpoint_is_not_resumed(tmp_path: Path, *, there: bool) -> None:
+    folder = tmp_path / "a"
+    if there:
+        folder.mkdir()
+    how = "with --overwrite in place of --resume" if there else "without --resume"
+    with pytest.raises(OutputError, match=f"no checkpoint to resume from; start the training {how}"):
+        check_start(PaceSpec(epochs=1), folder, resume=True)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_what_continues_a_folder_is_said(tmp_path: Path, *, checkpoint: bool) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    if checkpoint:
+        write(folder, "old")
+    config = tmp_path / "water.yaml"
+    config.write_text(CONFIG.format(root=tmp_path))
+    done = geoseg("train", config, "-o", folder)
+    assert done.returncode == 6
+    assert ("add --resume" in done.stderr) == checkpoint
+    assert "--overwrite to start again" in done.stderr
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])
