@@ -105,7 +105,7 @@ def import_() -> Command[BenchImportRequest]:
     """Write the samples of a TorchGeo data set, of So2Sat or of METER-ML as files that geoseg train reads.
 
     The folder of --output gets GeoTIFFs, a table, and data.json: the keys of data in a config (of METER-ML
-    what the config meter-ml reads).
+    meter-ml.yaml, a whole config).
     """
     from geoseg.spec.benchmarks import BenchImportRequest
 
@@ -144,7 +144,7 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
 def _import_meter_ml(request: BenchImportRequest, reporting: Reporting) -> None:
     from pathlib import Path
 
-    from geoseg.learn.samples.meter_ml import import_meter_ml
+    from geoseg.learn.samples.meter_ml import CONFIG, import_meter_ml
 
     if set(request.arguments) != {"root"}:
         raise UsageError("meter-ml takes one argument, its folder: --argument root=FOLDER")
@@ -156,7 +156,8 @@ def _import_meter_ml(request: BenchImportRequest, reporting: Reporting) -> None:
     if reporting.as_json:
         print_json({"folder": str(request.output), "sites": number})
         return
-    print_text(f"{number} sites in {request.output}; next: geoseg train meter-ml --data {request.output}")
+    config = request.output / f"{CONFIG}.yaml"
+    print_text(f"{number} sites in {request.output}; next: geoseg train {config} --data {request.output}")
 
 
 def report() -> Command[BenchReportRequest]:

@@ -33,16 +33,23 @@ def find_dataset(name: str) -> Make:
     try:
         there = import_module(module or TORCHGEO)
     except ImportError as error:
+        if own := _own(name):
+            raise UsageError(f"there is no data set {name!r}; did you mean {own}?") from error
         known = (
             f"; run pip install 'geoseg[torchgeo]' ({error})" if module in {"", TORCHGEO} else f" ({error})"
         )
         raise RuntimeMissingError(f"{name} requires the module {module or TORCHGEO}{known}") from error
     kind = getattr(there, short, None)
     if kind is None:
-        near = get_close_matches(short, dir(there), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = _own(name) or next(iter(get_close_matches(short, dir(there), n=1, cutoff=0.5)), "")
+        hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f"{there.__name__} has no data set {short!r}{hint}")
     return lambda arguments: _made(name, kind, arguments)
+
+
+def _own(name: str) -> str:
+    """Return the data set of geoseg's own that a name resembles; empty: none."""
+    return next(iter(get_close_matches(name.lower(), (SO2SAT, METER_ML), n=1, cutoff=0.8)), "")
 
 
 def _made(name: str, kind: Callable[..., Any], arguments: Mapping[str, object]) -> Any:

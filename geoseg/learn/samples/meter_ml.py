@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import yaml
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -32,10 +33,13 @@ from geoseg.learn.samples.sample_files import ROLES, table_rows
 from geoseg.outputs.report import Table, columns
 from geoseg.run_record import Progress
 from geoseg.scenes.datasets import open_dataset
+from geoseg.spec.documents import find_document
 
 FOLDER, TYPE = "Image_Folder", "Type"
 """Columns of the tables."""
 SITES = "sites.csv"
+CONFIG = "meter-ml"
+"""Name of the config; without Sentinel-1 it is written beside the sites."""
 NEGATIVE = "negative"
 
 CLASSES: Mapping[str, str] = {
@@ -63,10 +67,11 @@ SIDE, FINE = 72, 720
 def import_meter_ml(
     root: Path, parts: Sequence[str], folder: Path, progress: Progress, limit: int | None = None
 ) -> int:
-    """Write the sites of METER-ML as `geoseg train meter-ml` reads them; return their number.
+    """Write the sites of METER-ML, and the config `meter-ml.yaml` that reads them; return their number.
 
-    `sites.csv` lists them; `sentinel-2/ID.tif` has ten bands of numbers (reflectance x 10,000) of 10 m, those
-    of 20 m repeated, and `naip/ID.tif` four bands of 8 bits.
+    The config is `meter-ml` without Sentinel-1. `sites.csv` lists the sites; `sentinel-2/ID.tif` has ten
+    bands of numbers (reflectance x 10,000) of 10 m, those of 20 m repeated, and `naip/ID.tif` four bands of
+    8 bits.
 
     Args:
         root: folder of the set.
@@ -93,10 +98,9 @@ def import_meter_ml(
 def _import(root: Path, parts: Sequence[str], folder: Path, progress: Progress, limit: int | None) -> int:
     """Write images and table; for the arguments see `import_meter_ml`."""
     rows: list[list[str]] = []
-    for part in parts:
-        role = ROLES.get(part.lower())
-        if role is None:
-            raise UsageError(f"meter-ml has no part {part!r}: --splits takes train, val, test")
+    if unknown := [part for part in parts if part.lower() not in ROLES]:
+        raise UsageError(f"meter-ml has no part {unknown[0]!r}: --splits takes train, val, test")
+    for role in dict.fromkeys(ROLES[part.lower()] for part in parts):
         places = _folders(root / f"{role}_images")
         listed = list(islice(_listed(root, role), limit))
         for number, (name, labels) in enumerate(listed, start=1):
@@ -116,7 +120,16 @@ def _import(root: Path, parts: Sequence[str], folder: Path, progress: Progress, 
     with writing(folder / SITES):
         table = Table(columns=columns("id", "split", "labels"), rows=[list(row) for row in rows])
         (folder / SITES).write_text(table.to_csv(), encoding="utf-8")
+        (folder / f"{CONFIG}.yaml").write_text(_config(), encoding="utf-8")
     return len(rows)
+
+
+def _config() -> str:
+    """Return the text of the config without Sentinel-1, which is not imported."""
+    table = yaml.safe_load(find_document(CONFIG, "train")[1])
+    table["sensors"] = [sensor for sensor in table["sensors"] if sensor["name"] != "sentinel-1"]
+    table["title"] = "Facilities that may emit methane, from Sentinel-2 and NAIP"
+    return yaml.safe_dump(table, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _listed(root: Path, role: str) -> Iterator[tuple[str, tuple[str, ...]]]:

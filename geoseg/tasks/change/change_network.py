@@ -18,11 +18,15 @@ from geoseg.runtimes.session_wrapper import Score, SessionWrapper
 from geoseg.scenes.embeddings import check_not_embedding
 from geoseg.scenes.stack import Renamed
 from geoseg.spec import ChangeSpec, ModelSpec
+from geoseg.spec.band_names import by_date
 from geoseg.spec.presets import task
 from geoseg.spec.tables import transition_table
 from geoseg.tasks.change.change_attributes import ChangeAttributes, extras
 from geoseg.tasks.change.open_pair import dates
 from geoseg.tasks.change.transitions import Counter, FromScores, Transitions, transitions_between
+
+BEFORE = "before"
+"""Prefix of the earlier date of networks that map flood from two dates."""
 
 
 def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
@@ -36,9 +40,20 @@ def by_network(spec: ChangeSpec, model: ModelSpec, pair: Pair) -> Recipe:
     pair = replace(pair, before=for_model(pair.before, model), after=for_model(pair.after, model))
     if any(band.name.startswith(f"{AFTER}:") for band in model.bands):
         return _direct(spec, model, pair)
-    if any(":" in band.name for band in model.bands):
-        raise UsageError(f"{model.name} maps flood from two dates: use geoseg flood SCENE --before SCENE")
+    if (known := by_date(band.name for band in model.bands)).keys() - {""}:
+        raise UsageError(_other_command(model, tuple(known)))
     return _post_classification(spec, model, pair)
+
+
+def _other_command(model: ModelSpec, prefixes: Sequence[str]) -> str:
+    """Return the message that a network of several dates is one of another command."""
+    if BEFORE in prefixes:
+        return f"{model.name} maps flood from two dates: use geoseg flood SCENE --before SCENE"
+    command = "flood" if model.task == "flood" else "segment"
+    scenes = " ".join(["SCENE"] * len(prefixes))
+    return (
+        f"{model.name} maps one state from {len(prefixes)} dates: use geoseg {command} {scenes} --model MODEL"
+    )
 
 
 class BothDates(SessionWrapper):

@@ -218,6 +218,9 @@ def test_classes_are_found_by_name() -> None:
     assert len(find_dataset(f"{__name__}.Chips")({})) == 4
     with pytest.raises(UsageError, match="did you mean Chips"):
         find_dataset(f"{__name__}.Chip")
+    for name in ("meterml", "METER-ML", "meter_ml"):
+        with pytest.raises(UsageError, match="did you mean meter-ml"):
+            find_dataset(name)
     with pytest.raises(UsageError, match="takes no arguments"):
         find_dataset(f"{__name__}.Chips")({"rooot": "x"})
     with pytest.raises(RuntimeMissingError, match="no_such_module"):

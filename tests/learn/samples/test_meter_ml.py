@@ -54,7 +54,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_sites_are_those_that_the_config_reads(root: Path, tmp_path: Path) -> None:
-    assert import_meter_ml(root, ("train", "val", "test"), tmp_path / "set", no_progress) == 5
+    assert (
+        import_meter_ml(root, ("train", "val", "train", "test", "validation"), tmp_path / "set", no_progress)
+        == 5
+    )
     rows = list(csv.DictReader((tmp_path / "set" / "sites.csv").read_text().splitlines()))
     assert [(row["id"], row["split"], row["labels"]) for row in rows] == [
         ("train-1", "train", "coal mines"),
@@ -63,13 +66,15 @@ def test_sites_are_those_that_the_config_reads(root: Path, tmp_path: Path) -> No
         ("test-7", "test", "negative"),
         ("test-8", "test", "wastewater treatment plants"),
     ]
-    config = read_any_config("meter-ml", tmp_path / "set")
+    config = read_any_config(str(tmp_path / "set" / "meter-ml.yaml"), tmp_path / "set")
     assert isinstance(config, SceneTrainSpec)
-    optical, naip = (
-        next(item for item in config.sensors if item.name == name) for name in ("sentinel-2", "naip")
-    )
+    whole = read_any_config("meter-ml", tmp_path / "set")
+    assert isinstance(whole, SceneTrainSpec)
+    assert config.model_copy(update={"sensors": whole.sensors, "title": whole.title}) == whole
+    assert config.sensors == whole.sensors[:2]
+    optical, naip = config.sensors
     data = SitesSpec.model_validate(config.data.model_dump())
-    sites = find_sites(data, (optical, naip), config.classes)
+    sites = find_sites(data, config.sensors, config.classes)
     assert [sum(item.classes) for item in sites] == [1, 2, 0, 0, 1]
     names = tuple(band.name for band in optical.bands)
     found = read_site(path(sites[1].files[0]), optical, names, 72, sites[1]).physical()

@@ -201,8 +201,13 @@ def test_what_does_not_go_together(change: Change, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="maps where there is change"):
         change(both, *dates, rules="land-cover")
     flood = bundle(tmp_path / "models" / "flood", ("green", "before:green"))
-    with pytest.raises(UsageError, match="geoseg flood"):
+    with pytest.raises(UsageError, match="geoseg flood SCENE --before SCENE"):
         change(flood, *dates)
+    series = bundle(tmp_path / "models" / "series", ("green", "t2:green", "t3:green"))
+    with pytest.raises(
+        UsageError, match=r"from 3 dates: use geoseg (flood|segment) SCENE SCENE SCENE --model"
+    ):
+        change(series, *dates)
     missing = bundle(tmp_path / "models" / "nir", ("green", "nir"))
     with pytest.raises(BandError, match="nir is missing"):
         change(missing, *dates)
