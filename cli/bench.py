@@ -124,10 +124,10 @@ def _import(request: BenchImportRequest, reporting: Reporting) -> None:
     if request.dataset == METER_ML:
         _import_meter_ml(request, reporting)
         return
+    make = find_dataset(request.dataset)
     bands = request.bands or (BANDS if request.dataset == SO2SAT else ())
     if not bands:
         raise UsageError("no bands are given; add --channels with a name for each band of an image")
-    make = find_dataset(request.dataset)
     parts = {
         part: make({**request.arguments, "split": part} if part else request.arguments)
         for part in request.parts or ("",)

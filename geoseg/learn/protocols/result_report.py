@@ -22,10 +22,10 @@ from geoseg.spec import BenchmarkSpec
 
 PICTURE = "capabilities.svg"
 TOO_SMALL = (
-    "The column error is that of the leaderboard, the standard error of the mean of 100 bootstrap samples. It "
-    "falls with the number of samples and is a tenth of their deviation: do not read it as the uncertainty of "
-    "a score. "
-    "2.5 % and 97.5 % of the samples show the spread over seeds; neither shows that over other data sets."
+    "The column error is that of the leaderboard, the standard error of the mean of 100 bootstrap samples. "
+    "It falls with the number of samples and is a tenth of their deviation: do not read it as the "
+    "uncertainty of a score. 2.5 % and 97.5 % of the samples show the spread over seeds; neither shows that "
+    "over other data sets."
 )
 NO_PICTURE = "The picture is left out, since matplotlib is not installed: pip install 'geoseg[report]'"
 SHOWN_FAULTS = 5
