@@ -54,7 +54,7 @@ def read_table(path: Path) -> TextTable:
         SceneReadError: it cannot be read, or is not a table.
     """
     try:
-        text, said, skipped = _without_separator(_decoded(read_bytes(path, MOST_BYTES)))
+        text, said, skipped = _without_separator(decoded(read_bytes(path, MOST_BYTES)))
         delimiter = said or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [
@@ -77,8 +77,25 @@ def read_table(path: Path) -> TextTable:
     )
 
 
-def _decoded(content: bytes) -> str:
-    """Return a text in the encoding of its byte order mark: "Unicode text" of spreadsheets is UTF-16."""
+def read_list(path: Path) -> str:
+    """Return the text of a list with one entry in each line: UTF-8, or UTF-16 with byte order mark.
+
+    Raises:
+        SceneReadError: it has another encoding, or cannot be read.
+        OSError: it cannot be opened.
+    """
+    try:
+        return decoded(read_bytes(path))
+    except UnicodeError as error:
+        raise SceneReadError(f"{path}: is not text in UTF-8 or UTF-16 ({error}); save it as UTF-8") from error
+
+
+def decoded(content: bytes) -> str:
+    """Return a text in the encoding of its byte order mark, else UTF-8: "Unicode text" of spreadsheets is UTF-16.
+
+    Raises:
+        UnicodeError: it is not of this encoding.
+    """
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 

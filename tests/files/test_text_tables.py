@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import SceneReadError
-from geoseg.files.text_tables import read_table
+from geoseg.files.text_tables import read_list, read_table
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,18 @@ def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(SceneReadError, match="is a pipe"):
         read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lists_are_read_by_their_byte_order_mark(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("# Überflutung\na.tif\n".encode(encoding))
+    assert read_list(path).splitlines() == ["# Überflutung", "a.tif"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
+def test_lists_in_another_encoding_are_refused(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("# Überflutung\na.tif\n".encode(encoding))
+    with pytest.raises(SceneReadError, match="is not text in UTF-8 or UTF-16"):
+        read_list(path)
