@@ -16,10 +16,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request
 
-from geoseg.errors import FetchError, ModelError
+from geoseg.errors import FetchError, ModelError, UsageError
 from geoseg.files.hashes import file_sha256
 from geoseg.files.network import OFFLINE, is_offline, plain
-from geoseg.files.web import read_head
+from geoseg.files.web import is_web, read_head
 from geoseg.messages import note
 
 if TYPE_CHECKING:
@@ -60,14 +60,28 @@ def repository_of(url: str) -> tuple[str, str]:
 
 
 def endpoint() -> str:
-    """Return the address of the hub, or of its mirror."""
-    return os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    """Return the address of the hub, or of its mirror.
+
+    Raises:
+        UsageError: HF_ENDPOINT is no address of http or https.
+    """
+    address = _stated_endpoint()
+    if not (is_web(address) and urlsplit(address).hostname):
+        raise UsageError(
+            f"HF_ENDPOINT={plain(address)} is not an address; set it to one such as {HUB}, or unset it"
+        )
+    return address
+
+
+def _stated_endpoint() -> str:
+    """Return the address of the hub as it is set, which may be none."""
+    return (os.environ.get("HF_ENDPOINT", "").strip() or HUB).rstrip("/")
 
 
 def credentials(address: str) -> dict[str, str]:
     """Return the header with HF_TOKEN for an address of the hub; it is not sent elsewhere or unencrypted."""
     token = os.environ.get("HF_TOKEN", "").strip()
-    parts, hub = urlsplit(address), urlsplit(endpoint())
+    parts, hub = urlsplit(address), urlsplit(_stated_endpoint())
     safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
     if not token or not safe or (parts.scheme, parts.netloc) != (hub.scheme, hub.netloc):
         return {}

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from geoseg.cli import hub_files, published
+from geoseg.cli.hub import _repository
 from geoseg.cli.hub_files import HUB, credentials, endpoint, local_copy, remote_file
 from geoseg.cli.published import fetch_published
 
-from geoseg.errors import FetchError, ModelError
+from geoseg.errors import FetchError, ModelError, UsageError
 from geoseg.files.hashes import file_sha256
 from geoseg.spec import EncoderWeights
 from tests.messages import Messages, progress
@@ -196,6 +197,17 @@ def test_the_token_is_not_sent_in_plain_text_or_elsewhere(monkeypatch: pytest.Mo
     assert not credentials("http://huggingface.co/a")
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example")
     assert not credentials("http://mirror.example/a/b")
+
+
+@pytest.mark.parametrize("address", ["foo", "foo.example/hub", "ftp://foo.example", "https://", "https://[x"])
+def test_a_mirror_without_an_address_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(UsageError, match="^HF_ENDPOINT=.* is not an address; set it to one such as https"):
+        remote_file(URL, "", None)
+    with pytest.raises(UsageError, match="^HF_ENDPOINT="):
+        _repository("foo/bar")
+    monkeypatch.setenv("HF_ENDPOINT", " ")
+    assert endpoint() == HUB
 
 
 @pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "GEOSEG_OFFLINE"])
