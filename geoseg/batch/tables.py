@@ -93,6 +93,8 @@ def entries_of_rows(
         own = next((row[name] for name in NAMES if row.get(name)), "")
         options = {
             option: cell_value(row[name], task.places[option], path.parent)
+            if option not in task.further_outputs
+            else _several(row[name])
             for name, option in columns.items()
             if row.get(name)
         }
@@ -131,9 +133,13 @@ def _option_columns(names: Sequence[str], subject: str, path: Path, task: BatchT
 
 def cell_value(cell: str, place: Place, folder: Path) -> OptionValue:
     """Return the cell of a table as the value of an option; paths are resolved as those of scenes."""
+    return with_paths(place, _several(cell), lambda text: found_path(text, folder))
+
+
+def _several(cell: str) -> OptionValue:
+    """Return the values of a cell with separators, else its text."""
     several = [text for part in cell.split(SEPARATOR) if (text := part.strip())]
-    value: OptionValue = several if SEPARATOR in cell else cell
-    return with_paths(place, value, lambda text: found_path(text, folder))
+    return several if SEPARATOR in cell else cell
 
 
 def item_entries(path: Path) -> list[Entry]:
