@@ -41,6 +41,30 @@ def test_cells_and_numbers(name: str, content: bytes, value: float, tmp_path: Pa
     assert table.number(row["a"]) == value
 
 
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [
+        (("1,5", "2,25"), 1.5),
+        (("1,500", "-0,25"), 1.5),
+        (("3", "2,25"), 3),
+        (("1,500", "2.5"), None),
+        (("1,500", "2"), None),
+        (("1,5", "2.25"), None),
+    ],
+)
+def test_decimal_commas_between_tabs(cells: tuple[str, str], value: float | None, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(("a\tb\r\n" + "".join(f"{cell}\tx\r\n" for cell in cells)).encode("utf-16"))
+    table = read_table(path)
+    if value is None:
+        with pytest.raises(ValueError, match="could not convert"):
+            table.number(table.rows[0]["a"])
+    else:
+        assert table.number(table.rows[0]["a"]) == value
+        assert float(table.plain(cells[0])) == value
+    assert table.plain("x, y") == "x, y"
+
+
 def test_short_rows_and_empty_files(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,b\n1\n\n2,3\n")
