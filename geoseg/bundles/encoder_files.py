@@ -30,7 +30,7 @@ def weights_file(encoder: EncoderSpec, asked: str) -> Path:
     if not path.is_file():
         how = (
             f"fetch the weights ({encoder.licence}) with geoseg models pull {encoder.name}, or name a file "
-            "in network.weights"
+            "by --weights FILE (network.weights in the config of a training)"
             if asked == "auto"
             else "is a folder; name the file in it"
             if path.is_dir()

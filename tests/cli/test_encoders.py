@@ -87,7 +87,7 @@ def test_weights_without_a_known_hash_are_not_fetched(mirror: Path) -> None:
     (file / "nano").rename(file / "tiny")
     with pytest.raises(ModelError, match=r"no SHA-256 of models/tiny/encoder\.pt is known"):
         pull_encoder(encoders()["galileo-tiny"], progress)
-    with pytest.raises(ModelError, match="models pull galileo-nano"):
+    with pytest.raises(ModelError, match="models pull galileo-nano, or name a file by --weights FILE"):
         weights_file(encoders()["galileo-nano"], "auto")
 
 
