@@ -149,8 +149,8 @@ def _option_columns(names: Sequence[str], subject: str, path: Path, task: BatchT
             warn(
                 LOG,
                 "column-unused",
-                f"{path}: the column {name} is no option of batch {task.name}, and can only be used in names of "
-                f"outputs: {meant}",
+                f"{path}: the column {name} is no option of batch {task.name}, and can only be used in names "
+                f"of outputs: {meant}",
             )
     return found
 

@@ -103,7 +103,7 @@ def read_list(path: Path) -> str:
 
 
 def decoded(content: bytes) -> str:
-    """Return a text in the encoding of its byte order mark, else UTF-8: "Unicode text" of spreadsheets is UTF-16.
+    """Return a text in the encoding of its byte order mark, else UTF-8 (spreadsheets write UTF-16).
 
     Raises:
         UnicodeError: it is not of this encoding.
@@ -113,7 +113,7 @@ def decoded(content: bytes) -> str:
 
 
 def _has_decimal_commas(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
-    """Return whether numbers have commas and none has a point; commas that may separate thousands do not tell."""
+    """Return whether numbers have commas that do not separate thousands, and none has a point."""
     cells = [cell for _, row in rows for cell in row.values()]
     commas = any(_COMMA_NUMBER.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in cells)
     return commas and not any(_POINT_NUMBER.fullmatch(cell) for cell in cells)

@@ -197,7 +197,7 @@ def _places(
 
 
 def _listed(place: Place, value: object) -> Sequence[object]:
-    """Return the items of a repeated option, of which one may be given alone; a mapping is `NAME=VALUE` items."""
+    """Return the items of a repeated option: a mapping is `NAME=VALUE` items, one item may be given alone."""
     if isinstance(value, Mapping) and "=" in place.option.metavar:
         return [f"{name}={item}" for name, item in value.items()]
     if not isinstance(value, list | tuple):

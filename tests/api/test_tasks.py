@@ -156,3 +156,11 @@ def test_features_of_an_encoder_are_an_array(tmp_path: Path) -> None:
 def test_labels_that_are_not_by_value_are_refused(classes: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"classes=.*: give labels by value, such as \{1: 'water'\}"):
         geoseg.vectorize(tmp_path / "x.tif", classes)
+
+
+def test_a_template_of_a_batch_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scene = write_scene(tmp_path / "a.tif", reflectance())
+    with caplog.at_level("INFO", "geoseg"):
+        geoseg.flood(scene, sensor=SENSOR, clouds="none", output=tmp_path / "{scene}.gpkg")
+    assert (tmp_path / "{scene}.gpkg").exists()
+    assert any("{scene} stays in the name" in record.getMessage() for record in caplog.records)

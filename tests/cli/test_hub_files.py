@@ -202,9 +202,9 @@ def test_the_token_is_not_sent_in_plain_text_or_elsewhere(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("address", ["foo", "foo.example/hub", "ftp://foo.example", "https://", "https://[x"])
 def test_a_mirror_without_an_address_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", address)
-    with pytest.raises(UsageError, match="^HF_ENDPOINT=.* is not an address; set it to one such as https"):
+    with pytest.raises(UsageError, match=r"^HF_ENDPOINT=.* is not an address; set it to one such as https"):
         remote_file(URL, "", None)
-    with pytest.raises(UsageError, match="^HF_ENDPOINT="):
+    with pytest.raises(UsageError, match=r"^HF_ENDPOINT="):
         _repository("foo/bar")
     monkeypatch.setenv("HF_ENDPOINT", " ")
     assert endpoint() == HUB

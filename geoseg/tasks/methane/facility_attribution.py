@@ -123,7 +123,9 @@ def _read_facilities(path: Path, file: Path | str) -> Facilities:
         raise SceneReadError(f"--facilities {path} holds no layer; give a vector file of points or polygons")
     frame = geopandas.read_file(file, layer=LAYER if LAYER in layers else layers[0])
     if not isinstance(frame, geopandas.GeoDataFrame):
-        raise SceneReadError(f"--facilities {path} has no geometries; give a vector file of points or polygons")
+        raise SceneReadError(
+            f"--facilities {path} has no geometries; give a vector file of points or polygons"
+        )
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not len(frame):
         return _none(path)

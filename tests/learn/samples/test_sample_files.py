@@ -102,7 +102,9 @@ def test_two_files_of_one_name_are_refused(labelled: DataSpec) -> None:
         find_samples(labelled.model_copy(update={"images": images}))
 
 
-@pytest.mark.parametrize(("mark", "encoding"), [("\t", "utf-16"), (";", "utf-8-sig"), ("|", "utf-8"), (",", "utf-8")])
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [("\t", "utf-16"), (";", "utf-8-sig"), ("|", "utf-8"), (",", "utf-8")]
+)
 def test_tables_of_spreadsheets_are_read(mark: str, encoding: str, tmp_path: Path) -> None:
     decimal = "0,5" if mark == ";" else "0.5"
     text = "\r\n".join(mark.join(row) for row in (("id", "lon", "note"), ("a", decimal, "x y"), ("b",)))
