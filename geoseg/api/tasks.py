@@ -290,7 +290,7 @@ def vectorize(
     from geoseg.spec.tools import VectorizeRequest  # noqa: PLC0415
     from geoseg.tasks.segment.vectorize_raster import vectorize_request  # noqa: PLC0415
 
-    if isinstance(classes, str):
+    if not (classes is None or isinstance(classes, Mapping)):
         raise UsageError(f"classes={classes!r}: give labels by value, such as {{1: 'water'}}")
     if classes is not None:
         options["class"] = [f"{value}={label}" for value, label in classes.items()]

@@ -15,8 +15,8 @@ from geoseg.batch.naming import RASTERS, folder_name, listed_paths, scene_entry
 from geoseg.batch.tables import footprint_entries, item_entries, table_entries
 from geoseg.batch.tasks import BatchTask
 from geoseg.errors import SceneReadError, UsageError
-from geoseg.files.bounded import read_text
 from geoseg.files.network import needs_network
+from geoseg.files.text_tables import read_list
 from geoseg.messages import note
 
 LOG = logging.getLogger(__name__)
@@ -93,9 +93,13 @@ def folder_entries(folder: Path) -> list[Entry]:
 
 
 def list_entries(path: Path) -> list[Entry]:
-    """Return the scenes of a text file, one a line; `#` begins a comment, `;` separates files of a scene."""
+    """Return the scenes of a text file, one a line; `#` begins a comment, `;` separates files of a scene.
+
+    Raises:
+        SceneReadError: it is not a text in UTF-8 or UTF-16.
+    """
     found = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_list(path).splitlines(), start=1):
         text = line.partition("#")[0].strip() if not needs_network(line) else line.strip()
         paths = listed_paths(text, path.parent)
         if paths:

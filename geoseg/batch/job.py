@@ -17,7 +17,7 @@ from geoseg.batch.tasks import SHARED, BatchTask, is_auto, task_of
 from geoseg.batch.value_paths import with_paths
 from geoseg.errors import UsageError
 from geoseg.outputs import companions
-from geoseg.spec.batch import BatchSpec, OptionValue, template
+from geoseg.spec.batch import BatchSpec, OptionValue, template, within_folder
 from geoseg.spec.request import Place, bare_type, from_options
 
 RASTERS = ("raster", "scores")
@@ -55,14 +55,28 @@ class Job:
 
     @property
     def files(self) -> Mapping[str, str]:
-        """Role of each file of the map by its path in the output folder; the map itself first."""
-        found = {self.map_file: "output"}
-        found |= {path.as_posix(): "scene" for path in companions(Path(self.map_file))}
+        """Role of each file of the map by its path in the output folder; the map itself first.
+
+        Raises:
+            UsageError: two files have one name.
+        """
+        named = [(self.map_file, "output")]
+        named += [(path.as_posix(), "scene") for path in companions(Path(self.map_file))]
         for role, names in self.outputs.items():
+            if role == "output":
+                continue
             for name in (names,) if isinstance(names, str) else names:
-                found.setdefault(Path(name).as_posix(), role)
+                named.append((Path(name).as_posix(), role))
                 if role in RASTERS and self.options.get("raster-styles"):
-                    found.setdefault(Path(name).with_suffix(".qml").as_posix(), f"{role}-style")
+                    named.append((Path(name).with_suffix(".qml").as_posix(), f"{role}-style"))
+        found: dict[str, str] = {}
+        for name, role in named:
+            if name in found:
+                raise UsageError(
+                    f"{self.scene}: {name} is a file of {_shown(found[name])} and of {_shown(role)}; name a "
+                    "file for each"
+                )
+            found[name] = role
         return found
 
     def request(self, folder: Path, limits: Mapping[str, OptionValue]) -> BaseModel:
@@ -105,12 +119,18 @@ def plan_jobs(
     """
     jobs: list[Job] = []
     taken: dict[str, str] = {}
+    drawn = any(role in entry.options for role in RASTERS for entry in entries)
     for index, entry in enumerate(entries):
         job = _job(spec, task, entry, index, reasons.get(entry.scene, ""))
-        for file in job.files:
+        if drawn and "raster-styles" not in entry.options and not set(RASTERS) & set(job.outputs):
+            # The switch of the batch is for those rows of the table that have a raster.
+            own = {name: value for name, value in job.options.items() if name != "raster-styles"}
+            job = replace(job, options=own)
+        for file, role in job.files.items():
             if file.casefold() in taken:
+                template = f"--name {spec.name}" if role in {"output", "scene"} else _shown(role)
                 raise UsageError(
-                    f"--name {spec.name}: {taken[file.casefold()]} and {job.scene} would both be {file}; add "
+                    f"{template}: {taken[file.casefold()]} and {job.scene} would both be {file}; add "
                     "{scene} or {index} to the template"
                 )
             taken[file.casefold()] = job.scene
@@ -128,7 +148,9 @@ def _job(spec: BatchSpec, task: BatchTask, entry: Entry, index: int, reason: str
     for role in task.further_outputs:
         if role in options:
             value = options.pop(role)
-            names = [filled(_template(role, str(text)), entry, index + 1) for text in _listed(value)]
+            shared = role not in entry.options
+            texts = [_template(role, str(text), shared=shared) for text in _listed(value)]
+            names = [filled(text, entry, index + 1) for text in texts]
             if not task.places[role].repeated and len(names) != 1:
                 raise UsageError(f"--{role}: give one template of names, not {len(names)}")
             outputs[role] = tuple(names) if task.places[role].repeated else names[0]
@@ -160,9 +182,17 @@ def _listed(value: OptionValue) -> Sequence[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _template(role: str, text: str) -> str:
+def _shown(role: str) -> str:
+    """Return the option that makes a file of this role."""
+    if role == "scene":
+        return "the map"
+    return "--raster-styles" if role.endswith("-style") else "--name" if role == "output" else f"--{role}"
+
+
+def _template(role: str, text: str, *, shared: bool) -> str:
+    """Check a template; one that is not shared by all scenes needs no part that differs between them."""
     try:
-        return template(text)
+        return template(text) if shared else within_folder(text)
     except ValueError as error:
         raise UsageError(f"--{role}: {error}") from error
 

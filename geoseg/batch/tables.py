@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from geoseg.batch.entry import Entry
 from geoseg.batch.naming import SEPARATOR, found_path, listed_paths, safe_name, scene_entry, scene_name
-from geoseg.batch.tasks import BatchTask
+from geoseg.batch.tasks import TASKS, BatchTask
 from geoseg.batch.value_paths import with_paths
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from geoseg.files.bounded import parse_json, read_text
 from geoseg.files.doors import opening
 from geoseg.files.network import needs_network
 from geoseg.files.text_tables import read_table
+from geoseg.messages import warn
 from geoseg.spec.batch import OptionValue
-from geoseg.spec.request import Place
+from geoseg.spec.request import Place, bare_type
+
+LOG = logging.getLogger(__name__)
 
 PATHS = ("scene", "path", "location", "file", "filename", "href")
 """Columns that may hold the path of a scene; `location` is that of gdaltindex."""
@@ -41,7 +46,8 @@ def table_entries(path: Path, task: BatchTask) -> list[Entry]:
         SceneReadError: it cannot be read.
     """
     table = read_table(path)
-    return entries_of_rows(list(zip(table.lines, table.rows, strict=True)), table.names, path, task)
+    rows = list(zip(table.lines, table.rows, strict=True))
+    return entries_of_rows(rows, table.names, path, task, plain=table.plain)
 
 
 def footprint_entries(path: Path, task: BatchTask) -> list[Entry]:
@@ -68,7 +74,11 @@ def footprint_entries(path: Path, task: BatchTask) -> list[Entry]:
 
 
 def entries_of_rows(
-    rows: Iterable[tuple[int, Row]], names: Sequence[str], path: Path, task: BatchTask
+    rows: Iterable[tuple[int, Row]],
+    names: Sequence[str],
+    path: Path,
+    task: BatchTask,
+    plain: Callable[[str], str] = str,
 ) -> list[Entry]:
     """Return the scenes of the rows of a table.
 
@@ -77,6 +87,7 @@ def entries_of_rows(
         names: of the columns.
         path: of the table, for messages and relative paths.
         task: its options may be columns.
+        plain: returns the text of a number with a decimal point.
     """
     subject = next((name for name in (task.subject, *PATHS) if name in names), None)
     if subject is None:
@@ -92,7 +103,13 @@ def entries_of_rows(
             continue
         own = next((row[name] for name in NAMES if row.get(name)), "")
         options = {
-            option: cell_value(row[name], task.places[option], path.parent)
+            option: cell_value(
+                plain(row[name]) if _is_number(task.places[option]) else row[name],
+                task.places[option],
+                path.parent,
+            )
+            if option not in task.further_outputs
+            else _several(row[name])
             for name, option in columns.items()
             if row.get(name)
         }
@@ -124,16 +141,45 @@ def _option_columns(names: Sequence[str], subject: str, path: Path, task: BatchT
             found[name] = option
         elif option in task.places:
             raise UsageError(f"{path}: the column {name} is set by the batch for all scenes; remove it")
+        elif name in {*PATHS, "date"}:  # known in tables, whatever options they resemble
+            continue
         elif near := get_close_matches(option, sorted(task.offered), n=1, cutoff=0.85):
             raise UsageError(f"{path}: unknown column {name}; did you mean {near[0]}?")
+        elif meant := _perhaps(option, task):
+            warn(
+                LOG,
+                "column-unused",
+                f"{path}: the column {name} is no option of batch {task.name}, and can only be used in names "
+                f"of outputs: {meant}",
+            )
     return found
+
+
+def _perhaps(option: str, task: BatchTask) -> str:
+    """Return which option the name of a column may mean: one that is less like it, or of another task."""
+    begun = [name for name in sorted(task.offered) if len(option) > 3 and name.startswith(option)]
+    if near := begun or get_close_matches(option, sorted(task.offered), n=1, cutoff=0.8):
+        return f"did you mean {near[0]}?"
+    others = [other.name for other in TASKS.values() if option in other.offered]
+    return f"it is an option of batch {', '.join(others)}" if others else ""
 
 
 def cell_value(cell: str, place: Place, folder: Path) -> OptionValue:
     """Return the cell of a table as the value of an option; paths are resolved as those of scenes."""
+    return with_paths(place, _several(cell), lambda text: found_path(text, folder))
+
+
+def _is_number(place: Place) -> bool:
+    """Return whether the value of an option is one number, or may be one."""
+    kind = bare_type(place.field.annotation)
+    members = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+    return bool({bare_type(member) for member in members if member is not type(None)} & {int, float})
+
+
+def _several(cell: str) -> OptionValue:
+    """Return the values of a cell with separators, else its text."""
     several = [text for part in cell.split(SEPARATOR) if (text := part.strip())]
-    value: OptionValue = several if SEPARATOR in cell else cell
-    return with_paths(place, value, lambda text: found_path(text, folder))
+    return several if SEPARATOR in cell else cell
 
 
 def item_entries(path: Path) -> list[Entry]:

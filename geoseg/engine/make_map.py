@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -103,6 +104,9 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
         raise UsageError("--raster-styles needs --raster or --scores")
     known = [*inputs, *([] if run.aoi is None else [run.aoi])]
     check_writable(wanted, run.overwrite, inputs=known)
+    for path in wanted:
+        if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
+            note(LOG, f"{path}: {found[0]} stays in the name as it is; only geoseg batch fills it in")
 
 
 def outputs_of(run: RunSpec) -> list[Path]:

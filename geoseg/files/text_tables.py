@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,11 @@ SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 """Of tables of text."""
 
 
+_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_POINT_NUMBER = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TextTable:
     """The cells of a table, without surrounding spaces."""
@@ -32,7 +38,8 @@ class TextTable:
     lines: tuple[int, ...]
     """Line of the file on which each row ends, from 1."""
     decimal: str
-    """Decimal mark of numbers: a comma where columns are separated by semicolons, else a point."""
+    """Decimal mark of numbers: a comma where columns are separated by semicolons, or where tabs separate them
+    and numbers have commas that cannot separate thousands; else a point."""
 
     def number(self, text: str) -> float:
         """Return the number in a cell; NaN if it is empty.
@@ -42,19 +49,24 @@ class TextTable:
         """
         return float(text.replace(self.decimal, ".") if text else "nan")
 
+    def plain(self, text: str) -> str:
+        """Return a cell, with a decimal point if it is a number with the decimal comma of the table."""
+        return text.replace(",", ".") if self.decimal == "," and _COMMA_NUMBER.fullmatch(text) else text
+
 
 def read_table(path: Path) -> TextTable:
     """Read a table whose first line names the columns, as CSV, TSV and exports of spreadsheets have it.
 
     UTF-8, or UTF-16 with byte order mark. Columns are separated by what a first line `sep=;` says, by tabs in
     `.tsv`, else by the first of tab, comma and semicolon that the header has. Numbers have decimal commas
-    where semicolons separate columns, as spreadsheets of many countries write them.
+    where semicolons separate columns, as spreadsheets of many countries write them; and in their "Unicode
+    text", whose columns are separated by tabs, if some have decimal commas and none a point.
 
     Raises:
         SceneReadError: it cannot be read, or is not a table.
     """
     try:
-        text, said, skipped = _without_separator(_decoded(read_bytes(path, MOST_BYTES)))
+        text, said, skipped = _without_separator(decoded(read_bytes(path, MOST_BYTES)))
         delimiter = said or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [
@@ -73,14 +85,38 @@ def read_table(path: Path) -> TextTable:
         names=tuple(str(name).strip() for name in reader.fieldnames or ()),
         rows=tuple(row for _, row in numbered),
         lines=tuple(line for line, _ in numbered),
-        decimal="," if delimiter == ";" else ".",
+        decimal="," if delimiter == ";" or (delimiter == "\t" and _has_decimal_commas(numbered)) else ".",
     )
 
 
-def _decoded(content: bytes) -> str:
-    """Return a text in the encoding of its byte order mark: "Unicode text" of spreadsheets is UTF-16."""
+def read_list(path: Path) -> str:
+    """Return the text of a list with one entry in each line: UTF-8, or UTF-16 with byte order mark.
+
+    Raises:
+        SceneReadError: it has another encoding, or cannot be read.
+        OSError: it cannot be opened.
+    """
+    try:
+        return decoded(read_bytes(path))
+    except UnicodeError as error:
+        raise SceneReadError(f"{path}: is not text in UTF-8 or UTF-16 ({error}); save it as UTF-8") from error
+
+
+def decoded(content: bytes) -> str:
+    """Return a text in the encoding of its byte order mark, else UTF-8 (spreadsheets write UTF-16).
+
+    Raises:
+        UnicodeError: it is not of this encoding.
+    """
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
+def _has_decimal_commas(rows: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
+    """Return whether numbers have commas that do not separate thousands, and none has a point."""
+    cells = [cell for _, row in rows for cell in row.values()]
+    commas = any(_COMMA_NUMBER.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in cells)
+    return commas and not any(_POINT_NUMBER.fullmatch(cell) for cell in cells)
 
 
 def _without_separator(text: str) -> tuple[str, str, int]:

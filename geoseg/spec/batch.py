@@ -188,6 +188,15 @@ def template(value: str) -> str:
     """
     if not re.search(r"\{\w[\w-]*\}", value):
         raise ValueError(f"{value!r} has no {{scene}}, so that all scenes would have the same output")
+    return within_folder(value)
+
+
+def within_folder(value: str) -> str:
+    """Check that a name or template of an output stays in the folder; return it.
+
+    Raises:
+        ValueError: it does not.
+    """
     if Path(value).is_absolute() or ".." in Path(value).parts:
         raise ValueError(f"{value!r} leaves the output folder; name a path in it")
     return value

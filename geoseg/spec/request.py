@@ -93,8 +93,8 @@ def nested(kind: type[BaseModel], options: Mapping[str, object]) -> dict[str, An
                 if EACH in path:
                     table[path[0]] = [{path[-1]: [item]} for item in value]
                     continue
-            elif place.repeated and not isinstance(value, list | tuple):
-                value = [value]
+            elif place.repeated:
+                value = _listed(place, value)
             for target in _reach(table, path[:-1]):
                 target[path[-1]] = value
     return table
@@ -194,6 +194,17 @@ def _places(
                 prefixes=(prefix,),
                 offered=name not in offer.without and (not offer.only or name in offer.only),
             )
+
+
+def _listed(place: Place, value: object) -> Sequence[object]:
+    """Return the items of a repeated option: a mapping is `NAME=VALUE` items, one item may be given alone."""
+    if isinstance(value, Mapping) and "=" in place.option.metavar:
+        return [f"{name}={item}" for name, item in value.items()]
+    if not isinstance(value, list | tuple):
+        return [value]
+    item = bare_type(get_args(bare_type(place.field.annotation))[0])
+    is_one = get_origin(item) is tuple and value and all(isinstance(part, int | float) for part in value)
+    return [value] if is_one else value
 
 
 def _reach(table: dict[str, Any], path: Path) -> list[dict[str, Any]]:

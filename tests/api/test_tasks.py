@@ -18,7 +18,7 @@ from rasterio.transform import xy
 from typer.testing import CliRunner
 
 import geoseg
-from geoseg.errors import ModelError, SceneReadError
+from geoseg.errors import ModelError, SceneReadError, UsageError
 from tests.api.pixels import CRS, TRANSFORM, reflectance, write_scene
 
 SENSOR = "sentinel-2-l2a-harmonised"
@@ -150,3 +150,17 @@ def test_features_of_an_encoder_are_an_array(tmp_path: Path) -> None:
     assert features.shape == (128, 12, 12)
     assert features.rio.crs.to_epsg() == 32633
     assert float(features.std()) > 0
+
+
+@pytest.mark.parametrize("classes", [["lake"], "lake", ("1=lake",), 1])
+def test_labels_that_are_not_by_value_are_refused(classes: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"classes=.*: give labels by value, such as \{1: 'water'\}"):
+        geoseg.vectorize(tmp_path / "x.tif", classes)
+
+
+def test_a_template_of_a_batch_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scene = write_scene(tmp_path / "a.tif", reflectance())
+    with caplog.at_level("INFO", "geoseg"):
+        geoseg.flood(scene, sensor=SENSOR, clouds="none", output=tmp_path / "{scene}.gpkg")
+    assert (tmp_path / "{scene}.gpkg").exists()
+    assert any("{scene} stays in the name" in record.getMessage() for record in caplog.records)

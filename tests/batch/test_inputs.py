@@ -55,6 +55,16 @@ def test_a_list_with_comments_and_several_files_of_a_scene(folder: Path) -> None
     assert entries[2].paths == ("https://x.org/c.tif#1",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_lists_of_editors_and_spreadsheets(folder: Path, encoding: str) -> None:
+    table = folder / "list.txt"
+    table.write_bytes("a.tif\r\nb.tif\r\n".encode(encoding))
+    assert names(table) == ["a", "b"]
+    table.write_bytes("# Überflutung\na.tif".encode("latin-1"))
+    with pytest.raises(SceneReadError, match=r"list\.txt: is not text in UTF-8 or UTF-16"):
+        names(table)
+
+
 def test_scenes_that_are_named_twice_are_mapped_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert names("a.tif", folder / "*.tif", folder) == ["a", "b", "S2A", "bands"]

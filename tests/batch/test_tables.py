@@ -41,6 +41,17 @@ def test_semicolons_separate_values_or_columns(tmp_path: Path) -> None:
     assert one.options == {"band": f"green={tmp_path / 'b.tif'}"}
 
 
+def test_decimal_commas_of_numbers(tmp_path: Path) -> None:
+    text = "scene;threshold;min_area;bbox;country\na.tif;0,5;-1,25;1,2,3,4;1,5\n"
+    one = read_inputs([table(tmp_path, text)], task_of("flood"))[0]
+    assert one.options == {"threshold": "0.5", "min-area": "-1.25", "bbox": "1,2,3,4"}
+    assert one.columns["country"] == "1,5"
+    one = read_inputs([table(tmp_path, "scene;like\na.tif;9,45\n")], task_of("segment"))[0]
+    assert one.options == {"like": "9,45"}
+    one = read_inputs([table(tmp_path, "scene;wind\na.tif;4,5\n")], task_of("methane plume"))[0]
+    assert one.options == {"wind": "4.5"}
+
+
 def test_the_subject_of_the_task_is_a_column(tmp_path: Path) -> None:
     one = read_inputs([table(tmp_path, "before,after\na.tif,b.tif\n")], task_of("change"))[0]
     assert (one.paths, one.options) == ((str(tmp_path / "b.tif"),), {"before": str(tmp_path / "a.tif")})
@@ -57,6 +68,35 @@ def test_the_subject_of_the_task_is_a_column(tmp_path: Path) -> None:
 def test_columns_that_are_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         read_inputs([table(tmp_path, text)], task_of("flood"))
+
+
+@pytest.mark.parametrize(
+    ("task", "column", "meant"),
+    [
+        ("vectorize", "classes", "did you mean class?"),
+        ("flood", "thresh", "did you mean threshold?"),
+        ("flood", "like", "it is an option of batch segment"),
+        ("vectorize", "before", "it is an option of batch flood"),
+    ],
+)
+def test_columns_that_may_be_meant_as_options(
+    task: str, column: str, meant: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f"scene,{column}\na.tif,x\n"
+    (one,) = read_inputs([table(tmp_path, text)], task_of(task))
+    assert one.columns[column] == "x"
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.__dict__["code"] == "column-unused"
+    assert f"the column {column} is no option of batch {task}" in warning.getMessage()
+    assert meant in warning.getMessage()
+
+
+def test_own_columns_are_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = "date,country,region,mgrs,path,location,platform,cloud_cover,orbit,event,comment,geometry,datetime"
+    for task in ("flood", "vectorize", "change", "segment", "methane plume"):
+        text = f"scene,id,name,{own}\na.tif\n"
+        read_inputs([table(tmp_path, text)], task_of(task))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:

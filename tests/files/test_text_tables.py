@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import SceneReadError
-from geoseg.files.text_tables import read_table
+from geoseg.files.text_tables import read_list, read_table
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,30 @@ def test_cells_and_numbers(name: str, content: bytes, value: float, tmp_path: Pa
     assert table.number(row["a"]) == value
 
 
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [
+        (("1,5", "2,25"), 1.5),
+        (("1,500", "-0,25"), 1.5),
+        (("3", "2,25"), 3),
+        (("1,500", "2.5"), None),
+        (("1,500", "2"), None),
+        (("1,5", "2.25"), None),
+    ],
+)
+def test_decimal_commas_between_tabs(cells: tuple[str, str], value: float | None, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(("a\tb\r\n" + "".join(f"{cell}\tx\r\n" for cell in cells)).encode("utf-16"))
+    table = read_table(path)
+    if value is None:
+        with pytest.raises(ValueError, match="could not convert"):
+            table.number(table.rows[0]["a"])
+    else:
+        assert table.number(table.rows[0]["a"]) == value
+        assert float(table.plain(cells[0])) == value
+    assert table.plain("x, y") == "x, y"
+
+
 def test_short_rows_and_empty_files(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,b\n1\n\n2,3\n")
@@ -64,3 +88,18 @@ def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(SceneReadError, match="is a pipe"):
         read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lists_are_read_by_their_byte_order_mark(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("# Überflutung\na.tif\n".encode(encoding))
+    assert read_list(path).splitlines() == ["# Überflutung", "a.tif"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
+def test_lists_in_another_encoding_are_refused(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("# Überflutung\na.tif\n".encode(encoding))
+    with pytest.raises(SceneReadError, match="is not text in UTF-8 or UTF-16"):
+        read_list(path)

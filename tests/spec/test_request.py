@@ -10,6 +10,7 @@ from geoseg.errors import UsageError
 from geoseg.spec import ChangeSpec, FacilitiesSpec, FloodSpec, PlumeSpec, SceneSpec, SegmentSpec
 from geoseg.spec.option import PANELS
 from geoseg.spec.request import from_options, places, to_options
+from geoseg.spec.tools import VectorizeRequest
 
 OUTPUT = {"output": "o.gpkg"}
 
@@ -71,6 +72,34 @@ def test_errors_name_the_option(options: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError) as caught:
         from_options(ChangeSpec, {**OUTPUT, "before": "a.tif", **options})
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("like", "places_of"),
+    [
+        ((501000, 4999000), ((501000, 4999000),)),
+        ([9.5, 45], ((9.5, 45),)),
+        ("9.5,45", ((9.5, 45),)),
+        (["9.5,45", (9, 44)], ((9.5, 45), (9, 44))),
+        ([[9.5, 45]], ((9.5, 45),)),
+    ],
+)
+def test_one_place_or_several(like: object, places_of: tuple[tuple[float, float], ...]) -> None:
+    given = {"scene": "a.tif", "output": "a.gpkg", "like": like}
+    assert from_options(SegmentSpec, given).like == places_of
+
+
+@pytest.mark.parametrize("like", [(1, 2, 3), (1,), 7])
+def test_what_is_no_place_is_refused(like: object) -> None:
+    with pytest.raises(UsageError, match=r"like: .* is not two numbers"):
+        from_options(SegmentSpec, {"scene": "a.tif", "output": "a.gpkg", "like": like})
+
+
+@pytest.mark.parametrize("classes", [{1: "lake", 2: "ice:#ffffff"}, ["1=lake", "2=ice:#ffffff"]])
+def test_labels_by_value_are_a_mapping_or_entries(classes: object) -> None:
+    given = {"mask": "a.tif", "output": "a.gpkg", "class": classes}
+    request = from_options(VectorizeRequest, given)
+    assert to_options(request)["class"] == [[1, "lake", None], [2, "ice", "#ffffff"]]
 
 
 def test_a_path_is_a_scene() -> None:

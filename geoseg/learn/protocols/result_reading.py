@@ -80,11 +80,7 @@ def read_results(paths: Sequence[Path]) -> tuple[ResultRow, ...]:
 def _row(line: int, row: Mapping[str, str | None], path: Path, name: str) -> _Read:
     missing = [column for column in NEEDED if column not in row]
     if missing:
-        other = any(";" in str(column) for column in row)
-        raise SceneError(
-            f"{path}: the column {missing[0]!r} is missing; "
-            + ("its columns are separated by semicolons: write it with commas" if other else WANTED)
-        )
+        raise SceneError(f"{path}: the column {missing[0]!r} is missing; {WANTED}")
 
     def stated(column: str) -> str:
         text = (row[column] or "").strip()

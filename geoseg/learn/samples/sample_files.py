@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ import pyogrio
 from geoseg.errors import SceneError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
+from geoseg.files.text_tables import SUFFIXES, read_table
 from geoseg.learn.samples.sample_spec import DataSpec
 from geoseg.scenes.vector_files import reading_vector
 
@@ -189,7 +189,9 @@ SAMPLE_TABLE = "give a table of samples: CSV or a vector file"
 
 
 def table_rows(path: Path, *, hint: str = SAMPLE_TABLE) -> Iterator[Mapping[str, str]]:
-    """Yield the rows of a CSV or vector file as text; a missing value is empty.
+    """Yield the rows of a table of text or a vector file as text; a missing value is empty.
+
+    Tables are read as by `geoseg.files.text_tables.read_table`; numbers with decimal commas get points.
 
     Args:
         path: the file.
@@ -200,11 +202,11 @@ def table_rows(path: Path, *, hint: str = SAMPLE_TABLE) -> Iterator[Mapping[str,
     """
     opened(path)
     with opening(path, hint):
-        if path.suffix.lower() == ".csv":
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.DictReader(file, restkey="", restval=""))
+        if path.suffix.lower() in SUFFIXES:
+            text = read_table(path)
             # Cells beyond the columns, and columns without a name, are no values.
-            yield from ({name: cell for name, cell in row.items() if name} for row in rows)
+            names = [name for name in text.names if name]
+            yield from ({name: text.plain(row[name]) for name in names} for row in text.rows)
             return
         with reading_vector(path) as file:
             table = pyogrio.read_dataframe(file, read_geometry=False)

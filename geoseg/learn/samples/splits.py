@@ -12,6 +12,7 @@ import numpy as np
 from geoseg.errors import SceneError, UsageError
 from geoseg.files.doors import opening
 from geoseg.files.inputs import opened
+from geoseg.files.text_tables import read_list
 from geoseg.learn.samples.chips import SampleWindow
 from geoseg.learn.samples.file_patterns import SplitSpec
 
@@ -116,7 +117,7 @@ def _ids(path: str, known: Sequence[str], names: Mapping[str, str]) -> set[str]:
     """Read a list of ids, one in each line; or of rows of a CSV file that name an image or a label."""
     opened(path)
     with opening(path, "give a text file with one id in each line"):
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_list(Path(path)).splitlines()
     ids, found = set(known), set()
     for line in filter(None, map(str.strip, lines)):
         cells = [cell.strip() for cell in line.split(",")]

@@ -16,7 +16,9 @@ from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError, SceneReadError
 from geoseg.files.doors import opening
+from geoseg.files.text_tables import SUFFIXES, TextTable, read_table
 from geoseg.messages import warn
+from geoseg.scenes.point_tables import points_of
 from geoseg.scenes.polygon_files import opened_vector
 from geoseg.scenes.vector_files import reading_vector
 
@@ -71,16 +73,47 @@ class Facilities:
 def read_facilities(path: Path) -> Facilities:
     """Read facilities from points or polygons; a polygon is represented by a point inside it.
 
+    Args:
+        path: a vector file, or a table as of `geoseg.scenes.point_tables`.
+
     Raises:
-        SceneReadError: the file cannot be read as a vector file.
-        SceneError: the file has no CRS.
+        SceneReadError: the file cannot be read.
+        SceneError: the file has no CRS, or a table has no coordinates.
     """
     opened_vector(path)
-    with (
-        opening(f"--facilities {path}", "give a vector file of points or polygons"),
-        reading_vector(path) as file,
-    ):
-        return _read_facilities(path, file)
+    with opening(f"--facilities {path}", "give a vector file of points or polygons"):
+        if path.suffix.lower() in SUFFIXES:
+            table = read_table(path)
+            # GDAL reads geometries of such a column.
+            if not any(name.lower().startswith(("wkt", "_wkt")) for name in table.names):
+                return _from_table(table)
+        with reading_vector(path) as file:
+            return _read_facilities(path, file)
+
+
+def _from_table(table: TextTable) -> Facilities:
+    """Read facilities from the rows that have coordinates."""
+    points, crs = points_of(table)
+    if crs is None:
+        raise SceneError(
+            f"--facilities {table.path} has coordinates x and y without CRS; give columns lon and lat"
+        )
+    known = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if not len(known):
+        return _none(table.path)
+    lower = {name.lower(): name for name in reversed(table.names)}
+    column = next((lower[name] for name in LABELS if name in lower), None)
+    return Facilities(
+        points=points[known],
+        labels=tuple(f"facility {i + 1}" if column is None else table.rows[i][column] for i in known),
+        path=table.path,
+    )
+
+
+def _none(path: Path) -> Facilities:
+    """Return that there are no facilities, with a warning."""
+    warn(LOG, "no-facilities", f"{path} contains no facilities, so plumes are not attributed")
+    return Facilities(points=np.empty((0, 2)), labels=(), path=path)
 
 
 def _read_facilities(path: Path, file: Path | str) -> Facilities:
@@ -89,10 +122,13 @@ def _read_facilities(path: Path, file: Path | str) -> Facilities:
     if not layers:
         raise SceneReadError(f"--facilities {path} holds no layer; give a vector file of points or polygons")
     frame = geopandas.read_file(file, layer=LAYER if LAYER in layers else layers[0])
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise SceneReadError(
+            f"--facilities {path} has no geometries; give a vector file of points or polygons"
+        )
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not len(frame):
-        warn(LOG, "no-facilities", f"{path} contains no facilities, so plumes are not attributed")
-        return Facilities(points=np.empty((0, 2)), labels=(), path=path)
+        return _none(path)
     if frame.crs is None:
         raise SceneError(f"--facilities {path} has no CRS; assign one with ogr2ogr -a_srs")
     inner = frame.geometry.representative_point().to_crs(4326)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,6 +112,47 @@ def test_an_output_has_one_name(names: list[str], tmp_path: Path) -> None:
     write_lake(tmp_path / "a.tif")
     with pytest.raises(UsageError, match="--raster: give one template"):
         batch(tmp_path / "out", tmp_path / "a.tif", options=FLOOD | {"raster": names})
+
+
+def test_a_row_without_raster_needs_no_raster_style(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_lake(tmp_path / f"{name}.tif")
+    # The name of a raster may be that of a file beside the table.
+    (tmp_path / "scenes.csv").write_text("scene,raster\na.tif,a.tif\nb.tif,\n")
+    options = FLOOD | {"raster-styles": True}
+    done, _ = batch(tmp_path / "out", tmp_path / "scenes.csv", options=options)
+    assert not done.failed
+    made = {path.name for path in (tmp_path / "out").glob("[ab]*")}
+    assert made == {"a.gpkg", "a.tif", "a.qml", "b.gpkg"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "message"),
+    [
+        ("scene,raster\na.tif,c.tif\nb.tif,c.tif\n", {}, "--raster: a and b would both be c.tif"),
+        ("scene,raster\na.tif,../c.tif\n", {}, "--raster: '../c.tif' leaves the output folder"),
+        ("scene,id\na.tif,a\n", {"raster": "c.tif"}, "--raster: 'c.tif' has no {scene}"),
+        (
+            "scene,id\na.tif,a\n",
+            {"raster": "{scene}.tif", "raster-styles": True, "style": ["{scene}.qml"]},
+            "a: a.qml is a file of --raster-styles and of --style; name a file for each",
+        ),
+        (
+            "scene,id\na.tif,a\n",
+            {"raster": "{scene}.tif", "scores": "{scene}.tif"},
+            "a: a.tif is a file of --raster and of --scores",
+        ),
+    ],
+)
+def test_outputs_that_collide_are_refused_before_the_first_map(
+    cells: str, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        write_lake(tmp_path / f"{name}.tif")
+    (tmp_path / "scenes.csv").write_text(cells)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        batch(tmp_path / "out", tmp_path / "scenes.csv", options=FLOOD | options)
+    assert not list((tmp_path / "out").glob("*.gpkg"))
 
 
 def test_broken_scenes_do_not_stop_the_others(whole: Path) -> None:

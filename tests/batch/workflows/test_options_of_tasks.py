@@ -25,10 +25,10 @@ PATH = "a:b.tif"
 LIKE: Mapping[str, Value] = {"like": ["1,2"]}
 NEEDED: Mapping[str, Mapping[str, Value]] = {
     "change": {"before": ["first.tif"]},
-    "flood": {"permanent-water": "p.gpkg", "method": "ndwi", "raster": "{scene}.tif"},
+    "flood": {"permanent-water": "p.gpkg", "method": "ndwi", "raster": "{scene}-classes.tif"},
     "methane facilities": {"model": "water-optical"},
-    "methane plume": {"raster": "{scene}.tif"},
-    "segment": {"model": "water-optical", "raster": "{scene}.tif"},
+    "methane plume": {"raster": "{scene}-classes.tif"},
+    "segment": {"model": "water-optical", "raster": "{scene}-classes.tif"},
 }
 """Options that a task needs, or that others of it need."""
 INSTEAD: Mapping[tuple[str, str], Mapping[str, Value]] = {

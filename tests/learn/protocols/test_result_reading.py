@@ -34,6 +34,16 @@ def test_written_rows_are_read_again(tmp_path: Path) -> None:
     assert "epochs" in path.read_text()
 
 
+@pytest.mark.parametrize(("mark", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), ("|", "utf-8")])
+def test_tables_of_spreadsheets_are_read(tmp_path: Path, mark: str, encoding: str) -> None:
+    text = f"{HEAD}\npastis,mIoU,0.5,1,a,frozen\n".replace(",", mark)
+    text = text.replace("0.5", "0,5") if mark == ";" else text
+    path = tmp_path / "made.csv"
+    path.write_bytes((f"sep=|\n{text}" if mark == "|" else text).encode(encoding))
+    (read,) = read_results([path])
+    assert (read.dataset, read.value, read.seed) == ("pastis", 0.5, 1)
+
+
 @pytest.mark.parametrize(
     ("lines", "error", "message"),
     [
@@ -69,11 +79,10 @@ def test_what_is_wrong_is_named(
     ("name", "content", "message"),
     [
         ("made.csv", b"dataset,Metric\na,b\n", "the column 'test metric' is missing; give a result file"),
-        ("made.csv", HEAD.replace(",", ";").encode() + b"\na;b\n", "separated by semicolons"),
         (
             "made.csv",
             b"\x89PNG\r\n\x1a\n\x00\xff",
-            "cannot be read .*; give a result file of geoseg bench run",
+            "is not a table in UTF-8 or UTF-16",
         ),
         ("made.csv", b"", "has no rows; give a result file"),
         ("made.json", b"{}", "made.json: not a CSV file; give a result file"),

@@ -100,3 +100,17 @@ def test_two_files_of_one_name_are_refused(labelled: DataSpec) -> None:
     images = (labelled.images[0].model_copy(update={"files": "{region}/image/{id}.tif*"}),)
     with pytest.raises(SceneError, match="the same id west/chip_0"):
         find_samples(labelled.model_copy(update={"images": images}))
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [("\t", "utf-16"), (";", "utf-8-sig"), ("|", "utf-8"), (",", "utf-8")]
+)
+def test_tables_of_spreadsheets_are_read(mark: str, encoding: str, tmp_path: Path) -> None:
+    decimal = "0,5" if mark == ";" else "0.5"
+    text = "\r\n".join(mark.join(row) for row in (("id", "lon", "note"), ("a", decimal, "x y"), ("b",)))
+    path = tmp_path / "a.csv"
+    path.write_bytes((f"sep=|\r\n{text}" if mark == "|" else text).encode(encoding))
+    assert list(table_rows(path)) == [
+        {"id": "a", "lon": "0.5", "note": "x y"},
+        {"id": "b", "lon": "", "note": ""},
+    ]

@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 
 import geopandas
+import pandas
+import pyogrio
 import pytest
 import shapely
 from pyproj import CRS
 
-from geoseg.errors import SceneReadError
+from geoseg.errors import SceneError, SceneReadError
 from geoseg.tasks.methane.facility_attribution import read_facilities
 
 
@@ -48,3 +50,34 @@ def test_what_is_no_list_of_facilities(tmp_path: Path) -> None:
     label, metres = found.nearest(shapely.box(9, 45, 9.1, 45.1), CRS.from_epsg(4326))
     assert label == ""
     assert math.isnan(metres)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"lon,lat,class\n9.0,45.0,well\n9.1,45.0,mine\n,,x\n"),
+        ("a.csv", b"sep=;\r\nLon;Lat;Type\r\n9,0;45,0;well\r\n9,1;45,0;mine\r\n"),
+        ("a.tsv", "name\tlongitude\tlatitude\r\nwell\t9.0\t45.0\r\nmine\t9.1\t45.0\r\n".encode("utf-16")),
+    ],
+)
+def test_tables_with_coordinates(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = read_facilities(tmp_path / name)
+    assert found.points.tolist() == [[9.0, 45.0], [9.1, 45.0]]
+    assert found.labels == ("well", "mine")
+
+
+def test_tables_without_places_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("name,height\nwell,3\n")
+    with pytest.raises(SceneError, match="columns lon and lat are missing"):
+        read_facilities(path)
+    path.write_text("name,x,y\nwell,500000,0\n")
+    with pytest.raises(SceneError, match="without CRS; give columns lon and lat"):
+        read_facilities(path)
+    path.write_text("lon,lat\n")
+    assert read_facilities(path).labels == ()
+    table = pandas.DataFrame({"name": ["well"]})
+    pyogrio.write_dataframe(table, tmp_path / "a.gpkg", layer="facilities")
+    with pytest.raises(SceneReadError, match="has no geometries"):
+        read_facilities(tmp_path / "a.gpkg")
