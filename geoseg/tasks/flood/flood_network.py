@@ -28,7 +28,7 @@ from geoseg.tasks.flood.network_bands import (
     with_polarisation,
 )
 from geoseg.tasks.flood.reference_layers import References, flood_classes, with_layers
-from geoseg.tasks.scene_dates import stacked, times_of
+from geoseg.tasks.scene_dates import acquired_over, stacked, times_of
 
 
 class WaterWithLayers(SessionWrapper):
@@ -137,6 +137,7 @@ def by_series(
     check_classes(model)
     source = stacked(model, scenes, beside)
     recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
+    recipe = replace(recipe, acquired=acquired_over(scenes))
     whole = with_layers(source, references.layers)
     return _of_water(recipe, spec, model, scenes, whole, references, two_dates=False)
 
