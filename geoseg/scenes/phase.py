@@ -128,11 +128,11 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
     if kind == "f" and stated in NO_UNIT:
         _check_unit(path, low, high)
     most = max(-low, high)
-    unit = "radian" if factor == 1 else "degree" if stated.startswith("deg") else "cycle"
+    named = "radian" if factor == 1 else "degree" if stated.startswith("deg") else "cycle"
     if kind == "f" and stated not in NO_UNIT:
-        _warn_of_unit(path, unit, low, high)
+        _warn_of_unit(path, named, low, high)
     if most * factor > WRAPPED:
-        note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as {unit}s")
+        note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as {named}s")
     cosine, sine = (
         open_raster_layer(target, own, categorical=False)
         for target, own in zip(targets, phase_names(name), strict=True)

@@ -280,7 +280,8 @@ def _threshold(
     """Return the threshold: that of the user, of the method, or of the sample."""
     method, rule = choice.method, choice.method.threshold
     if spec.threshold is not None:
-        note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given")
+        unused = "" if spec.thresholding == "auto" else f"; --thresholding {spec.thresholding} has no effect"
+        note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given{unused}")
         return SceneThreshold(threshold=spec.threshold, scale=rule.scale)
     if spec.thresholding == "auto" and not rule.from_scene:
         note(LOG, f"threshold {rule.fixed:.4g} ({method.measured}), fixed by {method.citation}")

@@ -174,7 +174,10 @@ def _of_water(
     """Return the recipe of a network as that of a flood map, whose source has the reference layers."""
     preset = task("flood")
     separated = PERMANENT in references.names
-    classes = preset.classes[:2] if two_dates and not separated else flood_classes(separated)
+    # A network of a series, which compares its dates, may name its class as flood; one date shows all water.
+    named = {entry.label.casefold() for entry in model.classes}
+    floods = two_dates or (len(scenes) > 1 and preset.classes[1].label in named)
+    classes = preset.classes[:2] if floods and not separated else flood_classes(separated)
     network = tuple(band.name for band in model.bands)
     return replace(
         recipe,

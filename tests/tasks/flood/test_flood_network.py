@@ -407,6 +407,17 @@ def test_a_network_of_three_dates_maps_them_in_the_order_of_time(
     np.testing.assert_array_equal(split == 2, fallen & (np.arange(SIDE) < 40)[:, None])
 
 
+@pytest.mark.parametrize(("label", "mapped"), [("water", "water"), ("flood", "flood"), ("Flood", "flood")])
+def test_a_series_whose_class_is_flood_maps_flood(
+    label: str, mapped: str, tmp_path: Path, zoo: Path, messages: Messages
+) -> None:
+    classes = (CLASSES[0], CLASSES[1].model_copy(update={"label": label}))
+    model = str(bundle(zoo / "series", ("vv", "t2:vv", "t3:vv"), **SERIES, classes=classes))
+    record, _ = run(tmp_path, series(tmp_path), model=model)
+    assert [item.label for item in record.classes] == [mapped]
+    assert ("flood-not-separated" in messages.codes) == (mapped == "water")
+
+
 @pytest.mark.parametrize(
     ("names", "codes"),
     [
