@@ -190,7 +190,7 @@ def item_entries(path: Path) -> list[Entry]:
         SceneError: it is neither.
     """
     try:
-        value = parse_json(read_text(path, TABLE_BYTES), path)
+        value = parse_json(read_text(path, TABLE_BYTES, "utf-8-sig"), path)
     except ValueError as error:
         raise SceneReadError(f"{path}: is not JSON ({error})") from error
     kind = value.get("type") if isinstance(value, dict) else None

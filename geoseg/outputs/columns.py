@@ -69,7 +69,9 @@ COLUMNS: dict[str, ColumnText] = {
     "score": ColumnText("Score", "score of the class, 0 to 1", range=_SHARE),
     "sensor": ColumnText("Sensor", "sensor of the scene"),
     "acquired": ColumnText("Acquired", "time of acquisition, UTC; of change, that of the second date"),
-    "acquired_before": ColumnText("Acquired before", "of change: time of acquisition of the first date, UTC"),
+    "acquired_before": ColumnText(
+        "Acquired before", "of several dates: time of acquisition of the first, UTC"
+    ),
     "valid_share": ColumnText(
         "Observed share", "share of the mapped area that was observed, 0 to 1", range=_SHARE
     ),

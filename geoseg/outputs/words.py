@@ -87,8 +87,16 @@ def scene_names(record: RunRecord) -> list[str]:
 
 
 def dates_of(record: RunRecord) -> tuple[str, ...]:
-    """Return the known dates of a map in ISO 8601: one, or before and after for change."""
+    """Return the known dates of a map in ISO 8601: one, or the first and the last.
+
+    Change has two dates, and classes of a series the first and the last. The water of a series is that of its
+    last date.
+    """
     times = [_text(scene, "time") for scene in record.inputs]
+    if record.task == "segment" and len(times) > 1:
+        return tuple(dict.fromkeys(time for time in (times[0], times[-1]) if time))
+    if record.task == "flood" and len(times) > 1 and not record.command.get("before"):
+        times = times[-1:]
     if record.task != "change":
         return tuple(time for time in times[:1] if time)
     given = [_text(record.command, name) for name in ("date_before", "date_after")]

@@ -181,7 +181,8 @@ def _decoded(content: bytes, name: Path | str) -> str:
         raise SceneReadError(
             f"{shown(str(name))} declares entities of XML, which are not read; check the file"
         )
-    return content.decode("utf-8", errors="replace")
+    # Editors of Windows write a byte order mark.
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def folder_text(path: Path, name: str) -> str:

@@ -23,7 +23,7 @@ from geoseg.files.disk import check_blocks
 from geoseg.files.doors import opening, reading
 from geoseg.files.inputs import opened
 from geoseg.files.scratch import scratching
-from geoseg.messages import note
+from geoseg.messages import note, warn
 from geoseg.scenes.datasets import open_dataset
 from geoseg.scenes.layers import COMPUTED, open_raster_layer
 from geoseg.scenes.paths import gdal_path
@@ -46,6 +46,8 @@ NO_UNIT = frozenset({"", "1", "none", "unknown", "unitless", "dimensionless"})
 
 TURNS = {"degree": 360.0, "cycle": 1.0}
 """Values of a whole turn in other units."""
+WHOLE = {**TURNS, "radian": 2 * np.pi}
+"""Values of a whole turn in all units."""
 COVERED, ROUNDING = 300 / 360, 1.001
 """Share of a turn that values cover which are taken for that unit, and the greatest in turns."""
 
@@ -126,8 +128,11 @@ def open_phase(path: Path | str, name: str, folder: Path) -> tuple[Scene, Scene]
     if kind == "f" and stated in NO_UNIT:
         _check_unit(path, low, high)
     most = max(-low, high)
+    named = "radian" if factor == 1 else "degree" if stated.startswith("deg") else "cycle"
+    if kind == "f" and stated not in NO_UNIT:
+        _warn_of_unit(path, named, low, high)
     if most * factor > WRAPPED:
-        note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as radians")
+        note(LOG, f"{path}: phases of up to {most:.3g} are not wrapped, and read as {named}s")
     cosine, sine = (
         open_raster_layer(target, own, categorical=False)
         for target, own in zip(targets, phase_names(name), strict=True)
@@ -159,6 +164,25 @@ def _check_unit(path: Path | str, low: float, high: float) -> None:
                 f"{path}: phases from {low:.3g} to {high:.3g} look like {unit}s, and no unit is stated; "
                 f"state it (gdal_edit.py -units {unit}, or radian)"
             )
+
+
+def _warn_of_unit(path: Path | str, unit: str, low: float, high: float) -> None:
+    """Warn where values of a stated unit look like a wrapped phase in a smaller one."""
+    # An unwrapped phase may by chance have such a range, so this is no error.
+    for other in ("degree", "radian"):
+        turn = WHOLE[other]
+        if turn <= WHOLE[unit]:
+            continue
+        most = turn * ROUNDING
+        greatest = most if low >= 0 else most / 2
+        if -most / 2 <= low and high <= greatest and high - low > turn * COVERED:
+            warn(
+                LOG,
+                "phase-unit-doubtful",
+                f"{path}: phases ({low:.3g} to {high:.3g}) look like {other}s, and the file states {unit}s, "
+                f"which they are read as. If that is wrong, correct it (gdal_edit.py -units {other})",
+            )
+            return
 
 
 def unit_vectors(

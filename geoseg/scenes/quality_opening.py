@@ -208,7 +208,7 @@ def open_mask(text: str) -> QualityLayer:
     Raises:
         UsageError: VALUES are not valid.
         SceneReadError: the file is missing, or is neither a raster nor a vector file.
-        SceneError: it holds no polygons.
+        SceneError: it holds no polygons, or its values are continuous.
     """
     match = re.fullmatch(r"(.+):([\d,\s-]+)", text)
     path, listed = (match[1], match[2]) if match and not Path(text).exists() else (text, "")
@@ -220,6 +220,7 @@ def open_mask(text: str) -> QualityLayer:
             raise
         shapes, crs = read_polygons(path)
         return PolygonLayer(title="--mask", path=path, shapes=shapes, crs=crs, means="masked")
+    _check_codes(raster, path)
     if not codes:
         nodata = raster.nodata[0]
         unless = () if nodata is None or not float(nodata).is_integer() else (int(nodata),)
@@ -228,6 +229,20 @@ def open_mask(text: str) -> QualityLayer:
         flag = QualityFlag(means="masked", codes=codes)
     spec = QualitySpec(name="mask", title="--mask", flags=(flag,), citation=base_name(path))
     return RasterLayer(raster=raster, spec=spec, indexes={1: spec.flags}, names={})
+
+
+def _check_codes(raster: Raster, path: str) -> None:
+    """Raise SceneError where most values of a mask have a fraction, as those of a scene or of scores have."""
+    if not np.issubdtype(raster.dtypes[0], np.floating):
+        return
+    values = raster.sample(1)
+    values = values[np.isfinite(values)]
+    if np.count_nonzero(values != np.round(values)) > values.size / 2:
+        raster.close()
+        raise SceneError(
+            f"--mask {path}: its values ({values.min():.3g} to {values.max():.3g}) are not codes of a mask, "
+            "in which 1 and more is masked: give a raster of 0 and 1, or of integers with FILE:VALUES"
+        )
 
 
 def _codes(listed: str, text: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from itertools import pairwise
 from types import MappingProxyType
 
 from geoseg.atmosphere.cloud_mask import mask_dates
@@ -13,7 +14,7 @@ from geoseg.atmosphere.cloud_warnings import report_masked
 from geoseg.atmosphere.reflectance import for_model
 from geoseg.engine.network_on_scene import clip
 from geoseg.errors import UsageError
-from geoseg.messages import note, replay
+from geoseg.messages import note, replay, warn
 from geoseg.run_record import Progress
 from geoseg.scenes import Scene, Source, open_scene
 from geoseg.scenes.embeddings import check_not_embedding
@@ -124,14 +125,43 @@ def open_for_network(
 
 
 def in_order(scenes: Sequence[Scene]) -> list[Scene]:
-    """Return scenes by acquisition time; as given where a time is unknown."""
+    """Return scenes by acquisition time; as given, with a warning, where a time is unknown."""
     times = [scene.time for scene in scenes]
     known = [time for time in times if time is not None]
-    if len(known) < len(scenes) or known == sorted(known):
+    if len(known) < len(scenes) and len(scenes) > 1:
+        _warn_of_unknown(scenes)
+        return list(scenes)
+    if known == sorted(known):
         return list(scenes)
     ordered = [scene for _, scene in sorted(zip(known, scenes, strict=True), key=lambda pair: pair[0])]
     note(LOG, f"dates in the order of their acquisition: {', '.join(scene.name for scene in ordered)}")
     return ordered
+
+
+def _warn_of_unknown(scenes: Sequence[Scene]) -> None:
+    """Warn that dates are read in the order given, and of known dates that contradict it."""
+    dated = [(scene.time, scene.name) for scene in scenes if scene.time is not None]
+    for (first, one), (second, other) in pairwise(dated):
+        if first > second:
+            warn(
+                LOG,
+                "dates-out-of-order",
+                f"{one} ({first:%Y-%m-%d}) is given before {other} ({second:%Y-%m-%d}), and is later: give "
+                "the scenes from the earliest to the latest",
+            )
+    unknown = [scene.name for scene in scenes if scene.time is None]
+    warn(
+        LOG,
+        "order-as-given",
+        f"the acquisition date of {', '.join(unknown)} is not known: the dates are read in the order given, "
+        f"the earliest first ({', '.join(scene.name for scene in scenes)}). Check that order",
+    )
+
+
+def acquired_over(scenes: Sequence[Scene]) -> str:
+    """Return the time of the last date, after that of the first and `/` if there are several; ISO 8601."""
+    first, last = (scene.time.isoformat() if scene.time else "" for scene in (scenes[0], scenes[-1]))
+    return f"{first}/{last}" if len(scenes) > 1 and first else last
 
 
 def stacked(

@@ -41,8 +41,19 @@ NAMELESS: dict[str, JsonValue] = {"sensor": None, "time": None, "paths": ["/data
     [
         (made("flood", "water", inputs=(S2,)), "Water, 28 May 2024, Sentinel-2"),
         (
-            made("flood", "flood", "permanent water", inputs=(S2, LATER)),
+            made(
+                "flood", "flood", "permanent water",
+                inputs=(S2, LATER), command={"before": [{"paths": ["b"]}]},
+            ),
             "Flood and permanent water, 28 May 2024, Sentinel-2",
+        ),
+        (
+            made("flood", "water", inputs=(S2, LATER), command={"before": []}),
+            "Water, 1 June 2025, Sentinel-2",
+        ),
+        (
+            made("segment", "crop", inputs=(S2, S2, LATER)),
+            "Crop, 28 May 2024 to 1 June 2025, Sentinel-2",
         ),
         (made("change", "x", inputs=(S2, LATER)), "Change, 28 May 2024 to 1 June 2025, Sentinel-2"),
         (

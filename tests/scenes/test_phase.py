@@ -103,6 +103,31 @@ def test_values_of_another_unit_are_refused_unless_it_is_stated(
     read(write(tmp_path / "ifg.tif", values.astype(np.float32), unit="radian"), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("values", "stated", "looks"),
+    [
+        (np.degrees(wrapped(ramp())), "radian", "degree"),
+        (np.degrees(wrapped(ramp())) % 360, "radian", "degree"),
+        (np.degrees(wrapped(ramp())), "cycle", "degree"),
+        (wrapped(ramp()), "cycle", "radian"),
+        (wrapped(ramp()), "radian", ""),
+        (ramp(), "radian", ""),
+        (ramp(), "cycle", ""),
+        (np.degrees(wrapped(ramp())), "degree", ""),
+        (wrapped(ramp()), "degree", ""),
+    ],
+)
+def test_values_that_look_unlike_their_unit_are_warned_of(
+    values: NDArray[np.float64], stated: str, looks: str, tmp_path: Path, messages: Messages
+) -> None:
+    found = read(write(tmp_path / "ifg.tif", values.astype(np.float32), unit=stated), tmp_path)
+    factor = {"radian": 1.0, "degree": np.pi / 180, "cycle": 2 * np.pi}[stated]
+    np.testing.assert_allclose(found[0], np.cos(values * factor), atol=1e-3)
+    assert messages.codes == (["phase-unit-doubtful"] if looks else [])
+    assert all(f"look like {looks}s, and the file states {stated}s" in text for text in messages.warnings)
+    assert all(f"read as {stated}s" in text for text in messages.notes)
+
+
 @pytest.mark.parametrize("low", [-0.3, 0.2, -0.6])
 def test_a_short_range_of_radians_is_no_cycle(low: float, tmp_path: Path) -> None:
     values = np.tile(np.linspace(low, low + 0.7, SIDE), (SIDE, 1)).astype(np.float32)

@@ -272,6 +272,29 @@ def test_a_mask_raster_hides_its_values(listed: str, dtype: str, tmp_path: Path)
     np.testing.assert_array_equal(seen, ~np.isin(values, wanted))
 
 
+@pytest.mark.parametrize("listed", ["", ":3"])
+@pytest.mark.parametrize(
+    ("values", "continuous"),
+    [
+        (np.random.default_rng(0).normal(-15, 3, (SIDE, SIDE)), True),
+        (np.random.default_rng(0).random((SIDE, SIDE)), True),
+        (np.tile(np.arange(SIDE) % 2, (SIDE, 1)), False),
+        (np.tile(np.clip(np.arange(SIDE) / 2 - 5, 0, 1), (SIDE, 1)), False),
+    ],
+    ids=["backscatter", "scores", "codes", "resampled"],
+)
+def test_a_mask_of_continuous_values_is_refused(
+    values: NDArray[np.float64], continuous: bool, listed: str, tmp_path: Path
+) -> None:
+    folder = BY_KIND["hls-fmask"].write(tmp_path, Ground(), conditions(()))
+    mask = write_raster(tmp_path / "mask.tif", values.astype(np.float32), pixel=30)
+    if not continuous:
+        opened(folder, mask=f"{mask}{listed}").close()
+        return
+    with pytest.raises(SceneError, match="are not codes of a mask"):
+        opened(folder, mask=f"{mask}{listed}")
+
+
 def test_a_mask_of_polygons_hides_their_inside(tmp_path: Path) -> None:
     folder = BY_KIND["hls-fmask"].write(tmp_path, Ground(), conditions(()))
     mask = tmp_path / "mask.geojson"

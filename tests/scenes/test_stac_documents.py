@@ -71,6 +71,12 @@ def test_another_item(tmp_path: Path) -> None:
         read_item(f"{path}#b")
 
 
+def test_a_byte_order_mark_is_not_part_of_a_document(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "item.json", stac_item("a"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_item(str(path))[0]["id"] == "a"
+
+
 def test_what_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "item.json").write_text("[1]")
     with pytest.raises(SceneReadError, match="not a JSON object"):

@@ -74,7 +74,8 @@ def open_labelled(
     if not found:
         raise SceneError(
             f"{', '.join(str(file.path) for file in files)}: no label lies in a scene "
-            f"({', '.join(spec.scene.paths[:4])}); check the CRS of labels and scenes"
+            f"({', '.join(spec.scene.paths[:4])}); check the CRS of labels and scenes, and "
+            "the order of x and y (lon and lat)"
         )
     scenes = [scene for scene, _ in found]
     if len(scenes) > 1 and any(scene.grid.crs is None for scene in scenes):

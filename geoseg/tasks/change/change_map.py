@@ -19,6 +19,7 @@ from geoseg.files.inputs import reading_inputs
 from geoseg.messages import collecting, held, note, replay, warn
 from geoseg.pixels import Pixels
 from geoseg.run_record import Progress, RunRecord, no_progress
+from geoseg.scenes.one_unit import check_one_unit
 from geoseg.scenes.sensor_kind import kind_of
 from geoseg.scenes.threshold_sample import sample
 from geoseg.spec import ChangeSpec, SpectralSpec
@@ -152,6 +153,8 @@ def _by_method(spec: ChangeSpec, pair: Pair) -> Recipe:
 def _prepared(spec: ChangeSpec, pair: Pair) -> tuple[Comparison, SpectralSpec | None]:
     """Choose method, bands, layers and spectral classes."""
     comparison = choose(spec, kind_of(pair.before), pair.shared, units_of(pair, pair.shared))
+    for scene in (pair.before, pair.after) if comparison.method.needs.one_unit else ():
+        check_one_unit(scene, comparison.compared, f"method {comparison.method.name}")
     land, comparison = with_classes(spec, comparison, pair)
     return _with_layers(spec, comparison), land
 

@@ -31,7 +31,7 @@ class IndexDifference(ChangeMethod):
     """Distance of the difference of (a - b) / (a + b) from its mean on unchanged ground; `bands` are a, b."""
 
     measured = "|difference - mean|"
-    needs = ChangeNeeds(kind="optical", least_bands=2)
+    needs = ChangeNeeds(kind="optical", one_unit=True, least_bands=2)
     normalisation = "irmad"
     finds_within_classes = True
 

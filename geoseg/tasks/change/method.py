@@ -32,6 +32,8 @@ class ChangeNeeds:
     """Of the sensor."""
     units: frozenset[Units] = frozenset()
     """Allowed units of the bands; empty: any."""
+    one_unit: bool = False
+    """Whether the bands of a date are compared with each other, so that they need one unit."""
     least_bands: int = 1
     """Least number of compared bands."""
 

@@ -62,7 +62,7 @@ def open_pair(
         view = item.select(pair.shared)
         replay(view.messages, of=item.name)
     _compare_sizes(before, after)
-    first, second = (_units(item, pair.shared) for item in (pair.before, pair.after))
+    first, second = (units_at(item, pair.shared) for item in (pair.before, pair.after))
     if first != second:
         warn(
             LOG,
@@ -110,10 +110,10 @@ def dates(spec: ChangeSpec, pair: Pair) -> tuple[str, str]:
 
 def units_of(pair: Pair, bands: Sequence[str]) -> set[Units]:
     """Return the units of bands on both dates."""
-    return _units(pair.before, bands) | _units(pair.after, bands)
+    return units_at(pair.before, bands) | units_at(pair.after, bands)
 
 
-def _units(scene: Scene, bands: Sequence[str]) -> set[Units]:
+def units_at(scene: Scene, bands: Sequence[str]) -> set[Units]:
     """Return the units of bands of a date."""
     if not bands:
         return set()

@@ -24,7 +24,7 @@ from geoseg.spec import ChangeSpec, SpectralSpec
 from geoseg.spec.presets import task
 from geoseg.spec.tables import spectral_classes, transition_table
 from geoseg.tasks.change.choose import Comparison
-from geoseg.tasks.change.open_pair import units_of
+from geoseg.tasks.change.open_pair import units_at, units_of
 from geoseg.tasks.change.transitions import NOTHING, Transitions, transitions_between
 
 LOG = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ def with_classes(
     own = {name: name for name in pair.shared}
     known = {**{twin: name for name, twin in TWINS.items() if name in own}, **own}
     used = {known[name] for name in _bands_of(rules) if name in known}
+    if any(len(units_at(scene, sorted(used))) > 1 for scene in (pair.before, pair.after)):
+        note(LOG, f"no transitions between classes: the bands of {land.name} are in different units")
+        return None, comparison
     calibrated = units_of(pair, sorted(used)) <= {"reflectance"}
     usable = tuple(rule for rule in rules if rule.bands <= known.keys() and (calibrated or rule.scale_free))
     labels = {item.value: item.label for item in land.classes}

@@ -184,7 +184,8 @@ def _preferred(
             "Name bands with --band NAME=PATH, or the sensor with --sensor"
         )
     best = possible[0]
-    return (best, *(method for method in possible if method.name in best.fallbacks))
+    fallbacks = (method for method in possible if method.name in best.fallbacks)
+    return (best, *(method for method in fallbacks if _has_one_unit(method, available)))
 
 
 def _named(name: str, kind: SensorKind, before_count: int) -> WaterMethod:
@@ -212,6 +213,11 @@ def _has_units(method: WaterMethod, available: Mapping[str, Units]) -> bool:
     """Return whether radar values are in dB, or have no unit, as the method needs."""
     units = {available[band] for band in method.bands if band in available}
     return method.needs.kind != "sar" or (units == {"dn"}) == method.needs.unitless
+
+
+def _has_one_unit(method: WaterMethod, available: Mapping[str, Units]) -> bool:
+    """Return whether the optical bands of a method, which it compares with each other, are in one unit."""
+    return method.needs.kind == "sar" or len({available[band] for band in method.bands}) == 1
 
 
 def _has_bands(method: WaterMethod, available: Iterable[str]) -> bool:
@@ -274,7 +280,8 @@ def _threshold(
     """Return the threshold: that of the user, of the method, or of the sample."""
     method, rule = choice.method, choice.method.threshold
     if spec.threshold is not None:
-        note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given")
+        unused = "" if spec.thresholding == "auto" else f"; --thresholding {spec.thresholding} has no effect"
+        note(LOG, f"threshold {spec.threshold:.4g} ({method.measured}) as given{unused}")
         return SceneThreshold(threshold=spec.threshold, scale=rule.scale)
     if spec.thresholding == "auto" and not rule.from_scene:
         note(LOG, f"threshold {rule.fixed:.4g} ({method.measured}), fixed by {method.citation}")

@@ -32,6 +32,7 @@ from geoseg.tasks.flood.choice import Candidates, WaterChoice, before_prefix
 from geoseg.tasks.flood.choose import choose_method, find_candidates
 from geoseg.tasks.flood.network_bands import BEFORE, takes_series
 from geoseg.tasks.flood.open_dates import open_dates
+from geoseg.tasks.flood.optical_units import check_reflectance, check_units
 from geoseg.tasks.flood.reference_layers import References, flood_classes, open_references, with_layers
 from geoseg.tasks.flood.session import WaterSession
 from geoseg.tasks.flood.tile_thresholds import find_tile_thresholds
@@ -143,6 +144,7 @@ def _by_method(
 ) -> Recipe:
     """Choose a method for the scene and find its threshold in a sample, or in tiles of the whole scene."""
     candidates = _candidates(spec, scene, before)
+    check_units((scene, *before[: candidates.before]), candidates)
     chosen = clip(scene.select(candidates.scene_bands), spec.run)
     replay(chosen.messages)
     earlier = [item.select(candidates.before_bands) for item in before[: candidates.before]]
@@ -152,7 +154,9 @@ def _by_method(
     dates = [StackLayer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
     layers = [*dates, *references.layers]
     source = with_layers(chosen, layers)
-    choice = choose_method(spec, candidates, sample(source, candidates.bands), chosen.grid.pixel_size_m)
+    blocks = sample(source, candidates.bands)
+    check_reflectance(chosen, candidates, blocks)
+    choice = choose_method(spec, candidates, blocks, chosen.grid.pixel_size_m)
     if spec.by_tile and not dry_run:
         choice, field = find_tile_thresholds(choice, source)
         source = with_layers(chosen, [*layers, StackLayer(source=field, required=False)])

@@ -28,7 +28,7 @@ from geoseg.tasks.flood.network_bands import (
     with_polarisation,
 )
 from geoseg.tasks.flood.reference_layers import References, flood_classes, with_layers
-from geoseg.tasks.scene_dates import stacked, times_of
+from geoseg.tasks.scene_dates import acquired_over, stacked, times_of
 
 
 class WaterWithLayers(SessionWrapper):
@@ -137,6 +137,7 @@ def by_series(
     check_classes(model)
     source = stacked(model, scenes, beside)
     recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
+    recipe = replace(recipe, acquired=acquired_over(scenes))
     whole = with_layers(source, references.layers)
     return _of_water(recipe, spec, model, scenes, whole, references, two_dates=False)
 
@@ -173,7 +174,10 @@ def _of_water(
     """Return the recipe of a network as that of a flood map, whose source has the reference layers."""
     preset = task("flood")
     separated = PERMANENT in references.names
-    classes = preset.classes[:2] if two_dates and not separated else flood_classes(separated)
+    # A network of a series, which compares its dates, may name its class as flood; one date shows all water.
+    named = {entry.label.casefold() for entry in model.classes}
+    floods = two_dates or (len(scenes) > 1 and preset.classes[1].label in named)
+    classes = preset.classes[:2] if floods and not separated else flood_classes(separated)
     network = tuple(band.name for band in model.bands)
     return replace(
         recipe,

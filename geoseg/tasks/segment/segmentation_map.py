@@ -16,7 +16,7 @@ from geoseg.run_record import Progress, RunRecord, no_progress
 from geoseg.scenes.further_layers import model_layers
 from geoseg.spec import SegmentSpec
 from geoseg.spec.presets import task
-from geoseg.tasks.scene_dates import open_for_network, prefixes_of, stacked, times_of
+from geoseg.tasks.scene_dates import acquired_over, open_for_network, prefixes_of, stacked, times_of
 
 PAIRS = {"flood": "geoseg flood SCENE --before SCENE", "change": "geoseg change BEFORE AFTER"}
 """Commands for networks of two dates whose roles differ, by task."""
@@ -53,7 +53,11 @@ def map_segments(
         source = stacked(model, scenes, layers)
         recipe = network_recipe(model, scenes[0], source, spec.run, times_of(model, scenes))
         stack.callback(recipe.session.close)
-        recipe = replace(recipe, inputs=tuple(scene.describe() for scene in scenes))
+        recipe = replace(
+            recipe,
+            inputs=tuple(scene.describe() for scene in scenes),
+            acquired=acquired_over(scenes),
+        )
         if model.task == "flood":
             # As in a map by geoseg flood.
             recipe = replace(recipe, min_area=task("flood").min_area)

@@ -13,6 +13,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
+from geoseg.errors import SceneError
 from geoseg.run_record import RunRecord
 from geoseg.spec import ChangeSpec, RunSpec, SceneSpec
 from geoseg.tasks.change.change_map import map_change
@@ -24,6 +25,7 @@ from tests.tasks.change.two_dates import (
     noisy,
     simulated_radar,
     simulated_scene,
+    write,
     write_db,
 )
 
@@ -234,3 +236,32 @@ def test_a_city_in_winter_is_no_water(data_dir: Path, tmp_path: Path) -> None:
     assert isinstance(record, RunRecord)
     classes = _classes_of(record)
     assert classes["water"] < 0.02 * sum(classes.values())
+
+
+@pytest.mark.parametrize(
+    ("method", "odd", "refused"),
+    [("cva", "green", True), ("ndvi", "red", True), ("ndvi", "green", False), ("auto", "green", False)],
+)
+def test_bands_that_are_compared_need_one_unit(tmp_path: Path, method: str, odd: str, refused: bool) -> None:
+    ground = simulated_scene()
+    after, where = _cleared(ground)
+    paths = [
+        write(tmp_path / f"{name}.tif", noisy(cube, seed))
+        for seed, (name, cube) in enumerate({"before": ground, "after": after}.items())
+    ]
+    for path in paths:
+        with rasterio.open(path, "r+") as file:
+            file.scales = tuple(1.0 if name == odd else 1e-4 for name in file.descriptions)
+    spec = ChangeSpec(
+        before=SceneSpec(paths=(paths[0],)),
+        after=SceneSpec(paths=(paths[1],)),
+        method=method,
+        run=RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif"),
+    )
+    if refused:
+        with pytest.raises(SceneError, match=f"different units .*{odd} dn"):
+            map_change(spec)
+        return
+    map_change(spec)
+    with rasterio.open(tmp_path / "map.tif") as file:
+        assert ((file.read(1) > 0) & where).sum() / where.sum() > 0.6

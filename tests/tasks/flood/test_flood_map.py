@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from affine import Affine
 
+from geoseg.errors import SceneError
 from geoseg.run_record import RunRecord
 from geoseg.spec import FloodSpec, RunSpec, SceneSpec
 from geoseg.tasks.flood.flood_map import map_flood
@@ -92,3 +93,53 @@ def test_a_sum_of_bands_needs_reflectance_at_each_date(
         classes = dataset.read(1)
     assert agreement(classes == 1, disc(0.3) & ~disc(0.1)) > 0.95
     assert agreement(classes == 2, disc(0.1)) > 0.95
+
+
+def _scaled(path: Path, scales: dict[str, float]) -> SceneSpec:
+    """Six bands in 1/10,000 with a scale of each band; 1: it is not stated."""
+    scene = _optical(path, 0.3, None)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales = tuple(scales.get(name, 1e-4) for name in dataset.descriptions)
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("method", "odd", "refused"),
+    [
+        ("auto", "green", True),
+        ("auto", "swir16", True),
+        ("mndwi", "green", True),
+        ("ndwi", "nir", True),
+        ("wi2015", "red", True),
+        ("mndwi", "nir", False),
+        ("auto", "nir", False),
+        ("auto", "swir22", False),
+        ("mndwi", "red", False),
+    ],
+)
+def test_bands_of_one_index_need_one_unit(tmp_path: Path, method: str, odd: str, refused: bool) -> None:
+    request = FloodSpec(
+        scene=_scaled(tmp_path / "scene.tif", {odd: 1.0}),
+        method=method,
+        run=RunSpec(output=tmp_path / "map.gpkg", raster=tmp_path / "map.tif"),
+    )
+    if refused:
+        with pytest.raises(SceneError, match=f"different units .*{odd} dn|no ratio: .* in dn, reflectance"):
+            map_flood(request)
+        return
+    map_flood(request)
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        assert agreement(dataset.read(1) == 1, disc(0.3)) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("method", "odd"), [("auto", "nir"), ("awei-nsh", "swir22"), ("mndwi", "swir16"), ("ndwi", "green")]
+)
+def test_reflectance_far_above_1_is_refused(tmp_path: Path, method: str, odd: str) -> None:
+    request = FloodSpec(
+        scene=_scaled(tmp_path / "scene.tif", {odd: 1e-2}),
+        method=method,
+        run=RunSpec(output=tmp_path / "map.gpkg"),
+    )
+    with pytest.raises(SceneError, match=f"{odd} has a median of .* its scale"):
+        map_flood(request)

@@ -142,8 +142,9 @@ def test_the_map_does_not_depend_on_the_tiles_of_the_engine(tmp_path: Path) -> N
     assert np.array_equal(found, mapped(tmp_path / "b", thresholding="tiles", tile=256))
 
 
-def test_a_given_threshold_is_used_everywhere(tmp_path: Path) -> None:
+def test_a_given_threshold_is_used_everywhere(tmp_path: Path, messages: Messages) -> None:
     found = mapped(tmp_path / "a", thresholding="tiles", threshold=-19.0)
+    assert any("as given; --thresholding tiles has no effect" in text for text in messages.notes)
     assert np.array_equal(found, mapped(tmp_path / "b", threshold=-19.0))
 
 

@@ -30,7 +30,7 @@ class Cva(ChangeMethod):
     title = "change vector analysis"
     measured = "length of the change vector"
     citation = "Malila 1980"
-    needs = ChangeNeeds(kind="optical")
+    needs = ChangeNeeds(kind="optical", one_unit=True)
     preference = 3
     normalisation = "irmad"
     directions = (

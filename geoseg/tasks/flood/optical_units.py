@@ -1,0 +1,55 @@
+"""Check that the optical bands that one index reads are in one unit, and that reflectance is in 0..1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from geoseg.errors import SceneError
+from geoseg.pixels import Pixels
+from geoseg.scenes import Scene
+from geoseg.scenes.one_unit import check_one_unit
+from geoseg.scenes.sensor_kind import kind_of
+from geoseg.tasks.flood.choice import Candidates
+
+NO_REFLECTANCE = 2.0
+"""Median of a band above which values are not reflectance; cloud and snow reach about 1.3."""
+
+
+def check_units(scenes: Sequence[Scene], candidates: Candidates) -> None:
+    """Raise SceneError where a method would compare optical bands in different units.
+
+    Args:
+        scenes: of the map, then the earlier ones.
+        candidates: the methods and their bands.
+    """
+    for scene in scenes:
+        for choice in candidates.choices if kind_of(scene) != "sar" else ():
+            for group in choice.groups:
+                check_one_unit(scene, group, f"method {choice.method.name}")
+
+
+def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[Pixels]) -> None:
+    """Raise SceneError where optical bands that should be reflectance lie far above 1.
+
+    Args:
+        scene: of the map.
+        candidates: the methods and their bands, of which those of the first are checked.
+        blocks: a sample with the bands of the candidates.
+    """
+    if kind_of(scene) == "sar":
+        return
+    for name in candidates.choices[0].measured:
+        index = candidates.bands.index(name)
+        values = [block.physical()[index] for block in blocks]
+        observed = np.concatenate([item[np.isfinite(item)] for item in values] or [np.empty(0, np.float32)])
+        if scene.units(name) != "reflectance" or not observed.size:
+            continue
+        middle = float(np.median(observed))
+        if middle > NO_REFLECTANCE:
+            raise SceneError(
+                f"{scene.name}: {name} has a median of {middle:.3g}, and reflectance lies in 0..1: its scale "
+                "or offset is wrong. Correct it in the metadata (STAC raster:bands, gdal_edit.py -scale), or "
+                "name the sensor with --sensor"
+            )
