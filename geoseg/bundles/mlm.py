@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from geoseg.files.web import is_web
 from geoseg.spec import Activation, Atmosphere, Coverage, Evidence, Spec, Statistics, Units
 from geoseg.spec.layouts import CHANNELS_FIRST, Axis, dim_order
 
@@ -154,7 +155,8 @@ class ModelAsset(Part):
     @field_validator("href")
     @classmethod
     def _check_href(cls, href: str) -> str:
-        if not unquote(href).isprintable():
+        # `models pull` names the file of an address itself.
+        if not is_web(href) and not unquote(href).isprintable():
             raise ValueError("has letters that no name of a file has, such as zeros or line ends")
         return href
 
