@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
+from memory import separately
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
@@ -124,8 +125,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bands = city_bands(DATA / "change-s2" / asked.city / "before")
         scene, small = Path(folder) / "scene.tif", Path(folder) / "small.tif"
-        write_scene(scene, bands, asked.side)
-        write_scene(small, bands, 128)
+        separately(write_scene, scene, bands, asked.side)
+        separately(write_scene, small, bands, 128)
         for patch in asked.patch:
             options = ["--sensor", "sentinel-2-l2a-harmonised", "--clouds", "none", "--patch", str(patch)]
             options += ["--weights", asked.weights, "--device", asked.device]

@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -90,20 +91,29 @@ def write(path: Path, kind: str, height: int, width: int, bands: tuple[str, ...]
             row += len(classes)
 
 
+def separately(function: Callable[..., None], *arguments: object, **options: object) -> None:
+    """Call a function in a process of its own: the peak of a child is not below that of its parent."""
+    process = get_context("spawn").Process(target=function, args=arguments, kwargs=options)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+
+
 def command(task: str, kind: str, folder: Path, height: int, width: int) -> list[object]:
     """Make the inputs of a case and return its arguments."""
     first, second = folder / "first.tif", folder / "second.tif"
     if task == "vectorize":
-        write(first, kind, height, width)
+        separately(write, first, kind, height, width)
         return ["vectorize", first]
     if task == "change":
-        write(first, kind, height, width)
-        write(second, kind, height, width, seed=6)
+        separately(write, first, kind, height, width)
+        separately(write, second, kind, height, width, seed=6)
         return ["change", first, second, "--method", "classes"]
     if task == "segment":
-        write(first, kind, height, width, ("blue", "green", "red", "nir", "swir16", "swir22"))
+        separately(write, first, kind, height, width, ("blue", "green", "red", "nir", "swir16", "swir22"))
         return ["segment", first, *SENSOR, "--model", "water-optical", "--min-area", 0]
-    write(first, kind, height, width, ("green", "swir16"))
+    separately(write, first, kind, height, width, ("green", "swir16"))
     return ["flood", first, *SENSOR, "--method", "mndwi", "--threshold", 0, "--min-area", 0]
 
 
