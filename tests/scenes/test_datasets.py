@@ -28,6 +28,7 @@ OWN = {
     "scenes/elevation.py",
     "scenes/phase.py",
     "learn/samples/dataset_import.py",
+    "learn/samples/meter_ml.py",
     "atmosphere/cloud_mask.py",
     "learn/evaluate/scene_maps.py",
     "demo/flood_demo.py",
