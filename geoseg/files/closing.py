@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Closing:
+class Closing(ABC):
     """Closes itself at the end of a `with` block; subclasses define `close`."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close the files; closing twice does no harm."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

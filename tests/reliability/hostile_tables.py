@@ -125,7 +125,7 @@ SCENES: Mapping[str, Change] = {
         "name of a file of the batch": "scene,id\nin/scene.tif,summary\nin/before.tif,journal\n",
         "no UTF-8": b"scene,id\nin/scene.tif,\xff\xfe\n",
         "UTF-16": "scene,id\nin/scene.tif,a\n".encode("utf-16"),
-        "mark of the order of bytes": "\ufeffscene,id\nin/scene.tif,a\n",
+        "byte order mark": "\ufeffscene,id\nin/scene.tif,a\n",
         "output as a column": "scene,output\nin/scene.tif,/tmp/slipped.gpkg\n",
         "overwrite as a column": "scene,overwrite\nin/scene.tif,true\n",
         "formula": "scene,id\nin/scene.tif,=cmd|' /C calc'!A0\n",

@@ -70,11 +70,11 @@ class FeatureCache:
         if training and self._images is None:
             return encode(planes)
         paths = self._paths(planes)
-        stored = [_read(path) for path in dict.fromkeys(paths)]
-        if all(item is not None for item in stored):
+        stored = {path: _read(path) for path in dict.fromkeys(paths)}
+        known = {path: content for path, content in stored.items() if content is not None}
+        if len(known) == len(stored):
             self.read += len(paths)
-            known = dict(zip(dict.fromkeys(paths), stored, strict=True))
-            return _joined([known[path] for path in paths], planes.device)  # type: ignore[misc]
+            return _joined([known[path] for path in paths], planes.device)
         levels = encode(planes)
         self.encoded += len(paths)
         if not self._full and self._fits(levels, training=training):

@@ -154,7 +154,7 @@ def _by_method(
     dates = [StackLayer(source=item, prefix=before_prefix(index)) for index, item in enumerate(earlier)]
     layers = [*dates, *references.layers]
     source = with_layers(chosen, layers)
-    blocks = sample(source, candidates.bands)
+    blocks = [block.physical() for block in sample(source, candidates.bands)]
     check_reflectance(chosen, candidates, blocks)
     choice = choose_method(spec, candidates, blocks, chosen.grid.pixel_size_m)
     if spec.by_tile and not dry_run:

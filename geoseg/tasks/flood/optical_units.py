@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.errors import SceneError
-from geoseg.pixels import Pixels
 from geoseg.scenes import Scene
 from geoseg.scenes.one_unit import check_one_unit
 from geoseg.scenes.sensor_kind import kind_of
@@ -30,19 +30,19 @@ def check_units(scenes: Sequence[Scene], candidates: Candidates) -> None:
                 check_one_unit(scene, group, f"method {choice.method.name}")
 
 
-def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[Pixels]) -> None:
+def check_reflectance(scene: Scene, candidates: Candidates, blocks: Sequence[NDArray[np.float32]]) -> None:
     """Raise SceneError where optical bands that should be reflectance lie far above 1.
 
     Args:
         scene: of the map.
         candidates: the methods and their bands, of which those of the first are checked.
-        blocks: a sample with the bands of the candidates.
+        blocks: a sample (C, h, w) with the bands of the candidates; NaN where not observed.
     """
     if kind_of(scene) == "sar":
         return
     for name in candidates.choices[0].measured:
         index = candidates.bands.index(name)
-        values = [block.physical()[index] for block in blocks]
+        values = [block[index] for block in blocks]
         observed = np.concatenate([item[np.isfinite(item)] for item in values] or [np.empty(0, np.float32)])
         if scene.units(name) != "reflectance" or not observed.size:
             continue
