@@ -53,7 +53,7 @@ def begin() -> None:
 
 
 def _collect_later() -> None:
-    """Postpone the first search for cycles; later ones are as usual, without the objects made before."""
+    """Postpone the first search for cycles; later ones are as usual."""
     usual = gc.get_threshold()
     if not gc.isenabled() or not 0 < usual[0] < UNCOLLECTED:
         return
@@ -61,7 +61,6 @@ def _collect_later() -> None:
     def return_to_usual(phase: str, info: dict[str, int]) -> None:  # noqa: ARG001 - signature of gc.callbacks
         if phase == "stop":
             gc.callbacks.remove(return_to_usual)
-            gc.freeze()
             gc.set_threshold(*usual)
 
     gc.callbacks.append(return_to_usual)
