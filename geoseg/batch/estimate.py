@@ -96,8 +96,10 @@ def estimate_batch(
     store = open_store(spec.output)
     parent = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
     with scratch_folder(parent) as scratch:
-        planned = plan_batch(spec, task_of(task), store.folder, progress, items=scratch / "items")
         known = Known.of(store.folder, task)
+        planned = plan_batch(
+            spec, task_of(task), store.folder, progress, items=scratch / "items", outputs=known.owned
+        )
         waiting = [
             job
             for job in planned.jobs

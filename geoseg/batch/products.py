@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from geoseg.batch.catalogue import COLLECTION, ITEMS, catalogue
+from geoseg.batch.catalogue import catalogue
 from geoseg.batch.merge import merge_maps
+from geoseg.batch.naming import COLLECTION, FOOTPRINTS, MERGED, STAC, SUMMARY
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.store import Store
 from geoseg.batch.summary import summary_csv, write_footprints
 from geoseg.batch.tasks import BatchTask
+from geoseg.errors import OutputError
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles, write_texts
 from geoseg.spec.batch import BatchSpec
 
-SUMMARY = "summary.csv"
-FOOTPRINTS = "summary.gpkg"
-MERGED = "merged.gpkg"
+
+def check_products(spec: BatchSpec, store: Store, scenes: Iterable[str]) -> None:
+    """Check, before the first batch in a folder, that its files replace none of others.
+
+    Args:
+        spec: of the batch.
+        store: of the outputs.
+        scenes: names of the scenes.
+
+    Raises:
+        OutputError: such a file exists, and `--overwrite` is not given.
+    """
+    if spec.overwrite:
+        return
+    names = [SUMMARY, FOOTPRINTS, COLLECTION, *([MERGED] if spec.merge else [])]
+    found = [path for name in names if store.has(path := store.folder / name)]
+    items = (store.folder / STAC / f"{scene}.json" for scene in scenes)
+    if found := found or [path for path in items if path.exists()][:1]:
+        raise OutputError(
+            f"{store.target(found[0])}: exists, and no batch made it; write to another folder, or add "
+            "--overwrite to replace it"
+        )
 
 
 def write_products(
-    spec: BatchSpec, task: BatchTask, store: Store, outcomes: Sequence[Outcome]
+    spec: BatchSpec, task: BatchTask, store: Store, outcomes: Sequence[Outcome], known: Iterable[str]
 ) -> tuple[Path, ...]:
     """Write summary and catalogue, and the merged map for `--merge`; return the files to look at.
+
+    Args:
+        spec: of the batch.
+        task: its task.
+        store: of the outputs.
+        outcomes: of all scenes.
+        known: scenes of this and of earlier batches in the folder.
 
     Raises:
         OutputError: a file cannot be written.
@@ -38,8 +66,8 @@ def write_products(
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
     # Old items, of scenes that are no longer part of the batch or failed now.
-    for path in sorted((folder / ITEMS).glob("*.json")):
-        if path not in texts:
+    for scene in known:
+        if (path := folder / STAC / f"{scene}.json") not in texts:
             path.unlink(missing_ok=True)
     changed = {path: text for path, text in texts.items() if path.name == SUMMARY or not holds(path, text)}
     wanted = [folder / SUMMARY, footprints, *(path for path in changed if path.name != SUMMARY)]

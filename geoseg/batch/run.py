@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoseg.batch.attempts import Listener, Settled, map_scenes
 from geoseg.batch.entry import Entry
-from geoseg.batch.inputs import read_inputs
-from geoseg.batch.job import CHECKPOINTS, Job, plan_jobs
+from geoseg.batch.failure import failure_of
+from geoseg.batch.inputs import read_inputs, without_outputs
+from geoseg.batch.job import Job, plan_jobs
 from geoseg.batch.journal import Journal
+from geoseg.batch.naming import CHECKPOINTS, ITEMS
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
-from geoseg.batch.products import holds, write_products
+from geoseg.batch.products import check_products, holds, write_products
 from geoseg.batch.searching import search_entries
 from geoseg.batch.sharing import Share, share_out
 from geoseg.batch.stamp import unchanged
@@ -26,16 +29,17 @@ from geoseg.batch.store import Store, open_store
 from geoseg.batch.tasks import BatchTask, task_of
 from geoseg.batch.work import Workplace
 from geoseg.batch.workers import LocalWorkers, Workers
-from geoseg.errors import OutputError
+from geoseg.errors import GeosegError, OutputError, UsageError
+from geoseg.files.disk import writing
 from geoseg.files.leftovers import clear
+from geoseg.files.network import needs_network
+from geoseg.files.output_files import OutputFiles, write_texts
+from geoseg.files.store_path import object_path
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec.batch import BatchSpec
 
 LOG = logging.getLogger(__name__)
-
-ITEMS = "items"
-"""Folder for the STAC items of collections, in the output folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,31 +101,48 @@ def run_batch(
     """
     store = open_store(spec.output)
     store.prepare()
-    planned = plan_batch(spec, task_of(task), store.folder, progress)
     with Journal(store.folder, task, spec.shard) as journal:
+        planned = plan_batch(spec, task_of(task), store.folder, progress, outputs=journal.owned)
+        _check_inputs_stay(planned, store)
+        if journal.fresh:
+            check_products(spec, store, planned.order)
         clear_leftovers(store.folder, planned.jobs)
         finished, waiting, refused = _sort(spec, planned.jobs, journal, store)
         journal.planned(waiting)
         if finished:
             note(LOG, f"{len(finished)} maps of earlier runs are up to date and are kept")
-        total = len(planned.jobs)
-        settled = Settled(listener=listener, journal=journal, done=len(finished), total=total)
+        total = len(planned.jobs) + len(planned.without)
+        settled = Settled(listener=listener, journal=journal, store=store, done=len(finished), total=total)
+        if waiting:
+            settled.publish()
+        refused = [*planned.without, *refused]
         for outcome in refused:
             settled.add(outcome)
-        if waiting and not (spec.fail_fast and refused):
+        failed = any(outcome.status == "failed" for outcome in refused)
+        if waiting and not (spec.fail_fast and failed):
             with _workers(spec, waiting, store, prepare) as workers:
                 map_scenes(spec, waiting, workers, settled)
         clear_leftovers(store.folder, planned.jobs)
         _remove_checkpoints(store.folder, planned.jobs, journal)
         _warn_of_old_maps(planned.jobs, journal, store)
         outcomes = _in_order(planned, journal, waiting)
-        products = write_products(spec, task_of(task), store, outcomes) if spec.shard is None else ()
-    store.publish((journal.path,))
+        products = (
+            write_products(spec, task_of(task), store, outcomes, journal.outcomes)
+            if spec.shard is None
+            else ()
+        )
+    if journal.path.exists():
+        store.publish((journal.path,))
     return BatchResult(outcomes=outcomes, kept=len(finished), products=tuple(map(store.target, products)))
 
 
 def plan_batch(
-    spec: BatchSpec, task: BatchTask, folder: Path, progress: Progress, items: Path | None = None
+    spec: BatchSpec,
+    task: BatchTask,
+    folder: Path,
+    progress: Progress,
+    items: Path | None = None,
+    outputs: Container[str] = frozenset(),
 ) -> Planned:
     """Read the inputs, pair them and return the job of each scene.
 
@@ -131,20 +152,17 @@ def plan_batch(
         folder: of the outputs.
         progress: called while scenes are paired.
         items: folder for STAC items of collections; None: in `folder`.
+        outputs: files that batches made, as paths in `folder`; they are no scenes.
     """
     found = read_inputs(spec.inputs, task, search_entries(spec.search, spec.options))
-    entries = [_with_item_file(entry, items or folder / ITEMS) for entry in found]
-    paired = with_earlier(entries, task, spec.options.get(task.earlier), progress)
-    left_out = paired.unpaired if task.paired else {}
+    entries = _with_item_files(without_outputs(found, folder, outputs), items or folder / ITEMS)
+    paired = with_earlier(entries, task, spec.options, progress)
+    left_out = {**paired.unpaired, **paired.unread} if task.paired else {}
     mine = _shard(paired.entries, spec.shard)
     jobs = plan_jobs(
         spec, task, [entry for entry in mine if entry.scene not in left_out], paired.reasons, folder
     )
-    without = tuple(
-        Outcome(scene=entry.scene, status="unpaired", message=left_out[entry.scene], source=entry.paths[0])
-        for entry in mine
-        if entry.scene in left_out
-    )
+    without = tuple(_without_map(entry, left_out[entry.scene]) for entry in mine if entry.scene in left_out)
     return Planned(jobs=tuple(jobs), without=without, order=tuple(entry.scene for entry in mine))
 
 
@@ -153,7 +171,7 @@ def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
 
     Call it while no worker is busy: this batch alone writes these outputs.
     """
-    names: dict[Path, set[str]] = {folder: set()}
+    names: dict[Path, set[str]] = {folder: set(), folder / ITEMS: set()}
     for job in jobs:
         for name in job.files:
             path = folder / name
@@ -162,20 +180,61 @@ def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
         clear(parent, own)
 
 
-def _with_item_file(entry: Entry, folder: Path) -> Entry:
-    """Write the STAC item of an entry, which becomes its path; a file with the same content stays."""
-    if entry.item is None:
-        return entry
-    path, text = folder / f"{entry.scene}.json", json.dumps(entry.item, indent=1)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not holds(path, text):
-            beside = path.with_suffix(".partial")
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-    return replace(entry, paths=(str(path),), item=None)
+def _without_map(entry: Entry, reason: str | GeosegError) -> Outcome:
+    """Return the outcome of a scene that has no earlier one, or that cannot be opened to find it."""
+    if isinstance(reason, str):
+        return Outcome(scene=entry.scene, status="unpaired", message=reason, source=entry.paths[0])
+    code, message = failure_of(reason)
+    return Outcome(scene=entry.scene, status="failed", code=code, message=message, source=entry.paths[0])
+
+
+def _with_item_files(entries: Sequence[Entry], folder: Path) -> list[Entry]:
+    """Write the STAC items of entries, which become their paths; files with the same content stay.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    texts = {
+        folder / f"{entry.scene}.json": json.dumps(entry.item, indent=1)
+        for entry in entries
+        if entry.item is not None
+    }
+    changed = {path: text for path, text in texts.items() if not holds(path, text)}
+    if changed:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        # Parts of a batch that run at the same time write the same items.
+        with OutputFiles(list(changed), overwrite=True) as files:
+            write_texts(changed, files)
+            files.commit()
+    return [
+        entry
+        if entry.item is None
+        else replace(entry, paths=(str(folder / f"{entry.scene}.json"),), item=None)
+        for entry in entries
+    ]
+
+
+def _check_inputs_stay(planned: Planned, store: Store) -> None:
+    """Check that no map replaces the scene of another one.
+
+    Raises:
+        UsageError: one would.
+    """
+    inputs = {_place(path): job.scene for job in planned.jobs for path in job.sources}
+    for job in planned.jobs:
+        for name in job.files:
+            target = str(store.target(store.folder / name))
+            if (scene := inputs.get(_place(target))) is not None:
+                raise UsageError(
+                    f"{job.scene}: {target} is the scene {scene}; write to another folder, or to other names"
+                )
+
+
+def _place(path: str) -> str:
+    """Return an address, or the path of a local file without links."""
+    found = object_path(path)
+    return str(found) if found else path if needs_network(path) else os.path.realpath(path)
 
 
 def _shard(entries: Sequence[Entry], shard: tuple[int, int] | None) -> list[Entry]:
