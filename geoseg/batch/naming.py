@@ -75,7 +75,7 @@ def found_path(path: str, folder: Path) -> str | None:
 
 
 def file_at(path: str, folder: Path) -> str | None:
-    """Return the path of a file or folder, relative to the current folder or else to another; None: no file."""
+    """Return the path of a file or folder, relative to the current folder or else to another; None: none."""
     # Unlike `Path.exists`, `os.path.exists` accepts texts that no file can have as a name.
     if os.path.exists(path):
         return path
