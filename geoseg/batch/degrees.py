@@ -41,7 +41,8 @@ def split_at_antimeridian(shapes: Shapes) -> Shapes:
             above 180 are moved into the range.
     """
     if isinstance(shapes, shapely.Geometry):
-        return _split(shapes)
+        one: Shapes = _split(shapes)
+        return one
     west, _, east, _ = shapely.bounds(shapes).T
     crossing = np.flatnonzero((east - west > 180) | (east > 180))
     if not len(crossing):

@@ -6,39 +6,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from geoseg.batch.catalogue import catalogue
+from geoseg.batch.item_files import holds
 from geoseg.batch.merge import merge_maps
 from geoseg.batch.naming import COLLECTION, FOOTPRINTS, MERGED, STAC, SUMMARY
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.store import Store
 from geoseg.batch.summary import summary_csv, write_footprints
 from geoseg.batch.tasks import BatchTask
-from geoseg.errors import OutputError
 from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles, write_texts
 from geoseg.spec.batch import BatchSpec
-
-
-def check_products(spec: BatchSpec, store: Store, scenes: Iterable[str]) -> None:
-    """Check, before the first batch in a folder, that its files replace none of others.
-
-    Args:
-        spec: of the batch.
-        store: of the outputs.
-        scenes: names of the scenes.
-
-    Raises:
-        OutputError: such a file exists, and `--overwrite` is not given.
-    """
-    if spec.overwrite:
-        return
-    names = [SUMMARY, FOOTPRINTS, COLLECTION, *([MERGED] if spec.merge else [])]
-    found = [path for name in names if store.has(path := store.folder / name)]
-    items = (store.folder / STAC / f"{scene}.json" for scene in scenes)
-    if found := found or [path for path in items if path.exists()][:1]:
-        raise OutputError(
-            f"{store.target(found[0])}: exists, and no batch made it; write to another folder, or add "
-            "--overwrite to replace it"
-        )
 
 
 def write_products(
@@ -83,11 +60,3 @@ def write_products(
             store.publish((folder / MERGED,))
             main.append(folder / MERGED)
     return tuple(main)
-
-
-def holds(path: Path, text: str) -> bool:
-    """Return whether a file has this content: of a large batch that continues, most items are there."""
-    try:
-        return path.read_text(encoding="utf-8") == text
-    except (OSError, UnicodeDecodeError):
-        return False

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.batch.attempts import Listener, Settled, map_scenes
 from geoseg.batch.entry import Entry
 from geoseg.batch.failure import failure_of
 from geoseg.batch.inputs import read_inputs, without_outputs
+from geoseg.batch.item_files import with_item_files
 from geoseg.batch.job import Job, plan_jobs
 from geoseg.batch.journal import Journal
 from geoseg.batch.naming import CHECKPOINTS, ITEMS
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
-from geoseg.batch.products import check_products, holds, write_products
+from geoseg.batch.products import write_products
+from geoseg.batch.replacing import check_products, check_scenes_stay
 from geoseg.batch.searching import search_entries
 from geoseg.batch.sharing import Share, share_out
 from geoseg.batch.stamp import unchanged
@@ -29,12 +29,8 @@ from geoseg.batch.store import Store, open_store
 from geoseg.batch.tasks import BatchTask, task_of
 from geoseg.batch.work import Workplace
 from geoseg.batch.workers import LocalWorkers, Workers
-from geoseg.errors import GeosegError, OutputError, UsageError
-from geoseg.files.disk import writing
+from geoseg.errors import GeosegError, OutputError
 from geoseg.files.leftovers import clear
-from geoseg.files.network import needs_network
-from geoseg.files.output_files import OutputFiles, write_texts
-from geoseg.files.store_path import object_path
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec.batch import BatchSpec
@@ -103,7 +99,7 @@ def run_batch(
     store.prepare()
     with Journal(store.folder, task, spec.shard) as journal:
         planned = plan_batch(spec, task_of(task), store.folder, progress, outputs=journal.owned)
-        _check_inputs_stay(planned, store)
+        check_scenes_stay(planned.jobs, store)
         if journal.fresh:
             check_products(spec, store, planned.order)
         clear_leftovers(store.folder, planned.jobs)
@@ -155,9 +151,11 @@ def plan_batch(
         outputs: files that batches made, as paths in `folder`; they are no scenes.
     """
     found = read_inputs(spec.inputs, task, search_entries(spec.search, spec.options))
-    entries = _with_item_files(without_outputs(found, folder, outputs), items or folder / ITEMS)
+    entries = with_item_files(without_outputs(found, folder, outputs), items or folder / ITEMS)
     paired = with_earlier(entries, task, spec.options, progress)
-    left_out = {**paired.unpaired, **paired.unread} if task.paired else {}
+    left_out: dict[str, str | GeosegError] = {}
+    if task.paired:
+        left_out = {**paired.unpaired, **paired.unread}
     mine = _shard(paired.entries, spec.shard)
     jobs = plan_jobs(
         spec, task, [entry for entry in mine if entry.scene not in left_out], paired.reasons, folder
@@ -186,55 +184,6 @@ def _without_map(entry: Entry, reason: str | GeosegError) -> Outcome:
         return Outcome(scene=entry.scene, status="unpaired", message=reason, source=entry.paths[0])
     code, message = failure_of(reason)
     return Outcome(scene=entry.scene, status="failed", code=code, message=message, source=entry.paths[0])
-
-
-def _with_item_files(entries: Sequence[Entry], folder: Path) -> list[Entry]:
-    """Write the STAC items of entries, which become their paths; files with the same content stay.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    texts = {
-        folder / f"{entry.scene}.json": json.dumps(entry.item, indent=1)
-        for entry in entries
-        if entry.item is not None
-    }
-    changed = {path: text for path, text in texts.items() if not holds(path, text)}
-    if changed:
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        # Parts of a batch that run at the same time write the same items.
-        with OutputFiles(list(changed), overwrite=True) as files:
-            write_texts(changed, files)
-            files.commit()
-    return [
-        entry
-        if entry.item is None
-        else replace(entry, paths=(str(folder / f"{entry.scene}.json"),), item=None)
-        for entry in entries
-    ]
-
-
-def _check_inputs_stay(planned: Planned, store: Store) -> None:
-    """Check that no map replaces the scene of another one.
-
-    Raises:
-        UsageError: one would.
-    """
-    inputs = {_place(path): job.scene for job in planned.jobs for path in job.sources}
-    for job in planned.jobs:
-        for name in job.files:
-            target = str(store.target(store.folder / name))
-            if (scene := inputs.get(_place(target))) is not None:
-                raise UsageError(
-                    f"{job.scene}: {target} is the scene {scene}; write to another folder, or to other names"
-                )
-
-
-def _place(path: str) -> str:
-    """Return an address, or the path of a local file without links."""
-    found = object_path(path)
-    return str(found) if found else path if needs_network(path) else os.path.realpath(path)
 
 
 def _shard(entries: Sequence[Entry], shard: tuple[int, int] | None) -> list[Entry]:
