@@ -18,7 +18,7 @@ import shapely
 
 import geoseg
 from geoseg.batch.degrees import bounds_of
-from geoseg.batch.naming import COLLECTION, STAC
+from geoseg.batch.naming import COLLECTION, STAC, STAC_MODELS
 from geoseg.batch.outcome import Outcome, OutputFile
 from geoseg.batch.tables import with_absolute_hrefs
 from geoseg.bundles.find import description_of
@@ -30,7 +30,6 @@ from geoseg.scenes.product import iso_time
 
 VERSION = "1.1.0"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
-MODELS = f"{STAC}/models"
 
 STYLES = ("style", "raster-style", "scores-style")
 ROLES = {
@@ -180,7 +179,7 @@ def _models(mapped: Iterable[Outcome]) -> dict[str, tuple[str, Table]]:
         if isinstance(name, str) and isinstance(sha256, str) and sha256 not in found:
             item = _model_item(name, outcome.read)
             if item is not None:
-                found[sha256] = (f"{MODELS}/{item['id']}.json", item)
+                found[sha256] = (f"{STAC_MODELS}/{item['id']}.json", item)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,16 @@ from geoseg.batch.inputs import read_inputs, without_outputs
 from geoseg.batch.item_files import with_item_files
 from geoseg.batch.job import Job, plan_jobs
 from geoseg.batch.journal import Journal
-from geoseg.batch.naming import CHECKPOINTS, ITEMS
+from geoseg.batch.naming import (
+    CHECKPOINTS,
+    COLLECTION,
+    FOOTPRINTS,
+    ITEMS,
+    MERGED,
+    STAC,
+    STAC_MODELS,
+    SUMMARY,
+)
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
 from geoseg.batch.products import write_products
@@ -102,7 +111,7 @@ def run_batch(
         check_scenes_stay(planned.jobs, store)
         if journal.fresh:
             check_products(spec, store, planned.order)
-        clear_leftovers(store.folder, planned.jobs)
+        clear_leftovers(store.folder, planned.jobs, journal.owned, alone=spec.shard is None)
         finished, waiting, refused = _sort(spec, planned.jobs, journal, store)
         journal.planned(waiting)
         if finished:
@@ -118,7 +127,7 @@ def run_batch(
         if waiting and not (spec.fail_fast and failed):
             with _workers(spec, waiting, store, prepare) as workers:
                 map_scenes(spec, waiting, workers, settled)
-        clear_leftovers(store.folder, planned.jobs)
+        clear_leftovers(store.folder, planned.jobs, journal.owned, alone=spec.shard is None)
         _remove_checkpoints(store.folder, planned.jobs, journal)
         _warn_of_old_maps(planned.jobs, journal, store)
         outcomes = _in_order(planned, journal, waiting)
@@ -164,12 +173,23 @@ def plan_batch(
     return Planned(jobs=tuple(jobs), without=without, order=tuple(entry.scene for entry in mine))
 
 
-def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
+def clear_leftovers(folder: Path, jobs: Sequence[Job], owned: Iterable[str], *, alone: bool) -> None:
     """Remove temporary files of runs that were killed from all folders of outputs.
 
     Call it while no worker is busy: this batch alone writes these outputs.
+
+    Args:
+        folder: of the outputs.
+        jobs: of the batch.
+        owned: files that this and earlier batches in the folder made or began.
+        alone: whether no other part of the batch writes items or the catalogue now.
     """
-    names: dict[Path, set[str]] = {folder: set(), folder / ITEMS: set()}
+    items = {f"{job.scene}.json" for job in jobs} if alone else set()
+    own = {SUMMARY, FOOTPRINTS, COLLECTION, MERGED} if alone else set()
+    # A catalogue that is up to date is not written again, so that its folders are not cleared either.
+    names = {folder: own, folder / ITEMS: items, folder / STAC: items, folder / STAC_MODELS: set()}
+    for name in owned:
+        names.setdefault((folder / name).parent, set())
     for job in jobs:
         for name in job.files:
             path = folder / name

@@ -226,6 +226,23 @@ def test_killed_and_continued(whole: Path, tmp_path: Path) -> None:
     assert steady(out) == steady(whole / "out")
 
 
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("place", ["a.gpkg", "summary.csv", "merged.gpkg", "stac/a.json", "items/a.json"])
+def test_what_a_killed_run_left_is_removed(place: str, marked: bool, tmp_path: Path) -> None:
+    """Also beside files that are up to date and are not written again."""
+    write_lake(tmp_path / "in" / "a.tif")
+    batch(tmp_path / "out", tmp_path / "in", merge=True)
+    target = tmp_path / "out" / place
+    target.parent.mkdir(exist_ok=True)
+    left = target.with_name(f".{target.name}.abcdefgh.partial")
+    left.mkdir()
+    if marked:
+        code = "import sys, pathlib, geoseg.files.leftovers as l; l.Marker(pathlib.Path(sys.argv[1]))"
+        subprocess.run([sys.executable, "-c", code, str(left)], check=True)
+    assert batch(tmp_path / "out", tmp_path / "in", merge=True)[0].kept == 1
+    assert not list((tmp_path / "out").rglob("*.partial"))
+
+
 def test_stale_maps_are_made_again(tmp_path: Path) -> None:
     inputs, out = tmp_path / "in", tmp_path / "out"
     for name in ("a", "b"):
