@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 from geoseg.batch.job import Job
 from geoseg.batch.journal import Journal
 from geoseg.batch.outcome import FINAL, KILLED, Outcome
+from geoseg.batch.store import Store
 from geoseg.batch.tasks import task_of
 from geoseg.batch.workers import Workers
 from geoseg.errors import RuntimeMissingError, UsageError
@@ -16,6 +18,9 @@ from geoseg.spec.batch import BatchSpec
 
 PROBED = 3
 """Number of scenes at the beginning that end the batch if all fail for a reason that all scenes share."""
+
+PUBLISH_S = 60.0
+"""Seconds after which the journal is published again."""
 
 SPLIT_SCENES = 4
 """Number of scenes whose rows are on the disk at the same time with `--split`."""
@@ -45,8 +50,11 @@ class Settled:
     journal: Journal
     done: int
     total: int
+    store: Store
     first: list[int] = field(default_factory=list)
     """Codes of the first scenes of this run."""
+    published: float = field(default_factory=time.monotonic)
+    """When the journal was published last, s."""
 
     def add(self, outcome: Outcome) -> None:
         """Settle a scene.
@@ -57,12 +65,19 @@ class Settled:
         """
         self.done += 1
         self.journal.add(outcome)
+        if time.monotonic() - self.published > PUBLISH_S:
+            self.publish()
         self.listener.finished(outcome, self.done, self.total)
         if len(self.first) < PROBED:
             self.first.append(outcome.code)
             for error in (UsageError, RuntimeMissingError):
                 if self.first == [error.exit_code] * PROBED:
                     raise error(f"the first {PROBED} scenes failed: {outcome.message}")
+
+    def publish(self) -> None:
+        """Publish the journal, by which another machine continues if this one is lost."""
+        self.store.publish((self.journal.path,))
+        self.published = time.monotonic()
 
 
 def map_scenes(spec: BatchSpec, jobs: Sequence[Job], workers: Workers, settled: Settled) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 import shapely
 
 import geoseg
+from geoseg.batch.degrees import bounds_of
+from geoseg.batch.naming import COLLECTION, STAC, STAC_MODELS
 from geoseg.batch.outcome import Outcome, OutputFile
 from geoseg.batch.tables import with_absolute_hrefs
 from geoseg.bundles.find import description_of
@@ -28,10 +30,6 @@ from geoseg.scenes.product import iso_time
 
 VERSION = "1.1.0"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
-COLLECTION = "collection.json"
-ITEMS = "stac"
-"""Folder of the items, beside the collection."""
-MODELS = f"{ITEMS}/models"
 
 STYLES = ("style", "raster-style", "scores-style")
 ROLES = {
@@ -53,7 +51,7 @@ def catalogue(task: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
     mapped = [outcome for outcome in outcomes if outcome.mapped]
     models = _models(mapped)
     files = dict(models.values())
-    files |= {f"{ITEMS}/{outcome.scene}.json": _item(task, outcome, models) for outcome in mapped}
+    files |= {f"{STAC}/{outcome.scene}.json": _item(task, outcome, models) for outcome in mapped}
     files[COLLECTION] = _collection(task, mapped)
     return {name: json.dumps(value, indent=1, ensure_ascii=False) + "\n" for name, value in files.items()}
 
@@ -87,7 +85,7 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
     own: Table = {}
     if model is not None:
         name, item = model
-        href = str(PurePosixPath(name).relative_to(ITEMS))
+        href = str(PurePosixPath(name).relative_to(STAC))
         own = {
             "mlm:name": item["properties"]["mlm:name"],
             "processing:level": "L4",
@@ -102,7 +100,7 @@ def _item(task: str, outcome: Outcome, models: Mapping[str, tuple[str, Table]]) 
         "id": outcome.scene,
         "collection": collection_id(task),
         "geometry": outcome.footprint,
-        **({} if shape is None else {"bbox": [round(float(value), 7) for value in shape.bounds]}),
+        **({} if shape is None else {"bbox": [round(value, 7) for value in bounds_of(shape)]}),
         "properties": {key: value for key, value in properties.items() if value is not None},
         "links": links,
         "assets": _assets(outcome.outputs, task, own),
@@ -157,7 +155,7 @@ def _collection(task: str, mapped: Sequence[Outcome]) -> Table:
         "links": [
             {"rel": "root", "href": f"./{COLLECTION}", "type": "application/json"},
             *(
-                {"rel": "item", "href": f"./{ITEMS}/{outcome.scene}.json", "type": "application/geo+json"}
+                {"rel": "item", "href": f"./{STAC}/{outcome.scene}.json", "type": "application/geo+json"}
                 for outcome in mapped
             ),
         ],
@@ -181,7 +179,7 @@ def _models(mapped: Iterable[Outcome]) -> dict[str, tuple[str, Table]]:
         if isinstance(name, str) and isinstance(sha256, str) and sha256 not in found:
             item = _model_item(name, outcome.read)
             if item is not None:
-                found[sha256] = (f"{MODELS}/{item['id']}.json", item)
+                found[sha256] = (f"{STAC_MODELS}/{item['id']}.json", item)
     return found
 
 

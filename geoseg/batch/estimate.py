@@ -23,7 +23,7 @@ from geoseg.errors import GeosegError
 from geoseg.files.disk import existing, free_bytes
 from geoseg.files.inputs import local_files
 from geoseg.files.scratch import scratch_folder
-from geoseg.messages import held, warn
+from geoseg.messages import held, note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec import Spec
 from geoseg.spec.batch import BatchSpec
@@ -96,13 +96,17 @@ def estimate_batch(
     store = open_store(spec.output)
     parent = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
     with scratch_folder(parent) as scratch:
-        planned = plan_batch(spec, task_of(task), store.folder, progress, items=scratch / "items")
         known = Known.of(store.folder, task)
+        planned = plan_batch(
+            spec, task_of(task), store.folder, progress, items=scratch / "items", outputs=known.owned
+        )
         waiting = [
             job
             for job in planned.jobs
             if (own := known.outcomes.get(job.scene)) is None or not is_finished(job, own, store)
         ]
+        if broken := [outcome for outcome in planned.without if outcome.status == "failed"]:
+            note(LOG, f"{len(broken)} scenes cannot be opened: {broken[0].scene}: {broken[0].message}")
         share = share_out(spec, len(waiting))
         sample = sample_of(waiting)
         place = Workplace(store=LocalStore(scratch), limits=share.limits)
@@ -115,7 +119,7 @@ def estimate_batch(
         task=task,
         scenes=len(planned.order),
         finished=len(planned.jobs) - len(waiting),
-        unpaired=len(planned.without),
+        unpaired=sum(outcome.status == "unpaired" for outcome in planned.without),
         waiting=len(waiting),
         workers=share.workers,
         threads=share.threads,

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import shapely
-from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from geoseg.batch.degrees import DEGREES, moved
 from geoseg.outputs import companions
 from geoseg.outputs.layer import SCENE_LAYER
-
-DEGREES = CRS.from_epsg(4326)
-
-Shapes = TypeVar("Shapes", shapely.Geometry, NDArray[np.object_])
 
 DETAIL = 1000
 """The outline is simplified by this fraction of its extent: it is for overviews."""
@@ -68,14 +63,10 @@ def read_scene_layer(output: Path) -> tuple[shapely.Geometry | None, str, str]:
 def overview(geometry: shapely.Geometry, crs: CRS) -> shapely.Geometry:
     """Return an outline with fewer corners, in degrees of longitude and latitude (WGS 84)."""
     west, south, east, north = geometry.bounds
-    simple = shapely.simplify(geometry, max(east - west, north - south) / DETAIL)
-    return shapely.set_precision(moved(simple, crs, DEGREES), 1e-7)
-
-
-def moved(shapes: Shapes, source: CRS, target: CRS) -> Shapes:
-    """Return a geometry, or an array of geometries, in another CRS."""
-    if source == target:
-        return shapes
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    found: Shapes = shapely.transform(shapes, transformer.transform, interleaved=False)
-    return found
+    simple = moved(shapely.simplify(geometry, max(east - west, north - south) / DETAIL), crs, DEGREES)
+    # Again: corners that were added on long lines are needed where the lines are curved only.
+    extents = [
+        max(east - west, north - south)
+        for west, south, east, north in shapely.bounds(shapely.get_parts(simple))
+    ]
+    return shapely.set_precision(shapely.simplify(simple, max(extents, default=0.0) / DETAIL), 1e-7)

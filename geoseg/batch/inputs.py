@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import glob
+import json
 import logging
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import RASTERS, folder_name, listed_paths, scene_entry
+from geoseg.batch.naming import RASTERS, file_at, folder_name, found_path, listed_paths, scene_entry
 from geoseg.batch.tables import footprint_entries, item_entries, table_entries
 from geoseg.batch.tasks import BatchTask
 from geoseg.errors import SceneReadError, UsageError
@@ -49,10 +52,40 @@ def read_inputs(inputs: Sequence[str], task: BatchTask, searched: Sequence[Entry
             raise UsageError(f"{text}: no scene is in it; name scenes, or a folder or list of scenes")
         entries += found
     entries += searched
-    unique = {(_identity(entry), tuple(sorted(map(str, entry.options.items())))): entry for entry in entries}
+    unique: dict[object, Entry] = {}
+    for entry in entries:
+        unique.setdefault((_identity(entry), tuple(sorted(map(str, entry.options.items())))), entry)
     if len(unique) < len(entries):
         note(LOG, f"{len(entries) - len(unique)} scenes are named more than once and mapped once")
     return _with_distinct_names(list(unique.values()))
+
+
+def without_outputs(entries: Sequence[Entry], folder: Path, outputs: Container[str]) -> list[Entry]:
+    """Return the scenes that are no outputs of the batch, as in a folder that holds its output folder.
+
+    Args:
+        entries: the scenes.
+        folder: of the outputs.
+        outputs: files that the batch made, as paths in `folder`.
+
+    Raises:
+        UsageError: all are outputs.
+    """
+    place = _resolved(str(folder))
+
+    def is_output(path: str) -> bool:
+        here = "" if needs_network(path) else _resolved(path)
+        inner = os.path.relpath(here, place) if here.startswith(place + os.sep) else ""
+        return here == place or (bool(inner) and Path(inner).as_posix() in outputs)
+
+    scenes = [entry for entry in entries if entry.item is not None or not all(map(is_output, entry.paths))]
+    if entries and not scenes:
+        raise UsageError(
+            f"all inputs are outputs of this batch in {folder}; name scenes, or another -o FOLDER"
+        )
+    if len(scenes) < len(entries):
+        note(LOG, f"{len(entries) - len(scenes)} inputs are outputs of this batch and no scenes")
+    return scenes
 
 
 def entries_of(text: str, task: BatchTask) -> list[Entry]:
@@ -62,7 +95,9 @@ def entries_of(text: str, task: BatchTask) -> list[Entry]:
     path = Path(text)
     if not path.exists():
         if glob.has_magic(text):
-            return [scene_entry((found,)) for found in sorted(glob.glob(text, recursive=True))]
+            return [scene_entry((found,)) for found in sorted(glob.glob(text, recursive=True), key=_shallow)]
+        if (item := found_path(text, Path())) is not None:  # FILE.json#ID
+            return [scene_entry((item,))]
         raise SceneReadError(f"{text} does not exist; check the path, or quote a pattern such as 'in/*.tif'")
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -100,7 +135,8 @@ def list_entries(path: Path) -> list[Entry]:
     """
     found = []
     for number, line in enumerate(read_list(path).splitlines(), start=1):
-        text = line.partition("#")[0].strip() if not needs_network(line) else line.strip()
+        # Without space before it, the character may be part of a name, or names an item of a collection.
+        text = re.sub(r"(^|\s)#.*$", "", line) if not file_at(line.strip(), path.parent) else line
         paths = listed_paths(text, path.parent)
         if paths:
             found.append(replace(scene_entry(paths), where=f"{path}, line {number}"))
@@ -120,25 +156,46 @@ def is_raster(path: Path) -> bool:
 
 
 def _identity(entry: Entry) -> tuple[str, ...]:
-    return tuple(path if needs_network(path) else os.path.abspath(path) for path in entry.paths)
+    """Return what two entries of one scene have in common."""
+    if entry.item is not None:  # Items of several collections may have one id, or none.
+        return (*entry.paths, json.dumps(entry.item, sort_keys=True))
+    return tuple(path if needs_network(path) else _resolved(path) for path in entry.paths)
+
+
+def _resolved(path: str) -> str:
+    """Return the absolute path in folders that are no links; a link to a file is a scene by its own name."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _shallow(path: str) -> tuple[str, int, str]:
+    """Order paths by name, of one file in linked folders the shortest first."""
+    return _resolved(path), path.count(os.sep), path
 
 
 def _with_distinct_names(entries: Iterable[Entry]) -> list[Entry]:
     """Return scenes whose names differ: by the names of their folders, else by a number.
 
-    The name of a scene depends on its path and on scenes of the same name alone, so that adding other scenes
-    leaves it.
+    Names that differ in case alone are equal, as on some file systems. The name of a scene depends on its
+    path and on scenes of the same name alone, so that adding other scenes leaves it.
     """
     entries = list(entries)
-    many = {name for name, count in Counter(entry.scene for entry in entries).items() if count > 1}
+    many = Counter(entry.scene.casefold() for entry in entries)
     named = [
-        replace(entry, scene=f"{folder_name(entry)}-{entry.scene}") if entry.scene in many else entry
+        replace(entry, scene=f"{folder_name(entry)}-{entry.scene}")
+        if many[entry.scene.casefold()] > 1
+        else entry
         for entry in entries
     ]
-    seen: Counter[str] = Counter()
+    taken = {entry.scene.casefold() for entry in named}
+    seen: set[str] = set()
     out = []
     for entry in named:
-        seen[entry.scene] += 1
-        count = seen[entry.scene]
-        out.append(entry if count == 1 else replace(entry, scene=f"{entry.scene}-{count}"))
+        if (name := entry.scene).casefold() in seen:
+            name = next(
+                one for number in count(2) if (one := f"{entry.scene}-{number}").casefold() not in taken
+            )
+            taken.add(name.casefold())
+        seen.add(name.casefold())
+        out.append(entry if name == entry.scene else replace(entry, scene=name))
     return out

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from geoseg.batch.entry import Entry
-from geoseg.batch.naming import filled
+from geoseg.batch.naming import CHECKPOINTS, filled, is_own
 from geoseg.batch.stamp import stamp_of
 from geoseg.batch.tasks import SHARED, BatchTask, is_auto, task_of
 from geoseg.batch.value_paths import with_paths
@@ -22,8 +22,6 @@ from geoseg.spec.request import Place, bare_type, from_options
 
 RASTERS = ("raster", "scores")
 """Outputs that `--raster-styles` writes styles for."""
-CHECKPOINTS = ".checkpoints"
-"""Folder for finished rows of scenes whose map is not complete, in the output folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,14 @@ class Job:
     """Whether finished rows are kept until the map is complete."""
     part: tuple[int, int] | None = None
     """The part of the scene's rows that this job scores, and their number; None: the job makes the map."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Files of the scene."""
+        value = self.options[task_of(self.task).subject]
+        return (
+            (value,) if isinstance(value, str) else tuple(map(str, value)) if isinstance(value, list) else ()
+        )
 
     @property
     def map_file(self) -> str:
@@ -127,6 +133,11 @@ def plan_jobs(
             own = {name: value for name, value in job.options.items() if name != "raster-styles"}
             job = replace(job, options=own)
         for file, role in job.files.items():
+            if is_own(file):
+                raise UsageError(
+                    f"{job.scene}: {file} is a file of the batch itself; name the map otherwise, for example "
+                    f"--name '{{scene}}-map{Path(job.map_file).suffix}'"
+                )
             if file.casefold() in taken:
                 template = f"--name {spec.name}" if role in {"output", "scene"} else _shown(role)
                 raise UsageError(

@@ -39,6 +39,8 @@ class Known:
         """What became of each scene, last known."""
         self.owned: set[str] = set()
         """Files in the folder that batches made or began."""
+        self.empty = True
+        """Whether there is no line."""
 
     @classmethod
     def of(cls, folder: Path, task: str) -> Known:
@@ -68,6 +70,7 @@ class Known:
 
     def _take(self, line: bytes, where: str, task: str) -> None:
         value = _parsed(line, where)
+        self.empty = False
         event = value.pop("event", "")
         if event == "begun" and value.get("task") != task:
             raise UsageError(
@@ -111,12 +114,13 @@ class Journal:
         try:
             known = Known.of(folder, task)
             self.outcomes, self.owned = known.outcomes, known.owned
-            with writing(self._path):
-                self._repair()
-                self._write([{"event": "begun", "task": task}])
+            self.fresh = known.empty
+            """Whether no batch has written to the folder yet."""
         except BaseException:
-            self._file.close()
+            self._close()
             raise
+        self._task = task
+        self._begun = False
 
     def planned(self, jobs: Iterable[Job]) -> None:
         """Record the files of jobs that begin, before any of them exists.
@@ -124,6 +128,7 @@ class Journal:
         Raises:
             OutputError: the journal cannot be written.
         """
+        jobs = list(jobs)
         lines = [{"event": "planned", "scene": job.scene, "files": list(job.files)} for job in jobs]
         if lines:
             with writing(self._path):
@@ -171,6 +176,10 @@ class Journal:
             self._file.seek(0, os.SEEK_END)
 
     def _write(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        if not self._begun:
+            self._repair()
+            lines = [{"event": "begun", "task": self._task}, *lines]
+            self._begun = True
         text = "".join(json.dumps(line, ensure_ascii=True, allow_nan=False) + "\n" for line in lines)
         self._file.write(text.encode("ascii"))
         self._file.flush()
@@ -182,6 +191,16 @@ class Journal:
         with writing(self._path), self._file:
             self._file.flush()
             os.fsync(self._file.fileno())
+            self._drop_empty()
+
+    def _close(self) -> None:
+        with self._file:
+            self._drop_empty()
+
+    def _drop_empty(self) -> None:
+        """Remove a journal without a line: the batch ended before its first scene, and the folder is free."""
+        if not os.fstat(self._file.fileno()).st_size:
+            self._path.unlink(missing_ok=True)
 
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:

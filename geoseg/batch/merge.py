@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pyogrio import raw
 from pyproj import CRS, Geod
 
-from geoseg.batch.footprint import DEGREES, moved, read_scene_layer
+from geoseg.batch.degrees import DEGREES, moved
+from geoseg.batch.footprint import read_scene_layer
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.tasks import BatchTask
 from geoseg.features import Features
@@ -102,6 +103,10 @@ def _maps(folder: Path, outcomes: Sequence[Outcome]) -> tuple[list[_Map], CRS]:
             warn(LOG, "nothing-to-merge", f"{output}: GeoParquet is not merged; use --name '{{scene}}.gpkg'")
             return [], DEGREES
         found.append((outcome, folder / output, CRS.from_user_input(outcome.crs)))
+    placeless = [outcome.scene for outcome in outcomes if outcome.mapped and outcome.crs is None]
+    if placeless and found:
+        names = ", ".join(placeless[:3]) + (" …" if len(placeless) > 3 else "")
+        warn(LOG, "nothing-to-merge", f"{len(placeless)} maps have no CRS and are not merged: {names}")
     known = {crs.to_wkt() for _, _, crs in found}
     crs = found[0][2] if len(known) == 1 else DEGREES
     maps = []
@@ -161,9 +166,11 @@ def _features(
     cut = np.zeros(len(shapes), np.bool_)
     if cover is not None and len(shapes):
         shapely.prepare(cover)
-        cut = shapely.intersects(cover, shapes)
+        # Those that only touch the border stay as they are.
+        valid = _valid(shapes)
+        cut = shapely.intersects(cover, valid) & ~shapely.touches(cover, valid)
         before = shapes[cut]
-        after = shapely.difference(_valid(before), cover)
+        after = shapely.difference(valid[cut], cover)
         shapes[cut] = [_polygonal(shape) for shape in after]
         _measure_again(table, cut, before, shapes[cut], crs)
     table[CUT] = cut.astype(np.int64)

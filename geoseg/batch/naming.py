@@ -18,6 +18,22 @@ RASTERS = frozenset(
     }
 )
 """Suffixes of files that are scenes if a folder holds them."""
+SUMMARY = "summary.csv"
+FOOTPRINTS = "summary.gpkg"
+COLLECTION = "collection.json"
+MERGED = "merged.gpkg"
+STAC = "stac"
+"""Folder of the items of the catalogue, beside the collection."""
+STAC_MODELS = f"{STAC}/models"
+"""Folder of the items of networks."""
+ITEMS = "items"
+"""Folder for the STAC items of collections, in the output folder."""
+CHECKPOINTS = ".checkpoints"
+"""Folder for finished rows of scenes whose map is not complete, in the output folder."""
+_OWN = re.compile(
+    rf"({SUMMARY}|{FOOTPRINTS}|{COLLECTION}|{MERGED}|journal[^/]*\.jsonl|({STAC}|{ITEMS}|{CHECKPOINTS})(/.*)?)$"
+)
+"""Files of the batch itself in the output folder."""
 SEPARATOR = ";"
 """Separates the files of one scene in a line of a list, and the values of a repeated option in a table."""
 
@@ -29,7 +45,11 @@ def scene_entry(paths: tuple[str, ...]) -> Entry:
 
 def scene_name(path: str) -> str:
     """Return the name of a scene: that of its file or folder, without suffixes."""
-    name = re.sub(r"[?#].*$", "", path).rstrip("/").rpartition("/")[2].rpartition(os.sep)[2]
+    if item := re.search(r"\.json#(.+)$", path):
+        return safe_name(item[1])
+    # A local file may have these characters in its name.
+    name = re.sub(r"[?#].*$", "", path) if needs_network(path) else path
+    name = name.rstrip("/").rpartition("/")[2].rpartition(os.sep)[2]
     for _ in range(2):
         stem, suffix = os.path.splitext(name)
         if stem and suffix.lower() in RASTERS | {".gz", ".json", ".safe", ".zarr", ".mtd", ".xml"}:
@@ -45,17 +65,35 @@ def safe_name(text: str) -> str:
 def found_path(path: str, folder: Path) -> str | None:
     """Return a path in a list: relative to the current folder, or else to the folder of the list.
 
-    None: there is no such file; addresses are returned as they are.
+    None: there is no such file, nor the file of `FILE.json#ID`; addresses are returned as they are.
     """
+    if needs_network(path):
+        return path
+    if found := file_at(path, folder):
+        return found
+    document, mark, name = path.partition(".json#")
+    items = file_at(f"{document}.json", folder) if mark else None
+    return items and f"{items}#{name}"
+
+
+def file_at(path: str, folder: Path) -> str | None:
+    """Return the path of a file or folder, relative to the current folder or else to another; None: none."""
     # Unlike `Path.exists`, `os.path.exists` accepts texts that no file can have as a name.
-    if needs_network(path) or os.path.exists(path):
+    if os.path.exists(path):
         return path
     beside = str(folder / path)
     return beside if path and os.path.exists(beside) else None
 
 
+def is_own(name: str) -> bool:
+    """Return whether a path in the output folder is that of a file of the batch itself, in any case."""
+    return _OWN.match(name.casefold()) is not None
+
+
 def listed_paths(text: str, folder: Path) -> tuple[str, ...]:
     """Return the paths of a scene's files in a list, separated by `;`; see `found_path`."""
+    if whole := file_at(text.strip(), folder):
+        return (whole,)
     parts = [stripped for part in text.split(SEPARATOR) if (stripped := part.strip())]
     return tuple(found_path(part, folder) or part for part in parts)
 

@@ -11,9 +11,13 @@ import shapely
 
 from geoseg.batch.entry import Entry
 from geoseg.batch.tasks import AUTO, BatchTask, is_auto
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import GeosegError, SceneError, UsageError
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress, no_progress
+from geoseg.scenes.product import iso_time
+from geoseg.spec import SceneSpec
+from geoseg.spec.batch import OptionValue
+from geoseg.spec.request import from_options
 
 LOG = logging.getLogger(__name__)
 
@@ -44,12 +48,17 @@ class Paired:
     entries: tuple[Entry, ...]
     unpaired: Mapping[str, str]
     """Why a scene has no earlier scene, by its name."""
+    unread: Mapping[str, GeosegError]
+    """Why a scene that needs an earlier one cannot be opened, by its name."""
     reasons: Mapping[str, str]
     """Which earlier scene a scene has and why, by its name."""
 
 
 def with_earlier(
-    entries: Sequence[Entry], task: BatchTask, shared: object, progress: Progress = no_progress
+    entries: Sequence[Entry],
+    task: BatchTask,
+    shared: Mapping[str, OptionValue],
+    progress: Progress = no_progress,
 ) -> Paired:
     """Give each scene whose earlier scene is `auto` the best one among the inputs.
 
@@ -60,48 +69,45 @@ def with_earlier(
     Args:
         entries: all scenes.
         task: of the batch.
-        shared: value of the option for all scenes; None: not given.
+        shared: options of all scenes: that of the earlier scene, and those that are needed to open scenes.
         progress: called for each scene that is opened.
 
     Raises:
-        UsageError: no scene has a date.
+        UsageError: no scene has a date, or an option of a scene is invalid.
     """
-    default = AUTO if shared is None and task.paired else shared
+    default = shared.get(task.earlier, AUTO if task.paired else None)
     wanted = [bool(task.earlier) and is_auto(entry.options.get(task.earlier, default)) for entry in entries]
     if not any(wanted):
-        return Paired(entries=tuple(entries), unpaired={}, reasons={})
-    facts: dict[str, SceneFacts | str] = {}
+        return Paired(entries=tuple(entries), unpaired={}, unread={}, reasons={})
+    facts: dict[str, SceneFacts | GeosegError] = {}
     for done, entry in enumerate(entries, start=1):
-        facts[entry.scene] = _facts(entry)
+        facts[entry.scene] = _facts(entry, task, shared)
         progress(done, len(entries), "scenes opened to pair them")
     known = {name: own for name, own in facts.items() if isinstance(own, SceneFacts)}
     if known and all(own.time is None for own in known.values()):
         raise UsageError(
-            f"--{task.earlier} auto: no scene has a date in its metadata or name; give the earlier scenes in "
-            f"a table with the columns {task.subject} and {task.earlier}"
+            f"--{task.earlier} auto: no scene has a date in its metadata or name; give a table with the "
+            f"columns {task.subject} and date, or {task.subject} and {task.earlier}"
         )
     paths = {entry.scene: entry.paths for entry in entries}
-    out, unpaired, reasons = [], {}, {}
+    out, unpaired, unread, reasons = [], {}, {}, {}
     for entry, asked in zip(entries, wanted, strict=True):
         if not asked:
             out.append(entry)
             continue
         options = {name: value for name, value in entry.options.items() if name != task.earlier}
         own = facts[entry.scene]
-        # A scene that cannot be opened is reported by its map.
-        found = earlier_of(entry.scene, own, known) if isinstance(own, SceneFacts) else None
-        if found is not None:
+        if isinstance(own, GeosegError):
+            if task.paired:
+                unread[entry.scene] = own
+        elif (found := earlier_of(entry.scene, own, known)) is not None:
             options[task.earlier] = list(paths[found])
-            reasons[entry.scene] = _reason(own, known[found], found) if isinstance(own, SceneFacts) else ""
-        elif isinstance(own, SceneFacts):
+            reasons[entry.scene] = _reason(own, known[found], found)
+        else:
             unpaired[entry.scene] = _why_none(own)
-        elif task.paired and known:
-            options[task.earlier] = list(paths[next(iter(known))])  # any: the run fails at this scene
-        elif task.paired:
-            unpaired[entry.scene] = own
         out.append(replace(entry, options=options))
     _report(task, reasons, unpaired)
-    return Paired(entries=tuple(out), unpaired=unpaired, reasons=reasons)
+    return Paired(entries=tuple(out), unpaired=unpaired, unread=unread, reasons=reasons)
 
 
 def earlier_of(scene: str, own: SceneFacts, others: Mapping[str, SceneFacts]) -> str | None:
@@ -127,14 +133,51 @@ def _overlap(own: SceneFacts, other: SceneFacts) -> float:
     return float(shapely.area(shapely.intersection(own.outline, other.outline)) / shapely.area(own.outline))
 
 
-def _facts(entry: Entry) -> SceneFacts | str:
+def _facts(entry: Entry, task: BatchTask, shared: Mapping[str, OptionValue]) -> SceneFacts | GeosegError:
     from geoseg.batch.scene_facts import read_facts  # noqa: PLC0415 - loads GDAL
 
-    sensor = entry.options.get("sensor")
+    request = scene_request(entry, task, shared)
     try:
-        return read_facts(entry.paths, sensor if isinstance(sensor, str) else None)
+        facts = read_facts(request)
     except (SceneError, UsageError) as error:
-        return str(error)
+        return error
+    # A table may state what the scene does not.
+    return facts if facts.time else replace(facts, time=_date(entry))
+
+
+def _date(entry: Entry) -> datetime | None:
+    """Return the column `date` of a table; None: there is none.
+
+    Raises:
+        UsageError: it is no date.
+    """
+    text = entry.columns.get("date", "")
+    found = iso_time(text) if text else None
+    if text and found is None:
+        raise UsageError(f"{entry.where}: the date {text!r} is not one such as 2021-06-30")
+    return found
+
+
+def scene_request(entry: Entry, task: BatchTask, shared: Mapping[str, OptionValue]) -> SceneSpec:
+    """Return the request by which the task opens a scene.
+
+    Args:
+        entry: the scene.
+        task: of the batch.
+        shared: options of all scenes.
+
+    Raises:
+        UsageError: an option is invalid.
+    """
+    field = task.places[task.subject].paths[0][0]
+    # Options of the scene alone: a band, the sensor, the unit of backscatter.
+    own = {name for name, place in task.places.items() if any(path[:1] == (field,) for path in place.paths)}
+    given = {name: value for name, value in {**shared, **entry.options}.items() if name in own}
+    places = [task.subject, task.earlier] if task.paired else [task.subject]
+    options = {**given, **{name: list(entry.paths) for name in places}, "output": "none.gpkg"}
+    request = from_options(task.request, options, lambda name: f"{entry.where or entry.scene}: --{name}")
+    found: SceneSpec = getattr(request, field)
+    return found
 
 
 def _reason(own: SceneFacts, other: SceneFacts, name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from geoseg.batch.catalogue import COLLECTION, ITEMS, catalogue
+from geoseg.batch.catalogue import catalogue
+from geoseg.batch.item_files import holds
 from geoseg.batch.merge import merge_maps
+from geoseg.batch.naming import COLLECTION, FOOTPRINTS, MERGED, STAC, SUMMARY
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.store import Store
 from geoseg.batch.summary import summary_csv, write_footprints
@@ -15,15 +17,18 @@ from geoseg.files.disk import writing
 from geoseg.files.output_files import OutputFiles, write_texts
 from geoseg.spec.batch import BatchSpec
 
-SUMMARY = "summary.csv"
-FOOTPRINTS = "summary.gpkg"
-MERGED = "merged.gpkg"
-
 
 def write_products(
-    spec: BatchSpec, task: BatchTask, store: Store, outcomes: Sequence[Outcome]
+    spec: BatchSpec, task: BatchTask, store: Store, outcomes: Sequence[Outcome], known: Iterable[str]
 ) -> tuple[Path, ...]:
     """Write summary and catalogue, and the merged map for `--merge`; return the files to look at.
+
+    Args:
+        spec: of the batch.
+        task: its task.
+        store: of the outputs.
+        outcomes: of all scenes.
+        known: scenes of this and of earlier batches in the folder.
 
     Raises:
         OutputError: a file cannot be written.
@@ -38,8 +43,8 @@ def write_products(
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
     # Old items, of scenes that are no longer part of the batch or failed now.
-    for path in sorted((folder / ITEMS).glob("*.json")):
-        if path not in texts:
+    for scene in known:
+        if (path := folder / STAC / f"{scene}.json") not in texts:
             path.unlink(missing_ok=True)
     changed = {path: text for path, text in texts.items() if path.name == SUMMARY or not holds(path, text)}
     wanted = [folder / SUMMARY, footprints, *(path for path in changed if path.name != SUMMARY)]
@@ -55,11 +60,3 @@ def write_products(
             store.publish((folder / MERGED,))
             main.append(folder / MERGED)
     return tuple(main)
-
-
-def holds(path: Path, text: str) -> bool:
-    """Return whether a file has this content: of a large batch that continues, most items are there."""
-    try:
-        return path.read_text(encoding="utf-8") == text
-    except (OSError, UnicodeDecodeError):
-        return False

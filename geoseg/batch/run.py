@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.batch.attempts import Listener, Settled, map_scenes
 from geoseg.batch.entry import Entry
-from geoseg.batch.inputs import read_inputs
-from geoseg.batch.job import CHECKPOINTS, Job, plan_jobs
+from geoseg.batch.failure import failure_of
+from geoseg.batch.inputs import read_inputs, without_outputs
+from geoseg.batch.item_files import with_item_files
+from geoseg.batch.job import Job, plan_jobs
 from geoseg.batch.journal import Journal
+from geoseg.batch.naming import (
+    CHECKPOINTS,
+    COLLECTION,
+    FOOTPRINTS,
+    ITEMS,
+    MERGED,
+    STAC,
+    STAC_MODELS,
+    SUMMARY,
+)
 from geoseg.batch.outcome import Outcome
 from geoseg.batch.pairing import with_earlier
-from geoseg.batch.products import holds, write_products
+from geoseg.batch.products import write_products
+from geoseg.batch.replacing import check_products, check_scenes_stay
 from geoseg.batch.searching import search_entries
 from geoseg.batch.sharing import Share, share_out
 from geoseg.batch.stamp import unchanged
@@ -26,16 +38,13 @@ from geoseg.batch.store import Store, open_store
 from geoseg.batch.tasks import BatchTask, task_of
 from geoseg.batch.work import Workplace
 from geoseg.batch.workers import LocalWorkers, Workers
-from geoseg.errors import OutputError
+from geoseg.errors import GeosegError, OutputError
 from geoseg.files.leftovers import clear
 from geoseg.messages import note, warn
 from geoseg.run_record import Progress, no_progress
 from geoseg.spec.batch import BatchSpec
 
 LOG = logging.getLogger(__name__)
-
-ITEMS = "items"
-"""Folder for the STAC items of collections, in the output folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,31 +106,48 @@ def run_batch(
     """
     store = open_store(spec.output)
     store.prepare()
-    planned = plan_batch(spec, task_of(task), store.folder, progress)
     with Journal(store.folder, task, spec.shard) as journal:
-        clear_leftovers(store.folder, planned.jobs)
+        planned = plan_batch(spec, task_of(task), store.folder, progress, outputs=journal.owned)
+        check_scenes_stay(planned.jobs, store)
+        if journal.fresh:
+            check_products(spec, store, planned.order)
+        clear_leftovers(store.folder, planned.jobs, journal.owned, alone=spec.shard is None)
         finished, waiting, refused = _sort(spec, planned.jobs, journal, store)
         journal.planned(waiting)
         if finished:
             note(LOG, f"{len(finished)} maps of earlier runs are up to date and are kept")
-        total = len(planned.jobs)
-        settled = Settled(listener=listener, journal=journal, done=len(finished), total=total)
+        total = len(planned.jobs) + len(planned.without)
+        settled = Settled(listener=listener, journal=journal, store=store, done=len(finished), total=total)
+        if waiting:
+            settled.publish()
+        refused = [*planned.without, *refused]
         for outcome in refused:
             settled.add(outcome)
-        if waiting and not (spec.fail_fast and refused):
+        failed = any(outcome.status == "failed" for outcome in refused)
+        if waiting and not (spec.fail_fast and failed):
             with _workers(spec, waiting, store, prepare) as workers:
                 map_scenes(spec, waiting, workers, settled)
-        clear_leftovers(store.folder, planned.jobs)
+        clear_leftovers(store.folder, planned.jobs, journal.owned, alone=spec.shard is None)
         _remove_checkpoints(store.folder, planned.jobs, journal)
         _warn_of_old_maps(planned.jobs, journal, store)
         outcomes = _in_order(planned, journal, waiting)
-        products = write_products(spec, task_of(task), store, outcomes) if spec.shard is None else ()
-    store.publish((journal.path,))
+        products = (
+            write_products(spec, task_of(task), store, outcomes, journal.outcomes)
+            if spec.shard is None
+            else ()
+        )
+    if journal.path.exists():
+        store.publish((journal.path,))
     return BatchResult(outcomes=outcomes, kept=len(finished), products=tuple(map(store.target, products)))
 
 
 def plan_batch(
-    spec: BatchSpec, task: BatchTask, folder: Path, progress: Progress, items: Path | None = None
+    spec: BatchSpec,
+    task: BatchTask,
+    folder: Path,
+    progress: Progress,
+    items: Path | None = None,
+    outputs: Container[str] = frozenset(),
 ) -> Planned:
     """Read the inputs, pair them and return the job of each scene.
 
@@ -131,29 +157,39 @@ def plan_batch(
         folder: of the outputs.
         progress: called while scenes are paired.
         items: folder for STAC items of collections; None: in `folder`.
+        outputs: files that batches made, as paths in `folder`; they are no scenes.
     """
     found = read_inputs(spec.inputs, task, search_entries(spec.search, spec.options))
-    entries = [_with_item_file(entry, items or folder / ITEMS) for entry in found]
-    paired = with_earlier(entries, task, spec.options.get(task.earlier), progress)
-    left_out = paired.unpaired if task.paired else {}
+    entries = with_item_files(without_outputs(found, folder, outputs), items or folder / ITEMS)
+    paired = with_earlier(entries, task, spec.options, progress)
+    left_out: dict[str, str | GeosegError] = {}
+    if task.paired:
+        left_out = {**paired.unpaired, **paired.unread}
     mine = _shard(paired.entries, spec.shard)
     jobs = plan_jobs(
         spec, task, [entry for entry in mine if entry.scene not in left_out], paired.reasons, folder
     )
-    without = tuple(
-        Outcome(scene=entry.scene, status="unpaired", message=left_out[entry.scene], source=entry.paths[0])
-        for entry in mine
-        if entry.scene in left_out
-    )
+    without = tuple(_without_map(entry, left_out[entry.scene]) for entry in mine if entry.scene in left_out)
     return Planned(jobs=tuple(jobs), without=without, order=tuple(entry.scene for entry in mine))
 
 
-def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
+def clear_leftovers(folder: Path, jobs: Sequence[Job], owned: Iterable[str], *, alone: bool) -> None:
     """Remove temporary files of runs that were killed from all folders of outputs.
 
     Call it while no worker is busy: this batch alone writes these outputs.
+
+    Args:
+        folder: of the outputs.
+        jobs: of the batch.
+        owned: files that this and earlier batches in the folder made or began.
+        alone: whether no other part of the batch writes items or the catalogue now.
     """
-    names: dict[Path, set[str]] = {folder: set()}
+    items = {f"{job.scene}.json" for job in jobs} if alone else set()
+    own = {SUMMARY, FOOTPRINTS, COLLECTION, MERGED} if alone else set()
+    # A catalogue that is up to date is not written again, so that its folders are not cleared either.
+    names = {folder: own, folder / ITEMS: items, folder / STAC: items, folder / STAC_MODELS: set()}
+    for name in owned:
+        names.setdefault((folder / name).parent, set())
     for job in jobs:
         for name in job.files:
             path = folder / name
@@ -162,20 +198,12 @@ def clear_leftovers(folder: Path, jobs: Sequence[Job]) -> None:
         clear(parent, own)
 
 
-def _with_item_file(entry: Entry, folder: Path) -> Entry:
-    """Write the STAC item of an entry, which becomes its path; a file with the same content stays."""
-    if entry.item is None:
-        return entry
-    path, text = folder / f"{entry.scene}.json", json.dumps(entry.item, indent=1)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not holds(path, text):
-            beside = path.with_suffix(".partial")
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-    return replace(entry, paths=(str(path),), item=None)
+def _without_map(entry: Entry, reason: str | GeosegError) -> Outcome:
+    """Return the outcome of a scene that has no earlier one, or that cannot be opened to find it."""
+    if isinstance(reason, str):
+        return Outcome(scene=entry.scene, status="unpaired", message=reason, source=entry.paths[0])
+    code, message = failure_of(reason)
+    return Outcome(scene=entry.scene, status="failed", code=code, message=message, source=entry.paths[0])
 
 
 def _shard(entries: Sequence[Entry], shard: tuple[int, int] | None) -> list[Entry]:

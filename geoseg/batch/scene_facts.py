@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from geoseg.batch.degrees import split_at_antimeridian
 from geoseg.batch.pairing import SceneFacts
 from geoseg.errors import SceneError
 from geoseg.files.bounded import read_text
@@ -35,17 +36,18 @@ _CLOUDS = (
 )
 
 
-def read_facts(paths: tuple[str, ...], sensor: str | None = None) -> SceneFacts:
+def read_facts(request: SceneSpec) -> SceneFacts:
     """Open a scene and return what pairing needs.
 
     Args:
-        paths: of the scene.
-        sensor: value of `--sensor`; None: not given.
+        request: the files of the scene, and what the user states of them; masks are not opened.
 
     Raises:
         SceneError: the scene cannot be opened.
+        UsageError: an option does not fit the scene.
     """
-    with held(), open_scene(SceneSpec(paths=paths, sensor=sensor), sensors()) as scene:
+    paths = request.paths
+    with held(), open_scene(request.model_copy(update={"clouds": "none", "mask": None}), sensors()) as scene:
         # The satellites of one series have the same bands and orbits.
         name = scene.sensor.name if scene.sensor else ""
         item = _properties(paths[0])
@@ -63,7 +65,7 @@ def outline_of(grid: Grid) -> shapely.Geometry | None:
     if grid.crs is None:
         return None
     lon, lat = grid.lonlat(*grid.outline())
-    return shapely.polygons(np.column_stack([lon, lat]))
+    return split_at_antimeridian(shapely.polygons(np.column_stack([lon, lat])))
 
 
 def relative_orbit(path: str, item: Table | None = None) -> str:

@@ -22,6 +22,12 @@ MOST_FILES = 20_000
 """Files of a product folder whose state is part of a stamp: more than any product has."""
 
 
+APPENDED = (".aux.xml", ".msk")
+"""Suffixes of files beside a raster from which GDAL takes nodata values, masks, CRS, scale and band names."""
+REPLACED = (".hdr", ".prj", ".wld", ".tfw", ".tifw", ".jgw", ".pgw", ".j2w", ".rpb", ".dbf", ".shx", ".cpg")
+"""The same for files whose suffix takes the place of that of a raster or shapefile."""
+
+
 def stamp_of(task: BatchTask, request: BaseModel, outputs: Mapping[str, str | tuple[str, ...]]) -> str:
     """Return the stamp of a map that does not exist yet.
 
@@ -61,13 +67,16 @@ def named_files(task: BatchTask, options: Mapping[str, object]) -> Iterator[str]
 
 
 def states(paths: Iterable[str]) -> Iterator[FileState]:
-    """Yield the state of files, and of all files in folders, in a fixed order."""
+    """Yield the state of files with their sidecar files, and of all files in folders, in a fixed order."""
     for path in dict.fromkeys(paths):
         if os.path.isdir(path):
             inner = sorted(str(file) for file in Path(path).rglob("*") if file.is_file())[:MOST_FILES]
             yield from (state for file in inner if (state := state_of(file)) is not None)
         elif (state := state_of(path)) is not None:
             yield state
+            stem, suffix = os.path.splitext(path)
+            beside = [path + own for own in APPENDED] + [stem + own for own in REPLACED if own != suffix]
+            yield from (found for file in beside if (found := state_of(file)) is not None)
 
 
 def unchanged(read: Iterable[FileState]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.batch.inputs import read_inputs
+from geoseg.batch.inputs import read_inputs, without_outputs
 from geoseg.batch.tasks import task_of
 from geoseg.errors import SceneError, SceneReadError, UsageError
 from tests.batch.lakes import write_lake
@@ -107,3 +107,63 @@ def test_inputs_without_scenes(tmp_path: Path) -> None:
         names(tmp_path / "*.tif")
     with pytest.raises(SceneReadError, match="does not exist"):
         names(tmp_path / "missing.tif")
+
+
+@pytest.mark.parametrize(
+    ("paths", "scenes"),
+    [
+        (("A.tif", "a.tif"), ["in-A", "in-a-2"]),
+        (("p/x.tif", "p/x.tiff", "p-x-2.tif"), ["p-x", "p-x-3", "p-x-2"]),
+        (("x#1.tif", "y;2.tif"), ["x_1", "y_2"]),
+    ],
+)
+def test_names_differ_also_without_case(paths: tuple[str, ...], scenes: list[str], tmp_path: Path) -> None:
+    assert names(*(write_lake(tmp_path / "in" / path) for path in paths)) == scenes
+    (tmp_path / "in" / "list.txt").write_text("".join(f"{path}  # a comment\n" for path in paths))
+    if not any(";" in path for path in paths):
+        assert names(tmp_path / "in" / "list.txt") == scenes
+
+
+def test_links_to_folders_do_not_repeat_scenes(tmp_path: Path) -> None:
+    write_lake(tmp_path / "in" / "a.tif")
+    (tmp_path / "in" / "loop").symlink_to(".")
+    (tmp_path / "in" / "b.tif").symlink_to("a.tif")
+    (tmp_path / "link").symlink_to("in")
+    assert names(tmp_path / "in" / "**" / "*.tif") == ["a", "b"]
+    assert names(tmp_path / "in" / "a.tif", tmp_path / "link" / "a.tif") == ["a"]
+
+
+@pytest.mark.parametrize("ids", [("x", "x"), (None, None), ("x", "y")])
+def test_each_item_of_a_collection_is_a_scene(ids: tuple[str | None, ...], tmp_path: Path) -> None:
+    """An id is unique in its collection only."""
+    items = [
+        {"type": "Feature", "collection": f"c{index}", "assets": {"data": {"href": f"{index}.tif"}}}
+        | ({} if name is None else {"id": name})
+        for index, name in enumerate(ids)
+    ]
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    entries = read_inputs([str(path)], FLOOD)
+    assert len({entry.scene for entry in entries}) == 2
+    assert [entry.item and entry.item["assets"]["data"]["href"] for entry in entries] == [
+        str(tmp_path / f"{index}.tif") for index in range(2)
+    ]
+    assert len(read_inputs([str(path), str(path)], FLOOD)) == 2
+
+
+def test_one_item_of_a_collection(tmp_path: Path) -> None:
+    (tmp_path / "items.json").write_text("{}")
+    assert names(f"{tmp_path}/items.json#S2B_33") == ["S2B_33"]
+    (tmp_path / "list.txt").write_text("items.json#S2B_33\nitems.json#S2B_34  # later\n")
+    entries = read_inputs([str(tmp_path / "list.txt")], FLOOD)
+    assert [entry.paths for entry in entries] == [(f"{tmp_path}/items.json#S2B_{n}",) for n in (33, 34)]
+
+
+def test_outputs_are_no_scenes(tmp_path: Path) -> None:
+    for name in ("a.tif", "out/a.tif", "out/b.tif"):
+        write_lake(tmp_path / name)
+    found = read_inputs([str(tmp_path), str(tmp_path / "out" / "b.tif")], FLOOD)
+    kept = without_outputs(found, tmp_path / "out", {"a.tif"})
+    assert [entry.paths[0] for entry in kept] == [str(tmp_path / "a.tif"), str(tmp_path / "out" / "b.tif")]
+    with pytest.raises(UsageError, match="all inputs are outputs"):
+        without_outputs(read_inputs([str(tmp_path / "out" / "a.tif")], FLOOD), tmp_path / "out", {"a.tif"})

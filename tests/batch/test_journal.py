@@ -49,8 +49,8 @@ def test_a_damaged_line_is_an_error(tmp_path: Path) -> None:
 
 
 def test_another_task_is_refused(tmp_path: Path) -> None:
-    with Journal(tmp_path, "flood"):
-        pass
+    with Journal(tmp_path, "flood") as journal:
+        journal.planned([JOB])
     with pytest.raises(UsageError, match="holds maps of flood, not of change"):
         Journal(tmp_path, "change")
 

@@ -12,7 +12,9 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from pyproj import CRS, Geod, Transformer
 
+from geoseg.batch.degrees import DEGREES, moved
 from geoseg.batch.job import Job
 from geoseg.batch.merge import merge_maps
 from geoseg.batch.outcome import Outcome
@@ -32,14 +34,16 @@ def mapped(
     nodata_rows: int = 0,
     crs: str = "EPSG:32633",
     suffix: str = ".gpkg",
+    north: float = 4_600_000,
+    pixel: float = 10,
 ) -> Outcome:
-    """Vectorize a raster of one class on 40 x 40 pixels of 10 m; its first rows may hold nodata."""
+    """Vectorize a raster of one class on 40 x 40 pixels; its first rows may hold nodata."""
     values = np.ones((40, 40), np.uint8)
     values[:nodata_rows] = 255
     path = folder / f"{name}.tif"
     with rasterio.open(
         path, "w", driver="GTiff", width=40, height=40, count=1, dtype="uint8", nodata=255, crs=crs,
-        transform=Affine(10, 0, east, 0, -10, 4_600_000),
+        transform=Affine(pixel, 0, east, 0, -pixel, north),
     ) as file:  # fmt: skip
         file.write(values, 1)
     job = Job(
@@ -93,3 +97,46 @@ def test_maps_without_a_place_are_not_merged(tmp_path: Path, messages: Messages)
     assert not merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, [lost])
     assert messages.codes == ["nothing-to-merge"]
     assert not (tmp_path / "merged.gpkg").exists()
+
+
+@pytest.mark.parametrize(
+    ("zones", "lonlat"),
+    [((32633, 32634), (18.0, 60.0)), ((32660, 32601), (179.999, 63.0)), ((32633, 3035), (15, 50))],
+)
+def test_maps_of_several_crs_cover_each_place_once(
+    zones: tuple[int, int], lonlat: tuple[float, float], tmp_path: Path
+) -> None:
+    """Squares of 60 km of two reference systems about one place, also across the antimeridian."""
+    maps, squares = [], []
+    for name, epsg, rows in zip("ab", zones, (0, 8), strict=True):
+        to_map = Transformer.from_crs(4326, epsg, always_xy=True)
+        x, y = to_map.transform(*lonlat)
+        west, north = round(x) - 30_000, round(y) + 30_000
+        maps.append(
+            mapped(tmp_path, name, east=west, north=north, pixel=1500, nodata_rows=rows, crs=f"EPSG:{epsg}")
+        )
+        square = shapely.box(west, north - 60_000, west + 60_000, north - 1500 * rows)
+        squares.append(moved(shapely.segmentize(square, 100.0), CRS.from_epsg(epsg), DEGREES))
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    merged = geopandas.read_file(tmp_path / "merged.gpkg", layer="segments").set_index("scene")
+    both = shapely.make_valid(shapely.union_all(squares))
+    assert shapely.union_all(list(merged.geometry)).symmetric_difference(both).area < 1e-5 * both.area
+    assert merged.geometry["a"].intersection(merged.geometry["b"]).area < 1e-9 * both.area
+    assert list(merged["cut"][["a", "b"]]) == [0, 1]
+    geod = Geod(ellps="WGS84")
+    areas = [abs(geod.geometry_area_perimeter(part)[0]) for part in shapely.get_parts(both)]
+    assert merged["area_m2"].sum() == pytest.approx(sum(areas), rel=1e-4)
+
+
+def test_neighbours_are_not_cut(tmp_path: Path) -> None:
+    maps = [mapped(tmp_path, "a", east=500_000), mapped(tmp_path, "b", east=500_400)]
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    merged = geopandas.read_file(tmp_path / "merged.gpkg", layer="segments")
+    assert list(merged["cut"]) == [0, 0]
+
+
+def test_maps_that_are_left_out_are_named(tmp_path: Path, messages: Messages) -> None:
+    maps = [mapped(tmp_path, "a", east=500_000), mapped(tmp_path, "b", east=500_400)]
+    maps[1] = maps[1].model_copy(update={"crs": None})
+    assert merge_maps(tmp_path / "merged.gpkg", tmp_path, TASK, maps)
+    assert messages.warnings == ["1 maps have no CRS and are not merged: b"]

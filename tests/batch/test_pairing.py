@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 import shapely
+from affine import Affine
 
+from geoseg.batch.degrees import split_at_antimeridian
 from geoseg.batch.entry import Entry
 from geoseg.batch.pairing import SceneFacts, earlier_of, with_earlier
 from geoseg.batch.tasks import task_of
-from geoseg.errors import UsageError
+from geoseg.errors import SceneError, UsageError
+from geoseg.spec.batch import OptionValue
 from tests.batch.lakes import write_lake
 from tests.messages import Messages
 
@@ -58,7 +64,7 @@ def entries(folder: Path, *names: str) -> list[Entry]:
 
 def test_a_series(tmp_path: Path, messages: Messages) -> None:
     series = entries(tmp_path, "t_20210610", "t_20210601", "t_20210620")
-    paired = with_earlier(series, task_of("change"), None)
+    paired = with_earlier(series, task_of("change"), {})
     assert [entry.options.get("before") for entry in paired.entries] == [
         [str(tmp_path / "t_20210601.tif")],
         None,
@@ -72,22 +78,82 @@ def test_a_series(tmp_path: Path, messages: Messages) -> None:
 
 def test_only_scenes_that_ask_get_an_earlier_one(tmp_path: Path) -> None:
     series = entries(tmp_path, "t_20210610", "t_20210601")
-    assert with_earlier(series, task_of("flood"), None).entries == tuple(series)
-    paired = with_earlier(series, task_of("flood"), "auto")
+    assert with_earlier(series, task_of("flood"), {}).entries == tuple(series)
+    paired = with_earlier(series, task_of("flood"), {"before": "auto"})
     assert "before" in paired.entries[0].options
-    assert with_earlier(series, task_of("flood"), ["auto"]).entries == paired.entries  # a repeatable option
-    assert with_earlier(series, task_of("change"), "fixed.tif").entries == tuple(series)
+    assert (
+        with_earlier(series, task_of("flood"), {"before": ["auto"]}).entries == paired.entries
+    )  # a repeatable option
+    assert with_earlier(series, task_of("change"), {"before": "fixed.tif"}).entries == tuple(series)
 
 
 def test_a_broken_scene_fails_alone(tmp_path: Path) -> None:
-    """Its run fails when it is opened, so it gets any other scene."""
     series = entries(tmp_path, "t_20210610", "t_20210601", "t_20210620")
     Path(series[2].paths[0]).write_bytes(b"")
-    paired = with_earlier(series, task_of("change"), None)
-    assert paired.entries[2].options["before"]
+    paired = with_earlier(series, task_of("change"), {})
+    assert isinstance(paired.unread["t_20210620"], SceneError)
     assert set(paired.unpaired) == {"t_20210601"}
 
 
 def test_scenes_without_dates(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no scene has a date"):
-        with_earlier(entries(tmp_path, "x", "y"), task_of("change"), None)
+        with_earlier(entries(tmp_path, "x", "y"), task_of("change"), {})
+
+
+def test_the_date_of_a_table(tmp_path: Path) -> None:
+    series = [
+        replace(entry, columns={"date": date}, where=f"t.csv, line {line}")
+        for line, (entry, date) in enumerate(
+            zip(entries(tmp_path, "x", "y"), ("2021-06-30", "2021-06-01"), strict=True), start=2
+        )
+    ]
+    paired = with_earlier(series, task_of("change"), {})
+    assert paired.reasons == {"x": "y: 29 days earlier"}
+    series[1] = replace(series[1], columns={"date": "June"})
+    with pytest.raises(UsageError, match="line 3: the date 'June' is not one"):
+        with_earlier(series, task_of("change"), {})
+
+
+@pytest.mark.parametrize(
+    ("task", "shared"),
+    [
+        ("change", {}),
+        ("flood", {"before": "auto"}),
+        ("methane plume", {"reference": "auto"}),
+    ],
+)
+@pytest.mark.parametrize("sensor", ["naip", None])
+def test_options_of_the_command_open_the_scenes(
+    task: str, shared: dict[str, OptionValue], sensor: str | None, tmp_path: Path
+) -> None:
+    """Bands without names need --sensor, also to find pairs."""
+    series = []
+    for day in ("10", "20"):
+        path = tmp_path / f"t_202106{day}.tif"
+        bands = np.full((4, 20, 20), 90, np.uint8)
+        with rasterio.open(
+            path, "w", driver="GTiff", width=20, height=20, count=4, dtype="uint8", crs="EPSG:32633",
+            transform=Affine(10, 0, 500_000, 0, -10, 5_000_000),
+        ) as file:  # fmt: skip
+            file.write(bands)
+        series.append(Entry(scene=day, paths=(str(path),)))
+    options = {**shared} if sensor is None else {**shared, "sensor": sensor}
+    paired = with_earlier(series, task_of(task), options)
+    if sensor is not None:
+        assert set(paired.reasons) == {"20"}
+    else:  # Each fails by its own message, and none is said to have no earlier scene.
+        assert not paired.reasons
+        assert not paired.unpaired
+        assert set(paired.unread) == ({"10", "20"} if task == "change" else set())
+
+
+def test_places_across_the_antimeridian() -> None:
+    def around(east: float) -> SceneFacts:
+        outline = split_at_antimeridian(shapely.box(179 + east, 62, 181 + east, 63))
+        return replace(facts("2021-06-10"), outline=outline)
+
+    own = replace(OWN, outline=around(0).outline)
+    far = replace(facts("2021-06-20"), outline=shapely.box(15, 62, 17, 63))
+    assert earlier_of("own", own, {"own": own, "far": far}) is None
+    assert earlier_of("own", own, {"far": far, "near": around(0.5)}) == "near"
+    assert earlier_of("far", replace(far, time=OWN.time), {"near": around(0.5)}) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.batch.scene_facts import cloud_cover, read_facts, relative_orbit
+from geoseg.spec import SceneSpec
 from tests.batch.lakes import write_lake
 from tests.products.server import serving
 
@@ -62,7 +63,7 @@ def test_items_of_collections_and_addresses_state_cloud_and_orbit(tmp_path: Path
 
 
 def test_a_scene(tmp_path: Path) -> None:
-    facts = read_facts((str(write_lake(tmp_path / "t_20210610.tif")),))
+    facts = read_facts(SceneSpec(paths=(str(write_lake(tmp_path / "t_20210610.tif")),)))
     assert facts.time is not None
     assert facts.outline is not None
     west, south, east, north = facts.outline.bounds

@@ -39,9 +39,19 @@ def mask_changed(folder: Path) -> None:
     write_lake(folder / "mask.tif", seed=5)
 
 
+def beside(name: str) -> Callable[[Path], None]:
+    """Write a file beside the scene, from which GDAL takes what the scene does not state itself."""
+
+    def change(folder: Path) -> None:
+        (folder / name).write_text("<PAMDataset/>")
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("before", "after", "change"),
     [
+        *(({}, {}, beside(name)) for name in ("a.tif.aux.xml", "a.tif.msk", "a.tfw", "a.hdr", "a.prj")),
         ({}, {}, rewrite),
         ({}, {}, touch),
         ({}, {"method": "mndwi"}, None),
@@ -73,6 +83,14 @@ def test_workers_do_not_make_maps_stale(tmp_path: Path) -> None:
     write_lake(tmp_path / "a.tif")
     stamps = {job(tmp_path, **own).stamp for own in ({}, {"threads": 1}, {"max_memory": 900}, {"jobs": 3})}
     assert len(stamps) == 1
+
+
+@pytest.mark.parametrize("name", ["b.tif", "a.qml", "a.gpkg", "a.txt", "a.tif.ovr"])
+def test_other_files_beside_a_scene_do_not_make_maps_stale(name: str, tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    first = job(tmp_path)
+    (tmp_path / name).write_text("x")
+    assert job(tmp_path).stamp == first.stamp
 
 
 def test_files_in_folders_count(tmp_path: Path) -> None:

@@ -226,6 +226,23 @@ def test_killed_and_continued(whole: Path, tmp_path: Path) -> None:
     assert steady(out) == steady(whole / "out")
 
 
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("place", ["a.gpkg", "summary.csv", "merged.gpkg", "stac/a.json", "items/a.json"])
+def test_what_a_killed_run_left_is_removed(place: str, marked: bool, tmp_path: Path) -> None:
+    """Also beside files that are up to date and are not written again."""
+    write_lake(tmp_path / "in" / "a.tif")
+    batch(tmp_path / "out", tmp_path / "in", merge=True)
+    target = tmp_path / "out" / place
+    target.parent.mkdir(exist_ok=True)
+    left = target.with_name(f".{target.name}.abcdefgh.partial")
+    left.mkdir()
+    if marked:
+        code = "import sys, pathlib, geoseg.files.leftovers as l; l.Marker(pathlib.Path(sys.argv[1]))"
+        subprocess.run([sys.executable, "-c", code, str(left)], check=True)
+    assert batch(tmp_path / "out", tmp_path / "in", merge=True)[0].kept == 1
+    assert not list((tmp_path / "out").rglob("*.partial"))
+
+
 def test_stale_maps_are_made_again(tmp_path: Path) -> None:
     inputs, out = tmp_path / "in", tmp_path / "out"
     for name in ("a", "b"):
@@ -250,6 +267,76 @@ def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.gpkg").read_text() == "mine"
     result, _ = batch(tmp_path / "out", tmp_path / "in", overwrite=True)
     assert result.counts == {"done": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.csv", "summary.gpkg", "collection.json", "merged.gpkg", "stac/a.json"]
+)
+def test_files_of_others_are_not_replaced_by_those_of_the_batch(name: str, tmp_path: Path) -> None:
+    write_lake(tmp_path / "in" / "a.tif")
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    for _ in range(2):
+        with pytest.raises(OutputError, match="exists, and no batch made it"):
+            batch(tmp_path / "out", tmp_path / "in", merge=True)
+        assert path.read_text() == "mine"
+        assert not (tmp_path / "out" / "journal.jsonl").exists()
+    result, _ = batch(tmp_path / "out", tmp_path / "in", merge=True, overwrite=True)
+    assert result.counts == {"done": 1}
+    assert path.read_bytes()[:4] != b"mine"
+
+
+def test_items_of_others_stay(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_lake(tmp_path / "in" / f"{name}.tif")
+    batch(tmp_path / "out", tmp_path / "in")
+    (tmp_path / "out" / "stac" / "mine.json").write_text("mine")
+    (tmp_path / "in" / "b.tif").unlink()
+    batch(tmp_path / "out", tmp_path / "in")
+    assert {path.name for path in (tmp_path / "out" / "stac").glob("*.json")} == {"a.json", "mine.json"}
+
+
+@pytest.mark.parametrize(
+    "name", ["summary", "merged", "collection", "Summary", "stac/{scene}", "items/{scene}"]
+)
+def test_maps_do_not_take_names_of_the_batch(name: str, tmp_path: Path) -> None:
+    template = name if "/" in name else "{scene}"
+    write_lake(tmp_path / f"{'a' if '/' in name else name}.tif")
+    suffix = ".geojson" if name.startswith("stac") else ".json" if name == "collection" else ".gpkg"
+    with pytest.raises(UsageError, match="is a file of the batch itself; name the map otherwise"):
+        batch(tmp_path / "out", tmp_path / "*.tif", name=template + suffix)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_maps_do_not_replace_scenes(tmp_path: Path) -> None:
+    for name in ("00002", "x"):
+        write_lake(tmp_path / f"{name}.tif")
+    before = (tmp_path / "00002.tif").read_bytes()
+    options = {**FLOOD, "raster": "{index}.tif"}
+    with pytest.raises(UsageError, match=r"x: .*00002\.tif is the scene 00002"):
+        batch(tmp_path, tmp_path, options=options, overwrite=True)
+    assert (tmp_path / "00002.tif").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", [".", "out"])
+def test_outputs_beside_the_scenes_are_no_scenes_of_the_next_run(out: str, tmp_path: Path) -> None:
+    write_lake(tmp_path / "a.tif")
+    options = {**FLOOD, "raster": "{scene}-water.tif"}
+    for kept in (0, 1):
+        result, _ = batch(tmp_path / out, tmp_path, options=options)
+        assert (result.counts, result.kept) == ({"done": 1}, kept)
+
+
+def test_scenes_that_cannot_be_opened_to_pair_them_have_failed(tmp_path: Path) -> None:
+    """Three broken scenes are no series without earlier dates."""
+    for day in (1, 2, 3):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"t_2021060{day}.tif").write_text("no raster")
+    result, heard = batch(tmp_path / "out", tmp_path / "in", "change", options={})
+    assert [(own.status, own.code) for own in result.outcomes] == [("failed", 3)] * 3
+    assert len(heard.scenes) == 3
+    assert [row["code"] for row in summary(tmp_path / "out")] == ["3"] * 3
 
 
 def test_a_killed_worker_is_tried_again_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -64,6 +65,21 @@ def test_a_batch_into_a_store(scenes: Path, server: str, tmp_path: Path) -> None
     second = {**variables(server), "XDG_CACHE_HOME": str(tmp_path / "two")}
     assert "2 maps of earlier runs are up to date" in run(scenes, "-o", place, environment=second)
     assert not list((tmp_path / "two").rglob("scene*.gpkg"))
+
+
+def test_another_machine_continues_a_batch_that_was_killed(scenes: Path, server: str, tmp_path: Path) -> None:
+    """The first machine is lost with its files: what is in the store is known to be of the batch."""
+    place = f"s3://{BUCKET}/out"
+    first = {**os.environ, **variables(server), "GEOSEG_OFFLINE": "", "XDG_CACHE_HOME": str(tmp_path / "one")}
+    command = [sys.executable, "-m", "geoseg", "batch", "flood", str(scenes), "-o", place, *FLOOD, "-q"]
+    process = subprocess.Popen(command, env=first, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and "out/scene0.gpkg" not in keys(server):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    second = {**variables(server), "XDG_CACHE_HOME": str(tmp_path / "two")}
+    run(scenes, "-o", place, environment=second)
+    assert {"out/scene0.gpkg", "out/scene1.gpkg", "out/summary.csv"} <= set(keys(server))
 
 
 def test_objects_that_no_batch_made_stay(scenes: Path, server: str, tmp_path: Path) -> None:
