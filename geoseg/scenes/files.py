@@ -22,7 +22,7 @@ from geoseg.scenes.paths import (
     looks_like_raster,
 )
 from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
-from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_beside, quality_in
+from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_below, quality_beside, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
 from geoseg.scenes.sentinel2_tile import tile_offset
@@ -269,6 +269,7 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
         if (facts := tile_offset(files)) is not None:
             assets = tuple(replace(asset, offset=facts) for asset in assets)
         product = Product(name=name, assets=assets, hints=(name,), left_out=left, quality=polygons)
+        product = replace(product, quality=(*polygons, *quality_below(files, product, kinds)))
         return _planet(files, product)
     product = _landsats(files, mtls, assets)
     return replace(product, name=name if len(mtls) == 1 else product.name, left_out=left)
@@ -356,7 +357,7 @@ def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
     return Product(
         name=landsat.MTL.sub("", base_name(mtl)),
         assets=tuple(labelled),
-        sensor=metadata.sensor,
+        sensor=landsat.sensor_of_files(metadata.sensor, [base_name(asset.path) for asset in assets]),
         sensor_reason=base_name(mtl),
         time=metadata.time,
         platform=metadata.platform,

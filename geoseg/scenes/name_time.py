@@ -7,13 +7,14 @@ from datetime import UTC, datetime, time, timedelta
 
 _STAMP = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<dash>-?)(?P<month>0[1-9]|1[0-2])(?P=dash)(?P<day>[0-2]\d|3[01])"
-    r"(?:[Tt_]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
+    r"(?:[Tt_-]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
 )
 _DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
 _DAYS_OF_YEAR = (
     re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})"),  # Landsat before the collections
     re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\."),
     re.compile(r"\.A((?:19|20)\d{2})([0-3]\d{2})\."),  # MODIS and VIIRS; the second time is of production
+    re.compile(r"_doy((?:19|20)\d{2})([0-3]\d{2})(?!\d)"),  # AppEEARS
 )
 _RUN_TOGETHER = re.compile(r"^L[COTEM]0[4-9]\d{6}((?:19|20)\d{6})(?=\d\d(?:T\d|RT))")
 """Name of a Landsat order: path, row and day without separators."""

@@ -112,7 +112,8 @@ def vocabulary(sensor: SensorSpec, *, names: bool) -> dict[str, str]:
         names: True includes the common names themselves.
     """
     words = {alias.lower(): band.name for band in sensor.bands for alias in band.aliases}
-    return {**words, **{band.name.lower(): band.name for band in sensor.bands}} if names else words
+    # An alias counts first: FORCE's NIR is `nir08`, because its broad near infrared has a label of its own.
+    return {**{band.name.lower(): band.name for band in sensor.bands}, **words} if names else words
 
 
 def name_by_words(candidate: Candidate, words: Mapping[str, str], patterns: Iterable[str]) -> str | None:

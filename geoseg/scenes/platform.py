@@ -12,9 +12,10 @@ from geoseg.scenes.raster import base_name
 # The group is the number or letter in a series of satellites.
 _NAMES = (
     (re.compile(r"(?<![A-Za-z0-9])S2([A-D])_(?=MSI|OPER|T?\d{1,2}[A-Z]{3}_|\d{8})"), "sentinel-2{}"),
+    (re.compile(r"(?<![A-Za-z0-9])SENTINEL2([A-D])_(?=\d{8}-)"), "sentinel-2{}"),  # MAJA
     (re.compile(r"(?<![A-Za-z0-9])S1([A-D])_(?=[A-Z0-9]{2}_)"), "sentinel-1{}"),
     # Landsat names of the collections, and scene names from before them.
-    (re.compile(r"(?<![A-Za-z0-9])L[COTEM]0([4-9])_(?=L[12]|\d{6})"), "landsat-{}"),
+    (re.compile(r"(?<![A-Za-z0-9])L[COTEM]0([4-9])_(?=L[12]|(?:(?:CU|AK|HI)_)?\d{6})"), "landsat-{}"),
     (re.compile(r"(?<![A-Za-z0-9])L[COTEM]([4-9])\d{6}(?:19|20)\d{5}[A-Z]{3}\d\d"), "landsat-{}"),
     (re.compile(r"(?<![A-Za-z0-9])EMIT_L[12][AB]_"), "emit"),
     (re.compile(r"(?<![A-Za-z0-9])PRS_L[12]"), "prisma"),
