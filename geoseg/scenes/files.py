@@ -125,6 +125,9 @@ def _product_of(path: str, kinds: Kinds, *, remote_assets: bool = False) -> Prod
         files = listing(local.parent, deep=False)
         if enmap.is_metadata(files, name):
             return _enmap(files, name, kinds)
+    if local.suffix.lower() == ".dim" and (data := local.with_suffix(".data")).is_dir():
+        # SNAP writes a folder of ENVI files beside its metadata.
+        return _folder(listing(data), data.name, kinds)
     if is_archive(local):
         return _folder(listing(local), local.name.split(".")[0], kinds)
     return _file(local, kinds)

@@ -78,6 +78,10 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
         from geoseg.scenes.sentinel2_offset import settle_offset  # noqa: PLC0415 - for Sentinel-2 only
 
         bands = settle_offset(bands, sensor=sensor, product=context.product, time=context.time)
+    elif sensor.name.startswith("hls"):
+        from geoseg.scenes.sentinel2_offset import doubt_absence  # noqa: PLC0415 - for HLS only
+
+        doubt_absence(bands, sensor)
     check_reflectance(bands)
     return tuple(bands)
 

@@ -128,6 +128,18 @@ def _force(folder: Path, ground: Ground) -> None:
     write_raster(folder / f"{_FORCE}BOA.tif", counts, pixel=30, nodata=-9999, descriptions=list(bands))
 
 
+def _dea(folder: Path, ground: Ground) -> None:
+    for name, band in (
+        ("blue", "blue"),
+        ("green", "green"),
+        ("red", "red"),
+        ("nir-1", "nir"),
+        ("swir-2", "swir16"),
+    ):
+        counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
+        write_raster(folder / f"{_DEA}nbart-{name}.tif", counts, nodata=-999)
+
+
 def _maja(folder: Path, ground: Ground) -> None:
     for label, band in (("B2", "blue"), ("B3", "green"), ("B4", "red"), ("B8", "nir"), ("B11", "swir16")):
         counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
@@ -149,6 +161,7 @@ def _collection_1(folder: Path, ground: Ground) -> None:
 _MODIS = "MOD09A1.A2022153.h18v04.061.2022162034817."
 _FORCE = "20180815_LEVEL2_LND08_"
 _MAJA = "SENTINEL2A_20180614-105624-453_L2A_T31TCJ_C_V3-1"
+_DEA = "ga_s2am_nbart_3-2-1_55HFA_2023-06-14_final_"
 _PALSAR = "N10E010_20"
 _QA = {"clear": 1 << 6, "fill": 1, "cloud": 1 << 3, "shadow": 1 << 4, "snow": 1 << 5}
 _L2 = "LC08_L2SP_044034_20230614_20230622_02_T1"
@@ -256,6 +269,20 @@ LAYOUTS: tuple[Layout, ...] = (
         dtype="uint16",
     ),
     Layout(
+        kind="fmask",
+        folder="s2-fmask",
+        bands=_sentinel2,
+        layer="T33UXP_20200704T100031_Fmask.tif",
+        codes={"clear": 1, "fill": 255, "shadow": 2, "snow": 3, "cloud": 4},
+    ),
+    Layout(
+        kind="dea-fmask",
+        folder="dea",
+        bands=_dea,
+        layer=f"{_DEA}oa-fmask.tif",
+        codes={"clear": 1, "fill": 0, "cloud": 2, "shadow": 3, "snow": 4},
+    ),
+    Layout(
         kind="force-qai",
         folder="X0057_Y0044",
         bands=_force,
@@ -294,6 +321,7 @@ PIXEL: Mapping[str, float] = {
     "sentinel-2-scl": 10, "sentinel-2-classi": 10, "planet-udm2": 3, "planet-udm": 3,
     "landsat-qa-pixel": 30, "landsat-qa-radsat": 30, "landsat-bqa": 30, "landsat-bqa-precollection": 30,
     "hls-fmask": 30, "hyp3-ls-map": 30, "opera-rtc-mask": 30, "modis-state": 500, "force-qai": 30,
+    "fmask": 10, "dea-fmask": 10,
     "maja-clm": 10, "maja-edg": 10, "jaxa-mosaic-mask": 25, "landsat-radsat-qa": 30,
 }  # fmt: skip
 """Metres of a pixel of the layer where nothing else is said."""

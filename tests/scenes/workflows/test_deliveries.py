@@ -305,3 +305,69 @@ def test_a_vrt_of_stacked_files_has_their_names(tmp_path: Path, held: bool) -> N
     )
     with scene(path) as opened:
         right(opened, "sentinel-2-l2a", None, same(MSI))
+
+
+DEA = {
+    "ga_s2cm_nbart_3-2-1_55HFA_2023-06-14_final_nbart-{}.tif": (
+        "dea-sentinel-2",
+        {
+            "blue": "blue",
+            "red-edge-1": "rededge071",
+            "nir-1": "nir",
+            "nir-2": "nir08",
+            "swir-2": "swir16",
+            "swir-3": "swir22",
+        },
+    ),
+    "ga_ls9c_nbart_3-2-1_088080_2023-06-14_final_nbart-{}.tif": (
+        "dea-landsat",
+        {
+            "coastal-aerosol": "coastal",
+            "green": "green",
+            "nir": "nir08",
+            "swir-1": "swir16",
+            "swir-2": "swir22",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("form", DEA)
+@pytest.mark.parametrize("stacked", [True, False])
+def test_digital_earth_australia(tmp_path: Path, form: str, stacked: bool) -> None:
+    sensor, bands = DEA[form]
+    if stacked:
+        labels = [f"nbart_{name.replace('-', '_')}" for name in bands]
+        data = np.stack([counts(band) for band in bands.values()])
+        path = write_raster(tmp_path / "cube.tif", data, pixel=20, nodata=-999, descriptions=labels)
+    else:
+        for name, band in bands.items():
+            write_raster(tmp_path / form.format(name), counts(band), pixel=20, nodata=-999)
+        path = tmp_path
+    with scene(path) as opened:
+        right(opened, sensor, None if stacked else "2023-06-14", same(bands))
+
+
+@pytest.mark.parametrize("given", ["data", "dim", "parent"])
+def test_a_product_of_snap(tmp_path: Path, given: str) -> None:
+    name = "S1A_IW_GRDH_1SDV_20230507T111213_20230507T111238_048426_05D34F_1A2B_Orb_Cal_TC"
+    folder = tmp_path / "in" / f"{name}.data"
+    for band in ("vv", "vh"):
+        data = GROUND.power(band).astype(np.float32)
+        write_raster(folder / f"Sigma0_{band.upper()}.img", data, driver="ENVI")
+    write_raster(folder / "tie_point_grids" / "latitude.img", data, driver="ENVI")
+    (tmp_path / "in" / f"{name}.dim").write_text("<Dimap_Document/>")
+    path = {"data": folder, "dim": tmp_path / "in" / f"{name}.dim", "parent": tmp_path / "in"}[given]
+    with scene(path) as opened:
+        assert set(opened.band_names) == {"vv", "vh"}
+        assert opened.time is not None
+        assert opened.time.isoformat().startswith("2023-05-07T11:12:13")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_signed_counts_of_sentinel_2_at_30_m_with_the_offset_are_told(tmp_path: Path, held: bool) -> None:
+    data = np.stack([counts(band, offset=-0.1 * held) for band in MSI.values()])
+    with scene(write_raster(tmp_path / "a.tif", data, pixel=30, descriptions=list(MSI))) as opened:
+        assert opened.sensor is not None
+        assert opened.sensor.name == "hls-s30"
+        assert ("sentinel2-offset-doubtful" in {message.code for message in opened.messages}) is held
