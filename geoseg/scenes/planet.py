@@ -20,9 +20,10 @@ LOG = logging.getLogger(__name__)
 
 # Radiance (`…_AnalyticMS_8b_clip.tif`, of tiles `…_BGRN_Analytic.tif`); the XML has the same stem.
 _RADIANCE = re.compile(
-    r"^(?P<stem>.+_(?:3B_AnalyticMS|BGRE?N_Analytic|3A_Analytic))(?P<bands>_8b)?(?P<rest>(?:_[a-z]+)*)\.tiff?$"
+    r"^(?P<stem>.+_(?:3B_AnalyticMS|BGRE?N_Analytic|3A_Analytic))(?P<bands>_8b)?(?P<rest>(?:_[a-z]+)*)\.tiff?$",
+    re.IGNORECASE,
 )
-_ITEM = re.compile(r"^(?P<item>\d{8}_\d{6}(?:_\d{2})?_[0-9a-f]{4})_")
+_ITEM = re.compile(r"^(?P<item>\d{8}_\d{6}(?:_\d{2})?_[0-9a-f]{4})_", re.IGNORECASE)
 
 
 def with_metadata(

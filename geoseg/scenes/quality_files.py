@@ -92,7 +92,7 @@ def quality_in(files: Listing, image: str, kinds: Kinds) -> tuple[QualityFile, .
         image: the relative path of one of its images (`GRANULE/NAME/IMG_DATA/...`).
         kinds: all kinds of quality layer by name.
     """
-    granule = image.partition("IMG_DATA")[0]
+    granule = re.split("IMG_DATA", image, maxsplit=1, flags=re.IGNORECASE)[0]
     return tuple(
         QualityFile(path=files.path(name), kinds=fitting)
         for name in files.names
