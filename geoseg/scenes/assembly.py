@@ -19,6 +19,7 @@ from geoseg.scenes.naming import (
     centre_of,
     cube_names,
     fwhm_of,
+    name_by_alias,
     name_by_wavelength,
     name_by_words,
     orders_of,
@@ -176,7 +177,8 @@ def _by_names(
     labels = vocabulary(sensor, names=True)
     named = []
     for item in group:
-        name, origin = name_by_words(item, labels, sensor.file_patterns), "name"
+        name = name_by_alias(item, sensor) or name_by_words(item, labels, sensor.file_patterns)
+        origin = "name"
         if name is None:
             name, origin = name_by_wavelength(item.wavelength, sensor), "wavelength"
         if name is None:

@@ -50,7 +50,9 @@ def with_metadata(
         geometry = geometry or angles
         described.append(replace(asset, time=asset.time or time))
         # Radiance is `AnalyticMS`, but not `AnalyticMS_SR` or `…_toar`.
-        if _RADIANCE.match(name) is not None and not {"udm", "toar", "sr"} & set(re.split(r"[_.]", name.lower())):
+        if _RADIANCE.match(name) is not None and not {"udm", "toar", "sr"} & set(
+            re.split(r"[_.]", name.lower())
+        ):
             xml = next((by_name[key] for key in _xml_names(name) if key in by_name), None)
             coefficients, angles = read_xml(text(xml)) if xml else ({}, None)
             geometry = angles or geometry
