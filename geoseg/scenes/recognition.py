@@ -74,8 +74,11 @@ def recognise(
     axes = embedding_sensor(candidates, sensors)
     if axes is not None:
         return SensorMatch(sensor=axes, reason="its band names")
+    match = _by_file_names(product, sensors)
+    if match is not None:
+        return match
     instrument = named_instrument(product, candidates, instruments())
-    match = _by_file_names(product, sensors) or _by_labels(candidates, sensors, instrument)
+    match = _by_labels(candidates, sensors, instrument)
     if match is not None:
         return match
     generic, radar = sensors["generic"], sensors["sentinel-1"]
