@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from geoseg.scenes.naming import (
     centre_of,
     cube_names,
     fwhm_of,
+    name_by_alias,
     name_by_wavelength,
     name_by_words,
     orders_of,
@@ -27,6 +28,7 @@ from geoseg.scenes.naming import (
 from geoseg.scenes.product import Asset, LeftOut
 from geoseg.scenes.raster import Raster
 from geoseg.scenes.recognition import BY_OPTION, SensorMatch, not_recognised, sensors_of
+from geoseg.scenes.vrt_bands import stacked_names
 from geoseg.spec import SensorSpec
 from geoseg.spec.band_names import few_names
 
@@ -55,6 +57,8 @@ def candidates_of(asset: Asset, raster: Raster) -> list[Candidate]:
     Raises:
         SceneError: the product's metadata describe another number of bands than the file has.
     """
+    if not asset.labels and not asset.optional and (stacked := stacked_names(raster)):
+        asset = replace(asset, labels=stacked)
     indexes = list(range(1, raster.count + 1))
     alpha = raster.alpha_candidate
     if alpha is not None:
@@ -173,7 +177,8 @@ def _by_names(
     labels = vocabulary(sensor, names=True)
     named = []
     for item in group:
-        name, origin = name_by_words(item, labels, sensor.file_patterns), "name"
+        name = name_by_alias(item, sensor) or name_by_words(item, labels, sensor.file_patterns)
+        origin = "name"
         if name is None:
             name, origin = name_by_wavelength(item.wavelength, sensor), "wavelength"
         if name is None:
@@ -191,7 +196,7 @@ def _in_order(group: Sequence[Candidate], match: SensorMatch) -> list[NamedCandi
     orders = orders_of(sensor, len(group)) or series_order(sensor, len(group))
     order = orders[0] if orders else None
     if len(orders) > 1:
-        order = _with_darkest(group, orders, "cirrus")
+        order = _with_darkest(group, orders, "vh" if sensor.kind == "sar" else "cirrus")
     if order is None and sensor.name == "generic" and match.reason == BY_OPTION:
         order = tuple(f"b{item.index}" for item in group)
     if order is None:
@@ -212,9 +217,11 @@ def _with_darkest(
     medians = []
     for item in group:
         values = item.raster.sample(item.index)
-        values = values[np.isfinite(values) & (values != 0)]
+        values = values[np.isfinite(values) & (values != 0) & (values > -9000)]
         medians.append(float(np.median(values)) if values.size else 0.0)
     darkest = int(np.argmin(medians))
+    if medians.count(medians[darkest]) > 1:
+        return orders[0]
     return next((order for order in orders if order[darkest] == band), orders[0])
 
 
@@ -227,7 +234,7 @@ def _not_named(
     if first.asset.unnamed:
         return BandError(f"{first.file}: {first.asset.unnamed}")
     if sensor is None or count == 1:
-        return not_recognised(unknown, sensors)
+        return not_recognised(unknown, sensors, match.instrument)
     if sensor.kind == "hyperspectral":
         return BandError(
             f"{first.file} has {count} bands without wavelengths; give {sensor.name} data as the product was "

@@ -20,13 +20,27 @@ _PREFIXED = 3
 """Least length of labels that are recognised at the end of longer names too: `20230506_WVP`."""
 
 
-def content_by_name(name: str, layers: Layers) -> str | None:
-    """Return the content of an auxiliary file by its name, without regard to case; None for other files."""
+def content_by_name(name: str, layers: Layers, beside: Collection[str] = ()) -> str | None:
+    """Return the content of an auxiliary file by its name, without regard to case; None for other files.
+
+    Args:
+        name: the file's name.
+        layers: all auxiliary layers by provider.
+        beside: names of the product's files in lower case; one of them may replace this file.
+    """
     for spec in layers.values():
         for layer in spec.layers:
-            if any(re.search(pattern, name, re.IGNORECASE) for pattern in layer.files):
+            if not any(re.search(pattern, name, re.IGNORECASE) for pattern in layer.files):
+                continue
+            if layer.replaced_by is None or _other_name(name, layer.replaced_by) in beside:
                 return layer.what
     return None
+
+
+def _other_name(name: str, replaced: tuple[str, str]) -> str:
+    """Return the name, in lower case, of the file that is read instead of another."""
+    old, new = replaced
+    return name.lower().replace(old.lower(), new.lower())
 
 
 def content_by_label(labels: Iterable[str], layers: Layers) -> str | None:
@@ -59,13 +73,14 @@ def set_auxiliary_aside(product: Product, layers: Layers, named: Collection[str]
         SceneError: all of its files are auxiliary.
     """
     assets, left = [], []
+    beside = {base_name(asset.path).lower() for asset in product.assets}
     for asset in product.assets:
         name = base_name(asset.path)
         keys = [*(asset.labels[0] if len(asset.labels) == 1 else ()), asset.key]
         if asset.optional:
             # Exports of single bands have names such as `TCI_R.tif`.
             keys.append(PurePosixPath(name).stem)
-        content = content_by_name(name, layers) or content_by_label(filter(None, keys), layers)
+        content = content_by_name(name, layers, beside) or content_by_label(filter(None, keys), layers)
         if content is not None and asset.path not in named:
             left.append(LeftOut(name=name, why=content))
         else:

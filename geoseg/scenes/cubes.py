@@ -18,8 +18,11 @@ from geoseg.spec import Units
 
 LOG = logging.getLogger(__name__)
 
-SENTINELS = (-9999.0, -32768.0, -99999.0)
-"""Usual nodata values of float files without a nodata tag."""
+SENTINELS = (
+    -9999.0, -32768.0, -99999.0, -10000.0, -28672.0, -32767.0, float(np.finfo(np.float32).min)
+)  # fmt: skip
+"""Usual nodata values of floats and signed integers without a nodata tag: of GDAL, MAJA (-10000), MODIS
+and VIIRS (-28672), netCDF (-32767) and ArcGIS (the lowest float)."""
 
 _REFLECTANCE = re.compile(r"(?<![a-z])(rfl|refl|reflectance)(?![a-z])", re.IGNORECASE)
 _RADIANCE = re.compile(r"(?<![a-z])(rdn|rad|radiance)(?![a-z])", re.IGNORECASE)

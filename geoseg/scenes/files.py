@@ -22,7 +22,7 @@ from geoseg.scenes.paths import (
     looks_like_raster,
 )
 from geoseg.scenes.product import Asset, LeftOut, Product, QualityFile
-from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_beside, quality_in
+from geoseg.scenes.quality_files import Kinds, kinds_by_name, quality_below, quality_beside, quality_in
 from geoseg.scenes.raster import base_name
 from geoseg.scenes.raw_radar import is_raw_name, raw_error, refuse_raw
 from geoseg.scenes.sentinel2_tile import tile_offset
@@ -125,6 +125,9 @@ def _product_of(path: str, kinds: Kinds, *, remote_assets: bool = False) -> Prod
         files = listing(local.parent, deep=False)
         if enmap.is_metadata(files, name):
             return _enmap(files, name, kinds)
+    if local.suffix.lower() == ".dim" and (data := local.with_suffix(".data")).is_dir():
+        # SNAP writes a folder of ENVI files beside its metadata.
+        return _folder(listing(data), data.name, kinds)
     if is_archive(local):
         return _folder(listing(local), local.name.split(".")[0], kinds)
     return _file(local, kinds)
@@ -269,6 +272,7 @@ def _folder(files: Listing, name: str, kinds: Kinds) -> Product:
         if (facts := tile_offset(files)) is not None:
             assets = tuple(replace(asset, offset=facts) for asset in assets)
         product = Product(name=name, assets=assets, hints=(name,), left_out=left, quality=polygons)
+        product = replace(product, quality=(*polygons, *quality_below(files, product, kinds)))
         return _planet(files, product)
     product = _landsats(files, mtls, assets)
     return replace(product, name=name if len(mtls) == 1 else product.name, left_out=left)
@@ -356,7 +360,7 @@ def _landsat(files: Listing, mtl: str, assets: tuple[Asset, ...]) -> Product:
     return Product(
         name=landsat.MTL.sub("", base_name(mtl)),
         assets=tuple(labelled),
-        sensor=metadata.sensor,
+        sensor=landsat.sensor_of_files(metadata.sensor, [base_name(asset.path) for asset in assets]),
         sensor_reason=base_name(mtl),
         time=metadata.time,
         platform=metadata.platform,

@@ -17,6 +17,7 @@ from geoseg.scenes.product import Gain, Geometry
 _SENSORS = {"4": "landsat-5", "5": "landsat-5", "7": "landsat-7", "8": "landsat-8", "9": "landsat-9"}
 _LABEL = re.compile(r"(?:^|[_.])((?:SR_|ST_)?B\d{1,2}(?:_VCID_\d)?)\.[A-Za-z0-9]+$", re.IGNORECASE)
 _LEVEL_1 = ("LEVEL1_RADIOMETRIC_RESCALING", "RADIOMETRIC_RESCALING")
+_COLLECTION_1_SURFACE = re.compile(r"_sr_band\d\.tiff?$", re.IGNORECASE)
 MTL = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
 
 # Exoatmospheric solar irradiance in W m-2 um-1 of bands 1 to 5 and 7: Chander et al. 2009, tables 3 and 4
@@ -96,6 +97,15 @@ class LandsatMetadata:
             if scale is not None and offset is not None:
                 return float(scale), float(offset)
         return None
+
+
+def sensor_of_files(sensor: str, names: Iterable[str]) -> str:
+    """Return the sensor of files beside an MTL file.
+
+    Surface reflectance of Collection 1 has the MTL file of level 1.
+    """
+    surface = any(_COLLECTION_1_SURFACE.search(name) for name in names)
+    return sensor.replace("-l1", "-l2-c1") if surface else sensor
 
 
 def band_label(name: str) -> str | None:

@@ -7,26 +7,30 @@ from datetime import UTC, datetime, time, timedelta
 
 _STAMP = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<dash>-?)(?P<month>0[1-9]|1[0-2])(?P=dash)(?P<day>[0-2]\d|3[01])"
-    r"(?:[Tt_]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
+    r"(?:[Tt_-]?(?P<clock>(?:[01]\d|2[0-3])[0-5]\d[0-5]\d))?(?!\d)"
 )
-_DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})T(\d{6})(?!\d)")
+_DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})[Tt](\d{6})(?!\d)")
 _DAYS_OF_YEAR = (
-    re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})"),  # Landsat before the collections
-    re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\."),
-    re.compile(r"\.A((?:19|20)\d{2})([0-3]\d{2})\."),  # MODIS and VIIRS; the second time is of production
+    # Landsat before the collections.
+    re.compile(r"^L[A-Z]\d\d{6}((?:19|20)\d{2})([0-3]\d{2})", re.IGNORECASE),
+    re.compile(r"^HLS\.[LS]30\.T\w{5}\.((?:19|20)\d{2})([0-3]\d{2})\.", re.IGNORECASE),
+    re.compile(r"\.[Aa]((?:19|20)\d{2})([0-3]\d{2})\."),  # MODIS and VIIRS; the second time is of production
+    re.compile(r"_doy((?:19|20)\d{2})([0-3]\d{2})(?!\d)"),  # AppEEARS
 )
-_RUN_TOGETHER = re.compile(r"^L[COTEM]0[4-9]\d{6}((?:19|20)\d{6})(?=\d\d(?:T\d|RT))")
+_RUN_TOGETHER = re.compile(r"^L[COTEM]0[4-9]\d{6}((?:19|20)\d{6})(?=\d\d(?:T\d|RT))", re.IGNORECASE)
 """Name of a Landsat order: path, row and day without separators."""
-_ASTER = re.compile(r"^AST_\w{3,5}_\d{3}(?P<month>\d\d)(?P<day>\d\d)(?P<year>\d{4})(?P<clock>\d{6})_")
+_ASTER = re.compile(
+    r"^AST_\w{3,5}_\d{3}(?P<month>\d\d)(?P<day>\d\d)(?P<year>\d{4})(?P<clock>\d{6})_", re.IGNORECASE
+)
 
 # The first time in Sentinel-2 names of this kind is that of processing (ESA, Sentinel-2 Products
 # Specification Document, sections 3.4 and 4.1.1: creation date). The acquisition is the part V (start of
 # the validity) of a product or S (sensing start) of a datastrip. A granule has only the absolute orbit.
-_ORDER_NAME = re.compile(r"S2[A-D]_(?:OPER|USER)_")
-_SENSING = re.compile(r"_[VS](?P<stamp>(?:19|20)\d{6}T\d{6})(?=[_.]|$)")
-_ORBIT = re.compile(r"S2A_(?:OPER|USER)_\w*_A(?P<orbit>\d{6})_")
+_ORDER_NAME = re.compile(r"S2[A-D]_(?:OPER|USER)_", re.IGNORECASE)
+_SENSING = re.compile(r"_[VS](?P<stamp>(?:19|20)\d{6}T\d{6})(?=[_.]|$)", re.IGNORECASE)
+_ORBIT = re.compile(r"S2A_(?:OPER|USER)_\w*_A(?P<orbit>\d{6})_", re.IGNORECASE)
 # What was made from a product later: an order of the USGS (LC08…-SC20200101123456).
-_ORDERED = re.compile(r"-SC(?:19|20)\d{12}")
+_ORDERED = re.compile(r"-SC(?:19|20)\d{12}", re.IGNORECASE)
 
 ORBIT_0 = datetime(2015, 6, 23, 2, 34, tzinfo=UTC)
 """Time at which the descending pass of absolute orbit 0 of Sentinel-2A would have been.
@@ -94,7 +98,7 @@ def _sentinel2_order(name: str) -> datetime | None:
     """
     found = _SENSING.search(name)
     if found:
-        day, _, clock = found["stamp"].partition("T")
+        day, _, clock = found["stamp"].upper().partition("T")
         return _parsed(day, clock)
     found = _ORBIT.search(name)
     if not found:

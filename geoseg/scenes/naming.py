@@ -115,6 +115,16 @@ def vocabulary(sensor: SensorSpec, *, names: bool) -> dict[str, str]:
     return {**words, **{band.name.lower(): band.name for band in sensor.bands}} if names else words
 
 
+def name_by_alias(candidate: Candidate, sensor: SensorSpec) -> str | None:
+    """Return the common name of a band whose label is an alias in the same letters, capital or small.
+
+    FORCE's `NIR` is `nir08`, because its broad near infrared has a label of its own, and `nir` is the
+    common name.
+    """
+    exact = {alias: band.name for band in sensor.bands for alias in band.aliases}
+    return next((exact[label.strip()] for label in candidate.labels if label.strip() in exact), None)
+
+
 def name_by_words(candidate: Candidate, words: Mapping[str, str], patterns: Iterable[str]) -> str | None:
     """Return the common name of a band from its labels, its description or its file name, in this order."""
     word = word_of(candidate, words, patterns)

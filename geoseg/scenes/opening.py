@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from geoseg.errors import BandError, SceneError, SceneReadError
 from geoseg.files.doors import opening
@@ -283,7 +283,7 @@ def _time(product: Product) -> datetime | None:
     if product.time is not None:
         return product.time
     files = [time for asset in product.assets if (time := time_in_name(base_name(asset.path)))]
-    names = (product.name, *product.hints)
+    names = (product.name, *product.hints, *_folders_within(product))
     named = [time for name in names if (time := time_in_name(name))]
     found = max(files, key=files.count) if files else next(iter(named), None)
     if found is None:
@@ -296,6 +296,16 @@ def _time(product: Product) -> datetime | None:
         return found
     # A folder may have the time of day where the files have the day.
     return next((time for time in named if time.date() == found.date() and has_clock(time)), found)
+
+
+def _folders_within(product: Product) -> list[str]:
+    """Return the names of the folders of the files below the folder that was given, innermost first."""
+    found: dict[str, None] = {}
+    for asset in product.assets:
+        parts = PurePosixPath(asset.path).parts[:-1]
+        if product.name in parts:
+            found |= dict.fromkeys(reversed(parts[parts.index(product.name) + 1 :]))
+    return list(found)
 
 
 def _note_georeference(bands: Sequence[Band]) -> None:

@@ -20,9 +20,10 @@ LOG = logging.getLogger(__name__)
 
 # Radiance (`…_AnalyticMS_8b_clip.tif`, of tiles `…_BGRN_Analytic.tif`); the XML has the same stem.
 _RADIANCE = re.compile(
-    r"^(?P<stem>.+_(?:3B_AnalyticMS|BGRE?N_Analytic|3A_Analytic))(?P<bands>_8b)?(?P<rest>(?:_[a-z]+)*)\.tiff?$"
+    r"^(?P<stem>.+_(?:3B_AnalyticMS|BGRE?N_Analytic|3A_Analytic))(?P<bands>_8b)?(?P<rest>(?:_[a-z]+)*)\.tiff?$",
+    re.IGNORECASE,
 )
-_ITEM = re.compile(r"^(?P<item>\d{8}_\d{6}(?:_\d{2})?_[0-9a-f]{4})_")
+_ITEM = re.compile(r"^(?P<item>\d{8}_\d{6}(?:_\d{2})?_[0-9a-f]{4})_", re.IGNORECASE)
 
 
 def with_metadata(
@@ -49,7 +50,9 @@ def with_metadata(
         geometry = geometry or angles
         described.append(replace(asset, time=asset.time or time))
         # Radiance is `AnalyticMS`, but not `AnalyticMS_SR` or `…_toar`.
-        if _RADIANCE.match(name) is not None and not {"udm", "toar"} & set(re.split(r"[_.]", name.lower())):
+        if _RADIANCE.match(name) is not None and not {"udm", "toar", "sr"} & set(
+            re.split(r"[_.]", name.lower())
+        ):
             xml = next((by_name[key] for key in _xml_names(name) if key in by_name), None)
             coefficients, angles = read_xml(text(xml)) if xml else ({}, None)
             geometry = angles or geometry

@@ -9,18 +9,19 @@ from pathlib import PurePosixPath
 from geoseg.scenes.product import Product
 from geoseg.scenes.raster import base_name
 
-# The group is the number or letter in a series of satellites.
+# Patterns ignore case; the group is the number or letter in a series of satellites.
 _NAMES = (
-    (re.compile(r"(?<![A-Za-z0-9])S2([A-D])_(?=MSI|OPER|T?\d{1,2}[A-Z]{3}_|\d{8})"), "sentinel-2{}"),
-    (re.compile(r"(?<![A-Za-z0-9])S1([A-D])_(?=[A-Z0-9]{2}_)"), "sentinel-1{}"),
+    (r"(?<![A-Za-z0-9])S2([A-D])_(?=MSI|OPER|T?\d{1,2}[A-Z]{3}_|\d{8})", "sentinel-2{}"),
+    (r"(?<![A-Za-z0-9])SENTINEL2([A-D])_(?=\d{8}-)", "sentinel-2{}"),  # MAJA
+    (r"(?<![A-Za-z0-9])S1([A-D])_(?=[A-Z0-9]{2}_)", "sentinel-1{}"),
     # Landsat names of the collections, and scene names from before them.
-    (re.compile(r"(?<![A-Za-z0-9])L[COTEM]0([4-9])_(?=L[12]|\d{6})"), "landsat-{}"),
-    (re.compile(r"(?<![A-Za-z0-9])L[COTEM]([4-9])\d{6}(?:19|20)\d{5}[A-Z]{3}\d\d"), "landsat-{}"),
-    (re.compile(r"(?<![A-Za-z0-9])EMIT_L[12][AB]_"), "emit"),
-    (re.compile(r"(?<![A-Za-z0-9])PRS_L[12]"), "prisma"),
-    (re.compile(r"(?<![A-Za-z0-9])ENMAP01"), "enmap"),
+    (r"(?<![A-Za-z0-9])L[COTEM]0([4-9])_(?=L[12]|(?:(?:CU|AK|HI)_)?\d{6})", "landsat-{}"),
+    (r"(?<![A-Za-z0-9])L[COTEM]([4-9])\d{6}(?:19|20)\d{5}[A-Z]{3}\d\d", "landsat-{}"),
+    (r"(?<![A-Za-z0-9])EMIT_L[12][AB]_", "emit"),
+    (r"(?<![A-Za-z0-9])PRS_L[12]", "prisma"),
+    (r"(?<![A-Za-z0-9])ENMAP01", "enmap"),
     # AVIRIS classic, next generation and 3: flight line names.
-    (re.compile(r"(?<![A-Za-z0-9])(?:f\d{6}t\d{2}p\d{2}r\d{2}|ang\d{8}t\d{6}|AV3\d{8}t\d{6})"), "aviris"),
+    (r"(?<![A-Za-z0-9])(?:f\d{6}t\d{2}p\d{2}r\d{2}|ang\d{8}t\d{6}|AV3\d{8}t\d{6})", "aviris"),
 )
 _STATED = (
     (re.compile(r"^sentinel[-_ ]?([12])[-_ ]?([a-d])$"), "sentinel-{}{}"),
@@ -45,7 +46,7 @@ def as_platform(text: str) -> str | None:
 def platform_in(name: str) -> str | None:
     """Return the satellite in a file or product name; None if there is none."""
     for pattern, platform in _NAMES:
-        found = pattern.search(name)
+        found = re.search(pattern, name, re.IGNORECASE)
         if found:
             return platform.format(*(group.lower() for group in found.groups()))
     return None

@@ -134,7 +134,7 @@ class Product:
     """Files that are not used for mapping."""
 
 
-_BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)")
+_BASELINE = re.compile(r"_N(\d{2})[._]?(\d{2})(?=[_./]|$)", re.IGNORECASE)
 _OWN_BASELINES = (1.0, 90.0)
 """Range of ESA's own baselines; Sen2Cor run by users writes 99.99, which has no meaning."""
 

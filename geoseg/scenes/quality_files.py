@@ -21,6 +21,10 @@ LEAST_SHARED = 2
 """Characters that a band file and a quality layer in its folder must share at the start of their names."""
 
 
+MASKS = "MASKS"
+"""Subfolder of the quality layers in products of MAJA (MUSCATE)."""
+
+
 def kinds_by_name(name: str, kinds: Kinds) -> tuple[str, ...]:
     """Return the kinds of quality layer whose patterns match a file name, case-insensitively."""
     return _fitting(name, tuple((kind, tuple(spec.file_patterns)) for kind, spec in kinds.items()))
@@ -88,12 +92,33 @@ def quality_in(files: Listing, image: str, kinds: Kinds) -> tuple[QualityFile, .
         image: the relative path of one of its images (`GRANULE/NAME/IMG_DATA/...`).
         kinds: all kinds of quality layer by name.
     """
-    granule = image.partition("IMG_DATA")[0]
+    granule = re.split("IMG_DATA", image, maxsplit=1, flags=re.IGNORECASE)[0]
     return tuple(
         QualityFile(path=files.path(name), kinds=fitting)
         for name in files.names
         if name.startswith(granule) and (fitting := kinds_by_name(base_name(name), kinds))
     )
+
+
+def quality_below(files: Listing, product: Product, kinds: Kinds) -> tuple[QualityFile, ...]:
+    """Return the quality layers in subfolders of a product's folder, as MAJA's `MASKS`.
+
+    Args:
+        files: all files of the folder.
+        product: its bands; where some lie in subfolders, no layers, because those beside them are found.
+        kinds: all kinds of quality layer by name.
+    """
+    bands = [files.name(asset.path) for asset in product.assets]
+    if any("/" in name for name in bands):
+        return ()
+    found = []
+    for item in files.names:
+        name = base_name(item)
+        fitting = kinds_by_name(name, kinds) if "/" in item else ()
+        fitting = tuple(kind for kind in fitting if any(_begins(band, name, kinds[kind]) for band in bands))
+        if fitting:
+            found.append(QualityFile(path=files.path(item), kinds=fitting))
+    return tuple(found)
 
 
 def quality_beside(files: Listing, name: str, kinds: Kinds) -> tuple[QualityFile, ...]:
@@ -120,7 +145,7 @@ def _beside(paths: Sequence[str], kinds: Kinds) -> list[QualityFile]:
         if is_local(path) and place.is_file():
             folders.setdefault(place.parent, []).append(place.name)
     for folder, names in folders.items():
-        for item in sorted(folder.iterdir()):
+        for item in sorted([*folder.iterdir(), *(folder / MASKS).glob("*")]):
             matches = {
                 kind: [order[name] for name in names if _begins(name, item.name, kinds[kind])]
                 for kind in kinds_by_name(item.name, kinds)

@@ -78,13 +78,20 @@ def without_clouds(layers: Sequence[QualityLayer], shared: Collection[Raster]) -
     return others
 
 
+_FILL = 255
+"""Fill value of 8-bit layers, which does not tell their kind."""
+
+
 def _kind_of(raster: Raster, index: int | None, fitting: Sequence[QualitySpec]) -> QualitySpec | None:
     """Return the kind of a layer, of those that its name allows; None: it has too few bands for any."""
     count = raster.count if index is None else 1
     allowed = sorted((spec for spec in fitting if spec.bands <= count), key=lambda spec: -spec.least_highest)
     if len(allowed) < 2:
         return allowed[0] if allowed else None
-    highest = float(np.nanmax(raster.sample(index or 1)))
+    values = raster.sample(index or 1)
+    if values.dtype == np.uint8 and (coded := values[values != _FILL]).size:
+        values = coded
+    highest = float(np.nanmax(values))
     return next((spec for spec in allowed if highest >= spec.least_highest), allowed[-1])
 
 

@@ -15,7 +15,9 @@ from geoseg.scenes.assembly import NamedCandidate
 from geoseg.scenes.bands import Band, nodata_as_stored
 from geoseg.scenes.cubes import SENTINELS, CubeCalibration, is_cube_name
 from geoseg.scenes.product import FILE_TAGS, Gain, Product
+from geoseg.scenes.providers import names_of, provider_of
 from geoseg.scenes.raster import Raster
+from geoseg.scenes.reflectance_check import check_reflectance
 from geoseg.spec import SarUnits, SensorSpec, Units
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +57,8 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
     """Return bands with scale, offset, units and nodata; notes list what was guessed.
 
     Raises:
-        SceneError: offset or units in the metadata contradict each other or the values.
+        SceneError: offset or units in the metadata contradict each other or the values; or these cannot be
+            reflectance.
         SceneReadError: a file is damaged.
     """
     context = replace(context, named=named)
@@ -75,6 +78,11 @@ def calibrate(named: Sequence[NamedCandidate], context: CalibrationContext) -> t
         from geoseg.scenes.sentinel2_offset import settle_offset  # noqa: PLC0415 - for Sentinel-2 only
 
         bands = settle_offset(bands, sensor=sensor, product=context.product, time=context.time)
+    elif sensor.name.startswith("hls"):
+        from geoseg.scenes.sentinel2_offset import doubt_absence  # noqa: PLC0415 - for HLS only
+
+        doubt_absence(bands, sensor)
+    check_reflectance(bands)
     return tuple(bands)
 
 
@@ -99,7 +107,7 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
         units = "reflectance"
     nodata = raster.nodata[index - 1]
     if nodata is None:
-        nodata = gain.nodata if gain.nodata is not None else (sensor.nodata if sensor else None)
+        nodata = gain.nodata if gain.nodata is not None else _usual_nodata(item, context)
     band = Band(
         name=item.name,
         raster=raster,
@@ -118,6 +126,14 @@ def _band(item: NamedCandidate, context: CalibrationContext) -> Band:
     if is_cube_name(band.name):
         return replace(band, nodata=_cube(raster, context).nodata) if band.nodata is None else band
     return _with_untagged_nodata(band)
+
+
+def _usual_nodata(item: NamedCandidate, context: CalibrationContext) -> float | None:
+    """Return the nodata value of the provider, else of the sensor; None: there is none."""
+    if context.sensor is None:
+        return None
+    provider = provider_of(names_of(item.candidate.raster, context.product), context.sensor)
+    return provider.nodata if provider and provider.nodata is not None else context.sensor.nodata
 
 
 def _axis(item: NamedCandidate, sensor: SensorSpec) -> Band:
@@ -150,6 +166,9 @@ def _from_sensor(item: NamedCandidate, context: CalibrationContext) -> Gain:
     """Return the sensor's scale and offset if the stored values have its usual dtype."""
     sensor, raster, index = context.sensor, item.candidate.raster, item.candidate.index
     dtype = raster.dtypes[index - 1]
+    provider = provider_of(names_of(raster, context.product), sensor) if sensor else None
+    if provider is not None and provider.scale is not None and dtype.kind in "iu" and dtype.itemsize > 1:
+        return Gain(scale=provider.scale, offset=0.0, source=f"{provider.title}, by its name")
     if sensor is None or sensor.kind == "sar":
         return Gain(scale=1.0, offset=0.0, source="stored values")
     if dtype.kind == "f":

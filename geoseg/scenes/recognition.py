@@ -17,11 +17,13 @@ import numpy as np
 from geoseg.errors import BandError, SceneError, UsageError
 from geoseg.messages import warn
 from geoseg.scenes.embedding_axes import embedding_sensor
+from geoseg.scenes.instruments import NamedInstrument, named_instrument
 from geoseg.scenes.naming import CUBE, Candidate, name_by_words, orders_of, vocabulary, word_of
 from geoseg.scenes.product import LeftOut, Product
 from geoseg.scenes.raster import base_name
 from geoseg.spec import SensorSpec
 from geoseg.spec.band_names import few_names
+from geoseg.spec.presets import instruments
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class SensorMatch:
 
     sensor: SensorSpec | None
     reason: str = ""
+    instrument: str = ""
+    """The instrument that names show and whose labels are not known, for messages; empty: none."""
 
 
 def recognise(
@@ -70,7 +74,11 @@ def recognise(
     axes = embedding_sensor(candidates, sensors)
     if axes is not None:
         return SensorMatch(sensor=axes, reason="its band names")
-    match = _by_file_names(product, sensors) or _by_labels(candidates, sensors)
+    match = _by_file_names(product, sensors)
+    if match is not None:
+        return match
+    instrument = named_instrument(product, candidates, instruments())
+    match = _by_labels(candidates, sensors, instrument)
     if match is not None:
         return match
     generic, radar = sensors["generic"], sensors["sentinel-1"]
@@ -78,12 +86,16 @@ def recognise(
     if words:
         return SensorMatch(sensor=radar, reason=f"bands named {', '.join(sorted(map(str, words)))}")
     if _looks_like_db(candidates):
-        reason = "two float bands with values that look like dB, read in the usual order VV, VH"
+        reason = "two float bands with values that look like dB, read as VV, VH (VH is the darker)"
         return SensorMatch(sensor=radar, reason=reason)
     if any(
         name_by_words(item, vocabulary(generic, names=True), ()) or item.wavelength for item in candidates
     ):
         return SensorMatch(sensor=generic, reason="bands named in words or by wavelength")
+    if instrument is not None and instrument.certain and not instrument.sensors:
+        return SensorMatch(
+            sensor=None, instrument=f"{instrument.name} is named as a product of {instrument.title} is"
+        )
     return SensorMatch(sensor=None)
 
 
@@ -141,7 +153,7 @@ def _check_requested(sensor: SensorSpec, product: Product, sensors: Mapping[str,
 
 def instrument_of(name: str) -> str:
     """Return a sensor's name without level and variant: `sentinel-2` of `sentinel-2-l1c`."""
-    return re.sub(r"-(l\d+[a-z]?|s30|toar|radiance)$", "", without_variant(name))
+    return re.sub(r"-(l\d+[a-z]?(-c1)?|s30|toar|radiance)$", "", without_variant(name))
 
 
 def without_variant(name: str) -> str:
@@ -219,17 +231,22 @@ def _by_file_names(product: Product, sensors: Mapping[str, SensorSpec]) -> Senso
     return None
 
 
-def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> SensorMatch | None:
-    """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, if there is only one."""
+def _by_labels(
+    candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec], instrument: NamedInstrument | None
+) -> SensorMatch | None:
+    """Return the sensor whose band labels (`B8A`, `SR_B4`) fit most bands, if there is only one.
+
+    Only sensors of the instrument that names show count, if they show any.
+    """
     signed = [item.raster.dtypes[item.index - 1].kind == "i" for item in candidates]
     evidence = _hls_evidence(candidates)
     fits: dict[str, dict[int, str]] = {}
     weights: dict[str, tuple[int, int]] = {}
     for name, sensor in sensors.items():
-        if not sensor.file_patterns or name == "generic":
+        if not sensor.file_patterns or sensor.plain_labels or name == "generic":
             continue
         # HLS is signed and has nodata -9999; users may store other sensors with signed values.
-        below = sensor.nodata is not None and sensor.nodata < 0
+        below = name.startswith("hls")
         words = vocabulary(sensor, names=False)
         found = {
             position: word
@@ -241,8 +258,14 @@ def _by_labels(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec
             fits[name] = {position: words[word] for position, word in found.items()}
             # A longer label is more specific: `SR_B4` is not `B4`.
             weights[name] = (len(found), sum(map(len, found.values())))
+    if instrument is not None:
+        # A folder may be named after something else: its instrument counts if no other explains more labels.
+        most = 1 if instrument.certain else max(map(len, fits.values()), default=0)
+        allowed = {name: got for name, got in fits.items() if instrument.allows(name) and len(got) >= most}
+        fits = allowed if allowed or instrument.certain else fits
     if not fits:
         return None
+    weights = {name: weights[name] for name in fits}
     best = [name for name in fits if weights[name] == max(weights.values())]
     if evidence == "pixels":
         best = [name for name in best if name.startswith("hls")] or best
@@ -298,12 +321,25 @@ def _looks_like_db(candidates: Sequence[Candidate]) -> bool:
     return True
 
 
-def not_recognised(candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec]) -> BandError:
-    """Return the error for bands without names: it lists sensors that fit and how to name sensor or bands."""
+def not_recognised(
+    candidates: Sequence[Candidate], sensors: Mapping[str, SensorSpec], instrument: str = ""
+) -> BandError:
+    """Return the error for bands without names: it lists sensors that fit and how to name sensor or bands.
+
+    Args:
+        candidates: the bands.
+        sensors: all sensors by name.
+        instrument: what names say about an instrument that is not known; empty: nothing.
+    """
     item = candidates[0]
     count = sum(other.raster is item.raster for other in candidates)
     dtype = item.raster.dtypes[item.index - 1]
     one = f"--band NAME={item.raster.path}" + (f":{item.index}" if item.raster.count > 1 else "")
+    if instrument:
+        return BandError(
+            f"{instrument}, whose bands geoseg does not know: name each band with {one}, as the documents of "
+            "the product number them (values are read as stored, or scaled by the file's tags)"
+        )
     single = list(dict.fromkeys(other.where for other in candidates if other.raster.count == 1))
     if count == 1 and len(single) > 1:
         return BandError(

@@ -14,8 +14,8 @@ from geoseg.scenes.platform import as_platform
 from geoseg.scenes.product import Asset, Gain, OffsetFacts, Product
 from geoseg.scenes.sentinel2_tile import tile_geometry
 
-METADATA = re.compile(r"(^|/)(MTD_MSIL(1C|2A)|S2[A-D]_OPER_MTD_SAFL(1C|2A)_[^/]*)\.xml$")
-_IMAGE = re.compile(r"_(B\d[\dA])(?:_(\d{2})m)?\.(?:jp2|tif)$", re.IGNORECASE)
+METADATA = re.compile(r"(^|/)(MTD_MSIL(1C|2A)|S2[A-D]_OPER_MTD_SAFL(1C|2A)_[^/]*)\.xml$", re.IGNORECASE)
+_IMAGE = re.compile(r"_(B\d[\dA])(?:_(\d{2})m)?\.(?:jp2|tiff?)$", re.IGNORECASE)
 
 # Band numbers 0 to 12 in the metadata have this order.
 BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
@@ -37,7 +37,7 @@ def safe_product(files: Listing, metadata: str) -> Product:
         root = ElementTree.fromstring(files.text(metadata))  # noqa: S314 - expat bounds entity expansion
     except ElementTree.ParseError as error:
         raise SceneReadError(f"{path} is damaged: {error}; download the product again") from error
-    level = "2a" if re.search(r"L2A[^/]*$", metadata) else "1c"
+    level = "2a" if re.search(r"L2A[^/]*$", metadata, re.IGNORECASE) else "1c"
     divisor = _number(root, "BOA_QUANTIFICATION_VALUE" if level == "2a" else "QUANTIFICATION_VALUE", path)
     offsets = _offsets(root, "BOA_ADD_OFFSET" if level == "2a" else "RADIO_ADD_OFFSET")
     baseline = _text(root, "PROCESSING_BASELINE") or "unknown"
@@ -63,9 +63,11 @@ def safe_product(files: Listing, metadata: str) -> Product:
             Asset(path=files.path(name), labels=((label,),), gains=(gain,), optional=True, offset=facts)
         )
     geometry = tile_geometry(files, next(iter(images.values())), BAND_IDS)
-    safe = next((part for part in reversed(PurePosixPath(path).parts[:-1]) if part.endswith(".SAFE")), None)
+    safe = next(
+        (part for part in reversed(PurePosixPath(path).parts[:-1]) if part.upper().endswith(".SAFE")), None
+    )
     return Product(
-        name=(safe or PurePosixPath(path).parent.name).removesuffix(".SAFE"),
+        name=re.sub(r"\.SAFE$", "", safe or PurePosixPath(path).parent.name, flags=re.IGNORECASE),
         assets=tuple(assets),
         sensor=f"sentinel-2-l{level}",
         sensor_reason="product metadata",
@@ -85,7 +87,7 @@ def _images(files: Listing, folder: str) -> dict[str, str]:
     for name in files.names:
         found = _IMAGE.search(name)
         inside = folder == "." or name.startswith(f"{folder}/")
-        if not found or not inside or "IMG_DATA" not in name:
+        if not found or not inside or "IMG_DATA" not in name.upper():
             continue
         label, metres = found[1].upper(), int(found[2] or 0)
         known = best.get(label)

@@ -81,6 +81,29 @@ def settle_offset(
     ]
 
 
+def doubt_absence(bands: Sequence[Band], sensor: SensorSpec) -> None:
+    """Warn if bands that are read as HLS contain the offset: HLS never does.
+
+    Sentinel-2 has the same labels, and is stored in signed integers of 30 m by some users.
+
+    Args:
+        bands: calibrated bands of a scene.
+        sensor: the scene's sensor, one of HLS.
+
+    Raises:
+        SceneReadError: a file is damaged.
+    """
+    reflective = [band for band in bands if band.units == "reflectance" and band.scale != 1.0]
+    counts = check_counts(reflective) if reflective else None
+    if counts is not None and counts.result == "present":
+        warn(
+            LOG,
+            "sentinel2-offset-doubtful",
+            f"read as {sensor.name}, which has no offset, but the values contain that of Sentinel-2: "
+            f"{counts.why}; if these are digital numbers of Sentinel-2, use --sensor sentinel-2-l2a-offset",
+        )
+
+
 def _tiles(bands: Sequence[Band]) -> list[list[Band]]:
     """Return the bands of each tile.
 

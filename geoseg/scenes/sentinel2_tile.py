@@ -15,7 +15,7 @@ from geoseg.scenes.product import Geometry, OffsetFacts, baseline_in
 
 LOG = logging.getLogger(__name__)
 
-METADATA = re.compile(r"(^|/)(MTD_TL|S2[A-D]_OPER_MTD_L(1C|2A)_TL_[^/]*)\.xml$")
+METADATA = re.compile(r"(^|/)(MTD_TL|S2[A-D]_OPER_MTD_L(1C|2A)_TL_[^/]*)\.xml$", re.IGNORECASE)
 
 
 def tile_geometry(files: Listing, image: str, labels: Sequence[str]) -> Geometry | None:

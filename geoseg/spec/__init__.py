@@ -16,6 +16,12 @@ if TYPE_CHECKING:
         AuxiliaryLayer as AuxiliaryLayer,
         AuxiliarySpec as AuxiliarySpec,
     )
+    from geoseg.spec.instruments import (
+        InstrumentName as InstrumentName,
+    )
+    from geoseg.spec.instruments import (
+        InstrumentsSpec as InstrumentsSpec,
+    )
     from geoseg.spec.base import (
         Atmosphere as Atmosphere,
         ClassSpec as ClassSpec,
@@ -123,6 +129,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "auxiliary": "AuxiliaryLayer AuxiliarySpec",
+    "instruments": "InstrumentName InstrumentsSpec",
     "base": "Atmosphere ClassSpec Colour RadarUnits SarUnits Spec Statistics Units",
     "benchmarks": "BenchmarkSpec",
     "change": "ChangeSpec",

@@ -16,6 +16,9 @@ class AuxiliaryLayer(Spec):
     """Content of the layer, for people."""
     files: tuple[str, ...] = ()
     """Regular expressions for file names, ignoring case."""
+    replaced_by: tuple[str, str] | None = None
+    """Text in the file name and the text in its place in the name of the file that is read instead: the layer
+    is auxiliary only where the product has that file. None: always."""
     labels: tuple[str, ...] = ()
     """STAC asset keys and band descriptions of such a layer, ignoring case."""
 

@@ -177,6 +177,18 @@ def auxiliary_layers() -> Mapping[str, spec.AuxiliarySpec]:
 
 
 @cache
+def instruments() -> tuple[spec.InstrumentName, ...]:
+    """Return the instruments that names of files, products and folders may show.
+
+    Raises:
+        UsageError: a preset is not valid.
+    """
+    return tuple(
+        item for group in _all("instruments", spec.InstrumentsSpec).values() for item in group.instruments
+    )
+
+
+@cache
 def task(name: str) -> spec.TaskSpec:
     """Return a task's classes and defaults.
 

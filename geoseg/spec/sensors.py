@@ -40,6 +40,10 @@ class ProviderSpec(Spec):
     """Name of the provider, for people."""
     radar_units: RadarUnits | None = None
     """Unit of the stored backscatter; None: unknown."""
+    scale: float | None = None
+    """Scale of stored integers (physical value = stored value * scale); None: that of the sensor."""
+    nodata: float | None = None
+    """Stored value that means "not observed", for files without a nodata tag; None: that of the sensor."""
     offset: bool | None = None
     """Whether Sentinel-2 digital numbers include the radiometric offset of baseline 04.00; None: unknown."""
     citation: str
@@ -76,9 +80,11 @@ class SensorSpec(Spec):
     """Usual band order of a stack without band names."""
     orders: tuple[tuple[str, ...], ...] = ()
     """Further usual band orders, chosen by their length; of equal length, by the position of the darkest
-    band."""
+    band (cirrus; of radar, the cross-polarised `vh`)."""
     file_patterns: tuple[str, ...] = ()
     """Regular expressions for file names of this sensor; the group `band` is the name of the band."""
+    plain_labels: bool = False
+    """Whether the aliases are words that other products use too, so that they do not identify the sensor."""
     providers: tuple[ProviderSpec, ...] = ()
     """Providers, recognised by product names; the first match applies."""
     citation: str = ""

@@ -109,6 +109,60 @@ def _radar(stem: str) -> Callable[[Path, Ground], None]:
     return write
 
 
+def _modis(folder: Path, ground: Ground) -> None:
+    for number, band in (("1", "red"), ("2", "nir08"), ("3", "blue"), ("4", "green"), ("6", "swir16")):
+        counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
+        write_raster(folder / f"{_MODIS}sur_refl_b0{number}.tif", counts, pixel=500)
+
+
+def _force(folder: Path, ground: Ground) -> None:
+    bands = {
+        "BLUE": "blue",
+        "GREEN": "green",
+        "RED": "red",
+        "NIR": "nir08",
+        "SWIR1": "swir16",
+        "SWIR2": "swir22",
+    }
+    counts = np.stack([(1e4 * ground.reflectance(band)).round() for band in bands.values()]).astype(np.int16)
+    write_raster(folder / f"{_FORCE}BOA.tif", counts, pixel=30, nodata=-9999, descriptions=list(bands))
+
+
+def _dea(folder: Path, ground: Ground) -> None:
+    for name, band in (
+        ("blue", "blue"),
+        ("green", "green"),
+        ("red", "red"),
+        ("nir-1", "nir"),
+        ("swir-2", "swir16"),
+    ):
+        counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
+        write_raster(folder / f"{_DEA}nbart-{name}.tif", counts, nodata=-999)
+
+
+def _maja(folder: Path, ground: Ground) -> None:
+    for label, band in (("B2", "blue"), ("B3", "green"), ("B4", "red"), ("B8", "nir"), ("B11", "swir16")):
+        counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
+        write_raster(folder / f"{_MAJA}_FRE_{label}.tif", counts)
+
+
+def _palsar(folder: Path, ground: Ground) -> None:
+    for name, band in (("HH", "vv"), ("HV", "vh")):
+        counts = np.sqrt(ground.power(band) * 10**8.3).round().astype(np.uint16)
+        write_raster(folder / f"{_PALSAR}_sl_{name}_F02DAR.tif", counts, pixel=25)
+
+
+def _collection_1(folder: Path, ground: Ground) -> None:
+    for number, band in enumerate(("coastal", "blue", "green", "red", "nir08"), start=1):
+        counts = (1e4 * ground.reflectance(band)).round().astype(np.int16)
+        write_raster(folder / f"{_L1}_sr_band{number}.tif", counts, pixel=30, nodata=-9999)
+
+
+_MODIS = "MOD09A1.A2022153.h18v04.061.2022162034817."
+_FORCE = "20180815_LEVEL2_LND08_"
+_MAJA = "SENTINEL2A_20180614-105624-453_L2A_T31TCJ_C_V3-1"
+_DEA = "ga_s2am_nbart_3-2-1_55HFA_2023-06-14_final_"
+_PALSAR = "N10E010_20"
 _QA = {"clear": 1 << 6, "fill": 1, "cloud": 1 << 3, "shadow": 1 << 4, "snow": 1 << 5}
 _L2 = "LC08_L2SP_044034_20230614_20230622_02_T1"
 _L1 = "LC08_L1TP_044034_20160614_20170622_01_T1"
@@ -206,11 +260,68 @@ LAYOUTS: tuple[Layout, ...] = (
         layer=f"{_OPERA}_mask.tif",
         codes={"clear": 0, "fill": 255, "layover": 2},
     ),
+    Layout(
+        kind="modis-state",
+        folder="modis",
+        bands=_modis,
+        layer=f"{_MODIS}sur_refl_state_500m.tif",
+        codes={"clear": 0b11 | 1 << 3, "cloud": 2, "shadow": 1 << 2, "snow": 1 << 12},
+        dtype="uint16",
+    ),
+    Layout(
+        kind="fmask",
+        folder="s2-fmask",
+        bands=_sentinel2,
+        layer="T33UXP_20200704T100031_Fmask.tif",
+        codes={"clear": 1, "fill": 255, "shadow": 2, "snow": 3, "cloud": 4},
+    ),
+    Layout(
+        kind="dea-fmask",
+        folder="dea",
+        bands=_dea,
+        layer=f"{_DEA}oa-fmask.tif",
+        codes={"clear": 1, "fill": 0, "cloud": 2, "shadow": 3, "snow": 4},
+    ),
+    Layout(
+        kind="force-qai",
+        folder="X0057_Y0044",
+        bands=_force,
+        layer=f"{_FORCE}QAI.tif",
+        codes={"clear": 1 << 5, "fill": 1, "cloud": 3 << 1, "shadow": 1 << 3, "snow": 1 << 4},
+        dtype="int16",
+    ),
+    Layout(
+        kind="maja-clm",
+        folder=_MAJA,
+        bands=_maja,
+        layer=f"{_MAJA}_CLM_R1.tif",
+        codes={"clear": 1 << 4, "cloud": 0b11, "shadow": 0b100001},
+    ),
+    Layout(
+        kind="maja-edg", folder=_MAJA, bands=_maja, layer=f"{_MAJA}_EDG_R1.tif", codes={"clear": 0, "fill": 1}
+    ),
+    Layout(
+        kind="jaxa-mosaic-mask",
+        folder="N10E010",
+        bands=_palsar,
+        layer=f"{_PALSAR}_mask_F02DAR.tif",
+        codes={"clear": 50, "fill": 0, "layover": 150},
+    ),
+    Layout(
+        kind="landsat-radsat-qa",
+        folder=f"{_L1}-sr",
+        bands=_collection_1,
+        layer=f"{_L1}_radsat_qa.tif",
+        codes={"clear": 0, "saturated": 1 << 3},
+        dtype="uint16",
+    ),
 )
 
 PIXEL: Mapping[str, float] = {
     "sentinel-2-scl": 10, "sentinel-2-classi": 10, "planet-udm2": 3, "planet-udm": 3,
     "landsat-qa-pixel": 30, "landsat-qa-radsat": 30, "landsat-bqa": 30, "landsat-bqa-precollection": 30,
-    "hls-fmask": 30, "hyp3-ls-map": 30, "opera-rtc-mask": 30,
+    "hls-fmask": 30, "hyp3-ls-map": 30, "opera-rtc-mask": 30, "modis-state": 500, "force-qai": 30,
+    "fmask": 10, "dea-fmask": 10,
+    "maja-clm": 10, "maja-edg": 10, "jaxa-mosaic-mask": 25, "landsat-radsat-qa": 30,
 }  # fmt: skip
 """Metres of a pixel of the layer where nothing else is said."""

@@ -21,7 +21,8 @@ def test_every_preset_is_valid_and_named_as_its_file() -> None:
             assert set(order) <= set(spec.band_names), name
         orders = [order for order in (spec.order, *spec.orders) if order]
         # By their length, else by where the darkest band stands.
-        told = {(len(order), order.index("cirrus") if "cirrus" in order else -1) for order in orders}
+        darkest = "vh" if spec.kind == "sar" else "cirrus"
+        told = {(len(order), order.index(darkest) if darkest in order else -1) for order in orders}
         assert len(told) == len(orders), f"{name}: orders of one length cannot be told apart"
         aliases = [alias.lower() for band in spec.bands for alias in band.aliases]
         assert len(set(aliases)) == len(aliases), name

@@ -1,0 +1,95 @@
+"""Recognise the instrument that names of files, products and folders show, though no product pattern fits.
+
+The same label is another band in each instrument: B5 is near infrared in Landsat 8, red edge in Sentinel-2,
+and 1.24 um in MODIS. Labels therefore count only for sensors that the names do not exclude.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from geoseg.scenes.naming import Candidate
+from geoseg.scenes.product import Product
+from geoseg.scenes.raster import base_name
+from geoseg.spec import InstrumentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedInstrument:
+    """The instruments that names show."""
+
+    title: str
+    """Their names, for people."""
+    name: str
+    """The file, product or label that shows them."""
+    sensors: tuple[str, ...]
+    """First parts of the names of their sensors; empty: geoseg has none."""
+    certain: bool
+    """Whether names of files or labels show them; names of folders are less certain."""
+
+    def allows(self, sensor: str) -> bool:
+        """Return whether a sensor is one of these instruments."""
+        return any(sensor == start or sensor.startswith(f"{start}-") for start in self.sensors)
+
+
+def named_instrument(
+    product: Product, candidates: Sequence[Candidate], known: Sequence[InstrumentName]
+) -> NamedInstrument | None:
+    """Return the instruments of the first level of names that shows any; None if none does.
+
+    Levels are labels and names of files, then the product, then folders from the innermost one.
+
+    Args:
+        product: the files of a scene.
+        candidates: its bands that have no name yet.
+        known: all instruments.
+    """
+    labels = {label for item in candidates for label in item.labels}
+    files = [base_name(asset.path) for asset in product.assets]
+    found = _shown(files, labels, known)
+    if found:
+        return _named(found, certain=True)
+    parents = [list(reversed(PurePosixPath(asset.path).parts[:-1])) for asset in product.assets]
+    levels = [
+        [product.name, *product.hints],
+        *([parts[at] for parts in parents if len(parts) > at] for at in (0, 1)),
+    ]
+    for names in levels:
+        found = _shown(names, (), known)
+        if found:
+            return _named(found, certain=False)
+    return None
+
+
+def _shown(
+    names: Iterable[str], labels: Collection[str], known: Sequence[InstrumentName]
+) -> list[tuple[InstrumentName, str]]:
+    """Return the instruments that names or labels show, each with the first of these."""
+    unique = tuple(dict.fromkeys(names))
+    found = []
+    for item in known:
+        shown = next((name for name in unique if _any(item.names).search(name)), None)
+        if shown is None and item.labels:
+            shown = next((label for label in labels if _any(item.labels).search(label.strip())), None)
+        if shown is not None:
+            found.append((item, shown))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return one pattern that fits where any of several does."""
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+def _named(found: Sequence[tuple[InstrumentName, str]], *, certain: bool) -> NamedInstrument:
+    return NamedInstrument(
+        title=" or ".join(item.title for item, _ in found),
+        name=found[0][1],
+        sensors=tuple(start for item, _ in found for start in item.sensors),
+        certain=certain,
+    )

@@ -1,0 +1,129 @@
+"""Check that reflectance is possible: a product with another scale than that of its sensor is not.
+
+Reflectance of land, water, cloud and snow is 0..1, of bright cloud and of slopes in low sun up to about 1.5,
+of dark water after atmospheric correction a little below 0. The limits are far outside of that, because
+scenes of water only and of cloud only are common.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoseg.errors import SceneError
+from geoseg.grid import sample_windows
+from geoseg.messages import warn
+from geoseg.scenes.bands import Band, observed
+from geoseg.scenes.cubes import is_cube_name
+from geoseg.scenes.raster import base_name
+
+LOG = logging.getLogger(__name__)
+
+CHECKED_BANDS = ("green", "nir", "nir08", "red", "blue", "swir16")
+"""Bands that are checked, the first ones that a scene has."""
+MOST_BANDS = 3
+
+SIZE, MOST = 128, 8
+"""Side of the windows in pixels, and their greatest number in a band."""
+OVERVIEW = 1024
+"""Side in pixels of the overviews that are read, if a file has any."""
+
+HIGHEST_MEDIAN, HIGHEST = 2.0, 1.8
+"""The median above which values are not reflectance, and the 95th percentile above which that is doubtful."""
+LOWEST, DARKEST = -0.02, 0.008
+"""95th percentile of the brightest band below which values are not reflectance, and below which that is
+doubtful."""
+
+_LEAST = 50
+"""Least number of valid pixels for a result."""
+
+_REMEDY = (
+    "state the scale in the files (gdal_edit.py -a_scale SCALE -a_offset OFFSET FILE) if it is another, and "
+    "the value of pixels without data (-a_nodata); --sensor generic reads digital numbers"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spread:
+    """Percentiles of a band's valid physical values."""
+
+    band: Band
+    middle: float
+    high: float
+    """The 95th percentile."""
+
+
+def check_reflectance(bands: Sequence[Band]) -> None:
+    """Check a sample of the reflectance bands of a scene; warn where values are doubtful.
+
+    Args:
+        bands: calibrated bands of a scene; cubes of spectrometers and bands in other units are not checked.
+
+    Raises:
+        SceneError: the values cannot be reflectance.
+        SceneReadError: a file is damaged.
+    """
+    spreads = [spread for band in _chosen(bands) if (spread := _spread(band))]
+    if not spreads:
+        return
+    brightest = max(spreads, key=lambda item: item.high)
+    highest = max(spreads, key=lambda item: item.middle)
+    if highest.middle > HIGHEST_MEDIAN:
+        raise _error(highest, f"half of {highest.band.name} is above {highest.middle:.3g}")
+    if brightest.high < LOWEST:
+        raise _error(
+            brightest, f"even {brightest.band.name}, the brightest band, is below {brightest.high:.3g}"
+        )
+    if brightest.high > HIGHEST:
+        _warn(brightest, f"{brightest.band.name} reaches {brightest.high:.3g}")
+    elif brightest.high < DARKEST:
+        _warn(brightest, f"{brightest.band.name}, the brightest band, reaches only {brightest.high:.2g}")
+
+
+def _chosen(bands: Sequence[Band]) -> list[Band]:
+    """Return the bands to check."""
+    fitting = [band for band in bands if band.units == "reflectance" and not is_cube_name(band.name)]
+    by_name = {band.name: band for band in reversed(fitting)}
+    return [by_name[name] for name in CHECKED_BANDS if name in by_name][:MOST_BANDS]
+
+
+def _spread(band: Band) -> _Spread | None:
+    """Return the percentiles of a band; None if too few pixels are valid."""
+    # The mask of 8-bit bands is read from other bands, at full resolution.
+    small = None if band.zero_with else band.raster.overview(OVERVIEW)
+    raster = small or band.raster
+    try:
+        parts = []
+        for window in sample_windows(raster.grid, size=SIZE, most=MOST):
+            data = raster.read(window, [band.index])
+            mask = observed([band], data, window)[0]
+            parts.append((data[0] if mask is None else data[0][mask]).astype(np.float64).ravel())
+    finally:
+        if small is not None:
+            small.close()
+    values = np.concatenate(parts) * band.scale + band.offset
+    values = values[np.isfinite(values)]
+    if values.size < _LEAST:
+        return None
+    middle, high = np.percentile(values, [50, 95]).tolist()
+    return _Spread(band=band, middle=middle, high=high)
+
+
+def _what(spread: _Spread) -> str:
+    """Return file, dtype and scaling of a band, for messages."""
+    band = spread.band
+    return (
+        f"{base_name(band.raster.path)} ({band.dtype}) x {band.scale:.6g} {band.offset:+.4g} "
+        f"({band.scaling.partition(';')[0]})"
+    )
+
+
+def _error(spread: _Spread, why: str) -> SceneError:
+    return SceneError(f"{_what(spread)} is not reflectance of 0..1: {why}; {_REMEDY}")
+
+
+def _warn(spread: _Spread, why: str) -> None:
+    warn(LOG, "reflectance-unlikely", f"{_what(spread)} is hardly reflectance of 0..1: {why}; {_REMEDY}")

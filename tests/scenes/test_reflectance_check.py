@@ -1,0 +1,115 @@
+"""Values that cannot be reflectance are refused or told, whatever the sensor, dtype and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geoseg.errors import SceneError
+from geoseg.scenes import Scene, open_scene
+from geoseg.spec import SceneSpec
+from geoseg.spec.presets import sensors
+from tests.products.ground import BARE, CLOUD, VEGETATION, WATER, Ground, write_raster
+
+LABELS = {
+    "sentinel-2-l2a": {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B11": "swir16"},
+    "landsat-8-l2": {"SR_B2": "blue", "SR_B3": "green", "SR_B4": "red", "SR_B5": "nir08", "SR_B6": "swir16"},
+    "planetscope": {"blue": "blue", "green": "green", "red": "red", "nir": "nir"},
+    "hls": {"blue": "blue", "green": "green", "red": "red", "nir08": "nir08", "swir16": "swir16"},
+}
+SCALING = {"landsat-8-l2": (2.75e-5, -0.2)}
+
+
+def ground(*shares: int) -> Ground:
+    """Ground (60, 60) with columns of kinds in equal parts."""
+    row = np.repeat(np.asarray(shares, np.uint8), 60 // len(shares))
+    return Ground(kinds=np.tile(row, (60, 1)))
+
+
+LAND, LAKE, CLOUDS = ground(WATER, VEGETATION, BARE), ground(WATER), ground(CLOUD)
+
+
+def stack(folder: Path, sensor: str, made: Ground, scale: float, offset: float, dtype: str) -> Path:
+    """Write a stack of a sensor's bands: stored = (reflectance - offset) / scale."""
+    data = np.stack([(made.reflectance(band) - offset) / scale for band in LABELS[sensor].values()])
+    whole = dtype.startswith(("u", "i"))
+    stored = np.clip(np.rint(data), 0, np.iinfo(dtype).max) if whole else data
+    return write_raster(folder / "stack.tif", stored.astype(dtype), descriptions=list(LABELS[sensor]))
+
+
+def codes_of(opened: Scene) -> set[str]:
+    return {message.code for message in opened.messages}
+
+
+def scene(path: Path, sensor: str, **said: Any) -> Scene:
+    return open_scene(SceneSpec(paths=(str(path),), sensor=sensor, **said), sensors())
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
+@pytest.mark.parametrize("sensor", LABELS)
+@pytest.mark.parametrize("made", [LAND, LAKE, CLOUDS], ids=["land", "lake", "clouds"])
+def test_what_the_sensor_delivers_is_not_doubted(
+    tmp_path: Path, sensor: str, made: Ground, dtype: str
+) -> None:
+    scale, offset = SCALING.get(sensor, (1e-4, 0.0))
+    with scene(stack(tmp_path, sensor, made, scale, offset, dtype), sensor) as opened:
+        assert "reflectance-unlikely" not in codes_of(opened)
+
+
+@pytest.mark.parametrize("sensor", ["sentinel-2-l2a", "planetscope", "hls"])
+def test_the_full_range_of_16_bits_is_no_ten_thousandths(tmp_path: Path, sensor: str) -> None:
+    path = stack(tmp_path, sensor, ground(VEGETATION, BARE), 1 / 65535, 0.0, "uint16")
+    with pytest.raises(SceneError, match=r"is not reflectance of 0\.\.1: half of .*gdal_edit\.py -a_scale"):
+        scene(path, sensor)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16"])
+def test_ten_thousandths_are_not_landsats_scale(tmp_path: Path, dtype: str) -> None:
+    path = stack(tmp_path, "landsat-8-l2", LAND, 1e-4, 0.0, dtype)
+    with pytest.raises(SceneError, match="the brightest band, is below"):
+        scene(path, "landsat-8-l2")
+
+
+@pytest.mark.parametrize("sensor", ["sentinel-2-l2a", "planetscope", "hls"])
+def test_percent_is_told(tmp_path: Path, sensor: str) -> None:
+    with scene(stack(tmp_path, sensor, LAND, 1e-2, 0.0, "float32"), sensor) as opened:
+        assert "reflectance-unlikely" in codes_of(opened)
+
+
+def test_a_few_bright_pixels_are_told_and_mapped(tmp_path: Path) -> None:
+    made = ground(*[CLOUD, *[WATER] * 9])
+    with scene(stack(tmp_path, "hls", made, 2e-5, 0.0, "uint16"), "hls") as opened:
+        assert "reflectance-unlikely" in codes_of(opened)
+
+
+def test_a_scale_in_the_file_is_the_remedy(tmp_path: Path) -> None:
+    data = np.stack([LAND.reflectance(band) * 65535 for band in LABELS["hls"].values()]).astype(np.uint16)
+    path = write_raster(
+        tmp_path / "stack.tif", data, descriptions=list(LABELS["hls"]), scales=[1 / 65535] * 5
+    )
+    with scene(path, "hls") as opened:
+        assert "reflectance-unlikely" not in codes_of(opened)
+        found = opened.read(opened.grid.window, ["nir08"]).physical()[0]
+        np.testing.assert_allclose(found, LAND.reflectance("nir08"), atol=1e-4)
+
+
+@pytest.mark.parametrize("fill", [-9999, -10000, -28672, -32767, -32768])
+def test_usual_nodata_without_a_tag_is_not_reflectance(tmp_path: Path, fill: int) -> None:
+    bands = LABELS["sentinel-2-l2a"]
+    data = np.stack([np.rint(LAND.reflectance(band) * 1e4) for band in bands.values()]).astype(np.int16)
+    data[:, :40] = fill
+    path = write_raster(tmp_path / "S2A_MSIL2A_20180614.tif", data, descriptions=list(bands))
+    with scene(path, "sentinel-2-l2a-harmonised") as opened:
+        assert not opened.read(opened.grid.window, ["nir"]).valid[:40].any()
+        assert opened.read(opened.grid.window, ["nir"]).valid[40:].all()
+
+
+def test_the_lowest_float_without_a_tag_is_not_reflectance(tmp_path: Path) -> None:
+    bands = LABELS["hls"]
+    data = np.stack([LAND.reflectance(band) for band in bands.values()]).astype(np.float32)
+    data[:, :10] = np.finfo(np.float32).min
+    with scene(write_raster(tmp_path / "stack.tif", data, descriptions=list(bands)), "hls") as opened:
+        assert not opened.read(opened.grid.window, ["nir08"]).valid[:10].any()
