@@ -77,8 +77,8 @@ def with_earlier(
     known = {name: own for name, own in facts.items() if isinstance(own, SceneFacts)}
     if known and all(own.time is None for own in known.values()):
         raise UsageError(
-            f"--{task.earlier} auto: no scene has a date in its metadata or name; give the earlier scenes in "
-            f"a table with the columns {task.subject} and {task.earlier}"
+            f"`--{task.earlier} auto`: no scene has a date in its metadata or name; give the earlier scenes "
+            f"in a table with the columns {task.subject} and {task.earlier}"
         )
     paths = {entry.scene: entry.paths for entry in entries}
     out, unpaired, reasons = [], {}, {}
@@ -159,5 +159,5 @@ def _report(task: BatchTask, reasons: Mapping[str, str], unpaired: Mapping[str, 
     )
     if unpaired:
         names = ", ".join(sorted(unpaired)[:3]) + (" …" if len(unpaired) > 3 else "")
-        fate = "are not mapped" if task.paired else f"are mapped without --{task.earlier}"
+        fate = "are not mapped" if task.paired else f"are mapped without `--{task.earlier}`"
         warn(LOG, "no-earlier-scene", f"{len(unpaired)} scenes have no earlier scene and {fate}: {names}")

@@ -169,7 +169,7 @@ def killed(job: Job, cause: str) -> Outcome:
         scene=job.scene,
         status="failed",
         code=KILLED,
-        message=f"{job.source}: the worker process {cause}; if memory ran out, use fewer workers (--jobs)",
+        message=f"{job.source}: the worker process {cause}; if memory ran out, use fewer workers (`--jobs`)",
         stamp=job.stamp,
         source=job.source,
         earlier=job.earlier,

@@ -16,7 +16,7 @@ def stored_weights(encoder: EncoderSpec) -> Path:
     return user_folder() / "encoders" / encoder.name / name
 
 
-def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "--weights FILE") -> Path:
+def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "`--weights FILE`") -> Path:
     """Return the file of an encoder's weights.
 
     Args:

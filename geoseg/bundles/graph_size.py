@@ -116,7 +116,7 @@ def ending(has_open_loops: bool) -> Iterator[Any]:
     except Exception as error:
         if options.terminate:
             raise EndlessError(
-                f"the network has loops, and a call took more than {LOOP_S:g} s; give a smaller --tile, or "
+                f"the network has loops, and a call took more than {LOOP_S:g} s; give a smaller `--tile`, or "
                 "export the network without loops"
             ) from error
         raise

@@ -178,7 +178,7 @@ def coregistered(pair: Pair, undo: bool | None = None) -> Pair:
             "dates-shifted",
             f"the dates are shifted by {found.size:.1f} px, which shows as change along edges"
             f"{'' if undo is False else ', and the shift is not clear enough to be undone unasked'}: "
-            "--coregister undoes it",
+            "`--coregister` undoes it",
         )
     return replace(pair, measured=found)
 

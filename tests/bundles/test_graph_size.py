@@ -180,7 +180,7 @@ def test_a_loop_whose_turns_are_computed_is_ended(tmp_path: Path, monkeypatch: p
         session.run(["y"], {"x": np.ones(4, np.float32)}, options)
     model = make_spec(path)
     assert ending_runtime(model, "auto") == "onnxruntime"
-    with pytest.raises(ModelError, match="--runtime onnxruntime"):
+    with pytest.raises(ModelError, match="`--runtime onnxruntime`"):
         ending_runtime(model, "openvino")
 
 

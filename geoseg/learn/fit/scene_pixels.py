@@ -106,7 +106,7 @@ def common_bands(scenes: Sequence[Scene]) -> tuple[tuple[str, ...], Units]:
         listed = "; ".join(f"{scene.name}: {', '.join(scene.band_names)}" for scene in scenes[:4])
         raise SceneError(
             f"the scenes have no band in common with the same unit ({listed}); each argument is a scene of "
-            "its own: give the folder that holds the files of a scene, or name its --sensor"
+            "its own: give the folder that holds the files of a scene, or name its `--sensor`"
         )
     unit = single.most_common(1)[0][0]
     used = tuple(name for name in shared if units[name] == {unit})

@@ -75,7 +75,7 @@ def test_a_program_scores_as_the_graph(run: Run, tmp_path: Path, monkeypatch: py
 def test_only_bundles_get_programs(form: str, run: Run, tmp_path: Path) -> None:
     done = geoseg("export", run.bundle, "-o", tmp_path / "bundle", "--to", form, "--program")
     assert done.returncode == 2
-    assert "--program goes with --to onnx, onnx-fp32 or onnx-fp16" in done.stderr
+    assert "`--program` goes with `--to onnx`, onnx-fp32 or onnx-fp16" in done.stderr
 
 
 def test_a_bundle_is_not_overwritten_unasked(run: Run) -> None:

@@ -143,7 +143,7 @@ def band_transmittance(
     """
     if satellite.swir22 is None or satellite.swir16 is None:
         raise UsageError(
-            f"--satellite {satellite.name}: plumes cannot be simulated, because a short-wave "
+            f"`--satellite {satellite.name}`: plumes cannot be simulated, because a short-wave "
             f"infrared band is missing"
         )
     table = methane()
