@@ -34,7 +34,7 @@ class Workers(Protocol):
     """Whatever maps scenes; a context manager."""
 
     def outcomes(self, jobs: Sequence[Job], width: int | None = None) -> Iterator[Outcome]:
-        """Map scenes and yield what became of each, as they finish.
+        """Map scenes and yield their outcomes as they finish.
 
         Args:
             jobs: the scenes.

@@ -164,7 +164,7 @@ def test_what_fits_passes_in_silence() -> None:
     [
         ("reflectance", "dn", "requires reflectance, the scene has green in dn.*`--sensor`"),
         ("reflectance", "db", "requires reflectance, the scene has green in db"),
-        ("db", "linear", "requires db, the scene has green in linear.*`--sar-units db`"),
+        ("db", "linear", "requires db, the scene has green in linear.*`--sar-units power`"),
         ("dn", "reflectance", "`--sensor generic`"),
     ],
 )

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from geoseg.cli.app import app
@@ -44,7 +44,7 @@ def _text(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) if isinstance(part, ast.Constant) else PLACEHOLDER for part in node.values)
+        return "".join(_text(part) or PLACEHOLDER for part in node.values)
     return None
 
 
@@ -127,7 +127,7 @@ def test_options_of_messages_exist() -> None:
     assert named - commands == set()
 
 
-def _commands(command: click.Command) -> Iterator[list[str]]:
+def _commands(command: Any) -> Iterator[list[str]]:
     """Yield the options of a command and of the commands in it."""
     for parameter in command.get_params(typer.Context(command)):  # made when first asked for
         yield [*parameter.opts, *parameter.secondary_opts]

@@ -145,7 +145,7 @@ def read_values(scene: Scene, pixels: LabelPixels) -> NDArray[np.float32]:
 
 
 def by_cell(pixels: LabelPixels, side: int) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
-    """Return the pixels of each square of a lattice, in row order: (row, column) of the square, positions."""
+    """Return the pixels of each cell of a square grid, in row order: (row, column) of the cell, positions."""
     return by_place(pixels.rows // side, pixels.cols // side)
 
 

@@ -198,8 +198,8 @@ def _named(name: str, kind: SensorKind, before_count: int) -> WaterMethod:
         raise SceneError(f"method {name} is for {needs.kind} scenes, and this scene is {kind}")
     if before_count < needs.scenes_before:
         raise UsageError(
-            f"method {name} needs {needs.scenes_before} scene(s) before, and {before_count} are given: "
-            "add `--before`"
+            f"method {name} needs at least {needs.scenes_before} earlier scenes, and "
+            f"{before_count} are given: add `--before SCENE`"
         )
     return method
 

@@ -129,7 +129,7 @@ def _by_series(
     prefixes = prefixes_of(model)
     if spec.before:
         raise UsageError(
-            f"{model.name} reads {len(prefixes)} dates: name the scenes of all of them as SCENE, without "
+            f"{model.name} reads {len(prefixes)} dates: give the scenes of all dates as SCENE, without "
             "`--before`"
         )
     beside = model_layers(spec.layer, model, prefixes, stack)

@@ -82,7 +82,7 @@ def open_scenes(
         dry_run: whether to skip cloud networks.
 
     Raises:
-        SceneError: a file cannot be read, is not reflectance, or shows another place.
+        SceneError: a file cannot be read, is not reflectance, or covers another place.
         BandError: a short-wave infrared band is missing.
     """
     requests = (spec.scene, *spec.reference)
@@ -130,7 +130,7 @@ def _shift(reference: Scene, scene: Scene, spec: PlumeSpec) -> tuple[tuple[float
     """Return the shift to undo of a reference in rows and columns, and the clear shift that is left.
 
     Raises:
-        SceneError: the reference is not reflectance, or shows another place.
+        SceneError: the reference is not reflectance, or covers another place.
     """
     bands = _reflectance(reference)
     replay(bands.messages, of=reference.name)
