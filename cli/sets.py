@@ -38,7 +38,8 @@ def _run(request: MapsRequest, reporting: Reporting) -> None:
 
     if is_map(request.config):
         raise UsageError(
-            f"{request.config} is a map, not a config; use geoseg evaluate sample and area for finished maps"
+            f"{request.config} is a map, not a config; use `geoseg evaluate sample` and `area` for "
+            "finished maps"
         )
     if request.output is not None and request.output.exists() and not request.overwrite:
         raise OutputError(f"{request.output}: already exists; add `--overwrite` to replace it")

@@ -30,7 +30,7 @@ def weights_file(encoder: EncoderSpec, asked: str, *, key: str = "`--weights FIL
     path = stored_weights(encoder) if asked == "auto" else Path(asked)
     if not path.is_file():
         how = (
-            f"fetch the weights ({encoder.licence}) with geoseg models pull {encoder.name}, or name a file "
+            f"fetch the weights ({encoder.licence}) with `geoseg models pull {encoder.name}`, or name a file "
             f"with {key}"
             if asked == "auto"
             else "is a folder; name the file in it"

@@ -274,7 +274,7 @@ def _from_description(path: Path) -> ModelSpec:
         raise
     except ModelError as error:
         raise ModelError(
-            f"{error}; geoseg models describe NETWORK.onnx writes a valid {DESCRIPTION}"
+            f"{error}; `geoseg models describe NETWORK.onnx` writes a valid {DESCRIPTION}"
         ) from error
 
 

@@ -106,7 +106,7 @@ def begin_files(run: RunSpec, inputs: Sequence[str | Path], wanted: Sequence[Pat
     check_writable(wanted, run.overwrite, inputs=known)
     for path in wanted:
         if found := re.search(r"\{(scene|index|date|folder|id)\}", str(path)):
-            note(LOG, f"{path}: {found[0]} stays in the name as it is; only geoseg batch fills it in")
+            note(LOG, f"{path}: {found[0]} stays in the name as it is; only `geoseg batch` fills it in")
 
 
 def outputs_of(run: RunSpec) -> list[Path]:

@@ -292,8 +292,8 @@ def check_weights(model: ModelSpec) -> None:
             sha256 = file_sha256(model.weights) if stated else ""
     except FileNotFoundError as error:
         raise ModelError(
-            f"{model.weights}: the weights of model {model.name} are missing; geoseg models pull "
-            f"{model.name} downloads them if the bundle states their address"
+            f"{model.weights}: the weights of model {model.name} are missing; `geoseg models pull "
+            f"{model.name}` downloads them if the bundle states their address"
         ) from error
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read: {error.strerror}") from error

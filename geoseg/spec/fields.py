@@ -90,7 +90,7 @@ THRESHOLD = Option(
     metavar="VALUE",
     default="found in the scene, or that of the model",
 )
-NO_MODEL = "no model is given; add `--model NAME|FOLDER|FILE.onnx` (see geoseg models list)"
+NO_MODEL = "no model is given; add `--model NAME|FOLDER|FILE.onnx` (see `geoseg models list`)"
 REFERENCE = Option(
     "A scene of the same place without a plume, to remove the signal of the surface. Repeatable: several "
     "are averaged.",

@@ -88,7 +88,7 @@ def test_weights_without_a_known_hash_are_not_fetched(mirror: Path) -> None:
     with pytest.raises(ModelError, match=r"no SHA-256 of models/tiny/encoder\.pt is known"):
         pull_encoder(encoders()["galileo-tiny"], progress)
     for key in ("`--weights FILE`", "network.weights"):
-        with pytest.raises(ModelError, match=f"models pull galileo-nano, or name a file with {key}"):
+        with pytest.raises(ModelError, match=f"models pull galileo-nano`, or name a file with {key}"):
             weights_file(encoders()["galileo-nano"], "auto", key=key)
 
 

@@ -129,7 +129,7 @@ def _parse(trt: TensorRT, plan: EnginePlan, network: Network, logger: Any) -> No
         raise ModelError(
             f"{plan.weights}: TensorRT {trt.__version__} cannot read it: "
             f"{_last([*logger.errors, *problems])}; "
-            "geoseg models check lists operators that it lacks; use `--runtime onnxruntime`"
+            "`geoseg models check` lists operators that it lacks; use `--runtime onnxruntime`"
         )
     if network.num_inputs != 1:
         names = ", ".join(network.get_input(index).name for index in range(network.num_inputs))

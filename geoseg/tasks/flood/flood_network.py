@@ -153,7 +153,7 @@ def check_classes(model: ModelSpec) -> None:
     if len(model.classes) != 2:
         raise UsageError(
             f"{model.name} has {len(model.classes)} classes, and flood needs a network of two (land, water): "
-            "use geoseg segment"
+            "use `geoseg segment`"
         )
     if not model.has_background:
         names = " or ".join(entry.label for entry in model.classes)
